@@ -1,0 +1,1 @@
+"""Who runs what where: plain workers, the serial engine and Ray."""

@@ -1,0 +1,39 @@
+"""What can go wrong, and with which exit status the command line answers."""
+
+from typing import ClassVar
+
+
+class CryoPickError(Exception):
+    """Base of all errors meant for a person: the message names the value and the mend."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(CryoPickError, ValueError):
+    """A setting or argument is wrong; nothing was started."""
+
+    exit_code = 2
+
+
+class PixelSizeError(UsageError):
+    """The pixel size is missing, implausible or too coarse; the message names the option to give."""
+
+
+class MicrographError(CryoPickError, ValueError):
+    """One micrograph cannot be read or used: a row in the table of failures, never the end of a run."""
+
+
+class StoreError(CryoPickError):
+    """The store or its manifest is missing, incomplete or damaged."""
+
+
+class ModelError(CryoPickError, ValueError):
+    """A weights file cannot be used: unknown architecture, wrong shapes, code inside."""
+
+
+class PicksError(CryoPickError):
+    """Pick shards or a table are missing, damaged or contradict each other."""
+
+
+class EngineError(CryoPickError):
+    """The engine could not run the units it was given."""

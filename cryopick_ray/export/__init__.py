@@ -1,0 +1,1 @@
+"""The table in other programs' formats, and the report a person looks at."""

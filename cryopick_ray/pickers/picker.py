@@ -1,0 +1,49 @@
+"""What a picker is: an image in, candidates out."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Possible particles of one image, best first; ties order by y, then x.
+
+    Attributes
+    ----------
+    x, y
+        ``(n,)`` float32 columns and rows, in pixels of the image the picker was given.
+    score
+        ``(n,)`` float32, higher is better; the scale is the picker's own (its FOM).
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    score: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+
+class Picker(Protocol):
+    """Finds particles in one normalised micrograph.
+
+    A picker owns its network and its peaks. It does not own files, scale, thresholds or
+    coordinates: the caller hands it an image in which a particle spans ``particle_px`` pixels and
+    is darker than the ice, and maps what comes back to the source micrograph.
+    """
+
+    name: str
+    """Short name, as in the table's ``model`` column."""
+    particle_px: float
+    """How many pixels a particle's diameter spans in the image that :meth:`pick` is given."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return everything that decides the picks, weights' digest included, as plain JSON."""
+        ...
+
+    def pick(self, image: NDArray[np.float32]) -> Candidates:
+        """Return all candidates of an ``(h, w)`` float32 image above the picker's low floor."""
+        ...

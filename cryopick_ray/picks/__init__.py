@@ -1,0 +1,1 @@
+"""Candidates as data: shards, the data-set-wide table, matching and thresholds."""

@@ -1,0 +1,87 @@
+"""The shape of picks: one row a candidate, one row a micrograph."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from cryopick_ray.units import Shape
+
+Status = Literal["complete", "failed"]
+
+PICKS = pa.schema(
+    [
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("micrograph_id", pa.string(), nullable=False),
+        pa.field("x_px", pa.float32(), nullable=False),
+        pa.field("y_px", pa.float32(), nullable=False),
+        pa.field("score", pa.float32(), nullable=False),
+        pa.field("diameter_A", pa.float32(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("picked", pa.bool_(), nullable=False),
+    ]
+)
+"""The table: all candidates, sorted by data set, micrograph, falling score, y, x."""
+
+SHARD = pa.schema([PICKS.field(name) for name in ("micrograph_id", "x_px", "y_px", "score")])
+"""One work unit's candidates; ``dataset``, ``diameter_A``, ``model`` and ``picked`` join in the table."""
+
+
+@dataclass(frozen=True)
+class PickedMicrograph:
+    """One micrograph of a table, picked or failed.
+
+    Attributes
+    ----------
+    micrograph_id
+        Path relative to the source root, folders and extension kept.
+    dataset
+        Name of the data set it belongs to.
+    relion_name
+        What RELION calls it (rlnMicrographName).
+    shape
+        Height and width of the source micrograph in pixels; ``None`` if it could not be read.
+    pixel_size_A
+        Pixel size of the source micrograph; ``None`` if it could not be read.
+    status, reason
+        ``complete``, or ``failed`` and why.
+    """
+
+    micrograph_id: str
+    dataset: str
+    relion_name: str
+    shape: Shape | None
+    pixel_size_A: float | None
+    status: Status
+    reason: str
+
+
+@dataclass(frozen=True)
+class MicrographPicks:
+    """The candidates of one micrograph, best first: what exporters, evaluation and reports read.
+
+    Attributes
+    ----------
+    x_px, y_px, score
+        ``(n,)`` float32; centres in pixels of the source micrograph (see :mod:`cryopick_ray.units`).
+    picked
+        ``(n,)`` bool, true above the run's threshold.
+    diameter_A
+        Particle diameter in angstroms.
+    """
+
+    micrograph: PickedMicrograph
+    x_px: NDArray[np.float32]
+    y_px: NDArray[np.float32]
+    score: NDArray[np.float32]
+    picked: NDArray[np.bool_]
+    diameter_A: float
+
+
+class PickSource(Protocol):
+    """Anything that yields micrographs with their candidates, in the table's order."""
+
+    def __iter__(self) -> Iterator[MicrographPicks]: ...

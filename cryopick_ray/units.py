@@ -1,0 +1,65 @@
+"""Where a pixel is, and how sizes in angstroms become pixels.
+
+The one coordinate convention of this package: a particle's centre is ``(x_px, y_px)`` in pixels of
+the source micrograph as stored in its file; ``x`` is the column, ``y`` the row, row 0 is the first
+row of the file, and 0.0 is the *centre* of the first pixel. Sizes given by people are in angstroms.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Shape = tuple[int, int]
+"""Height and width of an image in pixels, in that order."""
+
+
+def diameter_px(diameter_A: float, pixel_size_A: float) -> float:
+    """Return a length of ``diameter_A`` angstroms in pixels of ``pixel_size_A`` angstroms."""
+    return diameter_A / pixel_size_A
+
+
+def working_pixel_size_A(diameter_A: float, particle_px: float) -> float:
+    """Return the pixel size (angstroms) at which ``diameter_A`` spans ``particle_px`` pixels."""
+    return diameter_A / particle_px
+
+
+def resampled_shape(shape: Shape, pixel_size_A: float, target_pixel_size_A: float) -> Shape:
+    """Return the even-sided shape nearest to ``target_pixel_size_A``, same field of view.
+
+    Even sides keep the Fourier crop symmetric; the exact scale of each axis is the ratio of the
+    shapes, so nothing is lost by rounding.
+    """
+    scale = pixel_size_A / target_pixel_size_A
+    height, width = (max(2, 2 * round(side * scale / 2)) for side in shape)
+    return height, width
+
+
+def resampled_to_source(
+    x: NDArray[np.float32], y: NDArray[np.float32], shape: Shape, source_shape: Shape
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Map coordinates on a Fourier-resampled image back to the source: ``x_src = x W_src / W``.
+
+    A Fourier crop keeps the centre of the first pixel where it was, hence no half-pixel term.
+
+    Parameters
+    ----------
+    x, y
+        ``(n,)`` columns and rows on the resampled image.
+    shape, source_shape
+        Shapes of the resampled and of the source image.
+    """
+    return (
+        (x * np.float32(source_shape[1] / shape[1])).astype(np.float32),
+        (y * np.float32(source_shape[0] / shape[0])).astype(np.float32),
+    )
+
+
+def binned_to_source(x: float, binning: int) -> float:
+    """Map a coordinate on an image binned by ``binning`` back: ``b (x + 0.5) - 0.5``."""
+    return binning * (x + 0.5) - 0.5
+
+
+def is_positive(value: float) -> bool:
+    """Tell whether ``value`` can be a size: finite and above zero."""
+    return math.isfinite(value) and value > 0
