@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from cryopick_ray.store.manifest import Status
 from cryopick_ray.units import Shape
-
-Status = Literal["complete", "failed"]
 
 PICKS = pa.schema(
     [

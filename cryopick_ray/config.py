@@ -1,0 +1,187 @@
+"""Settings: frozen, typed, saved beside the output; unknown keys are refused."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cryopick_ray.errors import UsageError
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Settings(BaseModel):
+    """Base of all settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EngineSettings(Settings):
+    """How the work is run; never changes what comes out.
+
+    Attributes
+    ----------
+    engine
+        ``ray``, or ``serial`` in this process.
+    workers
+        Ray actors; ``None`` for as many as the machine or cluster has room for.
+    device
+        ``auto`` takes GPUs where there are any.
+    gpus_per_worker
+        GPUs of one actor; a fraction shares a GPU.
+    address
+        A Ray cluster to join.
+    """
+
+    engine: Literal["ray", "serial"] = "ray"
+    workers: int | None = Field(None, ge=1)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    gpus_per_worker: float = Field(1.0, gt=0, le=1)
+    address: str | None = None
+
+
+class IngestSettings(Settings):
+    """What comes into a store.
+
+    Attributes
+    ----------
+    pixel_size_A
+        Pixel size of all micrographs; ``None`` to take each file's own.
+    diameter_A
+        The particle's diameter, to judge whether a pixel size makes sense; ``None`` if unknown.
+    store_pixel_size_A
+        Pixel size of the store; ``None`` to keep the micrographs' own.
+    threads
+        CPU threads of one worker.
+    """
+
+    pixel_size_A: Positive | None = None
+    diameter_A: Positive | None = None
+    store_pixel_size_A: Positive | None = None
+    threads: int = Field(1, ge=1)
+
+
+class PickSettings(Settings):
+    """What decides the picks.
+
+    Attributes
+    ----------
+    model
+        A model's name or its weights file.
+    diameter_A
+        The particle's longest dimension in angstroms.
+    particle_px
+        How many pixels the diameter becomes for the network; ``None`` for the model's own.
+    invert
+        The particles are brighter than the ice.
+    threads
+        CPU threads of one worker; part of the picks' digest, since it may change the last bits.
+    """
+
+    model: str = "log"
+    diameter_A: Positive
+    particle_px: float | None = Field(None, ge=4, le=512)
+    invert: bool = False
+    threads: int = Field(1, ge=1)
+
+
+class OpticsSettings(Settings):
+    """What RELION's optics table needs where the input STAR does not say; RELION's own defaults."""
+
+    voltage_kV: float = Field(300.0, gt=0)
+    spherical_aberration_mm: float = Field(2.7, ge=0)
+    amplitude_contrast: float = Field(0.1, ge=0, le=1)
+
+
+class RunSettings(Settings):
+    """Everything ``cryopick run`` needs; the same file runs again.
+
+    Attributes
+    ----------
+    inputs
+        Folders, files, globs or lists.
+    limit
+        Micrographs to take at most.
+    threshold
+        ``auto``, or the score from which a candidate is picked.
+    relion_project
+        Folder that micrograph names in STAR files are relative to.
+
+    The others are those of :class:`IngestSettings` and :class:`PickSettings`.
+    """
+
+    inputs: tuple[str, ...] = Field(min_length=1)
+    diameter_A: Positive
+    model: str = "log"
+    pixel_size_A: Positive | None = None
+    store_pixel_size_A: Positive | None = None
+    particle_px: float | None = Field(None, ge=4, le=512)
+    invert: bool = False
+    threshold: Literal["auto"] | float = "auto"
+    limit: int | None = Field(None, ge=1)
+    threads: int = Field(1, ge=1)
+    relion_project: Path = Path()
+    optics: OpticsSettings = OpticsSettings()
+    engine: EngineSettings = EngineSettings()
+
+    @property
+    def pick(self) -> PickSettings:
+        """The settings that decide the picks."""
+        return PickSettings(**{name: getattr(self, name) for name in PickSettings.model_fields})
+
+    def ingest(self, store_pixel_size_A: float) -> IngestSettings:
+        """Return the settings of an ingest to ``store_pixel_size_A``, unless one is given."""
+        shared = {name: getattr(self, name) for name in IngestSettings.model_fields}
+        return IngestSettings(**shared | {"store_pixel_size_A": self.store_pixel_size_A or store_pixel_size_A})
+
+
+def load_settings(data: dict[str, Any]) -> RunSettings:
+    """Check plain data, or raise :class:`UsageError` naming every wrong value."""
+    try:
+        return RunSettings.model_validate(data)
+    except ValidationError as error:
+        raise UsageError("; ".join(_complaint(dict(e)) for e in error.errors())) from error
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file."""
+    try:
+        data = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"{path} is not a readable YAML file: {error}") from error
+    if not isinstance(data, dict):
+        raise UsageError(f"{path} holds no settings (a mapping is expected)")
+    return data
+
+
+def to_yaml(settings: Settings) -> str:
+    """Return ``settings`` as YAML that :func:`read_yaml` and :func:`load_settings` take back."""
+    return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
+
+
+def differences(old: RunSettings, new: RunSettings) -> list[str]:
+    """Return what a resumed run would change of the picks, as ``name: old -> new`` lines.
+
+    The engine may change, since it never changes the picks, and the threshold, since all candidates
+    are kept and only the table is cut anew.
+    """
+    free = {"engine", "threshold", "optics"}
+    before, after = (settings.model_dump(mode="json", exclude=free) for settings in (old, new))
+    return [f"{key}: {before[key]} -> {after[key]}" for key in after if before[key] != after[key]]
+
+
+def _complaint(error: dict[str, Any]) -> str:
+    path = [str(part) for part in error["loc"] if str(part).isidentifier() and part != "float"]
+    name = ".".join(path)
+    if error["type"] == "missing":
+        return f"{option(name)} is missing"
+    if error["type"] == "extra_forbidden":
+        return f"{name} is not a setting"
+    return f"{option(name)} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def option(name: str) -> str:
+    """Return what the command line calls a setting, given its dotted name."""
+    leaf = name.rpartition(".")[2]
+    return "INPUT" if leaf == "inputs" else "--" + leaf.removesuffix("_A").replace("_", "-").lower()

@@ -1,0 +1,31 @@
+"""The engine that the settings ask for."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cryopick_ray.config import EngineSettings
+from cryopick_ray.engine.serial import SerialEngine
+from cryopick_ray.engine.unit import Engine
+
+
+@contextmanager
+def open_engine(settings: EngineSettings, *, threads: int) -> Iterator[Engine]:
+    """Start the engine and end it.
+
+    Parameters
+    ----------
+    threads
+        CPU threads of one worker.
+    """
+    if settings.engine == "serial":
+        yield SerialEngine()
+        return
+    from cryopick_ray.engine.ray_engine import RayEngine
+
+    with RayEngine(
+        workers=settings.workers,
+        threads=threads,
+        gpus_per_worker=settings.gpus_per_worker,
+        address=settings.address,
+    ) as engine:
+        yield engine

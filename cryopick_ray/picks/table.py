@@ -1,0 +1,101 @@
+"""Reading a finished table: one Parquet row a candidate, and an index with one row a micrograph."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cryopick_ray.errors import PicksError
+from cryopick_ray.picks.schema import PICKS, MicrographPicks, PickedMicrograph
+
+INDEX = "_micrographs.parquet"
+"""Parquet readers pass over names with a leading underscore, so ``table/`` reads as picks alone."""
+
+_INDEX = pa.schema(
+    [
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("micrograph_id", pa.string(), nullable=False),
+        pa.field("relion_name", pa.string(), nullable=False),
+        pa.field("height_px", pa.int64()),
+        pa.field("width_px", pa.int64()),
+        pa.field("pixel_size_A", pa.float64()),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("diameter_A", pa.float64(), nullable=False),
+    ]
+)
+
+
+def dataset_folder(name: str) -> str:
+    """Return the folder of a data set inside the table; quoting keeps unlike names apart."""
+    return re.sub(r"[^A-Za-z0-9._-]", lambda match: "%" + match[0].encode().hex(), name).lstrip("._") or "%"
+
+
+def write_index(path: Path, micrographs: Iterable[PickedMicrograph], diameter_A: float) -> None:
+    """Write the micrographs of a table, sorted by data set and id."""
+    rows = []
+    for micrograph in sorted(micrographs, key=lambda m: (m.dataset, m.micrograph_id)):
+        row = asdict(micrograph)
+        row["height_px"], row["width_px"] = row.pop("shape") or (None, None)
+        rows.append({**row, "diameter_A": diameter_A})
+    pq.write_table(pa.Table.from_pylist(rows, schema=_INDEX), path)
+
+
+class PickTable:
+    """The table in a folder; iterating yields micrographs in its order, in bounded memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            rows = pq.read_table(folder / INDEX, schema=_INDEX).to_pylist()
+        except FileNotFoundError as error:
+            raise PicksError(
+                f"{folder} is not a table of picks; make one with: cryopick table PICKS --out {folder}"
+            ) from error
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise PicksError(f"{folder / INDEX} is damaged: {error}") from error
+        self.diameter_A = float(rows[0].pop("diameter_A")) if rows else 0.0
+        self.micrographs = [_micrograph(row) for row in rows]
+
+    def __iter__(self) -> Iterator[MicrographPicks]:
+        """Yield every micrograph, those without candidates and failed ones included."""
+        found = self._candidates()
+        ahead = next(found, None)
+        for micrograph in self.micrographs:
+            if ahead is not None and ahead[0] == micrograph.micrograph_id:
+                rows, ahead = ahead[1], next(found, None)
+            else:
+                rows = PICKS.empty_table()
+            yield MicrographPicks(
+                micrograph,
+                *(rows[name].to_numpy() for name in ("x_px", "y_px", "score", "picked")),
+                diameter_A=self.diameter_A,
+            )
+        if ahead is not None:
+            raise PicksError(f"{self.folder} has picks of {ahead[0]}, which its index does not list there")
+
+    def _candidates(self) -> Iterator[tuple[str, pa.Table]]:
+        """Yield ids and rows of the micrographs that have candidates."""
+        for dataset in dict.fromkeys(m.dataset for m in self.micrographs):
+            for path in sorted((self.folder / dataset_folder(dataset)).glob("part-*.parquet")):
+                try:
+                    table = pq.read_table(path, schema=PICKS, page_checksum_verification=True)
+                except (pa.ArrowException, OSError, ValueError) as error:
+                    raise PicksError(f"{path} is damaged: {error}") from error
+                names = table["micrograph_id"].combine_chunks().dictionary_encode()
+                codes = names.indices.to_numpy()
+                starts = np.flatnonzero(np.diff(codes, prepend=-1))
+                ends = np.append(starts[1:], len(codes))
+                for start, end in zip(starts, ends, strict=True):
+                    yield names.dictionary[int(codes[start])].as_py(), table.slice(start, end - start)
+
+
+def _micrograph(row: dict[str, object]) -> PickedMicrograph:
+    row.pop("diameter_A", None)
+    height, width = row.pop("height_px"), row.pop("width_px")
+    shape = None if height is None else (height, width)
+    return PickedMicrograph(shape=shape, **row)  # type: ignore[arg-type]  # the schema vouches for the types

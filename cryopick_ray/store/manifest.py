@@ -1,0 +1,111 @@
+"""The manifest: which micrographs a store holds, in parts that ingest units publish."""
+
+import hashlib
+import io
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cryopick_ray.errors import StoreError
+from cryopick_ray.store.layout import MANIFEST
+from cryopick_ray.store.place import Place
+from cryopick_ray.units import Shape
+
+Status = Literal["complete", "failed"]
+
+
+@dataclass(frozen=True)
+class ManifestRow:
+    """What is known of one micrograph; sizes are zero and texts empty where reading failed.
+
+    Attributes
+    ----------
+    source
+        Path of the file as ingest saw it.
+    checksum
+        Crc32c of the source file.
+    source_height_px, source_width_px, pixel_size_A
+        The micrograph as stored in its file.
+    height_px, width_px
+        The array in the store.
+    shard_bytes
+        Size of the array's shard; the array counts only while the shard has this size.
+    voltage_kV, spherical_aberration_mm, amplitude_contrast
+        Optics from the input STAR; zero if unknown.
+    """
+
+    micrograph_id: str
+    dataset: str
+    relion_name: str
+    source: str
+    checksum: str
+    source_height_px: int
+    source_width_px: int
+    pixel_size_A: float
+    height_px: int
+    width_px: int
+    shard_bytes: int
+    voltage_kV: float
+    spherical_aberration_mm: float
+    amplitude_contrast: float
+    status: Status
+    reason: str
+
+    @property
+    def source_shape(self) -> Shape:
+        """Height and width of the source micrograph."""
+        return self.source_height_px, self.source_width_px
+
+    @property
+    def shape(self) -> Shape:
+        """Height and width of the stored array."""
+        return self.height_px, self.width_px
+
+
+_ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), Status: pa.string()}
+SCHEMA = pa.schema(
+    [pa.field(name, _ARROW[kind], nullable=False) for name, kind in ManifestRow.__annotations__.items()]
+)
+
+
+def publish_part(place: Place, rows: Iterable[ManifestRow]) -> None:
+    """Publish the rows of one ingest unit as a part named by its content.
+
+    Writing the same rows again changes nothing, whoever writes them.
+    """
+    table = pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, write_page_checksum=True)
+    name = hashlib.sha256(buffer.getvalue()).hexdigest()[:24]
+    place.put_new(f"{MANIFEST}/{name}.parquet", buffer.getvalue())
+
+
+def read_manifest(place: Place) -> dict[str, ManifestRow]:
+    """Return the rows of all parts by micrograph id, in id order.
+
+    A micrograph that failed first and was ingested later is complete.
+    """
+    rows: dict[str, ManifestRow] = {}
+    for key in place.keys(MANIFEST):
+        if not key.endswith(".parquet"):
+            continue
+        for row in _read_part(place, key):
+            known = rows.get(row.micrograph_id)
+            if known is None or (known.status, row.status) == ("failed", "complete"):
+                rows[row.micrograph_id] = row
+    return dict(sorted(rows.items()))
+
+
+def _read_part(place: Place, key: str) -> list[ManifestRow]:
+    try:
+        data = place.get(key)
+        table = pq.read_table(pa.BufferReader(data), schema=SCHEMA, page_checksum_verification=True)
+    except (pa.ArrowException, OSError, TypeError, ValueError) as error:
+        raise StoreError(
+            f"the manifest part {place.url}/{key} is damaged ({error}); delete it and ingest again"
+        ) from error
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return [ManifestRow(**row) for row in rows]

@@ -1,0 +1,19 @@
+import pytest
+from cryopick_ray.config import EngineSettings
+from cryopick_ray.engine.choice import open_engine
+
+
+@pytest.fixture(scope="session")
+def ray_engine():
+    """One private Ray for all tests of this folder: starting it takes seconds."""
+    with open_engine(EngineSettings(workers=2), threads=1) as engine:
+        yield engine
+
+
+@pytest.fixture(params=["serial", "ray"])
+def engine(request):
+    if request.param == "ray":
+        yield request.getfixturevalue("ray_engine")
+        return
+    with open_engine(EngineSettings(engine="serial"), threads=1) as serial:
+        yield serial
