@@ -1,12 +1,13 @@
 """Settings: frozen, typed, saved beside the output; unknown keys are refused."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cryopick_ray.errors import UsageError
+from cryopick_ray.units import Optics
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -35,9 +36,9 @@ class EngineSettings(Settings):
     """
 
     engine: Literal["ray", "serial"] = "ray"
-    workers: int | None = Field(None, ge=1)
+    workers: Annotated[int, Field(ge=1)] | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    gpus_per_worker: float = Field(1.0, gt=0, le=1)
+    gpus_per_worker: Annotated[float, Field(gt=0, le=1)] = 1.0
     address: str | None = None
 
 
@@ -59,7 +60,7 @@ class IngestSettings(Settings):
     pixel_size_A: Positive | None = None
     diameter_A: Positive | None = None
     store_pixel_size_A: Positive | None = None
-    threads: int = Field(1, ge=1)
+    threads: Annotated[int, Field(ge=1)] = 1
 
 
 class PickSettings(Settings):
@@ -81,17 +82,9 @@ class PickSettings(Settings):
 
     model: str = "log"
     diameter_A: Positive
-    particle_px: float | None = Field(None, ge=4, le=512)
+    particle_px: Annotated[float, Field(ge=4, le=512)] | None = None
     invert: bool = False
-    threads: int = Field(1, ge=1)
-
-
-class OpticsSettings(Settings):
-    """What RELION's optics table needs where the input STAR does not say; RELION's own defaults."""
-
-    voltage_kV: float = Field(300.0, gt=0)
-    spherical_aberration_mm: float = Field(2.7, ge=0)
-    amplitude_contrast: float = Field(0.1, ge=0, le=1)
+    threads: Annotated[int, Field(ge=1)] = 1
 
 
 class RunSettings(Settings):
@@ -107,6 +100,8 @@ class RunSettings(Settings):
         ``auto``, or the score from which a candidate is picked.
     relion_project
         Folder that micrograph names in STAR files are relative to.
+    optics
+        For RELION, where the input STAR does not say.
 
     The others are those of :class:`IngestSettings` and :class:`PickSettings`.
     """
@@ -116,13 +111,13 @@ class RunSettings(Settings):
     model: str = "log"
     pixel_size_A: Positive | None = None
     store_pixel_size_A: Positive | None = None
-    particle_px: float | None = Field(None, ge=4, le=512)
+    particle_px: Annotated[float, Field(ge=4, le=512)] | None = None
     invert: bool = False
     threshold: Literal["auto"] | float = "auto"
-    limit: int | None = Field(None, ge=1)
-    threads: int = Field(1, ge=1)
+    limit: Annotated[int, Field(ge=1)] | None = None
+    threads: Annotated[int, Field(ge=1)] = 1
     relion_project: Path = Path()
-    optics: OpticsSettings = OpticsSettings()
+    optics: Optics = Optics()
     engine: EngineSettings = EngineSettings()
 
     @property
@@ -133,15 +128,31 @@ class RunSettings(Settings):
     def ingest(self, store_pixel_size_A: float) -> IngestSettings:
         """Return the settings of an ingest to ``store_pixel_size_A``, unless one is given."""
         shared = {name: getattr(self, name) for name in IngestSettings.model_fields}
-        return IngestSettings(**shared | {"store_pixel_size_A": self.store_pixel_size_A or store_pixel_size_A})
+        return IngestSettings(
+            **shared | {"store_pixel_size_A": self.store_pixel_size_A or store_pixel_size_A}
+        )
+
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
 def load_settings(data: dict[str, Any]) -> RunSettings:
+    """Check plain data of a run."""
+    return _checked(RunSettings, data)
+
+
+def fill(kind: type[SettingsT], **values: Any) -> SettingsT:
+    """Return settings from the options a person gave; ``None`` stands for not given."""
+    return _checked(kind, {name: value for name, value in values.items() if value is not None})
+
+
+def _checked(kind: type[SettingsT], data: dict[str, Any]) -> SettingsT:
     """Check plain data, or raise :class:`UsageError` naming every wrong value."""
     try:
-        return RunSettings.model_validate(data)
+        return kind.model_validate(data)
     except ValidationError as error:
-        raise UsageError("; ".join(_complaint(dict(e)) for e in error.errors())) from error
+        complaints = dict.fromkeys(_complaint(dict(e)) for e in error.errors())
+        raise UsageError("; ".join(complaints)) from error
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

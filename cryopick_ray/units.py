@@ -6,9 +6,12 @@ row of the file, and 0.0 is the *centre* of the first pixel. Sizes given by peop
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cryopick_ray.errors import UsageError
 
 Shape = tuple[int, int]
 """Height and width of an image in pixels, in that order."""
@@ -63,3 +66,36 @@ def binned_to_source(x: float, binning: int) -> float:
 def is_positive(value: float) -> bool:
     """Tell whether ``value`` can be a size: finite and above zero."""
     return math.isfinite(value) and value > 0
+
+
+@dataclass(frozen=True)
+class Optics:
+    """How the microscope was set, as RELION's optics groups state it; the defaults of RELION's Import job.
+
+    Attributes
+    ----------
+    voltage_kV
+        Acceleration voltage in kilovolts.
+    spherical_aberration_mm
+        Spherical aberration in millimetres.
+    amplitude_contrast
+        Fraction of amplitude contrast.
+    """
+
+    voltage_kV: float = 300.0
+    spherical_aberration_mm: float = 2.7
+    amplitude_contrast: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Refuse what no microscope has."""
+        if not (
+            is_positive(self.voltage_kV)
+            and 0 <= self.spherical_aberration_mm < math.inf
+            and 0 <= self.amplitude_contrast <= 1
+        ):
+            raise UsageError(
+                f"optics of {self.voltage_kV:g} kV, {self.spherical_aberration_mm:g} mm and amplitude "
+                f"contrast {self.amplitude_contrast:g}: expected a voltage above 0 (--voltage-kv), an "
+                "aberration of at least 0 (--spherical-aberration-mm) and a contrast from 0 to 1 "
+                "(--amplitude-contrast)"
+            )

@@ -110,9 +110,9 @@ def _failed(source: MicrographSource, reason: str) -> ManifestRow:
         height_px=0,
         width_px=0,
         shard_bytes=0,
-        voltage_kV=optics.voltage_kV if optics else 0.0,
-        spherical_aberration_mm=optics.spherical_aberration_mm if optics else 0.0,
-        amplitude_contrast=optics.amplitude_contrast if optics else 0.0,
+        voltage_kV=optics.voltage_kV if optics else None,
+        spherical_aberration_mm=optics.spherical_aberration_mm if optics else None,
+        amplitude_contrast=optics.amplitude_contrast if optics else None,
         status="failed",
         reason=reason,
     )

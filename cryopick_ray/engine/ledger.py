@@ -11,7 +11,7 @@ def covered_ids(shards: PickShards) -> tuple[set[str], list[str]]:
     """
     covered: set[str] = set()
     complaints: list[str] = []
-    for key in shards.keys():
+    for key in shards.published():
         try:
             lines = shards.read(key)[1]
         except PicksError as error:

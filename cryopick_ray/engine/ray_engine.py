@@ -94,7 +94,9 @@ class RayEngine:
         if not ray.is_initialized():
             # Ray would otherwise warn that it empties CUDA_VISIBLE_DEVICES of actors without a GPU.
             os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-            local = {} if self._address else {"object_store_memory": OBJECT_STORE_BYTES, "num_cpus": self._cpus()}
+            local = (
+                {} if self._address else {"object_store_memory": OBJECT_STORE_BYTES, "num_cpus": self._cpus()}
+            )
             try:
                 ray.init(
                     address=self._address or "local",
@@ -121,7 +123,8 @@ class RayEngine:
         if not units:
             return
         resources = self._resources(on_gpu=on_gpu)
-        host = ray.remote(**resources)(_Host)
+        remote: Any = ray.remote  # its overloads cannot take resources from a dict
+        host = remote(**resources)(_Host)
         pool = _Pool(lambda: host.remote(make_worker), units)
         try:
             yield from pool.drain(size=min(self._pool_size(resources), len(units)))
@@ -138,7 +141,9 @@ class RayEngine:
         return {"num_gpus": 0, "num_cpus": self._threads}
 
     def _pool_size(self, resources: dict[str, float]) -> int:
-        kind, share = ("GPU", resources["num_gpus"]) if resources["num_gpus"] else ("CPU", resources["num_cpus"])
+        kind, share = (
+            ("GPU", resources["num_gpus"]) if resources["num_gpus"] else ("CPU", resources["num_cpus"])
+        )
         return self._workers or max(1, int(ray.cluster_resources().get(kind, 1) / share))
 
 
@@ -214,7 +219,9 @@ class _Pool:
                 self._deaths.update(dict.fromkeys(singles, 1))
                 self._waiting.extend(_Job(single) for single in singles)
             case "give up":
-                self._waiting.append(_Job(unit, "it killed its worker twice (memory, or a fault in a library)"))
+                self._waiting.append(
+                    _Job(unit, "it killed its worker twice (memory, or a fault in a library)")
+                )
 
 
 def _readable(error: RayTaskError) -> CryoPickError:

@@ -39,6 +39,8 @@ class Picker(Protocol):
     """Short name, as in the table's ``model`` column."""
     particle_px: float
     """How many pixels a particle's diameter spans in the image that :meth:`pick` is given."""
+    wants_gpu: bool
+    """Whether a GPU makes it faster."""
 
     def settings(self) -> dict[str, Any]:
         """Return everything that decides the picks, weights' digest included, as plain JSON."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cryopick_ray.store.manifest import Status
-from cryopick_ray.units import Shape
+from cryopick_ray.units import Optics, Shape
 
 PICKS = pa.schema(
     [
@@ -45,6 +45,8 @@ class PickedMicrograph:
         Height and width of the source micrograph in pixels; ``None`` if it could not be read.
     pixel_size_A
         Pixel size of the source micrograph; ``None`` if it could not be read.
+    optics
+        The microscope, where the input STAR said; else ``None``.
     status, reason
         ``complete``, or ``failed`` and why.
     """
@@ -54,6 +56,7 @@ class PickedMicrograph:
     relion_name: str
     shape: Shape | None
     pixel_size_A: float | None
+    optics: Optics | None
     status: Status
     reason: str
 
@@ -67,7 +70,7 @@ class MicrographPicks:
     x_px, y_px, score
         ``(n,)`` float32; centres in pixels of the source micrograph (see :mod:`cryopick_ray.units`).
     picked
-        ``(n,)`` bool, true above the run's threshold.
+        ``(n,)`` bool, true where ``score >=`` the run's threshold.
     diameter_A
         Particle diameter in angstroms.
     """

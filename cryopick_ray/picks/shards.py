@@ -69,13 +69,17 @@ class PickShards:
 
     def describe(self, settings: dict[str, Any]) -> None:
         """Write down what the digest stands for."""
-        self.place.put_new(f"{self.digest}/{_SETTINGS}", json.dumps(settings, indent=1, sort_keys=True).encode())
+        self.place.put_new(
+            f"{self.digest}/{_SETTINGS}", json.dumps(settings, indent=1, sort_keys=True).encode()
+        )
 
     def settings(self) -> dict[str, Any]:
         """Return what the digest stands for."""
         data = self.place.get(f"{self.digest}/{_SETTINGS}")
         if data is None:
-            raise PicksError(f"{self.place.url}/{self.digest} holds no {_SETTINGS}: it is not a folder of picks")
+            raise PicksError(
+                f"{self.place.url}/{self.digest} holds no {_SETTINGS}: it is not a folder of picks"
+            )
         settings: dict[str, Any] = json.loads(data)
         return settings
 
@@ -84,9 +88,9 @@ class PickShards:
         name = hashlib.sha256("\n".join(p.micrograph_id for p in picked).encode()).hexdigest()[:24]
         return self.place.put_new(f"{self.digest}/{name}.parquet", encode_shard(picked))
 
-    def keys(self) -> list[str]:
+    def published(self) -> list[str]:
         """Return the keys of all shards."""
-        return [key for key in self.place.keys(self.digest) if key.endswith(".parquet")]
+        return [key for key in self.place.find(self.digest) if key.endswith(".parquet")]
 
     def read(self, key: str) -> tuple[pa.Table, list[Coverage]]:
         """Return a shard's candidates and coverage, or raise :class:`PicksError`."""
@@ -105,14 +109,14 @@ class PickShards:
 
 def digests(url: str) -> list[str]:
     """Return the digests that lie in a picks folder."""
-    return sorted({key.partition("/")[0] for key in Place(url).keys() if key.endswith(f"/{_SETTINGS}")})
+    return sorted({key.partition("/")[0] for key in Place(url).find() if key.endswith(f"/{_SETTINGS}")})
 
 
 def encode_shard(picked: Iterable[Picked]) -> bytes:
     """Return a shard as Parquet bytes: equal picks give equal bytes."""
     picked = list(picked)
     found = [(p.micrograph_id, p.candidates) for p in picked if p.candidates is not None]
-    ids = np.repeat([name for name, _ in found], [len(c) for _, c in found]) if found else []
+    ids = [name for name, candidates in found for _ in range(len(candidates))]
     columns = {
         "micrograph_id": pa.array(ids, pa.string()),
         "x_px": _column([c.x for _, c in found]),

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,10 +12,12 @@ import pyarrow.parquet as pq
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.picks.schema import PICKS, MicrographPicks, PickedMicrograph
+from cryopick_ray.units import Optics
 
 INDEX = "_micrographs.parquet"
 """Parquet readers pass over names with a leading underscore, so ``table/`` reads as picks alone."""
 
+_OPTICS = ("voltage_kV", "spherical_aberration_mm", "amplitude_contrast")
 _INDEX = pa.schema(
     [
         pa.field("dataset", pa.string(), nullable=False),
@@ -23,6 +26,7 @@ _INDEX = pa.schema(
         pa.field("height_px", pa.int64()),
         pa.field("width_px", pa.int64()),
         pa.field("pixel_size_A", pa.float64()),
+        *(pa.field(name, pa.float64()) for name in _OPTICS),
         pa.field("status", pa.string(), nullable=False),
         pa.field("reason", pa.string(), nullable=False),
         pa.field("diameter_A", pa.float64(), nullable=False),
@@ -41,6 +45,7 @@ def write_index(path: Path, micrographs: Iterable[PickedMicrograph], diameter_A:
     for micrograph in sorted(micrographs, key=lambda m: (m.dataset, m.micrograph_id)):
         row = asdict(micrograph)
         row["height_px"], row["width_px"] = row.pop("shape") or (None, None)
+        row.update(row.pop("optics") or {})
         rows.append({**row, "diameter_A": diameter_A})
     pq.write_table(pa.Table.from_pylist(rows, schema=_INDEX), path)
 
@@ -70,11 +75,8 @@ class PickTable:
                 rows, ahead = ahead[1], next(found, None)
             else:
                 rows = PICKS.empty_table()
-            yield MicrographPicks(
-                micrograph,
-                *(rows[name].to_numpy() for name in ("x_px", "y_px", "score", "picked")),
-                diameter_A=self.diameter_A,
-            )
+            columns = {name: rows[name].to_numpy() for name in ("x_px", "y_px", "score", "picked")}
+            yield MicrographPicks(micrograph, **columns, diameter_A=self.diameter_A)
         if ahead is not None:
             raise PicksError(f"{self.folder} has picks of {ahead[0]}, which its index does not list there")
 
@@ -94,8 +96,21 @@ class PickTable:
                     yield names.dictionary[int(codes[start])].as_py(), table.slice(start, end - start)
 
 
-def _micrograph(row: dict[str, object]) -> PickedMicrograph:
+def open_table(folder: Path) -> PickTable:
+    """Open a table, or the table of a run folder."""
+    return PickTable(folder / "table" if (folder / "table" / INDEX).is_file() else folder)
+
+
+def recut(picks: Iterable[MicrographPicks], threshold: float) -> Iterator[MicrographPicks]:
+    """Yield the same candidates, picked where ``score >= threshold``."""
+    for one in picks:
+        yield replace(one, picked=one.score >= np.float32(threshold))
+
+
+def _micrograph(row: dict[str, Any]) -> PickedMicrograph:
     row.pop("diameter_A", None)
     height, width = row.pop("height_px"), row.pop("width_px")
     shape = None if height is None else (height, width)
-    return PickedMicrograph(shape=shape, **row)  # type: ignore[arg-type]  # the schema vouches for the types
+    optics = {name: row.pop(name) for name in _OPTICS}
+    seen = None if None in optics.values() else Optics(**optics)
+    return PickedMicrograph(shape=shape, optics=seen, **row)

@@ -104,7 +104,7 @@ def coverage(shards: PickShards) -> dict[str, tuple[str, Coverage]]:
         If two shards cover one micrograph.
     """
     covered: dict[str, tuple[str, Coverage]] = {}
-    for key in shards.keys():
+    for key in shards.published():
         for line in shards.read(key)[1]:
             if line.micrograph_id in covered:
                 other = covered[line.micrograph_id][0]
@@ -155,6 +155,7 @@ def _micrograph(row: ManifestRow, covered: Mapping[str, tuple[str, Coverage]]) -
         relion_name=row.relion_name,
         shape=row.source_shape if row.status == "complete" else None,
         pixel_size_A=row.pixel_size_A if row.status == "complete" else None,
+        optics=row.optics,
         status=line.status,
         reason=line.reason,
     )
@@ -206,7 +207,10 @@ def _write_dataset(
         write_metadata_file=False,
         compression="zstd",
         name_function=lambda number: f"part-{number:05d}.parquet",
-        custom_metadata={b"cryopick.version": __version__.encode(), b"cryopick.digest": settings.digest.encode()},
+        custom_metadata={
+            b"cryopick.version": __version__.encode(),
+            b"cryopick.digest": settings.digest.encode(),
+        },
     )
 
 
@@ -220,6 +224,10 @@ def _gather(shards: PickShards, part: Partition) -> pa.Table:
     wanted = pa.array(part.micrograph_ids, pa.string())
     tables = [shards.read(key)[0] for key in part.keys]
     rows = pa.concat_tables([table.filter(pc.is_in(table["micrograph_id"], wanted)) for table in tables])
-    order = [("micrograph_id", "ascending"), ("score", "descending"), ("y_px", "ascending"), ("x_px", "ascending")]
+    order = [
+        ("micrograph_id", "ascending"),
+        ("score", "descending"),
+        ("y_px", "ascending"),
+        ("x_px", "ascending"),
+    ]
     return rows.sort_by(order)
-

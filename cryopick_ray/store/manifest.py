@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from cryopick_ray.errors import StoreError
 from cryopick_ray.store.layout import MANIFEST
 from cryopick_ray.store.place import Place
-from cryopick_ray.units import Shape
+from cryopick_ray.units import Optics, Shape
 
 Status = Literal["complete", "failed"]
 
@@ -34,7 +34,7 @@ class ManifestRow:
     shard_bytes
         Size of the array's shard; the array counts only while the shard has this size.
     voltage_kV, spherical_aberration_mm, amplitude_contrast
-        Optics from the input STAR; zero if unknown.
+        The microscope, where the input STAR said.
     """
 
     micrograph_id: str
@@ -48,11 +48,18 @@ class ManifestRow:
     height_px: int
     width_px: int
     shard_bytes: int
-    voltage_kV: float
-    spherical_aberration_mm: float
-    amplitude_contrast: float
+    voltage_kV: float | None
+    spherical_aberration_mm: float | None
+    amplitude_contrast: float | None
     status: Status
     reason: str
+
+    @property
+    def optics(self) -> Optics | None:
+        """The microscope, where the input STAR said."""
+        if self.voltage_kV is None or self.spherical_aberration_mm is None or self.amplitude_contrast is None:
+            return None
+        return Optics(self.voltage_kV, self.spherical_aberration_mm, self.amplitude_contrast)
 
     @property
     def source_shape(self) -> Shape:
@@ -65,9 +72,18 @@ class ManifestRow:
         return self.height_px, self.width_px
 
 
-_ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), Status: pa.string()}
+_ARROW = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    Status: pa.string(),
+    float | None: pa.float64(),
+}
 SCHEMA = pa.schema(
-    [pa.field(name, _ARROW[kind], nullable=False) for name, kind in ManifestRow.__annotations__.items()]
+    [
+        pa.field(name, _ARROW[kind], nullable=kind == float | None)
+        for name, kind in ManifestRow.__annotations__.items()
+    ]
 )
 
 
@@ -89,7 +105,7 @@ def read_manifest(place: Place) -> dict[str, ManifestRow]:
     A micrograph that failed first and was ingested later is complete.
     """
     rows: dict[str, ManifestRow] = {}
-    for key in place.keys(MANIFEST):
+    for key in place.find(MANIFEST):
         if not key.endswith(".parquet"):
             continue
         for row in _read_part(place, key):

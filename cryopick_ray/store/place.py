@@ -65,7 +65,7 @@ class Place:
         except (BaseError, OSError) as error:
             raise StoreError(f"{self.url}/{key} cannot be read: {_first_line(error)}") from error
 
-    def keys(self, prefix: str = "") -> list[str]:
+    def find(self, prefix: str = "") -> list[str]:
         """Return all keys under the folder ``prefix``, sorted."""
         try:
             batches = obstore.list(self._store, prefix or None)

@@ -1,4 +1,5 @@
 import pytest
+
 from cryopick_ray.config import EngineSettings
 from cryopick_ray.engine.choice import open_engine
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import ray.cloudpickle
+
 from cryopick_ray.engine.plan import cut
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import EngineError, StoreError

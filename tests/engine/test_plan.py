@@ -1,9 +1,10 @@
 from dataclasses import dataclass
 
-from cryopick_ray.engine.plan import UNIT_MAX, after_death, cut, pending, unit_size
-from cryopick_ray.engine.unit import WorkUnit
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cryopick_ray.engine.plan import UNIT_MAX, after_death, cut, pending, unit_size
+from cryopick_ray.engine.unit import WorkUnit
 
 
 @dataclass(frozen=True)

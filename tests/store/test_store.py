@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
+
 from cryopick_ray.errors import StoreError
 from cryopick_ray.store.layout import array_key, shard_key
 from cryopick_ray.store.manifest import ManifestRow, publish_part, read_manifest
@@ -27,9 +28,9 @@ def row(micrograph_id="a/b.mrc", *, shape=NOISE.shape, shard_bytes=0, status="co
         height_px=shape[0],
         width_px=shape[1],
         shard_bytes=shard_bytes,
-        voltage_kV=0.0,
-        spherical_aberration_mm=0.0,
-        amplitude_contrast=0.0,
+        voltage_kV=None,
+        spherical_aberration_mm=None,
+        amplitude_contrast=None,
         status=status,
         reason=reason,
     )
@@ -124,7 +125,17 @@ def test_a_missing_store_and_a_foreign_group_are_refused(tmp_path):
 
 
 def test_keys_differ_for_different_ids_and_never_escape():
-    ids = ["a/b.mrc", "a_b.mrc", "A_b.mrc", "../../etc/passwd", "é.mrc", "è.mrc", "x" * 500, "." * 9, "zarr.json"]
+    ids = [
+        "a/b.mrc",
+        "a_b.mrc",
+        "A_b.mrc",
+        "../../etc/passwd",
+        "é.mrc",
+        "è.mrc",
+        "x" * 500,
+        "." * 9,
+        "zarr.json",
+    ]
     keys = [array_key(micrograph_id) for micrograph_id in ids]
     assert len({key.lower() for key in keys}) == len(ids)
     assert all("/" not in key and len(key) < 120 and not key.startswith(".") for key in keys)
@@ -140,13 +151,13 @@ def test_the_manifest_is_the_union_of_its_parts_and_complete_beats_failed(tmp_pa
     assert read_manifest(place)["x.mrc"] == failed
     publish_part(place, [row("x.mrc")])
     assert read_manifest(place)["x.mrc"].status == "complete"
-    assert len(place.keys("manifest")) == 3
+    assert len(place.find("manifest")) == 3
 
 
 def test_a_damaged_manifest_part_is_named(tmp_path):
     place = Place(str(tmp_path), create=True)
     publish_part(place, [row("a.mrc")])
-    key = place.keys("manifest")[0]
+    key = place.find("manifest")[0]
     (tmp_path / key).write_bytes((tmp_path / key).read_bytes()[:-20])
     with pytest.raises(StoreError, match=key):
         read_manifest(place)
@@ -159,4 +170,4 @@ def test_the_first_published_object_wins(tmp_path):
     assert place.get("a/b") == b"first"
     assert place.get("a/c") is None
     assert place.size("a/c") is None
-    assert json.dumps(place.keys("a")) == '["a/b"]'
+    assert json.dumps(place.find("a")) == '["a/b"]'

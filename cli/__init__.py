@@ -1,0 +1,1 @@
+"""The command line: parse, fill the settings, one library call, print."""

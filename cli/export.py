@@ -1,0 +1,42 @@
+"""``cryopick export``: the table in another program's format."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options
+from .console import say
+
+
+def export(
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="Folder of a table, or of a run.")],
+    format: Annotated[
+        str, typer.Option("--format", metavar="star|box|cbox|cs|csv|topaz", help="What to write.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")],
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", metavar="X", help="Another cut than the table's.")
+    ] = None,
+    box_px: Annotated[
+        int | None,
+        typer.Option("--box-px", metavar="N", help="Box side (box, cbox); default: 1.5 diameters."),
+    ] = None,
+    relion_project: options.RelionProject = None,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Write the picks as RELION STAR, EMAN box, crYOLO cbox, CryoSPARC cs, CSV or Topaz text."""
+    del debug
+    from cryopick_ray.export.formats import ExportSettings
+    from cryopick_ray.export.formats import export as write
+    from cryopick_ray.picks.table import open_table, recut
+
+    picks = open_table(table)
+    write(
+        picks if threshold is None else recut(picks, threshold),
+        format,
+        out,
+        ExportSettings(relion_project, box_px=box_px),
+    )
+    say({"format": format, "out": str(out)}, f"{format} files in {out}", as_json=as_json)

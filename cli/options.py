@@ -1,0 +1,103 @@
+"""Options that several commands share, spelled once."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+DONE_WITH_FAILURES = 3
+"""Exit status of a run that ended, with micrographs that failed."""
+
+
+def absolute(text: str) -> str:
+    """Return an INPUT that means the same from any folder."""
+    return text if "://" in text or text.startswith("empiar:") else str(Path(text).absolute())
+
+
+def absolute_model(model: str | None) -> str | None:
+    """Return a weights file's full path; a model's name stays as it is."""
+    return str(Path(model).absolute()) if model and Path(model).is_file() else model
+
+
+def _remember_debug(ctx: typer.Context, wanted: bool) -> bool:
+    ctx.meta["debug"] = wanted
+    return wanted
+
+
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="INPUT...", help="Folder, file, glob in quotes, or a text or STAR list.", show_default=False
+    ),
+]
+Diameter = Annotated[
+    float | None,
+    typer.Option("--diameter", metavar="A", help="Longest dimension of the particle in angstroms."),
+]
+PixelSize = Annotated[
+    float | None,
+    typer.Option("--pixel-size", metavar="A", help="Pixel size in angstroms; default: each file's header."),
+]
+StorePixelSize = Annotated[
+    float | None,
+    typer.Option("--store-pixel-size", metavar="A", help="Pixel size of the store; default: what is needed."),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="NAME|FILE", help="Model name or weights file (.safetensors, .sav); default: log."
+    ),
+]
+ParticlePx = Annotated[
+    float | None,
+    typer.Option(
+        "--particle-px", metavar="N", help="Pixels a diameter becomes for the model; default: its own."
+    ),
+]
+Invert = Annotated[
+    bool | None,
+    typer.Option("--invert/--no-invert", help="Particles are brighter than the ice.", show_default=False),
+]
+Threshold = Annotated[
+    str | None,
+    typer.Option(
+        "--threshold", metavar="auto|X", help="Score from which a candidate is picked; default: auto."
+    ),
+]
+EngineName = Annotated[
+    Literal["ray", "serial"] | None, typer.Option("--engine", help="Who runs the work; default: ray.")
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", metavar="N", help="Ray actors; default: one per CPU or GPU.")
+]
+Threads = Annotated[
+    int | None, typer.Option("--threads", metavar="N", help="CPU threads of a worker; default: 1.")
+]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"] | None,
+    typer.Option("--device", help="Where networks run; default: auto, a GPU where there is one."),
+]
+GpusPerWorker = Annotated[
+    float | None,
+    typer.Option("--gpus-per-worker", metavar="X", help="GPUs of a worker; 0.5 puts two on one; default: 1."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", metavar="A", help="Ray cluster to join; default: this machine alone."),
+]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="Take the first N micrographs.")]
+RelionProject = Annotated[
+    Path | None,
+    typer.Option(
+        "--relion-project", metavar="DIR", help="Folder RELION runs in; default: the working folder."
+    ),
+]
+StoreUrl = Annotated[str, typer.Option("--store", metavar="S", help="Store of micrographs (zarr).")]
+Digest = Annotated[
+    str | None, typer.Option("--digest", metavar="D", help="Which picks, if the folder holds several.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
+Debug = Annotated[
+    bool,
+    typer.Option("--debug", callback=_remember_debug, help="Show tracebacks.", expose_value=True),
+]

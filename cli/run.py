@@ -1,0 +1,110 @@
+"""``cryopick run``: ingest, pick, table, export and report in one."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import options
+from .console import ConsoleEvents, say
+
+
+def run(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the run.", show_default=False)],
+    inputs: options.Inputs = None,
+    diameter: options.Diameter = None,
+    model: options.Model = None,
+    pixel_size: options.PixelSize = None,
+    threshold: options.Threshold = None,
+    particle_px: options.ParticlePx = None,
+    invert: options.Invert = None,
+    limit: options.Limit = None,
+    store_pixel_size: options.StorePixelSize = None,
+    relion_project: options.RelionProject = None,
+    engine: options.EngineName = None,
+    workers: options.Workers = None,
+    threads: options.Threads = None,
+    device: options.Device = None,
+    gpus_per_worker: options.GpusPerWorker = None,
+    address: options.Address = None,
+    voltage: Annotated[
+        float | None, typer.Option("--voltage-kv", metavar="kV", help="For RELION's optics; default: 300.")
+    ] = None,
+    aberration: Annotated[
+        float | None, typer.Option("--spherical-aberration-mm", metavar="mm", help="Likewise; default: 2.7.")
+    ] = None,
+    amplitude_contrast: Annotated[
+        float | None, typer.Option("--amplitude-contrast", metavar="X", help="Likewise; default: 0.1.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="Settings of an earlier run (its config.yaml); options given here win.",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on with the run in DIR, with its settings; new micrographs in INPUT join it."
+        ),
+    ] = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Pick micrographs: ingest, pick, table, RELION coordinates and a report in one.
+
+    DIR then holds config.yaml store.zarr picks/ table/ coordinates/ report.html summary.json.
+    """
+    del debug
+    from cryopick_ray.config import load_settings, read_yaml
+    from cryopick_ray.pipeline import Timings, plan
+    from cryopick_ray.pipeline import run as run_pipeline
+    from cryopick_ray.results import write_results
+    from cryopick_ray.run_folder import RunFolder
+
+    folder, timings = RunFolder(out), Timings()
+    earlier = config or (folder.config if resume and folder.config.is_file() else None)
+    data: dict[str, Any] = read_yaml(earlier) if earlier else {"relion_project": str(Path.cwd())}
+    given = {
+        "inputs": [options.absolute(text) for text in inputs] if inputs else None,
+        "diameter_A": diameter,
+        "model": options.absolute_model(model),
+        "pixel_size_A": pixel_size,
+        "store_pixel_size_A": store_pixel_size,
+        "particle_px": particle_px,
+        "invert": invert,
+        "threshold": threshold,
+        "limit": limit,
+        "threads": threads,
+        "relion_project": str(relion_project.absolute()) if relion_project else None,
+    }
+    optics = {
+        "voltage_kV": voltage,
+        "spherical_aberration_mm": aberration,
+        "amplitude_contrast": amplitude_contrast,
+    }
+    running = {
+        "engine": engine,
+        "workers": workers,
+        "device": device,
+        "gpus_per_worker": gpus_per_worker,
+        "address": address,
+    }
+    data |= _given(given)
+    data["optics"] = data.get("optics", {}) | _given(optics)
+    data["engine"] = data.get("engine", {}) | _given(running)
+    settings = load_settings(data)
+    planned = plan(settings)
+    with folder.claim(settings, resume=resume):
+        with ConsoleEvents() as events:
+            digest, thresholds = run_pipeline(planned, folder, events, timings)
+            summary = write_results(settings, folder, digest, thresholds, timings.seconds)
+        say(summary.to_dict(), summary.text(), as_json=as_json)
+    if summary.failures:
+        raise typer.Exit(options.DONE_WITH_FAILURES)
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

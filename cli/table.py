@@ -1,0 +1,44 @@
+"""``cryopick table``: shards to the data-set-wide table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options
+from .console import say
+
+
+def table(
+    picks: Annotated[str, typer.Argument(metavar="PICKS", help="Folder of picks.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="T", help="Folder of the table; replaced if it is one.")
+    ],
+    store: Annotated[
+        str | None, typer.Option("--store", metavar="S", help="Store that was picked; default: beside PICKS.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", metavar="X", help="Score from which to pick; default: auto."),
+    ] = None,
+    digest: options.Digest = None,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Gather picks into one table of all candidates, with a new threshold if you like."""
+    del debug
+    from dataclasses import asdict
+
+    from cryopick_ray.picks.shards import digests
+    from cryopick_ray.pipeline import only_digest
+    from cryopick_ray.pipeline import table as gather
+
+    chosen = only_digest(picks, digests(picks), digest)
+    cuts = gather(store or str(Path(picks).parent / "store.zarr"), picks, chosen, out, threshold)
+    outcome = {
+        "table": str(out),
+        "digest": chosen,
+        "thresholds": {name: asdict(cut) for name, cut in cuts.items()},
+    }
+    text = "\n".join(f"{name}: threshold {cut.value:.3g} ({cut.method})" for name, cut in cuts.items())
+    say(outcome, f"{text}\ntable {out}", as_json=as_json)

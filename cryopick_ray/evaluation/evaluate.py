@@ -1,0 +1,168 @@
+"""A run's candidates against truth: how many particles were found, and how many picks are true."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+
+from cryopick_ray.errors import PicksError, UsageError
+from cryopick_ray.evaluation.curves import Curve
+from cryopick_ray.evaluation.score import Ranked, Score, pooled_curve, pooled_score
+from cryopick_ray.evaluation.truth import Centres, Truth
+from cryopick_ray.picks.matching import match
+from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.units import is_positive
+
+CURVE_POINTS = 200
+NAMES_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class MicrographScore:
+    """One micrograph's score; a failed one has no picks and missed every particle."""
+
+    micrograph_id: str
+    failed: bool
+    score: Score
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Precision and recall of the candidates with a score of at least ``threshold``."""
+
+    threshold: float
+    precision: float
+    recall: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What :func:`evaluate` measured.
+
+    Attributes
+    ----------
+    radius_A
+        Largest distance of a pick to the particle it finds; ``None``: half of each diameter.
+    pooled
+        All candidates of all micrographs in one ranking.
+    micrographs
+        Each micrograph that has truth, in the table's order.
+    curve
+        Pooled precision and recall, best scores first, at most 200 points.
+    notes
+        What was left out or counted as missed, for a person.
+    """
+
+    radius_A: float | None
+    pooled: Score
+    micrographs: tuple[MicrographScore, ...]
+    curve: tuple[CurvePoint, ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dicts, lists, numbers and words, ready for JSON."""
+        return asdict(self)
+
+
+def evaluate(
+    picks: Iterable[MicrographPicks],
+    truth: Truth,
+    *,
+    radius_A: float | None = None,
+    exclude: Sequence[str] = (),
+) -> Evaluation:
+    """Compare candidates with truth, per micrograph and pooled.
+
+    The run's picks are matched by themselves, so they need not be the best candidates. Micrographs
+    without truth are left out; the particles of a failed micrograph count as missed.
+
+    Parameters
+    ----------
+    picks
+        A run's micrographs.
+    truth
+        True particles (:func:`cryopick_ray.evaluation.truth.read_truth`).
+    radius_A
+        Largest distance of a pick to its particle, in angstroms; half a diameter if ``None``.
+    exclude
+        Globs of micrograph ids to leave out, such as under-labelled ones.
+
+    Raises
+    ------
+    UsageError
+        If the radius is not positive or no micrograph has truth.
+    PicksError
+        If one truth fits two micrographs.
+    """
+    if radius_A is not None and not is_positive(radius_A):
+        raise UsageError(f"matching radius is {radius_A} A; give --radius a positive length in angstroms")
+    ranked: dict[str, Ranked] = {}
+    owner: dict[str, str] = {}
+    remarks: defaultdict[str, list[str]] = defaultdict(list)
+    for one in picks:
+        micrograph_id = one.micrograph.micrograph_id
+        name = _claim(micrograph_id, truth, owner)
+        if any(fnmatchcase(micrograph_id, pattern) for pattern in exclude):
+            remarks["left out on request"].append(micrograph_id)
+        elif name is None:
+            remarks["left out for want of truth"].append(micrograph_id)
+        else:
+            ranked[micrograph_id] = _rank(one, truth.particles[name], radius_A)
+    if not ranked:
+        known = _some(sorted(truth.particles))
+        raise UsageError(f"no micrograph left has truth in {truth.source}, which knows {known}; mend --truth")
+    remarks["failed, so every particle counts as missed"] = [
+        name for name, one in ranked.items() if one.failed
+    ]
+    remarks["truth without a micrograph, not counted"] = sorted(truth.particles.keys() - owner.keys())
+    return Evaluation(
+        radius_A=radius_A,
+        pooled=pooled_score(list(ranked.values())),
+        micrographs=tuple(
+            MicrographScore(name, one.failed, pooled_score([one])) for name, one in ranked.items()
+        ),
+        curve=_points(pooled_curve(list(ranked.values()))),
+        notes=truth.notes + tuple(f"{what}: {_some(names)}" for what, names in remarks.items() if names),
+    )
+
+
+def _claim(micrograph_id: str, truth: Truth, owner: dict[str, str]) -> str | None:
+    """Return the micrograph's name in the truth and remember that it is taken."""
+    name = truth.name_of(micrograph_id)
+    if name is not None and owner.setdefault(name, micrograph_id) != micrograph_id:
+        raise PicksError(
+            f"truth {name!r} in {truth.source} fits both {owner[name]!r} and {micrograph_id!r}; "
+            "give the truth the micrographs' folders"
+        )
+    return name
+
+
+def _rank(one: MicrographPicks, centres: Centres, radius_A: float | None) -> Ranked:
+    if one.micrograph.status == "failed":
+        return Ranked(np.empty(0, np.float32), np.empty(0, bool), 0, 0, len(centres), failed=True)
+    pixel_size_A = one.micrograph.pixel_size_A
+    if pixel_size_A is None:
+        raise PicksError(
+            f"{one.micrograph.micrograph_id!r} has no pixel size in the table; make the table again"
+        )
+    radius_px = (one.diameter_A / 2 if radius_A is None else radius_A) / pixel_size_A
+    true_x, true_y = centres.T
+    x, y, score, picked = one.x_px, one.y_px, one.score, one.picked
+    is_hit = match(x, y, score, true_x, true_y, radius_px) >= 0
+    picked_hit = match(x[picked], y[picked], score[picked], true_x, true_y, radius_px) >= 0
+    return Ranked(score, is_hit, int(picked.sum()), int(picked_hit.sum()), len(centres))
+
+
+def _points(ranking: Curve) -> tuple[CurvePoint, ...]:
+    n = len(ranking.threshold)
+    shown = np.unique(np.linspace(0, n - 1, min(n, CURVE_POINTS)).round().astype(np.intp))
+    rows = zip(ranking.threshold[shown], ranking.precision[shown], ranking.recall[shown], strict=True)
+    return tuple(CurvePoint(*map(float, row)) for row in rows)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more

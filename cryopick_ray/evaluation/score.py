@@ -1,0 +1,89 @@
+"""Micrographs of true and false candidates -> the numbers that a run is judged by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick_ray.evaluation.curves import Curve, curve
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One micrograph's candidates, each a hit or a false one, and the hits among the run's picks.
+
+    Attributes
+    ----------
+    score, is_hit
+        ``(n,)`` scores of the candidates, and whether each finds a particle.
+    n_picks, n_hits, n_truth
+        Candidates picked by the run, those of them that find a particle, true particles.
+    failed
+        Whether the micrograph could not be picked at all.
+    """
+
+    score: NDArray[np.float32]
+    is_hit: NDArray[np.bool_]
+    n_picks: int
+    n_hits: int
+    n_truth: int
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good picks are; ``None`` where a measure is not defined (no picks, or no true particles).
+
+    Attributes
+    ----------
+    n_candidates, n_picks, n_truth, n_hits
+        Candidates above the picker's floor, those of them picked by the run, true particles, picks
+        that find one.
+    precision, recall, f1
+        Of the run's picks.
+    best_f1, best_threshold
+        The highest F1 that any threshold gives; picks are the candidates with a score of at least that.
+    auprc
+        Average precision of all candidates over all true particles.
+    """
+
+    n_candidates: int
+    n_picks: int
+    n_truth: int
+    n_hits: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    best_f1: float | None
+    best_threshold: float | None
+    auprc: float | None
+
+
+def pooled_curve(micrographs: Sequence[Ranked]) -> Curve:
+    """Return the curve of all candidates of all micrographs in one ranking."""
+    return curve(
+        np.concatenate([one.score for one in micrographs]),
+        np.concatenate([one.is_hit for one in micrographs]),
+        sum(one.n_truth for one in micrographs),
+    )
+
+
+def pooled_score(micrographs: Sequence[Ranked]) -> Score:
+    """Return the score of one or more micrographs taken together."""
+    ranking = pooled_curve(micrographs)
+    n_truth = ranking.n_truth
+    n_picks, n_hits = sum(one.n_picks for one in micrographs), sum(one.n_hits for one in micrographs)
+    best_f1, best_threshold = ranking.best() or (None, None)
+    return Score(
+        n_candidates=sum(len(one.score) for one in micrographs),
+        n_picks=n_picks,
+        n_truth=n_truth,
+        n_hits=n_hits,
+        precision=n_hits / n_picks if n_picks else None,
+        recall=n_hits / n_truth if n_truth else None,
+        f1=2 * n_hits / (n_picks + n_truth) if n_picks + n_truth else None,
+        best_f1=best_f1,
+        best_threshold=best_threshold,
+        auprc=ranking.average_precision() if n_truth else None,
+    )

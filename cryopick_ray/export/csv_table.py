@@ -1,0 +1,29 @@
+"""One CSV table of all picks, for spreadsheets and scripts."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from cryopick_ray.export.files import complete, picked_rows, published, relative_path
+from cryopick_ray.picks.schema import MicrographPicks
+
+COLUMNS = ("micrograph_id", "x_px", "y_px", "score", "diameter_A")
+
+
+def write_csv(picks: Iterable[MicrographPicks], out: Path) -> None:
+    """Write ``out/picks.csv``: centres in pixels, 0 at the centre of the first pixel, x = column, y = row.
+
+    Parameters
+    ----------
+    picks
+        Micrographs in table order; read once, one at a time.
+    out
+        Folder, made where missing.
+    """
+    with published(out / "picks.csv") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(COLUMNS)
+        for micrograph_id, one in complete(picks, relative_path):
+            for x, y, score in picked_rows(one):
+                row = (micrograph_id, f"{x:.3f}", f"{y:.3f}", f"{score:.7g}", f"{one.diameter_A:g}")
+                table.writerow(row)

@@ -1,0 +1,87 @@
+"""Where exported files lie, and how one appears whole or not at all."""
+
+import os
+import unicodedata
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from cryopick_ray.errors import PicksError
+from cryopick_ray.picks.schema import MicrographPicks
+
+PACKED = (".gz", ".bz2")
+
+
+def relative_path(micrograph_id: str) -> PurePosixPath:
+    """Return a micrograph's id as a path that stays below the folder it is joined to.
+
+    Raises
+    ------
+    PicksError
+        The id is absolute, has an empty, ``.`` or ``..`` part, or a control character (which no
+        text format could hold).
+    """
+    parts = micrograph_id.split("/")
+    if any(part in ("", ".", "..") for part in parts) or any(
+        unicodedata.category(letter) == "Cc" for letter in micrograph_id
+    ):
+        raise PicksError(
+            f"micrograph id {micrograph_id!r} cannot name a file; expected a relative path without empty,"
+            " '.' or '..' parts and control characters: rename the micrograph and pick again"
+        )
+    return PurePosixPath(*parts)
+
+
+def without_extension(micrograph_id: str) -> PurePosixPath:
+    """Return the path of ``micrograph_id`` without ``.mrc``, ``.tif``, ``.mrc.gz`` and the like."""
+    path = relative_path(micrograph_id)
+    if path.suffix.lower() in PACKED:
+        path = path.with_suffix("")
+    return path.with_suffix("")
+
+
+def complete(
+    picks: Iterable[MicrographPicks], name: Callable[[str], PurePosixPath]
+) -> Iterator[tuple[PurePosixPath, MicrographPicks]]:
+    """Yield every micrograph that did not fail, with its name in the exported files.
+
+    Raises
+    ------
+    PicksError
+        Two micrographs would share a name.
+    """
+    taken: dict[PurePosixPath, str] = {}
+    for one in picks:
+        micrograph_id = one.micrograph.micrograph_id
+        if one.micrograph.status != "complete":
+            continue
+        path = name(micrograph_id)
+        if path in taken:
+            raise PicksError(
+                f"micrographs {taken[path]!r} and {micrograph_id!r} would both be {str(path)!r} in this"
+                " format; expected distinct names: use --format star or csv, which keep the whole id"
+            )
+        taken[path] = micrograph_id
+        yield path, one
+
+
+def picked_rows(one: MicrographPicks) -> Iterator[tuple[float, float, float]]:
+    """Yield ``(x_px, y_px, score)`` of the picked candidates, best first."""
+    keep = one.picked
+    return zip(one.x_px[keep].tolist(), one.y_px[keep].tolist(), one.score[keep].tolist(), strict=True)
+
+
+@contextmanager
+def published(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a file beside ``path`` that takes its place when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.parent / f".{uuid.uuid4().hex}.part"
+    text = "b" not in mode
+    try:
+        with aside.open(mode, encoding="utf-8" if text else None, newline="" if text else None) as file:
+            yield file
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,72 @@
+"""All export formats by name."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryopick_ray.errors import UsageError
+from cryopick_ray.export.box import write_box
+from cryopick_ray.export.cbox import write_cbox
+from cryopick_ray.export.cs import write_cs
+from cryopick_ray.export.csv_table import write_csv
+from cryopick_ray.export.star import write_star
+from cryopick_ray.export.topaz import write_topaz
+from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.units import Optics
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """What the formats need besides the picks; each takes what concerns it.
+
+    Attributes
+    ----------
+    relion_project
+        Folder in which RELION will run (``star``); the working folder where ``None``.
+    optics
+        Microscope (``star``).
+    box_px
+        Side of the box in pixels (``box``, ``cbox``); 1.5 particle diameters where ``None``.
+    """
+
+    relion_project: Path | None = None
+    optics: Optics = field(default_factory=Optics)
+    box_px: int | None = None
+
+
+Writer = Callable[[Iterable[MicrographPicks], Path, ExportSettings], None]
+
+FORMATS: dict[str, Writer] = {
+    "star": lambda picks, out, given: write_star(picks, out, given.relion_project, given.optics),
+    "box": lambda picks, out, given: write_box(picks, out, given.box_px),
+    "cbox": lambda picks, out, given: write_cbox(picks, out, given.box_px),
+    "cs": lambda picks, out, given: write_cs(picks, out),
+    "csv": lambda picks, out, given: write_csv(picks, out),
+    "topaz": lambda picks, out, given: write_topaz(picks, out),
+}
+
+
+def export(
+    picks: Iterable[MicrographPicks], format: str, out: Path, settings: ExportSettings | None = None
+) -> None:
+    """Write the picked candidates in the format of another program.
+
+    Parameters
+    ----------
+    picks
+        Micrographs in table order; read once, one at a time.
+    format
+        A key of :data:`FORMATS`.
+    out
+        Folder, made where missing.
+    settings
+        What the format needs besides the picks.
+
+    Raises
+    ------
+    UsageError
+        The format is unknown.
+    """
+    if format not in FORMATS:
+        raise UsageError(f"format is {format!r}, expected one of {', '.join(FORMATS)}: change --format")
+    FORMATS[format](picks, out, settings or ExportSettings())

@@ -1,0 +1,136 @@
+"""The report a person looks at: one HTML file that needs nothing but itself."""
+
+import math
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
+
+from cryopick_ray.export.figures import MAX_COLUMNS, pick_counts, score_histogram
+from cryopick_ray.export.thumbnails import Thumbnail
+
+MAX_FAILURES = 500
+"""Longer lists are cut; the summary beside the report has them all."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the report says.
+
+    Attributes
+    ----------
+    title, version, generated
+        Heading, version of this package, and when the run ended, all as text.
+    counts
+        ``(m,)`` picks of each complete micrograph, in table order.
+    scores
+        ``(n,)`` scores of all candidates.
+    threshold, threshold_reason
+        The run's threshold and how it was chosen.
+    settings
+        Nested plain settings.
+    timings
+        Seconds by stage, in order.
+    failures
+        ``(micrograph id, reason)`` of every failed micrograph.
+    thumbnails
+        Pictures, in the order shown.
+    """
+
+    title: str
+    version: str
+    generated: str
+    counts: NDArray[np.integer]
+    scores: NDArray[np.floating]
+    threshold: float
+    threshold_reason: str
+    settings: Mapping[str, Any]
+    timings: Mapping[str, float]
+    failures: Sequence[tuple[str, str]]
+    thumbnails: Sequence[Thumbnail]
+
+    @property
+    def n_complete(self) -> int:
+        """Number of micrographs that were picked."""
+        return len(self.counts)
+
+    @property
+    def n_total(self) -> int:
+        """Number of micrographs, failed ones included."""
+        return len(self.counts) + len(self.failures)
+
+    @property
+    def n_picked(self) -> int:
+        """Number of picks above the threshold."""
+        return int(np.sum(self.counts))
+
+
+def render_report(report: Report) -> str:
+    """Return the report as one HTML page without references to anything outside it.
+
+    All text is escaped, so names of files and reasons can hold whatever they like.
+    """
+    environment = Environment(
+        loader=PackageLoader("cryopick_ray.export", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["base64"] = lambda data: b64encode(data).decode("ascii")
+    environment.filters["duration"] = duration
+    page = environment.get_template("report.html")
+    counts = report.counts
+    low, high = _slider_range(report)
+    return page.render(
+        report=report,
+        spread=(int(np.median(counts)), int(counts.min()), int(counts.max())) if len(counts) else None,
+        histogram=score_histogram(report.scores, report.threshold),
+        per_micrograph=pick_counts(counts),
+        shared=len(counts) > MAX_COLUMNS,
+        slider=(low, high, report.threshold) if low < high else None,
+        settings=flatten(report.settings),
+        failures=report.failures[:MAX_FAILURES],
+        unlisted=max(0, len(report.failures) - MAX_FAILURES),
+        total_s=sum(report.timings.values()),
+    )
+
+
+def flatten(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return nested settings as rows of dotted name and value."""
+    rows: list[tuple[str, str]] = []
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            rows += [(f"{name}.{inner}", text) for inner, text in flatten(value)]
+        elif isinstance(value, list | tuple):
+            rows.append((name, ", ".join(str(item) for item in value)))
+        else:
+            rows.append((name, "none" if value is None else str(value)))
+    return rows
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as people say it: ``0.42 s``, ``12.3 s``, ``4 min 05 s``, ``2 h 03 min``."""
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def _slider_range(report: Report) -> tuple[float, float]:
+    """Return the scores that the slider spans: those in the pictures and the threshold; (0, 0) if none."""
+    ends = [
+        float(end) for one in report.thumbnails if len(one.score) for end in (one.score[0], one.score[-1])
+    ]
+    if not ends or not math.isfinite(report.threshold):
+        return 0.0, 0.0
+    return min(*ends, report.threshold), max(*ends, report.threshold)

@@ -1,0 +1,94 @@
+"""MRC files, plain (memory-mapped) or compressed (read no further than the header promises)."""
+
+import bz2
+import gzip
+import os
+import zlib
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+
+from cryopick_ray.errors import MicrographError
+from cryopick_ray.micrographs.micrograph import Micrograph
+from cryopick_ray.micrographs.mrc_header import HEADER_BYTES, MrcHeader, parse_header
+
+BLOCK_BYTES = 2**22
+
+
+def read_mrc(path: Path) -> Micrograph:
+    """Read one micrograph from an MRC file; ``.gz`` and ``.bz2`` are decompressed on the way.
+
+    Nothing is allocated for pixels that are not there: a plain file must hold what its header
+    promises before it is mapped, and a compressed one is decompressed block by block, never
+    beyond the promise.
+
+    Raises
+    ------
+    MicrographError
+        The file is no MRC file, damaged, shorter than its header promises, or holds several sections.
+    OSError
+        The file cannot be opened.
+    """
+    if path.suffix.lower() == ".gz":
+        with gzip.open(path, "rb") as packed:
+            return _read_packed(cast("BinaryIO", packed))
+    if path.suffix.lower() == ".bz2":
+        with bz2.open(path, "rb") as packed:
+            return _read_packed(cast("BinaryIO", packed))
+    with path.open("rb") as file:
+        return _map_plain(file)
+
+
+def _map_plain(file: BinaryIO) -> Micrograph:
+    header = _header_of_one_section(file.read(HEADER_BYTES))
+    promised = header.data_offset + header.data_bytes
+    there = os.fstat(file.fileno()).st_size
+    if there < promised:
+        raise _truncated(header, promised, there)
+    pixels = np.memmap(file, header.dtype, "r", header.data_offset, header.shape)
+    return Micrograph(pixels, header.pixel_size_A)
+
+
+def _read_packed(stream: BinaryIO) -> Micrograph:
+    try:
+        header = _header_of_one_section(stream.read(HEADER_BYTES))
+        promised = header.data_offset + header.data_bytes
+        there = HEADER_BYTES + _skip(stream, header.data_offset - HEADER_BYTES)
+        data = bytearray()  # grows with what is really there
+        while len(data) < header.data_bytes:
+            block = stream.read(min(BLOCK_BYTES, header.data_bytes - len(data)))
+            if not block:
+                raise _truncated(header, promised, there + len(data))
+            data += block
+        stream.read(1)  # at its end the stream compares its own checksum
+    except (OSError, EOFError, zlib.error) as error:
+        raise MicrographError(f"the compressed file is damaged: {error}") from error
+    pixels = np.frombuffer(data, header.dtype).reshape(header.shape)
+    return Micrograph(pixels, header.pixel_size_A)
+
+
+def _skip(stream: BinaryIO, count: int) -> int:
+    """Read past ``count`` bytes and return how many were there."""
+    left = count
+    while left and (block := stream.read(min(BLOCK_BYTES, left))):
+        left -= len(block)
+    return count - left
+
+
+def _header_of_one_section(raw: bytes) -> MrcHeader:
+    header = parse_header(raw)
+    if header.sections > 1:
+        raise MicrographError(
+            f"the file is a stack of {header.sections} sections, expected one image; "
+            "movies are not read yet; give the aligned average"
+        )
+    return header
+
+
+def _truncated(header: MrcHeader, promised: int, there: int) -> MicrographError:
+    height, width = header.shape
+    return MicrographError(
+        f"the file is truncated: its header promises {promised} bytes "
+        f"({width} x {height} {header.dtype.name}), there are {there}"
+    )

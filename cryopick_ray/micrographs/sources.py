@@ -1,0 +1,231 @@
+"""Which micrographs a run is about, and what each is called."""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+from cryopick_ray.errors import UsageError
+from cryopick_ray.micrographs.folder import list_folder
+from cryopick_ray.micrographs.listing import ListedMicrograph, read_star_list, read_text_list
+from cryopick_ray.micrographs.reader import SUFFIXES, is_micrograph_name
+from cryopick_ray.units import Optics
+
+REMOTE = ("empiar:", "s3://", "gs://", "http://", "https://")
+TEXT_LISTS, STAR_LISTS = (".txt", ".lst"), (".star",)
+# Controls, line and paragraph separators, and bytes that are no UTF-8: they break STAR files, tables
+# and terminals.
+UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class MicrographSource:
+    """One micrograph to be read: where it lies and what it is called.
+
+    Attributes
+    ----------
+    micrograph_id
+        Path relative to the source root with ``/``, folders and extension kept; with several
+        data sets it starts with the data set's name.
+    dataset
+        Name of the data set, unique among the INPUTs.
+    path
+        Absolute path of the file.
+    relion_name
+        rlnMicrographName: the name in the input STAR file, else the path relative to the RELION
+        project, else the absolute path.
+    optics, pixel_size_A
+        What an input STAR file says, else ``None``.
+    """
+
+    micrograph_id: str
+    dataset: str
+    path: Path
+    relion_name: str
+    optics: Optics | None = None
+    pixel_size_A: float | None = None
+
+
+@dataclass(frozen=True)
+class _DataSet:
+    """The files of one INPUT, or of all that name single files of one folder."""
+
+    name: str
+    root: Path
+    files: list[ListedMicrograph]
+    kind: Literal["folder", "file", "list", "star"]
+
+
+def list_sources(
+    inputs: Sequence[str], *, relion_project: Path, limit: int | None = None
+) -> list[MicrographSource]:
+    """List the micrographs of all INPUTs, each file once, in the order of the INPUTs.
+
+    An INPUT is a folder (searched below), a file, a glob, a text list or a STAR list. Files given
+    one by one out of the same folder make one data set. Folders and globs are sorted by path,
+    lists keep their order. A file that comes up again is kept where it came first.
+
+    Parameters
+    ----------
+    relion_project
+        Folder that names in STAR files, and the names given to RELION, are relative to.
+    limit
+        Keep the first so many.
+
+    Raises
+    ------
+    UsageError
+        An INPUT is missing, holds no micrographs or is of a kind that is not read; a name cannot
+        be written into tables.
+    """
+    if limit is not None and limit < 1:
+        raise UsageError(f"a limit of {limit} micrographs; expected at least 1 (--limit)")
+    if not inputs:
+        raise UsageError("no INPUT; give a folder, a file, a glob in quotes, a text list or a STAR list")
+    project = Path(os.path.abspath(relion_project))
+    datasets = _without_repeats(_join_files([_data_set(text, project) for text in inputs]))
+    sources: list[MicrographSource] = []
+    for dataset, name in zip(datasets, _unique([dataset.name for dataset in datasets]), strict=True):
+        prefix = f"{name}/" if len(datasets) > 1 else ""
+        sources += [
+            MicrographSource(
+                micrograph_id=_checked(prefix + _relative(file.path, dataset.root)),
+                dataset=_checked(name),
+                path=file.path,
+                relion_name=_checked(
+                    file.name if dataset.kind == "star" else _relion_name(file.path, project)
+                ),
+                optics=file.optics,
+                pixel_size_A=file.pixel_size_A,
+            )
+            for file in dataset.files
+        ]
+    return sources[:limit]
+
+
+def _data_set(text: str, project: Path) -> _DataSet:
+    if text.startswith(REMOTE):
+        raise UsageError(
+            f"INPUT {text!r}: archives and buckets are not read by this version; give local files"
+        )
+    path = Path(os.path.abspath(text))
+    if os.path.isdir(path):  # False, not an error, where one may not look
+        files = _listed(path / name for name in list_folder(path))
+        dataset = _DataSet(_folder_name(path), path, files, "folder")
+    elif os.path.exists(path):
+        dataset = _file_or_list(text, path, project)
+    elif any(character in text for character in "*?["):
+        dataset = _glob(text, path)
+    else:
+        raise UsageError(f"INPUT {text!r}: there is no such file or folder; {_looked_for()}")
+    if not dataset.files:
+        raise UsageError(f"INPUT {text!r} has no micrographs; {_looked_for()}")
+    return dataset
+
+
+def _file_or_list(text: str, path: Path, project: Path) -> _DataSet:
+    suffix = path.suffix.lower()
+    if is_micrograph_name(path.name):
+        return _DataSet(_folder_name(path.parent), path.parent, _listed([path]), "file")
+    if suffix in TEXT_LISTS:
+        listed = read_text_list(path, Path.cwd())
+    elif suffix in STAR_LISTS:
+        listed = read_star_list(path, project)
+    else:
+        raise UsageError(
+            f"INPUT {text!r} is neither a micrograph nor a list ({' '.join(TEXT_LISTS + STAR_LISTS)}); "
+            f"{_looked_for()}"
+        )
+    files = [
+        ListedMicrograph(file.name, Path(os.path.abspath(file.path)), file.optics, file.pixel_size_A)
+        for file in listed
+    ]
+    if files and not any(os.path.lexists(file.path) for file in files):
+        raise UsageError(
+            f"INPUT {text!r}: none of its {len(files)} files is there, the first would be "
+            f"{str(files[0].path)!r}; names in a STAR file are relative to --relion-project"
+        )
+    root = Path(os.path.commonpath([file.path.parent for file in files])) if files else path.parent
+    return _DataSet(path.stem, root, files, "star" if suffix in STAR_LISTS else "list")
+
+
+def _glob(text: str, pattern: Path) -> _DataSet:
+    parts = pattern.parts
+    fixed = next(i for i, part in enumerate(parts) if any(character in part for character in "*?["))
+    root = Path(*parts[:fixed])
+    try:
+        found = sorted(root.glob("/".join(parts[fixed:])))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"INPUT {text!r} cannot be searched: {error}") from error
+    visible = (path for path in found if not any(part[0] == "." for part in path.relative_to(root).parts))
+    files = _listed(path for path in visible if is_micrograph_name(path.name) and not os.path.isdir(path))
+    return _DataSet(_folder_name(root), root, files, "folder")
+
+
+def _listed(paths: Iterable[Path]) -> list[ListedMicrograph]:
+    return [ListedMicrograph(path.name, path) for path in paths]
+
+
+def _join_files(datasets: list[_DataSet]) -> list[_DataSet]:
+    """Make one data set of files from one folder, as a shell passes them for an unquoted glob."""
+    joined: dict[tuple[Path, int], _DataSet] = {}
+    for position, dataset in enumerate(datasets):
+        key = (dataset.root, -1 if dataset.kind == "file" else position)
+        earlier = joined.get(key)
+        joined[key] = replace(dataset, files=earlier.files + dataset.files) if earlier else dataset
+    return list(joined.values())
+
+
+def _without_repeats(datasets: list[_DataSet]) -> list[_DataSet]:
+    """Keep each file where it came first; a data set of nothing new is none."""
+    seen: set[Path] = set()
+    kept = []
+    for dataset in datasets:
+        new: dict[Path, ListedMicrograph] = {}
+        for file in dataset.files:
+            if file.path not in seen:
+                new.setdefault(file.path, file)
+        seen.update(new)
+        if new:
+            kept.append(replace(dataset, files=list(new.values())))
+    return kept
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Return the names, repeated ones numbered -2, -3 and so on, past names that others have."""
+    unique: list[str] = []
+    for name in names:
+        numbered = (name if number == 1 else f"{name}-{number}" for number in count(1))
+        unique.append(
+            next(
+                candidate
+                for candidate in numbered
+                if candidate not in unique and (candidate == name or candidate not in names)
+            )
+        )
+    return unique
+
+
+def _folder_name(folder: Path) -> str:
+    return folder.name or "micrographs"  # the root folder has no name
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _relion_name(path: Path, project: Path) -> str:
+    return _relative(path, project) if path.is_relative_to(project) else path.as_posix()
+
+
+def _checked(name: str) -> str:
+    if UNWRITABLE.search(name):
+        raise UsageError(f"the name {name!r} has control characters or is no UTF-8; rename the file")
+    return name
+
+
+def _looked_for() -> str:
+    return f"looked for {' '.join(SUFFIXES)}"

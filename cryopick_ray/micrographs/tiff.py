@@ -1,0 +1,95 @@
+"""TIFF files of one grey image."""
+
+import logging
+import math
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from cryopick_ray.errors import MicrographError
+from cryopick_ray.micrographs.micrograph import Micrograph, check_claim, check_size
+
+DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32")
+COMPRESSIONS = (
+    tifffile.COMPRESSION.NONE,
+    tifffile.COMPRESSION.LZW,
+    tifffile.COMPRESSION.ADOBE_DEFLATE,
+    tifffile.COMPRESSION.DEFLATE,
+    tifffile.COMPRESSION.PACKBITS,
+    tifffile.COMPRESSION.ZSTD,
+)
+"""What microscope programs write; each other codec would be one more decoder open to hostile bytes."""
+GREY = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.MINISWHITE)
+
+# What the library logs of a broken file comes up as an error here; it need not print it as well.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+
+def read_tiff(path: Path) -> Micrograph:
+    """Read a grey TIFF of 8, 16 or 32 bit integers or float32, values as stored.
+
+    The resolution tags say how large to print the picture, not how large the specimen was: the
+    pixel size is ``None``.
+
+    Raises
+    ------
+    MicrographError
+        Several pages, colour, another number type or codec, or pixels missing from the file.
+    OSError
+        The file cannot be opened.
+    """
+    with tifffile.TiffFile(path) as tiff:
+        pages = len(tiff.pages)
+        if pages > 1:
+            raise MicrographError(
+                f"the file is a stack of {pages} pages, expected one image; "
+                "movies are not read yet; give the aligned average"
+            )
+        page = tiff.pages.first
+        _check_page(page, path.stat().st_size)
+        pixels = page.asarray(maxworkers=1)  # the engine decides how many threads there are
+    return Micrograph(pixels, None)
+
+
+def _check_page(page: tifffile.TiffPage, stored_bytes: int) -> None:
+    check_size(page.imagelength, page.imagewidth)
+    dtype = None if page.dtype is None else page.dtype.name
+    if page.samplesperpixel != 1 or page.imagedepth != 1 or page.photometric not in GREY:
+        raise MicrographError(
+            f"the TIFF is not one grey image ({_name(page.photometric)}, "
+            f"{page.samplesperpixel} samples a pixel, depth {page.imagedepth})"
+        )
+    if dtype not in DTYPES or page.bitspersample != 8 * np.dtype(dtype).itemsize:
+        raise MicrographError(
+            f"TIFF pixels of {page.bitspersample} bit {dtype} are not read; expected {', '.join(DTYPES)}"
+        )
+    if page.compression not in COMPRESSIONS:
+        raise MicrographError(
+            f"TIFF compression {_name(page.compression)} is not read; "
+            f"expected {', '.join(codec.name for codec in COMPRESSIONS)}"
+        )
+    segment_pixels = page.tilelength * page.tilewidth if page.is_tiled else 1
+    pixels = max(page.imagelength * page.imagewidth, segment_pixels)
+    check_claim(pixels * np.dtype(dtype).itemsize, stored_bytes)
+    _check_segments(page, stored_bytes)
+
+
+def _check_segments(page: tifffile.TiffPage, stored_bytes: int) -> None:
+    """Refuse missing strips or tiles, which the library would fill with zeros or leave unset."""
+    if page.is_contiguous:  # read in one go from the first offset
+        segments, expected = [(page.dataoffsets[0], page.nbytes)], 1
+    else:
+        segments = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+        expected = math.prod(page.chunked)
+    present = sum(start > 0 and 0 < count <= stored_bytes - start for start, count in segments)
+    if present < max(expected, len(segments)):
+        raise MicrographError(
+            f"the TIFF is truncated: {present} of {expected} strips or tiles lie inside "
+            f"its {stored_bytes} bytes"
+        )
+
+
+def _name(value: object) -> str:
+    """Return the name of a tag's value, or the bare number where the library knows none."""
+    return str(getattr(value, "name", value))

@@ -1,0 +1,66 @@
+"""Which picker a model's name or weights file stands for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryopick_ray.errors import UsageError
+from cryopick_ray.pickers.log import LogPicker
+from cryopick_ray.pickers.picker import Picker
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """A picker that comes with the package."""
+
+    make: Callable[[float | None], Picker]
+    description: str
+
+
+BUILT_IN = {
+    "log": BuiltIn(
+        lambda particle_px: LogPicker() if particle_px is None else LogPicker(particle_px),
+        "blob detector at the stated diameter (Laplacian of Gaussian); no weights",
+    ),
+}
+
+
+def load_picker(model: str, *, particle_px: float | None, device: str) -> Picker:
+    """Return the picker named ``model``, or the one whose weights are in the file ``model``.
+
+    Parameters
+    ----------
+    particle_px
+        Pixels that a particle's diameter becomes; ``None`` for the model's own.
+    device
+        ``auto``, ``cpu`` or ``cuda``; built-in pickers without weights run on the CPU.
+
+    Raises
+    ------
+    UsageError
+        If there is no such model.
+    ModelError
+        If the file is not a model.
+    """
+    if model in BUILT_IN:
+        return BUILT_IN[model].make(particle_px)
+    path = Path(model)
+    if not path.is_file():
+        raise UsageError(
+            f"there is no model {model!r}: give --model one of {', '.join(BUILT_IN)}, "
+            "or a weights file (.safetensors, or Topaz's .sav)"
+        )
+    from cryopick_ray.pickers.topaz.picker import load_topaz_picker
+
+    return load_topaz_picker(path, particle_px=particle_px, device=device)
+
+
+def describe(model: str) -> dict[str, Any]:
+    """Return what is known of a model: its description or card, and what decides its picks."""
+    picker = load_picker(model, particle_px=None, device="cpu")
+    if model in BUILT_IN:
+        return {"description": BUILT_IN[model].description, **picker.settings()}
+    from cryopick_ray.pickers.importers import open_model
+
+    return {**open_model(Path(model))[1].model_dump(mode="json"), **picker.settings()}

@@ -1,0 +1,118 @@
+"""Weights of other programs, taken in without running what they hold."""
+
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cryopick_ray.errors import ModelError
+from cryopick_ray.pickers.topaz.networks import network_from_state
+from cryopick_ray.pickers.weights import ModelCard, load_model, read_bounded, weights_digest
+
+MAX_IMPORT_BYTES = 2**28  # the largest that Topaz ships is 7 MB
+PICKLED_SUFFIXES = (".sav", ".pt", ".pth")
+ZIP_MAGIC = b"PK\x03\x04"
+TOPAZ_PARTICLE_PX = 24.0
+FIRST_CONV = "features.features.0.conv.weight"
+TOPAZ_LAYERS = {5: "topaz-resnet8", 9: "topaz-resnet16"}
+TOPAZ_KEY = re.compile(
+    r"(?:features\.features\.(?P<layer>\d{1,2})\.(?P<part>conv|conv0|conv1|proj)|classifier)"
+    r"\.(?P<kind>weight|bias)"
+)
+PARTS = {"conv": "conv", "conv0": "first", "conv1": "second", "proj": "project"}
+
+
+def open_model(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
+    """Read weights in our format or in one that can be imported, by the file's ending.
+
+    Raises
+    ------
+    ModelError
+        If the ending is unknown or the file is no good.
+    """
+    if path.suffix == ".safetensors":
+        return load_model(path)
+    if path.suffix in PICKLED_SUFFIXES:
+        return import_topaz(path)
+    allowed = ", ".join((".safetensors", *PICKLED_SUFFIXES))
+    raise ModelError(f"{path}: weights of unknown kind {path.suffix!r}; --model takes {allowed}")
+
+
+def import_topaz(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
+    """Read a state dict of Topaz's resnet8 or resnet16, as shipped in ``pretrained/detector/*.sav``.
+
+    Raises
+    ------
+    ModelError
+        If the file is anything else, above all a pickled module, which is code.
+    """
+    found = _load_tensors(path)
+    state = {}
+    for key, tensor in found.items():
+        match = TOPAZ_KEY.fullmatch(key)
+        if match is None:
+            raise ModelError(f"{path}: tensor {key!r} is not of Topaz's resnet8 or resnet16")
+        state[_our_key(match)] = tensor
+    layers = len({key.split(".")[1] for key in state if key.startswith("layers.")})
+    if layers not in TOPAZ_LAYERS or FIRST_CONV not in found or found[FIRST_CONV].ndim != 4:
+        raise ModelError(f"{path}: {layers} layers; Topaz's resnet8 has 5 and resnet16 has 9")
+    architecture, units = TOPAZ_LAYERS[layers], len(found[FIRST_CONV])
+    try:
+        network_from_state(architecture, units, state)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    card = ModelCard(
+        name=f"{architecture}-u{units}",
+        architecture=architecture,
+        parameters={"units": units},
+        particle_px=TOPAZ_PARTICLE_PX,
+        normalisation="topaz-gmm",
+        trained_on="not recorded in the file",
+        licence="that of the file's source; weights shipped with Topaz: GPL-3.0-only",
+        source=f"Topaz state dict {path.name}",
+        digest=weights_digest(state),
+    )
+    return state, card
+
+
+def _our_key(match: re.Match[str]) -> str:
+    if match["layer"] is None:
+        return f"classifier.{match['kind']}"
+    return f"layers.{match['layer']}.{PARTS[match['part']]}.{match['kind']}"
+
+
+def _load_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a pickled state dict; nothing but tensors is ever made."""
+    content = read_bounded(path, MAX_IMPORT_BYTES)
+    if content.startswith(ZIP_MAGIC):
+        _check_members(path, content)
+    try:
+        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:
+        code = re.search(r"GLOBAL (\S+)", str(error))
+        reason = f"holds code ({code[1]}), which is never run" if code else "is not a PyTorch state dict"
+        raise ModelError(
+            f"{path}: {reason}; expected plain tensors, in Topaz: torch.save(model.state_dict(), FILE)"
+        ) from error
+    if not isinstance(found, dict) or not found:
+        raise ModelError(f"{path}: holds a {type(found).__name__} of nothing; expected tensors by name")
+    for key, value in found.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
+            raise ModelError(f"{path}: {key!r} is a {type(value).__name__}; expected tensors by name")
+    claimed = sum(tensor.numel() * tensor.element_size() for tensor in found.values())
+    if claimed > len(content):  # a stride of 0 makes a huge tensor of a few bytes
+        raise ModelError(f"{path}: claims {claimed} bytes of tensors in a file of {len(content)} bytes")
+    return {key: tensor.detach().contiguous() for key, tensor in found.items()}
+
+
+def _check_members(path: Path, content: bytes) -> None:
+    """Refuse an archive whose members unpack to more than the file holds."""
+    try:
+        unpacked = sum(member.file_size for member in zipfile.ZipFile(io.BytesIO(content)).infolist())
+    except Exception as error:  # zipfile raises whatever the bytes lead it to
+        raise ModelError(f"{path}: damaged archive: {error}") from error
+    if unpacked > len(content):
+        raise ModelError(f"{path}: its members unpack to {unpacked} bytes from {len(content)}")

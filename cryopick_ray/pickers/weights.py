@@ -1,0 +1,145 @@
+"""Our model format: tensors in ``NAME.safetensors``, what they are in ``NAME.json`` beside it."""
+
+import datetime
+import hashlib
+import os
+import stat
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import safetensors.torch
+import torch
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, ValidationError
+from safetensors import SafetensorError
+from torch import Tensor
+
+from cryopick_ray.errors import ModelError
+
+MAX_WEIGHTS_BYTES = 2**30
+MAX_CARD_BYTES = 2**20
+HEADER_LENGTH_BYTES = 8  # a safetensors file starts with its header's length, little-endian
+
+
+class ModelCard(BaseModel):
+    """What a set of weights is, and how an image must be scaled for it.
+
+    Attributes
+    ----------
+    name
+        Short name, as in the table's ``model`` column.
+    architecture, parameters
+        Which network, and the numbers it is built with (for Topaz ``units``).
+    particle_px
+        Diameter of a particle in pixels of the image that the network is given.
+    normalisation
+        How that image's grey values are normalised.
+    trained_on, licence, source, date
+        Where the weights come from and what may be done with them.
+    scores
+        Measured qualities by name.
+    digest
+        :func:`weights_digest` of the tensors.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    architecture: str
+    parameters: dict[str, int]
+    particle_px: Annotated[PositiveFloat, Field(allow_inf_nan=False)]
+    normalisation: str
+    trained_on: str
+    licence: str
+    source: str
+    date: datetime.date | None = None
+    scores: dict[str, FiniteFloat] = {}
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def weights_digest(state: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 over the tensors' names (sorted), types, shapes and bytes."""
+    sha = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        sha.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return sha.hexdigest()
+
+
+def save_model(path: Path, state: Mapping[str, Tensor], card: ModelCard) -> None:
+    """Write ``path`` (``.safetensors``) and its card; each file appears whole or not at all.
+
+    Raises
+    ------
+    ModelError
+        If the file name has another ending or the card's digest is not that of ``state``.
+    """
+    if path.suffix != ".safetensors":
+        raise ModelError(f"{path}: our weights are written as .safetensors; give the file that ending")
+    if (found := weights_digest(state)) != card.digest:
+        raise ModelError(f"{path}: the card is of other weights (digest {card.digest}, these are {found})")
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    _publish(path, safetensors.torch.save(tensors))
+    _publish(_card_path(path), card.model_dump_json(indent=2).encode() + b"\n")
+
+
+def load_model(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
+    """Read weights and their card, and check that they belong together.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing, damaged or too large, or the card is not that of these weights.
+    """
+    card_bytes = read_bounded(_card_path(path), MAX_CARD_BYTES)
+    try:
+        card = ModelCard.model_validate_json(card_bytes)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "file"
+        raise ModelError(f"{_card_path(path)}: not a model card: {where}: {first['msg']}") from error
+    content = read_bounded(path, MAX_WEIGHTS_BYTES)
+    header_bytes = int.from_bytes(content[:HEADER_LENGTH_BYTES], "little")
+    if header_bytes + HEADER_LENGTH_BYTES > len(content):
+        raise ModelError(f"{path}: claims a header of {header_bytes} bytes in a file of {len(content)} bytes")
+    try:
+        state = safetensors.torch.load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ModelError(f"{path}: damaged safetensors file: {error}") from error
+    if (found := weights_digest(state)) != card.digest:
+        raise ModelError(f"{path}: digest {found}, but {_card_path(path).name} says {card.digest}")
+    return state, card
+
+
+def read_bounded(path: Path, limit_bytes: int) -> bytes:
+    """Return a file's content if there are at most ``limit_bytes`` of it.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be read, is larger or is no regular file.
+    """
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe or device has no end
+            raise ModelError(f"{path}: not a file")
+        if found.st_size > limit_bytes:
+            raise ModelError(f"{path}: {found.st_size} bytes; expected at most {limit_bytes}")
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _card_path(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _publish(path: Path, content: bytes) -> None:
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        aside.write_bytes(content)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,174 @@
+"""What a run leaves for people: coordinates, a report and a summary, made from the table."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick_ray import __version__
+from cryopick_ray.config import RunSettings
+from cryopick_ray.errors import UsageError
+from cryopick_ray.export.formats import ExportSettings, export
+from cryopick_ray.export.report import Report, render_report
+from cryopick_ray.export.thumbnails import Thumbnail, choose_thumbnails, make_thumbnail
+from cryopick_ray.picks.table import PickTable
+from cryopick_ray.picks.thresholds import Threshold
+from cryopick_ray.run_folder import RunFolder
+from cryopick_ray.store.manifest import read_manifest
+from cryopick_ray.store.store import MicrographStore
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run in numbers.
+
+    Attributes
+    ----------
+    complete, failures
+        Micrographs picked; ids and reasons of those that failed.
+    candidates, picked
+        Candidates kept, and those of them above the threshold.
+    thresholds
+        The score that cuts each data set, and how it was found.
+    seconds
+        Wall-clock seconds by stage.
+    """
+
+    version: str
+    folder: str
+    digest: str
+    complete: int
+    failures: tuple[tuple[str, str], ...]
+    candidates: int
+    picked: int
+    thresholds: Mapping[str, Threshold]
+    seconds: Mapping[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        failures = [{"micrograph_id": name, "reason": reason} for name, reason in self.failures]
+        return {**asdict(self), "failed": len(failures), "failures": failures}
+
+    def text(self) -> str:
+        """Return a few lines for a terminal."""
+        cuts = [f"{cut.value:.3g} ({cut.method})" for cut in self.thresholds.values()]
+        lines = [
+            f"{self.picked} particles in {self.complete} micrographs, {len(self.failures)} failed",
+            f"threshold   {'; '.join(cuts) or 'none'}",
+            f"coordinates {self.folder}/coordinates/autopick.star and particles.star",
+            f"table       {self.folder}/table",
+            f"report      {self.folder}/report.html",
+        ]
+        return "\n".join(lines)
+
+
+def write_results(
+    settings: RunSettings,
+    folder: RunFolder,
+    digest: str,
+    thresholds: Mapping[str, Threshold],
+    seconds: Mapping[str, float],
+) -> Summary:
+    """Write coordinates, report and summary of a run whose table is there; return the summary."""
+    table = PickTable(folder.table)
+    export(table, "star", folder.coordinates, ExportSettings(settings.relion_project, settings.optics))
+    complete = [one for one in table.micrographs if one.status == "complete"]
+    tally = [(len(one.score), int(one.picked.sum())) for one in table if one.micrograph.status == "complete"]
+    summary = Summary(
+        version=__version__,
+        folder=str(folder.path),
+        digest=digest,
+        complete=len(complete),
+        failures=tuple((m.micrograph_id, m.reason) for m in table.micrographs if m.status == "failed"),
+        candidates=sum(candidates for candidates, _ in tally),
+        picked=sum(picked for _, picked in tally),
+        thresholds=thresholds,
+        seconds=seconds,
+    )
+    replace_text(folder.summary, json.dumps(summary.to_dict(), indent=1))
+    replace_text(folder.report, render_report(run_report(settings, folder, summary)))
+    return summary
+
+
+def read_summary(folder: RunFolder) -> Summary:
+    """Return the summary of a finished run."""
+    try:
+        data = json.loads(folder.summary.read_text())
+        failures = tuple((line["micrograph_id"], line["reason"]) for line in data.pop("failures"))
+        thresholds = {name: Threshold(**cut) for name, cut in data.pop("thresholds").items()}
+        del data["failed"]
+        return Summary(failures=failures, thresholds=thresholds, **data)
+    except FileNotFoundError as error:
+        raise UsageError(f"{folder.path} holds no finished run; go on with: cryopick run --resume") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{folder.summary} is damaged ({error}); make it again with: cryopick run --resume"
+        ) from error
+
+
+def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Report:
+    """Gather what the report shows.
+
+    Where data sets were cut at different scores, the report counts scores from each one's threshold.
+    """
+    table = PickTable(folder.table)
+    cuts = {name: cut.value for name, cut in summary.thresholds.items()}
+    several = len(set(cuts.values())) > 1
+    origin = cuts if several else {}
+    shown = _shown(table)
+    rows = read_manifest(MicrographStore(folder.store).place)
+    counts: list[int] = []
+    scores: list[NDArray[np.float32]] = [np.empty(0, np.float32)]
+    thumbnails: dict[str, Thumbnail] = {}
+    for one in table:
+        if one.micrograph.status == "failed":
+            continue
+        name = one.micrograph.micrograph_id
+        moved = replace(one, score=one.score - np.float32(origin.get(one.micrograph.dataset, 0)))
+        counts.append(int(one.picked.sum()))
+        scores.append(moved.score)
+        if name in shown:
+            thumbnails[name] = make_thumbnail(MicrographStore(folder.store).read(rows[name]), moved)
+    return Report(
+        title=", ".join(sorted({m.dataset for m in table.micrographs})),
+        version=summary.version,
+        generated=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        counts=np.array(counts, np.int64),
+        scores=np.concatenate(scores),
+        threshold=0.0 if several else next(iter(cuts.values()), math.nan),
+        threshold_reason=_reason(summary.thresholds),
+        settings={**settings.model_dump(mode="json"), "digest": summary.digest},
+        timings=summary.seconds,
+        failures=summary.failures,
+        thumbnails=[thumbnails[name] for name in shown],
+    )
+
+
+def _shown(table: PickTable) -> list[str]:
+    """Return the ids of the micrographs that the report pictures."""
+    ids, counts = [], []
+    for one in table:
+        if one.micrograph.status == "complete":
+            ids.append(one.micrograph.micrograph_id)
+            counts.append(int(one.picked.sum()))
+    return [ids[index] for index in choose_thumbnails(counts)]
+
+
+def _reason(thresholds: Mapping[str, Threshold]) -> str:
+    if len({(cut.value, cut.method) for cut in thresholds.values()}) <= 1:
+        return next((cut.method for cut in thresholds.values()), "no candidates")
+    each = "; ".join(f"{name} {cut.value:.3g}: {cut.method}" for name, cut in thresholds.items())
+    return f"scores are counted from each data set's own threshold ({each})"
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file whole, or not at all."""
+    aside = path.with_suffix(".partial")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)

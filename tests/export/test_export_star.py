@@ -1,0 +1,160 @@
+import numpy as np
+import pytest
+import starfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cryopick_ray.errors import PicksError
+from cryopick_ray.export.star import write_star
+from cryopick_ray.export.star_text import loop, quoted
+from cryopick_ray.units import Optics
+
+
+def xy(table):
+    return table[["rlnCoordinateX", "rlnCoordinateY"]].to_numpy(float)
+
+
+def expected(one):
+    return np.column_stack([one.x_px[one.picked], one.y_px[one.picked]])
+
+
+def test_coordinates_come_back_per_micrograph_and_in_one_file(tmp_path, mixed):
+    write_star(mixed, tmp_path)
+    blocks = starfile.read(tmp_path / "particles.star")
+    for one in mixed[:2]:
+        alone = starfile.read(tmp_path / "star" / f"{one.micrograph.micrograph_id}.star")
+        together = blocks["particles"].query("rlnMicrographName == @one.micrograph.relion_name")
+        for table in (alone, together):
+            np.testing.assert_allclose(xy(table), expected(one), atol=1e-3)
+            np.testing.assert_allclose(table["rlnAutopickFigureOfMerit"], one.score[one.picked], rtol=1e-6)
+    assert len(blocks["particles"]) == sum(one.picked.sum() for one in mixed)
+
+
+def test_a_micrograph_without_picks_has_a_valid_empty_file(tmp_path, mixed):
+    write_star(mixed, tmp_path)
+    table = starfile.read(tmp_path / "star/b/empty.mrc.star")
+    assert table.shape == (0, 3)
+    assert list(table.columns) == ["rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit"]
+
+
+def test_a_failed_micrograph_has_no_file_and_nothing_is_left_aside(tmp_path, mixed):
+    write_star(mixed, tmp_path)
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert files == {
+        "autopick.star",
+        "particles.star",
+        "star/a/x.mrc.star",
+        "star/b/x.mrc.star",
+        "star/b/empty.mrc.star",
+    }
+
+
+def test_autopick_names_files_as_relion_sees_them_from_its_project(tmp_path, mixed):
+    out = tmp_path / "project" / "picks" / "coordinates"
+    write_star(mixed, out, relion_project=tmp_path / "project")
+    table = starfile.read(out / "autopick.star", always_dict=True)["coordinate_files"]
+    assert table["rlnMicrographName"].tolist() == [one.micrograph.relion_name for one in mixed[:3]]
+    assert table["rlnMicrographCoordinates"].tolist()[0] == "picks/coordinates/star/a/x.mrc.star"
+    for path in table["rlnMicrographCoordinates"]:
+        assert (tmp_path / "project" / path).is_file()
+
+
+def test_files_outside_the_relion_project_are_named_in_full(tmp_path, mixed):
+    write_star(mixed, tmp_path / "elsewhere", relion_project=tmp_path / "project")
+    table = starfile.read(tmp_path / "elsewhere/autopick.star")
+    assert table["rlnMicrographCoordinates"][0] == str(tmp_path.resolve() / "elsewhere/star/a/x.mrc.star")
+
+
+def test_one_optics_group_for_each_data_set_and_pixel_size(tmp_path, make_picks):
+    picks = [
+        make_picks("1.mrc", dataset="10017", pixel_size_A=1.77),
+        make_picks("2.mrc", dataset="10146", pixel_size_A=1.5),
+        make_picks("3.mrc", dataset="10146", pixel_size_A=1.5 + 1e-7),
+        make_picks("4.mrc", dataset="10146", pixel_size_A=0.75),
+    ]
+    write_star(picks, tmp_path, optics=Optics(voltage_kV=200.0))
+    blocks = starfile.read(tmp_path / "particles.star", parse_as_string=["rlnOpticsGroupName"])
+    optics, particles = blocks["optics"], blocks["particles"]
+    assert optics["rlnOpticsGroup"].tolist() == [1, 2, 3]
+    assert optics["rlnOpticsGroupName"].tolist() == ["10017", "10146_1.5000A", "10146_0.7500A"]
+    assert optics["rlnMicrographPixelSize"].tolist() == [1.77, 1.5, 0.75]
+    assert optics["rlnMicrographOriginalPixelSize"].tolist() == [1.77, 1.5, 0.75]
+    assert optics["rlnVoltage"].tolist() == [200.0] * 3
+    assert optics["rlnSphericalAberration"].tolist() == [2.7] * 3
+    assert optics["rlnAmplitudeContrast"].tolist() == [0.1] * 3
+    assert particles.groupby("rlnMicrographName")["rlnOpticsGroup"].first().tolist() == [1, 2, 2, 3]
+
+
+def test_a_table_without_complete_micrographs_is_still_a_star_file(tmp_path, make_picks):
+    write_star([make_picks(status="failed")], tmp_path)
+    blocks = starfile.read(tmp_path / "particles.star")
+    assert blocks["optics"].shape == (0, 7)
+    assert blocks["particles"].shape == (0, 5)
+
+
+def test_names_with_blanks_come_back(tmp_path, make_picks):
+    names = ["my data/x 1.mrc", "x#1.mrc", "_x.mrc", "data_1.mrc", "x.mrc"]
+    write_star([make_picks(name, 4, relion_name=name) for name in names], tmp_path)
+    particles = starfile.read(tmp_path / "particles.star")["particles"]
+    files = starfile.read(tmp_path / "autopick.star")
+    assert particles["rlnMicrographName"].unique().tolist() == names
+    assert files["rlnMicrographName"].tolist() == names
+
+
+def relion_word(text):
+    """Read one STAR word by the rules of RELION's nextTokenInSTAR."""
+    if text[0] not in "'\"":
+        return text.split()[0]
+    word, previous = "", ""
+    for position, letter in enumerate(text[1:], 1):
+        if letter == text[0] and previous != "\a" and text[position + 1 : position + 2] in ("", " ", "\t"):
+            return word
+        word += letter if letter != "\a" else ""
+        previous = letter
+    raise ValueError("no closing quote")
+
+
+@given(st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" \"'#_"), min_size=1))
+def test_relion_reads_every_name_back(name):
+    assert relion_word(quoted(name) + " 1.0") == name
+
+
+@pytest.mark.parametrize("name", ["a\nb.mrc", "a\0b.mrc", "a\tb.mrc"])
+def test_names_that_break_lines_are_refused(name):
+    with pytest.raises(PicksError, match="control character"):
+        quoted(name)
+
+
+def test_equal_picks_give_equal_files(tmp_path, mixed):
+    for run in "12":
+        write_star(mixed, tmp_path / run, relion_project=tmp_path / run)
+    for name in ("particles.star", "autopick.star", "star/a/x.mrc.star"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+
+
+def test_picks_are_read_one_micrograph_at_a_time(tmp_path, make_picks):
+    def stream():
+        for number in range(5):
+            yield make_picks(f"{number}.mrc")
+            # Asked for the next one: this one is on the disk already.
+            assert (tmp_path / "star" / f"{number}.mrc.star").is_file()
+
+    write_star(stream(), tmp_path)
+
+
+def test_an_error_half_way_publishes_no_list(tmp_path, make_picks):
+    with pytest.raises(PicksError, match="pixel size"):
+        write_star([make_picks("1.mrc"), make_picks("2.mrc", pixel_size_A=None)], tmp_path)
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"1.mrc.star"}
+
+
+def test_coordinates_read_from_real_labels_are_written_unchanged(tmp_path, real_data, make_picks):
+    truth = starfile.read(real_data / "apoferritin-10146/May08_03_05_02.star")
+    one = make_picks("x.mrc", len(truth), picked=len(truth))
+    one.x_px[:], one.y_px[:] = xy(truth).T
+    write_star([one], tmp_path)
+    np.testing.assert_allclose(xy(starfile.read(tmp_path / "star/x.mrc.star")), xy(truth), atol=1e-3)
+
+
+def test_loop_heads_number_their_columns():
+    assert loop("optics", ("rlnA", "rlnB")) == "\ndata_optics\n\nloop_\n_rlnA #1\n_rlnB #2\n"

@@ -1,0 +1,45 @@
+import csv
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cryopick_ray.errors import PicksError
+from cryopick_ray.export.csv_table import write_csv
+from cryopick_ray.export.topaz import write_topaz
+
+
+def test_csv_gives_picks_back_and_keeps_whole_ids(tmp_path, mixed):
+    write_csv(mixed, tmp_path)
+    table = pd.read_csv(tmp_path / "picks.csv")
+    assert list(table.columns) == ["micrograph_id", "x_px", "y_px", "score", "diameter_A"]
+    assert table["micrograph_id"].unique().tolist() == ["a/x.mrc", "b/x.mrc"]
+    for column in ("x_px", "y_px", "score"):
+        values = np.concatenate([getattr(one, column)[one.picked] for one in mixed])
+        np.testing.assert_allclose(table[column], values, atol=1e-3)
+    assert (table["diameter_A"] == 120).all()
+
+
+def test_csv_quotes_names_with_commas_and_quotes(tmp_path, make_picks):
+    name = 'a, "b".mrc'
+    write_csv([make_picks(name, 2)], tmp_path)
+    with (tmp_path / "picks.csv").open(newline="") as file:
+        assert list(csv.reader(file))[1][0] == name
+
+
+def test_topaz_table_has_whole_pixels_and_stems(tmp_path, make_picks):
+    one = make_picks("grid/x.mrc.gz", 3, picked=2)
+    one.x_px[:], one.y_px[:] = (30.4, 786.6, 1), (-0.3, 210, 2)
+    write_topaz([one, make_picks("grid/none.mrc", 0)], tmp_path)
+    lines = (tmp_path / "picks.txt").read_text().splitlines()
+    # The head and the shape of a row are those that `topaz extract` 0.3.20 writes.
+    assert lines[0] == "image_name\tx_coord\ty_coord\tscore"
+    assert [line.rsplit("\t", 1)[0] for line in lines[1:]] == ["x\t30\t0", "x\t787\t210"]
+    scores = [float(line.split("\t")[3]) for line in lines[1:]]
+    np.testing.assert_allclose(scores, one.score[:2], rtol=1e-6)
+
+
+def test_topaz_cannot_hold_two_micrographs_of_one_stem(tmp_path, mixed):
+    with pytest.raises(PicksError, match=r"'a/x\.mrc' and 'b/x\.mrc'"):
+        write_topaz(mixed, tmp_path)
+    assert list(tmp_path.iterdir()) == []

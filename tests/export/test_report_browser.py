@@ -1,0 +1,186 @@
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+from cryopick_ray.export.report import Report, render_report
+from cryopick_ray.export.thumbnails import make_thumbnail
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1200,900",
+)
+DRAWN = "document.querySelectorAll('circle:not(.off)').length"
+SHAPE = (1000, 1200)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("chromium or chromedriver is not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    running = webdriver.Chrome(options=options, service=Service(driver))
+    yield running
+    running.quit()
+
+
+@pytest.fixture(scope="module")
+def report(make_picks) -> Report:
+    rows, columns = np.indices(SHAPE)
+    pictures, picks = [], []
+    for number, name in enumerate(("<script>alert(1)</script>.mrc", "b.mrc", "none.mrc")):
+        one = make_picks(name, 60, picked=(30, 12, 0)[number], shape=SHAPE)
+        one.x_px[0], one.y_px[0] = 300, 700
+        image = np.where(np.hypot(columns - 300, rows - 700) < 40, -3.0, 0.0)
+        picks.append(one)
+        pictures.append(make_thumbnail(image, one))
+    return Report(
+        title="Picks",
+        version="0.1.0",
+        generated="1 May 2026, 12:00",
+        counts=np.array([one.picked.sum() for one in picks]),
+        scores=np.concatenate([one.score for one in picks]),
+        threshold=0.25,
+        threshold_reason="auto",
+        settings={"model": "log"},
+        timings={"pick": 1.0},
+        failures=[("<img src=x onerror=alert(1)>", "<script>alert(2)</script>")],
+        thumbnails=pictures,
+    )
+
+
+def show(browser, path: Path, report: Report):
+    path.write_text(render_report(report), encoding="utf-8")
+    browser.get_log("browser")
+    browser.get_log("performance")
+    browser.get(path.as_uri())
+
+
+def move(browser, threshold):
+    browser.execute_script(
+        "const s = document.getElementById('threshold'); s.value = arguments[0];"
+        "s.dispatchEvent(new Event('input'))",
+        threshold,
+    )
+
+
+def drawn(browser):
+    return browser.execute_script(f"return {DRAWN}")
+
+
+def requests(browser):
+    messages = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
+    sent = [one["params"] for one in messages if one["method"] == "Network.requestWillBeSent"]
+    return {one["request"]["url"] for one in sent if one["documentURL"].startswith("file:")}
+
+
+def test_opens_without_errors_dialogs_or_requests(browser, tmp_path, report):
+    show(browser, tmp_path / "report.html", report)
+    assert browser.get_log("browser") == []
+    urls = requests(browser)
+    assert (tmp_path / "report.html").as_uri() in urls
+    assert all(url.startswith(("file:", "data:image/jpeg")) for url in urls)
+    assert sum(url.startswith("file:") for url in urls) == 1
+    names = [one.text for one in browser.find_elements(By.CSS_SELECTOR, "figcaption .name")]
+    assert names[0] == "<script>alert(1)</script>.mrc"
+
+
+def test_the_slider_draws_what_is_above_it_and_reset_returns(browser, tmp_path, report):
+    show(browser, tmp_path / "report.html", report)
+    scores = np.concatenate([one.score for one in report.thumbnails])
+    assert drawn(browser) == report.n_picked == 42
+    for threshold in (-0.5, 0.6):
+        move(browser, threshold)
+        above = int((scores >= threshold).sum())
+        assert drawn(browser) == above
+        assert browser.find_element(By.ID, "shown-count").text.startswith(f"{above} picks")
+        counts = browser.find_elements(By.CSS_SELECTOR, "figcaption .count")
+        assert [int(one.text) for one in counts] == [
+            int((one.score >= threshold).sum()) for one in report.thumbnails
+        ]
+    browser.find_element(By.ID, "reset").click()
+    assert drawn(browser) == 42
+    browser.find_element(By.ID, "circles").click()
+    visibility = browser.execute_script(
+        "return getComputedStyle(document.querySelector('.picks')).visibility"
+    )
+    assert visibility == "hidden"
+    assert browser.get_log("browser") == []
+
+
+BOXES = """
+const picture = document.querySelector('img').getBoundingClientRect();
+const circle = document.querySelector('circle').getBoundingClientRect();
+return [picture, circle].map((box) => [box.left, box.top, box.width, box.height]);
+"""
+
+
+@pytest.mark.parametrize("width", [1200, 420])
+@pytest.mark.parametrize("large", [False, True])
+def test_circles_sit_on_their_particles(browser, tmp_path, report, width, large):
+    browser.set_window_size(width, 900)
+    show(browser, tmp_path / "report.html", report)
+    if large:
+        browser.find_element(By.CSS_SELECTOR, ".frame").click()
+    picture, circle = browser.execute_script(BOXES)
+    scale = picture[2] / SHAPE[1]
+    assert abs(picture[3] / SHAPE[0] - scale) < 0.01 * scale
+    centre = circle[0] + circle[2] / 2 - picture[0], circle[1] + circle[3] / 2 - picture[1]
+    assert abs(centre[0] - 300.5 * scale) < 1
+    assert abs(centre[1] - 700.5 * scale) < 1
+    assert abs(circle[2] - 80 * scale) < 2
+
+
+def test_a_click_enlarges_and_escape_returns(browser, tmp_path, report):
+    browser.set_window_size(1200, 900)
+    show(browser, tmp_path / "report.html", report)
+    before = browser.execute_script(BOXES)[0]
+    browser.find_element(By.CSS_SELECTOR, ".frame").click()
+    assert browser.execute_script(BOXES)[0][2] > 1.5 * before[2]
+    browser.switch_to.active_element.send_keys("\ue00c")
+    assert browser.execute_script(BOXES)[0] == before
+
+
+@pytest.mark.parametrize("width", [1200, 360])
+def test_nothing_is_wider_than_the_window(browser, tmp_path, report, width):
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False},
+    )
+    show(browser, tmp_path / "report.html", report)
+    wide = browser.execute_script("return document.documentElement.scrollWidth")
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert wide <= width
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"thumbnails": (), "counts": np.array([], int), "scores": np.array([], np.float32)},
+        {"failures": (), "counts": np.array([7])},
+        {"scores": np.array([], np.float32)},
+        {"threshold": float("inf")},
+    ],
+)
+def test_reports_that_lack_something_open_without_errors(browser, tmp_path, report, change):
+    show(browser, tmp_path / "report.html", replace(report, **change))
+    assert browser.get_log("browser") == []
+    assert browser.title == "Picks"

@@ -1,0 +1,154 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from cryopick_ray.export.report import Report, duration, flatten, render_report
+from cryopick_ray.export.thumbnails import make_thumbnail
+
+EVIL = "<script>alert(1)</script>\"'&.mrc"
+
+
+@pytest.fixture
+def report(make_picks) -> Report:
+    picks = [make_picks(f"{number}.mrc", 40, picked=number + 5) for number in range(3)]
+    image = np.random.default_rng(0).normal(size=(124, 120))
+    return Report(
+        title="Picks of EMPIAR-10146",
+        version="0.1.0",
+        generated="1 May 2026, 12:00",
+        counts=np.array([one.picked.sum() for one in picks]),
+        scores=np.concatenate([one.score for one in picks]),
+        threshold=0.25,
+        threshold_reason="auto: the valley of the histogram",
+        settings={"model": {"name": "topaz", "particle_px": 27}, "inputs": ["a", "b"], "limit": None},
+        timings={"ingest": 1.0, "pick": 254.0},
+        failures=[("bad.mrc", "all values are NaN")],
+        thumbnails=[make_thumbnail(image, one) for one in picks],
+    )
+
+
+class Page(HTMLParser):
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.text = [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.text.append(" " if tag in ("td", "p") else "")
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    @property
+    def words(self):
+        return re.sub(r"\s+", " ", "".join(self.text))
+
+
+def test_the_page_says_what_the_report_says(report):
+    words = Page(render_report(report)).words
+    for text in (
+        "Picks of EMPIAR-10146",
+        "18 of 120 candidates",
+        "6 median; from 5 to 7",
+        "3 of 4 complete; 1 failed",
+        "0.25 auto: the valley of the histogram",
+        "bad.mrc all values are NaN",
+        "pick 4 min 14 s",
+        "together 4 min 15 s",
+        "model.particle_px 27",
+        "inputs a, b",
+    ):
+        assert text in words
+
+
+def test_a_page_refers_to_nothing_outside_itself(report):
+    html = render_report(report)
+    for tag, attributes in Page(html).tags:
+        assert tag not in ("link", "iframe", "object", "embed", "base")
+        for name in ("src", "href", "action", "srcset", "data"):
+            assert re.match(r"data:image/jpeg|#|$", attributes.get(name) or "")
+    assert "url(" not in html
+    assert "@import" not in html
+    assert "http:" not in html
+    assert "https:" not in html
+
+
+def test_every_candidate_is_a_circle_and_the_picked_ones_are_drawn(report):
+    circles = [attributes for tag, attributes in Page(render_report(report)).tags if tag == "circle"]
+    assert len(circles) == 120
+    assert sum(attributes.get("class") != "off" for attributes in circles) == 18
+    drawn = [[float(attributes[name]) for name in ("cx", "cy", "data-s")] for attributes in circles]
+    for number, one in enumerate(report.thumbnails):
+        # SVG counts from the edge of the first pixel, half a pixel before its centre.
+        expected = np.column_stack([one.x_px + 0.5, one.y_px + 0.5, one.score])
+        np.testing.assert_allclose(drawn[40 * number : 40 * (number + 1)], expected, atol=0.051)
+
+
+def test_hostile_text_stays_text(report, make_picks):
+    thumbnail = replace(report.thumbnails[0], micrograph_id=EVIL)
+    hostile = replace(
+        report,
+        title=EVIL,
+        version=EVIL,
+        generated=EVIL,
+        threshold_reason=EVIL,
+        settings={EVIL: {EVIL: EVIL}},
+        timings={EVIL: 1.0},
+        failures=[(EVIL, EVIL)],
+        thumbnails=[thumbnail],
+    )
+    calm = Page(render_report(replace(report, thumbnails=[report.thumbnails[0]])))
+    page = Page(render_report(hostile))
+    assert sum(tag == "script" for tag, _ in page.tags) == sum(tag == "script" for tag, _ in calm.tags) == 1
+    assert {name for _, attributes in page.tags for name in attributes} == {
+        name for _, attributes in calm.tags for name in attributes
+    }
+    assert page.words.count(EVIL) >= 9
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"thumbnails": ()},
+        {"counts": np.array([], int), "scores": np.array([], np.float32), "thumbnails": ()},
+        {"scores": np.array([], np.float32), "counts": np.zeros(3, int)},
+        {"failures": ()},
+        {"settings": {}, "timings": {}},
+        {"threshold": float("inf")},
+        {"threshold": float("nan")},
+    ],
+)
+def test_a_report_that_lacks_something_still_renders(report, change):
+    html = render_report(replace(report, **change))
+    assert "Picks of EMPIAR-10146" in html
+    assert ("data:image" in html) == ("thumbnails" not in change)
+
+
+def test_thousands_of_failures_are_cut_and_counted(report):
+    failures = [(f"{number}.mrc", "empty file") for number in range(3000)]
+    page = Page(render_report(replace(report, failures=failures)))
+    assert "3,000 failed" in page.words
+    assert "and 2,500 more" in page.words
+
+
+def test_a_dozen_full_thumbnails_stay_below_8_MB(report, make_picks):
+    noise = np.random.default_rng(0).normal(size=(1024, 1024))
+    full = make_thumbnail(noise, make_picks(n=2500, shape=(1024, 1024)))
+    assert len(render_report(replace(report, thumbnails=[full] * 12))) < 8e6
+
+
+def test_nested_settings_become_dotted_rows():
+    rows = flatten({"a": {"b": {"c": 1}, "d": (1, 2)}, "e": None})
+    assert rows == [("a.b.c", "1"), ("a.d", "1, 2"), ("e", "none")]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.42, "0.42 s"), (12.34, "12.3 s"), (245, "4 min 05 s"), (7380, "2 h 03 min"), (59.96, "1 min 00 s")],
+)
+def test_durations_read_as_people_say_them(seconds, text):
+    assert duration(seconds) == text

@@ -1,0 +1,204 @@
+import contextlib
+import struct
+import tracemalloc
+import zlib
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from cryopick_ray.errors import MicrographError
+from cryopick_ray.micrographs.reader import read_micrograph
+
+SHAPE = (40, 33)
+TIFF_DTYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "f4"]
+
+
+def noise(dtype: str) -> np.ndarray:
+    return np.random.default_rng(5).integers(0, 120, SHAPE).astype(dtype)
+
+
+def png(width: int, height: int, data: bytes, depth: int = 8) -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    head = struct.pack(">2I5B", width, height, depth, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("dtype", TIFF_DTYPES)
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [None, "lzw", "zlib", "packbits", "zstd"])
+def test_tiff_gives_back_what_was_written(tmp_path, dtype, order, compression):
+    path = tmp_path / "m.tif"
+    tifffile.imwrite(
+        path, noise(dtype), byteorder=order, compression=compression, rowsperstrip=16, resolution=(99, 99)
+    )
+    micrograph = read_micrograph(path)
+    np.testing.assert_array_equal(micrograph.pixels, noise(dtype))
+    assert micrograph.pixels.dtype.newbyteorder("=") == np.dtype(dtype)
+    assert micrograph.pixel_size_A is None
+
+
+@pytest.mark.parametrize(
+    "options", [{"tile": (16, 16)}, {"predictor": True, "compression": "lzw"}, {"bigtiff": True}]
+)
+def test_tiles_predictors_and_big_tiff_are_read(tmp_path, options):
+    tifffile.imwrite(tmp_path / "m.TIFF", noise("u2"), **options)
+    np.testing.assert_array_equal(read_micrograph(tmp_path / "m.TIFF").pixels, noise("u2"))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "options", "reason"),
+    [
+        (np.zeros((3, *SHAPE), "u1"), {"photometric": "minisblack"}, "stack of 3 pages"),
+        (np.zeros((*SHAPE, 3), "u1"), {"photometric": "rgb"}, "grey"),
+        (np.zeros(SHAPE, "f8"), {}, "float64"),
+        (np.zeros(SHAPE, "c8"), {}, "complex64"),
+        (np.zeros(SHAPE, "u1"), {"compression": "jpeg"}, "JPEG"),
+    ],
+)
+def test_other_tiffs_are_refused_by_name(tmp_path, pixels, options, reason):
+    tifffile.imwrite(tmp_path / "m.tif", pixels, **options)
+    with pytest.raises(MicrographError, match=reason):
+        read_micrograph(tmp_path / "m.tif")
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "lzw", "rowsperstrip": 8}, {"tile": (16, 16)}])
+def test_a_tiff_with_missing_pixels_is_refused(tmp_path, options):
+    path = tmp_path / "m.tif"
+    tifffile.imwrite(path, noise("u2"), **options)
+    with tifffile.TiffFile(path) as tiff:
+        end = max(a + b for a, b in zip(tiff.pages[0].dataoffsets, tiff.pages[0].databytecounts, strict=True))
+    path.write_bytes(path.read_bytes()[: end - 1])
+    with pytest.raises(MicrographError, match="truncated"):
+        read_micrograph(path)
+
+
+@pytest.mark.parametrize("lengths", [[0], [0, 0, 0]])
+def test_empty_strips_are_not_zeros(tmp_path, lengths):
+    path = tmp_path / "m.tif"
+    tifffile.imwrite(path, noise("u2"), compression="lzw", rowsperstrip=14)
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        counts = tiff.pages[0].tags["StripByteCounts"]
+        counts.overwrite([*lengths, *counts.value[len(lengths) :]])
+    with pytest.raises(MicrographError, match=f"{3 - len(lengths)} of 3 strips"):
+        read_micrograph(path)
+
+
+@pytest.mark.parametrize("side", [2**13, 2**14, 2**31])
+def test_a_tiff_that_claims_too_much_allocates_nothing(tmp_path, side):
+    path = tmp_path / "m.tif"
+    tifffile.imwrite(path, noise("f4"), compression="zlib")
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        for name in ("ImageWidth", "ImageLength", "RowsPerStrip"):
+            tiff.pages[0].tags[name].overwrite(side, dtype="I")
+    assert_refused_without_allocating(path)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    suffix=st.sampled_from([".tif", ".png", ".jpg"]),
+    edits=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=8),
+    cut=st.integers(0, 10_000),
+)
+def test_whatever_a_picture_says_the_answer_is_an_image_or_a_reason(tmp_path, suffix, edits, cut):
+    path = tmp_path / f"hostile{suffix}"
+    if suffix == ".tif":
+        tifffile.imwrite(path, noise("u2"), compression="lzw", rowsperstrip=10)
+    else:
+        Image.fromarray(noise("u1")).save(path)
+    raw = bytearray(path.read_bytes())
+    for offset, value in edits:
+        raw[offset % len(raw)] = value
+    path.write_bytes(raw[: cut % (len(raw) + 1) or None])
+    try:
+        pixels = read_micrograph(path).pixels
+    except MicrographError:
+        return
+    assert pixels.ndim == 2
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+def test_png_gives_back_grey_as_written(tmp_path, dtype):
+    Image.fromarray(noise(dtype) * 2).save(tmp_path / "m.png")
+    micrograph = read_micrograph(tmp_path / "m.png")
+    np.testing.assert_array_equal(micrograph.pixels, noise(dtype) * 2)
+    assert micrograph.pixels.dtype == dtype
+    assert micrograph.pixel_size_A is None
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "LA"])
+def test_grey_saved_in_colour_comes_back_grey(tmp_path, mode):
+    Image.fromarray(noise("u1")).convert(mode).save(tmp_path / "m.png")
+    np.testing.assert_array_equal(read_micrograph(tmp_path / "m.png").pixels, noise("u1"))
+
+
+def test_green_is_brighter_than_blue(tmp_path):
+    colours = np.zeros((1, 2, 3), np.uint8)
+    colours[0, 0, 1] = colours[0, 1, 2] = 255
+    Image.fromarray(colours).save(tmp_path / "m.png")
+    green, blue = read_micrograph(tmp_path / "m.png").pixels[0]
+    assert green > blue > 0
+
+
+def test_jpeg_is_close_to_what_was_written(tmp_path):
+    ramp = np.tile(np.arange(0, 200, 2, dtype=np.uint8), (64, 1))
+    Image.fromarray(ramp).save(tmp_path / "m.jpeg", quality=95)
+    assert abs(read_micrograph(tmp_path / "m.jpeg").pixels.astype(int) - ramp).max() <= 4
+
+
+@pytest.mark.parametrize("side", [10_000, 13_000, 2**15, 2**31 - 1])
+def test_a_png_that_claims_too_much_is_refused_without_a_warning(tmp_path, side):
+    (tmp_path / "m.png").write_bytes(png(side, side, zlib.compress(bytes(100))))
+    assert_refused_without_allocating(tmp_path / "m.png")
+
+
+@pytest.mark.parametrize("length", [2**31 - 1, 2**32 - 1])
+@pytest.mark.parametrize("chunk", [b"IDAT", b"tEXt", b"IEND"])
+def test_a_png_chunk_that_claims_gigabytes_allocates_nothing(tmp_path, length, chunk):
+    Image.fromarray(noise("u1")).save(tmp_path / "m.png", pnginfo=comment())
+    raw = bytearray((tmp_path / "m.png").read_bytes())
+    struct.pack_into(">I", raw, raw.index(chunk) - 4, length)
+    (tmp_path / "m.png").write_bytes(raw)
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(MicrographError):  # the pixels may lie before the damage
+            np.testing.assert_array_equal(read_micrograph(tmp_path / "m.png").pixels, noise("u1"))
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
+
+
+def comment() -> PngInfo:
+    info = PngInfo()
+    info.add_text("about", "a micrograph")
+    return info
+
+
+def test_a_moving_picture_is_refused(tmp_path):
+    first, second = Image.fromarray(noise("u1")), Image.fromarray(noise("u1")[::-1])
+    first.save(tmp_path / "m.png", save_all=True, append_images=[second])
+    with pytest.raises(MicrographError, match="2 frames"):
+        read_micrograph(tmp_path / "m.png")
+
+
+def test_another_kind_of_picture_is_not_opened_by_its_content(tmp_path):
+    Image.fromarray(noise("u1")).save(tmp_path / "m.gif")
+    (tmp_path / "m.gif").rename(tmp_path / "m.png")
+    with pytest.raises(MicrographError, match="cannot be decoded"):
+        read_micrograph(tmp_path / "m.png")
+
+
+def assert_refused_without_allocating(path) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(MicrographError):
+            read_micrograph(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
