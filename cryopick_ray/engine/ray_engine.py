@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -94,16 +95,14 @@ class RayEngine:
         if not ray.is_initialized():
             # Ray would otherwise warn that it empties CUDA_VISIBLE_DEVICES of actors without a GPU.
             os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-            local = (
-                {} if self._address else {"object_store_memory": OBJECT_STORE_BYTES, "num_cpus": self._cpus()}
-            )
+            local: dict[str, Any] = {"object_store_memory": OBJECT_STORE_BYTES, "num_cpus": self._cpus()}
             try:
                 ray.init(
                     address=self._address or "local",
                     include_dashboard=None if self._address else False,
                     log_to_driver=False,
-                    logging_level="ERROR",
-                    **local,
+                    logging_level=logging.ERROR,
+                    **({} if self._address else local),
                 )
             except (ConnectionError, RuntimeError, ValueError) as error:
                 where = f"the Ray cluster at {self._address} (--address)" if self._address else "Ray"

@@ -11,12 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import dask
+import dask.config
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from dask.base import compute
+from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from cryopick_ray import __version__
@@ -163,9 +165,9 @@ def _micrograph(row: ManifestRow, covered: Mapping[str, tuple[str, Coverage]]) -
 
 def _scores(shards: PickShards, partitions: Sequence[Partition]) -> dict[str, NDArray[np.float32]]:
     """Return all scores by data set, in the table's order."""
-    read = [dask.delayed(lambda part: _gather(shards, part)["score"].to_numpy())(part) for part in partitions]
+    read = [delayed(lambda part: _gather(shards, part)["score"].to_numpy())(part) for part in partitions]
     scores: dict[str, list[NDArray[np.float32]]] = {part.dataset: [] for part in partitions}
-    for part, values in zip(partitions, dask.compute(*read), strict=True):
+    for part, values in zip(partitions, compute(*read), strict=True):
         scores[part.dataset].append(values)
     return {name: np.concatenate(parts) for name, parts in scores.items()}
 
