@@ -21,6 +21,8 @@ class Group(TyperGroup):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):  # both are RuntimeErrors, and not errors
+            raise
         except CryoPickError as error:
             self._say(ctx, str(error))
             raise typer.Exit(error.exit_code) from None

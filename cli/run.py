@@ -68,7 +68,7 @@ def run(
     earlier = config or (folder.config if resume and folder.config.is_file() else None)
     data: dict[str, Any] = read_yaml(earlier) if earlier else {"relion_project": str(Path.cwd())}
     given = {
-        "inputs": [options.absolute(text) for text in inputs] if inputs else None,
+        "inputs": inputs,
         "diameter_A": diameter,
         "model": options.absolute_model(model),
         "pixel_size_A": pixel_size,
@@ -93,6 +93,7 @@ def run(
         "address": address,
     }
     data |= _given(given)
+    data["inputs"] = [options.absolute(str(text)) for text in data.get("inputs") or []]
     data["optics"] = data.get("optics", {}) | _given(optics)
     data["engine"] = data.get("engine", {}) | _given(running)
     settings = load_settings(data)

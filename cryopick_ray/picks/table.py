@@ -36,7 +36,7 @@ _INDEX = pa.schema(
 
 def dataset_folder(name: str) -> str:
     """Return the folder of a data set inside the table; quoting keeps unlike names apart."""
-    return re.sub(r"[^A-Za-z0-9._-]", lambda match: "%" + match[0].encode().hex(), name).lstrip("._") or "%"
+    return re.sub(r"[^A-Za-z0-9._-]|^[._]", lambda match: "%" + match[0].encode().hex(), name)
 
 
 def write_index(path: Path, micrographs: Iterable[PickedMicrograph], diameter_A: float) -> None:

@@ -1,0 +1,32 @@
+# Two commands: `make demo` shows it work, `make test` proves it.
+PYTHON ?= python3
+BIN := .venv/bin
+# One torch for all machines; without the pin pip may take another build than the one tested.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint clean
+
+demo: .venv/installed
+	rm -rf demo
+	$(BIN)/python examples/01_make_phantoms.py demo
+	$(BIN)/cryopick run demo/micrographs --diameter 150 --out demo/run
+	$(BIN)/cryopick evaluate demo/run --truth demo/truth
+	@echo "open demo/run/report.html in a browser"
+
+test: .venv/installed
+	$(BIN)/pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv demo
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("cryopick-ray needs Python 3.11 or newer; run: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@

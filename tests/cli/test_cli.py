@@ -1,0 +1,104 @@
+"""The command line as a person meets it: usage, errors, exit statuses."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from cryopick_ray import __version__
+
+COMMANDS = ["run", "ingest", "pick", "table", "export", "report", "evaluate", "models"]
+
+
+def call(*arguments):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_version_and_help():
+    assert call("--version") == (0, f"cryopick {__version__}\n", "")
+    status, text, _ = call("--help")
+    assert status == 0
+    assert all(f" {command} " in text for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command):
+    status, text, _ = call(command, "--help")
+    assert status == 0
+    assert "Usage" in text
+
+
+def test_a_missing_diameter_names_the_option_and_leaves_no_trace(tmp_path):
+    status, _, errors = call("run", tmp_path, "--out", tmp_path / "run")
+    assert status == 2
+    assert "--diameter is missing" in errors
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--diameter", "-5"], "--diameter is -5"),
+        (["--diameter", "nan"], "--diameter is nan"),
+        (["--diameter", "100", "--threshold", "high"], "--threshold is 'high'"),
+        (["--diameter", "100", "--workers", "0"], "--workers is 0"),
+        (["--diameter", "100", "--gpus-per-worker", "2"], "--gpus-per-worker is 2"),
+        (["--diameter", "100", "--model", "nothing"], "no model 'nothing'"),
+        (["--diameter", "100", "--particle-px", "1"], "--particle-px is 1"),
+        (["--diameter", "100", "--amplitude-contrast", "3"], "--amplitude-contrast"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_option(tmp_path, arguments, words):
+    status, _, errors = call("run", tmp_path, "--out", tmp_path / "run", *arguments)
+    assert status == 2
+    assert words in errors
+    assert "Traceback" not in errors
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_and_empty_inputs_are_named(tmp_path):
+    status, _, errors = call("run", tmp_path / "nowhere", "--out", tmp_path / "run", "--diameter", 100)
+    assert (status, "nowhere" in errors) == (2, True)
+    (tmp_path / "bare").mkdir()
+    status, _, errors = call("run", tmp_path / "bare", "--out", tmp_path / "run", "--diameter", 100)
+    assert (status, ".mrc" in errors) == (2, True)
+
+
+def test_debug_shows_where_an_error_came_from(tmp_path):
+    assert "Traceback" in call("table", tmp_path, "--out", tmp_path / "t", "--debug")[2]
+    assert "Traceback" not in call("table", tmp_path, "--out", tmp_path / "t")[2]
+
+
+def test_a_folder_that_is_no_run_or_no_table_is_refused(tmp_path):
+    assert call("report", tmp_path)[0] == 2
+    assert call("export", tmp_path, "--format", "star", "--out", tmp_path / "o")[0] == 1
+    assert call("evaluate", tmp_path, "--truth", tmp_path)[0] == 1
+    assert call("pick", "--store", tmp_path, "--out", tmp_path / "p", "--diameter", 100)[0] == 1
+
+
+def test_settings_files_with_unknown_keys_or_no_settings_are_refused(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("inputs: [a]\ndiameter_A: 100\ndiametre: 3\n")
+    status, _, errors = call("run", "--config", config, "--out", tmp_path / "run")
+    assert (status, "diametre is not a setting" in errors) == (2, True)
+    for text in ("just words", "a: [", "- 1"):
+        config.write_text(text)
+        assert call("run", "--config", config, "--out", tmp_path / "run")[0] == 2
+
+
+def test_models_are_listed_and_shown():
+    assert "log" in json.loads(call("models", "list", "--json")[1])
+    assert json.loads(call("models", "show", "log", "--json")[1])["particle_px"] > 0
+    assert call("models", "show", "nothing")[0] == 2
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path):
+    file = tmp_path / "weights.sav"
+    file.write_bytes(b"not weights")
+    status, _, errors = call("models", "import", file)
+    assert status == 1
+    assert "weights.sav" in errors
+    assert call("run", tmp_path, "--diameter", 100, "--out", tmp_path / "r", "--model", file)[0] == 1

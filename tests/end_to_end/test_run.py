@@ -1,0 +1,229 @@
+"""The whole way, on real files, with the real command."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import starfile
+from conftest import broken_folder, phantom, table_bytes, write_mrc
+
+from cryopick_ray.errors import CryoPickError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_run_leaves_what_it_promises(serial_run, phantoms):
+    names = {path.name for path in serial_run.iterdir() if not path.name.startswith(".")}
+    assert names == {
+        "config.yaml",
+        "store.zarr",
+        "picks",
+        "table",
+        "coordinates",
+        "report.html",
+        "summary.json",
+    }
+    summary = json.loads((serial_run / "summary.json").read_text())
+    frame = pd.read_parquet(serial_run / "table")
+    assert (summary["complete"], summary["failed"]) == (12, 0)
+    assert (summary["candidates"], summary["picked"]) == (len(frame), frame.picked.sum())
+    assert set(frame.micrograph_id) == {f"square{n % 2}/{n // 2:02d}.mrc" for n in range(12)}
+
+
+def test_relion_gets_the_picks_of_the_table(serial_run):
+    particles = starfile.read(serial_run / "coordinates" / "particles.star")["particles"]
+    frame = pd.read_parquet(serial_run / "table").query("picked")
+    assert len(particles) == len(frame)
+    assert np.allclose(particles.rlnCoordinateX, frame.x_px, atol=1e-3)
+    listed = starfile.read(serial_run / "coordinates" / "autopick.star")
+    one = starfile.read(listed.rlnMicrographCoordinates[0])
+    assert len(one) == (frame.micrograph_id == "square0/00.mrc").sum()
+
+
+def test_picks_find_the_truth_without_a_shift(serial_run, phantoms, cryopick):
+    status, output, _ = cryopick("evaluate", serial_run, "--truth", phantoms / "truth", "--json")
+    assert status == 0
+    assert json.loads(output)["pooled"]["f1"] > 0.95
+    frame = pd.read_parquet(serial_run / "table").query("picked")
+    shifts = []
+    for name, picks in frame.groupby("micrograph_id"):
+        truth = starfile.read(phantoms / "truth" / Path(name).with_suffix(".star"))
+        for x, y in zip(truth.rlnCoordinateX, truth.rlnCoordinateY, strict=True):
+            nearest = picks.iloc[np.hypot(picks.x_px - x, picks.y_px - y).argmin()]
+            if np.hypot(nearest.x_px - x, nearest.y_px - y) < 8:
+                shifts.append((nearest.x_px - x, nearest.y_px - y))
+    error = np.std(shifts, axis=0) / np.sqrt(len(shifts))
+    assert (np.abs(np.mean(shifts, axis=0)) < 4 * error + 0.05).all()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ray_gives_the_same_table_byte_for_byte(serial_run, phantoms, cryopick, tmp_path, workers):
+    out = tmp_path / "run"
+    inputs = phantoms / "micrographs"
+    status, _, _ = cryopick("run", inputs, "--diameter", 150, "--out", out, "--workers", workers)
+    assert status == 0
+    assert table_bytes(out) == table_bytes(serial_run)
+
+
+@pytest.mark.parametrize("stage", ["ingest", "pick"])
+def test_a_killed_run_ends_with_the_same_table(phantoms, serial_run, cryopick, tmp_path, stage):
+    out = tmp_path / "run"
+    arguments = ["run", str(phantoms / "micrographs"), "--diameter", "150", "--out", str(out)]
+    done = out / ("store.zarr/manifest" if stage == "ingest" else "picks")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", *arguments, "--workers", "1"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while len(list(done.rglob("*.parquet"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (out / "summary.json").exists(), "it ended before it was killed: the test tests nothing"
+    status, _, _ = cryopick(*arguments, "--engine", "serial", "--resume")
+    assert status == 0
+    assert table_bytes(out) == table_bytes(serial_run)
+
+
+def test_resuming_a_finished_run_does_no_unit_and_changes_nothing(serial_run, cryopick, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(serial_run, out)
+    before = table_bytes(out)
+    status, _, errors = cryopick("run", "--out", out, "--resume")
+    assert status == 0
+    assert errors.count("nothing left to do") == 2
+    assert table_bytes(out) == before
+
+
+def test_new_micrographs_join_on_resume_and_none_is_doubled(cryopick, tmp_path):
+    inputs, out = tmp_path / "in", tmp_path / "run"
+    for seed in (1, 3):
+        write_mrc(inputs / f"{seed}.mrc", phantom(seed).pixels)
+    arguments = ["run", inputs, "--diameter", 150, "--out", out, "--engine", "serial"]
+    assert cryopick(*arguments)[0] == 0
+    first = pd.read_parquet(out / "table").drop(columns="picked")
+    for seed in (0, 2, 4):
+        write_mrc(inputs / f"{seed}.mrc", phantom(seed).pixels)
+    assert cryopick(*arguments, "--resume")[0] == 0
+    second = pd.read_parquet(out / "table").drop(columns="picked")
+    assert sorted(second.micrograph_id.unique()) == [f"{seed}.mrc" for seed in range(5)]
+    kept = second[second.micrograph_id.isin(first.micrograph_id)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, first)
+    fresh = tmp_path / "fresh"
+    assert cryopick("run", inputs, "--diameter", 150, "--out", fresh, "--engine", "serial")[0] == 0
+    assert table_bytes(fresh) == table_bytes(out)
+
+
+def test_a_damaged_shard_is_picked_again(serial_run, cryopick, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(serial_run, out)
+    shard = sorted((out / "picks").rglob("*.parquet"))[4]
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:100])
+    status, _, errors = cryopick("run", "--out", out, "--resume")
+    assert status == 0
+    assert "picked again" in errors
+    assert shard.read_bytes() == whole
+    assert table_bytes(out) == table_bytes(serial_run)
+
+
+def test_bad_files_are_rows_with_reasons_and_the_good_ones_are_picked(cryopick, tmp_path):
+    reasons = broken_folder(tmp_path / "in")
+    out = tmp_path / "run"
+    arguments = ["run", tmp_path / "in", "--diameter", 150, "--out", out, "--engine", "serial", "--json"]
+    status, output, _ = cryopick(*arguments)
+    assert status == 3
+    failures = {line["micrograph_id"]: line["reason"] for line in json.loads(output)["failures"]}
+    assert set(failures) == set(reasons)
+    assert all(expected in failures[name] and failures[name] for name, expected in reasons.items()), failures
+    frame = pd.read_parquet(out / "table").query("picked")
+    picks = {
+        name: rows[["x_px", "y_px", "score"]].to_numpy() for name, rows in frame.groupby("micrograph_id")
+    }
+    assert set(picks) == {"good.mrc", "big_endian.mrc"}
+    assert np.array_equal(picks["good.mrc"], picks["big_endian.mrc"])
+    assert "constant.mrc" in (out / "report.html").read_text()
+
+
+def test_a_mended_file_is_taken_in_on_resume(cryopick, tmp_path):
+    broken_folder(tmp_path / "in")
+    out = tmp_path / "run"
+    arguments = ["run", tmp_path / "in", "--diameter", 150, "--out", out, "--engine", "serial"]
+    assert cryopick(*arguments)[0] == 3
+    write_mrc(tmp_path / "in" / "new.mrc", phantom(7).pixels)
+    (tmp_path / "in" / "new.mrc").replace(tmp_path / "in" / "empty.mrc")
+    status, _, _ = cryopick(*arguments, "--resume")
+    assert status == 3
+    failed = {line["micrograph_id"] for line in json.loads((out / "summary.json").read_text())["failures"]}
+    assert failed == {"truncated.mrc", "garbage.mrc", "nan.mrc", "constant.mrc"}
+
+
+def test_two_data_sets_with_equal_names_stay_apart(phantoms, cryopick, tmp_path):
+    out = tmp_path / "run"
+    folders = [phantoms / "micrographs" / name for name in ("square0", "square1")]
+    assert cryopick("run", *folders, "--diameter", 150, "--out", out, "--engine", "serial")[0] == 0
+    frame = pd.read_parquet(out / "table")
+    assert frame.groupby("dataset").micrograph_id.nunique().to_dict() == {"square0": 6, "square1": 6}
+    assert frame.micrograph_id.str.startswith(("square0/", "square1/")).all()
+    assert (out / "report.html").is_file()
+
+
+def test_stages_one_by_one_give_the_table_of_a_run(phantoms, serial_run, cryopick, tmp_path):
+    store, picks, table = tmp_path / "store.zarr", tmp_path / "picks", tmp_path / "out" / "table"
+    inputs = phantoms / "micrographs"
+    serial = ["--engine", "serial"]
+    assert cryopick("ingest", inputs, "--store", store, "--store-pixel-size", 12.5, *serial)[0] == 0
+    assert cryopick("pick", "--store", store, "--out", picks, "--diameter", 150, *serial)[0] == 0
+    assert cryopick("table", picks, "--out", table)[0] == 0
+    assert table_bytes(table.parent) == table_bytes(serial_run)
+    for form in ("star", "box", "cbox", "cs", "csv", "topaz"):
+        if form == "topaz":  # its files name micrographs by stem, and two of ours share each
+            continue
+        assert cryopick("export", table, "--format", form, "--out", tmp_path / form, "--threshold", 3)[0] == 0
+        assert any((tmp_path / form).rglob("*.*"))
+
+
+def test_a_store_too_coarse_for_the_model_names_the_option(phantoms, cryopick, tmp_path):
+    store = tmp_path / "store.zarr"
+    inputs = phantoms / "micrographs"
+    assert (
+        cryopick("ingest", inputs, "--store", store, "--store-pixel-size", 30, "--engine", "serial")[0] == 0
+    )
+    status, _, errors = cryopick(
+        "pick", "--store", store, "--out", tmp_path / "p", "--diameter", 150, "--engine", "serial"
+    )
+    assert status == 2
+    assert "--store-pixel-size 12.5" in errors
+
+
+def test_bright_particles_are_found_with_invert(cryopick, tmp_path):
+    made = phantom(2)
+    write_mrc(tmp_path / "in" / "dark.mrc", made.pixels)
+    write_mrc(tmp_path / "in2" / "dark.mrc", -made.pixels)
+    common = ["--diameter", 150, "--engine", "serial"]
+    assert cryopick("run", tmp_path / "in", "--out", tmp_path / "a", *common)[0] == 0
+    assert cryopick("run", tmp_path / "in2", "--out", tmp_path / "b", "--invert", *common)[0] == 0
+    a, b = (pd.read_parquet(tmp_path / name / "table")[["x_px", "y_px"]].to_numpy() for name in "ab")
+    assert np.allclose(a, b, atol=0.05)
+
+
+def test_a_run_from_its_saved_settings_gives_the_same_table(serial_run, cryopick, tmp_path):
+    out = tmp_path / "again"
+    assert cryopick("run", "--config", serial_run / "config.yaml", "--out", out)[0] == 0
+    assert table_bytes(out) == table_bytes(serial_run)
+
+
+def test_lower_layers_raise_only_errors_meant_for_people(tmp_path):
+    from cryopick_ray.pickers.catalogue import load_picker
+
+    with pytest.raises(CryoPickError, match="--model"):
+        load_picker("nonsense", particle_px=None, device="cpu")

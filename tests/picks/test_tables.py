@@ -1,0 +1,157 @@
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cryopick_ray.errors import PicksError
+from cryopick_ray.pickers.picker import Candidates
+from cryopick_ray.picks import tables
+from cryopick_ray.picks.shards import Picked, PickShards
+from cryopick_ray.picks.table import PickTable, dataset_folder, open_table, recut
+from cryopick_ray.picks.tables import TableSettings, build_table
+from cryopick_ray.store.manifest import ManifestRow
+
+SETTINGS = TableSettings(diameter_A=150.0, model="log", digest="d")
+
+
+def manifest(picked, failed=()):
+    rows = {}
+    for name in [*(p.micrograph_id for p in picked), *failed]:
+        rows[name] = ManifestRow(
+            micrograph_id=name,
+            dataset=name.partition("/")[0],
+            relion_name=f"Micrographs/{name}",
+            source=f"/data/{name}",
+            checksum="",
+            source_height_px=1000,
+            source_width_px=2000,
+            pixel_size_A=1.5,
+            height_px=100,
+            width_px=200,
+            shard_bytes=1,
+            voltage_kV=200.0 if name.startswith("s1") else None,
+            spherical_aberration_mm=1.4 if name.startswith("s1") else None,
+            amplitude_contrast=0.07 if name.startswith("s1") else None,
+            status="failed" if name in failed else "complete",
+            reason="torn" if name in failed else "",
+        )
+    return rows
+
+
+def some_picks(count=9, seed=0):
+    rng = np.random.default_rng(seed)
+    picked = []
+    for number in range(count):
+        n = int(rng.integers(0, 40)) if number % 4 else 0
+        x, y = rng.integers(0, 30, (2, n)).astype(np.float32)
+        score = rng.integers(-3, 4, n).astype(np.float32)  # plenty of ties
+        picked.append(Picked(f"s{number % 2}/{number:02d}.mrc", Candidates(x, y, score)))
+    return [*picked, Picked("s0/bad.mrc", None, "not finite")]
+
+
+def build(tmp_path, name, picked, size, *, threshold=0.0, failed=()):
+    shards = PickShards(str(tmp_path / f"{name}.picks"), "d", create=True)
+    for start in range(0, len(picked), size):
+        shards.publish(picked[start : start + size])
+    out = tmp_path / f"{name}.table"
+    build_table(shards, manifest(picked, failed), out, settings=SETTINGS, threshold=threshold)
+    return out
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.permutations(range(10)), st.integers(1, 10))
+def test_the_same_picks_give_the_same_bytes_however_they_were_cut_and_ordered(tmp_path_factory, order, size):
+    tmp_path = tmp_path_factory.mktemp("cut")
+    picked = some_picks()
+    one = build(tmp_path, "one", picked, 1)
+    other = build(tmp_path, "other", [picked[i] for i in order], size)
+    assert contents(one) == contents(other)
+
+
+@pytest.mark.parametrize("rows", [1, 17, 10_000])
+def test_nothing_is_lost_or_doubled_and_all_is_in_order(tmp_path, monkeypatch, rows):
+    monkeypatch.setattr(tables, "PARTITION_ROWS", rows)
+    picked = some_picks()
+    table = build(tmp_path, "t", picked, 3)
+    frame = pd.read_parquet(table)
+    expected = [
+        (p.micrograph_id.partition("/")[0], p.micrograph_id, -s, y, x)
+        for p in picked
+        if p.candidates
+        for x, y, s in zip(p.candidates.x, p.candidates.y, p.candidates.score, strict=True)
+    ]
+    rows = list(zip(frame.dataset, frame.micrograph_id, -frame.score, frame.y_px, frame.x_px, strict=True))
+    assert rows == sorted(expected)
+    assert (frame.picked == (frame.score >= 0)).all()
+    assert (frame.diameter_A == 150).all()
+    assert (frame.model == "log").all()
+
+
+def test_the_index_lists_every_micrograph_failed_and_empty_ones_included(tmp_path):
+    picked = some_picks()
+    table = PickTable(build(tmp_path, "t", picked, 4, failed=("s1/unreadable.mrc",)))
+    read = {one.micrograph.micrograph_id: one for one in table}
+    assert list(read) == sorted(read)
+    assert set(read) == {p.micrograph_id for p in picked} | {"s1/unreadable.mrc"}
+    assert read["s0/00.mrc"].score.size == 0
+    assert read["s0/bad.mrc"].micrograph.reason == "not finite"
+    unreadable = read["s1/unreadable.mrc"].micrograph
+    assert (unreadable.status, unreadable.reason, unreadable.shape) == ("failed", "torn", None)
+    assert read["s0/02.mrc"].micrograph.shape == (1000, 2000)
+    assert read["s0/02.mrc"].micrograph.optics is None
+    assert read["s1/01.mrc"].micrograph.optics.voltage_kV == 200
+    assert sum(len(one.score) for one in table) == sum(len(p.candidates or ()) for p in picked)
+
+
+def test_a_new_cut_changes_nothing_but_what_is_picked(tmp_path):
+    table = open_table(build(tmp_path, "t", some_picks(), 4))
+    for before, after in zip(table, recut(table, 1.0), strict=True):
+        assert np.array_equal(after.picked, before.score >= 1)
+        assert np.array_equal(after.x_px, before.x_px)
+
+
+def test_a_micrograph_in_two_shards_is_refused(tmp_path):
+    picked = some_picks()
+    shards = PickShards(str(tmp_path / "p"), "d", create=True)
+    shards.publish(picked[:3])
+    shards.publish(picked[2:5])
+    with pytest.raises(PicksError, match=r"s0/02.mrc is in two shards"):
+        build_table(shards, manifest(picked), tmp_path / "t", settings=SETTINGS, threshold=None)
+
+
+def test_picks_of_a_micrograph_that_the_store_does_not_hold_are_refused(tmp_path):
+    picked = some_picks()
+    shards = PickShards(str(tmp_path / "p"), "d", create=True)
+    shards.publish(picked)
+    with pytest.raises(PicksError, match="does not hold"):
+        build_table(shards, manifest(picked[1:]), tmp_path / "t", settings=SETTINGS, threshold=None)
+
+
+def test_no_picks_at_all_make_a_valid_table(tmp_path):
+    nothing = Candidates(*np.empty((3, 0), np.float32))
+    table = PickTable(
+        build(tmp_path, "t", [Picked("s/a", nothing), Picked("s/b", nothing)], 1, threshold=None)
+    )
+    assert [len(one.score) for one in table] == [0, 0]
+
+
+def test_unlike_data_sets_get_unlike_folders():
+    names = ["a", "a/b", "a b", "a_b", ".a", "_a", "é", "..", "%2f", "/"]
+    folders = [dataset_folder(name) for name in names]
+    assert len({folder for folder in folders if folder}) == len(names)
+    assert all(a != b for a, b in itertools.combinations(folders, 2))
+    assert all("/" not in folder and not folder.startswith((".", "_")) for folder in folders)
+
+
+def test_a_folder_that_is_no_table_says_how_to_make_one(tmp_path):
+    with pytest.raises(PicksError, match="cryopick table"):
+        open_table(tmp_path)

@@ -1,0 +1,94 @@
+"""The structure's own laws: imports go one way, heavy libraries stay in their files, files stay small."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "cryopick_ray"
+SOURCES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "cli").glob("*.py")])
+LAYERS = [
+    ["errors"],
+    ["units"],
+    ["config"],
+    ["micrographs"],
+    ["store"],
+    ["pickers"],
+    ["picks"],
+    ["engine"],
+    ["simulate"],
+    ["evaluation"],
+    ["export"],
+    ["training"],
+    ["run_folder", "pipeline", "results"],
+    ["cli"],
+]
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+ONLY_IN = {
+    "ray": {"engine/ray_engine.py", "training/ray_train.py", "cli/cluster.py"},
+    "dask": {"picks/tables.py"},
+}
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module
+
+
+def layer(path):
+    if path.parent.name == "cli":
+        return "cli"
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def place(path):
+    return path.relative_to(ROOT if path.parent.name == "cli" else PACKAGE).as_posix()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=place)
+def test_imports_go_one_way(path):
+    if layer(path) == "__init__":
+        return
+    for module in imports(path):
+        if module.startswith("cryopick_ray."):
+            target = module.split(".")[1]
+            assert RANK[target] <= RANK[layer(path)], f"{place(path)} imports {module}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=place)
+def test_ray_and_dask_stay_in_their_files(path):
+    for module in imports(path):
+        library = module.split(".")[0]
+        assert place(path) in ONLY_IN.get(library, {place(path)}), f"{place(path)} imports {module}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=place)
+def test_files_and_functions_stay_small(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 300
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef) and path.parent.name != "cli":
+            code = node.end_lineno - node.body[0].lineno + 1
+            assert code < 60, f"{node.name} in {place(path)} has {code} lines"
+
+
+def test_packages_listed_for_installing_are_those_that_exist():
+    import tomllib
+
+    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    here = {".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py")}
+    assert listed == here | {"cryopick_ray.cli"}
+
+
+@pytest.mark.parametrize("statement", ["import cryopick_ray", "import cli.main"])
+def test_help_needs_no_heavy_library(statement):
+    heavy = "{'torch', 'ray', 'zarr', 'dask', 'pandas', 'pydantic', 'scipy', 'pyarrow'}"
+    code = f"import sys; {statement}; print(*sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -1,0 +1,84 @@
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cryopick_ray.config import EngineSettings, differences, fill, load_settings, option, read_yaml, to_yaml
+from cryopick_ray.errors import UsageError
+from cryopick_ray.run_folder import RunFolder
+
+BASE = {"inputs": ["/data"], "diameter_A": 120.0}
+
+
+@given(
+    st.fixed_dictionaries(
+        {"inputs": st.lists(st.text(min_size=1), min_size=1), "diameter_A": st.floats(1e-3, 1e5)},
+        optional={
+            "threshold": st.just("auto") | st.floats(-1e6, 1e6),
+            "invert": st.booleans(),
+            "particle_px": st.none() | st.floats(4, 512),
+            "limit": st.none() | st.integers(1, 10**9),
+            "engine": st.fixed_dictionaries({}, optional={"workers": st.integers(1, 64)}),
+        },
+    )
+)
+def test_settings_survive_yaml(data):
+    settings = load_settings(data)
+    assert load_settings(yaml.safe_load(to_yaml(settings))) == settings
+
+
+def test_only_what_changes_the_picks_is_a_difference():
+    old = load_settings(BASE)
+    free = {"threshold": 1.5, "engine": {"workers": 7, "engine": "serial"}, "optics": {"voltage_kV": 200}}
+    assert differences(old, load_settings(BASE | free)) == []
+    assert differences(old, load_settings(BASE | {"diameter_A": 130})) == ["diameter_A: 120.0 -> 130.0"]
+    assert differences(old, load_settings(BASE | {"invert": True, "model": "x"})) == [
+        "model: log -> x",
+        "invert: False -> True",
+    ]
+
+
+def test_options_not_given_keep_their_defaults_and_wrong_ones_are_named():
+    assert fill(EngineSettings, workers=None, engine=None) == EngineSettings()
+    with pytest.raises(UsageError, match="--gpus-per-worker is 0"):
+        fill(EngineSettings, gpus_per_worker=0.0)
+
+
+def test_options_are_spelled_as_the_command_line_spells_them():
+    assert option("store_pixel_size_A") == "--store-pixel-size"
+    assert option("engine.gpus_per_worker") == "--gpus-per-worker"
+    assert option("inputs") == "INPUT"
+
+
+def test_a_yaml_file_runs_no_code(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("!!python/object/apply:os.system ['touch pwned']")
+    with pytest.raises(UsageError):
+        read_yaml(file)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_run_folder_is_claimed_by_one_run_at_a_time(tmp_path):
+    folder, settings = RunFolder(tmp_path / "run"), load_settings(BASE)
+    with folder.claim(settings, resume=False):
+        with (
+            pytest.raises(UsageError, match="another run"),
+            RunFolder(tmp_path / "run").claim(settings, resume=True),
+        ):
+            pass
+        assert folder.settings() == settings
+    with pytest.raises(UsageError, match="--resume"), folder.claim(settings, resume=False):
+        pass
+    other = load_settings(BASE | {"diameter_A": 130})
+    with pytest.raises(UsageError, match=r"120.0 -> 130.0"), folder.claim(other, resume=True):
+        pass
+
+
+def test_a_folder_with_other_things_in_it_is_not_claimed(tmp_path):
+    (tmp_path / "thesis.doc").touch()
+    with (
+        pytest.raises(UsageError, match="not empty"),
+        RunFolder(tmp_path).claim(load_settings(BASE), resume=False),
+    ):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.doc"]
