@@ -9,8 +9,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 demo: .venv/installed
 	rm -rf demo
-	$(BIN)/python examples/01_make_phantoms.py demo
-	$(BIN)/cryopick run demo/micrographs --diameter 150 --out demo/run
+	$(BIN)/cryopick simulate --config examples/01_simulate.yaml --out demo
+	$(BIN)/cryopick run demo/micrographs --diameter 180 --out demo/run
 	$(BIN)/cryopick evaluate demo/run --truth demo/truth
 	@echo "open demo/run/report.html in a browser"
 

@@ -31,12 +31,12 @@ def export(
     from cryopick_ray.export.formats import ExportSettings
     from cryopick_ray.export.formats import export as write
     from cryopick_ray.picks.table import open_table, recut
+    from cryopick_ray.run_folder import RunFolder
+    from cryopick_ray.units import Optics
 
-    picks = open_table(table)
-    write(
-        picks if threshold is None else recut(picks, threshold),
-        format,
-        out,
-        ExportSettings(relion_project, box_px=box_px),
-    )
+    picks, run = open_table(table), RunFolder(table)
+    settings = run.settings() if run.config.is_file() else None
+    project = relion_project or (settings.relion_project if settings else None)
+    given = ExportSettings(project, settings.optics if settings else Optics(), box_px)
+    write(picks if threshold is None else recut(picks, threshold), format, out, given)
     say({"format": format, "out": str(out)}, f"{format} files in {out}", as_json=as_json)

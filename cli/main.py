@@ -1,5 +1,6 @@
 """The ``cryopick`` command; one file per command."""
 
+import signal
 import traceback
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from typer.core import TyperGroup
 from cryopick_ray import __version__
 from cryopick_ray.errors import CryoPickError
 
-from . import evaluate, export, ingest, models, pick, report, run, table
+from . import evaluate, export, ingest, models, pick, report, run, simulate, table
 
 INTERRUPTED = 130
 
@@ -21,7 +22,7 @@ class Group(TyperGroup):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except (typer.Exit, typer.Abort):  # both are RuntimeErrors, and not errors
+        except (typer.Exit, typer.Abort, BrokenPipeError):  # not errors of ours
             raise
         except CryoPickError as error:
             self._say(ctx, str(error))
@@ -29,7 +30,10 @@ class Group(TyperGroup):
         except KeyboardInterrupt:
             self._say(ctx, "interrupted; finished work is kept, go on with --resume")
             raise typer.Exit(INTERRUPTED) from None
-        except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError, MemoryError) as error:
+        except OSError as error:
+            self._say(ctx, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+            raise typer.Exit(1) from None
+        except (ValueError, RuntimeError, TypeError, KeyError, AttributeError, MemoryError) as error:
             self._say(ctx, f"{type(error).__name__}: {error} (a bug? --debug shows where)")
             raise typer.Exit(1) from None
 
@@ -63,6 +67,7 @@ def main(
 ) -> None:
     """Find particles in cryo-EM micrographs: files in, coordinates and a report out."""
     del version
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's notice ends a run like Ctrl-C
 
 
 app.command()(run.run)
@@ -72,6 +77,7 @@ app.command()(table.table)
 app.command()(export.export)
 app.command()(report.report)
 app.command()(evaluate.evaluate)
+app.command()(simulate.simulate)
 app.add_typer(models.app, name="models")
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def import_model(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Topaz's state dict (.sav).")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="Where to write; default: beside, as .safetensors."),
+        typer.Option("--out", metavar="FILE", help="Where to write; default: here, as .safetensors."),
     ] = None,
     as_json: options.Json = False,
     debug: options.Debug = False,

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+ENGINE = "Engine"
 DONE_WITH_FAILURES = 3
 """Exit status of a run that ended, with micrographs that failed."""
 
@@ -27,7 +28,7 @@ def _remember_debug(ctx: typer.Context, wanted: bool) -> bool:
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="INPUT...", help="Folder, file, glob in quotes, or a text or STAR list.", show_default=False
+        metavar="INPUT", help="Folder, file, glob in quotes, or a text or STAR list.", show_default=False
     ),
 ]
 Diameter = Annotated[
@@ -65,25 +66,46 @@ Threshold = Annotated[
     ),
 ]
 EngineName = Annotated[
-    Literal["ray", "serial"] | None, typer.Option("--engine", help="Who runs the work; default: ray.")
+    Literal["ray", "serial"] | None,
+    typer.Option("--engine", rich_help_panel=ENGINE, help="Who runs the work; default: ray."),
 ]
 Workers = Annotated[
-    int | None, typer.Option("--workers", metavar="N", help="Ray actors; default: one per CPU or GPU.")
+    int | None,
+    typer.Option(
+        "--workers", rich_help_panel=ENGINE, metavar="N", help="Ray actors; default: one per CPU or GPU."
+    ),
 ]
 Threads = Annotated[
-    int | None, typer.Option("--threads", metavar="N", help="CPU threads of a worker; default: 1.")
+    int | None,
+    typer.Option(
+        "--threads", rich_help_panel=ENGINE, metavar="N", help="CPU threads of a worker; default: 1."
+    ),
 ]
 Device = Annotated[
     Literal["auto", "cpu", "cuda"] | None,
-    typer.Option("--device", help="Where networks run; default: auto, a GPU where there is one."),
+    typer.Option(
+        "--device",
+        rich_help_panel=ENGINE,
+        help="Where networks run; default: auto, a GPU where there is one.",
+    ),
 ]
 GpusPerWorker = Annotated[
     float | None,
-    typer.Option("--gpus-per-worker", metavar="X", help="GPUs of a worker; 0.5 puts two on one; default: 1."),
+    typer.Option(
+        "--gpus-per-worker",
+        rich_help_panel=ENGINE,
+        metavar="X",
+        help="GPUs of a worker; 0.5 puts two on one; default: 1.",
+    ),
 ]
 Address = Annotated[
     str | None,
-    typer.Option("--address", metavar="A", help="Ray cluster to join; default: this machine alone."),
+    typer.Option(
+        "--address",
+        rich_help_panel=ENGINE,
+        metavar="A",
+        help="Ray cluster to join; default: this machine alone.",
+    ),
 ]
 Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="Take the first N micrographs.")]
 RelionProject = Annotated[

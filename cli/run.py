@@ -28,13 +28,28 @@ def run(
     gpus_per_worker: options.GpusPerWorker = None,
     address: options.Address = None,
     voltage: Annotated[
-        float | None, typer.Option("--voltage-kv", metavar="kV", help="For RELION's optics; default: 300.")
+        float | None,
+        typer.Option(
+            "--voltage-kv",
+            metavar="kV",
+            rich_help_panel="RELION",
+            help="Where the input STAR does not say; default: 300.",
+        ),
     ] = None,
     aberration: Annotated[
-        float | None, typer.Option("--spherical-aberration-mm", metavar="mm", help="Likewise; default: 2.7.")
+        float | None,
+        typer.Option(
+            "--spherical-aberration-mm",
+            metavar="mm",
+            rich_help_panel="RELION",
+            help="Likewise; default: 2.7.",
+        ),
     ] = None,
     amplitude_contrast: Annotated[
-        float | None, typer.Option("--amplitude-contrast", metavar="X", help="Likewise; default: 0.1.")
+        float | None,
+        typer.Option(
+            "--amplitude-contrast", metavar="X", rich_help_panel="RELION", help="Likewise; default: 0.1."
+        ),
     ] = None,
     config: Annotated[
         Path | None,
@@ -59,12 +74,15 @@ def run(
     """
     del debug
     from cryopick_ray.config import load_settings, read_yaml
+    from cryopick_ray.errors import UsageError
     from cryopick_ray.pipeline import Timings, plan
     from cryopick_ray.pipeline import run as run_pipeline
     from cryopick_ray.results import write_results
     from cryopick_ray.run_folder import RunFolder
 
     folder, timings = RunFolder(out), Timings()
+    if resume and not (inputs or config or folder.config.is_file()):
+        raise UsageError(f"{folder.path} holds no run to resume; give INPUT and --diameter to start one")
     earlier = config or (folder.config if resume and folder.config.is_file() else None)
     data: dict[str, Any] = read_yaml(earlier) if earlier else {"relion_project": str(Path.cwd())}
     given = {

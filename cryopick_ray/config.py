@@ -113,7 +113,7 @@ class RunSettings(Settings):
     store_pixel_size_A: Positive | None = None
     particle_px: Annotated[float, Field(ge=4, le=512)] | None = None
     invert: bool = False
-    threshold: Literal["auto"] | float = "auto"
+    threshold: Literal["auto"] | Annotated[float, Field(allow_inf_nan=False)] = "auto"
     limit: Annotated[int, Field(ge=1)] | None = None
     threads: Annotated[int, Field(ge=1)] = 1
     relion_project: Path = Path()
@@ -174,10 +174,14 @@ def to_yaml(settings: Settings) -> str:
 def differences(old: RunSettings, new: RunSettings) -> list[str]:
     """Return what a resumed run would change of the picks, as ``name: old -> new`` lines.
 
-    The engine may change, since it never changes the picks, and the threshold, since all candidates
-    are kept and only the table is cut anew.
+    The engine may change, since it never changes the picks, the limit, since micrographs may join, and
+    the threshold, since all candidates are kept and only the table is cut anew.
     """
-    free = {"engine", "threshold", "optics"}
+    return differences_between(old, new, free={"engine", "threshold", "optics", "limit"})
+
+
+def differences_between(old: SettingsT, new: SettingsT, *, free: set[str]) -> list[str]:
+    """Return what differs, other than in ``free``, as ``name: old -> new`` lines."""
     before, after = (settings.model_dump(mode="json", exclude=free) for settings in (old, new))
     return [f"{key}: {before[key]} -> {after[key]}" for key in after if before[key] != after[key]]
 

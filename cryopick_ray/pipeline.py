@@ -1,7 +1,7 @@
 """The whole way: ingest, pick, table; each stage also stands alone."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,10 +12,10 @@ from cryopick_ray.config import IngestSettings, PickSettings, RunSettings
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.ingest_worker import IngestWorker, pixel_size_of
-from cryopick_ray.engine.ledger import covered_ids
+from cryopick_ray.engine.ledger import check_same_micrographs, covered_ids
 from cryopick_ray.engine.plan import cut, pending, unit_size
 from cryopick_ray.engine.unit import Engine
-from cryopick_ray.errors import MicrographError, PicksError
+from cryopick_ray.errors import MicrographError, PicksError, UsageError
 from cryopick_ray.micrographs.reader import read_micrograph
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.pickers.picker import Picker
@@ -23,7 +23,7 @@ from cryopick_ray.picks.shards import PickShards, settings_digest
 from cryopick_ray.picks.tables import TableSettings, build_table
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.run_folder import RunFolder
-from cryopick_ray.store.manifest import read_manifest
+from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import working_pixel_size_A
 
@@ -54,11 +54,45 @@ def ingest(
 ) -> None:
     """Bring those micrographs into the store that it does not hold yet; failed ones are tried again."""
     store = MicrographStore(store_url, create=True)
-    complete = {name for name, row in read_manifest(store.place).items() if row.status == "complete"}
+    manifest = read_manifest(store.place)
+    check_append(sources, manifest, settings)
+    complete = {name for name, row in manifest.items() if store.holds(row)}
     units = cut(pending(sources, complete), unit_size(len(sources)))
     events.stage("ingest", sum(len(unit.items) for unit in units))
     for report in engine.run(units, partial(IngestWorker, store_url, settings), on_gpu=False):
         events.report(report)
+
+
+def check_append(
+    sources: Sequence[MicrographSource], manifest: Mapping[str, ManifestRow], settings: IngestSettings
+) -> None:
+    """Refuse micrographs that a store holds under another name or another pixel size.
+
+    Raises
+    ------
+    UsageError
+        If a name stands for another file, a file for another name, or ``--pixel-size`` has changed.
+    """
+    names = {row.source: name for name, row in manifest.items()}
+    for source in sources:
+        known = manifest.get(source.micrograph_id)
+        if known is not None and known.source != str(source.path):
+            raise UsageError(
+                f"the store holds another {source.micrograph_id} ({known.source}, not {source.path}); "
+                "use another --store, or give both folders in one run"
+            )
+        name = names.get(str(source.path), source.micrograph_id)
+        if name != source.micrograph_id:
+            raise UsageError(
+                f"the store holds {source.path} as {name}, not as {source.micrograph_id}: names are relative "
+                "to INPUT's root, which has changed; give the same INPUT as before, or use another --store"
+            )
+        given_A = settings.pixel_size_A
+        if known is not None and known.status == "complete" and given_A not in (None, known.pixel_size_A):
+            raise UsageError(
+                f"the store holds {source.micrograph_id} at {known.pixel_size_A:g} A a pixel, and "
+                f"--pixel-size is {given_A:g}; use another --store"
+            )
 
 
 def pick(
@@ -75,9 +109,8 @@ def pick(
     from cryopick_ray.pickers.catalogue import load_picker
 
     picker = load_picker(settings.model, particle_px=settings.particle_px, device="cpu")
-    rows = [
-        row for row in read_manifest(MicrographStore(store_url).place).values() if row.status == "complete"
-    ]
+    manifest = read_manifest(MicrographStore(store_url).place)
+    rows = [row for row in manifest.values() if row.status == "complete"]
     check_scale(rows, working_pixel_size_A(settings.diameter_A, picker.particle_px))
     described = _described(settings, picker)
     digest = settings_digest(described)
@@ -86,6 +119,7 @@ def pick(
     done, complaints = covered_ids(shards)
     for complaint in complaints:
         events.note(complaint)
+    check_same_micrographs(shards, manifest)
     units = cut(pending(rows, done), unit_size(len(rows)))
     events.stage("pick", sum(len(unit.items) for unit in units))
     make_worker = partial(PickWorker, store_url, picks_url, digest, settings, device)

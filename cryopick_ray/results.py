@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray import __version__
 from cryopick_ray.config import RunSettings
-from cryopick_ray.errors import UsageError
+from cryopick_ray.errors import StoreError, UsageError
 from cryopick_ray.export.formats import ExportSettings, export
 from cryopick_ray.export.report import Report, render_report
 from cryopick_ray.export.thumbnails import Thumbnail, choose_thumbnails, make_thumbnail
@@ -91,7 +92,7 @@ def write_results(
         thresholds=thresholds,
         seconds=seconds,
     )
-    replace_text(folder.summary, json.dumps(summary.to_dict(), indent=1))
+    replace_text(folder.summary, json.dumps(summary.to_dict(), indent=1, allow_nan=False))
     replace_text(folder.report, render_report(run_report(settings, folder, summary)))
     return summary
 
@@ -122,7 +123,8 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
     several = len(set(cuts.values())) > 1
     origin = cuts if several else {}
     shown = _shown(table)
-    rows = read_manifest(MicrographStore(folder.store).place)
+    store = MicrographStore(folder.store)
+    rows = read_manifest(store.place)
     counts: list[int] = []
     scores: list[NDArray[np.float32]] = [np.empty(0, np.float32)]
     thumbnails: dict[str, Thumbnail] = {}
@@ -134,7 +136,8 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
         counts.append(int(one.picked.sum()))
         scores.append(moved.score)
         if name in shown:
-            thumbnails[name] = make_thumbnail(MicrographStore(folder.store).read(rows[name]), moved)
+            with suppress(StoreError):  # a lost image costs its picture, not the report
+                thumbnails[name] = make_thumbnail(store.read(rows[name]), moved)
     return Report(
         title=", ".join(sorted({m.dataset for m in table.micrographs})),
         version=summary.version,
@@ -146,7 +149,7 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
         settings={**settings.model_dump(mode="json"), "digest": summary.digest},
         timings=summary.seconds,
         failures=summary.failures,
-        thumbnails=[thumbnails[name] for name in shown],
+        thumbnails=[thumbnails[name] for name in shown if name in thumbnails],
     )
 
 

@@ -1,6 +1,7 @@
 """The folder of a run: what lies where, and who may work in it."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,12 +9,15 @@ from pathlib import Path
 from cryopick_ray.config import RunSettings, differences, load_settings, read_yaml, to_yaml
 from cryopick_ray.errors import UsageError
 
+OWN = (".lock", "config.partial")
+"""What a run that was killed in its first instant leaves."""
+
 
 class RunFolder:
     """A run's ``DIR``: config.yaml store.zarr picks/ table/ coordinates/ report.html summary.json."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
+        self.path = Path(os.path.abspath(path))
         self.config = self.path / "config.yaml"
         self.store = str(self.path / "store.zarr")
         self.picks = str(self.path / "picks")
@@ -48,7 +52,7 @@ class RunFolder:
                     f"{self.path} holds a run with other settings ({'; '.join(changed)}); "
                     "resume with the old ones or choose another --out"
                 )
-        elif self.path.is_dir() and any(self.path.iterdir()):
+        elif self.path.is_dir() and any(path.name not in OWN for path in self.path.iterdir()):
             raise UsageError(f"{self.path} is not empty and holds no run; choose another --out")
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / ".lock").open("w") as lock:

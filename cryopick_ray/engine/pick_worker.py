@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from cryopick_ray.config import PickSettings
+from cryopick_ray.engine.ledger import covered_ids
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import PixelSizeError
 from cryopick_ray.micrographs.resample import fourier_resize
@@ -17,6 +18,9 @@ from cryopick_ray.picks.shards import Picked, PickShards
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import Shape, resampled_shape, resampled_to_source, working_pixel_size_A
+
+LARGEST_ENLARGEMENT = 4
+"""Particles of so few pixels that more would be needed hold nothing to be found."""
 
 
 class PickWorker:
@@ -38,16 +42,21 @@ class PickWorker:
         self._seconds = {"read": 0.0, "pick": 0.0}
         return self._publish([self._attempt(row) for row in items])
 
+    def unpublished(self, items: Sequence[ManifestRow]) -> list[int]:
+        """Return the positions of the micrographs in no valid shard; a second shard would double them."""
+        covered, _ = covered_ids(self._shards)
+        return [position for position, row in enumerate(items) if row.micrograph_id not in covered]
+
     def give_up(self, items: Sequence[ManifestRow], reason: str) -> UnitReport:
         """Publish that the micrographs failed, without touching them."""
         self._seconds = {}
-        return self._publish([Picked(row.micrograph_id, None, reason) for row in items])
+        return self._publish([Picked(row.micrograph_id, row.checksum, None, reason) for row in items])
 
     def _attempt(self, row: ManifestRow) -> Picked:
         try:
-            return Picked(row.micrograph_id, self._pick(row))
+            return Picked(row.micrograph_id, row.checksum, self._pick(row))
         except Exception as error:  # noqa: BLE001 - whatever one micrograph does, the run goes on
-            return Picked(row.micrograph_id, None, str(error) or repr(error))
+            return Picked(row.micrograph_id, row.checksum, None, str(error) or repr(error))
 
     def _pick(self, row: ManifestRow) -> Candidates:
         start = time.perf_counter()
@@ -89,6 +98,12 @@ def check_scale(rows: Sequence[ManifestRow], pixel_size_A: float) -> None:
     """
     for row in rows:
         needed = resampled_shape(row.source_shape, row.pixel_size_A, pixel_size_A)
+        if needed[0] > LARGEST_ENLARGEMENT * row.source_height_px:
+            raise PixelSizeError(
+                f"this model needs {row.micrograph_id} enlarged from {row.pixel_size_A:.3g} to "
+                f"{pixel_size_A:.3g} A a pixel, more than {LARGEST_ENLARGEMENT} times; check --diameter, "
+                "--pixel-size and --particle-px"
+            )
         if row.shape != row.source_shape and (needed[0] > row.height_px or needed[1] > row.width_px):
             stored_A = row.pixel_size_A * row.source_height_px / row.height_px
             raise PixelSizeError(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
@@ -22,6 +23,7 @@ DEATHS_IN_A_ROW = 10
 """Workers that may die with nothing finished between them before the run stops."""
 FAILED_STARTS = 2
 """The same for workers that die before their first unit: more likely a fault than bad luck."""
+CONNECT_SECONDS = 10.0
 OBJECT_STORE_BYTES = 100 * 2**20
 """Ids and reports only; the default would claim a third of the memory."""
 
@@ -38,21 +40,28 @@ class _Host:
     def process(self, items: Sequence[Any]) -> UnitReport:
         return self._worker.process(items)
 
-    def give_up(self, items: Sequence[Any], reason: str) -> UnitReport:
-        return self._worker.give_up(items, reason)
+    def again(self, items: Sequence[Any], reason: str) -> UnitReport:
+        """Do, or with a reason give up, what the worker that died had not published yet."""
+        left = [items[position] for position in self._worker.unpublished(items)]
+        done = UnitReport(complete=len(items) - len(left))
+        if not left:
+            return done
+        report = self._worker.give_up(left, reason) if reason else self._worker.process(left)
+        return replace(report, complete=report.complete + done.complete)
 
 
 @dataclass(frozen=True)
 class _Job:
-    """A unit to process, or with a ``reason`` to give up."""
+    """A unit to process; ``again`` after its worker died, or with a ``reason`` to give up."""
 
     unit: WorkUnit[Any]
+    again: bool = False
     reason: str = ""
 
     def start(self, actor: Any) -> Any:
         """Send the job to ``actor`` and return the reference of its report."""
         items = self.unit.items
-        return actor.give_up.remote(items, self.reason) if self.reason else actor.process.remote(items)
+        return actor.again.remote(items, self.reason) if self.again else actor.process.remote(items)
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,7 @@ class RayEngine:
     def __enter__(self) -> RayEngine:
         """Start or join Ray, unless this process already has."""
         if not ray.is_initialized():
+            _check_reachable(self._address)
             # Ray would otherwise warn that it empties CUDA_VISIBLE_DEVICES of actors without a GPU.
             os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
             local: dict[str, Any] = {"object_store_memory": OBJECT_STORE_BYTES, "num_cpus": self._cpus()}
@@ -104,7 +114,7 @@ class RayEngine:
                     logging_level=logging.ERROR,
                     **({} if self._address else local),
                 )
-            except (ConnectionError, RuntimeError, ValueError) as error:
+            except Exception as error:
                 where = f"the Ray cluster at {self._address} (--address)" if self._address else "Ray"
                 raise EngineError(f"{where} cannot be reached: {error}; or use --engine serial") from error
             self._owns_ray = True
@@ -212,15 +222,27 @@ class _Pool:
         self._deaths[unit] += 1
         match after_death(unit, self._deaths[unit]):
             case "retry":
-                self._waiting.append(job)
+                self._waiting.append(_Job(unit, again=True))
             case "split":
                 singles = cut(unit.items, 1)
                 self._deaths.update(dict.fromkeys(singles, 1))
-                self._waiting.extend(_Job(single) for single in singles)
+                self._waiting.extend(_Job(single, again=True) for single in singles)
             case "give up":
-                self._waiting.append(
-                    _Job(unit, "it killed its worker twice (memory, or a fault in a library)")
-                )
+                reason = "it killed its worker twice (memory, or a fault in a library)"
+                self._waiting.append(_Job(unit, again=True, reason=reason))
+
+
+def _check_reachable(address: str | None) -> None:
+    """Refuse an address where nobody listens; Ray would try it for ten minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not (host and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise EngineError(
+            f"nobody answers at --address {address} ({error}); start Ray there, or leave --address out"
+        ) from error
 
 
 def _readable(error: RayTaskError) -> CryoPickError:

@@ -59,6 +59,10 @@ class Worker(Protocol[ItemT_contra]):
         """Do the work and publish it."""
         ...
 
+    def unpublished(self, items: Sequence[ItemT_contra]) -> list[int]:
+        """Return the positions of the items that no dead worker published already."""
+        ...
+
     def give_up(self, items: Sequence[ItemT_contra], reason: str) -> UnitReport:
         """Publish that the items failed, without touching them."""
         ...

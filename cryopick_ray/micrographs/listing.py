@@ -1,5 +1,6 @@
 """Lists of micrographs: plain text, and RELION's STAR files."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,8 +125,9 @@ def _check_length(path: Path) -> None:
 
 
 def _optics(row: dict[Any, Any]) -> Optics | None:
-    voltage_kV, aberration_mm = _positive(row.get("rlnVoltage")), _positive(row.get("rlnSphericalAberration"))
-    amplitude_contrast = _positive(row.get("rlnAmplitudeContrast"))
+    voltage_kV = _positive(row.get("rlnVoltage"))
+    aberration_mm = _number(row.get("rlnSphericalAberration"))  # 0 on a corrected microscope
+    amplitude_contrast = _number(row.get("rlnAmplitudeContrast"))
     if voltage_kV is None or aberration_mm is None or amplitude_contrast is None:
         return None
     return Optics(voltage_kV, aberration_mm, amplitude_contrast)
@@ -133,8 +135,14 @@ def _optics(row: dict[Any, Any]) -> Optics | None:
 
 def _positive(value: object) -> float | None:
     """Return a number above zero; ``None`` for anything else that a column may hold."""
+    number = _number(value)
+    return number if number is not None and is_positive(number) else None
+
+
+def _number(value: object) -> float | None:
+    """Return a number of at least zero; ``None`` for anything else that a column may hold."""
     try:
         number = float(str(value))
     except ValueError:
         return None
-    return number if is_positive(number) else None
+    return number if 0 <= number < math.inf else None

@@ -14,6 +14,7 @@ SAMPLE_PIXELS = 2**20  # enough for a median to one part in a thousand of sigma
 CLIP_SIGMAS = 10.0
 SIGMAS_PER_MAD = 1.4826  # of a normal distribution
 LARGEST = 1e30  # float32 transforms overflow not far above; no detector counts so far
+ROUNDING = 1e-4  # sigma below this part of the spread is that of a padding, resampled
 FLAT = 1e-6  # contrast below this part of the values is float32 rounding
 
 
@@ -50,7 +51,8 @@ def prepare(pixels: NDArray[Any], shape: Shape) -> Normalised:
         Pixels are NaN or infinite, or the image has no contrast.
     """
     check_pixels(pixels)
-    return normalise(fourier_resize(clip_outliers(pixels), shape))
+    clipped = clip_outliers(pixels)
+    return normalise(clipped if clipped.shape == shape else fourier_resize(clipped, shape))
 
 
 def check_pixels(image: NDArray[Any]) -> None:
@@ -102,11 +104,12 @@ def normalise(image: NDArray[np.float32]) -> Normalised:
 
 
 def _centre_and_sigma(image: NDArray[Any]) -> tuple[float, float]:
-    """Return the median and the robust sigma; where half the pixels are equal, their plain sigma."""
+    """Return the median and the robust sigma, or the plain one where half the pixels are equal."""
     step = int(np.ceil(np.sqrt(image.size / SAMPLE_PIXELS)))
     sample = image[::step, ::step].astype(np.float64)
     centre = float(np.median(sample))
     sigma = SIGMAS_PER_MAD * float(np.median(np.abs(sample - centre)))
-    if sigma == 0:
+    low, high = np.percentile(sample, (5, 95))
+    if sigma <= ROUNDING * (high - low):
         sigma = float(np.std(image, dtype=np.float64))
     return centre, sigma

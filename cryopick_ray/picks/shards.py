@@ -15,7 +15,7 @@ from cryopick_ray.errors import PicksError
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.schema import SHARD
 from cryopick_ray.store.manifest import Status
-from cryopick_ray.store.place import Place
+from cryopick_ray.store.place import Place, read_parquet
 
 _COVERAGE = b"cryopick.coverage"
 _SETTINGS = "settings.json"
@@ -23,9 +23,16 @@ _SETTINGS = "settings.json"
 
 @dataclass(frozen=True)
 class Coverage:
-    """One micrograph of a shard: how it went and how many candidates it has, zero included."""
+    """One micrograph of a shard: how it went and how many candidates it has, zero included.
+
+    Attributes
+    ----------
+    checksum
+        Of the source file, as the store's manifest has it.
+    """
 
     micrograph_id: str
+    checksum: str
     status: Status
     reason: str
     count: int
@@ -36,6 +43,7 @@ class Picked:
     """What a worker found in one micrograph; candidates in pixels of the source micrograph."""
 
     micrograph_id: str
+    checksum: str
     candidates: Candidates | None
     reason: str = ""
 
@@ -43,7 +51,7 @@ class Picked:
     def coverage(self) -> Coverage:
         """The micrograph's line in its shard."""
         status: Status = "failed" if self.candidates is None else "complete"
-        return Coverage(self.micrograph_id, status, self.reason, len(self.candidates or ()))
+        return Coverage(self.micrograph_id, self.checksum, status, self.reason, len(self.candidates or ()))
 
 
 def settings_digest(settings: dict[str, Any]) -> str:
@@ -138,7 +146,7 @@ def decode_shard(data: bytes) -> tuple[pa.Table, list[Coverage]]:
     ValueError, KeyError, pyarrow.ArrowException
         If anything is missing, damaged or contradicts itself.
     """
-    table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
+    table = read_parquet(data)
     coverage = [Coverage(**line) for line in json.loads((table.schema.metadata or {})[_COVERAGE])]
     if not table.schema.equals(SHARD):
         raise ValueError(f"columns {table.schema.names} instead of {SHARD.names}")

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.picks.schema import PICKS, MicrographPicks, PickedMicrograph
+from cryopick_ray.store.place import read_parquet
 from cryopick_ray.units import Optics
 
 INDEX = "_micrographs.parquet"
@@ -56,7 +57,7 @@ class PickTable:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            rows = pq.read_table(folder / INDEX, schema=_INDEX).to_pylist()
+            rows = read_parquet((folder / INDEX).read_bytes()).cast(_INDEX).to_pylist()
         except FileNotFoundError as error:
             raise PicksError(
                 f"{folder} is not a table of picks; make one with: cryopick table PICKS --out {folder}"
@@ -85,7 +86,7 @@ class PickTable:
         for dataset in dict.fromkeys(m.dataset for m in self.micrographs):
             for path in sorted((self.folder / dataset_folder(dataset)).glob("part-*.parquet")):
                 try:
-                    table = pq.read_table(path, schema=PICKS, page_checksum_verification=True)
+                    table = read_parquet(path.read_bytes()).select(PICKS.names).cast(PICKS)
                 except (pa.ArrowException, OSError, ValueError) as error:
                     raise PicksError(f"{path} is damaged: {error}") from error
                 names = table["micrograph_id"].combine_chunks().dictionary_encode()

@@ -22,7 +22,7 @@ from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from cryopick_ray import __version__
-from cryopick_ray.errors import PicksError
+from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.picks.schema import PICKS, PickedMicrograph
 from cryopick_ray.picks.shards import Coverage, PickShards
 from cryopick_ray.picks.table import INDEX, dataset_folder, write_index
@@ -75,6 +75,8 @@ def build_table(
     PicksError
         If a micrograph is covered twice, or a shard is damaged.
     """
+    if out.exists() and not (out / INDEX).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is there and is no table; choose another --out")
     covered = coverage(shards)
     micrographs = [_micrograph(row, covered) for row in manifest.values() if _is_known(row, covered)]
     if unknown := sorted(set(covered) - set(manifest)):

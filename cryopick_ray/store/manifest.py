@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from cryopick_ray.errors import StoreError
 from cryopick_ray.store.layout import MANIFEST
-from cryopick_ray.store.place import Place
+from cryopick_ray.store.place import Place, read_parquet
 from cryopick_ray.units import Optics, Shape
 
 Status = Literal["complete", "failed"]
@@ -117,8 +117,7 @@ def read_manifest(place: Place) -> dict[str, ManifestRow]:
 
 def _read_part(place: Place, key: str) -> list[ManifestRow]:
     try:
-        data = place.get(key)
-        table = pq.read_table(pa.BufferReader(data), schema=SCHEMA, page_checksum_verification=True)
+        table = read_parquet(place.get(key)).cast(SCHEMA)
     except (pa.ArrowException, OSError, TypeError, ValueError) as error:
         raise StoreError(
             f"the manifest part {place.url}/{key} is damaged ({error}); delete it and ingest again"

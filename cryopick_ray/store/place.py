@@ -1,6 +1,8 @@
 """A folder or a bucket: whole objects in, whole objects out."""
 
 import obstore
+import pyarrow as pa
+import pyarrow.parquet as pq
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 from zarr.storage import ObjectStore as ZarrObjectStore
@@ -28,7 +30,12 @@ class Place:
                 from_url(url) if "://" in url else LocalStore(url, mkdir=create, automatic_cleanup=False)
             )
         except (BaseError, OSError, ValueError) as error:
-            raise StoreError(f"{url} cannot be opened: {_first_line(error)}") from error
+            what = (
+                "is not there"
+                if not create and "://" not in url
+                else f"cannot be opened: {_first_line(error)}"
+            )
+            raise StoreError(f"{url} {what}") from error
 
     def put(self, key: str, data: bytes) -> None:
         """Write ``data`` under ``key``, replacing what was there."""
@@ -85,6 +92,14 @@ class Place:
     def zarr(self) -> "ZarrObjectStore[ObjectStore]":
         """Return the zarr store over the same objects."""
         return ZarrObjectStore(self._store)
+
+
+def read_parquet(data: bytes | None) -> pa.Table:
+    """Return the table in Parquet bytes, its page checksums verified.
+
+    One thread: reading small tables through pyarrow's pool can abort the process at its end.
+    """
+    return pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read(use_threads=False)
 
 
 def _first_line(error: Exception) -> str:

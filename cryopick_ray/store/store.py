@@ -76,6 +76,12 @@ class MicrographStore:
             raise StoreError(f"{self.place.url}: the shard of {micrograph_id} vanished while it was written")
         return size
 
+    def holds(self, row: ManifestRow) -> bool:
+        """Tell whether a micrograph is complete: the manifest says so and its shard has its size."""
+        if row.status != "complete":
+            return False
+        return self.place.size(layout.shard_key(row.micrograph_id)) == row.shard_bytes
+
     def read(self, row: ManifestRow) -> NDArray[np.float32]:
         """Return the ``(h, w)`` float32 pixels of a complete micrograph.
 

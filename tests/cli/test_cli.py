@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from cli.main import app
@@ -44,6 +46,7 @@ def test_a_missing_diameter_names_the_option_and_leaves_no_trace(tmp_path):
         (["--diameter", "-5"], "--diameter is -5"),
         (["--diameter", "nan"], "--diameter is nan"),
         (["--diameter", "100", "--threshold", "high"], "--threshold is 'high'"),
+        (["--diameter", "100", "--threshold", "inf"], "--threshold is 'inf'"),
         (["--diameter", "100", "--workers", "0"], "--workers is 0"),
         (["--diameter", "100", "--gpus-per-worker", "2"], "--gpus-per-worker is 2"),
         (["--diameter", "100", "--model", "nothing"], "no model 'nothing'"),
@@ -65,6 +68,20 @@ def test_missing_and_empty_inputs_are_named(tmp_path):
     (tmp_path / "bare").mkdir()
     status, _, errors = call("run", tmp_path / "bare", "--out", tmp_path / "run", "--diameter", 100)
     assert (status, ".mrc" in errors) == (2, True)
+
+
+def test_resuming_what_is_no_run_says_so(tmp_path):
+    status, _, errors = call("run", "--out", tmp_path / "nowhere", "--resume")
+    assert (status, "no run to resume" in errors) == (2, True)
+
+
+def test_an_address_where_nobody_answers_is_refused_at_once(tmp_path):
+    (tmp_path / "in").mkdir()
+    picture = tmp_path / "in" / "m.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (256, 256)).astype(np.uint8)).save(picture)
+    arguments = ["--out", tmp_path / "run", "--diameter", 60, "--pixel-size", 3, "--address", "127.0.0.1:1"]
+    status, _, errors = call("run", tmp_path / "in", *arguments)
+    assert (status, "nobody answers" in errors) == (1, True)
 
 
 def test_debug_shows_where_an_error_came_from(tmp_path):

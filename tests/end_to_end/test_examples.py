@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
@@ -13,14 +15,30 @@ def python(*arguments, cwd):
     ).stdout
 
 
-def test_phantoms_are_made_run_from_the_config_and_read_from_the_table(tmp_path, cryopick, monkeypatch):
+def test_micrographs_are_simulated_run_from_the_config_and_read_from_the_table(
+    tmp_path, cryopick, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    assert "3 micrographs" in python(EXAMPLES / "01_make_phantoms.py", "demo", "3", cwd=tmp_path)
+    few = ["--micrographs", 3, "--engine", "serial"]
+    assert cryopick("simulate", "--config", EXAMPLES / "01_simulate.yaml", "--out", "demo", *few)[0] == 0
     status, output, _ = cryopick("run", "--config", EXAMPLES / "run.yaml", "--out", "run")
     assert status == 0
     assert "report.html" in output
     status, output, _ = cryopick("evaluate", "run", "--truth", "demo/truth")
     assert status == 0
-    assert float(output.splitlines()[-1].split()[5]) > 0.9
+    assert float(output.splitlines()[-1].split()[5]) > 0.6
+    drawn = python(EXAMPLES / "03_draw_picks.py", "run", "picks.png", cwd=tmp_path)
+    assert " picks of simulated_" in drawn
+    assert (tmp_path / "picks.png").read_bytes().startswith(b"\x89PNG")
     table = python(EXAMPLES / "02_read_the_table.py", "run", cwd=tmp_path)
-    assert all(f"phantom_{seed:03d}.mrc" in table for seed in range(3))
+    assert all(f"simulated_{seed:06d}.mrc" in table for seed in range(3))
+
+
+@pytest.mark.parametrize("name", ["apoferritin", "betagal"])
+def test_simulations_are_compared_with_the_real_thing(tmp_path, cryopick, real_data, name):
+    real = {"apoferritin": "apoferritin-10146", "betagal": "betagal-10017"}[name]
+    arguments = ["--micrographs", 1, "--out", tmp_path / "sim", "--engine", "serial"]
+    assert cryopick("simulate", "--config", EXAMPLES / f"{name}.yaml", *arguments)[0] == 0
+    picture = tmp_path / "compared.png"
+    python(EXAMPLES / "04_compare_with_real.py", tmp_path / "sim", real_data / real, picture, cwd=tmp_path)
+    assert picture.read_bytes().startswith(b"\x89PNG")

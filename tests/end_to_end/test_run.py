@@ -205,6 +205,75 @@ def test_a_store_too_coarse_for_the_model_names_the_option(phantoms, cryopick, t
     assert "--store-pixel-size 12.5" in errors
 
 
+def test_a_table_never_replaces_what_is_no_table(serial_run, cryopick, tmp_path):
+    (tmp_path / "thesis.txt").write_text("gold")
+    status, _, errors = cryopick("table", serial_run / "picks", "--out", tmp_path)
+    assert (status, "is no table" in errors) == (2, True)
+    assert (tmp_path / "thesis.txt").read_text() == "gold"
+
+
+def test_a_list_that_grows_another_root_is_refused_not_doubled(phantoms, cryopick, tmp_path):
+    listed = tmp_path / "list.txt"
+    inputs = phantoms / "micrographs"
+    listed.write_text(f"{inputs}/square0/00.mrc\n{inputs}/square0/01.mrc\n")
+    common = ["--diameter", 150, "--out", tmp_path / "run", "--engine", "serial"]
+    assert cryopick("run", listed, *common)[0] == 0
+    with listed.open("a") as file:
+        file.write(f"{inputs}/square1/00.mrc\n")
+    status, _, errors = cryopick("run", listed, *common, "--resume")
+    assert (status, "INPUT's root" in errors) == (2, True)
+
+
+def test_another_file_under_a_known_name_is_refused(phantoms, cryopick, tmp_path):
+    store = tmp_path / "s.zarr"
+    for number, wanted in ((0, 0), (1, 2)):
+        folder = phantoms / "micrographs" / f"square{number}"
+        assert cryopick("ingest", folder, "--store", store, "--engine", "serial")[0] == wanted
+
+
+def test_picks_of_another_store_are_refused(cryopick, tmp_path):
+    for name, seed in (("a", 1), ("b", 2)):
+        write_mrc(tmp_path / name / "m.mrc", phantom(seed).pixels)
+        arguments = ["--store", tmp_path / f"{name}.zarr", "--engine", "serial"]
+        assert cryopick("ingest", tmp_path / name, *arguments)[0] == 0
+        status, _, errors = cryopick("pick", *arguments, "--out", tmp_path / "p", "--diameter", 150)
+        assert status == (0 if name == "a" else 1)
+    assert "picks of another m.mrc" in errors
+
+
+def test_a_lost_shard_of_the_store_is_ingested_again(serial_run, cryopick, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(serial_run, out)
+    lost = next((out / "store.zarr").glob("*/c/0/0"))
+    lost.unlink()
+    shutil.rmtree(out / "picks")
+    assert cryopick("run", "--out", out, "--resume")[0] == 0
+    assert lost.is_file()
+    assert table_bytes(out) == table_bytes(serial_run)
+
+
+def test_what_a_run_killed_in_its_first_instant_leaves_is_no_hindrance(phantoms, cryopick, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".lock").touch()
+    inputs = phantoms / "micrographs" / "square0"
+    arguments = ["--diameter", 150, "--out", tmp_path / "run", "--engine", "serial", "--limit", 1]
+    assert cryopick("run", inputs, *arguments)[0] == 0
+
+
+def test_a_zero_padded_micrograph_is_picked_like_any_other(cryopick, tmp_path):
+    padded = np.zeros((900, 900), np.float32)
+    padded[:512, :576] = phantom(3).pixels
+    write_mrc(tmp_path / "in" / "padded.mrc", padded)
+    arguments = ["--diameter", 150, "--out", tmp_path / "run", "--engine", "serial"]
+    assert cryopick("run", tmp_path / "in", *arguments)[0] == 0
+
+
+def test_a_diameter_of_less_than_a_pixel_stops_the_run(cryopick, phantoms, tmp_path):
+    arguments = ["--diameter", 0.5, "--out", tmp_path / "run", "--engine", "serial"]
+    status, _, errors = cryopick("run", phantoms / "micrographs", *arguments)
+    assert (status, "--diameter" in errors) == (2, True)
+
+
 def test_bright_particles_are_found_with_invert(cryopick, tmp_path):
     made = phantom(2)
     write_mrc(tmp_path / "in" / "dark.mrc", made.pixels)

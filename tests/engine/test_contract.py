@@ -38,6 +38,9 @@ class DiaryWorker:
                 if "always" in item.micrograph_id or not once.exists():
                     once.touch()
                     os.kill(os.getpid(), signal.SIGKILL)
+            if item.micrograph_id == "late":
+                (self.diary / "late.done").touch()
+                os.kill(os.getpid(), signal.SIGKILL)
             if item.micrograph_id.startswith("full disk"):
                 raise StoreError("the disk is full")
             if item.micrograph_id.startswith("bug"):
@@ -46,6 +49,9 @@ class DiaryWorker:
         for item in items:
             (self.diary / f"{item.micrograph_id}.done").touch()
         return UnitReport(len(items) - len(failed), failed)
+
+    def unpublished(self, items):
+        return [n for n, item in enumerate(items) if not (self.diary / f"{item.micrograph_id}.done").exists()]
 
     def give_up(self, items, reason):
         return UnitReport(0, tuple((item.micrograph_id, reason) for item in items))
@@ -102,6 +108,12 @@ def test_a_poison_item_is_given_up_and_its_company_is_not(ray_engine, tmp_path):
     [(name, reason)] = [failure for report in reports for failure in report.failures]
     assert name == "kill-always"
     assert "killed its worker twice" in reason
+
+
+def test_what_a_dead_worker_had_published_is_not_done_again(ray_engine, tmp_path):
+    reports = run(ray_engine, tmp_path, ["a", "late", "b"], size=1)
+    assert sum(report.complete for report in reports) == 3
+    assert tried(tmp_path)["late"] == 1
 
 
 def test_workers_that_cannot_start_end_the_run(ray_engine):

@@ -13,10 +13,10 @@ def found(n, seed=0):
 
 
 UNIT = [
-    Picked("a/1.mrc", found(5)),
-    Picked("a/2.mrc", found(0)),
-    Picked("b.mrc", None, "torn"),
-    Picked("c", found(3, 1)),
+    Picked("a/1.mrc", "crc", found(5)),
+    Picked("a/2.mrc", "crc", found(0)),
+    Picked("b.mrc", "crc", None, "torn"),
+    Picked("c", "crc", found(3, 1)),
 ]
 
 
@@ -37,7 +37,9 @@ def test_equal_picks_give_equal_bytes():
 
 
 def test_a_unit_with_no_candidates_at_all_is_a_valid_shard():
-    table, coverage = decode_shard(encode_shard([Picked("a", found(0)), Picked("b", None, "torn")]))
+    table, coverage = decode_shard(
+        encode_shard([Picked("a", "crc", found(0)), Picked("b", "crc", None, "torn")])
+    )
     assert len(table) == 0
     assert [c.micrograph_id for c in coverage] == ["a", "b"]
 
@@ -54,7 +56,7 @@ def test_the_first_published_shard_of_a_unit_stays(tmp_path):
     assert shards.publish(UNIT)
     [key] = shards.published()
     before = (tmp_path / key).read_bytes()
-    assert not shards.publish([Picked(p.micrograph_id, found(1)) for p in UNIT])
+    assert not shards.publish([Picked(p.micrograph_id, "crc", found(1)) for p in UNIT])
     assert shards.published() == [key]
     assert (tmp_path / key).read_bytes() == before
 

@@ -48,8 +48,8 @@ def some_picks(count=9, seed=0):
         n = int(rng.integers(0, 40)) if number % 4 else 0
         x, y = rng.integers(0, 30, (2, n)).astype(np.float32)
         score = rng.integers(-3, 4, n).astype(np.float32)  # plenty of ties
-        picked.append(Picked(f"s{number % 2}/{number:02d}.mrc", Candidates(x, y, score)))
-    return [*picked, Picked("s0/bad.mrc", None, "not finite")]
+        picked.append(Picked(f"s{number % 2}/{number:02d}.mrc", "crc", Candidates(x, y, score)))
+    return [*picked, Picked("s0/bad.mrc", "crc", None, "not finite")]
 
 
 def build(tmp_path, name, picked, size, *, threshold=0.0, failed=()):
@@ -139,7 +139,9 @@ def test_picks_of_a_micrograph_that_the_store_does_not_hold_are_refused(tmp_path
 def test_no_picks_at_all_make_a_valid_table(tmp_path):
     nothing = Candidates(*np.empty((3, 0), np.float32))
     table = PickTable(
-        build(tmp_path, "t", [Picked("s/a", nothing), Picked("s/b", nothing)], 1, threshold=None)
+        build(
+            tmp_path, "t", [Picked("s/a", "crc", nothing), Picked("s/b", "crc", nothing)], 1, threshold=None
+        )
     )
     assert [len(one.score) for one in table] == [0, 0]
 

@@ -1,0 +1,135 @@
+"""``cryopick simulate``: micrographs with known truth."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import options
+from .console import ConsoleEvents, say
+
+
+def simulate(
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder for micrographs/ truth/ decoys/ masks/."),
+    ] = None,
+    molecules: Annotated[
+        str | None, typer.Option("--molecules", metavar="A,B", help="Names, MRC maps or PDB/mmCIF files.")
+    ] = None,
+    micrographs: Annotated[
+        int | None, typer.Option("--micrographs", metavar="N", help="How many; default: 10.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="S", help="Equal seeds give equal files; default: 0.")
+    ] = None,
+    shape: Annotated[
+        str | None, typer.Option("--shape", metavar="HxW", help="Size in pixels; default: 4096x4096.")
+    ] = None,
+    pixel_size: Annotated[
+        float | None, typer.Option("--pixel-size", metavar="A", help="Pixel size in angstroms; default: 1.5.")
+    ] = None,
+    particles: Annotated[
+        str | None,
+        typer.Option("--particles", metavar="N|LO,HI", help="Per micrograph; default: by --packing."),
+    ] = None,
+    packing: Annotated[
+        str | None, typer.Option("--packing", metavar="X|LO,HI", help="Share of the close-packed number.")
+    ] = None,
+    defocus: Annotated[
+        str | None, typer.Option("--defocus", metavar="A|LO,HI", help="Underfocus in angstroms.")
+    ] = None,
+    dose: Annotated[
+        str | None, typer.Option("--dose", metavar="X|LO,HI", help="Electrons per square angstrom.")
+    ] = None,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="No particles at all, for counting false picks.")
+    ] = False,
+    assign: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any setting, such as ice.thickness_A=[200,400]."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Settings (a run's simulation.yaml).")
+    ] = None,
+    store: Annotated[
+        str | None, typer.Option("--store", metavar="S", help="Write the micrographs into a store instead.")
+    ] = None,
+    list_molecules: Annotated[
+        bool, typer.Option("--list-molecules", help="Print the built-in molecules and stop.")
+    ] = False,
+    engine: options.EngineName = None,
+    workers: options.Workers = None,
+    address: options.Address = None,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Simulate micrographs through the physics of the microscope, with the truth beside them."""
+    del debug
+    if list_molecules:
+        _print_molecules(as_json=as_json)
+        return
+    from cryopick_ray.config import EngineSettings, fill, read_yaml
+    from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.errors import UsageError
+    from cryopick_ray.simulate.run import simulate_all
+    from cryopick_ray.simulate.settings import assigned, simulation_settings
+
+    data: dict[str, Any] = read_yaml(config) if config else {}
+    given: dict[str, Any] = {"micrographs": micrographs, "seed": seed, "pixel_size_A": pixel_size}
+    if molecules is not None:
+        given["molecules"] = [options.absolute_model(name) for name in molecules.split(",")]
+    if shape is not None:
+        given["height_px"], _, given["width_px"] = shape.lower().partition("x")
+    ranges = {
+        "scene.particles": particles,
+        "scene.packing": packing,
+        "scene.empty_probability": "1" if empty else None,
+        "microscope.defocus_A": defocus,
+        "exposure.dose_e_per_A2": dose,
+    }
+    data |= {name: value for name, value in given.items() if value is not None}
+    texts = [f"{name}={value}" for name, value in ranges.items() if value is not None]
+    settings = simulation_settings(assigned(data, texts + (assign or [])))
+    if out is None:
+        raise UsageError("--out is missing: give the folder to write to")
+    running = fill(EngineSettings, engine=engine, workers=workers, address=address)
+    with ConsoleEvents() as events, open_engine(running, threads=1) as runner:
+        failures = simulate_all(
+            settings, out.absolute(), runner, events, store_url=options.absolute(store) if store else None
+        )
+    done = settings.micrographs - len(failures)
+    outcome = {
+        "out": str(out),
+        "micrographs": done,
+        "failures": [dict(zip(("micrograph_id", "reason"), f, strict=True)) for f in failures],
+    }
+    say(
+        outcome,
+        f"{done} micrographs in {store or out / 'micrographs'}, their truth in {out / 'truth'}",
+        as_json=as_json,
+    )
+    if failures:
+        raise typer.Exit(options.DONE_WITH_FAILURES)
+
+
+def _print_molecules(*, as_json: bool) -> None:
+    from cryopick_ray.simulate.library import list_molecules
+
+    rows = [
+        {
+            "name": m.name,
+            "family": m.family,
+            "pdb": m.pdb,
+            "mass_kDa": round(m.mass_kDa),
+            "diameter_A": round(m.diameter_A),
+            "how": m.how,
+        }
+        for m in list_molecules()
+    ]
+    lines = [f"{'name':18} {'family':16} {'pdb':5} {'kDa':>6} {'A':>5}  how"]
+    lines += [
+        f"{r['name']:18} {r['family']:16} {r['pdb']:5} {r['mass_kDa']:6} {r['diameter_A']:5}  {r['how']}"
+        for r in rows
+    ]
+    say({"molecules": rows}, "\n".join(lines), as_json=as_json)

@@ -1,0 +1,88 @@
+"""A simulation of many micrographs: cut into units, run, gone on with."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from cryopick_ray.config import Settings, read_yaml, to_yaml
+from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.plan import cut, unit_size
+from cryopick_ray.engine.unit import Engine
+from cryopick_ray.errors import UsageError
+from cryopick_ray.simulate.library import load_molecule
+from cryopick_ray.simulate.micrograph import check
+from cryopick_ray.simulate.settings import SimulationSettings, simulation_settings
+from cryopick_ray.simulate.worker import Simulated, SimulateWorker, has_truth, is_made, write_whole
+from cryopick_ray.store.manifest import read_manifest
+from cryopick_ray.store.store import MicrographStore
+
+SETTINGS = "simulation.yaml"
+
+
+def simulate_all(
+    settings: SimulationSettings, out: Path, engine: Engine, events: Events, *, store_url: str | None
+) -> list[tuple[str, str]]:
+    """Make all micrographs that are not there yet; return ids and reasons of those that failed.
+
+    Parameters
+    ----------
+    out
+        Folder for the files; one that holds a simulation must hold the same one.
+    store_url
+        Store for the micrographs, instead of MRC files.
+
+    Raises
+    ------
+    UsageError
+        If a molecule is unknown, particles do not fit, or ``out`` or the store holds another
+        simulation; nothing was written then, save an empty store.
+    """
+    check(settings, [load_molecule(name) for name in settings.molecules])
+    _refuse_others(settings, out)
+    wanted = [Simulated(number) for number in range(settings.micrographs)]
+    if store_url is None:
+        left = [item for item in wanted if not is_made(out, item)]
+    else:
+        left = _not_stored(wanted, out, store_url)
+    write_whole(out / SETTINGS, to_yaml(settings).encode())
+    events.stage("simulate", len(left))
+    failures: list[tuple[str, str]] = []
+    make_worker = partial(SimulateWorker, out, settings, store_url)
+    for report in engine.run(cut(left, unit_size(len(wanted))), make_worker, on_gpu=False):
+        events.report(report)
+        failures += report.failures
+    return failures
+
+
+def _refuse_others(settings: SimulationSettings, out: Path) -> None:
+    """Refuse a folder that holds another simulation; more or fewer micrographs are the same one."""
+    path = out / SETTINGS
+    if not path.is_file():
+        return
+    changed = list(_differences(simulation_settings(read_yaml(path)), settings))
+    if changed:
+        raise UsageError(
+            f"{out} holds a simulation with other settings ({'; '.join(changed)}); choose another --out"
+        )
+
+
+def _differences(old: Settings, new: Settings) -> Iterator[str]:
+    """Yield ``name: old -> new`` for each setting that differs, at any depth."""
+    for name in type(old).model_fields:
+        before, after = getattr(old, name), getattr(new, name)
+        if isinstance(before, Settings):
+            yield from (f"{name}.{line}" for line in _differences(before, after))
+        elif before != after and name != "micrographs":
+            yield f"{name}: {before} -> {after}"
+
+
+def _not_stored(wanted: list[Simulated], out: Path, store_url: str) -> list[Simulated]:
+    """Return the micrographs that a store lacks; their truth must lie in ``out``."""
+    held = read_manifest(MicrographStore(store_url, create=True).place)
+    for item in wanted:
+        if item.micrograph_id in held and not has_truth(out, item):
+            raise UsageError(
+                f"{store_url} holds a {item.micrograph_id} whose truth is not in {out}: expected a store of "
+                "this simulation or a new one (--store)"
+            )
+    return [item for item in wanted if item.micrograph_id not in held]
