@@ -177,11 +177,7 @@ def differences(old: RunSettings, new: RunSettings) -> list[str]:
     The engine may change, since it never changes the picks, the limit, since micrographs may join, and
     the threshold, since all candidates are kept and only the table is cut anew.
     """
-    return differences_between(old, new, free={"engine", "threshold", "optics", "limit"})
-
-
-def differences_between(old: SettingsT, new: SettingsT, *, free: set[str]) -> list[str]:
-    """Return what differs, other than in ``free``, as ``name: old -> new`` lines."""
+    free = {"engine", "threshold", "optics", "limit"}
     before, after = (settings.model_dump(mode="json", exclude=free) for settings in (old, new))
     return [f"{key}: {before[key]} -> {after[key]}" for key in after if before[key] != after[key]]
 

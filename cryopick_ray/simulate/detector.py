@@ -49,7 +49,7 @@ class Detector:
             raise UsageError(
                 f"a detector with MTF {self.mtf_nyquist:g} at Nyquist and DQE {self.dqe_zero:g} falling to "
                 f"{self.dqe_nyquist:g}: expected 0 < MTF <= 1, 0 < DQE(Nyquist) <= DQE(0) <= 1 and "
-                "DQE(Nyquist) >= MTF^2 DQE(0) (--mtf, --dqe)"
+                "DQE(Nyquist) >= MTF^2 DQE(0) (--set exposure.mtf_nyquist=, exposure.dqe_zero=)"
             )
 
     @property

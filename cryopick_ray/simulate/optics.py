@@ -84,11 +84,13 @@ class Microscope:
             raise UsageError(f"a pixel size of {self.pixel_size_A:g} A: expected one above 0 (--pixel-size)")
         if not 0 <= self.b_factor_A2 <= LARGEST_B_FACTOR_A2:
             raise UsageError(
-                f"a B-factor of {self.b_factor_A2:g} A2: expected 0 to {LARGEST_B_FACTOR_A2:g} (--b-factor)"
+                f"a B-factor of {self.b_factor_A2:g} A2: expected 0 to {LARGEST_B_FACTOR_A2:g} "
+                "(--set microscope.b_factor_A2=)"
             )
         if not math.hypot(*self.drift_A) <= LARGEST_DRIFT_A:
             raise UsageError(
-                f"a drift of {self.drift_A} A: expected a length of 0 to {LARGEST_DRIFT_A:g} A (--drift)"
+                f"a drift of {self.drift_A} A: expected a length of 0 to {LARGEST_DRIFT_A:g} A "
+                "(--set microscope.drift_A=)"
             )
 
 

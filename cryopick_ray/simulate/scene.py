@@ -153,7 +153,7 @@ def _weights(settings: SceneSettings, diameters_A: Sequence[float]) -> NDArray[n
     if len(mixture) != len(diameters_A) or not sum(mixture) > 0:
         raise UsageError(
             f"a mixture of {list(mixture)} for {len(diameters_A)} molecules: expected one number for "
-            "each, not all 0 (--mixture)"
+            "each, not all 0 (--set scene.mixture=)"
         )
     return np.asarray(mixture, dtype=np.float64) / sum(mixture)
 
@@ -177,7 +177,8 @@ def _crowded(ground: Ground, settings: SceneSettings, wanted: int, most: int) ->
     return UsageError(
         f"{wanted} particles do not fit in {width} x {height} px at a minimum distance of "
         f"{settings.minimum_distance:g} diameters ({ground.mean_square_px2**0.5:.0f} px): expected at most "
-        f"{most} (--particles), a packing of {packing:.2f} (--packing), or a smaller --minimum-distance"
+        f"{most} (--particles), a packing of {packing:.2f} (--packing), or a smaller "
+        "scene.minimum_distance (--set)"
     )
 
 

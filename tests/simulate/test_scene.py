@@ -184,8 +184,8 @@ def test_the_stated_maximum_fits_and_one_more_is_refused(distance):
         ([], {}, "--molecules"),
         ([100, 0], {}, "--molecules"),
         ([float("nan")], {}, "--molecules"),
-        ([100], {"mixture": (1, 2)}, "--mixture"),
-        ([100, 50], {"mixture": (0, 0)}, "--mixture"),
+        ([100], {"mixture": (1, 2)}, "scene.mixture"),
+        ([100, 50], {"mixture": (0, 0)}, "scene.mixture"),
     ],
 )
 def test_molecules_that_make_no_sense_are_refused(diameters_A, options, complaint):
