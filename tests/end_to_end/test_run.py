@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import starfile
-from conftest import broken_folder, phantom, table_bytes, write_mrc
+from micrograph_files import broken_folder, phantom, table_bytes, write_mrc
 
 from cryopick_ray.errors import CryoPickError
 
