@@ -212,7 +212,8 @@ class _Pool:
         if self._deaths_in_a_row > (DEATHS_IN_A_ROW if jobs else FAILED_STARTS):
             last_words = str(error).strip().rpartition("\n")[2]
             raise EngineError(f"workers keep dying; the last one: {last_words}") from error
-        self._waiting.extendleft(reversed(jobs[1:]))
+        # A report can die with its actor: whatever it held may be published already.
+        self._waiting.extendleft(replace(job, again=True) for job in reversed(jobs[1:]))
         if jobs:
             self._judge(jobs[0])
         self._hire()

@@ -118,13 +118,13 @@ def test_one_image_and_a_stack_of_it_scale_alike():
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (lambda: IceStructure(level_rad2_A2=-1), "--ice-noise"),
+        (lambda: IceStructure(level_rad2_A2=-1), "ice.noise_rad2_A2"),
         (lambda: IceStructure(slope=math.nan), "0 to 6"),
         (lambda: coloured_noise(np.random.default_rng(), (8, 8), np.ones((8, 8), np.float32)), r"\(8, 5\)"),
         (lambda: slow_variation(np.random.default_rng(), (8, 8), -0.1), "0 to 1"),
-        (lambda: ice_thickness(np.random.default_rng(), (8, 8), 0.0, 0.1), "--ice-thickness"),
+        (lambda: ice_thickness(np.random.default_rng(), (8, 8), 0.0, 0.1), "ice.thickness_A"),
         (lambda: ice_transmission(np.ones((2, 2), np.float32), -1.0), "mean free path"),
-        (lambda: scale_for_snr(np.ones((4, 4), np.float32), np.ones((4, 4), bool), 1.0, 0.1), "--snr"),
+        (lambda: scale_for_snr(np.ones((4, 4), np.float32), np.ones((4, 4), bool), 1.0, 0.1), "ratio of"),
         (lambda: scale_for_snr(np.eye(4, dtype=np.float32), np.zeros((4, 4), bool), 1.0, 0.1), "variance 0"),
         (lambda: scale_for_snr(np.eye(4, dtype=np.float32), np.ones((4, 4), bool), 1.0, -0.1), "-0.1"),
     ],
