@@ -1,8 +1,6 @@
 """The shape of picks: one row a candidate, one row a micrograph."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -81,9 +79,3 @@ class MicrographPicks:
     score: NDArray[np.float32]
     picked: NDArray[np.bool_]
     diameter_A: float
-
-
-class PickSource(Protocol):
-    """Anything that yields micrographs with their candidates, in the table's order."""
-
-    def __iter__(self) -> Iterator[MicrographPicks]: ...
