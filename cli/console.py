@@ -4,8 +4,9 @@ import contextlib
 import json
 import sys
 import time
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import typer
 from rich.console import Console
@@ -13,8 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cryopick_ray.engine.unit import UnitReport
 
+if TYPE_CHECKING:
+    from cryopick_ray.training.loop import Epoch
+
 FAILURES_SHOWN = 20
 PLAIN_SECONDS = 10.0
+BARS, BARS_SHOWN = "▁▂▃▄▅▆▇█", 40
 
 
 class ConsoleEvents:
@@ -35,6 +40,7 @@ class ConsoleEvents:
         self._task: Any = None
         self._name, self._total, self._done, self._failed, self._candidates = "", 0, 0, 0, 0
         self._spoke = 0.0
+        self._losses: list[float] = []
 
     def __enter__(self) -> Self:
         """Start showing."""
@@ -66,6 +72,20 @@ class ConsoleEvents:
         if self._done == self._total or time.monotonic() - self._spoke > PLAIN_SECONDS:
             self._plain(f"{self._name}: {self._done} of {self._total}" + (f", {found}" if found else ""))
 
+    def epoch(self, epoch: "Epoch") -> None:
+        """Show a finished epoch, and the losses so far as a small curve."""
+        if epoch.epoch <= len(self._losses):
+            self._losses.clear()  # another training
+        shown = epoch.train_loss if epoch.validation_loss is None else epoch.validation_loss
+        self._losses.append(shown)
+        validation = "" if epoch.validation_loss is None else f"  validation {epoch.validation_loss:.4g}"
+        best = "  best" if shown <= min(self._losses) else ""
+        rate = f"{epoch.examples / epoch.seconds:.0f} examples/s"
+        self.note(
+            f"epoch {epoch.epoch:3}  loss {epoch.train_loss:.4g}{validation}  {rate}  "
+            f"{sparkline(self._losses)}{best}"
+        )
+
     def note(self, text: str) -> None:
         """Say something above the bar."""
         self._console.print(text, markup=False, soft_wrap=True)
@@ -74,6 +94,14 @@ class ConsoleEvents:
         if self._progress.disable:
             self._spoke = time.monotonic()
             self.note(text)
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Return up to the last 40 values as a row of bars, the lowest lowest."""
+    shown = values[-BARS_SHOWN:]
+    low, high = min(shown), max(shown)
+    span = (high - low) or 1.0
+    return "".join(BARS[min(int((value - low) / span * len(BARS)), len(BARS) - 1)] for value in shown)
 
 
 def say(outcome: dict[str, Any], text: str, *, as_json: bool) -> None:

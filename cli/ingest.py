@@ -27,9 +27,9 @@ def ingest(
     del debug
     from cryopick_ray.config import EngineSettings, IngestSettings, fill
     from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.engine.ingest import ingest as ingest_sources
+    from cryopick_ray.engine.ingest import probe
     from cryopick_ray.micrographs.sources import list_sources
-    from cryopick_ray.pipeline import ingest as ingest_sources
-    from cryopick_ray.pipeline import probe
     from cryopick_ray.store.manifest import read_manifest
     from cryopick_ray.store.store import MicrographStore
 

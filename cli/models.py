@@ -1,5 +1,6 @@
-"""``cryopick models``: what picks, and foreign weights brought in."""
+"""``cryopick models``: what picks, foreign weights brought in, and templates made of a map."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,8 @@ import typer
 from . import options
 from .console import say
 
-app = typer.Typer(no_args_is_help=True, help="List, show and import models.")
+app = typer.Typer(no_args_is_help=True, help="List, show, import and make models.")
+DIAMETERS = (0.5, 2.0)  # over the measured one: further off it is a slip, such as nanometres
 
 
 @app.command("list")
@@ -35,6 +37,22 @@ def show(
     say(facts, "\n".join(f"{name:16} {value}" for name, value in facts.items()), as_json=as_json)
 
 
+@app.command("options")
+def list_options(
+    network: Annotated[
+        str, typer.Argument(metavar="NETWORK", help="heatmap, cryolo, topaz, deeppicker or deepem.")
+    ],
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """List what can be set of a network in a training, with the defaults."""
+    del debug
+    from cryopick_ray.training.lessons.catalogue import lesson_options
+
+    found = lesson_options(network)
+    say(found, "\n".join(f"{name:16} {value}" for name, value in found.items()), as_json=as_json)
+
+
 @app.command("import")
 def import_model(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Topaz's state dict (.sav).")],
@@ -54,3 +72,63 @@ def import_model(
     target = out or Path(file.with_suffix(".safetensors").name)
     save_model(target, state, card)
     say({"model": str(target), **card.model_dump(mode="json")}, f"{card.name} in {target}", as_json=as_json)
+
+
+@app.command()
+def template(
+    molecule: Annotated[
+        str,
+        typer.Argument(
+            metavar="MAP", help="MRC map, PDB or mmCIF file, or a molecule of simulate --list-molecules."
+        ),
+    ],
+    diameter: Annotated[
+        float | None,
+        typer.Option(
+            "--diameter", metavar="A", help="The diameter you will pick with; default: the map's longest."
+        ),
+    ] = None,
+    angular_step: Annotated[
+        float, typer.Option("--angular-step", metavar="DEG", help="Angle between neighbouring views.")
+    ] = 15.0,
+    particle_px: Annotated[
+        float, typer.Option("--particle-px", metavar="N", help="Pixels that the diameter becomes.")
+    ] = 12.0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="Where to write; default: here, as template-NAME.safetensors."
+        ),
+    ] = None,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Make a model of projections of a map, matched by local cross-correlation (template matching)."""
+    del debug
+    from cryopick_ray.errors import UsageError
+    from cryopick_ray.pickers.template.templates import check_settings, make_templates, template_card
+    from cryopick_ray.pickers.weights import save_model
+    from cryopick_ray.simulate.density import density
+    from cryopick_ray.simulate.library import load_molecule
+
+    found = load_molecule(molecule)
+    diameter_A = found.diameter_A if diameter is None else diameter
+    check_settings(diameter_A, particle_px, angular_step)
+    low_A, high_A = (factor * found.diameter_A for factor in DIAMETERS)
+    if not low_A <= diameter_A <= high_A:
+        raise UsageError(
+            f"--diameter {diameter_A:g}: {found.name} measures {found.diameter_A:g} A; "
+            f"expected {low_A:.0f} to {high_A:.0f}"
+        )
+    voxel_A, box = diameter_A / particle_px / 2, 2 * math.ceil(1.5 * particle_px)  # half as large again
+    volume = density(found, voxel_A, box)
+    network = make_templates(volume, voxel_A, diameter_A, particle_px, angular_step)
+    views = f"projections every {angular_step:g} degrees; a diameter of {diameter_A:g} A"
+    card = template_card(network, found.name, particle_px, views=views, source=f"{found.name}: {found.how}")
+    target = out or Path(f"{card.name}.safetensors")
+    save_model(target, network.state_dict(), card)
+    say(
+        {"model": str(target), "diameter_A": diameter_A, **card.model_dump(mode="json")},
+        f"{len(network.templates)} templates; pick with --model {target} --diameter {diameter_A:g}",
+        as_json=as_json,
+    )

@@ -81,6 +81,21 @@ Threads = Annotated[
         "--threads", rich_help_panel=ENGINE, metavar="N", help="CPU threads of a worker; default: 1."
     ),
 ]
+TrainWorkers = Annotated[
+    str | None,
+    typer.Option(
+        "--workers",
+        rich_help_panel=ENGINE,
+        metavar="N|LO,HI",
+        help="Training workers, or at least and at most; default: one per GPU, without GPUs one.",
+    ),
+]
+TrainThreads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads", rich_help_panel=ENGINE, metavar="N", help="CPU threads of a worker; default: its share."
+    ),
+]
 Device = Annotated[
     Literal["auto", "cpu", "cuda"] | None,
     typer.Option(

@@ -37,3 +37,7 @@ class PicksError(CryoPickError):
 
 class EngineError(CryoPickError):
     """The engine could not run the units it was given."""
+
+
+class TrainingError(CryoPickError):
+    """Training could not start, go on or end well."""

@@ -1,34 +1,33 @@
 """The whole way: ingest, pick, table; each stage also stands alone."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cryopick_ray.config import IngestSettings, PickSettings, RunSettings
+from cryopick_ray.config import PickSettings, RunSettings
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.ingest_worker import IngestWorker, pixel_size_of
+from cryopick_ray.engine.ingest import ingest, probe
 from cryopick_ray.engine.ledger import check_same_micrographs, covered_ids
 from cryopick_ray.engine.plan import cut, pending, unit_size
 from cryopick_ray.engine.unit import Engine
-from cryopick_ray.errors import MicrographError, PicksError, UsageError
-from cryopick_ray.micrographs.reader import read_micrograph
+from cryopick_ray.errors import PicksError
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.picks.shards import PickShards, settings_digest
 from cryopick_ray.picks.tables import TableSettings, build_table
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.run_folder import RunFolder
-from cryopick_ray.store.manifest import ManifestRow, read_manifest
+from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import working_pixel_size_A
 
-PROBED = 3
-"""Micrographs read ahead of a run to find a missing pixel size before any work is done."""
+OWN_THRESHOLD = "threshold"
+"""Where the settings of picks keep the model's threshold: not part of their digest, as it decides no pick."""
 
 
 @dataclass
@@ -43,56 +42,6 @@ class Timings:
         start = time.perf_counter()
         yield
         self.seconds[name] = time.perf_counter() - start
-
-
-def ingest(
-    sources: Sequence[MicrographSource],
-    store_url: str,
-    settings: IngestSettings,
-    engine: Engine,
-    events: Events,
-) -> None:
-    """Bring those micrographs into the store that it does not hold yet; failed ones are tried again."""
-    store = MicrographStore(store_url, create=True)
-    manifest = read_manifest(store.place)
-    check_append(sources, manifest, settings)
-    complete = {name for name, row in manifest.items() if store.holds(row)}
-    units = cut(pending(sources, complete), unit_size(len(sources)))
-    events.stage("ingest", sum(len(unit.items) for unit in units))
-    for report in engine.run(units, partial(IngestWorker, store_url, settings), on_gpu=False):
-        events.report(report)
-
-
-def check_append(
-    sources: Sequence[MicrographSource], manifest: Mapping[str, ManifestRow], settings: IngestSettings
-) -> None:
-    """Refuse micrographs that a store holds under another name or another pixel size.
-
-    Raises
-    ------
-    UsageError
-        If a name stands for another file, a file for another name, or ``--pixel-size`` has changed.
-    """
-    names = {row.source: name for name, row in manifest.items()}
-    for source in sources:
-        known = manifest.get(source.micrograph_id)
-        if known is not None and known.source != str(source.path):
-            raise UsageError(
-                f"the store holds another {source.micrograph_id} ({known.source}, not {source.path}); "
-                "use another --store, or give both folders in one run"
-            )
-        name = names.get(str(source.path), source.micrograph_id)
-        if name != source.micrograph_id:
-            raise UsageError(
-                f"the store holds {source.path} as {name}, not as {source.micrograph_id}: names are relative "
-                "to INPUT's root, which has changed; give the same INPUT as before, or use another --store"
-            )
-        given_A = settings.pixel_size_A
-        if known is not None and known.status == "complete" and given_A not in (None, known.pixel_size_A):
-            raise UsageError(
-                f"the store holds {source.micrograph_id} at {known.pixel_size_A:g} A a pixel, and "
-                f"--pixel-size is {given_A:g}; use another --store"
-            )
 
 
 def pick(
@@ -115,7 +64,7 @@ def pick(
     described = _described(settings, picker)
     digest = settings_digest(described)
     shards = PickShards(picks_url, digest, create=True)
-    shards.describe(described)
+    shards.describe({**described, OWN_THRESHOLD: picker.threshold})
     done, complaints = covered_ids(shards)
     for complaint in complaints:
         events.note(complaint)
@@ -134,12 +83,14 @@ def table(
     """Gather the shards of one digest into the table at ``out``; return the thresholds used."""
     shards = PickShards(picks_url, digest)
     described = shards.settings()
+    own = described.get(OWN_THRESHOLD)
+    cut = Threshold(threshold, "given") if threshold is not None else None
     return build_table(
         shards,
         read_manifest(MicrographStore(store_url).place),
         out,
         settings=TableSettings(described["diameter_A"], described["model"], digest),
-        threshold=threshold,
+        threshold=cut or (Threshold(own, "the model's own") if own is not None else None),
     )
 
 
@@ -171,16 +122,23 @@ def plan(settings: RunSettings) -> Plan:
 
 def run(plan: Plan, folder: RunFolder, events: Events, timings: Timings) -> tuple[str, dict[str, Threshold]]:
     """Ingest, pick and gather the table in a claimed run folder; return digest and thresholds."""
+    start = time.perf_counter()
+    with open_engine(plan.settings.engine, threads=plan.settings.threads) as engine:
+        timings.seconds["start-up"] = time.perf_counter() - start
+        return run_on(engine, plan, folder, events, timings)
+
+
+def run_on(
+    engine: Engine, plan: Plan, folder: RunFolder, events: Events, timings: Timings
+) -> tuple[str, dict[str, Threshold]]:
+    """Do what :func:`run` does on an engine that is open already."""
     settings = plan.settings
     threshold = None if settings.threshold == "auto" else settings.threshold
-    start = time.perf_counter()
-    with open_engine(settings.engine, threads=settings.threads) as engine:
-        timings.seconds["start-up"] = time.perf_counter() - start
-        with timings.stage("ingest"):
-            ingest(plan.sources, folder.store, settings.ingest(plan.pixel_size_A), engine, events)
-        with timings.stage("pick"):
-            device = settings.engine.device
-            digest = pick(folder.store, folder.picks, settings.pick, engine, events, device=device)
+    with timings.stage("ingest"):
+        ingest(plan.sources, folder.store, settings.ingest(plan.pixel_size_A), engine, events)
+    with timings.stage("pick"):
+        device = settings.engine.device
+        digest = pick(folder.store, folder.picks, settings.pick, engine, events, device=device)
     with timings.stage("table"):
         thresholds = table(folder.store, folder.picks, digest, folder.table, threshold)
     return digest, thresholds
@@ -206,14 +164,3 @@ def _described(settings: PickSettings, picker: Picker) -> dict[str, Any]:
         "invert": settings.invert,
         "threads": settings.threads,
     }
-
-
-def probe(sources: Sequence[MicrographSource], settings: IngestSettings) -> None:
-    """Raise :class:`~cryopick_ray.errors.PixelSizeError` now if the first readable micrograph would."""
-    for source in sources[:PROBED]:
-        try:
-            micrograph = read_micrograph(source.path)
-        except MicrographError:
-            continue
-        pixel_size_of(source, micrograph, settings)
-        return

@@ -13,7 +13,7 @@ SOURCES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "cli").glob("*.py")])
 LAYERS = [
     ["errors"],
     ["units"],
-    ["config"],
+    ["config", "folder"],
     ["micrographs"],
     ["store"],
     ["pickers"],
@@ -23,7 +23,7 @@ LAYERS = [
     ["evaluation"],
     ["export"],
     ["training"],
-    ["run_folder", "pipeline", "results"],
+    ["run_folder", "pipeline", "results", "refine"],
     ["cli"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

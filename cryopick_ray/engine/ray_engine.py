@@ -28,6 +28,11 @@ OBJECT_STORE_BYTES = 100 * 2**20
 """Ids and reports only; the default would claim a third of the memory."""
 
 
+def gpu_count() -> int:
+    """Return how many GPUs the Ray that this process has joined offers."""
+    return int(ray.cluster_resources().get("GPU", 0))
+
+
 class _Host:
     """The actor: makes its worker where it runs."""
 
@@ -145,7 +150,7 @@ class RayEngine:
         return max(os.cpu_count() or 1, (self._workers or 1) * self._threads)
 
     def _resources(self, *, on_gpu: bool) -> dict[str, float]:
-        if on_gpu and ray.cluster_resources().get("GPU", 0) > 0:
+        if on_gpu and gpu_count() > 0:
             return {"num_gpus": self._gpus_per_worker, "num_cpus": 0}
         return {"num_gpus": 0, "num_cpus": self._threads}
 

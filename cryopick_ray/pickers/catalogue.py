@@ -51,9 +51,9 @@ def load_picker(model: str, *, particle_px: float | None, device: str) -> Picker
             f"there is no model {model!r}: give --model one of {', '.join(BUILT_IN)}, "
             "or a weights file (.safetensors, or Topaz's .sav)"
         )
-    from cryopick_ray.pickers.topaz.picker import load_topaz_picker
+    from cryopick_ray.pickers.families import load_network_picker
 
-    return load_topaz_picker(path, particle_px=particle_px, device=device)
+    return load_network_picker(path, particle_px=particle_px, device=device)
 
 
 def describe(model: str) -> dict[str, Any]:

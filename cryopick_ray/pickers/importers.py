@@ -3,14 +3,15 @@
 import io
 import re
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from cryopick_ray.errors import ModelError
-from cryopick_ray.pickers.topaz.networks import network_from_state
-from cryopick_ray.pickers.weights import ModelCard, load_model, read_bounded, weights_digest
+from cryopick_ray.pickers.topaz.networks import TopazNetwork
+from cryopick_ray.pickers.weights import ModelCard, load_model, read_bounded, restore, weights_digest
 
 MAX_IMPORT_BYTES = 2**28  # the largest that Topaz ships is 7 MB
 PICKLED_SUFFIXES = (".sav", ".pt", ".pth")
@@ -61,7 +62,7 @@ def import_topaz(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
         raise ModelError(f"{path}: {layers} layers; Topaz's resnet8 has 5 and resnet16 has 9")
     architecture, units = TOPAZ_LAYERS[layers], len(found[FIRST_CONV])
     try:
-        network_from_state(architecture, units, state)
+        restore(partial(TopazNetwork, architecture, units), state, f"{architecture} with {units} units")
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     card = ModelCard(

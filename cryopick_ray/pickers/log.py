@@ -45,6 +45,7 @@ class LogPicker:
 
     name = "log"
     wants_gpu = False
+    threshold: float | None = None
 
     def __init__(self, particle_px: float = PARTICLE_PX) -> None:
         if not MIN_PARTICLE_PX <= particle_px < math.inf:

@@ -41,6 +41,8 @@ class Picker(Protocol):
     """How many pixels a particle's diameter spans in the image that :meth:`pick` is given."""
     wants_gpu: bool
     """Whether a GPU makes it faster."""
+    threshold: float | None
+    """Score from which its model says a candidate is a particle; ``None`` to find one from the scores."""
 
     def settings(self) -> dict[str, Any]:
         """Return everything that decides the picks, weights' digest included, as plain JSON."""

@@ -5,20 +5,21 @@ import hashlib
 import os
 import stat
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import safetensors.torch
 import torch
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, ValidationError
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 
 from cryopick_ray.errors import ModelError
 
 MAX_WEIGHTS_BYTES = 2**30
 MAX_CARD_BYTES = 2**20
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
 HEADER_LENGTH_BYTES = 8  # a safetensors file starts with its header's length, little-endian
 
 
@@ -37,6 +38,9 @@ class ModelCard(BaseModel):
         How that image's grey values are normalised.
     trained_on, licence, source, date
         Where the weights come from and what may be done with them.
+    threshold
+        Score from which a candidate is a particle: the best one on validation micrographs; ``None`` if
+        none was found.
     scores
         Measured qualities by name.
     digest
@@ -54,6 +58,7 @@ class ModelCard(BaseModel):
     licence: str
     source: str
     date: datetime.date | None = None
+    threshold: FiniteFloat | None = None
     scores: dict[str, FiniteFloat] = {}
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -111,6 +116,39 @@ def load_model(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
     if (found := weights_digest(state)) != card.digest:
         raise ModelError(f"{path}: digest {found}, but {_card_path(path).name} says {card.digest}")
     return state, card
+
+
+def restore(build: Callable[[], NetworkT], state: Mapping[str, Tensor], title: str) -> NetworkT:
+    """Return the network that holds exactly the tensors of ``state``, in evaluation mode.
+
+    Nothing is allocated before every name, shape and type has been found right.
+
+    Parameters
+    ----------
+    build
+        Makes the network; everything it holds must be in its state.
+    title
+        What to call the network in an error.
+
+    Raises
+    ------
+    ModelError
+        If a tensor is missing, unknown, of another shape or type, or not finite.
+    """
+    with torch.device("meta"):
+        network = build()
+    expected = network.state_dict()
+    if wrong := sorted(expected.keys() ^ state.keys()):
+        verb = "lacks" if wrong[0] in expected else "has the unknown"
+        raise ModelError(f"{title}: the state {verb} tensor {wrong[0]!r}")
+    for name, tensor in state.items():
+        kind, wanted = (tensor.dtype, *tensor.shape), (expected[name].dtype, *expected[name].shape)
+        if kind != wanted:
+            raise ModelError(f"{title}: {name} is {kind}; expected {wanted}")
+        if not bool(torch.isfinite(tensor).all()):
+            raise ModelError(f"{title}: {name} holds NaN or infinite values")
+    network.load_state_dict(state, assign=True)
+    return network.eval()
 
 
 def read_bounded(path: Path, limit_bytes: int) -> bytes:

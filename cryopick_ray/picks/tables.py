@@ -57,7 +57,7 @@ def build_table(
     out: Path,
     *,
     settings: TableSettings,
-    threshold: float | None,
+    threshold: Threshold | None,
 ) -> dict[str, Threshold]:
     """Write the table of one digest to the folder ``out`` and return each data set's threshold.
 
@@ -87,7 +87,7 @@ def build_table(
     aside.mkdir(parents=True)
     with dask.config.set(scheduler="threads"):
         thresholds = {
-            name: Threshold(threshold, "given") if threshold is not None else auto_threshold(scores)
+            name: threshold or auto_threshold(scores)
             for name, scores in _scores(shards, partitions).items()
         }
         for name in sorted({m.dataset for m in micrographs}):

@@ -2,6 +2,7 @@ import os
 import pickle
 import zipfile
 from contextlib import suppress
+from functools import partial
 
 import pytest
 import torch
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 
 from cryopick_ray.errors import ModelError
 from cryopick_ray.pickers.importers import import_topaz, open_model
-from cryopick_ray.pickers.topaz.networks import TopazNetwork, network_from_state
-from cryopick_ray.pickers.weights import load_model, save_model
+from cryopick_ray.pickers.topaz.networks import TopazNetwork
+from cryopick_ray.pickers.weights import load_model, restore, save_model
 
 TO_TOPAZ = {
     ".first.": ".conv0.",
@@ -59,7 +60,7 @@ def test_a_state_dict_is_recognised(tmp_path, architecture, zipped):
     assert sorted(map(tuple, (t.shape for t in state.values()))) == sorted(
         map(tuple, (t.shape for t in topaz_state(architecture, 3).values()))
     )
-    network_from_state(architecture, 3, state)
+    restore(partial(TopazNetwork, architecture, 3), state, "mine")
 
 
 def test_an_imported_model_survives_our_own_format(tmp_path):
@@ -159,7 +160,7 @@ def test_a_changed_byte_is_refused_or_harmless(tmp_path, zipped, position, from_
     path.write_bytes(content)
     with suppress(ModelError):
         state, card = import_topaz(path)
-        network_from_state(card.architecture, card.parameters["units"], state)
+        restore(partial(TopazNetwork, card.architecture, card.parameters["units"]), state, "changed")
 
 
 def test_an_archive_that_unpacks_to_more_than_it_holds_is_refused(tmp_path):

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import ModelError
-from cryopick_ray.pickers.topaz.networks import ARCHITECTURES, TopazNetwork, network_from_state
+from cryopick_ray.pickers.topaz.networks import ARCHITECTURES, TopazNetwork
 
 RECEPTIVE_FIELDS = {"topaz-conv3": 31, "topaz-resnet8": 71, "topaz-resnet16": 91}
 
@@ -68,35 +68,9 @@ def test_the_strided_network_samples_the_dense_one(architecture, extra, seed):
     torch.testing.assert_close(dense[:, :: network.stride, :: network.stride], strided)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_a_network_comes_back_from_its_state(architecture):
-    network = random_network(architecture, 2).float()
-    again = network_from_state(architecture, 2, network.state_dict())
-    image = torch.randn(1, 1, 95, 97)
-    with torch.inference_mode():
-        assert torch.equal(network(image), again(image))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda s: s.pop("classifier.bias"), "lacks tensor 'classifier.bias'"),
-        (lambda s: s.update(stranger=torch.zeros(1)), "unknown tensor 'stranger'"),
-        (lambda s: s.update({"classifier.bias": torch.zeros(2)}), "classifier.bias is .*2.*expected"),
-        (lambda s: s.update({"classifier.bias": torch.zeros(1).double()}), "classifier.bias is .*float64"),
-        (lambda s: s.update({"classifier.bias": torch.full((1,), torch.nan)}), "NaN"),
-    ],
-)
-def test_a_state_that_does_not_fit_is_refused(change, message):
-    state = TopazNetwork("topaz-resnet8", 2).state_dict()
-    change(state)
-    with pytest.raises(ModelError, match=message):
-        network_from_state("topaz-resnet8", 2, state)
-
-
 @pytest.mark.parametrize(
     ("architecture", "units"), [("unet", 2), ("topaz-resnet8", 0), ("topaz-resnet8", 10**9)]
 )
 def test_a_network_that_is_none_is_refused(architecture, units):
     with pytest.raises(ModelError, match=r"expected (one of|1 to)"):
-        network_from_state(architecture, units, {})
+        TopazNetwork(architecture, units)

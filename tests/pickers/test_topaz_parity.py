@@ -11,8 +11,8 @@ import pytest
 import torch
 from scipy import fft
 
+from cryopick_ray.pickers.families import load_network_picker
 from cryopick_ray.pickers.topaz.normalise import normalise
-from cryopick_ray.pickers.topaz.picker import load_topaz_picker
 
 ORACLE = """
 import sys, numpy, torch
@@ -53,7 +53,7 @@ def test_scores_are_topazs_own(name, topaz_python, topaz_weights, cropped, tmp_p
     image = normalise(cropped[:240, :253])
     np.save(tmp_path / "image.npy", image)
     subprocess.run([topaz_python, "-c", ORACLE, name], cwd=tmp_path, check=True)
-    picker = load_topaz_picker(topaz_weights / f"{name}.sav")
+    picker = load_network_picker(topaz_weights / f"{name}.sav", particle_px=None, device="cpu")
     inside = np.s_[45:-45, 45:-45]  # no pixel of it sees the padding
     ours, theirs = picker.score_map(cropped[:240, :253]), np.load(tmp_path / "dense.npy")
     assert theirs.shape == ours.shape

@@ -7,8 +7,8 @@ import torch
 from cryopick_ray.errors import MicrographError, ModelError, UsageError
 from cryopick_ray.pickers.topaz.networks import TopazNetwork
 from cryopick_ray.pickers.topaz.normalise import normalise
-from cryopick_ray.pickers.topaz.picker import FLOOR, TopazPicker, load_topaz_picker
-from cryopick_ray.pickers.weights import ModelCard, save_model, weights_digest
+from cryopick_ray.pickers.topaz.picker import FLOOR, TopazPicker
+from cryopick_ray.pickers.weights import ModelCard, weights_digest
 
 
 def model(architecture="topaz-resnet8", seed=0, **changes):
@@ -95,25 +95,6 @@ def test_settings_are_json_and_tell_models_and_scales_apart():
         )
     }
     assert len(texts) == 5
-
-
-def test_a_saved_model_picks_the_same(tmp_path, image):
-    network, card = model()
-    save_model(tmp_path / "m.safetensors", network.state_dict(), card)
-    loaded = load_topaz_picker(tmp_path / "m.safetensors")
-    assert (loaded.name, loaded.particle_px) == ("tiny", 20.0)
-    assert np.array_equal(loaded.score_map(image), TopazPicker(network, card).score_map(image))
-    assert load_topaz_picker(tmp_path / "m.safetensors", particle_px=27).particle_px == 27
-
-
-@pytest.mark.parametrize(
-    "changes", [{"architecture": "unet"}, {"parameters": {}}, {"parameters": {"units": 3}}]
-)
-def test_a_card_of_another_network_is_refused(tmp_path, changes):
-    network, card = model(**changes) if "architecture" not in changes else model()
-    save_model(tmp_path / "m.safetensors", network.state_dict(), card.model_copy(update=changes))
-    with pytest.raises(ModelError, match=r"m\.safetensors"):
-        load_topaz_picker(tmp_path / "m.safetensors")
 
 
 def test_wrong_settings_are_refused():

@@ -12,6 +12,7 @@ from cryopick_ray.picks import tables
 from cryopick_ray.picks.shards import Picked, PickShards
 from cryopick_ray.picks.table import PickTable, dataset_folder, open_table, recut
 from cryopick_ray.picks.tables import TableSettings, build_table
+from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.store.manifest import ManifestRow
 
 SETTINGS = TableSettings(diameter_A=150.0, model="log", digest="d")
@@ -57,7 +58,8 @@ def build(tmp_path, name, picked, size, *, threshold=0.0, failed=()):
     for start in range(0, len(picked), size):
         shards.publish(picked[start : start + size])
     out = tmp_path / f"{name}.table"
-    build_table(shards, manifest(picked, failed), out, settings=SETTINGS, threshold=threshold)
+    cut = None if threshold is None else Threshold(threshold, "given")
+    build_table(shards, manifest(picked, failed), out, settings=SETTINGS, threshold=cut)
     return out
 
 

@@ -6,10 +6,8 @@ stitching), and the same parameters answer for every pixel: ``dense[..., ::strid
 the strided output. All convolutions are valid: an output belongs to the centre of its receptive field.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -165,32 +163,6 @@ class TopazNetwork(nn.Module):
             x = layer(x, spread if dense else None)
         logits: Tensor = self.classifier(x)
         return logits[:, 0]
-
-
-def network_from_state(architecture: str, units: int, state: Mapping[str, Tensor]) -> TopazNetwork:
-    """Return the network that holds exactly the tensors of ``state``, in evaluation mode.
-
-    Nothing is allocated before every name, shape and type has been found right.
-
-    Raises
-    ------
-    ModelError
-        If a tensor is missing, unknown, of another shape or type, or not finite.
-    """
-    with torch.device("meta"):
-        network = TopazNetwork(architecture, units)
-    expected = network.state_dict()
-    if wrong := sorted(expected.keys() ^ state.keys()):
-        verb = "lacks" if wrong[0] in expected else "has the unknown"
-        raise ModelError(f"{architecture} with {units} units: the state {verb} tensor {wrong[0]!r}")
-    for name, tensor in state.items():
-        kind, wanted = (tensor.dtype, *tensor.shape), (expected[name].dtype, *expected[name].shape)
-        if kind != wanted:
-            raise ModelError(f"{architecture} with {units} units: {name} is {kind}; expected {wanted}")
-        if not bool(torch.isfinite(tensor).all()):
-            raise ModelError(f"{architecture} with {units} units: {name} holds NaN or infinite values")
-    network.load_state_dict(state, assign=True)
-    return network.eval()
 
 
 def _convolve(conv: nn.Conv2d, x: Tensor, spread: int | None) -> Tensor:

@@ -1,7 +1,6 @@
 """The Topaz picker: normalise, score every pixel in tiles, report the peaks."""
 
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import ModelError, UsageError
-from cryopick_ray.pickers.importers import open_model
+from cryopick_ray.pickers.device import usable_device
 from cryopick_ray.pickers.peaks import find_peaks
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.pickers.topaz.networks import TopazNetwork, network_from_state
+from cryopick_ray.pickers.topaz.networks import TopazNetwork
 from cryopick_ray.pickers.topaz.normalise import normalise
 from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.units import is_positive
@@ -28,7 +27,7 @@ class TopazPicker:
     Parameters
     ----------
     network, card
-        The weights and what they are; see :func:`load_topaz_picker`.
+        The weights and what they are.
     particle_px
         Overrides the card's.
     device
@@ -52,12 +51,12 @@ class TopazPicker:
             raise ModelError(
                 f"model {card.name} has normalisation {card.normalisation!r}; expected {NORMALISATION!r}"
             )
-        self.name = card.name
+        self.name, self.threshold = card.name, card.threshold
         self.particle_px = card.particle_px if particle_px is None else particle_px
         if not is_positive(self.particle_px):
             raise UsageError(f"--particle-px {particle_px}: expected a size in pixels above 0")
         self.card = card
-        self.device = _device(device)
+        self.device = usable_device(device)
         self.tile_px = tile_px
         # channels last is a fifth faster on a CPU; torch's own hints lack the argument
         self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -102,47 +101,3 @@ class TopazPicker:
                 seen = padded[y : y + self.tile_px + reach, x : x + self.tile_px + reach]
                 scores[tile] = self.network(seen[None, None].to(self.device), dense=True)[0].cpu().numpy()
         return scores
-
-
-def load_topaz_picker(path: Path, *, particle_px: float | None = None, device: str = "cpu") -> TopazPicker:
-    """Build the picker from weights in our format or as shipped by Topaz.
-
-    Parameters
-    ----------
-    path
-        ``.safetensors`` with its card, or a state dict that can be imported.
-    particle_px
-        How many pixels a particle's diameter spans; ``None``: as the card says.
-    device
-        Where the network runs: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-
-    Raises
-    ------
-    ModelError
-        If the weights are no good or not Topaz's.
-    UsageError
-        If the device is not there or the size is none.
-    """
-    state, card = open_model(path)
-    if set(card.parameters) != {"units"}:
-        raise ModelError(
-            f"{path}: card has parameters {sorted(card.parameters)}; a Topaz network has 'units'"
-        )
-    try:
-        network = network_from_state(card.architecture, card.parameters["units"], state)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
-    return TopazPicker(network, card, particle_px=particle_px, device=device)
-
-
-def _device(name: str) -> torch.device:
-    """Return the device called ``name`` if it can be used here; ``auto`` takes a GPU if there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=name).cpu()
-        return torch.device(name)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise UsageError(
-            f"--device {name}: not usable here; expected auto, cpu, or cuda on a GPU machine"
-        ) from error

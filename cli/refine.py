@@ -1,0 +1,66 @@
+"""``cryopick refine``: a run's own picks teach its model more; then it picks again."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options
+from .console import ConsoleEvents, say
+from .learning import learning_options, means
+
+
+def refine(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder of the new run, its model in it.")
+    ],
+    share: Annotated[
+        float, typer.Option("--share", min=0.05, max=1, help="Part of the picks, best first, to learn from.")
+    ] = 0.85,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many picks to learn from at most.")] = 10_000,
+    assign: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Of the training, such as epochs=5 or seed=1."),
+    ] = None,
+    engine: options.EngineName = None,
+    workers: options.TrainWorkers = None,
+    threads: options.TrainThreads = None,
+    device: options.Device = None,
+    address: options.Address = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what DIR holds.")] = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Train a run's model on its own best picks and pick the same micrographs again; no labels needed.
+
+    DIR then holds a run like any other, and DIR/training the new model with its report.
+    """
+    del debug
+    from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.pipeline import Timings, plan, run_on
+    from cryopick_ray.refine import network_of, share_store, teach
+    from cryopick_ray.results import write_results
+    from cryopick_ray.run_folder import RunFolder
+    from cryopick_ray.simulate.settings import assigned
+    from cryopick_ray.training.settings import learn_settings
+
+    first, second, timings = RunFolder(run), RunFolder(out), Timings()
+    old = first.settings()
+    base = {"network": network_of(old.model), "name": f"{Path(old.model).stem}-refined"}
+    learn = learn_settings(assigned(base, assign or []))
+    learning = learning_options(engine, workers, threads, device, address)
+    model = second.path / "training" / f"{learn.name}.safetensors"
+    settings = old.model_copy(update={"model": str(model), "engine": learning.engine, "threshold": "auto"})
+    with second.claim(settings, resume=resume), ConsoleEvents() as events:
+        share_store(first, second)
+        with open_engine(learning.engine, threads=settings.threads) as runner:
+            with timings.stage("train"):
+                teach(
+                    first, model.parent, learn, means(learning, learn.precision, events), share=share, top=top
+                )
+            digest, thresholds = run_on(runner, plan(settings), second, events, timings)
+        summary = write_results(settings, second, digest, thresholds, timings.seconds)
+    say(summary.to_dict(), summary.text(), as_json=as_json)
+    if summary.failures:
+        raise typer.Exit(options.DONE_WITH_FAILURES)

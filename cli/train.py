@@ -1,0 +1,54 @@
+"""``cryopick train``: labelled micrographs to a model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options
+from .console import ConsoleEvents, say
+from .learning import learning_options, means, rooted
+
+
+def train(
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="YAML file: network, data, how long. See examples/.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the model and its report.")],
+    assign: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any setting, such as epochs=5 or options.base=16."),
+    ] = None,
+    engine: options.EngineName = None,
+    workers: options.TrainWorkers = None,
+    threads: options.TrainThreads = None,
+    device: options.Device = None,
+    address: options.Address = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the training in DIR from its last epoch.")
+    ] = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Train a picker's network; DIR then holds the model, its card, checkpoints, log.csv and report.html.
+
+    Stopped or killed, it goes on from the last finished epoch with --resume.
+    """
+    del debug
+    from cryopick_ray.config import read_yaml
+    from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.simulate.settings import assigned
+    from cryopick_ray.training.folder import TrainingFolder
+    from cryopick_ray.training.recipes import train as train_all
+    from cryopick_ray.training.settings import train_settings
+
+    settings = train_settings(rooted(assigned(read_yaml(config), assign or [])))
+    learning = learning_options(engine, workers, threads, device, address)
+    folder = TrainingFolder(out)
+    with (
+        folder.claim(settings, resume=resume),
+        ConsoleEvents() as events,
+        open_engine(learning.engine, threads=1) as runner,
+    ):
+        outcome = train_all(settings, folder.path, runner, means(learning, settings.precision, events))
+    say(outcome.to_dict(), outcome.text(), as_json=as_json)

@@ -1,0 +1,79 @@
+"""Files to store: all micrographs of a list that it does not hold yet."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from cryopick_ray.config import IngestSettings
+from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.ingest_worker import IngestWorker, pixel_size_of
+from cryopick_ray.engine.plan import cut, pending, unit_size
+from cryopick_ray.engine.unit import Engine
+from cryopick_ray.errors import MicrographError, UsageError
+from cryopick_ray.micrographs.reader import read_micrograph
+from cryopick_ray.micrographs.sources import MicrographSource
+from cryopick_ray.store.manifest import ManifestRow, read_manifest
+from cryopick_ray.store.store import MicrographStore
+
+PROBED = 3
+"""Micrographs read ahead of a run to find a missing pixel size before any work is done."""
+
+
+def ingest(
+    sources: Sequence[MicrographSource],
+    store_url: str,
+    settings: IngestSettings,
+    engine: Engine,
+    events: Events,
+) -> None:
+    """Bring those micrographs into the store that it does not hold yet; failed ones are tried again."""
+    store = MicrographStore(store_url, create=True)
+    manifest = read_manifest(store.place)
+    check_append(sources, manifest, settings)
+    complete = {name for name, row in manifest.items() if store.holds(row)}
+    units = cut(pending(sources, complete), unit_size(len(sources)))
+    events.stage("ingest", sum(len(unit.items) for unit in units))
+    for report in engine.run(units, partial(IngestWorker, store_url, settings), on_gpu=False):
+        events.report(report)
+
+
+def check_append(
+    sources: Sequence[MicrographSource], manifest: Mapping[str, ManifestRow], settings: IngestSettings
+) -> None:
+    """Refuse micrographs that a store holds under another name or another pixel size.
+
+    Raises
+    ------
+    UsageError
+        If a name stands for another file, a file for another name, or ``--pixel-size`` has changed.
+    """
+    names = {row.source: name for name, row in manifest.items()}
+    for source in sources:
+        known = manifest.get(source.micrograph_id)
+        if known is not None and known.source != str(source.path):
+            raise UsageError(
+                f"the store holds another {source.micrograph_id} ({known.source}, not {source.path}); "
+                "use another --store, or give both folders in one run"
+            )
+        name = names.get(str(source.path), source.micrograph_id)
+        if name != source.micrograph_id:
+            raise UsageError(
+                f"the store holds {source.path} as {name}, not as {source.micrograph_id}: names are relative "
+                "to INPUT's root, which has changed; give the same INPUT as before, or use another --store"
+            )
+        given_A = settings.pixel_size_A
+        if known is not None and known.status == "complete" and given_A not in (None, known.pixel_size_A):
+            raise UsageError(
+                f"the store holds {source.micrograph_id} at {known.pixel_size_A:g} A a pixel, and "
+                f"--pixel-size is {given_A:g}; use another --store"
+            )
+
+
+def probe(sources: Sequence[MicrographSource], settings: IngestSettings) -> None:
+    """Raise :class:`~cryopick_ray.errors.PixelSizeError` now if the first readable micrograph would."""
+    for source in sources[:PROBED]:
+        try:
+            micrograph = read_micrograph(source.path)
+        except MicrographError:
+            continue
+        pixel_size_of(source, micrograph, settings)
+        return

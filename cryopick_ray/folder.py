@@ -1,0 +1,54 @@
+"""A folder that work is done in: claimed by one run at a time, never by one with other settings."""
+
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from cryopick_ray.config import Settings, to_yaml
+from cryopick_ray.errors import UsageError
+
+OWN = (".lock", "config.partial")
+"""What a run that was killed in its first instant leaves."""
+
+
+@contextmanager
+def claimed(path: Path, settings: Settings, changed: Sequence[str], *, resume: bool) -> Iterator[None]:
+    """Hold a folder that is empty, or whose work is to go on unchanged; keep the settings in it.
+
+    Parameters
+    ----------
+    changed
+        What ``settings`` would change of the work that the folder holds.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds work and ``resume`` is not asked for, something would change, or another
+        run is at work in it.
+    """
+    config = path / "config.yaml"
+    if config.exists():
+        if not resume:
+            raise UsageError(f"{path} holds a run; go on with it by --resume, or choose another --out")
+        if changed:
+            raise UsageError(
+                f"{path} holds a run with other settings ({'; '.join(changed)}); "
+                "resume with the old ones or choose another --out"
+            )
+    elif path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is not a folder; choose another --out")
+    elif path.is_dir() and any(one.name not in OWN for one in path.iterdir()):
+        raise UsageError(f"{path} is not empty and holds no run; choose another --out")
+    path.mkdir(parents=True, exist_ok=True)
+    with (path / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                f"another run is at work in {path}; wait for it or choose another --out"
+            ) from error
+        aside = config.with_suffix(".partial")
+        aside.write_text(to_yaml(settings))
+        aside.replace(config)
+        yield

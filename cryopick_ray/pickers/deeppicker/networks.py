@@ -1,0 +1,48 @@
+"""DeepPicker's classifier (Wang et al. 2016, J. Struct. Biol. 195:325, figure 2)."""
+
+import torch
+from torch import Tensor, nn
+
+from cryopick_ray.errors import ModelError
+
+ARCHITECTURE = "deeppicker"
+PATCH_PX = 64
+"""Side of the patch that the network sees."""
+LAYERS = ((8, 9), (16, 5), (32, 3), (64, 2))
+"""Channels and kernel of each convolution: valid, stride 1, ReLU, then 2x2 max-pooling."""
+DROPOUT = 0.5
+MAX_HIDDEN = 4096
+
+
+class DeepPickerNetwork(nn.Module):
+    """Four convolutions and two fully connected layers: particle in the middle of the patch or not.
+
+    Parameters
+    ----------
+    architecture
+        ``deeppicker``.
+    hidden
+        Width of the first fully connected layer: 256 in the authors' slides, 128 in their Python and
+        64 in their Torch code.
+    """
+
+    def __init__(self, architecture: str, hidden: int = 256) -> None:
+        super().__init__()
+        if architecture != ARCHITECTURE:
+            raise ModelError(f"unknown architecture {architecture!r}; expected {ARCHITECTURE!r}")
+        if not 1 <= hidden <= MAX_HIDDEN:
+            raise ModelError(f"{architecture} with hidden {hidden}; expected 1 to {MAX_HIDDEN}")
+        convolutions: list[nn.Module] = []
+        side, channels_in = PATCH_PX, 1
+        for channels_out, kernel in LAYERS:
+            convolutions += [nn.Conv2d(channels_in, channels_out, kernel), nn.ReLU(), nn.MaxPool2d(2)]
+            side, channels_in = (side - kernel + 1) // 2, channels_out
+        self.convolutions = nn.Sequential(*convolutions)
+        self.classifier = nn.Sequential(
+            nn.Linear(channels_in * side**2, hidden), nn.ReLU(), nn.Dropout(DROPOUT), nn.Linear(hidden, 2)
+        )
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Return the ``(n, 2)`` logits (no particle, particle) of ``(n, 1, 64, 64)`` patches."""
+        logits: Tensor = self.classifier(torch.flatten(self.convolutions(patches), 1))
+        return logits

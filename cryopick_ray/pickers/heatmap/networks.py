@@ -1,0 +1,77 @@
+"""The heat-map network: a U-Net at half resolution, about a million parameters.
+
+The first layer folds 2 x 2 pixels into channels, so nothing is lost and every later layer costs a
+quarter; four resolutions see about ten particle diameters, enough to tell a particle from an edge of
+carbon or a clump (Ronneberger et al. 2015, arXiv:1505.04597, for the shape of the network).
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cryopick_ray.errors import ModelError
+
+STRIDE = 2
+"""Pixels of the image to one of the heat map."""
+WIDTHS = (1, 2, 4, 8)
+"""Channels at each resolution, in units of ``base``."""
+MULTIPLE = STRIDE * 2 ** (len(WIDTHS) - 1)
+"""Sides of an image must be multiples of this many pixels."""
+MAX_BASE = 256
+PRIOR_LOGIT = -4.0
+"""Bias of the last layer: at the start almost nothing is a particle, as in a micrograph."""
+
+
+class HeatmapNetwork(nn.Module):
+    """A U-Net from ``(n, 1, h, w)`` images to ``(n, 1, h / 2, w / 2)`` logits of particle centres.
+
+    Parameters
+    ----------
+    architecture
+        ``heatmap``.
+    base
+        Channels at the finest resolution: 24 make 1.1 million parameters.
+    """
+
+    def __init__(self, architecture: str, base: int) -> None:
+        super().__init__()
+        if architecture != "heatmap":
+            raise ModelError(f"unknown architecture {architecture!r}; expected 'heatmap'")
+        if not 1 <= base <= MAX_BASE:
+            raise ModelError(f"heatmap with {base} base channels; expected 1 to {MAX_BASE}")
+        widths = [base * width for width in WIDTHS]
+        incoming = [STRIDE * STRIDE, *widths[:-1]]
+        self.down = nn.ModuleList(Pair(*ends) for ends in zip(incoming, widths, strict=True))
+        joined = [(fine + coarse, fine) for fine, coarse in pairwise(widths)]
+        self.up = nn.ModuleList(Pair(*ends) for ends in joined)
+        self.head = nn.Conv2d(base, 1, 1)
+        for parameter, value in zip(self.head.parameters(), (0.0, PRIOR_LOGIT), strict=True):
+            nn.init.constant_(parameter, value)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits; sides of ``images`` must be multiples of :data:`MULTIPLE`."""
+        x = functional.pixel_unshuffle(images, STRIDE)
+        skips = []
+        for level, pair in enumerate(self.down):
+            x = pair(functional.max_pool2d(x, 2) if level else x)
+            skips.append(x)
+        for pair, skip in zip(reversed(self.up), reversed(skips[:-1]), strict=True):
+            x = pair(torch.cat([skip, functional.interpolate(x, scale_factor=2.0)], dim=1))
+        logits: Tensor = self.head(x)
+        return logits
+
+
+class Pair(nn.Sequential):
+    """Two 3x3 convolutions, each with batch norm and ReLU."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        layers: list[nn.Module] = []
+        for channels in (channels_in, channels_out):
+            layers += [
+                nn.Conv2d(channels, channels_out, 3, padding=1, bias=False),
+                nn.BatchNorm2d(channels_out),
+                nn.ReLU(inplace=True),
+            ]
+        super().__init__(*layers)

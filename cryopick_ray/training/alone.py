@@ -1,0 +1,47 @@
+"""Training in this process: the loop without Ray, to debug and for one machine with one device."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from cryopick_ray.training.checkpoint import save_checkpoint
+from cryopick_ray.training.job import Job
+from cryopick_ray.training.log import write_log
+from cryopick_ray.training.loop import Alone, Epoch, TrainState
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Keeps every epoch in a folder, then tells of it."""
+
+    folder: Path
+    on_epoch: Callable[[Epoch], None]
+
+    def epoch(self, state: TrainState) -> None:
+        """Write checkpoint and log: the log never has an epoch that the checkpoint lacks."""
+        save_checkpoint(self.folder, state)
+        write_log(self.folder, state.history)
+        self.on_epoch(state.history[-1])
+
+
+def train_alone(
+    job: Job, folder: Path, device: torch.device, on_epoch: Callable[[Epoch], None]
+) -> TrainState:
+    """Train to the end, from the checkpoint in ``folder`` if there is one; return the last state.
+
+    Parameters
+    ----------
+    folder
+        Gets ``checkpoint.pt`` and ``log.csv`` after every epoch; runs of any kind go on from there.
+    on_epoch
+        Called with every epoch as it ends, not with those that were done before.
+
+    Raises
+    ------
+    CryoPickError
+        If training cannot start, go on or end well.
+    """
+    start = job.begin(folder)
+    return job.loop(Alone(device), start).run(Keeper(folder, on_epoch))

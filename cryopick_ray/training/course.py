@@ -1,0 +1,243 @@
+"""One training from labelled micrographs to a model: learn, choose the best, find its threshold, test."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from cryopick_ray.engine.events import Events
+from cryopick_ray.errors import UsageError
+from cryopick_ray.pickers.picker import Picker
+from cryopick_ray.pickers.weights import ModelCard, restore, save_model, weights_digest
+from cryopick_ray.training.dataset import LabelledRow
+from cryopick_ray.training.job import Job
+from cryopick_ray.training.lesson import Lesson
+from cryopick_ray.training.lessons.catalogue import LESSONS, Value, make_lesson
+from cryopick_ray.training.loop import Epoch, LoopSettings, Precision, TrainState, best_epoch
+from cryopick_ray.training.outcome import Line
+from cryopick_ray.training.sampling import NEGATIVE_DISTANCE
+from cryopick_ray.training.settings import LearnSettings
+from cryopick_ray.training.splits import Split, check
+from cryopick_ray.training.trial import Tried, score, try_picker
+
+Trainer = Callable[[Job, Path, Callable[[Epoch], None]], TrainState]
+"""Runs a job in a folder, here or on Ray, and tells of every epoch."""
+
+
+Start = tuple[dict[str, Tensor], ModelCard] | None
+"""Weights to begin with, and their card."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What trainings are run with.
+
+    Attributes
+    ----------
+    train
+        Runs a job.
+    device
+        Where pickers run in the end: ``auto``, ``cpu`` or ``cuda``.
+    precision
+        Of the network's arithmetic in training.
+    on_epoch
+        Told of every epoch.
+    events
+        Told of everything else.
+    """
+
+    train: Trainer
+    device: str
+    precision: Precision
+    on_epoch: Callable[[Epoch], None]
+    events: Events
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished model.
+
+    Attributes
+    ----------
+    path, card, weights
+        Its file, and what is in it.
+    picker
+        The picker that uses it.
+    history, best_epoch
+        The epochs, and the one whose weights were kept, counted from 1.
+    validation, test
+        What it found on validation micrographs (on those it learned from, if there are none) and on
+        test micrographs.
+    seconds
+        Of training alone.
+    seen
+        Checksums of the micrographs' files that it learned from or was chosen by.
+    """
+
+    path: Path
+    card: ModelCard
+    weights: dict[str, Tensor]
+    picker: Picker
+    history: tuple[Epoch, ...]
+    best_epoch: int
+    validation: tuple[Tried, ...]
+    test: tuple[Tried, ...]
+    seconds: float
+    seen: frozenset[str]
+
+    def lines(self, part: str = "") -> list[Line]:
+        """Return the score on each test data set."""
+        return [
+            Line(part, name, len(own), score(own, self.card.threshold), self._has_seen(own))
+            for name, own in self.tests()
+        ]
+
+    def _has_seen(self, tried: Sequence[Tried]) -> bool:
+        return any(one.source.row.checksum in self.seen for one in tried)
+
+    def tests(self) -> list[tuple[str, list[Tried]]]:
+        """Return the test micrographs by data set."""
+        names = dict.fromkeys(one.source.dataset for one in self.test)
+        return [(name, [one for one in self.test if one.source.dataset == name]) for name in names]
+
+
+def take(
+    settings: LearnSettings,
+    split: Split,
+    folder: Path,
+    means: Means,
+    *,
+    start: Start,
+) -> Trained:
+    """Train one model in ``folder``, in as many rounds as the settings say.
+
+    Parameters
+    ----------
+    start
+        Weights to begin with, and their card.
+    """
+    check(split)
+    lesson = lesson_for(settings, split.training, start[1] if start else None)
+    for number in range(1, settings.rounds):
+        first = _once(settings, lesson, split, folder / f"round-{number}", means, start)
+        found = try_picker(first.picker, split.training)
+        split = replace(split, training=tuple(with_false_picks(one, first.card) for one in found))
+        added = sum(len(row.false) for row in split.training)
+        means.events.note(f"round {number}: {added} false picks are negatives of the next")
+    trained = _once(settings, lesson, split, folder, means, start)
+    if not split.test:
+        return trained
+    means.events.note(f"picking {len(split.test)} test micrographs")
+    test = tuple(try_picker(trained.picker, split.test))
+    measured = score(test, trained.card.threshold)
+    scores = {"test_f1": measured.f1, "test_best_f1": measured.best_f1, "test_auprc": measured.auprc}
+    card = trained.card.model_copy(update={"scores": trained.card.scores | _known(scores)})
+    save_model(trained.path, trained.weights, card)
+    return replace(trained, card=card, test=test)
+
+
+def lesson_for(settings: LearnSettings, rows: Sequence[LabelledRow], start: ModelCard | None) -> Lesson:
+    """Return the lesson of the settings; one that goes on from a model takes that model's network.
+
+    Raises
+    ------
+    UsageError
+        If an option is wrong, or the model to begin with is of another network.
+    """
+    given: dict[str, Value] = dict(settings.options)
+    for name in ("batch", "learning_rate"):
+        if name in given:
+            raise UsageError(f"options.{name}: give {name} beside options, not in it")
+        if (value := getattr(settings, name)) is not None:
+            given[name] = value
+    if start is not None:
+        given = {**start.parameters, "particle_px": start.particle_px, **given}
+        if start.architecture != settings.network:
+            given.setdefault("architecture", start.architecture)
+    lesson = make_lesson(settings.network, given, rows)
+    if start is not None and (lesson.architecture, lesson.parameters) != (
+        start.architecture,
+        start.parameters,
+    ):
+        raise UsageError(
+            f"start is a model of {start.architecture} with {start.parameters}, and {lesson.architecture} "
+            f"with {lesson.parameters} is to be trained; give the options of the model, or leave start out"
+        )
+    return lesson
+
+
+def with_false_picks(tried: Tried, card: ModelCard) -> LabelledRow:
+    """Return the micrograph with the picks above the threshold that are far from every label as false."""
+    source, found = tried.source, tried.candidates
+    least = -np.inf if card.threshold is None else card.threshold
+    places = np.column_stack([found.x, found.y])[found.score >= least]
+    near_px = NEGATIVE_DISTANCE * source.diameter_A / source.row.pixel_size_A
+    if len(source.particles) and len(places):
+        away = np.linalg.norm(places[:, None] - source.particles[None], axis=-1).min(axis=1)
+        places = places[away >= near_px]
+    return replace(source, false=np.concatenate([source.false, places]).astype(np.float32))
+
+
+def _once(
+    settings: LearnSettings,
+    lesson: Lesson,
+    split: Split,
+    folder: Path,
+    means: Means,
+    start: Start,
+) -> Trained:
+    """Train, keep the best weights with the threshold that validation gives, and save them."""
+    entry = LESSONS[settings.network]
+    loop = LoopSettings(
+        epochs=settings.epochs or entry.epochs,
+        steps=settings.steps or entry.steps,
+        batch=lesson.batch,
+        learning_rate=lesson.learning_rate,
+        patience=settings.patience,
+        precision=means.precision,
+        seed=settings.seed,
+        general=settings.general,
+    )
+    job = Job(lesson, split.training, split.validation, loop, start[0] if start else None)
+    began = time.perf_counter()
+    state = means.train(job, folder / "checkpoints", means.on_epoch)
+    seconds = time.perf_counter() - began
+    card = _card(settings, lesson, split, state)
+    kept = best_epoch(state.history) if lesson.validation_chooses else len(state.history)
+    network = restore(lesson.build, state.best, card.name)
+    picker = lesson.picker(network, card, device=means.device)
+    means.events.note(f"picking {len(split.validation or split.training)} micrographs to find the threshold")
+    validation = tuple(try_picker(picker, split.validation or split.training))
+    measured = score(validation)
+    scores = _known({"validation_best_f1": measured.best_f1, "validation_auprc": measured.auprc})
+    card = card.model_copy(update={"threshold": measured.best_threshold, "scores": scores})
+    path = folder / f"{card.name}.safetensors"
+    folder.mkdir(parents=True, exist_ok=True)
+    save_model(path, state.best, card)
+    seen = frozenset(row.row.checksum for row in split.training + split.validation)
+    return Trained(path, card, state.best, picker, state.history, kept, validation, (), seconds, seen)
+
+
+def _card(settings: LearnSettings, lesson: Lesson, split: Split, state: TrainState) -> ModelCard:
+    names = list(dict.fromkeys(row.dataset for row in split.training))
+    labels = sum(len(row.particles) for row in split.training)
+    return ModelCard(
+        name=settings.name or f"{settings.network}-{names[0] if len(names) == 1 else 'general'}",
+        architecture=lesson.architecture,
+        parameters=lesson.parameters,
+        particle_px=lesson.particle_px,
+        normalisation=lesson.normalisation,
+        trained_on=f"{', '.join(names)}: {labels} particles in {len(split.training)} micrographs",
+        licence="that of the training data",
+        source=f"cryopick train, seed {settings.seed}",
+        date=datetime.now(UTC).date(),
+        digest=weights_digest(state.best),
+    )
+
+
+def _known(scores: dict[str, float | None]) -> dict[str, float]:
+    return {name: value for name, value in scores.items() if value is not None}

@@ -1,0 +1,139 @@
+"""Examples for the network, drawn where they are used: each worker reads its own micrographs."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from cryopick_ray.errors import StoreError
+from cryopick_ray.micrographs.resample import fourier_resize
+from cryopick_ray.store.manifest import ManifestRow
+from cryopick_ray.store.store import MicrographStore
+from cryopick_ray.training.augment import general_chain
+from cryopick_ray.training.labelled import Centres, LabelledMicrograph
+from cryopick_ray.training.lesson import Lesson, Slot
+from cryopick_ray.training.plan import Plan, Spot
+from cryopick_ray.units import resampled_shape, working_pixel_size_A
+
+CACHE_BYTES = 2**30
+"""Micrographs at working scale that a process keeps; beyond, the least recently used go."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRow:
+    """A micrograph in a store with its labels: all a worker needs to read it, a few kilobytes.
+
+    Attributes
+    ----------
+    store_url, row
+        Where its pixels are.
+    dataset
+        The data set it belongs to.
+    diameter_A
+        The particle's longest dimension.
+    radius_A
+        Distance within which a pick finds a particle.
+    sign
+        -1 if particles are brighter than the ice.
+    particles, false, unsure
+        As in :class:`LabelledMicrograph`, in pixels of the source micrograph.
+    """
+
+    store_url: str
+    row: ManifestRow
+    dataset: str
+    diameter_A: float
+    radius_A: float
+    sign: int
+    particles: Centres
+    false: Centres
+    unsure: Centres
+
+
+def read_labelled(source: LabelledRow, lesson: Lesson) -> LabelledMicrograph:
+    """Read a micrograph at the lesson's scale, its labels with it.
+
+    Raises
+    ------
+    StoreError
+        If the store does not hold it whole.
+    """
+    pixels = MicrographStore(source.store_url).read(source.row) * np.float32(source.sign)
+    pixel_size_A = working_pixel_size_A(source.diameter_A, lesson.particle_px)
+    shape = resampled_shape(source.row.source_shape, source.row.pixel_size_A, pixel_size_A)
+    image = pixels if shape == pixels.shape else fourier_resize(pixels, shape)
+    height, width = source.row.source_shape
+    scale = np.array([shape[1] / width, shape[0] / height], np.float32)
+    return LabelledMicrograph(
+        source.row.micrograph_id,
+        source.dataset,
+        lesson.prepare(image),
+        source.particles * scale,
+        source.false * scale,
+        source.unsure * scale,
+    )
+
+
+class Examples(Dataset[tuple[Tensor, Tensor]]):
+    """Examples by their spot in the training.
+
+    Parameters
+    ----------
+    general
+        Vary grey values more than the lesson does, for molecules and microscopes not seen in training.
+    """
+
+    def __init__(
+        self, lesson: Lesson, sources: Sequence[LabelledRow], plan: Plan, *, general: bool = False
+    ) -> None:
+        self._lesson = lesson
+        self._general = general
+        self._sources = sources
+        self._plan = plan
+        self._cache: OrderedDict[int, LabelledMicrograph] = OrderedDict()
+        self._cached_bytes = 0
+
+    def __getitem__(self, spot: Spot) -> tuple[Tensor, Tensor]:
+        """Draw one example: image ``(1, s, s)`` and target."""
+        micrograph = self._read(self._plan.micrograph(spot))
+        slot = Slot(spot.slot, self._plan.batch)
+        rng = self._plan.generator(spot)
+        example = self._lesson.example(micrograph, slot, rng)
+        image = general_chain(example.image, rng) if self._general else example.image
+        return torch.from_numpy(image[None]), torch.from_numpy(example.target)
+
+    def _read(self, index: int) -> LabelledMicrograph:
+        if index in self._cache:
+            self._cache.move_to_end(index)
+            return self._cache[index]
+        micrograph = read_labelled(self._sources[index], self._lesson)
+        self._cache[index] = micrograph
+        self._cached_bytes += micrograph.image.nbytes
+        while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:
+            _, oldest = self._cache.popitem(last=False)
+            self._cached_bytes -= oldest.image.nbytes
+        return micrograph
+
+    def batches(self, epoch: int, rank: int, workers: int, processes: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield one worker's part of each batch of an epoch: ``(n, 1, s, s)`` images and targets.
+
+        Parameters
+        ----------
+        processes
+            Helper processes that draw examples ahead; 0 to draw them here.
+        """
+        spots = list(self._plan.batches(epoch, rank, workers))
+        loader = DataLoader(self, batch_sampler=spots, num_workers=processes)
+        yield from loader
+
+
+def check_readable(sources: Sequence[LabelledRow]) -> None:
+    """Raise :class:`StoreError` now if a store lacks a micrograph that training would read later."""
+    stores = {source.store_url: MicrographStore(source.store_url) for source in sources}
+    for source in sources:
+        if not stores[source.store_url].holds(source.row):
+            raise StoreError(f"{source.store_url} lacks {source.row.micrograph_id}; train again to ingest it")

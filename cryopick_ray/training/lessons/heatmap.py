@@ -1,0 +1,169 @@
+"""Our own lesson: a Gaussian peak on every particle, focal loss on every pixel."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import AdamW, Optimizer
+
+from cryopick_ray.errors import UsageError
+from cryopick_ray.pickers.heatmap.networks import MULTIPLE, STRIDE, HeatmapNetwork
+from cryopick_ray.pickers.heatmap.picker import NORMALISATION, HeatmapPicker, flatten
+from cryopick_ray.pickers.weights import ModelCard
+from cryopick_ray.training.labelled import Centres, LabelledMicrograph
+from cryopick_ray.training.lesson import Example, Slot
+from cryopick_ray.training.sampling import anywhere, positive
+from cryopick_ray.training.windows import Window
+
+SIGMA = 0.09
+"""Of the painted peaks, in diameters: about what labels scatter."""
+PARTICLE_SHARE = 0.75
+"""Part of the crops that are centred near a particle; the others lie anywhere."""
+IGNORED = 0.5
+"""Radius in diameters around an unsure place where answers are not judged."""
+WARM_UP = 0.05
+"""Part of the training in which the learning rate rises."""
+MAX_JITTER = 2.0
+"""Largest change of scale; beyond it a particle is no longer the size the network is for."""
+FOCUS, FORGIVENESS = 2, 4
+"""Exponents of the focal loss: on easy pixels, and on pixels near a centre."""
+
+
+@dataclass(frozen=True)
+class HeatmapLesson:
+    """How the heat-map network is taught.
+
+    Parameters
+    ----------
+    base
+        Channels at the finest resolution.
+    crop_px
+        Side of a crop, a multiple of 16.
+    scale_jitter
+        Crops are enlarged or reduced by up to this factor, so that a diameter need not be exact.
+    """
+
+    base: int = 24
+    particle_px: float = 20.0
+    crop_px: int = 192
+    batch: int = 8
+    learning_rate: float = 2e-3
+    scale_jitter: float = 1.1
+    architecture: str = field(default="heatmap", init=False)
+    normalisation: str = field(default=NORMALISATION, init=False)
+    validation_chooses: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what no crop can have."""
+        if self.crop_px < MULTIPLE or self.crop_px % MULTIPLE:
+            raise UsageError(f"crop_px is {self.crop_px}; expected a multiple of {MULTIPLE}")
+        if not 1 <= self.scale_jitter <= MAX_JITTER:
+            raise UsageError(f"scale_jitter is {self.scale_jitter}; expected a factor from 1 to {MAX_JITTER}")
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """The numbers the network is built with."""
+        return {"base": self.base}
+
+    def build(self) -> nn.Module:
+        """Return a fresh network."""
+        return HeatmapNetwork(self.architecture, self.base)
+
+    def prepare(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the grey values as the picker sees them."""
+        return flatten(image)
+
+    def example(self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator) -> Example:
+        """Draw a crop, most often with a particle in it; target ``(2, s / 2, s / 2)``: peaks and weights."""
+        centre = None
+        if slot.falls_to(PARTICLE_SHARE):
+            centre = positive(micrograph, rng, jitter_px=self.crop_px / 2)
+        if centre is None:
+            x, y = anywhere(micrograph, rng, 1)[0]
+            centre = float(x), float(y)
+        x, y = self._inside(centre, micrograph.image.shape)
+        zoom = math.exp(rng.uniform(-1, 1) * math.log(self.scale_jitter))
+        window = Window.oriented(x, y, self.crop_px, rng, zoom=zoom)
+        image = window.cut(micrograph.image)
+        diameter_px = self.particle_px * zoom
+        peaks = paint(window.locate(micrograph.particles), self.crop_px, SIGMA * diameter_px)
+        near_unsure = paint(window.locate(micrograph.unsure), self.crop_px, IGNORED * diameter_px)
+        judged = near_unsure < math.exp(-0.5)
+        return Example(image, np.stack([peaks, judged.astype(np.float32)]))
+
+    def loss(self, answer: Tensor, target: Tensor, epoch: int) -> Tensor:
+        """Return the focal loss, see :func:`focal_loss`."""
+        del epoch
+        return focal_loss(answer[:, 0], target[:, 0], target[:, 1])
+
+    def optimiser(self, network: nn.Module, learning_rate: float) -> Optimizer:
+        """Return AdamW with a weight decay of 0.01."""
+        return AdamW(network.parameters(), learning_rate, weight_decay=0.01)
+
+    def rate(self, epoch: float, epochs: int, validation: Sequence[float]) -> float:
+        """Rise, then fall along a half cosine to nothing."""
+        del validation
+        done = epoch / epochs
+        return min(1.0, (done + 1e-3) / WARM_UP) * (1 + math.cos(math.pi * done)) / 2
+
+    def picker(self, network: nn.Module, card: ModelCard, *, device: str) -> HeatmapPicker:
+        """Return the picker that uses the network."""
+        assert isinstance(network, HeatmapNetwork)
+        return HeatmapPicker(network, card, device=device)
+
+    def _inside(self, centre: tuple[float, float], shape: tuple[int, ...]) -> tuple[float, float]:
+        """Return the centre moved so that the crop lies in the micrograph, where it is large enough."""
+        half = self.crop_px / 2
+        x, y = (
+            min(max(at, half), side - half) if side > self.crop_px else side / 2
+            for at, side in zip(centre, reversed(shape), strict=True)
+        )
+        return x, y
+
+
+def paint(centres: Centres, size_px: int, sigma_px: float) -> NDArray[np.float32]:
+    """Return a ``(size / 2, size / 2)`` map with a Gaussian of height 1 on every centre.
+
+    Where they overlap the highest counts. The cell that holds a centre is exactly 1: there the loss
+    expects a particle.
+    """
+    grid = _grid(size_px)
+    reach = 4 * sigma_px
+    near = centres[((centres > -reach) & (centres < size_px + reach)).all(axis=1)]
+    peaks = np.zeros((len(grid), len(grid)), np.float32)
+    for x, y in near:
+        along_x = np.exp(-((grid - x) ** 2) / (2 * sigma_px**2))
+        along_y = np.exp(-((grid - y) ** 2) / (2 * sigma_px**2))
+        np.maximum(peaks, np.outer(along_y, along_x), out=peaks)
+    columns, rows = np.floor((near + 0.5) / STRIDE).astype(np.intp).T
+    inside = (columns >= 0) & (columns < len(grid)) & (rows >= 0) & (rows < len(grid))
+    peaks[rows[inside], columns[inside]] = 1
+    return peaks
+
+
+def focal_loss(logits: Tensor, peaks: Tensor, weights: Tensor) -> Tensor:
+    """Return the penalty-reduced focal loss of Zhou et al. (2019, arXiv:1904.07850, eq. 1).
+
+    ``-(1 - p)^2 log p`` where ``peaks`` is 1, ``-(1 - y)^4 p^2 log(1 - p)`` elsewhere, summed over the
+    judged pixels and divided by the number of centres in the batch.
+
+    Parameters
+    ----------
+    logits, peaks, weights
+        ``(n, h, w)``.
+    """
+    p = torch.sigmoid(logits)
+    is_centre = (peaks == 1).float() * weights
+    hit = is_centre * (1 - p) ** FOCUS * functional.softplus(-logits)
+    miss = weights * (1 - peaks) ** FORGIVENESS * p**FOCUS * functional.softplus(logits)
+    return (hit + miss).sum() / is_centre.sum().clamp(min=1)
+
+
+def _grid(size_px: int) -> NDArray[np.float64]:
+    """Return where the cells of a heat map lie in a crop, along one axis."""
+    return np.arange(size_px // STRIDE, dtype=np.float64) * STRIDE + (STRIDE - 1) / 2

@@ -1,0 +1,291 @@
+"""The training loop: the same with one process or many, with Ray or without."""
+
+import math
+import time
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from cryopick_ray.errors import TrainingError
+from cryopick_ray.training.dataset import Examples, LabelledRow
+from cryopick_ray.training.lesson import Lesson
+from cryopick_ray.training.plan import VALIDATION_EPOCH, Plan
+
+VALIDATION_STEPS = 8
+"""Batches that the validation loss is the mean of."""
+
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How long and how the loop runs.
+
+    Attributes
+    ----------
+    epochs, steps
+        Epochs at most, and batches of each.
+    batch
+        Examples of a batch over all workers.
+    learning_rate
+        Before the lesson's schedule.
+    patience
+        Epochs without a better validation loss after which training stops.
+    precision
+        Of the network's arithmetic; weights and losses are float32 always.
+    seed
+        Of weights, examples and dropout.
+    processes
+        Helper processes of each worker that draw examples ahead.
+    general
+        Vary grey values more than the lesson does.
+    """
+
+    epochs: int
+    steps: int
+    batch: int
+    learning_rate: float
+    patience: int
+    precision: Precision
+    seed: int
+    processes: int = 0
+    general: bool = False
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to; ``validation_loss`` is ``None`` without validation micrographs."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float | None
+    learning_rate: float
+    seconds: float
+    examples: int
+    workers: int
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """All that training needs to go on after an epoch.
+
+    Attributes
+    ----------
+    network, best
+        Weights now, and those of the epoch with the best validation loss (the last without one).
+    optimiser
+        The optimiser's own state.
+    history
+        The finished epochs.
+    """
+
+    network: dict[str, Tensor]
+    best: dict[str, Tensor]
+    optimiser: dict[str, Any]
+    history: tuple[Epoch, ...]
+
+
+class Team(Protocol):
+    """The workers that train one network together, seen from one of them."""
+
+    @property
+    def rank(self) -> int:
+        """Which of the members this is, from 0."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """How many members there are."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where this member computes."""
+        ...
+
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """Return the network whose gradients are the team's mean."""
+        ...
+
+    def mean(self, value: float) -> float:
+        """Return the mean of what all members give."""
+        ...
+
+
+class Record(Protocol):
+    """Where finished epochs go."""
+
+    def epoch(self, state: TrainState) -> None:
+        """Keep the state; every member of the team calls this."""
+        ...
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A team of one."""
+
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    rank: int = 0
+    size: int = 1
+
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """Return the network itself."""
+        return network
+
+    def mean(self, value: float) -> float:
+        """Return the value itself."""
+        return value
+
+
+def best_epoch(history: Sequence[Epoch]) -> int:
+    """Return which epoch, counted from 1, has the best validation loss; the last one without validation."""
+    losses = [math.inf if one.validation_loss is None else one.validation_loss for one in history]
+    return len(losses) - losses[::-1].index(min(losses))
+
+
+def is_over(history: Sequence[Epoch], settings: LoopSettings, *, early: bool) -> bool:
+    """Tell whether training ends: all epochs done, or if ``early`` ``patience`` without a better loss."""
+    losses = [one.validation_loss for one in history if one.validation_loss is not None]
+    stale = len(losses) - 1 - losses.index(min(losses)) if losses else 0
+    return len(history) >= settings.epochs or (early and stale >= settings.patience)
+
+
+class Loop:
+    """One worker's part of a training.
+
+    Parameters
+    ----------
+    lesson
+        What is taught.
+    training, validation
+        Micrographs; without ``validation`` the last weights are the best.
+    start
+        State after some epochs, to go on from.
+    weights
+        Weights to begin with instead of fresh ones.
+    """
+
+    def __init__(
+        self,
+        lesson: Lesson,
+        training: Sequence[LabelledRow],
+        validation: Sequence[LabelledRow],
+        settings: LoopSettings,
+        team: Team,
+        *,
+        start: TrainState | None = None,
+        weights: dict[str, Tensor] | None = None,
+    ) -> None:
+        self._lesson, self._settings, self._team = lesson, settings, team
+        seed, batch = settings.seed, settings.batch
+        plan = Plan(seed, len(training), batch, settings.steps)
+        self._training = Examples(lesson, training, plan, general=settings.general)
+        self._validation = (
+            Examples(lesson, validation, Plan(seed, len(validation), batch, VALIDATION_STEPS))
+            if validation
+            else None
+        )
+        torch.manual_seed(seed)
+        network = lesson.build()
+        if start is not None or weights is not None:
+            _restore(network, start.network if start else weights or {})
+        # channels last is a fifth faster on a CPU; torch's own hints lack the argument
+        self._network = network.to(team.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._model = team.wrap(self._network)
+        self._optimiser = lesson.optimiser(self._network, settings.learning_rate)
+        self._rates = [group["lr"] for group in self._optimiser.param_groups]
+        self._best = start.best if start else {}
+        self._history = start.history if start else ()
+        if start is not None:
+            self._optimiser.load_state_dict(start.optimiser)
+
+    def run(self, record: Record) -> TrainState:
+        """Train to the end, giving every finished epoch to ``record``; return the last state."""
+        state = self._state()
+        while not is_over(self._history, self._settings, early=self._lesson.validation_chooses):
+            began = time.perf_counter()
+            loss = self._train(len(self._history))
+            one = Epoch(
+                epoch=len(self._history) + 1,
+                train_loss=loss,
+                validation_loss=self._validate(len(self._history)),
+                learning_rate=self._optimiser.param_groups[0]["lr"],
+                seconds=time.perf_counter() - began,
+                examples=self._settings.steps * self._settings.batch,
+                workers=self._team.size,
+            )
+            if wrong := [value for value in (loss, one.validation_loss or 0.0) if not math.isfinite(value)]:
+                raise TrainingError(
+                    f"the loss is {wrong[0]} in epoch {one.epoch}: training diverged; "
+                    f"give a learning_rate below {self._settings.learning_rate:g}"
+                )
+            self._history = (*self._history, one)
+            if best_epoch(self._history) == len(self._history) or not self._lesson.validation_chooses:
+                self._best = _copy(self._network)
+            state = self._state()
+            record.epoch(state)
+        return state
+
+    def _train(self, epoch: int) -> float:
+        """Do one epoch; return the mean loss over all workers."""
+        settings, team = self._settings, self._team
+        torch.manual_seed((settings.seed * 1_000_003 + epoch) * 1_009 + team.rank)  # dropout
+        losses = [one.validation_loss for one in self._history if one.validation_loss is not None]
+        self._model.train()
+        total = torch.zeros((), device=team.device)
+        batches = self._training.batches(epoch, team.rank, team.size, settings.processes)
+        for step, (images, targets) in enumerate(batches):
+            rate = self._lesson.rate(epoch + step / settings.steps, settings.epochs, losses)
+            for group, base in zip(self._optimiser.param_groups, self._rates, strict=True):
+                group["lr"] = base * rate
+            self._optimiser.zero_grad()
+            loss = self._loss(images, targets, epoch)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self._optimiser.step()
+            total += loss.detach()
+        return team.mean(float(total) / settings.steps)
+
+    def _validate(self, epoch: int) -> float | None:
+        """Return the mean loss of the validation examples over all workers."""
+        if self._validation is None:
+            return None
+        self._model.eval()
+        total = torch.zeros((), device=self._team.device)
+        with torch.inference_mode():
+            batches = self._validation.batches(
+                VALIDATION_EPOCH, self._team.rank, self._team.size, self._settings.processes
+            )
+            for images, targets in batches:
+                total += self._loss(images, targets, epoch)
+        return self._team.mean(float(total) / VALIDATION_STEPS)
+
+    def _loss(self, images: Tensor, targets: Tensor, epoch: int) -> Tensor:
+        """Return this worker's loss, weighted so that the workers' mean is that of the whole batch."""
+        team, settings = self._team, self._settings
+        images = images.to(team.device, non_blocking=True, memory_format=torch.channels_last)
+        with torch.autocast(team.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+            answer = self._model(images)
+        loss = self._lesson.loss(answer.float(), targets.to(team.device, non_blocking=True), epoch)
+        return loss * (len(images) * team.size / settings.batch)
+
+    def _state(self) -> TrainState:
+        return TrainState(
+            _copy(self._network), self._best, deepcopy(self._optimiser.state_dict()), self._history
+        )
+
+
+def _restore(network: nn.Module, weights: dict[str, Tensor]) -> None:
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise TrainingError(
+            "the weights to begin with are of another network; give its architecture or another folder"
+        ) from error
+
+
+def _copy(network: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}

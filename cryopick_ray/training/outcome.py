@@ -1,0 +1,95 @@
+"""What a training came to, in numbers."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import mean, stdev
+from typing import Any
+
+from cryopick_ray.evaluation.score import Score
+
+
+@dataclass(frozen=True)
+class Line:
+    """One model's score on one data set's test micrographs.
+
+    Attributes
+    ----------
+    part
+        Which training: empty, or the fold.
+    dataset, micrographs
+        What was picked.
+    score
+        Its picks cut at the model's own threshold; F1 at the best one is in it too.
+    overlap
+        Whether the model had seen a test micrograph in training: such a score proves nothing.
+    """
+
+    part: str
+    dataset: str
+    micrographs: int
+    score: Score
+    overlap: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What ``cryopick train`` ends with.
+
+    Attributes
+    ----------
+    models
+        Weights files, one for each fold.
+    lines
+        Scores on test micrographs.
+    seconds
+        Wall-clock seconds of training alone, picking and reports apart.
+    """
+
+    models: tuple[str, ...]
+    lines: tuple[Line, ...]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """Return a table for a terminal."""
+        text = [f"model {path}" for path in self.models]
+        text.append(f"trained for {self.seconds:.0f} s")
+        if self.lines:
+            text += score_table(self.lines)
+        return "\n".join(text)
+
+
+def score_table(lines: Sequence[Line]) -> list[str]:
+    """Return the lines of a table of scores; of several, mean and standard deviation last."""
+    names = [f"{line.part} {line.dataset}".strip() for line in lines]
+    width = max(len(name) for name in [*names, "mean +- s.d."])
+    heads = ("particles", "precision", "recall", "f1", "best f1", "auprc")
+    rows = [" ".join([" " * width, *(f"{head:>9}" for head in heads)])]
+    for name, line in zip(names, lines, strict=True):
+        one = line.score
+        numbers = (one.precision, one.recall, one.f1, one.best_f1, one.auprc)
+        cells = [f"{one.n_truth:>9}", *(f"{_number(number):>9}" for number in numbers)]
+        rows.append(" ".join([f"{name:{width}}", *cells]) + ("  seen in training" if line.overlap else ""))
+    if len(lines) > 1:
+        spreads = [_spread([_value(line.score, name) for line in lines]) for name in _AVERAGED]
+        rows.append(" ".join([f"{'mean +- s.d.':{width}}", " " * 29, *spreads]))
+    return rows
+
+
+_AVERAGED = ("f1", "best_f1", "auprc")
+
+
+def _value(score: Score, name: str) -> float:
+    value = getattr(score, name)
+    return 0.0 if value is None else float(value)
+
+
+def _spread(values: list[float]) -> str:
+    return f"{mean(values):.3f}+-{stdev(values):.3f}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

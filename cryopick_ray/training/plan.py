@@ -1,0 +1,58 @@
+"""Which example stands where: the same batches for any number of workers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+VALIDATION_EPOCH = 2**32
+"""Epoch number of validation examples: the same ones every time, none of them in training."""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One example of a training: epoch, step within it, place in the batch."""
+
+    epoch: int
+    step: int
+    slot: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How batches are made of micrographs.
+
+    Every epoch deals the micrographs, shuffled, to the slots of the batch: a slot draws its examples
+    from its own micrographs, one after the other, and neighbouring slots share one where there are
+    fewer micrographs than slots. A worker fills a run of slots, so workers read different micrographs,
+    and what is drawn does not depend on how many workers there are.
+
+    Attributes
+    ----------
+    seed
+        Equal seeds give equal examples.
+    micrographs, batch, steps
+        How many there are; slots of the batch over all workers; batches of an epoch.
+    """
+
+    seed: int
+    micrographs: int
+    batch: int
+    steps: int
+
+    def micrograph(self, spot: Spot) -> int:
+        """Return the micrograph that an example is drawn from."""
+        order = np.random.default_rng([self.seed, spot.epoch]).permutation(self.micrographs)
+        first = spot.slot * self.micrographs // self.batch
+        last = max((spot.slot + 1) * self.micrographs // self.batch, first + 1)
+        return int(order[first + spot.step * (last - first) // self.steps])
+
+    def generator(self, spot: Spot) -> np.random.Generator:
+        """Return the example's own stream of random numbers."""
+        return np.random.default_rng([self.seed, spot.epoch, spot.step, spot.slot])
+
+    def batches(self, epoch: int, rank: int, workers: int) -> Iterator[list[Spot]]:
+        """Yield, step by step, the examples that one of the workers makes."""
+        own = range(rank * self.batch // workers, (rank + 1) * self.batch // workers)
+        for step in range(self.steps):
+            yield [Spot(epoch, step, slot) for slot in own]

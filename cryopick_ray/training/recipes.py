@@ -1,0 +1,125 @@
+"""From settings to models: one training, or one for each part left out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cryopick_ray.engine.unit import Engine
+from cryopick_ray.errors import UsageError
+from cryopick_ray.pickers.importers import open_model
+from cryopick_ray.training.course import Means, Start, Trained, lesson_for, take
+from cryopick_ray.training.data import DataSet, prepare_data
+from cryopick_ray.training.dataset import LabelledRow
+from cryopick_ray.training.outcome import Outcome
+from cryopick_ray.training.settings import TrainSettings
+from cryopick_ray.training.splits import Split, check, folds, split
+from cryopick_ray.training.write import write_training
+
+Parts = Iterator[tuple[str, Split]]
+"""Trainings to be done, each with its name; empty where there is only one."""
+
+
+def train(settings: TrainSettings, folder: Path, engine: Engine, means: Means) -> Outcome:
+    """Train what the settings ask for in ``folder``; what was finished there is not done again.
+
+    Raises
+    ------
+    UsageError
+        If settings, labels or splits are wrong; nothing was trained then.
+    ModelError
+        If the model to begin with cannot be used.
+    """
+    _check_folds(settings)
+    start = _start(settings)
+    particle_px = _particle_px(settings, start)
+    data = prepare_data(settings, particle_px, folder, engine, means.events)
+    parts = list(_parts(settings, data))
+    for _, one in parts:
+        check(one)
+    trained: list[tuple[str, Trained]] = []
+    for name, one in parts:
+        if name:
+            means.events.note(
+                f"{name}: {len(one.training)} micrographs to learn from, {len(one.test)} to test"
+            )
+        result = take(settings, one, folder / name, means, start=start)
+        write_training(settings, result, folder / name, name)
+        trained.append((name, result))
+    return Outcome(
+        models=tuple(str(one.path) for _, one in trained),
+        lines=tuple(line for name, one in trained for line in one.lines(name)),
+        seconds=sum(one.seconds for _, one in trained),
+    )
+
+
+def _start(settings: TrainSettings) -> Start:
+    """Read the model to begin with."""
+    if settings.start is None:
+        return None
+    path = Path(settings.start)
+    if not path.is_file():
+        raise UsageError(f"start is {settings.start!r}, which is no file; give a model's .safetensors")
+    return open_model(path)
+
+
+def _particle_px(settings: TrainSettings, start: Start) -> float:
+    """Return the scale that data are stored at; the labels, which it may not depend on, come later."""
+    options = dict(settings.options)
+    if settings.network == "topaz":
+        options.setdefault("pi", 0.5)
+        options.pop("expected_particles", None)
+    lesson = lesson_for(settings.model_copy(update={"options": options}), [], start[1] if start else None)
+    return lesson.particle_px
+
+
+def _check_folds(settings: TrainSettings) -> None:
+    if settings.folds is None:
+        return
+    if with_test := [one.name for one in settings.data if one.test]:
+        raise UsageError(f"folds leave out each part in turn; take away the test of {with_test[0]}")
+    if settings.folds != "molecules" and (listed := [one.name for one in settings.data if one.validation]):
+        raise UsageError(f"folds leave out every micrograph in turn; take away the validation of {listed[0]}")
+    count = len(settings.data) + (len(settings.simulated.molecules) if settings.simulated else 0)
+    if settings.folds == "molecules" and count < 2:
+        raise UsageError(f"folds: molecules needs two data sets to leave one out; there is {count}")
+
+
+def _parts(settings: TrainSettings, data: Sequence[DataSet]) -> Parts:
+    """Yield each training's split."""
+    if settings.folds is None:
+        yield "", _joined(settings, data)
+    elif settings.folds == "molecules":
+        for out in data:
+            rest = _joined(settings, [one for one in data if one is not out])
+            yield f"without-{out.settings.name}", replace(rest, test=out.rows)
+    else:
+        yield from _folded(settings, data, settings.folds)
+
+
+def _joined(settings: TrainSettings, data: Sequence[DataSet]) -> Split:
+    """Return the splits of all data sets as one."""
+    whole = Split((), (), ())
+    for one in data:
+        whole += split(one.rows, one.settings, settings.validation_share, settings.seed)
+    return whole
+
+
+def _folded(settings: TrainSettings, data: Sequence[DataSet], count: int) -> Parts:
+    """Yield splits that leave out one part of every data set's micrographs."""
+    for one in data:
+        if len(one.rows) < count:
+            raise UsageError(
+                f"{one.settings.name} has {len(one.rows)} labelled micrographs for {count} folds"
+            )
+    parts = [list(folds(one.rows, count, settings.seed)) for one in data]
+    for number in range(count):
+        left = [
+            replace(one, rows=_without(one.rows, own[number])) for one, own in zip(data, parts, strict=True)
+        ]
+        test = tuple(row for own in parts for row in own[number])
+        yield f"fold-{number + 1}", replace(_joined(settings, left), test=test)
+
+
+def _without(rows: Sequence[LabelledRow], out: Sequence[LabelledRow]) -> tuple[LabelledRow, ...]:
+    left_out = {id(row) for row in out}
+    return tuple(row for row in rows if id(row) not in left_out)

@@ -1,0 +1,182 @@
+"""What ``cryopick train`` is told."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from cryopick_ray.config import Positive, Settings, SettingsT
+from cryopick_ray.errors import UsageError
+
+Network = Literal["heatmap", "cryolo", "topaz", "deeppicker", "deepem"]
+WHOLE_IMAGE = ("heatmap", "cryolo")
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+
+
+class DataSettings(Settings):
+    """One data set: micrographs of one molecule with labels.
+
+    Attributes
+    ----------
+    name
+        Its name in tables and folders.
+    micrographs
+        Folders, files, globs or lists, as ``cryopick run`` takes them.
+    labels
+        Folder of ``.star`` or ``.box`` files named after the micrographs, or one STAR file of all.
+    diameter_A, pixel_size_A, invert
+        As for ``cryopick run``.
+    exclude
+        Globs of micrographs that are not used at all.
+    test
+        Globs of micrographs kept apart and scored once, at the end.
+    validation
+        Globs of micrographs that choose the best epoch and the threshold; ``None`` for a share of them.
+    labels_used
+        Labels to learn from, drawn at random over the training micrographs; ``None`` for all.
+    false_labels
+        Like ``labels``: places that look like particles and are none.
+    radius_A
+        A pick this near finds a particle, in scores; ``None`` for half a diameter.
+    """
+
+    name: Annotated[str, Field(pattern=NAME)]
+    micrographs: Annotated[tuple[str, ...], Field(min_length=1)]
+    labels: Path
+    diameter_A: Positive
+    pixel_size_A: Positive | None = None
+    invert: bool = False
+    exclude: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    validation: tuple[str, ...] | None = None
+    labels_used: Annotated[int, Field(ge=1)] | None = None
+    false_labels: Path | None = None
+    radius_A: Positive | None = None
+
+
+class SimulatedData(Settings):
+    """Molecules to simulate: each becomes a data set of its own.
+
+    Attributes
+    ----------
+    molecules
+        Names of built-in molecules, or files.
+    micrographs, seed
+        Of each molecule.
+    particle_px
+        Pixels that a molecule's diameter spans; finer than any network's own scale.
+    settings
+        Anything ``cryopick simulate`` takes, such as ``{height_px: 1024, ice: {...}}``.
+    """
+
+    molecules: Annotated[tuple[str, ...], Field(min_length=1)]
+    micrographs: Annotated[int, Field(ge=1)] = 4
+    seed: Annotated[int, Field(ge=0)] = 0
+    particle_px: Annotated[float, Field(ge=8, le=512)] = 48.0
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class LearnSettings(Settings):
+    """How a network learns, whatever it learns from.
+
+    Attributes
+    ----------
+    network
+        What is trained.
+    options
+        Of its lesson, such as ``{base: 24}``; ``cryopick models options NETWORK`` lists them.
+    name
+        Of the model; ``None`` for network and data set.
+    general
+        Vary grey values of every example (contrast, spectrum, noise), for a model of molecules and
+        microscopes that are not in its training data.
+    epochs, steps, batch, learning_rate
+        ``None`` for the network's own.
+    patience
+        Epochs without a better validation loss after which training stops.
+    precision
+        ``auto``: bfloat16 on a GPU, float32 on a CPU.
+    seed
+        Equal seeds give equal training on equal machines.
+    rounds
+        Trainings; after each but the last, its false picks on the training micrographs become
+        negatives of the next, which starts anew (DeepEM's recursive training).
+    validation_share
+        Part of each data set's micrographs that chooses the best epoch and the threshold.
+    """
+
+    network: Network
+    options: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    name: Annotated[str, Field(pattern=NAME)] | None = None
+    general: bool = False
+    epochs: Annotated[int, Field(ge=1)] | None = None
+    steps: Annotated[int, Field(ge=1)] | None = None
+    batch: Annotated[int, Field(ge=1)] | None = None
+    learning_rate: Positive | None = None
+    patience: Annotated[int, Field(ge=1)] = 10
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    rounds: Annotated[int, Field(ge=1)] = 1
+    validation_share: Annotated[float, Field(ge=0, le=0.5)] = 0.2
+
+
+class TrainSettings(LearnSettings):
+    """Everything ``cryopick train`` needs.
+
+    Attributes
+    ----------
+    data, simulated
+        What is learned from, together.
+    start
+        Model to begin with (its file) instead of fresh weights.
+    folds
+        ``molecules``: leave each data set out in turn; a number: split micrographs into so many parts
+        and leave each out in turn. ``None``: one training.
+    """
+
+    data: tuple[DataSettings, ...] = ()
+    simulated: SimulatedData | None = None
+    start: str | None = None
+    folds: Literal["molecules"] | Annotated[int, Field(ge=2)] | None = None
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        names = [one.name for one in self.data]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two data sets are called {sorted(twice)[0]!r}; give each its own name")
+        if self.rounds > 1 and self.network in WHOLE_IMAGE:
+            raise ValueError(
+                f"rounds is {self.rounds}: {self.network} learns from every place of an image already"
+            )
+        if not self.data and self.simulated is None:
+            raise ValueError("nothing to train on: give data, simulated or both")
+        return self
+
+
+def train_settings(data: dict[str, Any]) -> TrainSettings:
+    """Check plain data, or raise :class:`UsageError` naming every wrong value."""
+    return _checked(TrainSettings, data)
+
+
+def learn_settings(data: dict[str, Any]) -> LearnSettings:
+    """Check plain data, or raise :class:`UsageError` naming every wrong value."""
+    return _checked(LearnSettings, data)
+
+
+def _checked(kind: type[SettingsT], data: dict[str, Any]) -> SettingsT:
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        complaints = dict.fromkeys(_complaint(dict(one)) for one in error.errors())
+        raise UsageError("; ".join(complaints)) from error
+
+
+def _complaint(error: dict[str, Any]) -> str:
+    name = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "missing":
+        return f"{name} is missing in the training's settings"
+    if error["type"] == "extra_forbidden":
+        return f"{name} is not a setting of a training"
+    if error["type"] == "value_error" and not name:
+        return str(error["ctx"]["error"])
+    return f"{name} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"

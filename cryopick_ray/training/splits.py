@@ -1,0 +1,113 @@
+"""Who learns, who chooses, who is tested: by whole micrographs and molecules, never by patches."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cryopick_ray.errors import UsageError
+from cryopick_ray.training.dataset import LabelledRow
+from cryopick_ray.training.labels import matches
+from cryopick_ray.training.settings import DataSettings
+
+Rows = tuple[LabelledRow, ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Micrographs by what they are for; none is in two parts.
+
+    Attributes
+    ----------
+    training, validation, test
+        To learn from; to choose the epoch and the threshold; to be scored once, at the end.
+    """
+
+    training: Rows
+    validation: Rows
+    test: Rows
+
+    def __add__(self, other: "Split") -> "Split":
+        """Return both splits together."""
+        return Split(
+            self.training + other.training, self.validation + other.validation, self.test + other.test
+        )
+
+
+def split(rows: Sequence[LabelledRow], settings: DataSettings, share: float, seed: int) -> Split:
+    """Split one data set as its settings say; without a list, a ``share`` drawn at random validates.
+
+    Raises
+    ------
+    UsageError
+        If a pattern fits no micrograph, or one fits both the test and the validation.
+    """
+    for role, patterns in (("test", settings.test), ("validation", settings.validation or ())):
+        for pattern in patterns:
+            if not any(matches(row.row.micrograph_id, [pattern]) for row in rows):
+                raise UsageError(
+                    f"{role} pattern {pattern!r} fits no labelled micrograph of {settings.name}, such as "
+                    f"{rows[0].row.micrograph_id}"
+                )
+    test = [row for row in rows if matches(row.row.micrograph_id, settings.test)]
+    rest = [row for row in rows if not matches(row.row.micrograph_id, settings.test)]
+    if settings.validation is None:
+        training, validation = split_rows(rest, share, seed)
+    else:
+        chosen = {i for i, row in enumerate(rest) if matches(row.row.micrograph_id, settings.validation)}
+        if any(matches(row.row.micrograph_id, settings.validation) for row in test):
+            raise UsageError(f"a micrograph of {settings.name} is in both test and validation; choose one")
+        training = tuple(row for i, row in enumerate(rest) if i not in chosen)
+        validation = tuple(row for i, row in enumerate(rest) if i in chosen)
+    return Split(tuple(_sparse(training, settings.labels_used, seed)), validation, tuple(test))
+
+
+def split_rows(rows: Sequence[LabelledRow], share: float, seed: int) -> tuple[Rows, Rows]:
+    """Return micrographs to learn from and about a ``share``, drawn at random, to choose by.
+
+    If there is any share, at least one micrograph chooses; at least one is always left to learn from.
+    """
+    wanted = min(max(round(share * len(rows)), 1 if share else 0), len(rows) - 1)
+    chosen = set(np.random.default_rng(seed).permutation(len(rows))[: max(wanted, 0)].tolist())
+    return (
+        tuple(row for i, row in enumerate(rows) if i not in chosen),
+        tuple(row for i, row in enumerate(rows) if i in chosen),
+    )
+
+
+def folds(rows: Sequence[LabelledRow], count: int, seed: int) -> Iterator[tuple[LabelledRow, ...]]:
+    """Yield ``count`` parts of the micrographs, each micrograph in one, sizes equal to within one."""
+    order = np.random.default_rng(seed).permutation(len(rows))
+    for part in np.array_split(order, count):
+        yield tuple(rows[index] for index in sorted(part.tolist()))
+
+
+def check(split: Split) -> None:
+    """Refuse a training set that cannot teach what a particle is.
+
+    Raises
+    ------
+    UsageError
+        If there is no micrograph to learn from, or no particle on any.
+    """
+    if not split.training:
+        raise UsageError("no micrograph is left to learn from; take fewer for test, validation and exclude")
+    if not any(len(row.particles) for row in split.training):
+        raise UsageError(
+            f"none of the {len(split.training)} micrographs to learn from has a labelled particle: with one "
+            "class only there is nothing to tell apart; mend labels"
+        )
+
+
+def _sparse(rows: Sequence[LabelledRow], labels_used: int | None, seed: int) -> list[LabelledRow]:
+    """Keep so many labels of all, drawn at random; the others count as unlabelled."""
+    total = sum(len(row.particles) for row in rows)
+    if labels_used is None or labels_used >= total:
+        return list(rows)
+    kept = np.zeros(total, bool)
+    kept[np.random.default_rng(seed).permutation(total)[:labels_used]] = True
+    ends = np.cumsum([len(row.particles) for row in rows])
+    return [
+        replace(row, particles=row.particles[own])
+        for row, own in zip(rows, np.split(kept, ends[:-1]), strict=True)
+    ]

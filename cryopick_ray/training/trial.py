@@ -1,0 +1,64 @@
+"""A picker on labelled micrographs: what it finds of them, and the score to cut at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick_ray.evaluation.curves import Curve
+from cryopick_ray.evaluation.score import Ranked, Score, pooled_curve, pooled_score
+from cryopick_ray.micrographs.resample import fourier_resize
+from cryopick_ray.pickers.picker import Candidates, Picker
+from cryopick_ray.picks.matching import match
+from cryopick_ray.store.store import MicrographStore
+from cryopick_ray.training.dataset import LabelledRow
+from cryopick_ray.units import resampled_shape, resampled_to_source, working_pixel_size_A
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One micrograph's candidates, in pixels of the source, and which of them find a particle."""
+
+    source: LabelledRow
+    candidates: Candidates
+    is_hit: NDArray[np.bool_]
+
+
+def try_picker(picker: Picker, rows: Sequence[LabelledRow]) -> list[Tried]:
+    """Pick labelled micrographs as ``cryopick run`` would, and match the candidates with the labels."""
+    return [_try(picker, row) for row in rows]
+
+
+def score(tried: Sequence[Tried], threshold: float | None = None) -> Score:
+    """Return the pooled score of the candidates, picked from ``threshold`` up (all without one)."""
+    return pooled_score([_ranked(one, -np.inf if threshold is None else threshold) for one in tried])
+
+
+def ranking(tried: Sequence[Tried]) -> Curve:
+    """Return precision and recall at every threshold."""
+    return pooled_curve([_ranked(one, -np.inf) for one in tried])
+
+
+def _try(picker: Picker, source: LabelledRow) -> Tried:
+    row = source.row
+    pixels = MicrographStore(source.store_url).read(row) * np.float32(source.sign)
+    pixel_size_A = working_pixel_size_A(source.diameter_A, picker.particle_px)
+    shape = resampled_shape(row.source_shape, row.pixel_size_A, pixel_size_A)
+    found = picker.pick(pixels if shape == pixels.shape else fourier_resize(pixels, shape))
+    x, y = resampled_to_source(found.x, found.y, shape, row.source_shape)
+    radius_px = source.radius_A / row.pixel_size_A
+    true_x, true_y = source.particles.T
+    hits = match(x, y, found.score, true_x, true_y, radius_px) >= 0
+    return Tried(source, Candidates(x, y, found.score), hits)
+
+
+def _ranked(one: Tried, threshold: float) -> Ranked:
+    picked = one.candidates.score >= threshold
+    return Ranked(
+        one.candidates.score,
+        one.is_hit,
+        int(picked.sum()),
+        int((one.is_hit & picked).sum()),
+        len(one.source.particles),
+    )

@@ -1,0 +1,105 @@
+"""A square window into a micrograph, turned, flipped or enlarged; what lies where in it."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import affine_transform
+
+from cryopick_ray.training.labelled import Centres
+
+QUARTER = np.pi / 2
+WHOLE = 1e-9
+"""A turn this near to a right angle, at zoom 1, moves pixels as they are."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where a window lies and how it is turned.
+
+    A pixel of the window at ``(u, v)`` from its middle shows the micrograph at
+    ``(x, y) + R(angle) F (u, v) / zoom``, with ``R`` the turn that takes x towards -y (anticlockwise on a
+    screen) and ``F`` the mirror image in x of a flipped window.
+
+    Attributes
+    ----------
+    x, y
+        The window's middle, in pixels of the micrograph.
+    size
+        Side in pixels; the middle of an even window lies between pixels.
+    angle
+        Radians; multiples of a right angle move pixels, others interpolate between them.
+    zoom
+        Above 1 particles appear larger than in the micrograph.
+    flip
+        Whether left and right are exchanged.
+    """
+
+    x: float
+    y: float
+    size: int
+    angle: float = 0.0
+    zoom: float = 1.0
+    flip: bool = False
+
+    @classmethod
+    def oriented(
+        cls, x: float, y: float, size: int, rng: np.random.Generator, *, zoom: float = 1.0, free: bool = False
+    ) -> Self:
+        """Return a window in one of the eight orientations of a square, or ``free`` in any direction."""
+        angle = float(rng.uniform(0, 4 * QUARTER)) if free else int(rng.integers(4)) * QUARTER
+        return cls(x, y, size, angle, zoom, bool(rng.integers(2)))
+
+    def cut(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the ``(size, size)`` window; beyond its edges the image is mirrored."""
+        matrix, offset, whole = self._map()
+        if whole:
+            return self._moved(image, matrix.astype(np.intp), offset.astype(np.intp))
+        return np.asarray(
+            affine_transform(
+                image, matrix, offset, (self.size, self.size), order=1, mode="reflect", output=np.float32
+            )
+        )
+
+    def locate(self, centres: Centres) -> Centres:
+        """Return where ``(n, 2)`` centres of the micrograph lie in the window, those outside included."""
+        matrix, offset, _ = self._map()
+        placed = (centres[:, ::-1] - offset) @ np.linalg.inv(matrix).T
+        return placed[:, ::-1].astype(np.float32)
+
+    def _map(self) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
+        """Return matrix and offset from (row, column) in the window to the micrograph; whether whole pixels.
+
+        A window that only moves pixels is shifted by up to half a pixel, so that none is interpolated.
+        """
+        matrix = self._matrix()
+        middle = (self.size - 1) / 2
+        offset = np.array([self.y, self.x]) - matrix @ (middle, middle)
+        whole = np.rint(matrix)
+        if np.abs(matrix - whole).max() < WHOLE:
+            return whole, np.rint(offset), True
+        return matrix, offset, False
+
+    def _matrix(self) -> NDArray[np.float64]:
+        """Return the map from (row, column) steps in the window to those in the micrograph."""
+        cos, sin = np.cos(self.angle), np.sin(self.angle)
+        turn = np.array([[cos, -sin], [sin, cos]]) / self.zoom
+        return turn * ([1, -1] if self.flip else [1, 1])
+
+    def _moved(
+        self, image: NDArray[np.float32], matrix: NDArray[np.intp], offset: NDArray[np.intp]
+    ) -> NDArray[np.float32]:
+        """Return the window when it takes whole pixels: no interpolation."""
+        steps = np.arange(self.size)
+        height, width = image.shape
+        along_rows, along_columns = matrix
+        rows = offset[0] + along_rows[0] * steps[:, None] + along_rows[1] * steps[None]
+        columns = offset[1] + along_columns[0] * steps[:, None] + along_columns[1] * steps[None]
+        return image[_mirrored(rows, height), _mirrored(columns, width)]
+
+
+def _mirrored(index: NDArray[np.intp], length: int) -> NDArray[np.intp]:
+    """Return indices into ``length`` pixels, mirrored at the edges: -1 is pixel 0 again."""
+    folded = index % (2 * length)
+    return np.minimum(folded, 2 * length - 1 - folded)

@@ -1,0 +1,17 @@
+"""A program that trains on a Ray of its own, to be killed: STORE FOLDER."""
+
+import sys
+from pathlib import Path
+
+import ray
+import small_training
+
+from cryopick_ray.config import EngineSettings
+from cryopick_ray.engine.choice import open_engine
+from cryopick_ray.training.ray_train import train_on_ray
+
+ray.cloudpickle.register_pickle_by_value(small_training)
+store, folder = map(Path, sys.argv[1:])
+job = small_training.small_job(store, small_training.SlowLesson(step_s=1.0))
+with open_engine(EngineSettings(workers=2), threads=1):
+    train_on_ray(job, folder, workers=(2, 2), threads=1, device="cpu", on_epoch=lambda one: None)

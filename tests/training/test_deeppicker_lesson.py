@@ -1,0 +1,165 @@
+import numpy as np
+import pytest
+import torch
+
+from cryopick_ray.pickers.deeppicker.picker import DeepPickerPicker
+from cryopick_ray.pickers.weights import ModelCard, weights_digest
+from cryopick_ray.training.labelled import LabelledMicrograph
+from cryopick_ray.training.lesson import Slot
+from cryopick_ray.training.lessons.deeppicker import DeepPickerLesson
+
+
+def ramp(particles, shape=(300, 320)):
+    """A micrograph whose pixels tell where they are."""
+    image = np.arange(shape[0] * shape[1], dtype=np.float32).reshape(shape)
+    return LabelledMicrograph("m", "d", image, np.array(particles, np.float32).reshape(-1, 2))
+
+
+def dark_spots(seed, count=25, shape=(400, 400)):
+    rng = np.random.default_rng(seed)
+    cells = rng.permutation(36)[:count]
+    centres = np.stack([cells % 6, cells // 6], 1) * 60 + 50 + rng.uniform(-6, 6, (count, 2))
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    image = rng.normal(scale=1.5, size=shape)
+    for at_x, at_y in centres:
+        image -= np.exp(-((x - at_x) ** 2 + (y - at_y) ** 2) / (2 * 10**2))
+    return image.astype(np.float32), centres.astype(np.float32)
+
+
+def batch(lesson, micrograph, rng):
+    examples = [lesson.example(micrograph, Slot(i, lesson.batch), rng) for i in range(lesson.batch)]
+    return (
+        torch.from_numpy(np.stack([e.image for e in examples])[:, None]),
+        torch.from_numpy(np.stack([e.target for e in examples])),
+    )
+
+
+def test_half_of_a_batch_are_particles():
+    lesson, rng = DeepPickerLesson(), np.random.default_rng(0)
+    images, targets = batch(lesson, ramp([(100, 100), (200, 150)]), rng)
+    assert images.shape == (100, 1, 64, 64)
+    assert targets.shape == (100, 1)
+    assert images.dtype == targets.dtype == torch.float32
+    assert targets.sum() == 50
+    torch.testing.assert_close(images.mean((2, 3)), torch.zeros(100, 1), atol=1e-4, rtol=0)
+    torch.testing.assert_close(images.std((2, 3), correction=0), torch.ones(100, 1), atol=1e-4, rtol=0)
+
+
+def test_a_particle_is_in_the_middle_in_all_eight_orientations():
+    lesson, rng = DeepPickerLesson(), np.random.default_rng(0)
+    image = np.random.default_rng(1).normal(size=(200, 200)).astype(np.float32)
+    micrograph = LabelledMicrograph("m", "d", image, np.array([[99.5, 89.5]], np.float32))
+    patch = image[58:122, 68:132]
+    patch = (patch - patch.mean()) / patch.std()
+    turned = [np.rot90(flip, turns) for flip in (patch, patch[:, ::-1]) for turns in range(4)]
+    seen = set()
+    for _ in range(60):
+        shown = lesson.example(micrograph, Slot(1, 2), rng).image
+        alike = [k for k, one in enumerate(turned) if np.allclose(shown, one, atol=1e-4)]
+        assert len(alike) == 1
+        seen.update(alike)
+    assert len(seen) == 8
+
+
+def test_negatives_keep_their_distance_from_every_particle():
+    lesson, rng = DeepPickerLesson(particle_px=40), np.random.default_rng(0)
+    dots = np.zeros((300, 300), np.float32)
+    particles = np.stack(np.meshgrid([70, 150, 230], [70, 150, 230]), -1).reshape(-1, 2)
+    dots[particles[:, 1], particles[:, 0]] = 1
+    micrograph = LabelledMicrograph("m", "d", dots, particles.astype(np.float32))
+    rows, columns = np.mgrid[:64, :64]
+    for _ in range(200):
+        example = lesson.example(micrograph, Slot(0, 2), rng)
+        assert example.target == 0
+        shown = example.image > 1
+        assert np.hypot(rows - 31.5, columns - 31.5)[shown].min(initial=99) >= 0.6 * 40 - 1
+
+
+def test_without_particles_every_example_is_negative():
+    lesson, rng = DeepPickerLesson(), np.random.default_rng(0)
+    assert batch(lesson, ramp([]), rng)[1].sum() == 0
+
+
+def test_equal_generators_give_equal_examples():
+    lesson, micrograph = DeepPickerLesson(jitter_px=3), ramp([(100, 100), (200, 150)])
+    one, other = (batch(lesson, micrograph, np.random.default_rng(5))[0] for _ in range(2))
+    assert torch.equal(one, other)
+
+
+def test_prepare_is_a_z_score():
+    prepared = DeepPickerLesson().prepare(np.random.default_rng(0).normal(5, 3, (50, 60)).astype(np.float32))
+    assert prepared.dtype == np.float32
+    assert (prepared.mean(), prepared.std()) == pytest.approx((0, 1), abs=1e-4)
+
+
+def test_weights_start_from_a_cut_normal_distribution():
+    for name, parameter in DeepPickerLesson().build().named_parameters():
+        if name.endswith("bias"):
+            assert (parameter == 0).all()
+        else:
+            assert parameter.abs().max() <= 0.1
+    weights = DeepPickerLesson().build().classifier[0].weight
+    assert weights.std().item() == pytest.approx(0.05 * 0.88, rel=0.02)  # cut at two sigma
+
+
+def test_the_loss_is_the_mean_of_minus_log_probabilities():
+    logits, targets = torch.tensor([[1.0, 3.0], [0.5, -2.0]]), torch.tensor([[1.0], [0.0]])
+    p = torch.exp(logits) / torch.exp(logits).sum(1, keepdim=True)
+    expected = -(torch.log(p[0, 1]) + torch.log(p[1, 0])) / 2
+    torch.testing.assert_close(DeepPickerLesson().loss(logits, targets, 0), expected)
+
+
+def test_only_fully_connected_weights_decay():
+    lesson = DeepPickerLesson()
+    network = lesson.build()
+    torch.nn.init.ones_(network.classifier[0].bias)
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    optimiser = lesson.optimiser(network, 0.1)
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimiser.step()
+    for name, parameter in network.named_parameters():
+        decays = name in ("classifier.0.weight", "classifier.3.weight")
+        factor = 1 - 0.1 * 5e-4 if decays else 1
+        torch.testing.assert_close(parameter.detach(), before[name] * factor)
+
+
+def test_the_rate_falls_every_ten_epochs():
+    lesson = DeepPickerLesson()
+    rates = [lesson.rate(epoch, 200, []) for epoch in (0, 9.9, 10, 19.9, 20, 105)]
+    assert rates == pytest.approx([1, 1, 0.95, 0.95, 0.95**2, 0.95**10])
+
+
+def test_a_short_lesson_finds_spots_on_another_micrograph():
+    torch.manual_seed(0)
+    lesson, rng = DeepPickerLesson(particle_px=40, batch=32, hidden=32), np.random.default_rng(0)
+    image, centres = dark_spots(0)
+    micrograph = LabelledMicrograph("m", "d", lesson.prepare(image), centres)
+    network = lesson.build().to(memory_format=torch.channels_last)
+    optimiser = lesson.optimiser(network, lesson.learning_rate)
+    for _ in range(60):
+        images, targets = batch(lesson, micrograph, rng)
+        optimiser.zero_grad()
+        lesson.loss(network(images), targets, 0).backward()
+        optimiser.step()
+    card = ModelCard.model_validate(
+        {
+            "name": "spots",
+            "architecture": lesson.architecture,
+            "parameters": lesson.parameters,
+            "particle_px": lesson.particle_px,
+            "normalisation": lesson.normalisation,
+            "trained_on": "spots",
+            "licence": "CC0-1.0",
+            "source": "a test",
+            "digest": weights_digest(network.state_dict()),
+        }
+    )
+    picker = lesson.picker(network, card, device="cpu")
+    assert isinstance(picker, DeepPickerPicker)
+    image, centres = dark_spots(1)
+    found = picker.pick(image)
+    away = np.hypot(
+        found.x[: len(centres), None] - centres[:, 0], found.y[: len(centres), None] - centres[:, 1]
+    )
+    assert (away.min(0) < 12).mean() >= 0.8

@@ -1,0 +1,131 @@
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+import small_training
+import torch
+from small_training import DeadlyLesson, LostStoreLesson, losses, small_job
+
+from cryopick_ray.config import EngineSettings
+from cryopick_ray.engine.choice import open_engine
+from cryopick_ray.errors import StoreError, TrainingError
+from cryopick_ray.training.alone import train_alone
+from cryopick_ray.training.log import read_log
+from cryopick_ray.training.ray_train import train_on_ray
+
+# Ray Train makes settings of Ray Data, which warn of their own fields; nobody else gets to see it.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")
+
+ROUNDING = 1e-6
+
+
+def ignore(epoch):
+    pass
+
+
+@pytest.fixture(scope="module")
+def running_ray():
+    """One private Ray for all tests of this file; its workers cannot import this folder."""
+    ray.cloudpickle.register_pickle_by_value(small_training)
+    with open_engine(EngineSettings(workers=2), threads=1):
+        yield
+    ray.cloudpickle.unregister_pickle_by_value(small_training)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """As many as each worker has: sums are rounded alike."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return tmp_path_factory.mktemp("store") / "s.zarr"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(store, tmp_path_factory):
+    """The whole training in one process: what all others must come to."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return train_alone(small_job(store), folder, torch.device("cpu"), ignore)
+
+
+def train(job, folder, workers, on_epoch=ignore):
+    return train_on_ray(job, folder, workers=workers, threads=1, device="cpu", on_epoch=on_epoch)
+
+
+def test_two_workers_train_as_one_with_the_whole_batch(running_ray, store, undisturbed, tmp_path, capfd):
+    told = []
+    state = train(small_job(store), tmp_path, (2, 2), told.append)
+    np.testing.assert_allclose(losses(state), losses(undisturbed), atol=ROUNDING)
+    for name, tensor in undisturbed.network.items():
+        torch.testing.assert_close(state.network[name], tensor, atol=1e-5, rtol=1e-4)
+    assert {one.workers for one in state.history} == {2}
+    assert tuple(told) == state.history == read_log(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.pt", "log.csv"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_one_process_began_a_worker_of_ray_ends(running_ray, store, undisturbed, tmp_path):
+    def stop(one):
+        if one.epoch == 2:
+            raise KeyboardInterrupt
+
+    job, told = small_job(store), []
+    with pytest.raises(KeyboardInterrupt):
+        train_alone(job, tmp_path, torch.device("cpu"), stop)
+    state = train(job, tmp_path, (1, 1), told.append)
+    assert [one.epoch for one in told] == [3, 4]
+    np.testing.assert_array_equal(losses(state), losses(undisturbed))
+
+
+def test_a_killed_worker_costs_its_epoch_only(running_ray, store, undisturbed, tmp_path):
+    mark, told = tmp_path / "killed", []
+    state = train(small_job(store, DeadlyLesson(mark=str(mark))), tmp_path / "run", (2, 2), told.append)
+    assert mark.exists()
+    np.testing.assert_allclose(losses(state), losses(undisturbed), atol=ROUNDING)
+    assert [one.epoch for one in told] == [1, 2, 3, 4]
+
+
+def test_an_error_of_one_worker_comes_out_as_itself_at_once(running_ray, store, tmp_path, capfd):
+    mark = tmp_path / "met"
+    job = small_job(store, LostStoreLesson(mark=str(mark)))
+    with pytest.raises(StoreError, match=r"^the shard of 1\.mrc is damaged; ingest it again$"):
+        train(job, tmp_path / "run", (2, 2))
+    assert mark.read_text() == "met\n"
+    assert len(read_log(tmp_path / "run")) == 1
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_batch_must_be_enough_for_all_workers(store, tmp_path):
+    with pytest.raises(TrainingError, match="batch of 2 cannot be shared by 3 workers"):
+        train(small_job(store, batch=2), tmp_path, (1, 3))
+
+
+def test_after_a_killed_driver_training_goes_on(store, undisturbed, tmp_path):
+    import psutil  # comes with Ray, found once that is imported
+
+    driver = subprocess.Popen([sys.executable, Path(__file__).with_name("driver.py"), store, tmp_path])
+    try:
+        while driver.poll() is None and not read_log(tmp_path):
+            time.sleep(0.1)
+        children = psutil.Process(driver.pid).children(recursive=True)
+        workers = [child for child in children if "TrainWorker" in child.cmdline()[0]]
+    finally:
+        driver.kill()
+        driver.wait()
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert (len(workers), alive) == (2, [])
+    done = len(read_log(tmp_path))
+    assert 1 <= done < 4
+    told = []
+    state = train_alone(small_job(store), tmp_path, torch.device("cpu"), told.append)
+    assert [one.epoch for one in told] in ([2, 3, 4], [3, 4])
+    np.testing.assert_allclose(losses(state), losses(undisturbed), atol=ROUNDING)

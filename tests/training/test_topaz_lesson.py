@@ -1,0 +1,220 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from cryopick_ray.errors import ModelError, UsageError
+from cryopick_ray.pickers.families import build_network
+from cryopick_ray.pickers.topaz.normalise import normalise
+from cryopick_ray.pickers.topaz.picker import TopazPicker
+from cryopick_ray.pickers.weights import ModelCard, weights_digest
+from cryopick_ray.training.labelled import LabelledMicrograph, nowhere
+from cryopick_ray.training.lesson import Slot
+from cryopick_ray.training.lessons.topaz import TopazLesson
+from cryopick_ray.training.objectives import OBJECTIVES, ge_binomial
+
+FIELDS = {"topaz-conv3": 31, "topaz-resnet8": 71, "topaz-resnet16": 91}
+POSITIVE, OTHER = Slot(15, 256), Slot(3, 256)
+
+
+def micrograph(particles=((60.3, 50.6), (150.0, 120.0)), shape=(200, 240), **labels):
+    image = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    return LabelledMicrograph("m", "d", image, np.array(particles, np.float32).reshape(-1, 2), **labels)
+
+
+def lesson(**changes):
+    return TopazLesson(**{"pi": 0.03, "units": 2} | changes)
+
+
+def middles(lesson, labelled, slot, count=200):
+    """Return the middles ``(n, 2)`` of examples in the micrograph, and what the examples are told to be."""
+    half, found = lesson.patch_px // 2, []
+    for tells_place in reversed(np.indices(labelled.image.shape, np.float32)):  # grey value: column, then row
+        rng = np.random.default_rng(0)
+        told = dataclasses.replace(labelled, image=tells_place)
+        drawn = [lesson.example(told, slot, rng) for _ in range(count)]
+        found.append([example.image[half, half] for example in drawn])
+    return np.column_stack(found), np.array([example.target for example in drawn])
+
+
+@pytest.mark.parametrize(("architecture", "field"), FIELDS.items())
+def test_an_example_is_one_receptive_field_with_one_answer(architecture, field):
+    it = lesson(architecture=architecture)
+    rng = np.random.default_rng(0)
+    drawn = [it.example(micrograph(), Slot(index, 32), rng) for index in range(32)]
+    images = torch.from_numpy(np.stack([example.image for example in drawn]))[:, None]
+    targets = torch.from_numpy(np.stack([example.target for example in drawn]))
+    assert (images.shape, images.dtype) == ((32, 1, field, field), torch.float32)
+    assert (targets.shape, targets.dtype) == ((32, 1), torch.float32)
+    answer = it.build()(images)
+    loss = it.loss(answer, targets, 0)
+    assert loss.item() == pytest.approx(ge_binomial(answer.flatten(), targets, 0.03, 1.0).item())
+    loss.backward()
+
+
+def test_a_sixteenth_of_the_batch_shows_labelled_particles():
+    it, labelled, rng = lesson(), micrograph(), np.random.default_rng(0)
+    targets = [it.example(labelled, Slot(index, 256), rng).target.item() for index in range(256)]
+    assert sum(targets) == 16
+    assert all(sum(targets[start : start + 64]) == 4 for start in (0, 64, 128, 192))
+
+
+@pytest.mark.parametrize("radius_px", [0.4, 3.0, 10.0])
+def test_positives_fill_the_disc_around_a_particle(radius_px):
+    labelled = micrograph()
+    seen, targets = middles(lesson(radius_px=radius_px), labelled, POSITIVE, 800)
+    away = np.hypot(*(seen[:, None] - labelled.particles).transpose(2, 0, 1))
+    assert (targets == 1).all()
+    assert away.min(1).max() == pytest.approx(radius_px, rel=0.02)
+    assert np.median(away.min(1)) == pytest.approx(radius_px / np.sqrt(2), rel=0.05)  # half of the area
+    assert 300 < np.count_nonzero(away[:, 0] <= radius_px + 1e-3) < 500
+
+
+@pytest.mark.parametrize("objective", ["ge-binomial", "pn"])
+def test_others_come_from_everywhere_but_negatives_not_from_labels(objective):
+    labelled = micrograph(unsure=np.array([[100, 30]], np.float32))
+    seen, targets = middles(lesson(radius_px=30, objective=objective), labelled, OTHER, 800)
+    taken = np.concatenate([labelled.particles, labelled.unsure])
+    away = np.hypot(*(seen[:, None] - taken).transpose(2, 0, 1)).min(1)
+    assert (targets == 0).all()
+    if objective == "pn":
+        assert 30 <= away.min() + 1e-3 < 33
+    else:  # as many as the discs' share of the area
+        assert np.mean(away < 30) == pytest.approx(3 * np.pi * 30**2 / (200 * 240), abs=0.05)
+    counts = np.histogram2d(*seen.T, bins=3, range=((-0.5, 239.5), (-0.5, 199.5)))[0]
+    assert counts.min() > 800 / 9 / 3
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_false_picks_are_half_of_the_negatives_but_never_of_the_unlabelled(objective):
+    labelled = micrograph(false=np.array([[30, 170], [200, 22.3]], np.float32))
+    seen, targets = middles(lesson(objective=objective), labelled, OTHER, 400)
+    hard = (np.abs(seen[:, None] - labelled.false) < 0.01).all(2).any(1).mean()
+    assert (targets == 0).all()
+    assert hard < 0.02 if objective in ("ge-binomial", "ge-kl", "nnpu") else 0.4 < hard < 0.6
+
+
+def test_without_particles_every_place_is_another():
+    labelled = micrograph(particles=nowhere())
+    for slot in (POSITIVE, OTHER):
+        assert (middles(lesson(), labelled, slot, 50)[1] == 0).all()
+
+
+def test_a_full_micrograph_still_gives_examples():
+    _, targets = middles(lesson(radius_px=500, objective="pn"), micrograph(), OTHER, 5)
+    assert (targets == 0).all()
+
+
+def test_patches_are_turned_freely_and_mirrored():
+    ramp = np.tile(np.arange(240, dtype=np.float32), (200, 1))
+    labelled = dataclasses.replace(micrograph([(120, 100)]), image=ramp)
+    it, rng = lesson(radius_px=0.5), np.random.default_rng(0)
+    rows, columns = (grid - np.float32(35) for grid in np.indices((71, 71), np.float32))
+    slopes = []
+    for _ in range(200):
+        image = it.example(labelled, POSITIVE, rng).image
+        inner = np.s_[20:51, 20:51]
+        slopes.append(
+            [
+                (grid[inner] * (image[inner] - 120)).mean() / (grid[inner] ** 2).mean()
+                for grid in (columns, rows)
+            ]
+        )
+    angle = np.arctan2(*np.transpose(slopes))
+    np.testing.assert_allclose(np.hypot(*np.transpose(slopes)), 1, atol=0.01)
+    assert np.histogram(angle, 8, (-np.pi, np.pi))[0].min() > 8
+
+
+def test_the_generator_decides_alone():
+    drawn = [lesson().example(micrograph(), POSITIVE, np.random.default_rng(4)).image for _ in range(2)]
+    assert np.array_equal(*drawn)
+
+
+def test_it_prepares_as_its_picker_does():
+    image = np.random.default_rng(0).normal(7, 3, (90, 90)).astype(np.float32)
+    assert np.array_equal(lesson().prepare(image), normalise(image))
+
+
+def card_of(it, network):
+    return ModelCard(
+        name="mine",
+        architecture=it.architecture,
+        parameters=it.parameters,
+        particle_px=it.particle_px,
+        normalisation=it.normalisation,
+        trained_on="discs",
+        licence="CC0-1.0",
+        source="a test",
+        digest=weights_digest(network.state_dict()),
+    )
+
+
+@pytest.mark.parametrize("architecture", FIELDS)
+def test_its_card_builds_its_network_and_picker(architecture):
+    it = lesson(architecture=architecture, particle_px=19.0)
+    network = it.build()
+    card = card_of(it, network)
+    picker = it.picker(network, card, device="cpu")
+    assert isinstance(picker, TopazPicker)
+    assert picker.particle_px == 19
+    assert json.dumps(picker.settings())
+    assert build_network(card).state_dict().keys() == network.state_dict().keys()
+
+
+def test_adam_takes_the_whole_network_at_a_rate_that_falls_to_nothing():
+    it = lesson()
+    network = it.build()
+    optimiser = it.optimiser(network, it.learning_rate)
+    assert [group["lr"] for group in optimiser.param_groups] == [2e-4]
+    assert sum(p.numel() for group in optimiser.param_groups for p in group["params"]) == sum(
+        p.numel() for p in network.parameters()
+    )
+    assert [it.rate(epoch, 10, [1.0, 2.0]) for epoch in (0, 5, 10)] == [1, 0.5, 0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"objective": "hinge"}, UsageError, "objective is 'hinge'; expected one of ge-binomial"),
+        ({"pi": 0.0}, UsageError, "pi is 0.0"),
+        ({"pi": 1.0}, UsageError, "pi is 1.0"),
+        ({"pi": float("nan")}, UsageError, "pi is nan"),
+        ({"positive_share": 1.5}, UsageError, "positive_share is 1.5"),
+        ({"slack": -1.0}, UsageError, "slack is -1.0"),
+        ({"radius_px": 0.0}, UsageError, "radius_px is 0.0"),
+        ({"particle_px": float("inf")}, UsageError, "particle_px is inf"),
+        ({"learning_rate": 0.0}, UsageError, "learning_rate is 0.0"),
+        ({"architecture": "unet"}, ModelError, "unknown architecture 'unet'"),
+        ({"units": 0}, ModelError, "0 units"),
+    ],
+)
+def test_wrong_settings_are_refused(changes, error, message):
+    with pytest.raises(error, match=message):
+        lesson(**changes)
+
+
+def test_it_learns_to_tell_discs_from_noise():
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(300, 300)).astype(np.float32)
+    centres = np.stack(np.meshgrid(np.arange(30, 300, 60), np.arange(30, 300, 60)), -1).reshape(-1, 2)
+    rows, columns = np.indices(image.shape)
+    for x, y in centres:
+        image -= 2 * (np.hypot(columns - x, rows - y) < 8)
+    it = lesson(architecture="topaz-conv3", units=4, particle_px=16.0, pi=0.01, batch=32, positive_share=0.25)
+    labelled = LabelledMicrograph("m", "d", it.prepare(image), centres[:9].astype(np.float32))
+    torch.manual_seed(0)
+    network = it.build().train()
+    optimiser = it.optimiser(network, 5e-3)
+    for _ in range(60):
+        drawn = [it.example(labelled, Slot(index, it.batch), rng) for index in range(it.batch)]
+        images = torch.from_numpy(np.stack([example.image for example in drawn]))[:, None]
+        targets = torch.from_numpy(np.stack([example.target for example in drawn]))
+        optimiser.zero_grad()
+        it.loss(network(images), targets, 0).backward()
+        optimiser.step()
+    found = it.picker(network, card_of(it, network), device="cpu").pick(image)
+    best = np.column_stack([found.x, found.y])[: len(centres)]
+    away = np.hypot(*(best[:, None] - centres).transpose(2, 0, 1)).min(0)
+    assert (away < 4).mean() > 0.9  # the 16 that were not labelled too
