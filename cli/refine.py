@@ -37,12 +37,12 @@ def refine(
     DIR then holds a run like any other, and DIR/training the new model with its report.
     """
     del debug
+    from cryopick_ray.config import assigned
     from cryopick_ray.engine.choice import open_engine
     from cryopick_ray.pipeline import Timings, plan, run_on
     from cryopick_ray.refine import network_of, share_store, teach
     from cryopick_ray.results import write_results
     from cryopick_ray.run_folder import RunFolder
-    from cryopick_ray.simulate.settings import assigned
     from cryopick_ray.training.settings import learn_settings
 
     first, second, timings = RunFolder(run), RunFolder(out), Timings()

@@ -69,11 +69,11 @@ def simulate(
     if list_molecules:
         _print_molecules(as_json=as_json)
         return
-    from cryopick_ray.config import EngineSettings, fill, read_yaml
+    from cryopick_ray.config import EngineSettings, assigned, fill, read_yaml
     from cryopick_ray.engine.choice import open_engine
     from cryopick_ray.errors import UsageError
     from cryopick_ray.simulate.run import simulate_all
-    from cryopick_ray.simulate.settings import assigned, simulation_settings
+    from cryopick_ray.simulate.settings import simulation_settings
 
     data: dict[str, Any] = read_yaml(config) if config else {}
     given: dict[str, Any] = {"micrographs": micrographs, "seed": seed, "pixel_size_A": pixel_size}

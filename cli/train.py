@@ -35,9 +35,8 @@ def train(
     Stopped or killed, it goes on from the last finished epoch with --resume.
     """
     del debug
-    from cryopick_ray.config import read_yaml
+    from cryopick_ray.config import assigned, read_yaml
     from cryopick_ray.engine.choice import open_engine
-    from cryopick_ray.simulate.settings import assigned
     from cryopick_ray.training.folder import TrainingFolder
     from cryopick_ray.training.recipes import train as train_all
     from cryopick_ray.training.settings import train_settings

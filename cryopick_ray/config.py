@@ -1,5 +1,7 @@
 """Settings: frozen, typed, saved beside the output; unknown keys are refused."""
 
+from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -164,6 +166,51 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise UsageError(f"{path} holds no settings (a mapping is expected)")
     return data
+
+
+def assigned(data: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
+    """Return plain data with ``NAME=VALUE`` texts put in, last one last.
+
+    Dots lead into nested settings, numbers into lists (``data.0.labels_used=100``). Values are numbers,
+    ``LO,HI`` for a range, or YAML.
+
+    Raises
+    ------
+    UsageError
+        A text without ``=``, a value that is no YAML, or a name below one that holds no others.
+    """
+    result = deepcopy(data)
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set {text}: expected NAME=VALUE")
+        *path, leaf = name.split(".")
+        group: Any = result
+        for part in path:
+            if isinstance(group, list) and part.isdigit() and int(part) < len(group):
+                group = group[int(part)]
+            elif isinstance(group, dict):
+                group = group.setdefault(part, {})
+            else:
+                group = None
+            if not isinstance(group, dict | list):
+                raise UsageError(f"--set {text}: {part} holds no other settings")
+        if not isinstance(group, dict):
+            raise UsageError(f"--set {text}: {leaf} has no name in a list")
+        try:
+            group[leaf] = _value(value)
+        except yaml.YAMLError as error:
+            raise UsageError(f"--set {text}: expected a number, LO,HI or YAML ({error})") from error
+    return result
+
+
+def _value(text: str) -> Any:
+    """Return a number, even where YAML takes it for a word (1e4); ``LO,HI``; or what YAML makes of it."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        return yaml.safe_load(text)
+    return numbers if len(numbers) > 1 else numbers[0]
 
 
 def to_yaml(settings: Settings) -> str:

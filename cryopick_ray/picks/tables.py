@@ -87,8 +87,7 @@ def build_table(
     aside.mkdir(parents=True)
     with dask.config.set(scheduler="threads"):
         thresholds = {
-            name: threshold or auto_threshold(scores)
-            for name, scores in _scores(shards, partitions).items()
+            name: threshold or auto_threshold(scores) for name, scores in _scores(shards, partitions).items()
         }
         for name in sorted({m.dataset for m in micrographs}):
             own = [part for part in partitions if part.dataset == name]

@@ -1,11 +1,8 @@
 """What a simulation is told; ranges are drawn anew for each micrograph."""
 
-from collections.abc import Sequence
-from copy import deepcopy
 from itertools import product
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from cryopick_ray.config import Settings
@@ -148,43 +145,6 @@ class SimulationSettings(Settings):
     microscope: MicroscopeSettings = MicroscopeSettings()
     ice: IceSettings = IceSettings()
     exposure: ExposureSettings = ExposureSettings()
-
-
-def assigned(data: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
-    """Return plain data with ``NAME=VALUE`` texts put in, last one last; dots lead into nested settings.
-
-    Values are numbers, ``LO,HI`` for a range, or YAML.
-
-    Raises
-    ------
-    UsageError
-        A text without ``=``, a value that is no YAML, or a name below one that holds no others.
-    """
-    result = deepcopy(data)
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"--set {text}: expected NAME=VALUE")
-        *path, leaf = name.split(".")
-        group: Any = result
-        for part in path:
-            group = group.setdefault(part, {})
-            if not isinstance(group, dict):
-                raise UsageError(f"--set {text}: {part} holds no other settings")
-        try:
-            group[leaf] = _value(value)
-        except yaml.YAMLError as error:
-            raise UsageError(f"--set {text}: expected a number, LO,HI or YAML ({error})") from error
-    return result
-
-
-def _value(text: str) -> Any:
-    """Return a number, even where YAML takes it for a word (1e4); ``LO,HI``; or what YAML makes of it."""
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        return yaml.safe_load(text)
-    return numbers if len(numbers) > 1 else numbers[0]
 
 
 def simulation_settings(data: dict[str, Any]) -> SimulationSettings:

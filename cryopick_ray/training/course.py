@@ -1,6 +1,5 @@
 """One training from labelled micrographs to a model: learn, choose the best, find its threshold, test."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -203,9 +202,8 @@ def _once(
         general=settings.general,
     )
     job = Job(lesson, split.training, split.validation, loop, start[0] if start else None)
-    began = time.perf_counter()
     state = means.train(job, folder / "checkpoints", means.on_epoch)
-    seconds = time.perf_counter() - began
+    seconds = sum(one.seconds for one in state.history)
     card = _card(settings, lesson, split, state)
     kept = best_epoch(state.history) if lesson.validation_chooses else len(state.history)
     network = restore(lesson.build, state.best, card.name)

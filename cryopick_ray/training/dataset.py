@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from cryopick_ray.errors import StoreError
 from cryopick_ray.micrographs.resample import fourier_resize
@@ -78,7 +77,7 @@ def read_labelled(source: LabelledRow, lesson: Lesson) -> LabelledMicrograph:
     )
 
 
-class Examples(Dataset[tuple[Tensor, Tensor]]):
+class Examples:
     """Examples by their spot in the training.
 
     Parameters
@@ -118,17 +117,11 @@ class Examples(Dataset[tuple[Tensor, Tensor]]):
             self._cached_bytes -= oldest.image.nbytes
         return micrograph
 
-    def batches(self, epoch: int, rank: int, workers: int, processes: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield one worker's part of each batch of an epoch: ``(n, 1, s, s)`` images and targets.
-
-        Parameters
-        ----------
-        processes
-            Helper processes that draw examples ahead; 0 to draw them here.
-        """
-        spots = list(self._plan.batches(epoch, rank, workers))
-        loader = DataLoader(self, batch_sampler=spots, num_workers=processes)
-        yield from loader
+    def batches(self, epoch: int, rank: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield one worker's part of each batch of an epoch: ``(n, 1, s, s)`` images and targets."""
+        for spots in self._plan.batches(epoch, rank, workers):
+            images, targets = zip(*map(self.__getitem__, spots), strict=True)
+            yield torch.stack(images), torch.stack(targets)
 
 
 def check_readable(sources: Sequence[LabelledRow]) -> None:

@@ -39,8 +39,6 @@ class LoopSettings:
         Of the network's arithmetic; weights and losses are float32 always.
     seed
         Of weights, examples and dropout.
-    processes
-        Helper processes of each worker that draw examples ahead.
     general
         Vary grey values more than the lesson does.
     """
@@ -52,7 +50,6 @@ class LoopSettings:
     patience: int
     precision: Precision
     seed: int
-    processes: int = 0
     general: bool = False
 
 
@@ -237,7 +234,7 @@ class Loop:
         losses = [one.validation_loss for one in self._history if one.validation_loss is not None]
         self._model.train()
         total = torch.zeros((), device=team.device)
-        batches = self._training.batches(epoch, team.rank, team.size, settings.processes)
+        batches = self._training.batches(epoch, team.rank, team.size)
         for step, (images, targets) in enumerate(batches):
             rate = self._lesson.rate(epoch + step / settings.steps, settings.epochs, losses)
             for group, base in zip(self._optimiser.param_groups, self._rates, strict=True):
@@ -256,9 +253,7 @@ class Loop:
         self._model.eval()
         total = torch.zeros((), device=self._team.device)
         with torch.inference_mode():
-            batches = self._validation.batches(
-                VALIDATION_EPOCH, self._team.rank, self._team.size, self._settings.processes
-            )
+            batches = self._validation.batches(VALIDATION_EPOCH, self._team.rank, self._team.size)
             for images, targets in batches:
                 total += self._loss(images, targets, epoch)
         return self._team.mean(float(total) / VALIDATION_STEPS)

@@ -50,7 +50,8 @@ def main(
     assign: Annotated[list[str] | None, typer.Option("--set", help="Passed on to cryopick train.")] = None,
 ) -> None:
     """Train every network on every set and print the table."""
-    typer.echo("| set | network | best F1 | F1 at its threshold | AUPRC | training s |\n|---|---|---|---|---|---|")
+    typer.echo("| set | network | best F1 | F1 at its threshold | AUPRC | training s |")
+    typer.echo("|---|---|---|---|---|---|")
     for name, config in CONFIGS.items():
         for one in network or NETWORKS:
             if only and name not in only:

@@ -7,6 +7,7 @@ import pytest
 import starfile
 from scipy.ndimage import gaussian_filter
 
+from cryopick_ray.config import assigned
 from cryopick_ray.simulate.contamination import KINDS
 from cryopick_ray.simulate.density import CONTRAST_V_A3_PER_KDA
 from cryopick_ray.simulate.gaussians import gaussian_projection
@@ -21,7 +22,7 @@ from cryopick_ray.simulate.optics import (
     transfer,
 )
 from cryopick_ray.simulate.projection import euler_to_rotations
-from cryopick_ray.simulate.settings import assigned, simulation_settings
+from cryopick_ray.simulate.settings import simulation_settings
 from cryopick_ray.simulate.truth import truth_star
 from cryopick_ray.units import Optics
 

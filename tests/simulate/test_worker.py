@@ -5,7 +5,7 @@ import mrcfile
 import numpy as np
 import pytest
 
-from cryopick_ray.config import EngineSettings
+from cryopick_ray.config import EngineSettings, assigned
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
@@ -13,7 +13,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.simulate.contamination import KINDS
 from cryopick_ray.simulate.run import SETTINGS, simulate_all
-from cryopick_ray.simulate.settings import assigned, simulation_settings
+from cryopick_ray.simulate.settings import simulation_settings
 from cryopick_ray.simulate.worker import Simulated, SimulateWorker
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore

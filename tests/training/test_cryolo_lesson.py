@@ -212,11 +212,17 @@ def test_the_rate_falls_by_tenths_and_never_rises(losses):
 def test_six_epochs_on_a_plateau_cost_a_tenth():
     lesson = CryoloLesson()
     falling = [5.0, 4.0, 3.0]
-    assert lesson.rate(8.0, 100, falling + [3.0] * 5) == 1
-    assert lesson.rate(9.0, 100, falling + [3.0] * 6) == pytest.approx(0.1)
-    assert lesson.rate(14.0, 100, falling + [3.0] * 11) == pytest.approx(0.1)
-    assert lesson.rate(15.0, 100, falling + [3.0] * 12) == pytest.approx(0.01)
-    assert lesson.rate(9.0, 100, falling + [3.0] * 5 + [2.9]) == 1
+    assert lesson.rate(0.0, 100, falling + [3.0] * 5) == 1
+    assert lesson.rate(0.0, 100, falling + [3.0] * 6) == pytest.approx(0.1)
+    assert lesson.rate(0.0, 100, falling + [3.0] * 11) == pytest.approx(0.1)
+    assert lesson.rate(0.0, 100, falling + [3.0] * 12) == pytest.approx(0.01)
+    assert lesson.rate(0.0, 100, falling + [3.0] * 5 + [2.9]) == 1
+
+
+def test_the_rate_ends_at_nothing():
+    rates = [CryoloLesson().rate(epoch, 20, []) for epoch in range(21)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] == pytest.approx(0)
 
 
 @pytest.mark.parametrize("architecture", ["cryolo-16", "cryolo-phosaurus"])

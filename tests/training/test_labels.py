@@ -71,7 +71,7 @@ def test_labels_must_lie_in_their_micrograph(tmp_path_factory, x, y):
     if -0.5 <= x <= 199.5 and -0.5 <= y <= 99.5:
         assert len(rows(folder)[0].particles) == 2
     else:
-        with pytest.raises(UsageError, match="1 labels of a.mrc"):
+        with pytest.raises(UsageError, match=r"1 labels of a\.mrc"):
             rows(folder)
 
 

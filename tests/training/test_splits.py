@@ -1,3 +1,5 @@
+from itertools import chain
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -56,7 +58,7 @@ def test_no_micrograph_is_in_two_parts(test, chosen, share, seed, labels_used):
         labels_used=labels_used,
     )
     found = split(ROWS, given_settings, share, seed)
-    assert sorted(sum(parts(found), [])) == names(ROWS)
+    assert sorted(chain(*parts(found))) == names(ROWS)
     assert names(found.test) == [f"m{number:02}.mrc" for number in sorted(test)]
     if chosen is not None:
         assert names(found.validation) == [f"m{number:02}.mrc" for number in sorted(chosen)]
@@ -94,7 +96,7 @@ def test_sparse_labels_come_from_everywhere():
 def test_folds_part_the_micrographs_evenly(count, seed):
     found = list(folds(ROWS, count, seed))
     assert len(found) == count
-    assert sorted(sum((names(part) for part in found), [])) == names(ROWS)
+    assert sorted(chain(*map(names, found))) == names(ROWS)
     assert max(map(len, found)) - min(map(len, found)) <= 1
     assert [names(part) for part in folds(ROWS, count, seed)] == [names(part) for part in found]
 

@@ -83,9 +83,13 @@ class HeatmapPicker:
         }
 
     def pick(self, image: NDArray[np.float32]) -> Candidates:
-        """Return all peaks above the floor of an ``(h, w)`` image, half a particle apart at least."""
-        radius_px = SUPPRESSION * self.particle_px / STRIDE
-        found = find_peaks(self.score_map(image), radius_px=radius_px, floor=FLOOR)
+        """Return all peaks above the floor of an ``(h, w)`` image, half a particle apart at least.
+
+        The outermost cells of the map are no peaks: what rises towards the edge is most often a particle
+        whose centre lies beyond it.
+        """
+        score = np.pad(self.score_map(image)[1:-1, 1:-1], 1, constant_values=-np.inf)
+        found = find_peaks(score, radius_px=SUPPRESSION * self.particle_px / STRIDE, floor=FLOOR)
         return Candidates(_to_image(found.x), _to_image(found.y), found.score)
 
     def score_map(self, image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -41,7 +41,7 @@ class Entry:
 
 
 LESSONS = {
-    "heatmap": Entry("heatmap:HeatmapLesson", epochs=24, steps=50),
+    "heatmap": Entry("heatmap:HeatmapLesson", epochs=16, steps=50),
     "cryolo": Entry("cryolo:CryoloLesson", epochs=20, steps=50),
     "topaz": Entry("topaz:TopazLesson", epochs=10, steps=100),
     "deeppicker": Entry("deeppicker:DeepPickerLesson", epochs=20, steps=50),

@@ -1,5 +1,6 @@
 """How crYOLO is taught (Wagner et al. 2019, Commun. Biol. 2:218, and its public manual)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -128,8 +129,11 @@ class CryoloLesson:
         return Adam(network.parameters(), learning_rate)
 
     def rate(self, epoch: float, epochs: int, validation: Sequence[float]) -> float:
-        """Return a tenth for each time that the validation loss stayed on a plateau."""
-        factor, best, waited = 1.0, np.inf, 0
+        """Fall to a tenth each time that the validation loss stayed on a plateau, and along a half cosine.
+
+        The paper has the plateaus alone: trainings there are long enough to meet them.
+        """
+        factor, best, waited = (1 + math.cos(math.pi * epoch / epochs)) / 2, np.inf, 0
         for loss in validation:
             waited = 0 if loss < best else waited + 1
             best = min(best, loss)

@@ -118,9 +118,9 @@ class HeatmapLesson:
 
     def _inside(self, centre: tuple[float, float], shape: tuple[int, ...]) -> tuple[float, float]:
         """Return the centre moved so that the crop lies in the micrograph, where it is large enough."""
-        half = self.crop_px / 2
+        half = (self.crop_px - 1) / 2
         x, y = (
-            min(max(at, half), side - half) if side > self.crop_px else side / 2
+            min(max(at, half), side - 1 - half) if side > self.crop_px else (side - 1) / 2
             for at, side in zip(centre, reversed(shape), strict=True)
         )
         return x, y

@@ -1,0 +1,184 @@
+import numpy as np
+import pytest
+import torch
+from labelled_sources import labelled_row, manifest_row
+
+from cryopick_ray.errors import CryoPickError, UsageError
+from cryopick_ray.pickers.families import build_network, make_picker
+from cryopick_ray.pickers.weights import ModelCard, weights_digest
+from cryopick_ray.training.course import lesson_for
+from cryopick_ray.training.lessons.catalogue import LESSONS, lesson_options, make_lesson
+from cryopick_ray.training.prior import disc_pixels
+from cryopick_ray.training.settings import learn_settings
+
+SMALL = {
+    "heatmap": {"base": 2},
+    "cryolo": {"width": 2},
+    "topaz": {"units": 2, "pi": 0.1},
+    "deeppicker": {"hidden": 8},
+    "deepem": {},
+}
+ROW = labelled_row("a.mrc", count=30, row=manifest_row("a.mrc", (1000, 1200)))
+
+
+def small(network):
+    return make_lesson(network, SMALL[network], [])
+
+
+def card_of(lesson, state):
+    return ModelCard(
+        name="m",
+        architecture=lesson.architecture,
+        parameters=lesson.parameters,
+        particle_px=lesson.particle_px,
+        normalisation=lesson.normalisation,
+        trained_on="",
+        licence="",
+        source="",
+        digest=weights_digest(state),
+    )
+
+
+def test_there_is_a_small_lesson_of_every_network():
+    assert SMALL.keys() == LESSONS.keys()
+
+
+@pytest.mark.parametrize("network", LESSONS)
+def test_the_picker_of_a_lesson_is_the_one_of_its_card(network):
+    """A trained model opens as what it was taught to be."""
+    lesson = small(network)
+    built = lesson.build()
+    card = card_of(lesson, built.state_dict())
+    again = build_network(card)
+    assert type(again) is type(built)
+    assert {k: v.shape for k, v in again.state_dict().items()} == {
+        k: v.shape for k, v in built.state_dict().items()
+    }
+    own, made = lesson.picker(built, card, device="cpu"), make_picker(again, card)
+    assert type(own) is type(made)
+    assert own.settings() == made.settings()
+    assert own.particle_px == lesson.particle_px
+
+
+@pytest.mark.parametrize("network", LESSONS)
+def test_a_lesson_that_goes_on_takes_the_network_of_its_model(network):
+    lesson = small(network)
+    card = card_of(lesson, lesson.build().state_dict()).model_copy(
+        update={"particle_px": lesson.particle_px + 1}
+    )
+    options = {"pi": 0.1} if network == "topaz" else {}
+    settings = learn_settings({"network": network, "options": options, "batch": 3, "learning_rate": 0.5})
+    going_on = lesson_for(settings, [ROW], card)
+    assert (going_on.architecture, going_on.parameters) == (lesson.architecture, lesson.parameters)
+    assert going_on.particle_px == lesson.particle_px + 1
+    assert (going_on.batch, going_on.learning_rate) == (3, 0.5)
+
+
+def test_a_model_of_another_network_cannot_go_on():
+    lesson = small("heatmap")
+    card = card_of(lesson, lesson.build().state_dict())
+    with pytest.raises(UsageError):
+        lesson_for(learn_settings({"network": "deeppicker"}), [ROW], card)
+    with pytest.raises(UsageError, match="start is a model of heatmap"):
+        lesson_for(learn_settings({"network": "heatmap", "options": {"base": 4}}), [ROW], card)
+
+
+@pytest.mark.parametrize("network", LESSONS)
+def test_options_are_listed_with_defaults_that_are_accepted(network):
+    listed = lesson_options(network)
+    known = {name: value for name, value in listed.items() if value is not None}
+    lesson = make_lesson(network, known | SMALL[network], [])
+    for name in known.keys() - SMALL[network].keys():
+        assert getattr(lesson, name) == known[name]
+
+
+def test_options_of_no_network():
+    with pytest.raises(UsageError, match="no network 'unet' to train"):
+        lesson_options("unet")
+
+
+@pytest.mark.parametrize("network", LESSONS)
+def test_an_unknown_option_is_named_with_those_there_are(network):
+    with pytest.raises(UsageError, match=f"colour is not an option of {network}; .*particle_px"):
+        make_lesson(network, SMALL[network] | {"colour": 1}, [ROW])
+
+
+@pytest.mark.parametrize(
+    ("network", "given"),
+    [
+        ("heatmap", {"base": "many"}),
+        ("heatmap", {"base": 24.5}),
+        ("heatmap", {"base": 0}),
+        ("heatmap", {"crop_px": 100}),
+        ("heatmap", {"crop_px": 0}),
+        ("heatmap", {"scale_jitter": 0.9}),
+        ("heatmap", {"scale_jitter": float("nan")}),
+        *((network, {"particle_px": bad}) for network in LESSONS for bad in (0, -3.0, float("nan"), "big")),
+        *((network, {"batch": 0}) for network in LESSONS),
+        *((network, {"learning_rate": -1.0}) for network in LESSONS),
+        *((network, {"architecture": "resnet50"}) for network in ("topaz", "cryolo", "deepem")),
+        ("topaz", {"objective": "guess"}),
+        ("topaz", {"pi": 1.5}),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_at_once(network, given):
+    with pytest.raises(CryoPickError) as caught:
+        make_lesson(network, SMALL[network] | given, [ROW])
+    name, value = next(iter(given.items()))
+    assert str(value) in str(caught.value)
+    assert (
+        name in str(caught.value)
+        or "unknown architecture" in str(caught.value)
+        or "base" in str(caught.value)
+    )
+
+
+def test_numbers_written_as_text_are_numbers():
+    lesson = make_lesson("heatmap", {"base": "8", "scale_jitter": 1}, [])
+    assert (lesson.base, lesson.scale_jitter) == (8, 1.0)
+    assert isinstance(lesson.scale_jitter, float)
+
+
+def prior(rows, **given):
+    return make_lesson("topaz", {"units": 2, "particle_px": 10, "radius_px": 2} | given, rows).pi
+
+
+def test_topaz_takes_its_prior_from_the_labels_or_what_is_expected():
+    """40 A at 2 A a pixel are shown as 10 px: half the pixels each way."""
+    pixels = 500 * 600
+    empty = labelled_row("b.mrc", count=0, row=manifest_row("b.mrc", (1000, 1200)))
+    assert prior([ROW]) == pytest.approx(30 * disc_pixels(2) / pixels)
+    assert prior([ROW, empty]) == pytest.approx(15 * disc_pixels(2) / pixels)
+    assert prior([ROW, empty], expected_particles=200) == pytest.approx(200 * disc_pixels(2) / pixels)
+    assert prior([ROW], pi=0.25) == 0.25
+
+
+@pytest.mark.parametrize("expected", [0, -4, "many", True])
+def test_an_expectation_that_is_none_is_refused(expected):
+    with pytest.raises(UsageError, match=r"options\.expected_particles is"):
+        prior([ROW], expected_particles=expected)
+
+
+@pytest.mark.parametrize("network", LESSONS)
+def test_examples_fit_the_network_and_teach_it_something(network):
+    from cryopick_ray.training.labelled import LabelledMicrograph
+    from cryopick_ray.training.lesson import Slot
+
+    lesson, rng = small(network), np.random.default_rng(0)
+    noise = rng.normal(size=(600, 640)).astype(np.float32)
+    labelled = LabelledMicrograph("m", "d", lesson.prepare(noise), np.float32([[300, 310], [100, 400]]))
+    drawn = [lesson.example(labelled, Slot(index, 16), rng) for index in range(16)]
+    images = torch.from_numpy(np.stack([one.image for one in drawn]))[:, None]
+    targets = torch.from_numpy(np.stack([one.target for one in drawn]))
+    built = lesson.build().train()
+    count = 2 if network == "cryolo" else 16  # its crops are large
+    loss = lesson.loss(built(images[:count]).float(), targets[:count], 0)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert loss.ndim == 0
+    grads = [p.grad for p in built.parameters()]
+    assert all(g is None or torch.isfinite(g).all() for g in grads)
+    assert any(g is not None and g.abs().max() > 0 for g in grads)
+    lesson.optimiser(built, lesson.learning_rate).step()
+    factors = [lesson.rate(epoch, 10, [1.0] * int(epoch)) for epoch in np.linspace(0, 10, 21)]
+    assert all(0 <= factor <= 1 for factor in factors)

@@ -1,0 +1,163 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from labelled_sources import labelled_row
+
+from cryopick_ray.config import read_yaml, to_yaml
+from cryopick_ray.errors import UsageError
+from cryopick_ray.training.data import DataSet, prepare_data
+from cryopick_ray.training.recipes import _parts, train
+from cryopick_ray.training.settings import learn_settings, train_settings
+
+APO = {"name": "apo", "micrographs": ["m/*.mrc"], "labels": "labels", "diameter_A": 120}
+WHOLE = {"network": "heatmap", "data": [APO]}
+
+
+def with_data(**changes):
+    return WHOLE | {"data": [APO | changes]}
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (WHOLE | {"epoch": 3}, "epoch is not a setting of a training"),
+        (with_data(diameter=120), r"data\.0\.diameter is not a setting"),
+        (with_data(diameter_A=0), r"data\.0\.diameter_A is 0: .*greater than 0"),
+        (with_data(diameter_A=-5), "greater than 0"),
+        (with_data(diameter_A=float("inf")), "finite"),
+        (with_data(diameter_A=float("nan")), "diameter_A is nan"),
+        (with_data(pixel_size_A=0), r"data\.0\.pixel_size_A is 0"),
+        (with_data(micrographs=[]), r"data\.0\.micrographs"),
+        (with_data(name="../up"), r"data\.0\.name is '\.\./up'"),
+        (with_data(labels_used=0), "labels_used is 0"),
+        ({"data": [APO]}, "network is missing"),
+        ({"network": "heatmap", "data": [{"name": "a"}]}, r"data\.0\.labels is missing"),
+        (WHOLE | {"network": "unet"}, "network is 'unet'"),
+        ({"network": "heatmap"}, "nothing to train on"),
+        (WHOLE | {"data": [APO, APO | {"labels": "other"}]}, "two data sets are called 'apo'"),
+        (WHOLE | {"options": {"base": [1]}}, r"options\.base"),
+        (WHOLE | {"options": {"base": None}}, r"options\.base"),
+        (WHOLE | {"epochs": 0}, "epochs is 0"),
+        (WHOLE | {"steps": 1.5}, r"steps is 1\.5"),
+        (WHOLE | {"learning_rate": 0}, "learning_rate is 0"),
+        (WHOLE | {"validation_share": 0.6}, r"validation_share is 0\.6"),
+        (WHOLE | {"seed": 2**32}, "seed is 4294967296"),
+        (WHOLE | {"folds": 1}, "folds"),
+        (WHOLE | {"folds": "molecule"}, "folds"),
+        (WHOLE | {"precision": "float16"}, "precision is 'float16'"),
+        (WHOLE | {"name": "a/b"}, "name is 'a/b'"),
+        (WHOLE | {"simulated": {"molecules": []}}, r"simulated\.molecules"),
+    ],
+)
+def test_what_is_wrong_is_named(data, complaint):
+    with pytest.raises(UsageError, match=complaint):
+        train_settings(data)
+
+
+def test_every_wrong_value_is_named_at_once():
+    with pytest.raises(UsageError, match="epochs") as caught:
+        train_settings(WHOLE | {"epochs": 0, "patience": 0, "colour": 1})
+    assert str(caught.value).count(";") == 2
+    assert "patience is 0" in str(caught.value)
+    assert "colour is not a setting" in str(caught.value)
+
+
+@given(
+    options=st.dictionaries(
+        st.sampled_from(["base", "general", "architecture"]),
+        st.booleans()
+        | st.integers(-(2**40), 2**40)
+        | st.floats(allow_nan=False)
+        | st.text("ab1.e", max_size=4),
+    )
+)
+def test_options_keep_their_types(options):
+    kept = learn_settings({"network": "heatmap", "options": options}).options
+    assert {name: (type(value), value) for name, value in kept.items()} == {
+        name: (type(value), value) for name, value in options.items()
+    }
+
+
+def test_settings_survive_their_file(tmp_path):
+    whole = train_settings(
+        WHOLE
+        | {
+            "options": {"base": 8, "scale_jitter": 1.2, "flag": True, "architecture": "heatmap"},
+            "simulated": {"molecules": ["groel"], "settings": {"ice": {"mean": 1}}},
+            "folds": 3,
+            "data": [APO | {"validation": ["a*"]}, APO | {"name": "other", "exclude": ["b"]}],
+        }
+    )
+    (tmp_path / "config.yaml").write_text(to_yaml(whole))
+    assert train_settings(read_yaml(tmp_path / "config.yaml")) == whole
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (with_data(test=["a*"]) | {"folds": 2}, "take away the test of apo"),
+        (with_data(validation=["a*"]) | {"folds": 2}, "validation of apo"),
+        (WHOLE | {"folds": "molecules"}, "two data sets to leave one out; there is 1"),
+        (WHOLE | {"options": {"bse": 8}}, "bse is not an option of heatmap"),
+        (WHOLE | {"options": {"batch": 8}}, "give batch beside options"),
+        (WHOLE | {"options": {"particle_px": 0}}, "particle_px of heatmap is 0"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anything_is_done(tmp_path, data, complaint):
+    with pytest.raises(UsageError, match=complaint):
+        train(train_settings(data), tmp_path / "out", None, None)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"network": "heatmap", "simulated": {"molecules": ["apoferritin", "APOFERRITIN"]}},
+        with_data(name="apoferritin") | {"simulated": {"molecules": ["apoferritin"]}},
+    ],
+)
+def test_a_simulated_data_set_needs_a_name_of_its_own(tmp_path, data):
+    with pytest.raises(UsageError, match="two data sets are called 'apoferritin'"):
+        prepare_data(train_settings(data), 20.0, tmp_path / "out", None, None)
+    assert not (tmp_path / "out").exists()
+
+
+def parts(folds, sets):
+    settings = train_settings(
+        {"network": "heatmap", "folds": folds, "data": [APO | {"name": name} for name in sets]}
+    )
+    data = [
+        DataSet(one, tuple(labelled_row(f"{one.name}-{number}", dataset=one.name) for number in range(count)))
+        for one, count in zip(settings.data, sets.values(), strict=True)
+    ]
+    rows = [row for one in data for row in one.rows]
+    return dict(_parts(settings, data)), rows
+
+
+def ids(rows):
+    return sorted(row.row.micrograph_id for row in rows)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_folds_test_every_micrograph_once_on_a_model_that_never_saw_it(count):
+    found, rows = parts(count, {"a": 7, "b": 5})
+    assert list(found) == [f"fold-{number + 1}" for number in range(count)]
+    assert ids(row for one in found.values() for row in one.test) == ids(rows)
+    for one in found.values():
+        assert ids([*one.training, *one.validation, *one.test]) == ids(rows)
+        assert {row.dataset for row in one.test} == {row.dataset for row in one.training} == {"a", "b"}
+
+
+def test_too_many_folds_are_refused():
+    with pytest.raises(UsageError, match="b has 2 labelled micrographs for 3 folds"):
+        parts(3, {"a": 7, "b": 2})
+
+
+def test_a_molecule_left_out_is_tested_whole_and_never_seen():
+    found, rows = parts("molecules", {"a": 4, "b": 5, "c": 2})
+    assert list(found) == ["without-a", "without-b", "without-c"]
+    for name, one in found.items():
+        out = name.removeprefix("without-")
+        assert ids(one.test) == ids(row for row in rows if row.dataset == out)
+        assert ids([*one.training, *one.validation, *one.test]) == ids(rows)
+        assert {row.dataset for row in one.validation} == {"a", "b", "c"} - {out}
