@@ -101,7 +101,7 @@ def _ingest(
     """Bring one data set into its store."""
     sources = list_sources(settings.micrographs, relion_project=Path(), limit=None)
     working_A = working_pixel_size_A(settings.diameter_A, particle_px)
-    url = str(folder / f"{settings.name}-{particle_px:g}px.zarr")
+    url = str(folder / f"{settings.name}-{working_A:.4g}A.zarr")
     wanted = IngestSettings(
         pixel_size_A=settings.pixel_size_A, diameter_A=settings.diameter_A, store_pixel_size_A=working_A
     )

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cryopick_ray.errors import StoreError
+from cryopick_ray.errors import MicrographError, StoreError, TrainingError
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore
@@ -60,17 +60,22 @@ def read_labelled(source: LabelledRow, lesson: Lesson) -> LabelledMicrograph:
     ------
     StoreError
         If the store does not hold it whole.
+    TrainingError
+        If it cannot be normalised.
     """
     pixels = MicrographStore(source.store_url).read(source.row) * np.float32(source.sign)
     pixel_size_A = working_pixel_size_A(source.diameter_A, lesson.particle_px)
     shape = resampled_shape(source.row.source_shape, source.row.pixel_size_A, pixel_size_A)
-    image = pixels if shape == pixels.shape else fourier_resize(pixels, shape)
+    try:
+        image = lesson.prepare(pixels if shape == pixels.shape else fourier_resize(pixels, shape))
+    except MicrographError as error:
+        raise TrainingError(f"{source.row.micrograph_id}: {error}; leave it out with exclude") from error
     height, width = source.row.source_shape
     scale = np.array([shape[1] / width, shape[0] / height], np.float32)
     return LabelledMicrograph(
         source.row.micrograph_id,
         source.dataset,
-        lesson.prepare(image),
+        image,
         source.particles * scale,
         source.false * scale,
         source.unsure * scale,

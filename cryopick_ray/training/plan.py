@@ -7,6 +7,8 @@ import numpy as np
 
 VALIDATION_EPOCH = 2**32
 """Epoch number of validation examples: the same ones every time, none of them in training."""
+SHUFFLE = 2**32
+"""Stands where an example has its step, so that the shuffle's random numbers are no example's."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Plan:
 
     def micrograph(self, spot: Spot) -> int:
         """Return the micrograph that an example is drawn from."""
-        order = np.random.default_rng([self.seed, spot.epoch]).permutation(self.micrographs)
+        order = np.random.default_rng([self.seed, spot.epoch, SHUFFLE]).permutation(self.micrographs)
         first = spot.slot * self.micrographs // self.batch
         last = max((spot.slot + 1) * self.micrographs // self.batch, first + 1)
         return int(order[first + spot.step * (last - first) // self.steps])

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
 from cryopick_ray.training.labelled import Centres
+from cryopick_ray.units import Shape
 
 QUARTER = np.pi / 2
 WHOLE = 1e-9
 """A turn this near to a right angle, at zoom 1, moves pixels as they are."""
+ROUNDING_PX = 0.01
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,19 @@ class Window:
         matrix, offset, _ = self._map()
         placed = (centres[:, ::-1] - offset) @ np.linalg.inv(matrix).T
         return placed[:, ::-1].astype(np.float32)
+
+    def cells_within(self, shape: Shape, cell_px: int) -> NDArray[np.bool_]:
+        """Mark the cells of the window that lie wholly on an ``(h, w)`` micrograph, not on its mirror image.
+
+        Only for windows in the eight orientations of a square: there the micrograph is a rectangle too.
+        """
+        corners = np.array([(-0.5, -0.5), (shape[1] - 0.5, shape[0] - 0.5)], np.float32)
+        placed = self.locate(corners)
+        low, high = placed.min(axis=0) - ROUNDING_PX, placed.max(axis=0) + ROUNDING_PX
+        start = cell_px * np.arange(self.size // cell_px) - 0.5
+        columns, rows = ((start >= low[axis]) & (start + cell_px <= high[axis]) for axis in (0, 1))
+        within: NDArray[np.bool_] = rows[:, None] & columns[None]
+        return within
 
     def _map(self) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
         """Return matrix and offset from (row, column) in the window to the micrograph; whether whole pixels.

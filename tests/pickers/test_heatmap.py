@@ -118,7 +118,7 @@ def test_tiles_pick_as_one_piece_does(monkeypatch, shape):
     assert np.abs(picker.score_map(image) - whole).max() > 1e-3  # the rim is needed
 
 
-@pytest.mark.parametrize(("row", "column"), [(0, 0), (13, 20), (49, 59), (30, 0)])
+@pytest.mark.parametrize(("row", "column"), [(1, 1), (13, 20), (48, 58), (30, 1)])
 def test_a_peak_in_a_cell_is_in_the_middle_of_its_four_pixels(row, column):
     y, x = np.indices((100, 120))
     image = np.where((x + y) % 2, 1.0, -1.0).astype(np.float32)
@@ -128,6 +128,14 @@ def test_a_peak_in_a_cell_is_in_the_middle_of_its_four_pixels(row, column):
     assert found.y[0] == pytest.approx(2 * row + 0.5, abs=0.05)
     assert found.score[0] > 0.4
     assert found.score[1:].max(initial=0) < 0.1
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (0, 20), (49, 59), (30, 0)])
+def test_what_rises_to_the_edge_is_no_peak(row, column):
+    y, x = np.indices((100, 120))
+    image = np.where((x + y) % 2, 1.0, -1.0).astype(np.float32)
+    image[2 * row : 2 * row + 2, 2 * column : 2 * column + 2] += 4
+    assert HeatmapPicker(CellMeans(), CARD).pick(image).score.max(initial=0) < 0.1
 
 
 @pytest.mark.parametrize("shape", [(33, 47), (5, 90), (1, 31), (16, 16), (100, 17)])

@@ -47,6 +47,8 @@ LESSONS = {
     "deeppicker": Entry("deeppicker:DeepPickerLesson", epochs=20, steps=50),
     "deepem": Entry("deepem:DeepEMLesson", epochs=20, steps=75),
 }
+PARTICLE_PX = 4, 512
+"""As ``--particle-px`` of ``cryopick run``."""
 SPARSE = "expected_particles"
 """Topaz's option for few labels: how many particles a micrograph holds, labelled or not."""
 
@@ -105,6 +107,9 @@ def make_lesson(network: str, given: Mapping[str, Value], rows: Sequence[Labelle
     for name in ("particle_px", "batch", "learning_rate"):
         if not is_positive(value := getattr(lesson, name)):
             raise UsageError(f"{name} of {network} is {value}; expected a number above 0")
+    low, high = PARTICLE_PX
+    if not low <= lesson.particle_px <= high:
+        raise UsageError(f"particle_px of {network} is {lesson.particle_px:g}; expected {low} to {high}")
     with torch.device("meta"):  # a network that cannot be built is refused before anything is done
         lesson.build()
     return lesson

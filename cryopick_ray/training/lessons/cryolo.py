@@ -19,7 +19,6 @@ from cryopick_ray.training.augment import cryolo_chain
 from cryopick_ray.training.labelled import LabelledMicrograph
 from cryopick_ray.training.lesson import Example, Slot
 from cryopick_ray.training.windows import Window
-from cryopick_ray.units import Shape
 
 OBJECT_WEIGHT = 5.0
 EMPTY_WEIGHT = 1.0
@@ -95,7 +94,7 @@ class CryoloLesson:
         grid = (self.crop_px // STRIDE, self.crop_px // STRIDE)
         particles = window.locate(micrograph.particles)
         target = encode(particles, self.particle_px * zoom, grid, anchor_px=self.particle_px)
-        unknown = _beyond(window, micrograph.image.shape, grid)
+        unknown = ~window.cells_within(micrograph.image.shape, STRIDE)
         column, row, _ = cells_of(window.locate(micrograph.unsure), grid)
         unknown[row, column] = True
         target[4][unknown & (target[4] == EMPTY)] = UNKNOWN
@@ -151,19 +150,6 @@ class CryoloLesson:
         """Return where a crop's middle lies along one axis: inside if the micrograph is large enough."""
         crop = min(side, int(np.ceil(self.crop_px / zoom)))
         return int(rng.integers(side - crop + 1)) + (crop - 1) / 2
-
-
-def _beyond(window: Window, shape: Shape, grid: Shape) -> NDArray[np.bool_]:
-    """Mark the cells of a window that are not wholly on the micrograph, where ends look like a mirror."""
-    corners = np.array([(-0.5, -0.5), (shape[1] - 0.5, shape[0] - 0.5)], np.float32)
-    placed = window.locate(corners)
-    low, high = placed.min(axis=0) - 0.01, placed.max(axis=0) + 0.01
-    on_it = []
-    for axis, cells in ((0, grid[1]), (1, grid[0])):
-        start = STRIDE * np.arange(cells) - 0.5
-        on_it.append((start >= low[axis]) & (start + STRIDE <= high[axis]))
-    beyond: NDArray[np.bool_] = ~(on_it[1][:, None] & on_it[0][None])
-    return beyond
 
 
 def _best_iou(boxes: Tensor, target: Tensor) -> Tensor:

@@ -86,14 +86,14 @@ class HeatmapLesson:
         if centre is None:
             x, y = anywhere(micrograph, rng, 1)[0]
             centre = float(x), float(y)
-        x, y = self._inside(centre, micrograph.image.shape)
         zoom = math.exp(rng.uniform(-1, 1) * math.log(self.scale_jitter))
+        x, y = _inside(centre, micrograph.image.shape, math.ceil(self.crop_px / zoom))
         window = Window.oriented(x, y, self.crop_px, rng, zoom=zoom)
         image = window.cut(micrograph.image)
         diameter_px = self.particle_px * zoom
         peaks = paint(window.locate(micrograph.particles), self.crop_px, SIGMA * diameter_px)
         near_unsure = paint(window.locate(micrograph.unsure), self.crop_px, IGNORED * diameter_px)
-        judged = near_unsure < math.exp(-0.5)
+        judged = window.cells_within(micrograph.image.shape, STRIDE) & (near_unsure < math.exp(-0.5))
         return Example(image, np.stack([peaks, judged.astype(np.float32)]))
 
     def loss(self, answer: Tensor, target: Tensor, epoch: int) -> Tensor:
@@ -116,14 +116,15 @@ class HeatmapLesson:
         assert isinstance(network, HeatmapNetwork)
         return HeatmapPicker(network, card, device=device)
 
-    def _inside(self, centre: tuple[float, float], shape: tuple[int, ...]) -> tuple[float, float]:
-        """Return the centre moved so that the crop lies in the micrograph, where it is large enough."""
-        half = (self.crop_px - 1) / 2
-        x, y = (
-            min(max(at, half), side - 1 - half) if side > self.crop_px else (side - 1) / 2
-            for at, side in zip(centre, reversed(shape), strict=True)
-        )
-        return x, y
+
+def _inside(centre: tuple[float, float], shape: tuple[int, ...], seen_px: int) -> tuple[float, float]:
+    """Return the centre moved so that ``seen_px`` around it lie in the micrograph, if it is large enough."""
+    half = (seen_px - 1) / 2
+    x, y = (
+        min(max(at, half), side - 1 - half) if side > seen_px else (side - 1) / 2
+        for at, side in zip(centre, reversed(shape), strict=True)
+    )
+    return x, y
 
 
 def paint(centres: Centres, size_px: int, sigma_px: float) -> NDArray[np.float32]:
