@@ -73,17 +73,17 @@ class ConsoleEvents:
             self._plain(f"{self._name}: {self._done} of {self._total}" + (f", {found}" if found else ""))
 
     def epoch(self, epoch: "Epoch") -> None:
-        """Show a finished epoch, and the losses so far as a small curve."""
+        """Show a finished epoch, and the losses that were shown so far as a small curve."""
         if epoch.epoch <= len(self._losses):
             self._losses.clear()  # another training
         shown = epoch.train_loss if epoch.validation_loss is None else epoch.validation_loss
         self._losses.append(shown)
         validation = "" if epoch.validation_loss is None else f"  validation {epoch.validation_loss:.4g}"
-        best = "  best" if shown <= min(self._losses) else ""
+        is_lowest = epoch.validation_loss is not None and shown <= min(self._losses)
         rate = f"{epoch.examples / epoch.seconds:.0f} examples/s"
         self.note(
             f"epoch {epoch.epoch:3}  loss {epoch.train_loss:.4g}{validation}  {rate}  "
-            f"{sparkline(self._losses)}{best}"
+            f"{sparkline(self._losses)}{'  lowest' if is_lowest else ''}"
         )
 
     def note(self, text: str) -> None:

@@ -1,6 +1,7 @@
 """What ``train`` and ``refine`` share: where networks learn, and how it looks."""
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -26,12 +27,12 @@ class LearningOptions:
     workers
         Least and most workers; ``None`` for one per GPU.
     threads
-        CPU threads of a worker.
+        CPU threads of a worker; ``None`` for its share of what there is.
     """
 
     engine: "EngineSettings"
     workers: tuple[int, int] | None
-    threads: int
+    threads: int | None
 
 
 def learning_options(
@@ -44,25 +45,21 @@ def learning_options(
     settings = fill(EngineSettings, engine=engine, device=device, address=address)
     wanted = None
     if workers is not None:
-        ends = workers.split(",")
-        if not all(end.isdigit() for end in ends) or not 1 <= int(ends[0]) <= int(ends[-1]) or len(ends) > 2:
+        ends = re.fullmatch(r"([0-9]{1,6})(?:,([0-9]{1,6}))?", workers)
+        wanted = (int(ends[1]), int(ends[2] or ends[1])) if ends else (0, 0)
+        if not 1 <= wanted[0] <= wanted[1]:
             raise UsageError(f"--workers is {workers!r}: expected a number or LO,HI, such as 4 or 2,8")
-        wanted = int(ends[0]), int(ends[-1])
     if settings.engine == "serial" and wanted not in (None, (1, 1)):
         raise UsageError(f"--workers is {workers!r}, and --engine serial has one; use --engine ray")
-    share = max(1, (os.cpu_count() or 1) // (wanted[1] if wanted else 1))
-    return LearningOptions(settings, wanted, threads or share)
+    return LearningOptions(settings, wanted, threads)
 
 
 def means(
     learning: LearningOptions, precision: Literal["auto", "float32", "bfloat16"], events: ConsoleEvents
 ) -> "Means":
-    """Return what trainings are run with."""
-    import torch
-
+    """Return what trainings are run with, on the engine that is open."""
     from cryopick_ray.training.course import Means
 
-    torch.set_num_threads(learning.threads)
     device = learning.engine.device
     on_gpu = device == "cuda" or (device == "auto" and _has_gpu(learning))
     return Means(
@@ -75,21 +72,32 @@ def means(
 
 
 def _trainer(learning: LearningOptions, *, on_gpu: bool) -> "Trainer":
+    import torch
+
     if learning.engine.engine == "serial":
         from cryopick_ray.pickers.device import usable_device
         from cryopick_ray.training.alone import train_alone
 
+        torch.set_num_threads(learning.threads or _own_cpus())
         return partial(_alone, train_alone, usable_device("cuda" if on_gpu else "cpu"))
     from cryopick_ray.engine.ray_engine import gpu_count
-    from cryopick_ray.training.ray_train import train_on_ray
+    from cryopick_ray.training.ray_train import check_room, most_threads, train_on_ray
 
-    count = gpu_count() if on_gpu else 1
+    count = max(gpu_count(), 1) if on_gpu else 1
+    workers = learning.workers or (count, count)
+    if learning.engine.address:
+        share = most_threads(workers[1], on_gpu=on_gpu)
+    else:
+        share = max(1, _own_cpus() // workers[1])
+    threads = learning.threads or share
+    check_room(workers, threads, on_gpu=on_gpu)
+    torch.set_num_threads(min(threads, _own_cpus()))  # of the driver, which tries what was learned
     return partial(
         _together,
         partial(
             train_on_ray,
-            workers=learning.workers or (count, count),
-            threads=learning.threads,
+            workers=workers,
+            threads=threads,
             device="cuda" if on_gpu else "cpu",
         ),
     )
@@ -101,6 +109,11 @@ def _alone(train: Callable[..., Any], device: Any, job: Any, folder: Path, on_ep
 
 def _together(train: Callable[..., Any], job: Any, folder: Path, on_epoch: Any) -> Any:
     return train(job, folder, on_epoch=on_epoch)
+
+
+def _own_cpus() -> int:
+    """Return how many CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _has_gpu(learning: LearningOptions) -> bool:
@@ -118,6 +131,10 @@ def rooted(data: dict[str, Any]) -> dict[str, Any]:
     sets = data.get("data")
     if isinstance(sets, list):
         data = data | {"data": [_rooted(one) if isinstance(one, dict) else one for one in sets]}
+    simulated = data.get("simulated")
+    if isinstance(simulated, dict) and isinstance(simulated.get("molecules"), list):
+        molecules = [options.absolute_model(str(name)) for name in simulated["molecules"]]
+        data = data | {"simulated": simulated | {"molecules": molecules}}
     if isinstance(data.get("start"), str):
         data = data | {"start": options.absolute_model(data["start"])}
     return data

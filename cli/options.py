@@ -93,7 +93,11 @@ TrainWorkers = Annotated[
 TrainThreads = Annotated[
     int | None,
     typer.Option(
-        "--threads", rich_help_panel=ENGINE, metavar="N", help="CPU threads of a worker; default: its share."
+        "--threads",
+        rich_help_panel=ENGINE,
+        metavar="N",
+        min=1,
+        help="CPU threads of a worker; default: its share.",
     ),
 ]
 Device = Annotated[

@@ -37,28 +37,30 @@ def refine(
     DIR then holds a run like any other, and DIR/training the new model with its report.
     """
     del debug
-    from cryopick_ray.config import assigned
     from cryopick_ray.engine.choice import open_engine
     from cryopick_ray.pipeline import Timings, plan, run_on
-    from cryopick_ray.refine import network_of, share_store, teach
+    from cryopick_ray.refine import own_split, refine_settings, share_store, teach
     from cryopick_ray.results import write_results
     from cryopick_ray.run_folder import RunFolder
-    from cryopick_ray.training.settings import learn_settings
+    from cryopick_ray.training.folder import TrainingFolder
 
     first, second, timings = RunFolder(run), RunFolder(out), Timings()
     old = first.settings()
-    base = {"network": network_of(old.model), "name": f"{Path(old.model).stem}-refined"}
-    learn = learn_settings(assigned(base, assign or []))
+    learn, start = refine_settings(old, assign or [], share=share, top=top)
+    split = own_split(first, learn)
     learning = learning_options(engine, workers, threads, device, address)
-    model = second.path / "training" / f"{learn.name}.safetensors"
-    settings = old.model_copy(update={"model": str(model), "engine": learning.engine, "threshold": "auto"})
+    training = TrainingFolder(second.path / "training")
+    new = {
+        "model": str(training.path / f"{learn.name}.safetensors"),
+        "particle_px": None,
+        "threshold": "auto",
+    }
+    settings = old.model_copy(update=new | {"engine": learning.engine})
     with second.claim(settings, resume=resume), ConsoleEvents() as events:
         share_store(first, second)
         with open_engine(learning.engine, threads=settings.threads) as runner:
-            with timings.stage("train"):
-                teach(
-                    first, model.parent, learn, means(learning, learn.precision, events), share=share, top=top
-                )
+            with training.claim(learn, resume=resume), timings.stage("train"):
+                teach(split, start, training.path, learn, means(learning, learn.precision, events))
             digest, thresholds = run_on(runner, plan(settings), second, events, timings)
         summary = write_results(settings, second, digest, thresholds, timings.seconds)
     say(summary.to_dict(), summary.text(), as_json=as_json)

@@ -83,8 +83,11 @@ def run(
     folder, timings = RunFolder(out), Timings()
     if resume and not (inputs or config or folder.config.is_file()):
         raise UsageError(f"{folder.path} holds no run to resume; give INPUT and --diameter to start one")
-    earlier = config or (folder.config if resume and folder.config.is_file() else None)
-    data: dict[str, Any] = read_yaml(earlier) if earlier else {"relion_project": str(Path.cwd())}
+    data: dict[str, Any] = {"relion_project": str(Path.cwd())}
+    if config:
+        data = read_yaml(config)
+    elif resume and folder.config.is_file():
+        data = folder.settings().model_dump(mode="json")
     given = {
         "inputs": inputs,
         "diameter_A": diameter,

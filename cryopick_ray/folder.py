@@ -4,12 +4,30 @@ import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from cryopick_ray.config import Settings, to_yaml
+from cryopick_ray.config import Settings, read_yaml, to_yaml
 from cryopick_ray.errors import UsageError
 
 OWN = (".lock", "config.partial")
 """What a run that was killed in its first instant leaves."""
+KINDS = {"inputs": "run", "network": "training"}
+"""Settings that tell which kind of work a folder holds."""
+
+
+def kept_settings(path: Path, kind: str) -> dict[str, Any]:
+    """Return the plain settings of the work that a folder holds.
+
+    Raises
+    ------
+    UsageError
+        If they cannot be read, or the work is of another kind than ``run`` or ``training``, as asked.
+    """
+    data = read_yaml(path / "config.yaml")
+    found = next((name for key, name in KINDS.items() if key in data), kind)
+    if found != kind:
+        raise UsageError(f"{path} holds a {found}, not a {kind}; choose another folder")
+    return data
 
 
 @contextmanager

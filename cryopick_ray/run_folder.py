@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cryopick_ray.config import RunSettings, differences, load_settings, read_yaml
+from cryopick_ray.config import RunSettings, differences, load_settings
 from cryopick_ray.errors import UsageError
-from cryopick_ray.folder import claimed
+from cryopick_ray.folder import claimed, kept_settings
 
 
 class RunFolder:
@@ -24,10 +24,16 @@ class RunFolder:
         self.summary = self.path / "summary.json"
 
     def settings(self) -> RunSettings:
-        """Return the settings of the run that the folder holds."""
+        """Return the settings of the run that the folder holds.
+
+        Raises
+        ------
+        UsageError
+            If it holds none, or a training.
+        """
         if not self.config.is_file():
             raise UsageError(f"{self.path} holds no run (no {self.config.name})")
-        return load_settings(read_yaml(self.config))
+        return load_settings(kept_settings(self.path, "run"))
 
     @contextmanager
     def claim(self, settings: RunSettings, *, resume: bool) -> Iterator[None]:

@@ -11,7 +11,7 @@ from cryopick_ray.folder import claimed
 from cryopick_ray.run_folder import RunFolder
 from cryopick_ray.training.checkpoint import CHECKPOINT
 from cryopick_ray.training.folder import TrainingFolder
-from cryopick_ray.training.settings import train_settings
+from cryopick_ray.training.settings import LearnSettings, train_settings
 
 RUN = load_settings({"inputs": ["x"], "diameter_A": 60})
 DATA = {"name": "apo", "micrographs": ["m"], "labels": "labels", "diameter_A": 60}
@@ -158,13 +158,45 @@ def test_a_training_without_a_checkpoint_may_start_anew(tmp_path):
 def test_a_training_does_not_take_over_a_run(tmp_path, resume):
     with RunFolder(tmp_path).claim(RUN, resume=False):
         pass
-    with pytest.raises(UsageError, match="holds no training"):
+    with pytest.raises(UsageError, match=r"holds a run, not a training; [^;]*$"):
         TrainingFolder(tmp_path).claim(training(), resume=resume).__enter__()
     assert RunFolder(tmp_path).settings() == RUN
 
 
 def test_a_run_does_not_take_over_a_training(tmp_path):
     begun(tmp_path, training())
-    with pytest.raises(UsageError):
-        RunFolder(tmp_path).claim(RUN, resume=True).__enter__()
+    for resume in (False, True):
+        with pytest.raises(UsageError, match=r"holds a training, not a run; [^;]*$"):
+            RunFolder(tmp_path).claim(RUN, resume=resume).__enter__()
+    with pytest.raises(UsageError, match=r"holds a training, not a run; [^;]*$"):
+        RunFolder(tmp_path).settings()
     assert train_settings(read_yaml(tmp_path / "config.yaml")) == training()
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_that_is_trained_in_is_refused_to_a_second_training(tmp_path, resume):
+    with TrainingFolder(tmp_path).claim(training(), resume=False):
+        code = (
+            "import sys; from pathlib import Path; from cryopick_ray.training.folder import TrainingFolder\n"
+            "from cryopick_ray.config import read_yaml\n"
+            "from cryopick_ray.training.settings import train_settings\n"
+            "folder = Path(sys.argv[1]); settings = train_settings(read_yaml(folder / 'config.yaml'))\n"
+            f"with TrainingFolder(folder).claim(settings, resume={resume}): pass"
+        )
+        other = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
+        )
+    assert other.returncode != 0
+    assert "another run is at work" in other.stderr
+
+
+def test_a_training_of_another_kind_is_refused(tmp_path):
+    """Such as that of ``refine``, which has settings of its own."""
+
+    class OtherSettings(LearnSettings):
+        share: float
+
+    with TrainingFolder(tmp_path).claim(OtherSettings(network="heatmap", share=0.5), resume=False):
+        pass
+    with pytest.raises(UsageError, match=r"holds a training of another kind \(.*; choose another --out$"):
+        TrainingFolder(tmp_path).claim(training(), resume=True).__enter__()

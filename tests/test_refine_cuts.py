@@ -1,3 +1,5 @@
+from datetime import date
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,74 +7,119 @@ from hypothesis import strategies as st
 
 from cryopick_ray.config import load_settings
 from cryopick_ray.errors import ModelError, UsageError
+from cryopick_ray.pickers.heatmap.networks import HeatmapNetwork
+from cryopick_ray.pickers.weights import ModelCard, save_model, weights_digest
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
-from cryopick_ray.refine import cuts, network_of, own_labels, share_store
+from cryopick_ray.refine import Grade, grade, own_labels, refine_settings, share_store
 from cryopick_ray.run_folder import RunFolder
 from cryopick_ray.store.manifest import ManifestRow, publish_part, read_manifest
 from cryopick_ray.store.store import MicrographStore
 
 
+def manifest_row(name, status, **changes):
+    return ManifestRow(
+        **{
+            "micrograph_id": name,
+            "dataset": "d",
+            "relion_name": name,
+            "source": name,
+            "checksum": "crc32c:00000000",
+            "source_height_px": 90,
+            "source_width_px": 110,
+            "pixel_size_A": 2.0,
+            "height_px": 90,
+            "width_px": 110,
+            "shard_bytes": 1,
+            "voltage_kV": None,
+            "spherical_aberration_mm": None,
+            "amplitude_contrast": None,
+            "status": status,
+            "reason": "",
+        }
+        | changes
+    )
+
+
+def picks(name, score, status="complete", *, dataset="d", threshold=0.4):
+    score = np.float32(score)
+    places = np.arange(len(score), dtype=np.float32)
+    micrograph = PickedMicrograph(name, dataset, name, (90, 110), 2.0, None, status, "")
+    return MicrographPicks(micrograph, 10 + places, 50 - places, score, score >= threshold, 60.0)
+
+
+def counts(graded, dataset=None):
+    """Return how many candidates have at least each grade."""
+    own = [grades for one, grades in graded if dataset in (None, one.micrograph.dataset)]
+    every = np.concatenate(own)
+    return [int((every >= least).sum()) for least in (Grade.SURE, Grade.PICKED, Grade.UNSURE)]
+
+
 @given(
-    n=st.integers(1, 300),
-    picked_share=st.floats(0, 1),
+    sizes=st.lists(st.integers(0, 40), min_size=1, max_size=6),
+    cut=st.floats(0, 1),
     share=st.floats(0.05, 1),
-    top=st.integers(1, 400),
+    top=st.integers(1, 200),
+    levels=st.sampled_from([2, 5, 10**6]),  # few levels: many candidates share a score
     seed=st.integers(0, 99),
 )
-def test_cuts_respect_share_and_top(n, picked_share, share, top, seed):
-    scores = np.random.default_rng(seed).permutation(n).astype(np.float32)  # no ties
-    n_picked = max(1, round(picked_share * n))
-    wanted = min(int(share * n_picked), top)
-    if not wanted:
-        with pytest.raises(UsageError, match=f"picked {n_picked} particles, too few"):
-            cuts(scores, n_picked, share=share, top=top)
+def test_sure_picks_are_the_best_and_never_more_than_share_and_top(sizes, cut, share, top, levels, seed):
+    rng = np.random.default_rng(seed)
+    table = []
+    for number, size in enumerate(sizes):
+        score = np.sort(rng.integers(0, levels, size) / levels)[::-1]
+        shift = 10 * (number % 2)  # the second data set's scores, and its threshold, are others
+        one = picks(f"{number}", score + shift, dataset="ab"[number % 2], threshold=cut + shift)
+        table.append(one)
+    n_picked = {
+        name: sum(int(p.picked.sum()) for p in table if p.micrograph.dataset == name) for name in "ab"
+    }
+    wanted = {name: int(share * count) for name, count in n_picked.items()}
+    if not any(wanted.values()):
+        with pytest.raises(UsageError, match=f"picked {sum(n_picked.values())} particles, too few"):
+            grade(table, share=share, top=top)
         return
-    found = cuts(scores, n_picked, share=share, top=top)
-    assert (scores >= found.sure).sum() == wanted
-    assert (scores >= found.picked).sum() == n_picked
-    assert (scores >= found.unsure).sum() == min(n_picked + wanted // 2, n)
-    assert found.sure >= found.picked >= found.unsure
-    assert cuts(scores[::-1], n_picked, share=share, top=top) == found
+    graded = grade(table, share=share, top=top)
+    assert counts(graded)[0] == min(sum(wanted.values()), top)
+    for one, grades in graded:
+        assert len(grades) == len(one.score)
+        np.testing.assert_array_equal(grades >= Grade.PICKED, one.picked)
+    for name in {one.micrograph.dataset for one in table}:
+        own = [(one, grades) for one, grades in graded if one.micrograph.dataset == name]
+        sure, picked, unsure = counts(own)
+        total = sum(len(grades) for _, grades in own)
+        assert abs(sure - wanted[name] * min(1, top / sum(wanted.values()))) < 1
+        assert sure <= wanted[name]
+        assert picked == n_picked[name]
+        assert unsure == min(picked + sure // 2, total)
+        score, every = (
+            np.concatenate(part) for part in zip(*((one.score, g) for one, g in own), strict=True)
+        )
+        for worse, better in zip(list(Grade)[:-1], list(Grade)[1:], strict=True):
+            below, above = score[every == worse], score[every == better]
+            assert not len(below) or not len(above) or below.max() <= above.min()
 
 
-def test_float32_scores_are_cut_where_they_are():
-    scores = np.float32([0.1, 0.3, 0.7, 0.9])
-    found = cuts(scores, 3, share=1.0, top=10)
-    assert [(scores >= cut).sum() for cut in (found.sure, found.picked, found.unsure)] == [3, 3, 4]
+def test_equal_scores_rank_by_place_and_not_by_micrograph():
+    graded = grade([picks("a", [1, 1]), picks("b", [1, 1])], share=0.5, top=9)
+    # places are (10, 50), (11, 49): the second has the lower y
+    assert [grades.tolist() for _, grades in graded] == [[Grade.PICKED, Grade.SURE]] * 2
+
+
+def test_a_data_set_of_low_scores_teaches_its_share_too():
+    table = [
+        picks("a", np.linspace(9, 8, 10), dataset="a", threshold=8),
+        picks("b", np.linspace(1, 0, 20), dataset="b", threshold=0.5),
+    ]
+    graded = grade(table, share=0.6, top=100)
+    assert counts(graded, "a") == [6, 10, 10]
+    assert counts(graded, "b") == [6, 10, 13]
+    assert counts(grade(table, share=0.6, top=7))[0] == 7
 
 
 @pytest.mark.parametrize("n_picked", [0, 1])
 def test_too_few_picks_teach_nothing(n_picked):
     with pytest.raises(UsageError, match=f"picked {n_picked} particles, too few to learn from"):
-        cuts(np.linspace(0, 1, 9, dtype=np.float32)[:n_picked], n_picked, share=0.85, top=10_000)
-
-
-def manifest_row(name, status):
-    return ManifestRow(
-        micrograph_id=name,
-        dataset="d",
-        relion_name=name,
-        source=name,
-        checksum="crc32c:00000000",
-        source_height_px=90,
-        source_width_px=110,
-        pixel_size_A=2.0,
-        height_px=90,
-        width_px=110,
-        shard_bytes=1,
-        voltage_kV=None,
-        spherical_aberration_mm=None,
-        amplitude_contrast=None,
-        status=status,
-        reason="",
-    )
-
-
-def picks(name, score, status="complete"):
-    score = np.float32(score)
-    places = np.arange(len(score), dtype=np.float32)
-    micrograph = PickedMicrograph(name, "d", name, (90, 110), 2.0, None, status, "")
-    return MicrographPicks(micrograph, 10 + places, 50 - places, score, score > 0.4, 60.0)
+        grade([picks("a", [0.9, 0.1, 0.0][1 - n_picked :])], share=0.85, top=10_000)
 
 
 @pytest.mark.parametrize("invert", [False, True])
@@ -83,15 +130,19 @@ def test_a_run_labels_its_own_micrographs(tmp_path, invert):
         store.place, [manifest_row(*one) for one in (("a", "complete"), ("b", "complete"), ("c", "failed"))]
     )
     settings = load_settings({"inputs": ["x"], "diameter_A": 60, "invert": invert})
-    table = [picks("a", [0.9, 0.8, 0.5, 0.1]), picks("b", []), picks("c", [], "failed")]
-    a, b = own_labels(table, run, settings, 0.8, 0.5)
+    table = [picks("a", [0.9, 0.8, 0.5, 0.3, 0.1]), picks("b", []), picks("c", [], "failed")]
+    graded = grade(table, share=0.7, top=9)
+    a, b = own_labels(graded, run, settings, Grade.SURE)
     np.testing.assert_array_equal(a.particles, [[10, 50], [11, 49]])
-    np.testing.assert_array_equal(a.unsure, [[12, 48]])
+    np.testing.assert_array_equal(a.unsure, [[12, 48], [13, 47]])
     assert len(a.false) == 0
     assert (a.row.micrograph_id, a.dataset, a.diameter_A, a.radius_A) == ("a", "d", 60, 30)
     assert a.sign == (-1 if invert else 1)
     assert a.store_url == run.store
     assert (b.row.micrograph_id, b.particles.shape, b.unsure.shape) == ("b", (0, 2), (0, 2))
+    chosen_by, _ = own_labels(graded, run, settings, Grade.PICKED)
+    np.testing.assert_array_equal(chosen_by.particles, [[10, 50], [11, 49], [12, 48]])
+    np.testing.assert_array_equal(chosen_by.unsure, [[13, 47]])
 
 
 def test_a_second_run_sees_the_store_of_the_first(tmp_path):
@@ -106,9 +157,69 @@ def test_a_second_run_sees_the_store_of_the_first(tmp_path):
     (tmp_path / "all").rename(tmp_path / "moved")  # both runs together
     moved = RunFolder(tmp_path / "moved" / "deep" / "two")
     assert list(read_manifest(MicrographStore(moved.store).place)) == ["a"]
+    other = RunFolder(tmp_path / "other")
+    publish_part(MicrographStore(other.store, create=True).place, [manifest_row("a", "failed")])
+    with pytest.raises(UsageError, match=r"two was not refined from .*other"):
+        share_store(other, moved)
 
 
-@pytest.mark.parametrize("model", ["log", "nowhere.safetensors"])
-def test_a_picker_without_a_network_cannot_learn(model):
-    with pytest.raises(ModelError, match=f"{model} has no network that can learn; .*heatmap"):
-        network_of(model)
+def run_of(model, **changes):
+    return load_settings({"inputs": ["x"], "diameter_A": 60, "model": str(model)} | changes)
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A heatmap's fresh weights, made for 20 pixels a diameter."""
+    path, state = tmp_path / "mine.safetensors", HeatmapNetwork("heatmap", base=2).state_dict()
+    card = ModelCard(
+        name="mine",
+        architecture="heatmap",
+        parameters={"base": 2},
+        particle_px=20,
+        normalisation="heatmap",
+        trained_on="nothing",
+        licence="none",
+        source="a test",
+        date=date(2024, 1, 1),
+        digest=weights_digest(state),
+    )
+    save_model(path, state, card)
+    return path
+
+
+def settings_of(run, *assignments):
+    return refine_settings(run, assignments, share=0.85, top=10_000)
+
+
+def test_a_model_learns_at_the_scale_that_its_run_picked_at(model):
+    settings, (_, card) = settings_of(run_of(model), "epochs=3")
+    assert (settings.network, settings.name, settings.epochs) == ("heatmap", "mine-refined", 3)
+    assert (settings.share, settings.top) == (0.85, 10_000)
+    assert settings.options == {"particle_px": card.particle_px} == {"particle_px": 20}
+    settings, _ = settings_of(run_of(model, particle_px=31), "options.crop_px=96")
+    assert settings.options == {"particle_px": 31, "crop_px": 96}
+    assert (
+        settings_of(run_of(model, particle_px=31), "options.particle_px=31")[0].options["particle_px"] == 31
+    )
+    for run in (run_of(model), run_of(model, particle_px=31)):
+        with pytest.raises(
+            UsageError, match=r"options\.particle_px is 24.*the run picked with (20|31) pixels"
+        ):
+            settings_of(run, "options.particle_px=24")
+
+
+@pytest.mark.parametrize("share", [float("nan"), 0, 1.5])
+def test_a_wrong_share_is_refused(model, share):
+    with pytest.raises(UsageError, match="--share is"):
+        refine_settings(run_of(model), [], share=share, top=9)
+
+
+def test_a_picker_without_a_network_cannot_learn():
+    with pytest.raises(ModelError, match=r"log has no network that can learn; .*heatmap"):
+        settings_of(run_of("log"))
+
+
+@pytest.mark.parametrize("name", ["topaz", "nowhere.safetensors"])
+def test_a_model_that_is_gone_is_said_to_be(name):
+    with pytest.raises(ModelError, match=rf"model {name} is gone; put the file back"):
+        settings_of(run_of(name))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -112,13 +115,14 @@ class RayEngine:
             os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
             local: dict[str, Any] = {"object_store_memory": OBJECT_STORE_BYTES, "num_cpus": self._cpus()}
             try:
-                ray.init(
-                    address=self._address or "local",
-                    include_dashboard=None if self._address else False,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    **({} if self._address else local),
-                )
+                with _same_sigterm():
+                    ray.init(
+                        address=self._address or "local",
+                        include_dashboard=None if self._address else False,
+                        log_to_driver=False,
+                        logging_level=logging.ERROR,
+                        **({} if self._address else local),
+                    )
             except Exception as error:
                 where = f"the Ray cluster at {self._address} (--address)" if self._address else "Ray"
                 raise EngineError(f"{where} cannot be reached: {error}; or use --engine serial") from error
@@ -236,6 +240,17 @@ class _Pool:
             case "give up":
                 reason = "it killed its worker twice (memory, or a fault in a library)"
                 self._waiting.append(_Job(unit, again=True, reason=reason))
+
+
+@contextmanager
+def _same_sigterm() -> Iterator[None]:
+    """Keep the program's answer to SIGTERM: Ray puts its own in place, which ends the process at once."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _check_reachable(address: str | None) -> None:

@@ -9,7 +9,8 @@ import torch
 from cryopick_ray.training.checkpoint import save_checkpoint
 from cryopick_ray.training.job import Job
 from cryopick_ray.training.log import write_log
-from cryopick_ray.training.loop import Alone, Epoch, TrainState
+from cryopick_ray.training.loop import Epoch, TrainState
+from cryopick_ray.training.team import Alone
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import json
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ def load_checkpoint(folder: Path) -> TrainState | None:
     try:
         _check_container(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
+        _check_claims(content, path.stat().st_size)
         return _state(content)
     except (
         OSError,
@@ -80,6 +81,25 @@ def _check_container(path: Path) -> None:
             raise ValueError("its parts are larger than itself")
         if wrong := archive.testzip():
             raise ValueError(f"wrong check sum of {wrong}")
+
+
+def _check_claims(content: Any, size: int) -> None:
+    """Raise :class:`ValueError` if the tensors would be larger than the file of ``size`` bytes."""
+    tensors = list(_all_tensors(content))
+    if any(one.layout != torch.strided for one in tensors):
+        raise ValueError("a tensor is sparse")
+    claimed = sum(one.numel() * one.element_size() for one in tensors)
+    if claimed > size:  # a stride of 0 makes a huge tensor of a few bytes
+        raise ValueError(f"it claims {claimed} bytes of tensors in a file of {size}")
+
+
+def _all_tensors(content: Any) -> Iterator[Tensor]:
+    """Yield the tensors in nested containers."""
+    if isinstance(content, Tensor):
+        yield content
+    elif isinstance(content, Mapping | list | tuple):
+        for part in content.values() if isinstance(content, Mapping) else content:
+            yield from _all_tensors(part)
 
 
 def _state(content: Any) -> TrainState:

@@ -15,7 +15,7 @@ from cryopick_ray.pickers.weights import ModelCard, restore, save_model, weights
 from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.training.job import Job
 from cryopick_ray.training.lesson import Lesson
-from cryopick_ray.training.lessons.catalogue import LESSONS, Value, make_lesson
+from cryopick_ray.training.lessons.catalogue import LESSONS, Value, check_false, make_lesson
 from cryopick_ray.training.loop import Epoch, LoopSettings, Precision, TrainState, best_epoch
 from cryopick_ray.training.outcome import Line
 from cryopick_ray.training.sampling import NEGATIVE_DISTANCE
@@ -145,7 +145,8 @@ def lesson_for(settings: LearnSettings, rows: Sequence[LabelledRow], start: Mode
     Raises
     ------
     UsageError
-        If an option is wrong, or the model to begin with is of another network.
+        If an option is wrong, the model to begin with is of another network, or there are rounds for a
+        network that learns nothing from them.
     """
     given: dict[str, Value] = dict(settings.options)
     for name in ("batch", "learning_rate"):
@@ -158,6 +159,8 @@ def lesson_for(settings: LearnSettings, rows: Sequence[LabelledRow], start: Mode
         if start.architecture != settings.network:
             given.setdefault("architecture", start.architecture)
     lesson = make_lesson(settings.network, given, rows)
+    if settings.rounds > 1:
+        check_false(settings.network, lesson, f"rounds is {settings.rounds}")
     if start is not None and (lesson.architecture, lesson.parameters) != (
         start.architecture,
         start.parameters,
@@ -170,13 +173,17 @@ def lesson_for(settings: LearnSettings, rows: Sequence[LabelledRow], start: Mode
 
 
 def with_false_picks(tried: Tried, card: ModelCard) -> LabelledRow:
-    """Return the micrograph with the picks above the threshold that are far from every label as false."""
+    """Return the micrograph with the picks above the threshold that are far from every label as false.
+
+    Near a place that may hold a particle a pick is not false.
+    """
     source, found = tried.source, tried.candidates
     least = -np.inf if card.threshold is None else card.threshold
     places = np.column_stack([found.x, found.y])[found.score >= least]
     near_px = NEGATIVE_DISTANCE * source.diameter_A / source.row.pixel_size_A
-    if len(source.particles) and len(places):
-        away = np.linalg.norm(places[:, None] - source.particles[None], axis=-1).min(axis=1)
+    taken = np.concatenate([source.particles, source.unsure])
+    if len(taken) and len(places):
+        away = np.linalg.norm(places[:, None] - taken[None], axis=-1).min(axis=1)
         places = places[away >= near_px]
     return replace(source, false=np.concatenate([source.false, places]).astype(np.float32))
 

@@ -1,23 +1,26 @@
 """Data sets named in the settings -> stores and labelled micrographs, ready to be split."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryopick_ray.config import IngestSettings
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.ingest import ingest
+from cryopick_ray.engine.ingest import ingest, probe
+from cryopick_ray.engine.pick_worker import check_scale
 from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import UsageError
-from cryopick_ray.micrographs.sources import list_sources
+from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.run import simulate_all
 from cryopick_ray.simulate.settings import simulation_settings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.labels import labelled_rows
+from cryopick_ray.training.labels import Labels, in_settings, labelled_rows, read_labels
 from cryopick_ray.training.settings import DataSettings, SimulatedData, TrainSettings
+from cryopick_ray.training.splits import check_patterns
 from cryopick_ray.units import working_pixel_size_A
 
 
@@ -37,12 +40,35 @@ class DataSet:
     rows: tuple[LabelledRow, ...]
 
 
+@dataclass(frozen=True)
+class _Listed:
+    """A data set that is not in a store yet.
+
+    Attributes
+    ----------
+    where
+        Its place in the settings.
+    sources
+        Its labelled micrographs; the others teach nothing and stay where they are.
+    """
+
+    where: str
+    settings: DataSettings
+    sources: tuple[MicrographSource, ...]
+    labels: Labels
+
+
 def prepare_data(
     settings: TrainSettings, particle_px: float, folder: Path, engine: Engine, events: Events
 ) -> list[DataSet]:
-    """Simulate what is to be simulated, ingest everything at the lesson's scale, read the labels.
+    """Read the labels, simulate what is to be simulated, ingest everything at the lesson's scale.
 
     What ``folder`` holds already is not made again.
+
+    Parameters
+    ----------
+    particle_px
+        Pixels that the lesson shows a particle's diameter in.
 
     Raises
     ------
@@ -50,20 +76,27 @@ def prepare_data(
         If labels, micrographs or molecules are wrong.
     """
     _check_names(settings)
-    wanted = list(settings.data)
-    if settings.simulated is not None:
-        wanted += [
-            _simulate(settings.simulated, name, folder / "simulated", engine, events)
-            for name in settings.simulated.molecules
+    if (simulated := settings.simulated) is not None and simulated.particle_px < particle_px:
+        raise UsageError(
+            f"simulated.particle_px is {simulated.particle_px:g}, too coarse for {settings.network}, which "
+            f"sees particles of {particle_px:g} px; give at least as many, or a smaller options.particle_px"
+        )
+    listed = [_list(f"data.{number}", one, particle_px) for number, one in enumerate(settings.data)]
+    if simulated is not None:
+        made = [
+            _simulate(simulated, molecule, folder / "simulated", engine, events)
+            for molecule in simulated.molecules
         ]
-    return [_ingest(one, particle_px, folder / "stores", engine, events) for one in wanted]
+        listed += [_list("simulated", one, particle_px) for one in made]
+    return [_ingest(one, particle_px, folder / "stores", engine, events) for one in listed]
 
 
 def _check_names(settings: TrainSettings) -> None:
     """Refuse two data sets of one name, simulated ones included: they would share a store."""
     names = [one.name for one in settings.data]
     if settings.simulated is not None:
-        names += [load_molecule(one).name for one in settings.simulated.molecules]
+        with _said_of("simulated"):
+            names += [load_molecule(one).name for one in settings.simulated.molecules]
     if twice := sorted(name for name in set(names) if names.count(name) > 1):
         raise UsageError(
             f"two data sets are called {twice[0]!r}, one of them simulated; rename or leave one out"
@@ -76,14 +109,15 @@ def _simulate(
     """Make one molecule's micrographs."""
     found = load_molecule(molecule)
     simulation = {
-        "pixel_size_A": found.diameter_A / settings.particle_px,
         **settings.settings,
         "molecules": [molecule],
         "micrographs": settings.micrographs,
         "seed": settings.seed,
+        "pixel_size_A": found.diameter_A / settings.particle_px,
     }
     out = folder / found.name
-    failures = simulate_all(simulation_settings(simulation), out, engine, events, store_url=None)
+    with _said_of(f"simulated ({found.name})"):
+        failures = simulate_all(simulation_settings(simulation), out, engine, events, store_url=None)
     if failures:
         name, reason = failures[0]
         raise UsageError(f"{len(failures)} micrographs of {molecule} were not simulated; {name}: {reason}")
@@ -95,23 +129,44 @@ def _simulate(
     )
 
 
-def _ingest(
-    settings: DataSettings, particle_px: float, folder: Path, engine: Engine, events: Events
-) -> DataSet:
+def _list(where: str, settings: DataSettings, particle_px: float) -> _Listed:
+    """Find one data set's micrographs and labels: what can be wrong is told before hours of work."""
+    with _said_of(f"{where} ({settings.name})"):
+        sources = list_sources(settings.micrographs, relion_project=Path(), limit=None)
+        labels = read_labels(settings, [source.micrograph_id for source in sources])
+        check_patterns(labels.names.keys(), settings)
+        labelled = tuple(source for source in sources if source.micrograph_id in labels.names)
+        probe(labelled, _ingest_settings(settings, particle_px))
+    return _Listed(where, settings, labelled, labels)
+
+
+def _ingest(one: _Listed, particle_px: float, folder: Path, engine: Engine, events: Events) -> DataSet:
     """Bring one data set into its store."""
-    sources = list_sources(settings.micrographs, relion_project=Path(), limit=None)
+    settings, wanted = one.settings, _ingest_settings(one.settings, particle_px)
     working_A = working_pixel_size_A(settings.diameter_A, particle_px)
     url = str(folder / f"{settings.name}-{working_A:.4g}A.zarr")
-    wanted = IngestSettings(
-        pixel_size_A=settings.pixel_size_A, diameter_A=settings.diameter_A, store_pixel_size_A=working_A
+    with _said_of(f"{one.where} ({settings.name}), store {url}"):
+        ingest(one.sources, url, wanted, engine, events)
+        manifest = read_manifest(MicrographStore(url).place)
+        rows = [manifest[source.micrograph_id] for source in one.sources]
+        check_scale([row for row in rows if row.status == "complete"], working_A)
+    with _said_of(f"{one.where} ({settings.name})"):
+        labelled = labelled_rows(settings, one.labels, url, {row.micrograph_id: row for row in rows})
+    return DataSet(settings, tuple(labelled))
+
+
+def _ingest_settings(settings: DataSettings, particle_px: float) -> IngestSettings:
+    return IngestSettings(
+        pixel_size_A=settings.pixel_size_A,
+        diameter_A=settings.diameter_A,
+        store_pixel_size_A=working_pixel_size_A(settings.diameter_A, particle_px),
     )
-    ingest(sources, url, wanted, engine, events)
-    manifest = read_manifest(MicrographStore(url).place)
-    known = {source.micrograph_id for source in sources}
-    rows = labelled_rows(settings, url, {name: row for name, row in manifest.items() if name in known})
-    return DataSet(settings, tuple(rows))
 
 
-def all_rows(data: Sequence[DataSet]) -> list[LabelledRow]:
-    """Return the micrographs of all data sets."""
-    return [row for one in data for row in one.rows]
+@contextmanager
+def _said_of(where: str) -> Iterator[None]:
+    """Let what is wrong with a data set be said in words of the training's settings."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{where}: {in_settings(str(error))}") from error

@@ -14,7 +14,7 @@ from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.augment import general_chain
 from cryopick_ray.training.labelled import Centres, LabelledMicrograph
-from cryopick_ray.training.lesson import Lesson, Slot
+from cryopick_ray.training.lesson import Lesson, Slot, unvaried
 from cryopick_ray.training.plan import Plan, Spot
 from cryopick_ray.units import resampled_shape, working_pixel_size_A
 
@@ -95,7 +95,7 @@ class Examples:
         self, lesson: Lesson, sources: Sequence[LabelledRow], plan: Plan, *, general: bool = False
     ) -> None:
         self._lesson = lesson
-        self._general = general
+        self._vary = general_chain if general else unvaried
         self._sources = sources
         self._plan = plan
         self._cache: OrderedDict[int, LabelledMicrograph] = OrderedDict()
@@ -105,10 +105,8 @@ class Examples:
         """Draw one example: image ``(1, s, s)`` and target."""
         micrograph = self._read(self._plan.micrograph(spot))
         slot = Slot(spot.slot, self._plan.batch)
-        rng = self._plan.generator(spot)
-        example = self._lesson.example(micrograph, slot, rng)
-        image = general_chain(example.image, rng) if self._general else example.image
-        return torch.from_numpy(image[None]), torch.from_numpy(example.target)
+        example = self._lesson.example(micrograph, slot, self._plan.generator(spot), self._vary)
+        return torch.from_numpy(example.image[None]), torch.from_numpy(example.target)
 
     def _read(self, index: int) -> LabelledMicrograph:
         if index in self._cache:

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cryopick_ray.config import read_yaml
+from pydantic import ValidationError
+
 from cryopick_ray.errors import UsageError
-from cryopick_ray.folder import claimed
+from cryopick_ray.folder import claimed, kept_settings
 from cryopick_ray.training.checkpoint import CHECKPOINT
-from cryopick_ray.training.settings import TrainSettings, train_settings
+from cryopick_ray.training.settings import LearnSettings
 
 
 class TrainingFolder:
@@ -21,7 +22,7 @@ class TrainingFolder:
         self.config = self.path / "config.yaml"
 
     @contextmanager
-    def claim(self, settings: TrainSettings, *, resume: bool) -> Iterator[None]:
+    def claim(self, settings: LearnSettings, *, resume: bool) -> Iterator[None]:
         """Take the folder for a training with ``settings`` and hold it against others.
 
         How long it lasts may change; what is learned, from what and how may not, once there is a
@@ -38,13 +39,15 @@ class TrainingFolder:
         with claimed(self.path, settings, changed, resume=resume or not began):
             yield
 
-    def _changes(self, settings: TrainSettings) -> list[str]:
+    def _changes(self, settings: LearnSettings) -> list[str]:
         """Return what ``settings`` would change of the training, as ``name: old -> new`` lines."""
         try:
-            old = train_settings(read_yaml(self.config))
-        except UsageError as error:
+            old = type(settings).model_validate(kept_settings(self.path, "training"))
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"])) or "settings"
             raise UsageError(
-                f"{self.path} holds no training to go on with ({error}); choose another --out"
+                f"{self.path} holds a training of another kind ({name}: {first['msg']}); choose another --out"
             ) from error
         free = {"epochs", "patience"}
         before, after = (dict(_flat(one.model_dump(mode="json", exclude=free))) for one in (old, settings))

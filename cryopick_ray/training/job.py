@@ -10,7 +10,8 @@ from cryopick_ray.training.checkpoint import load_checkpoint
 from cryopick_ray.training.dataset import LabelledRow, check_readable
 from cryopick_ray.training.lesson import Lesson
 from cryopick_ray.training.log import write_log
-from cryopick_ray.training.loop import Loop, LoopSettings, Team, TrainState
+from cryopick_ray.training.loop import Loop, LoopSettings, TrainState
+from cryopick_ray.training.team import Team
 
 
 @dataclass(frozen=True, eq=False)

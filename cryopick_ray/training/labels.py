@@ -1,7 +1,9 @@
 """Coordinate files -> labels of the micrographs in a store, checked before anything is learned."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import numpy as np
 
@@ -13,27 +15,78 @@ from cryopick_ray.training.labelled import Centres, nowhere
 from cryopick_ray.training.settings import DataSettings
 
 NAMES_SHOWN = 3
+OPTIONS = {
+    "ingest again with --store-pixel-size": "delete this store to have it made anew, at",
+    "use another --store": "delete this store to have it made anew",
+    "INPUT's": "the micrographs'",
+    "same INPUT": "same micrographs",
+    "INPUT '": "micrographs '",
+    "its option, or --set ": "--set simulated.settings.",
+    "--shape has": "simulated.settings have",
+    "--molecules": "simulated.molecules",
+    "--diameter": "diameter_A",
+    "--particle-px": "options.particle_px",
+    "--pixel-size": "pixel_size_A",
+    "--relion-project": "the folder that the training was started in",
+}
+"""Options of other commands that errors name, and what mends them in a training."""
 
 
-def labelled_rows(
-    settings: DataSettings, store_url: str, manifest: Mapping[str, ManifestRow]
-) -> list[LabelledRow]:
-    """Return the micrographs of a data set that have labels, in id order; excluded ones are left out.
+@dataclass(frozen=True)
+class Labels:
+    """The labels of a data set, before anything is known of its micrographs but their ids.
+
+    Attributes
+    ----------
+    particles, false
+        Places by micrograph.
+    names
+        What the labels call each labelled micrograph, by id; excluded ones are left out.
+    """
+
+    particles: Truth
+    false: Truth | None
+    names: Mapping[str, str]
+
+
+def read_labels(settings: DataSettings, micrograph_ids: Collection[str]) -> Labels:
+    """Read the labels of a data set's micrographs.
 
     Raises
     ------
     UsageError
-        If labels lie outside their micrograph or belong to none, or none of the micrographs has any.
+        If there are none, labels belong to no micrograph, or no micrograph has any.
+    PicksError
+        If a file cannot be read or it is not clear whose labels it holds.
     """
-    truth = read_truth(settings.labels)
-    false = read_truth(settings.false_labels) if settings.false_labels else None
-    for one in (truth, false):
+    particles = _read(settings.labels, "labels")
+    false = _read(settings.false_labels, "false_labels") if settings.false_labels else None
+    for one in (particles, false):
         if one is not None:
-            _check_owners(one, manifest, settings)
+            _check_owners(one, micrograph_ids, settings)
+    known = {name: particles.name_of(name) for name in micrograph_ids if not matches(name, settings.exclude)}
+    names = {name: own for name, own in known.items() if own is not None}
+    if not names:
+        raise UsageError(
+            f"no micrograph of data set {settings.name} has labels in {settings.labels}, which knows "
+            f"{_some(sorted(particles.particles))}; labels are files named after the micrographs"
+        )
+    return Labels(particles, false, names)
+
+
+def labelled_rows(
+    settings: DataSettings, labels: Labels, store_url: str, manifest: Mapping[str, ManifestRow]
+) -> list[LabelledRow]:
+    """Return the micrographs of a data set that have labels, in the manifest's order.
+
+    Raises
+    ------
+    UsageError
+        If labels lie outside their micrograph, or no labelled micrograph could be read.
+    """
     rows = []
     for name, row in manifest.items():
-        known = truth.name_of(name)
-        if row.status != "complete" or known is None or matches(name, settings.exclude):
+        if row.status != "complete" or name not in labels.names:
             continue
         rows.append(
             LabelledRow(
@@ -43,17 +96,25 @@ def labelled_rows(
                 diameter_A=settings.diameter_A,
                 radius_A=settings.radius_A or settings.diameter_A / 2,
                 sign=-1 if settings.invert else 1,
-                particles=_inside(truth, known, row),
-                false=_false(false, row),
+                particles=_inside(labels.particles, labels.names[name], row),
+                false=_false(labels.false, row),
                 unsure=nowhere(),
             )
         )
     if not rows:
+        first = next((row for name, row in manifest.items() if name in labels.names), None)
         raise UsageError(
-            f"no micrograph of data set {settings.name} has labels in {settings.labels}, which knows "
-            f"{_some(sorted(truth.particles))}; labels are files named after the micrographs"
+            f"none of the {len(labels.names)} labelled micrographs of data set {settings.name} could be read"
+            + (f"; {first.micrograph_id}: {in_settings(first.reason)}" if first else "")
         )
     return rows
+
+
+def in_settings(text: str) -> str:
+    """Return what went wrong in words of a training's settings, not of the options of other commands."""
+    for option, setting in OPTIONS.items():
+        text = text.replace(option, setting)
+    return text
 
 
 def matches(micrograph_id: str, patterns: Sequence[str]) -> bool:
@@ -61,9 +122,16 @@ def matches(micrograph_id: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(micrograph_id, pattern) for pattern in patterns)
 
 
-def _check_owners(truth: Truth, manifest: Mapping[str, ManifestRow], settings: DataSettings) -> None:
+def _read(source: Path, setting: str) -> Truth:
+    try:
+        return read_truth(source)
+    except UsageError as error:
+        raise UsageError(str(error).replace("--truth", setting)) from error
+
+
+def _check_owners(truth: Truth, micrograph_ids: Collection[str], settings: DataSettings) -> None:
     """Refuse labels of micrographs that are not there: they would be lost without a word."""
-    owned = {truth.name_of(name) for name in manifest}
+    owned = {truth.name_of(name) for name in micrograph_ids}
     if orphans := sorted(truth.particles.keys() - owned):
         raise UsageError(
             f"{truth.source} has labels of {_some(orphans)}, which data set {settings.name} has no "

@@ -4,16 +4,18 @@ import math
 import time
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from cryopick_ray.errors import TrainingError
 from cryopick_ray.training.dataset import Examples, LabelledRow
 from cryopick_ray.training.lesson import Lesson
 from cryopick_ray.training.plan import VALIDATION_EPOCH, Plan
+from cryopick_ray.training.team import Team
 
 VALIDATION_STEPS = 8
 """Batches that the validation loss is the mean of."""
@@ -86,56 +88,12 @@ class TrainState:
     history: tuple[Epoch, ...]
 
 
-class Team(Protocol):
-    """The workers that train one network together, seen from one of them."""
-
-    @property
-    def rank(self) -> int:
-        """Which of the members this is, from 0."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """How many members there are."""
-        ...
-
-    @property
-    def device(self) -> torch.device:
-        """Where this member computes."""
-        ...
-
-    def wrap(self, network: nn.Module) -> nn.Module:
-        """Return the network whose gradients are the team's mean."""
-        ...
-
-    def mean(self, value: float) -> float:
-        """Return the mean of what all members give."""
-        ...
-
-
 class Record(Protocol):
     """Where finished epochs go."""
 
     def epoch(self, state: TrainState) -> None:
         """Keep the state; every member of the team calls this."""
         ...
-
-
-@dataclass(frozen=True)
-class Alone:
-    """A team of one."""
-
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    rank: int = 0
-    size: int = 1
-
-    def wrap(self, network: nn.Module) -> nn.Module:
-        """Return the network itself."""
-        return network
-
-    def mean(self, value: float) -> float:
-        """Return the value itself."""
-        return value
 
 
 def best_epoch(history: Sequence[Epoch]) -> int:
@@ -198,10 +156,15 @@ class Loop:
         self._best = start.best if start else {}
         self._history = start.history if start else ()
         if start is not None:
-            self._optimiser.load_state_dict(start.optimiser)
+            _resume(self._optimiser, start)
 
     def run(self, record: Record) -> TrainState:
         """Train to the end, giving every finished epoch to ``record``; return the last state."""
+        # repeatable on a GPU too
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=False):
+            return self._run(record)
+
+    def _run(self, record: Record) -> TrainState:
         state = self._state()
         while not is_over(self._history, self._settings, early=self._lesson.validation_chooses):
             began = time.perf_counter()
@@ -216,9 +179,10 @@ class Loop:
                 workers=self._team.size,
             )
             if wrong := [value for value in (loss, one.validation_loss or 0.0) if not math.isfinite(value)]:
+                rate = self._settings.learning_rate
                 raise TrainingError(
-                    f"the loss is {wrong[0]} in epoch {one.epoch}: training diverged; "
-                    f"give a learning_rate below {self._settings.learning_rate:g}"
+                    f"the loss is {wrong[0]} in epoch {one.epoch}: training diverged with a learning_rate of "
+                    f"{rate:g}; train in another folder with a much lower one, such as {rate / 10:g}"
                 )
             self._history = (*self._history, one)
             if best_epoch(self._history) == len(self._history) or not self._lesson.validation_chooses:
@@ -279,6 +243,16 @@ def _restore(network: nn.Module, weights: dict[str, Tensor]) -> None:
     except RuntimeError as error:
         raise TrainingError(
             "the weights to begin with are of another network; give its architecture or another folder"
+        ) from error
+
+
+def _resume(optimiser: Optimizer, start: TrainState) -> None:
+    """Give the optimiser the state it had."""
+    try:
+        optimiser.load_state_dict(start.optimiser)
+    except (ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
+        raise TrainingError(
+            "the checkpoint's optimiser is of another training; train in another folder"
         ) from error
 
 

@@ -13,6 +13,10 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid, softplus
 from torch.nn.functional import cross_entropy as softmax_cross_entropy
 
+NEED_PI = ("ge-binomial", "ge-kl", "nnpu", "pn")
+"""Objectives that are told the share of particles among all places."""
+SLACK = {"ge-binomial": 1.0, "ge-kl": 10.0}
+"""Weight of what the unlabelled must agree with, as Topaz has it."""
 SPREAD_FLOOR = 1e-10
 """Keeps the variance of the number of particles above 0 in :func:`ge_binomial`."""
 

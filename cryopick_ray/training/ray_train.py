@@ -128,7 +128,7 @@ def train_on_ray(
     TrainingError
         If training cannot start, diverges, or workers die again and again.
     EngineError
-        If Ray has no room for the workers.
+        If Ray has no room for the workers, or cannot start them.
     CryoPickError
         Any other that a worker meets, as it is.
     """
@@ -141,7 +141,9 @@ def train_on_ray(
     state = job.begin(folder)
     done = len(state.history) if state else 0
     if state is None or not is_over(state.history, job.settings, early=job.lesson.validation_chooses):
-        trainer = _trainer(job, folder, workers, threads, device)
+        on_gpu = device == "cuda" or (device == "auto" and ray.cluster_resources().get("GPU", 0) > 0)
+        check_room(workers, threads, on_gpu=on_gpu)
+        trainer = _trainer(job, folder, workers, threads, on_gpu=on_gpu)
         try:
             _follow(_start(trainer), folder, done, on_epoch)
         finally:
@@ -152,8 +154,42 @@ def train_on_ray(
     return state
 
 
-def _trainer(job: Job, folder: Path, workers: tuple[int, int], threads: int, device: str) -> _Trainer:
-    on_gpu = device == "cuda" or (device == "auto" and ray.cluster_resources().get("GPU", 0) > 0)
+def check_room(workers: tuple[int, int], threads: int, *, on_gpu: bool) -> None:
+    """Refuse more workers than Ray ever has room for; it would wait for them without a word.
+
+    Raises
+    ------
+    EngineError
+        Naming ``--workers``, ``--threads`` and what there is.
+    """
+    least, _ = workers
+    if _room(threads, on_gpu=on_gpu) < least:
+        there = ray.cluster_resources()
+        wanted = f"{threads} CPUs{' and a GPU' if on_gpu else ''}"
+        raise EngineError(
+            f"no room for {least} workers (--workers) with {wanted} each (--threads): Ray has "
+            f"{there.get('CPU', 0):g} CPUs and {there.get('GPU', 0):g} GPUs; give fewer"
+        )
+
+
+def most_threads(workers: int, *, on_gpu: bool) -> int:
+    """Return with how many threads each there is room for so many workers; at least 1."""
+    most = max((int(node.get("CPU", 0)) for node in _nodes()), default=1)
+    return next((n for n in range(most, 1, -1) if _room(n, on_gpu=on_gpu) >= workers), 1)
+
+
+def _nodes() -> list[dict[str, float]]:
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _room(threads: int, *, on_gpu: bool) -> int:
+    """Return how many workers all nodes have room for; a worker lies on one node."""
+    return sum(
+        min([int(node.get("CPU", 0) // threads)] + [int(node.get("GPU", 0))] * on_gpu) for node in _nodes()
+    )
+
+
+def _trainer(job: Job, folder: Path, workers: tuple[int, int], threads: int, *, on_gpu: bool) -> _Trainer:
     least, most = workers
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)

@@ -10,6 +10,8 @@ from cryopick_ray.pickers.importers import open_model
 from cryopick_ray.training.course import Means, Start, Trained, lesson_for, take
 from cryopick_ray.training.data import DataSet, prepare_data
 from cryopick_ray.training.dataset import LabelledRow
+from cryopick_ray.training.lesson import Lesson
+from cryopick_ray.training.lessons.catalogue import check_false, check_sparse
 from cryopick_ray.training.outcome import Outcome
 from cryopick_ray.training.settings import TrainSettings
 from cryopick_ray.training.splits import Split, check, folds, split
@@ -31,8 +33,9 @@ def train(settings: TrainSettings, folder: Path, engine: Engine, means: Means) -
     """
     _check_folds(settings)
     start = _start(settings)
-    particle_px = _particle_px(settings, start)
-    data = prepare_data(settings, particle_px, folder, engine, means.events)
+    lesson = _lesson(settings, start)
+    _check_labels(settings, lesson)
+    data = prepare_data(settings, lesson.particle_px, folder, engine, means.events)
     parts = list(_parts(settings, data))
     for _, one in parts:
         check(one)
@@ -62,14 +65,21 @@ def _start(settings: TrainSettings) -> Start:
     return open_model(path)
 
 
-def _particle_px(settings: TrainSettings, start: Start) -> float:
-    """Return the scale that data are stored at; the labels, which it may not depend on, come later."""
+def _lesson(settings: TrainSettings, start: Start) -> Lesson:
+    """Return the lesson as far as it is known before the labels: all but Topaz's share of particles."""
     options = dict(settings.options)
     if settings.network == "topaz":
         options.setdefault("pi", 0.5)
-        options.pop("expected_particles", None)
-    lesson = lesson_for(settings.model_copy(update={"options": options}), [], start[1] if start else None)
-    return lesson.particle_px
+    return lesson_for(settings.model_copy(update={"options": options}), [], start[1] if start else None)
+
+
+def _check_labels(settings: TrainSettings, lesson: Lesson) -> None:
+    """Refuse labels that the lesson cannot use as they are."""
+    for number, one in enumerate(settings.data):
+        if one.false_labels is not None:
+            check_false(settings.network, lesson, f"data.{number}.false_labels is {str(one.false_labels)!r}")
+        if one.labels_used is not None:
+            check_sparse(lesson, settings.options, f"data.{number}.labels_used is {one.labels_used}")
 
 
 def _check_folds(settings: TrainSettings) -> None:

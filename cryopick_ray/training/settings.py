@@ -9,7 +9,6 @@ from cryopick_ray.config import Positive, Settings, SettingsT
 from cryopick_ray.errors import UsageError
 
 Network = Literal["heatmap", "cryolo", "topaz", "deeppicker", "deepem"]
-WHOLE_IMAGE = ("heatmap", "cryolo")
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
@@ -35,7 +34,8 @@ class DataSettings(Settings):
     labels_used
         Labels to learn from, drawn at random over the training micrographs; ``None`` for all.
     false_labels
-        Like ``labels``: places that look like particles and are none.
+        Like ``labels``: places that look like particles and are none. For networks that are shown
+        negatives one by one; not for those that learn from whole images or from unlabelled places.
     radius_A
         A pick this near finds a particle, in scores; ``None`` for half a diameter.
     """
@@ -64,9 +64,9 @@ class SimulatedData(Settings):
     micrographs, seed
         Of each molecule.
     particle_px
-        Pixels that a molecule's diameter spans; finer than any network's own scale.
+        Pixels that a molecule's diameter spans: at least as many as the network is shown.
     settings
-        Anything ``cryopick simulate`` takes, such as ``{height_px: 1024, ice: {...}}``.
+        Anything else that ``cryopick simulate`` takes, such as ``{height_px: 1024, ice: {...}}``.
     """
 
     molecules: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -74,6 +74,14 @@ class SimulatedData(Settings):
     seed: Annotated[int, Field(ge=0)] = 0
     particle_px: Annotated[float, Field(ge=8, le=512)] = 48.0
     settings: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _says_nothing_twice(self) -> Self:
+        for name in ("molecules", "micrographs", "seed", "pixel_size_A"):
+            if name in self.settings:
+                own = "particle_px, pixels of a diameter" if name == "pixel_size_A" else name
+                raise ValueError(f"simulated.settings has {name}; give simulated.{own} instead")
+        return self
 
 
 class LearnSettings(Settings):
@@ -100,7 +108,7 @@ class LearnSettings(Settings):
         Equal seeds give equal training on equal machines.
     rounds
         Trainings; after each but the last, its false picks on the training micrographs become
-        negatives of the next, which starts anew (DeepEM's recursive training).
+        negatives of the next, which starts anew (DeepEM's recursive training). As for ``false_labels``.
     validation_share
         Part of each data set's micrographs that chooses the best epoch and the threshold.
     """
@@ -144,9 +152,10 @@ class TrainSettings(LearnSettings):
         names = [one.name for one in self.data]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"two data sets are called {sorted(twice)[0]!r}; give each its own name")
-        if self.rounds > 1 and self.network in WHOLE_IMAGE:
+        if self.rounds > 1 and (few := [one.name for one in self.data if one.labels_used is not None]):
             raise ValueError(
-                f"rounds is {self.rounds}: {self.network} learns from every place of an image already"
+                f"rounds is {self.rounds}, and labels_used of {few[0]} leaves particles without label, which "
+                "a round would find and the next take for negatives; leave one of the two out"
             )
         if not self.data and self.simulated is None:
             raise ValueError("nothing to train on: give data, simulated or both")
@@ -177,6 +186,6 @@ def _complaint(error: dict[str, Any]) -> str:
         return f"{name} is missing in the training's settings"
     if error["type"] == "extra_forbidden":
         return f"{name} is not a setting of a training"
-    if error["type"] == "value_error" and not name:
+    if error["type"] == "value_error":
         return str(error["ctx"]["error"])
     return f"{name} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"

@@ -1,6 +1,6 @@
 """Who learns, who chooses, who is tested: by whole micrographs and molecules, never by patches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,26 +40,43 @@ def split(rows: Sequence[LabelledRow], settings: DataSettings, share: float, see
     Raises
     ------
     UsageError
-        If a pattern fits no micrograph, or one fits both the test and the validation.
+        As :func:`check_patterns`.
     """
-    for role, patterns in (("test", settings.test), ("validation", settings.validation or ())):
-        for pattern in patterns:
-            if not any(matches(row.row.micrograph_id, [pattern]) for row in rows):
-                raise UsageError(
-                    f"{role} pattern {pattern!r} fits no labelled micrograph of {settings.name}, such as "
-                    f"{rows[0].row.micrograph_id}"
-                )
+    check_patterns([row.row.micrograph_id for row in rows], settings)
     test = [row for row in rows if matches(row.row.micrograph_id, settings.test)]
     rest = [row for row in rows if not matches(row.row.micrograph_id, settings.test)]
     if settings.validation is None:
         training, validation = split_rows(rest, share, seed)
     else:
         chosen = {i for i, row in enumerate(rest) if matches(row.row.micrograph_id, settings.validation)}
-        if any(matches(row.row.micrograph_id, settings.validation) for row in test):
-            raise UsageError(f"a micrograph of {settings.name} is in both test and validation; choose one")
         training = tuple(row for i, row in enumerate(rest) if i not in chosen)
         validation = tuple(row for i, row in enumerate(rest) if i in chosen)
     return Split(tuple(_sparse(training, settings.labels_used, seed)), validation, tuple(test))
+
+
+def check_patterns(names: Collection[str], settings: DataSettings) -> None:
+    """Refuse parts that are not what the settings mean.
+
+    Parameters
+    ----------
+    names
+        Ids of the labelled micrographs.
+
+    Raises
+    ------
+    UsageError
+        If a pattern fits no micrograph, or one fits both the test and the validation.
+    """
+    validation = settings.validation or ()
+    for role, patterns in (("test", settings.test), ("validation", validation)):
+        for pattern in patterns:
+            if not any(matches(name, [pattern]) for name in names):
+                raise UsageError(
+                    f"{role} pattern {pattern!r} fits no labelled micrograph of {settings.name}, such as "
+                    f"{min(names)}"
+                )
+    if both := [name for name in names if matches(name, settings.test) and matches(name, validation)]:
+        raise UsageError(f"{both[0]} of {settings.name} is in both test and validation; choose one")
 
 
 def split_rows(rows: Sequence[LabelledRow], share: float, seed: int) -> tuple[Rows, Rows]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from cryopick_ray.evaluation.curves import Curve
 from cryopick_ray.evaluation.score import Ranked, Score, pooled_curve, pooled_score
@@ -26,7 +27,10 @@ class Tried:
 
 
 def try_picker(picker: Picker, rows: Sequence[LabelledRow]) -> list[Tried]:
-    """Pick labelled micrographs as ``cryopick run`` would, and match the candidates with the labels."""
+    """Pick labelled micrographs as ``cryopick run`` would, and match the candidates with the labels.
+
+    Candidates at places that may hold a particle or not are left out: neither found nor false.
+    """
     return [_try(picker, row) for row in rows]
 
 
@@ -48,9 +52,20 @@ def _try(picker: Picker, source: LabelledRow) -> Tried:
     found = picker.pick(pixels if shape == pixels.shape else fourier_resize(pixels, shape))
     x, y = resampled_to_source(found.x, found.y, shape, row.source_shape)
     radius_px = source.radius_A / row.pixel_size_A
+    counts = ~_is_unsure(np.column_stack([x, y]), source, radius_px)
+    candidates = Candidates(x[counts], y[counts], found.score[counts])
     true_x, true_y = source.particles.T
-    hits = match(x, y, found.score, true_x, true_y, radius_px) >= 0
-    return Tried(source, Candidates(x, y, found.score), hits)
+    hits = match(candidates.x, candidates.y, candidates.score, true_x, true_y, radius_px) >= 0
+    return Tried(source, candidates, hits)
+
+
+def _is_unsure(places: NDArray[np.float32], source: LabelledRow, radius_px: float) -> NDArray[np.bool_]:
+    """Tell which of ``(n, 2)`` places have an unsure one within the radius, and no particle as near."""
+    particle_px, unsure_px = (  # infinite where there are none
+        np.asarray(cKDTree(centres).query(places)[0]) for centres in (source.particles, source.unsure)
+    )
+    is_unsure: NDArray[np.bool_] = (unsure_px <= radius_px) & (unsure_px < particle_px)
+    return is_unsure
 
 
 def _ranked(one: Tried, threshold: float) -> Ranked:

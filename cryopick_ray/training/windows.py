@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import affine_transform
+from scipy.ndimage import affine_transform, spline_filter
 
 from cryopick_ray.training.labelled import Centres
 from cryopick_ray.units import Shape
@@ -14,6 +14,8 @@ QUARTER = np.pi / 2
 WHOLE = 1e-9
 """A turn this near to a right angle, at zoom 1, moves pixels as they are."""
 ROUNDING_PX = 0.01
+SPLINE_RIM_PX = 12
+"""Beyond which a cubic spline no longer depends on a pixel: by then to one in ten million."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,12 @@ class Window:
     def oriented(
         cls, x: float, y: float, size: int, rng: np.random.Generator, *, zoom: float = 1.0, free: bool = False
     ) -> Self:
-        """Return a window in one of the eight orientations of a square, or ``free`` in any direction."""
-        angle = float(rng.uniform(0, 4 * QUARTER)) if free else int(rng.integers(4)) * QUARTER
+        """Return a window in one of the eight orientations of a square; if ``free``, half in any direction.
+
+        The other half moves whole pixels: a picker sees micrographs that nobody interpolated.
+        """
+        turned = free and rng.uniform() < 0.5
+        angle = float(rng.uniform(0, 4 * QUARTER)) if turned else int(rng.integers(4)) * QUARTER
         return cls(x, y, size, angle, zoom, bool(rng.integers(2)))
 
     def cut(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -58,11 +64,33 @@ class Window:
         matrix, offset, whole = self._map()
         if whole:
             return self._moved(image, matrix.astype(np.intp), offset.astype(np.intp))
+        near, corner = self._surroundings(image, matrix, offset)
+        splines = spline_filter(near, order=3, output=np.float32, mode="mirror")
+        shape = (self.size, self.size)
         return np.asarray(
             affine_transform(
-                image, matrix, offset, (self.size, self.size), order=1, mode="reflect", output=np.float32
+                splines,
+                matrix,
+                offset - corner,
+                shape,
+                order=3,
+                mode="mirror",
+                prefilter=False,
+                output=np.float32,
             )
         )
+
+    def _surroundings(
+        self, image: NDArray[np.float32], matrix: NDArray[np.float64], offset: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Return what a turned window sees of the image and a rim for the splines, and where it starts."""
+        ends = np.array([(0, 0), (0, 1), (1, 0), (1, 1)]) * (self.size - 1) @ matrix.T + offset
+        low = np.floor(ends.min(axis=0)).astype(np.intp) - SPLINE_RIM_PX
+        high = np.ceil(ends.max(axis=0)).astype(np.intp) + SPLINE_RIM_PX
+        rows, columns = (
+            _mirrored(np.arange(low[axis], high[axis] + 1), image.shape[axis]) for axis in (0, 1)
+        )
+        return image[rows[:, None], columns[None]], low.astype(np.float64)
 
     def locate(self, centres: Centres) -> Centres:
         """Return where ``(n, 2)`` centres of the micrograph lie in the window, those outside included."""

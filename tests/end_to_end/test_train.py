@@ -216,6 +216,12 @@ def test_a_wrong_setting_is_named(phantoms, cryopick, tmp_path, assignment, word
     assert words in errors, errors
 
 
+def test_a_training_is_no_run(trained, cryopick):
+    status, _, errors = cryopick("run", "--out", trained[0], "--resume")
+    assert status == 2
+    assert "holds a training, not a run" in errors
+
+
 def test_the_log_has_no_network_to_refine(serial_run, cryopick, tmp_path):
     status, _, errors = cryopick("refine", serial_run, "--out", tmp_path / "second", *ALONE)
     assert status == 1

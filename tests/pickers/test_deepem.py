@@ -125,6 +125,19 @@ def test_everything_is_in_the_state_and_answers_are_0_to_1(relu):
     assert 0 <= answers.min() < answers.max() <= 1
 
 
+@pytest.mark.parametrize("relu", [0, 1])
+def test_a_sure_answer_of_half_precision_can_still_be_corrected(relu):
+    network = DeepEMNetwork("deepem", BOX, relu)
+    torch.nn.init.constant_(network.output.bias, 9.0)
+    torch.nn.init.zeros_(network.output.weight)
+    with torch.autocast("cpu", torch.bfloat16):
+        answer = network(torch.randn(3, 1, BOX, BOX))
+    answer.square().sum().backward()
+    assert answer.dtype == torch.float32
+    assert (answer < 1).all()
+    assert network.output.bias.grad > 0
+
+
 def test_relu_is_another_network():
     sigmoid, relu = DeepEMNetwork("deepem", BOX), DeepEMNetwork("deepem", BOX, 1)
     relu.load_state_dict(sigmoid.state_dict())

@@ -18,7 +18,7 @@ from cryopick_ray.store.store import MicrographStore, StoredPixels
 from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.training.job import Job
 from cryopick_ray.training.labelled import nowhere
-from cryopick_ray.training.lesson import Example
+from cryopick_ray.training.lesson import Example, unvaried
 from cryopick_ray.training.loop import LoopSettings
 from cryopick_ray.training.sampling import negative, positive
 from cryopick_ray.training.windows import Window
@@ -58,10 +58,10 @@ class SmallLesson:
     def prepare(self, image):
         return image
 
-    def example(self, micrograph, slot, rng):
+    def example(self, micrograph, slot, rng, vary=unvaried):
         wanted = slot.falls_to(0.5)
         place = positive(micrograph, rng) if wanted else negative(micrograph, rng, distance_px=12.0)
-        image = Window.oriented(*place, self.size_px, rng).cut(micrograph.image)
+        image = vary(Window.oriented(*place, self.size_px, rng).cut(micrograph.image), rng)
         return Example(image, np.float32([wanted]))
 
     def loss(self, answer, target, epoch):

@@ -3,11 +3,20 @@ import pytest
 import torch
 from labelled_sources import labelled_row, manifest_row
 
-from cryopick_ray.errors import CryoPickError, UsageError
+from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.families import build_network, make_picker
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
 from cryopick_ray.training.course import lesson_for
-from cryopick_ray.training.lessons.catalogue import LESSONS, lesson_options, make_lesson
+from cryopick_ray.training.labelled import LabelledMicrograph
+from cryopick_ray.training.lesson import Slot
+from cryopick_ray.training.lessons.catalogue import (
+    LESSONS,
+    check_false,
+    check_sparse,
+    lesson_options,
+    make_lesson,
+)
+from cryopick_ray.training.objectives import OBJECTIVES
 from cryopick_ray.training.prior import disc_pixels
 from cryopick_ray.training.settings import learn_settings
 
@@ -122,15 +131,37 @@ def test_an_unknown_option_is_named_with_those_there_are(network):
     ],
 )
 def test_a_value_that_cannot_be_is_refused_at_once(network, given):
-    with pytest.raises(CryoPickError) as caught:
+    with pytest.raises(UsageError) as caught:
         make_lesson(network, SMALL[network] | given, [ROW])
     name, value = next(iter(given.items()))
     assert str(value) in str(caught.value)
-    assert (
-        name in str(caught.value)
-        or "unknown architecture" in str(caught.value)
-        or "base" in str(caught.value)
-    )
+    assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("network", "name", "value"),
+    [
+        ("heatmap", "base", 0),
+        ("cryolo", "width", -1),
+        ("topaz", "units", 0),
+        ("deeppicker", "hidden", 0),
+        ("deepem", "box_px", 0),
+        ("deepem", "relu", 2),
+        ("deepem", "architecture", "deepem-19s"),
+    ],
+)
+def test_a_network_that_cannot_be_built_names_the_option(network, name, value):
+    with pytest.raises(UsageError, match=rf"options\.{name} is {value!r}.*: .*expected"):
+        make_lesson(network, SMALL[network] | {name: value}, [ROW])
+
+
+def test_the_particle_of_deepem_follows_its_box():
+    given = {"architecture": "deepem-19s", "box_px": 160}
+    assert lesson_options("deepem")["particle_px"] is None
+    assert make_lesson("deepem", given, []).particle_px == pytest.approx(160 / 1.5)
+    assert make_lesson("deepem", {"box_px": 48, "particle_px": 32}, []).particle_px == 32
+    with pytest.raises(UsageError, match="particle_px of deepem is 0"):
+        make_lesson("deepem", {"particle_px": 0}, [])
 
 
 def test_numbers_written_as_text_are_numbers():
@@ -153,6 +184,49 @@ def test_topaz_takes_its_prior_from_the_labels_or_what_is_expected():
     assert prior([ROW], pi=0.25) == 0.25
 
 
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_few_labels_need_a_prior_where_it_counts(objective):
+    given = {"objective": objective, "pi": 0.1}
+    lesson = make_lesson("topaz", given, [])
+    if objective in ("cross-entropy", "squared-error"):
+        check_sparse(lesson, {}, "labels_used is 8")
+    else:
+        with pytest.raises(UsageError, match=r"labels_used is 8: .*options\.expected_particles.*options\.pi"):
+            check_sparse(lesson, {}, "labels_used is 8")
+    for told in ({"pi": 0.1}, {"expected_particles": 60}):
+        check_sparse(lesson, told, "labels_used is 8")
+    check_sparse(small("deepem"), {}, "labels_used is 8")
+
+
+@pytest.mark.parametrize(
+    ("network", "given"),
+    [(network, SMALL[network]) for network in LESSONS if network != "topaz"]
+    + [("topaz", SMALL["topaz"] | {"objective": objective}) for objective in OBJECTIVES],
+)
+def test_false_picks_are_refused_where_no_example_shows_them(network, given):
+    """The false pick is the one bright pixel: a lesson that uses it shows it in the middle."""
+    lesson, rng = make_lesson(network, given, []), np.random.default_rng(0)
+    image = np.zeros((640, 640), np.float32)
+    image[320, 320] = 1
+    labelled = LabelledMicrograph("m", "d", image, np.float32([[100, 100]]), np.float32([[320, 320]]))
+    images = [lesson.example(labelled, Slot(index, 24), rng).image for index in range(24)]
+    away = [np.unravel_index(one.argmax(), one.shape) - (np.array(one.shape) - 1) / 2 for one in images]
+    if (np.abs(away).max(axis=1) <= 1).sum() > 2:
+        check_false(network, lesson, "rounds is 2")
+    else:
+        with pytest.raises(UsageError, match=r"rounds is 2: .*(pn, cross-entropy|deepem or deeppicker)"):
+            check_false(network, lesson, "rounds is 2")
+
+
+@pytest.mark.parametrize(
+    ("network", "words"), [("heatmap", "deepem"), ("cryolo", "deepem"), ("topaz", "=pn")]
+)
+def test_rounds_are_refused_where_they_teach_nothing(network, words):
+    settings = learn_settings({"network": network, "rounds": 2, "options": SMALL[network]})
+    with pytest.raises(UsageError, match=f"rounds is 2: .*{words}"):
+        lesson_for(settings, [ROW], None)
+
+
 @pytest.mark.parametrize("expected", [0, -4, "many", True])
 def test_an_expectation_that_is_none_is_refused(expected):
     with pytest.raises(UsageError, match=r"options\.expected_particles is"):
@@ -161,9 +235,6 @@ def test_an_expectation_that_is_none_is_refused(expected):
 
 @pytest.mark.parametrize("network", LESSONS)
 def test_examples_fit_the_network_and_teach_it_something(network):
-    from cryopick_ray.training.labelled import LabelledMicrograph
-    from cryopick_ray.training.lesson import Slot
-
     lesson, rng = small(network), np.random.default_rng(0)
     noise = rng.normal(size=(600, 640)).astype(np.float32)
     labelled = LabelledMicrograph("m", "d", lesson.prepare(noise), np.float32([[300, 310], [100, 400]]))

@@ -159,6 +159,24 @@ def test_a_checkpoint_that_would_unfold_is_refused(tmp_path):
         load_checkpoint(tmp_path)
 
 
+@pytest.mark.parametrize("part", ["network", "best", "optimiser"])
+def test_tensors_that_claim_more_than_the_file_holds_are_refused(trained, tmp_path, part):
+    _, folder, _ = trained
+    content = torch.load(folder / CHECKPOINT, weights_only=True)
+    huge = torch.zeros(1).expand(10**6)
+    content[part] = content[part] | {"state": {0: {"moment": [huge]}}} if part == "optimiser" else {"a": huge}
+    torch.save(content, tmp_path / CHECKPOINT)
+    with pytest.raises(TrainingError, match=r"claims 4[0-9]{6} bytes of tensors in a file of"):
+        load_checkpoint(tmp_path)
+
+
+def test_a_sparse_tensor_is_refused(trained, tmp_path):
+    content = torch.load(trained[1] / CHECKPOINT, weights_only=True)
+    torch.save(content | {"best": {"a": torch.zeros(10**6).to_sparse()}}, tmp_path / CHECKPOINT)
+    with pytest.raises(TrainingError, match="sparse"):
+        load_checkpoint(tmp_path)
+
+
 @pytest.mark.parametrize("content", [{}, [1], {"format": "other"}, {"format": "cryopick-checkpoint-1"}])
 def test_another_file_of_torch_is_refused(tmp_path, content):
     torch.save(content, tmp_path / CHECKPOINT)
@@ -176,7 +194,7 @@ def test_a_checkpoint_of_another_network_is_refused(trained):
 def test_a_diverging_loss_ends_training_and_is_not_kept(trained, tmp_path):
     _, folder, _ = trained
     wild = small_job(folder.parent / "s.zarr", SmallLesson(momentum=True), learning_rate=1e30)
-    with pytest.raises(TrainingError, match=r"diverged; give a learning_rate below 1e\+30"):
+    with pytest.raises(TrainingError, match="diverged"):
         train_alone(wild, tmp_path, CPU, ignore)
     assert not (tmp_path / CHECKPOINT).exists()
 

@@ -49,6 +49,14 @@ def taught(lesson, steps):
     return network, np.mean(losses[-50:])
 
 
+@pytest.mark.parametrize(
+    ("architecture", "box_px"), [("deepem-klh", 272), ("deepem-19s", 160), ("deepem", 48)]
+)
+def test_the_box_is_one_and_a_half_particles_unless_told(architecture, box_px):
+    assert DeepEMLesson(architecture, box_px).particle_px == pytest.approx(box_px / 1.5)
+    assert DeepEMLesson(architecture, box_px, particle_px=32.0).particle_px == 32
+
+
 def test_half_of_a_batch_are_particles():
     image, centres = dark_spots(0)
     micrograph = LabelledMicrograph("m", "d", image, centres)

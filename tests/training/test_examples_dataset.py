@@ -86,9 +86,7 @@ def drawn(examples, plan, epochs=2, workers=1):
     return [
         [torch.cat(parts) for parts in zip(*shares, strict=True)]
         for epoch in range(epochs)
-        for shares in zip(
-            *(examples.batches(epoch, rank, workers) for rank in range(workers)), strict=True
-        )
+        for shares in zip(*(examples.batches(epoch, rank, workers) for rank in range(workers)), strict=True)
     ]
 
 
@@ -104,7 +102,6 @@ def test_workers_together_draw_the_examples_of_one(rows, workers):
     assert not torch.equal(alone[0][0], alone[3][0])
 
 
-
 @pytest.mark.parametrize("room", [0.0, 1.0, 2.5])
 def test_the_cache_is_bounded_and_changes_nothing(rows, monkeypatch, room):
     plan = Plan(1, len(rows), 9, 3)
@@ -116,10 +113,10 @@ def test_the_cache_is_bounded_and_changes_nothing(rows, monkeypatch, room):
         def prepare(self, image):
             return image.copy()
 
-        def example(self, micrograph, slot, rng):
+        def example(self, micrograph, slot, rng, vary):
             alive.add(micrograph)
             most.append(len(alive))
-            return super().example(micrograph, slot, rng)
+            return super().example(micrograph, slot, rng, vary)
 
     monkeypatch.setattr(dataset, "CACHE_BYTES", int(room * image_bytes))
     bounded = drawn(Examples(Watched(), rows, plan), plan)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 from labelled_sources import manifest_row, names
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.training.labels import labelled_rows, matches
+from cryopick_ray.training.labels import labelled_rows, matches, read_labels
 from cryopick_ray.training.settings import DataSettings
 from cryopick_ray.training.splits import Split, check
 
@@ -24,7 +26,8 @@ def settings(labels, **changes):
 
 
 def rows(labels, manifest=MANIFEST, **changes):
-    return labelled_rows(settings(labels, **changes), "store", manifest)
+    own = settings(labels, **changes)
+    return labelled_rows(own, read_labels(own, manifest), "store", manifest)
 
 
 @pytest.fixture
@@ -59,6 +62,14 @@ def test_excluded_and_failed_micrographs_are_left_out_without_complaint(labels):
 def test_nothing_left_is_an_error(labels):
     with pytest.raises(UsageError, match="no micrograph of data set apo has labels"):
         rows(labels, exclude=("*",))
+
+
+def test_that_nothing_could_be_read_is_told_with_the_reason(labels):
+    reason = "the file does not say its pixel size; give it in angstroms with --pixel-size"
+    failed = {name: replace(row, status="failed", reason=reason) for name, row in MANIFEST.items()}
+    with pytest.raises(UsageError, match=r"none of the 2 labelled .*a\.mrc: .* with pixel_size_A") as caught:
+        rows(labels, failed)
+    assert "--" not in str(caught.value)
 
 
 @given(
@@ -128,9 +139,19 @@ def test_coordinates_that_are_none_are_refused(tmp_path):
         rows(tmp_path)
 
 
-def test_labels_that_are_not_there(tmp_path):
-    with pytest.raises(UsageError, match="does not exist"):
-        rows(tmp_path / "nowhere")
+@pytest.mark.parametrize("kind", ["labels", "false_labels"])
+def test_labels_that_are_not_there(labels, tmp_path, kind):
+    for missing in (tmp_path / "nowhere", tmp_path / "empty"):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        folders = {"labels": labels} | {kind: missing}
+        with pytest.raises(UsageError, match=f"(does not exist|no coordinates); give {kind} a folder"):
+            rows(**folders)
+
+
+def test_labels_are_read_before_anything_is_known_of_the_micrographs(labels):
+    found = read_labels(settings(labels, exclude=("sub/*",)), ["x/a.mrc", "x/b.mrc", "sub/c.mrc"])
+    assert found.names == {"x/a.mrc": "a"}
+    assert found.false is None
 
 
 def test_matches_any_of_the_globs():

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.training.objectives import (
+    NEED_PI,
     OBJECTIVES,
     cross_entropy,
     ge_binomial,
@@ -16,6 +17,7 @@ from cryopick_ray.training.objectives import (
     squared_error,
     two_class_cross_entropy,
 )
+from cryopick_ray.training.objectives import SLACK as TOPAZ_SLACK
 from cryopick_ray.training.prior import disc_pixels, expected_pi
 
 PI, SLACK = 0.2, 3.0
@@ -157,6 +159,19 @@ def test_unlabelled_places_are_to_hold_the_prior(name, pi):
         OBJECTIVES[name](logits, torch.zeros(200), pi, 1.0).backward()
         optimiser.step()
     assert torch.sigmoid(logits).mean().item() == pytest.approx(pi, abs=0.02)
+
+
+def test_prior_and_slack_are_asked_of_those_that_look_at_them():
+    logits, labels = torch.linspace(-2, 2, 9), (torch.arange(9) < 2).float()
+
+    def heeding(one, other):
+        return {
+            k for k, loss in OBJECTIVES.items() if loss(logits, labels, *one) != loss(logits, labels, *other)
+        }
+
+    assert heeding((PI, 1.0), (2 * PI, 1.0)) == set(NEED_PI)
+    assert heeding((PI, 1.0), (PI, 2.0)) == TOPAZ_SLACK.keys()
+    assert TOPAZ_SLACK == {"ge-binomial": 1, "ge-kl": 10}
 
 
 def test_divergence_is_nothing_at_the_prior_and_positive_elsewhere():

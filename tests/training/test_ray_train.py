@@ -12,10 +12,10 @@ from small_training import DeadlyLesson, LostStoreLesson, losses, small_job
 
 from cryopick_ray.config import EngineSettings
 from cryopick_ray.engine.choice import open_engine
-from cryopick_ray.errors import StoreError, TrainingError
+from cryopick_ray.errors import EngineError, StoreError, TrainingError
 from cryopick_ray.training.alone import train_alone
 from cryopick_ray.training.log import read_log
-from cryopick_ray.training.ray_train import train_on_ray
+from cryopick_ray.training.ray_train import check_room, most_threads, train_on_ray
 
 # Ray Train makes settings of Ray Data, which warn of their own fields; nobody else gets to see it.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")
@@ -107,6 +107,31 @@ def test_an_error_of_one_worker_comes_out_as_itself_at_once(running_ray, store, 
 def test_a_batch_must_be_enough_for_all_workers(store, tmp_path):
     with pytest.raises(TrainingError, match="batch of 2 cannot be shared by 3 workers"):
         train(small_job(store, batch=2), tmp_path, (1, 3))
+
+
+def test_without_room_nothing_waits(running_ray, store, tmp_path):
+    cpus = int(ray.cluster_resources()["CPU"])
+    check_room((1, 10 * cpus), cpus, on_gpu=False)  # the least decides
+    check_room((cpus, cpus), 1, on_gpu=False)
+    for workers, threads in ((1, cpus + 1), (2, cpus // 2 + 1), (cpus + 1, 1)):
+        with pytest.raises(EngineError, match=rf"--workers.*--threads.*Ray has {cpus} CPUs and 0 GPUs"):
+            check_room((workers, workers), threads, on_gpu=False)
+    with pytest.raises(EngineError, match="a GPU each"):
+        check_room((1, 1), 1, on_gpu=True)
+    with pytest.raises(EngineError, match="no room for 2 workers"):
+        train_on_ray(small_job(store), tmp_path, workers=(2, 2), threads=cpus, device="cpu", on_epoch=ignore)
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_most_threads_are_those_that_just_find_room(running_ray):
+    cpus = int(ray.cluster_resources()["CPU"])
+    for workers in range(1, cpus + 1):
+        threads = most_threads(workers, on_gpu=False)
+        check_room((workers, workers), threads, on_gpu=False)
+        with pytest.raises(EngineError):
+            check_room((workers, workers), threads + 1, on_gpu=False)
+    assert most_threads(cpus + 1, on_gpu=False) == 1
+    assert most_threads(1, on_gpu=True) == 1
 
 
 def test_after_a_killed_driver_training_goes_on(store, undisturbed, tmp_path):

@@ -9,7 +9,7 @@ from labelled_sources import labelled_row, names
 from cryopick_ray.errors import UsageError
 from cryopick_ray.training.labelled import nowhere
 from cryopick_ray.training.settings import DataSettings
-from cryopick_ray.training.splits import Split, check, folds, split, split_rows
+from cryopick_ray.training.splits import Split, check, check_patterns, folds, split, split_rows
 
 ROWS = [labelled_row(f"m{number:02}.mrc", count=number % 4) for number in range(12)]
 SHARES = st.floats(0, 0.5)
@@ -105,10 +105,12 @@ def test_folds_part_the_micrographs_evenly(count, seed):
 def test_a_pattern_that_fits_nothing_is_refused(role):
     with pytest.raises(UsageError, match=rf"{role} pattern 'z\*' fits no labelled micrograph of apo.*m00"):
         split(ROWS, settings(**{role: ("m00*", "z*")}), 0.2, 0)
+    with pytest.raises(UsageError, match=rf"{role} pattern 'z\*' fits no labelled micrograph of apo.*m00"):
+        check_patterns(names(ROWS), settings(**{role: ("m00*", "z*")}))
 
 
 def test_a_micrograph_in_test_and_validation_is_refused():
-    with pytest.raises(UsageError, match="both test and validation"):
+    with pytest.raises(UsageError, match=r"m03\.mrc of apo is in both test and validation"):
         split(ROWS, settings(test=("m0*",), validation=("m03*",)), 0.2, 0)
 
 

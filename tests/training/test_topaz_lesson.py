@@ -61,15 +61,19 @@ def test_a_sixteenth_of_the_batch_shows_labelled_particles():
     assert all(sum(targets[start : start + 64]) == 4 for start in (0, 64, 128, 192))
 
 
-@pytest.mark.parametrize("radius_px", [0.4, 3.0, 10.0])
+MOVED_PX = 0.71
+"""How far a window moves so that none of its pixels is interpolated."""
+
+
+@pytest.mark.parametrize("radius_px", [3.0, 10.0])
 def test_positives_fill_the_disc_around_a_particle(radius_px):
     labelled = micrograph()
     seen, targets = middles(lesson(radius_px=radius_px), labelled, POSITIVE, 800)
     away = np.hypot(*(seen[:, None] - labelled.particles).transpose(2, 0, 1))
     assert (targets == 1).all()
-    assert away.min(1).max() == pytest.approx(radius_px, rel=0.02)
+    assert radius_px - 0.1 < away.min(1).max() <= radius_px + MOVED_PX
     assert np.median(away.min(1)) == pytest.approx(radius_px / np.sqrt(2), rel=0.05)  # half of the area
-    assert 300 < np.count_nonzero(away[:, 0] <= radius_px + 1e-3) < 500
+    assert 300 < np.count_nonzero(away[:, 0] <= radius_px + MOVED_PX) < 500
 
 
 @pytest.mark.parametrize("objective", ["ge-binomial", "pn"])
@@ -80,7 +84,7 @@ def test_others_come_from_everywhere_but_negatives_not_from_labels(objective):
     away = np.hypot(*(seen[:, None] - taken).transpose(2, 0, 1)).min(1)
     assert (targets == 0).all()
     if objective == "pn":
-        assert 30 <= away.min() + 1e-3 < 33
+        assert 30 - MOVED_PX <= away.min() < 33
     else:  # as many as the discs' share of the area
         assert np.mean(away < 30) == pytest.approx(3 * np.pi * 30**2 / (200 * 240), abs=0.05)
     counts = np.histogram2d(*seen.T, bins=3, range=((-0.5, 239.5), (-0.5, 199.5)))[0]
@@ -91,7 +95,7 @@ def test_others_come_from_everywhere_but_negatives_not_from_labels(objective):
 def test_false_picks_are_half_of_the_negatives_but_never_of_the_unlabelled(objective):
     labelled = micrograph(false=np.array([[30, 170], [200, 22.3]], np.float32))
     seen, targets = middles(lesson(objective=objective), labelled, OTHER, 400)
-    hard = (np.abs(seen[:, None] - labelled.false) < 0.01).all(2).any(1).mean()
+    hard = (np.abs(seen[:, None] - labelled.false) <= 0.5).all(2).any(1).mean()
     assert (targets == 0).all()
     assert hard < 0.02 if objective in ("ge-binomial", "ge-kl", "nnpu") else 0.4 < hard < 0.6
 
@@ -218,3 +222,11 @@ def test_it_learns_to_tell_discs_from_noise():
     best = np.column_stack([found.x, found.y])[: len(centres)]
     away = np.hypot(*(best[:, None] - centres).transpose(2, 0, 1)).min(0)
     assert (away < 4).mean() > 0.9  # the 16 that were not labelled too
+
+
+@pytest.mark.parametrize(("objective", "slack"), [("ge-binomial", 1.0), ("ge-kl", 10.0)])
+def test_slack_is_topaz_own_for_each_objective(objective, slack):
+    answer, target = torch.linspace(-2, 1, 40), (torch.arange(40) % 8 == 0).float()
+    own = lesson(objective=objective).loss(answer, target, 0)
+    assert own == lesson(objective=objective, slack=slack).loss(answer, target, 0)
+    assert own != lesson(objective=objective, slack=2 * slack).loss(answer, target, 0)

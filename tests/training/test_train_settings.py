@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +15,15 @@ APO = {"name": "apo", "micrographs": ["m/*.mrc"], "labels": "labels", "diameter_
 WHOLE = {"network": "heatmap", "data": [APO]}
 
 
+TOPAZ = {"network": "topaz"}
+
+
 def with_data(**changes):
     return WHOLE | {"data": [APO | changes]}
+
+
+def simulated(**settings):
+    return WHOLE | {"simulated": {"molecules": ["apoferritin"], "settings": settings}}
 
 
 @pytest.mark.parametrize(
@@ -47,6 +56,14 @@ def with_data(**changes):
         (WHOLE | {"precision": "float16"}, "precision is 'float16'"),
         (WHOLE | {"name": "a/b"}, "name is 'a/b'"),
         (WHOLE | {"simulated": {"molecules": []}}, r"simulated\.molecules"),
+        (
+            with_data(labels_used=8) | {"network": "deepem", "rounds": 2},
+            "rounds is 2, and labels_used of apo",
+        ),
+        (simulated(molecules=["apoferritin"]), r"settings has molecules; give simulated\.molecules instead"),
+        (simulated(micrographs=3), r"settings has micrographs; give simulated\.micrographs instead"),
+        (simulated(seed=3), r"settings has seed; give simulated\.seed instead"),
+        (simulated(pixel_size_A=2.0), r"settings has pixel_size_A; give simulated\.particle_px"),
     ],
 )
 def test_what_is_wrong_is_named(data, complaint):
@@ -101,11 +118,22 @@ def test_settings_survive_their_file(tmp_path):
         (WHOLE | {"options": {"bse": 8}}, "bse is not an option of heatmap"),
         (WHOLE | {"options": {"batch": 8}}, "give batch beside options"),
         (WHOLE | {"options": {"particle_px": 0}}, "particle_px of heatmap is 0"),
+        (WHOLE | {"options": {"base": 0}}, r"options\.base is 0"),
+        (WHOLE | {"rounds": 2}, "rounds is 2: heatmap learns from every place"),
+        (with_data(false_labels="f") | {"network": "cryolo"}, r"data\.0\.false_labels is 'f': cryolo learns"),
+        (with_data(false_labels="f") | TOPAZ, "false_labels is 'f': the objective ge-binomial"),
+        (WHOLE | TOPAZ | {"rounds": 2}, "rounds is 2: the objective ge-binomial"),
+        (with_data(labels_used=8) | TOPAZ, r"data\.0\.labels_used is 8: .*options\.expected_particles"),
+        (WHOLE | TOPAZ | {"options": {"expected_particles": -1}}, "expected_particles is -1"),
+        (
+            simulated() | {"options": {"particle_px": 50}},
+            r"simulated\.particle_px is 48, .* particles of 50 px",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused_before_anything_is_done(tmp_path, data, complaint):
     with pytest.raises(UsageError, match=complaint):
-        train(train_settings(data), tmp_path / "out", None, None)
+        train(train_settings(data), tmp_path / "out", None, SimpleNamespace(events=None))
     assert not (tmp_path / "out").exists()
 
 

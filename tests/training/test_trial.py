@@ -87,6 +87,31 @@ def test_micrographs_without_labels_or_candidates_count(row):
     assert (found.n_hits, found.n_truth, found.n_candidates) == (0, 20, 20)
 
 
+def test_a_candidate_at_an_unsure_place_is_neither_found_nor_false(row):
+    unsure, particle = [100, 100], [120, 100]
+    alone = dataclasses.replace(
+        row, radius_A=18.0, particles=np.float32([particle]), unsure=np.float32([unsure, [124, 100]])
+    )
+    places = {
+        (106, 100): False,  # on the radius of an unsure one
+        (93.9, 100): True,  # beyond it: false
+        (121, 100): True,  # nearer to the particle
+        (123, 100): False,  # nearer to an unsure one, though within reach of the particle
+        (10, 10): True,
+    }
+    (tried,) = try_picker(Pointing(OWN_PX, np.float32(list(places)), np.ones(len(places))), [alone])
+    kept = np.column_stack([tried.candidates.x, tried.candidates.y])
+    np.testing.assert_allclose(kept, [place for place, counts in places.items() if counts], atol=1e-3)
+    assert tried.is_hit.tolist() == [False, True, False]
+    assert len(tried.candidates.score) == 3
+
+
+def test_without_particles_unsure_places_still_count_for_nothing(row):
+    empty = dataclasses.replace(row, particles=row.particles[:0], unsure=row.particles)
+    (tried,) = try_picker(Pointing(OWN_PX, row.particles, np.ones(20)), [empty])
+    assert len(tried.is_hit) == 0
+
+
 def tried_at(places, scores, particles):
     source = labelled_row("a", particles=np.float32(particles).reshape(-1, 2))  # 20 px across, 2 A a pixel
     x, y = np.float32(places).reshape(-1, 2).T

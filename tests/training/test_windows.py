@@ -124,13 +124,27 @@ def test_oriented_windows_take_all_eight_orientations_alike():
     assert {(one.x, one.y, one.size, one.zoom) for one in drawn} == {(1, 2, 3, 1.1)}
 
 
-def test_free_windows_turn_to_any_angle():
+def test_half_of_the_free_windows_turn_to_any_angle():
     rng = np.random.default_rng(0)
-    angles = [Window.oriented(0, 0, 9, rng, free=True).angle for _ in range(800)]
-    counts, _ = np.histogram(angles, bins=8, range=(0, 2 * np.pi))
-    assert counts.sum() == 800
+    angles = np.array([Window.oriented(0, 0, 9, rng, free=True).angle for _ in range(1600)])
+    quarters = angles / (np.pi / 2)
+    turned = angles[np.abs(quarters - np.rint(quarters)) > 1e-9]
+    assert 700 < len(turned) < 900
+    counts, _ = np.histogram(turned, bins=8, range=(0, 2 * np.pi))
+    assert counts.sum() == len(turned)
     assert counts.min() > 60
 
 
 def test_no_centres_are_located_nowhere():
     assert Window(3, 4, 5).locate(np.empty((0, 2), np.float32)).shape == (0, 2)
+
+
+@pytest.mark.parametrize("zoom", [1.0, 1.07])
+def test_noise_seen_in_training_is_nearly_that_of_the_micrograph(zoom):
+    rng = np.random.default_rng(3)
+    noise = rng.normal(size=(240, 240)).astype(np.float32)
+    spreads = [
+        Window.oriented(120.3, 119.6, 71, rng, zoom=zoom if turn % 2 else 1.0, free=True).cut(noise).std()
+        for turn in range(60)
+    ]
+    assert np.mean(spreads) == pytest.approx(1, abs=0.12)

@@ -8,13 +8,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from cryopick_ray.errors import MicrographError, ModelError, UsageError
+from cryopick_ray.errors import MicrographError
 from cryopick_ray.pickers.cryolo.boxes import Boxes, decode, suppress
 from cryopick_ray.pickers.cryolo.networks import ANSWERS, STRIDE, CryoloNetwork
-from cryopick_ray.pickers.device import usable_device
+from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.weights import ModelCard
-from cryopick_ray.units import is_positive
 
 NORMALISATION = "cryolo-6-sigma"
 LOW_PASS_SIGMA_PX = 1.5
@@ -61,7 +60,7 @@ def _without_outliers(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(clipped, np.float32)
 
 
-class CryoloPicker:
+class CryoloPicker(NetworkPicker[CryoloNetwork]):
     """A crYOLO network as a picker; scores are confidences, 0 to 1.
 
     A particle spans 32 px by default, two cells of the grid: a cell answers for one particle, so
@@ -80,8 +79,6 @@ class CryoloPicker:
         Side of the tiles that are read at once, a multiple of 32: decides memory, not boxes.
     """
 
-    wants_gpu = True
-
     def __init__(
         self,
         network: CryoloNetwork,
@@ -91,19 +88,8 @@ class CryoloPicker:
         device: str = "cpu",
         tile_px: int = TILE_PX,
     ) -> None:
-        if card.normalisation != NORMALISATION:
-            raise ModelError(
-                f"model {card.name} has normalisation {card.normalisation!r}; expected {NORMALISATION!r}"
-            )
-        self.name, self.threshold = card.name, card.threshold
-        self.particle_px = card.particle_px if particle_px is None else particle_px
-        if not is_positive(self.particle_px):
-            raise UsageError(f"--particle-px {particle_px}: expected a size in pixels above 0")
-        self.card = card
-        self.device = usable_device(device)
+        super().__init__(network, card, NORMALISATION, particle_px=particle_px, device=device)
         self.tile_px = tile_px
-        # channels last is faster on a CPU; torch's own hints lack the argument
-        self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def settings(self) -> dict[str, Any]:
         """Return everything that decides the picks."""

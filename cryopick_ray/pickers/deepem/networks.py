@@ -95,4 +95,5 @@ class DeepEMNetwork(nn.Module):
 
     def forward(self, boxes: Tensor) -> Tensor:
         """Return ``(n, 1)`` values in 0..1, 1 for a particle, of ``(n, 1, box_px, box_px)`` boxes."""
-        return torch.sigmoid(self.output(torch.flatten(self.convolutions(boxes), 1)))
+        logits = self.output(torch.flatten(self.convolutions(boxes), 1))
+        return torch.sigmoid(logits.float())  # in bfloat16 it is 1 from 6.3 up, and learns no more

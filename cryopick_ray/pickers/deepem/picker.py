@@ -7,13 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cryopick_ray.errors import ModelError, UsageError
+from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.deepem.networks import DeepEMNetwork
-from cryopick_ray.pickers.device import usable_device
+from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.patches import NORMALISATION, Windows, z_scored, z_scored_micrograph
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.weights import ModelCard
-from cryopick_ray.units import is_positive
 
 BOX_DIAMETERS = 1.5
 """Side of the box in particle diameters, unless the lesson says otherwise."""
@@ -23,7 +22,7 @@ on the map of scores, and its step decides how well a centre is known."""
 FLOOR = 0.05
 
 
-class DeepEMPicker:
+class DeepEMPicker(NetworkPicker[DeepEMNetwork]):
     """A DeepEM network as a picker; scores are its outputs, 0..1, mean over four orientations.
 
     The paper suppresses twice in Chebyshev distance (KLH 70 and 40 px, 19S 100 and 40 px); here one
@@ -42,8 +41,6 @@ class DeepEMPicker:
         are skipped: bare ice of another thickness, carbon, contamination.
     """
 
-    wants_gpu = True
-
     def __init__(
         self,
         network: DeepEMNetwork,
@@ -54,22 +51,11 @@ class DeepEMPicker:
         min_std: float = 0.4,
         max_std: float = 2.5,
     ) -> None:
-        if card.normalisation != NORMALISATION:
-            raise ModelError(
-                f"model {card.name} has normalisation {card.normalisation!r}; expected {NORMALISATION!r}"
-            )
-        self.name, self.threshold = card.name, card.threshold
-        self.particle_px = card.particle_px if particle_px is None else particle_px
-        if not is_positive(self.particle_px):
-            raise UsageError(f"--particle-px {particle_px}: expected a size in pixels above 0")
+        super().__init__(network, card, NORMALISATION, particle_px=particle_px, device=device)
         if not 0 <= min_std < 1 < max_std:
             raise UsageError(f"min_std {min_std} and max_std {max_std}: expected 0 <= min_std < 1 < max_std")
-        self.card = card
-        self.device = usable_device(device)
         self.stride_px = max(1, round(STRIDE * network.box_px))
         self.min_std, self.max_std = min_std, max_std
-        # channels last takes two thirds of the time on a CPU; torch's own hints lack the argument
-        self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def settings(self) -> dict[str, Any]:
         """Return everything that decides the picks."""

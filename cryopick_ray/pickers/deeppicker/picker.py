@@ -7,13 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.pickers.deeppicker.networks import PATCH_PX, DeepPickerNetwork
-from cryopick_ray.pickers.device import usable_device
+from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.patches import NORMALISATION, Windows, z_scored, z_scored_micrograph
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.weights import ModelCard
-from cryopick_ray.units import is_positive
 
 PARTICLE_PX = PATCH_PX / 1.5
 """The patch is a box of 1.5 diameters: enough ice around to tell a particle from its neighbour's edge,
@@ -23,7 +21,7 @@ STRIDE = 0.1
 FLOOR = 0.05
 
 
-class DeepPickerPicker:
+class DeepPickerPicker(NetworkPicker[DeepPickerNetwork]):
     """A DeepPicker network as a picker; scores are probabilities of a particle.
 
     Suppression is half a diameter: within the authors' 0.3 to 0.4 of a box of 1.5 diameters. Their
@@ -40,8 +38,6 @@ class DeepPickerPicker:
         Where the network runs: ``auto``, or as torch names it.
     """
 
-    wants_gpu = True
-
     def __init__(
         self,
         network: DeepPickerNetwork,
@@ -50,19 +46,8 @@ class DeepPickerPicker:
         particle_px: float | None = None,
         device: str = "cpu",
     ) -> None:
-        if card.normalisation != NORMALISATION:
-            raise ModelError(
-                f"model {card.name} has normalisation {card.normalisation!r}; expected {NORMALISATION!r}"
-            )
-        self.name, self.threshold = card.name, card.threshold
-        self.particle_px = card.particle_px if particle_px is None else particle_px
-        if not is_positive(self.particle_px):
-            raise UsageError(f"--particle-px {particle_px}: expected a size in pixels above 0")
-        self.card = card
-        self.device = usable_device(device)
+        super().__init__(network, card, NORMALISATION, particle_px=particle_px, device=device)
         self.stride_px = max(1, round(STRIDE * self.particle_px))
-        # channels last takes half the time on a CPU; torch's own hints lack the argument
-        self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def settings(self) -> dict[str, Any]:
         """Return everything that decides the picks."""

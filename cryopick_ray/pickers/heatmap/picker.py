@@ -8,13 +8,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from cryopick_ray.errors import MicrographError, ModelError, UsageError
-from cryopick_ray.pickers.device import usable_device
+from cryopick_ray.errors import MicrographError
 from cryopick_ray.pickers.heatmap.networks import MULTIPLE, STRIDE, HeatmapNetwork
+from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.peaks import find_peaks
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.weights import ModelCard
-from cryopick_ray.units import is_positive
 
 NORMALISATION = "flattened"
 BACKGROUND_PX = 48.0
@@ -30,7 +29,7 @@ SUPPRESSION = 0.5
 """Suppression radius in diameters."""
 
 
-class HeatmapPicker:
+class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
     """A heat-map network as a picker; scores are its probabilities of a centre, 0 to 1.
 
     Parameters
@@ -43,8 +42,6 @@ class HeatmapPicker:
         Where the network runs: ``auto``, or as torch names it.
     """
 
-    wants_gpu = True
-
     def __init__(
         self,
         network: HeatmapNetwork,
@@ -53,18 +50,7 @@ class HeatmapPicker:
         particle_px: float | None = None,
         device: str = "cpu",
     ) -> None:
-        if card.normalisation != NORMALISATION:
-            raise ModelError(
-                f"model {card.name} has normalisation {card.normalisation!r}; expected {NORMALISATION!r}"
-            )
-        self.name, self.threshold = card.name, card.threshold
-        self.particle_px = card.particle_px if particle_px is None else particle_px
-        if not is_positive(self.particle_px):
-            raise UsageError(f"--particle-px {particle_px}: expected a size in pixels above 0")
-        self.card = card
-        self.device = usable_device(device)
-        # channels last is a fifth faster on a CPU; torch's own hints lack the argument
-        self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        super().__init__(network, card, NORMALISATION, particle_px=particle_px, device=device)
 
     def settings(self) -> dict[str, Any]:
         """Return everything that decides the picks."""

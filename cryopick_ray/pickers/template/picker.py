@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.micrographs.preprocess import check_pixels, normalise
-from cryopick_ray.pickers.device import usable_device
+from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.peaks import find_peaks
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.template.templates import NORMALISATION, Templates, box_for, disc
@@ -24,7 +24,7 @@ TRANSFORM_PX = 256  # side of the tiles that are transformed: small enough for a
 BATCH = 8  # templates at a time
 
 
-class TemplatePicker:
+class TemplatePicker(NetworkPicker[Templates]):
     """Matches templates by local normalised cross-correlation.
 
     At each pixel the score is the greatest, over the templates t, of ``sum(t (x - mean)) / sqrt(sum((x -
@@ -50,25 +50,15 @@ class TemplatePicker:
         If the device is not there or the size is another.
     """
 
-    wants_gpu = True
-
     def __init__(
         self, network: Templates, card: ModelCard, *, particle_px: float | None = None, device: str = "cpu"
     ) -> None:
-        if card.normalisation != NORMALISATION:
-            raise ModelError(
-                f"model {card.name} has normalisation {card.normalisation!r}; expected {NORMALISATION!r}"
-            )
-        if particle_px not in (None, card.particle_px):
+        super().__init__(network, card, NORMALISATION, particle_px=None, device=device)
+        if particle_px not in (None, self.particle_px):
             raise UsageError(
                 f"--particle-px {particle_px}: the templates of {card.name} are made for "
                 f"{card.particle_px:g}; leave the option out, or make others (cryopick models template)"
             )
-        self.name, self.threshold = card.name, card.threshold
-        self.particle_px = card.particle_px
-        self.card = card
-        self.device = usable_device(device)
-        self.network = network.eval().to(self.device)
         self._disc = _checked_disc(network.templates, card).to(self.device)
         self._views = _transform(network.templates).conj()
         self._sum = _transform(self._disc.float()).conj()

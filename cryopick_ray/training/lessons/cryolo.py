@@ -17,7 +17,7 @@ from cryopick_ray.pickers.cryolo.picker import NORMALISATION, CryoloPicker, norm
 from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.training.augment import cryolo_chain
 from cryopick_ray.training.labelled import LabelledMicrograph
-from cryopick_ray.training.lesson import Example, Slot
+from cryopick_ray.training.lesson import Example, Slot, Vary, unvaried
 from cryopick_ray.training.windows import Window
 
 OBJECT_WEIGHT = 5.0
@@ -81,7 +81,9 @@ class CryoloLesson:
         """Normalise a whole micrograph as the picker does."""
         return normalise(image)
 
-    def example(self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator) -> Example:
+    def example(
+        self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator, vary: Vary = unvaried
+    ) -> Example:
         """Cut a crop from anywhere, turned, flipped, half of them enlarged by up to 1.1; change its greys.
 
         The target is what :func:`~cryopick_ray.pickers.cryolo.boxes.encode` says of the crop's cells;
@@ -98,7 +100,7 @@ class CryoloLesson:
         column, row, _ = cells_of(window.locate(micrograph.unsure), grid)
         unknown[row, column] = True
         target[4][unknown & (target[4] == EMPTY)] = UNKNOWN
-        return Example(cryolo_chain(window.cut(micrograph.image), rng), target)
+        return Example(vary(cryolo_chain(window.cut(micrograph.image), rng), rng), target)
 
     def loss(self, answer: Tensor, target: Tensor, epoch: int) -> Tensor:
         """Return YOLO's loss, a sum over the cells and a mean over the examples.

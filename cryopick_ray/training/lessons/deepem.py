@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from cryopick_ray.pickers.deepem.picker import BOX_DIAMETERS, DeepEMPicker
 from cryopick_ray.pickers.patches import NORMALISATION, z_scored_micrograph
 from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.training.labelled import LabelledMicrograph
-from cryopick_ray.training.lesson import Example, Slot
+from cryopick_ray.training.lesson import Example, Slot, Vary, unvaried
 from cryopick_ray.training.lessons.patches import window_example
 
 
@@ -27,7 +27,7 @@ class DeepEMLesson:
     architecture, box_px, relu
         See :class:`~cryopick_ray.pickers.deepem.networks.DeepEMNetwork`.
     particle_px
-        Pixels that a particle's diameter spans in the box.
+        Pixels that a particle's diameter spans in the box; ``None`` for ``box_px`` / 1.5.
     jitter_px
         How far a particle may be off the box's middle; the paper has none.
     start
@@ -38,13 +38,18 @@ class DeepEMLesson:
     architecture: str = GENERAL
     box_px: int = 64
     relu: int = 0
-    particle_px: float = 64 / BOX_DIAMETERS
+    particle_px: float = field(default=None)  # type: ignore[assignment]  # a number from the start on
     jitter_px: float = 0.0
     batch: int = 50
     learning_rate: float = 1.0
     start: Literal["glorot", "positive"] = "glorot"
     normalisation: str = field(default=NORMALISATION, init=False)
     validation_chooses: bool = field(default=True, init=False)
+
+    def __post_init__(self) -> None:
+        """Let the particle fill as much of the box as the picker counts on."""
+        if cast("float | None", self.particle_px) is None:
+            object.__setattr__(self, "particle_px", self.box_px / BOX_DIAMETERS)
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -67,11 +72,14 @@ class DeepEMLesson:
         """Return the micrograph at mean 0 and standard deviation 1."""
         return z_scored_micrograph(image)
 
-    def example(self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator) -> Example:
+    def example(
+        self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator, vary: Vary = unvaried
+    ) -> Example:
         """Return a ``(box_px, box_px)`` box and ``(1,)``: 1 in half of the slots, a particle's, else 0."""
         return window_example(
             micrograph,
             rng,
+            vary,
             size_px=self.box_px,
             particle_px=self.particle_px,
             wanted=slot.falls_to(0.5),

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim import SGD, Optimizer
 
 from cryopick_ray.pickers.deeppicker.networks import ARCHITECTURE, PATCH_PX, DeepPickerNetwork
@@ -15,8 +14,9 @@ from cryopick_ray.pickers.deeppicker.picker import PARTICLE_PX, DeepPickerPicker
 from cryopick_ray.pickers.patches import NORMALISATION, z_scored_micrograph
 from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.training.labelled import LabelledMicrograph
-from cryopick_ray.training.lesson import Example, Slot
+from cryopick_ray.training.lesson import Example, Slot, Vary, unvaried
 from cryopick_ray.training.lessons.patches import window_example
+from cryopick_ray.training.objectives import two_class_cross_entropy
 
 INIT_STD = 0.05
 DECAY, DECAY_EPOCHS = 0.95, 10
@@ -68,11 +68,14 @@ class DeepPickerLesson:
         """Return the micrograph at mean 0 and standard deviation 1."""
         return z_scored_micrograph(image)
 
-    def example(self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator) -> Example:
+    def example(
+        self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator, vary: Vary = unvaried
+    ) -> Example:
         """Return a ``(64, 64)`` patch and ``(1,)``: 1 in half of the slots, a particle's, else 0."""
         return window_example(
             micrograph,
             rng,
+            vary,
             size_px=PATCH_PX,
             particle_px=self.particle_px,
             wanted=slot.falls_to(0.5),
@@ -81,7 +84,7 @@ class DeepPickerLesson:
 
     def loss(self, answer: Tensor, target: Tensor, epoch: int) -> Tensor:
         """Return the mean cross-entropy of ``(n, 2)`` logits against ``(n, 1)`` zeros and ones."""
-        return functional.cross_entropy(answer, target[:, 0].long())
+        return two_class_cross_entropy(answer, target)
 
     def optimiser(self, network: nn.Module, learning_rate: float) -> Optimizer:
         """Return SGD with momentum; only the fully connected weights decay."""

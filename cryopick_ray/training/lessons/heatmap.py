@@ -16,7 +16,7 @@ from cryopick_ray.pickers.heatmap.networks import MULTIPLE, STRIDE, HeatmapNetwo
 from cryopick_ray.pickers.heatmap.picker import NORMALISATION, HeatmapPicker, flatten
 from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.training.labelled import Centres, LabelledMicrograph
-from cryopick_ray.training.lesson import Example, Slot
+from cryopick_ray.training.lesson import Example, Slot, Vary, unvaried
 from cryopick_ray.training.sampling import anywhere, positive
 from cryopick_ray.training.windows import Window
 
@@ -45,7 +45,7 @@ class HeatmapLesson:
     crop_px
         Side of a crop, a multiple of 16.
     scale_jitter
-        Crops are enlarged or reduced by up to this factor, so that a diameter need not be exact.
+        Half of the crops are enlarged or reduced by up to this factor: a diameter need not be exact.
     """
 
     base: int = 24
@@ -78,7 +78,9 @@ class HeatmapLesson:
         """Return the grey values as the picker sees them."""
         return flatten(image)
 
-    def example(self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator) -> Example:
+    def example(
+        self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator, vary: Vary = unvaried
+    ) -> Example:
         """Draw a crop, most often with a particle in it; target ``(2, s / 2, s / 2)``: peaks and weights."""
         centre = None
         if slot.falls_to(PARTICLE_SHARE):
@@ -86,10 +88,10 @@ class HeatmapLesson:
         if centre is None:
             x, y = anywhere(micrograph, rng, 1)[0]
             centre = float(x), float(y)
-        zoom = math.exp(rng.uniform(-1, 1) * math.log(self.scale_jitter))
+        zoom = math.exp(rng.uniform(-1, 1) * math.log(self.scale_jitter)) if rng.integers(2) else 1.0
         x, y = _inside(centre, micrograph.image.shape, math.ceil(self.crop_px / zoom))
         window = Window.oriented(x, y, self.crop_px, rng, zoom=zoom)
-        image = window.cut(micrograph.image)
+        image = vary(window.cut(micrograph.image), rng)
         diameter_px = self.particle_px * zoom
         peaks = paint(window.locate(micrograph.particles), self.crop_px, SIGMA * diameter_px)
         near_unsure = paint(window.locate(micrograph.unsure), self.crop_px, IGNORED * diameter_px)

@@ -15,8 +15,8 @@ from cryopick_ray.pickers.topaz.normalise import normalise
 from cryopick_ray.pickers.topaz.picker import NORMALISATION, TopazPicker
 from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.training.labelled import LabelledMicrograph
-from cryopick_ray.training.lesson import Example, Slot
-from cryopick_ray.training.objectives import OBJECTIVES
+from cryopick_ray.training.lesson import Example, Slot, Vary, unvaried
+from cryopick_ray.training.objectives import OBJECTIVES, SLACK
 from cryopick_ray.training.sampling import anywhere, negative, positive
 from cryopick_ray.training.windows import Window
 from cryopick_ray.units import is_positive
@@ -55,7 +55,7 @@ class TopazLesson:
     architecture: str = "topaz-resnet8"
     units: int = 32
     objective: str = "ge-binomial"
-    slack: float = 1.0
+    slack: float | None = None
     radius_px: float = 3.0
     particle_px: float = 24.0
     positive_share: float = 0.0625
@@ -71,9 +71,11 @@ class TopazLesson:
         for name in ("pi", "positive_share"):
             if not 0 < getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; expected a share above 0 and below 1")
-        for name in ("slack", "radius_px", "particle_px", "learning_rate"):
+        for name in ("radius_px", "particle_px", "learning_rate"):
             if not is_positive(getattr(self, name)):
                 raise UsageError(f"{name} is {getattr(self, name)}; expected a number above 0")
+        if self.slack is not None and not is_positive(self.slack):
+            raise UsageError(f"slack is {self.slack}; expected a number above 0")
         with torch.device("meta"):  # an architecture or units that are none are refused here
             size = TopazNetwork(self.architecture, self.units).receptive_field_px
         object.__setattr__(self, "patch_px", size)
@@ -91,7 +93,9 @@ class TopazLesson:
         """Return the micrograph with its ice at zero mean and unit standard deviation."""
         return normalise(image)
 
-    def example(self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator) -> Example:
+    def example(
+        self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator, vary: Vary = unvaried
+    ) -> Example:
         """Draw a patch around a particle or around another place, turned freely and flipped at random.
 
         Without particles in the micrograph every slot shows another place.
@@ -103,12 +107,13 @@ class TopazLesson:
         if centre is None:
             centre = self._elsewhere(micrograph, rng)
         window = Window.oriented(*centre, self.patch_px, rng, free=True)
-        return Example(window.cut(micrograph.image), np.array([labelled], np.float32))
+        return Example(vary(window.cut(micrograph.image), rng), np.array([labelled], np.float32))
 
     def loss(self, answer: Tensor, target: Tensor, epoch: int) -> Tensor:
         """Return the objective; a patch as large as the receptive field has one answer."""
         del epoch
-        return OBJECTIVES[self.objective](answer.flatten(), target.flatten(), self.pi, self.slack)
+        slack = SLACK.get(self.objective, 1.0) if self.slack is None else self.slack
+        return OBJECTIVES[self.objective](answer.flatten(), target.flatten(), self.pi, slack)
 
     def optimiser(self, network: nn.Module, learning_rate: float) -> Optimizer:
         """Return Adam without weight decay."""

@@ -1,0 +1,58 @@
+import pytest
+import torch
+
+from cryopick_ray.errors import ModelError, UsageError
+from cryopick_ray.pickers.families import FAMILIES, build_network, make_picker
+from cryopick_ray.pickers.weights import ModelCard
+from cryopick_ray.training.lessons.catalogue import LESSONS, make_lesson
+
+SMALL = {"heatmap": {"base": 2}, "cryolo": {"width": 2}, "topaz": {"units": 2, "pi": 0.1}}
+every = pytest.mark.parametrize("name", LESSONS)
+
+
+def card_of(name, **changes):
+    lesson = make_lesson(name, SMALL.get(name, {}), [])
+    card = {
+        "name": "tiny",
+        "architecture": lesson.architecture,
+        "parameters": lesson.parameters,
+        "particle_px": 20.0,
+        "normalisation": lesson.normalisation,
+        "threshold": 0.25,
+        "trained_on": "nothing",
+        "licence": "CC0-1.0",
+        "source": "a test",
+        "digest": 64 * "0",
+    }
+    return ModelCard.model_validate(card | changes)
+
+
+def test_every_family_with_a_lesson_is_tried():
+    assert {name.partition("-")[0] for name in FAMILIES} == LESSONS.keys() | {"template"}
+
+
+@every
+def test_a_picker_is_what_its_card_says(name):
+    card = card_of(name)
+    network = build_network(card).train()
+    picker = make_picker(network, card)
+    assert (picker.name, picker.threshold, picker.particle_px) == ("tiny", 0.25, 20)
+    assert (picker.card, picker.network, picker.device) == (card, network, torch.device("cpu"))
+    assert picker.wants_gpu
+    assert not network.training
+    kernels = [one for one in network.parameters() if one.ndim == 4]
+    assert all(one.is_contiguous(memory_format=torch.channels_last) for one in kernels)
+    assert make_picker(network, card, particle_px=27).particle_px == 27
+
+
+@every
+def test_what_cannot_be_is_refused(name):
+    card = card_of(name)
+    network = build_network(card)
+    with pytest.raises(ModelError, match=f"normalisation 'other'; expected '{card.normalisation}'"):
+        make_picker(network, card_of(name, normalisation="other"))
+    for size in (0.0, -3.0, float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="--particle-px"):
+            make_picker(network, card, particle_px=size)
+    with pytest.raises(UsageError, match="--device nowhere"):
+        make_picker(network, card, device="nowhere")
