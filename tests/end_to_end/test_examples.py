@@ -1,5 +1,6 @@
 """Every example runs, in order, as its text says."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -42,3 +43,28 @@ def test_simulations_are_compared_with_the_real_thing(tmp_path, cryopick, real_d
     picture = tmp_path / "compared.png"
     python(EXAMPLES / "04_compare_with_real.py", tmp_path / "sim", real_data / real, picture, cwd=tmp_path)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+QUICK = ["epochs=1", "steps=1", "batch=2", "options.base=2", "options.crop_px=64"]
+
+
+@pytest.mark.parametrize(
+    ("name", "smaller", "models"),
+    [
+        ("06_train.yaml", [], 1),
+        ("07_four_folds.yaml", ['data.0.exclude=["*15_*", "*16_51*"]', "folds=2"], 2),
+        ("08_across_molecules.yaml", ["simulated.molecules=[rubisco,ring]", "simulated.micrographs=1"], 1),
+    ],
+)
+def test_trainings_run_from_their_configs(tmp_path, cryopick, real_data, monkeypatch, name, smaller, models):
+    monkeypatch.chdir(real_data)
+    words = [word for setting in (*QUICK, *smaller) for word in ("--set", setting)]
+    alone = ["--engine", "serial", "--threads", 1, "--json"]
+    if name.startswith("08"):
+        words += ["--set", "simulated.settings.height_px=256", "--set", "simulated.settings.width_px=256"]
+        words += ["--set", "validation_share=0"]
+    status, output, errors = cryopick("train", EXAMPLES / name, "--out", tmp_path / "out", *words, *alone)
+    assert status == 0, errors
+    outcome = json.loads(output)
+    assert len(outcome["models"]) == models
+    assert all(Path(path).is_file() for path in outcome["models"])
