@@ -86,6 +86,11 @@ def test_packages_listed_for_installing_are_those_that_exist():
     assert listed == here | {"cryopick_ray.cli"}
 
 
+def test_no_two_test_files_have_one_name():
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))  # pytest imports them by name alone
+
+
 @pytest.mark.parametrize("statement", ["import cryopick_ray", "import cli.main"])
 def test_help_needs_no_heavy_library(statement):
     heavy = "{'torch', 'ray', 'zarr', 'dask', 'pandas', 'pydantic', 'scipy', 'pyarrow'}"
