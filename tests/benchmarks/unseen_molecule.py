@@ -16,10 +16,15 @@ from commands import BESIDE, EXAMPLES, cryopick
 
 TOPAZ = ("precision=bfloat16", "batch=128", "options.objective=pn")
 TRAINED = {
-    "deeppicker": ("epochs=20",),
+    "deeppicker": ("precision=bfloat16", "epochs=20"),
     "topaz": (*TOPAZ, "options.units=32", "learning_rate=1e-3", "epochs=12"),
 }
-REFINED = {"deeppicker": ("epochs=10",), "topaz": (*TOPAZ, "learning_rate=5e-4", "epochs=5")}
+THRESHOLD = {"deeppicker": 0.5, "topaz": -2.825}
+"""Of the first picks: DeepPicker's own, and where two populations of Topaz's scores part."""
+REFINED = {
+    "deeppicker": ("precision=bfloat16", "epochs=10"),
+    "topaz": (*TOPAZ, "options.expected_particles=80", "learning_rate=5e-4", "epochs=5"),
+}
 MICROGRAPHS = "apoferritin-10146"
 
 
@@ -41,9 +46,10 @@ def main(
             cryopick("train", config, *words, *alone, folder=data, out=general)
             target = (MICROGRAPHS, "--pixel-size", 1.5, "--diameter", 120)
             model = general / "general.safetensors"
-            cryopick("run", *target, "--model", model, "--engine", "serial", folder=data, out=first)
+            cut = ("--model", model, "--threshold", THRESHOLD[one])
+            cryopick("run", *target, *cut, "--engine", "serial", folder=data, out=first)
             words = [word for text in REFINED[one] for word in ("--set", text)]
-            cryopick("refine", first, *words, *alone, folder=data, out=second)
+            cryopick("refine", first, "--share", 0.5, *words, *alone, folder=data, out=second)
             for name, run in (("general model", first), ("after refine", second)):
                 typer.echo(row(one, name, run, data))
 
