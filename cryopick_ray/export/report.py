@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from cryopick_ray.export.figures import MAX_COLUMNS, pick_counts, score_histogram
@@ -74,16 +74,7 @@ def render_report(report: Report) -> str:
 
     All text is escaped, so names of files and reasons can hold whatever they like.
     """
-    environment = Environment(
-        loader=PackageLoader("cryopick_ray.export", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["base64"] = lambda data: b64encode(data).decode("ascii")
-    environment.filters["duration"] = duration
-    page = environment.get_template("report.html")
+    page = page_maker("export").get_template("report.html")
     counts = report.counts
     low, high = _slider_range(report)
     return page.render(
@@ -98,6 +89,23 @@ def render_report(report: Report) -> str:
         unlisted=max(0, len(report.failures) - MAX_FAILURES),
         total_s=sum(report.timings.values()),
     )
+
+
+def page_maker(*packages: str) -> Environment:
+    """Return what makes reports of the templates in these packages of ours, the first that has one.
+
+    All text is escaped and what is undefined is an error.
+    """
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader(f"cryopick_ray.{name}", ".") for name in packages]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["base64"] = lambda data: b64encode(data).decode("ascii")
+    environment.filters["duration"] = duration
+    return environment
 
 
 def flatten(settings: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """What pickers that are a network and its card have in common."""
 
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import torch
 from torch import nn
@@ -20,8 +20,6 @@ class NetworkPicker(Generic[NetworkT]):
     ----------
     network, card
         The weights and what they are.
-    normalisation
-        The one that the picker does; the card must name it.
     particle_px
         Overrides the card's.
     device
@@ -36,19 +34,20 @@ class NetworkPicker(Generic[NetworkT]):
     """
 
     wants_gpu = True
+    normalisation: ClassVar[str]
+    """The one that the picker does; the card must name it."""
 
     def __init__(
         self,
         network: NetworkT,
         card: ModelCard,
-        normalisation: str,
         *,
-        particle_px: float | None,
-        device: str,
+        particle_px: float | None = None,
+        device: str = "cpu",
     ) -> None:
-        if card.normalisation != normalisation:
+        if card.normalisation != self.normalisation:
             raise ModelError(
-                f"model {card.name} has normalisation {card.normalisation!r}; expected {normalisation!r}"
+                f"model {card.name} has normalisation {card.normalisation!r}; expected {self.normalisation!r}"
             )
         self.name, self.threshold = card.name, card.threshold
         self.particle_px = card.particle_px if particle_px is None else particle_px

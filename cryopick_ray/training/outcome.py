@@ -7,6 +7,9 @@ from typing import Any
 
 from cryopick_ray.evaluation.score import Score
 
+AVERAGED = ("f1", "best_f1", "auprc")
+"""Measures whose mean over several scores is told."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -74,21 +77,16 @@ def score_table(lines: Sequence[Line]) -> list[str]:
         cells = [f"{one.n_truth:>9}", *(f"{_number(number):>9}" for number in numbers)]
         rows.append(" ".join([f"{name:{width}}", *cells]) + ("  seen in training" if line.overlap else ""))
     if len(lines) > 1:
-        spreads = [_spread([_value(line.score, name) for line in lines]) for name in _AVERAGED]
+        averages = [average([line.score for line in lines], name) for name in AVERAGED]
+        spreads = [f"{_number(middle)}+-{_number(spread)}" for middle, spread in averages]
         rows.append(" ".join([f"{'mean +- s.d.':{width}}", " " * 29, *spreads]))
     return rows
 
 
-_AVERAGED = ("f1", "best_f1", "auprc")
-
-
-def _value(score: Score, name: str) -> float:
-    value = getattr(score, name)
-    return 0.0 if value is None else float(value)
-
-
-def _spread(values: list[float]) -> str:
-    return f"{mean(values):.3f}+-{stdev(values):.3f}"
+def average(scores: Sequence[Score], name: str) -> tuple[float | None, float | None]:
+    """Return mean and standard deviation of a measure, an undefined one counting as 0."""
+    values = [0.0 if (value := getattr(score, name)) is None else float(value) for score in scores]
+    return mean(values) if values else None, stdev(values) if len(values) > 1 else None
 
 
 def _number(value: float | None) -> str:

@@ -1,36 +1,31 @@
 """The report a person looks at after a training: one HTML file that needs nothing but itself."""
 
 import math
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import StoreError
 from cryopick_ray.evaluation.curves import Curve
-from cryopick_ray.evaluation.score import Score
 from cryopick_ray.export.figures import Axis, LineChart, fitted_axis, nice_ticks
-from cryopick_ray.export.report import duration, flatten
+from cryopick_ray.export.report import duration, flatten, page_maker
 from cryopick_ray.export.thumbnails import MAX_CANDIDATES, Thumbnail, choose_thumbnails, make_thumbnail
 from cryopick_ray.picks.matching import match
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.labelled import Centres
 from cryopick_ray.training.loop import Epoch
-from cryopick_ray.training.outcome import Line
+from cryopick_ray.training.outcome import AVERAGED, Line, average
 from cryopick_ray.training.trial import Tried
 
 MAX_PICTURES = 8
 COLOURS, DASHES = 4, 3
 """Of lines, as the style sheet has them; without a common factor, so that twelve lines differ."""
-AVERAGED = ("f1", "best_f1", "auprc")
 
 
 @dataclass(frozen=True)
@@ -184,16 +179,7 @@ def render_training_report(report: TrainingReport) -> str:
 
     All text is escaped, so names of micrographs and data sets can hold whatever they like.
     """
-    environment = Environment(
-        # The style sheet and the script are those of the run's report.
-        loader=ChoiceLoader([PackageLoader(f"cryopick_ray.{name}", ".") for name in ("training", "export")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["base64"] = lambda data: b64encode(data).decode("ascii")
-    environment.filters["duration"] = duration
+    environment = page_maker("training", "export")  # style sheet and script are those of the run's report
     environment.filters["number"] = number
     return environment.get_template("report.html").render(
         report=report,
@@ -203,7 +189,7 @@ def render_training_report(report: TrainingReport) -> str:
             (name, line_style(index), curve.average_precision() if curve.n_truth else None)
             for index, (name, curve) in enumerate(report.curves)
         ],
-        averages={name: _average([line.score for line in report.lines], name) for name in AVERAGED},
+        averages={name: average([line.score for line in report.lines], name) for name in AVERAGED},
         settings=flatten(_numbered(report.settings)),
         total_s=sum(report.seconds.values()),
     )
@@ -273,12 +259,6 @@ def _epoch_words(one: Epoch) -> str:
 def _mistakes(tried: Tried, threshold: float) -> int:
     picked = tried.candidates.score >= threshold
     return int(picked.sum()) + len(tried.source.particles) - 2 * int((tried.is_hit & picked).sum())
-
-
-def _average(scores: Sequence[Score], name: str) -> tuple[float | None, float | None]:
-    """Return mean and standard deviation of a measure; as on the terminal, an undefined one counts as 0."""
-    values = [0.0 if (value := getattr(score, name)) is None else float(value) for score in scores]
-    return mean(values) if values else None, stdev(values) if len(values) > 1 else None
 
 
 def _numbered(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -79,6 +79,8 @@ class CryoloPicker(NetworkPicker[CryoloNetwork]):
         Side of the tiles that are read at once, a multiple of 32: decides memory, not boxes.
     """
 
+    normalisation = NORMALISATION
+
     def __init__(
         self,
         network: CryoloNetwork,
@@ -88,7 +90,7 @@ class CryoloPicker(NetworkPicker[CryoloNetwork]):
         device: str = "cpu",
         tile_px: int = TILE_PX,
     ) -> None:
-        super().__init__(network, card, NORMALISATION, particle_px=particle_px, device=device)
+        super().__init__(network, card, particle_px=particle_px, device=device)
         self.tile_px = tile_px
 
     def settings(self) -> dict[str, Any]:

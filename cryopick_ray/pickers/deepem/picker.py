@@ -41,6 +41,8 @@ class DeepEMPicker(NetworkPicker[DeepEMNetwork]):
         are skipped: bare ice of another thickness, carbon, contamination.
     """
 
+    normalisation = NORMALISATION
+
     def __init__(
         self,
         network: DeepEMNetwork,
@@ -51,7 +53,7 @@ class DeepEMPicker(NetworkPicker[DeepEMNetwork]):
         min_std: float = 0.4,
         max_std: float = 2.5,
     ) -> None:
-        super().__init__(network, card, NORMALISATION, particle_px=particle_px, device=device)
+        super().__init__(network, card, particle_px=particle_px, device=device)
         if not 0 <= min_std < 1 < max_std:
             raise UsageError(f"min_std {min_std} and max_std {max_std}: expected 0 <= min_std < 1 < max_std")
         self.stride_px = max(1, round(STRIDE * network.box_px))

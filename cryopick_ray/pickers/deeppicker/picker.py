@@ -38,6 +38,8 @@ class DeepPickerPicker(NetworkPicker[DeepPickerNetwork]):
         Where the network runs: ``auto``, or as torch names it.
     """
 
+    normalisation = NORMALISATION
+
     def __init__(
         self,
         network: DeepPickerNetwork,
@@ -46,7 +48,7 @@ class DeepPickerPicker(NetworkPicker[DeepPickerNetwork]):
         particle_px: float | None = None,
         device: str = "cpu",
     ) -> None:
-        super().__init__(network, card, NORMALISATION, particle_px=particle_px, device=device)
+        super().__init__(network, card, particle_px=particle_px, device=device)
         self.stride_px = max(1, round(STRIDE * self.particle_px))
 
     def settings(self) -> dict[str, Any]:

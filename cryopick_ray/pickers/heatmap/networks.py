@@ -1,7 +1,7 @@
 """The heat-map network: a U-Net at half resolution, about a million parameters.
 
 The first layer folds 2 x 2 pixels into channels, so nothing is lost and every later layer costs a
-quarter; four resolutions see about ten particle diameters, enough to tell a particle from an edge of
+quarter; four resolutions see about nine particle diameters, enough to tell a particle from an edge of
 carbon or a clump (Ronneberger et al. 2015, arXiv:1505.04597, for the shape of the network).
 """
 

@@ -13,7 +13,6 @@ from cryopick_ray.pickers.heatmap.networks import MULTIPLE, STRIDE, HeatmapNetwo
 from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.peaks import find_peaks
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.pickers.weights import ModelCard
 
 NORMALISATION = "flattened"
 BACKGROUND_PX = 48.0
@@ -30,27 +29,9 @@ SUPPRESSION = 0.5
 
 
 class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
-    """A heat-map network as a picker; scores are its probabilities of a centre, 0 to 1.
+    """A heat-map network as a picker; scores are its probabilities of a centre, 0 to 1."""
 
-    Parameters
-    ----------
-    network, card
-        The weights and what they are.
-    particle_px
-        Overrides the card's.
-    device
-        Where the network runs: ``auto``, or as torch names it.
-    """
-
-    def __init__(
-        self,
-        network: HeatmapNetwork,
-        card: ModelCard,
-        *,
-        particle_px: float | None = None,
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(network, card, NORMALISATION, particle_px=particle_px, device=device)
+    normalisation = NORMALISATION
 
     def settings(self) -> dict[str, Any]:
         """Return everything that decides the picks."""

@@ -50,10 +50,12 @@ class TemplatePicker(NetworkPicker[Templates]):
         If the device is not there or the size is another.
     """
 
+    normalisation = NORMALISATION
+
     def __init__(
         self, network: Templates, card: ModelCard, *, particle_px: float | None = None, device: str = "cpu"
     ) -> None:
-        super().__init__(network, card, NORMALISATION, particle_px=None, device=device)
+        super().__init__(network, card, particle_px=None, device=device)
         if particle_px not in (None, self.particle_px):
             raise UsageError(
                 f"--particle-px {particle_px}: the templates of {card.name} are made for "

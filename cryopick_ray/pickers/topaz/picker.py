@@ -34,6 +34,8 @@ class TopazPicker(NetworkPicker[TopazNetwork]):
         Side of the tiles that are scored at once: decides memory, not scores.
     """
 
+    normalisation = NORMALISATION
+
     def __init__(
         self,
         network: TopazNetwork,
@@ -43,7 +45,7 @@ class TopazPicker(NetworkPicker[TopazNetwork]):
         device: str = "cpu",
         tile_px: int = TILE_PX,
     ) -> None:
-        super().__init__(network, card, NORMALISATION, particle_px=particle_px, device=device)
+        super().__init__(network, card, particle_px=particle_px, device=device)
         self.tile_px = tile_px
 
     def settings(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ Value = bool | int | float | str
 
 @dataclass(frozen=True)
 class Entry:
-    """A lesson and how long it lasts unless the settings say otherwise: minutes on two CPU cores.
+    """A lesson and how long it lasts unless the settings say otherwise: far shorter than in the papers.
 
     Attributes
     ----------

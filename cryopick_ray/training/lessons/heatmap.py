@@ -21,7 +21,7 @@ from cryopick_ray.training.sampling import anywhere, positive
 from cryopick_ray.training.windows import Window
 
 SIGMA = 0.09
-"""Of the painted peaks, in diameters: about what labels scatter."""
+"""Of the painted peaks, in diameters: about twice what labels made by hand scatter."""
 PARTICLE_SHARE = 0.75
 """Part of the crops that are centred near a particle; the others lie anywhere."""
 IGNORED = 0.5
