@@ -1,15 +1,17 @@
 """Files to store: what one ingest worker does with a unit."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 
 from cryopick_ray.config import IngestSettings
+from cryopick_ray.engine.overlap import ahead
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import StoreError
 from cryopick_ray.micrographs.micrograph import Micrograph
 from cryopick_ray.micrographs.pixel_size import decide_pixel_size
-from cryopick_ray.micrographs.preprocess import prepare
+from cryopick_ray.micrographs.preprocess import Normalised, prepare
 from cryopick_ray.micrographs.reader import read_micrograph, source_checksum
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.store.manifest import ManifestRow, publish_part
@@ -17,17 +19,34 @@ from cryopick_ray.store.store import MicrographStore, StoredPixels
 from cryopick_ray.units import Shape, resampled_shape
 
 
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """A micrograph on its way into the store, and its row as it will be once it is there."""
+
+    source: MicrographSource
+    row: ManifestRow
+    image: Normalised
+
+
 class IngestWorker:
-    """Reads, resamples and normalises micrographs, and publishes them in a store's manifest."""
+    """Reads, resamples and normalises micrographs, and publishes them in a store's manifest.
+
+    While one is resampled, the next is read and the one before is written.
+    """
 
     def __init__(self, store_url: str, settings: IngestSettings) -> None:
         self._store = MicrographStore(store_url)
         self._settings = settings
+        self._seconds: dict[str, float] = {}
 
     def process(self, items: Sequence[MicrographSource]) -> UnitReport:
         """Ingest the micrographs and publish their manifest rows."""
-        start = time.perf_counter()
-        return self._publish([self._attempt(source) for source in items], start)
+        self._seconds = dict.fromkeys(("read", "prepare", "write"), 0.0)
+        with (
+            closing(ahead(self._read, items)) as read,
+            closing(ahead(self._write, map(self._prepare, items, read))) as written,
+        ):
+            return self._publish([row() for row in written])
 
     def unpublished(self, items: Sequence[MicrographSource]) -> list[int]:
         """Return all: a manifest row that is published twice counts once."""
@@ -35,44 +54,64 @@ class IngestWorker:
 
     def give_up(self, items: Sequence[MicrographSource], reason: str) -> UnitReport:
         """Publish that the micrographs failed, without touching them."""
-        return self._publish([_failed(source, reason) for source in items], time.perf_counter())
+        self._seconds = {}
+        return self._publish([_failed(source, reason) for source in items])
 
-    def _attempt(self, source: MicrographSource) -> ManifestRow:
+    def _read(self, source: MicrographSource) -> tuple[Micrograph, str]:
+        with self._timed("read"):
+            micrograph = read_micrograph(source.path)
+            return micrograph, source_checksum(source.path)  # brings a mapped file into memory, too
+
+    def _prepare(
+        self, source: MicrographSource, read: Callable[[], tuple[Micrograph, str]]
+    ) -> _Prepared | ManifestRow:
         try:
-            return self._ingest(source)
-        except StoreError:
-            raise
+            micrograph, checksum = read()
+            settings = self._settings
+            with self._timed("prepare"):
+                pixel_size_A = pixel_size_of(source, micrograph, settings)
+                shape = stored_shape(micrograph.shape, pixel_size_A, settings.store_pixel_size_A)
+                image = prepare(micrograph.pixels, shape)
         except Exception as error:  # noqa: BLE001 - whatever one file does, the run goes on
             return _failed(source, str(error) or repr(error))
-
-    def _ingest(self, source: MicrographSource) -> ManifestRow:
-        settings = self._settings
-        micrograph = read_micrograph(source.path)
-        height, width = micrograph.pixels.shape
-        pixel_size_A = pixel_size_of(source, micrograph, settings)
-        shape = stored_shape((height, width), pixel_size_A, settings.store_pixel_size_A)
-        image = prepare(micrograph.pixels, shape)
-        stored = StoredPixels(image.pixels, image.offset, image.scale)
-        return replace(
+        row = replace(
             _failed(source, ""),
-            checksum=source_checksum(source.path),
-            source_height_px=height,
-            source_width_px=width,
+            checksum=checksum,
+            source_height_px=micrograph.shape[0],
+            source_width_px=micrograph.shape[1],
             pixel_size_A=pixel_size_A,
             height_px=shape[0],
             width_px=shape[1],
-            shard_bytes=self._store.write(source.micrograph_id, stored),
             status="complete",
         )
+        return _Prepared(source, row, image)
 
-    def _publish(self, rows: list[ManifestRow], start: float) -> UnitReport:
-        publish_part(self._store.place, rows)
+    def _write(self, prepared: _Prepared | ManifestRow) -> ManifestRow:
+        if isinstance(prepared, ManifestRow):
+            return prepared
+        source, image = prepared.source, prepared.image
+        try:
+            with self._timed("write"):
+                stored = StoredPixels(image.pixels, image.offset, image.scale)
+                return replace(prepared.row, shard_bytes=self._store.write(source.micrograph_id, stored))
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            return _failed(source, str(error) or repr(error))
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[stage] = self._seconds.get(stage, 0.0) + time.perf_counter() - start
+
+    def _publish(self, rows: list[ManifestRow]) -> UnitReport:
+        with self._timed("write"):
+            publish_part(self._store.place, rows)
         failures = tuple((row.micrograph_id, row.reason) for row in rows if row.status == "failed")
-        return UnitReport(
-            complete=len(rows) - len(failures),
-            failures=failures,
-            seconds={"ingest": time.perf_counter() - start},
-        )
+        return UnitReport(complete=len(rows) - len(failures), failures=failures, seconds=dict(self._seconds))
 
 
 def pixel_size_of(source: MicrographSource, micrograph: Micrograph, settings: IngestSettings) -> float:
@@ -80,7 +119,7 @@ def pixel_size_of(source: MicrographSource, micrograph: Micrograph, settings: In
     return decide_pixel_size(
         header_A=micrograph.pixel_size_A,
         given_A=settings.pixel_size_A or source.pixel_size_A,
-        shape=(micrograph.pixels.shape[0], micrograph.pixels.shape[1]),
+        shape=micrograph.shape,
         diameter_A=settings.diameter_A,
     )
 

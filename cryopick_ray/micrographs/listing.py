@@ -4,13 +4,13 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-import starfile
+from typing import TYPE_CHECKING, Any
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.units import Optics, is_positive
+
+if TYPE_CHECKING:  # half a second that only STAR lists need
+    import pandas as pd
 
 MAX_LIST_BYTES = 2**28  # a million long names; more is not a list of micrographs
 PIXEL_SIZES = ("rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize")
@@ -89,7 +89,10 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _star_blocks(path: Path) -> dict[str, pd.DataFrame]:
+def _star_blocks(path: Path) -> "dict[str, pd.DataFrame]":
+    import pandas as pd
+    import starfile
+
     _check_length(path)
     try:
         blocks = starfile.read(path, always_dict=True, parse_as_string=["rlnMicrographName"])
@@ -102,7 +105,7 @@ def _star_blocks(path: Path) -> dict[str, pd.DataFrame]:
     }
 
 
-def _micrograph_rows(path: Path, blocks: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def _micrograph_rows(path: Path, blocks: "dict[str, pd.DataFrame]") -> "pd.DataFrame":
     named = {name: block for name, block in blocks.items() if "rlnMicrographName" in block}
     if "micrographs" in named:
         named = {"micrographs": named["micrographs"]}

@@ -45,7 +45,7 @@ def array_spec(shape: Shape) -> dict[str, Any]:
         "dtype": "float16",
         "chunks": chunk,
         "shards": tuple(-(-side // step) * step for side, step in zip(shape, chunk, strict=True)),
-        "compressors": [BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=2), Crc32cCodec()],
+        "compressors": [BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle", typesize=2), Crc32cCodec()],
         "fill_value": float("nan"),
         "config": {"write_empty_chunks": True},
     }

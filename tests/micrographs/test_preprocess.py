@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
 
 from cryopick_ray.errors import MicrographError
+from cryopick_ray.micrographs import resample
 from cryopick_ray.micrographs.mrc import read_mrc
 from cryopick_ray.micrographs.preprocess import (
     CLIP_SIGMAS,
     LARGEST,
     check_pixels,
-    clip_outliers,
+    clipped_blocks,
     normalise,
     prepare,
 )
@@ -80,7 +81,7 @@ def test_hot_pixels_are_clipped_and_all_others_kept(hot):
     clean, hit = image.copy(), np.zeros(image.shape, bool)
     hit[[5, 20, 63], [7, 0, 79]] = True
     image[hit] = hot
-    clipped = clip_outliers(image)
+    clipped = np.concatenate(list(clipped_blocks(image)))
     np.testing.assert_array_equal(clipped[~hit], clean[~hit])
     np.testing.assert_allclose(clipped[hit], 300 + np.sign(hot) * CLIP_SIGMAS * 20, atol=20)
 
@@ -139,13 +140,83 @@ def test_number_type_and_byte_order_do_not_show(dtype):
     np.testing.assert_array_equal(prepare(image.astype(dtype), (32, 40)).pixels, expected)
 
 
-def test_memory_stays_near_one_float32_copy():
-    image = ice((2048, 2048)).astype(np.int16)
+@pytest.mark.parametrize("dtype", ["i1", ">i2", "u2", "f2", "f4", ">f4"])
+@pytest.mark.parametrize("shape", [(48, 40), (97, 90), (97, 110)])
+def test_blocks_give_what_whole_images_give(dtype, shape, monkeypatch):
+    monkeypatch.setattr(resample, "BLOCK_PIXELS", 500)
+    image = ice((97, 110), mean=40, sigma=9).astype(dtype)
+    image[50, 60] = 120  # within 10 sigma
+    image[3, 5], image[96, 0] = (-100, 127) if dtype == "i1" else (9e3, 2e4)
+    check_pixels(image)
+    whole = image.astype(np.float32)
+    centre = np.median(whole)
+    sigma = 1.4826 * np.median(abs(whole - centre))
+    clipped = np.clip(whole, centre - 10 * sigma, centre + 10 * sigma)
+    expected = normalise(clipped if clipped.shape == shape else fourier_resize(clipped, shape))
+    prepared = prepare(image, shape)
+    np.testing.assert_allclose(prepared.pixels, expected.pixels, atol=2e-5)
+    assert (prepared.offset, prepared.scale) == pytest.approx((expected.offset, expected.scale), rel=1e-6)
+
+
+def test_a_block_without_outliers_is_the_file_s_own_memory():
+    image = ice()
+    assert all(np.shares_memory(block, image) for block in clipped_blocks(image))
+
+
+def test_a_sample_gives_nearly_what_all_pixels_give():
+    image = ice((2048, 2048))
+    image[::3, 1::3] += 60  # carbon, ice and protein: not symmetric
+    centre = np.median(image)
+    prepared = normalise(image)
+    sigma = 1.4826 * np.median(abs(image - centre))
+    assert (prepared.offset - centre) / sigma == pytest.approx(0, abs=4e-3)
+    assert prepared.scale / sigma == pytest.approx(1, abs=4e-3)
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "message"),
+    [
+        ((95, 0), np.nan, "1 of 10560 pixels are NaN"),
+        ((0, 0), np.inf, "1 of 10560 pixels are NaN"),
+        ((50, 50), -10 * LARGEST, "-?1e\\+31"),
+    ],
+)
+def test_one_bad_pixel_is_found_wherever_it_lies(where, value, message, monkeypatch):
+    monkeypatch.setattr(resample, "BLOCK_PIXELS", 500)
+    image = ice((96, 110))
+    image[where] = value
+    for shape in (image.shape, (24, 30)):
+        with pytest.raises(MicrographError, match=message):
+            prepare(image, shape)
+
+
+def test_one_speck_on_a_blank_image_is_no_constant():
+    image = np.zeros((1500, 1500), np.uint8)  # larger than the sample, which misses the speck
+    image[1, 1] = 200
+    assert prepare(image, image.shape).scale > 0
+    image[1, 1] = 0
+    with pytest.raises(MicrographError, match="constant"):
+        prepare(image, image.shape)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "i2", "f4"])
+def test_memory_stays_far_below_one_float32_copy(dtype):
+    image = np.random.default_rng(2).integers(-90, 90, (4096, 2048), np.int8).astype(dtype)
+    image[7, 7] = 127
     tracemalloc.start()
-    prepare(image, (256, 256))
+    prepare(image, (512, 256))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 2 * 4 * image.size
+    assert peak < 4 * image.size / 4
+
+
+def test_memory_of_a_sparse_count_image_stays_low_too():
+    image = (np.random.default_rng(2).random((4096, 2048)) < 0.05).astype(np.int8)
+    tracemalloc.start()
+    prepare(image, (512, 256))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * image.size / 4
 
 
 def test_real_micrographs_come_out_normal(real_data):

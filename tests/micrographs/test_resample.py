@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cryopick_ray.micrographs import resample
-from cryopick_ray.micrographs.resample import fourier_resize
+from cryopick_ray.micrographs.resample import fourier_resize, resize_blocks
 from cryopick_ray.units import resampled_to_source
 
 sides = st.integers(1, 40)
@@ -100,3 +100,16 @@ def test_the_blocks_of_rows_do_not_show(monkeypatch):
     whole = fourier_resize(noise((37, 30)), (20, 16))
     monkeypatch.setattr(resample, "BLOCK_PIXELS", 100)
     np.testing.assert_array_equal(fourier_resize(noise((37, 30)), (20, 16)), whole)
+
+
+@settings(deadline=None)
+@given(source=shapes, shape=shapes, data=st.data())
+def test_any_cut_into_rows_is_the_same_image(source, shape, data):
+    image = noise(source)
+    cuts = sorted(data.draw(st.sets(st.integers(0, source[0]), max_size=5)))
+    cut = resize_blocks(np.split(image, cuts), source, shape)
+    np.testing.assert_allclose(cut, fourier_resize(image, shape), atol=1e-6)
+
+
+def test_the_same_shape_is_the_same_image():
+    np.testing.assert_array_equal(fourier_resize(noise((9, 14)), (9, 14)), noise((9, 14)))

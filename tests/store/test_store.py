@@ -51,7 +51,11 @@ def shard_path(store, row):
 
 
 def test_what_is_written_is_read_to_half_precision(store, stored):
-    assert np.array_equal(store.read(stored), NOISE.astype(np.float16).astype(np.float32))
+    half = NOISE.astype(np.float16)
+    assert np.array_equal(store.read_stored(stored), half)
+    assert store.read_stored(stored).dtype == np.float16
+    assert np.array_equal(store.read(stored), half.astype(np.float32))
+    assert store.read(stored).dtype == np.float32
 
 
 def test_the_affine_normalisation_is_kept_and_any_zarr_reader_can_use_it(store, stored):
@@ -90,12 +94,31 @@ def test_a_cut_or_missing_shard_is_an_error_never_zeros(store, stored, size, tmp
         store.read(stored)
 
 
-def test_values_that_are_not_finite_are_an_error(store):
+@pytest.mark.parametrize("value", [np.nan, -np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_are_an_error(store, value):
     image = NOISE.copy()
-    image[5, 5] = np.nan
+    image[5, 5] = value
     size = store.write("nan.mrc", StoredPixels(image, 0.0, 1.0))
+    for read in (store.read, store.read_stored):
+        with pytest.raises(StoreError, match="damaged"):
+            read(row("nan.mrc", shard_bytes=size))
+
+
+def test_the_largest_finite_values_are_none(store):
+    image = np.array([[65504, -65504], [-0.0, 6e-8]], np.float32)
+    size = store.write("large.mrc", StoredPixels(image, 0.0, 1.0))
+    assert np.array_equal(
+        store.read_stored(row("large.mrc", shape=(2, 2), shard_bytes=size)), image.astype("f2")
+    )
+
+
+def test_an_array_of_another_number_type_is_an_error(store, stored):
+    zarr.create_array(
+        store.place.url, name=array_key("x.mrc"), data=NOISE, shards=NOISE.shape, chunks=NOISE.shape
+    )
+    size = shard_path(store, row("x.mrc")).stat().st_size
     with pytest.raises(StoreError, match="damaged"):
-        store.read(row("nan.mrc", shard_bytes=size))
+        store.read_stored(row("x.mrc", shard_bytes=size))
 
 
 def test_a_micrograph_the_manifest_calls_failed_cannot_be_read(store, stored):
