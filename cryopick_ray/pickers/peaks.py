@@ -11,6 +11,10 @@ from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.units import Shape
 
 NEIGHBOURS = [step for step in product((-1, 0, 1), repeat=2) if step != (0, 0)]
+CROSS = [(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)]
+"""Steps along y and x from a peak to the pixels of its parabolas: itself, above, below, left, right."""
+BLOCK_ROWS = 64
+"""Rows that are compared at a time: they stay in the cache."""
 
 
 def find_peaks(score: NDArray[np.float32], *, radius_px: float, floor: float) -> Candidates:
@@ -43,43 +47,84 @@ def find_peaks(score: NDArray[np.float32], *, radius_px: float, floor: float) ->
     UsageError
         If the radius is negative or not finite.
     """
-    if not 0 <= radius_px < np.inf:
-        raise UsageError(f"suppression radius is {radius_px} px; give a finite length of at least 0")
+    check_radius(radius_px)
     if score.size and not score.max() < np.inf:  # max() of anything with NaN is NaN
-        bad = int(np.count_nonzero(~(score < np.inf)))
-        raise MicrographError(f"score map has {bad} NaN or infinite of {score.size} pixels; expected numbers")
-    y, x = np.nonzero(_local_maxima(score, floor))
-    best_first = np.argsort(-score[y, x], kind="stable")  # stable: nonzero() gives y, then x
+        raise unordered_scores(int(np.count_nonzero(~(score < np.inf))), score.size)
+    padded = np.pad(score, 1, constant_values=-np.inf)
+    y, x = _regional_maxima(padded, floor)
+    best_first = np.argsort(-score[y, x], kind="stable")  # stable: the maxima come by y, then x
     y, x = y[best_first], x[best_first]
     kept = _suppress(y, x, score.shape, radius_px)
-    return _refine(score, y[kept], x[kept])
+    y, x = y[kept], x[kept]
+    return refined(y, x, np.stack([padded[y + 1 + dy, x + 1 + dx] for dy, dx in CROSS]))
 
 
-def _local_maxima(score: NDArray[np.float32], floor: float) -> NDArray[np.bool_]:
-    """Mark one pixel of every regional maximum above ``floor``."""
-    height, width = score.shape
-    padded = np.pad(score, 1, constant_values=-np.inf)
-    top, flat = score > floor, np.zeros(score.shape, bool)
+def check_radius(radius_px: float) -> None:
+    """Raise UsageError unless ``radius_px`` is a length: finite and at least 0."""
+    if not 0 <= radius_px < np.inf:
+        raise UsageError(f"suppression radius is {radius_px} px; give a finite length of at least 0")
+
+
+def unordered_scores(bad: int, size: int) -> MicrographError:
+    """Return the error of a score map of ``size`` pixels of which ``bad`` are NaN or +inf."""
+    return MicrographError(f"score map has {bad} NaN or infinite of {size} pixels; expected numbers")
+
+
+def refined(y: NDArray[np.intp], x: NDArray[np.intp], around: NDArray[np.float32]) -> Candidates:
+    """Return peaks at the tops of their parabolas, in the order of the scores, then y, then x.
+
+    Parameters
+    ----------
+    y, x
+        ``(n,)`` rows and columns of the peaks' pixels.
+    around
+        ``(5, n)`` scores at the peaks' pixels and the four beside them, as :data:`CROSS` lists them;
+        ``-inf`` beyond the image.
+    """
+    top, above, below, left, right = around.astype(np.float64)
+    fine_y = (y + _vertex(above, top, below)).astype(np.float32)
+    fine_x = (x + _vertex(left, top, right)).astype(np.float32)
+    order = np.lexsort((fine_x, fine_y, -top))
+    return Candidates(fine_x[order], fine_y[order], top[order].astype(np.float32))
+
+
+def _regional_maxima(padded: NDArray[np.float32], floor: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return y and x, in that order, of the first pixel of every regional maximum above ``floor``."""
+    top = _no_higher_neighbour(padded) & (padded[1:-1, 1:-1] > floor)
+    y, x = np.unravel_index(np.flatnonzero(top), top.shape)  # a quarter of the time of nonzero()
+    value, flat = padded[y + 1, x + 1], np.zeros(len(y), bool)
     for dy, dx in NEIGHBOURS:
-        near = padded[1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width]
-        top &= score >= near
-        flat |= score == near
-    flat &= top
+        flat |= padded[y + 1 + dy, x + 1 + dx] == value
     if flat.any():
-        top[flat] = _first_of_plateaus(padded, top, flat)
-    return top
+        first = ~flat
+        first[flat] = _first_of_plateaus(padded, top, y[flat], x[flat])
+        y, x = y[first], x[first]
+    return y, x
+
+
+def _no_higher_neighbour(padded: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Mark the pixels of a map, given with a margin of one, that are the highest of their 3 x 3."""
+    height, width = padded.shape[0] - 2, padded.shape[1] - 2
+    marks = np.empty((height, width), bool)
+    for start in range(0, height, BLOCK_ROWS):
+        block = padded[start : start + BLOCK_ROWS + 2]
+        column = np.maximum(block[:-2], block[2:])
+        np.maximum(column, block[1:-1], out=column)
+        highest = np.maximum(column[:, :-2], column[:, 2:])
+        np.maximum(highest, column[:, 1:-1], out=highest)
+        np.equal(highest, block[1:-1, 1:-1], out=marks[start : start + BLOCK_ROWS])
+    return marks
 
 
 def _first_of_plateaus(
-    padded: NDArray[np.float32], top: NDArray[np.bool_], flat: NDArray[np.bool_]
+    padded: NDArray[np.float32], top: NDArray[np.bool_], y: NDArray[np.intp], x: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
-    """Tell for each ``flat`` pixel, in order, whether it is the first of a plateau that is a maximum.
+    """Tell for each pixel of ``top`` with an equal neighbour whether it is the first of a maximum.
 
     Joined pixels of ``top`` share one value. They are no maximum if that value goes on through a
     pixel outside ``top``, one that has a higher neighbour.
     """
-    y, x = np.nonzero(flat)
-    labels = ndimage.label(flat, np.ones((3, 3)))[0][y, x]
+    labels = ndimage.label(top, np.ones((3, 3)))[0][y, x]
     padded_top = np.pad(top, 1)
     slopes = np.zeros(len(y), bool)
     for dy, dx in NEIGHBOURS:
@@ -95,7 +140,7 @@ def _suppress(y: NDArray[np.intp], x: NDArray[np.intp], shape: Shape, radius_px:
     """Return the indices kept when each kept peak, in the given order, blanks a disc around itself."""
     reach = min(int(radius_px), max(shape))
     square = np.arange(-reach, reach + 1) ** 2
-    disc = square[:, None] + square <= radius_px**2
+    disc = square[:, None] + square <= min(radius_px, 2 * reach + 1) ** 2
     blanked = np.zeros((shape[0] + 2 * reach, shape[1] + 2 * reach), bool)  # a margin, so discs fit
     centre = blanked[reach : reach + shape[0], reach : reach + shape[1]]
     kept = []
@@ -104,18 +149,6 @@ def _suppress(y: NDArray[np.intp], x: NDArray[np.intp], shape: Shape, radius_px:
             kept.append(index)
             blanked[row : row + 2 * reach + 1, column : column + 2 * reach + 1] |= disc
     return kept
-
-
-def _refine(score: NDArray[np.float32], y: NDArray[np.intp], x: NDArray[np.intp]) -> Candidates:
-    """Return the peaks at the tops of their parabolas, in the order of the scores, then y, then x."""
-    padded = np.pad(score.astype(np.float64), 1, constant_values=-np.inf)
-    row, column = y + 1, x + 1
-    top = padded[row, column]
-    shift_y = _vertex(padded[row - 1, column], top, padded[row + 1, column])
-    shift_x = _vertex(padded[row, column - 1], top, padded[row, column + 1])
-    fine_y, fine_x = (y + shift_y).astype(np.float32), (x + shift_x).astype(np.float32)
-    order = np.lexsort((fine_x, fine_y, -top))
-    return Candidates(fine_x[order], fine_y[order], top[order].astype(np.float32))
 
 
 def _vertex(
