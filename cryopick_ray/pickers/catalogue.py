@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.log import LogPicker
@@ -26,7 +26,14 @@ BUILT_IN = {
 }
 
 
-def load_picker(model: str, *, particle_px: float | None, device: str) -> Picker:
+def load_picker(
+    model: str,
+    *,
+    particle_px: float | None,
+    device: str,
+    exact: bool = False,
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
+) -> Picker:
     """Return the picker named ``model``, or the one whose weights are in the file ``model``.
 
     Parameters
@@ -35,6 +42,10 @@ def load_picker(model: str, *, particle_px: float | None, device: str) -> Picker
         Pixels that a particle's diameter becomes; ``None`` for the model's own.
     device
         ``auto``, ``cpu`` or ``cuda``; built-in pickers without weights run on the CPU.
+    exact
+        Ask for every output of the paper's procedure, in float32.
+    precision
+        Of a network that is asked fast; ``auto`` for what is fastest on the device.
 
     Raises
     ------
@@ -52,8 +63,10 @@ def load_picker(model: str, *, particle_px: float | None, device: str) -> Picker
             "or a weights file (.safetensors, or Topaz's .sav)"
         )
     from cryopick_ray.pickers.families import load_network_picker
+    from cryopick_ray.pickers.scoring import choose_scoring
 
-    return load_network_picker(path, particle_px=particle_px, device=device)
+    scoring = choose_scoring(exact=exact, precision=precision, device=device)
+    return load_network_picker(path, particle_px=particle_px, device=device, scoring=scoring)
 
 
 def describe(model: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch import nn
 from cryopick_ray.errors import ModelError
 from cryopick_ray.pickers.importers import open_model
 from cryopick_ray.pickers.picker import Picker
+from cryopick_ray.pickers.scoring import EXACT, Scoring
 from cryopick_ray.pickers.weights import ModelCard, restore
 
 
@@ -59,7 +60,9 @@ FAMILIES = {
 }
 
 
-def load_network_picker(path: Path, *, particle_px: float | None, device: str) -> Picker:
+def load_network_picker(
+    path: Path, *, particle_px: float | None, device: str, scoring: Scoring = EXACT
+) -> Picker:
     """Build the picker whose weights are in a file of ours, or in one that can be imported.
 
     Parameters
@@ -68,6 +71,8 @@ def load_network_picker(path: Path, *, particle_px: float | None, device: str) -
         Pixels that a particle's diameter becomes; ``None`` for the card's.
     device
         Where the network runs: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    scoring
+        Exactly, or fast.
 
     Raises
     ------
@@ -78,7 +83,7 @@ def load_network_picker(path: Path, *, particle_px: float | None, device: str) -
     """
     state, card = open_model(path)
     network = restore(lambda: build_network(card), state, str(path))
-    return make_picker(network, card, particle_px=particle_px, device=device)
+    return make_picker(network, card, particle_px=particle_px, device=device, scoring=scoring)
 
 
 def build_network(card: ModelCard) -> nn.Module:
@@ -99,10 +104,16 @@ def build_network(card: ModelCard) -> nn.Module:
 
 
 def make_picker(
-    network: nn.Module, card: ModelCard, *, particle_px: float | None = None, device: str = "cpu"
+    network: nn.Module,
+    card: ModelCard,
+    *,
+    particle_px: float | None = None,
+    device: str = "cpu",
+    scoring: Scoring = EXACT,
 ) -> Picker:
     """Return the picker that uses the network."""
-    picker: Picker = _named(_family(card).picker)(network, card, particle_px=particle_px, device=device)
+    make = _named(_family(card).picker)
+    picker: Picker = make(network, card, particle_px=particle_px, device=device, scoring=scoring)
     return picker
 
 

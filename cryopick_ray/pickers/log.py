@@ -1,7 +1,7 @@
 """A blob detector: no weights, one size, the yardstick that a network has to beat."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,10 @@ from scipy.ndimage import correlate1d, gaussian_filter
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.peaks import find_peaks
 from cryopick_ray.pickers.picker import Candidates
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 PARTICLE_PX = 12.0
 """F1 on real micrographs is the same from 8 to 20 pixels a particle; fewer are quicker."""
@@ -45,6 +49,7 @@ class LogPicker:
 
     name = "log"
     wants_gpu = False
+    batch = 1
     threshold: float | None = None
 
     def __init__(self, particle_px: float = PARTICLE_PX) -> None:
@@ -54,6 +59,13 @@ class LogPicker:
                 f"{MIN_PARTICLE_PX:g} ({PARTICLE_PX:g} is its own)"
             )
         self.particle_px = particle_px
+
+    @property
+    def device(self) -> "torch.device":
+        """The CPU."""
+        import torch
+
+        return torch.device("cpu")
 
     def settings(self) -> dict[str, Any]:
         """Return everything that decides the picks, as plain JSON."""
@@ -79,6 +91,10 @@ class LogPicker:
         inside = np.s_[margin : score.shape[0] - margin, margin : score.shape[1] - margin]
         whole[inside] = score[inside]
         return find_peaks(whole, radius_px=SUPPRESSION * self.particle_px, floor=FLOOR)
+
+    def pick_many(self, images: "Tensor") -> list[Candidates]:
+        """Return the blobs of ``(n, h, w)`` images, one by one."""
+        return [self.pick(image.numpy()) for image in images]
 
 
 def blob_score(image: NDArray[np.float32], particle_px: float) -> NDArray[np.float32]:

@@ -1,10 +1,14 @@
 """What a picker is: an image in, candidates out."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,15 @@ class Picker(Protocol):
     """How many pixels a particle's diameter spans in the image that :meth:`pick` is given."""
     wants_gpu: bool
     """Whether a GPU makes it faster."""
+    batch: int
+    """Micrographs to give :meth:`pick_many` at once on a GPU, at most."""
     threshold: float | None
     """Score from which its model says a candidate is a particle; ``None`` to find one from the scores."""
+
+    @property
+    def device(self) -> "torch.device":
+        """Where its work is done."""
+        ...
 
     def settings(self) -> dict[str, Any]:
         """Return everything that decides the picks, weights' digest included, as plain JSON."""
@@ -50,4 +61,8 @@ class Picker(Protocol):
 
     def pick(self, image: NDArray[np.float32]) -> Candidates:
         """Return all candidates of an ``(h, w)`` float32 image above the picker's low floor."""
+        ...
+
+    def pick_many(self, images: "Tensor") -> list[Candidates]:
+        """Return the candidates of each of ``(n, h, w)`` float32 images on the picker's device."""
         ...

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from cryopick_ray.errors import ModelError
+from cryopick_ray.pickers.scoring import Precision
 
 MAX_WEIGHTS_BYTES = 2**30
 MAX_CARD_BYTES = 2**20
@@ -41,6 +42,11 @@ class ModelCard(BaseModel):
     threshold
         Score from which a candidate is a particle: the best one on validation micrographs; ``None`` if
         none was found.
+    lowest_precision
+        The lowest that the network bears when it is asked fast: ``float32`` where ``bfloat16`` costs it
+        more than 0.005 of average precision.
+    batch
+        Micrographs at once on a GPU, if its memory holds so many.
     scores
         Measured qualities by name.
     digest
@@ -59,6 +65,8 @@ class ModelCard(BaseModel):
     source: str
     date: datetime.date | None = None
     threshold: FiniteFloat | None = None
+    lowest_precision: Precision = "bfloat16"
+    batch: Annotated[int, Field(ge=1, le=1024)] = 16
     scores: dict[str, FiniteFloat] = {}
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 

@@ -8,16 +8,28 @@ from torch import nn
 from cryopick_ray.errors import MicrographError, ModelError, UsageError
 from cryopick_ray.pickers.deeppicker.networks import DeepPickerNetwork
 from cryopick_ray.pickers.deeppicker.picker import DeepPickerPicker
-from cryopick_ray.pickers.patches import Windows, z_scored
+from cryopick_ray.pickers.patches import z_scored
+from cryopick_ray.pickers.scoring import EXACT, Scoring
 from cryopick_ray.pickers.weights import ModelCard, restore, weights_digest
 
+FAST = Scoring(exact=False)
+EVERY = pytest.mark.parametrize("scoring", [EXACT, FAST], ids=["exact", "fast"])
 
-class DarkMiddle(DeepPickerNetwork):
-    """Logits that grow with the darkness of the patch's middle: a network whose answers are known."""
 
-    def forward(self, patches):
-        middle = patches[:, 0, 24:40, 24:40].mean((1, 2))
-        return torch.stack([middle, -3 * middle - 4], 1)
+def dark_middle():
+    """A network whose logits grow with the darkness of the patch's middle."""
+    network = DeepPickerNetwork("deeppicker", 8)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        first, second, third, fourth = (one for one in network.convolutions if isinstance(one, nn.Conv2d))
+        first.weight[0] = -1 / 81
+        second.weight[0, 0, 2, 2] = third.weight[0, 0, 1, 1] = 1
+        fourth.weight[0, 0] = 1 / 4
+        network.classifier[0].weight[0, :4] = 1
+        network.classifier[3].weight[1, 0] = 1
+        network.classifier[3].bias[1] = -4
+    return network, card_of(network)
 
 
 def card_of(network, **changes):
@@ -35,9 +47,9 @@ def card_of(network, **changes):
     return ModelCard.model_validate(card | changes)
 
 
-def model(seed=0, kind=DeepPickerNetwork, **changes):
+def model(seed=0, **changes):
     torch.manual_seed(seed)
-    network = kind("deeppicker", 8)
+    network = DeepPickerNetwork("deeppicker", 8)
     return network, card_of(network, **changes)
 
 
@@ -86,71 +98,83 @@ def test_other_networks_are_refused(arguments):
         DeepPickerNetwork(*arguments)
 
 
-def test_windows_show_the_image_around_their_middle():
-    image = np.arange(60 * 70, dtype=np.float32).reshape(60, 70)
-    windows = Windows(image, 15, edge_px=4.5, device=torch.device("cpu"))
-    assert windows.first_px == 4  # the middle of the fifth pixel is 4.5 px from the edge
-    assert windows.shape == (60 - 8, 70 - 8)
-    rows, columns = windows.grid(3)
-    middle = windows.ask(rows, columns, lambda some: some[:, 7, 7])
-    np.testing.assert_array_equal(middle, image[4:-4:3, 4:-4:3])
-    corner = windows.ask(np.array([0]), np.array([0]), lambda some: some[:, 0, 0])
-    assert corner == image[2, 2]  # row -3 is row 2: mirrored
-
-
-@pytest.mark.parametrize("edge_px", [0.0, 7.3, 20.0, 32.0, 50.0])
-@pytest.mark.parametrize("shape", [(90, 101), (64, 65), (30, 200)])
-def test_windows_stay_away_from_the_edges(shape, edge_px):
-    windows = Windows(np.zeros(shape, np.float32), 64, edge_px=edge_px, device=torch.device("cpu"))
-    for count, side in zip(windows.shape, shape, strict=True):
-        if count:
-            first, last = windows.first_px, windows.first_px + count - 1
-            assert min(first, side - 1 - last) >= edge_px - 0.5 or edge_px > 32
-            assert first == side - 1 - last
-            assert first - 1 < max(edge_px, 0) - 0.5 or edge_px > 32
-        else:
-            assert side < 2 * edge_px or side < 64
-
-
-def test_brightness_and_contrast_do_not_matter(image):
-    picker = DeepPickerPicker(*model())
+@EVERY
+def test_brightness_and_contrast_do_not_matter(image, scoring):
+    picker = DeepPickerPicker(*model(), scoring=scoring)
     one, other = picker.pick(image), picker.pick(7 * image - 50)
     np.testing.assert_allclose(one.score, other.score, atol=1e-4)
     assert len(one) > 0
 
 
-def test_a_flat_patch_is_no_error():
-    assert torch.equal(z_scored(torch.full((2, 8, 8), 3.0)), torch.zeros(2, 8, 8))
-
-
-def test_particles_are_found_where_they_are():
+@EVERY
+def test_particles_are_found_where_they_are(scoring):
     centres = [(60.0, 50.0), (131.5, 71.0), (90.0, 140.0), (22.0, 120.0)]
-    found = DeepPickerPicker(*model(kind=DarkMiddle)).pick(discs((170, 190), centres))
+    found = DeepPickerPicker(*dark_middle(), scoring=scoring).pick(discs((170, 190), centres))
     for x, y in centres:
         assert np.hypot(found.x[:4] - x, found.y[:4] - y).min() < 1.5
     assert (np.diff(found.score) <= 0).all()
 
 
-def test_scores_are_those_of_the_patch_around_the_place():
+def test_exact_scores_are_those_of_the_patch_around_the_place(image):
     network, card = model()
-    image = np.random.default_rng(0).normal(size=(131, 173)).astype(np.float32)
-    windows = Windows(image, 64, edge_px=20, device=torch.device("cpu"))
-    rows, columns = (
-        np.array([[0, 7], [30, windows.shape[0] - 1]]),
-        np.array([[0, 50], [3, windows.shape[1] - 1]]),
-    )
+    picker = DeepPickerPicker(network, card)
+    windows = picker.windows(torch.from_numpy(image)[None])
     with torch.inference_mode():
-        scores = windows.ask(rows, columns, DeepPickerPicker(network, card).probability)
-    padded = np.pad(image, 64, mode="symmetric")
-    for row, column, score in zip(rows.flat, columns.flat, scores.flat, strict=True):
-        top, left = (int(at + windows.first_px - 31.5) + 64 for at in (row, column))
-        patch = z_scored(torch.from_numpy(padded[top : top + 64, left : left + 64].copy()))
-        with torch.inference_mode():
-            assert torch.softmax(network(patch[None, None]), 1)[0, 1].item() == pytest.approx(score, abs=1e-4)
+        scores = picker.score_maps(windows)[0]
+        padded = np.pad(image, 64, mode="symmetric")
+        for row, column in [(0, 0), (7, 20), (windows.shape[1] - 1, windows.shape[2] - 1)]:
+            top, left = (int(4 * at + windows.first_px - 31.5) + 64 for at in (row, column))
+            patch = z_scored(torch.from_numpy(padded[top : top + 64, left : left + 64].copy()))
+            answer = torch.softmax(network(patch[None, None]), 1)[0, 1].item()
+            assert answer == pytest.approx(scores[row, column].item(), abs=1e-4)
 
 
-def test_picks_keep_clear_of_the_edges_and_of_each_other(image):
-    picker = DeepPickerPicker(*model())
+def test_fast_scores_are_near_exact_ones_where_the_image_is_even():
+    network, card = model()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter *= 2  # a fresh network answers nearly the same to all
+    images = torch.from_numpy(discs((300, 300), np.random.default_rng(1).uniform(20, 280, (25, 2))))[None]
+    with torch.inference_mode():
+        exact, fast = (
+            picker.score_maps(picker.windows(images)).flatten()
+            for picker in (DeepPickerPicker(network, card, scoring=one) for one in (EXACT, FAST))
+        )
+    assert exact.std() > 0.01
+    assert torch.corrcoef(torch.stack([exact, fast]))[0, 1] > 0.8
+
+
+def test_tiles_do_not_matter(image, monkeypatch):
+    picker = DeepPickerPicker(*model(), scoring=FAST)
+    images = torch.from_numpy(image)[None]
+    with torch.inference_mode():
+        whole = picker.score_maps(picker.windows(images))
+        monkeypatch.setattr("cryopick_ray.pickers.deeppicker.picker.TILE_PX", 40)
+        torch.testing.assert_close(picker.score_maps(picker.windows(images)), whole, atol=1e-6, rtol=0)
+
+
+@EVERY
+def test_several_images_are_picked_as_each_of_them(image, scoring):
+    picker = DeepPickerPicker(*model(), scoring=scoring)
+    images = [image, np.flipud(image) * 3 + 1, image**2]
+    with torch.inference_mode():
+        together = picker.pick_many(torch.from_numpy(np.stack(images)))
+    for found, alone in zip(together, map(picker.pick, images), strict=True):
+        np.testing.assert_allclose(found.score, alone.score, atol=1e-4)
+        for name in ("x", "y"):  # of a flat top, rounding moves the vertex
+            np.testing.assert_allclose(getattr(found, name), getattr(alone, name), atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("particle_px", "step_px"), [(5, 1), (20, 2), (28, 2), (29, 4), (42.7, 4), (56, 4), (57, 8), (300, 32)]
+)
+def test_the_step_is_a_power_of_two_about_a_tenth_of_the_particle(particle_px, step_px):
+    assert DeepPickerPicker(*model(), particle_px=particle_px).step_px == step_px
+
+
+@EVERY
+def test_picks_keep_clear_of_the_edges_and_of_each_other(image, scoring):
+    picker = DeepPickerPicker(*model(), scoring=scoring)
     found = picker.pick(image)
     assert len(found) > 3
     assert found.x.dtype == found.y.dtype == found.score.dtype == np.float32
@@ -162,8 +186,10 @@ def test_picks_keep_clear_of_the_edges_and_of_each_other(image):
     assert picker.pick(image).x.tobytes() == found.x.tobytes()
 
 
-def test_an_image_smaller_than_a_particle_has_none():
-    assert len(DeepPickerPicker(*model()).pick(np.random.default_rng(0).random((30, 90), np.float32))) == 0
+@EVERY
+def test_an_image_smaller_than_a_particle_has_none(scoring):
+    image = np.random.default_rng(0).random((30, 90), np.float32)
+    assert len(DeepPickerPicker(*model(), scoring=scoring).pick(image)) == 0
 
 
 def test_images_without_contrast_are_refused():
@@ -177,6 +203,8 @@ def test_settings_are_json_and_tell_pickers_apart():
         DeepPickerPicker(*model()),
         DeepPickerPicker(*model(seed=1)),
         DeepPickerPicker(*model(), particle_px=50),
+        DeepPickerPicker(*model(), scoring=FAST),
+        DeepPickerPicker(*model(), scoring=Scoring(exact=False, precision="bfloat16")),
     ]
     assert len({json.dumps(picker.settings(), sort_keys=True) for picker in pickers}) == len(pickers)
 

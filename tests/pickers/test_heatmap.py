@@ -3,12 +3,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from cryopick_ray.errors import MicrographError, ModelError, UsageError
 from cryopick_ray.pickers.heatmap import picker as heatmap_picker
-from cryopick_ray.pickers.heatmap.networks import HeatmapNetwork
-from cryopick_ray.pickers.heatmap.picker import CLIP, FLOOR, HeatmapPicker, flatten
+from cryopick_ray.pickers.heatmap.networks import REACH_PX, HeatmapNetwork
+from cryopick_ray.pickers.heatmap.picker import CLIP, FLOOR, HeatmapPicker, background
+from cryopick_ray.pickers.scoring import Scoring
 from cryopick_ray.pickers.weights import ModelCard, restore, weights_digest
 
 CARD = ModelCard(
@@ -45,6 +47,18 @@ def noise(shape, seed=0):
 def scores(images, made):
     with torch.inference_mode():
         return made(torch.from_numpy(images)[None, None])[0, 0].numpy()
+
+
+def stacked(*images):
+    return torch.from_numpy(np.stack(images).astype(np.float32))
+
+
+def flatten(image):
+    return heatmap_picker.flatten(stacked(image))[0].numpy()
+
+
+def score_map(picker, image):
+    return picker.score_maps(stacked(image))[0].numpy()
 
 
 class CellMeans(nn.Module):
@@ -101,21 +115,45 @@ def test_a_state_comes_back_as_the_same_network():
         restore(lambda: HeatmapNetwork("heatmap", 4), made.state_dict(), "hm")
 
 
+def test_an_answer_depends_on_no_pixel_beyond_the_reach():
+    made, block = network(), REACH_PX + 16
+    image = torch.randn(1, 1, 2 * block, 2 * block, requires_grad=True)
+    made(image)[0, 0, block // 2 : block // 2 + 8, block // 2 : block // 2 + 8].sum().backward()
+    rows = torch.nonzero(image.grad[0, 0].abs().sum(1)).flatten()
+    assert block - REACH_PX <= rows.min() < block - REACH_PX + 16
+    assert block + REACH_PX <= rows.max() < block + 16 + REACH_PX
+
+
 @pytest.mark.parametrize("shape", [(300, 270), (257, 131)])
 def test_tiles_pick_as_one_piece_does(monkeypatch, shape):
-    picker, image = HeatmapPicker(network(), CARD), noise(shape)
-    whole, picks = picker.score_map(image), picker.pick(image)
+    made, image = network(), noise(shape)
+    picker, small = HeatmapPicker(made, CARD), HeatmapPicker(made, CARD, tile_px=64)
+    whole, picks = score_map(picker, image), picker.pick(image)
     assert len(picks) > 20
-    monkeypatch.setattr(heatmap_picker, "TILE_PX", 256)  # steps of 64 px
-    np.testing.assert_allclose(picker.score_map(image), whole, atol=1e-5)
-    tiled = picker.pick(image)
+    np.testing.assert_allclose(score_map(small, image), whole, atol=1e-5)
+    tiled = small.pick(image)
     np.testing.assert_allclose(tiled.score, picks.score, atol=1e-5)
     np.testing.assert_allclose(
         sorted(zip(tiled.x, tiled.y, strict=True)), sorted(zip(picks.x, picks.y, strict=True)), atol=0.01
     )
-    monkeypatch.setattr(heatmap_picker, "TILE_PX", 64)
-    monkeypatch.setattr(heatmap_picker, "OVERLAP_PX", 0)
-    assert np.abs(picker.score_map(image) - whole).max() > 1e-3  # the rim is needed
+    monkeypatch.setattr(heatmap_picker, "REACH_PX", 0)
+    assert np.abs(score_map(small, image) - whole).max() > 1e-3  # the rim is needed
+
+
+def test_a_batch_is_picked_as_each_of_it_is():
+    picker, images = HeatmapPicker(network(), CARD), [noise((90, 120), seed) for seed in range(3)]
+    for found, image in zip(picker.pick_many(stacked(*images)), images, strict=True):
+        alone = picker.pick(image)
+        assert len(alone) > 5
+        for kept, expected in ((found.x, alone.x), (found.y, alone.y), (found.score, alone.score)):
+            np.testing.assert_allclose(kept, expected, atol=1e-4)
+
+
+def test_half_precision_answers_nearly_the_same():
+    half = HeatmapPicker(network(), CARD, scoring=Scoring(exact=False, precision="bfloat16"))
+    image = noise((160, 200))
+    error = np.abs(score_map(half, image) - score_map(HeatmapPicker(network(), CARD), image)).max()
+    assert 0 < error < 0.1
 
 
 @pytest.mark.parametrize(("row", "column"), [(1, 1), (13, 20), (48, 58), (30, 1)])
@@ -141,7 +179,7 @@ def test_what_rises_to_the_edge_is_no_peak(row, column):
 @pytest.mark.parametrize("shape", [(33, 47), (5, 90), (1, 31), (16, 16), (100, 17)])
 def test_any_size_is_picked_and_picks_lie_in_it(shape):
     picker, image = HeatmapPicker(network(), CARD), noise(shape)
-    assert picker.score_map(image).shape == (-(-shape[0] // 2), -(-shape[1] // 2))
+    assert score_map(picker, image).shape == (-(-shape[0] // 2), -(-shape[1] // 2))
     found = picker.pick(image)
     assert ((found.x >= -0.5) & (found.x <= shape[1] + 0.5)).all()
     assert ((found.y >= -0.5) & (found.y <= shape[0] + 0.5)).all()
@@ -170,6 +208,15 @@ def test_picks_are_apart_above_the_floor_and_best_first():
 def test_an_image_without_contrast_is_refused(image):
     with pytest.raises(MicrographError, match="cannot normalise"):
         HeatmapPicker(network(), CARD).pick(image)
+
+
+@pytest.mark.parametrize("shape", [(400, 331), (96, 1000), (130, 20), (7, 90)])
+def test_the_background_is_a_gaussian_mirrored_at_the_edges(shape):
+    image = noise(shape) + 5 * np.sin(np.arange(shape[1]) / 60).astype(np.float32)
+    expected = gaussian_filter(image, 48, mode="reflect", truncate=3)
+    found = background(stacked(image, 3 * image + 1000)).numpy()
+    np.testing.assert_allclose(found[0], expected, atol=0.04)
+    np.testing.assert_allclose(found[1], 3 * expected + 1000, atol=0.12)
 
 
 def test_flattening_removes_a_ramp():

@@ -45,7 +45,7 @@ def test_an_impulse_reaches_exactly_the_receptive_field(architecture):
     image = torch.zeros(1, 1, 3 * field, 3 * field, dtype=torch.double)
     image[..., field + 10, field + 17] = 1.0
     with torch.inference_mode():
-        response = network(image, dense=True)[0]
+        response = network(image, step=1)[0]
     rows, columns = torch.nonzero(response, as_tuple=True)
     middle = field // 2  # of the output, which begins half a field inside the image
     assert (rows.min() + middle, rows.max() + middle) == (field + 10 - middle, field + 10 + middle)
@@ -58,13 +58,14 @@ def test_an_impulse_reaches_exactly_the_receptive_field(architecture):
     extra=st.tuples(st.integers(0, 13), st.integers(0, 13)),
     seed=st.integers(0, 99),
 )
-def test_the_strided_network_samples_the_dense_one(architecture, extra, seed):
+def test_coarser_steps_sample_the_dense_answers(architecture, extra, seed):
     network = random_network(architecture, 2, seed)
     height, width = (network.receptive_field_px + more for more in extra)
     images = torch.randn(2, 1, height, width, dtype=torch.double)
     with torch.inference_mode():
-        dense, strided = network(images, dense=True), network(images)
+        dense, second, strided = network(images, step=1), network(images, step=2), network(images)
     assert dense.shape == (2, extra[0] + 1, extra[1] + 1)
+    torch.testing.assert_close(dense[:, ::2, ::2], second)
     torch.testing.assert_close(dense[:, :: network.stride, :: network.stride], strided)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cryopick_ray.errors import ModelError
+from cryopick_ray.pickers.pooling import MaxPool2
 
 STRIDE = 16
 """Side of a grid cell in pixels of the image."""
@@ -134,18 +135,25 @@ def _convolution(conv: Conv, channels_in: int, unit: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels_in, channels, conv.kernel, padding=conv.kernel // 2, bias=False),
         nn.BatchNorm2d(channels),
-        nn.LeakyReLU(SLOPE, inplace=True),
+        _activation(),
     )
+
+
+def _activation() -> nn.LeakyReLU:
+    return nn.LeakyReLU(SLOPE, inplace=True)
 
 
 def _sequence(layers: Layers, channels: int, unit: int) -> nn.Sequential:
     modules: list[nn.Module] = []
-    for layer in layers:
+    for layer, following in zip(layers, (*layers[1:], None), strict=True):
         if isinstance(layer, Conv):
-            modules.append(_convolution(layer, channels, unit))
+            made = _convolution(layer, channels, unit)
+            # the largest of four values is the same before and after an activation that rises, and
+            # pooled values are a quarter of the work
+            modules.append(made[:2] if following == POOL else made)
             channels = layer.width * unit
         else:
-            modules.append(nn.MaxPool2d(layer))
+            modules.append(nn.Sequential(MaxPool2(), _activation()) if modules else MaxPool2())
     return nn.Sequential(*modules)
 
 

@@ -1,63 +1,33 @@
 """The crYOLO picker: normalise, one pass of the network, boxes, non-maximum suppression."""
 
-from itertools import product
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from torch import Tensor
 
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.pickers.cryolo.boxes import Boxes, decode, suppress
-from cryopick_ray.pickers.cryolo.networks import ANSWERS, STRIDE, CryoloNetwork
+from cryopick_ray.pickers.cryolo.networks import CryoloNetwork
+from cryopick_ray.pickers.grey_values import centre_and_sigma, refuse_without_contrast, sampled
 from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.picker import Candidates
+from cryopick_ray.pickers.scoring import EXACT, Scoring
+from cryopick_ray.pickers.tiles import answer_in_tiles, extended, extended_to_multiple, tile_px_on
 from cryopick_ray.pickers.weights import ModelCard
 
 NORMALISATION = "cryolo-6-sigma"
 LOW_PASS_SIGMA_PX = 1.5
 """Of the Gaussian low-pass: half of the amplitude is left at 0.125 per px, a period of 8 px."""
+LOW_PASS_REACH_PX = 6
+"""Four sigmas, where that Gaussian ends."""
+BAND_PX = 2**17
+"""Pixels that a CPU smooths at once: what its caches hold. Decides no value."""
 SPREAD = 6.0
 """Standard deviations that become 1 (crYOLO's normalisation)."""
-MAD_TO_SIGMA = 1.4826
 FLOOR = 0.02
 """Confidence of the lowest candidate; crYOLO keeps 0.1, for thresholds from there on."""
 MAX_IOU = 0.3
-TILE_PX = 1024
-
-
-def normalise(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return ``(smooth - mean) / (6 std)`` of an ``(h, w)`` image after a low-pass, clipped to [-1, 1].
-
-    crYOLO low-passes the source micrograph at 0.1 of its sampling frequency, which is a period of 4 px
-    here for a particle of 80 px there. This one belongs to the working scale and is stronger:
-    with less noise the loss fell sooner. Grey values are first
-    clipped, and mean and deviation taken, within six robust sigmas (1.4826 MAD) of the median, so
-    that a hot pixel or a crack decides nothing.
-
-    Raises
-    ------
-    MicrographError
-        If the image is empty, constant or holds NaN or infinite values.
-    """
-    if not image.size or not np.isfinite(image).all():
-        raise MicrographError("cannot normalise: the image is empty or holds NaN or infinite values")
-    smooth = gaussian_filter(_without_outliers(image), LOW_PASS_SIGMA_PX, mode="mirror")
-    usual = _without_outliers(smooth)
-    mean, std = float(usual.mean(dtype=np.float64)), float(usual.std(dtype=np.float64))
-    if not std > 0:
-        raise MicrographError(f"cannot normalise: the image is constant ({mean:g})")
-    scaled = (smooth - np.float32(mean)) / np.float32(SPREAD * std)
-    return np.asarray(np.clip(scaled, -1, 1), np.float32)
-
-
-def _without_outliers(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the image with values beyond six robust sigmas of the median set to that limit."""
-    median = np.median(image)
-    reach = SPREAD * MAD_TO_SIGMA * np.median(np.abs(image - median))
-    clipped = np.clip(image, median - reach, median + reach) if reach > 0 else image
-    return np.asarray(clipped, np.float32)
 
 
 class CryoloPicker(NetworkPicker[CryoloNetwork]):
@@ -69,16 +39,14 @@ class CryoloPicker(NetworkPicker[CryoloNetwork]):
 
     Parameters
     ----------
-    network, card
-        The weights and what they are.
-    particle_px
-        Overrides the card's. The anchor is as large.
-    device
-        Where the network runs: ``auto``, or as torch names it.
+    network, card, particle_px, device, scoring
+        As a :class:`~cryopick_ray.pickers.network_picker.NetworkPicker` takes them. The anchor is as
+        large as a particle.
     tile_px
         Side of the tiles that are read at once, a multiple of 32: decides memory, not boxes.
     """
 
+    kind = "cryolo"
     normalisation = NORMALISATION
 
     def __init__(
@@ -88,33 +56,22 @@ class CryoloPicker(NetworkPicker[CryoloNetwork]):
         *,
         particle_px: float | None = None,
         device: str = "cpu",
-        tile_px: int = TILE_PX,
+        scoring: Scoring = EXACT,
+        tile_px: int | None = None,
     ) -> None:
-        super().__init__(network, card, particle_px=particle_px, device=device)
-        self.tile_px = tile_px
+        super().__init__(network, card, particle_px=particle_px, device=device, scoring=scoring)
+        self.tile_px = tile_px or tile_px_on(self.device)
 
-    def settings(self) -> dict[str, Any]:
-        """Return everything that decides the picks."""
-        return {
-            "picker": "cryolo",
-            "architecture": self.card.architecture,
-            "parameters": self.card.parameters,
-            "weights": self.card.digest,
-            "normalisation": self.card.normalisation,
-            "particle_px": self.particle_px,
-            "floor": FLOOR,
-            "max_iou": MAX_IOU,
-            "tile_px": self.tile_px,
-            "precision": "float32",
-        }
+    def details(self) -> dict[str, Any]:
+        """Return what of the settings is this kind of picker's own."""
+        return {"floor": FLOOR, "max_iou": MAX_IOU}
 
-    def pick(self, image: NDArray[np.float32]) -> Candidates:
-        """Return the centres of all boxes of an ``(h, w)`` image; see :meth:`find_boxes`."""
-        boxes = self.find_boxes(image)
-        return Candidates(boxes.x, boxes.y, boxes.score)
+    def pick_many(self, images: Tensor) -> list[Candidates]:
+        """Return the centres of all boxes of ``(n, h, w)`` images; see :meth:`find_boxes`."""
+        return [Candidates(boxes.x, boxes.y, boxes.score) for boxes in self.find_boxes(images)]
 
-    def find_boxes(self, image: NDArray[np.float32]) -> Boxes:
-        """Return the boxes of an ``(h, w)`` image above the floor, best first.
+    def find_boxes(self, images: Tensor) -> list[Boxes]:
+        """Return the boxes of each of ``(n, h, w)`` images above the floor, best first.
 
         None overlaps a better one by more than 0.3 (intersection over union), and none has its centre
         outside the image.
@@ -122,38 +79,100 @@ class CryoloPicker(NetworkPicker[CryoloNetwork]):
         Raises
         ------
         MicrographError
-            If the image is empty, constant or holds NaN or infinite values.
+            If an image is empty, constant or holds NaN or infinite values.
         """
-        height, width = image.shape
-        answers = torch.from_numpy(self.answers(image))
-        boxes = Boxes.of(decode(answers[None], self.particle_px)[0].flatten(1).numpy())
-        inside = (boxes.x >= -0.5) & (boxes.x < width - 0.5) & (boxes.y >= -0.5) & (boxes.y < height - 0.5)
-        return suppress(boxes[(boxes.score > FLOOR) & inside], MAX_IOU)
+        height, width = images.shape[1:]
+        boxes = decode(self.answers(images), self.particle_px).flatten(2).movedim(1, 0)
+        x, y, _, _, score = boxes
+        inside = (x >= -0.5) & (x < width - 0.5) & (y >= -0.5) & (y < height - 0.5)
+        kept = inside & (score > FLOOR)
+        rows, counts = boxes[:, kept].cpu(), kept.sum(dim=1).tolist()
+        return [suppress(Boxes.of(some.numpy()), MAX_IOU) for some in torch.split(rows, counts, dim=1)]
 
-    def answers(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the raw ``(5, rows, columns)`` answers to an ``(h, w)`` image.
+    def answers(self, images: Tensor) -> Tensor:
+        """Return the raw ``(n, 5, rows, columns)`` answers to ``(n, h, w)`` images.
 
-        The image is mirrored beyond its bottom and right edge up to a multiple of the network's stride.
-        Tiles overlap by what decides an answer, so they answer as the whole image would.
+        An image is mirrored beyond its bottom and right edge up to a multiple of the network's stride.
 
         Raises
         ------
         MicrographError
             As :meth:`find_boxes`.
         """
-        multiple, reach = self.network.multiple_px, self.network.reach_px
-        beyond = [(0, -side % multiple) for side in image.shape]
-        padded = torch.from_numpy(np.pad(normalise(image), beyond, mode="symmetric"))
-        height, width = padded.shape
-        answers = np.empty((ANSWERS, height // STRIDE, width // STRIDE), np.float32)
-        # repeatable, and no TensorFloat-32 on a GPU
-        exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-        with torch.inference_mode(), exact:
-            for y, x in product(range(0, height, self.tile_px), range(0, width, self.tile_px)):
-                top, left = max(0, y - reach), max(0, x - reach)
-                seen = padded[top : y + self.tile_px + reach, left : x + self.tile_px + reach]
-                answer = self.network(seen[None, None].to(self.device))[0].cpu().numpy()
-                row, column, side = y // STRIDE, x // STRIDE, self.tile_px // STRIDE
-                inner = answer[:, (y - top) // STRIDE :, (x - left) // STRIDE :][:, :side, :side]
-                answers[:, row : row + side, column : column + side] = inner
-        return answers
+        multiple_px = self.network.multiple_px
+        return answer_in_tiles(
+            self.ask,
+            extended_to_multiple(normalise(images), multiple_px),
+            multiple_px=multiple_px,
+            rim_px=self.network.reach_px,
+            tile_px=self.tile_px,
+        )
+
+
+def normalise(images: Tensor) -> Tensor:
+    """Return ``(smooth - mean) / (6 std)`` of ``(n, h, w)`` images after a low-pass, clipped to [-1, 1].
+
+    crYOLO low-passes the source micrograph at 0.1 of its sampling frequency, which is a period of 4 px
+    here for a particle of 80 px there. This one belongs to the working scale and is stronger:
+    with less noise the loss fell sooner. Grey values are first
+    clipped, and mean and deviation taken, within six robust sigmas (1.4826 MAD) of the median, so
+    that a hot pixel or a crack decides nothing.
+
+    Raises
+    ------
+    MicrographError
+        If an image is empty, constant or holds NaN or infinite values.
+    """
+    refuse_without_contrast(images)
+    smooth = low_passed(images, *_usual_range(images))
+    low, high = (limit[:, 0] for limit in _usual_range(smooth))
+    usual = sampled(smooth).clamp(low, high).double()
+    mean, std = (
+        one.float()[..., None]
+        for one in (usual.mean(1, keepdim=True), usual.std(1, correction=0, keepdim=True))
+    )
+    if not bool((std > 0).all()):
+        raise MicrographError("cannot normalise: the image is constant but for outliers")
+    return smooth.sub_(mean).mul_(1 / (SPREAD * std)).clamp_(-1, 1)
+
+
+def low_passed(images: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Return ``(n, h, w)`` images through a Gaussian of 1.5 px, mirrored at their edges.
+
+    Parameters
+    ----------
+    images
+        The grey values.
+    low, high
+        What they are clipped to first, ``(n, 1, 1)``.
+    """
+    margin = (LOW_PASS_REACH_PX, LOW_PASS_REACH_PX)
+    mirrored = torch.from_numpy(np.pad(np.arange(images.shape[1]), margin, "reflect")).to(images.device)
+    height, width = images.shape[1:]
+    rows = max(32, BAND_PX // width) if images.device.type == "cpu" else height
+    smooth = torch.empty_like(images)
+    for top in range(0, height, rows):
+        seen = mirrored[top : top + rows + 2 * LOW_PASS_REACH_PX]
+        band = _smoothed(images.index_select(1, seen).clamp_(low, high), 1)
+        smooth[:, top : top + rows] = _smoothed(extended(band, 2, margin, "reflect"), 2)
+    return smooth
+
+
+def _smoothed(padded: Tensor, axis: int) -> Tensor:
+    """Return values through the Gaussian along an axis, less the margins."""
+    away = torch.arange(LOW_PASS_REACH_PX + 1, dtype=torch.float64)
+    weights = torch.exp(-((away / LOW_PASS_SIGMA_PX) ** 2) / 2)
+    middle, *others = (weights / (2 * weights.sum() - weights[0])).tolist()
+    length = padded.shape[axis] - 2 * LOW_PASS_REACH_PX
+    smooth: Tensor = middle * padded.narrow(axis, LOW_PASS_REACH_PX, length)
+    for step, weight in enumerate(others, 1):
+        for start in (LOW_PASS_REACH_PX - step, LOW_PASS_REACH_PX + step):
+            smooth.add_(padded.narrow(axis, start, length), alpha=weight)
+    return smooth
+
+
+def _usual_range(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the ends of six robust sigmas around the median, ``(n, 1, 1)``; all, where sigma is 0."""
+    centre, sigma = centre_and_sigma(sampled(images))
+    reach = torch.where(sigma > 0, SPREAD * sigma, torch.inf)
+    return (centre - reach)[..., None], (centre + reach)[..., None]

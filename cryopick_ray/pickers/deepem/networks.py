@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from cryopick_ray.errors import ModelError
+from cryopick_ray.pickers.fragments import slide
 
 MIN_BOX_PX, MAX_BOX_PX = 24, 512
 CHANNELS = (6, 12, 12)
@@ -93,7 +94,20 @@ class DeepEMNetwork(nn.Module):
         self.convolutions = nn.Sequential(*layers)
         self.output = nn.Linear(channels_in * plan.sides()[-1] ** 2, 1)
 
-    def forward(self, boxes: Tensor) -> Tensor:
-        """Return ``(n, 1)`` values in 0..1, 1 for a particle, of ``(n, 1, box_px, box_px)`` boxes."""
-        logits = self.output(torch.flatten(self.convolutions(boxes), 1))
+    def forward(self, boxes: Tensor, *, step_px: int | None = None) -> Tensor:
+        """Return values in 0..1, 1 for a particle.
+
+        Parameters
+        ----------
+        boxes
+            ``(n, 1, box_px, box_px)``: the answer is ``(n, 1)``.
+        step_px
+            Given that, ``(n, 1, h, w)`` are images, and the answer ``(n, 1, gh, gw)`` is about all of their
+            boxes that begin so far apart.
+        """
+        if step_px is None:
+            logits = self.output(torch.flatten(self.convolutions(boxes), 1))
+        else:
+            layers = [*self.convolutions, self.output]
+            logits = slide(layers, boxes, size_px=self.box_px, step_px=step_px)
         return torch.sigmoid(logits.float())  # in bfloat16 it is 1 from 6.3 up, and learns no more

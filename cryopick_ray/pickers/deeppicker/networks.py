@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from cryopick_ray.errors import ModelError
+from cryopick_ray.pickers.fragments import slide
 
 ARCHITECTURE = "deeppicker"
 PATCH_PX = 64
@@ -35,14 +36,30 @@ class DeepPickerNetwork(nn.Module):
         convolutions: list[nn.Module] = []
         side, channels_in = PATCH_PX, 1
         for channels_out, kernel in LAYERS:
-            convolutions += [nn.Conv2d(channels_in, channels_out, kernel), nn.ReLU(), nn.MaxPool2d(2)]
+            convolutions += [
+                nn.Conv2d(channels_in, channels_out, kernel),
+                nn.ReLU(inplace=True),
+                nn.MaxPool2d(2),
+            ]
             side, channels_in = (side - kernel + 1) // 2, channels_out
         self.convolutions = nn.Sequential(*convolutions)
         self.classifier = nn.Sequential(
             nn.Linear(channels_in * side**2, hidden), nn.ReLU(), nn.Dropout(DROPOUT), nn.Linear(hidden, 2)
         )
 
-    def forward(self, patches: Tensor) -> Tensor:
-        """Return the ``(n, 2)`` logits (no particle, particle) of ``(n, 1, 64, 64)`` patches."""
+    def forward(self, patches: Tensor, *, step_px: int | None = None) -> Tensor:
+        """Return logits: no particle, particle.
+
+        Parameters
+        ----------
+        patches
+            ``(n, 1, 64, 64)``: the answer is ``(n, 2)``.
+        step_px
+            Given that, ``(n, 1, h, w)`` are images, and the answer ``(n, 2, gh, gw)`` is about all of their
+            patches that begin so far apart.
+        """
+        if step_px is not None:
+            layers = [*self.convolutions, *self.classifier]
+            return slide(layers, patches, size_px=PATCH_PX, step_px=step_px)
         logits: Tensor = self.classifier(torch.flatten(self.convolutions(patches), 1))
         return logits

@@ -1,16 +1,16 @@
 """The DeepPicker picker: slide a patch over the image, report the peaks of P(particle)."""
 
+import math
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from cryopick_ray.pickers.deeppicker.networks import PATCH_PX, DeepPickerNetwork
 from cryopick_ray.pickers.network_picker import NetworkPicker
-from cryopick_ray.pickers.patches import NORMALISATION, Windows, z_scored, z_scored_micrograph
+from cryopick_ray.pickers.patches import NORMALISATION, Windows, z_scored_micrographs
 from cryopick_ray.pickers.picker import Candidates
+from cryopick_ray.pickers.scoring import EXACT, Scoring
 from cryopick_ray.pickers.weights import ModelCard
 
 PARTICLE_PX = PATCH_PX / 1.5
@@ -19,10 +19,18 @@ and no resizing, for the image comes at the scale where that box is the network'
 STRIDE = 0.1
 """Step of the patch in diameters: about the paper's 4 px on micrographs binned by 3 (TRPV1: 180 px / 3)."""
 FLOOR = 0.05
+TILE_PX = 768
+"""Side of the parts of an image that are scored at once, fast: larger ones leave a CPU's cache."""
+BATCH = {"cpu": 64, "cuda": 8192}
+"""Patches asked at once: on a CPU larger ones leave a core's cache and take up to a third longer."""
 
 
 class DeepPickerPicker(NetworkPicker[DeepPickerNetwork]):
     """A DeepPicker network as a picker; scores are probabilities of a particle.
+
+    Exact scoring z-scores every patch by its own grey values, as the authors do, and asks about one after
+    the other. Fast scoring z-scores each pixel by the patch around it, so that neighbouring patches share
+    their convolutions.
 
     Suppression is half a diameter: within the authors' 0.3 to 0.4 of a box of 1.5 diameters. Their
     refinement at a step of one pixel is left out: it finds centres no better than the peak's vertex does,
@@ -30,14 +38,11 @@ class DeepPickerPicker(NetworkPicker[DeepPickerNetwork]):
 
     Parameters
     ----------
-    network, card
-        The weights and what they are.
-    particle_px
-        Overrides the card's.
-    device
-        Where the network runs: ``auto``, or as torch names it.
+    network, card, particle_px, device, scoring
+        As a :class:`~cryopick_ray.pickers.network_picker.NetworkPicker` takes them.
     """
 
+    kind = "deeppicker"
     normalisation = NORMALISATION
 
     def __init__(
@@ -47,43 +52,58 @@ class DeepPickerPicker(NetworkPicker[DeepPickerNetwork]):
         *,
         particle_px: float | None = None,
         device: str = "cpu",
+        scoring: Scoring = EXACT,
     ) -> None:
-        super().__init__(network, card, particle_px=particle_px, device=device)
-        self.stride_px = max(1, round(STRIDE * self.particle_px))
+        super().__init__(network, card, particle_px=particle_px, device=device, scoring=scoring)
+        # of the powers of two, which the poolings divide, the nearest
+        self.step_px = 2 ** max(0, round(math.log2(STRIDE * self.particle_px)))
 
-    def settings(self) -> dict[str, Any]:
-        """Return everything that decides the picks."""
+    def details(self) -> dict[str, Any]:
+        """Return what of the settings is this kind of picker's own."""
         return {
-            "picker": "deeppicker",
-            "architecture": self.card.architecture,
-            "parameters": self.card.parameters,
-            "weights": self.card.digest,
-            "normalisation": self.card.normalisation,
-            "particle_px": self.particle_px,
-            "stride_px": self.stride_px,
+            "step_px": self.step_px,
             "radius_px": self.particle_px / 2,
             "floor": FLOOR,
-            "precision": "float32",
         }
 
-    def pick(self, image: NDArray[np.float32]) -> Candidates:
-        """Return all peaks above the floor of an ``(h, w)`` image, half a particle apart at least.
+    def pick_many(self, images: Tensor) -> list[Candidates]:
+        """Return all peaks above the floor of ``(n, h, w)`` images, half a particle apart at least.
 
         Raises
         ------
         MicrographError
-            If the image is constant or holds NaN or infinite values.
+            If an image is constant or holds NaN or infinite values.
         """
-        windows = Windows(
-            z_scored_micrograph(image), PATCH_PX, edge_px=self.particle_px / 2, device=self.device
+        windows = self.windows(images)
+        found = self.peaks(
+            self.score_maps(windows), radius_px=self.particle_px / 2 / self.step_px, floor=FLOOR
         )
-        # repeatable, and no TensorFloat-32 on a GPU
-        exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-        with torch.inference_mode(), exact:
-            scores = windows.ask(*windows.grid(self.stride_px), self.probability)
-        return windows.peaks(scores, self.stride_px, radius_px=self.particle_px / 2, floor=FLOOR)
+        return [windows.in_image(one) for one in found]
 
-    def probability(self, patches: Tensor) -> Tensor:
-        """Return P(particle) ``(n,)`` of ``(n, 64, 64)`` patches."""
-        logits: Tensor = self.network(z_scored(patches)[:, None])
-        return torch.softmax(logits, 1)[:, 1]
+    def windows(self, images: Tensor) -> Windows:
+        """Return the patches of ``(n, h, w)`` images; raises as :meth:`pick_many`."""
+        return Windows(
+            z_scored_micrographs(images), PATCH_PX, step_px=self.step_px, edge_px=self.particle_px / 2
+        )
+
+    def score_maps(self, windows: Windows) -> Tensor:
+        """Return the ``(n, gh, gw)`` scores of the patches."""
+        if 0 in windows.shape:
+            return windows.padded.new_empty(windows.shape)
+        if self.scoring.exact:
+            return self._exact(windows)
+        return windows.slid(lambda tile: _probability(self.ask(tile, step_px=self.step_px)), TILE_PX)
+
+    def _exact(self, windows: Windows) -> Tensor:
+        patches = windows.all()
+        mean, std = (values[..., None, None] for values in windows.mean_and_std())
+        scores = patches.new_empty(mean.numel())
+        for some in torch.split(torch.arange(len(scores), device=scores.device), BATCH[self.device.type]):
+            at = torch.unravel_index(some, windows.shape)
+            seen = (patches[at] - mean[at]).div_(std[at])
+            scores[some] = _probability(self.ask(seen[:, None]))
+        return scores.view(windows.shape)
+
+
+def _probability(logits: Tensor) -> Tensor:
+    return torch.softmax(logits, 1)[:, 1]

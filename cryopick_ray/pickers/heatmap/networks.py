@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cryopick_ray.errors import ModelError
+from cryopick_ray.pickers.pooling import MaxPool2
+from cryopick_ray.pickers.scoring import answered
 
 STRIDE = 2
 """Pixels of the image to one of the heat map."""
@@ -19,6 +21,8 @@ WIDTHS = (1, 2, 4, 8)
 """Channels at each resolution, in units of ``base``."""
 MULTIPLE = STRIDE * 2 ** (len(WIDTHS) - 1)
 """Sides of an image must be multiples of this many pixels."""
+REACH_PX = 96
+"""How far beyond a block of :data:`MULTIPLE` pixels those lie that decide its answers (92), rounded up."""
 MAX_BASE = 256
 PRIOR_LOGIT = -4.0
 """Bias of the last layer: at the start almost nothing is a particle, as in a micrograph."""
@@ -46,6 +50,7 @@ class HeatmapNetwork(nn.Module):
         self.down = nn.ModuleList(Pair(*ends) for ends in zip(incoming, widths, strict=True))
         joined = [(fine + coarse, fine) for fine, coarse in pairwise(widths)]
         self.up = nn.ModuleList(Pair(*ends) for ends in joined)
+        self.pool = MaxPool2()
         self.head = nn.Conv2d(base, 1, 1)
         for parameter, value in zip(self.head.parameters(), (0.0, PRIOR_LOGIT), strict=True):
             nn.init.constant_(parameter, value)
@@ -55,12 +60,11 @@ class HeatmapNetwork(nn.Module):
         x = functional.pixel_unshuffle(images, STRIDE)
         skips = []
         for level, pair in enumerate(self.down):
-            x = pair(functional.max_pool2d(x, 2) if level else x)
+            x = pair(self.pool(x) if level else x)
             skips.append(x)
         for pair, skip in zip(reversed(self.up), reversed(skips[:-1]), strict=True):
             x = pair(torch.cat([skip, functional.interpolate(x, scale_factor=2.0)], dim=1))
-        logits: Tensor = self.head(x)
-        return logits
+        return answered(self.head, x)
 
 
 class Pair(nn.Sequential):

@@ -1,27 +1,32 @@
 """The heat-map picker: grey values, one pass of the network in overlapping tiles, peaks."""
 
-from itertools import product
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from torch import Tensor
+from torch.nn import functional
 
 from cryopick_ray.errors import MicrographError
-from cryopick_ray.pickers.heatmap.networks import MULTIPLE, STRIDE, HeatmapNetwork
+from cryopick_ray.pickers.grey_values import centre_and_sigma, refuse_without_contrast, sampled
+from cryopick_ray.pickers.heatmap.networks import MULTIPLE, REACH_PX, STRIDE, HeatmapNetwork
 from cryopick_ray.pickers.network_picker import NetworkPicker
-from cryopick_ray.pickers.peaks import find_peaks
 from cryopick_ray.pickers.picker import Candidates
+from cryopick_ray.pickers.scoring import EXACT, Scoring
+from cryopick_ray.pickers.tiles import answer_in_tiles, extended_to_multiple, tile_px_on
+from cryopick_ray.pickers.weights import ModelCard
 
 NORMALISATION = "flattened"
 BACKGROUND_PX = 48.0
 """Sigma of the Gaussian that is taken for the background: uneven ice, not particles of 20 px."""
+TRUNCATE = 3.0
+"""Sigmas at which that Gaussian ends."""
+BLOCK_PX = 8
+"""The background is found of blocks of so many pixels: so wide a Gaussian does not see them."""
 CLIP = 6.0
 """Standard deviations beyond which grey values carry nothing about particles."""
-TILE_PX = 1024
-OVERLAP_PX = 96
-"""Rim of a tile whose answers are not used: it sees too little beyond."""
 FLOOR = 0.02
 """Lowest score of a candidate."""
 SUPPRESSION = 0.5
@@ -29,83 +34,122 @@ SUPPRESSION = 0.5
 
 
 class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
-    """A heat-map network as a picker; scores are its probabilities of a centre, 0 to 1."""
+    """A heat-map network as a picker; scores are its probabilities of a centre, 0 to 1.
 
+    Parameters
+    ----------
+    network, card, particle_px, device, scoring
+        As a :class:`~cryopick_ray.pickers.network_picker.NetworkPicker` takes them.
+    tile_px
+        Side of the tiles that are read at once, a multiple of 16: decides memory, not scores.
+    """
+
+    kind = "heatmap"
     normalisation = NORMALISATION
 
-    def settings(self) -> dict[str, Any]:
-        """Return everything that decides the picks."""
-        return {
-            "picker": "heatmap",
-            "architecture": self.card.architecture,
-            "parameters": self.card.parameters,
-            "weights": self.card.digest,
-            "normalisation": self.card.normalisation,
-            "particle_px": self.particle_px,
-            "suppression": SUPPRESSION,
-            "floor": FLOOR,
-            "tile_px": TILE_PX,
-            "overlap_px": OVERLAP_PX,
-            "precision": "float32",
-        }
+    def __init__(
+        self,
+        network: HeatmapNetwork,
+        card: ModelCard,
+        *,
+        particle_px: float | None = None,
+        device: str = "cpu",
+        scoring: Scoring = EXACT,
+        tile_px: int | None = None,
+    ) -> None:
+        super().__init__(network, card, particle_px=particle_px, device=device, scoring=scoring)
+        self.tile_px = tile_px or tile_px_on(self.device)
 
-    def pick(self, image: NDArray[np.float32]) -> Candidates:
-        """Return all peaks above the floor of an ``(h, w)`` image, half a particle apart at least.
+    def details(self) -> dict[str, Any]:
+        """Return what of the settings is this kind of picker's own."""
+        return {"suppression": SUPPRESSION, "floor": FLOOR}
 
-        The outermost cells of the map are no peaks: what rises towards the edge is most often a particle
+    def pick_many(self, images: Tensor) -> list[Candidates]:
+        """Return all peaks above the floor of ``(n, h, w)`` images, half a particle apart at least.
+
+        The outermost cells of a map are no peaks: what rises towards the edge is most often a particle
         whose centre lies beyond it.
-        """
-        score = np.pad(self.score_map(image)[1:-1, 1:-1], 1, constant_values=-np.inf)
-        found = find_peaks(score, radius_px=SUPPRESSION * self.particle_px / STRIDE, floor=FLOOR)
-        return Candidates(_to_image(found.x), _to_image(found.y), found.score)
-
-    def score_map(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probabilities of a centre on the grid of every second pixel.
-
-        The score at ``[i, j]`` belongs to ``x = 2 j + 0.5, y = 2 i + 0.5`` of the ``(h, w)`` image.
 
         Raises
         ------
         MicrographError
-            If the image is empty, constant or holds NaN or infinite values.
+            If an image is empty, constant or holds NaN or infinite values.
         """
-        flat = flatten(image)
-        height, width = (-(-side // MULTIPLE) * MULTIPLE for side in image.shape)
-        padded = np.pad(flat, ((0, height - image.shape[0]), (0, width - image.shape[1])), mode="symmetric")
-        scores = np.empty((height // STRIDE, width // STRIDE), np.float32)
-        step = TILE_PX - 2 * OVERLAP_PX
-        side = step // STRIDE
-        exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-        with torch.inference_mode(), exact:
-            for y, x in product(range(0, height, step), range(0, width, step)):
-                top, left = max(y - OVERLAP_PX, 0), max(x - OVERLAP_PX, 0)
-                seen = padded[top : y + step + OVERLAP_PX, left : x + step + OVERLAP_PX]
-                tile = torch.from_numpy(seen)[None, None].to(self.device)
-                answer = torch.sigmoid(self.network(tile))[0, 0].cpu().numpy()
-                own = answer[(y - top) // STRIDE :, (x - left) // STRIDE :][:side, :side]
-                scores[y // STRIDE :, x // STRIDE :][: own.shape[0], : own.shape[1]] = own
-        return scores[: -(-image.shape[0] // STRIDE), : -(-image.shape[1] // STRIDE)].copy()
+        maps = self.score_maps(images)
+        for edge in (0, -1):
+            maps[:, edge] = maps[:, :, edge] = -torch.inf
+        found = self.peaks(maps, radius_px=SUPPRESSION * self.particle_px / STRIDE, floor=FLOOR)
+        return [Candidates(_to_image(one.x), _to_image(one.y), one.score) for one in found]
+
+    def score_maps(self, images: Tensor) -> Tensor:
+        """Return the probabilities of a centre on the grid of every second pixel of ``(n, h, w)`` images.
+
+        The score at ``[i, j]`` belongs to ``x = 2 j + 0.5, y = 2 i + 0.5`` of an image.
+
+        Raises
+        ------
+        MicrographError
+            As :meth:`pick_many`.
+        """
+        height, width = (-(-side // STRIDE) for side in images.shape[1:])
+        logits = answer_in_tiles(
+            self.ask,
+            extended_to_multiple(flatten(images), MULTIPLE),
+            multiple_px=MULTIPLE,
+            rim_px=REACH_PX,
+            tile_px=self.tile_px,
+        )
+        return torch.sigmoid(logits[:, 0, :height, :width]).contiguous()
 
 
-def flatten(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return an ``(h, w)`` image without its background, standard deviation 1, outliers clipped.
+def flatten(images: Tensor) -> Tensor:
+    """Return ``(n, h, w)`` images without their backgrounds, standard deviation 1, outliers clipped.
 
-    The background is the image through a Gaussian of 48 px; the standard deviation is 1.4826 times the
-    median absolute deviation, so that carbon and ice do not decide it.
+    The standard deviation is 1.4826 times the median absolute deviation, so that carbon and ice do not
+    decide it.
 
     Raises
     ------
     MicrographError
-        If the image is empty, constant or holds NaN or infinite values.
+        If an image is empty, constant or holds NaN or infinite values.
     """
-    if not image.size or not np.isfinite(image).all():
-        raise MicrographError("cannot normalise: the image is empty or holds NaN or infinite values")
-    flat = image - gaussian_filter(image, BACKGROUND_PX, mode="reflect", truncate=3)
-    spread = 1.4826 * float(np.median(np.abs(flat - np.median(flat))))
-    if not spread > 0:
+    refuse_without_contrast(images)
+    flat = images - background(images)
+    _, sigma = centre_and_sigma(sampled(flat))
+    if not bool((sigma > 0).all()):
         raise MicrographError("cannot normalise: more than half of the image is constant")
-    clipped: NDArray[np.float32] = np.clip(flat / np.float32(spread), -CLIP, CLIP)
-    return clipped
+    return flat.mul_(1 / sigma[..., None]).clamp_(-CLIP, CLIP)
+
+
+def background(images: Tensor) -> Tensor:
+    """Return ``(n, h, w)`` images through a Gaussian of 48 px, mirrored at their edges.
+
+    It is taken of means of 8 x 8 pixels, and linear between them.
+    """
+    height, width = images.shape[1:]
+    blocks = functional.avg_pool2d(images[:, None], BLOCK_PX, ceil_mode=True, count_include_pad=False)
+    mean = blocks.mean(dim=(2, 3), keepdim=True)  # apart: a large offset would cost digits
+    down, across = (torch.from_numpy(_smoothing(side)).to(images.device) for side in (height, width))
+    smooth = down @ (blocks - mean) @ across.T + mean
+    wide = functional.interpolate(smooth, scale_factor=float(BLOCK_PX), mode="bilinear")
+    return wide[:, 0, :height, :width]
+
+
+@lru_cache(maxsize=8)
+def _smoothing(length: int) -> NDArray[np.float32]:
+    """Return the ``(k, k)`` matrix from means of blocks along ``length`` pixels to their background."""
+    starts = np.arange(0, length, BLOCK_PX)
+    pixels = np.minimum(starts + BLOCK_PX, length) - starts
+    asked, held = starts + (BLOCK_PX - 1) / 2, starts + (pixels - 1) / 2
+    reach = TRUNCATE * BACKGROUND_PX
+    weights = np.zeros((len(starts), len(starts)))
+    turns = int(np.ceil(reach / (2 * length)))
+    for turn in range(-turns, turns + 1):
+        for mirrored in (held, -1 - held):
+            away = np.abs(asked[:, None] - (mirrored + 2 * length * turn))
+            weights += np.where(away <= reach, np.exp(-((away / BACKGROUND_PX) ** 2) / 2), 0) * pixels
+    smoothing: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return smoothing
 
 
 def _to_image(grid: NDArray[np.float32]) -> NDArray[np.float32]:

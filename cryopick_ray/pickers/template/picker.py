@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.micrographs.preprocess import check_pixels, normalise
 from cryopick_ray.pickers.network_picker import NetworkPicker
-from cryopick_ray.pickers.peaks import find_peaks
 from cryopick_ray.pickers.picker import Candidates
+from cryopick_ray.pickers.scoring import EXACT, Scoring
 from cryopick_ray.pickers.template.templates import NORMALISATION, Templates, box_for, disc
 from cryopick_ray.pickers.weights import ModelCard
 
@@ -52,9 +51,18 @@ class TemplatePicker(NetworkPicker[Templates]):
 
     normalisation = NORMALISATION
 
+    kind = "template"
+
     def __init__(
-        self, network: Templates, card: ModelCard, *, particle_px: float | None = None, device: str = "cpu"
+        self,
+        network: Templates,
+        card: ModelCard,
+        *,
+        particle_px: float | None = None,
+        device: str = "cpu",
+        scoring: Scoring = EXACT,
     ) -> None:
+        del scoring  # there is one way, exact
         super().__init__(network, card, particle_px=None, device=device)
         if particle_px not in (None, self.particle_px):
             raise UsageError(
@@ -65,54 +73,52 @@ class TemplatePicker(NetworkPicker[Templates]):
         self._views = _transform(network.templates).conj()
         self._sum = _transform(self._disc.float()).conj()
 
-    def settings(self) -> dict[str, Any]:
-        """Return everything that decides the picks."""
-        return {
-            "picker": "template",
-            "architecture": self.card.architecture,
-            "parameters": self.card.parameters,
-            "weights": self.card.digest,
-            "normalisation": self.card.normalisation,
-            "particle_px": self.particle_px,
-            "suppression": SUPPRESSION,
-            "floor": FLOOR,
-            "transform_px": TRANSFORM_PX,
-            "precision": "float32",
-        }
+    def details(self) -> dict[str, Any]:
+        """Return what of the settings is this kind of picker's own."""
+        return {"suppression": SUPPRESSION, "floor": FLOOR, "transform_px": TRANSFORM_PX}
 
-    def pick(self, image: NDArray[np.float32]) -> Candidates:
-        """Return all peaks above the floor of an ``(h, w)`` image, half a particle apart at least.
+    def pick_many(self, images: Tensor) -> list[Candidates]:
+        """Return all peaks above the floor of ``(n, h, w)`` images, half a particle apart at least.
 
         A centre nearer to an edge than half a particle belongs to one that cannot be boxed whole: left out.
-        """
-        scores = self.score_map(image)
-        margin = math.ceil(self.particle_px / 2)
-        whole = np.full_like(scores, -np.inf)
-        inside = np.s_[margin : scores.shape[0] - margin, margin : scores.shape[1] - margin]
-        whole[inside] = scores[inside]
-        return find_peaks(whole, radius_px=SUPPRESSION * self.particle_px, floor=FLOOR)
-
-    def score_map(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the ``(h, w)`` best correlation coefficients of an ``(h, w)`` image.
 
         Raises
         ------
         MicrographError
-            If the image is constant or holds NaN or infinite values.
+            If an image is constant or holds NaN or infinite values.
         """
-        check_pixels(image)
+        margin = math.ceil(self.particle_px / 2)
+        found = []
+        for scores in self.score_maps(images):
+            whole = torch.full_like(scores, -math.inf)
+            inside = np.s_[margin : scores.shape[0] - margin, margin : scores.shape[1] - margin]
+            whole[inside] = scores[inside]
+            found += self.peaks(whole[None], radius_px=SUPPRESSION * self.particle_px, floor=FLOOR)
+        return found
+
+    def score_maps(self, images: Tensor) -> Tensor:
+        """Return the best correlation coefficients of ``(n, h, w)`` images, one by one, in their shape.
+
+        Raises
+        ------
+        MicrographError
+            As :meth:`pick_many`.
+        """
+        return torch.stack([self._score_map(image) for image in images])
+
+    def _score_map(self, image: Tensor) -> Tensor:
+        pixels = image.cpu().numpy()
+        check_pixels(pixels)
         height, width = image.shape
         rim = len(self._disc) // 2
         step = TRANSFORM_PX - 2 * rim
-        padded = torch.from_numpy(np.pad(normalise(image).pixels, rim, mode="reflect"))
-        fit, contrast = np.empty_like(image, np.float32), np.empty_like(image, np.float32)
-        with torch.inference_mode():
-            for y, x in product(range(0, height, step), range(0, width, step)):
-                seen = padded[y : y + TRANSFORM_PX, x : x + TRANSFORM_PX].to(self.device)
-                tile = np.s_[y : y + step, x : x + step]
-                fit[tile], contrast[tile] = (part.cpu().numpy() for part in self._match(seen))
-        floor = max(float(np.median(contrast)), QUIETEST * float(contrast.max()))
-        return np.asarray(fit / np.maximum(contrast, np.float32(floor)), np.float32)
+        padded = torch.from_numpy(np.pad(normalise(pixels).pixels, rim, mode="reflect")).to(self.device)
+        fit, contrast = image.new_empty(image.shape), image.new_empty(image.shape)
+        for y, x in product(range(0, height, step), range(0, width, step)):
+            tile = np.s_[y : y + step, x : x + step]
+            fit[tile], contrast[tile] = self._match(padded[y : y + TRANSFORM_PX, x : x + TRANSFORM_PX])
+        floor = torch.maximum(contrast.median(), QUIETEST * contrast.max())
+        return fit / torch.maximum(contrast, floor)
 
     def _match(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Return the greatest product with a template, and the root of the sum of squares about the mean.

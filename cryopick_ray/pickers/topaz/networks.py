@@ -1,17 +1,20 @@
 """Topaz's classifiers (Bepler et al. 2019, Nat. Methods 16:1153): one network, strided or dense.
 
 Strided, a network answers for one patch in ``stride`` x ``stride`` pixels: what training needs.
-Dense, every stride becomes a dilation of the layers after it (shift-and-stitch without the
-stitching), and the same parameters answer for every pixel: ``dense[..., ::stride, ::stride]`` equals
-the strided output. All convolutions are valid: an output belongs to the centre of its receptive field.
+Asked for a finer step, strides beyond that step become dilations of the layers after them
+(shift-and-stitch without the stitching), and the same parameters answer for every pixel, or for every
+second: ``finer[..., ::k, ::k]`` equals the output of the k times coarser step. All convolutions are valid:
+an output belongs to the centre of its receptive field.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn import functional
 
 from cryopick_ray.errors import ModelError
+from cryopick_ray.pickers.scoring import answered
 
 
 @dataclass(frozen=True)
@@ -77,9 +80,9 @@ class ConvLayer(nn.Module):
         self.norm = nn.BatchNorm2d(channels_out) if layer.normalised else nn.Identity()
         self.activation = nn.PReLU() if layer.normalised else nn.ReLU(inplace=True)
 
-    def forward(self, x: Tensor, spread: int | None) -> Tensor:
-        """Map ``(n, c, h, w)``; ``spread`` is how far apart neighbours lie (None: strided)."""
-        activated: Tensor = self.activation(self.norm(_convolve(self.conv, x, spread)))
+    def forward(self, x: Tensor, spread: int, stride: int) -> Tensor:
+        """Map ``(n, c, h, w)``; ``spread`` is how far apart neighbours lie."""
+        activated: Tensor = self.activation(self.norm(_convolve(self.conv, x, spread, stride)))
         return activated
 
 
@@ -96,12 +99,12 @@ class ResidualLayer(nn.Module):
             nn.Conv2d(channels_in, channels_out, 1, bias=False) if channels_in != channels_out else None
         )
 
-    def forward(self, x: Tensor, spread: int | None) -> Tensor:
-        """Map ``(n, c, h, w)``; ``spread`` is how far apart neighbours lie (None: strided)."""
-        inner = functional.relu(_convolve(self.first, x, spread), inplace=True)
-        inner = _convolve(self.second, inner, spread)
-        crop, step = self.reach // 2 * (spread or 1), self.stride if spread is None else 1
-        skip = x[..., crop:-crop:step, crop:-crop:step]
+    def forward(self, x: Tensor, spread: int, stride: int) -> Tensor:
+        """Map ``(n, c, h, w)``; ``spread`` is how far apart neighbours lie."""
+        inner = functional.relu(_convolve(self.first, x, spread, 1), inplace=True)
+        inner = _convolve(self.second, inner, spread, stride)
+        crop = self.reach // 2 * spread
+        skip = x[..., crop:-crop:stride, crop:-crop:stride]
         inner += skip if self.project is None else self.project(skip)
         return functional.relu(inner, inplace=True)
 
@@ -147,28 +150,26 @@ class TopazNetwork(nn.Module):
         self.receptive_field_px, self.stride = reach + 1, self.spreads[-1]
         self.classifier = nn.Conv2d(channels_in, 1, 1)
 
-    def forward(self, images: Tensor, *, dense: bool = False) -> Tensor:
+    def forward(self, images: Tensor, *, step: int | None = None) -> Tensor:
         """Return logits: positive means particle.
 
         Parameters
         ----------
         images
             ``(n, 1, h, w)``, both sides at least ``receptive_field_px``.
-        dense
-            Answer for every pixel: ``(n, h - reach, w - reach)`` with
-            ``reach = receptive_field_px - 1``; else for every ``stride``-th of them.
+        step
+            Answer for every ``step``-th pixel, a divisor of ``stride``: ``(n, ceil((h - reach) / step),
+            ceil((w - reach) / step))`` with ``reach = receptive_field_px - 1``; ``None`` for ``stride``.
         """
-        x = images
-        for layer, spread in zip(self.layers, self.spreads, strict=False):
-            x = layer(x, spread if dense else None)
-        logits: Tensor = self.classifier(x)
-        return logits[:, 0]
+        x, reached, wanted = images, 1, step or self.stride
+        for layer, (spread, after) in zip(self.layers, pairwise(self.spreads), strict=True):
+            stride = after // spread if reached * after // spread <= wanted else 1
+            x = layer(x, spread // reached, stride)
+            reached *= stride
+        return answered(self.classifier, x)[:, 0]
 
 
-def _convolve(conv: nn.Conv2d, x: Tensor, spread: int | None) -> Tensor:
-    """Apply ``conv`` as it is, or densely: its stride left out, its taps ``spread`` times further apart."""
-    if spread is None:
-        convolved: Tensor = conv(x)
-        return convolved
+def _convolve(conv: nn.Conv2d, x: Tensor, spread: int, stride: int) -> Tensor:
+    """Apply ``conv`` with its taps ``spread`` times further apart."""
     dilation = spread * int(conv.dilation[0])
-    return functional.conv2d(x, conv.weight, conv.bias, dilation=dilation)
+    return functional.conv2d(x, conv.weight, conv.bias, stride=stride, dilation=dilation)

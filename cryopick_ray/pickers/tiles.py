@@ -1,0 +1,100 @@
+"""A large image through a network in tiles: the answers of the whole in the memory of a part."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+TILE_PX = {"cpu": 1024, "cuda": 4096}
+"""Side of a tile: larger ones cost a CPU more in fresh memory than smaller ones in rims."""
+
+
+def tile_px_on(device: torch.device) -> int:
+    """Return the side of the tiles that suit a device."""
+    return TILE_PX["cpu" if device.type == "cpu" else "cuda"]
+
+
+def answer_in_tiles(
+    ask: Callable[[Tensor], Tensor], images: Tensor, *, multiple_px: int, rim_px: int, tile_px: int
+) -> Tensor:
+    """Return a network's answers to ``(n, h, w)`` images as if it had seen each of them whole.
+
+    A CPU is asked about one image at a time, so that its answers do not depend on ``n``.
+
+    Parameters
+    ----------
+    ask
+        The network, ``(n, 1, h, w)`` to ``(n, c, h / s, w / s)`` where ``s`` divides ``multiple_px``;
+        beyond the edges of what it is given it sees zeros.
+    images
+        Both sides are multiples of ``multiple_px``.
+    multiple_px
+        The network's coarsest stride.
+    rim_px
+        How far from an answer the pixels lie that decide it, a multiple of ``multiple_px``. A tile has
+        a rim as wide, except at the image's edges, where the zeros are those of the whole image.
+    tile_px
+        Largest side of a tile without its rim.
+
+    Returns
+    -------
+    ``(n, c, h / s, w / s)``
+    """
+    rows, columns = (_parts(side, multiple_px, tile_px) for side in images.shape[1:])
+    at_once = 1 if images.device.type == "cpu" else len(images)
+    answers = []
+    for some in torch.split(images[:, None], at_once):
+        bands = [
+            torch.cat([_answer(ask, some, down, across, rim_px) for across in columns], dim=3)
+            for down in rows
+        ]
+        answers.append(torch.cat(bands, dim=2))
+    return torch.cat(answers)
+
+
+def extended(
+    images: Tensor, axis: int, sides: tuple[int, int], mode: Literal["reflect", "symmetric"]
+) -> Tensor:
+    """Return images with so many mirrored pixels before and after, as :func:`numpy.pad` does it."""
+    before, after = sides
+    if not before and not after:
+        return images
+    order = np.pad(np.arange(images.shape[axis]), sides, mode)
+    ends = (order[:before], order[len(order) - after :])
+    first, last = (images.index_select(axis, torch.from_numpy(end).to(images.device)) for end in ends)
+    return torch.cat([first, images, last], dim=axis)
+
+
+def extended_to_multiple(images: Tensor, multiple_px: int) -> Tensor:
+    """Return ``(n, h, w)`` images mirrored beyond their bottom and right edge up to a multiple."""
+    for axis in (1, 2):
+        images = extended(images, axis, (0, -images.shape[axis] % multiple_px), "symmetric")
+    return images
+
+
+def _parts(side: int, multiple_px: int, tile_px: int) -> list[tuple[int, int]]:
+    """Return where nearly equal parts of a side begin and end, multiples all."""
+    units = side // multiple_px
+    count = -(-units // max(1, tile_px // multiple_px))
+    ends = [units * part // count * multiple_px for part in range(count + 1)]
+    return list(pairwise(ends))
+
+
+def _answer(
+    ask: Callable[[Tensor], Tensor],
+    images: Tensor,
+    down: tuple[int, int],
+    across: tuple[int, int],
+    rim_px: int,
+) -> Tensor:
+    """Return the answers to one tile, seen with its rim."""
+    (top, bottom), (left, right) = down, across
+    above, before = min(rim_px, top), min(rim_px, left)
+    seen = images[:, :, top - above : bottom + rim_px, left - before : right + rim_px]
+    answer = ask(seen)
+    stride = seen.shape[2] // answer.shape[2]
+    own = answer[:, :, above // stride :, before // stride :]
+    return own[:, :, : (bottom - top) // stride, : (right - left) // stride]
