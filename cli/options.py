@@ -59,6 +59,22 @@ Invert = Annotated[
     bool | None,
     typer.Option("--invert/--no-invert", help="Particles are brighter than the ice.", show_default=False),
 ]
+Exact = Annotated[
+    bool | None,
+    typer.Option(
+        "--exact/--no-exact",
+        help="Ask a network for every output of its paper's procedure, in float32: slower.",
+        show_default=False,
+    ),
+]
+PrecisionName = Annotated[
+    Literal["auto", "float32", "bfloat16"] | None,
+    typer.Option(
+        "--precision",
+        rich_help_panel=ENGINE,
+        help="Of a network that is not asked --exact; default: auto, the fastest where the run starts.",
+    ),
+]
 Threshold = Annotated[
     str | None,
     typer.Option(

@@ -16,10 +16,12 @@ def pick(
     model: options.Model = None,
     particle_px: options.ParticlePx = None,
     invert: options.Invert = None,
+    exact: options.Exact = None,
     engine: options.EngineName = None,
     workers: options.Workers = None,
     threads: options.Threads = None,
     device: options.Device = None,
+    precision: options.PrecisionName = None,
     gpus_per_worker: options.GpusPerWorker = None,
     address: options.Address = None,
     as_json: options.Json = False,
@@ -39,6 +41,8 @@ def pick(
         model=options.absolute_model(model),
         particle_px=particle_px,
         invert=invert,
+        exact=exact,
+        precision=precision,
         threads=threads,
     )
     running = fill(

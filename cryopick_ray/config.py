@@ -21,7 +21,7 @@ class Settings(BaseModel):
 
 
 class EngineSettings(Settings):
-    """How the work is run; never changes what comes out.
+    """How the work is run; the number of workers changes nothing of what comes out, a GPU the last bits.
 
     Attributes
     ----------
@@ -80,6 +80,10 @@ class PickSettings(Settings):
         The particles are brighter than the ice.
     threads
         CPU threads of one worker; part of the picks' digest, since it may change the last bits.
+    exact
+        Ask a network for every output of its paper's procedure, in float32; else fast, nearly the same.
+    precision
+        Of a network that is asked fast; ``auto`` is settled once for all workers and kept with the picks.
     """
 
     model: str = "log"
@@ -87,6 +91,8 @@ class PickSettings(Settings):
     particle_px: Annotated[float, Field(ge=4, le=512)] | None = None
     invert: bool = False
     threads: Annotated[int, Field(ge=1)] = 1
+    exact: bool = False
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 
 class RunSettings(Settings):
@@ -118,6 +124,8 @@ class RunSettings(Settings):
     threshold: Literal["auto"] | Annotated[float, Field(allow_inf_nan=False)] = "auto"
     limit: Annotated[int, Field(ge=1)] | None = None
     threads: Annotated[int, Field(ge=1)] = 1
+    exact: bool = False
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     relion_project: Path = Path()
     optics: Optics = Optics()
     engine: EngineSettings = EngineSettings()
@@ -221,7 +229,7 @@ def to_yaml(settings: Settings) -> str:
 def differences(old: RunSettings, new: RunSettings) -> list[str]:
     """Return what a resumed run would change of the picks, as ``name: old -> new`` lines.
 
-    The engine may change, since it never changes the picks, the limit, since micrographs may join, and
+    The engine may change, since picks stay what they are, the limit, since micrographs may join, and
     the threshold, since all candidates are kept and only the table is cut anew.
     """
     free = {"engine", "threshold", "optics", "limit"}

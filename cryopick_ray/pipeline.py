@@ -18,11 +18,11 @@ from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import PicksError
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.pickers.picker import Picker
-from cryopick_ray.picks.shards import PickShards, settings_digest
-from cryopick_ray.picks.tables import TableSettings, build_table
+from cryopick_ray.picks.shards import PickShards, digests, settings_digest
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.run_folder import RunFolder
 from cryopick_ray.store.manifest import read_manifest
+from cryopick_ray.store.place import Place
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import working_pixel_size_A
 
@@ -55,9 +55,12 @@ def pick(
 ) -> str:
     """Pick all complete micrographs of the store that are not in a valid shard; return the digest."""
     from cryopick_ray.engine.pick_worker import PickWorker, check_scale
-    from cryopick_ray.pickers.catalogue import load_picker
 
-    picker = load_picker(settings.model, particle_px=settings.particle_px, device="cpu")
+    Place(picks_url, create=True)
+    settings = settled(settings, picks_url, on_gpu=device != "cpu" and engine.has_gpus)
+    picker = _described_picker(settings)
+    if picker.wants_gpu:
+        events.note(f"networks answer in {picker.settings()['precision']}")
     manifest = read_manifest(MicrographStore(store_url).place)
     rows = [row for row in manifest.values() if row.status == "complete"]
     check_scale(rows, working_pixel_size_A(settings.diameter_A, picker.particle_px))
@@ -81,6 +84,8 @@ def table(
     store_url: str, picks_url: str, digest: str, out: Path, threshold: float | None
 ) -> dict[str, Threshold]:
     """Gather the shards of one digest into the table at ``out``; return the thresholds used."""
+    from cryopick_ray.picks.tables import TableSettings, build_table
+
     shards = PickShards(picks_url, digest)
     described = shards.settings()
     own = described.get(OWN_THRESHOLD)
@@ -111,9 +116,11 @@ def plan(settings: RunSettings) -> Plan:
     UsageError, ModelError
         If the model, the micrographs or their pixel size cannot be used.
     """
-    from cryopick_ray.pickers.catalogue import load_picker
+    picker = _described_picker(settings.pick)
+    if settings.engine.engine == "serial" and picker.wants_gpu:
+        from cryopick_ray.pickers.device.choice import usable_device
 
-    picker = load_picker(settings.model, particle_px=settings.particle_px, device="cpu")
+        usable_device(settings.engine.device)
     sources = list_sources(settings.inputs, relion_project=settings.relion_project, limit=settings.limit)
     pixel_size_A = working_pixel_size_A(settings.diameter_A, picker.particle_px)
     probe(sources, settings.ingest(pixel_size_A))
@@ -153,6 +160,40 @@ def only_digest(picks_url: str, found: Sequence[str], wanted: str | None) -> str
     raise PicksError(
         f"{picks_url} holds picks of {', '.join(found) or 'no settings at all'}; choose with --digest"
     )
+
+
+def settled(settings: PickSettings, picks_url: str, *, on_gpu: bool) -> PickSettings:
+    """Return the settings with the precision that all workers are to use.
+
+    ``auto`` is that of the picks that are there already, else what is fastest on a GPU, or on a CPU like
+    this machine's: a run that goes on elsewhere does not begin anew.
+    """
+    if settings.exact or settings.precision != "auto":
+        return settings
+    from cryopick_ray.pickers.scoring import fast_precision
+
+    fastest = fast_precision(on_gpu=on_gpu)
+    choices = [settings.model_copy(update={"precision": name}) for name in ("bfloat16", "float32")]
+    there = digests(picks_url)
+    known = [one for one in choices if there and _digest(one) in there]
+    return known[0] if len(known) == 1 else settings.model_copy(update={"precision": fastest})
+
+
+def _described_picker(settings: PickSettings) -> Picker:
+    """Return the picker as it is described; workers load their own, on their device."""
+    from cryopick_ray.pickers.catalogue import load_picker
+
+    return load_picker(
+        settings.model,
+        particle_px=settings.particle_px,
+        device="cpu",
+        exact=settings.exact,
+        precision=settings.precision,
+    )
+
+
+def _digest(settings: PickSettings) -> str:
+    return settings_digest(_described(settings, _described_picker(settings)))
 
 
 def _described(settings: PickSettings, picker: Picker) -> dict[str, Any]:

@@ -1,19 +1,27 @@
 """Store to shards: what one pick worker does with a unit."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cryopick_ray.config import PickSettings
 from cryopick_ray.engine.ledger import covered_ids
+from cryopick_ray.engine.memory import keep_freed_memory
+from cryopick_ray.engine.overlap import ahead
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import PixelSizeError
-from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.pickers.catalogue import load_picker
-from cryopick_ray.pickers.picker import Candidates
+from cryopick_ray.pickers.device.batches import in_batches
+from cryopick_ray.pickers.device.resize import fourier_resize_on_device
+from cryopick_ray.pickers.device.upload import Upload
+from cryopick_ray.pickers.picker import Candidates, Picker
 from cryopick_ray.picks.shards import Picked, PickShards
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore
@@ -21,26 +29,62 @@ from cryopick_ray.units import Shape, resampled_shape, resampled_to_source, work
 
 LARGEST_ENLARGEMENT = 4
 """Particles of so few pixels that more would be needed hold nothing to be found."""
+Stored = NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Read:
+    """What was read of a chunk: ``(n, h, w)`` float32 images, and per row why there is none of it."""
+
+    images: Tensor
+    failures: list[Exception | None]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Micrographs that may be picked in one batch: of one shape in the store, and of one at work."""
+
+    rows: tuple[ManifestRow, ...]
+    shape: Shape
 
 
 class PickWorker:
-    """Reads micrographs from a store, runs a picker on them and publishes the candidates."""
+    """Reads micrographs from a store, runs a picker on them and publishes the candidates.
+
+    The unit's next micrographs are read while the network works on these. On a GPU several go through it
+    at once: the picker's batch, or as many as its memory holds.
+    """
 
     def __init__(
         self, store_url: str, picks_url: str, digest: str, settings: PickSettings, device: str
     ) -> None:
         torch.set_num_threads(settings.threads)
+        keep_freed_memory()
         self._store = MicrographStore(store_url)
         self._shards = PickShards(picks_url, digest, create=True)
-        self._picker = load_picker(settings.model, particle_px=settings.particle_px, device=device)
+        self._picker = load_picker(
+            settings.model,
+            particle_px=settings.particle_px,
+            device=device,
+            exact=settings.exact,
+            precision=settings.precision,
+        )
+        self._upload = Upload(self._picker.device)
         self._pixel_size_A = working_pixel_size_A(settings.diameter_A, self._picker.particle_px)
-        self._sign = np.float32(-1 if settings.invert else 1)
+        self._invert = settings.invert
+        self._most = most_at_once(self._picker)
         self._seconds: dict[str, float] = {}
 
     def process(self, items: Sequence[ManifestRow]) -> UnitReport:
         """Pick the micrographs and publish their shard."""
         self._seconds = {"read": 0.0, "pick": 0.0}
-        return self._publish([self._attempt(row) for row in items])
+        at_once = min(self._most, max(1, len(items) // 2))  # so that something is read ahead
+        chunks = chunked(items, self._pixel_size_A, at_once)
+        picked: dict[str, Picked] = {}
+        with closing(ahead(self._read, chunks)) as images:
+            for chunk, read in zip(chunks, images, strict=True):
+                picked |= {one.micrograph_id: one for one in self._pick(chunk, read())}
+        return self._publish([picked[row.micrograph_id] for row in items])
 
     def unpublished(self, items: Sequence[ManifestRow]) -> list[int]:
         """Return the positions of the micrographs in no valid shard; a second shard would double them."""
@@ -52,27 +96,43 @@ class PickWorker:
         self._seconds = {}
         return self._publish([Picked(row.micrograph_id, row.checksum, None, reason) for row in items])
 
-    def _attempt(self, row: ManifestRow) -> Picked:
-        try:
-            return Picked(row.micrograph_id, row.checksum, self._pick(row))
-        except Exception as error:  # noqa: BLE001 - whatever one micrograph does, the run goes on
-            return Picked(row.micrograph_id, row.checksum, None, str(error) or repr(error))
-
-    def _pick(self, row: ManifestRow) -> Candidates:
+    def _read(self, chunk: Chunk) -> Read:
         start = time.perf_counter()
-        image = self._read(row)
-        middle = time.perf_counter()
-        found = self._picker.pick(image)
-        shape: Shape = (image.shape[0], image.shape[1])
-        x, y = resampled_to_source(found.x, found.y, shape, row.source_shape)
-        self._seconds["read"] += middle - start
-        self._seconds["pick"] += time.perf_counter() - middle
-        return Candidates(x, y, found.score)
+        stored = [_attempt(self._store.read_stored, row) for row in chunk.rows]
+        good = [one for one in stored if not isinstance(one, Exception)]
+        try:
+            images = self._upload(good) if good else torch.empty(0)
+        except torch.OutOfMemoryError:  # they go there in parts, later
+            images = torch.from_numpy(np.stack(good)).float()
+        failures = [one if isinstance(one, Exception) else None for one in stored]
+        self._seconds["read"] += time.perf_counter() - start
+        return Read(images, failures)
 
-    def _read(self, row: ManifestRow) -> NDArray[np.float32]:
-        image = self._store.read(row) * self._sign
-        shape = resampled_shape(row.source_shape, row.pixel_size_A, self._pixel_size_A)
-        return image if shape == row.shape else fourier_resize(image, shape)
+    def _pick(self, chunk: Chunk, read: Read) -> list[Picked]:
+        start = time.perf_counter()
+
+        def find(places: Sequence[int]) -> list[Candidates]:
+            return self._find(read.images[places[0] : places[-1] + 1], chunk.shape)
+
+        found = in_batches(find, range(len(read.images)), self._most)
+        picked = [
+            _picked(row, failure or next(found), chunk.shape)
+            for row, failure in zip(chunk.rows, read.failures, strict=True)
+        ]
+        self._seconds["pick"] += time.perf_counter() - start
+        return picked
+
+    def _find(self, images: Tensor, shape: Shape) -> list[Candidates]:
+        try:
+            with torch.inference_mode():
+                batch = images.to(self._picker.device)
+                batch = batch.neg() if self._invert else batch
+                if shape != tuple(batch.shape[1:]):
+                    batch = fourier_resize_on_device(batch, shape)
+                return self._picker.pick_many(batch)
+        except torch.OutOfMemoryError:
+            self._most = max(1, len(images) // 2)  # the next ones need not find out again
+            raise
 
     def _publish(self, picked: list[Picked]) -> UnitReport:
         start = time.perf_counter()
@@ -84,6 +144,39 @@ class PickWorker:
             candidates=sum(p.coverage.count for p in picked),
             seconds={**self._seconds, "write": time.perf_counter() - start},
         )
+
+
+def most_at_once(picker: Picker) -> int:
+    """Return how many micrographs go into a batch at most: a CPU gains nothing from several."""
+    return picker.batch if picker.device.type == "cuda" else 1
+
+
+def chunked(rows: Sequence[ManifestRow], pixel_size_A: float, most: int) -> list[Chunk]:
+    """Cut rows into chunks of at most ``most``, nothing left out or doubled, in order within a shape."""
+
+    def shapes(row: ManifestRow) -> tuple[Shape, Shape]:
+        return row.shape, resampled_shape(row.source_shape, row.pixel_size_A, pixel_size_A)
+
+    chunks = []
+    for (_, shape), group in groupby(sorted(rows, key=shapes), shapes):
+        alike = tuple(group)
+        chunks += [Chunk(alike[at : at + most], shape) for at in range(0, len(alike), most)]
+    return chunks
+
+
+def _attempt(read: Callable[[ManifestRow], Stored], row: ManifestRow) -> Stored | Exception:
+    try:
+        return read(row)
+    except Exception as error:  # noqa: BLE001 - whatever one micrograph does, the run goes on
+        return error
+
+
+def _picked(row: ManifestRow, answer: Candidates | Exception, shape: Shape) -> Picked:
+    """Return a micrograph's outcome, its candidates in pixels of the source."""
+    if isinstance(answer, Exception):
+        return Picked(row.micrograph_id, row.checksum, None, str(answer) or repr(answer))
+    x, y = resampled_to_source(answer.x, answer.y, shape, row.source_shape)
+    return Picked(row.micrograph_id, row.checksum, Candidates(x, y, answer.score))
 
 
 def check_scale(rows: Sequence[ManifestRow], pixel_size_A: float) -> None:

@@ -7,7 +7,7 @@ from cryopick_ray.engine.unit import Item, ItemT, WorkUnit
 
 UNITS_WANTED = 64
 """Enough units that a few workers share the work evenly to the end."""
-UNIT_MAX = 16
+UNIT_MAX = 64
 """Micrographs in a unit at most: what a crash repeats, and rows enough for a Parquet file."""
 
 Verdict = Literal["retry", "split", "give up"]

@@ -134,6 +134,11 @@ class RayEngine:
         if self._owns_ray:
             ray.shutdown()
 
+    @property
+    def has_gpus(self) -> bool:
+        """Whether the cluster has a GPU."""
+        return gpu_count() > 0
+
     def run(
         self, units: Sequence[WorkUnit[ItemT]], make_worker: Callable[[], Worker[ItemT]], *, on_gpu: bool
     ) -> Iterator[UnitReport]:
@@ -154,7 +159,7 @@ class RayEngine:
         return max(os.cpu_count() or 1, (self._workers or 1) * self._threads)
 
     def _resources(self, *, on_gpu: bool) -> dict[str, float]:
-        if on_gpu and gpu_count() > 0:
+        if on_gpu and self.has_gpus:
             return {"num_gpus": self._gpus_per_worker, "num_cpus": 0}
         return {"num_gpus": 0, "num_cpus": self._threads}
 

@@ -8,6 +8,13 @@ from cryopick_ray.engine.unit import ItemT, UnitReport, Worker, WorkUnit
 class SerialEngine:
     """Runs every unit in this process, in order."""
 
+    @property
+    def has_gpus(self) -> bool:
+        """Whether this machine has a GPU."""
+        import torch
+
+        return torch.cuda.is_available()
+
     def run(
         self, units: Sequence[WorkUnit[ItemT]], make_worker: Callable[[], Worker[ItemT]], *, on_gpu: bool
     ) -> Iterator[UnitReport]:

@@ -71,6 +71,11 @@ class Worker(Protocol[ItemT_contra]):
 class Engine(Protocol):
     """Runs units on workers, in any order."""
 
+    @property
+    def has_gpus(self) -> bool:
+        """Whether there is a GPU where its workers run."""
+        ...
+
     def run(
         self,
         units: Sequence[WorkUnit[ItemT]],

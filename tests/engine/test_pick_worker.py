@@ -1,0 +1,136 @@
+import mrcfile
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cryopick_ray.config import IngestSettings, PickSettings
+from cryopick_ray.engine import pick_worker
+from cryopick_ray.engine.ingest_worker import IngestWorker
+from cryopick_ray.engine.pick_worker import PickWorker, chunked
+from cryopick_ray.micrographs.sources import MicrographSource
+from cryopick_ray.pickers.topaz.networks import TopazNetwork
+from cryopick_ray.pickers.topaz.picker import TopazPicker
+from cryopick_ray.pickers.weights import ModelCard, save_model, weights_digest
+from cryopick_ray.picks.shards import PickShards
+from cryopick_ray.simulate.phantom import make_phantom
+from cryopick_ray.store.layout import shard_key
+from cryopick_ray.store.manifest import ManifestRow, read_manifest
+from cryopick_ray.store.store import MicrographStore
+
+
+@pytest.fixture
+def model(tmp_path):
+    torch.manual_seed(0)
+    state = TopazNetwork("topaz-resnet8", 2).state_dict()
+    card = {
+        "name": "tiny",
+        "architecture": "topaz-resnet8",
+        "parameters": {"units": 2},
+        "particle_px": 20.0,
+        "normalisation": "topaz-gmm",
+        "trained_on": "nothing",
+        "licence": "CC0-1.0",
+        "source": "a test",
+        "digest": weights_digest(state),
+    }
+    save_model(tmp_path / "tiny.safetensors", state, ModelCard.model_validate(card))
+    return str(tmp_path / "tiny.safetensors")
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Six micrographs of two shapes, the third one's shard torn."""
+    sources = []
+    for seed, shape in enumerate([(256, 300)] * 5 + [(280, 256)]):
+        path = tmp_path / f"{seed}.mrc"
+        pixels = make_phantom(seed, shape=shape, particles=5).pixels
+        mrcfile.write(path, pixels, voxel_size=3.0)
+        sources.append(MicrographSource(path.name, "set", path, path.name))
+    store = MicrographStore(str(tmp_path / "s.zarr"), create=True)
+    IngestWorker(store.place.url, IngestSettings()).process(sources)
+    torn = store.place.get(shard_key("2.mrc"))
+    store.place.put(shard_key("2.mrc"), torn[:-100] + bytes(100))
+    return store
+
+
+def picks(store, folder, settings, monkeypatch, most):
+    monkeypatch.setattr(pick_worker, "most_at_once", lambda picker: most)
+    rows = sorted(read_manifest(store.place).values(), key=lambda row: row.micrograph_id)
+    report = PickWorker(store.place.url, str(folder), "d", settings, "cpu").process(rows)
+    shards = PickShards(str(folder), "d")
+    table, coverage = shards.read(shards.published()[0])
+    return report, table.to_pandas(), coverage
+
+
+def test_batches_find_what_single_micrographs_do_and_lose_only_the_torn_one(
+    store, model, tmp_path, monkeypatch
+):
+    settings = PickSettings(model=model, diameter_A=150, precision="float32")
+    report, alone, coverage = picks(store, tmp_path / "alone", settings, monkeypatch, 1)
+    assert [line.micrograph_id for line in coverage] == [f"{n}.mrc" for n in range(6)]
+    assert [name for name, _ in report.failures] == ["2.mrc"]
+    assert "damaged" in report.failures[0][1]
+    assert len(alone) == report.candidates > 20
+    _, together, same = picks(store, tmp_path / "together", settings, monkeypatch, 4)
+    assert same == coverage
+    np.testing.assert_allclose(together["x_px"], alone["x_px"], atol=1e-3)
+    np.testing.assert_allclose(together["score"], alone["score"], atol=1e-4)
+
+
+def test_inverted_is_what_the_negatives_would_be(store, model, tmp_path, monkeypatch):
+    settings = PickSettings(model=model, diameter_A=150, precision="float32", invert=True)
+    _, inverted, _ = picks(store, tmp_path / "inverted", settings, monkeypatch, 1)
+    read = MicrographStore.read_stored
+    monkeypatch.setattr(MicrographStore, "read_stored", lambda self, row: -read(self, row))
+    plain = settings.model_copy(update={"invert": False})
+    _, negatives, _ = picks(store, tmp_path / "negatives", plain, monkeypatch, 1)
+    assert inverted.equals(negatives)
+
+
+def row(index, side, pixel_size_A):
+    return ManifestRow(
+        f"{index}.mrc", "set", "", "", "", 100, side, pixel_size_A, 50, side // 2, 1, None, None, None,
+        "complete", "",
+    )  # fmt: skip
+
+
+@given(
+    kinds=st.lists(st.tuples(st.sampled_from([80, 100]), st.sampled_from([1.0, 2.0])), max_size=20),
+    most=st.integers(1, 7),
+)
+def test_chunks_hold_every_row_once_and_only_one_shape_in_order(kinds, most):
+    rows = [row(index, *kind) for index, kind in enumerate(kinds)]
+    chunks = chunked(rows, 3.0, most)
+    assert sorted(one.micrograph_id for chunk in chunks for one in chunk.rows) == sorted(
+        one.micrograph_id for one in rows
+    )
+    assert sum(len(chunk.rows) == most for chunk in chunks) >= sum(
+        kinds.count(kind) // most for kind in set(kinds)
+    )
+    for chunk in chunks:
+        assert sorted(chunk.rows, key=rows.index) == list(chunk.rows)
+        assert 1 <= len(chunk.rows) <= most
+        assert len({(one.shape, one.pixel_size_A) for one in chunk.rows}) == 1
+
+
+def test_a_batch_too_large_for_the_device_is_halved_once_and_nothing_is_lost(
+    store, model, tmp_path, monkeypatch
+):
+    asked = []
+    pick_many = TopazPicker.pick_many
+
+    def on_a_small_device(self, images):
+        asked.append(len(images))
+        if len(images) > 1:
+            raise torch.OutOfMemoryError("for two there is no room")
+        return pick_many(self, images)
+
+    settings = PickSettings(model=model, diameter_A=150, precision="float32")
+    _, alone, coverage = picks(store, tmp_path / "alone", settings, monkeypatch, 1)
+    monkeypatch.setattr(TopazPicker, "pick_many", on_a_small_device)
+    _, halved, same = picks(store, tmp_path / "halved", settings, monkeypatch, 2)
+    assert same == coverage
+    assert halved.equals(alone)
+    assert asked == [2, 1, 1, 1, 1, 1]  # tried once; the torn one is never asked about
