@@ -10,7 +10,9 @@ from torch import Tensor
 
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
+from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.picker import Picker
+from cryopick_ray.pickers.scoring import choose_scoring
 from cryopick_ray.pickers.weights import ModelCard, restore, save_model, weights_digest
 from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.training.job import Job
@@ -214,7 +216,9 @@ def _once(
     card = _card(settings, lesson, split, state)
     kept = best_epoch(state.history) if lesson.validation_chooses else len(state.history)
     network = restore(lesson.build, state.best, card.name)
-    picker = lesson.picker(network, card, device=means.device)
+    picker = make_picker(
+        network, card, device=means.device, scoring=choose_scoring(device=means.device)
+    )  # as `cryopick run` will ask it
     means.events.note(f"picking {len(split.validation or split.training)} micrographs to find the threshold")
     validation = tuple(try_picker(picker, split.validation or split.training))
     measured = score(validation)

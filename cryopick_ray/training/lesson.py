@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from cryopick_ray.pickers.picker import Picker
-from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.training.labelled import LabelledMicrograph
 
 Vary = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]
@@ -137,8 +135,4 @@ class Lesson(Protocol):
         validation
             Validation losses of the finished epochs.
         """
-        ...
-
-    def picker(self, network: nn.Module, card: ModelCard, *, device: str) -> Picker:
-        """Return the picker that uses the network."""
         ...

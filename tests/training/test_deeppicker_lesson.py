@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from cryopick_ray.pickers.deeppicker.picker import DeepPickerPicker
+from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
 from cryopick_ray.training.labelled import LabelledMicrograph
 from cryopick_ray.training.lesson import Slot
@@ -155,7 +156,7 @@ def test_a_short_lesson_finds_spots_on_another_micrograph():
             "digest": weights_digest(network.state_dict()),
         }
     )
-    picker = lesson.picker(network, card, device="cpu")
+    picker = make_picker(network, card)
     assert isinstance(picker, DeepPickerPicker)
     image, centres = dark_spots(1)
     found = picker.pick(image)

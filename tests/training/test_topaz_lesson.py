@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cryopick_ray.errors import ModelError, UsageError
-from cryopick_ray.pickers.families import build_network
+from cryopick_ray.pickers.families import build_network, make_picker
 from cryopick_ray.pickers.topaz.normalise import normalise
 from cryopick_ray.pickers.topaz.picker import TopazPicker
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
@@ -160,7 +160,7 @@ def test_its_card_builds_its_network_and_picker(architecture):
     it = lesson(architecture=architecture, particle_px=19.0)
     network = it.build()
     card = card_of(it, network)
-    picker = it.picker(network, card, device="cpu")
+    picker = make_picker(network, card)
     assert isinstance(picker, TopazPicker)
     assert picker.particle_px == 19
     assert json.dumps(picker.settings())
@@ -218,7 +218,7 @@ def test_it_learns_to_tell_discs_from_noise():
         optimiser.zero_grad()
         it.loss(network(images), targets, 0).backward()
         optimiser.step()
-    found = it.picker(network, card_of(it, network), device="cpu").pick(image)
+    found = make_picker(network, card_of(it, network)).pick(image)
     best = np.column_stack([found.x, found.y])[: len(centres)]
     away = np.hypot(*(best[:, None] - centres).transpose(2, 0, 1)).min(0)
     assert (away < 4).mean() > 0.9  # the 16 that were not labelled too

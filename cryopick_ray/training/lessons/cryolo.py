@@ -13,8 +13,7 @@ from torch.optim import Adam, Optimizer
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.cryolo.boxes import EMPTY, HELD, UNKNOWN, cells_of, decode, encode, iou
 from cryopick_ray.pickers.cryolo.networks import STRIDE, CryoloNetwork
-from cryopick_ray.pickers.cryolo.picker import NORMALISATION, CryoloPicker, normalise
-from cryopick_ray.pickers.weights import ModelCard
+from cryopick_ray.pickers.cryolo.picker import NORMALISATION, normalise
 from cryopick_ray.training.augment import cryolo_chain
 from cryopick_ray.training.labelled import LabelledMicrograph
 from cryopick_ray.training.lesson import Example, Slot, Vary, unvaried
@@ -79,7 +78,8 @@ class CryoloLesson:
 
     def prepare(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Normalise a whole micrograph as the picker does."""
-        return normalise(image)
+        prepared: NDArray[np.float32] = normalise(torch.from_numpy(np.array(image))[None])[0].numpy()
+        return prepared
 
     def example(
         self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator, vary: Vary = unvaried
@@ -141,12 +141,6 @@ class CryoloLesson:
             if waited == self.plateau:
                 factor, waited = factor / 10, 0
         return factor
-
-    def picker(self, network: nn.Module, card: ModelCard, *, device: str) -> CryoloPicker:
-        """Return the picker that uses the network."""
-        if not isinstance(network, CryoloNetwork):
-            raise TypeError(f"{type(network).__name__} is not a crYOLO network")
-        return CryoloPicker(network, card, device=device)
 
     def _middle(self, side: int, zoom: float, rng: np.random.Generator) -> float:
         """Return where a crop's middle lies along one axis: inside if the micrograph is large enough."""

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
 from cryopick_ray.pickers.deepem.networks import GENERAL, DeepEMNetwork
-from cryopick_ray.pickers.deepem.picker import BOX_DIAMETERS, DeepEMPicker
+from cryopick_ray.pickers.deepem.picker import BOX_DIAMETERS
 from cryopick_ray.pickers.patches import NORMALISATION, z_scored_micrograph
-from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.training.labelled import LabelledMicrograph
 from cryopick_ray.training.lesson import Example, Slot, Vary, unvaried
 from cryopick_ray.training.lessons.patches import window_example
@@ -97,8 +96,3 @@ class DeepEMLesson:
     def rate(self, epoch: float, epochs: int, validation: Sequence[float]) -> float:
         """Return 1: the rate stays."""
         return 1.0
-
-    def picker(self, network: nn.Module, card: ModelCard, *, device: str) -> DeepEMPicker:
-        """Return the picker that uses the network."""
-        assert isinstance(network, DeepEMNetwork)
-        return DeepEMPicker(network, card, device=device)

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
 from cryopick_ray.pickers.deeppicker.networks import ARCHITECTURE, PATCH_PX, DeepPickerNetwork
-from cryopick_ray.pickers.deeppicker.picker import PARTICLE_PX, DeepPickerPicker
+from cryopick_ray.pickers.deeppicker.picker import PARTICLE_PX
 from cryopick_ray.pickers.patches import NORMALISATION, z_scored_micrograph
-from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.training.labelled import LabelledMicrograph
 from cryopick_ray.training.lesson import Example, Slot, Vary, unvaried
 from cryopick_ray.training.lessons.patches import window_example
@@ -102,8 +101,3 @@ class DeepPickerLesson:
     def rate(self, epoch: float, epochs: int, validation: Sequence[float]) -> float:
         """Return 0.95 to the number of tens of epochs that are over."""
         return float(DECAY ** (epoch // DECAY_EPOCHS))
-
-    def picker(self, network: nn.Module, card: ModelCard, *, device: str) -> DeepPickerPicker:
-        """Return the picker that uses the network."""
-        assert isinstance(network, DeepPickerNetwork)
-        return DeepPickerPicker(network, card, device=device)

@@ -13,8 +13,7 @@ from torch.optim import AdamW, Optimizer
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.heatmap.networks import MULTIPLE, STRIDE, HeatmapNetwork
-from cryopick_ray.pickers.heatmap.picker import NORMALISATION, HeatmapPicker, flatten
-from cryopick_ray.pickers.weights import ModelCard
+from cryopick_ray.pickers.heatmap.picker import NORMALISATION, flatten
 from cryopick_ray.training.labelled import Centres, LabelledMicrograph
 from cryopick_ray.training.lesson import Example, Slot, Vary, unvaried
 from cryopick_ray.training.sampling import anywhere, positive
@@ -76,7 +75,8 @@ class HeatmapLesson:
 
     def prepare(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the grey values as the picker sees them."""
-        return flatten(image)
+        flat: NDArray[np.float32] = flatten(torch.from_numpy(np.array(image))[None])[0].numpy()
+        return flat
 
     def example(
         self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator, vary: Vary = unvaried
@@ -112,11 +112,6 @@ class HeatmapLesson:
         del validation
         done = epoch / epochs
         return min(1.0, (done + 1e-3) / WARM_UP) * (1 + math.cos(math.pi * done)) / 2
-
-    def picker(self, network: nn.Module, card: ModelCard, *, device: str) -> HeatmapPicker:
-        """Return the picker that uses the network."""
-        assert isinstance(network, HeatmapNetwork)
-        return HeatmapPicker(network, card, device=device)
 
 
 def _inside(centre: tuple[float, float], shape: tuple[int, ...], seen_px: int) -> tuple[float, float]:

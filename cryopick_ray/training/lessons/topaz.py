@@ -12,8 +12,7 @@ from torch.optim import Optimizer
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.topaz.networks import TopazNetwork
 from cryopick_ray.pickers.topaz.normalise import normalise
-from cryopick_ray.pickers.topaz.picker import NORMALISATION, TopazPicker
-from cryopick_ray.pickers.weights import ModelCard
+from cryopick_ray.pickers.topaz.picker import NORMALISATION
 from cryopick_ray.training.labelled import LabelledMicrograph
 from cryopick_ray.training.lesson import Example, Slot, Vary, unvaried
 from cryopick_ray.training.objectives import OBJECTIVES, SLACK
@@ -123,11 +122,6 @@ class TopazLesson:
         """Fall along a line to nothing; Topaz keeps it, and needs many more updates."""
         del validation
         return 1 - epoch / epochs
-
-    def picker(self, network: nn.Module, card: ModelCard, *, device: str) -> TopazPicker:
-        """Return the picker that scores every pixel."""
-        assert isinstance(network, TopazNetwork)
-        return TopazPicker(network, card, device=device)
 
     def _elsewhere(self, micrograph: LabelledMicrograph, rng: np.random.Generator) -> tuple[float, float]:
         """Return any place for objectives that know pi, else one that is no particle as far as labelled.
