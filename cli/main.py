@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 from cryopick_ray import __version__
 from cryopick_ray.errors import CryoPickError
 
-from . import evaluate, export, ingest, models, pick, refine, report, run, simulate, table, train
+from . import bench, evaluate, export, ingest, models, pick, refine, report, run, simulate, table, train
 
 INTERRUPTED = 130
 
@@ -80,6 +80,7 @@ app.command()(evaluate.evaluate)
 app.command()(simulate.simulate)
 app.command()(train.train)
 app.command()(refine.refine)
+app.command()(bench.bench)
 app.add_typer(models.app, name="models")
 
 if __name__ == "__main__":

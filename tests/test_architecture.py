@@ -23,6 +23,7 @@ LAYERS = [
     ["evaluation"],
     ["export"],
     ["training"],
+    ["bench"],
     ["run_folder", "pipeline", "results", "refine"],
     ["cli"],
 ]

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from cryopick_ray import __version__
 
-COMMANDS = ["run", "ingest", "pick", "table", "export", "report", "evaluate", "models"]
+COMMANDS = ["run", "ingest", "pick", "table", "export", "report", "evaluate", "models", "bench"]
 
 
 def call(*arguments):

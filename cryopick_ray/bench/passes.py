@@ -1,0 +1,141 @@
+"""One pass of one micrograph, stage by stage: file to store, store to shard."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cryopick_ray.bench.stopwatch import Route, Stopwatch
+from cryopick_ray.micrographs.preprocess import clipped_blocks, normalise
+from cryopick_ray.micrographs.reader import read_micrograph, source_checksum
+from cryopick_ray.micrographs.resample import resize_blocks
+from cryopick_ray.micrographs.sources import MicrographSource
+from cryopick_ray.pickers.device.resize import fourier_resize_on_device
+from cryopick_ray.pickers.device.upload import Upload
+from cryopick_ray.pickers.network_picker import NetworkPicker
+from cryopick_ray.pickers.picker import Candidates, Picker
+from cryopick_ray.picks.shards import Picked, PickShards
+from cryopick_ray.store.manifest import ManifestRow
+from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.units import Shape, resampled_to_source
+
+REST = "normalise and decode"
+"""All of a network picker's work that is neither its network nor its search for peaks."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One micrograph, and where it goes.
+
+    Attributes
+    ----------
+    row
+        What the store's manifest says of it.
+    picker, shape
+        Who picks, and the shape of the image that it picks in.
+    upload
+        Takes what was stored to the picker's device.
+    """
+
+    source: MicrographSource
+    row: ManifestRow
+    store: MicrographStore
+    shards: PickShards
+    picker: Picker
+    shape: Shape
+    upload: Upload
+
+
+def ingest_pass(watch: Stopwatch, way: Way) -> None:
+    """Bring the micrograph from its file into the store, each stage whole before the next begins."""
+    with watch.part("read") as part:
+        micrograph = read_micrograph(way.source.path)
+        pixels = np.array(micrograph.pixels)  # only now does a mapped file come into memory
+        part.bytes = 2 * pixels.nbytes
+    with watch.part("checksum") as part:
+        source_checksum(way.source.path)
+        part.bytes = way.source.path.stat().st_size
+    with watch.part("decode") as part:
+        blocks = list(clipped_blocks(pixels))
+        part.bytes = pixels.nbytes + sum(block.nbytes for block in blocks if block.base is not pixels)
+    with watch.part("crop") as part:
+        image = resize_blocks(blocks, micrograph.shape, way.row.shape)
+        part.bytes = sum(block.nbytes for block in blocks) + image.nbytes
+    with watch.part("normalise") as part:
+        normalised = normalise(image)
+        part.bytes = 2 * image.nbytes
+    with watch.part("write") as part:
+        stored = StoredPixels(normalised.pixels, normalised.offset, normalised.scale)
+        part.bytes = image.nbytes + way.store.write(way.row.micrograph_id, stored)
+
+
+def pick_pass(watch: Stopwatch, way: Way, shard_name: str) -> Candidates:
+    """Pick the stored micrograph and publish the candidates as ``shard_name``, which must be new."""
+    with watch.part("store read") as part:
+        stored = way.store.read_stored(way.row)
+        part.bytes = way.row.shard_bytes + stored.nbytes
+    images = working_images(watch, way, stored)
+    if isinstance(way.picker, NetworkPicker):
+        found = network_pick(watch, way.picker, images)[0]
+    else:
+        with watch.part("pick") as part:
+            found = way.picker.pick_many(images)[0]
+            part.bytes = images.nbytes
+    with watch.part("parquet") as part:
+        x, y = resampled_to_source(found.x, found.y, way.shape, way.row.source_shape)
+        picked = Picked(shard_name, way.row.checksum, Candidates(x, y, found.score))
+        way.shards.publish([picked])
+        part.bytes = 2 * (x.nbytes + y.nbytes + found.score.nbytes)
+    return found
+
+
+def working_images(watch: Stopwatch, way: Way, stored: NDArray[np.float16]) -> Tensor:
+    """Return what the picker is given: ``(1, h, w)`` float32, on its device."""
+    with watch.part("copy") as part:
+        images = way.upload([stored])
+        part.route = "link" if images.is_cuda else "memory"
+        part.bytes = 2 * stored.nbytes if images.is_cuda else stored.nbytes + images.nbytes
+    if way.shape == way.row.shape:
+        return images
+    with watch.part("resize") as part:
+        resized = fourier_resize_on_device(images, way.shape)
+        part.bytes, part.route = images.nbytes + resized.nbytes, _route(images)
+    return resized
+
+
+def network_pick(watch: Stopwatch, picker: NetworkPicker[Any], images: Tensor) -> list[Candidates]:
+    """Pick in ``(n, h, w)`` images, the network and the search for peaks timed apart from the rest."""
+    with torch.inference_mode(), parts_of(picker, watch), watch.part(REST) as part:
+        part.bytes, part.route = 2 * images.nbytes, _route(images)
+        return picker.pick_many(images)
+
+
+@contextmanager
+def parts_of(picker: NetworkPicker[Any], watch: Stopwatch) -> Iterator[None]:
+    """Charge what the picker asks its network, and its search for peaks, to parts of their own."""
+
+    def timed(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def timed_call(x: Tensor, **options: Any) -> Any:
+            with watch.part(name) as part:
+                part.route = _route(x)
+                if name == "peaks":
+                    part.bytes += x.nbytes
+                return call(x, **options)
+
+        return timed_call
+
+    own = vars(picker)  # what is set here hides the class's methods until it is taken away
+    own |= {"ask": timed("network", picker.ask), "peaks": timed("peaks", picker.peaks)}
+    try:
+        yield
+    finally:
+        del own["ask"], own["peaks"]
+
+
+def _route(x: Tensor) -> Route:
+    return "device" if x.is_cuda else "memory"
