@@ -75,7 +75,7 @@ def _trainer(learning: LearningOptions, *, on_gpu: bool) -> "Trainer":
     import torch
 
     if learning.engine.engine == "serial":
-        from cryopick_ray.pickers.device import usable_device
+        from cryopick_ray.pickers.device.choice import usable_device
         from cryopick_ray.training.alone import train_alone
 
         torch.set_num_threads(learning.threads or _own_cpus())

@@ -1,23 +1,25 @@
 """Picks of other programs on the real sets, in the shape that our own evaluation reads."""
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import mrcfile
 import numpy as np
 import pandas as pd
+from spent import Spent, spend
 
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.units import Shape, resampled_to_source
 
 BINNING = 2
 """The published boxes lie on full frames; the real set is binned by this."""
+ON_CPU, ON_GPU = ("-d", "-1", "-j", "1"), ("-d", "0", "-j", "1")
+"""Topaz's options: where its network runs, and one CPU thread."""
 
 
 def run_topaz(
     topaz: str, micrographs: Sequence[Path], scratch: Path, *, model: str, scale: int, radius_px: int
-) -> None:
+) -> Spent:
     """Let Topaz preprocess and pick on one CPU thread; its images and picks.txt come to lie in ``scratch``.
 
     Parameters
@@ -27,12 +29,22 @@ def run_topaz(
     radius_px
         Suppression radius in pixels of the images that it scaled down by ``scale``.
     """
-    threads = ["-d", "-1", "-j", "1"]
-    images = [str(scratch / path.name) for path in micrographs]
-    preprocess = ["preprocess", "-s", str(scale), *threads, "-o", str(scratch), *map(str, micrographs)]
-    extract = ["extract", "-m", model, "-r", str(radius_px), "-t", "-6", *threads]
-    for arguments in (preprocess, [*extract, "-o", str(scratch / "picks.txt"), *images]):
-        subprocess.run([topaz, *arguments], check=True, capture_output=True)
+    preprocessed = spend(topaz, "preprocess", "-s", scale, *ON_CPU, "-o", scratch, *micrographs)
+    images = [scratch / path.name for path in micrographs]
+    return preprocessed + extract(topaz, images, scratch / "picks.txt", model=model, radius_px=radius_px)
+
+
+def extract(
+    topaz: str,
+    images: Sequence[Path],
+    picks: Path,
+    *,
+    model: str,
+    radius_px: int,
+    device: Sequence[str] = ON_CPU,
+) -> Spent:
+    """Let Topaz pick in images that it, or someone else, has preprocessed."""
+    return spend(topaz, "extract", "-m", model, "-r", radius_px, "-t", "-6", *device, "-o", picks, *images)
 
 
 def read_topaz(scratch: Path, micrographs: Sequence[Path], diameter_A: float) -> Iterator[MicrographPicks]:

@@ -6,12 +6,10 @@ taken out: a run of all micrographs less a run of one, over the others. Programs
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -23,15 +21,18 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy, and for the commands run fr
 
 import typer
 from other_pickers import read_published, read_topaz, run_topaz
+from spent import Spent, spend
 
 from cryopick_ray.evaluation.evaluate import evaluate
 from cryopick_ray.evaluation.truth import read_truth
+from cryopick_ray.pickers.importers import open_model
 from cryopick_ray.pickers.log import PARTICLE_PX
 
 BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"
 MEASURABLE_S = 0.1
 """Less drowns in how start-up varies."""
 TOPAZ_MODEL, TOPAZ_SCALE = "resnet8_u64", 3
+CRYOPICK = Path(sys.executable).with_name("cryopick")
 PUBLISHED = {"crYOLO": "crYOLO", "Topaz": "topaz", "DeepPicker": "deepPicker"}
 
 
@@ -80,30 +81,60 @@ class Line:
     cpu_s: float | None = None
 
 
+@dataclass(frozen=True)
+class Took:
+    """What a micrograph takes, on average, and a run before its first one.
+
+    Attributes
+    ----------
+    wall_s, cpu_s
+        Of one micrograph.
+    start_up_s
+        A run of one micrograph, less that micrograph.
+    peak_MiB
+        Of the programs of a run, the largest one's.
+    """
+
+    wall_s: float
+    cpu_s: float
+    start_up_s: float
+    peak_MiB: float
+
+
 class Cryopick:
-    """The installed command with one model.
+    """The installed command with one model, on a CPU.
 
     Parameters
     ----------
     weights
-        A weights file; ``None`` for the blob detector.
+        A weights file; ``None`` for the blob detector. Topaz's are used at the particle size that Topaz
+        gets, ours at their own.
+    mode
+        Options that say how a network is asked.
     """
 
-    def __init__(self, weights: Path | None) -> None:
+    def __init__(self, weights: Path | None, mode: Sequence[str] = ()) -> None:
         self.name = f"cryopick, Topaz's {weights.stem}" if weights else "cryopick, log"
-        self._weights = weights
+        self._weights, self._mode = weights, mode
+
+    def _particle_px(self, one: RealSet) -> float:
+        if self._weights is None:
+            return PARTICLE_PX
+        own = self._weights.suffix == ".safetensors"
+        return open_model(self._weights)[1].particle_px if own else one.particle_px
 
     def _options(self, one: RealSet) -> list[str]:
-        weights = self._weights
-        scale = ["--model", str(weights), "--particle-px", str(one.particle_px)] if weights else []
-        return ["--diameter", str(one.diameter_A), *scale]
+        scale = ["--diameter", str(one.diameter_A), "--particle-px", str(self._particle_px(one))]
+        model = ["--model", str(self._weights)] if self._weights else []
+        return [*scale, *model, *self._mode, "--device", "cpu"]
 
-    def run(self, one: RealSet, micrographs: Sequence[Path], scratch: Path) -> None:
+    def run(self, one: RealSet, micrographs: Sequence[Path], scratch: Path) -> Spent:
         """Ingest and pick on one thread, in this order of micrographs."""
-        store, serial = ["--store", str(scratch / "store.zarr")], ["--engine", "serial"]
-        pixel_size_A = one.diameter_A / (one.particle_px if self._weights else PARTICLE_PX)
-        _cryopick("ingest", *map(str, micrographs), *store, "--store-pixel-size", str(pixel_size_A), *serial)
-        _cryopick("pick", *store, *self._options(one), *serial, "--out", str(scratch / "picks"))
+        store, serial = ["--store", scratch / "store.zarr"], ["--engine", "serial"]
+        pixel_size_A = one.diameter_A / self._particle_px(one)
+        ingest = ["ingest", *micrographs, *store, "--store-pixel-size", pixel_size_A, *serial]
+        pick = ["pick", *store, *self._options(one), *serial, "--out", scratch / "picks"]
+        return spend(CRYOPICK, *ingest) + spend(CRYOPICK, *pick)
 
     def score(self, one: RealSet, folder: Path, scratch: Path) -> list[Line]:
         """Run the whole way, and evaluate; once more on the micrographs that have published picks."""
@@ -122,21 +153,27 @@ class Cryopick:
 
 
 class Topaz:
-    """Topaz itself."""
+    """Topaz itself, on a CPU.
 
-    name = f"Topaz itself, {TOPAZ_MODEL}"
+    Parameters
+    ----------
+    scale
+        How many times smaller it makes the micrographs' sides.
+    """
 
-    def __init__(self, program: str) -> None:
-        self._program = program
+    def __init__(self, program: str, model: str = TOPAZ_MODEL, scale: int = TOPAZ_SCALE) -> None:
+        self.name = f"Topaz itself, {model}"
+        self.model = model
+        self._program, self._scale = program, scale
 
-    def run(self, one: RealSet, micrographs: Sequence[Path], scratch: Path) -> None:
+    def run(self, one: RealSet, micrographs: Sequence[Path], scratch: Path) -> Spent:
         """Preprocess and extract on one thread."""
-        run_topaz(
+        return run_topaz(
             self._program,
             micrographs,
             scratch,
-            model=TOPAZ_MODEL,
-            scale=TOPAZ_SCALE,
+            model=self.model,
+            scale=self._scale,
             radius_px=one.topaz_radius_px,
         )
 
@@ -162,17 +199,21 @@ def published_lines(data: Path) -> list[Line]:
 
 
 def _cryopick(*arguments: str) -> str:
-    program = Path(sys.executable).with_name("cryopick")
-    return subprocess.run([program, *arguments], check=True, capture_output=True, text=True).stdout
+    return subprocess.run([CRYOPICK, *arguments], check=True, capture_output=True, text=True).stdout
 
 
-def timed(picker: Cryopick | Topaz, one: RealSet, micrographs: Sequence[Path]) -> tuple[float, float]:
-    """Return wall-clock and CPU seconds of the programs that a picker runs, start-up included."""
-    with tempfile.TemporaryDirectory() as scratch:
-        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        picker.run(one, micrographs, Path(scratch))
-        wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def took(picker: Cryopick | Topaz, one: RealSet, micrographs: Sequence[Path]) -> Took:
+    """Run a picker on one micrograph, then on all, and return what one of them takes."""
+    runs = []
+    for some in (micrographs[:1], micrographs):
+        with tempfile.TemporaryDirectory() as scratch:
+            runs.append(picker.run(one, some, Path(scratch)))
+    few, whole = runs
+    wall_s, cpu_s = (
+        (all_of_them - first) / (len(micrographs) - 1)
+        for all_of_them, first in ((whole.wall_s, few.wall_s), (whole.cpu_s, few.cpu_s))
+    )
+    return Took(wall_s, cpu_s, few.wall_s - wall_s, max(few.peak_MiB, whole.peak_MiB))
 
 
 Times = dict[tuple[str, str], tuple[float, float]]
@@ -180,22 +221,20 @@ Times = dict[tuple[str, str], tuple[float, float]]
 
 def time_pickers(pickers: Sequence[Cryopick | Topaz], data: Path, rounds: int) -> Times:
     """Return wall-clock and CPU seconds per micrograph by set and picker: medians over the rounds."""
-    samples: defaultdict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    samples: defaultdict[tuple[str, str], list[Took]] = defaultdict(list)
     for _, one, picker in product(range(rounds), SETS, pickers):
-        micrographs = sorted((data / one.name).glob("*.mrc"))
-        few, all_of_them = timed(picker, one, micrographs[:1]), timed(picker, one, micrographs)
-        per_one = [(a - b) / (len(micrographs) - 1) for a, b in zip(all_of_them, few, strict=True)]
-        samples[one.name, picker.name].append((per_one[0], per_one[1]))
-        typer.echo(f"{one.name} {picker.name}: {per_one[0]:.2f} s, CPU {per_one[1]:.2f} s", err=True)
+        last = took(picker, one, sorted((data / one.name).glob("*.mrc")))
+        samples[one.name, picker.name].append(last)
+        typer.echo(f"{one.name} {picker.name}: {last.wall_s:.2f} s, CPU {last.cpu_s:.2f} s", err=True)
     return {
-        key: (statistics.median(wall for wall, _ in own), statistics.median(cpu for _, cpu in own))
+        key: (statistics.median(one.wall_s for one in own), statistics.median(one.cpu_s for one in own))
         for key, own in samples.items()
     }
 
 
 def to_markdown(lines: Sequence[Line]) -> str:
     """Return the table; times come with their ratio to Topaz's, where that was timed."""
-    topaz = {line.name: (line.wall_s, line.cpu_s) for line in lines if line.picker == Topaz.name}
+    topaz = {line.name: (line.wall_s, line.cpu_s) for line in lines if line.picker.startswith("Topaz itself")}
     text = [
         "| set | picker | F1 at auto | best F1 | AUPRC | wall s a micrograph | CPU s a micrograph |",
         "|---|---|---|---|---|---|---|",
