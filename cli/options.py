@@ -72,7 +72,7 @@ PrecisionName = Annotated[
     typer.Option(
         "--precision",
         rich_help_panel=ENGINE,
-        help="Of a network that is not asked --exact; default: auto, the fastest where the run starts.",
+        help="Of a network that is not asked --exact; default: auto, as its earlier picks, else the fastest.",
     ),
 ]
 Threshold = Annotated[

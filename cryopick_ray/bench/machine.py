@@ -11,6 +11,7 @@ from torch.nn.functional import conv2d
 from cryopick_ray.bench.stage import Limits
 from cryopick_ray.bench.stopwatch import Stopwatch
 from cryopick_ray.engine.memory import return_freed_memory
+from cryopick_ray.pickers.device.choice import repeatable
 from cryopick_ray.pickers.scoring import Precision
 
 COPIED_FLOATS = 2**26
@@ -86,11 +87,7 @@ class Machine:
         x = torch.full((images, CHANNELS, side, side), 0.5)
         x, kernel = (one.to(self.device, dtype, memory_format=torch.channels_last) for one in (x, kernel))
         flops = 2 * CHANNELS**2 * KERNEL**2 * images * side**2
-        # as pickers ask their networks
-        with (
-            torch.inference_mode(),
-            torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
-        ):
+        with repeatable():  # as pickers ask their networks
             return self._best_rate(flops, lambda: conv2d(x, kernel, padding=KERNEL // 2))
 
     def _best_rate(self, amount: int, call: Callable[[], object]) -> float:

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from cryopick_ray.errors import MicrographError
+from cryopick_ray.micrographs.preprocess import SIGMAS_PER_MAD
 
-MAD_TO_SIGMA = 1.4826
 SAMPLE = 2**17
 """Pixels of an image that stand for all: a median is then off by 0.35 % of a standard deviation."""
 
@@ -37,7 +37,7 @@ def sampled(images: Tensor) -> Tensor:
 def centre_and_sigma(values: Tensor) -> tuple[Tensor, Tensor]:
     """Return the medians of ``(n, k)`` values and 1.4826 median absolute deviations, ``(n, 1)`` both."""
     centre = _medians(values)
-    return centre, MAD_TO_SIGMA * _medians((values - centre).abs())
+    return centre, SIGMAS_PER_MAD * _medians((values - centre).abs())
 
 
 def _medians(values: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cryopick_ray.errors import ModelError, UsageError
-from cryopick_ray.pickers.device.choice import usable_device
+from cryopick_ray.pickers.device.choice import repeatable, usable_device
 from cryopick_ray.pickers.device.peaks import find_peaks_on_device
 from cryopick_ray.pickers.folding import fold_batch_norm
 from cryopick_ray.pickers.peaks import find_peaks
@@ -128,9 +128,7 @@ class NetworkPicker(ABC, Generic[NetworkT]):
 
     def ask(self, x: Tensor, **options: Any) -> Tensor:
         """Return the network's float32 answer; the same one each time for the same ``x``."""
-        # no TensorFloat-32 on a GPU: its scores are off by more than 1e-3
-        exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-        with torch.inference_mode(), exact:
+        with repeatable():
             answer: Tensor = self.ready(x.to(self.scoring.dtype), **options)
             return answer.float()
 

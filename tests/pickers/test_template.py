@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
+from score_map import score_map
 
 from cryopick_ray.errors import MicrographError, ModelError, UsageError
 from cryopick_ray.evaluation.curves import curve
@@ -19,12 +20,6 @@ from cryopick_ray.simulate.density import density
 from cryopick_ray.simulate.gaussians import gaussian_field, gaussian_projection
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.units import resampled_shape, resampled_to_source, working_pixel_size_A
-
-
-def score_map(picker, image):
-    with torch.inference_mode():
-        return picker.score_maps(torch.from_numpy(image)[None].to(picker.device))[0].cpu().numpy()
-
 
 PX = 12
 # no symmetry: four lumps of unequal weight, 120 A across

@@ -10,15 +10,10 @@ import numpy as np
 import pytest
 import torch
 from scipy import fft
+from score_map import score_map
 
 from cryopick_ray.pickers.families import load_network_picker
 from cryopick_ray.pickers.topaz.normalise import normalise
-
-
-def score_map(picker, image):
-    with torch.inference_mode():
-        return picker.score_maps(torch.from_numpy(image)[None].to(picker.device))[0].cpu().numpy()
-
 
 ORACLE = """
 import sys, numpy, torch

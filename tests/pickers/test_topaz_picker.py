@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from score_map import score_map
 
 from cryopick_ray.errors import MicrographError, ModelError, UsageError
 from cryopick_ray.pickers.scoring import Scoring
@@ -10,11 +11,6 @@ from cryopick_ray.pickers.topaz.networks import TopazNetwork
 from cryopick_ray.pickers.topaz.normalise import normalise
 from cryopick_ray.pickers.topaz.picker import FLOOR, TopazPicker, doubled
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
-
-
-def score_map(picker, image):
-    with torch.inference_mode():
-        return picker.score_maps(torch.from_numpy(image)[None].to(picker.device))[0].cpu().numpy()
 
 
 def model(architecture="topaz-resnet8", seed=0, **changes):

@@ -10,6 +10,7 @@ from torch import Tensor
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.deepem.exact import ExactScores
 from cryopick_ray.pickers.deepem.networks import POOLS, DeepEMNetwork
+from cryopick_ray.pickers.device.choice import repeatable
 from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.patches import NORMALISATION, Windows, z_scored_micrographs
 from cryopick_ray.pickers.picker import Candidates
@@ -115,11 +116,7 @@ class DeepEMPicker(NetworkPicker[DeepEMNetwork]):
         return self.ask(tile, step_px=self.step_px)
 
     def _ask_exactly(self, image: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-        # no TensorFloat-32 on a GPU
-        with (
-            torch.inference_mode(),
-            torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
-        ):
+        with repeatable():
             return ExactScores(self.ready, self.step_px, *mean.shape)(image, mean, std)
 
     def _exact(self, windows: Windows, mean: Tensor, std: Tensor) -> Tensor:

@@ -1,4 +1,7 @@
-"""Where a network runs."""
+"""Where a network runs, and by which arithmetic."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -22,3 +25,13 @@ def usable_device(name: str) -> torch.device:
         raise UsageError(
             f"--device {name}: not usable here; expected auto, cpu, or cuda on a GPU machine"
         ) from error
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Answer, without learning, the same each time; no TensorFloat-32, which is off by more than 1e-3."""
+    with (
+        torch.inference_mode(),
+        torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
+    ):
+        yield
