@@ -1,7 +1,7 @@
 """One simulated micrograph: settings and a number in, pixels and their truth out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ from cryopick_ray.simulate.ranges import draw, draw_log
 from cryopick_ray.simulate.scene import Scene, place
 from cryopick_ray.simulate.settings import LARGEST_PX, MicroscopeSettings, SimulationSettings
 from cryopick_ray.simulate.stamps import add_fragment, add_particles
+from cryopick_ray.simulate.streaks import draw_widths, mark, streak
+from cryopick_ray.simulate.variety import varied
 from cryopick_ray.units import Optics, Shape
 
 ICE_POTENTIAL_V = 3.5
@@ -56,7 +58,7 @@ class SimulatedMicrograph:
     microscope
         How the image was taken.
     mask
-        ``(h, w)`` bool, true on contamination.
+        ``(h, w)`` bool, true on contamination and on streaked borders.
     """
 
     pixels: NDArray[np.float32]
@@ -79,9 +81,12 @@ def simulate(settings: SimulationSettings, molecules: Sequence[Molecule], number
         Those that ``settings`` names.
     """
     shape = settings.height_px, settings.width_px
-    streams = np.random.default_rng([settings.seed, number]).spawn(7)
+    streams = np.random.default_rng([settings.seed, number]).spawn(9)
+    molecules = [varied(one, streams[7], draw(streams[7], settings.variety)) for one in molecules]
     microscope = _microscope(streams[0], settings.microscope, settings.pixel_size_A)
     contamination = contaminate(streams[1], shape, settings.pixel_size_A, settings.contamination)
+    widths = draw_widths(streams[8], shape, settings.exposure.streaks_px)
+    contamination = replace(contamination, mask=mark(contamination.mask, widths))
     diameters_A = [molecule.diameter_A for molecule in molecules]
     scene = place(streams[2], shape, settings.pixel_size_A, diameters_A, settings.scene, contamination.mask)
     rotations = _rotations(streams[3], settings, len(scene))
@@ -89,7 +94,7 @@ def simulate(settings: SimulationSettings, molecules: Sequence[Molecule], number
     phase += contamination.potential_A * np.float32(ICE_POTENTIAL_V)
     phase *= np.float32(interaction_rad_per_V_A(microscope.optics.voltage_kV))
     intensity = _seen(streams[5], settings, microscope, contamination, phase)
-    pixels = _recorded(streams[6], settings, intensity)
+    pixels = streak(_recorded(streams[6], settings, intensity), widths)
     return SimulatedMicrograph(pixels, scene, rotations, microscope, contamination.mask)
 
 

@@ -11,7 +11,14 @@ from cryopick_ray.simulate.contamination import ContaminationSettings
 from cryopick_ray.simulate.detector import DOSE_RANGE, Detector
 from cryopick_ray.simulate.noise import IceStructure
 from cryopick_ray.simulate.optics import Defocus, Microscope
-from cryopick_ray.simulate.ranges import FractionRange, NonNegativeRange, PositiveRange, Range, between
+from cryopick_ray.simulate.ranges import (
+    CountRange,
+    FractionRange,
+    NonNegativeRange,
+    PositiveRange,
+    Range,
+    between,
+)
 from cryopick_ray.simulate.scene import SceneSettings
 from cryopick_ray.units import Optics
 
@@ -102,6 +109,9 @@ class ExposureSettings(Settings):
         Relative standard deviation of the contrast from particle to particle: depth, damage, tilt.
     dqe_zero, dqe_nyquist, mtf_nyquist
         The camera, see :class:`~cryopick_ray.simulate.detector.Detector`.
+    streaks_px
+        Lines of each border that only repeat the line inside, as correction of drift leaves them; no
+        particle there counts.
     """
 
     dose_e_per_A2: Annotated[Range, between(*DOSE_RANGE)] = (40.0, 80.0)
@@ -110,6 +120,7 @@ class ExposureSettings(Settings):
     dqe_zero: FractionRange = (0.5, 0.9)
     dqe_nyquist: FractionRange = (0.45, 0.45)
     mtf_nyquist: FractionRange = (0.7, 0.7)
+    streaks_px: CountRange = (0, 0)
 
     @model_validator(mode="after")
     def _can_be(self) -> Self:
@@ -131,6 +142,9 @@ class SimulationSettings(Settings):
         Their size.
     preferred_spread_deg
         Spread of the views about one axis of each molecule; 0 for all views alike.
+    variety
+        How much each micrograph's molecules differ from those of the library in shape, 0 to 1; see
+        :func:`~cryopick_ray.simulate.variety.varied`.
     """
 
     molecules: tuple[str, ...] = Field(min_length=1)
@@ -140,6 +154,7 @@ class SimulationSettings(Settings):
     width_px: Annotated[int, Field(ge=SMALLEST_PX, le=LARGEST_PX)] = 4096
     pixel_size_A: Annotated[float, Field(ge=0.1, le=100)] = 1.5
     preferred_spread_deg: Annotated[NonNegativeRange, between(0, 90)] = (0.0, 0.0)
+    variety: FractionRange = (0.0, 0.0)
     scene: SceneSettings = SceneSettings()
     contamination: ContaminationSettings = ContaminationSettings()
     microscope: MicroscopeSettings = MicroscopeSettings()
