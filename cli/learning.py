@@ -131,13 +131,18 @@ def rooted(data: dict[str, Any]) -> dict[str, Any]:
     sets = data.get("data")
     if isinstance(sets, list):
         data = data | {"data": [_rooted(one) if isinstance(one, dict) else one for one in sets]}
-    simulated = data.get("simulated")
-    if isinstance(simulated, dict) and isinstance(simulated.get("molecules"), list):
-        molecules = [options.absolute_model(str(name)) for name in simulated["molecules"]]
-        data = data | {"simulated": simulated | {"molecules": molecules}}
+    groups = data.get("simulated")
+    if isinstance(groups, list):
+        data = data | {"simulated": [_with_files(one) if isinstance(one, dict) else one for one in groups]}
     if isinstance(data.get("start"), str):
         data = data | {"start": options.absolute_model(data["start"])}
     return data
+
+
+def _with_files(group: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(names := group.get("molecules"), list):
+        return group
+    return group | {"molecules": [options.absolute_model(str(name)) for name in names]}
 
 
 def _rooted(one: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 Image = NDArray[np.float32]
 Augmentation = Callable[[Image, np.random.Generator], Image]
 
+STRONG_NOISE = (0.1, 1.5)
+"""Likewise, for training across molecules: thick ice and short exposures."""
 BLUR_SIGMA_PX = (0.0, 3.0)
 MEAN_SIZE_PX = (2, 6)
 CONTRAST = (0.5, 2.0)
@@ -46,6 +48,12 @@ def blur(image: Image, rng: np.random.Generator) -> Image:
 def add_noise(image: Image, rng: np.random.Generator) -> Image:
     """Add white Gaussian noise of 0.1 to 0.5 of the image's standard deviation (crYOLO's paper)."""
     sigma = np.float32(rng.uniform(*NOISE)) * image.std()
+    return np.asarray(image + sigma * rng.standard_normal(image.shape, np.float32))
+
+
+def add_strong_noise(image: Image, rng: np.random.Generator) -> Image:
+    """Add white Gaussian noise of 0.1 to 1.5 of the image's standard deviation, as often weak as strong."""
+    sigma = np.float32(_log_uniform(rng, *STRONG_NOISE)) * image.std()
     return np.asarray(image + sigma * rng.standard_normal(image.shape, np.float32))
 
 
@@ -99,7 +107,7 @@ def reshape_spectrum(image: Image, rng: np.random.Generator) -> Image:
 
 
 CRYOLO: tuple[Augmentation, ...] = (blur, add_noise, contrast, multiply, pixel_dropout)
-GENERAL: tuple[Augmentation, ...] = (add_noise, reshape_spectrum, defocus_like, contrast)
+GENERAL: tuple[Augmentation, ...] = (add_strong_noise, reshape_spectrum, defocus_like)
 """In the order of a microscope: noise that is there before filtering is coloured by it."""
 
 

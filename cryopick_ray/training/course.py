@@ -24,6 +24,7 @@ from cryopick_ray.training.sampling import NEGATIVE_DISTANCE
 from cryopick_ray.training.settings import LearnSettings
 from cryopick_ray.training.splits import Split, check
 from cryopick_ray.training.trial import Tried, score, try_picker
+from cryopick_ray.training.views import Views
 
 Trainer = Callable[[Job, Path, Callable[[Epoch], None]], TrainState]
 """Runs a job in a folder, here or on Ray, and tells of every epoch."""
@@ -125,9 +126,10 @@ def take(
     lesson = lesson_for(settings, split.training, start[1] if start else None)
     for number in range(1, settings.rounds):
         first = _once(settings, lesson, split, folder / f"round-{number}", means, start)
-        found = try_picker(first.picker, split.training)
-        split = replace(split, training=tuple(with_false_picks(one, first.card) for one in found))
-        added = sum(len(row.false) for row in split.training)
+        found = try_picker(first.picker, split.learnt)
+        taught = {one.source: with_false_picks(one, first.card) for one in found}
+        split = replace(split, training=tuple(taught[row] for row in split.training))
+        added = sum(len(row.false) for row in split.learnt)
         means.events.note(f"round {number}: {added} false picks are negatives of the next")
     trained = _once(settings, lesson, split, folder, means, start)
     if not split.test:
@@ -208,7 +210,7 @@ def _once(
         patience=settings.patience,
         precision=means.precision,
         seed=settings.seed,
-        general=settings.general,
+        views=Views(settings.scales, settings.general),
     )
     job = Job(lesson, split.training, split.validation, loop, start[0] if start else None)
     state = means.train(job, folder / "checkpoints", means.on_epoch)
@@ -219,8 +221,9 @@ def _once(
     picker = make_picker(
         network, card, device=means.device, scoring=choose_scoring(device=means.device)
     )  # as `cryopick run` will ask it
-    means.events.note(f"picking {len(split.validation or split.training)} micrographs to find the threshold")
-    validation = tuple(try_picker(picker, split.validation or split.training))
+    chosen_by = split.validation or split.learnt
+    means.events.note(f"picking {len(chosen_by)} micrographs to find the threshold")
+    validation = tuple(try_picker(picker, chosen_by))
     measured = score(validation)
     scores = _known({"validation_best_f1": measured.best_f1, "validation_auprc": measured.auprc})
     card = card.model_copy(update={"threshold": measured.best_threshold, "scores": scores})
@@ -232,17 +235,18 @@ def _once(
 
 
 def _card(settings: LearnSettings, lesson: Lesson, split: Split, state: TrainState) -> ModelCard:
-    names = list(dict.fromkeys(row.dataset for row in split.training))
-    labels = sum(len(row.particles) for row in split.training)
+    names = list(dict.fromkeys(row.dataset for row in split.learnt))
+    labels = sum(len(row.particles) for row in split.learnt)
     return ModelCard(
         name=settings.name or f"{settings.network}-{names[0] if len(names) == 1 else 'general'}",
         architecture=lesson.architecture,
         parameters=lesson.parameters,
         particle_px=lesson.particle_px,
         normalisation=lesson.normalisation,
-        trained_on=f"{', '.join(names)}: {labels} particles in {len(split.training)} micrographs",
+        trained_on=f"{', '.join(names)}: {labels} particles in {len(split.learnt)} micrographs",
         licence="that of the training data",
         source=f"cryopick train, seed {settings.seed}",
+        training_seconds=sum(one.seconds for one in state.history),
         date=datetime.now(UTC).date(),
         digest=weights_digest(state.best),
     )

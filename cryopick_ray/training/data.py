@@ -1,9 +1,11 @@
 """Data sets named in the settings -> stores and labelled micrographs, ready to be split."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 from cryopick_ray.config import IngestSettings
 from cryopick_ray.engine.events import Events
@@ -13,15 +15,19 @@ from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.simulate.library import load_molecule
+from cryopick_ray.simulate.micrograph import check
 from cryopick_ray.simulate.run import simulate_all
-from cryopick_ray.simulate.settings import simulation_settings
+from cryopick_ray.simulate.settings import SimulationSettings, simulation_settings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.training.labels import Labels, in_settings, labelled_rows, read_labels
-from cryopick_ray.training.settings import DataSettings, SimulatedData, TrainSettings
+from cryopick_ray.training.settings import NAME, DataSettings, SimulatedData, TrainSettings
 from cryopick_ray.training.splits import check_patterns
 from cryopick_ray.units import working_pixel_size_A
+
+ROUNDING = 1e-9
+"""Of products of sizes, relative."""
 
 
 @dataclass(frozen=True)
@@ -76,56 +82,101 @@ def prepare_data(
         If labels, micrographs or molecules are wrong.
     """
     _check_names(settings)
-    if (simulated := settings.simulated) is not None and simulated.particle_px < particle_px:
-        raise UsageError(
-            f"simulated.particle_px is {simulated.particle_px:g}, too coarse for {settings.network}, which "
-            f"sees particles of {particle_px:g} px; give at least as many, or a smaller options.particle_px"
-        )
+    particle_px *= settings.scales[1]
+    for number, group in enumerate(settings.simulated):
+        if group.particle_px < particle_px * (1 - ROUNDING):
+            raise UsageError(
+                f"simulated.{number}.particle_px is {group.particle_px:g}, too coarse for "
+                f"{settings.network}, which sees particles of {particle_px:g} px; give at least as many, or "
+                "a smaller options.particle_px or scales"
+            )
+    _check_simulations(settings)
     listed = [_list(f"data.{number}", one, particle_px) for number, one in enumerate(settings.data)]
-    if simulated is not None:
+    for number, group in enumerate(settings.simulated):
         made = [
-            _simulate(simulated, molecule, folder / "simulated", engine, events)
-            for molecule in simulated.molecules
+            simulate_molecule(
+                group, molecule, folder / "simulated", engine, events, where=f"simulated.{number}"
+            )
+            for molecule in group.molecules
         ]
-        listed += [_list("simulated", one, particle_px) for one in made]
+        listed += [_list(f"simulated.{number}", one, particle_px) for one in made]
     return [_ingest(one, particle_px, folder / "stores", engine, events) for one in listed]
 
 
 def _check_names(settings: TrainSettings) -> None:
     """Refuse two data sets of one name, simulated ones included: they would share a store."""
     names = [one.name for one in settings.data]
-    if settings.simulated is not None:
-        with _said_of("simulated"):
-            names += [load_molecule(one).name for one in settings.simulated.molecules]
+    for number, group in enumerate(settings.simulated):
+        where = f"simulated.{number}"
+        with _said_of(where, where):
+            made = [group.called(load_molecule(one).name) for one in group.molecules]
+        if unfit := [name for name in made if not re.fullmatch(NAME, name)]:
+            raise UsageError(
+                f"{where} makes a data set called {unfit[0]!r}, which can name no folder; expected up to 100 "
+                "of the letters, digits and ._- ; rename the molecule's file or the group"
+            )
+        names += made
     if twice := sorted(name for name in set(names) if names.count(name) > 1):
         raise UsageError(
-            f"two data sets are called {twice[0]!r}, one of them simulated; rename or leave one out"
+            f"two data sets are called {twice[0]!r}, one of them simulated; leave one out, rename it, or "
+            "give its group of molecules a name"
         )
 
 
-def _simulate(
-    settings: SimulatedData, molecule: str, folder: Path, engine: Engine, events: Events
+def simulate_molecule(
+    settings: SimulatedData,
+    molecule: str,
+    folder: Path,
+    engine: Engine,
+    events: Events,
+    *,
+    where: str = "simulated",
 ) -> DataSettings:
-    """Make one molecule's micrographs."""
+    """Make one molecule's micrographs below ``folder``, as far as they are not there.
+
+    Parameters
+    ----------
+    where
+        What errors call the group of molecules.
+    """
     found = load_molecule(molecule)
-    simulation = {
-        **settings.settings,
-        "molecules": [molecule],
-        "micrographs": settings.micrographs,
-        "seed": settings.seed,
-        "pixel_size_A": found.diameter_A / settings.particle_px,
-    }
-    out = folder / found.name
-    with _said_of(f"simulated ({found.name})"):
-        failures = simulate_all(simulation_settings(simulation), out, engine, events, store_url=None)
-    if failures:
-        name, reason = failures[0]
-        raise UsageError(f"{len(failures)} micrographs of {molecule} were not simulated; {name}: {reason}")
+    name = settings.called(found.name)
+    out = folder / name
+    with _said_of(f"{where} ({name})", where):
+        failures = simulate_all(_simulation(settings, molecule), out, engine, events, store_url=None)
+        if failures:
+            first, reason = failures[0]
+            raise UsageError(f"{len(failures)} micrographs were not simulated; {first}: {reason}")
     return DataSettings(
-        name=found.name,
+        name=name,
         micrographs=(str(out / "micrographs"),),
         labels=out / "truth",
         diameter_A=found.diameter_A,
+    )
+
+
+def _check_simulations(settings: TrainSettings) -> None:
+    """Refuse simulations that cannot be, the last group's too: the first may take hours."""
+    for number, group in enumerate(settings.simulated):
+        where = f"simulated.{number}"
+        for molecule in group.molecules:
+            found = load_molecule(molecule)
+            with _said_of(f"{where} ({group.called(found.name)})", where):
+                check(_simulation(group, molecule), [found])
+
+
+def _simulation(settings: SimulatedData, molecule: str) -> SimulationSettings:
+    """Return what is simulated of one molecule."""
+    found = load_molecule(molecule)
+    return simulation_settings(
+        {
+            **settings.settings,
+            "molecules": [molecule],
+            "micrographs": settings.micrographs,
+            # no two molecules in the same ice
+            "seed": settings.seed << 32 | crc32(settings.called(found.name).encode()),
+            "pixel_size_A": found.diameter_A / settings.particle_px,
+        }
     )
 
 
@@ -164,9 +215,9 @@ def _ingest_settings(settings: DataSettings, particle_px: float) -> IngestSettin
 
 
 @contextmanager
-def _said_of(where: str) -> Iterator[None]:
+def _said_of(where: str, group: str = "simulated") -> Iterator[None]:
     """Let what is wrong with a data set be said in words of the training's settings."""
     try:
         yield
     except UsageError as error:
-        raise UsageError(f"{where}: {in_settings(str(error))}") from error
+        raise UsageError(f"{where}: {in_settings(str(error), group)}") from error

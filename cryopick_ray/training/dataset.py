@@ -12,10 +12,10 @@ from cryopick_ray.errors import MicrographError, StoreError, TrainingError
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore
-from cryopick_ray.training.augment import general_chain
 from cryopick_ray.training.labelled import Centres, LabelledMicrograph
-from cryopick_ray.training.lesson import Lesson, Slot, unvaried
+from cryopick_ray.training.lesson import Lesson, Slot
 from cryopick_ray.training.plan import Plan, Spot
+from cryopick_ray.training.views import AS_IT_IS, ONE_VIEW, View, Views
 from cryopick_ray.units import resampled_shape, working_pixel_size_A
 
 CACHE_BYTES = 2**30
@@ -53,8 +53,13 @@ class LabelledRow:
     unsure: Centres
 
 
-def read_labelled(source: LabelledRow, lesson: Lesson) -> LabelledMicrograph:
+def read_labelled(source: LabelledRow, lesson: Lesson, view: View = AS_IT_IS) -> LabelledMicrograph:
     """Read a micrograph at the lesson's scale, its labels with it.
+
+    Parameters
+    ----------
+    view
+        Changes scale and grey values before they are normalised, as another microscope would.
 
     Raises
     ------
@@ -64,10 +69,10 @@ def read_labelled(source: LabelledRow, lesson: Lesson) -> LabelledMicrograph:
         If it cannot be normalised.
     """
     pixels = MicrographStore(source.store_url).read(source.row) * np.float32(source.sign)
-    pixel_size_A = working_pixel_size_A(source.diameter_A, lesson.particle_px)
+    pixel_size_A = working_pixel_size_A(source.diameter_A, lesson.particle_px * view.scale)
     shape = resampled_shape(source.row.source_shape, source.row.pixel_size_A, pixel_size_A)
     try:
-        image = lesson.prepare(pixels if shape == pixels.shape else fourier_resize(pixels, shape))
+        image = lesson.prepare(view.vary(pixels if shape == pixels.shape else fourier_resize(pixels, shape)))
     except MicrographError as error:
         raise TrainingError(f"{source.row.micrograph_id}: {error}; leave it out with exclude") from error
     height, width = source.row.source_shape
@@ -79,6 +84,7 @@ def read_labelled(source: LabelledRow, lesson: Lesson) -> LabelledMicrograph:
         source.particles * scale,
         source.false * scale,
         source.unsure * scale,
+        view.scale,
     )
 
 
@@ -87,32 +93,37 @@ class Examples:
 
     Parameters
     ----------
-    general
-        Vary grey values more than the lesson does, for molecules and microscopes not seen in training.
+    views
+        How a micrograph may be seen, each epoch in another way; as it is by default.
     """
 
     def __init__(
-        self, lesson: Lesson, sources: Sequence[LabelledRow], plan: Plan, *, general: bool = False
+        self, lesson: Lesson, sources: Sequence[LabelledRow], plan: Plan, *, views: Views = ONE_VIEW
     ) -> None:
         self._lesson = lesson
-        self._vary = general_chain if general else unvaried
+        self._views = views
         self._sources = sources
         self._plan = plan
         self._cache: OrderedDict[int, LabelledMicrograph] = OrderedDict()
         self._cached_bytes = 0
+        self._cached_epoch = 0
 
     def __getitem__(self, spot: Spot) -> tuple[Tensor, Tensor]:
         """Draw one example: image ``(1, s, s)`` and target."""
-        micrograph = self._read(self._plan.micrograph(spot))
+        micrograph = self._read(self._plan.micrograph(spot), spot.epoch)
         slot = Slot(spot.slot, self._plan.batch)
-        example = self._lesson.example(micrograph, slot, self._plan.generator(spot), self._vary)
+        example = self._lesson.example(micrograph, slot, self._plan.generator(spot))
         return torch.from_numpy(example.image[None]), torch.from_numpy(example.target)
 
-    def _read(self, index: int) -> LabelledMicrograph:
+    def _read(self, index: int, epoch: int) -> LabelledMicrograph:
+        if self._views.differ and epoch != self._cached_epoch:  # seen so once, never again
+            self._cache.clear()
+            self._cached_bytes, self._cached_epoch = 0, epoch
         if index in self._cache:
             self._cache.move_to_end(index)
             return self._cache[index]
-        micrograph = read_labelled(self._sources[index], self._lesson)
+        view = self._views.draw(self._plan.view_generator(index, epoch))
+        micrograph = read_labelled(self._sources[index], self._lesson, view)
         self._cache[index] = micrograph
         self._cached_bytes += micrograph.image.nbytes
         while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:

@@ -30,6 +30,8 @@ class LabelledMicrograph:
         Places known to hold none although a picker took them for one: hard negatives.
     unsure
         Places that may hold one or not: neither shown as a particle nor as empty.
+    scale
+        How many times larger than the lesson's ``particle_px`` the particles are.
     """
 
     micrograph_id: str
@@ -38,3 +40,4 @@ class LabelledMicrograph:
     particles: Centres
     false: Centres = field(default_factory=nowhere)
     unsure: Centres = field(default_factory=nowhere)
+    scale: float = 1.0

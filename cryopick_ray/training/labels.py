@@ -21,15 +21,24 @@ OPTIONS = {
     "INPUT's": "the micrographs'",
     "same INPUT": "same micrographs",
     "INPUT '": "micrographs '",
-    "its option, or --set ": "--set simulated.settings.",
-    "--shape has": "simulated.settings have",
-    "--molecules": "simulated.molecules",
+    "(--set ": "(--set {group}.settings.",
+    "its option, or --set ": "--set {group}.settings.",
+    " (--set)": " in {group}.settings",
+    "--shape has": "{group}.settings have",
+    "a larger --shape": "a larger height_px and width_px in {group}.settings",
+    "--defocus": "{group}.settings.microscope.defocus_A",
+    "--particles": "{group}.settings.scene.particles",
+    "--packing": "{group}.settings.scene.packing",
+    "--molecules": "{group}.molecules",
     "--diameter": "diameter_A",
     "--particle-px": "options.particle_px",
     "--pixel-size": "pixel_size_A",
     "--relion-project": "the folder that the training was started in",
 }
-"""Options of other commands that errors name, and what mends them in a training."""
+"""Options of other commands that errors name, and what mends them in a training.
+
+``group`` is that of ``simulated`` that an error is about.
+"""
 
 
 @dataclass(frozen=True)
@@ -110,10 +119,16 @@ def labelled_rows(
     return rows
 
 
-def in_settings(text: str) -> str:
-    """Return what went wrong in words of a training's settings, not of the options of other commands."""
+def in_settings(text: str, group: str = "simulated") -> str:
+    """Return what went wrong in words of a training's settings, not of the options of other commands.
+
+    Parameters
+    ----------
+    group
+        Where the simulated molecules stand that it is about, such as ``simulated.0``.
+    """
     for option, setting in OPTIONS.items():
-        text = text.replace(option, setting)
+        text = text.replace(option, setting.format(group=group))
     return text
 
 

@@ -1,6 +1,6 @@
 """What a lesson is: one network's examples, loss and optimiser."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,15 +10,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cryopick_ray.training.labelled import LabelledMicrograph
-
-Vary = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]
-"""A change of grey values, as in :mod:`cryopick_ray.training.augment`."""
-
-
-def unvaried(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the image as it is."""
-    del rng
-    return image
 
 
 @dataclass(frozen=True)
@@ -95,16 +86,8 @@ class Lesson(Protocol):
         """Return a whole micrograph's grey values as the picker of this network normalises them."""
         ...
 
-    def example(
-        self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator, vary: Vary = unvaried
-    ) -> Example:
-        """Draw one augmented example; shapes are the same for all examples.
-
-        Parameters
-        ----------
-        vary
-            Changes the grey values of what was cut out, before it is normalised by itself.
-        """
+    def example(self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator) -> Example:
+        """Draw one augmented example; shapes are the same for all examples."""
         ...
 
     def loss(self, answer: Tensor, target: Tensor, epoch: int) -> Tensor:

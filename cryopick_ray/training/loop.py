@@ -14,8 +14,10 @@ from torch.optim import Optimizer
 from cryopick_ray.errors import TrainingError
 from cryopick_ray.training.dataset import Examples, LabelledRow
 from cryopick_ray.training.lesson import Lesson
+from cryopick_ray.training.loader import Loader, processes_for
 from cryopick_ray.training.plan import VALIDATION_EPOCH, Plan
 from cryopick_ray.training.team import Team
+from cryopick_ray.training.views import ONE_VIEW, Views
 
 VALIDATION_STEPS = 8
 """Batches that the validation loss is the mean of."""
@@ -41,8 +43,8 @@ class LoopSettings:
         Of the network's arithmetic; weights and losses are float32 always.
     seed
         Of weights, examples and dropout.
-    general
-        Vary grey values more than the lesson does.
+    views
+        How the training micrographs are shown.
     """
 
     epochs: int
@@ -52,7 +54,7 @@ class LoopSettings:
     patience: int
     precision: Precision
     seed: int
-    general: bool = False
+    views: Views = ONE_VIEW
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ class Loop:
         self._lesson, self._settings, self._team = lesson, settings, team
         seed, batch = settings.seed, settings.batch
         plan = Plan(seed, len(training), batch, settings.steps)
-        self._training = Examples(lesson, training, plan, general=settings.general)
+        self._training = Examples(lesson, training, plan, views=settings.views)
         self._validation = (
             Examples(lesson, validation, Plan(seed, len(validation), batch, VALIDATION_STEPS))
             if validation
@@ -165,21 +167,30 @@ class Loop:
             return self._run(record)
 
     def _run(self, record: Record) -> TrainState:
-        state = self._state()
-        while not is_over(self._history, self._settings, early=self._lesson.validation_chooses):
+        state, settings, team = self._state(), self._settings, self._team
+        part = settings.batch // team.size
+        loader = Loader(
+            self._training,
+            range(len(self._history), settings.epochs),
+            settings.steps,
+            team.rank,
+            team.size,
+            processes_for(team.device, part),
+        )
+        while not is_over(self._history, settings, early=self._lesson.validation_chooses):
             began = time.perf_counter()
-            loss = self._train(len(self._history))
+            loss = self._train(len(self._history), loader)
             one = Epoch(
                 epoch=len(self._history) + 1,
                 train_loss=loss,
                 validation_loss=self._validate(len(self._history)),
                 learning_rate=self._optimiser.param_groups[0]["lr"],
                 seconds=time.perf_counter() - began,
-                examples=self._settings.steps * self._settings.batch,
-                workers=self._team.size,
+                examples=settings.steps * settings.batch,
+                workers=team.size,
             )
             if wrong := [value for value in (loss, one.validation_loss or 0.0) if not math.isfinite(value)]:
-                rate = self._settings.learning_rate
+                rate = settings.learning_rate
                 raise TrainingError(
                     f"the loss is {wrong[0]} in epoch {one.epoch}: training diverged with a learning_rate of "
                     f"{rate:g}; train in another folder with a much lower one, such as {rate / 10:g}"
@@ -191,15 +202,14 @@ class Loop:
             record.epoch(state)
         return state
 
-    def _train(self, epoch: int) -> float:
+    def _train(self, epoch: int, loader: Loader) -> float:
         """Do one epoch; return the mean loss over all workers."""
         settings, team = self._settings, self._team
         torch.manual_seed((settings.seed * 1_000_003 + epoch) * 1_009 + team.rank)  # dropout
         losses = [one.validation_loss for one in self._history if one.validation_loss is not None]
         self._model.train()
         total = torch.zeros((), device=team.device)
-        batches = self._training.batches(epoch, team.rank, team.size)
-        for step, (images, targets) in enumerate(batches):
+        for step, (images, targets) in enumerate(loader.epoch()):
             rate = self._lesson.rate(epoch + step / settings.steps, settings.epochs, losses)
             for group, base in zip(self._optimiser.param_groups, self._rates, strict=True):
                 group["lr"] = base * rate

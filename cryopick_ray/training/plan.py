@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-VALIDATION_EPOCH = 2**32
+VALIDATION_EPOCH = 2**32 - 1  # of one 32-bit word: numpy splits larger ones, and streams would meet
 """Epoch number of validation examples: the same ones every time, none of them in training."""
-SHUFFLE = 2**32
+SHUFFLE = 2**32 - 1
 """Stands where an example has its step, so that the shuffle's random numbers are no example's."""
+VIEW = 2**32 - 2
+"""Likewise for views."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class Plan:
         first = spot.slot * self.micrographs // self.batch
         last = max((spot.slot + 1) * self.micrographs // self.batch, first + 1)
         return int(order[first + spot.step * (last - first) // self.steps])
+
+    def view_generator(self, micrograph: int, epoch: int) -> np.random.Generator:
+        """Return the stream that decides how a micrograph is seen in an epoch."""
+        return np.random.default_rng([self.seed, epoch, VIEW, micrograph])
 
     def generator(self, spot: Spot) -> np.random.Generator:
         """Return the example's own stream of random numbers."""

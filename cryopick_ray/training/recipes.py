@@ -7,6 +7,7 @@ from pathlib import Path
 from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.importers import open_model
+from cryopick_ray.pickers.shipped import shipped_weights
 from cryopick_ray.training.course import Means, Start, Trained, lesson_for, take
 from cryopick_ray.training.data import DataSet, prepare_data
 from cryopick_ray.training.dataset import LabelledRow
@@ -42,9 +43,7 @@ def train(settings: TrainSettings, folder: Path, engine: Engine, means: Means) -
     trained: list[tuple[str, Trained]] = []
     for name, one in parts:
         if name:
-            means.events.note(
-                f"{name}: {len(one.training)} micrographs to learn from, {len(one.test)} to test"
-            )
+            means.events.note(f"{name}: {len(one.learnt)} micrographs to learn from, {len(one.test)} to test")
         result = take(settings, one, folder / name, means, start=start)
         write_training(settings, result, folder / name, name)
         trained.append((name, result))
@@ -59,9 +58,11 @@ def _start(settings: TrainSettings) -> Start:
     """Read the model to begin with."""
     if settings.start is None:
         return None
-    path = Path(settings.start)
+    path = shipped_weights(settings.start) or Path(settings.start)
     if not path.is_file():
-        raise UsageError(f"start is {settings.start!r}, which is no file; give a model's .safetensors")
+        raise UsageError(
+            f"start is {settings.start!r}, which is no file; give a model's name or .safetensors"
+        )
     return open_model(path)
 
 
@@ -89,7 +90,7 @@ def _check_folds(settings: TrainSettings) -> None:
         raise UsageError(f"folds leave out each part in turn; take away the test of {with_test[0]}")
     if settings.folds != "molecules" and (listed := [one.name for one in settings.data if one.validation]):
         raise UsageError(f"folds leave out every micrograph in turn; take away the validation of {listed[0]}")
-    count = len(settings.data) + (len(settings.simulated.molecules) if settings.simulated else 0)
+    count = len(settings.data) + sum(len(group.molecules) for group in settings.simulated)
     if settings.folds == "molecules" and count < 2:
         raise UsageError(f"folds: molecules needs two data sets to leave one out; there is {count}")
 

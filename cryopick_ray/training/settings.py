@@ -7,8 +7,10 @@ from pydantic import Field, ValidationError, model_validator
 
 from cryopick_ray.config import Positive, Settings, SettingsT
 from cryopick_ray.errors import UsageError
+from cryopick_ray.simulate.ranges import Range, between
 
 Network = Literal["heatmap", "cryolo", "topaz", "deeppicker", "deepem"]
+Scales = Annotated[Range, between(0.25, 4)]
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
@@ -38,6 +40,8 @@ class DataSettings(Settings):
         negatives one by one; not for those that learn from whole images or from unlabelled places.
     radius_A
         A pick this near finds a particle, in scores; ``None`` for half a diameter.
+    repeat
+        Times that its micrographs count in training: a few real ones among many simulated ones.
     """
 
     name: Annotated[str, Field(pattern=NAME)]
@@ -52,6 +56,7 @@ class DataSettings(Settings):
     labels_used: Annotated[int, Field(ge=1)] | None = None
     false_labels: Path | None = None
     radius_A: Positive | None = None
+    repeat: Annotated[int, Field(ge=1, le=1000)] = 1
 
 
 class SimulatedData(Settings):
@@ -61,6 +66,8 @@ class SimulatedData(Settings):
     ----------
     molecules
         Names of built-in molecules, or files.
+    name
+        Of this group of molecules: their data sets are called MOLECULE-NAME, or MOLECULE without one.
     micrographs, seed
         Of each molecule.
     particle_px
@@ -70,8 +77,9 @@ class SimulatedData(Settings):
     """
 
     molecules: Annotated[tuple[str, ...], Field(min_length=1)]
+    name: Annotated[str, Field(pattern=NAME)] | None = None
     micrographs: Annotated[int, Field(ge=1)] = 4
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     particle_px: Annotated[float, Field(ge=8, le=512)] = 48.0
     settings: dict[str, Any] = Field(default_factory=dict)
 
@@ -79,9 +87,13 @@ class SimulatedData(Settings):
     def _says_nothing_twice(self) -> Self:
         for name in ("molecules", "micrographs", "seed", "pixel_size_A"):
             if name in self.settings:
-                own = "particle_px, pixels of a diameter" if name == "pixel_size_A" else name
-                raise ValueError(f"simulated.settings has {name}; give simulated.{own} instead")
+                own = "particle_px, pixels of a diameter," if name == "pixel_size_A" else name
+                raise ValueError(f"settings has {name}; give {own} beside settings, not in it")
         return self
+
+    def called(self, molecule: str) -> str:
+        """Return the name of a molecule's data set."""
+        return molecule if self.name is None else f"{molecule}-{self.name}"
 
 
 class LearnSettings(Settings):
@@ -96,8 +108,11 @@ class LearnSettings(Settings):
     name
         Of the model; ``None`` for network and data set.
     general
-        Vary grey values of every example (contrast, spectrum, noise), for a model of molecules and
-        microscopes that are not in its training data.
+        Vary grey values of every micrograph in every epoch (spectrum, noise), for a model of molecules
+        and microscopes that are not in its training data.
+    scales
+        Least and most that particles are enlarged, anew in every epoch: how far off the diameter may be
+        that the model is later given.
     epochs, steps, batch, learning_rate
         ``None`` for the network's own.
     patience
@@ -117,6 +132,7 @@ class LearnSettings(Settings):
     options: dict[str, bool | int | float | str] = Field(default_factory=dict)
     name: Annotated[str, Field(pattern=NAME)] | None = None
     general: bool = False
+    scales: Scales = (1.0, 1.0)
     epochs: Annotated[int, Field(ge=1)] | None = None
     steps: Annotated[int, Field(ge=1)] | None = None
     batch: Annotated[int, Field(ge=1)] | None = None
@@ -143,7 +159,7 @@ class TrainSettings(LearnSettings):
     """
 
     data: tuple[DataSettings, ...] = ()
-    simulated: SimulatedData | None = None
+    simulated: tuple[SimulatedData, ...] = ()
     start: str | None = None
     folds: Literal["molecules"] | Annotated[int, Field(ge=2)] | None = None
 
@@ -157,7 +173,7 @@ class TrainSettings(LearnSettings):
                 f"rounds is {self.rounds}, and labels_used of {few[0]} leaves particles without label, which "
                 "a round would find and the next take for negatives; leave one of the two out"
             )
-        if not self.data and self.simulated is None:
+        if not self.data and not self.simulated:
             raise ValueError("nothing to train on: give data, simulated or both")
         return self
 
@@ -187,5 +203,6 @@ def _complaint(error: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return f"{name} is not a setting of a training"
     if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
-    return f"{name} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+        return f"{name}: {error['ctx']['error']}".removeprefix(": ")
+    message = error["msg"].replace("a valid tuple", "a list")
+    return f"{name} is {error['input']!r}: {message[0].lower()}{message[1:]}"

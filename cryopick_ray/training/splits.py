@@ -20,12 +20,18 @@ class Split:
     Attributes
     ----------
     training, validation, test
-        To learn from; to choose the epoch and the threshold; to be scored once, at the end.
+        To learn from, each as often as it counts; to choose the epoch and the threshold; to be scored
+        once, at the end.
     """
 
     training: Rows
     validation: Rows
     test: Rows
+
+    @property
+    def learnt(self) -> Rows:
+        """The training micrographs, each once."""
+        return tuple(dict.fromkeys(self.training))
 
     def __add__(self, other: "Split") -> "Split":
         """Return both splits together."""
@@ -51,7 +57,8 @@ def split(rows: Sequence[LabelledRow], settings: DataSettings, share: float, see
         chosen = {i for i, row in enumerate(rest) if matches(row.row.micrograph_id, settings.validation)}
         training = tuple(row for i, row in enumerate(rest) if i not in chosen)
         validation = tuple(row for i, row in enumerate(rest) if i in chosen)
-    return Split(tuple(_sparse(training, settings.labels_used, seed)), validation, tuple(test))
+    shown = tuple(_sparse(training, settings.labels_used, seed)) * settings.repeat
+    return Split(shown, validation, tuple(test))
 
 
 def check_patterns(names: Collection[str], settings: DataSettings) -> None:
@@ -111,7 +118,7 @@ def check(split: Split) -> None:
         raise UsageError("no micrograph is left to learn from; take fewer for test, validation and exclude")
     if not any(len(row.particles) for row in split.training):
         raise UsageError(
-            f"none of the {len(split.training)} micrographs to learn from has a labelled particle: with one "
+            f"none of the {len(split.learnt)} micrographs to learn from has a labelled particle: with one "
             "class only there is nothing to tell apart; mend labels"
         )
 

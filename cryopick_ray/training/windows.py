@@ -136,10 +136,11 @@ class Window:
         """Return the window when it takes whole pixels: no interpolation."""
         steps = np.arange(self.size)
         height, width = image.shape
-        along_rows, along_columns = matrix
-        rows = offset[0] + along_rows[0] * steps[:, None] + along_rows[1] * steps[None]
-        columns = offset[1] + along_columns[0] * steps[:, None] + along_columns[1] * steps[None]
-        return image[_mirrored(rows, height), _mirrored(columns, width)]
+        rows = _mirrored(offset[0] + matrix[0].sum() * steps, height)
+        columns = _mirrored(offset[1] + matrix[1].sum() * steps, width)
+        window = image[np.ix_(rows, columns)]
+        turned = matrix[0, 0] == 0  # the window's rows run along the image's columns
+        return np.ascontiguousarray(window.T if turned else window)
 
 
 def _mirrored(index: NDArray[np.intp], length: int) -> NDArray[np.intp]:

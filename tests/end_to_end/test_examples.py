@@ -53,7 +53,11 @@ QUICK = ["epochs=1", "steps=1", "batch=2", "options.base=2", "options.crop_px=64
     [
         ("06_train.yaml", [], 1),
         ("07_four_folds.yaml", ['data.0.exclude=["*15_*", "*16_51*"]', "folds=2"], 2),
-        ("08_across_molecules.yaml", ["simulated.molecules=[rubisco,ring]", "simulated.micrographs=1"], 1),
+        (
+            "08_across_molecules.yaml",
+            ["simulated.0.molecules=[rubisco,ring]", "simulated.0.micrographs=1"],
+            1,
+        ),
     ],
 )
 def test_trainings_run_from_their_configs(tmp_path, cryopick, real_data, monkeypatch, name, smaller, models):
@@ -61,7 +65,7 @@ def test_trainings_run_from_their_configs(tmp_path, cryopick, real_data, monkeyp
     words = [word for setting in (*QUICK, *smaller) for word in ("--set", setting)]
     alone = ["--engine", "serial", "--threads", 1, "--json"]
     if name.startswith("08"):
-        words += ["--set", "simulated.settings.height_px=256", "--set", "simulated.settings.width_px=256"]
+        words += ["--set", "simulated.0.settings.height_px=256", "--set", "simulated.0.settings.width_px=256"]
         words += ["--set", "validation_share=0"]
     status, output, errors = cryopick("train", EXAMPLES / name, "--out", tmp_path / "out", *words, *alone)
     assert status == 0, errors

@@ -88,13 +88,13 @@ def test_half_of_the_picks_are_learned_from(first, second):
     assert taught["settings"]["share"] == 0.5
 
 
-def test_a_store_too_coarse_to_learn_from_is_refused(first):
+@pytest.mark.parametrize("finer", [{"options": {"particle_px": 2 * PARTICLE_PX}}, {"scales": (0.7, 1.5)}])
+def test_a_store_too_coarse_to_learn_from_is_refused(first, finer):
     run = RunFolder(first)
     settings, _ = refine_settings(run.settings(), [], share=0.5, top=100)
     assert own_split(run, settings).training
-    finer = settings.model_copy(update={"options": {"particle_px": 2 * PARTICLE_PX}})
     with pytest.raises(PixelSizeError, match="--store-pixel-size"):
-        own_split(run, finer)
+        own_split(run, settings.model_copy(update=finer))
 
 
 def test_resuming_changes_nothing_of_what_was_learned(first, second, cryopick):

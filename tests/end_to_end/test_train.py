@@ -135,7 +135,7 @@ def test_each_fold_is_tested_on_what_it_did_not_learn(phantoms, cryopick, tmp_pa
 
 
 def test_false_picks_of_a_round_teach_the_next(phantoms, cryopick, tmp_path):
-    settings = config(phantoms) | {"network": "deepem", "rounds": 2, "learning_rate": 4.0}
+    settings = config(phantoms, repeat=3) | {"network": "deepem", "rounds": 2, "learning_rate": 4.0}
     quick = ["--set", "options.box_px=32", "--set", "options.particle_px=21", "--set", "steps=5"]
     status, _, errors = cryopick(
         "train", written(tmp_path, settings), "--out", tmp_path / "out", *quick, "--set", "epochs=1", *ALONE
@@ -143,7 +143,8 @@ def test_false_picks_of_a_round_teach_the_next(phantoms, cryopick, tmp_path):
     assert status == 0
     assert "false picks are negatives of the next" in errors
     assert (tmp_path / "out" / "round-1" / "deepem-phantoms.safetensors").is_file()
-    assert (tmp_path / "out" / "deepem-phantoms.safetensors").is_file()
+    _, card = load_model(tmp_path / "out" / "deepem-phantoms.safetensors")
+    assert card.trained_on.endswith("particles in 7 micrographs")  # each once, though shown three times
 
 
 def star(path, x, y):

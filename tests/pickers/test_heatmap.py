@@ -65,13 +65,14 @@ class CellMeans(nn.Module):
     """A network by hand: every cell answers by the mean of its own four pixels."""
 
     def forward(self, images):
-        return 8 * nn.functional.avg_pool2d(images, 2) - 8
+        means = nn.functional.avg_pool2d(images, 2)
+        return torch.cat([8 * means - 8, means.abs().log()], dim=1)
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (48, 16), (160, 192)])
 def test_a_cell_for_every_two_by_two_pixels(height, width):
     answer = network()(torch.zeros(2, 1, height, width))
-    assert answer.shape == (2, 1, height // 2, width // 2)
+    assert answer.shape == (2, 2, height // 2, width // 2)
 
 
 @pytest.mark.parametrize("base", [1, 24])
@@ -80,17 +81,18 @@ def test_parameters_are_those_of_the_layers(base):
         return 9 * channels_out * (channels_in + channels_out) + 4 * channels_out
 
     widths = [base * width for width in (1, 2, 4, 8)]
-    expected = sum(pair(a, b) for a, b in zip([4, *widths], widths, strict=False)) + base + 1
+    expected = sum(pair(a, b) for a, b in zip([4, *widths], widths, strict=False)) + 2 * (base + 1)
     expected += sum(pair(fine + coarse, fine) for fine, coarse in pairwise(widths))
     count = sum(p.numel() for p in HeatmapNetwork("heatmap", base).parameters())
     assert count == expected
     if base == 24:
-        assert count == 1_096_825
+        assert count == 1_096_850
 
 
 def test_at_first_nothing_is_a_particle():
-    answer = torch.sigmoid(HeatmapNetwork("heatmap", 2)(torch.randn(1, 1, 32, 32)))
-    assert answer.max() < 0.02
+    centre, size = HeatmapNetwork("heatmap", 2)(torch.randn(1, 1, 32, 32))[0]
+    assert torch.sigmoid(centre).max() < 0.02
+    assert (size == 0).all()
 
 
 @pytest.mark.parametrize(("name", "base"), [("unet", 4), ("heatmap", 0), ("heatmap", 257), ("heatmap", -1)])
@@ -166,6 +168,18 @@ def test_a_peak_in_a_cell_is_in_the_middle_of_its_four_pixels(row, column):
     assert found.y[0] == pytest.approx(2 * row + 0.5, abs=0.05)
     assert found.score[0] > 0.4
     assert found.score[1:].max(initial=0) < 0.1
+
+
+def test_a_candidate_has_the_size_that_its_cell_says():
+    y, x = np.indices((100, 120))
+    image = np.where((x + y) % 2, 1.0, -1.0).astype(np.float32)
+    for (row, column), size in {(13, 20): 4, (40, 30): 3}.items():
+        image[2 * row : 2 * row + 2, 2 * column : 2 * column + 2] += size
+    picker = HeatmapPicker(CellMeans(), CARD)
+    (found,) = picker.pick_sized(stacked(image))
+    flat = flatten(image).reshape(50, 2, 60, 2).mean((1, 3))
+    np.testing.assert_allclose(found.size[:2], [flat[13, 20], flat[40, 30]], rtol=1e-5)
+    np.testing.assert_array_equal(found.candidates.score, picker.pick(image).score)
 
 
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (0, 20), (49, 59), (30, 0)])

@@ -12,13 +12,14 @@ import torch
 from torch import nn
 
 from cryopick_ray.errors import StoreError
+from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore, StoredPixels
 from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.training.job import Job
 from cryopick_ray.training.labelled import nowhere
-from cryopick_ray.training.lesson import Example, unvaried
+from cryopick_ray.training.lesson import Example
 from cryopick_ray.training.loop import LoopSettings
 from cryopick_ray.training.sampling import negative, positive
 from cryopick_ray.training.windows import Window
@@ -58,10 +59,10 @@ class SmallLesson:
     def prepare(self, image):
         return image
 
-    def example(self, micrograph, slot, rng, vary=unvaried):
+    def example(self, micrograph, slot, rng):
         wanted = slot.falls_to(0.5)
         place = positive(micrograph, rng) if wanted else negative(micrograph, rng, distance_px=12.0)
-        image = vary(Window.oriented(*place, self.size_px, rng).cut(micrograph.image), rng)
+        image = Window.oriented(*place, self.size_px, rng).cut(micrograph.image)
         return Example(image, np.float32([wanted]))
 
     def loss(self, answer, target, epoch):
@@ -129,24 +130,7 @@ def small_rows(url: Path, seeds) -> tuple[LabelledRow, ...]:
             signal_to_noise=2.0,
         )
         name, pixels = f"{seed}.mrc", phantom.pixels / phantom.pixels.std()
-        row = ManifestRow(
-            micrograph_id=name,
-            dataset="phantom",
-            relion_name=name,
-            source=name,
-            checksum="crc32c:00000000",
-            source_height_px=SIDE_PX,
-            source_width_px=SIDE_PX,
-            pixel_size_A=PIXEL_SIZE_A,
-            height_px=SIDE_PX,
-            width_px=SIDE_PX,
-            shard_bytes=store.write(name, StoredPixels(pixels, 0.0, 1.0)),
-            voltage_kV=None,
-            spherical_aberration_mm=None,
-            amplitude_contrast=None,
-            status="complete",
-            reason="",
-        )
+        row = _row(name, store.write(name, StoredPixels(pixels, 0.0, 1.0)))
         centres = np.stack([phantom.x_px, phantom.y_px], axis=1).astype(np.float32)
         rows.append(
             LabelledRow(
@@ -154,6 +138,40 @@ def small_rows(url: Path, seeds) -> tuple[LabelledRow, ...]:
             )
         )
     return tuple(rows)
+
+
+def dotted_row(url: Path, places, sigma_px: float = 6.0, store_side_px: int = SIDE_PX) -> LabelledRow:
+    """Store Gaussian dots at ``(n, 2)`` places, in a store of any scale; return them with their labels."""
+    y, x = np.indices((SIDE_PX, SIDE_PX))
+    dots = sum(np.exp(-((x - u) ** 2 + (y - v) ** 2) / (2 * sigma_px**2)) for u, v in places)
+    pixels = fourier_resize(np.asarray(dots), (store_side_px, store_side_px))
+    store = MicrographStore(str(url), create=True)
+    row = _row("dots.mrc", store.write("dots.mrc", StoredPixels(pixels, 0.0, 1.0)), store_side_px)
+    centres = np.asarray(places, np.float32)
+    return LabelledRow(
+        str(url), row, "dots", DIAMETER_A, DIAMETER_A / 2, 1, centres, centres[:1], centres[1:]
+    )
+
+
+def _row(name: str, shard_bytes: int, store_side_px: int = SIDE_PX) -> ManifestRow:
+    return ManifestRow(
+        micrograph_id=name,
+        dataset="phantom",
+        relion_name=name,
+        source=name,
+        checksum="crc32c:00000000",
+        source_height_px=SIDE_PX,
+        source_width_px=SIDE_PX,
+        pixel_size_A=PIXEL_SIZE_A,
+        height_px=store_side_px,
+        width_px=store_side_px,
+        shard_bytes=shard_bytes,
+        voltage_kV=None,
+        spherical_aberration_mm=None,
+        amplitude_contrast=None,
+        status="complete",
+        reason="",
+    )
 
 
 def small_job(url: Path, lesson=None, **changes) -> Job:

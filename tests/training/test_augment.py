@@ -7,7 +7,7 @@ from scipy.fft import dctn
 from cryopick_ray.training import augment
 
 CHAINS = (augment.cryolo_chain, augment.general_chain)
-EVERY = (*augment.CRYOLO, augment.defocus_like, augment.reshape_spectrum, *CHAINS)
+EVERY = (*augment.CRYOLO, *augment.GENERAL, *CHAINS)
 FILTERS = (augment.defocus_like, augment.reshape_spectrum)
 every = pytest.mark.parametrize("change", EVERY, ids=lambda change: change.__name__)
 filters = pytest.mark.parametrize("change", FILTERS, ids=lambda change: change.__name__)
@@ -124,16 +124,21 @@ def test_multiply_is_one_factor():
     assert 1.45 < max(means) <= 1.5
 
 
-def test_noise_adds_its_variance():
+@pytest.mark.parametrize(
+    ("change", "least", "median", "most"),
+    [(augment.add_noise, 0.1, 0.3, 0.5), (augment.add_strong_noise, 0.1, 0.15**0.5, 1.5)],
+)
+def test_noise_adds_its_variance(change, least, median, most):
     image = picture(shape=(200, 200))
-    shares = []
-    for seed in range(50):
-        added = augment.add_noise(image, np.random.default_rng(seed)) - image
+    shares, generator = [], np.random.default_rng(0)
+    for _ in range(300):
+        added = change(image, generator) - image
         shares.append(added.std() / image.std())
-        assert added.mean() == pytest.approx(0, abs=0.03)
+        assert added.mean() == pytest.approx(0, abs=0.06)
         assert (image + added).var() == pytest.approx(image.var() + added.var(), rel=0.05)
-    assert 0.09 < min(shares) < 0.2
-    assert 0.4 < max(shares) < 0.51
+    assert 0.98 * least < min(shares) < 1.3 * least
+    assert np.median(shares) == pytest.approx(median, rel=0.2)
+    assert 0.9 * most < max(shares) < 1.02 * most
 
 
 def test_dropped_pixels_take_the_mean():

@@ -71,6 +71,22 @@ def test_boxes_grow_with_the_image_and_half_of_the_crops_do_not():
     assert 32.5 < max(sides) <= 33
 
 
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize("scale", [0.7, 1.5])
+def test_boxes_are_as_much_larger_as_the_particles_of_a_view_and_the_anchor_stays(scale):
+    lesson = CryoloLesson(crop_px=160, particle_px=30.0)
+    for seed in range(10):
+        usual, seen = (
+            lesson.example(micrograph(scale=at), SLOT, np.random.default_rng(seed)) for at in (1.0, scale)
+        )
+        held = usual.target[4] == HELD
+        assert held.any()
+        np.testing.assert_allclose(seen.target[2:4, held], scale * usual.target[2:4, held], rtol=1e-5)
+        np.testing.assert_array_equal(seen.target[:2], usual.target[:2])
+        np.testing.assert_array_equal(seen.target[2:, ~held], usual.target[2:, ~held])
+        np.testing.assert_array_equal(seen.image, usual.image)
+
+
 def test_crops_stay_on_a_large_micrograph():
     lesson = CryoloLesson(crop_px=96)
     for seed in range(40):

@@ -70,6 +70,21 @@ def test_half_of_a_batch_are_particles():
     torch.testing.assert_close(images.std((2, 3), correction=0), torch.ones(50, 1), atol=1e-4, rtol=0)
 
 
+def test_boxes_without_a_particle_are_farther_off_where_particles_are_larger():
+    places = np.stack(np.meshgrid([40, 100, 160], [40, 100, 160]), -1).reshape(-1, 2)
+    image = np.zeros((200, 200), np.float32)
+    image[places[:, 1], places[:, 0]] = 1
+    rows, columns = np.mgrid[:48, :48] - 23.5
+
+    def nearest(scale):
+        micrograph = LabelledMicrograph("m", "d", image, places.astype(np.float32), scale=scale)
+        rng, lesson = np.random.default_rng(0), DeepEMLesson(box_px=48, particle_px=20.0)
+        shown = [lesson.example(micrograph, Slot(0, 2), rng).image > 1 for _ in range(200)]
+        return min(np.hypot(rows, columns)[one].min(initial=99) for one in shown)
+
+    assert [nearest(scale) for scale in (1.0, 2.0)] == pytest.approx([12, 24], abs=1.5)
+
+
 def test_without_particles_every_example_is_negative():
     micrograph = LabelledMicrograph("m", "d", dark_spots(0)[0], np.empty((0, 2), np.float32))
     assert batch(DeepEMLesson(**SMALL), micrograph, np.random.default_rng(0))[1].sum() == 0

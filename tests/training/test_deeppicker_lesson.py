@@ -62,18 +62,22 @@ def test_a_particle_is_in_the_middle_in_all_eight_orientations():
     assert len(seen) == 8
 
 
-def test_negatives_keep_their_distance_from_every_particle():
+@pytest.mark.parametrize("scale", [1.0, 1.5])
+def test_negatives_keep_their_distance_from_every_particle(scale):
+    """In diameters of particles as large as the view shows them."""
     lesson, rng = DeepPickerLesson(particle_px=40), np.random.default_rng(0)
     dots = np.zeros((300, 300), np.float32)
     particles = np.stack(np.meshgrid([70, 150, 230], [70, 150, 230]), -1).reshape(-1, 2)
     dots[particles[:, 1], particles[:, 0]] = 1
-    micrograph = LabelledMicrograph("m", "d", dots, particles.astype(np.float32))
+    micrograph = LabelledMicrograph("m", "d", dots, particles.astype(np.float32), scale=scale)
     rows, columns = np.mgrid[:64, :64]
+    nearest = []
     for _ in range(200):
         example = lesson.example(micrograph, Slot(0, 2), rng)
         assert example.target == 0
         shown = example.image > 1
-        assert np.hypot(rows - 31.5, columns - 31.5)[shown].min(initial=99) >= 0.6 * 40 - 1
+        nearest.append(np.hypot(rows - 31.5, columns - 31.5)[shown].min(initial=99))
+    assert min(nearest) == pytest.approx(0.6 * 40 * scale, abs=1.5)
 
 
 def test_without_particles_every_example_is_negative():

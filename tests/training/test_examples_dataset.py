@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from small_training import DIAMETER_A, PIXEL_SIZE_A, SIDE_PX, SmallLesson, small_rows
+from small_training import DIAMETER_A, PIXEL_SIZE_A, SIDE_PX, SmallLesson, dotted_row, small_rows
 
 from cryopick_ray.errors import StoreError
 from cryopick_ray.micrographs.resample import fourier_resize
-from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training import dataset
 from cryopick_ray.training.dataset import Examples, check_readable, read_labelled
 from cryopick_ray.training.plan import Plan
@@ -47,24 +47,10 @@ def test_the_image_is_the_stored_one_resampled_and_normalised(rows, particle_px)
 
 @pytest.mark.parametrize("particle_px", SCALES)
 @pytest.mark.parametrize("store_side_px", [SIDE_PX, 160])
-def test_labels_stay_on_what_they_label(tmp_path, rows, particle_px, store_side_px):
+def test_labels_stay_on_what_they_label(tmp_path, particle_px, store_side_px):
     """Whatever the scale of the store, of the lesson and of the source micrograph."""
-    places = np.float32([[60.3, 50.6], [200.0, 77.7], [128.5, 190.2]])
-    y, x = np.indices((SIDE_PX, SIDE_PX))
-    dots = sum(np.exp(-((x - u) ** 2 + (y - v) ** 2) / (2 * 6.0**2)) for u, v in places)
-    pixels = fourier_resize(dots, (store_side_px, store_side_px))
-    size = MicrographStore(str(tmp_path), create=True).write("dots", StoredPixels(pixels, 0.0, 1.0))
-    row = dataclasses.replace(
-        rows[0].row, micrograph_id="dots", height_px=store_side_px, width_px=store_side_px, shard_bytes=size
-    )
-    source = dataclasses.replace(
-        rows[0],
-        store_url=str(tmp_path),
-        row=row,
-        particles=places,
-        false=places[:1],
-        unsure=places[1:],
-    )
+    places = [[60.3, 50.6], [200.0, 77.7], [128.5, 190.2]]
+    source = dotted_row(tmp_path, places, store_side_px=store_side_px)
     found = read_labelled(source, SmallLesson(particle_px=particle_px))
     rows_px, columns_px = np.indices(found.image.shape)
     for x_px, y_px in found.particles:
@@ -113,10 +99,10 @@ def test_the_cache_is_bounded_and_changes_nothing(rows, monkeypatch, room):
         def prepare(self, image):
             return image.copy()
 
-        def example(self, micrograph, slot, rng, vary):
+        def example(self, micrograph, slot, rng):
             alive.add(micrograph)
             most.append(len(alive))
-            return super().example(micrograph, slot, rng, vary)
+            return super().example(micrograph, slot, rng)
 
     monkeypatch.setattr(dataset, "CACHE_BYTES", int(room * image_bytes))
     bounded = drawn(Examples(Watched(), rows, plan), plan)
@@ -128,9 +114,9 @@ def test_the_cache_is_bounded_and_changes_nothing(rows, monkeypatch, room):
 def test_a_worker_reads_only_its_own_micrographs_and_each_once(rows, monkeypatch):
     reads = []
 
-    def counted(source, lesson):
+    def counted(source, lesson, view):
         reads.append(source.row.micrograph_id)
-        return read_labelled(source, lesson)
+        return read_labelled(source, lesson, view)
 
     monkeypatch.setattr(dataset, "read_labelled", counted)
     plan = Plan(1, len(rows), 4, 5)

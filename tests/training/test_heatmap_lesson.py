@@ -11,7 +11,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.training.labelled import LabelledMicrograph, nowhere
 from cryopick_ray.training.lesson import Slot
-from cryopick_ray.training.lessons.heatmap import HeatmapLesson, focal_loss, paint
+from cryopick_ray.training.lessons.heatmap import HeatmapLesson, focal_loss, paint, size_loss
 
 PLACES = st.floats(-20, 84, width=32)
 
@@ -91,21 +91,37 @@ def test_the_loss_is_that_of_the_paper(seed, centres, judged):
     assert loss.item() == pytest.approx(focal_by_hand(logits, peaks, weights), rel=1e-6, abs=1e-12)
 
 
-def target_of(places, unsure=()):
+def target_of(places, unsure=(), size=1.0):
     peaks = paint(np.array(places, np.float32).reshape(-1, 2), 64, 1.8)
     weights = (paint(np.array(unsure, np.float32).reshape(-1, 2), 64, 10.0) < math.exp(-0.5)).astype(
         np.float32
     )
-    return torch.from_numpy(np.stack([peaks, weights]))[None]
+    return torch.from_numpy(np.stack([peaks, weights, np.full_like(peaks, np.log(size))]))[None]
+
+
+def answer_of(logits, size=1.0):
+    return torch.cat([logits, torch.full_like(logits, float(np.log(size)))], dim=1)
 
 
 def test_perfect_answers_cost_nothing_and_certain_errors_much():
     target = target_of([(20.2, 31.4), (50, 8)])
     perfect = torch.where(target[:, :1] == 1, 40.0, -40.0)
-    assert lesson().loss(perfect, target, 0).item() < 1e-12
-    assert lesson().loss(-perfect, target, 0).item() > 40
-    assert torch.isfinite(lesson().loss(perfect * 1e4, target, 0))
-    assert lesson().loss(torch.full_like(perfect, -40), target_of([]), 0).item() < 1e-12
+    assert lesson().loss(answer_of(perfect), target, 0).item() < 1e-12
+    assert lesson().loss(answer_of(-perfect), target, 0).item() > 40
+    assert torch.isfinite(lesson().loss(answer_of(perfect * 1e4), target, 0))
+    assert lesson().loss(answer_of(torch.full_like(perfect, -40)), target_of([]), 0).item() < 1e-12
+
+
+def test_a_size_costs_half_its_logarithmic_error_and_at_centres_alone():
+    target = target_of([(20.2, 31.4), (50, 8)], size=1.5)
+    perfect = torch.where(target[:, :1] == 1, 40.0, -40.0)
+    for guess in (1.0, 1.5, 3.0):
+        loss = lesson().loss(answer_of(perfect, guess), target, 0).item()
+        assert loss == pytest.approx(abs(np.log(guess / 1.5)) / 2, abs=1e-6)
+    elsewhere = answer_of(perfect, 1.5)
+    elsewhere[:, 1][target[:, 0] != 1] = 9.0
+    assert lesson().loss(elsewhere, target, 0).item() < 1e-6
+    assert size_loss(elsewhere[:, 1], target[:, 2], torch.zeros_like(target[:, 2])).item() == 0
 
 
 def test_answers_at_unsure_places_do_not_matter():
@@ -115,9 +131,9 @@ def test_answers_at_unsure_places_do_not_matter():
     near = torch.from_numpy(np.hypot(cells()[:, None] - 45, cells()[None] - 45) < 10 - 1e-3)
     other[0, 0, near] += 7
     it = lesson()
-    assert it.loss(logits, target, 0) == it.loss(other, target, 0)
+    assert it.loss(answer_of(logits), target, 0) == it.loss(answer_of(other), target, 0)
     other[0, 0, 2, 28] += 7
-    assert it.loss(logits, target, 0) < it.loss(other, target, 0)
+    assert it.loss(answer_of(logits), target, 0) < it.loss(answer_of(other), target, 0)
 
 
 def drawn(it, labelled, count=64, seed=0):
@@ -131,7 +147,7 @@ def test_peaks_are_painted_on_the_particles(scale_jitter):
     seen = 0
     for example in drawn(lesson(scale_jitter=scale_jitter), labelled):
         assert (example.image.shape, example.image.dtype) == ((96, 96), np.float32)
-        assert (example.target.shape, example.target.dtype) == ((2, 48, 48), np.float32)
+        assert (example.target.shape, example.target.dtype) == ((3, 48, 48), np.float32)
         assert (example.target[1] == 1).all()
         for row, column in np.argwhere(example.target[0] == 1):
             assert example.image[2 * row : 2 * row + 2, 2 * column : 2 * column + 2].max() > 0.8
@@ -141,6 +157,44 @@ def test_peaks_are_painted_on_the_particles(scale_jitter):
         for pixel in bright:
             assert np.abs(painted - pixel).max(1).min() < 3
     assert seen > 40
+
+
+@pytest.mark.parametrize("scale", [0.7, 1.0, 1.5])
+def test_all_of_a_crop_is_told_how_large_its_particles_are(scale):
+    """Enlarged by the view and by the crop: the distance between two particles shows it."""
+    labelled = dots([(90, 90), (150, 90), (90, 150), (150, 150)])
+    seen = set()
+    for example in drawn(lesson(crop_px=160), dataclasses.replace(labelled, scale=scale), 40):
+        (told,) = np.unique(example.target[2])
+        at = np.argwhere(example.target[0] == 1) * 2.0
+        apart = np.hypot(*(at[:, None] - at).T)
+        if len(at) > 1:
+            assert apart[apart > 0].min() * scale / 60 == pytest.approx(np.exp(told), rel=0.05)
+            seen.add(round(float(told - np.log(scale)), 3))
+    assert 0.0 in seen
+    assert len(seen) > 10
+
+
+@pytest.mark.parametrize("scale", [0.7, 1.5])
+def test_peaks_and_unsure_places_are_as_much_larger_as_the_particles(scale):
+    one = dataclasses.replace(dots([(60, 60)]), unsure=np.float32([[90, 60]]))
+    it, areas = lesson(scale_jitter=1.0), []
+    for usual, seen in zip(
+        drawn(it, one, 20), drawn(it, dataclasses.replace(one, scale=scale), 20), strict=True
+    ):
+        both = (usual.target[0] > 0.01) & (seen.target[0] > 0.01)
+        narrower = np.log(usual.target[0][both]) / scale**2
+        np.testing.assert_allclose(np.log(seen.target[0][both]), narrower, atol=1e-3)
+        lost = [int((example.target[1] == 0).sum()) for example in (usual, seen)]
+        areas += [lost] if min(lost) > 15 and _within(usual) and _within(seen) else []
+    assert len(areas) > 2
+    np.testing.assert_allclose(*np.transpose(areas)[::-1] / [[scale**2], [1]], rtol=0.15)
+
+
+def _within(example):
+    """Tell whether what is not judged lies wholly in the crop."""
+    judged = example.target[1]
+    return judged[[0, -1]].all() and judged[:, [0, -1]].all()
 
 
 def test_unsure_places_are_not_judged_and_all_others_are():
@@ -241,5 +295,5 @@ def test_a_short_training_lowers_the_loss_on_another_micrograph():
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
     with torch.inference_mode():
         after = it.loss(network(held_out[0]), held_out[1], 0).item()
-        before = it.loss(torch.full_like(held_out[1][:, :1], -4.0), held_out[1], 0).item()
+        before = it.loss(torch.full_like(held_out[1][:, :2], -4.0), held_out[1], 0).item()
     assert after < 0.7 * before

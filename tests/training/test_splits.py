@@ -1,3 +1,4 @@
+from collections import Counter
 from itertools import chain
 
 import numpy as np
@@ -80,6 +81,30 @@ def test_so_many_labels_are_kept_and_all_are_real(labels_used, seed):
         assert (thin.row, thin.false is full.false) == (full.row, True)
     assert sparse.validation == whole.validation  # scores still count every label
     assert sparse.test == whole.test
+
+
+@given(repeat=st.integers(2, 5), seed=SEEDS, labels_used=st.none() | st.integers(1, 8))
+def test_repeats_are_shown_in_training_alone(repeat, seed, labels_used):
+    once, often = (
+        split(ROWS, settings(test=("m00*", "m05*"), labels_used=labels_used, repeat=count), 0.2, seed)
+        for count in (1, repeat)
+    )
+    assert names(often.training) == repeat * names(once.training)
+    assert (often.validation, often.test) == (once.validation, once.test)
+    assert names(often.learnt) == names(once.training)
+    assert once.learnt == once.training
+    labels = [sum(len(row.particles) for row in one.learnt) for one in (once, often)]
+    assert labels[0] == labels[1]
+
+
+def test_repeats_of_one_data_set_leave_another_as_it_is():
+    one, other = split(ROWS[:6], settings(repeat=3), 0.3, 1), split(ROWS[6:], settings(), 0.3, 1)
+    both = one + other
+    assert Counter(names(both.training)) == {
+        **dict.fromkeys(names(one.training), 3),
+        **dict.fromkeys(names(other.training), 1),
+    }
+    assert sorted(names(both.learnt) + names(both.validation)) == names(ROWS)
 
 
 def test_sparse_labels_come_from_everywhere():

@@ -23,7 +23,9 @@ def with_data(**changes):
 
 
 def simulated(**settings):
-    return WHOLE | {"simulated": {"molecules": ["apoferritin"], "settings": settings}}
+    return WHOLE | {
+        "simulated": [{"molecules": ["p97"]}, {"molecules": ["apoferritin"], "settings": settings}]
+    }
 
 
 @pytest.mark.parametrize(
@@ -55,15 +57,25 @@ def simulated(**settings):
         (WHOLE | {"folds": "molecule"}, "folds"),
         (WHOLE | {"precision": "float16"}, "precision is 'float16'"),
         (WHOLE | {"name": "a/b"}, "name is 'a/b'"),
-        (WHOLE | {"simulated": {"molecules": []}}, r"simulated\.molecules"),
+        (WHOLE | {"simulated": [{"molecules": []}]}, r"simulated\.0\.molecules"),
+        (WHOLE | {"simulated": {"molecules": ["p97"]}}, r"simulated is .*should be a list"),
+        (WHOLE | {"simulated": [{"molecules": ["p97"], "name": "a/b"}]}, r"simulated\.0\.name is 'a/b'"),
+        (WHOLE | {"simulated": [{"molecules": ["p97"], "seed": 2**31}]}, r"simulated\.0\.seed is 2147483648"),
+        (with_data(repeat=0), r"data\.0\.repeat is 0"),
+        (WHOLE | {"scales": [0.2, 1]}, r"scales is \[0\.2, 1\]: expected numbers from 0\.25 to 4"),
+        (WHOLE | {"scales": [1, 5]}, "expected numbers from 0.25 to 4"),
+        (WHOLE | {"scales": [1.5, 0.7]}, "low <= high"),
         (
             with_data(labels_used=8) | {"network": "deepem", "rounds": 2},
             "rounds is 2, and labels_used of apo",
         ),
-        (simulated(molecules=["apoferritin"]), r"settings has molecules; give simulated\.molecules instead"),
-        (simulated(micrographs=3), r"settings has micrographs; give simulated\.micrographs instead"),
-        (simulated(seed=3), r"settings has seed; give simulated\.seed instead"),
-        (simulated(pixel_size_A=2.0), r"settings has pixel_size_A; give simulated\.particle_px"),
+        (
+            simulated(molecules=["p97"]),
+            r"simulated\.1: settings has molecules; give molecules beside settings",
+        ),
+        (simulated(micrographs=3), r"simulated\.1: settings has micrographs; give micrographs beside"),
+        (simulated(seed=3), r"simulated\.1: settings has seed; give seed beside"),
+        (simulated(pixel_size_A=2.0), r"simulated\.1: settings has pixel_size_A; give particle_px"),
     ],
 )
 def test_what_is_wrong_is_named(data, complaint):
@@ -100,7 +112,11 @@ def test_settings_survive_their_file(tmp_path):
         WHOLE
         | {
             "options": {"base": 8, "scale_jitter": 1.2, "flag": True, "architecture": "heatmap"},
-            "simulated": {"molecules": ["groel"], "settings": {"ice": {"mean": 1}}},
+            "simulated": [
+                {"molecules": ["groel"], "settings": {"ice": {"mean": 1}}},
+                {"molecules": ["groel"], "name": "crowded"},
+            ],
+            "scales": [0.7, 1.4],
             "folds": 3,
             "data": [APO | {"validation": ["a*"]}, APO | {"name": "other", "exclude": ["b"]}],
         }
@@ -127,7 +143,11 @@ def test_settings_survive_their_file(tmp_path):
         (WHOLE | TOPAZ | {"options": {"expected_particles": -1}}, "expected_particles is -1"),
         (
             simulated() | {"options": {"particle_px": 50}},
-            r"simulated\.particle_px is 48, .* particles of 50 px",
+            r"simulated\.0\.particle_px is 48, .* particles of 50 px",
+        ),
+        (
+            simulated() | {"options": {"particle_px": 35}, "scales": [0.7, 1.4]},
+            r"simulated\.0\.particle_px is 48, .* particles of 49 px; .* or scales",
         ),
     ],
 )
@@ -138,15 +158,30 @@ def test_what_does_not_go_together_is_refused_before_anything_is_done(tmp_path, 
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "name"),
     [
-        {"network": "heatmap", "simulated": {"molecules": ["apoferritin", "APOFERRITIN"]}},
-        with_data(name="apoferritin") | {"simulated": {"molecules": ["apoferritin"]}},
+        ({"simulated": [{"molecules": ["apoferritin", "APOFERRITIN"]}]}, "apoferritin"),
+        ({"simulated": [{"molecules": ["apoferritin"]}] * 2}, "apoferritin"),
+        ({"simulated": [{"molecules": ["p97"], "name": "few"}] * 2}, "p97-few"),
+        ({"data": [APO | {"name": "p97"}], "simulated": [{"molecules": ["p97"]}]}, "p97"),
+        (
+            {"data": [APO | {"name": "p97-few"}], "simulated": [{"molecules": ["p97"], "name": "few"}]},
+            "p97-few",
+        ),
     ],
 )
-def test_a_simulated_data_set_needs_a_name_of_its_own(tmp_path, data):
-    with pytest.raises(UsageError, match="two data sets are called 'apoferritin'"):
-        prepare_data(train_settings(data), 20.0, tmp_path / "out", None, None)
+def test_a_simulated_data_set_needs_a_name_of_its_own(tmp_path, data, name):
+    with pytest.raises(UsageError, match=f"two data sets are called '{name}'.* group of molecules a name"):
+        prepare_data(train_settings({"network": "heatmap"} | data), 20.0, tmp_path / "out", None, None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_simulated_data_set_needs_a_name_that_can_be_a_folders(tmp_path):
+    groups = [{"molecules": ["p97"]}, {"molecules": ["rubisco"], "name": "x" * 95}]
+    with pytest.raises(UsageError, match=r"simulated\.1 makes a data set called 'rubisco-xxx"):
+        prepare_data(
+            train_settings({"network": "heatmap", "simulated": groups}), 20.0, tmp_path / "out", None, None
+        )
     assert not (tmp_path / "out").exists()
 
 

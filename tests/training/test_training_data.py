@@ -1,11 +1,13 @@
 import mrcfile
 import numpy as np
 import pytest
+import starfile
 from labelled_sources import names
 
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import UsageError
+from cryopick_ray.simulate.contamination import KINDS
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.data import prepare_data
@@ -120,3 +122,100 @@ def test_a_store_too_coarse_for_the_lesson_is_refused(folder):
     ) as caught:
         prepare(folder, SerialEngine(), particle_px=16.0)
     assert "--" not in str(caught.value)
+
+
+TINY = {
+    "height_px": 128,
+    "width_px": 128,
+    "scene": {"particles": 3},
+    "microscope": {"defocus_A": 3000},
+    "contamination": {kind: {"probability": 0} for kind in KINDS},
+}
+
+
+def simulated(folder, groups, engine=None, particle_px=12.0, **changes):
+    """Prepare groups of molecules; each tells only how it differs from a small one."""
+    small = {"molecules": ["rubisco"], "micrographs": 1, "particle_px": 16.0}
+    groups = [small | one | {"settings": TINY | one.get("settings", {})} for one in groups]
+    settings = train_settings({"network": "heatmap", "simulated": groups} | changes)
+    return prepare_data(settings, particle_px, folder, engine or SerialEngine(), Silence())
+
+
+def pixels(one):
+    row = one.rows[0]
+    return MicrographStore(row.store_url).read(row.row)
+
+
+def test_groups_of_one_molecule_with_names_of_their_own_are_data_sets_of_their_own(tmp_path):
+    groups = [{}, {"name": "crowded", "settings": {"scene": {"particles": 6}}}, {"name": "again"}]
+    made = simulated(tmp_path, groups)
+    assert [one.settings.name for one in made] == ["rubisco", "rubisco-crowded", "rubisco-again"]
+    assert [{row.dataset for row in one.rows} for one in made] == [{one.settings.name} for one in made]
+    assert [len(one.rows[0].particles) for one in made] == [3, 6, 3]
+    assert len({one.rows[0].store_url for one in made}) == 3
+    assert len({one.settings.diameter_A for one in made}) == 1
+    assert not np.array_equal(pixels(made[0]), pixels(made[2]))
+
+
+def test_no_two_molecules_lie_in_the_same_ice(tmp_path):
+    """Of about one size, so that equal random numbers would show."""
+    specks = {"specks": {"probability": 1, "number": 8}}
+    settings = {"microscope": {"defocus_A": [1000, 3000]}, "contamination": specks}
+    simulated(tmp_path, [{"molecules": ["rubisco", "hsp90"], "settings": settings}])
+    masks = [mrcfile.read(path) > 0 for path in tmp_path.glob("simulated/*/masks/*")]
+    assert all(mask.any() for mask in masks)
+    assert (masks[0] & masks[1]).sum() < 0.5 * (masks[0] | masks[1]).sum()
+    truth = [starfile.read(path)["particles"] for path in tmp_path.glob("simulated/*/truth/*")]
+    assert abs(truth[0].rlnDefocusU[0] - truth[1].rlnDefocusU[0]) > 1
+    places = [table[["rlnCoordinateX", "rlnCoordinateY"]].to_numpy() for table in truth]
+    assert np.abs(places[0][0] - places[1][0]).max() > 1
+
+
+def test_a_seed_makes_the_same_micrographs_whatever_else_is_simulated(tmp_path):
+    alone = simulated(tmp_path / "alone", [{"seed": 3}])
+    among = simulated(
+        tmp_path / "among", [{"molecules": ["hsp90"]}, {"molecules": ["p97", "rubisco"], "seed": 3}]
+    )
+    other = simulated(tmp_path / "other", [{"seed": 4}])
+    assert among[-1].settings.name == "rubisco"
+    assert np.array_equal(pixels(alone[0]), pixels(among[-1]))
+    assert not np.array_equal(pixels(alone[0]), pixels(other[0]))
+
+
+@pytest.mark.parametrize("scales", [(1.0, 1.0), (0.7, 1.2), (1.25, 1.25)])
+def test_a_store_is_as_fine_as_the_largest_scale_needs(tmp_path, scales):
+    """And no finer: of 16 px that a simulated particle has, a store keeps what will be shown."""
+    (one,) = simulated(tmp_path, [{}], scales=scales)
+    assert one.rows[0].row.source_shape == (128, 128)
+    assert one.rows[0].row.shape == (2 * round(64 * 12 * scales[1] / 16),) * 2
+
+
+def test_particles_simulated_just_large_enough_are_enough(tmp_path):
+    """Although 30 times 1.1 is a little more than 33 where numbers are rounded."""
+    assert simulated(tmp_path, [{"particle_px": 33.0}], particle_px=30.0, scales=[0.9, 1.1])
+
+
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        ({"settings": {"ice": {"mean": 1}}}, r"simulated\.1 \(rubisco-b\): ice\.mean is not a setting"),
+        ({"settings": {"scene": {"packing": 2}}}, r"--set simulated\.1\.settings\.scene\.packing=VALUE"),
+        ({"settings": {"height_px": 10}}, r"simulated\.1\.settings have a height_px of 10"),
+        (
+            {"settings": {"scene": {"particles": 999}}},
+            r"at most \d+ \(simulated\.1\.settings\.scene\.particles\)",
+        ),
+        ({"settings": {"scene": {"mixture": [1, 2]}}}, r"\(--set simulated\.1\.settings\.scene\.mixture=\)"),
+        (
+            {"particle_px": 60, "settings": {"microscope": {"defocus_A": 1.9e5}}},
+            r"a smaller simulated\.1\.settings\.microscope",
+        ),
+        ({"molecules": ["nothing"]}, r"simulated\.1: no molecule 'nothing'.* \(simulated\.1\.molecules\)"),
+        ({"particle_px": 11.0}, r"simulated\.1\.particle_px is 11, too coarse"),
+    ],
+)
+def test_what_is_wrong_with_any_group_is_told_before_any_work_and_where(tmp_path, group, words):
+    with pytest.raises(UsageError, match=words) as caught:
+        simulated(tmp_path / "out", [{}, {"name": "b"} | group], NoEngine())
+    assert "--" not in str(caught.value).replace("--set simulated.1.settings.", "")
+    assert not (tmp_path / "out").exists()

@@ -25,11 +25,14 @@ REACH_PX = 96
 """How far beyond a block of :data:`MULTIPLE` pixels those lie that decide its answers (92), rounded up."""
 MAX_BASE = 256
 PRIOR_LOGIT = -4.0
-"""Bias of the last layer: at the start almost nothing is a particle, as in a micrograph."""
+"""Bias of the centres' answer: at the start almost nothing is a particle, as in a micrograph."""
 
 
 class HeatmapNetwork(nn.Module):
-    """A U-Net from ``(n, 1, h, w)`` images to ``(n, 1, h / 2, w / 2)`` logits of particle centres.
+    """A U-Net from ``(n, 1, h, w)`` images to ``(n, 2, h / 2, w / 2)`` answers.
+
+    The first is the logit of a particle's centre; the second, where there is a particle, the natural logarithm of
+    the particle's size relative to the one that images are scaled for.
 
     Parameters
     ----------
@@ -51,12 +54,12 @@ class HeatmapNetwork(nn.Module):
         joined = [(fine + coarse, fine) for fine, coarse in pairwise(widths)]
         self.up = nn.ModuleList(Pair(*ends) for ends in joined)
         self.pool = MaxPool2()
-        self.head = nn.Conv2d(base, 1, 1)
-        for parameter, value in zip(self.head.parameters(), (0.0, PRIOR_LOGIT), strict=True):
-            nn.init.constant_(parameter, value)
+        self.head = nn.Conv2d(base, 2, 1)
+        nn.init.zeros_(self.head.weight)
+        self.head.bias = nn.Parameter(torch.tensor([PRIOR_LOGIT, 0.0]))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits; sides of ``images`` must be multiples of :data:`MULTIPLE`."""
+        """Return both answers; sides of ``images`` must be multiples of :data:`MULTIPLE`."""
         x = functional.pixel_unshuffle(images, STRIDE)
         skips = []
         for level, pair in enumerate(self.down):

@@ -1,5 +1,6 @@
 """The heat-map picker: grey values, one pass of the network in overlapping tiles, peaks."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -31,6 +32,14 @@ FLOOR = 0.02
 """Lowest score of a candidate."""
 SUPPRESSION = 0.5
 """Suppression radius in diameters."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sized:
+    """Candidates of one micrograph, and ``(n,)`` how many times larger than expected each of them is."""
+
+    candidates: Candidates
+    size: NDArray[np.float32]
 
 
 class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
@@ -75,11 +84,29 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         MicrographError
             If an image is empty, constant or holds NaN or infinite values.
         """
-        maps = self.score_maps(images)
+        return [one.candidates for one in self.pick_sized(images)]
+
+    def pick_sized(self, images: Tensor) -> list[Sized]:
+        """Return what :meth:`pick_many` does, with the size that the network sees in each.
+
+        Raises
+        ------
+        MicrographError
+            As :meth:`pick_many`.
+        """
+        answers = self._answers(images)
+        maps = torch.sigmoid(answers[:, 0]).contiguous()
         for edge in (0, -1):
             maps[:, edge] = maps[:, :, edge] = -torch.inf
         found = self.peaks(maps, radius_px=SUPPRESSION * self.particle_px / STRIDE, floor=FLOOR)
-        return [Candidates(_to_image(one.x), _to_image(one.y), one.score) for one in found]
+        sizes = answers[:, 1].exp().cpu().numpy()
+        return [
+            Sized(
+                Candidates(_to_image(one.x), _to_image(one.y), one.score),
+                size[np.rint(one.y).astype(np.intp), np.rint(one.x).astype(np.intp)],
+            )
+            for one, size in zip(found, sizes, strict=True)
+        ]
 
     def score_maps(self, images: Tensor) -> Tensor:
         """Return the probabilities of a centre on the grid of every second pixel of ``(n, h, w)`` images.
@@ -91,15 +118,19 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         MicrographError
             As :meth:`pick_many`.
         """
+        return torch.sigmoid(self._answers(images)[:, 0]).contiguous()
+
+    def _answers(self, images: Tensor) -> Tensor:
+        """Return the network's ``(n, 2, h / 2, w / 2)`` answers."""
         height, width = (-(-side // STRIDE) for side in images.shape[1:])
-        logits = answer_in_tiles(
+        answers = answer_in_tiles(
             self.ask,
             extended_to_multiple(flatten(images), MULTIPLE),
             multiple_px=MULTIPLE,
             rim_px=REACH_PX,
             tile_px=self.tile_px,
         )
-        return torch.sigmoid(logits[:, 0, :height, :width]).contiguous()
+        return answers[:, :, :height, :width]
 
 
 def flatten(images: Tensor) -> Tensor:

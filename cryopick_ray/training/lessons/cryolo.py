@@ -16,7 +16,7 @@ from cryopick_ray.pickers.cryolo.networks import STRIDE, CryoloNetwork
 from cryopick_ray.pickers.cryolo.picker import NORMALISATION, normalise
 from cryopick_ray.training.augment import cryolo_chain
 from cryopick_ray.training.labelled import LabelledMicrograph
-from cryopick_ray.training.lesson import Example, Slot, Vary, unvaried
+from cryopick_ray.training.lesson import Example, Slot
 from cryopick_ray.training.windows import Window
 
 OBJECT_WEIGHT = 5.0
@@ -81,9 +81,7 @@ class CryoloLesson:
         prepared: NDArray[np.float32] = normalise(torch.from_numpy(np.array(image))[None])[0].numpy()
         return prepared
 
-    def example(
-        self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator, vary: Vary = unvaried
-    ) -> Example:
+    def example(self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator) -> Example:
         """Cut a crop from anywhere, turned, flipped, half of them enlarged by up to 1.1; change its greys.
 
         The target is what :func:`~cryopick_ray.pickers.cryolo.boxes.encode` says of the crop's cells;
@@ -95,12 +93,14 @@ class CryoloLesson:
         window = Window.oriented(x, y, self.crop_px, rng, zoom=zoom)
         grid = (self.crop_px // STRIDE, self.crop_px // STRIDE)
         particles = window.locate(micrograph.particles)
-        target = encode(particles, self.particle_px * zoom, grid, anchor_px=self.particle_px)
+        target = encode(
+            particles, self.particle_px * micrograph.scale * zoom, grid, anchor_px=self.particle_px
+        )
         unknown = ~window.cells_within(micrograph.image.shape, STRIDE)
         column, row, _ = cells_of(window.locate(micrograph.unsure), grid)
         unknown[row, column] = True
         target[4][unknown & (target[4] == EMPTY)] = UNKNOWN
-        return Example(vary(cryolo_chain(window.cut(micrograph.image), rng), rng), target)
+        return Example(cryolo_chain(window.cut(micrograph.image), rng), target)
 
     def loss(self, answer: Tensor, target: Tensor, epoch: int) -> Tensor:
         """Return YOLO's loss, a sum over the cells and a mean over the examples.

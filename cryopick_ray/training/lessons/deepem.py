@@ -13,7 +13,7 @@ from cryopick_ray.pickers.deepem.networks import GENERAL, DeepEMNetwork
 from cryopick_ray.pickers.deepem.picker import BOX_DIAMETERS
 from cryopick_ray.pickers.patches import NORMALISATION, z_scored_micrograph
 from cryopick_ray.training.labelled import LabelledMicrograph
-from cryopick_ray.training.lesson import Example, Slot, Vary, unvaried
+from cryopick_ray.training.lesson import Example, Slot
 from cryopick_ray.training.lessons.patches import window_example
 
 
@@ -71,14 +71,11 @@ class DeepEMLesson:
         """Return the micrograph at mean 0 and standard deviation 1."""
         return z_scored_micrograph(image)
 
-    def example(
-        self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator, vary: Vary = unvaried
-    ) -> Example:
+    def example(self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator) -> Example:
         """Return a ``(box_px, box_px)`` box and ``(1,)``: 1 in half of the slots, a particle's, else 0."""
         return window_example(
             micrograph,
             rng,
-            vary,
             size_px=self.box_px,
             particle_px=self.particle_px,
             wanted=slot.falls_to(0.5),

@@ -13,7 +13,7 @@ from cryopick_ray.pickers.deeppicker.networks import ARCHITECTURE, PATCH_PX, Dee
 from cryopick_ray.pickers.deeppicker.picker import PARTICLE_PX
 from cryopick_ray.pickers.patches import NORMALISATION, z_scored_micrograph
 from cryopick_ray.training.labelled import LabelledMicrograph
-from cryopick_ray.training.lesson import Example, Slot, Vary, unvaried
+from cryopick_ray.training.lesson import Example, Slot
 from cryopick_ray.training.lessons.patches import window_example
 from cryopick_ray.training.objectives import two_class_cross_entropy
 
@@ -67,14 +67,11 @@ class DeepPickerLesson:
         """Return the micrograph at mean 0 and standard deviation 1."""
         return z_scored_micrograph(image)
 
-    def example(
-        self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator, vary: Vary = unvaried
-    ) -> Example:
+    def example(self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator) -> Example:
         """Return a ``(64, 64)`` patch and ``(1,)``: 1 in half of the slots, a particle's, else 0."""
         return window_example(
             micrograph,
             rng,
-            vary,
             size_px=PATCH_PX,
             particle_px=self.particle_px,
             wanted=slot.falls_to(0.5),

@@ -1,4 +1,4 @@
-"""Our own lesson: a Gaussian peak on every particle, focal loss on every pixel."""
+"""Our own lesson: a Gaussian peak on every particle, focal loss on every pixel, and how large they are."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.heatmap.networks import MULTIPLE, STRIDE, HeatmapNetwork
 from cryopick_ray.pickers.heatmap.picker import NORMALISATION, flatten
 from cryopick_ray.training.labelled import Centres, LabelledMicrograph
-from cryopick_ray.training.lesson import Example, Slot, Vary, unvaried
+from cryopick_ray.training.lesson import Example, Slot
 from cryopick_ray.training.sampling import anywhere, positive
 from cryopick_ray.training.windows import Window
 
@@ -29,6 +29,8 @@ WARM_UP = 0.05
 """Part of the training in which the learning rate rises."""
 MAX_JITTER = 2.0
 """Largest change of scale; beyond it a particle is no longer the size the network is for."""
+SIZE_WEIGHT = 0.5
+"""Of a particle's size in the loss, beside its place."""
 FOCUS, FORGIVENESS = 2, 4
 """Exponents of the focal loss: on easy pixels, and on pixels near a centre."""
 
@@ -78,10 +80,12 @@ class HeatmapLesson:
         flat: NDArray[np.float32] = flatten(torch.from_numpy(np.array(image))[None])[0].numpy()
         return flat
 
-    def example(
-        self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator, vary: Vary = unvaried
-    ) -> Example:
-        """Draw a crop, most often with a particle in it; target ``(2, s / 2, s / 2)``: peaks and weights."""
+    def example(self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator) -> Example:
+        """Draw a crop, most often with a particle in it.
+
+        The target is ``(3, s / 2, s / 2)``: peaks, whether answers are judged, and the logarithm of how
+        many times larger than ``particle_px`` particles are.
+        """
         centre = None
         if slot.falls_to(PARTICLE_SHARE):
             centre = positive(micrograph, rng, jitter_px=self.crop_px / 2)
@@ -91,17 +95,21 @@ class HeatmapLesson:
         zoom = math.exp(rng.uniform(-1, 1) * math.log(self.scale_jitter)) if rng.integers(2) else 1.0
         x, y = _inside(centre, micrograph.image.shape, math.ceil(self.crop_px / zoom))
         window = Window.oriented(x, y, self.crop_px, rng, zoom=zoom)
-        image = vary(window.cut(micrograph.image), rng)
-        diameter_px = self.particle_px * zoom
+        image = window.cut(micrograph.image)
+        size = micrograph.scale * zoom
+        diameter_px = self.particle_px * size
         peaks = paint(window.locate(micrograph.particles), self.crop_px, SIGMA * diameter_px)
         near_unsure = paint(window.locate(micrograph.unsure), self.crop_px, IGNORED * diameter_px)
         judged = window.cells_within(micrograph.image.shape, STRIDE) & (near_unsure < math.exp(-0.5))
-        return Example(image, np.stack([peaks, judged.astype(np.float32)]))
+        sizes = np.full_like(peaks, math.log(size))
+        return Example(image, np.stack([peaks, judged.astype(np.float32), sizes]))
 
     def loss(self, answer: Tensor, target: Tensor, epoch: int) -> Tensor:
-        """Return the focal loss, see :func:`focal_loss`."""
+        """Return the focal loss and half of the sizes' error: :func:`focal_loss`, :func:`size_loss`."""
         del epoch
-        return focal_loss(answer[:, 0], target[:, 0], target[:, 1])
+        peaks, judged, sizes = target.unbind(1)
+        placed = focal_loss(answer[:, 0], peaks, judged)
+        return placed + SIZE_WEIGHT * size_loss(answer[:, 1], sizes, (peaks == 1) * judged)
 
     def optimiser(self, network: nn.Module, learning_rate: float) -> Optimizer:
         """Return AdamW with a weight decay of 0.01."""
@@ -160,6 +168,17 @@ def focal_loss(logits: Tensor, peaks: Tensor, weights: Tensor) -> Tensor:
     hit = is_centre * (1 - p) ** FOCUS * functional.softplus(-logits)
     miss = weights * (1 - peaks) ** FORGIVENESS * p**FOCUS * functional.softplus(logits)
     return (hit + miss).sum() / is_centre.sum().clamp(min=1)
+
+
+def size_loss(answers: Tensor, sizes: Tensor, centres: Tensor) -> Tensor:
+    """Return the mean absolute error of the logarithms of sizes at the centres; 0 without any.
+
+    Parameters
+    ----------
+    answers, sizes, centres
+        ``(n, h, w)``; ``centres`` is 1 where a particle is judged.
+    """
+    return ((answers - sizes).abs() * centres).sum() / centres.sum().clamp(min=1)
 
 
 def _grid(size_px: int) -> NDArray[np.float64]:

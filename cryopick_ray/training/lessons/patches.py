@@ -5,7 +5,7 @@ import torch
 
 from cryopick_ray.pickers.patches import z_scored
 from cryopick_ray.training.labelled import LabelledMicrograph
-from cryopick_ray.training.lesson import Example, Vary
+from cryopick_ray.training.lesson import Example
 from cryopick_ray.training.sampling import NEGATIVE_DISTANCE, negative, positive
 from cryopick_ray.training.windows import Window
 
@@ -13,7 +13,6 @@ from cryopick_ray.training.windows import Window
 def window_example(
     micrograph: LabelledMicrograph,
     rng: np.random.Generator,
-    vary: Vary,
     *,
     size_px: int,
     particle_px: float,
@@ -34,7 +33,7 @@ def window_example(
         ``(size_px, size_px)`` image and ``(1,)`` target: 1 for a particle, 0 for none.
     """
     place = positive(micrograph, rng, jitter_px=jitter_px) if wanted else None
-    x, y = place or negative(micrograph, rng, distance_px=NEGATIVE_DISTANCE * particle_px)
-    window = vary(Window.oriented(x, y, size_px, rng).cut(micrograph.image), rng)
+    x, y = place or negative(micrograph, rng, distance_px=NEGATIVE_DISTANCE * particle_px * micrograph.scale)
+    window = Window.oriented(x, y, size_px, rng).cut(micrograph.image)
     image = z_scored(torch.from_numpy(window)).numpy()
     return Example(image, np.array([place is not None], np.float32))

@@ -14,7 +14,7 @@ from cryopick_ray.pickers.topaz.networks import TopazNetwork
 from cryopick_ray.pickers.topaz.normalise import normalise
 from cryopick_ray.pickers.topaz.picker import NORMALISATION
 from cryopick_ray.training.labelled import LabelledMicrograph
-from cryopick_ray.training.lesson import Example, Slot, Vary, unvaried
+from cryopick_ray.training.lesson import Example, Slot
 from cryopick_ray.training.objectives import OBJECTIVES, SLACK
 from cryopick_ray.training.sampling import anywhere, negative, positive
 from cryopick_ray.training.windows import Window
@@ -39,7 +39,7 @@ class TopazLesson:
     slack
         Weight of what the unlabelled must agree with: 1 for ``ge-binomial``, 10 for ``ge-kl`` in Topaz.
     radius_px
-        Places this close to a particle's centre are positive.
+        Places this close to a particle's centre are positive, where particles are ``particle_px`` large.
     particle_px
         Pixels that a particle's diameter spans: well inside the receptive field.
     positive_share
@@ -92,21 +92,19 @@ class TopazLesson:
         """Return the micrograph with its ice at zero mean and unit standard deviation."""
         return normalise(image)
 
-    def example(
-        self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator, vary: Vary = unvaried
-    ) -> Example:
+    def example(self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator) -> Example:
         """Draw a patch around a particle or around another place, turned freely and flipped at random.
 
         Without particles in the micrograph every slot shows another place.
         """
         centre = None
         if slot.falls_to(self.positive_share):
-            centre = positive(micrograph, rng, jitter_px=self.radius_px)
+            centre = positive(micrograph, rng, jitter_px=self.radius_px * micrograph.scale)
         labelled = centre is not None
         if centre is None:
             centre = self._elsewhere(micrograph, rng)
         window = Window.oriented(*centre, self.patch_px, rng, free=True)
-        return Example(vary(window.cut(micrograph.image), rng), np.array([labelled], np.float32))
+        return Example(window.cut(micrograph.image), np.array([labelled], np.float32))
 
     def loss(self, answer: Tensor, target: Tensor, epoch: int) -> Tensor:
         """Return the objective; a patch as large as the receptive field has one answer."""
@@ -132,4 +130,4 @@ class TopazLesson:
         if self.objective in POSITIVE_UNLABELLED:
             x, y = anywhere(micrograph, rng, 1)[0]
             return float(x), float(y)
-        return negative(micrograph, rng, distance_px=self.radius_px)
+        return negative(micrograph, rng, distance_px=self.radius_px * micrograph.scale)

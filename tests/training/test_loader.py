@@ -1,0 +1,42 @@
+import pytest
+import torch
+from small_training import SmallLesson, small_rows
+
+from cryopick_ray.training.dataset import Examples
+from cryopick_ray.training.loader import Loader, processes_for
+from cryopick_ray.training.plan import Plan
+from cryopick_ray.training.views import Views
+
+STEPS, BATCH = 3, 9
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+    rows = small_rows(tmp_path_factory.mktemp("store"), range(4))
+    return Examples(
+        SmallLesson(), rows, Plan(1, len(rows), BATCH, STEPS), views=Views((0.8, 1.25), general=True)
+    )
+
+
+def epochs(examples, processes, rank=0, size=1, first=0):
+    loader = Loader(examples, range(first, 3), STEPS, rank, size, processes)
+    return [list(loader.epoch()) for _ in range(first, 3)]
+
+
+@pytest.mark.parametrize(("rank", "size"), [(0, 1), (1, 2)])
+def test_other_processes_make_the_same_batches(examples, rank, size):
+    here, elsewhere = epochs(examples, 0, rank, size), epochs(examples, 2, rank, size)
+    for ours, theirs in zip(here, elsewhere, strict=True):
+        assert len(ours) == STEPS
+        for one, other in zip(ours, theirs, strict=True):
+            assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
+
+
+def test_a_training_that_goes_on_gets_the_epochs_that_are_left(examples):
+    whole, rest = epochs(examples, 0), epochs(examples, 0, first=1)
+    assert torch.equal(whole[1][0][0], rest[0][0][0])
+    assert not torch.equal(whole[0][0][0], rest[0][0][0])
+
+
+def test_a_cpu_makes_its_examples_itself():
+    assert processes_for(torch.device("cpu"), 64) == 0
