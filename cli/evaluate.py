@@ -1,4 +1,4 @@
-"""``cryopick evaluate``: picks against truth."""
+"""``cryopick evaluate``: picks against truth, or many models against each other."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,17 +6,23 @@ from typing import Annotated, Any
 import typer
 
 from . import options
-from .console import say
+from .console import ConsoleEvents, say
+from .learning import rooted
+
+SUITE = "Comparing models"
 
 
 def evaluate(
-    picks: Annotated[Path, typer.Argument(metavar="PICKS", help="Folder of a run or a table.")],
+    picks: Annotated[
+        Path | None,
+        typer.Argument(metavar="PICKS", help="Folder of a run or a table.", show_default=False),
+    ] = None,
     truth: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--truth", metavar="DIR", help="Folder of .star or .box files named after the micrographs."
         ),
-    ],
+    ] = None,
     radius: Annotated[
         float | None,
         typer.Option("--radius", metavar="A", help="A pick this near is a hit; default: half a diameter."),
@@ -25,17 +31,133 @@ def evaluate(
         list[str] | None,
         typer.Option("--exclude", metavar="GLOB", help="Leave out such micrographs; may be repeated."),
     ] = None,
+    suite: Annotated[
+        Path | None,
+        typer.Option(
+            "--suite", metavar="FILE", rich_help_panel=SUITE, help="YAML file of models and data sets."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", rich_help_panel=SUITE, help="Folder for the table and all picks."
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="M",
+            rich_help_panel=SUITE,
+            help="Only this one, named as in FILE or as for run; may be repeated; default: all of FILE.",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", rich_help_panel=SUITE, help="Go on in DIR; finished work is not done again."
+        ),
+    ] = False,
+    engine: options.EngineName = None,
+    workers: options.Workers = None,
+    device: options.Device = None,
+    gpus_per_worker: options.GpusPerWorker = None,
+    address: options.Address = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """Score picks: one-to-one matching, greedy by score; precision, recall, F1, AUPRC, best threshold."""
+    """Score picks: one-to-one matching, greedy by score; precision, recall, F1, AUPRC, best threshold.
+
+    With --suite: pick data sets with many models, and put their scores into one table.
+    """
     del debug
+    from cryopick_ray.errors import UsageError
+
+    if suite is None:
+        if picks is None or truth is None:
+            raise UsageError("expected PICKS and --truth DIR, or --suite FILE; one of them is missing")
+        if out or model or resume:
+            raise UsageError("--out, --model and --resume go with --suite FILE; leave them out")
+        _score(picks, truth, radius, exclude or [], as_json=as_json)
+        return
+    if picks or truth or radius or exclude:
+        raise UsageError(
+            "the file of --suite says what is scored; leave PICKS, --truth, --radius, --exclude out"
+        )
+    if out is None:
+        raise UsageError("--out is missing: give the folder for the table and all picks")
+    running = {
+        "engine": engine,
+        "workers": workers,
+        "device": device,
+        "gpus_per_worker": gpus_per_worker,
+        "address": address,
+    }
+    _compare(suite, out.absolute(), model or [], running, resume=resume, as_json=as_json)
+
+
+def _score(picks: Path, truth: Path, radius_A: float | None, exclude: list[str], *, as_json: bool) -> None:
     from cryopick_ray.evaluation.evaluate import evaluate as score
     from cryopick_ray.evaluation.truth import read_truth
     from cryopick_ray.picks.table import open_table
 
-    outcome = score(open_table(picks), read_truth(truth), radius_A=radius, exclude=exclude or []).to_dict()
+    outcome = score(open_table(picks), read_truth(truth), radius_A=radius_A, exclude=exclude).to_dict()
     say(outcome, _text(outcome), as_json=as_json)
+
+
+def _compare(
+    suite: Path, out: Path, models: list[str], running: dict[str, Any], *, resume: bool, as_json: bool
+) -> None:
+    from cryopick_ray.config import EngineSettings, fill, read_yaml
+    from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.suite.run import claim, run_suite
+    from cryopick_ray.suite.settings import suite_settings
+
+    data = read_yaml(suite)
+    settings = suite_settings(_rooted(data | _chosen(data, models)))
+    engine = fill(EngineSettings, **running)
+    with (
+        claim(out, settings, resume=resume),
+        ConsoleEvents() as events,
+        open_engine(engine, threads=1) as runner,
+    ):
+        outcome = run_suite(settings, out, runner, engine.device, events)
+    say(outcome.to_dict(), outcome.text(), as_json=as_json)
+    if outcome.failed:
+        raise typer.Exit(options.DONE_WITH_FAILURES)
+
+
+def _chosen(data: dict[str, Any], models: list[str]) -> dict[str, Any]:
+    """Return the models that a person asked for; a group of seeds goes by its name."""
+    if not models:
+        return {}
+    listed = data.get("models")
+    groups = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    named = {one.get("name"): one for one in groups}
+    return {"models": [named.get(name, name) for name in models]}
+
+
+def _rooted(data: dict[str, Any]) -> dict[str, Any]:
+    """Return settings whose paths mean the same from any folder."""
+    data = rooted(data)
+    empty, models = data.get("empty"), data.get("models")
+    if isinstance(empty, list):
+        data = data | {"empty": [rooted({_kind(one): [one]})[_kind(one)][0] for one in empty]}
+    if isinstance(models, list):
+        data = data | {"models": [_with_files(one) for one in models]}
+    return data
+
+
+def _kind(one: Any) -> str:
+    return "simulated" if isinstance(one, dict) and "molecules" in one else "data"
+
+
+def _with_files(model: Any) -> Any:
+    if isinstance(model, str):
+        return options.absolute_model(model)
+    if isinstance(model, dict) and isinstance(model.get("seeds"), list):
+        return model | {"seeds": [options.absolute_model(str(one)) for one in model["seeds"]]}
+    return model
 
 
 def _text(outcome: dict[str, Any]) -> str:

@@ -1,0 +1,1 @@
+"""Many models on many data sets: settings in, one honest table out."""

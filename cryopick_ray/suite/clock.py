@@ -1,0 +1,59 @@
+"""What a micrograph takes in the workers, kept beside the work so that a second call knows it, too."""
+
+import json
+import statistics
+from pathlib import Path
+
+from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.unit import UnitReport
+from cryopick_ray.results import replace_text
+
+
+class Clock:
+    """Listens to one stage of a pair of model and data set: its bar is that of the whole suite.
+
+    Parameters
+    ----------
+    said
+        Notes that were passed on; none is twice.
+    shown
+        Whether its micrographs move the bar.
+    """
+
+    def __init__(self, events: Events, said: set[str], *, shown: bool) -> None:
+        self._events, self._said, self._shown = events, said, shown
+        self.done = 0
+        self._seconds: list[float] = []
+
+    def stage(self, name: str, total: int) -> None:
+        """Do nothing."""
+
+    def report(self, report: UnitReport) -> None:
+        """Note what each of a unit's micrographs took, and move the bar."""
+        count = report.complete + len(report.failures)
+        self.done += count
+        if report.seconds:  # not so where a unit was given up
+            self._seconds += [sum(report.seconds.values()) / count] * count
+        if self._shown:
+            self._events.report(report)
+
+    def note(self, text: str) -> None:
+        """Pass it on, once."""
+        if text not in self._said:
+            self._said.add(text)
+            self._events.note(text)
+
+    def median_s(self, kept: Path, key: str) -> float | None:
+        """Return a micrograph's median seconds, now or when the work was done; ``None`` if not known.
+
+        Parameters
+        ----------
+        kept
+            JSON file of what was measured by ``key``; gets what is new.
+        """
+        known = json.loads(kept.read_text()) if kept.is_file() else {}
+        if self._seconds:
+            known[key] = statistics.median(self._seconds)
+            replace_text(kept, json.dumps(known, indent=1))
+        found: float | None = known.get(key)
+        return found

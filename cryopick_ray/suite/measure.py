@@ -1,0 +1,129 @@
+"""One model on one data set: ingest, pick and table as any run does, then the numbers."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from cryopick_ray.config import PickSettings
+from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.ingest import ingest
+from cryopick_ray.engine.unit import Engine, UnitReport
+from cryopick_ray.errors import MicrographError
+from cryopick_ray.evaluation.empty import false_picks
+from cryopick_ray.evaluation.evaluate import evaluate
+from cryopick_ray.pickers.catalogue import describe, load_picker
+from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.picks.table import PickTable
+from cryopick_ray.pipeline import pick, table
+from cryopick_ray.suite.cases import Case
+from cryopick_ray.suite.clock import Clock
+from cryopick_ray.suite.overlap import overlap
+from cryopick_ray.suite.rows import FOUND, SECONDS, Measures, Result
+from cryopick_ray.units import working_pixel_size_A
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that was found to load.
+
+    Attributes
+    ----------
+    name, seed
+        Name of its group, and its own name or file.
+    particle_px
+        Pixels of a particle at its scale.
+    trained_on
+        Of its card; ``None`` for a picker that learns nothing.
+    """
+
+    name: str
+    seed: str
+    particle_px: float
+    trained_on: str | None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where models are measured.
+
+    Attributes
+    ----------
+    folder
+        For stores, picks and tables.
+    engine, device
+        Who runs the work, and where networks run.
+    events
+        Told of every micrograph that a model has picked.
+    said
+        Notes that were passed on.
+    """
+
+    folder: Path
+    engine: Engine
+    device: str
+    events: Events
+    said: set[str] = field(default_factory=set)
+
+
+def look_up(name: str, seed: str) -> Model:
+    """Return what is known of a model, or raise what is wrong with it."""
+    picker = load_picker(seed, particle_px=None, device="cpu")
+    return Model(name, seed, picker.particle_px, describe(seed).get("trained_on"))
+
+
+def measure(model: Model, case: Case, bench: Bench) -> Result:
+    """Pick a data set with a model, as far as it has not been, and score the picks."""
+    reading, picking = (Clock(bench.events, bench.said, shown=shown) for shown in (False, True))
+    try:
+        return _measure(model, case, bench, reading, picking)
+    except Exception as error:  # noqa: BLE001 - whatever one model does, the others go on
+        return _result(model, case, {}, failure=str(error) or repr(error))
+    finally:
+        if left := len(case.sources) - picking.done:  # done before, or failed
+            bench.events.report(UnitReport(complete=left))
+
+
+def _measure(model: Model, case: Case, bench: Bench, reading: Clock, picking: Clock) -> Result:
+    name, kept = case.settings.name, bench.folder / "seconds.json"
+    working_A = working_pixel_size_A(case.told_A, model.particle_px)
+    store = f"stores/{name}-{working_A:.6g}A.zarr"
+    store_url, picks_url = str(bench.folder / store), str(bench.folder / "picks" / name)
+    ingest(case.sources, store_url, case.ingest(working_A), bench.engine, reading)
+    reading_s = reading.median_s(kept, store)
+    settings = PickSettings(model=model.seed, diameter_A=case.told_A, invert=case.settings.invert)
+    digest = pick(store_url, picks_url, settings, bench.engine, picking, device=bench.device)
+    picking_s = picking.median_s(kept, f"picks/{name}/{digest}")
+    seconds = None if reading_s is None or picking_s is None else reading_s + picking_s
+    out = bench.folder / "tables" / name / digest
+    table(store_url, picks_url, digest, out, None)
+    found = list(PickTable(out))
+    failed = [one.micrograph for one in found if one.micrograph.status == "failed"]
+    failure = ""
+    if failed:
+        failure = f"{len(failed)} of {len(found)} micrographs, {failed[0].micrograph_id}: {failed[0].reason}"
+    if len(failed) == len(found):
+        raise MicrographError(failure)
+    measures = {**_score(found, case), SECONDS: seconds}
+    return _result(model, case, measures, failure=failure, picks=digest)
+
+
+def _score(found: list[MicrographPicks], case: Case) -> Measures:
+    if case.truth is None:
+        counted = false_picks(found)
+        return {"false_mean": counted.mean, "false_most": counted.most}
+    pooled = asdict(evaluate(found, case.truth, radius_A=case.radius_A).pooled)
+    return {name: pooled[name] for name in FOUND}
+
+
+def _result(model: Model, case: Case, measures: Measures, *, failure: str = "", picks: str = "") -> Result:
+    return Result(
+        data=case.name,
+        group=case.group,
+        model=model.name,
+        seed=model.seed,
+        is_empty=case.truth is None,
+        micrographs=len(case.sources),
+        measures=measures,
+        overlap=overlap(model.trained_on, case.settings.name, case.molecule),
+        failure=failure,
+        picks=picks,
+    )

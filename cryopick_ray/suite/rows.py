@@ -1,0 +1,137 @@
+"""What each model found of each data set -> the rows of the table: seeds and molecules averaged."""
+
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+FOUND = ("precision", "recall", "f1", "best_f1", "best_threshold", "auprc")
+"""Measured where there are particles."""
+FALSE = ("false_mean", "false_most")
+"""Measured where there are none: picks of a micrograph, all of them false."""
+SECONDS = "seconds"
+
+Measures = Mapping[str, float | None]
+"""Numbers by name; ``None`` where one is not defined."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One model on one data set.
+
+    Attributes
+    ----------
+    data, group
+        Name in the table, and what it is averaged in; empty for nothing.
+    model, seed
+        Name of the group, and which of its models.
+    is_empty
+        Whether there are no particles to be found.
+    micrographs
+        How many were picked or failed.
+    measures
+        What was measured; nothing if the model failed.
+    overlap
+        What of it the model was trained on.
+    failure
+        Why the model or some of the micrographs failed.
+    picks
+        Digest of the picks.
+    """
+
+    data: str
+    group: str
+    model: str
+    seed: str
+    is_empty: bool
+    micrographs: int
+    measures: Measures
+    overlap: str
+    failure: str = ""
+    picks: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model's results on a data set: means and standard deviations over its seeds.
+
+    Attributes
+    ----------
+    seeds
+        How many went well.
+    spread
+        Standard deviations (of a sample); nothing for a single seed.
+    """
+
+    data: str
+    model: str
+    is_empty: bool
+    seeds: int
+    micrographs: int
+    mean: Measures
+    spread: Measures
+    overlap: str
+    failure: str
+
+
+def table_rows(results: Sequence[Result]) -> list[Row]:
+    """Return the rows by data set, in the order of the results, each group of molecules with its mean."""
+    place = {name: number for number, name in enumerate(dict.fromkeys(map(_whole, results)))}
+    both = sorted([*results, *_group_means(results)], key=lambda one: place[_whole(one)])
+    return [
+        _row([one for one in both if (one.data, one.model) == key])
+        for key in dict.fromkeys((one.data, one.model) for one in both)
+    ]
+
+
+def _whole(one: Result) -> str:
+    return one.group or one.data
+
+
+def _group_means(results: Sequence[Result]) -> Iterator[Result]:
+    """Yield each model's mean over the molecules of each group."""
+    for group, model, seed in dict.fromkeys((one.group, one.model, one.seed) for one in results if one.group):
+        own = [one for one in results if (one.group, one.model, one.seed) == (group, model, seed)]
+        failed = [one.data for one in own if not one.measures]
+        yield Result(
+            data=group,
+            group="",
+            model=model,
+            seed=seed,
+            is_empty=False,
+            micrographs=sum(one.micrographs for one in own),
+            measures={} if failed else _each(statistics.fmean, own),
+            overlap=_joined(one.overlap for one in own),
+            failure=f"no mean without {_joined(failed)}" if failed else "",
+        )
+
+
+def _row(seeds: Sequence[Result]) -> Row:
+    first, good = seeds[0], [one for one in seeds if one.measures]
+    failures = [(Path(one.seed).stem, one.failure) for one in seeds if one.failure]
+    return Row(
+        data=first.data,
+        model=first.model,
+        is_empty=first.is_empty,
+        seeds=len(good),
+        micrographs=first.micrographs,
+        mean=_each(statistics.fmean, good),
+        spread=_each(statistics.stdev, good) if len(good) > 1 else {},
+        overlap=_joined(one.overlap for one in seeds),
+        failure=_joined(f"{seed}: {why}" if len(seeds) > 1 else why for seed, why in failures),
+    )
+
+
+def _each(statistic: Callable[[Sequence[float]], float], results: Sequence[Result]) -> Measures:
+    """Return a statistic of each measure; one that is not defined everywhere has none."""
+    names = dict.fromkeys(name for one in results for name in one.measures)
+    values = {name: [one.measures.get(name) for one in results] for name in names}
+    return {
+        name: None if None in several else float(statistic([x for x in several if x is not None]))
+        for name, several in values.items()
+    }
+
+
+def _joined(texts: Iterable[str]) -> str:
+    """Return different texts, each once."""
+    return "; ".join(dict.fromkeys(text for text in texts if text))

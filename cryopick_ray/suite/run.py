@@ -1,0 +1,109 @@
+"""The whole suite: every model on every data set, then the table."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cryopick_ray import __version__
+from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.unit import Engine
+from cryopick_ray.folder import claimed, kept_settings
+from cryopick_ray.results import replace_text
+from cryopick_ray.suite.cases import prepare_cases
+from cryopick_ray.suite.measure import Bench, look_up, measure
+from cryopick_ray.suite.rows import Result, table_rows
+from cryopick_ray.suite.settings import SuiteSettings, changed_sets, suite_settings
+from cryopick_ray.suite.table import ABOUT, to_markdown, to_text
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a suite came to.
+
+    Attributes
+    ----------
+    folder
+        Holds ``suite.md``, ``suite.json`` and all picks.
+    results
+        Each model, seeds apart, on each data set.
+    """
+
+    folder: Path
+    settings: SuiteSettings
+    results: tuple[Result, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether a model failed on a data set, or a micrograph did."""
+        return any(one.failure for one in self.results)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dicts, lists, numbers and words, ready for JSON."""
+        return {
+            "version": __version__,
+            "about": ABOUT,
+            "rows": [asdict(row) for row in table_rows(self.results)],
+            "results": [asdict(one) for one in self.results],
+            "settings": self.settings.model_dump(mode="json"),
+        }
+
+    def text(self) -> str:
+        """Return the table for a terminal."""
+        return f"{to_text(table_rows(self.results))}\n\ntable {self.folder / 'suite.md'}"
+
+
+@contextmanager
+def claim(folder: Path, settings: SuiteSettings, *, resume: bool) -> Iterator[None]:
+    """Take a folder for a suite: an empty one, or one whose data sets mean the same.
+
+    Raises
+    ------
+    UsageError
+        If it holds picks and ``resume`` is not asked for, a data set has changed, or it holds other work.
+    """
+    began = (folder / "stores").is_dir()
+    changed: list[str] = []
+    if (folder / "config.yaml").exists():
+        old = kept_settings(folder, "suite")
+        changed = changed_sets(suite_settings(old), settings) if began else []
+    with claimed(folder, settings, changed, resume=resume or not began):
+        yield
+
+
+def run_suite(settings: SuiteSettings, folder: Path, engine: Engine, device: str, events: Events) -> Outcome:
+    """Measure every model on every data set in a claimed folder; write ``suite.json`` and ``suite.md``.
+
+    What the folder holds of simulated micrographs, stores and picks is not made again. A model that
+    fails on a data set is a result with the reason.
+
+    Raises
+    ------
+    UsageError, ModelError
+        If a model or a data set cannot be used at all; nothing was picked then.
+    """
+    models = [look_up(group.name, seed) for group in settings.models for seed in group.seeds]
+    cases = prepare_cases(settings, folder / "simulated", engine, events)
+    bench = Bench(folder, engine, device, events)
+    events.stage("suite", len(models) * sum(len(case.sources) for case in cases))
+    results = []
+    for case in cases:
+        for model in models:
+            results.append(measure(model, case, bench))
+            events.note(_line(results[-1]))
+    outcome = Outcome(folder, settings, tuple(results))
+    replace_text(folder / "suite.json", json.dumps(outcome.to_dict(), indent=1, allow_nan=False))
+    replace_text(folder / "suite.md", to_markdown(table_rows(results)))
+    return outcome
+
+
+def _line(result: Result) -> str:
+    """Return what a person wants to know while the others are at work."""
+    shown = "false_mean" if result.is_empty else "f1"
+    value = result.measures.get(shown)
+    said = "-" if value is None else f"{value:.3g}" if result.is_empty else f"{value:.3f}"
+    what = "false picks a micrograph" if result.is_empty else "F1"
+    failure = f"; failed: {result.failure}" if result.failure else ""
+    return f"{Path(result.seed).stem} on {result.data}: {what} {said}{failure}"

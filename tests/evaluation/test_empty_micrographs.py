@@ -1,0 +1,24 @@
+import numpy as np
+import pytest
+
+from cryopick_ray.evaluation.empty import FalsePicks, false_picks
+from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
+
+
+def micrograph(picked, status="complete"):
+    about = PickedMicrograph("a.mrc", "set", "a.mrc", (9, 9), 1.0, None, status, "")
+    zeros = np.zeros(len(picked), np.float32)
+    return MicrographPicks(about, zeros, zeros, zeros, np.array(picked, bool), 100.0)
+
+
+@pytest.mark.parametrize(
+    ("picked", "mean", "most"),
+    [([[1, 1, 0], [0]], 1.0, 2), ([[], [0, 0]], 0.0, 0), ([[1], [1], [1, 1, 1, 1]], 2.0, 4)],
+)
+def test_picks_count_and_candidates_below_the_threshold_do_not(picked, mean, most):
+    assert false_picks([micrograph(one) for one in picked]) == FalsePicks(mean, most)
+
+
+def test_a_micrograph_that_failed_is_not_one_without_picks():
+    assert false_picks([micrograph([1, 1]), micrograph([], "failed")]) == FalsePicks(2.0, 2)
+    assert false_picks([micrograph([], "failed")]) == FalsePicks(None, None)
