@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from cryopick_ray import DEFAULT_MODEL
+
 from . import options
 from .console import say
 
@@ -13,7 +15,9 @@ def bench(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            "--model", metavar="NAME|FILE", help="Model or weights file; may be repeated; default: log."
+            "--model",
+            metavar="NAME|FILE",
+            help=f"Model or weights file; may be repeated; default: {DEFAULT_MODEL}.",
         ),
     ] = None,
     input_file: Annotated[

@@ -10,7 +10,21 @@ from typer.core import TyperGroup
 from cryopick_ray import __version__
 from cryopick_ray.errors import CryoPickError
 
-from . import bench, evaluate, export, ingest, models, pick, refine, report, run, simulate, table, train
+from . import (
+    bench,
+    diameter,
+    evaluate,
+    export,
+    ingest,
+    models,
+    pick,
+    refine,
+    report,
+    run,
+    simulate,
+    table,
+    train,
+)
 
 INTERRUPTED = 130
 
@@ -76,6 +90,7 @@ app.command()(pick.pick)
 app.command()(table.table)
 app.command()(export.export)
 app.command()(report.report)
+app.command()(diameter.diameter)
 app.command()(evaluate.evaluate)
 app.command()(simulate.simulate)
 app.command()(train.train)

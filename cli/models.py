@@ -17,10 +17,12 @@ DIAMETERS = (0.5, 2.0)  # over the measured one: further off it is a slip, such 
 def list_models(as_json: options.Json = False, debug: options.Debug = False) -> None:
     """List the models that come with this program."""
     del debug
-    from cryopick_ray.pickers.catalogue import BUILT_IN
+    from cryopick_ray.pickers.catalogue import listed_models
 
-    models = {name: model.description for name, model in BUILT_IN.items()}
-    say(models, "\n".join(f"{name:16} {text}" for name, text in models.items()), as_json=as_json)
+    found = listed_models()
+    width = max(map(len, found))
+    lines = [f"{name:{width}}  {text}" for name, text in found.items()]
+    say(found, "\n".join(lines), as_json=as_json)
 
 
 @app.command()

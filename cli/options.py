@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from cryopick_ray import DEFAULT_MODEL
+
 ENGINE = "Engine"
 DONE_WITH_FAILURES = 3
 """Exit status of a run that ended, with micrographs that failed."""
@@ -46,7 +48,9 @@ StorePixelSize = Annotated[
 Model = Annotated[
     str | None,
     typer.Option(
-        "--model", metavar="NAME|FILE", help="Model name or weights file (.safetensors, .sav); default: log."
+        "--model",
+        metavar="NAME|FILE",
+        help=f"Model name or weights file (.safetensors, .sav); default: {DEFAULT_MODEL}.",
     ),
 ]
 ParticlePx = Annotated[

@@ -31,10 +31,16 @@ def pick(
     del debug
     from cryopick_ray.config import EngineSettings, PickSettings, fill
     from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.errors import UsageError
     from cryopick_ray.picks.shards import PickShards
     from cryopick_ray.picks.tables import coverage
     from cryopick_ray.pipeline import pick as pick_store
 
+    if diameter is None:
+        raise UsageError(
+            "--diameter is missing: give the particle's longest dimension in angstroms; "
+            "`cryopick diameter INPUT` estimates it, as `cryopick run` does"
+        )
     settings = fill(
         PickSettings,
         diameter_A=diameter,

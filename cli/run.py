@@ -12,7 +12,14 @@ from .console import ConsoleEvents, say
 def run(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the run.", show_default=False)],
     inputs: options.Inputs = None,
-    diameter: options.Diameter = None,
+    diameter: Annotated[
+        float | None,
+        typer.Option(
+            "--diameter",
+            metavar="A",
+            help="Longest dimension of the particle in angstroms; default: estimated from the micrographs.",
+        ),
+    ] = None,
     model: options.Model = None,
     pixel_size: options.PixelSize = None,
     threshold: options.Threshold = None,
@@ -84,7 +91,7 @@ def run(
 
     folder, timings = RunFolder(out), Timings()
     if resume and not (inputs or config or folder.config.is_file()):
-        raise UsageError(f"{folder.path} holds no run to resume; give INPUT and --diameter to start one")
+        raise UsageError(f"{folder.path} holds no run to resume; give INPUT to start one")
     data: dict[str, Any] = {"relion_project": str(Path.cwd())}
     if config:
         data = read_yaml(config)
@@ -118,15 +125,19 @@ def run(
         "address": address,
     }
     data |= _given(given)
+    if resume and folder.config.is_file() and data.get("diameter_A") is None:
+        data["diameter_A"] = folder.settings().diameter_A  # what was estimated once stays
     data["inputs"] = [options.absolute(str(text)) for text in data.get("inputs") or []]
     data["optics"] = data.get("optics", {}) | _given(optics)
     data["engine"] = data.get("engine", {}) | _given(running)
     settings = load_settings(data)
+    if settings.diameter_A is None:
+        typer.echo("no --diameter: estimating it from a few micrographs", err=True)
     planned = plan(settings)
-    with folder.claim(settings, resume=resume):
+    with folder.claim(planned.settings, resume=resume):
         with ConsoleEvents() as events:
             digest, thresholds = run_pipeline(planned, folder, events, timings)
-            summary = write_results(settings, folder, digest, thresholds, timings.seconds)
+            summary = write_results(planned.settings, folder, digest, thresholds, timings.seconds)
         say(summary.to_dict(), summary.text(), as_json=as_json)
     if summary.failures:
         raise typer.Exit(options.DONE_WITH_FAILURES)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.errors import UsageError
 from cryopick_ray.units import Optics
 
@@ -86,7 +87,7 @@ class PickSettings(Settings):
         Of a network that is asked fast; ``auto`` is settled once for all workers and kept with the picks.
     """
 
-    model: str = "log"
+    model: str = DEFAULT_MODEL
     diameter_A: Positive
     particle_px: Annotated[float, Field(ge=4, le=512)] | None = None
     invert: bool = False
@@ -102,6 +103,8 @@ class RunSettings(Settings):
     ----------
     inputs
         Folders, files, globs or lists.
+    diameter_A
+        The particle's longest dimension in angstroms; ``None`` to estimate it from the micrographs.
     limit
         Micrographs to take at most.
     threshold
@@ -115,8 +118,8 @@ class RunSettings(Settings):
     """
 
     inputs: tuple[str, ...] = Field(min_length=1)
-    diameter_A: Positive
-    model: str = "log"
+    diameter_A: Positive | None = None
+    model: str = DEFAULT_MODEL
     pixel_size_A: Positive | None = None
     store_pixel_size_A: Positive | None = None
     particle_px: Annotated[float, Field(ge=4, le=512)] | None = None
@@ -132,7 +135,7 @@ class RunSettings(Settings):
 
     @property
     def pick(self) -> PickSettings:
-        """The settings that decide the picks."""
+        """The settings that decide the picks; the diameter must be known."""
         return PickSettings(**{name: getattr(self, name) for name in PickSettings.model_fields})
 
     def ingest(self, store_pixel_size_A: float) -> IngestSettings:

@@ -11,7 +11,7 @@ from cryopick_ray.errors import UsageError
 
 OWN = (".lock", "config.partial")
 """What a run that was killed in its first instant leaves."""
-KINDS = {"inputs": "run", "network": "training"}
+KINDS = {"inputs": "run", "network": "training", "models": "suite"}
 """Settings that tell which kind of work a folder holds."""
 
 
@@ -21,7 +21,8 @@ def kept_settings(path: Path, kind: str) -> dict[str, Any]:
     Raises
     ------
     UsageError
-        If they cannot be read, or the work is of another kind than ``run`` or ``training``, as asked.
+        If they cannot be read, or the work is of another kind than ``run``, ``training`` or ``suite``,
+        as asked.
     """
     data = read_yaml(path / "config.yaml")
     found = next((name for key, name in KINDS.items() if key in data), kind)

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cryopick_ray.config import PickSettings, RunSettings
+from cryopick_ray.config import EngineSettings, PickSettings, RunSettings
+from cryopick_ray.diameter import find_diameter, keep_diameter
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.ingest import ingest, probe
@@ -16,6 +17,7 @@ from cryopick_ray.engine.ledger import check_same_micrographs, covered_ids
 from cryopick_ray.engine.plan import cut, pending, unit_size
 from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import PicksError
+from cryopick_ray.export.diameter import EstimatedDiameter
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.picks.shards import PickShards, digests, settings_digest
@@ -101,30 +103,48 @@ def table(
 
 @dataclass(frozen=True)
 class Plan:
-    """A run that was found possible: its settings, micrographs and the pixel size its model needs."""
+    """A run that was found possible.
+
+    Attributes
+    ----------
+    settings
+        Of the run, its diameter among them.
+    sources
+        The micrographs.
+    pixel_size_A
+        What the model needs.
+    diameter
+        How the diameter was found; ``None`` if it was given.
+    """
 
     settings: RunSettings
     sources: Sequence[MicrographSource]
     pixel_size_A: float
+    diameter: EstimatedDiameter | None = None
 
 
 def plan(settings: RunSettings) -> Plan:
-    """Check everything that can be checked before a run leaves a trace.
+    """Check everything that can be checked before a run leaves a trace, and find a diameter not given.
 
     Raises
     ------
     UsageError, ModelError
-        If the model, the micrographs or their pixel size cannot be used.
+        If the model, the micrographs or their pixel size cannot be used, or no diameter can be found.
     """
-    picker = _described_picker(settings.pick)
+    picker = _described_picker(settings)
     if settings.engine.engine == "serial" and picker.wants_gpu:
         from cryopick_ray.pickers.device.choice import usable_device
 
         usable_device(settings.engine.device)
     sources = list_sources(settings.inputs, relion_project=settings.relion_project, limit=settings.limit)
-    pixel_size_A = working_pixel_size_A(settings.diameter_A, picker.particle_px)
+    found = None
+    if settings.diameter_A is None:
+        device = _own_device(settings.engine)
+        found = find_diameter(sources, settings.pixel_size_A, invert=settings.invert, device=device)
+        settings = settings.model_copy(update={"diameter_A": found.diameter_A})
+    pixel_size_A = working_pixel_size_A(settings.pick.diameter_A, picker.particle_px)
     probe(sources, settings.ingest(pixel_size_A))
-    return Plan(settings, sources, pixel_size_A)
+    return Plan(settings, sources, pixel_size_A, found)
 
 
 def run(plan: Plan, folder: RunFolder, events: Events, timings: Timings) -> tuple[str, dict[str, Threshold]]:
@@ -141,6 +161,9 @@ def run_on(
     """Do what :func:`run` does on an engine that is open already."""
     settings = plan.settings
     threshold = None if settings.threshold == "auto" else settings.threshold
+    if plan.diameter is not None:
+        events.note(f"diameter {plan.diameter.text()} (--diameter overrides)")
+        keep_diameter(folder.diameter, plan.diameter)
     with timings.stage("ingest"):
         ingest(plan.sources, folder.store, settings.ingest(plan.pixel_size_A), engine, events)
     with timings.stage("pick"):
@@ -179,7 +202,12 @@ def settled(settings: PickSettings, picks_url: str, *, on_gpu: bool) -> PickSett
     return known[0] if len(known) == 1 else settings.model_copy(update={"precision": fastest})
 
 
-def _described_picker(settings: PickSettings) -> Picker:
+def _own_device(settings: EngineSettings) -> str:
+    """Return where this process asks a network: Ray's GPUs may all be on other machines."""
+    return "auto" if settings.engine == "ray" and settings.device == "cuda" else settings.device
+
+
+def _described_picker(settings: PickSettings | RunSettings) -> Picker:
     """Return the picker as it is described; workers load their own, on their device."""
     from cryopick_ray.pickers.catalogue import load_picker
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from cryopick_ray.config import RunSettings, assigned, fill
 from cryopick_ray.engine.pick_worker import check_scale
 from cryopick_ray.errors import ModelError, UsageError
-from cryopick_ray.pickers.catalogue import BUILT_IN
+from cryopick_ray.pickers.catalogue import BUILT_IN, weights_file
 from cryopick_ray.pickers.importers import open_model
 from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.picks.schema import MicrographPicks
@@ -138,6 +138,7 @@ def own_labels(
 ) -> list[LabelledRow]:
     """Return the run's micrographs, labelled by its candidates: particles have at least a grade."""
     manifest = read_manifest(MicrographStore(run.store).place)
+    diameter_A = settings.pick.diameter_A
     rows = []
     for one, grades in graded:
         row = manifest[one.micrograph.micrograph_id]
@@ -147,8 +148,8 @@ def own_labels(
                 store_url=run.store,
                 row=row,
                 dataset=row.dataset,
-                diameter_A=settings.diameter_A,
-                radius_A=settings.diameter_A / 2,
+                diameter_A=diameter_A,
+                radius_A=diameter_A / 2,
                 sign=-1 if settings.invert else 1,
                 particles=places[grades >= least],
                 false=nowhere(),
@@ -173,7 +174,8 @@ def own_split(run: RunFolder, settings: RefineSettings) -> Split:
     seeded = settings.validation_share, settings.seed
     training, _ = split_rows(own_labels(graded, run, old, Grade.SURE), *seeded)
     _, validation = split_rows(own_labels(graded, run, old, Grade.PICKED), *seeded)
-    pixel_size_A = working_pixel_size_A(old.diameter_A, float(settings.options["particle_px"]))
+    finest_px = float(settings.options["particle_px"]) * settings.scales[1]
+    pixel_size_A = working_pixel_size_A(old.pick.diameter_A, finest_px)
     check_scale([one.row for one in training + validation], pixel_size_A)
     return Split(training, validation, ())
 
@@ -204,12 +206,12 @@ def share_store(run: RunFolder, out: RunFolder) -> None:
 
 def _model(model: str) -> Model:
     """Return the weights and the card of a network that can learn."""
-    path = Path(model)
-    if model not in BUILT_IN and not path.is_file():
+    try:
+        found = None if model in BUILT_IN else open_model(weights_file(model))
+    except UsageError as error:
         raise ModelError(
             f"the run's model {model} is gone; put the file back, or run again with --model and refine that"
-        )
-    found = None if model in BUILT_IN else open_model(path)
+        ) from error
     if found is None or found[1].architecture.partition("-")[0] not in LESSONS:
         raise ModelError(
             f"{model} has no network that can learn; refine a run of a model of {', '.join(LESSONS)}"

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from cryopick_ray import __version__
 from cryopick_ray.config import RunSettings
+from cryopick_ray.diameter import kept_diameter
 from cryopick_ray.errors import StoreError, UsageError
+from cryopick_ray.export.diameter import EstimatedDiameter
 from cryopick_ray.export.formats import ExportSettings, export
 from cryopick_ray.export.report import Report, render_report
 from cryopick_ray.export.thumbnails import Thumbnail, choose_thumbnails, make_thumbnail
@@ -39,6 +41,8 @@ class Summary:
         The score that cuts each data set, and how it was found.
     seconds
         Wall-clock seconds by stage.
+    diameter
+        How the diameter was found; ``None`` if it was given.
     """
 
     version: str
@@ -50,6 +54,7 @@ class Summary:
     picked: int
     thresholds: Mapping[str, Threshold]
     seconds: Mapping[str, float]
+    diameter: EstimatedDiameter | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -59,8 +64,10 @@ class Summary:
     def text(self) -> str:
         """Return a few lines for a terminal."""
         cuts = [f"{cut.value:.3g} ({cut.method})" for cut in self.thresholds.values()]
+        found = [f"diameter    {self.diameter.text()} (--diameter overrides)"] if self.diameter else []
         lines = [
             f"{self.picked} particles in {self.complete} micrographs, {len(self.failures)} failed",
+            *found,
             f"threshold   {'; '.join(cuts) or 'none'}",
             f"coordinates {self.folder}/coordinates/autopick.star and particles.star",
             f"table       {self.folder}/table",
@@ -91,6 +98,7 @@ def write_results(
         picked=sum(picked for _, picked in tally),
         thresholds=thresholds,
         seconds=seconds,
+        diameter=kept_diameter(folder.diameter),
     )
     replace_text(folder.summary, json.dumps(summary.to_dict(), indent=1, allow_nan=False))
     replace_text(folder.report, render_report(run_report(settings, folder, summary)))
@@ -103,8 +111,10 @@ def read_summary(folder: RunFolder) -> Summary:
         data = json.loads(folder.summary.read_text())
         failures = tuple((line["micrograph_id"], line["reason"]) for line in data.pop("failures"))
         thresholds = {name: Threshold(**cut) for name, cut in data.pop("thresholds").items()}
+        found = data.pop("diameter", None)
+        diameter = EstimatedDiameter.from_dict(found) if found else None
         del data["failed"]
-        return Summary(failures=failures, thresholds=thresholds, **data)
+        return Summary(failures=failures, thresholds=thresholds, diameter=diameter, **data)
     except FileNotFoundError as error:
         raise UsageError(f"{folder.path} holds no finished run; go on with: cryopick run --resume") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -150,6 +160,7 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
         timings=summary.seconds,
         failures=summary.failures,
         thumbnails=[thumbnails[name] for name in shown if name in thumbnails],
+        diameter=summary.diameter,
     )
 
 

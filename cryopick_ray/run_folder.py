@@ -11,11 +11,15 @@ from cryopick_ray.folder import claimed, kept_settings
 
 
 class RunFolder:
-    """A run's ``DIR``: config.yaml store.zarr picks/ table/ coordinates/ report.html summary.json."""
+    """A run's ``DIR``: config.yaml store.zarr picks/ table/ coordinates/ report.html summary.json.
+
+    And diameter.json, where the diameter was not given.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(os.path.abspath(path))
         self.config = self.path / "config.yaml"
+        self.diameter = self.path / "diameter.json"
         self.store = str(self.path / "store.zarr")
         self.picks = str(self.path / "picks")
         self.table = self.path / "table"

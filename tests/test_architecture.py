@@ -24,7 +24,8 @@ LAYERS = [
     ["export"],
     ["training"],
     ["bench"],
-    ["run_folder", "pipeline", "results", "refine"],
+    ["run_folder", "diameter", "pipeline", "results", "refine"],
+    ["suite"],
     ["cli"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -3,6 +3,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.config import EngineSettings, differences, fill, load_settings, option, read_yaml, to_yaml
 from cryopick_ray.errors import UsageError
 from cryopick_ray.run_folder import RunFolder
@@ -12,7 +13,7 @@ BASE = {"inputs": ["/data"], "diameter_A": 120.0}
 
 @given(
     st.fixed_dictionaries(
-        {"inputs": st.lists(st.text(min_size=1), min_size=1), "diameter_A": st.floats(1e-3, 1e5)},
+        {"inputs": st.lists(st.text(min_size=1), min_size=1), "diameter_A": st.none() | st.floats(1e-3, 1e5)},
         optional={
             "threshold": st.just("auto") | st.floats(-1e6, 1e6),
             "invert": st.booleans(),
@@ -33,7 +34,7 @@ def test_only_what_changes_the_picks_is_a_difference():
     assert differences(old, load_settings(BASE | free)) == []
     assert differences(old, load_settings(BASE | {"diameter_A": 130})) == ["diameter_A: 120.0 -> 130.0"]
     assert differences(old, load_settings(BASE | {"invert": True, "model": "x"})) == [
-        "model: log -> x",
+        f"model: {DEFAULT_MODEL} -> x",
         "invert: False -> True",
     ]
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.config import load_settings
 from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.pickers.heatmap.networks import HeatmapNetwork
@@ -206,6 +207,12 @@ def test_a_model_learns_at_the_scale_that_its_run_picked_at(model):
             UsageError, match=r"options\.particle_px is 24.*the run picked with (20|31) pixels"
         ):
             settings_of(run, "options.particle_px=24")
+
+
+def test_a_shipped_model_learns_under_its_name():
+    settings, (_, card) = settings_of(run_of(DEFAULT_MODEL))
+    assert (settings.name, card.name) == (f"{DEFAULT_MODEL}-refined", DEFAULT_MODEL)
+    assert settings.options == {"particle_px": card.particle_px}
 
 
 @pytest.mark.parametrize("share", [float("nan"), 0, 1.5])

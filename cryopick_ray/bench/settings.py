@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.config import IngestSettings, PickSettings, Positive, Settings
 from cryopick_ray.errors import UsageError
 
@@ -39,7 +40,7 @@ class BenchSettings(Settings):
     The others are those of :class:`cryopick_ray.config.PickSettings`.
     """
 
-    models: tuple[str, ...] = ("log",)
+    models: tuple[str, ...] = (DEFAULT_MODEL,)
     diameter_A: Positive = 130.0
     input: Path | None = None
     size: Side | None = None

@@ -10,6 +10,7 @@ import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
+from cryopick_ray.export.diameter import EstimatedDiameter
 from cryopick_ray.export.figures import MAX_COLUMNS, pick_counts, score_histogram
 from cryopick_ray.export.thumbnails import Thumbnail
 
@@ -39,6 +40,8 @@ class Report:
         ``(micrograph id, reason)`` of every failed micrograph.
     thumbnails
         Pictures, in the order shown.
+    diameter
+        How the diameter was found; ``None`` if it was given.
     """
 
     title: str
@@ -52,6 +55,7 @@ class Report:
     timings: Mapping[str, float]
     failures: Sequence[tuple[str, str]]
     thumbnails: Sequence[Thumbnail]
+    diameter: EstimatedDiameter | None = None
 
     @property
     def n_complete(self) -> int:

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.log import LogPicker
 from cryopick_ray.pickers.picker import Picker
+from cryopick_ray.pickers.shipped import shipped_models, shipped_weights
 
 
 @dataclass(frozen=True)
 class BuiltIn:
-    """A picker that comes with the package."""
+    """A picker without weights."""
 
     make: Callable[[float | None], Picker]
     description: str
@@ -36,6 +38,8 @@ def load_picker(
 ) -> Picker:
     """Return the picker named ``model``, or the one whose weights are in the file ``model``.
 
+    A shipped model's weights are read here and not before.
+
     Parameters
     ----------
     particle_px
@@ -56,17 +60,36 @@ def load_picker(
     """
     if model in BUILT_IN:
         return BUILT_IN[model].make(particle_px)
-    path = Path(model)
-    if not path.is_file():
-        raise UsageError(
-            f"there is no model {model!r}: give --model one of {', '.join(BUILT_IN)}, "
-            "or a weights file (.safetensors, or Topaz's .sav)"
-        )
+    path = weights_file(model)
     from cryopick_ray.pickers.families import load_network_picker
     from cryopick_ray.pickers.scoring import choose_scoring
 
     scoring = choose_scoring(exact=exact, precision=precision, device=device)
     return load_network_picker(path, particle_px=particle_px, device=device, scoring=scoring)
+
+
+def weights_file(model: str) -> Path:
+    """Return the weights of the shipped model named ``model``, or the file ``model``.
+
+    Raises
+    ------
+    UsageError
+        If there is neither.
+    """
+    path = shipped_weights(model) or Path(model)
+    if not path.is_file():
+        raise UsageError(
+            f"there is no model {model!r}: give --model one of {', '.join([*shipped_models(), *BUILT_IN])}, "
+            "or a weights file (.safetensors, or Topaz's .sav)"
+        )
+    return path
+
+
+def listed_models() -> dict[str, str]:
+    """Return each model that has a name and a line about it, the default one first; no weights are read."""
+    texts = {name: model.description() for name, model in shipped_models().items()}
+    texts |= {name: model.description for name, model in BUILT_IN.items()}
+    return {name: text + " (default)" * (name == DEFAULT_MODEL) for name, text in texts.items()}
 
 
 def describe(model: str) -> dict[str, Any]:
@@ -76,4 +99,4 @@ def describe(model: str) -> dict[str, Any]:
         return {"description": BUILT_IN[model].description, **picker.settings()}
     from cryopick_ray.pickers.importers import open_model
 
-    return {**open_model(Path(model))[1].model_dump(mode="json"), **picker.settings()}
+    return {**open_model(weights_file(model))[1].model_dump(mode="json"), **picker.settings()}

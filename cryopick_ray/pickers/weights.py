@@ -49,6 +49,10 @@ class ModelCard(BaseModel):
         Micrographs at once on a GPU, if its memory holds so many.
     scores
         Measured qualities by name.
+    training_seconds, device
+        How long it learnt and on what machine; ``None`` and empty if nobody wrote it down.
+    limits
+        What it is not good at, in words.
     digest
         :func:`weights_digest` of the tensors.
     """
@@ -68,6 +72,9 @@ class ModelCard(BaseModel):
     lowest_precision: Precision = "bfloat16"
     batch: Annotated[int, Field(ge=1, le=1024)] = 16
     scores: dict[str, FiniteFloat] = {}
+    training_seconds: Annotated[PositiveFloat, Field(allow_inf_nan=False)] | None = None
+    device: str = ""
+    limits: str = ""
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 

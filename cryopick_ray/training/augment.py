@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dctn, idctn
+from scipy.fft import dctn, idctn, irfft2, rfft2
 from scipy.ndimage import gaussian_filter, uniform_filter
 
 Image = NDArray[np.float32]
@@ -104,6 +104,19 @@ def reshape_spectrum(image: Image, rng: np.random.Generator) -> Image:
         return np.asarray(low_pass * (1 + np.float32(gain - 1) * band))
 
     return _filtered(image, response)
+
+
+def scramble(image: Image, rng: np.random.Generator) -> Image:
+    """Return noise with the image's own power spectrum, mean and spread: every phase is drawn anew.
+
+    Texture of ice and carbon stays what it is; particles, which their phases make, are gone. Ours, for
+    training across molecules: such noise must not be taken for particles.
+    """
+    phases = rfft2(rng.standard_normal(image.shape, np.float32))
+    phases /= np.maximum(np.abs(phases), np.float32(1e-12))
+    mean = image.mean()
+    noise = irfft2(np.abs(rfft2(image - mean)) * phases, s=image.shape)
+    return np.asarray(noise + mean, np.float32)
 
 
 CRYOLO: tuple[Augmentation, ...] = (blur, add_noise, contrast, multiply, pixel_dropout)

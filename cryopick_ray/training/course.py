@@ -210,7 +210,7 @@ def _once(
         patience=settings.patience,
         precision=means.precision,
         seed=settings.seed,
-        views=Views(settings.scales, settings.general),
+        views=Views(settings.scales, settings.general, settings.scrambled),
     )
     job = Job(lesson, split.training, split.validation, loop, start[0] if start else None)
     state = means.train(job, folder / "checkpoints", means.on_epoch)

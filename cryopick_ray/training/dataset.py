@@ -12,7 +12,7 @@ from cryopick_ray.errors import MicrographError, StoreError, TrainingError
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore
-from cryopick_ray.training.labelled import Centres, LabelledMicrograph
+from cryopick_ray.training.labelled import Centres, LabelledMicrograph, nowhere
 from cryopick_ray.training.lesson import Lesson, Slot
 from cryopick_ray.training.plan import Plan, Spot
 from cryopick_ray.training.views import AS_IT_IS, ONE_VIEW, View, Views
@@ -77,14 +77,12 @@ def read_labelled(source: LabelledRow, lesson: Lesson, view: View = AS_IT_IS) ->
         raise TrainingError(f"{source.row.micrograph_id}: {error}; leave it out with exclude") from error
     height, width = source.row.source_shape
     scale = np.array([shape[1] / width, shape[0] / height], np.float32)
+    particles, false, unsure = (
+        nowhere() if view.is_empty else places * scale
+        for places in (source.particles, source.false, source.unsure)
+    )
     return LabelledMicrograph(
-        source.row.micrograph_id,
-        source.dataset,
-        image,
-        source.particles * scale,
-        source.false * scale,
-        source.unsure * scale,
-        view.scale,
+        source.row.micrograph_id, source.dataset, image, particles, false, unsure, view.scale
     )
 
 

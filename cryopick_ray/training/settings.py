@@ -113,6 +113,9 @@ class LearnSettings(Settings):
     scales
         Least and most that particles are enlarged, anew in every epoch: how far off the diameter may be
         that the model is later given.
+    scrambled
+        Part of the micrographs that are shown as noise with their own power spectrum and no particles,
+        others in every epoch: a model that is to leave ice and carbon alone.
     epochs, steps, batch, learning_rate
         ``None`` for the network's own.
     patience
@@ -133,6 +136,7 @@ class LearnSettings(Settings):
     name: Annotated[str, Field(pattern=NAME)] | None = None
     general: bool = False
     scales: Scales = (1.0, 1.0)
+    scrambled: Annotated[float, Field(ge=0, lt=1)] = 0.0
     epochs: Annotated[int, Field(ge=1)] | None = None
     steps: Annotated[int, Field(ge=1)] | None = None
     batch: Annotated[int, Field(ge=1)] | None = None

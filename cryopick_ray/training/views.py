@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.training.augment import general_chain
+from cryopick_ray.training.augment import general_chain, scramble
 
 Image = NDArray[np.float32]
 
@@ -26,10 +26,13 @@ class View:
         How many times larger than usual its particles appear.
     vary
         Changes the grey values of the whole ``(h, w)`` image before they are normalised.
+    is_empty
+        Whether nothing is left of the particles.
     """
 
     scale: float = 1.0
     vary: Callable[[Image], Image] = unvaried
+    is_empty: bool = False
 
 
 AS_IT_IS = View()
@@ -46,21 +49,31 @@ class Views:
     general
         Whether grey values vary as between microscopes, by
         :func:`~cryopick_ray.training.augment.general_chain`.
+    scrambled
+        Part of the views that are noise with a micrograph's power spectrum and no particles
+        (:func:`~cryopick_ray.training.augment.scramble`).
     """
 
     scales: tuple[float, float] = (1.0, 1.0)
     general: bool = False
+    scrambled: float = 0.0
 
     @property
     def differ(self) -> bool:
         """Whether there is more than one."""
-        return self.general or self.scales[0] < self.scales[1]
+        return self.general or self.scrambled > 0 or self.scales[0] < self.scales[1]
 
     def draw(self, rng: np.random.Generator) -> View:
         """Draw one; all that is random comes from the generator."""
         low, high = np.log(self.scales)
         scale = float(np.exp(rng.uniform(low, high))) if low < high else self.scales[0]
-        return View(scale, (lambda image: general_chain(image, rng)) if self.general else unvaried)
+        is_empty = self.scrambled > 0 and rng.uniform() < self.scrambled
+
+        def vary(image: Image) -> Image:
+            image = scramble(image, rng) if is_empty else image
+            return general_chain(image, rng) if self.general else image
+
+        return View(scale, vary, is_empty)
 
 
 ONE_VIEW = Views()

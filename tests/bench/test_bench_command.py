@@ -99,7 +99,7 @@ def test_a_store_of_its_own_pixel_size_is_resized(model):
 def test_a_table_is_aligned_and_a_file_can_be_measured(tmp_path):
     path = tmp_path / "one.mrc"
     write_synthetic(path, 300, pixel_size_A=2.0, diameter_A=100.0)
-    status, text, errors = call("--input", path, "--diameter", "100", "--repeats", "1")
+    status, text, errors = call("--input", path, "--diameter", "100", "--repeats", "1", "--model", "log")
     assert status == 0
     assert "stage by stage" in errors
     head, _, columns, *lines = text.split("\n\n")[0].splitlines()
@@ -124,7 +124,7 @@ def test_a_table_is_aligned_and_a_file_can_be_measured(tmp_path):
         (["--threads", "0"], "--threads is 0"),
         (["--diameter", "-1"], "--diameter is -1"),
         (["--model", "nothing"], "no model 'nothing'"),
-        (["--batches", "2"], "--batches are for networks"),
+        (["--model", "log", "--batches", "2"], "--batches are for networks"),
         (["--size", "128"], "no room for particles of 130 pixels"),
         (["--input", "none.mrc"], "none.mrc"),
         (["--input", "none.mrc", "--size", "512"], "leave them out with --input"),

@@ -119,7 +119,7 @@ def run_trial(variant: Variant, micrographs: Path) -> Trial:
     import torch  # noqa: F401 - the serial engine works in this process; imports are nobody's start-up here
 
     trial = Trial(variant)
-    settings = PickSettings(diameter_A=DIAMETER_A)
+    settings = PickSettings(model="log", diameter_A=DIAMETER_A)
     running = EngineSettings(engine="serial" if variant == SERIAL else "ray", workers=variant.workers)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch, open_engine(running, threads=1) as engine:

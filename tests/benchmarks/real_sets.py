@@ -125,7 +125,7 @@ class Cryopick:
 
     def _options(self, one: RealSet) -> list[str]:
         scale = ["--diameter", str(one.diameter_A), "--particle-px", str(self._particle_px(one))]
-        model = ["--model", str(self._weights)] if self._weights else []
+        model = ["--model", str(self._weights or "log")]
         return [*scale, *model, *self._mode, "--device", "cpu"]
 
     def run(self, one: RealSet, micrographs: Sequence[Path], scratch: Path) -> Spent:

@@ -214,7 +214,7 @@ def first_picks(model: Sequence[object], micrograph: Path, times: int) -> Iterat
 def start_ups(weights: Path, times: int) -> dict[str, list[float]]:
     """Return the seconds to the first picks by model."""
     models: dict[str, list[object]] = {
-        "log": [],
+        "log": ["--model", "log"],
         FIRST_PICK_MODEL: [
             *("--model", weights / f"{FIRST_PICK_MODEL}.sav"),
             *("--particle-px", PHANTOMS.particle_px),

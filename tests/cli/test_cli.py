@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from cryopick_ray import __version__
 
-COMMANDS = ["run", "ingest", "pick", "table", "export", "report", "evaluate", "models", "bench"]
+COMMANDS = ["run", "ingest", "pick", "table", "export", "report", "diameter", "evaluate", "models", "bench"]
 
 
 def call(*arguments):
@@ -34,10 +34,11 @@ def test_every_command_explains_itself(command):
 
 
 def test_a_missing_diameter_names_the_option_and_leaves_no_trace(tmp_path):
-    status, _, errors = call("run", tmp_path, "--out", tmp_path / "run")
+    status, _, errors = call("pick", "--store", tmp_path / "s", "--out", tmp_path / "picks")
     assert status == 2
     assert "--diameter is missing" in errors
-    assert not (tmp_path / "run").exists()
+    assert "cryopick diameter INPUT" in errors
+    assert not (tmp_path / "picks").exists()
 
 
 @pytest.mark.parametrize(

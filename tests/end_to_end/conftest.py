@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 import starfile
-from micrograph_files import phantom, write_mrc
+from micrograph_files import LOG, phantom, write_mrc
 from typer.testing import CliRunner
 
 from cli.main import app
@@ -36,11 +36,11 @@ def cryopick():
 
 @pytest.fixture(scope="session")
 def serial_run(phantoms, tmp_path_factory):
-    """The reference: one finished serial run over the phantoms."""
+    """The reference: one finished serial run of the blob detector over the phantoms."""
     out = tmp_path_factory.mktemp("serial") / "run"
     result = CliRunner().invoke(
         app,
-        ["run", str(phantoms / "micrographs"), "--diameter", "150", "--out", str(out), "--engine", "serial"],
+        ["run", str(phantoms / "micrographs"), *map(str, LOG), "--out", str(out), "--engine", "serial"],
     )
     assert result.exit_code == 0, result.output
     return out

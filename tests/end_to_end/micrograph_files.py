@@ -7,6 +7,8 @@ from cryopick_ray.simulate.phantom import make_phantom
 
 PIXEL_SIZE_A = 4.0
 DIAMETER_A = 150.0
+LOG = ["--model", "log", "--diameter", DIAMETER_A]
+"""What the blob detector is told: it needs no weights, and its picks are those of any machine."""
 
 
 def write_mrc(path, pixels, pixel_size_A=PIXEL_SIZE_A):

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import starfile
-from micrograph_files import broken_folder, phantom, table_bytes, write_mrc
+from micrograph_files import LOG, broken_folder, phantom, table_bytes, write_mrc
 
 from cryopick_ray.errors import CryoPickError
 
@@ -67,7 +67,7 @@ def test_picks_find_the_truth_without_a_shift(serial_run, phantoms, cryopick):
 def test_ray_gives_the_same_table_byte_for_byte(serial_run, phantoms, cryopick, tmp_path, workers):
     out = tmp_path / "run"
     inputs = phantoms / "micrographs"
-    status, _, _ = cryopick("run", inputs, "--diameter", 150, "--out", out, "--workers", workers)
+    status, _, _ = cryopick("run", inputs, *LOG, "--out", out, "--workers", workers)
     assert status == 0
     assert table_bytes(out) == table_bytes(serial_run)
 
@@ -75,7 +75,7 @@ def test_ray_gives_the_same_table_byte_for_byte(serial_run, phantoms, cryopick, 
 @pytest.mark.parametrize("stage", ["ingest", "pick"])
 def test_a_killed_run_ends_with_the_same_table(phantoms, serial_run, cryopick, tmp_path, stage):
     out = tmp_path / "run"
-    arguments = ["run", str(phantoms / "micrographs"), "--diameter", "150", "--out", str(out)]
+    arguments = ["run", str(phantoms / "micrographs"), *map(str, LOG), "--out", str(out)]
     done = out / ("store.zarr/manifest" if stage == "ingest" else "picks")
     process = subprocess.Popen(
         [sys.executable, "-m", "cli.main", *arguments, "--workers", "1"],
@@ -108,7 +108,7 @@ def test_new_micrographs_join_on_resume_and_none_is_doubled(cryopick, tmp_path):
     inputs, out = tmp_path / "in", tmp_path / "run"
     for seed in (1, 3):
         write_mrc(inputs / f"{seed}.mrc", phantom(seed).pixels)
-    arguments = ["run", inputs, "--diameter", 150, "--out", out, "--engine", "serial"]
+    arguments = ["run", inputs, *LOG, "--out", out, "--engine", "serial"]
     assert cryopick(*arguments)[0] == 0
     first = pd.read_parquet(out / "table").drop(columns="picked")
     for seed in (0, 2, 4):
@@ -119,7 +119,7 @@ def test_new_micrographs_join_on_resume_and_none_is_doubled(cryopick, tmp_path):
     kept = second[second.micrograph_id.isin(first.micrograph_id)].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, first)
     fresh = tmp_path / "fresh"
-    assert cryopick("run", inputs, "--diameter", 150, "--out", fresh, "--engine", "serial")[0] == 0
+    assert cryopick("run", inputs, *LOG, "--out", fresh, "--engine", "serial")[0] == 0
     assert table_bytes(fresh) == table_bytes(out)
 
 
@@ -139,7 +139,7 @@ def test_a_damaged_shard_is_picked_again(serial_run, cryopick, tmp_path):
 def test_bad_files_are_rows_with_reasons_and_the_good_ones_are_picked(cryopick, tmp_path):
     reasons = broken_folder(tmp_path / "in")
     out = tmp_path / "run"
-    arguments = ["run", tmp_path / "in", "--diameter", 150, "--out", out, "--engine", "serial", "--json"]
+    arguments = ["run", tmp_path / "in", *LOG, "--out", out, "--engine", "serial", "--json"]
     status, output, _ = cryopick(*arguments)
     assert status == 3
     failures = {line["micrograph_id"]: line["reason"] for line in json.loads(output)["failures"]}
@@ -157,7 +157,7 @@ def test_bad_files_are_rows_with_reasons_and_the_good_ones_are_picked(cryopick, 
 def test_a_mended_file_is_taken_in_on_resume(cryopick, tmp_path):
     broken_folder(tmp_path / "in")
     out = tmp_path / "run"
-    arguments = ["run", tmp_path / "in", "--diameter", 150, "--out", out, "--engine", "serial"]
+    arguments = ["run", tmp_path / "in", *LOG, "--out", out, "--engine", "serial"]
     assert cryopick(*arguments)[0] == 3
     write_mrc(tmp_path / "in" / "new.mrc", phantom(7).pixels)
     (tmp_path / "in" / "new.mrc").replace(tmp_path / "in" / "empty.mrc")
@@ -170,7 +170,7 @@ def test_a_mended_file_is_taken_in_on_resume(cryopick, tmp_path):
 def test_two_data_sets_with_equal_names_stay_apart(phantoms, cryopick, tmp_path):
     out = tmp_path / "run"
     folders = [phantoms / "micrographs" / name for name in ("square0", "square1")]
-    assert cryopick("run", *folders, "--diameter", 150, "--out", out, "--engine", "serial")[0] == 0
+    assert cryopick("run", *folders, *LOG, "--out", out, "--engine", "serial")[0] == 0
     frame = pd.read_parquet(out / "table")
     assert frame.groupby("dataset").micrograph_id.nunique().to_dict() == {"square0": 6, "square1": 6}
     assert frame.micrograph_id.str.startswith(("square0/", "square1/")).all()
@@ -182,7 +182,7 @@ def test_stages_one_by_one_give_the_table_of_a_run(phantoms, serial_run, cryopic
     inputs = phantoms / "micrographs"
     serial = ["--engine", "serial"]
     assert cryopick("ingest", inputs, "--store", store, "--store-pixel-size", 12.5, *serial)[0] == 0
-    assert cryopick("pick", "--store", store, "--out", picks, "--diameter", 150, *serial)[0] == 0
+    assert cryopick("pick", "--store", store, "--out", picks, *LOG, *serial)[0] == 0
     assert cryopick("table", picks, "--out", table)[0] == 0
     assert table_bytes(table.parent) == table_bytes(serial_run)
     for form in ("star", "box", "cbox", "cs", "csv", "topaz"):
@@ -199,7 +199,7 @@ def test_a_store_too_coarse_for_the_model_names_the_option(phantoms, cryopick, t
         cryopick("ingest", inputs, "--store", store, "--store-pixel-size", 30, "--engine", "serial")[0] == 0
     )
     status, _, errors = cryopick(
-        "pick", "--store", store, "--out", tmp_path / "p", "--diameter", 150, "--engine", "serial"
+        "pick", "--store", store, "--out", tmp_path / "p", *LOG, "--engine", "serial"
     )
     assert status == 2
     assert "--store-pixel-size 12.5" in errors
@@ -216,7 +216,7 @@ def test_a_list_that_grows_another_root_is_refused_not_doubled(phantoms, cryopic
     listed = tmp_path / "list.txt"
     inputs = phantoms / "micrographs"
     listed.write_text(f"{inputs}/square0/00.mrc\n{inputs}/square0/01.mrc\n")
-    common = ["--diameter", 150, "--out", tmp_path / "run", "--engine", "serial"]
+    common = [*LOG, "--out", tmp_path / "run", "--engine", "serial"]
     assert cryopick("run", listed, *common)[0] == 0
     with listed.open("a") as file:
         file.write(f"{inputs}/square1/00.mrc\n")
@@ -236,7 +236,7 @@ def test_picks_of_another_store_are_refused(cryopick, tmp_path):
         write_mrc(tmp_path / name / "m.mrc", phantom(seed).pixels)
         arguments = ["--store", tmp_path / f"{name}.zarr", "--engine", "serial"]
         assert cryopick("ingest", tmp_path / name, *arguments)[0] == 0
-        status, _, errors = cryopick("pick", *arguments, "--out", tmp_path / "p", "--diameter", 150)
+        status, _, errors = cryopick("pick", *arguments, "--out", tmp_path / "p", *LOG)
         assert status == (0 if name == "a" else 1)
     assert "picks of another m.mrc" in errors
 
@@ -256,7 +256,7 @@ def test_what_a_run_killed_in_its_first_instant_leaves_is_no_hindrance(phantoms,
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".lock").touch()
     inputs = phantoms / "micrographs" / "square0"
-    arguments = ["--diameter", 150, "--out", tmp_path / "run", "--engine", "serial", "--limit", 1]
+    arguments = [*LOG, "--out", tmp_path / "run", "--engine", "serial", "--limit", 1]
     assert cryopick("run", inputs, *arguments)[0] == 0
 
 
@@ -264,12 +264,12 @@ def test_a_zero_padded_micrograph_is_picked_like_any_other(cryopick, tmp_path):
     padded = np.zeros((900, 900), np.float32)
     padded[:512, :576] = phantom(3).pixels
     write_mrc(tmp_path / "in" / "padded.mrc", padded)
-    arguments = ["--diameter", 150, "--out", tmp_path / "run", "--engine", "serial"]
+    arguments = [*LOG, "--out", tmp_path / "run", "--engine", "serial"]
     assert cryopick("run", tmp_path / "in", *arguments)[0] == 0
 
 
 def test_a_diameter_of_less_than_a_pixel_stops_the_run(cryopick, phantoms, tmp_path):
-    arguments = ["--diameter", 0.5, "--out", tmp_path / "run", "--engine", "serial"]
+    arguments = ["--model", "log", "--diameter", 0.5, "--out", tmp_path / "run", "--engine", "serial"]
     status, _, errors = cryopick("run", phantoms / "micrographs", *arguments)
     assert (status, "--diameter" in errors) == (2, True)
 
@@ -278,7 +278,7 @@ def test_bright_particles_are_found_with_invert(cryopick, tmp_path):
     made = phantom(2)
     write_mrc(tmp_path / "in" / "dark.mrc", made.pixels)
     write_mrc(tmp_path / "in2" / "dark.mrc", -made.pixels)
-    common = ["--diameter", 150, "--engine", "serial"]
+    common = [*LOG, "--engine", "serial"]
     assert cryopick("run", tmp_path / "in", "--out", tmp_path / "a", *common)[0] == 0
     assert cryopick("run", tmp_path / "in2", "--out", tmp_path / "b", "--invert", *common)[0] == 0
     a, b = (pd.read_parquet(tmp_path / name / "table")[["x_px", "y_px"]].to_numpy() for name in "ab")

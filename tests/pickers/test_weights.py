@@ -56,6 +56,15 @@ def test_a_model_comes_back_whole(path):
         assert torch.equal(state[name], tensor)
 
 
+def test_a_card_of_before_says_nothing_of_its_training(path):
+    written = path.with_suffix(".json")
+    card = json.loads(written.read_text())
+    told = {name: card.pop(name) for name in ("training_seconds", "device", "limits")}
+    assert told == {"training_seconds": None, "device": "", "limits": ""}
+    written.write_text(json.dumps(card))
+    assert load_model(path)[1].model_dump(mode="json") == card | told
+
+
 def test_a_model_is_two_files_and_nothing_else(path):
     assert sorted(file.name for file in path.parent.iterdir()) == ["tiny.json", "tiny.safetensors"]
 

@@ -167,3 +167,17 @@ def test_a_chain_leaves_some_images_alone(chain):
     image = picture()
     kept = [np.array_equal(chain(image, np.random.default_rng(seed)), image) for seed in range(200)]
     assert 0 < np.mean(kept) < 0.5
+
+
+def test_scrambled_noise_has_the_spectrum_mean_and_spread_of_the_image_and_none_of_its_places():
+    image = np.random.default_rng(0).normal(3, 0.1, (96, 120)).astype(np.float32)
+    image[40:50, 60:70] -= 1
+    changed = augment.scramble(image, np.random.default_rng(1))
+    assert (changed.shape, changed.dtype) == (image.shape, np.float32)
+    before, after = (np.abs(np.fft.rfft2(one.astype(float)))[:48] for one in (image, changed))
+    inner = np.s_[1:, 1:60]  # on the rim a real image's phases are no free choice
+    np.testing.assert_allclose(after[inner], before[inner], rtol=1e-3, atol=1e-3)
+    assert changed.mean() == pytest.approx(image.mean(), abs=1e-4)
+    assert changed.std() == pytest.approx(image.std(), rel=0.05)
+    assert abs(np.corrcoef(changed.ravel(), image.ravel())[0, 1]) < 0.2
+    assert image.min() < 2 < changed.min()

@@ -194,3 +194,16 @@ def test_only_training_micrographs_are_varied(tmp_path: Path):
     )
     np.testing.assert_allclose(varied[:, 1], plain[:, 1], rtol=1e-6)
     assert np.abs(varied[:, 0] - plain[:, 0]).min() > 1e-6
+
+
+def test_a_share_of_the_views_is_noise_without_particles(rows):
+    views = Views(scrambled=0.3)
+    drawn = [views.draw(rng(seed)) for seed in range(400)]
+    assert 80 < sum(view.is_empty for view in drawn) < 160
+    empty = next(view for view in drawn if view.is_empty)
+    usual, found = read_labelled(rows[0], SmallLesson()), read_labelled(rows[0], SmallLesson(), empty)
+    assert len(usual.particles)
+    assert not len(found.particles) + len(found.false) + len(found.unsure)
+    assert found.image.std() == pytest.approx(usual.image.std(), rel=0.05)
+    assert abs(np.corrcoef(found.image.ravel(), usual.image.ravel())[0, 1]) < 0.1
+    assert not any(Views((0.8, 1.2), general=True).draw(rng(seed)).is_empty for seed in range(50))

@@ -31,7 +31,7 @@ PRIOR_LOGIT = -4.0
 class HeatmapNetwork(nn.Module):
     """A U-Net from ``(n, 1, h, w)`` images to ``(n, 2, h / 2, w / 2)`` answers.
 
-    The first is the logit of a particle's centre; the second, where there is a particle, the natural logarithm of
+    The first is the logit of a particle's centre; the second, where there is one, the natural logarithm of
     the particle's size relative to the one that images are scaled for.
 
     Parameters

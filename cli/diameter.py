@@ -1,0 +1,31 @@
+"""``cryopick diameter``: how large the particles are, found in the micrographs."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from . import options
+from .console import say
+
+
+def diameter(
+    inputs: options.Inputs = None,
+    pixel_size: options.PixelSize = None,
+    invert: options.Invert = None,
+    relion_project: options.RelionProject = None,
+    device: options.Device = None,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Estimate the particles' diameter from a few micrographs, as run does without --diameter."""
+    del debug
+    from cryopick_ray.config import IngestSettings, fill
+    from cryopick_ray.diameter import find_diameter
+    from cryopick_ray.micrographs.sources import list_sources
+
+    given = fill(IngestSettings, pixel_size_A=pixel_size)
+    sources = list_sources(inputs or [], relion_project=relion_project or Path())
+    found = find_diameter(sources, given.pixel_size_A, invert=bool(invert), device=device or "auto")
+    lines = [
+        f"{tried_A:8.4g} A  {value:.3g}" for tried_A, value in zip(found.tried_A, found.evidence, strict=True)
+    ]
+    say(asdict(found), "\n".join([*lines, f"diameter {found.text()}"]), as_json=as_json)

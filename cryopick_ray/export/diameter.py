@@ -1,0 +1,70 @@
+"""How a run came by its particles' diameter, where nobody gave it: in words and as a curve."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from cryopick_ray.export.figures import LineChart, fitted_axis
+
+
+@dataclass(frozen=True)
+class EstimatedDiameter:
+    """A diameter found in the micrographs, and what it was found from.
+
+    Attributes
+    ----------
+    diameter_A
+        The particle's longest dimension in angstroms.
+    tried_A, evidence
+        ``(n,)`` diameters that were tried, and what spoke for each.
+    particles
+        Picks that it rests on.
+    micrographs
+        Ids of the micrographs that were looked at.
+    model
+        The network that was asked.
+    """
+
+    diameter_A: float
+    tried_A: tuple[float, ...]
+    evidence: tuple[float, ...]
+    particles: int
+    micrographs: tuple[str, ...]
+    model: str
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "EstimatedDiameter":
+        """Return what plain JSON holds of one; KeyError, TypeError or ValueError if it is another thing."""
+        return cls(
+            diameter_A=float(data["diameter_A"]),
+            tried_A=tuple(map(float, data["tried_A"])),
+            evidence=tuple(map(float, data["evidence"])),
+            particles=int(data["particles"]),
+            micrographs=tuple(map(str, data["micrographs"])),
+            model=str(data["model"]),
+        )
+
+    def text(self) -> str:
+        """Return it as a few words."""
+        count = len(self.micrographs)
+        return f"{self.diameter_A:g} A, estimated from {count} micrograph{'s' * (count != 1)}"
+
+    def curve(self) -> Markup:
+        """Draw the evidence against the diameters tried; nothing if there were none."""
+        if not self.tried_A:
+            return Markup("")
+        tried_A, evidence = np.array(self.tried_A), np.array(self.evidence)
+        order = np.argsort(tried_A)
+        chart = LineChart(
+            "Evidence by diameter",
+            fitted_axis("particle diameter, A", np.append(tried_A, self.diameter_A)),
+            fitted_axis("evidence", evidence),
+        )
+        dots = [
+            chart.dot("evidence", at_A, height, f"{at_A:.4g} A: {height:.3g}")
+            for at_A, height in zip(tried_A.tolist(), evidence.tolist(), strict=True)
+        ]
+        line = chart.line("evidence", tried_A[order], evidence[order])
+        return chart.draw([chart.upright("mark", self.diameter_A), line, *dots])

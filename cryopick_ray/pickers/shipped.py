@@ -1,0 +1,62 @@
+"""Models that come with the package: weights and cards in ``models/`` beside this file."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryopick_ray import DEFAULT_MODEL
+from cryopick_ray.errors import ModelError
+
+FOLDER = Path(__file__).parent / "models"
+WEIGHTS, CARD = ".safetensors", ".json"
+
+
+@dataclass(frozen=True)
+class ShippedModel:
+    """A model's name and where its weights lie; neither these nor torch are loaded to say so."""
+
+    name: str
+
+    @property
+    def weights(self) -> Path:
+        """The file of its weights, its card beside it."""
+        return FOLDER / f"{self.name}{WEIGHTS}"
+
+    def card(self) -> dict[str, Any]:
+        """Return its card, unchecked: who loads the weights checks it.
+
+        Raises
+        ------
+        ModelError
+            If it cannot be read.
+        """
+        path = FOLDER / f"{self.name}{CARD}"
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise ModelError(f"{path} is damaged ({error}); install cryopick-ray again") from error
+
+    def description(self) -> str:
+        """Return one line: what it is, how well it scored, at which scale, how large the file is."""
+        card = self.card()
+        scores = ", ".join(
+            f"{name} {value:.3f}" for name, value in card.get("scores", {}).items() if "f1" in name
+        )
+        size_MB = self.weights.stat().st_size / 1e6
+        facts = (card["architecture"], scores, f"{card['particle_px']:g} px a particle", f"{size_MB:.1f} MB")
+        return ", ".join(fact for fact in facts if fact)
+
+
+def shipped_models() -> dict[str, ShippedModel]:
+    """Return the models that came with the package by name, the default one first."""
+    names = sorted(
+        (path.stem for path in FOLDER.glob(f"*{CARD}")), key=lambda name: (name != DEFAULT_MODEL, name)
+    )
+    return {name: ShippedModel(name) for name in names}
+
+
+def shipped_weights(model: str) -> Path | None:
+    """Return the weights of the shipped model of that name, if there is one."""
+    found = shipped_models().get(model)
+    return found.weights if found else None
