@@ -73,11 +73,20 @@ def evaluate(
     del debug
     from cryopick_ray.errors import UsageError
 
+    running = {
+        "engine": engine,
+        "workers": workers,
+        "device": device,
+        "gpus_per_worker": gpus_per_worker,
+        "address": address,
+    }
     if suite is None:
         if picks is None or truth is None:
             raise UsageError("expected PICKS and --truth DIR, or --suite FILE; one of them is missing")
-        if out or model or resume:
-            raise UsageError("--out, --model and --resume go with --suite FILE; leave them out")
+        if out or model or resume or any(value is not None for value in running.values()):
+            raise UsageError(
+                "--out, --model, --resume and those of the engine go with --suite FILE; leave them out"
+            )
         _score(picks, truth, radius, exclude or [], as_json=as_json)
         return
     if picks or truth or radius or exclude:
@@ -86,13 +95,6 @@ def evaluate(
         )
     if out is None:
         raise UsageError("--out is missing: give the folder for the table and all picks")
-    running = {
-        "engine": engine,
-        "workers": workers,
-        "device": device,
-        "gpus_per_worker": gpus_per_worker,
-        "address": address,
-    }
     _compare(suite, out.absolute(), model or [], running, resume=resume, as_json=as_json)
 
 
@@ -133,7 +135,7 @@ def _chosen(data: dict[str, Any], models: list[str]) -> dict[str, Any]:
         return {}
     listed = data.get("models")
     groups = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    named = {one.get("name"): one for one in groups}
+    named = {str(one.get("name")): one for one in groups}
     return {"models": [named.get(name, name) for name in models]}
 
 

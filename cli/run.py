@@ -84,6 +84,7 @@ def run(
     del debug
     from cryopick_ray.config import load_settings, read_yaml
     from cryopick_ray.errors import UsageError
+    from cryopick_ray.folder import check_free
     from cryopick_ray.pipeline import Timings, plan
     from cryopick_ray.pipeline import run as run_pipeline
     from cryopick_ray.results import write_results
@@ -132,6 +133,7 @@ def run(
     data["engine"] = data.get("engine", {}) | _given(running)
     settings = load_settings(data)
     if settings.diameter_A is None:
+        check_free(folder.path, resume=resume)  # before minutes of work
         typer.echo("no --diameter: estimating it from a few micrographs", err=True)
     planned = plan(settings)
     with folder.claim(planned.settings, resume=resume):

@@ -90,6 +90,7 @@ def find_diameter(
         particles=found.particles,
         micrographs=tuple(one.micrograph_id for one in sampled),
         model=DEFAULT_MODEL,
+        is_sure=found.is_sure,
     )
 
 

@@ -31,6 +31,23 @@ def kept_settings(path: Path, kind: str) -> dict[str, Any]:
     return data
 
 
+def check_free(path: Path, *, resume: bool) -> None:
+    """Refuse a folder that no work can begin in, nor go on in if ``resume``.
+
+    Raises
+    ------
+    UsageError
+        If it holds work and ``resume`` is not asked for, or something else.
+    """
+    if (path / "config.yaml").exists():
+        if not resume:
+            raise UsageError(f"{path} holds a run; go on with it by --resume, or choose another --out")
+    elif path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is not a folder; choose another --out")
+    elif path.is_dir() and any(one.name not in OWN for one in path.iterdir()):
+        raise UsageError(f"{path} is not empty and holds no run; choose another --out")
+
+
 @contextmanager
 def claimed(path: Path, settings: Settings, changed: Sequence[str], *, resume: bool) -> Iterator[None]:
     """Hold a folder that is empty, or whose work is to go on unchanged; keep the settings in it.
@@ -47,18 +64,12 @@ def claimed(path: Path, settings: Settings, changed: Sequence[str], *, resume: b
         run is at work in it.
     """
     config = path / "config.yaml"
-    if config.exists():
-        if not resume:
-            raise UsageError(f"{path} holds a run; go on with it by --resume, or choose another --out")
-        if changed:
-            raise UsageError(
-                f"{path} holds a run with other settings ({'; '.join(changed)}); "
-                "resume with the old ones or choose another --out"
-            )
-    elif path.exists() and not path.is_dir():
-        raise UsageError(f"{path} is not a folder; choose another --out")
-    elif path.is_dir() and any(one.name not in OWN for one in path.iterdir()):
-        raise UsageError(f"{path} is not empty and holds no run; choose another --out")
+    check_free(path, resume=resume)
+    if config.exists() and changed:
+        raise UsageError(
+            f"{path} holds a run with other settings ({'; '.join(changed)}); "
+            "resume with the old ones or choose another --out"
+        )
     path.mkdir(parents=True, exist_ok=True)
     with (path / ".lock").open("w") as lock:
         try:

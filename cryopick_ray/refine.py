@@ -136,7 +136,11 @@ def grade(table: Iterable[MicrographPicks], *, share: float, top: int) -> list[G
 def own_labels(
     graded: Iterable[Graded], run: RunFolder, settings: RunSettings, least: Grade
 ) -> list[LabelledRow]:
-    """Return the run's micrographs, labelled by its candidates: particles have at least a grade."""
+    """Return the run's micrographs, labelled by its candidates: particles have at least a grade.
+
+    What is left unsure to learn from is no particle to choose by: a threshold that may count it or not would
+    be too low.
+    """
     manifest = read_manifest(MicrographStore(run.store).place)
     diameter_A = settings.pick.diameter_A
     rows = []
@@ -153,7 +157,7 @@ def own_labels(
                 sign=-1 if settings.invert else 1,
                 particles=places[grades >= least],
                 false=nowhere(),
-                unsure=places[(grades < least) & (grades >= Grade.UNSURE)],
+                unsure=places[(grades < least) & (grades >= Grade.UNSURE) & (least == Grade.SURE)],
             )
         )
     return rows

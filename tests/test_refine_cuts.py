@@ -143,7 +143,7 @@ def test_a_run_labels_its_own_micrographs(tmp_path, invert):
     assert (b.row.micrograph_id, b.particles.shape, b.unsure.shape) == ("b", (0, 2), (0, 2))
     chosen_by, _ = own_labels(graded, run, settings, Grade.PICKED)
     np.testing.assert_array_equal(chosen_by.particles, [[10, 50], [11, 49], [12, 48]])
-    np.testing.assert_array_equal(chosen_by.unsure, [[13, 47]])
+    assert chosen_by.unsure.shape == (0, 2)  # a threshold found with picks left open would be too low
 
 
 def test_a_second_run_sees_the_store_of_the_first(tmp_path):

@@ -1,5 +1,6 @@
 """How a run came by its particles' diameter, where nobody gave it: in words and as a curve."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,8 @@ class EstimatedDiameter:
         Ids of the micrographs that were looked at.
     model
         The network that was asked.
+    is_sure
+        Whether it is more than a guess.
     """
 
     diameter_A: float
@@ -33,23 +36,30 @@ class EstimatedDiameter:
     particles: int
     micrographs: tuple[str, ...]
     model: str
+    is_sure: bool = True
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "EstimatedDiameter":
         """Return what plain JSON holds of one; KeyError, TypeError or ValueError if it is another thing."""
-        return cls(
+        found = cls(
             diameter_A=float(data["diameter_A"]),
             tried_A=tuple(map(float, data["tried_A"])),
             evidence=tuple(map(float, data["evidence"])),
             particles=int(data["particles"]),
             micrographs=tuple(map(str, data["micrographs"])),
             model=str(data["model"]),
+            is_sure=bool(data["is_sure"]),
         )
+        numbers = (found.diameter_A, *found.tried_A, *found.evidence)
+        if len(found.tried_A) != len(found.evidence) or not all(map(math.isfinite, numbers)):
+            raise ValueError("diameters tried and evidence are no curve")
+        return found
 
     def text(self) -> str:
         """Return it as a few words."""
         count = len(self.micrographs)
-        return f"{self.diameter_A:g} A, estimated from {count} micrograph{'s' * (count != 1)}"
+        doubt = "" if self.is_sure else ", a guess: little was found"
+        return f"{self.diameter_A:g} A, estimated from {count} micrograph{'s' * (count != 1)}{doubt}"
 
     def curve(self) -> Markup:
         """Draw the evidence against the diameters tried; nothing if there were none."""

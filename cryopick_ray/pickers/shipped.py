@@ -38,14 +38,21 @@ class ShippedModel:
             raise ModelError(f"{path} is damaged ({error}); install cryopick-ray again") from error
 
     def description(self) -> str:
-        """Return one line: what it is, how well it scored, at which scale, how large the file is."""
+        """Return one line: what it is, how well it scored, at which scale, how large the file is.
+
+        Raises
+        ------
+        ModelError
+            If its card or its weights are damaged or gone.
+        """
         card = self.card()
-        scores = ", ".join(
-            f"{name} {value:.3f}" for name, value in card.get("scores", {}).items() if "f1" in name
-        )
-        size_MB = self.weights.stat().st_size / 1e6
-        facts = (card["architecture"], scores, f"{card['particle_px']:g} px a particle", f"{size_MB:.1f} MB")
-        return ", ".join(fact for fact in facts if fact)
+        try:
+            scores = [f"{name} {value:.3f}" for name, value in card["scores"].items() if "f1" in name]
+            size_MB = self.weights.stat().st_size / 1e6
+            facts = (card["architecture"], *scores, f"{card['particle_px']:g} px a particle")
+            return f"{', '.join(facts)}, {size_MB:.1f} MB"
+        except (OSError, KeyError, AttributeError, TypeError, ValueError) as error:
+            raise ModelError(f"model {self.name} is damaged ({error}); install cryopick-ray again") from error
 
 
 def shipped_models() -> dict[str, ShippedModel]:

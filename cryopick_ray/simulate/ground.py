@@ -73,6 +73,7 @@ class Ground:
         inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
         region = np.where(inside, INSIDE, BEYOND_EDGE)
         if self.contaminated is not None:
+            x, y = np.nan_to_num(points).T  # clumps that found no room are nowhere
             column = np.clip(np.rint(x), 0, width - 1).astype(np.int64)
             row = np.clip(np.rint(y), 0, height - 1).astype(np.int64)
             region[inside & self.contaminated[row, column]] = ON_CONTAMINATION

@@ -14,7 +14,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.evaluation.truth import Truth, read_truth
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.suite.settings import LabelledSet, MicrographSet, SuiteSettings
+from cryopick_ray.suite.settings import LabelledSet, MicrographSet, SuiteSettings, title
 from cryopick_ray.training.data import simulate_molecule
 from cryopick_ray.training.settings import SimulatedData
 
@@ -79,9 +79,8 @@ def prepare_cases(settings: SuiteSettings, folder: Path, engine: Engine, events:
     cases = [case for one in settings.data for case in _listed(one, "")]
     empty = [case for one in settings.empty if isinstance(one, MicrographSet) for case in _listed(one, "")]
     for group in settings.simulated:
-        title = f"{group.name or 'simulated'}, mean of {len(group.molecules)} molecules"
         for made in _simulated(group, folder, engine, events):
-            cases += _listed(made, title if len(group.molecules) > 1 else "")
+            cases += _listed(made, title(group) if len(group.molecules) > 1 else "")
     for nothing in settings.empty:
         if isinstance(nothing, SimulatedData):
             ice = {"settings": assigned(nothing.settings, ["scene.empty_probability=1"])}

@@ -1,5 +1,6 @@
 """What ``cryopick evaluate --suite`` is told."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -90,6 +91,12 @@ class LabelledSet(MicrographSet):
             load_molecule(self.molecule)
         return self
 
+    @model_validator(mode="after")
+    def _each_diameter_once(self) -> Self:
+        if len(set(self.diameters_off)) < len(self.diameters_off):
+            raise ValueError(f"diameters_off of {self.name} lists one factor twice; leave it out once")
+        return self
+
 
 def _kind(value: Any) -> str:
     simulated = isinstance(value, SimulatedData) or (isinstance(value, dict) and "molecules" in value)
@@ -125,9 +132,19 @@ class SuiteSettings(Settings):
     def _names_are_told_apart(self) -> Self:
         if not self.sets():
             raise ValueError("nothing to pick: give data, simulated or empty")
-        for what, names in (("models", [one.name for one in self.models]), ("data sets", self.set_names())):
+        for what, names in (
+            ("models", [one.name for one in self.models]),
+            ("data sets", self.set_names()),
+            ("lines of the table", self._lines()),
+            ("groups of molecules", [title(one) for one in self.simulated if len(one.molecules) > 1]),
+        ):
             if twice := sorted(name for name in set(names) if names.count(name) > 1):
                 raise ValueError(f"two {what} are called {twice[0]!r}; give each a name of its own")
+        if unfit := [name for name in self.set_names() if not re.fullmatch(NAME, name)]:
+            raise ValueError(
+                f"a data set is called {unfit[0]!r}, which can name no folder; expected up to 100 of the "
+                "letters, digits and ._- ; rename the molecule's file or the group"
+            )
         return self
 
     def sets(self) -> tuple[MicrographSet | SimulatedData, ...]:
@@ -138,11 +155,30 @@ class SuiteSettings(Settings):
         """Return the names of all data sets, one for each simulated molecule."""
         return [name for one in self.sets() for name in _names(one)]
 
+    def _lines(self) -> list[str]:
+        """Return what the table calls all data sets."""
+        labelled: tuple[MicrographSet | SimulatedData, ...] = (*self.data, *self.simulated)
+        return [
+            *(name for one in labelled for name in _names(one)),
+            *(name for one in self.empty for name in _empty_lines(one)),
+        ]
+
+
+def title(group: SimulatedData) -> str:
+    """Return what the table calls the mean of a group of simulated molecules."""
+    return f"{group.name or 'simulated'}, mean of {len(group.molecules)} molecules"
+
 
 def _names(one: MicrographSet | SimulatedData) -> list[str]:
     if isinstance(one, SimulatedData):
         return [one.called(load_molecule(molecule).name) for molecule in one.molecules]
     return [one.name]
+
+
+def _empty_lines(one: MicrographSet | SimulatedData) -> list[str]:
+    """Return what the table calls micrographs without particles: a molecule alone is not worth naming."""
+    alone = isinstance(one, SimulatedData) and len(one.molecules) == 1
+    return [one.name] if alone and one.name is not None else _names(one)
 
 
 MAY_CHANGE = {"labels", "radius_A", "molecule", "diameters_off", "molecules"}

@@ -16,8 +16,6 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 Image = NDArray[np.float32]
 Augmentation = Callable[[Image, np.random.Generator], Image]
 
-STRONG_NOISE = (0.1, 1.5)
-"""Likewise, for training across molecules: thick ice and short exposures."""
 BLUR_SIGMA_PX = (0.0, 3.0)
 MEAN_SIZE_PX = (2, 6)
 CONTRAST = (0.5, 2.0)
@@ -25,6 +23,8 @@ FACTOR = (0.5, 1.5)
 DROPOUT = (0.01, 0.10)
 NOISE = (0.1, 0.5)
 """Standard deviation of added noise in those of the image; crYOLO's paper gives no number."""
+STRONG_NOISE = (0.1, 1.5)
+"""Likewise, for training across molecules: thick ice and short exposures."""
 CRYOLO_MOST = 3
 """Most changes that :func:`cryolo_chain` makes to one image."""
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from cryopick_ray.errors import CryoPickError
 from cryopick_ray.training.dataset import Examples
 
 Batch = tuple[Tensor, Tensor]
@@ -17,17 +18,25 @@ AHEAD = 3
 """Parts that each process has ready."""
 
 
-class _Parts(IterableDataset[Batch]):
-    """What one process makes of every batch: a run of its slots."""
+class _Parts(IterableDataset[Batch | CryoPickError]):
+    """What one process makes of every batch: a run of its slots.
+
+    An error is the last part: raised here, it would reach a person with a traceback in its message.
+    """
 
     def __init__(self, examples: Examples, epochs: range, rank: int, size: int) -> None:
         self._examples, self._epochs, self._rank, self._size = examples, epochs, rank, size
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Batch | CryoPickError]:
         info = get_worker_info()
         number, processes = (info.id, info.num_workers) if info else (0, 1)
-        for epoch in self._epochs:
-            yield from self._examples.batches(epoch, self._rank * processes + number, self._size * processes)
+        try:
+            for epoch in self._epochs:
+                yield from self._examples.batches(
+                    epoch, self._rank * processes + number, self._size * processes
+                )
+        except CryoPickError as error:
+            yield error
 
 
 class Loader:
@@ -56,10 +65,20 @@ class Loader:
         self._parts = iter(DataLoader(parts, batch_size=None, num_workers=processes, **ahead))
 
     def epoch(self) -> Iterator[Batch]:
-        """Yield the next epoch's batches."""
+        """Yield the next epoch's batches.
+
+        Raises
+        ------
+        StoreError, TrainingError
+            If a micrograph cannot be read or used, here or in another process.
+        """
         each = max(1, self._processes)
         for _ in range(self._steps):
-            images, targets = zip(*islice(self._parts, each), strict=True)
+            parts = list(islice(self._parts, each))
+            for part in parts:
+                if isinstance(part, CryoPickError):
+                    raise part
+            images, targets = zip(*parts, strict=True)
             yield (images[0], targets[0]) if each == 1 else (torch.cat(images), torch.cat(targets))
 
 

@@ -162,7 +162,7 @@ class Loop:
 
     def run(self, record: Record) -> TrainState:
         """Train to the end, giving every finished epoch to ``record``; return the last state."""
-        # repeatable on a GPU too
+        # nearly repeatable on a GPU too
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=False):
             return self._run(record)
 

@@ -123,7 +123,7 @@ class LearnSettings(Settings):
     precision
         ``auto``: bfloat16 on a GPU, float32 on a CPU.
     seed
-        Equal seeds give equal training on equal machines.
+        Equal seeds give equal training on equal CPUs, and nearly equal on equal GPUs.
     rounds
         Trainings; after each but the last, its false picks on the training micrographs become
         negatives of the next, which starts anew (DeepEM's recursive training). As for ``false_labels``.

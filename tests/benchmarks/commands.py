@@ -23,7 +23,9 @@ def cryopick(*arguments: object, folder: Path, out: Path | None = None) -> dict[
     """
     program = Path(sys.executable).with_name("cryopick")
     with tempfile.TemporaryDirectory() as scratch:
-        where = ["--out", out or Path(scratch) / "out"] if arguments[0] != "evaluate" else []
+        where = (
+            ["--out", out or Path(scratch) / "out"] if arguments[0] not in ("evaluate", "diameter") else []
+        )
         command = [program, *arguments, *where, "--json"]
         done = subprocess.run(
             [str(word) for word in command], cwd=folder, check=True, stdout=subprocess.PIPE, text=True

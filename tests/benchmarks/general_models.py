@@ -26,9 +26,9 @@ from cryopick_ray.training.settings import SimulatedData, train_settings
 RECIPE = Path(__file__).parents[2] / "examples" / "09_general.yaml"
 NARROW = "scales=[0.8,1.25]"
 MODELS = {
-    "heatmap-simulated": (),
-    "heatmap-simulated-seed-1": ("seed=1",),
-    "heatmap-simulated-seed-2": ("seed=2",),
+    "heatmap-general": (),
+    "heatmap-general-seed-1": ("seed=1",),
+    "heatmap-general-seed-2": ("seed=2",),
     "repeated-1": ("epochs=2",),
     "repeated-2": ("epochs=2",),
     "topaz-general": (
@@ -37,7 +37,7 @@ MODELS = {
         "batch=256",
         "learning_rate=1e-3",
         "epochs=5",
-        "steps=150",
+        "steps=60",
     ),
     "cryolo-general": (
         "network=cryolo",
@@ -52,8 +52,8 @@ MODELS = {
         "options={jitter_px: 2}",
         "batch=256",
         "learning_rate=0.02",
-        "epochs=5",
-        "steps=200",
+        "epochs=2",
+        "steps=150",
         NARROW,
     ),
     "deepem-general": (
@@ -61,8 +61,8 @@ MODELS = {
         "options={box_px: 48}",
         "batch=256",
         "learning_rate=2",
-        "epochs=5",
-        "steps=200",
+        "epochs=2",
+        "steps=150",
         NARROW,
     ),
 }

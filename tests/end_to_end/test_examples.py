@@ -45,6 +45,12 @@ def test_simulations_are_compared_with_the_real_thing(tmp_path, cryopick, real_d
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def few_small(*groups):
+    """Return settings that make each group of simulated micrographs one small one of one molecule."""
+    small = {"molecules": "[rubisco]", "micrographs": 1, "settings.height_px": 384, "settings.width_px": 384}
+    return [f"simulated.{group}.{key}={value}" for group in groups for key, value in small.items()]
+
+
 QUICK = ["epochs=1", "steps=1", "batch=2", "options.base=2", "options.crop_px=64"]
 
 
@@ -55,18 +61,18 @@ QUICK = ["epochs=1", "steps=1", "batch=2", "options.base=2", "options.crop_px=64
         ("07_four_folds.yaml", ['data.0.exclude=["*15_*", "*16_51*"]', "folds=2"], 2),
         (
             "08_across_molecules.yaml",
-            ["simulated.0.molecules=[rubisco,ring]", "simulated.0.micrographs=1"],
+            [*few_small(0), "simulated.0.molecules=[rubisco,ring]", "validation_share=0"],
             1,
         ),
+        ("09_general.yaml", few_small(0, 1, 2), 1),
+        ("11_general_real.yaml", [*few_small(0, 1, 2, 3), "options.base=24"], 1),
     ],
 )
 def test_trainings_run_from_their_configs(tmp_path, cryopick, real_data, monkeypatch, name, smaller, models):
     monkeypatch.chdir(real_data)
     words = [word for setting in (*QUICK, *smaller) for word in ("--set", setting)]
-    alone = ["--engine", "serial", "--threads", 1, "--json"]
-    if name.startswith("08"):
-        words += ["--set", "simulated.0.settings.height_px=256", "--set", "simulated.0.settings.width_px=256"]
-        words += ["--set", "validation_share=0"]
+    engine = "ray" if name.startswith("09") else "serial"
+    alone = ["--engine", engine, "--threads", 1, "--json"]
     status, output, errors = cryopick("train", EXAMPLES / name, "--out", tmp_path / "out", *words, *alone)
     assert status == 0, errors
     outcome = json.loads(output)

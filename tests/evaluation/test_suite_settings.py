@@ -5,6 +5,7 @@ from cryopick_ray.suite.settings import changed_sets, suite_settings
 
 REAL = {"name": "real", "micrographs": ["m"], "labels": "l", "diameter_A": 100}
 JUNK = {"name": "junk", "micrographs": ["j"], "diameter_A": 100}
+GROUP = {"molecules": ["p97", "70s"]}
 SUITE = {
     "models": ["log", "runs/a.safetensors", {"name": "several", "seeds": ["b", "c"]}],
     "data": [REAL],
@@ -36,6 +37,9 @@ def test_settings_come_back_from_what_is_kept_of_them():
         ({"models": [{"name": "m", "seeds": ["a", "a"]}]}, "twice"),
         ({"data": [REAL, REAL]}, "two data sets are called 'real'"),
         ({"data": [REAL | {"name": "p97-ice"}]}, "two data sets are called 'p97-ice'"),
+        ({"data": [REAL | {"name": "ice"}]}, "two lines of the table are called 'ice'"),
+        ({"data": [REAL | {"diameters_off": [2, 2]}]}, "diameters_off of real"),
+        ({"simulated": [GROUP, GROUP | {"molecules": ["clpb", "cand1"]}]}, "two groups of molecules"),
         ({"data": [REAL | {"diametre_A": 3}]}, r"data\.0\.diametre_A is not a setting"),
         ({"data": [REAL | {"diameter_A": -3}]}, r"data\.0\.diameter_A is -3"),
         ({"data": [REAL | {"molecule": "unobtainium"}]}, "unobtainium"),
@@ -48,6 +52,14 @@ def test_settings_come_back_from_what_is_kept_of_them():
 def test_what_is_wrong_is_named(change, said):
     with pytest.raises(UsageError, match=said):
         suite_settings(SUITE | change)
+
+
+def test_a_molecule_whose_file_can_name_no_folder_is_refused_before_it_is_simulated(tmp_path):
+    atom = "ATOM  {0:5d}  CA  ALA A{0:4d}    {0:8.3f}{0:8.3f}   0.000  1.00 20.00           C  \n"
+    (tmp_path / "my molecule.pdb").write_text("".join(atom.format(number) for number in range(1, 20)))
+    group = {"molecules": [str(tmp_path / "my molecule.pdb")]}
+    with pytest.raises(UsageError, match="'my molecule', which can name no folder"):
+        suite_settings(SUITE | {"simulated": [group]})
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
@@ -67,9 +69,17 @@ def test_several_micrographs_are_looked_at_together(picker):
 
 
 def test_nothing_to_see_is_said(picker):
-    with pytest.raises(UsageError, match="no particles were found"):
+    with pytest.raises(UsageError, match="fewer than 10 particles were found"):
         estimate_diameter([np.zeros((400, 400), np.float32)], [PIXEL_SIZE_A], picker)
-    with pytest.raises(UsageError, match="no particles were found"):
+    with pytest.raises(UsageError, match="fewer than 10 particles were found"):
         estimate_diameter(
             [np.random.default_rng(0).normal(size=(32, 32)).astype("f4")], [PIXEL_SIZE_A], picker
         )
+
+
+def test_a_guess_is_called_one(picker):
+    pixels, pixel_size_A, _ = micrograph("p97")
+    assert estimate_diameter([pixels], [pixel_size_A], picker).is_sure
+    noise = np.random.default_rng(0).normal(size=(900, 900)).astype(np.float32)
+    with suppress(UsageError):  # as good: nothing at all was found
+        assert not estimate_diameter([noise], [PIXEL_SIZE_A], picker).is_sure

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from small_training import SmallLesson, small_rows
 
+from cryopick_ray.errors import CryoPickError
 from cryopick_ray.training.dataset import Examples
 from cryopick_ray.training.loader import Loader, processes_for
 from cryopick_ray.training.plan import Plan
@@ -38,5 +41,23 @@ def test_a_training_that_goes_on_gets_the_epochs_that_are_left(examples):
     assert not torch.equal(whole[0][0][0], rest[0][0][0])
 
 
+@pytest.mark.parametrize("processes", [0, 1])
+def test_what_a_person_must_know_comes_from_other_processes_in_a_line(tmp_path, processes):
+    (row,) = small_rows(tmp_path / "store", [0])
+    lost = replace(row, store_url=str(tmp_path / "gone"))
+    examples = Examples(SmallLesson(), [lost], Plan(1, 1, BATCH, STEPS))
+    with pytest.raises(CryoPickError) as raised:
+        next(Loader(examples, range(1), STEPS, 0, 1, processes).epoch())
+    assert "gone" in str(raised.value)
+    assert "Traceback" not in str(raised.value)
+
+
 def test_a_cpu_makes_its_examples_itself():
     assert processes_for(torch.device("cpu"), 64) == 0
+
+
+@pytest.mark.parametrize(("gpus", "part", "wanted"), [(1, 64, 15), (2, 64, 7), (2, 3, 3), (16, 64, 1)])
+def test_a_gpu_has_its_share_of_the_cpus_but_one(monkeypatch, gpus, part, wanted):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(16))
+    monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
+    assert processes_for(torch.device("cuda"), part) == wanted

@@ -23,6 +23,8 @@ LEAST_SCORE = 0.3
 """Of picks that say something, where the model has no threshold."""
 FEWEST = 10
 """Picks without which a size is chance."""
+LEAST_EVIDENCE = 0.003
+"""Part of the micrographs that picks cover below which a diameter is a guess; sparse ones reach 0.01."""
 STEADY, ROUNDS = 0.02, 4
 """The search ends where the diameter changes by less than this part, or after so many rounds."""
 
@@ -39,12 +41,15 @@ class DiameterEstimate:
         ``(n,)`` diameters tried, and the share of the micrographs' area that picks of that size cover.
     particles
         Picks it rests on.
+    is_sure
+        Whether particles stopped to seem larger at some diameter, and picks cover enough there.
     """
 
     diameter_A: float
     tried_A: tuple[float, ...]
     evidence: tuple[float, ...]
     particles: int
+    is_sure: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,8 +118,9 @@ def estimate_diameter(
         if len((answer := _ask(images, pixel_sizes_A, picker, diameter_A)).score) >= FEWEST
     ]
     if not tried:
-        raise UsageError("no particles were found at any diameter")
-    best = max(_turns(tried), key=lambda one: one.evidence)
+        raise UsageError(f"fewer than {FEWEST} particles were found at every diameter tried")
+    turns = list(_turns(tried))
+    best = max(turns or tried, key=lambda one: one.evidence)
     for _ in range(ROUNDS):
         change = best.ratio
         again = _ask(images, pixel_sizes_A, picker, best.diameter_A * change)
@@ -128,18 +134,15 @@ def estimate_diameter(
         tuple(one.diameter_A for one in tried),
         tuple(one.evidence for one in tried),
         len(best.score),
+        bool(turns) and best.evidence >= LEAST_EVIDENCE,
     )
 
 
 def _turns(tried: Sequence[_Answer]) -> Iterator[_Answer]:
-    """Yield what was tried next to where particles stop to seem larger; all of it if they never do."""
-    found = False
+    """Yield what was tried next to where particles stop to seem larger."""
     for small, large in pairwise(tried):
         if small.ratio >= 1 > large.ratio:
-            found = True
             yield min(small, large, key=lambda one: abs(np.log(one.ratio)))
-    if not found:
-        yield from tried
 
 
 def _ask(
