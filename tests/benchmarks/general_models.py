@@ -50,10 +50,10 @@ MODELS = {
     "deeppicker-general": (
         "network=deeppicker",
         "options={jitter_px: 2}",
-        "batch=256",
-        "learning_rate=0.02",
+        "batch=100",
+        "learning_rate=0.01",
         "epochs=2",
-        "steps=150",
+        "steps=300",
         NARROW,
     ),
     "deepem-general": (
