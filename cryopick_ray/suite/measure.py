@@ -10,7 +10,7 @@ from cryopick_ray.engine.unit import Engine, UnitReport
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.evaluation.empty import false_picks
 from cryopick_ray.evaluation.evaluate import evaluate
-from cryopick_ray.pickers.catalogue import describe, load_picker
+from cryopick_ray.pickers.catalogue import describe
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.pipeline import pick, table
@@ -66,8 +66,8 @@ class Bench:
 
 def look_up(name: str, seed: str) -> Model:
     """Return what is known of a model, or raise what is wrong with it."""
-    picker = load_picker(seed, particle_px=None, device="cpu")
-    return Model(name, seed, picker.particle_px, describe(seed).get("trained_on"))
+    facts = describe(seed)
+    return Model(name, seed, facts["particle_px"], facts.get("trained_on"))
 
 
 def measure(model: Model, case: Case, bench: Bench) -> Result:

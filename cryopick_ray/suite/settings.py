@@ -4,12 +4,11 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from cryopick_ray.config import Positive, Settings
-from cryopick_ray.errors import UsageError
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.training.settings import NAME, SimulatedData
+from cryopick_ray.training.settings import NAME, SimulatedData, checked
 
 
 class ModelGroup(Settings):
@@ -187,22 +186,7 @@ MAY_CHANGE = {"labels", "radius_A", "molecule", "diameters_off", "molecules"}
 
 def suite_settings(data: dict[str, Any]) -> SuiteSettings:
     """Check plain data, or raise :class:`UsageError` naming every wrong value."""
-    try:
-        return SuiteSettings.model_validate(data)
-    except ValidationError as error:
-        complaints = dict.fromkeys(_complaint(dict(one)) for one in error.errors())
-        raise UsageError("; ".join(complaints)) from error
-
-
-def _complaint(error: dict[str, Any]) -> str:
-    name = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "missing":
-        return f"{name} is missing in the suite"
-    if error["type"] == "extra_forbidden":
-        return f"{name} is not a setting of a suite"
-    if error["type"] == "value_error":
-        return f"{name}: {error['ctx']['error']}".removeprefix(": ")
-    return f"{name} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+    return checked(SuiteSettings, data, of="suite")
 
 
 def changed_sets(old: SuiteSettings, new: SuiteSettings) -> list[str]:

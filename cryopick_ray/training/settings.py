@@ -184,28 +184,35 @@ class TrainSettings(LearnSettings):
 
 def train_settings(data: dict[str, Any]) -> TrainSettings:
     """Check plain data, or raise :class:`UsageError` naming every wrong value."""
-    return _checked(TrainSettings, data)
+    return checked(TrainSettings, data, of="training")
 
 
 def learn_settings(data: dict[str, Any]) -> LearnSettings:
     """Check plain data, or raise :class:`UsageError` naming every wrong value."""
-    return _checked(LearnSettings, data)
+    return checked(LearnSettings, data, of="training")
 
 
-def _checked(kind: type[SettingsT], data: dict[str, Any]) -> SettingsT:
+def checked(kind: type[SettingsT], data: dict[str, Any], *, of: str) -> SettingsT:
+    """Return the settings of a ``training`` or ``suite`` from plain data; wrong ones by their names there.
+
+    Raises
+    ------
+    UsageError
+        Naming every wrong value.
+    """
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        complaints = dict.fromkeys(_complaint(dict(one)) for one in error.errors())
+        complaints = dict.fromkeys(_complaint(dict(one), of) for one in error.errors())
         raise UsageError("; ".join(complaints)) from error
 
 
-def _complaint(error: dict[str, Any]) -> str:
+def _complaint(error: dict[str, Any], of: str) -> str:
     name = ".".join(str(part) for part in error["loc"])
     if error["type"] == "missing":
-        return f"{name} is missing in the training's settings"
+        return f"{name} is missing in the {of}'s settings"
     if error["type"] == "extra_forbidden":
-        return f"{name} is not a setting of a training"
+        return f"{name} is not a setting of a {of}"
     if error["type"] == "value_error":
         return f"{name}: {error['ctx']['error']}".removeprefix(": ")
     message = error["msg"].replace("a valid tuple", "a list")
