@@ -14,8 +14,8 @@ SUITE = "Comparing models"
 
 def evaluate(
     picks: Annotated[
-        Path | None,
-        typer.Argument(metavar="PICKS", help="Folder of a run or a table.", show_default=False),
+        str | None,
+        typer.Argument(metavar="PICKS", help="Folder or bucket of a run or a table.", show_default=False),
     ] = None,
     truth: Annotated[
         Path | None,
@@ -98,7 +98,7 @@ def evaluate(
     _compare(suite, out.absolute(), model or [], running, resume=resume, as_json=as_json)
 
 
-def _score(picks: Path, truth: Path, radius_A: float | None, exclude: list[str], *, as_json: bool) -> None:
+def _score(picks: str, truth: Path, radius_A: float | None, exclude: list[str], *, as_json: bool) -> None:
     from cryopick_ray.evaluation.evaluate import evaluate as score
     from cryopick_ray.evaluation.truth import read_truth
     from cryopick_ray.picks.table import open_table

@@ -1,6 +1,5 @@
 """``cryopick export``: the table in another program's format."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,11 +9,11 @@ from .console import say
 
 
 def export(
-    table: Annotated[Path, typer.Argument(metavar="TABLE", help="Folder of a table, or of a run.")],
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="Folder or bucket of a table, or of a run.")],
     format: Annotated[
         str, typer.Option("--format", metavar="star|box|cbox|cs|csv|topaz", help="What to write.")
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")],
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Folder to write into.")],
     threshold: Annotated[
         float | None, typer.Option("--threshold", metavar="X", help="Another cut than the table's.")
     ] = None,
@@ -30,6 +29,7 @@ def export(
     del debug
     from cryopick_ray.export.formats import ExportSettings
     from cryopick_ray.export.formats import export as write
+    from cryopick_ray.folder import local_folder
     from cryopick_ray.picks.table import open_table, recut
     from cryopick_ray.run_folder import RunFolder
     from cryopick_ray.units import Optics
@@ -38,5 +38,5 @@ def export(
     settings = run.settings() if run.config.is_file() else None
     project = relion_project or (settings.relion_project if settings else None)
     given = ExportSettings(project, settings.optics if settings else Optics(), box_px)
-    write(picks if threshold is None else recut(picks, threshold), format, out, given)
-    say({"format": format, "out": str(out)}, f"{format} files in {out}", as_json=as_json)
+    write(picks if threshold is None else recut(picks, threshold), format, local_folder(out), given)
+    say({"format": format, "out": out}, f"{format} files in {out}", as_json=as_json)

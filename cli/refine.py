@@ -1,6 +1,5 @@
 """``cryopick refine``: a run's own picks teach its model more; then it picks again."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,10 +10,8 @@ from .learning import learning_options, means
 
 
 def refine(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Folder of the new run, its model in it.")
-    ],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Folder of the new run, its model in it.")],
     share: Annotated[
         float, typer.Option("--share", min=0.05, max=1, help="Part of the picks, best first, to learn from.")
     ] = 0.85,
@@ -38,13 +35,14 @@ def refine(
     """
     del debug
     from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.folder import local_folder
     from cryopick_ray.pipeline import Timings, plan, run_on
     from cryopick_ray.refine import own_split, refine_settings, share_store, teach
     from cryopick_ray.results import write_results
     from cryopick_ray.run_folder import RunFolder
     from cryopick_ray.training.folder import TrainingFolder
 
-    first, second, timings = RunFolder(run), RunFolder(out), Timings()
+    first, second, timings = RunFolder(local_folder(run)), RunFolder(local_folder(out)), Timings()
     old = first.settings()
     learn, start = refine_settings(old, assign or [], share=share, top=top)
     split = own_split(first, learn)

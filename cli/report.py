@@ -1,6 +1,5 @@
 """``cryopick report``: a run's report, made again."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +9,7 @@ from .console import say
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder or bucket of a finished run.")],
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -21,5 +20,9 @@ def report(
     from cryopick_ray.run_folder import RunFolder
 
     run = RunFolder(folder)
-    replace_text(run.report, render_report(run_report(run.settings(), run, read_summary(run))))
-    say({"report": str(run.report)}, f"report {run.report}", as_json=as_json)
+    settings, summary = run.settings(), read_summary(run)
+    run.fetch_table()
+    replace_text(run.report, render_report(run_report(settings, run, summary)))
+    run.publish_file(run.report)
+    where = f"{run.where}/{run.report.name}"
+    say({"report": where}, f"report {where}", as_json=as_json)

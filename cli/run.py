@@ -10,7 +10,12 @@ from .console import ConsoleEvents, say
 
 
 def run(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the run.", show_default=False)],
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out", metavar="DIR", help="Folder of the run, or s3://BUCKET/PREFIX.", show_default=False
+        ),
+    ],
     inputs: options.Inputs = None,
     diameter: Annotated[
         float | None,
@@ -84,7 +89,6 @@ def run(
     del debug
     from cryopick_ray.config import load_settings, read_yaml
     from cryopick_ray.errors import UsageError
-    from cryopick_ray.folder import check_free
     from cryopick_ray.pipeline import Timings, plan
     from cryopick_ray.pipeline import run as run_pipeline
     from cryopick_ray.results import write_results
@@ -92,7 +96,7 @@ def run(
 
     folder, timings = RunFolder(out), Timings()
     if resume and not (inputs or config or folder.config.is_file()):
-        raise UsageError(f"{folder.path} holds no run to resume; give INPUT to start one")
+        raise UsageError(f"{folder.where} holds no run to resume; give INPUT to start one")
     data: dict[str, Any] = {"relion_project": str(Path.cwd())}
     if config:
         data = read_yaml(config)
@@ -133,7 +137,7 @@ def run(
     data["engine"] = data.get("engine", {}) | _given(running)
     settings = load_settings(data)
     if settings.diameter_A is None:
-        check_free(folder.path, resume=resume)  # before minutes of work
+        folder.check_free(resume=resume)  # before minutes of work
         typer.echo("no --diameter: estimating it from a few micrographs", err=True)
     planned = plan(settings)
     with folder.claim(planned.settings, resume=resume):

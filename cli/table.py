@@ -1,6 +1,6 @@
 """``cryopick table``: shards to the data-set-wide table."""
 
-from pathlib import Path
+import posixpath
 from typing import Annotated
 
 import typer
@@ -10,9 +10,9 @@ from .console import say
 
 
 def table(
-    picks: Annotated[str, typer.Argument(metavar="PICKS", help="Folder of picks.")],
+    picks: Annotated[str, typer.Argument(metavar="PICKS", help="Folder or bucket of picks.")],
     out: Annotated[
-        Path, typer.Option("--out", metavar="T", help="Folder of the table; replaced if it is one.")
+        str, typer.Option("--out", metavar="T", help="Folder or bucket of the table; replaced if it is one.")
     ],
     store: Annotated[
         str | None, typer.Option("--store", metavar="S", help="Store that was picked; default: beside PICKS.")
@@ -30,13 +30,17 @@ def table(
     from dataclasses import asdict
 
     from cryopick_ray.picks.shards import digests
+    from cryopick_ray.picks.table import INDEX
     from cryopick_ray.pipeline import only_digest
     from cryopick_ray.pipeline import table as gather
+    from cryopick_ray.store.publish import made_locally
 
     chosen = only_digest(picks, digests(picks), digest)
-    cuts = gather(store or str(Path(picks).parent / "store.zarr"), picks, chosen, out, threshold)
+    beside = posixpath.join(posixpath.dirname(picks.rstrip("/")), "store.zarr")
+    with made_locally(out, index=INDEX) as folder:
+        cuts = gather(store or beside, picks, chosen, folder, threshold)
     outcome = {
-        "table": str(out),
+        "table": out,
         "digest": chosen,
         "thresholds": {name: asdict(cut) for name, cut in cuts.items()},
     }

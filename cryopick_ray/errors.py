@@ -7,6 +7,8 @@ class CryoPickError(Exception):
     """Base of all errors meant for a person: the message names the value and the mend."""
 
     exit_code: ClassVar[int] = 1
+    elsewhere: ClassVar[bool] = False
+    """Whether the machine is at fault, not the work: another one may do it."""
 
 
 class UsageError(CryoPickError, ValueError):
@@ -27,6 +29,16 @@ class StoreError(CryoPickError):
     """The store or its manifest is missing, incomplete or damaged."""
 
 
+class UnreachableError(StoreError):
+    """A bucket does not answer this machine, however often it is asked: nothing is known of what it holds."""
+
+    elsewhere = True
+
+
+class DamagedError(StoreError):
+    """What the store holds of one micrograph is missing, of another size or damaged; ingest it again."""
+
+
 class ModelError(CryoPickError, ValueError):
     """A weights file cannot be used: unknown architecture, wrong shapes, code inside."""
 
@@ -37,6 +49,18 @@ class PicksError(CryoPickError):
 
 class EngineError(CryoPickError):
     """The engine could not run the units it was given."""
+
+
+class NodeError(EngineError):
+    """A node lacks what a worker needs there."""
+
+    elsewhere = True
+
+
+class DeviceError(EngineError):
+    """A worker's GPU fails."""
+
+    elsewhere = True
 
 
 class TrainingError(CryoPickError):

@@ -15,6 +15,19 @@ KINDS = {"inputs": "run", "network": "training", "models": "suite"}
 """Settings that tell which kind of work a folder holds."""
 
 
+def local_folder(where: str) -> Path:
+    """Return a folder of this machine.
+
+    Raises
+    ------
+    UsageError
+        If it is a bucket.
+    """
+    if "://" in where:
+        raise UsageError(f"{where} is a bucket; this works in folders of this machine: copy it here first")
+    return Path(where)
+
+
 def kept_settings(path: Path, kind: str) -> dict[str, Any]:
     """Return the plain settings of the work that a folder holds.
 
@@ -40,12 +53,28 @@ def check_free(path: Path, *, resume: bool) -> None:
         If it holds work and ``resume`` is not asked for, or something else.
     """
     if (path / "config.yaml").exists():
-        if not resume:
-            raise UsageError(f"{path} holds a run; go on with it by --resume, or choose another --out")
+        check_goes_on(path, [], resume=resume)
     elif path.exists() and not path.is_dir():
         raise UsageError(f"{path} is not a folder; choose another --out")
     elif path.is_dir() and any(one.name not in OWN for one in path.iterdir()):
         raise UsageError(f"{path} is not empty and holds no run; choose another --out")
+
+
+def check_goes_on(where: str | Path, changed: Sequence[str], *, resume: bool) -> None:
+    """Refuse to go on with the work in a folder or bucket unasked, or with other settings.
+
+    Raises
+    ------
+    UsageError
+        If ``resume`` is not asked for, or there is something that would change.
+    """
+    if not resume:
+        raise UsageError(f"{where} holds a run; go on with it by --resume, or choose another --out")
+    if changed:
+        raise UsageError(
+            f"{where} holds a run with other settings ({'; '.join(changed)}); "
+            "resume with the old ones or choose another --out"
+        )
 
 
 @contextmanager
@@ -65,11 +94,8 @@ def claimed(path: Path, settings: Settings, changed: Sequence[str], *, resume: b
     """
     config = path / "config.yaml"
     check_free(path, resume=resume)
-    if config.exists() and changed:
-        raise UsageError(
-            f"{path} holds a run with other settings ({'; '.join(changed)}); "
-            "resume with the old ones or choose another --out"
-        )
+    if config.exists():
+        check_goes_on(path, changed, resume=resume)
     path.mkdir(parents=True, exist_ok=True)
     with (path / ".lock").open("w") as lock:
         try:

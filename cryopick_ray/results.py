@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cryopick_ray import __version__
 from cryopick_ray.config import RunSettings
 from cryopick_ray.diameter import kept_diameter
-from cryopick_ray.errors import StoreError, UsageError
+from cryopick_ray.errors import DamagedError, UsageError
 from cryopick_ray.export.diameter import EstimatedDiameter
 from cryopick_ray.export.formats import ExportSettings, export
 from cryopick_ray.export.report import Report, render_report
@@ -85,12 +85,13 @@ def write_results(
 ) -> Summary:
     """Write coordinates, report and summary of a run whose table is there; return the summary."""
     table = PickTable(folder.table)
-    export(table, "star", folder.coordinates, ExportSettings(settings.relion_project, settings.optics))
+    given = ExportSettings(folder.relion_project(settings), settings.optics)
+    export(table, "star", folder.coordinates, given)
     complete = [one for one in table.micrographs if one.status == "complete"]
     tally = [(len(one.score), int(one.picked.sum())) for one in table if one.micrograph.status == "complete"]
     summary = Summary(
         version=__version__,
-        folder=str(folder.path),
+        folder=folder.where,
         digest=digest,
         complete=len(complete),
         failures=tuple((m.micrograph_id, m.reason) for m in table.micrographs if m.status == "failed"),
@@ -102,6 +103,7 @@ def write_results(
     )
     replace_text(folder.summary, json.dumps(summary.to_dict(), indent=1, allow_nan=False))
     replace_text(folder.report, render_report(run_report(settings, folder, summary)))
+    folder.publish()
     return summary
 
 
@@ -116,10 +118,13 @@ def read_summary(folder: RunFolder) -> Summary:
         del data["failed"]
         return Summary(failures=failures, thresholds=thresholds, diameter=diameter, **data)
     except FileNotFoundError as error:
-        raise UsageError(f"{folder.path} holds no finished run; go on with: cryopick run --resume") from error
+        raise UsageError(
+            f"{folder.where} holds no finished run; go on with: cryopick run --resume"
+        ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{folder.summary} is damaged ({error}); make it again with: cryopick run --resume"
+            f"{folder.where}/{folder.summary.name} is damaged ({error}); "
+            "make it again with: cryopick run --resume"
         ) from error
 
 
@@ -146,7 +151,7 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
         counts.append(int(one.picked.sum()))
         scores.append(moved.score)
         if name in shown:
-            with suppress(StoreError):  # a lost image costs its picture, not the report
+            with suppress(DamagedError):  # a lost image costs its picture, not the report
                 thumbnails[name] = make_thumbnail(store.read(rows[name]), moved)
     return Report(
         title=", ".join(sorted({m.dataset for m in table.micrographs})),

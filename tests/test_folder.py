@@ -7,7 +7,7 @@ import pytest
 
 from cryopick_ray.config import load_settings, read_yaml
 from cryopick_ray.errors import UsageError
-from cryopick_ray.folder import claimed
+from cryopick_ray.folder import claimed, local_folder
 from cryopick_ray.run_folder import RunFolder
 from cryopick_ray.training.checkpoint import CHECKPOINT
 from cryopick_ray.training.folder import TrainingFolder
@@ -200,3 +200,9 @@ def test_a_training_of_another_kind_is_refused(tmp_path):
         pass
     with pytest.raises(UsageError, match=r"holds a training of another kind \(.*; choose another --out$"):
         TrainingFolder(tmp_path).claim(training(), resume=True).__enter__()
+
+
+def test_a_bucket_is_no_folder_of_this_machine():
+    assert local_folder("runs/a") == Path("runs/a")
+    with pytest.raises(UsageError, match="s3://bucket/run is a bucket"):
+        local_folder("s3://bucket/run")

@@ -26,8 +26,11 @@ PICKS = pa.schema(
 SHARD = pa.schema([PICKS.field(name) for name in ("micrograph_id", "x_px", "y_px", "score")])
 """One work unit's candidates; ``dataset``, ``diameter_A``, ``model`` and ``picked`` join in the table."""
 
+SHARD_READ = SHARD.set(0, SHARD.field(0).with_type(pa.dictionary(pa.int32(), pa.string())))
+"""The same as it is read: each id once."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class PickedMicrograph:
     """One micrograph of a table, picked or failed.
 

@@ -3,25 +3,38 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar, get_args
 
+import google_crc32c
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from cryopick_ray.errors import PicksError
+from cryopick_ray.errors import DamagedError, PicksError
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.picks.schema import SHARD
+from cryopick_ray.picks.schema import SHARD, SHARD_READ
 from cryopick_ray.store.manifest import Status
-from cryopick_ray.store.place import Place, read_parquet
+from cryopick_ray.store.place import Place
 
-_COVERAGE = b"cryopick.coverage"
+T = TypeVar("T")
+
+READERS = 16
+"""Shards read at once: a bucket answers many requests as soon as one."""
+MOST_ROWS = 2**24
+"""Rows of a shard at most: a quarter of a million candidates in each of 64 micrographs."""
+_COVERAGE, _COVERAGE_CRC, _ROWS_CRC = (
+    b"cryopick." + name for name in (b"coverage", b"coverage_crc", b"rows_crc")
+)
+_DAMAGE = (DamagedError, pa.ArrowException, OSError, ValueError, TypeError, KeyError, RecursionError)
+_NUMBERS = ("x_px", "y_px", "score")
 _SETTINGS = "settings.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """One micrograph of a shard: how it went and how many candidates it has, zero included.
 
@@ -36,6 +49,9 @@ class Coverage:
     status: Status
     reason: str
     count: int
+
+
+_COLUMNS = tuple(field.name for field in fields(Coverage))
 
 
 @dataclass(frozen=True)
@@ -93,68 +109,177 @@ class PickShards:
 
     def publish(self, picked: Sequence[Picked]) -> bool:
         """Publish one unit's picks; ``False`` if the same unit was published before."""
-        name = hashlib.sha256("\n".join(p.micrograph_id for p in picked).encode()).hexdigest()[:24]
-        return self.place.put_new(f"{self.digest}/{name}.parquet", encode_shard(picked))
+        return self.place.put_new(self._key(p.micrograph_id for p in picked), encode_shard(picked))
+
+    def unit(self, micrograph_ids: Iterable[str]) -> list[Coverage] | None:
+        """Return how it went in the unit of exactly these ids, ``None`` if it is not published."""
+        found = self._read(self._key(micrograph_ids), decode_shard)
+        return None if found is None else found[1]
 
     def published(self) -> list[str]:
-        """Return the keys of all shards."""
+        """Return the keys of all shards, sorted."""
         return [key for key in self.place.find(self.digest) if key.endswith(".parquet")]
 
     def read(self, key: str) -> tuple[pa.Table, list[Coverage]]:
         """Return a shard's candidates and coverage, or raise :class:`PicksError`."""
-        data = self.place.get(key)
-        if data is None:
-            raise PicksError(f"{self.place.url}/{key} vanished")
+        return self._present(key, decode_shard)
+
+    def coverages(self, *, verified: bool) -> Iterator[tuple[str, list[Coverage] | PicksError]]:
+        """Yield each shard's key and coverage, or what is wrong with it, sorted by key.
+
+        Parameters
+        ----------
+        verified
+            Read its candidates too, and find them whole; else only what vouches for the coverage.
+        """
+
+        def attempt(key: str) -> list[Coverage] | PicksError:
+            try:
+                return self.read(key)[1] if verified else self._present(key, decode_coverage)
+            except PicksError as error:
+                return error
+
+        keys = self.published()
+        pool = ThreadPoolExecutor(READERS, "shards")
         try:
-            return decode_shard(data)
-        except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
-            raise PicksError(f"{self.place.url}/{key} is damaged: {error}") from error
+            yield from zip(keys, pool.map(attempt, keys), strict=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def delete(self, key: str) -> None:
         """Remove a damaged shard, so that its micrographs are picked again."""
         self.place.delete(key)
 
+    def _key(self, micrograph_ids: Iterable[str]) -> str:
+        name = hashlib.sha256("\n".join(micrograph_ids).encode()).hexdigest()[:24]
+        return f"{self.digest}/{name}.parquet"
+
+    def _present(self, key: str, decode: Callable[[bytes], T]) -> T:
+        found = self._read(key, decode)
+        if found is None:
+            raise PicksError(f"{self.place.url}/{key} vanished")
+        return found
+
+    def _read(self, key: str, decode: Callable[[bytes], T]) -> T | None:
+        try:
+            data = self.place.get(key)
+            return None if data is None else decode(data)
+        except _DAMAGE as error:
+            raise PicksError(
+                f"{self.place.url}/{key} is damaged ({error}); its micrographs are picked again with --resume"
+            ) from error
+
 
 def digests(url: str) -> list[str]:
     """Return the digests that lie in a picks folder."""
-    return sorted({key.partition("/")[0] for key in Place(url).find() if key.endswith(f"/{_SETTINGS}")})
+    place = Place(url)
+    return [name for name in place.names() if place.size(f"{name}/{_SETTINGS}") is not None]
 
 
 def encode_shard(picked: Iterable[Picked]) -> bytes:
     """Return a shard as Parquet bytes: equal picks give equal bytes."""
     picked = list(picked)
     found = [(p.micrograph_id, p.candidates) for p in picked if p.candidates is not None]
-    ids = [name for name, candidates in found for _ in range(len(candidates))]
-    columns = {
-        "micrograph_id": pa.array(ids, pa.string()),
-        "x_px": _column([c.x for _, c in found]),
-        "y_px": _column([c.y for _, c in found]),
-        "score": _column([c.score for _, c in found]),
+    names = pa.array([name for name, _ in found], pa.string())
+    numbers = {
+        "x_px": _joined([c.x for _, c in found]),
+        "y_px": _joined([c.y for _, c in found]),
+        "score": _joined([c.score for _, c in found]),
     }
-    coverage = json.dumps([asdict(p.coverage) for p in picked])
-    table = pa.table(columns, schema=SHARD.with_metadata({_COVERAGE: coverage}))
+    lines = [p.coverage for p in picked]
+    columns = {name: [getattr(line, name) for line in lines] for name in _COLUMNS}
+    coverage = json.dumps(columns).encode()
+    vouched = {_COVERAGE: coverage, _COVERAGE_CRC: _crc(coverage), _ROWS_CRC: _crc(*numbers.values())}
+    rows = pa.table(
+        {"micrograph_id": names.take(_repeated([len(c) for _, c in found])), **numbers},
+        schema=SHARD.with_metadata(vouched),
+    )
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
+    pq.write_table(
+        rows,
+        buffer,
+        compression="zstd",
+        use_dictionary=["micrograph_id"],
+        use_byte_stream_split=list(_NUMBERS),
+        write_page_checksum=True,
+    )
     return buffer.getvalue()
 
 
-def decode_shard(data: bytes) -> tuple[pa.Table, list[Coverage]]:
-    """Return what :func:`encode_shard` wrote; rows and coverage must agree.
+def decode_coverage(data: bytes) -> list[Coverage]:
+    """Return a shard's coverage; its candidates are neither read nor checked.
 
     Raises
     ------
-    ValueError, KeyError, pyarrow.ArrowException
+    ValueError, TypeError, KeyError, pyarrow.ArrowException
+        If it is missing, damaged or contradicts itself.
+    """
+    return _coverage(pq.read_metadata(pa.BufferReader(data)))
+
+
+def decode_shard(data: bytes) -> tuple[pa.Table, list[Coverage]]:
+    """Return what :func:`encode_shard` wrote, ids dictionary-encoded; rows and coverage must agree.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError, pyarrow.ArrowException
         If anything is missing, damaged or contradicts itself.
     """
-    table = read_parquet(data)
-    coverage = [Coverage(**line) for line in json.loads((table.schema.metadata or {})[_COVERAGE])]
-    if not table.schema.equals(SHARD):
-        raise ValueError(f"columns {table.schema.names} instead of {SHARD.names}")
-    expected = np.repeat([c.micrograph_id for c in coverage], [c.count for c in coverage])
-    if table.column("micrograph_id").to_pylist() != list(expected):
+    file = pq.ParquetFile(
+        pa.BufferReader(data), page_checksum_verification=True, read_dictionary=["micrograph_id"]
+    )
+    coverage = _coverage(file.metadata)
+    if not file.schema_arrow.equals(SHARD_READ):
+        raise ValueError(f"columns {file.schema_arrow.names} instead of {SHARD.names}")
+    # One thread: reading small tables through pyarrow's pool can abort the process at its end.
+    table = file.read(use_threads=False).replace_schema_metadata(None)
+    names = table["micrograph_id"].combine_chunks()
+    place = {name: index for index, name in enumerate(names.dictionary.to_pylist())}
+    expected = np.repeat(
+        [place.get(line.micrograph_id, -1) for line in coverage], [line.count for line in coverage]
+    )
+    if not np.array_equal(names.indices.to_numpy(zero_copy_only=False), expected):
         raise ValueError("its rows are not those that its coverage lists")
-    return table.replace_schema_metadata(None), coverage
+    if _crc(*(table[name].to_numpy() for name in _NUMBERS)) != file.metadata.metadata[_ROWS_CRC]:
+        raise ValueError("its rows are not those that were written")
+    return table, coverage
 
 
-def _column(parts: list[np.ndarray[Any, np.dtype[np.float32]]]) -> pa.Array:
-    return pa.array(np.concatenate(parts) if parts else [], pa.float32())
+def _coverage(metadata: pq.FileMetaData) -> list[Coverage]:
+    vouched = metadata.metadata or {}
+    if _crc(vouched[_COVERAGE]) != vouched[_COVERAGE_CRC]:
+        raise ValueError("its coverage is not the one that was written")
+    columns = json.loads(vouched[_COVERAGE])
+    if not _is_sound(columns):
+        raise ValueError("its coverage lists what no micrograph can be, or one micrograph twice")
+    if metadata.num_rows != sum(columns["count"]) or metadata.num_rows > MOST_ROWS:
+        raise ValueError(f"it has {metadata.num_rows} rows, not those that its coverage lists")
+    return [Coverage(*line) for line in zip(*(columns[name] for name in _COLUMNS), strict=True)]
+
+
+def _is_sound(columns: dict[str, list[Any]]) -> bool:
+    names, counts = columns["micrograph_id"], columns["count"]
+    kinds = {name: set(map(type, columns[name])) for name in _COLUMNS}
+    return (
+        kinds.pop("count") <= {int}
+        and all(kind <= {str} for kind in kinds.values())
+        and set(columns["status"]) <= set(get_args(Status))
+        and min(counts, default=0) >= 0
+        and len(set(names)) == len(names)
+    )
+
+
+def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return np.concatenate(parts).astype(np.float32) if parts else np.empty(0, np.float32)
+
+
+def _repeated(counts: list[int]) -> NDArray[np.intp]:
+    return np.repeat(np.arange(len(counts)), counts)
+
+
+def _crc(*parts: bytes | NDArray[np.float32]) -> bytes:
+    """Return the Crc32c of bytes or little-endian numbers, in hexadecimal."""
+    crc = 0
+    for part in parts:
+        crc = google_crc32c.extend(crc, part if isinstance(part, bytes) else part.tobytes())
+    return b"%08x" % crc

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cryopick_ray.errors import PicksError
+from cryopick_ray.errors import PicksError, StoreError
 from cryopick_ray.picks.schema import PICKS, MicrographPicks, PickedMicrograph
-from cryopick_ray.store.place import read_parquet
+from cryopick_ray.store.place import Place, is_bucket, read_parquet
 from cryopick_ray.units import Optics
 
 INDEX = "_micrographs.parquet"
@@ -52,18 +52,17 @@ def write_index(path: Path, micrographs: Iterable[PickedMicrograph], diameter_A:
 
 
 class PickTable:
-    """The table in a folder; iterating yields micrographs in its order, in bounded memory."""
+    """The table in a folder or a bucket; iterating yields micrographs in its order, in bounded memory."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        try:
-            rows = read_parquet((folder / INDEX).read_bytes()).cast(_INDEX).to_pylist()
-        except FileNotFoundError as error:
+    def __init__(self, where: str | Path) -> None:
+        place = _place(where)
+        data = None if place is None else place.get(INDEX)
+        if place is None or data is None:
             raise PicksError(
-                f"{folder} is not a table of picks; make one with: cryopick table PICKS --out {folder}"
-            ) from error
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise PicksError(f"{folder / INDEX} is damaged: {error}") from error
+                f"{where} is not a table of picks; make one with: cryopick table PICKS --out {where}"
+            )
+        self.place = place
+        rows = _rows(place, INDEX, data, _INDEX).to_pylist()
         self.diameter_A = float(rows[0].pop("diameter_A")) if rows else 0.0
         self.micrographs = [_micrograph(row) for row in rows]
 
@@ -79,16 +78,16 @@ class PickTable:
             columns = {name: rows[name].to_numpy() for name in ("x_px", "y_px", "score", "picked")}
             yield MicrographPicks(micrograph, **columns, diameter_A=self.diameter_A)
         if ahead is not None:
-            raise PicksError(f"{self.folder} has picks of {ahead[0]}, which its index does not list there")
+            raise PicksError(f"{self.place.url} has picks of {ahead[0]}, which its index does not list there")
 
     def _candidates(self) -> Iterator[tuple[str, pa.Table]]:
         """Yield ids and rows of the micrographs that have candidates."""
         for dataset in dict.fromkeys(m.dataset for m in self.micrographs):
-            for path in sorted((self.folder / dataset_folder(dataset)).glob("part-*.parquet")):
-                try:
-                    table = read_parquet(path.read_bytes()).select(PICKS.names).cast(PICKS)
-                except (pa.ArrowException, OSError, ValueError) as error:
-                    raise PicksError(f"{path} is damaged: {error}") from error
+            folder = dataset_folder(dataset)
+            for key in self.place.find(folder):
+                if not re.fullmatch(r"part-\d+\.parquet", key.removeprefix(f"{folder}/")):
+                    continue
+                table = _rows(self.place, key, self.place.get(key), PICKS)
                 names = table["micrograph_id"].combine_chunks().dictionary_encode()
                 codes = names.indices.to_numpy()
                 starts = np.flatnonzero(np.diff(codes, prepend=-1))
@@ -97,9 +96,11 @@ class PickTable:
                     yield names.dictionary[int(codes[start])].as_py(), table.slice(start, end - start)
 
 
-def open_table(folder: Path) -> PickTable:
-    """Open a table, or the table of a run folder."""
-    return PickTable(folder / "table" if (folder / "table" / INDEX).is_file() else folder)
+def open_table(where: str | Path) -> PickTable:
+    """Open a table, or the table of a run, in a folder or a bucket."""
+    inside = f"{where}/table"
+    place = _place(inside)
+    return PickTable(where if place is None or place.size(INDEX) is None else inside)
 
 
 def recut(picks: Iterable[MicrographPicks], threshold: float) -> Iterator[MicrographPicks]:
@@ -115,3 +116,21 @@ def _micrograph(row: dict[str, Any]) -> PickedMicrograph:
     optics = {name: row.pop(name) for name in _OPTICS}
     seen = None if None in optics.values() else Optics(**optics)
     return PickedMicrograph(shape=shape, optics=seen, **row)
+
+
+def _place(where: str | Path) -> Place | None:
+    """Return a folder or bucket, or ``None`` if there is no such folder."""
+    try:
+        return Place(str(where))
+    except StoreError:
+        if is_bucket(str(where)):
+            raise
+        return None
+
+
+def _rows(place: Place, key: str, data: bytes | None, schema: pa.Schema) -> pa.Table:
+    """Return the columns of ``schema`` in a Parquet file of the table."""
+    try:
+        return read_parquet(data).select(schema.names).cast(schema)
+    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+        raise PicksError(f"{place.url}/{key} is damaged: {error}") from error

@@ -10,20 +10,20 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dask.config
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from dask.base import compute
 from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.picks.schema import PICKS, PickedMicrograph
+from cryopick_ray.picks.schema import PICKS, SHARD, PickedMicrograph
 from cryopick_ray.picks.shards import Coverage, PickShards
 from cryopick_ray.picks.table import INDEX, dataset_folder, write_index
 from cryopick_ray.picks.thresholds import Threshold, auto_threshold
@@ -31,15 +31,28 @@ from cryopick_ray.store.manifest import ManifestRow
 
 PARTITION_ROWS = 500_000
 """Rows of a partition at most, where one micrograph has no more."""
+THRESHOLD_SCORES = 4_000_000
+"""Scores that an automatic threshold looks at, about at most: all of 20 million changed its sixth digit."""
 
 
 @dataclass(frozen=True)
 class Partition:
-    """Consecutive micrographs of one data set and the shards that hold their candidates."""
+    """Consecutive micrographs of one data set.
+
+    Attributes
+    ----------
+    micrograph_ids
+        Sorted.
+    keys
+        The shard that holds each one's candidates.
+    rows
+        Candidates of all of them.
+    """
 
     dataset: str
     micrograph_ids: tuple[str, ...]
     keys: tuple[str, ...]
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -73,7 +86,7 @@ def build_table(
     Raises
     ------
     PicksError
-        If a micrograph is covered twice, or a shard is damaged.
+        If a shard is damaged.
     """
     if out.exists() and not (out / INDEX).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is there and is no table; choose another --out")
@@ -86,12 +99,15 @@ def build_table(
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     with dask.config.set(scheduler="threads"):
-        thresholds = {
-            name: threshold or auto_threshold(scores) for name, scores in _scores(shards, partitions).items()
-        }
-        for name in sorted({m.dataset for m in micrographs}):
+        thresholds = (
+            dict.fromkeys((part.dataset for part in partitions), threshold)
+            if threshold
+            else {name: auto_threshold(scores) for name, scores in _scores(shards, partitions).items()}
+        )
+        for name, cut in thresholds.items():
             own = [part for part in partitions if part.dataset == name]
-            _write_dataset(shards, own, aside / dataset_folder(name), settings, thresholds)
+            frame = dataset_frame(shards, own, settings, cut)
+            _write_dataset(frame, aside / dataset_folder(name), settings.digest)
     write_index(aside / INDEX, micrographs, settings.diameter_A)
     shutil.rmtree(out, ignore_errors=True)
     aside.rename(out)
@@ -99,23 +115,25 @@ def build_table(
 
 
 def coverage(shards: PickShards) -> dict[str, tuple[str, Coverage]]:
-    """Return, per micrograph id, the shard that covers it and how it went there.
+    """Return, per micrograph id, the shard that counts for it and how it went there.
+
+    A worker that was cut off may publish what others have done meanwhile, in a unit of another cut.
+    Whichever shards cover an id, one counts: one that completed it before one where it failed, then
+    that of the smallest key. Candidates are not read.
 
     Raises
     ------
     PicksError
-        If two shards cover one micrograph.
+        If a shard's coverage is damaged.
     """
     covered: dict[str, tuple[str, Coverage]] = {}
-    for key in shards.published():
-        for line in shards.read(key)[1]:
-            if line.micrograph_id in covered:
-                other = covered[line.micrograph_id][0]
-                raise PicksError(
-                    f"{line.micrograph_id} is in two shards, {other} and {key} of {shards.place.url}; "
-                    "delete one of them and run again with --resume"
-                )
-            covered[line.micrograph_id] = key, line
+    for key, lines in shards.coverages(verified=False):
+        if isinstance(lines, PicksError):
+            raise lines
+        for line in lines:
+            known = covered.get(line.micrograph_id)
+            if known is None or (known[1].status, line.status) == ("failed", "complete"):
+                covered[line.micrograph_id] = key, line
     return covered
 
 
@@ -130,8 +148,8 @@ def plan_partitions(
 
     def close() -> None:
         if ids:
-            keys = tuple(dict.fromkeys(covered[name][0] for name in ids))
-            partitions.append(Partition(dataset, tuple(ids), keys))
+            keys = tuple(covered[name][0] for name in ids)
+            partitions.append(Partition(dataset, tuple(ids), keys, rows))
 
     for micrograph in sorted(micrographs, key=lambda m: (m.dataset, m.micrograph_id)):
         count = covered[micrograph.micrograph_id][1].count if micrograph.micrograph_id in covered else 0
@@ -165,54 +183,68 @@ def _micrograph(row: ManifestRow, covered: Mapping[str, tuple[str, Coverage]]) -
 
 
 def _scores(shards: PickShards, partitions: Sequence[Partition]) -> dict[str, NDArray[np.float32]]:
-    """Return all scores by data set, in the table's order."""
-    read = [delayed(lambda part: _gather(shards, part)["score"].to_numpy())(part) for part in partitions]
-    scores: dict[str, list[NDArray[np.float32]]] = {part.dataset: [] for part in partitions}
-    for part, values in zip(partitions, compute(*read), strict=True):
-        scores[part.dataset].append(values)
-    return {name: np.concatenate(parts) for name, parts in scores.items()}
+    """Return the scores by data set that a threshold is found on: all, or where they are many, every n-th.
+
+    Counted in each partition in order of score, so that the distribution stays, and depends on the picks
+    alone.
+    """
+    totals = dict.fromkeys((part.dataset for part in partitions), 0)
+    for part in partitions:
+        totals[part.dataset] += part.rows
+
+    def thinned(number: int) -> NDArray[np.float32]:
+        part = partitions[number]  # Dask would search an argument for tasks, every name in it
+        step = -(-totals[part.dataset] // THRESHOLD_SCORES)
+        return np.sort(_gather(shards, part)["score"].to_numpy())[step // 2 :: step].copy()
+
+    found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in totals}
+    tasks = [delayed(thinned)(number) for number in range(len(partitions))]
+    for part, scores in zip(partitions, compute(*tasks), strict=True):
+        found[part.dataset].append(scores)
+    return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
-def _write_dataset(
-    shards: PickShards,
-    partitions: Sequence[Partition],
-    folder: Path,
-    settings: TableSettings,
-    thresholds: Mapping[str, Threshold],
-) -> None:
-    """Write one data set's partitions as ``part-00000.parquet`` and so on."""
-    if not partitions:
-        return
+def dataset_frame(
+    shards: PickShards, partitions: Sequence[Partition], settings: TableSettings, threshold: Threshold
+) -> dd.DataFrame:
+    """Return one data set's rows of the table, indexed by micrograph id, its divisions known."""
 
     def frame(part: Partition) -> pd.DataFrame:
         rows = _gather(shards, part)
-        picked = pc.greater_equal(rows["score"], pa.scalar(thresholds[part.dataset].value, pa.float32()))
+        score = rows["score"].to_numpy()
         columns = {
             "dataset": pa.repeat(pa.scalar(part.dataset), len(rows)),
             **{name: rows[name] for name in rows.column_names},
-            "diameter_A": pa.repeat(pa.scalar(settings.diameter_A, pa.float32()), len(rows)),
+            "diameter_A": np.full(len(rows), settings.diameter_A, np.float32),
             "model": pa.repeat(pa.scalar(settings.model), len(rows)),
-            "picked": picked,
+            "picked": score >= np.float32(threshold.value),
         }
         return _to_pandas(pa.table(columns, schema=PICKS))
 
     first = [part.micrograph_ids[0] for part in partitions]
-    table = dd.from_map(
+    table: dd.DataFrame = dd.from_map(
         frame,
         list(partitions),
         meta=_to_pandas(PICKS.empty_table()),
         divisions=(*first, partitions[-1].micrograph_ids[-1]),
     )
+    return table
+
+
+def _write_dataset(table: dd.DataFrame, folder: Path, digest: str) -> None:
+    """Write one data set's partitions as ``part-00000.parquet`` and so on."""
     table.to_parquet(
         str(folder),
         schema=PICKS,
         write_index=False,
         write_metadata_file=False,
         compression="zstd",
+        use_dictionary=["dataset", "micrograph_id", "diameter_A", "model"],
+        use_byte_stream_split=["x_px", "y_px", "score"],  # smaller and quicker than a dictionary of them
         name_function=lambda number: f"part-{number:05d}.parquet",
         custom_metadata={
             b"cryopick.version": __version__.encode(),
-            b"cryopick.digest": settings.digest.encode(),
+            b"cryopick.digest": digest.encode(),
         },
     )
 
@@ -224,13 +256,37 @@ def _to_pandas(table: pa.Table) -> pd.DataFrame:
 
 def _gather(shards: PickShards, part: Partition) -> pa.Table:
     """Return the candidates of a partition's micrographs, sorted by id, falling score, y, x."""
-    wanted = pa.array(part.micrograph_ids, pa.string())
-    tables = [shards.read(key)[0] for key in part.keys]
-    rows = pa.concat_tables([table.filter(pc.is_in(table["micrograph_id"], wanted)) for table in tables])
-    order = [
-        ("micrograph_id", "ascending"),
-        ("score", "descending"),
-        ("y_px", "ascending"),
-        ("x_px", "ascending"),
-    ]
-    return rows.sort_by(order)
+    places = {name: place for place, name in enumerate(part.micrograph_ids)}
+    found = [_own(shards, key, part, places) for key in dict.fromkeys(part.keys)]
+    place, x, y, score = (np.concatenate(column) for column in zip(*found, strict=True))
+    if len(place) != part.rows:
+        raise PicksError(f"shards in {shards.place.url} changed while the table was made; make it again")
+    if not _in_order(keys := (place, -score, y, x)):
+        order = np.lexsort(keys[::-1])
+        place, x, y, score = (column[order] for column in (place, x, y, score))
+    names = pa.array(part.micrograph_ids, pa.string()).take(place)
+    return pa.table({"micrograph_id": names, "x_px": x, "y_px": y, "score": score}, schema=SHARD)
+
+
+def _in_order(keys: Iterable[NDArray[Any]]) -> bool:
+    """Tell whether rows are sorted by these columns, as they are where one run picked all micrographs."""
+    tied: NDArray[np.bool_] | bool = True
+    for key in keys:
+        step = np.diff(key)
+        if np.any(tied & (step < 0)):
+            return False
+        tied = tied & (step == 0)
+    return True
+
+
+def _own(
+    shards: PickShards, key: str, part: Partition, places: Mapping[str, int]
+) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Return the candidates that a partition takes from one shard, and at which place their micrograph is."""
+    rows, lines = shards.read(key)
+    wanted = [places.get(line.micrograph_id, -1) for line in lines]
+    wanted = [place if place >= 0 and part.keys[place] == key else -1 for place in wanted]
+    place = np.repeat(wanted, [line.count for line in lines])
+    keep = place >= 0
+    x, y, score = (rows[name].to_numpy()[keep] for name in ("x_px", "y_px", "score"))
+    return place[keep], x, y, score

@@ -17,6 +17,9 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from cryopick_ray.units import Shape
 
 MANIFEST = "manifest"
+METADATA = "zarr.json"
+SHARD = "c/0/0"
+"""Key of an array's one shard, below the array's own."""
 FORMAT = {"cryopick_store": 1}
 CHUNK_PX = 1024
 """Side of a chunk: a 4096-pixel micrograph reads in 16 pieces, a thumbnail or crop in a few."""
@@ -30,7 +33,7 @@ def array_key(micrograph_id: str) -> str:
 
 def shard_key(micrograph_id: str) -> str:
     """Return the key of a micrograph's one shard."""
-    return f"{array_key(micrograph_id)}/c/0/0"
+    return f"{array_key(micrograph_id)}/{SHARD}"
 
 
 def array_spec(shape: Shape) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -15,9 +17,11 @@ from cryopick_ray.store.place import Place, read_parquet
 from cryopick_ray.units import Optics, Shape
 
 Status = Literal["complete", "failed"]
+READERS = 16
+"""Parts read at once: a bucket answers many requests as soon as one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ManifestRow:
     """What is known of one micrograph; sizes are zero and texts empty where reading failed.
 
@@ -59,7 +63,7 @@ class ManifestRow:
         """The microscope, where the input STAR said."""
         if self.voltage_kV is None or self.spherical_aberration_mm is None or self.amplitude_contrast is None:
             return None
-        return Optics(self.voltage_kV, self.spherical_aberration_mm, self.amplitude_contrast)
+        return _optics(self.voltage_kV, self.spherical_aberration_mm, self.amplitude_contrast)
 
     @property
     def source_shape(self) -> Shape:
@@ -72,6 +76,12 @@ class ManifestRow:
         return self.height_px, self.width_px
 
 
+_optics = lru_cache(Optics)  # one object for all micrographs of a microscope
+_REPEATED = (
+    *("dataset", "source_height_px", "source_width_px", "pixel_size_A", "height_px", "width_px"),
+    *("voltage_kV", "spherical_aberration_mm", "amplitude_contrast", "status", "reason"),
+)
+_NAMES = ("micrograph_id", "relion_name", "source")
 _ARROW = {
     str: pa.string(),
     int: pa.int64(),
@@ -94,7 +104,11 @@ def publish_part(place: Place, rows: Iterable[ManifestRow]) -> None:
     """
     table = pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, write_page_checksum=True)
+    plain: dict[str, Any] = {
+        "use_dictionary": False,
+        "write_statistics": False,
+    }  # a few rows: quicker to read
+    pq.write_table(table, buffer, write_page_checksum=True, **plain)
     name = hashlib.sha256(buffer.getvalue()).hexdigest()[:24]
     place.put_new(f"{MANIFEST}/{name}.parquet", buffer.getvalue())
 
@@ -104,23 +118,39 @@ def read_manifest(place: Place) -> dict[str, ManifestRow]:
 
     A micrograph that failed first and was ingested later is complete.
     """
+    keys = [key for key in place.find(MANIFEST) if key.endswith(".parquet")]
+    shared: dict[str, dict[Any, Any]] = {name: {} for name in _REPEATED}
     rows: dict[str, ManifestRow] = {}
-    for key in place.find(MANIFEST):
-        if not key.endswith(".parquet"):
-            continue
-        for row in _read_part(place, key):
-            known = rows.get(row.micrograph_id)
-            if known is None or (known.status, row.status) == ("failed", "complete"):
-                rows[row.micrograph_id] = row
-    return dict(sorted(rows.items()))
-
-
-def _read_part(place: Place, key: str) -> list[ManifestRow]:
+    pool = ThreadPoolExecutor(READERS, "manifest")
     try:
-        table = read_parquet(place.get(key)).cast(SCHEMA)
+        for table in pool.map(partial(_read_part, place), keys):
+            for row in _rows(table, shared):
+                known = rows.get(row.micrograph_id)
+                if known is None or (known.status, row.status) == ("failed", "complete"):
+                    rows[row.micrograph_id] = row
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return {name: rows[name] for name in sorted(rows)}
+
+
+def _read_part(place: Place, key: str) -> pa.Table:
+    try:
+        table = read_parquet(place.get(key))
+        if not table.schema.equals(SCHEMA):
+            raise ValueError(f"columns {table.column_names}")
     except (pa.ArrowException, OSError, TypeError, ValueError) as error:
         raise StoreError(
             f"the manifest part {place.url}/{key} is damaged ({error}); delete it and ingest again"
         ) from error
-    rows: list[dict[str, Any]] = table.to_pylist()
-    return [ManifestRow(**row) for row in rows]
+    return table
+
+
+def _rows(table: pa.Table, shared: dict[str, dict[Any, Any]]) -> Iterator[ManifestRow]:
+    """Yield the rows of a part; what many have alike, or one has twice, is kept once."""
+    names: dict[str, str] = {}
+    columns = []
+    for name in table.column_names:
+        kept = shared.get(name, names if name in _NAMES else None)
+        values = table[name].to_pylist()
+        columns.append(values if kept is None else [kept.setdefault(one, one) for one in values])
+    return map(ManifestRow, *columns)

@@ -1,97 +1,218 @@
 """A folder or a bucket: whole objects in, whole objects out."""
 
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from random import uniform
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+
 import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    InvalidPathError,
+    NotSupportedError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+    UnknownConfigurationKeyError,
+)
 from obstore.store import LocalStore, ObjectStore, from_url
-from zarr.storage import ObjectStore as ZarrObjectStore
 
-from cryopick_ray.errors import StoreError
+from cryopick_ray.errors import DamagedError, StoreError, UnreachableError
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+    from obstore.store import ClientConfig, RetryConfig
+
+PATIENCE_S = 60.0
+"""A bucket that fails for so long, asked again and again, is unreachable."""
+PAUSES_S = (0.1, 8.0)
+"""First and longest pause before it is asked again."""
+CONNECT_S, SILENCE_S, REQUEST_S = 5.0, 30.0, 300.0
+"""The longest that connecting, waiting for an answer or more of it, and a request as a whole may take."""
+RETRIES, RETRYING_S = 3, 5.0
+"""How often, and for how long, one of the requests that a call makes is made again at once."""
+LARGEST_BYTES = 4 << 30
+"""Objects of ours are smaller; what is larger is not read into memory."""
+
+PAGE = 1000
+"""Keys of one answer of a bucket's listing."""
+
+_ENDPOINTS = {
+    "s3": ("AWS", ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")),
+    "gs": ("GOOGLE", ("GOOGLE_BASE_URL",)),
+}
+_INSTANCE = ("/latest/api/token", "/computeMetadata/")
+"""Paths by which instances give credentials."""
+_LASTING = (
+    InvalidPathError,
+    NotSupportedError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+    UnknownConfigurationKeyError,
+)
+_PASSING_STATUS = (408, 409, 425, 429)
+"""Of the 4xx, those that another try may mend; S3 calls an upload that took too long a 400, too."""
+
+T = TypeVar("T")
 
 
 class Place:
     """A root under which objects lie by key (``a/b/c``), on disk or in a bucket.
 
     Objects appear whole or not at all, whatever is killed: on disk a write is staged and renamed.
+    A bucket is asked again after what may pass (no connection, timeouts, 5xx, throttling, answers cut
+    off), with growing pauses; credentials and endpoint are what the environment or the instance says.
 
     Parameters
     ----------
     url
-        A folder (made if missing) or a bucket URL such as ``s3://bucket/prefix``.
+        A folder, or ``s3://bucket/prefix`` or ``gs://bucket/prefix``.
     create
         Make the folder if it is missing; else its absence is a :class:`StoreError`.
+
+    Raises
+    ------
+    UnreachableError
+        Of all methods, if a bucket keeps failing for ``PATIENCE_S``.
     """
 
     def __init__(self, url: str, *, create: bool = False) -> None:
-        self.url = url
+        self.url = url.rstrip("/") if is_bucket(url) else url
         try:
             self._store: ObjectStore = (
-                from_url(url) if "://" in url else LocalStore(url, mkdir=create, automatic_cleanup=False)
+                _bucket(self.url)
+                if is_bucket(url)
+                else LocalStore(url, mkdir=create, automatic_cleanup=False)
             )
         except (BaseError, OSError, ValueError) as error:
-            what = (
-                "is not there"
-                if not create and "://" not in url
-                else f"cannot be opened: {_first_line(error)}"
-            )
+            is_missing = not create and not is_bucket(url)
+            what = "is not there" if is_missing else f"cannot be opened: {_first_line(error)}"
             raise StoreError(f"{url} {what}") from error
 
     def put(self, key: str, data: bytes) -> None:
         """Write ``data`` under ``key``, replacing what was there."""
-        try:
-            obstore.put(self._store, key, data)
-        except (BaseError, OSError) as error:
-            raise StoreError(f"{self.url}/{key} cannot be written: {_first_line(error)}") from error
+        self._ask("written", key, lambda: obstore.put(self._store, key, data, use_multipart=False))
 
     def put_new(self, key: str, data: bytes) -> bool:
-        """Write ``data`` under ``key`` unless something is there: the first published wins."""
+        """Write ``data`` under ``key`` unless something is there: the first published wins.
+
+        ``False`` may mean that it was this very call, where a bucket's first answer was lost.
+        """
+
+        def create() -> None:
+            obstore.put(self._store, key, data, mode="create", use_multipart=False)
+
         try:
-            obstore.put(self._store, key, data, mode="create")
+            self._ask("written", key, create)
         except AlreadyExistsError:
             return False
-        except (BaseError, OSError) as error:
-            raise StoreError(f"{self.url}/{key} cannot be written: {_first_line(error)}") from error
         return True
 
-    def get(self, key: str) -> bytes | None:
-        """Return what lies under ``key``, or ``None``."""
+    def put_file(self, key: str, path: Path) -> None:
+        """Write a file's content under ``key``; of a large one some parts at a time are in memory."""
+        self._ask("written", key, lambda: obstore.put(self._store, key, path))
+
+    def get(self, key: str, *, at_most: int = LARGEST_BYTES) -> bytes | None:
+        """Return what lies under ``key``, or ``None``.
+
+        Raises
+        ------
+        DamagedError
+            If it has more than ``at_most`` bytes; they are not read.
+        """
+
+        def read() -> bytes | int:
+            found = obstore.get(self._store, key)
+            size = int(found.meta["size"])
+            return size if size > at_most else bytes(found.bytes())
+
         try:
-            return bytes(obstore.get(self._store, key).bytes())
+            data = self._ask("read", key, read)
         except FileNotFoundError:
             return None
-        except (BaseError, OSError) as error:
-            raise StoreError(f"{self.url}/{key} cannot be read: {_first_line(error)}") from error
+        if isinstance(data, int):
+            raise DamagedError(f"{self.url}/{key} has {data} bytes, at most {at_most} are expected")
+        return data
 
     def size(self, key: str) -> int | None:
         """Return the size of ``key`` in bytes, or ``None`` if it is not there."""
         try:
-            return int(obstore.head(self._store, key)["size"])
+            return int(self._ask("read", key, lambda: obstore.head(self._store, key))["size"])
         except FileNotFoundError:
             return None
-        except (BaseError, OSError) as error:
-            raise StoreError(f"{self.url}/{key} cannot be read: {_first_line(error)}") from error
+
+    def sizes(self, prefix: str = "") -> dict[str, int]:
+        """Return the sizes in bytes of all objects under the folder ``prefix``, by key."""
+        found: dict[str, int] = {}
+        after: str | None = None
+        most = PAGE if is_bucket(self.url) else None
+
+        def page() -> "Sequence[ObjectMeta]":
+            batches = obstore.list(self._store, prefix or None, offset=after, chunk_size=PAGE)
+            return next(batches, []) if most else [entry for batch in batches for entry in batch]
+
+        try:
+            while True:
+                entries = self._ask("listed", prefix, page)
+                found.update({entry["path"]: entry["size"] for entry in entries})
+                if len(entries) != most:
+                    return found
+                after = entries[-1]["path"]
+        except FileNotFoundError:
+            return {}
 
     def find(self, prefix: str = "") -> list[str]:
         """Return all keys under the folder ``prefix``, sorted."""
-        try:
-            batches = obstore.list(self._store, prefix or None)
-            return sorted(entry["path"] for batch in batches for entry in batch)
-        except FileNotFoundError:
-            return []
-        except (BaseError, OSError) as error:
-            raise StoreError(f"{self.url}/{prefix} cannot be listed: {_first_line(error)}") from error
+        return sorted(self.sizes(prefix))
+
+    def names(self) -> list[str]:
+        """Return what lies directly under the root, folders and objects alike, sorted."""
+        found = self._ask("listed", "", lambda: obstore.list_with_delimiter(self._store))
+        return sorted([*found["common_prefixes"], *(entry["path"] for entry in found["objects"])])
 
     def delete(self, key: str) -> None:
-        """Remove ``key``."""
+        """Remove ``key``, if it is there."""
         try:
-            obstore.delete(self._store, key)
-        except (BaseError, OSError) as error:
-            raise StoreError(f"{self.url}/{key} cannot be deleted: {_first_line(error)}") from error
+            self._ask("deleted", key, lambda: obstore.delete(self._store, key))
+        except FileNotFoundError:
+            return
 
-    def zarr(self) -> "ZarrObjectStore[ObjectStore]":
-        """Return the zarr store over the same objects."""
-        return ZarrObjectStore(self._store)
+    def _ask(self, done: str, key: str, ask: Callable[[], T]) -> T:
+        """Ask, and again after what may pass; that something is or is not there already is an answer."""
+        pause_s, longest_s = PAUSES_S
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return ask()
+            except AlreadyExistsError:
+                raise
+            except (BaseError, OSError, ValueError) as error:
+                where, text = f"{self.url}/{key}".rstrip("/"), _first_line(error)
+                if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in str(error):
+                    raise
+                if not is_bucket(self.url) or not _may_pass(error):
+                    raise StoreError(f"{where} cannot be {done}: {text}") from None
+                if time.monotonic() + pause_s > until:
+                    raise UnreachableError(
+                        f"{where} cannot be {done}: no good answer for {PATIENCE_S:g} s ({text}); check the "
+                        "network, the endpoint and the credentials, then go on with --resume"
+                    ) from None
+            time.sleep(uniform(0.5, 1.0) * pause_s)
+            pause_s = min(2 * pause_s, longest_s)
+
+
+def is_bucket(url: str) -> bool:
+    """Tell whether a place is a bucket and no folder."""
+    return "://" in url
 
 
 def read_parquet(data: bytes | None) -> pa.Table:
@@ -102,6 +223,63 @@ def read_parquet(data: bytes | None) -> pa.Table:
     return pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read(use_threads=False)
 
 
+def _bucket(url: str) -> ObjectStore:
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise StoreError("a bucket's URL holds no credentials; give them in the environment")
+    if parts.scheme not in _ENDPOINTS or not parts.netloc:
+        raise StoreError(f"{url} is no place; expected a folder, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX")
+    options: ClientConfig = {
+        "connect_timeout": timedelta(seconds=CONNECT_S),
+        "read_timeout": timedelta(seconds=SILENCE_S),
+        "timeout": timedelta(seconds=REQUEST_S),
+    }
+    if _plain_http(parts.scheme):
+        options["allow_http"] = True
+    retries: RetryConfig = {
+        "max_retries": RETRIES,
+        "retry_timeout": timedelta(seconds=RETRYING_S),
+        "backoff": {
+            "init_backoff": timedelta(seconds=PAUSES_S[0]),
+            "max_backoff": timedelta(seconds=PAUSES_S[1]),
+        },
+    }
+    return from_url(url, client_options=options, retry_config=retries)
+
+
+def _plain_http(scheme: str) -> bool:
+    """Tell whether the endpoint is one without encryption: on this machine, or expressly allowed."""
+    vendor, names = _ENDPOINTS[scheme]
+    name = next((name for name in names if os.environ.get(name)), "")
+    endpoint = urlsplit(os.environ.get(name, ""))
+    if endpoint.scheme != "http":
+        return False
+    is_allowed = os.environ.get(f"{vendor}_ALLOW_HTTP", "").lower() in ("true", "1", "yes")
+    if not is_allowed and endpoint.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise StoreError(
+            f"{name} is plain http to {endpoint.hostname}, which anyone on the way can read; use https, or "
+            f"set {vendor}_ALLOW_HTTP=true"
+        )
+    return True
+
+
+def _may_pass(error: Exception) -> bool:
+    if isinstance(error, (FileNotFoundError, ValueError, *_LASTING)):
+        return False
+    status = re.search(r"status code: (\d{3})", str(error))
+    code = int(status[1]) if status else 500
+    return (
+        (code >= 500 and code != 501)
+        or code in _PASSING_STATUS
+        or (code == 400 and "RequestTimeout" in str(error))
+    )
+
+
 def _first_line(error: Exception) -> str:
-    """Return what happened without the library's debugging appendix."""
-    return str(error).partition("\n")[0] or type(error).__name__
+    """Return what happened, without the library's debugging appendix and the endpoint's credentials."""
+    text = str(error).partition("\n")[0] or type(error).__name__
+    if "NoSuchBucket" in str(error):
+        return "there is no such bucket"
+    if any(path in text for path in _INSTANCE):
+        text = f"no credentials in the environment, and none from the instance: {text}"
+    return re.sub(r"//[^/@\s]*@", "//", text)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
-from zarr.errors import NodeNotFoundError
 
-from cryopick_ray.errors import StoreError
-from cryopick_ray.store import layout
+from cryopick_ray.errors import DamagedError, StoreError
+from cryopick_ray.store import layout, shard
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.place import Place
 
@@ -50,40 +49,49 @@ class MicrographStore:
 
     def __init__(self, url: str, *, create: bool = False) -> None:
         self.place = Place(url, create=create)
-        self._zarr = self.place.zarr()
-        root = self.place.get("zarr.json")
+        root = self.place.get(layout.METADATA)
         if root is None and not create:
             raise StoreError(f"{url} holds no store; make one with: cryopick ingest INPUT --store {url}")
         if root is None:
-            zarr.create_group(self._zarr, attributes=layout.FORMAT)
-            zarr.create_group(self._zarr, path=layout.MANIFEST)
+            self.place.put(f"{layout.MANIFEST}/{layout.METADATA}", shard.group({}))
+            self.place.put(layout.METADATA, shard.group(layout.FORMAT))
         elif _attributes(root).get("cryopick_store") != layout.FORMAT["cryopick_store"]:
             raise StoreError(f"{url} is not a cryopick store of format {layout.FORMAT['cryopick_store']}")
 
     def write(self, micrograph_id: str, image: StoredPixels) -> int:
-        """Write one micrograph whole, replacing any earlier attempt; return its shard's bytes."""
-        array = zarr.create_array(
-            self._zarr,
-            name=layout.array_key(micrograph_id),
-            attributes={
-                "micrograph_id": micrograph_id,
-                "normalisation_offset": image.offset,
-                "normalisation_scale": image.scale,
-            },
-            overwrite=True,
-            **layout.array_spec((image.pixels.shape[0], image.pixels.shape[1])),
-        )
-        array[:] = image.pixels.astype(np.float16)
-        size = self.place.size(layout.shard_key(micrograph_id))
-        if size is None:
-            raise StoreError(f"{self.place.url}: the shard of {micrograph_id} vanished while it was written")
-        return size
+        """Write one micrograph, each of its objects whole; return its shard's bytes.
+
+        Writing the same again changes nothing for whoever reads meanwhile; where the shape is another,
+        rows of the earlier one are damaged from then on.
+        """
+        attributes = {
+            "micrograph_id": micrograph_id,
+            "normalisation_offset": image.offset,
+            "normalisation_scale": image.scale,
+        }
+        objects = shard.encode(image.pixels.astype(np.float16), attributes)
+        for key, data in objects.items():
+            self.place.put(f"{layout.array_key(micrograph_id)}/{key}", data)
+        return len(objects[layout.SHARD])
 
     def holds(self, row: ManifestRow) -> bool:
         """Tell whether a micrograph is complete: the manifest says so and its shard has its size."""
         if row.status != "complete":
             return False
         return self.place.size(layout.shard_key(row.micrograph_id)) == row.shard_bytes
+
+    def held(self, rows: Iterable[ManifestRow]) -> set[str]:
+        """Return the ids of those micrographs that :meth:`holds` is true of, from one listing."""
+        sizes = self.place.sizes()
+        return {
+            row.micrograph_id
+            for row in rows
+            if row.status == "complete" and sizes.get(layout.shard_key(row.micrograph_id)) == row.shard_bytes
+        }
+
+    def forget(self, row: ManifestRow) -> None:
+        """Remove a damaged shard: the micrograph is no longer held and the next ingest brings it back."""
+        self.place.delete(layout.shard_key(row.micrograph_id))
 
     def read(self, row: ManifestRow) -> NDArray[np.float32]:
         """Return the ``(h, w)`` float32 pixels of a complete micrograph, as :meth:`read_stored` does."""
@@ -95,24 +103,28 @@ class MicrographStore:
         Raises
         ------
         StoreError
-            If the manifest does not call it complete, or its shard is missing, of another size,
-            damaged, or holds a value that is not finite. Missing data never reads as zeros.
+            If the manifest does not call it complete.
+        DamagedError
+            If its shard is missing, of another size, damaged, or holds a value that is not finite.
+            Missing data never reads as zeros.
+        UnreachableError
+            If the store does not answer.
         """
         name, where = row.micrograph_id, self.place.url
         if row.status != "complete":
             raise StoreError(f"{name} is not complete in {where}: {row.reason}")
-        size = self.place.size(layout.shard_key(name))
-        if size != row.shard_bytes:
-            raise StoreError(
-                f"the shard of {name} in {where} has {size or 0} bytes, the manifest says {row.shard_bytes}"
+        data = self.place.get(layout.shard_key(name), at_most=row.shard_bytes)
+        if data is None or len(data) != row.shard_bytes:
+            raise DamagedError(
+                f"the shard of {name} in {where} has {len(data or b'')} bytes, the manifest says "
+                f"{row.shard_bytes}"
             )
         try:
-            array = zarr.open_array(self._zarr, path=layout.array_key(name), mode="r")
-            pixels = np.asarray(array[:])
-        except (ValueError, RuntimeError, OSError, KeyError, NodeNotFoundError) as error:
-            raise StoreError(f"the shard of {name} in {where} is damaged: {error}") from error
+            pixels = shard.decode(data, row.shape)
+        except (ValueError, RuntimeError, OSError, KeyError) as error:
+            raise DamagedError(f"the shard of {name} in {where} is damaged: {error}") from error
         if pixels.shape != row.shape or pixels.dtype != np.float16 or not _all_finite(pixels):
-            raise StoreError(f"the shard of {name} in {where} is damaged: shape or values are wrong")
+            raise DamagedError(f"the shard of {name} in {where} is damaged: shape or values are wrong")
         return pixels
 
 

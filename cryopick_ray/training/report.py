@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from cryopick_ray.errors import StoreError
+from cryopick_ray.errors import DamagedError
 from cryopick_ray.evaluation.curves import Curve
 from cryopick_ray.export.figures import Axis, LineChart, fitted_axis, nice_ticks
 from cryopick_ray.export.report import duration, flatten, page_maker
@@ -128,7 +128,7 @@ def tried_thumbnails(
     chosen = choose_thumbnails([_mistakes(one, threshold) for _, one in tried], n)
     pictures = []
     for part, one in (tried[index] for index in chosen):
-        with suppress(StoreError):  # a lost image costs its picture, not the report
+        with suppress(DamagedError):  # a lost image costs its picture, not the report
             image = MicrographStore(one.source.store_url).read(one.source.row)
             pictures.append(tried_thumbnail(part, one, image, threshold))
     return pictures

@@ -1,9 +1,25 @@
+import io
+import json
+
+import google_crc32c
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.picks.shards import Picked, PickShards, decode_shard, digests, encode_shard, settings_digest
+from cryopick_ray.picks.shards import (
+    Picked,
+    PickShards,
+    decode_coverage,
+    decode_shard,
+    digests,
+    encode_shard,
+    settings_digest,
+)
+
+BROKEN = (ValueError, TypeError, KeyError, OSError, pa.ArrowException)
 
 
 def found(n, seed=0):
@@ -61,34 +77,73 @@ def test_the_first_published_shard_of_a_unit_stays(tmp_path):
     assert (tmp_path / key).read_bytes() == before
 
 
-def test_damage_anywhere_in_a_shard_is_noticed_or_harmless(tmp_path):
+def test_a_unit_is_found_by_its_ids_in_their_order_and_no_other(tmp_path):
+    shards = PickShards(str(tmp_path), "d", create=True)
+    ids = [one.micrograph_id for one in UNIT]
+    assert shards.unit(ids) is None
+    shards.publish(UNIT)
+    assert shards.unit(ids) == [one.coverage for one in UNIT]
+    assert shards.unit(ids[::-1]) is None
+    assert shards.unit(ids[:2]) is None
+    assert PickShards(str(tmp_path), "e").unit(ids) is None
+
+
+@pytest.mark.parametrize("bit", [0, 5, 7])
+def test_a_flipped_bit_anywhere_is_noticed_or_changes_nothing(bit):
+    whole = encode_shard(UNIT)
+    table, coverage = decode_shard(whole)
+    noticed = 0
+    for position in range(bit % 3, len(whole), 3):
+        broken = bytearray(whole)
+        broken[position] ^= 1 << bit
+        for decode, expected in ((decode_shard, (table, coverage)), (decode_coverage, coverage)):
+            try:
+                assert decode(bytes(broken)) == expected
+            except BROKEN:
+                noticed += 1
+    assert noticed > len(whole) / 3
+
+
+def test_a_torn_shard_is_named_and_says_what_to_do(tmp_path):
     shards = PickShards(str(tmp_path), "d", create=True)
     shards.publish(UNIT)
     [key] = shards.published()
     whole = (tmp_path / key).read_bytes()
-    table, coverage = shards.read(key)
-    noticed = 0
-    for position in range(0, len(whole), 37):
-        broken = bytearray(whole)
-        broken[position] ^= 0x20
-        (tmp_path / key).write_bytes(broken)
-        try:
-            again = shards.read(key)
-        except PicksError:
-            noticed += 1
-        else:
-            assert again[0].equals(table)
-            assert len(again[1]) == len(coverage)
-    assert noticed > 0
-    (tmp_path / key).write_bytes(whole[:-30])
-    with pytest.raises(PicksError, match=key):
-        shards.read(key)
+    for length in (0, 4, len(whole) // 2, len(whole) - 30):
+        (tmp_path / key).write_bytes(whole[:length])
+        with pytest.raises(PicksError, match=f"{key} is damaged.*--resume"):
+            shards.read(key)
+        for verified in (True, False):
+            [(named, error)] = shards.coverages(verified=verified)
+            assert (named, type(error)) == (key, PicksError)
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"count": [5, 0, 0, -3]}, "no micrograph can be"),
+        ({"count": [5.0, 0, 0, 3]}, "no micrograph can be"),
+        ({"count": [10**12, 0, 0, 3]}, "has 8 rows"),
+        ({"count": [3, 0, 0, 5]}, "not those that its coverage lists"),
+        ({"status": ["complete", "complete", "gone", "complete"]}, "no micrograph can be"),
+        ({"micrograph_id": ["c", "a/2.mrc", "b.mrc", "c"]}, "one micrograph twice"),
+        ({"micrograph_id": ["a/1.mrc", "a/2.mrc", "b.mrc", 3]}, "no micrograph can be"),
+        ({"micrograph_id": ["a/1.mrc"]}, "argument"),
+    ],
+)
+def test_a_coverage_that_somebody_made_up_is_refused(changed, complaint):
+    file = pq.ParquetFile(pa.BufferReader(encode_shard(UNIT)))
+    metadata = dict(file.schema_arrow.metadata)
+    coverage = json.dumps(json.loads(metadata[b"cryopick.coverage"]) | changed).encode()
+    crc = b"%08x" % google_crc32c.value(coverage)
+    metadata |= {b"cryopick.coverage": coverage, b"cryopick.coverage_crc": crc}
+    buffer = io.BytesIO()
+    pq.write_table(file.read().replace_schema_metadata(metadata), buffer)
+    with pytest.raises(ValueError, match=complaint):
+        decode_shard(buffer.getvalue())
 
 
 def test_a_parquet_file_that_is_no_shard_is_refused(tmp_path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     pq.write_table(pa.table({"x": [1]}), tmp_path / "x.parquet")
     with pytest.raises((KeyError, ValueError)):
         decode_shard((tmp_path / "x.parquet").read_bytes())

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from cryopick_ray.picks import tables
 from cryopick_ray.picks.shards import Picked, PickShards
 from cryopick_ray.picks.table import PickTable, dataset_folder, open_table, recut
 from cryopick_ray.picks.tables import TableSettings, build_table
-from cryopick_ray.picks.thresholds import Threshold
+from cryopick_ray.picks.thresholds import Threshold, auto_threshold
 from cryopick_ray.store.manifest import ManifestRow
 
 SETTINGS = TableSettings(diameter_A=150.0, model="log", digest="d")
@@ -121,13 +122,99 @@ def test_a_new_cut_changes_nothing_but_what_is_picked(tmp_path):
         assert np.array_equal(after.x_px, before.x_px)
 
 
-def test_a_micrograph_in_two_shards_is_refused(tmp_path):
+failed_too = st.lists(st.booleans(), min_size=10, max_size=10)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.permutations(range(10)), st.integers(1, 9), failed_too), max_size=4),
+    st.permutations(range(10)),
+    st.integers(1, 10),
+)
+def test_overlapping_shards_of_the_same_picks_give_the_same_bytes(tmp_path_factory, late, order, size):
+    tmp_path = tmp_path_factory.mktemp("overlap")
+    picked = some_picks()
+    once = contents(build(tmp_path, "once", picked, 4))
+    shards = PickShards(str(tmp_path / "often.picks"), "d", create=True)
+    for places, length, failed in late:
+        unit = [picked[place] for place in places[:length]]
+        shards.publish(
+            [
+                replace(one, candidates=None, reason="not finite" if one.candidates is None else "killed")
+                if fails
+                else one
+                for one, fails in zip(unit, failed, strict=False)
+            ]
+        )
+    for start in range(0, 10, size):
+        shards.publish([picked[place] for place in order[start : start + size]])
+    shards.publish(picked)  # a late shard with failures may have taken the name of one before
+    often = tmp_path / "often.table"
+    build_table(shards, manifest(picked), often, settings=SETTINGS, threshold=Threshold(0.0, "given"))
+    assert contents(often) == once
+
+
+def test_of_unlike_shards_the_complete_one_counts_and_then_that_of_the_smallest_key(tmp_path):
     picked = some_picks()
     shards = PickShards(str(tmp_path / "p"), "d", create=True)
-    shards.publish(picked[:3])
-    shards.publish(picked[2:5])
-    with pytest.raises(PicksError, match=r"s0/02.mrc is in two shards"):
-        build_table(shards, manifest(picked), tmp_path / "t", settings=SETTINGS, threshold=None)
+    fewer = Candidates(*(np.ones(1, np.float32) * n for n in (7, 8, 9)))
+    units = [[picked[1], picked[2]], [Picked("s1/01.mrc", "crc", fewer)], [picked[0], picked[3]]]
+    failed = [Picked(one.micrograph_id, "crc", None, "killed") for one in picked[:4]]
+    for unit in [failed, *units]:
+        shards.publish(unit)
+    covered = tables.coverage(shards)
+    assert {line.status for _, line in covered.values()} == {"complete"}
+    with_it = [key for key in shards.published() if shards.read(key)[1][0].micrograph_id == "s1/01.mrc"]
+    assert covered["s1/01.mrc"][0] == min(with_it)
+    build_table(shards, manifest(picked[:4]), tmp_path / "t", settings=SETTINGS, threshold=None)
+    sizes = {one.micrograph.micrograph_id: len(one.score) for one in PickTable(tmp_path / "t")}
+    assert sizes == {name: line.count for name, (_, line) in covered.items()}
+    assert sizes["s1/01.mrc"] in (1, len(picked[1].candidates))
+
+
+def test_no_partition_needs_another(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "PARTITION_ROWS", 17)
+    picked = [one for one in some_picks(40) if one.micrograph_id.startswith("s0")]
+    shards = PickShards(str(tmp_path), "d", create=True)
+    shards.publish(picked)
+    covered = tables.coverage(shards)
+    micrographs = PickTable(build(tmp_path, "t", picked, 40)).micrographs
+    partitions = tables.plan_partitions(micrographs, covered)
+    frame = tables.dataset_frame(shards, partitions, SETTINGS, Threshold(0.0, "given"))
+    assert frame.known_divisions
+    assert frame.npartitions == len(partitions) > 5
+    graph = dict(frame.optimize().__dask_graph__())
+    assert len(graph) == len(partitions)
+    assert not any(task.dependencies for task in graph.values())
+
+
+def test_a_threshold_stands_on_all_scores_or_where_they_are_many_on_the_same_distribution(
+    tmp_path, monkeypatch
+):
+    rng = np.random.default_rng(0)
+    picked = []
+    for number in range(50):
+        score = np.concatenate([rng.normal(0, 1, 300), rng.normal(5, 1, 100)]).astype(np.float32)
+        x, y = rng.uniform(0, 100, (2, 400)).astype(np.float32)
+        picked.append(Picked(f"s/{number}", "crc", Candidates(x, y, score)))
+    shards = PickShards(str(tmp_path / "p"), "d", create=True)
+    shards.publish(picked)
+    scores = np.concatenate([one.candidates.score for one in picked])
+
+    def found():
+        return build_table(shards, manifest(picked), tmp_path / "t", settings=SETTINGS, threshold=None)["s"]
+
+    assert found() == auto_threshold(scores)
+    monkeypatch.setattr(tables, "PARTITION_ROWS", 3000)
+    monkeypatch.setattr(tables, "THRESHOLD_SCORES", 1000)
+    assert found().value == pytest.approx(auto_threshold(scores).value, abs=0.1)
+    thin = tables._scores(
+        shards,
+        tables.plan_partitions(PickTable(tmp_path / "t").micrographs, tables.coverage(shards)),
+    )["s"]
+    assert len(thin) == 1000
+    below, below_thin = (np.searchsorted(np.sort(of), scores) / len(of) for of in (scores, thin))
+    assert np.abs(below - below_thin).max() < 0.005
 
 
 def test_picks_of_a_micrograph_that_the_store_does_not_hold_are_refused(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import zarr
 
-from cryopick_ray.errors import StoreError
+from cryopick_ray.errors import DamagedError, StoreError
 from cryopick_ray.store.layout import array_key, shard_key
 from cryopick_ray.store.manifest import ManifestRow, publish_part, read_manifest
 from cryopick_ray.store.place import Place
@@ -79,7 +79,7 @@ def test_a_flipped_bit_anywhere_in_the_shard_is_an_error(store, stored):
         broken = whole.copy()
         broken[position] ^= 0x10
         path.write_bytes(broken)
-        with pytest.raises(StoreError, match="damaged"):
+        with pytest.raises(DamagedError, match="damaged"):
             store.read(stored)
 
 
@@ -90,7 +90,7 @@ def test_a_cut_or_missing_shard_is_an_error_never_zeros(store, stored, size, tmp
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(StoreError, match="bytes"):
+    with pytest.raises(DamagedError, match="bytes"):
         store.read(stored)
 
 
@@ -100,7 +100,7 @@ def test_values_that_are_not_finite_are_an_error(store, value):
     image[5, 5] = value
     size = store.write("nan.mrc", StoredPixels(image, 0.0, 1.0))
     for read in (store.read, store.read_stored):
-        with pytest.raises(StoreError, match="damaged"):
+        with pytest.raises(DamagedError, match="damaged"):
             read(row("nan.mrc", shard_bytes=size))
 
 
@@ -117,7 +117,7 @@ def test_an_array_of_another_number_type_is_an_error(store, stored):
         store.place.url, name=array_key("x.mrc"), data=NOISE, shards=NOISE.shape, chunks=NOISE.shape
     )
     size = shard_path(store, row("x.mrc")).stat().st_size
-    with pytest.raises(StoreError, match="damaged"):
+    with pytest.raises(DamagedError, match="damaged"):
         store.read_stored(row("x.mrc", shard_bytes=size))
 
 
@@ -130,6 +130,27 @@ def test_writing_again_gives_the_same_bytes(store, stored):
     before = shard_path(store, stored).read_bytes()
     store.write("a/b.mrc", StoredPixels(NOISE, 10.0, 2.0))
     assert shard_path(store, stored).read_bytes() == before
+
+
+def test_writing_another_shape_damages_rows_of_the_old_one_only(store, stored):
+    small = NOISE[:200, :300]
+    size = store.write("a/b.mrc", StoredPixels(small, 0.0, 1.0))
+    assert store.read(row(shape=small.shape, shard_bytes=size)).shape == small.shape
+    with pytest.raises(DamagedError):
+        store.read(stored)
+    assert zarr.open_array(store.place.url, path=array_key("a/b.mrc"), mode="r").shape == small.shape
+
+
+def test_a_shard_that_was_forgotten_is_written_anew(store, stored):
+    rows = [stored, row("failed.mrc", status="failed"), row("missing.mrc", shard_bytes=5)]
+    assert store.held(rows) == {one.micrograph_id for one in rows if store.holds(one)} == {"a/b.mrc"}
+    for _ in range(2):  # a second worker may find the same damage
+        store.forget(stored)
+    assert store.held(rows) == set()
+    with pytest.raises(DamagedError):
+        store.read(stored)
+    assert store.write("a/b.mrc", StoredPixels(NOISE, 10.0, 2.0)) == stored.shard_bytes
+    assert store.held(rows) == {"a/b.mrc"}
 
 
 def test_opening_a_store_again_keeps_what_it_holds(store, stored):
