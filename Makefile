@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-cluster lint clean
 
 demo: .venv/installed
 	rm -rf demo
@@ -16,6 +16,9 @@ demo: .venv/installed
 
 test: .venv/installed
 	$(BIN)/pytest
+
+test-cluster: .venv/installed
+	$(BIN)/pytest -m cluster --run-cluster
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -1,7 +1,6 @@
 """What ``train`` and ``refine`` share: where networks learn, and how it looks."""
 
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -42,13 +41,8 @@ def learning_options(
     from cryopick_ray.config import EngineSettings, fill
     from cryopick_ray.errors import UsageError
 
+    wanted = fill(EngineSettings, workers=workers).workers
     settings = fill(EngineSettings, engine=engine, device=device, address=address)
-    wanted = None
-    if workers is not None:
-        ends = re.fullmatch(r"([0-9]{1,6})(?:,([0-9]{1,6}))?", workers)
-        wanted = (int(ends[1]), int(ends[2] or ends[1])) if ends else (0, 0)
-        if not 1 <= wanted[0] <= wanted[1]:
-            raise UsageError(f"--workers is {workers!r}: expected a number or LO,HI, such as 4 or 2,8")
     if settings.engine == "serial" and wanted not in (None, (1, 1)):
         raise UsageError(f"--workers is {workers!r}, and --engine serial has one; use --engine ray")
     return LearningOptions(settings, wanted, threads)

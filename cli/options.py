@@ -90,9 +90,12 @@ EngineName = Annotated[
     typer.Option("--engine", rich_help_panel=ENGINE, help="Who runs the work; default: ray."),
 ]
 Workers = Annotated[
-    int | None,
+    str | None,
     typer.Option(
-        "--workers", rich_help_panel=ENGINE, metavar="N", help="Ray actors; default: one per CPU or GPU."
+        "--workers",
+        rich_help_panel=ENGINE,
+        metavar="N|LO,HI",
+        help="Ray actors, or at least and at most; default: one per CPU or GPU, as they come and go.",
     ),
 ]
 Threads = Annotated[

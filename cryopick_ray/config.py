@@ -1,12 +1,13 @@
 """Settings: frozen, typed, saved beside the output; unknown keys are refused."""
 
+import re
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.errors import UsageError
@@ -29,7 +30,7 @@ class EngineSettings(Settings):
     engine
         ``ray``, or ``serial`` in this process.
     workers
-        Ray actors; ``None`` for as many as the machine or cluster has room for.
+        Ray actors: so many, or at least and at most; ``None`` for as many as there is room for.
     device
         ``auto`` takes GPUs where there are any.
     gpus_per_worker
@@ -39,10 +40,15 @@ class EngineSettings(Settings):
     """
 
     engine: Literal["ray", "serial"] = "ray"
-    workers: Annotated[int, Field(ge=1)] | None = None
+    workers: tuple[int, int] | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     gpus_per_worker: Annotated[float, Field(gt=0, le=1)] = 1.0
     address: str | None = None
+
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _range(cls, value: Any) -> Any:
+        return value if value is None else worker_range(value)
 
 
 class IngestSettings(Settings):
@@ -144,6 +150,22 @@ class RunSettings(Settings):
         return IngestSettings(
             **shared | {"store_pixel_size_A": self.store_pixel_size_A or store_pixel_size_A}
         )
+
+
+def worker_range(value: Any) -> tuple[int, int]:
+    """Return the least and most workers that ``4``, ``"4"``, ``"2,8"`` or ``[2, 8]`` stands for.
+
+    Raises
+    ------
+    ValueError
+        If it stands for none.
+    """
+    text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    ends = re.fullmatch(r"([0-9]{1,6})(?:,([0-9]{1,6}))?", text)
+    least, most = (int(ends[1]), int(ends[2] or ends[1])) if ends else (0, 0)
+    if not 1 <= least <= most:
+        raise ValueError("expected a number or LO,HI, such as 4 or 2,8")
+    return least, most
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)

@@ -1,7 +1,7 @@
 """The whole way: ingest, pick, table; each stage also stands alone."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +15,7 @@ from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.ingest import ingest, probe
 from cryopick_ray.engine.ledger import check_same_micrographs, covered_ids
 from cryopick_ray.engine.plan import cut, pending, unit_size
+from cryopick_ray.engine.stage import run_stage
 from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import PicksError
 from cryopick_ray.export.diameter import EstimatedDiameter
@@ -23,7 +24,7 @@ from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.picks.shards import PickShards, digests, settings_digest
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.run_folder import RunFolder
-from cryopick_ray.store.manifest import read_manifest
+from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.place import Place
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import working_pixel_size_A
@@ -54,8 +55,15 @@ def pick(
     events: Events,
     *,
     device: str,
+    repair: Callable[[Sequence[ManifestRow]], None] | None = None,
 ) -> str:
-    """Pick all complete micrographs of the store that are not in a valid shard; return the digest."""
+    """Pick all complete micrographs of the store that are not in a valid shard; return the digest.
+
+    Parameters
+    ----------
+    repair
+        Brings micrographs whose stored pixels are damaged into the store anew. Those that stay damaged fail.
+    """
     from cryopick_ray.engine.pick_worker import PickWorker, check_scale
 
     Place(picks_url, create=True)
@@ -74,11 +82,17 @@ def pick(
     for complaint in complaints:
         events.note(complaint)
     check_same_micrographs(shards, manifest)
-    units = cut(pending(rows, done), unit_size(len(rows)))
-    events.stage("pick", sum(len(unit.items) for unit in units))
     make_worker = partial(PickWorker, store_url, picks_url, digest, settings, device)
-    for report in engine.run(units, make_worker, on_gpu=picker.wants_gpu and device != "cpu"):
-        events.report(report)
+    on_gpu = picker.wants_gpu and device != "cpu"
+    units = cut(pending(rows, done), unit_size(len(rows)))
+    first = partial(make_worker, spares_damaged=True)
+    if damaged := set(run_stage("pick", units, first, engine, events, on_gpu=on_gpu).damaged):
+        if repair is not None:
+            events.note(f"{len(damaged)} micrographs are damaged in the store and ingested again")
+            repair([manifest[name] for name in damaged])
+            manifest = read_manifest(MicrographStore(store_url).place)
+        units = cut([row for name, row in manifest.items() if name in damaged], unit_size(len(damaged)))
+        run_stage("pick", units, partial(make_worker, spares_damaged=False), engine, events, on_gpu=on_gpu)
     return digest
 
 
@@ -164,11 +178,23 @@ def run_on(
     if plan.diameter is not None:
         events.note(f"diameter {plan.diameter.text()} (--diameter overrides)")
         keep_diameter(folder.diameter, plan.diameter)
+    stored = settings.ingest(plan.pixel_size_A)
+
+    def reingest(rows: Sequence[ManifestRow]) -> None:
+        lost = {row.micrograph_id for row in rows}
+        for row in rows:
+            MicrographStore(folder.store).forget(row)
+        ingest(
+            [one for one in plan.sources if one.micrograph_id in lost], folder.store, stored, engine, events
+        )
+
     with timings.stage("ingest"):
-        ingest(plan.sources, folder.store, settings.ingest(plan.pixel_size_A), engine, events)
+        ingest(plan.sources, folder.store, stored, engine, events)
     with timings.stage("pick"):
         device = settings.engine.device
-        digest = pick(folder.store, folder.picks, settings.pick, engine, events, device=device)
+        digest = pick(
+            folder.store, folder.picks, settings.pick, engine, events, device=device, repair=reingest
+        )
     with timings.stage("table"):
         thresholds = table(folder.store, folder.picks, digest, folder.table, threshold)
     return digest, thresholds

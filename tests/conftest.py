@@ -10,7 +10,7 @@ from hypothesis import settings
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
-OPT_IN = {"slow": "--run-slow", "gpu": "--run-gpu"}
+OPT_IN = {"slow": "--run-slow", "gpu": "--run-gpu", "cluster": "--run-cluster"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -21,11 +21,13 @@ def open_engine(settings: EngineSettings, *, threads: int) -> Iterator[Engine]:
         yield SerialEngine()
         return
     from cryopick_ray.engine.ray_engine import RayEngine
+    from cryopick_ray.engine.sizing import Size
 
     with RayEngine(
-        workers=settings.workers,
+        size=Size(*settings.workers) if settings.workers else Size(),
         threads=threads,
         gpus_per_worker=settings.gpus_per_worker,
+        wants_gpus=settings.device == "cuda",
         address=settings.address,
     ) as engine:
         yield engine

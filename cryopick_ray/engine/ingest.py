@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import islice
+from pathlib import Path
 
 from cryopick_ray.config import IngestSettings
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.ingest_worker import IngestWorker, pixel_size_of
 from cryopick_ray.engine.plan import cut, pending, unit_size
+from cryopick_ray.engine.stage import run_stage
 from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import MicrographError, UsageError
 from cryopick_ray.micrographs.reader import read_micrograph
@@ -14,6 +17,7 @@ from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore
 
+FOLDERS_SEEN = 100
 PROBED = 3
 """Micrographs read ahead of a run to find a missing pixel size before any work is done."""
 
@@ -29,11 +33,16 @@ def ingest(
     store = MicrographStore(store_url, create=True)
     manifest = read_manifest(store.place)
     check_append(sources, manifest, settings)
-    complete = {name for name, row in manifest.items() if store.holds(row)}
+    complete = store.held(manifest.values())
     units = cut(pending(sources, complete), unit_size(len(sources)))
-    events.stage("ingest", sum(len(unit.items) for unit in units))
-    for report in engine.run(units, partial(IngestWorker, store_url, settings), on_gpu=False):
-        events.report(report)
+    make_worker = partial(IngestWorker, store_url, settings, folders_of(sources))
+    run_stage("ingest", units, make_worker, engine, events, on_gpu=False)
+
+
+def folders_of(sources: Sequence[MicrographSource]) -> tuple[Path, ...]:
+    """Return the folders of the first micrographs that are there: a worker that misses one is no good."""
+    folders = dict.fromkeys(source.path.parent for source in sources)
+    return tuple(folder for folder in islice(folders, FOLDERS_SEEN) if folder.is_dir())
 
 
 def check_append(

@@ -1,14 +1,16 @@
 """Files to store: what one ingest worker does with a unit."""
 
+import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from cryopick_ray.config import IngestSettings
 from cryopick_ray.engine.overlap import ahead
-from cryopick_ray.engine.unit import UnitReport
-from cryopick_ray.errors import StoreError
+from cryopick_ray.engine.unit import UnitReport, stay, until
+from cryopick_ray.errors import NodeError, StoreError
 from cryopick_ray.micrographs.micrograph import Micrograph
 from cryopick_ray.micrographs.pixel_size import decide_pixel_size
 from cryopick_ray.micrographs.preprocess import Normalised, prepare
@@ -32,25 +34,35 @@ class IngestWorker:
     """Reads, resamples and normalises micrographs, and publishes them in a store's manifest.
 
     While one is resampled, the next is read and the one before is written.
+
+    Parameters
+    ----------
+    folders
+        What must be there where the worker runs.
+
+    Raises
+    ------
+    NodeError
+        If one of the folders is not.
     """
 
-    def __init__(self, store_url: str, settings: IngestSettings) -> None:
+    def __init__(self, store_url: str, settings: IngestSettings, folders: Sequence[Path] = ()) -> None:
+        if missing := next((folder for folder in folders if not folder.is_dir()), None):
+            raise NodeError(f"{missing} is not there on {platform.node()}; mount it on every node")
         self._store = MicrographStore(store_url)
         self._settings = settings
         self._seconds: dict[str, float] = {}
 
-    def process(self, items: Sequence[MicrographSource]) -> UnitReport:
-        """Ingest the micrographs and publish their manifest rows."""
+    def process(self, items: Sequence[MicrographSource], leaving: Callable[[], bool] = stay) -> UnitReport:
+        """Ingest the micrographs and publish their manifest rows; published twice, a row counts once."""
         self._seconds = dict.fromkeys(("read", "prepare", "write"), 0.0)
         with (
-            closing(ahead(self._read, items)) as read,
+            closing(ahead(self._read, until(leaving, items))) as read,
             closing(ahead(self._write, map(self._prepare, items, read))) as written,
         ):
-            return self._publish([row() for row in written])
-
-    def unpublished(self, items: Sequence[MicrographSource]) -> list[int]:
-        """Return all: a manifest row that is published twice counts once."""
-        return list(range(len(items)))
+            rows = [row() for row in written]
+        report = self._publish(rows) if rows else UnitReport(0)
+        return replace(report, undone=tuple(range(len(rows), len(items))))
 
     def give_up(self, items: Sequence[MicrographSource], reason: str) -> UnitReport:
         """Publish that the micrographs failed, without touching them."""

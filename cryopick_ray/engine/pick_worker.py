@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -12,17 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cryopick_ray.config import PickSettings
-from cryopick_ray.engine.ledger import covered_ids
 from cryopick_ray.engine.memory import keep_freed_memory
 from cryopick_ray.engine.overlap import ahead
-from cryopick_ray.engine.unit import UnitReport
-from cryopick_ray.errors import PixelSizeError
+from cryopick_ray.engine.unit import UnitReport, stay, until
+from cryopick_ray.errors import DamagedError, PixelSizeError, UnreachableError
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.device.batches import in_batches
 from cryopick_ray.pickers.device.resize import fourier_resize_on_device
 from cryopick_ray.pickers.device.upload import Upload
 from cryopick_ray.pickers.picker import Candidates, Picker
-from cryopick_ray.picks.shards import Picked, PickShards
+from cryopick_ray.picks.shards import Coverage, Picked, PickShards
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import Shape, resampled_shape, resampled_to_source, working_pixel_size_A
@@ -33,14 +32,6 @@ Stored = NDArray[np.float16]
 
 
 @dataclass(frozen=True)
-class Read:
-    """What was read of a chunk: ``(n, h, w)`` float32 images, and per row why there is none of it."""
-
-    images: Tensor
-    failures: list[Exception | None]
-
-
-@dataclass(frozen=True)
 class Chunk:
     """Micrographs that may be picked in one batch: of one shape in the store, and of one at work."""
 
@@ -48,15 +39,36 @@ class Chunk:
     shape: Shape
 
 
+@dataclass(frozen=True)
+class Read:
+    """What was read of a chunk: ``(n, h, w)`` float32 images, and per row why there is none of it."""
+
+    chunk: Chunk
+    images: Tensor
+    failures: list[Exception | None]
+
+
 class PickWorker:
     """Reads micrographs from a store, runs a picker on them and publishes the candidates.
 
     The unit's next micrographs are read while the network works on these. On a GPU several go through it
     at once: the picker's batch, or as many as its memory holds.
+
+    Parameters
+    ----------
+    spares_damaged
+        Report micrographs whose stored pixels are damaged, instead of publishing that they failed.
     """
 
     def __init__(
-        self, store_url: str, picks_url: str, digest: str, settings: PickSettings, device: str
+        self,
+        store_url: str,
+        picks_url: str,
+        digest: str,
+        settings: PickSettings,
+        device: str,
+        *,
+        spares_damaged: bool = False,
     ) -> None:
         torch.set_num_threads(settings.threads)
         keep_freed_memory()
@@ -73,23 +85,30 @@ class PickWorker:
         self._pixel_size_A = working_pixel_size_A(settings.diameter_A, self._picker.particle_px)
         self._invert = settings.invert
         self._most = most_at_once(self._picker)
+        self._spares_damaged = spares_damaged
         self._seconds: dict[str, float] = {}
 
-    def process(self, items: Sequence[ManifestRow]) -> UnitReport:
-        """Pick the micrographs and publish their shard."""
+    def process(self, items: Sequence[ManifestRow], leaving: Callable[[], bool] = stay) -> UnitReport:
+        """Pick the micrographs and publish their shard, unless it is there already."""
         self._seconds = {"read": 0.0, "pick": 0.0}
+        if (known := self._shards.unit([row.micrograph_id for row in items])) is not None:
+            return _report(known)
         at_once = min(self._most, max(1, len(items) // 2))  # so that something is read ahead
         chunks = chunked(items, self._pixel_size_A, at_once)
         picked: dict[str, Picked] = {}
-        with closing(ahead(self._read, chunks)) as images:
-            for chunk, read in zip(chunks, images, strict=True):
-                picked |= {one.micrograph_id: one for one in self._pick(chunk, read())}
-        return self._publish([picked[row.micrograph_id] for row in items])
-
-    def unpublished(self, items: Sequence[ManifestRow]) -> list[int]:
-        """Return the positions of the micrographs in no valid shard; a second shard would double them."""
-        covered, _ = covered_ids(self._shards)
-        return [position for position, row in enumerate(items) if row.micrograph_id not in covered]
+        damaged: list[str] = []
+        with closing(ahead(self._read, until(leaving, chunks))) as reads:
+            for ready in reads:
+                read = ready()
+                for row, answer in self._pick(read):
+                    if self._spares_damaged and isinstance(answer, DamagedError):
+                        damaged.append(row.micrograph_id)
+                    else:
+                        picked[row.micrograph_id] = _picked(row, answer, read.chunk.shape)
+        report = self._publish([picked[row.micrograph_id] for row in items if row.micrograph_id in picked])
+        begun = picked.keys() | set(damaged)
+        undone = tuple(at for at, row in enumerate(items) if row.micrograph_id not in begun)
+        return replace(report, damaged=tuple(damaged), undone=undone)
 
     def give_up(self, items: Sequence[ManifestRow], reason: str) -> UnitReport:
         """Publish that the micrographs failed, without touching them."""
@@ -106,21 +125,19 @@ class PickWorker:
             images = torch.from_numpy(np.stack(good)).float()
         failures = [one if isinstance(one, Exception) else None for one in stored]
         self._seconds["read"] += time.perf_counter() - start
-        return Read(images, failures)
+        return Read(chunk, images, failures)
 
-    def _pick(self, chunk: Chunk, read: Read) -> list[Picked]:
+    def _pick(self, read: Read) -> list[tuple[ManifestRow, Candidates | Exception]]:
         start = time.perf_counter()
 
         def find(places: Sequence[int]) -> list[Candidates]:
-            return self._find(read.images[places[0] : places[-1] + 1], chunk.shape)
+            return self._find(read.images[places[0] : places[-1] + 1], read.chunk.shape)
 
         found = in_batches(find, range(len(read.images)), self._most)
-        picked = [
-            _picked(row, failure or next(found), chunk.shape)
-            for row, failure in zip(chunk.rows, read.failures, strict=True)
-        ]
+        pairs = zip(read.chunk.rows, read.failures, strict=True)
+        answers = [(row, failure or next(found)) for row, failure in pairs]
         self._seconds["pick"] += time.perf_counter() - start
-        return picked
+        return answers
 
     def _find(self, images: Tensor, shape: Shape) -> list[Candidates]:
         try:
@@ -136,14 +153,15 @@ class PickWorker:
 
     def _publish(self, picked: list[Picked]) -> UnitReport:
         start = time.perf_counter()
-        self._shards.publish(picked)
-        failures = tuple((p.micrograph_id, p.reason) for p in picked if p.candidates is None)
-        return UnitReport(
-            complete=len(picked) - len(failures),
-            failures=failures,
-            candidates=sum(p.coverage.count for p in picked),
-            seconds={**self._seconds, "write": time.perf_counter() - start},
-        )
+        if picked:
+            self._shards.publish(picked)
+        seconds = {**self._seconds, "write": time.perf_counter() - start}
+        return replace(_report([one.coverage for one in picked]), seconds=seconds)
+
+
+def _report(lines: Sequence[Coverage]) -> UnitReport:
+    failures = tuple((line.micrograph_id, line.reason) for line in lines if line.status == "failed")
+    return UnitReport(len(lines) - len(failures), failures, candidates=sum(line.count for line in lines))
 
 
 def most_at_once(picker: Picker) -> int:
@@ -167,6 +185,8 @@ def chunked(rows: Sequence[ManifestRow], pixel_size_A: float, most: int) -> list
 def _attempt(read: Callable[[ManifestRow], Stored], row: ManifestRow) -> Stored | Exception:
     try:
         return read(row)
+    except UnreachableError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever one micrograph does, the run goes on
         return error
 

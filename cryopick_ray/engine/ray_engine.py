@@ -7,26 +7,21 @@ import os
 import signal
 import socket
 import threading
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError
 
-from cryopick_ray.engine.plan import after_death, cut
+from cryopick_ray.engine.ray_pool import RayPool
+from cryopick_ray.engine.sizing import Size
 from cryopick_ray.engine.unit import ItemT, UnitReport, Worker, WorkUnit
-from cryopick_ray.errors import CryoPickError, EngineError
+from cryopick_ray.errors import EngineError
 
-IN_FLIGHT = 2
-"""Units an actor holds: one to work on, one so that it never waits for the driver."""
-DEATHS_IN_A_ROW = 10
-"""Workers that may die with nothing finished between them before the run stops."""
-FAILED_STARTS = 2
-"""The same for workers that die before their first unit: more likely a fault than bad luck."""
 CONNECT_SECONDS = 10.0
+ROUNDING = 1e-6
+"""Of thirds of a GPU."""
 OBJECT_STORE_BYTES = 100 * 2**20
 """Ids and reports only; the default would claim a third of the memory."""
 
@@ -36,74 +31,33 @@ def gpu_count() -> int:
     return int(ray.cluster_resources().get("GPU", 0))
 
 
-class _Host:
-    """The actor: makes its worker where it runs."""
-
-    def __init__(self, make_worker: Callable[[], Worker[Any]]) -> None:
-        self._worker = make_worker()
-
-    def ready(self) -> None:
-        """Answer once the worker is made."""
-
-    def process(self, items: Sequence[Any]) -> UnitReport:
-        return self._worker.process(items)
-
-    def again(self, items: Sequence[Any], reason: str) -> UnitReport:
-        """Do, or with a reason give up, what the worker that died had not published yet."""
-        left = [items[position] for position in self._worker.unpublished(items)]
-        done = UnitReport(complete=len(items) - len(left))
-        if not left:
-            return done
-        report = self._worker.give_up(left, reason) if reason else self._worker.process(left)
-        return replace(report, complete=report.complete + done.complete)
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A unit to process; ``again`` after its worker died, or with a ``reason`` to give up."""
-
-    unit: WorkUnit[Any]
-    again: bool = False
-    reason: str = ""
-
-    def start(self, actor: Any) -> Any:
-        """Send the job to ``actor`` and return the reference of its report."""
-        items = self.unit.items
-        return actor.again.remote(items, self.reason) if self.again else actor.process.remote(items)
-
-
-@dataclass(frozen=True)
-class _Call:
-    """A call under way: a job, or ``None`` while its actor starts."""
-
-    actor: Any
-    job: _Job | None
-
-
 class RayEngine:
-    """Runs units on a pool of actors that is kept at its size as actors die.
+    """Runs units on a pool of actors that follows the cluster as nodes come and go.
 
     A context manager: it starts a private Ray on this machine, or joins the cluster at ``address``,
     and leaves it at the end.
 
     Parameters
     ----------
-    workers
-        Actors wanted; ``None`` for as many as the cluster has room for.
+    size
+        Actors wanted.
     threads
         CPUs an actor takes when it has no GPU.
     gpus_per_worker
         GPUs an actor takes when the cluster has any and its work wants one; fractions share a GPU.
+    wants_gpus
+        Wait for GPUs even if the cluster at ``address`` has none yet: it may grow.
     address
         A Ray cluster to join; ``None`` for this machine alone.
     """
 
     def __init__(
-        self, *, workers: int | None, threads: int, gpus_per_worker: float, address: str | None
+        self, *, size: Size, threads: int, gpus_per_worker: float, wants_gpus: bool, address: str | None
     ) -> None:
-        self._workers = workers
+        self._size = size
         self._threads = threads
         self._gpus_per_worker = gpus_per_worker
+        self._wants_gpus = wants_gpus
         self._address = address
         self._owns_ray = False
 
@@ -136,115 +90,41 @@ class RayEngine:
 
     @property
     def has_gpus(self) -> bool:
-        """Whether the cluster has a GPU."""
-        return gpu_count() > 0
+        """Whether the cluster has a GPU, or shall have one."""
+        return gpu_count() > 0 or (self._wants_gpus and self._address is not None)
 
     def run(
         self, units: Sequence[WorkUnit[ItemT]], make_worker: Callable[[], Worker[ItemT]], *, on_gpu: bool
-    ) -> Iterator[UnitReport]:
+    ) -> Generator[UnitReport]:
         """Yield a report for each unit as it ends; a unit that kills its workers is given up."""
         if not units:
             return
         resources = self._resources(on_gpu=on_gpu)
-        remote: Any = ray.remote  # its overloads cannot take resources from a dict
-        host = remote(**resources)(_Host)
-        pool = _Pool(lambda: host.remote(make_worker), units)
+        pool = RayPool(units, make_worker, resources, self._size, partial(self._room, resources))
         try:
-            yield from pool.drain(size=min(self._pool_size(resources), len(units)))
+            yield from pool.drain()
         finally:
             pool.close()
 
     def _cpus(self) -> int:
         """Return the CPUs a private Ray offers: at least what the wanted workers take."""
-        return max(os.cpu_count() or 1, (self._workers or 1) * self._threads)
+        return max(os.cpu_count() or 1, (self._size.most or 1) * self._threads)
 
     def _resources(self, *, on_gpu: bool) -> dict[str, float]:
         if on_gpu and self.has_gpus:
             return {"num_gpus": self._gpus_per_worker, "num_cpus": 0}
         return {"num_gpus": 0, "num_cpus": self._threads}
 
-    def _pool_size(self, resources: dict[str, float]) -> int:
-        kind, share = (
-            ("GPU", resources["num_gpus"]) if resources["num_gpus"] else ("CPU", resources["num_cpus"])
-        )
-        return self._workers or max(1, int(ray.cluster_resources().get(kind, 1) / share))
+    def _room(self, resources: dict[str, float], have: int) -> int:
+        """Return how many more actors there is a place for.
 
-
-class _Pool:
-    """Actors with the jobs they hold, and the jobs that wait.
-
-    An actor lives as long as a call of it is under way, so those without work give up their place.
-    """
-
-    def __init__(self, make_actor: Callable[[], Any], units: Sequence[WorkUnit[Any]]) -> None:
-        self._make_actor = make_actor
-        self._waiting = deque(_Job(unit) for unit in units)
-        self._calls: dict[Any, _Call] = {}
-        self._deaths: Counter[WorkUnit[Any]] = Counter()
-        self._deaths_in_a_row = 0
-
-    def drain(self, size: int) -> Iterator[UnitReport]:
-        """Yield reports until no job is left."""
-        for _ in range(size):
-            self._hire()
-        while self._waiting or any(call.job for call in self._calls.values()):
-            ready, _ = ray.wait(list(self._calls), num_returns=1)
-            call = self._calls[ready[0]]
-            try:
-                report = ray.get(ready[0])
-            except RayTaskError as error:
-                raise _readable(error) from error
-            except RayError as error:
-                self._bury(call.actor, error)
-                continue
-            del self._calls[ready[0]]
-            self._deaths_in_a_row = 0
-            self._feed(call.actor, wanted=1 if call.job else IN_FLIGHT)
-            if report is not None:
-                yield report
-
-    def close(self) -> None:
-        """Let all actors go."""
-        for actor in {call.actor for call in self._calls.values()}:
-            ray.kill(actor)
-        self._calls.clear()
-
-    def _hire(self) -> None:
-        actor = self._make_actor()
-        self._calls[actor.ready.remote()] = _Call(actor, None)
-
-    def _feed(self, actor: Any, wanted: int) -> None:
-        for _ in range(min(wanted, len(self._waiting))):
-            job = self._waiting.popleft()
-            self._calls[job.start(actor)] = _Call(actor, job)
-
-    def _bury(self, actor: Any, error: RayError) -> None:
-        """Replace a dead actor; its oldest job is the suspect, the others go back to the queue."""
-        held = [ref for ref, call in self._calls.items() if call.actor == actor]
-        jobs = [job for ref in held if (job := self._calls.pop(ref).job)]
-        self._deaths_in_a_row += 1
-        if self._deaths_in_a_row > (DEATHS_IN_A_ROW if jobs else FAILED_STARTS):
-            last_words = str(error).strip().rpartition("\n")[2]
-            raise EngineError(f"workers keep dying; the last one: {last_words}") from error
-        # A report can die with its actor: whatever it held may be published already.
-        self._waiting.extendleft(replace(job, again=True) for job in reversed(jobs[1:]))
-        if jobs:
-            self._judge(jobs[0])
-        self._hire()
-
-    def _judge(self, job: _Job) -> None:
-        unit = job.unit
-        self._deaths[unit] += 1
-        match after_death(unit, self._deaths[unit]):
-            case "retry":
-                self._waiting.append(_Job(unit, again=True))
-            case "split":
-                singles = cut(unit.items, 1)
-                self._deaths.update(dict.fromkeys(singles, 1))
-                self._waiting.extend(_Job(single, again=True) for single in singles)
-            case "give up":
-                reason = "it killed its worker twice (memory, or a fault in a library)"
-                self._waiting.append(_Job(unit, again=True, reason=reason))
+        A Ray of our own is free for us, though it may not know yet that earlier actors have gone.
+        """
+        kind = "GPU" if resources["num_gpus"] else "CPU"
+        share = resources[f"num_{kind.lower()}s"]
+        is_own = self._owns_ray and self._address is None
+        free = ray.cluster_resources() if is_own else ray.available_resources()
+        return int(free.get(kind, 0.0) / share + ROUNDING) - (have if is_own else 0)
 
 
 @contextmanager
@@ -269,9 +149,3 @@ def _check_reachable(address: str | None) -> None:
         raise EngineError(
             f"nobody answers at --address {address} ({error}); start Ray there, or leave --address out"
         ) from error
-
-
-def _readable(error: RayTaskError) -> CryoPickError:
-    """Return the worker's own error, without Ray's wrapping."""
-    cause = error.cause
-    return cause if isinstance(cause, CryoPickError) else EngineError(f"a worker failed: {cause!r}")

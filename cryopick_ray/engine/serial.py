@@ -1,6 +1,6 @@
 """The serial engine: the reference, and the debugger's friend."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from cryopick_ray.engine.unit import ItemT, UnitReport, Worker, WorkUnit
 
@@ -17,7 +17,7 @@ class SerialEngine:
 
     def run(
         self, units: Sequence[WorkUnit[ItemT]], make_worker: Callable[[], Worker[ItemT]], *, on_gpu: bool
-    ) -> Iterator[UnitReport]:
+    ) -> Generator[UnitReport]:
         """Yield a report for each unit as it ends."""
         del on_gpu  # the worker's own device decides
         if units:

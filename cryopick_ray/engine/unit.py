@@ -1,7 +1,8 @@
 """The vocabulary of the engines: units in, reports out."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Generic, Protocol, TypeVar
 
 
@@ -14,6 +15,7 @@ class Item(Protocol):
         ...
 
 
+AnyT = TypeVar("AnyT")
 ItemT = TypeVar("ItemT", bound=Item)
 ItemT_contra = TypeVar("ItemT_contra", bound=Item, contravariant=True)
 
@@ -35,32 +37,48 @@ class UnitReport:
         Micrographs that went well.
     failures
         Micrograph ids and reasons of the others.
+    damaged
+        Ids of micrographs whose stored pixels are damaged: nothing was published of them.
+    undone
+        Positions of the items not begun, because the worker was told to leave.
     candidates
         Candidates found.
     seconds
         Time spent by stage.
+    notes
+        What a person should know of how the work is run.
     """
 
     complete: int
     failures: tuple[tuple[str, str], ...] = ()
+    damaged: tuple[str, ...] = ()
+    undone: tuple[int, ...] = ()
     candidates: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def stay() -> bool:
+    """Tell a worker that it may go on."""
+    return False
+
+
+def until(leaving: Callable[[], bool], items: Iterable[AnyT]) -> Iterator[AnyT]:
+    """Yield items as long as the worker may begin another."""
+    return takewhile(lambda _: not leaving(), items)
 
 
 class Worker(Protocol[ItemT_contra]):
     """Does units one after another; a plain class that knows nothing of who runs it.
 
     ``process`` publishes what it made before it returns and may be called again with the same
-    items: whoever publishes first wins. A micrograph that fails is reported, not raised; an error
-    that is raised (a full disk, say) ends the run.
+    items, at the same time on another machine, too: whoever publishes first wins. A micrograph that fails is
+    reported, not raised. An error that is raised ends the run (a full disk, say), unless it is the
+    machine's own (:attr:`~cryopick_ray.errors.CryoPickError.elsewhere`): then the unit is done elsewhere.
     """
 
-    def process(self, items: Sequence[ItemT_contra]) -> UnitReport:
-        """Do the work and publish it."""
-        ...
-
-    def unpublished(self, items: Sequence[ItemT_contra]) -> list[int]:
-        """Return the positions of the items that no dead worker published already."""
+    def process(self, items: Sequence[ItemT_contra], leaving: Callable[[], bool] = stay) -> UnitReport:
+        """Do the work and publish it; begin no further micrograph once ``leaving`` is true."""
         ...
 
     def give_up(self, items: Sequence[ItemT_contra], reason: str) -> UnitReport:
@@ -82,6 +100,6 @@ class Engine(Protocol):
         make_worker: Callable[[], Worker[ItemT]],
         *,
         on_gpu: bool,
-    ) -> Iterator[UnitReport]:
+    ) -> Generator[UnitReport]:
         """Yield a report for each unit as it ends."""
         ...

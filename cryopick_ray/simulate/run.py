@@ -7,6 +7,7 @@ from pathlib import Path
 from cryopick_ray.config import Settings, read_yaml, to_yaml
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.plan import cut, unit_size
+from cryopick_ray.engine.stage import run_stage
 from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.simulate.library import load_molecule
@@ -45,13 +46,9 @@ def simulate_all(
     else:
         left = _not_stored(wanted, out, store_url)
     write_whole(out / SETTINGS, to_yaml(settings).encode())
-    events.stage("simulate", len(left))
-    failures: list[tuple[str, str]] = []
     make_worker = partial(SimulateWorker, out, settings, store_url)
-    for report in engine.run(cut(left, unit_size(len(wanted))), make_worker, on_gpu=False):
-        events.report(report)
-        failures += report.failures
-    return failures
+    units = cut(left, unit_size(len(wanted)))
+    return run_stage("simulate", units, make_worker, engine, events, on_gpu=False).failures
 
 
 def _refuse_others(settings: SimulationSettings, out: Path) -> None:

@@ -1,11 +1,11 @@
 """Settings to files: what one simulation worker does with a unit."""
 
-import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import mrcfile
 import numpy as np
@@ -13,7 +13,7 @@ import scipy.fft
 import torch
 from numpy.typing import NDArray
 
-from cryopick_ray.engine.unit import UnitReport
+from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import MicrographError, UsageError
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.simulate.library import load_molecule
@@ -50,11 +50,12 @@ class SimulateWorker:
         self._molecules = [load_molecule(name) for name in settings.molecules]
         self._store = MicrographStore(store_url) if store_url else None
 
-    def process(self, items: Sequence[Simulated]) -> UnitReport:
-        """Make the micrographs."""
+    def process(self, items: Sequence[Simulated], leaving: Callable[[], bool] = stay) -> UnitReport:
+        """Make the micrographs; a second worker would make the same files."""
         start = time.perf_counter()
-        failures, rows = [], []
-        for item in items:
+        failures, rows, begun = [], [], 0
+        for item in until(leaving, items):
+            begun += 1
             try:
                 rows += self._make(item)
             except (UsageError, MicrographError) as error:
@@ -62,11 +63,8 @@ class SimulateWorker:
         if self._store is not None:
             publish_part(self._store.place, rows)
         seconds = {"simulate": time.perf_counter() - start}
-        return UnitReport(len(items) - len(failures), tuple(failures), seconds=seconds)
-
-    def unpublished(self, items: Sequence[Simulated]) -> list[int]:
-        """Return all: making a micrograph again gives the same files."""
-        return list(range(len(items)))
+        undone = tuple(range(begun, len(items)))
+        return UnitReport(begun - len(failures), tuple(failures), undone=undone, seconds=seconds)
 
     def give_up(self, items: Sequence[Simulated], reason: str) -> UnitReport:
         """Report that the micrographs could not be made."""
@@ -139,9 +137,9 @@ def write_whole(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _whole(path: Path) -> Iterator[Path]:
-    """Yield a path of this process to write to, which then takes the place of ``path``."""
+    """Yield a path of this worker to write to, which then takes the place of ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(f".{os.getpid()}.partial")
+    aside = path.with_suffix(f".{uuid4().hex[:8]}.partial")
     try:
         yield aside
         aside.replace(path)

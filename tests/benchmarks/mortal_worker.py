@@ -4,12 +4,12 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cryopick_ray.engine.unit import UnitReport
+from cryopick_ray.engine.unit import UnitReport, stay, until
 
 FATAL = "m15"
 TRIES = "tries"
@@ -34,8 +34,8 @@ class MortalWorker:
         self._folder = folder
         self._fault = fault
 
-    def process(self, items: Sequence[Item]) -> UnitReport:
-        for item in items:
+    def process(self, items: Sequence[Item], leaving: Callable[[], bool] = stay) -> UnitReport:
+        for item in until(leaving, items):
             if item.micrograph_id == FATAL:
                 self._die()
             time.sleep(SECONDS_A_UNIT)

@@ -7,7 +7,7 @@ from typing import Any
 import ray.data
 from ray.data import ActorPoolStrategy, DataContext
 
-from cryopick_ray.engine.ray_engine import IN_FLIGHT
+from cryopick_ray.engine.ray_pool import IN_FLIGHT
 from cryopick_ray.engine.unit import ItemT, UnitReport, Worker, WorkUnit
 
 

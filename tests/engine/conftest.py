@@ -4,9 +4,9 @@ from cryopick_ray.config import EngineSettings
 from cryopick_ray.engine.choice import open_engine
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_engine():
-    """One private Ray for all tests of this folder: starting it takes seconds."""
+    """One private Ray for all tests of a file: starting it takes seconds."""
     with open_engine(EngineSettings(workers=2), threads=1) as engine:
         yield engine
 

@@ -6,7 +6,7 @@ import pytest
 
 from cryopick_ray.config import IngestSettings
 from cryopick_ray.engine.ingest_worker import IngestWorker
-from cryopick_ray.errors import StoreError
+from cryopick_ray.errors import NodeError, StoreError
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.micrographs.reader import source_checksum
 from cryopick_ray.micrographs.sources import MicrographSource
@@ -110,3 +110,16 @@ def test_what_is_given_up_is_a_row_with_the_reason(store, sources):
     report = IngestWorker(store.place.url, SETTINGS).give_up(sources[1:2], "it killed its worker twice")
     assert report.failures == (("a.mrc", "it killed its worker twice"),)
     assert read_manifest(store.place)["a.mrc"].reason == "it killed its worker twice"
+
+
+def test_a_worker_told_to_leave_publishes_what_it_has_and_tells_the_rest(store, sources):
+    answers = iter([False] * 3)
+    report = IngestWorker(store.place.url, SETTINGS).process(sources, lambda: next(answers, True))
+    assert report.complete + len(report.failures) + len(report.undone) == len(sources)
+    assert report.undone == tuple(range(3, len(sources)))
+    assert set(read_manifest(store.place)) == {source.micrograph_id for source in sources[:3]}
+
+
+def test_a_worker_where_the_folder_is_missing_starts_not_at_all(store, tmp_path):
+    with pytest.raises(NodeError, match="mount it on every node"):
+        IngestWorker(store.place.url, SETTINGS, (tmp_path / "not mounted",))

@@ -9,6 +9,7 @@ from cryopick_ray.config import IngestSettings, PickSettings
 from cryopick_ray.engine import pick_worker
 from cryopick_ray.engine.ingest_worker import IngestWorker
 from cryopick_ray.engine.pick_worker import PickWorker, chunked
+from cryopick_ray.errors import DeviceError, UnreachableError
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.topaz.networks import TopazNetwork
 from cryopick_ray.pickers.topaz.picker import TopazPicker
@@ -134,3 +135,72 @@ def test_a_batch_too_large_for_the_device_is_halved_once_and_nothing_is_lost(
     assert same == coverage
     assert halved.equals(alone)
     assert asked == [2, 1, 1, 1, 1, 1]  # tried once; the torn one is never asked about
+
+
+def worker(store, folder, model="log", **options):
+    settings = PickSettings(model=model, diameter_A=150, precision="float32")
+    return PickWorker(store.place.url, str(folder), "d", settings, "cpu", **options)
+
+
+def rows_of(store):
+    return list(read_manifest(store.place).values())
+
+
+def test_damaged_micrographs_can_be_spared_for_another_try(store, tmp_path):
+    report = worker(store, tmp_path / "picks", spares_damaged=True).process(rows_of(store))
+    assert (report.complete, report.failures, report.damaged) == (5, (), ("2.mrc",))
+    shards = PickShards(str(tmp_path / "picks"), "d")
+    [key] = shards.published()
+    assert [line.micrograph_id for line in shards.read(key)[1]] == [f"{n}.mrc" for n in (0, 1, 3, 4, 5)]
+
+
+def test_a_worker_told_to_leave_publishes_what_it_has_and_tells_the_rest(store, tmp_path):
+    answers = iter([False, False, True])
+    report = worker(store, tmp_path / "picks").process(rows_of(store), lambda: next(answers, True))
+    begun = len(rows_of(store)) - len(report.undone)
+    assert 0 < begun < 6
+    assert report.complete + len(report.failures) == begun
+    shards = PickShards(str(tmp_path / "picks"), "d")
+    [key] = shards.published()
+    covered = {line.micrograph_id for line in shards.read(key)[1]}
+    undone = {rows_of(store)[position].micrograph_id for position in report.undone}
+    assert covered | undone == {f"{n}.mrc" for n in range(6)}
+    assert not covered & undone
+
+
+def test_a_worker_that_may_begin_nothing_publishes_nothing(store, tmp_path):
+    report = worker(store, tmp_path / "picks").process(rows_of(store), lambda: True)
+    assert (report.complete, report.undone) == (0, tuple(range(6)))
+    assert PickShards(str(tmp_path / "picks"), "d").published() == []
+
+
+def test_a_unit_that_is_published_is_reported_and_not_picked_again(store, tmp_path, monkeypatch):
+    first = worker(store, tmp_path / "picks").process(rows_of(store))
+    monkeypatch.setattr(PickWorker, "_read", None)
+    again = worker(store, tmp_path / "picks").process(rows_of(store))
+    assert (again.complete, again.failures, again.candidates) == (
+        first.complete,
+        first.failures,
+        first.candidates,
+    )
+
+
+def test_a_store_that_cannot_be_reached_is_no_failure_of_a_micrograph(store, tmp_path, monkeypatch):
+    def unreachable(self, row):
+        raise UnreachableError("the bucket does not answer")
+
+    monkeypatch.setattr(MicrographStore, "read_stored", unreachable)
+    with pytest.raises(UnreachableError):
+        worker(store, tmp_path / "picks").process(rows_of(store))
+    assert PickShards(str(tmp_path / "picks"), "d").published() == []
+
+
+def test_a_gpu_that_fails_is_no_failure_of_a_micrograph(store, tmp_path, monkeypatch):
+    def broken(self, images):
+        raise torch.AcceleratorError("CUDA error: uncorrectable ECC error encountered")
+
+    one = worker(store, tmp_path / "picks")
+    monkeypatch.setattr(type(one._picker), "pick_many", broken)
+    with pytest.raises(DeviceError, match="uncorrectable ECC error"):
+        one.process(rows_of(store))
+    assert PickShards(str(tmp_path / "picks"), "d").published() == []

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import torch
 
-from cryopick_ray.errors import MicrographError
+from cryopick_ray.errors import DeviceError, MicrographError
 
 ItemT = TypeVar("ItemT")
 AnswerT = TypeVar("AnswerT")
@@ -34,6 +34,11 @@ def in_batches(
     ------
     The answer, or the exception that the item alone raises; a :class:`MicrographError` if it alone does
     not fit into the memory.
+
+    Raises
+    ------
+    DeviceError
+        If the device itself fails.
     """
     start = 0
     while start < len(items):
@@ -56,6 +61,8 @@ def _attempt(
 ) -> list[AnswerT] | Exception:
     try:
         return ask(batch)
+    except torch.AcceleratorError as error:
+        raise DeviceError(f"the worker's GPU failed: {str(error).partition(chr(10))[0]}") from error
     except Exception as error:  # noqa: BLE001 - the caller decides what becomes of the items
         failure = error.with_traceback(None)  # its frames would keep their tensors alive
     if isinstance(failure, torch.OutOfMemoryError) and torch.cuda.is_available():
