@@ -12,6 +12,7 @@ from cryopick_ray.errors import CryoPickError
 
 from . import (
     bench,
+    cluster,
     diameter,
     evaluate,
     export,
@@ -97,6 +98,7 @@ app.command()(train.train)
 app.command()(refine.refine)
 app.command()(bench.bench)
 app.add_typer(models.app, name="models")
+app.add_typer(cluster.app, name="cluster")
 
 if __name__ == "__main__":
     app()
