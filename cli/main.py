@@ -19,6 +19,7 @@ from . import (
     ingest,
     models,
     pick,
+    plan,
     refine,
     report,
     run,
@@ -87,6 +88,7 @@ def main(
 
 app.command()(run.run)
 app.command()(ingest.ingest)
+app.command()(plan.plan)
 app.command()(pick.pick)
 app.command()(table.table)
 app.command()(export.export)

@@ -13,7 +13,7 @@ from cryopick_ray.diameter import find_diameter, keep_diameter
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.ingest import ingest, probe
-from cryopick_ray.engine.ledger import check_same_micrographs, covered_ids
+from cryopick_ray.engine.ledger import covered_ids
 from cryopick_ray.engine.plan import cut, pending, unit_size
 from cryopick_ray.engine.stage import run_stage
 from cryopick_ray.engine.unit import Engine
@@ -78,10 +78,9 @@ def pick(
     digest = settings_digest(described)
     shards = PickShards(picks_url, digest, create=True)
     shards.describe({**described, OWN_THRESHOLD: picker.threshold})
-    done, complaints = covered_ids(shards)
+    done, complaints = covered_ids(shards, manifest)
     for complaint in complaints:
         events.note(complaint)
-    check_same_micrographs(shards, manifest)
     make_worker = partial(PickWorker, store_url, picks_url, digest, settings, device)
     on_gpu = picker.wants_gpu and device != "cpu"
     units = cut(pending(rows, done), unit_size(len(rows)))

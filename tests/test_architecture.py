@@ -25,6 +25,7 @@ LAYERS = [
     ["training"],
     ["bench", "launch"],
     ["run_folder", "diameter", "pipeline", "results", "refine"],
+    ["estimate"],
     ["suite"],
     ["cli"],
 ]

@@ -1,7 +1,6 @@
 """What is done already: the ids in valid shards, and nothing else."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.picks.shards import Coverage, PickShards
@@ -9,7 +8,7 @@ from cryopick_ray.store.manifest import ManifestRow
 
 
 def covered_ids(
-    shards: PickShards, manifest: Mapping[str, ManifestRow] = MappingProxyType({})
+    shards: PickShards, manifest: Mapping[str, ManifestRow]
 ) -> tuple[set[str], list[str]]:
     """Return the ids in valid shards and what was wrong with the others; each shard is read once.
 
@@ -30,11 +29,6 @@ def covered_ids(
         _check_same(shards, lines, manifest)
         covered.update(line.micrograph_id for line in lines)
     return covered, complaints
-
-
-def check_same_micrographs(shards: PickShards, manifest: Mapping[str, ManifestRow]) -> None:
-    """Refuse shards that were picked from other micrographs of the same names."""
-    covered_ids(shards, manifest)
 
 
 def _check_same(shards: PickShards, lines: Sequence[Coverage], manifest: Mapping[str, ManifestRow]) -> None:

@@ -18,6 +18,8 @@ from cryopick_ray.units import Optics
 INDEX = "_micrographs.parquet"
 """Parquet readers pass over names with a leading underscore, so ``table/`` reads as picks alone."""
 
+INDEX_ROWS = 50_000
+"""Micrographs that are turned from rows to columns and back at once."""
 _OPTICS = ("voltage_kV", "spherical_aberration_mm", "amplitude_contrast")
 _INDEX = pa.schema(
     [
@@ -42,13 +44,18 @@ def dataset_folder(name: str) -> str:
 
 def write_index(path: Path, micrographs: Iterable[PickedMicrograph], diameter_A: float) -> None:
     """Write the micrographs of a table, sorted by data set and id."""
-    rows = []
-    for micrograph in sorted(micrographs, key=lambda m: (m.dataset, m.micrograph_id)):
-        row = asdict(micrograph)
-        row["height_px"], row["width_px"] = row.pop("shape") or (None, None)
-        row.update(row.pop("optics") or {})
-        rows.append({**row, "diameter_A": diameter_A})
-    pq.write_table(pa.Table.from_pylist(rows, schema=_INDEX), path)
+
+    def row(micrograph: PickedMicrograph) -> dict[str, Any]:
+        values = asdict(micrograph)
+        values["height_px"], values["width_px"] = values.pop("shape") or (None, None)
+        values.update(values.pop("optics") or {})
+        return {**values, "diameter_A": diameter_A}
+
+    ordered = sorted(micrographs, key=lambda m: (m.dataset, m.micrograph_id))
+    with pq.ParquetWriter(path, _INDEX) as writer:
+        for start in range(0, len(ordered), INDEX_ROWS):
+            some = ordered[start : start + INDEX_ROWS]
+            writer.write_table(pa.Table.from_pylist([row(one) for one in some], schema=_INDEX))
 
 
 class PickTable:
@@ -62,9 +69,10 @@ class PickTable:
                 f"{where} is not a table of picks; make one with: cryopick table PICKS --out {where}"
             )
         self.place = place
-        rows = _rows(place, INDEX, data, _INDEX).to_pylist()
-        self.diameter_A = float(rows[0].pop("diameter_A")) if rows else 0.0
-        self.micrographs = [_micrograph(row) for row in rows]
+        rows = _rows(place, INDEX, data, _INDEX)
+        self.diameter_A = float(rows["diameter_A"][0].as_py()) if len(rows) else 0.0
+        some = rows.to_batches(INDEX_ROWS)
+        self.micrographs = [_micrograph(row) for batch in some for row in batch.to_pylist()]
 
     def __iter__(self) -> Iterator[MicrographPicks]:
         """Yield every micrograph, those without candidates and failed ones included."""
@@ -110,7 +118,7 @@ def recut(picks: Iterable[MicrographPicks], threshold: float) -> Iterator[Microg
 
 
 def _micrograph(row: dict[str, Any]) -> PickedMicrograph:
-    row.pop("diameter_A", None)
+    del row["diameter_A"]
     height, width = row.pop("height_px"), row.pop("width_px")
     shape = None if height is None else (height, width)
     optics = {name: row.pop(name) for name in _OPTICS}

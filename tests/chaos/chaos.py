@@ -44,6 +44,7 @@ class Chaos:
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
+        self.driver: subprocess.Popen[bytes] | None = None
         self.cluster = Cluster(
             initialize_head=True,
             head_node_args={"num_cpus": 0, "include_dashboard": False, "object_store_memory": 80 * 2**20},
@@ -54,7 +55,7 @@ class Chaos:
         """Run the command under the kills; return the seconds it took."""
         start = time.monotonic()
         self.mend()
-        driver = self.drive()
+        driver = self.driver = self.drive()
         while True:
             mark, since = self.published(), time.monotonic()
             while driver.poll() is None and (
@@ -67,7 +68,7 @@ class Chaos:
             if driver.poll() is not None:
                 self.restarts += 1
                 assert self.restarts < RESTARTS, self.words()
-                driver = self.drive()
+                driver = self.driver = self.drive()
             elif kills and self.published() > 0:
                 kind = kills.pop()
                 self.kills()[kind](driver)
@@ -75,6 +76,9 @@ class Chaos:
                 self.mend()
 
     def close(self) -> None:
+        if self.driver is not None and self.driver.poll() is None:
+            os.killpg(self.driver.pid, signal.SIGKILL)
+            self.driver.wait()
         self.cluster.shutdown()
         self.log.close()
 

@@ -1,0 +1,149 @@
+"""``cryopick plan``: what a run will cost, before it starts."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options
+from .console import say
+
+if TYPE_CHECKING:
+    from cryopick_ray.estimate.estimate import Estimate, Machines, Rates
+
+PREFIXES = ("", "k", "M", "G", "T", "P")
+
+
+def plan(
+    inputs: options.Inputs = None,
+    diameter: options.Diameter = None,
+    model: options.Model = None,
+    pixel_size: options.PixelSize = None,
+    particle_px: options.ParticlePx = None,
+    invert: options.Invert = None,
+    exact: options.Exact = None,
+    limit: options.Limit = None,
+    store_pixel_size: options.StorePixelSize = None,
+    relion_project: options.RelionProject = None,
+    threads: options.Threads = None,
+    device: options.Device = None,
+    precision: options.PrecisionName = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="CPU workers; default: one per CPU here.")
+    ] = None,
+    gpus: Annotated[
+        int, typer.Option("--gpus", metavar="N", help="GPUs; default: one, where rates are of a GPU.")
+    ] = 0,
+    bandwidth: Annotated[
+        float | None,
+        typer.Option(
+            "--bandwidth",
+            metavar="MB/s",
+            help="What all workers together read, and write, at most; default: no limit.",
+        ),
+    ] = None,
+    bench: Annotated[
+        Path | None,
+        typer.Option(
+            "--bench",
+            metavar="FILE",
+            help="Rates of another machine, from its `cryopick bench --json`; default: measured here.",
+        ),
+    ] = None,
+    micrographs: Annotated[
+        int | None, typer.Option("--micrographs", metavar="N", help="How many; default: those of INPUT.")
+    ] = None,
+    size: Annotated[
+        float | None,
+        typer.Option("--bytes", metavar="B", help="Of all of them, such as 109e12; default: as INPUT's."),
+    ] = None,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Estimate bytes, hours and what bounds them, from a few micrographs that are picked now."""
+    del debug
+    from cryopick_ray.config import EngineSettings, RunSettings, fill
+    from cryopick_ray.errors import UsageError
+    from cryopick_ray.estimate.estimate import Machines, estimate
+    from cryopick_ray.estimate.rates import from_bench, measure, total_bytes
+    from cryopick_ray.micrographs.sources import list_sources
+    from cryopick_ray.pipeline import plan as check
+
+    if not inputs and (bench is None or micrographs is None):
+        raise UsageError("no INPUT; give micrographs, or --bench FILE with --micrographs N")
+    machines = Machines(workers or os.cpu_count() or 1, gpus, bandwidth and bandwidth * 1e6)
+    project = relion_project or Path()
+    given = {
+        "diameter_A": diameter,
+        "pixel_size_A": pixel_size,
+        "store_pixel_size_A": store_pixel_size,
+        "particle_px": particle_px,
+        "invert": invert,
+        "exact": exact,
+        "precision": precision,
+        "threads": threads,
+    }
+    if bench is None:
+        settings = fill(
+            RunSettings,
+            inputs=tuple(map(options.absolute, inputs or [])),
+            model=options.absolute_model(model),
+            relion_project=project,
+            limit=limit,
+            engine=fill(EngineSettings, device=device),
+            **given,
+        )
+        checked = check(settings)
+        rates, sources = measure(checked), checked.sources
+    else:
+        if device is not None or any(value is not None for value in given.values()):
+            raise UsageError(
+                "--bench FILE has its own settings: of those of the picks, only --model goes with it"
+            )
+        rates = from_bench(bench, model)
+        sources = list_sources(inputs, relion_project=project, limit=limit) if inputs else []
+    count = len(sources) if micrographs is None else micrographs
+    mean_bytes = total_bytes(sources) / len(sources) if sources else rates.source_bytes
+    outcome = estimate(count, count * mean_bytes if size is None else size, rates, machines)
+    say(outcome.to_dict(), _text(outcome, rates, machines, bench), as_json=as_json)
+
+
+def _text(outcome: "Estimate", rates: "Rates", machines: "Machines", bench: Path | None) -> str:
+    who = f"{machines.workers} CPU workers"
+    who += f" and {max(1, machines.gpus)} GPUs" if rates.on_gpu else ""
+    lines = [
+        f"{outcome.micrographs} micrographs, {_amount(outcome.source_bytes)}",
+        f"store     {_amount(outcome.store_bytes)}",
+        f"picks     {_amount(outcome.picks_bytes)}, {outcome.candidates:.3g} candidates",
+        f"CPU       {_hours(3600 * outcome.cpu_hours)}",
+        *([f"GPU       {_hours(3600 * outcome.gpu_hours)}"] if rates.on_gpu else []),
+        "",
+        f"{'stage':8}{'reading':>12}{'computing':>12}{'writing':>12}{'takes':>12}   bound by",
+        *(
+            f"{one.name:8}{_moving(one.reading_s):>12}{_hours(one.computing_s):>12}{_moving(one.writing_s):>12}"
+            f"{_hours(one.seconds):>12}   {one.bound}"
+            for one in outcome.stages
+        ),
+        f"{'both':8}{_hours(outcome.seconds):>48}   start-up, table and report apart",
+        "",
+        f"with {who}, each as fast as {f'in {bench}' if bench else 'one here on a few micrographs'}",
+    ]
+    return "\n".join(lines)
+
+
+def _amount(amount: float) -> str:
+    step = 0
+    while amount >= 999.5 and step < len(PREFIXES) - 1:
+        amount, step = amount / 1000, step + 1
+    return f"{amount:.3g} {PREFIXES[step]}B"
+
+
+def _hours(seconds: float) -> str:
+    if seconds < 99.5:
+        return f"{seconds:.2g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5970 else f"{seconds / 3600:,.1f} h"
+
+
+def _moving(seconds: float) -> str:
+    return _hours(seconds) if seconds else "-"
