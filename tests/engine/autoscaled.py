@@ -16,8 +16,8 @@ from pathlib import Path
 import ray
 from diary import complete, entries, run
 
-from cryopick_ray.config import EngineSettings
 from cryopick_ray.engine.choice import open_engine
+from cryopick_ray.settings import EngineSettings
 
 WORKERS = 3
 CONFIG = {
@@ -71,13 +71,12 @@ def main(folder):
     with open_engine(EngineSettings(address="auto", workers=WORKERS), threads=1) as engine:
         before = alive()
         reports = run(engine, folder, [f"meet-{WORKERS}-{n}" for n in range(12)], seconds=0.2)
-        during = alive()
         deadline = time.monotonic() + 90
         while alive() > 1 and time.monotonic() < deadline:
             time.sleep(1)
         outcome = {
             "complete": complete(reports),
-            "nodes": [before, during, alive()],
+            "nodes": [before, alive()],
             "nodes_worked": len({node for *_, node, _ in entries(folder)}),
         }
     subprocess.run(["ray", "stop", "--force"], check=True)

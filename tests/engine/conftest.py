@@ -1,7 +1,7 @@
 import pytest
 
-from cryopick_ray.config import EngineSettings
 from cryopick_ray.engine.choice import open_engine
+from cryopick_ray.settings import EngineSettings
 
 
 @pytest.fixture(scope="module")

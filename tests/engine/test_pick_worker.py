@@ -5,7 +5,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.config import IngestSettings, PickSettings
 from cryopick_ray.engine import pick_worker
 from cryopick_ray.engine.ingest_worker import IngestWorker
 from cryopick_ray.engine.pick_worker import PickWorker, chunked
@@ -15,6 +14,7 @@ from cryopick_ray.pickers.topaz.networks import TopazNetwork
 from cryopick_ray.pickers.topaz.picker import TopazPicker
 from cryopick_ray.pickers.weights import ModelCard, save_model, weights_digest
 from cryopick_ray.picks.shards import PickShards
+from cryopick_ray.settings import IngestSettings, PickSettings
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.store.layout import shard_key
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
