@@ -18,13 +18,14 @@ def diameter(
 ) -> None:
     """Estimate the particles' diameter from a few micrographs, as run does without --diameter."""
     del debug
-    from cryopick_ray.config import IngestSettings, fill
+    from cryopick_ray.config import fill
     from cryopick_ray.diameter import find_diameter
     from cryopick_ray.micrographs.sources import list_sources
+    from cryopick_ray.settings import IngestSettings
 
     given = fill(IngestSettings, pixel_size_A=pixel_size)
     sources = list_sources(inputs or [], relion_project=relion_project or Path())
-    found = find_diameter(sources, given.pixel_size_A, invert=bool(invert), device=device or "auto")
+    found = find_diameter(sources, given, invert=bool(invert), device=device or "auto")
     lines = [
         f"{tried_A:8.4g} A  {value:.3g}" for tried_A, value in zip(found.tried_A, found.evidence, strict=True)
     ]

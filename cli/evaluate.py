@@ -110,8 +110,9 @@ def _score(picks: str, truth: Path, radius_A: float | None, exclude: list[str], 
 def _compare(
     suite: Path, out: Path, models: list[str], running: dict[str, Any], *, resume: bool, as_json: bool
 ) -> None:
-    from cryopick_ray.config import EngineSettings, fill, read_yaml
+    from cryopick_ray.config import fill, read_yaml
     from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.settings import EngineSettings
     from cryopick_ray.suite.run import claim, run_suite
     from cryopick_ray.suite.settings import suite_settings
 

@@ -11,7 +11,7 @@ from . import options
 from .console import ConsoleEvents
 
 if TYPE_CHECKING:
-    from cryopick_ray.config import EngineSettings
+    from cryopick_ray.settings import EngineSettings
     from cryopick_ray.training.course import Means, Trainer
 
 
@@ -38,8 +38,9 @@ def learning_options(
     engine: str | None, workers: str | None, threads: int | None, device: str | None, address: str | None
 ) -> LearningOptions:
     """Check what a person gave."""
-    from cryopick_ray.config import EngineSettings, fill
+    from cryopick_ray.config import fill
     from cryopick_ray.errors import UsageError
+    from cryopick_ray.settings import EngineSettings
 
     wanted = fill(EngineSettings, workers=workers).workers
     settings = fill(EngineSettings, engine=engine, device=device, address=address)

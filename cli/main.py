@@ -14,6 +14,7 @@ from . import (
     bench,
     cluster,
     diameter,
+    empiar,
     evaluate,
     export,
     ingest,
@@ -100,6 +101,7 @@ app.command()(train.train)
 app.command()(refine.refine)
 app.command()(bench.bench)
 app.add_typer(models.app, name="models")
+app.add_typer(empiar.app, name="empiar")
 app.add_typer(cluster.app, name="cluster")
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """Options that several commands share, spelled once."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from cryopick_ray import DEFAULT_MODEL
 
-ENGINE = "Engine"
+ENGINE, MOVIES, ARCHIVE = "Engine", "Movies", "EMPIAR"
 DONE_WITH_FAILURES = 3
 """Exit status of a run that ended, with micrographs that failed."""
 
@@ -30,7 +30,9 @@ def _remember_debug(ctx: typer.Context, wanted: bool) -> bool:
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="INPUT", help="Folder, file, glob in quotes, or a text or STAR list.", show_default=False
+        metavar="INPUT",
+        help="Folder, file, glob in quotes, list (text, STAR, .cs), s3:// gs:// https:// URL, or empiar:ID.",
+        show_default=False,
     ),
 ]
 Diameter = Annotated[
@@ -156,6 +158,92 @@ RelionProject = Annotated[
         "--relion-project", metavar="DIR", help="Folder RELION runs in; default: the working folder."
     ),
 ]
+Gain = Annotated[
+    Path | None,
+    typer.Option("--gain", metavar="FILE", rich_help_panel=MOVIES, help="Gain reference (MRC, TIFF, .gain)."),
+]
+GainRot = Annotated[
+    int | None,
+    typer.Option(
+        "--gain-rot", metavar="0-3", rich_help_panel=MOVIES, help="Its quarter turns, as RELION's --gain_rot."
+    ),
+]
+GainFlip = Annotated[
+    int | None,
+    typer.Option(
+        "--gain-flip",
+        metavar="0-2",
+        rich_help_panel=MOVIES,
+        help="Then 1 upside down, 2 left to right, as RELION's --gain_flip.",
+    ),
+]
+Dose = Annotated[
+    float | None,
+    typer.Option(
+        "--dose-per-frame",
+        metavar="e/A2",
+        rich_help_panel=MOVIES,
+        help="Weights frames by their dose; default: no dose weighting.",
+    ),
+]
+Binning = Annotated[
+    float | None,
+    typer.Option(
+        "--binning",
+        metavar="X",
+        rich_help_panel=MOVIES,
+        help="Of averages: 2 for super-resolution frames; default: 1.",
+    ),
+]
+MovieSet = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--movie-set",
+        metavar="NAME=VALUE",
+        rich_help_panel=MOVIES,
+        help="Any other setting of movies, such as first_frame=2, eer_grouping=30, align=false.",
+    ),
+]
+ImageSet = Annotated[
+    str | None,
+    typer.Option(
+        "--image-set",
+        metavar="N|NAME",
+        rich_help_panel=ARCHIVE,
+        help="Number or name; default: micrographs before movies.",
+    ),
+]
+Pattern = Annotated[
+    str | None,
+    typer.Option(
+        "--pattern",
+        metavar="GLOB",
+        rich_help_panel=ARCHIVE,
+        help="What names must fit, such as '*_DW.mrc'.",
+    ),
+]
+Connections = Annotated[
+    int | None,
+    typer.Option("--connections", metavar="N", rich_help_panel=ARCHIVE, help="Files at a time; default: 4."),
+]
+Bandwidth = Annotated[
+    float | None,
+    typer.Option(
+        "--bandwidth",
+        metavar="MB/s",
+        rich_help_panel=ARCHIVE,
+        help="Megabytes a second at most; default: no limit.",
+    ),
+]
+DiskGB = Annotated[
+    float | None,
+    typer.Option(
+        "--disk-gb",
+        metavar="GB",
+        rich_help_panel=ARCHIVE,
+        help="Fetched files at most at a time, deleted once ingested; default: micrographs are kept.",
+    ),
+]
 StoreUrl = Annotated[str, typer.Option("--store", metavar="S", help="Store of micrographs (zarr).")]
 Digest = Annotated[
     str | None, typer.Option("--digest", metavar="D", help="Which picks, if the folder holds several.")
@@ -165,3 +253,27 @@ Debug = Annotated[
     bool,
     typer.Option("--debug", callback=_remember_debug, help="Show tracebacks.", expose_value=True),
 ]
+
+
+def movie_settings(
+    given: dict[str, Any],
+    *,
+    gain: Path | None,
+    gain_rot: int | None,
+    gain_flip: int | None,
+    dose: float | None,
+    binning: float | None,
+    others: list[str] | None,
+) -> dict[str, Any]:
+    """Return plain settings of movies: ``given`` ones, and over them what the command line says."""
+    from cryopick_ray.config import assigned
+
+    named = {
+        "gain": str(gain.absolute()) if gain else None,
+        "gain_rot": gain_rot,
+        "gain_flip": gain_flip,
+        "dose_per_frame_e_A2": dose,
+        "binning": binning,
+    }
+    over = {name: value for name, value in named.items() if value is not None}
+    return assigned(given | over, others or [], option="--movie-set")

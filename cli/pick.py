@@ -29,12 +29,13 @@ def pick(
 ) -> None:
     """Pick all micrographs of a store that were not picked with these settings before."""
     del debug
-    from cryopick_ray.config import EngineSettings, PickSettings, fill
+    from cryopick_ray.config import fill
     from cryopick_ray.engine.choice import open_engine
     from cryopick_ray.errors import UsageError
     from cryopick_ray.picks.shards import PickShards
     from cryopick_ray.picks.tables import coverage
     from cryopick_ray.pipeline import pick as pick_store
+    from cryopick_ray.settings import EngineSettings, PickSettings
 
     if diameter is None:
         raise UsageError(

@@ -63,15 +63,21 @@ def plan(
 ) -> None:
     """Estimate bytes, hours and what bounds them, from a few micrographs that are picked now."""
     del debug
-    from cryopick_ray.config import EngineSettings, RunSettings, fill
+    from cryopick_ray.config import fill
     from cryopick_ray.errors import UsageError
     from cryopick_ray.estimate.estimate import Machines, estimate
     from cryopick_ray.estimate.rates import from_bench, measure, total_bytes
     from cryopick_ray.micrographs.sources import list_sources
     from cryopick_ray.pipeline import plan as check
+    from cryopick_ray.settings import EngineSettings, RunSettings
 
     if not inputs and (bench is None or micrographs is None):
         raise UsageError("no INPUT; give micrographs, or --bench FILE with --micrographs N")
+    if remote := [text for text in inputs or [] if "://" in text or text.startswith("empiar:")]:
+        raise UsageError(
+            f"INPUT {remote[0]!r} is elsewhere, and files of this machine are measured; give --bench FILE "
+            "--micrographs N --bytes B (`cryopick empiar list` tells both)"
+        )
     machines = Machines(workers or os.cpu_count() or 1, gpus, bandwidth and bandwidth * 1e6)
     project = relion_project or Path()
     given = {

@@ -33,6 +33,17 @@ def run(
     exact: options.Exact = None,
     limit: options.Limit = None,
     store_pixel_size: options.StorePixelSize = None,
+    gain: options.Gain = None,
+    gain_rot: options.GainRot = None,
+    gain_flip: options.GainFlip = None,
+    dose: options.Dose = None,
+    binning: options.Binning = None,
+    movie_set: options.MovieSet = None,
+    image_set: options.ImageSet = None,
+    pattern: options.Pattern = None,
+    connections: options.Connections = None,
+    bandwidth: options.Bandwidth = None,
+    disk_gb: options.DiskGB = None,
     relion_project: options.RelionProject = None,
     engine: options.EngineName = None,
     workers: options.Workers = None,
@@ -87,6 +98,7 @@ def run(
     DIR then holds config.yaml store.zarr picks/ table/ coordinates/ report.html summary.json.
     """
     del debug
+    from cryopick_ray.archive import is_archive
     from cryopick_ray.config import load_settings, read_yaml
     from cryopick_ray.errors import UsageError
     from cryopick_ray.pipeline import Timings, plan
@@ -129,17 +141,35 @@ def run(
         "gpus_per_worker": gpus_per_worker,
         "address": address,
     }
+    archive = {
+        "image_set": image_set,
+        "pattern": pattern,
+        "connections": connections,
+        "bandwidth_MB_s": bandwidth,
+        "disk_GB": disk_gb,
+    }
     data |= _given(given)
     if resume and folder.config.is_file() and data.get("diameter_A") is None:
         data["diameter_A"] = folder.settings().diameter_A  # what was estimated once stays
     data["inputs"] = [options.absolute(str(text)) for text in data.get("inputs") or []]
     data["optics"] = data.get("optics", {}) | _given(optics)
     data["engine"] = data.get("engine", {}) | _given(running)
+    data["archive"] = data.get("archive", {}) | _given(archive)
+    data["movies"] = options.movie_settings(
+        data.get("movies", {}),
+        gain=gain,
+        gain_rot=gain_rot,
+        gain_flip=gain_flip,
+        dose=dose,
+        binning=binning,
+        others=movie_set,
+    )
     settings = load_settings(data)
-    if settings.diameter_A is None:
+    if settings.diameter_A is None or is_archive(settings.inputs):
         folder.check_free(resume=resume)  # before minutes of work
+    if settings.diameter_A is None:
         typer.echo("no --diameter: estimating it from a few micrographs", err=True)
-    planned = plan(settings)
+    planned = plan(settings, folder.download, lambda text: typer.echo(text, err=True))
     with folder.claim(planned.settings, resume=resume):
         with ConsoleEvents() as events:
             digest, thresholds = run_pipeline(planned, folder, events, timings)

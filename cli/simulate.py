@@ -69,9 +69,10 @@ def simulate(
     if list_molecules:
         _print_molecules(as_json=as_json)
         return
-    from cryopick_ray.config import EngineSettings, assigned, fill, read_yaml
+    from cryopick_ray.config import assigned, fill, read_yaml
     from cryopick_ray.engine.choice import open_engine
     from cryopick_ray.errors import UsageError
+    from cryopick_ray.settings import EngineSettings
     from cryopick_ray.simulate.run import simulate_all
     from cryopick_ray.simulate.settings import simulation_settings
 

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.config import IngestSettings
 from cryopick_ray.engine.ingest import probe
 from cryopick_ray.engine.ingest_worker import pixel_size_of, stored_shape
 from cryopick_ray.errors import CryoPickError, MicrographError, PixelSizeError, UsageError
 from cryopick_ray.export.diameter import EstimatedDiameter
+from cryopick_ray.micrographs.exposure import read_exposure
 from cryopick_ray.micrographs.preprocess import prepare
-from cryopick_ray.micrographs.reader import read_micrograph
 from cryopick_ray.micrographs.sources import MicrographSource
+from cryopick_ray.settings import IngestSettings
 
 if TYPE_CHECKING:
     from cryopick_ray.pickers.heatmap.picker import HeatmapPicker
@@ -41,14 +41,14 @@ class _Sampled:
 
 
 def find_diameter(
-    sources: Sequence[MicrographSource], pixel_size_A: float | None, *, invert: bool, device: str
+    sources: Sequence[MicrographSource], settings: IngestSettings, *, invert: bool, device: str
 ) -> EstimatedDiameter:
     """Estimate the particles' diameter from a few micrographs, with the default network.
 
     Parameters
     ----------
-    pixel_size_A
-        Of all micrographs; ``None`` to take each file's own.
+    settings
+        How they are read.
     invert
         The particles are brighter than the ice.
     device
@@ -64,7 +64,6 @@ def find_diameter(
     from cryopick_ray.pickers.catalogue import load_picker
     from cryopick_ray.pickers.heatmap.diameter import estimate_diameter
 
-    settings = IngestSettings(pixel_size_A=pixel_size_A)
     probe(sources, settings)
     # float32, so that another machine finds the same
     picker = load_picker(DEFAULT_MODEL, particle_px=None, device=device, exact=True)
@@ -132,8 +131,8 @@ def _sampled(
     places = evenly_spaced(len(sources), SAMPLED)
     for source in (sources[place] for place in places):
         try:
-            micrograph = read_micrograph(source.path)
-            pixel_size_A = pixel_size_of(source, micrograph, settings)
+            exposure = read_exposure(source, settings)
+            micrograph, pixel_size_A = exposure.micrograph, pixel_size_of(source, exposure, settings)
             coarser = max(FINEST_A, pixel_size_A * max(micrograph.shape) / LONGEST_PX)
             shape = stored_shape(micrograph.shape, pixel_size_A, coarser)
             image = prepare(micrograph.pixels, shape).pixels

@@ -25,6 +25,10 @@ class MicrographError(CryoPickError, ValueError):
     """One micrograph cannot be read or used: a row in the table of failures, never the end of a run."""
 
 
+class StackError(MicrographError):
+    """A file holds several images: a movie, or no micrograph."""
+
+
 class StoreError(CryoPickError):
     """The store or its manifest is missing, incomplete or damaged."""
 

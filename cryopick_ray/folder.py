@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cryopick_ray.config import Settings, read_yaml, to_yaml
+from cryopick_ray.config import read_yaml, to_yaml
 from cryopick_ray.errors import UsageError
+from cryopick_ray.settings import Settings
 
-OWN = (".lock", "config.partial")
-"""What a run that was killed in its first instant leaves."""
+DOWNLOAD = "download"
+OWN = (".lock", "config.partial", DOWNLOAD)
+"""What a run that was killed before it began leaves."""
 KINDS = {"inputs": "run", "network": "training", "models": "suite"}
 """Settings that tell which kind of work a folder holds."""
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cryopick_ray.config import EngineSettings, PickSettings, RunSettings
+from cryopick_ray.archive import ArchiveEntry, is_archive
 from cryopick_ray.diameter import find_diameter, keep_diameter
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Events
@@ -17,13 +17,14 @@ from cryopick_ray.engine.ledger import covered_ids
 from cryopick_ray.engine.plan import cut, pending, unit_size
 from cryopick_ray.engine.stage import run_stage
 from cryopick_ray.engine.unit import Engine
-from cryopick_ray.errors import PicksError
+from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.export.diameter import EstimatedDiameter
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.picks.shards import PickShards, digests, settings_digest
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.run_folder import RunFolder
+from cryopick_ray.settings import EngineSettings, PickSettings, RunSettings
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.place import Place
 from cryopick_ray.store.store import MicrographStore
@@ -31,6 +32,10 @@ from cryopick_ray.units import working_pixel_size_A
 
 OWN_THRESHOLD = "threshold"
 """Where the settings of picks keep the model's threshold: not part of their digest, as it decides no pick."""
+
+
+def silent(text: str) -> None:
+    """Say nothing."""
 
 
 @dataclass
@@ -134,10 +139,18 @@ class Plan:
     sources: Sequence[MicrographSource]
     pixel_size_A: float
     diameter: EstimatedDiameter | None = None
+    archive: ArchiveEntry | None = None
 
 
-def plan(settings: RunSettings) -> Plan:
+def plan(settings: RunSettings, download: Path | None = None, say: Callable[[str], None] = silent) -> Plan:
     """Check everything that can be checked before a run leaves a trace, and find a diameter not given.
+
+    Parameters
+    ----------
+    download
+        Where files of an EMPIAR entry go; the first few are fetched.
+    say
+        Told what was decided of such an entry.
 
     Raises
     ------
@@ -149,15 +162,30 @@ def plan(settings: RunSettings) -> Plan:
         from cryopick_ray.pickers.device.choice import usable_device
 
         usable_device(settings.engine.device)
-    sources = list_sources(settings.inputs, relion_project=settings.relion_project, limit=settings.limit)
+    archive = None
+    if is_archive(settings.inputs):
+        archive = _archive(settings, download, say)
+        sources = archive.sources(settings.relion_project)
+        sample = archive.sample(sources)
+        settings = archive.as_declared(settings, sample)
+    else:
+        sources = list_sources(settings.inputs, relion_project=settings.relion_project, limit=settings.limit)
+        sample = sources
     found = None
     if settings.diameter_A is None:
-        device = _own_device(settings.engine)
-        found = find_diameter(sources, settings.pixel_size_A, invert=settings.invert, device=device)
+        found = find_diameter(
+            sample, settings.ingest(None), invert=settings.invert, device=_own_device(settings.engine)
+        )
         settings = settings.model_copy(update={"diameter_A": found.diameter_A})
     pixel_size_A = working_pixel_size_A(settings.pick.diameter_A, picker.particle_px)
-    probe(sources, settings.ingest(pixel_size_A))
-    return Plan(settings, sources, pixel_size_A, found)
+    probe(sample, settings.ingest(pixel_size_A))
+    return Plan(settings, sources, pixel_size_A, found, archive)
+
+
+def _archive(settings: RunSettings, download: Path | None, say: Callable[[str], None]) -> ArchiveEntry:
+    if download is None:
+        raise UsageError(f"INPUT {settings.inputs[0]!r} needs a folder of this machine for its files (--out)")
+    return ArchiveEntry(settings.inputs[0], download, settings.archive, limit=settings.limit, say=say)
 
 
 def run(plan: Plan, folder: RunFolder, events: Events, timings: Timings) -> tuple[str, dict[str, Threshold]]:
@@ -177,20 +205,27 @@ def run_on(
     if plan.diameter is not None:
         events.note(f"diameter {plan.diameter.text()} (--diameter overrides)")
         keep_diameter(folder.diameter, plan.diameter)
-    stored = settings.ingest(plan.pixel_size_A)
+    device = settings.engine.device
+    fill = partial(
+        ingest if plan.archive is None else plan.archive.ingest,
+        store_url=folder.store,
+        settings=settings.ingest(plan.pixel_size_A),
+        engine=engine,
+        events=events,
+        averages=folder.averages(settings.relion_project),
+        device=device,
+    )
 
     def reingest(rows: Sequence[ManifestRow]) -> None:
-        lost = {row.micrograph_id for row in rows}
         for row in rows:
             MicrographStore(folder.store).forget(row)
-        ingest(
-            [one for one in plan.sources if one.micrograph_id in lost], folder.store, stored, engine, events
-        )
+        if plan.archive is not None:
+            plan.archive.fetch_again([row.micrograph_id for row in rows])
+        fill(plan.sources)
 
     with timings.stage("ingest"):
-        ingest(plan.sources, folder.store, stored, engine, events)
+        fill(plan.sources)
     with timings.stage("pick"):
-        device = settings.engine.device
         digest = pick(
             folder.store, folder.picks, settings.pick, engine, events, device=device, repair=reingest
         )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from cryopick_ray.config import RunSettings, assigned, fill
+from cryopick_ray.config import assigned, fill
 from cryopick_ray.engine.pick_worker import check_scale
 from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.pickers.catalogue import BUILT_IN, weights_file
@@ -24,6 +24,7 @@ from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.run_folder import RunFolder
+from cryopick_ray.settings import RunSettings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.course import Means, Trained, take

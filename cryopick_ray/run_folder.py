@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cryopick_ray.config import RunSettings, differences, load_settings, to_yaml
+from cryopick_ray.config import differences, load_settings, to_yaml
+from cryopick_ray.engine.averages import Averages, beside
 from cryopick_ray.errors import UsageError
-from cryopick_ray.folder import check_free, check_goes_on, claimed, kept_settings
+from cryopick_ray.folder import DOWNLOAD, check_free, check_goes_on, claimed, kept_settings
 from cryopick_ray.picks.table import INDEX
+from cryopick_ray.settings import RunSettings
 from cryopick_ray.store.place import Place, is_bucket
 from cryopick_ray.store.publish import fetch_folder, publish_folder
 
@@ -23,7 +25,8 @@ SMALL_BYTES = 64 << 20
 class RunFolder:
     """A run's ``DIR``: config.yaml store.zarr picks/ table/ coordinates/ report.html summary.json.
 
-    And diameter.json, where the diameter was not given.
+    And diameter.json, where the diameter was not given; micrographs/, the averages of movies; download/, the
+    files of an archive.
 
     Parameters
     ----------
@@ -62,6 +65,15 @@ class RunFolder:
     def relion_project(self, settings: RunSettings) -> Path:
         """Return what the coordinates' own paths are relative to: of a run in a bucket, the run itself."""
         return settings.relion_project if self._place is None else self.path
+
+    @property
+    def download(self) -> Path | None:
+        """Where files of an archive go; ``None`` in a bucket."""
+        return self.path / DOWNLOAD if self._place is None else None
+
+    def averages(self, relion_project: Path) -> Averages:
+        """Return where the averages of movies are kept."""
+        return beside(self.store, None, relion_project)
 
     def check_free(self, *, resume: bool) -> None:
         """Refuse a folder that no run can begin in, nor go on in if ``resume``.

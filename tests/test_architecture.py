@@ -13,7 +13,7 @@ SOURCES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "cli").glob("*.py")])
 LAYERS = [
     ["errors"],
     ["units"],
-    ["config", "folder"],
+    ["settings", "config", "folder"],
     ["micrographs"],
     ["store"],
     ["pickers"],
@@ -24,7 +24,7 @@ LAYERS = [
     ["export"],
     ["training"],
     ["bench", "launch"],
-    ["run_folder", "diameter", "pipeline", "results", "refine"],
+    ["run_folder", "archive", "diameter", "pipeline", "results", "refine"],
     ["estimate"],
     ["suite"],
     ["cli"],

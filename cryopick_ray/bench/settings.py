@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.config import IngestSettings, PickSettings, Positive, Settings
 from cryopick_ray.errors import UsageError
+from cryopick_ray.settings import IngestSettings, PickSettings, Positive, Settings
 
 Side = Annotated[int, Field(ge=64, le=16384)]
 SIZE_PX = 4096

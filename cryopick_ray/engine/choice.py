@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cryopick_ray.config import EngineSettings
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.engine.unit import Engine
+from cryopick_ray.settings import EngineSettings
 
 
 @contextmanager

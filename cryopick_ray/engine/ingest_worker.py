@@ -7,15 +7,15 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cryopick_ray.config import IngestSettings
+from cryopick_ray.engine.averages import Averages
 from cryopick_ray.engine.overlap import ahead
 from cryopick_ray.engine.unit import UnitReport, stay, until
-from cryopick_ray.errors import NodeError, StoreError
-from cryopick_ray.micrographs.micrograph import Micrograph
+from cryopick_ray.errors import CryoPickError, NodeError, StoreError
+from cryopick_ray.micrographs.exposure import Exposure, read_exposure
 from cryopick_ray.micrographs.pixel_size import decide_pixel_size
 from cryopick_ray.micrographs.preprocess import Normalised, prepare
-from cryopick_ray.micrographs.reader import read_micrograph, source_checksum
 from cryopick_ray.micrographs.sources import MicrographSource
+from cryopick_ray.settings import IngestSettings
 from cryopick_ray.store.manifest import ManifestRow, publish_part
 from cryopick_ray.store.store import MicrographStore, StoredPixels
 from cryopick_ray.units import Shape, resampled_shape
@@ -37,8 +37,12 @@ class IngestWorker:
 
     Parameters
     ----------
+    averages
+        Where averages of movies are kept; ``None`` to keep none.
     folders
         What must be there where the worker runs.
+    device
+        Where movies are averaged: ``auto``, ``cpu`` or ``cuda``.
 
     Raises
     ------
@@ -46,11 +50,21 @@ class IngestWorker:
         If one of the folders is not.
     """
 
-    def __init__(self, store_url: str, settings: IngestSettings, folders: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        store_url: str,
+        settings: IngestSettings,
+        averages: Averages | None = None,
+        *,
+        folders: Sequence[Path] = (),
+        device: str = "cpu",
+    ) -> None:
         if missing := next((folder for folder in folders if not folder.is_dir()), None):
             raise NodeError(f"{missing} is not there on {platform.node()}; mount it on every node")
         self._store = MicrographStore(store_url)
         self._settings = settings
+        self._averages = averages
+        self._device = device
         self._seconds: dict[str, float] = {}
 
     def process(self, items: Sequence[MicrographSource], leaving: Callable[[], bool] = stay) -> UnitReport:
@@ -69,26 +83,29 @@ class IngestWorker:
         self._seconds = {}
         return self._publish([_failed(source, reason) for source in items])
 
-    def _read(self, source: MicrographSource) -> tuple[Micrograph, str]:
+    def _read(self, source: MicrographSource) -> Exposure:
         with self._timed("read"):
-            micrograph = read_micrograph(source.path)
-            return micrograph, source_checksum(source.path)  # brings a mapped file into memory, too
+            return read_exposure(source, self._settings, self._device)
 
-    def _prepare(
-        self, source: MicrographSource, read: Callable[[], tuple[Micrograph, str]]
-    ) -> _Prepared | ManifestRow:
+    def _prepare(self, source: MicrographSource, read: Callable[[], Exposure]) -> _Prepared | ManifestRow:
         try:
-            micrograph, checksum = read()
-            settings = self._settings
+            exposure = read()
+            micrograph, settings = exposure.micrograph, self._settings
+            if exposure.average is not None and self._averages is not None:
+                with self._timed("write"):
+                    relion_name = self._averages.keep(source.micrograph_id, exposure.average)
+                source = replace(source, relion_name=relion_name)
             with self._timed("prepare"):
-                pixel_size_A = pixel_size_of(source, micrograph, settings)
+                pixel_size_A = pixel_size_of(source, exposure, settings)
                 shape = stored_shape(micrograph.shape, pixel_size_A, settings.store_pixel_size_A)
                 image = prepare(micrograph.pixels, shape)
-        except Exception as error:  # noqa: BLE001 - whatever one file does, the run goes on
+        except Exception as error:
+            if isinstance(error, CryoPickError) and error.elsewhere:
+                raise
             return _failed(source, str(error) or repr(error))
         row = replace(
             _failed(source, ""),
-            checksum=checksum,
+            checksum=exposure.checksum,
             source_height_px=micrograph.shape[0],
             source_width_px=micrograph.shape[1],
             pixel_size_A=pixel_size_A,
@@ -126,12 +143,17 @@ class IngestWorker:
         return UnitReport(complete=len(rows) - len(failures), failures=failures, seconds=dict(self._seconds))
 
 
-def pixel_size_of(source: MicrographSource, micrograph: Micrograph, settings: IngestSettings) -> float:
-    """Return a micrograph's pixel size in angstroms: as given, else from its STAR list, else its header."""
+def pixel_size_of(source: MicrographSource, exposure: Exposure, settings: IngestSettings) -> float:
+    """Return a micrograph's pixel size in angstroms: as given, else from its list, else its header.
+
+    Of a movie that is its frames'; its average knows what became of it.
+    """
+    given_A = settings.pixel_size_A or source.pixel_size_A
+    own_A = exposure.micrograph.pixel_size_A
     return decide_pixel_size(
-        header_A=micrograph.pixel_size_A,
-        given_A=settings.pixel_size_A or source.pixel_size_A,
-        shape=micrograph.shape,
+        header_A=own_A,
+        given_A=own_A if given_A and exposure.average is not None else given_A,
+        shape=exposure.micrograph.shape,
         diameter_A=settings.diameter_A,
     )
 
@@ -157,7 +179,7 @@ def _failed(source: MicrographSource, reason: str) -> ManifestRow:
         micrograph_id=source.micrograph_id,
         dataset=source.dataset,
         relion_name=source.relion_name,
-        source=str(source.path),
+        source=source.origin,
         checksum="",
         source_height_px=0,
         source_width_px=0,

@@ -7,9 +7,7 @@ from cryopick_ray.picks.shards import Coverage, PickShards
 from cryopick_ray.store.manifest import ManifestRow
 
 
-def covered_ids(
-    shards: PickShards, manifest: Mapping[str, ManifestRow]
-) -> tuple[set[str], list[str]]:
+def covered_ids(shards: PickShards, manifest: Mapping[str, ManifestRow]) -> tuple[set[str], list[str]]:
     """Return the ids in valid shards and what was wrong with the others; each shard is read once.
 
     A damaged shard is removed, so that its micrographs count as pending and can be published again.

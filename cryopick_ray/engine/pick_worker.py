@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cryopick_ray.config import PickSettings
 from cryopick_ray.engine.memory import keep_freed_memory
 from cryopick_ray.engine.overlap import ahead
 from cryopick_ray.engine.unit import UnitReport, stay, until
@@ -22,6 +21,7 @@ from cryopick_ray.pickers.device.resize import fourier_resize_on_device
 from cryopick_ray.pickers.device.upload import Upload
 from cryopick_ray.pickers.picker import Candidates, Picker
 from cryopick_ray.picks.shards import Coverage, Picked, PickShards
+from cryopick_ray.settings import PickSettings
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import Shape, resampled_shape, resampled_to_source, working_pixel_size_A

@@ -6,9 +6,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from cryopick_ray.config import RunSettings, Settings
+from cryopick_ray.config import checked
 from cryopick_ray.errors import UsageError
-from cryopick_ray.training.settings import checked
+from cryopick_ray.settings import RunSettings, Settings
 
 # Rust's regular expressions: $ is the end of the text, a line break before it is refused.
 Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,45}[a-z0-9])?$")]
@@ -77,6 +77,11 @@ class ClusterSettings(Settings):
         for text in self.run.inputs:
             if not INPUT.match(_printable(text)):
                 raise ValueError(f"run.inputs: {text!r} is neither a URL nor a full path")
+            if text.startswith("empiar:") and "://" in self.out:
+                raise ValueError(
+                    f"run.inputs: {text!r} is fetched to a folder that all nodes see, and out is a bucket; "
+                    "copy the entry to the bucket and give its URL"
+                )
         model = _printable(self.run.model)
         if model.endswith((".safetensors", ".sav")) and not model.startswith("/"):
             raise ValueError(f"run.model: {model!r} is no full path")

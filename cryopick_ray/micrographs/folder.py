@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.micrographs.reader import is_micrograph_name
+from cryopick_ray.micrographs.reader import is_micrograph_name, is_movie_name
 
 
 def list_folder(folder: Path) -> list[str]:
-    """Return the paths of all micrographs below ``folder``, relative to it, sorted.
+    """Return the paths of all micrographs below ``folder``, relative to it, sorted; movies if there are none.
 
     Hidden files and folders are skipped. Every folder is entered once, real ones before those
     behind symbolic links, so that a link cannot lead in circles or double a micrograph; a broken
@@ -22,6 +22,7 @@ def list_folder(folder: Path) -> list[str]:
         A folder cannot be listed: going on without it would silently lose its micrographs.
     """
     found: list[str] = []
+    movies: list[str] = []
     entered: set[tuple[int, int]] = set()
     waiting = deque([""])
     while waiting:
@@ -39,9 +40,11 @@ def list_folder(folder: Path) -> list[str]:
                     waiting.append(f"{name}/")
                 elif is_micrograph_name(name):
                     found.append(name)
+                elif is_movie_name(name):
+                    movies.append(name)
         except OSError as error:
             raise UsageError(f"folder {str(folder / inside)!r} cannot be listed: {error.strerror}") from error
-    return sorted(found)
+    return sorted(found or movies)
 
 
 def _visible(folder: Path) -> Iterator[os.DirEntry[str]]:

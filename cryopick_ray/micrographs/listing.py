@@ -1,10 +1,10 @@
-"""Lists of micrographs: plain text, and RELION's STAR files."""
+"""Lists of micrographs and movies: plain text, and RELION's STAR files."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.units import Optics, is_positive
@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # half a second that only STAR lists need
 
 MAX_LIST_BYTES = 2**28  # a million long names; more is not a list of micrographs
 PIXEL_SIZES = ("rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize")
+MOVIE, GAIN = "rlnMicrographMovieName", "rlnMicrographGainName"
+MICRONS_A = 1e4
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,19 @@ class ListedMicrograph:
     path
         Absolute path of the file; it may be missing, which its reader reports.
     optics, pixel_size_A
-        What a STAR file says of it, else ``None``.
+        What a STAR or ``.cs`` file says of it, else ``None``. A movie's pixel size is that of its frames.
+    kind
+        An image, or a movie that is to be aligned and summed first.
+    gain
+        The movie's gain reference.
     """
 
     name: str
     path: Path
     optics: Optics | None = None
     pixel_size_A: float | None = None
+    kind: Literal["micrograph", "movie"] = "micrograph"
+    gain: Path | None = None
 
 
 def read_text_list(path: Path, working_folder: Path) -> list[ListedMicrograph]:
@@ -41,7 +49,7 @@ def read_text_list(path: Path, working_folder: Path) -> list[ListedMicrograph]:
 
     Relative paths lie in the list's folder, else in ``working_folder``.
     """
-    _check_length(path)
+    check_length(path)
     try:
         lines = [line.strip() for line in path.read_text("utf-8-sig").split("\n")]
     except (OSError, UnicodeDecodeError) as error:
@@ -52,25 +60,29 @@ def read_text_list(path: Path, working_folder: Path) -> list[ListedMicrograph]:
 
 
 def read_star_list(path: Path, relion_project: Path) -> list[ListedMicrograph]:
-    """Read rlnMicrographName, optics and pixel size from a STAR file of RELION 3.0 to 5.
+    """Read names, optics and pixel sizes of micrographs or movies from a STAR file of RELION 3.0 to 5.
 
-    The block ``data_micrographs`` is read, else the only block with micrograph names. Relative
-    paths lie in the RELION project, as RELION has them, else in the STAR file's folder.
+    The block ``data_micrographs`` is read, else ``data_movies``, else the only block with rlnMicrographName
+    or rlnMicrographMovieName. Relative paths lie in the RELION project, as RELION has them, else in the
+    STAR file's folder.
     """
     blocks = _star_blocks(path)
-    rows = _micrograph_rows(path, blocks)
+    rows, name = _named_rows(path, blocks)
+    sizes = ("rlnMicrographOriginalPixelSize",) if name == MOVIE else PIXEL_SIZES
     optics = blocks.get("optics")
     if optics is not None and "rlnOpticsGroup" in rows and "rlnOpticsGroup" in optics:
         groups = optics.drop_duplicates("rlnOpticsGroup")
-        own = [name for name in groups if name == "rlnOpticsGroup" or name not in rows]
+        own = [column for column in groups if column == "rlnOpticsGroup" or column not in rows]
         rows = rows.merge(groups[own], on="rlnOpticsGroup", how="left")
     folders = (relion_project, path.parent)
     return [
         ListedMicrograph(
-            row["rlnMicrographName"],
-            find_listed(row["rlnMicrographName"], folders),
+            row[name],
+            find_listed(row[name], folders),
             _optics(row),
-            next((size for name in PIXEL_SIZES if (size := _positive(row.get(name)))), None),
+            next((size for size in map(_positive, map(row.get, sizes)) if size), None) or _from_detector(row),
+            "movie" if name == MOVIE else "micrograph",
+            find_listed(gain, folders) if isinstance(gain := row.get(GAIN), str) and gain else None,
         )
         for row in rows.to_dict("records")
     ]
@@ -93,9 +105,9 @@ def _star_blocks(path: Path) -> "dict[str, pd.DataFrame]":
     import pandas as pd
     import starfile
 
-    _check_length(path)
+    check_length(path)
     try:
-        blocks = starfile.read(path, always_dict=True, parse_as_string=["rlnMicrographName"])
+        blocks = starfile.read(path, always_dict=True, parse_as_string=["rlnMicrographName", MOVIE, GAIN])
     # The parser meets a damaged file with whatever its parts raise (Type, Value, Index, Parser errors).
     except Exception as error:
         raise UsageError(f"STAR file {str(path)!r} cannot be read: {error}") from error
@@ -105,23 +117,30 @@ def _star_blocks(path: Path) -> "dict[str, pd.DataFrame]":
     }
 
 
-def _micrograph_rows(path: Path, blocks: "dict[str, pd.DataFrame]") -> "pd.DataFrame":
-    named = {name: block for name, block in blocks.items() if "rlnMicrographName" in block}
-    if "micrographs" in named:
-        named = {"micrographs": named["micrographs"]}
-    if len(named) != 1:
-        found = " ".join(f"data_{name}" for name in blocks) or "no data block"
-        raise UsageError(
-            f"STAR file {str(path)!r} has {found}; expected data_micrographs, or one block, "
-            "with rlnMicrographName"
-        )
-    (rows,) = named.values()
-    if not rows.columns.is_unique or not all(isinstance(name, str) for name in rows["rlnMicrographName"]):
-        raise UsageError(f"STAR file {str(path)!r} has repeated columns or rows without rlnMicrographName")
-    return rows
+def _named_rows(path: Path, blocks: "dict[str, pd.DataFrame]") -> "tuple[pd.DataFrame, str]":
+    """Return the rows of the images, and the column of their names."""
+    for block, name in (("micrographs", "rlnMicrographName"), ("movies", MOVIE)):
+        if block in blocks and name in blocks[block]:
+            return _checked(path, blocks[block], name)
+    for name in ("rlnMicrographName", MOVIE):
+        named = [block for block in blocks.values() if name in block]
+        if len(named) == 1:
+            return _checked(path, named[0], name)
+    found = " ".join(f"data_{name}" for name in blocks) or "no data block"
+    raise UsageError(
+        f"STAR file {str(path)!r} has {found}; expected data_micrographs, data_movies, or one block, "
+        f"with rlnMicrographName or {MOVIE}"
+    )
 
 
-def _check_length(path: Path) -> None:
+def _checked(path: Path, rows: "pd.DataFrame", name: str) -> "tuple[pd.DataFrame, str]":
+    if not rows.columns.is_unique or not all(isinstance(one, str) for one in rows[name]):
+        raise UsageError(f"STAR file {str(path)!r} has repeated columns or rows without {name}")
+    return rows, name
+
+
+def check_length(path: Path) -> None:
+    """Refuse a file that is too long for a list."""
     length = path.stat().st_size
     if length > MAX_LIST_BYTES:
         raise UsageError(f"list {str(path)!r} has {length} bytes; at most {MAX_LIST_BYTES} are read")
@@ -134,6 +153,15 @@ def _optics(row: dict[Any, Any]) -> Optics | None:
     if voltage_kV is None or aberration_mm is None or amplitude_contrast is None:
         return None
     return Optics(voltage_kV, aberration_mm, amplitude_contrast)
+
+
+def _from_detector(row: dict[Any, Any]) -> float | None:
+    """Return the pixel size that RELION 3.0 and older gives as detector pixel and magnification."""
+    detector_um, magnification = (
+        _positive(row.get("rlnDetectorPixelSize")),
+        _positive(row.get("rlnMagnification")),
+    )
+    return detector_um * MICRONS_A / magnification if detector_um and magnification else None
 
 
 def _positive(value: object) -> float | None:

@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from cryopick_ray.errors import MicrographError
+from cryopick_ray.errors import MicrographError, StackError
 from cryopick_ray.micrographs.micrograph import Micrograph
 from cryopick_ray.micrographs.mrc_header import HEADER_BYTES, MrcHeader, parse_header
 
@@ -79,10 +79,7 @@ def _skip(stream: BinaryIO, count: int) -> int:
 def _header_of_one_section(raw: bytes) -> MrcHeader:
     header = parse_header(raw)
     if header.sections > 1:
-        raise MicrographError(
-            f"the file is a stack of {header.sections} sections, expected one image; "
-            "movies are not read yet; give the aligned average"
-        )
+        raise StackError(f"the file is a stack of {header.sections} sections, expected one image")
     return header
 
 

@@ -25,12 +25,20 @@ READERS: dict[str, Callable[[Path], Micrograph]] = {
 SUFFIXES = tuple(READERS)
 """Names that end so, in any case, are micrographs. ``.map`` and ``.mrcs`` are volumes and stacks."""
 
+MOVIE_SUFFIXES = (".mrcs", ".mrcs.gz", ".mrcs.bz2", ".eer")
+"""Names that end so are movies; a file that is named like a micrograph may be one, too."""
+
 BLOCK_BYTES = 2**18  # stays in a core's cache between reading and summing
 
 
 def is_micrograph_name(name: str) -> bool:
     """Tell whether a file's name ends like a micrograph's."""
     return name.lower().endswith(SUFFIXES)
+
+
+def is_movie_name(name: str) -> bool:
+    """Tell whether a file's name ends as only a movie's does."""
+    return name.lower().endswith(MOVIE_SUFFIXES)
 
 
 def read_micrograph(path: Path) -> Micrograph:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Literal
 
 from cryopick_ray.errors import UsageError
+from cryopick_ray.micrographs.exposures import read_cs_list
 from cryopick_ray.micrographs.folder import list_folder
 from cryopick_ray.micrographs.listing import ListedMicrograph, read_star_list, read_text_list
-from cryopick_ray.micrographs.reader import SUFFIXES, is_micrograph_name
+from cryopick_ray.micrographs.reader import SUFFIXES, is_micrograph_name, is_movie_name
+from cryopick_ray.micrographs.remote.anywhere import list_remote
 from cryopick_ray.units import Optics
 
-REMOTE = ("empiar:", "s3://", "gs://", "http://", "https://")
-TEXT_LISTS, STAR_LISTS = (".txt", ".lst"), (".star",)
+TEXT_LISTS, STAR_LISTS, CS_LISTS = (".txt", ".lst"), (".star",), (".cs",)
 # Controls, line and paragraph separators, and bytes that are no UTF-8: they break STAR files, tables
 # and terminals.
 UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -33,12 +34,16 @@ class MicrographSource:
     dataset
         Name of the data set, unique among the INPUTs.
     path
-        Absolute path of the file.
+        Absolute path of the file; of a remote one its path below ``url``.
     relion_name
         rlnMicrographName: the name in the input STAR file, else the path relative to the RELION
         project, else the absolute path.
     optics, pixel_size_A
-        What an input STAR file says, else ``None``.
+        What an input STAR or ``.cs`` file says, else ``None``.
+    kind, gain
+        An image, or a movie with the gain reference that its list names.
+    url
+        Where a remote file lies; empty for a file of this machine.
     """
 
     micrograph_id: str
@@ -47,6 +52,14 @@ class MicrographSource:
     relion_name: str
     optics: Optics | None = None
     pixel_size_A: float | None = None
+    kind: Literal["micrograph", "movie"] = "micrograph"
+    gain: Path | None = None
+    url: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The file's address, on this machine or elsewhere."""
+        return f"{self.url}/{self.path.as_posix()}" if self.url else str(self.path)
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,8 @@ class _DataSet:
     name: str
     root: Path
     files: list[ListedMicrograph]
-    kind: Literal["folder", "file", "list", "star"]
+    kind: Literal["folder", "file", "list", "star", "remote"]
+    url: str = ""
 
 
 def list_sources(
@@ -64,7 +78,8 @@ def list_sources(
 ) -> list[MicrographSource]:
     """List the micrographs of all INPUTs, each file once, in the order of the INPUTs.
 
-    An INPUT is a folder (searched below), a file, a glob, a text list or a STAR list. Files given
+    An INPUT is a folder (searched below), a file, a glob, a list (text, STAR, ``.cs``) or a URL (``s3://``,
+    ``gs://``, ``http(s)://``; searched below, a web server by its index pages). Files given
     one by one out of the same folder make one data set. Folders and globs are sorted by path,
     lists keep their order. A file that comes up again is kept where it came first.
 
@@ -96,10 +111,13 @@ def list_sources(
                 dataset=_checked(name),
                 path=file.path,
                 relion_name=_checked(
-                    file.name if dataset.kind == "star" else _relion_name(file.path, project)
+                    file.name if dataset.kind in ("star", "remote") else relion_name(file.path, project)
                 ),
                 optics=file.optics,
                 pixel_size_A=file.pixel_size_A,
+                kind=file.kind,
+                gain=file.gain,
+                url=dataset.url,
             )
             for file in dataset.files
         ]
@@ -107,10 +125,10 @@ def list_sources(
 
 
 def _data_set(text: str, project: Path) -> _DataSet:
-    if text.startswith(REMOTE):
-        raise UsageError(
-            f"INPUT {text!r}: archives and buckets are not read by this version; give local files"
-        )
+    if text.startswith("empiar:"):
+        raise UsageError(f"INPUT {text!r} is for `cryopick run` and `cryopick empiar`, alone")
+    if "://" in text:
+        return _remote(text)
     path = Path(os.path.abspath(text))
     if os.path.isdir(path):  # False, not an error, where one may not look
         files = _listed(path / name for name in list_folder(path))
@@ -128,21 +146,18 @@ def _data_set(text: str, project: Path) -> _DataSet:
 
 def _file_or_list(text: str, path: Path, project: Path) -> _DataSet:
     suffix = path.suffix.lower()
-    if is_micrograph_name(path.name):
+    if is_micrograph_name(path.name) or is_movie_name(path.name):
         return _DataSet(_folder_name(path.parent), path.parent, _listed([path]), "file")
     if suffix in TEXT_LISTS:
         listed = read_text_list(path, Path.cwd())
     elif suffix in STAR_LISTS:
         listed = read_star_list(path, project)
+    elif suffix in CS_LISTS:
+        listed = read_cs_list(path, Path.cwd())
     else:
-        raise UsageError(
-            f"INPUT {text!r} is neither a micrograph nor a list ({' '.join(TEXT_LISTS + STAR_LISTS)}); "
-            f"{_looked_for()}"
-        )
-    files = [
-        ListedMicrograph(file.name, Path(os.path.abspath(file.path)), file.optics, file.pixel_size_A)
-        for file in listed
-    ]
+        lists = " ".join(TEXT_LISTS + STAR_LISTS + CS_LISTS)
+        raise UsageError(f"INPUT {text!r} is neither a micrograph nor a list ({lists}); {_looked_for()}")
+    files = [replace(file, path=Path(os.path.abspath(file.path))) for file in listed]
     if files and not any(os.path.lexists(file.path) for file in files):
         raise UsageError(
             f"INPUT {text!r}: none of its {len(files)} files is there, the first would be "
@@ -161,12 +176,31 @@ def _glob(text: str, pattern: Path) -> _DataSet:
     except (OSError, ValueError) as error:
         raise UsageError(f"INPUT {text!r} cannot be searched: {error}") from error
     visible = (path for path in found if not any(part[0] == "." for part in path.relative_to(root).parts))
-    files = _listed(path for path in visible if is_micrograph_name(path.name) and not os.path.isdir(path))
+    named = [path for path in visible if not os.path.isdir(path)]
+    files = _listed(
+        [path for path in named if is_micrograph_name(path.name)]
+        or [path for path in named if is_movie_name(path.name)]
+    )
     return _DataSet(_folder_name(root), root, files, "folder")
 
 
+def _remote(url: str) -> _DataSet:
+    """List what lies below a URL, movies only where there are no micrographs."""
+    root, below = list_remote(url)
+    names = [name for name in below if is_micrograph_name(name)] or [n for n in below if is_movie_name(n)]
+    if not names:
+        raise UsageError(f"INPUT {url!r} has no micrographs; {_looked_for()}")
+    files = _listed(Path(name) for name in names)
+    return _DataSet(
+        _folder_name(Path(root)), Path(), [replace(f, name=str(f.path)) for f in files], "remote", root
+    )
+
+
 def _listed(paths: Iterable[Path]) -> list[ListedMicrograph]:
-    return [ListedMicrograph(path.name, path) for path in paths]
+    return [
+        ListedMicrograph(path.name, path, kind="movie" if is_movie_name(path.name) else "micrograph")
+        for path in paths
+    ]
 
 
 def _join_files(datasets: list[_DataSet]) -> list[_DataSet]:
@@ -181,13 +215,13 @@ def _join_files(datasets: list[_DataSet]) -> list[_DataSet]:
 
 def _without_repeats(datasets: list[_DataSet]) -> list[_DataSet]:
     """Keep each file where it came first; a data set of nothing new is none."""
-    seen: set[Path] = set()
+    seen: set[tuple[str, Path]] = set()
     kept = []
     for dataset in datasets:
-        new: dict[Path, ListedMicrograph] = {}
+        new: dict[tuple[str, Path], ListedMicrograph] = {}
         for file in dataset.files:
-            if file.path not in seen:
-                new.setdefault(file.path, file)
+            if (dataset.url, file.path) not in seen:
+                new.setdefault((dataset.url, file.path), file)
         seen.update(new)
         if new:
             kept.append(replace(dataset, files=list(new.values())))
@@ -217,7 +251,8 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
-def _relion_name(path: Path, project: Path) -> str:
+def relion_name(path: Path, project: Path) -> str:
+    """Return what RELION, run in ``project``, calls a file."""
     return _relative(path, project) if path.is_relative_to(project) else path.as_posix()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from cryopick_ray.errors import MicrographError
+from cryopick_ray.errors import MicrographError, StackError
 from cryopick_ray.micrographs.micrograph import Micrograph, check_claim, check_size
 
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32")
@@ -42,10 +42,7 @@ def read_tiff(path: Path) -> Micrograph:
     with tifffile.TiffFile(path) as tiff:
         pages = len(tiff.pages)
         if pages > 1:
-            raise MicrographError(
-                f"the file is a stack of {pages} pages, expected one image; "
-                "movies are not read yet; give the aligned average"
-            )
+            raise StackError(f"the file is a stack of {pages} pages, expected one image")
         page = tiff.pages.first
         _check_page(page, path.stat().st_size)
         pixels = page.asarray(maxworkers=1)  # the engine decides how many threads there are

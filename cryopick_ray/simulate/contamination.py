@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from cryopick_ray.config import Settings
 from cryopick_ray.errors import UsageError
+from cryopick_ray.settings import Settings
 from cryopick_ray.simulate.field import FieldOfView, Patch
 from cryopick_ray.simulate.films import CARBON, GOLD, FilmSettings, film
 from cryopick_ray.simulate.lumps import BLOBS, CRYSTALS, SPECKS, LumpSettings, lumps

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from cryopick_ray.config import Settings
+from cryopick_ray.settings import Settings
 from cryopick_ray.simulate.field import FieldOfView, Patch, smooth_noise
 from cryopick_ray.simulate.ranges import (
     CountRange,

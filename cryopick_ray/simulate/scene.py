@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from cryopick_ray.config import Settings
 from cryopick_ray.errors import UsageError
+from cryopick_ray.settings import Settings
 from cryopick_ray.simulate.aggregates import Aggregate, grow
 from cryopick_ray.simulate.ground import INSIDE, ON_CONTAMINATION, REGIONS, Ground
 from cryopick_ray.simulate.placement import throw

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from cryopick_ray.config import Settings
+from cryopick_ray.settings import Settings
 from cryopick_ray.simulate.field import FieldOfView, Patch, smooth_noise
 from cryopick_ray.simulate.ranges import CountRange, PositiveRange, Range, draw, draw_count, draw_log
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from cryopick_ray.config import Settings
 from cryopick_ray.errors import UsageError
+from cryopick_ray.settings import Settings
 from cryopick_ray.simulate.contamination import ContaminationSettings
 from cryopick_ray.simulate.detector import DOSE_RANGE, Detector
 from cryopick_ray.simulate.noise import IceStructure

@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from cryopick_ray.config import PickSettings
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.ingest import ingest
 from cryopick_ray.engine.unit import Engine, UnitReport
@@ -14,6 +13,7 @@ from cryopick_ray.pickers.catalogue import describe
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.pipeline import pick, table
+from cryopick_ray.settings import PickSettings
 from cryopick_ray.suite.cases import Case
 from cryopick_ray.suite.clock import Clock
 from cryopick_ray.suite.overlap import overlap

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from cryopick_ray.config import Positive, Settings
+from cryopick_ray.config import checked
+from cryopick_ray.settings import Positive, Settings
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.training.settings import NAME, SimulatedData, checked
+from cryopick_ray.training.settings import NAME, SimulatedData
 
 
 class ModelGroup(Settings):

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
-from cryopick_ray.config import IngestSettings
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.ingest import ingest, probe
 from cryopick_ray.engine.pick_worker import check_scale
 from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
+from cryopick_ray.settings import IngestSettings
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.micrograph import check
 from cryopick_ray.simulate.run import simulate_all

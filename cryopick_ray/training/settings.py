@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from cryopick_ray.config import Positive, Settings, SettingsT
-from cryopick_ray.errors import UsageError
+from cryopick_ray.config import checked
+from cryopick_ray.settings import Positive, Settings
 from cryopick_ray.simulate.ranges import Range, between
 
 Network = Literal["heatmap", "cryolo", "topaz", "deeppicker", "deepem"]
@@ -190,30 +190,3 @@ def train_settings(data: dict[str, Any]) -> TrainSettings:
 def learn_settings(data: dict[str, Any]) -> LearnSettings:
     """Check plain data, or raise :class:`UsageError` naming every wrong value."""
     return checked(LearnSettings, data, of="training")
-
-
-def checked(kind: type[SettingsT], data: dict[str, Any], *, of: str) -> SettingsT:
-    """Return the settings of a ``training`` or ``suite`` from plain data; wrong ones by their names there.
-
-    Raises
-    ------
-    UsageError
-        Naming every wrong value.
-    """
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        complaints = dict.fromkeys(_complaint(dict(one), of) for one in error.errors())
-        raise UsageError("; ".join(complaints)) from error
-
-
-def _complaint(error: dict[str, Any], of: str) -> str:
-    name = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "missing":
-        return f"{name} is missing in the {of}'s settings"
-    if error["type"] == "extra_forbidden":
-        return f"{name} is not a setting of a {of}"
-    if error["type"] == "value_error":
-        return f"{name}: {error['ctx']['error']}".removeprefix(": ")
-    message = error["msg"].replace("a valid tuple", "a list")
-    return f"{name} is {error['input']!r}: {message[0].lower()}{message[1:]}"

@@ -26,7 +26,6 @@ import mrcfile
 import ray  # noqa: F401 - brings psutil along
 import typer
 
-from cryopick_ray.config import EngineSettings, IngestSettings, PickSettings
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.ingest import ingest
@@ -34,6 +33,7 @@ from cryopick_ray.engine.unit import Engine, ItemT, UnitReport, Worker, WorkUnit
 from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.pickers.log import PARTICLE_PX
 from cryopick_ray.pipeline import pick, table
+from cryopick_ray.settings import EngineSettings, IngestSettings, PickSettings
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.units import working_pixel_size_A
 

@@ -22,10 +22,10 @@ from typing import Annotated, Any
 import typer
 from mortal_worker import SECONDS_A_UNIT, TRIES, Fault, Item, MortalWorker
 
-from cryopick_ray.config import EngineSettings
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.plan import cut
 from cryopick_ray.engine.unit import Engine, UnitReport
+from cryopick_ray.settings import EngineSettings
 
 UNITS = 40
 FAULTS: tuple[Fault, ...] = ("killed once", "exits once", "killed always")

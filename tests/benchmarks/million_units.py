@@ -17,7 +17,6 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from cryopick_ray.config import EngineSettings
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.ledger import covered_ids
 from cryopick_ray.engine.plan import cut, pending
@@ -25,6 +24,7 @@ from cryopick_ray.engine.unit import UnitReport, WorkUnit
 from cryopick_ray.engine.unit import stay as never
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.shards import Picked, PickShards
+from cryopick_ray.settings import EngineSettings
 
 DIGEST = "d"
 

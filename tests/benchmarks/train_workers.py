@@ -16,8 +16,8 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy; a thread for each worker
 
 import typer
 
-from cryopick_ray.config import EngineSettings
 from cryopick_ray.engine.choice import open_engine
+from cryopick_ray.settings import EngineSettings
 from cryopick_ray.training.job import Job
 from cryopick_ray.training.lessons.topaz import TopazLesson
 from cryopick_ray.training.loop import LoopSettings

@@ -9,13 +9,12 @@ import time
 from dataclasses import dataclass
 
 import pytest
-from fault_proxy import FaultProxy
+from fault_proxy import SECRET, FaultProxy
 from typer.testing import CliRunner
 
 from cli.main import app
 from cryopick_ray.store import place
 
-SECRET = "TheSecretOfTheTests"
 COUNTER = itertools.count()
 
 

@@ -17,6 +17,8 @@ reset in its middle; the answer takes its time."""
 SLOW_DOWN = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Reduce your rate.</Message></Error>"
 FORBIDDEN = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>"
 
+SECRET = "TheSecretOfTheTests"
+
 
 class FaultProxy:
     """Passes requests on to an S3 server at ``upstream`` (``host, port``), breaking some.

@@ -143,7 +143,7 @@ def test_other_urls_are_refused_and_credentials_in_them_not_repeated(url):
 
 
 def test_secrets_are_in_no_message(bucket, monkeypatch):
-    from conftest import SECRET
+    from fault_proxy import SECRET
 
     monkeypatch.setattr(module, "PATIENCE_S", 0.1)
     monkeypatch.setenv("AWS_SESSION_TOKEN", "TheToken")

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -192,3 +193,21 @@ def test_ray_workers_reach_the_bucket_through_faults(bucket, micrographs, local,
     assert status == 3, told
     bucket.proxy.rate = 0.0
     assert made(out) == local.made
+
+
+def test_micrographs_in_a_bucket_are_picked_as_those_in_a_folder(
+    bucket, micrographs, local, tmp_path, cryopick
+):
+    place = Place(bucket.url)
+    for path in micrographs.rglob("*.mrc"):
+        place.put_file(f"micrographs/{path.relative_to(micrographs).as_posix()}", path)
+    bucket.proxy.rate = 0.2
+    arguments = ["run", f"{bucket.url}/micrographs", *SERIAL, "--out", tmp_path / "run", "--json"]
+    status, output, _ = cryopick(*arguments)
+    assert status == 3
+    assert [one["micrograph_id"] for one in json.loads(output)["failures"]] == ["sq 0/broken.mrc"]
+    frame, expected = (
+        pd.read_parquet(folder / "table").drop(columns="dataset")
+        for folder in (tmp_path / "run", local.folder)
+    )
+    assert frame.equals(expected)

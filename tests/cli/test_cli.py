@@ -48,7 +48,7 @@ def test_a_missing_diameter_names_the_option_and_leaves_no_trace(tmp_path):
         (["--diameter", "nan"], "--diameter is nan"),
         (["--diameter", "100", "--threshold", "high"], "--threshold is 'high'"),
         (["--diameter", "100", "--threshold", "inf"], "--threshold is 'inf'"),
-        (["--diameter", "100", "--workers", "0"], "--workers is 0"),
+        (["--diameter", "100", "--workers", "0"], "--workers is '0': expected a number or LO,HI"),
         (["--diameter", "100", "--gpus-per-worker", "2"], "--gpus-per-worker is 2"),
         (["--diameter", "100", "--model", "nothing"], "no model 'nothing'"),
         (["--diameter", "100", "--particle-px", "1"], "--particle-px is 1"),

@@ -122,4 +122,4 @@ def test_a_worker_told_to_leave_publishes_what_it_has_and_tells_the_rest(store, 
 
 def test_a_worker_where_the_folder_is_missing_starts_not_at_all(store, tmp_path):
     with pytest.raises(NodeError, match="mount it on every node"):
-        IngestWorker(store.place.url, SETTINGS, (tmp_path / "not mounted",))
+        IngestWorker(store.place.url, SETTINGS, folders=(tmp_path / "not mounted",))

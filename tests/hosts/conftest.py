@@ -4,13 +4,12 @@ import subprocess
 import pytest
 import yaml
 from namespaces import missing
-from ray_nodes import BIN, clean_environment
+from ray_nodes import BIN, MICROGRAPHS, clean_environment
 
 from tests.end_to_end.micrograph_files import DIAMETER_A, phantom, table_bytes, write_mrc
 
 SLOW_PICKER = {"model": "deepem-general", "exact": True, "diameter_A": DIAMETER_A}
 """Seconds of work a micrograph, so that there is a middle of the run for something to happen in."""
-MICROGRAPHS = 20
 
 
 @pytest.fixture(scope="session")

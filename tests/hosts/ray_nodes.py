@@ -8,6 +8,8 @@ from pathlib import Path
 
 from namespaces import eventually
 
+MICROGRAPHS = 20
+
 BIN = Path(sys.executable).parent
 PORT = 6379
 SEVERAL_SECONDS = {

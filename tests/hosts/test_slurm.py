@@ -3,9 +3,8 @@
 import stat
 
 import pytest
-from conftest import MICROGRAPHS
 from namespaces import Network, eventually
-from ray_nodes import BIN, busy_workers
+from ray_nodes import BIN, MICROGRAPHS, busy_workers
 from slurm_daemons import Slurm, missing
 
 from cryopick_ray.launch.render import render

@@ -1,6 +1,7 @@
 """What a cluster is told: few keys, and nothing that could become something else in YAML or a shell."""
 
 import shlex
+from pathlib import Path
 
 import pytest
 import typer.main
@@ -84,6 +85,12 @@ def test_a_place_that_not_every_node_sees_is_refused(config, out):
         changed(config, out=out)
 
 
+def test_an_archives_files_need_a_folder_that_all_nodes_see(configs):
+    with pytest.raises(UsageError, match="out is a bucket"):
+        changed(configs["aws"], run={"inputs": ["empiar:10017"]})
+    assert changed(configs["slurm"], run={"inputs": ["empiar:10017"]}).run.inputs == ("empiar:10017",)
+
+
 def test_a_cloud_keeps_to_its_own_buckets(configs):
     with pytest.raises(UsageError, match="s3://"):
         changed(configs["aws"], out="/data/out")
@@ -135,6 +142,8 @@ EVERYTHING = {
     "exact": False,
     "precision": "float32",
     "relion_project": "/data/project",
+    "movies": {"gain": "/data/gain.mrc", "dose_per_frame_e_A2": 1.5, "eer_grouping": 30, "align": False},
+    "archive": {"pattern": "*_DW.mrc", "disk_GB": 200, "bandwidth_MB_s": 50},
     "optics": {"voltage_kV": 200.0, "spherical_aberration_mm": 0.01, "amplitude_contrast": 0.07},
     "engine": {"workers": [2, 5], "device": "cuda", "gpus_per_worker": 0.5},
 }
@@ -157,6 +166,12 @@ def test_the_command_says_to_cryopick_run_what_the_settings_say(configs):
         "threads": 2,
         "exact": False,
         "precision": "float32",
+        "gain": Path("/data/gain.mrc"),
+        "dose": 1.5,
+        "movie_set": ["eer_grouping=30", "align=false"],
+        "pattern": "*_DW.mrc",
+        "disk_gb": 200,
+        "bandwidth": 50,
         "voltage": 200,
         "aberration": 0.01,
         "amplitude_contrast": 0.07,
@@ -174,7 +189,7 @@ def test_the_command_says_to_cryopick_run_what_the_settings_say(configs):
 def test_what_is_not_said_is_left_to_cryopick_run(config):
     config["run"] = {"inputs": ["/data"]}
     told = parsed(run_command(cluster_settings(config)))
-    given = {name for name, value in told.items() if value not in (None, False)}
+    given = {name for name, value in told.items() if value not in (None, False, [], ())}
     assert given <= {"out", "inputs", "workers", "device", "address", "resume"}
 
 

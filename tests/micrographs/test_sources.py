@@ -298,12 +298,6 @@ class TestNames:
         assert ids("s") == ["grid 1/schön.mrc"]
 
 
-@pytest.mark.parametrize("text", ["empiar:10017", "s3://b/k", "gs://b", "http://x/y.mrc", "https://x/y.mrc"])
-def test_archives_and_buckets_are_not_read_yet(text):
-    with pytest.raises(UsageError, match="not read by this version"):
-        sources(text)
-
-
 def test_the_limit_takes_the_first():
     touch("s/1.mrc", "s/2.mrc", "t/1.mrc")
     assert ids("s", "t", limit=2) == ["s/1.mrc", "s/2.mrc"]

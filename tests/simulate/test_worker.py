@@ -5,12 +5,13 @@ import mrcfile
 import numpy as np
 import pytest
 
-from cryopick_ray.config import EngineSettings, assigned
+from cryopick_ray.config import assigned
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.preprocess import prepare
+from cryopick_ray.settings import EngineSettings
 from cryopick_ray.simulate.contamination import KINDS
 from cryopick_ray.simulate.run import SETTINGS, simulate_all
 from cryopick_ray.simulate.settings import simulation_settings

@@ -6,8 +6,8 @@ from pathlib import Path
 import ray
 import small_training
 
-from cryopick_ray.config import EngineSettings
 from cryopick_ray.engine.choice import open_engine
+from cryopick_ray.settings import EngineSettings
 from cryopick_ray.training.ray_train import train_on_ray
 
 ray.cloudpickle.register_pickle_by_value(small_training)

@@ -10,9 +10,9 @@ import small_training
 import torch
 from small_training import DeadlyLesson, LostStoreLesson, losses, small_job
 
-from cryopick_ray.config import EngineSettings
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.errors import EngineError, StoreError, TrainingError
+from cryopick_ray.settings import EngineSettings
 from cryopick_ray.training.alone import train_alone
 from cryopick_ray.training.log import read_log
 from cryopick_ray.training.ray_train import check_room, most_threads, train_on_ray

@@ -1,0 +1,262 @@
+"""``cryopick empiar``: entries of the archive searched, shown, listed and fetched."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options
+from .console import say
+
+if TYPE_CHECKING:
+    from cryopick_ray.micrographs.remote.manifest import Manifest
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Search, show, list and fetch entries of EMPIAR, or of a mirror (CRYOPICK_EMPIAR_FILES).",
+)
+FAILURES_SHOWN = 20
+
+EntryId = Annotated[
+    str, typer.Argument(metavar="ID", help="EMPIAR entry, such as 10017.", show_default=False)
+]
+SetName = Annotated[
+    str | None,
+    typer.Option("--image-set", metavar="N|NAME", help="Number or name; default: micrographs before movies."),
+]
+Pattern = Annotated[
+    str | None,
+    typer.Option(
+        "--pattern", metavar="GLOB", help="What names must fit, such as '*_DW.mrc'; then of any kind."
+    ),
+]
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="Words, such as 'apoferritin'.")],
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show the first N.")] = 20,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Search entries by words in their titles and descriptions."""
+    del debug
+    from cryopick_ray.micrographs.remote.archive import EmpiarSource
+
+    hits, found = EmpiarSource().search(query, limit=limit)
+    lines = [f"EMPIAR-{one.entry_id}  {one.title}" for one in found]
+    outcome = {"hits": hits, "entries": [{"id": one.entry_id, "title": one.title} for one in found]}
+    say(outcome, "\n".join([*lines, f"{len(found)} of {hits} entries"]), as_json=as_json)
+
+
+@app.command()
+def show(entry_id: EntryId, as_json: options.Json = False, debug: options.Debug = False) -> None:
+    """Show what an entry is and which image sets it has."""
+    del debug
+    from dataclasses import asdict
+
+    from cryopick_ray.micrographs.remote.archive import EmpiarSource
+    from cryopick_ray.micrographs.remote.checks import orientation_note
+    from cryopick_ray.micrographs.remote.entry import entry_number
+
+    entry = EmpiarSource().entry(entry_number(entry_id))
+    facts = {
+        "title": entry.title,
+        "size": entry.dataset_size,
+        "released": entry.release_date,
+        "doi": entry.doi,
+        "experiment": entry.experiment_type,
+        "references": " ".join(entry.cross_references),
+    }
+    lines = [f"EMPIAR-{entry.entry_id}", *(f"  {name:11} {text}" for name, text in facts.items() if text)]
+    for number, one in enumerate(entry.image_sets, 1):
+        shape = f"{one.width_px} x {one.height_px}" if one.width_px and one.height_px else ""
+        parts = (
+            f"{one.count} images" if one.count else "",
+            f"{one.frames} frames" if one.frames and one.frames > 1 else "",
+            f"{shape} px" if shape else "",
+            f"{one.pixel_size_A:g} A/px" if one.pixel_size_A else "",
+            one.data_format,
+            one.voxel_type.lower(),
+        )
+        lines += [f"{number}  {one.name}", f"   {one.category}", f"   {', '.join(filter(None, parts))}"]
+        lines.append(f"   in {one.directory}")
+        if note := orientation_note(one.details):
+            lines.append(f"   {note}")
+    say(asdict(entry), "\n".join(lines), as_json=as_json)
+
+
+@app.command("list")
+def list_files(
+    entry_id: EntryId,
+    image_set: SetName = None,
+    pattern: Pattern = None,
+    limit: options.Limit = None,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """List the files of an image set: what `fetch` would fetch, with sizes."""
+    del debug
+    from cryopick_ray.micrographs.remote.archive import EmpiarSource
+    from cryopick_ray.micrographs.remote.download import Wanted, choose
+    from cryopick_ray.micrographs.remote.entry import entry_number
+    from cryopick_ray.micrographs.remote.manifest import Manifest
+
+    source, number = EmpiarSource(), entry_number(entry_id)
+    wanted = Wanted(image_set, pattern, limit, all_roles=pattern is not None)
+    with tempfile.TemporaryDirectory() as folder, Manifest(Path(folder), number) as manifest:
+        chosen = choose(source, number, manifest, wanted, _note)
+        rows, lines, total = list[dict[str, Any]](), list[str](), 0
+        for row in manifest.chosen():
+            size = chosen.files.size(row.path) if row.expected_bytes is None else row.expected_bytes
+            total += size or 0
+            lines.append(f"{_size(size):>9}  {row.role:10}  {row.path}")
+            rows.append({"path": row.path, "role": row.role, "bytes": size})
+        refused = [
+            {"path": one.path, "reason": one.reason}
+            for one in manifest.of_role(chosen.folder, "refused", 1000)
+        ]
+    lines += [f"{'refused':>9}  {one['path']}: {one['reason']}" for one in refused]
+    outcome = {"entry": number, "files": rows, "bytes": total, "refused": refused}
+    say(outcome, "\n".join([*lines, f"{len(rows)} files, {_size(total)}"]), as_json=as_json)
+
+
+@app.command()
+def fetch(
+    entry_id: EntryId,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where the files go.", show_default=False)
+    ],
+    image_set: SetName = None,
+    pattern: Pattern = None,
+    limit: options.Limit = None,
+    connections: Annotated[
+        int, typer.Option("--connections", metavar="N", min=1, max=16, help="Files at a time.")
+    ] = 4,
+    bandwidth: Annotated[
+        float | None,
+        typer.Option(
+            "--bandwidth", metavar="MB/s", min=0.01, help="Megabytes a second at most; default: no limit."
+        ),
+    ] = None,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Fetch files of an entry into DIR; run again, it goes on where it ended."""
+    del debug
+    from cryopick_ray.micrographs.remote.archive import EmpiarSource
+    from cryopick_ray.micrographs.remote.download import Wanted, choose
+    from cryopick_ray.micrographs.remote.download import fetch as fetch_chosen
+    from cryopick_ray.micrographs.remote.entry import entry_number
+    from cryopick_ray.micrographs.remote.manifest import Manifest
+
+    from .transfers import TransferEvents
+
+    number = entry_number(entry_id)
+    source = EmpiarSource(connections=connections, bytes_per_s=bandwidth and bandwidth * 1e6)
+    wanted = Wanted(image_set, pattern, limit, all_roles=pattern is not None)
+    out.mkdir(parents=True, exist_ok=True)
+    with Manifest(out, number) as manifest:
+        chosen = choose(source, number, manifest, wanted, _note)
+        with TransferEvents(manifest.summary()) as events:
+            fetch_chosen(source, chosen, manifest, events)
+        outcome = _outcome(manifest, number, out)
+        outcome["refused"] = [
+            {"path": one.path, "reason": one.reason}
+            for one in manifest.of_role(chosen.folder, "refused", 1000)
+        ]
+    failures = len(outcome["failures"]) + len(outcome["refused"])
+    text = f"{outcome['fetched']} files ({_size(outcome['bytes'])}) in {out}, {failures} failed"
+    lines = [f"refused: {one['path']}: {one['reason']}" for one in outcome["refused"]]
+    say(outcome, "\n".join([*lines[:FAILURES_SHOWN], text]), as_json=as_json)
+    if failures:
+        raise typer.Exit(options.DONE_WITH_FAILURES)
+
+
+@app.command()
+def ingest(
+    entry_id: EntryId,
+    store: options.StoreUrl,
+    download: Annotated[
+        Path,
+        typer.Option("--download", metavar="DIR", help="Where the files go; every worker must see it."),
+    ],
+    image_set: SetName = None,
+    pattern: Pattern = None,
+    limit: options.Limit = None,
+    connections: options.Connections = None,
+    bandwidth: options.Bandwidth = None,
+    disk_gb: options.DiskGB = None,
+    pixel_size: options.PixelSize = None,
+    store_pixel_size: options.StorePixelSize = None,
+    gain: options.Gain = None,
+    gain_rot: options.GainRot = None,
+    gain_flip: options.GainFlip = None,
+    dose: options.Dose = None,
+    binning: options.Binning = None,
+    movie_set: options.MovieSet = None,
+    engine: options.EngineName = None,
+    workers: options.Workers = None,
+    threads: options.Threads = None,
+    device: options.Device = None,
+    address: options.Address = None,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Fetch an entry's images and bring them into a store as they come; the averages of movies are kept."""
+    del debug
+    from cryopick_ray.archive import ArchiveEntry
+    from cryopick_ray.config import fill
+    from cryopick_ray.engine.averages import beside
+    from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.settings import ArchiveSettings, EngineSettings, IngestSettings
+
+    from .console import ConsoleEvents
+    from .ingest import finish
+
+    fetching = fill(
+        ArchiveSettings,
+        image_set=image_set,
+        pattern=pattern,
+        connections=connections,
+        bandwidth_MB_s=bandwidth,
+        disk_GB=disk_gb,
+    )
+    movies = options.movie_settings(
+        {}, gain=gain, gain_rot=gain_rot, gain_flip=gain_flip, dose=dose, binning=binning, others=movie_set
+    )
+    settings = fill(
+        IngestSettings,
+        pixel_size_A=pixel_size,
+        store_pixel_size_A=store_pixel_size,
+        threads=threads,
+        movies=movies,
+    )
+    running = fill(EngineSettings, engine=engine, workers=workers, device=device, address=address)
+    entry = ArchiveEntry(entry_id, download.absolute(), fetching, limit=limit, say=_note)
+    sources = entry.sources(Path.cwd())
+    settings = entry.as_declared(settings, entry.sample(sources))
+    with ConsoleEvents() as events, open_engine(running, threads=settings.threads) as runner:
+        kept = beside(store, None, Path.cwd())
+        entry.ingest(sources, store, settings, runner, events, averages=kept, device=running.device)
+    finish(sources, store, as_json=as_json)
+
+
+def _outcome(manifest: "Manifest", number: str, out: Path) -> dict[str, Any]:
+    summary = manifest.summary()
+    fetched, size_bytes = summary.get("fetched", (0, 0))
+    failures = [
+        {"path": row.path, "reason": row.reason} for row in manifest.chosen() if row.state == "failed"
+    ]
+    return {"entry": number, "out": str(out), "fetched": fetched, "bytes": size_bytes, "failures": failures}
+
+
+def _note(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _size(n_bytes: int | None) -> str:
+    from rich.filesize import decimal
+
+    return "?" if n_bytes is None else decimal(n_bytes)

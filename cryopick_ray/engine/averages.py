@@ -1,0 +1,53 @@
+"""Averages of movies, kept where a run's coordinates refer to them."""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cryopick_ray.micrographs.exposure import average_name
+from cryopick_ray.micrographs.sources import relion_name
+from cryopick_ray.store.place import Place, is_bucket
+
+if TYPE_CHECKING:
+    from cryopick_ray.micrographs.movies.average import Average
+
+
+@dataclass(frozen=True)
+class Averages:
+    """A folder or bucket of averages.
+
+    Attributes
+    ----------
+    url
+        Where they are kept.
+    relion_name
+        What RELION calls that place.
+    """
+
+    url: str
+    relion_name: str
+
+    def keep(self, micrograph_id: str, average: "Average") -> str:
+        """Write the average of a movie, whole; return what RELION calls it."""
+        from cryopick_ray.micrographs.movies.write import write_average
+
+        name = average_name(micrograph_id)
+        if is_bucket(self.url):
+            with tempfile.TemporaryDirectory(prefix="cryopick-") as folder:
+                path = Path(folder) / "average.mrc"
+                write_average(path, average)
+                Place(self.url).put_file(name, path)
+        else:
+            write_average(Path(self.url) / name, average)
+        return f"{self.relion_name}/{name}"
+
+
+def beside(store_url: str, url: str | None, relion_project: Path) -> Averages:
+    """Return the place asked for, else ``micrographs`` beside a store."""
+    where = url or f"{store_url.rstrip('/').rpartition('/')[0] or '.'}/micrographs"
+    if is_bucket(where):
+        return Averages(where, where)
+    path = Path(os.path.abspath(where))
+    return Averages(str(path), relion_name(path, Path(os.path.abspath(relion_project))))

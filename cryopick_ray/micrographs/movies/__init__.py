@@ -1,0 +1,1 @@
+"""Movies to aligned, dose-weighted averages: readers, gain and defects, alignment, dose, average."""

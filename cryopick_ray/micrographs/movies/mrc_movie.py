@@ -1,0 +1,101 @@
+"""MRC stacks, plain or compressed, read a frame at a time."""
+
+import bz2
+import gzip
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick_ray.errors import MicrographError
+from cryopick_ray.micrographs.movies.movie import check_count
+from cryopick_ray.micrographs.mrc import BLOCK_BYTES
+from cryopick_ray.micrographs.mrc_header import HEADER_BYTES, MrcHeader, parse_header
+from cryopick_ray.units import Shape
+
+PACKED: dict[str, Callable[[Path, str], Any]] = {".gz": gzip.open, ".bz2": bz2.open}
+
+
+@dataclass(frozen=True)
+class MrcMovie:
+    """The sections of an MRC file as frames, row 0 first.
+
+    Attributes
+    ----------
+    path
+        ``.mrc`` or ``.mrcs``, perhaps with ``.gz`` or ``.bz2``.
+    header
+        What its first bytes say.
+    """
+
+    path: Path
+    header: MrcHeader
+
+    @property
+    def shape(self) -> Shape:
+        """Height and width of a frame in pixels."""
+        return self.header.shape
+
+    @property
+    def count(self) -> int:
+        """Number of sections."""
+        return self.header.sections
+
+    @property
+    def pixel_size_A(self) -> float | None:
+        """As the header states it."""
+        return self.header.pixel_size_A
+
+    def frames(self, wanted: range) -> Iterator[NDArray[Any]]:
+        """Yield these frames; a compressed file is decompressed up to the last of them."""
+        header = self.header
+        with _opened(self.path) as stream:
+            stream.seek(header.data_offset + wanted.start * header.data_bytes)
+            for number in wanted:
+                pixels = np.frombuffer(_read(stream, header.data_bytes), header.dtype)
+                if number == self.count - 1:
+                    stream.read(1)  # at its end a compressed stream compares its own checksum
+                yield pixels.reshape(header.shape).astype(header.dtype.newbyteorder("="), copy=False)
+
+
+def open_mrc_movie(path: Path) -> MrcMovie:
+    """Read the header of an MRC stack and check that a plain file holds what it promises.
+
+    Raises
+    ------
+    MicrographError
+        The file is no MRC file, or shorter than its header promises.
+    OSError
+        The file cannot be opened.
+    """
+    with _opened(path) as stream:
+        header = parse_header(stream.read(HEADER_BYTES))
+    check_count(header.sections)
+    there = path.stat().st_size
+    promised = header.data_offset + header.sections * header.data_bytes
+    if path.suffix.lower() not in PACKED and there < promised:
+        whole = max(0, there - header.data_offset) // header.data_bytes
+        raise MicrographError(
+            f"{path.name} is truncated: its header promises {header.sections} frames of {header.data_bytes} "
+            f"bytes, frame {whole + 1} is not whole"
+        )
+    return MrcMovie(path, header)
+
+
+def _opened(path: Path) -> BinaryIO:
+    opening = PACKED.get(path.suffix.lower(), open)
+    return cast("BinaryIO", opening(path, "rb"))
+
+
+def _read(stream: BinaryIO, count: int) -> bytearray:
+    """Return the next ``count`` bytes; memory grows with what is really there."""
+    data = bytearray()
+    while len(data) < count:
+        block = stream.read(min(BLOCK_BYTES, count - len(data)))
+        if not block:
+            raise MicrographError(f"it is truncated: {len(data)} of its {count} bytes are there")
+        data += block
+    return data

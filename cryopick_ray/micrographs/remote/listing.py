@@ -1,0 +1,167 @@
+"""Index pages of a web server, followed from folder to folder."""
+
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+
+from cryopick_ray.micrographs.remote.body import Body, RefusedFile, RemoteFile
+from cryopick_ray.micrographs.remote.errors import HostileNameError, MissingError, RemoteError
+from cryopick_ray.micrographs.remote.http import Client
+from cryopick_ray.micrographs.remote.names import MAX_PATH_BYTES, child_of, encoded
+
+MOST_PAGE_BYTES = 2**27
+"""An Apache index takes about 250 bytes a file: half a million files in one folder."""
+MOST_DEPTH = 16
+MOST_FOLDERS = 50_000
+MOST_FILES = 5_000_000
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d|\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d")
+_SIZE = re.compile(r"(?<![\w.:-])(\d{1,16}(?:\.\d{1,3})?)([KMGTP]?)(?![\w.:-])")
+_UNITS = {unit: 1024**power for power, unit in enumerate(["", "K", "M", "G", "T", "P"])}
+
+
+class HttpFiles:
+    """The files of an entry on a web server that makes index pages (Apache's and nginx's forms).
+
+    Parameters
+    ----------
+    url
+        Address of the entry's folder.
+    """
+
+    def __init__(self, url: str, client: Client) -> None:
+        self._url, self._client = url.rstrip("/"), client
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return self._url
+
+    def walk(self, folder: str) -> Iterator[RemoteFile | RefusedFile]:
+        """List all files below a folder.
+
+        Raises
+        ------
+        MissingError
+            There is no such folder.
+        RemoteError
+            A page cannot be had, or there is no end to them.
+        """
+        waiting, folders, files = [folder.strip("/")], 0, 0
+        while waiting:
+            here = waiting.pop()
+            folders += 1
+            below: list[str] = []
+            try:
+                for found in self._folder(here):
+                    if isinstance(found, str):
+                        below.append(found)
+                        continue
+                    files += 1
+                    yield found
+            except MissingError as error:
+                if folders == 1:
+                    raise
+                yield RefusedFile(f"{here}/", str(error))
+            waiting += reversed(below)
+            if folders + len(waiting) > MOST_FOLDERS or files > MOST_FILES:
+                raise RemoteError(
+                    f"{self._url}/{folder} lists more than {MOST_FOLDERS} folders or {MOST_FILES} files"
+                )
+
+    def size(self, path: str) -> int | None:
+        """Ask for the size of a file in bytes."""
+        return self._client.head(self._address(path))
+
+    def open(self, path: str, start: int, validator: str | None) -> AbstractContextManager[Body]:
+        """Ask for a file."""
+        return self._client.open(self._address(path), start, validator)
+
+    def _address(self, path: str) -> str:
+        return f"{self._url}/{encoded(path)}"
+
+    def _folder(self, folder: str) -> Iterator[str | RemoteFile | RefusedFile]:
+        """List one folder: its folders by path, and its files."""
+        if folder.count("/") >= MOST_DEPTH or len(folder.encode()) > MAX_PATH_BYTES:
+            yield RefusedFile(
+                folder, f"folders deeper than {MOST_DEPTH}, or a longer path than {MAX_PATH_BYTES}"
+            )
+            return
+        url = f"{self._address(folder)}/" if folder else f"{self._url}/"
+        try:
+            page = self._client.page(url, at_most=MOST_PAGE_BYTES)
+        except MissingError as error:
+            raise MissingError(f"{url}: {error}") from error
+        seen: set[str] = set()
+        for href, rest in links(page):
+            try:
+                child = child_of(href, urlsplit(url).path)
+            except HostileNameError as error:
+                yield RefusedFile(f"{folder}/{href[:200]!r}", str(error))
+                continue
+            if child is None or child[0] in seen:
+                continue
+            seen.add(child[0])
+            path = f"{folder}/{child[0]}" if folder else child[0]
+            yield path if child[1] else _file(path, rest)
+
+
+def links(page: bytes) -> Iterator[tuple[str, str]]:
+    """Yield each link of an index page, and the text between it and the next: date and size."""
+    parser = _Links()
+    for position in range(0, len(page), 2**16):
+        # Bytes of a name outside ASCII are percent-encoded in links; the shown text does not matter.
+        parser.feed(page[position : position + 2**16].decode("latin-1"))
+        yield from parser.take()
+    parser.close()
+    parser.end()
+    yield from parser.take()
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self._complete: list[tuple[str, str]] = []
+        self._href: str | None = None
+        self._text: list[str] = []
+        self._is_inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a" and (href := dict(attrs).get("href")) is not None:
+            self.end()
+            self._href, self._is_inside = href, True
+
+    def handle_endtag(self, tag: str) -> None:
+        self._is_inside = self._is_inside and tag != "a"
+
+    def handle_data(self, data: str) -> None:
+        if self._href is not None and not self._is_inside:
+            self._text.append(data)
+
+    def end(self) -> None:
+        """Close the row of the last link."""
+        if self._href is not None:
+            self._complete.append((self._href, " ".join(self._text)[:500]))
+        self._href, self._text = None, []
+
+    def take(self) -> list[tuple[str, str]]:
+        """Hand out the rows that are complete."""
+        complete, self._complete = self._complete, []
+        return complete
+
+
+def _file(path: str, rest: str) -> RemoteFile:
+    """Read date and size out of the text behind a link, where they are."""
+    date = _DATE.search(rest)
+    size = _SIZE.search(rest, date.end() if date else 0)
+    if size is None:
+        return RemoteFile(path, modified=date[0] if date else "")
+    number, unit = size.groups()
+    return RemoteFile(
+        path,
+        size_bytes=int(float(number) * _UNITS[unit]),
+        is_exact=not unit and "." not in number,
+        modified=date[0] if date else "",
+    )

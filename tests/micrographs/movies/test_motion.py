@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+import torch
+from simulated_movies import drifting, path_of_drift, rms_px, specimen
+
+from cryopick_ray.micrographs.movies.align import ImageStack, estimate_motion, smooth
+from cryopick_ray.micrographs.movies.first_pass import group_edges
+from cryopick_ray.micrographs.movies.shift import add_shifted, cropped, half_spectrum, phase_ramps
+from cryopick_ray.micrographs.resample import fourier_resize
+from cryopick_ray.settings import MovieSettings
+
+CPU = torch.device("cpu")
+SIDE = 320
+
+
+@pytest.fixture(scope="module")
+def intensity():
+    return specimen(SIDE)
+
+
+def motion(stack: ImageStack) -> np.ndarray:
+    shifts, moving = estimate_motion(stack)
+    assert moving < 0.5
+    return shifts
+
+
+def images(frames, unit: float = 1.0) -> ImageStack:
+    stack = ImageStack(len(frames), frames[0].shape, CPU)
+    for number, frame in enumerate(frames):
+        stack[number][:] = torch.from_numpy(frame) * unit
+    return stack
+
+
+@pytest.mark.parametrize(
+    ("count", "length_px", "electrons"),
+    [(20, 2.0, 2.0), (30, 8.0, 1.0), (30, 50.0, 1.0), (5, 10.0, 4.0), (2, 5.0, 20.0)],
+)
+def test_known_drift_is_found(intensity, count, length_px, electrons):
+    path = path_of_drift(count, length_px)
+    found = motion(images(drifting(intensity, path, electrons)))
+    assert found.mean(0) == pytest.approx(0, abs=1e-9)
+    assert rms_px(found, path) < 0.2
+
+
+def test_a_still_movie_stays(intensity):
+    path = np.zeros((20, 2))
+    assert rms_px(motion(images(drifting(intensity, path, 1.0))), path) < 0.2
+
+
+def test_a_jump_is_rounded_by_less_than_a_tenth(intensity):
+    path = np.zeros((20, 2))
+    path[7:, 0] = 6
+    found = motion(images(drifting(intensity, path, 4.0)))
+    assert rms_px(found, path) < 0.6
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1e25])
+def test_the_unit_of_counts_does_not_matter(intensity, unit):
+    frames = drifting(intensity, path_of_drift(8, 5.0), 4.0)
+    assert rms_px(motion(images(frames, unit)), motion(images(frames))) < 0.01
+
+
+def test_images_without_content_do_not_move():
+    assert not motion(images(np.full((8, 64, 49), 3))).any()
+
+
+def test_an_exact_shift_of_an_image_is_undone(intensity):
+    image = torch.from_numpy(intensity[:128, :96].copy())
+    spectrum = torch.fft.rfft2(image, norm="forward")
+    total = torch.zeros_like(spectrum)
+    add_shifted(total, spectrum, phase_ramps((128, 96), 5.0, -3.0, CPU), 1.0)
+    moved = torch.fft.irfft2(total, s=(128, 96), norm="forward")
+    torch.testing.assert_close(moved, torch.roll(image, (3, -5), (0, 1)))
+
+
+@pytest.mark.parametrize("shape", [(40, 64), (41, 63), (40, 65), (128, 96)])
+def test_a_cropped_spectrum_is_that_of_the_resized_image(intensity, shape):
+    image = intensity[:128, :96].copy()
+    found = half_spectrum(torch.from_numpy(image), shape)
+    wanted = np.fft.rfft2(fourier_resize(image, shape), norm="forward")
+    if shape != image.shape:  # the new Nyquist frequency is left out
+        wanted[shape[0] // 2] *= shape[0] % 2
+        wanted[:, -1] *= shape[1] % 2
+        torch.testing.assert_close(
+            cropped(torch.fft.rfft2(torch.from_numpy(image), norm="forward"), shape), found
+        )
+    np.testing.assert_allclose(found.numpy(), wanted, atol=1e-6)
+
+
+def test_smoothing_takes_noise_and_leaves_the_path():
+    rng = np.random.default_rng(8)
+    path = path_of_drift(40, 10)
+    noisy = path + rng.normal(0, 0.3, path.shape)
+    assert rms_px(smooth(noisy), path) < 0.7 * rms_px(noisy, path)
+    assert rms_px(smooth(path), path) < 0.05
+    np.testing.assert_array_equal(smooth(noisy[:5]), noisy[:5])
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 40, 500])
+@pytest.mark.parametrize(
+    "given", [{}, {"group_frames": 3}, {"dose_per_frame_e_A2": 0.1, "pixel_size_A": 1.0}]
+)
+def test_groups_hold_every_frame_once(count, given):
+    edges = group_edges(count, MovieSettings(**given))
+    sizes = np.diff(edges)
+    assert edges[0] == 0
+    assert edges[-1] == count
+    assert sizes.min() >= 1
+    assert sizes.max() <= sizes.min() + 1
+    assert len(sizes) <= 128
