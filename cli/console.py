@@ -63,6 +63,8 @@ class ConsoleEvents:
         """Move the bar."""
         self._done += report.complete + len(report.failures)
         self._candidates += report.candidates
+        for text in report.notes:
+            self.note(text)
         for name, reason in report.failures:
             self._failed += 1
             if self._failed <= FAILURES_SHOWN:

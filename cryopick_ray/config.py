@@ -35,7 +35,7 @@ def _checked(kind: type[SettingsT], data: dict[str, Any]) -> SettingsT:
 
 
 def checked(kind: type[SettingsT], data: dict[str, Any], *, of: str) -> SettingsT:
-    """Return the settings of a ``training``, ``suite`` or ``cluster`` from plain data; wrong ones by their names there.
+    """Return settings of a ``training``, ``suite`` or ``cluster`` from plain data; wrong ones are named.
 
     Raises
     ------

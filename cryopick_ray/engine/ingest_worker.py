@@ -66,17 +66,19 @@ class IngestWorker:
         self._averages = averages
         self._device = device
         self._seconds: dict[str, float] = {}
+        self._notes: list[str] = []
 
     def process(self, items: Sequence[MicrographSource], leaving: Callable[[], bool] = stay) -> UnitReport:
         """Ingest the micrographs and publish their manifest rows; published twice, a row counts once."""
-        self._seconds = dict.fromkeys(("read", "prepare", "write"), 0.0)
+        self._seconds, self._notes = dict.fromkeys(("read", "prepare", "write"), 0.0), []
         with (
             closing(ahead(self._read, until(leaving, items))) as read,
             closing(ahead(self._write, map(self._prepare, items, read))) as written,
         ):
             rows = [row() for row in written]
         report = self._publish(rows) if rows else UnitReport(0)
-        return replace(report, undone=tuple(range(len(rows), len(items))))
+        undone = tuple(range(len(rows), len(items)))
+        return replace(report, undone=undone, notes=tuple(self._notes))
 
     def give_up(self, items: Sequence[MicrographSource], reason: str) -> UnitReport:
         """Publish that the micrographs failed, without touching them."""
@@ -91,6 +93,8 @@ class IngestWorker:
         try:
             exposure = read()
             micrograph, settings = exposure.micrograph, self._settings
+            if exposure.average is not None:
+                self._notes += [f"{source.micrograph_id}: {text}" for text in exposure.average.warnings]
             if exposure.average is not None and self._averages is not None:
                 with self._timed("write"):
                     relion_name = self._averages.keep(source.micrograph_id, exposure.average)

@@ -44,12 +44,19 @@ def read_tiff(path: Path) -> Micrograph:
         if pages > 1:
             raise StackError(f"the file is a stack of {pages} pages, expected one image")
         page = tiff.pages.first
-        _check_page(page, path.stat().st_size)
+        check_page(page, path.stat().st_size)
         pixels = page.asarray(maxworkers=1)  # the engine decides how many threads there are
     return Micrograph(pixels, None)
 
 
-def _check_page(page: tifffile.TiffPage, stored_bytes: int) -> None:
+def check_page(page: tifffile.TiffPage, stored_bytes: int) -> None:
+    """Refuse a page that is no grey image of a kind read here, or is not whole.
+
+    Raises
+    ------
+    MicrographError
+        What is wrong with it.
+    """
     check_size(page.imagelength, page.imagewidth)
     dtype = None if page.dtype is None else page.dtype.name
     if page.samplesperpixel != 1 or page.imagedepth != 1 or page.photometric not in GREY:

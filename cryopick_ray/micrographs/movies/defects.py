@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import MicrographError, UsageError
 from cryopick_ray.micrographs.movies.movie import read_frames
-from cryopick_ray.micrographs.movies.reader import MOVIE_SUFFIXES, open_movie
+from cryopick_ray.micrographs.movies.reader import STACK_SUFFIXES, open_movie
 from cryopick_ray.micrographs.preprocess import SIGMAS_PER_MAD
 from cryopick_ray.units import Shape
 
@@ -34,7 +34,7 @@ def read_defects(path: Path, shape: Shape) -> NDArray[np.bool_]:
         It cannot be read, or does not lie inside a frame.
     """
     try:
-        if path.name.lower().endswith(MOVIE_SUFFIXES):
+        if path.name.lower().endswith(STACK_SUFFIXES):
             mask = np.asarray(next(read_frames(open_movie(path), range(1))) != 0)
         else:
             mask = _rectangles(path, shape)

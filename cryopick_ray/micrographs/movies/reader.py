@@ -10,7 +10,7 @@ from cryopick_ray.micrographs.movies.tiff_movie import open_tiff_movie
 
 MRC_SUFFIXES = tuple(f"{kind}{packed}" for kind in (".mrc", ".mrcs") for packed in ("", ".gz", ".bz2"))
 TIFF_SUFFIXES = (".tif", ".tiff")
-MOVIE_SUFFIXES = (*MRC_SUFFIXES, *TIFF_SUFFIXES, ".eer")
+STACK_SUFFIXES = (*MRC_SUFFIXES, *TIFF_SUFFIXES, ".eer")
 """Names that end so, in any case, may be movies; a micrograph may be called so, too."""
 
 
@@ -22,7 +22,7 @@ def open_movie(path: Path, *, eer_grouping: int = 40, eer_upsampling: int = 1) -
     Raises
     ------
     MicrographError
-        The file cannot be read, or is none of :data:`MOVIE_SUFFIXES`.
+        The file cannot be read, or is none of :data:`STACK_SUFFIXES`.
     """
     name = path.name.lower()
     try:
@@ -41,4 +41,4 @@ def open_movie(path: Path, *, eer_grouping: int = 40, eer_upsampling: int = 1) -
     # Decoders meet hostile bytes with every kind of error there is.
     except Exception as error:
         raise MicrographError(f"{path.name} cannot be read: {type(error).__name__}: {error}") from error
-    raise MicrographError(f"{path.name!r} does not end in one of {' '.join(MOVIE_SUFFIXES)}")
+    raise MicrographError(f"{path.name!r} does not end in one of {' '.join(STACK_SUFFIXES)}")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.micrographs.movies.movie import check_count
-from cryopick_ray.micrographs.tiff import _check_page
+from cryopick_ray.micrographs.tiff import check_page
 from cryopick_ray.units import Shape
 
 
@@ -45,7 +45,7 @@ class TiffMovie:
                 page = tiff.pages[number]
                 if not isinstance(page, tifffile.TiffPage):
                     raise MicrographError("it is no whole page")
-                _check_page(page, stored_bytes)
+                check_page(page, stored_bytes)
                 if (page.imagelength, page.imagewidth) != self.shape:
                     height, width = self.shape
                     raise MicrographError(
@@ -67,7 +67,7 @@ def open_tiff_movie(path: Path, *, flipped: bool = True) -> TiffMovie:
     """
     with tifffile.TiffFile(path) as tiff:
         page = tiff.pages.first
-        _check_page(page, path.stat().st_size)
+        check_page(page, path.stat().st_size)
         return TiffMovie(path, (page.imagelength, page.imagewidth), count_pages(tiff), flipped)
 
 
