@@ -21,6 +21,8 @@ MOST_BINNING = 4
 """Frames binned by more are of super-resolution pixels, which are no reason to filter less."""
 FIELD_PARTS = 4.0
 """What varies more slowly than so many times across the field is the beam, which does not drift."""
+CHECKED_PX = 512
+"""Short side, at most, of the images that two halves of the frequencies are aligned in, to be compared."""
 TAPER = 1 / 16  # of a side, at each border
 FARTHEST = 1 / 8  # of a side, that the specimen is looked for in one round
 FINE_REACH_PX = 6
@@ -85,19 +87,60 @@ def estimate_motion(images: ImageStack, binning: int = 1) -> tuple[NDArray[np.fl
     Returns
     -------
     ``(n, 2)`` x and y in pixels, of mean 0: what lies at ``p`` in the aligned sum lies at
-    ``p + shift`` in the image. And by how many pixels the last round moved them: 1 or more if they were lost.
+    ``p + shift`` in the image. And by how many pixels they may be wrong: half of the root mean square
+    distance of the paths found from two halves of the frequencies, which is the standard deviation; or what
+    the last round still moved, if that is more.
     """
-    shape, spectra = images.shape, images.transform()
+    spectra = images.transform()
+    b_factor_px2 = B_FACTOR_PX2 / min(binning, MOST_BINNING) ** 2
+    shifts, moving = _search(spectra, images.shape, b_factor_px2)
+    return shifts, max(moving, _error(spectra, images.shape, b_factor_px2))
+
+
+def _search(spectra: Tensor, shape: Shape, b_factor_px2: float) -> tuple[NDArray[np.float64], float]:
+    """Return the shifts of spectra, large drift found first, and by how much the last round moved them."""
     shifts = np.zeros((len(spectra), 2))
-    shrink = min(shape) / COARSE_PX
     reach = int(FARTHEST * min(shape))
-    if shrink > 1:
-        coarse = 2 * round(shape[0] / shrink / 2), 2 * round(shape[1] / shrink / 2)
-        level = torch.stack([cropped(spectrum, coarse) for spectrum in spectra])
-        shifts, _ = _settle(level, coarse, shifts, int(reach / shrink), COARSE_B_PX2)
-        shifts *= np.array([shape[1] / coarse[1], shape[0] / coarse[0]])
+    if min(shape) > COARSE_PX:
+        coarse, coarse_shape, scale = _reduced(spectra, shape, COARSE_PX)
+        shifts, _ = _settle(coarse, coarse_shape, shifts, int(FARTHEST * COARSE_PX), COARSE_B_PX2)
+        shifts *= scale
         reach = FINE_REACH_PX
-    return _settle(spectra, shape, shifts, reach, B_FACTOR_PX2 / min(binning, MOST_BINNING) ** 2)
+    return _settle(spectra, shape, shifts, reach, b_factor_px2)
+
+
+def _error(spectra: Tensor, shape: Shape, b_factor_px2: float) -> float:
+    """Return the standard deviation in pixels of the path found from spectra.
+
+    Every other Fourier component is aligned without those between, and they without it. Noise differs in the
+    two halves, so that a path found in both is the specimen's. Each path has twice the variance of the one
+    found from all components, and their difference four times.
+    """
+    paths = []
+    for parity in (0, 1):
+        half, small, scale = _reduced(spectra, shape, CHECKED_PX)
+        half *= _checkerboard(small, spectra.device) == parity
+        path, _ = _search(half, small, b_factor_px2 * (min(small) / min(shape)) ** 2)
+        paths.append(path * scale)
+    return float(np.sqrt(((paths[0] - paths[1]) ** 2).sum(1).mean())) / 2
+
+
+def _reduced(spectra: Tensor, shape: Shape, side_px: int) -> tuple[Tensor, Shape, NDArray[np.float64]]:
+    """Return copies of spectra cropped to those of images of this short side at most.
+
+    Their shape and how many pixels, in x and y, one of theirs is, come second and third.
+    """
+    shrink = min(shape) / side_px
+    small = (2 * round(shape[0] / shrink / 2), 2 * round(shape[1] / shrink / 2)) if shrink > 1 else shape
+    scale = np.array([shape[1] / small[1], shape[0] / small[0]])
+    return torch.stack([cropped(spectrum, small) for spectrum in spectra]), small, scale
+
+
+def _checkerboard(shape: Shape, device: torch.device) -> Tensor:
+    """Return 0 or 1 for each component of a half spectrum, the same for those conjugate to each other."""
+    rows = torch.arange(shape[0], device=device)
+    rows = torch.minimum(rows, shape[0] - rows)
+    return (rows[:, None] + torch.arange(shape[1] // 2 + 1, device=device)) % 2
 
 
 def _settle(

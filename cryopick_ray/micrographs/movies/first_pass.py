@@ -18,8 +18,9 @@ ALIGNED_SIDE_PX = 1024
 """Short side that frames are binned to, at least, to be aligned."""
 GROUP_DOSE_E_A2 = 1.0
 MOST_GROUPS = 128
-LOST_PX = 1.0  # of the images that are aligned, in the last round
-LOST = "the frames show too little to be aligned and are summed as they are; a larger --group-frames may help"
+LOST_PX = 1.0
+"""Standard deviation of a path, in pixels of the images that are aligned, from which on it is not used: of
+noise alone it is several to tens of pixels, of frames that show enough some tenths at most."""
 MANY_DEVIANTS = 0.01  # of all pixels
 
 
@@ -61,11 +62,11 @@ def first_pass(movie: Movie, wanted: range, correction: Correction, settings: Mo
         mend = mending(_any_in_blocks(deviants, binning), correction.device)
         for group in range(len(images)):
             mend.mended(images[group])
-        found, moving = estimate_motion(images, binning)
-        if moving < LOST_PX:
+        found, error = estimate_motion(images, binning)
+        if error < LOST_PX:
             shifts_px = _of_frames(found * binning, edges)
         else:
-            warnings = (*warnings, LOST)
+            warnings = (*warnings, _lost(error * binning, LOST_PX * binning))
     return FirstPass(shifts_px, deviants, warnings)
 
 
@@ -117,6 +118,14 @@ def _judge(
             f"{part:.1%} of the pixels differ from all their neighbours; is this the right --gain?"
         )
     return deviants, tuple(warnings)
+
+
+def _lost(error_px: float, most_px: float) -> str:
+    return (
+        f"the frames show too little to be aligned and are summed as they are: two halves of the frequencies "
+        f"leave their motion uncertain by {error_px:.1f} px, which must be below {most_px:.1f} px; "
+        "a larger --group-frames may help"
+    )
 
 
 def _any_in_blocks(mask: NDArray[np.bool_], binning: int) -> NDArray[np.bool_]:

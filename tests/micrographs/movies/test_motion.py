@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+import scipy.ndimage
 import torch
-from simulated_movies import drifting, path_of_drift, rms_px, specimen
+from simulated_movies import MARGIN_PX, drifting, path_of_drift, rms_px, specimen
 
 from cryopick_ray.micrographs.movies.align import ImageStack, estimate_motion, smooth
-from cryopick_ray.micrographs.movies.first_pass import group_edges
+from cryopick_ray.micrographs.movies.first_pass import LOST_PX, group_edges
 from cryopick_ray.micrographs.movies.shift import add_shifted, cropped, half_spectrum, phase_ramps
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.settings import MovieSettings
@@ -18,9 +19,19 @@ def intensity():
     return specimen(SIDE)
 
 
+def blobs(side: int, contrast: float) -> np.ndarray:
+    """Return the intensity of round shadows of 20 px and of nothing finer, with ``MARGIN_PX`` around."""
+    rng = np.random.default_rng(0)
+    whole = side + 2 * MARGIN_PX
+    shadow = np.zeros((whole, whole), np.float32)
+    np.add.at(shadow, tuple(rng.integers(0, whole, (2, whole * whole // 6400))), 1)
+    shadow = scipy.ndimage.gaussian_filter(shadow, 20)
+    return 1 - contrast * shadow / shadow.max()
+
+
 def motion(stack: ImageStack) -> np.ndarray:
-    shifts, moving = estimate_motion(stack)
-    assert moving < 0.5
+    shifts, error = estimate_motion(stack)
+    assert error < 0.5
     return shifts
 
 
@@ -52,6 +63,37 @@ def test_a_jump_is_rounded_by_less_than_a_tenth(intensity):
     path[7:, 0] = 6
     found = motion(images(drifting(intensity, path, 4.0)))
     assert rms_px(found, path) < 0.6
+
+
+@pytest.mark.parametrize(("count", "electrons"), [(20, 0.3), (8, 1.0), (40, 0.3)])
+def test_few_electrons_are_enough_where_there_are_many_pixels(count, electrons):
+    path = path_of_drift(count, 12)
+    found = motion(images(drifting(specimen(768), path, electrons)))
+    assert rms_px(found, path) < 0.2
+
+
+@pytest.mark.parametrize(("count", "side"), [(3, 128), (20, 128), (60, 96), (10, 600)])
+def test_a_path_of_noise_is_called_wrong(count, side):
+    noise = np.random.default_rng(count).poisson(1, (count, side, side))
+    assert estimate_motion(images(noise))[1] > LOST_PX
+
+
+@pytest.mark.parametrize(("count", "electrons", "binning"), [(20, 3.2, 2), (10, 12.8, 4)])
+def test_a_wrong_path_is_called_wrong_though_it_has_settled(count, electrons, binning):
+    path = path_of_drift(count, 5)
+    frames = drifting(blobs(512, contrast=0.02), path, electrons)
+    found, error = estimate_motion(images(frames), binning)
+    assert rms_px(found, path) > LOST_PX
+    assert error > LOST_PX
+
+
+def test_the_error_is_that_of_the_path(intensity):
+    paths = [path_of_drift(12, 6, seed) for seed in range(8)]
+    estimates = [
+        estimate_motion(images(drifting(intensity, path, 1.5, seed))) for seed, path in enumerate(paths)
+    ]
+    true = np.mean([rms_px(found, path) ** 2 for (found, _), path in zip(estimates, paths, strict=True)])
+    assert 0.3 < np.mean([error**2 for _, error in estimates]) / true < 3
 
 
 @pytest.mark.parametrize("unit", [1e-20, 1e25])
