@@ -56,8 +56,8 @@ class MrcMovie:
             stream.seek(header.data_offset + wanted.start * header.data_bytes)
             for number in wanted:
                 pixels = np.frombuffer(_read(stream, header.data_bytes), header.dtype)
-                if number == self.count - 1:
-                    stream.read(1)  # at its end a compressed stream compares its own checksum
+                if number == self.count - 1 and self.path.suffix.lower() in PACKED:
+                    _read_to_end(stream, header.data_bytes)
                 yield pixels.reshape(header.shape).astype(header.dtype.newbyteorder("="), copy=False)
 
 
@@ -88,6 +88,14 @@ def open_mrc_movie(path: Path) -> MrcMovie:
 def _opened(path: Path) -> BinaryIO:
     opening = PACKED.get(path.suffix.lower(), open)
     return cast("BinaryIO", opening(path, "rb"))
+
+
+def _read_to_end(stream: BinaryIO, most: int) -> None:
+    """Read what follows the last frame: at its end a compressed stream compares its own checksum."""
+    while block := stream.read(BLOCK_BYTES):
+        most -= len(block)
+        if most < 0:
+            raise MicrographError("the file goes on long after its last frame")
 
 
 def _read(stream: BinaryIO, count: int) -> bytearray:
