@@ -69,7 +69,7 @@ class ArchiveEntry:
         )
 
     def sources(self, relion_project: Path) -> list[MicrographSource]:
-        """List the entry's images, fetch the first few, and return all."""
+        """List the entry's images; nothing of them is fetched yet."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with Manifest(self._folder, self._number) as manifest:
             chosen = choose(self._open(), self._number, manifest, self._wanted(self._limit), self._say)

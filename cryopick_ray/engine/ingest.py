@@ -13,6 +13,8 @@ from cryopick_ray.engine.stage import run_stage
 from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import MicrographError, UsageError
 from cryopick_ray.micrographs.exposure import average_name, read_exposure
+from cryopick_ray.micrographs.movies.reader import open_movie
+from cryopick_ray.micrographs.pixel_size import decide_pixel_size
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
@@ -126,8 +128,16 @@ def probe(sources: Sequence[MicrographSource], settings: IngestSettings) -> None
     """Raise :class:`~cryopick_ray.errors.PixelSizeError` now if the first readable micrograph would."""
     for source in sources[:PROBED]:
         try:
-            exposure = read_exposure(source, settings)
+            if source.kind == "movie" and not source.url:
+                movie = open_movie(source.path)  # its header: an average is long to wait for
+                decide_pixel_size(
+                    header_A=movie.pixel_size_A,
+                    given_A=settings.pixel_size_A or source.pixel_size_A,
+                    shape=movie.shape,
+                    diameter_A=settings.diameter_A,
+                )
+            else:
+                pixel_size_of(source, read_exposure(source, settings), settings)
         except MicrographError:
             continue
-        pixel_size_of(source, exposure, settings)
         return

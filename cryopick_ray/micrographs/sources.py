@@ -1,7 +1,6 @@
 """Which micrographs a run is about, and what each is called."""
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
@@ -14,12 +13,10 @@ from cryopick_ray.micrographs.folder import list_folder
 from cryopick_ray.micrographs.listing import ListedMicrograph, read_star_list, read_text_list
 from cryopick_ray.micrographs.reader import SUFFIXES, is_micrograph_name, is_movie_name
 from cryopick_ray.micrographs.remote.anywhere import list_remote
+from cryopick_ray.micrographs.remote.names import UNWRITABLE
 from cryopick_ray.units import Optics
 
 TEXT_LISTS, STAR_LISTS, CS_LISTS = (".txt", ".lst"), (".star",), (".cs",)
-# Controls, line and paragraph separators, and bytes that are no UTF-8: they break STAR files, tables
-# and terminals.
-UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True)

@@ -250,3 +250,12 @@ def test_movies_that_would_share_an_average_are_refused(tmp_path):
     result = run("run", folder, *LOG, "--out", tmp_path / "run")
     assert result.exit_code == 2
     assert "would have one average" in result.output
+
+
+def test_movies_without_a_pixel_size_stop_the_run_before_it_begins(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.mrcs").write_bytes(mrc_bytes(tmp_path, movie(0), 0.0))
+    result = run("run", folder, *LOG, "--out", tmp_path / "run")
+    assert (result.exit_code, "--pixel-size" in result.output) == (2, True)
+    assert not (tmp_path / "run").exists()
