@@ -12,7 +12,6 @@ from downloads import assert_whole, download
 from cryopick_ray.micrographs.remote import fetcher, http, transfer
 from cryopick_ray.micrographs.remote.download import Wanted
 from cryopick_ray.micrographs.remote.errors import RemoteError
-from cryopick_ray.micrographs.remote.headers import redirected
 
 
 def test_micrographs_arrive_whole_and_gains_and_movies_stay(archive, micrographs, tmp_path):
@@ -180,42 +179,6 @@ def test_a_checksum_that_is_offered_is_checked(archive, micrographs, tmp_path):
     assert record.endings[good] == ""
     assert "sha256" in record.endings[bad]
     assert not (tmp_path / bad).exists()
-
-
-@pytest.mark.parametrize(
-    "location", ["https://example.org/x.mrc", "http://127.0.0.2:9/x.mrc", "//example.org/x"]
-)
-def test_redirects_to_other_hosts_are_refused(archive, micrographs, tmp_path, location):
-    archive.always[micrographs[0]] = ("redirect", location)
-    record = download(tmp_path)
-    assert "redirects to" in record.endings[micrographs[0]]
-
-
-def test_a_redirect_on_the_own_host_is_followed_but_not_for_ever(archive, micrographs, tmp_path):
-    archive.faults[micrographs[0]] = [("redirect", "?again")]
-    archive.always[micrographs[1]] = ("redirect", "?again")
-    record = download(tmp_path)
-    assert record.endings[micrographs[0]] == ""
-    assert "redirects more than" in record.endings[micrographs[1]]
-
-
-@pytest.mark.parametrize(
-    ("before", "target", "expected"),
-    [
-        ("http://a.org/x", "https://a.org/x", "https://a.org/x"),
-        ("https://a.org/x", "http://a.org/x", None),
-        ("https://a.org/x", "https://a.org:444/x", None),
-        ("https://a.org/x", "https://a.org@b.org/x", None),
-        ("https://a.org/x/", "../y", "https://a.org/y"),
-        ("https://a.org/x", "file:///etc/passwd", None),
-    ],
-)
-def test_where_a_redirect_may_lead(before, target, expected):
-    if expected:
-        assert redirected(before, target) == expected
-    else:
-        with pytest.raises(RemoteError, match="redirects"):
-            redirected(before, target)
 
 
 def test_a_size_beyond_belief_and_one_beyond_the_disk_are_refused(archive, micrographs, tmp_path):
