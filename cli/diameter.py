@@ -19,9 +19,9 @@ def diameter(
     """Estimate the particles' diameter from a few micrographs, as run does without --diameter."""
     del debug
     from cryopick_ray.config import fill
-    from cryopick_ray.diameter import find_diameter
     from cryopick_ray.micrographs.sources import list_sources
     from cryopick_ray.settings import IngestSettings
+    from cryopick_ray.stages.diameter import find_diameter
 
     given = fill(IngestSettings, pixel_size_A=pixel_size)
     sources = list_sources(inputs or [], relion_project=relion_project or Path())

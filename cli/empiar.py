@@ -206,11 +206,11 @@ def ingest(
 ) -> None:
     """Fetch an entry's images and bring them into a store as they come; the averages of movies are kept."""
     del debug
-    from cryopick_ray.archive import ArchiveEntry
     from cryopick_ray.config import fill
-    from cryopick_ray.engine.averages import beside
     from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.runs.empiar_run import ArchiveEntry
     from cryopick_ray.settings import ArchiveSettings, EngineSettings, IngestSettings
+    from cryopick_ray.stages.averages import beside
 
     from .console import ConsoleEvents
     from .ingest import finish

@@ -29,9 +29,9 @@ def export(
     del debug
     from cryopick_ray.export.formats import ExportSettings
     from cryopick_ray.export.formats import export as write
-    from cryopick_ray.folder import local_folder
     from cryopick_ray.picks.table import open_table, recut
-    from cryopick_ray.run_folder import RunFolder
+    from cryopick_ray.runs.folder import RunFolder
+    from cryopick_ray.store.claim import local_folder
     from cryopick_ray.units import Optics
 
     picks, run = open_table(table), RunFolder(table)

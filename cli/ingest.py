@@ -48,12 +48,12 @@ def ingest(
     """Bring micrographs, or averages of movies, into a store; those it already holds are left alone."""
     del debug
     from cryopick_ray.config import fill
-    from cryopick_ray.engine.averages import beside
     from cryopick_ray.engine.choice import open_engine
-    from cryopick_ray.engine.ingest import ingest as ingest_sources
-    from cryopick_ray.engine.ingest import probe
     from cryopick_ray.micrographs.sources import list_sources
     from cryopick_ray.settings import EngineSettings, IngestSettings
+    from cryopick_ray.stages.averages import beside
+    from cryopick_ray.stages.ingest import ingest as ingest_sources
+    from cryopick_ray.stages.ingest import probe
 
     settings = fill(
         IngestSettings,

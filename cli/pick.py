@@ -34,7 +34,7 @@ def pick(
     from cryopick_ray.errors import UsageError
     from cryopick_ray.picks.shards import PickShards
     from cryopick_ray.picks.tables import coverage
-    from cryopick_ray.pipeline import pick as pick_store
+    from cryopick_ray.runs.pipeline import pick as pick_store
     from cryopick_ray.settings import EngineSettings, PickSettings
 
     if diameter is None:

@@ -10,7 +10,7 @@ from . import options
 from .console import say
 
 if TYPE_CHECKING:
-    from cryopick_ray.estimate.estimate import Estimate, Machines, Rates
+    from cryopick_ray.runs.cost import Estimate, Machines, Rates
 
 PREFIXES = ("", "k", "M", "G", "T", "P")
 
@@ -65,10 +65,10 @@ def plan(
     del debug
     from cryopick_ray.config import fill
     from cryopick_ray.errors import UsageError
-    from cryopick_ray.estimate.estimate import Machines, estimate
-    from cryopick_ray.estimate.rates import from_bench, measure, total_bytes
     from cryopick_ray.micrographs.sources import list_sources
-    from cryopick_ray.pipeline import plan as check
+    from cryopick_ray.runs.cost import Machines, estimate
+    from cryopick_ray.runs.pipeline import plan as check
+    from cryopick_ray.runs.rates import from_bench, measure, total_bytes
     from cryopick_ray.settings import EngineSettings, RunSettings
 
     if not inputs and (bench is None or micrographs is None):

@@ -35,11 +35,11 @@ def refine(
     """
     del debug
     from cryopick_ray.engine.choice import open_engine
-    from cryopick_ray.folder import local_folder
-    from cryopick_ray.pipeline import Timings, plan, run_on
-    from cryopick_ray.refine import own_split, refine_settings, share_store, teach
-    from cryopick_ray.results import write_results
-    from cryopick_ray.run_folder import RunFolder
+    from cryopick_ray.runs.folder import RunFolder
+    from cryopick_ray.runs.pipeline import Timings, plan, run_on
+    from cryopick_ray.runs.results import write_results
+    from cryopick_ray.runs.self_training import own_split, refine_settings, share_store, teach
+    from cryopick_ray.store.claim import local_folder
     from cryopick_ray.training.folder import TrainingFolder
 
     first, second, timings = RunFolder(local_folder(run)), RunFolder(local_folder(out)), Timings()

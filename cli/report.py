@@ -16,8 +16,8 @@ def report(
     """Make the report of a finished run again."""
     del debug
     from cryopick_ray.export.report import render_report
-    from cryopick_ray.results import read_summary, replace_text, run_report
-    from cryopick_ray.run_folder import RunFolder
+    from cryopick_ray.runs.folder import RunFolder
+    from cryopick_ray.runs.results import read_summary, replace_text, run_report
 
     run = RunFolder(folder)
     settings, summary = run.settings(), read_summary(run)

@@ -98,13 +98,13 @@ def run(
     DIR then holds config.yaml store.zarr picks/ table/ coordinates/ report.html summary.json.
     """
     del debug
-    from cryopick_ray.archive import is_archive
     from cryopick_ray.config import load_settings, read_yaml
     from cryopick_ray.errors import UsageError
-    from cryopick_ray.pipeline import Timings, plan
-    from cryopick_ray.pipeline import run as run_pipeline
-    from cryopick_ray.results import write_results
-    from cryopick_ray.run_folder import RunFolder
+    from cryopick_ray.runs.empiar_run import is_archive
+    from cryopick_ray.runs.folder import RunFolder
+    from cryopick_ray.runs.pipeline import Timings, plan
+    from cryopick_ray.runs.pipeline import run as run_pipeline
+    from cryopick_ray.runs.results import write_results
 
     folder, timings = RunFolder(out), Timings()
     if resume and not (inputs or config or folder.config.is_file()):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.config import differences, fill, load_settings, option, read_yaml, to_yaml
 from cryopick_ray.errors import UsageError
-from cryopick_ray.run_folder import RunFolder
+from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.settings import EngineSettings
 
 BASE = {"inputs": ["/data"], "diameter_A": 120.0}

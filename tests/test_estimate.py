@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.estimate.estimate import Machines, Rates, estimate
+from cryopick_ray.runs.cost import Machines, Rates, estimate
 
 amounts = st.floats(1e-3, 1e9)
 rates = st.builds(Rates, *([amounts] * 7), on_gpu=st.booleans())

@@ -11,7 +11,7 @@ from cli.main import Group
 from cli.plan import plan
 from cli.run import run
 from cryopick_ray.errors import UsageError
-from cryopick_ray.estimate.rates import from_bench, spread
+from cryopick_ray.runs.rates import from_bench, spread
 from cryopick_ray.simulate.phantom import make_phantom
 
 app = typer.Typer(cls=Group)

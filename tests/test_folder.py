@@ -7,8 +7,8 @@ import pytest
 
 from cryopick_ray.config import load_settings, read_yaml
 from cryopick_ray.errors import UsageError
-from cryopick_ray.folder import claimed, local_folder
-from cryopick_ray.run_folder import RunFolder
+from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.store.claim import claimed, local_folder
 from cryopick_ray.training.checkpoint import CHECKPOINT
 from cryopick_ray.training.folder import TrainingFolder
 from cryopick_ray.training.settings import LearnSettings, train_settings
@@ -23,7 +23,7 @@ def training(**changes):
 
 def claim_from_another_process(path):
     code = (
-        "import sys; from pathlib import Path; from cryopick_ray.folder import claimed\n"
+        "import sys; from pathlib import Path; from cryopick_ray.store.claim import claimed\n"
         "from cryopick_ray.config import load_settings\n"
         "settings = load_settings({'inputs': ['x'], 'diameter_A': 60})\n"
         "with claimed(Path(sys.argv[1]), settings, [], resume=True): pass"

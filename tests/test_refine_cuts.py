@@ -11,8 +11,8 @@ from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.pickers.heatmap.networks import HeatmapNetwork
 from cryopick_ray.pickers.weights import ModelCard, save_model, weights_digest
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
-from cryopick_ray.refine import Grade, grade, own_labels, refine_settings, share_store
-from cryopick_ray.run_folder import RunFolder
+from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.runs.self_training import Grade, grade, own_labels, refine_settings, share_store
 from cryopick_ray.store.manifest import ManifestRow, publish_part, read_manifest
 from cryopick_ray.store.store import MicrographStore
 

@@ -10,9 +10,10 @@ import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from cryopick_ray.export.diameter import EstimatedDiameter
+from cryopick_ray.export.diameter_curve import diameter_curve
 from cryopick_ray.export.figures import MAX_COLUMNS, pick_counts, score_histogram
 from cryopick_ray.export.thumbnails import Thumbnail
+from cryopick_ray.picks.diameter import EstimatedDiameter
 
 MAX_FAILURES = 500
 """Longer lists are cut; the summary beside the report has them all."""
@@ -82,6 +83,7 @@ def render_report(report: Report) -> str:
     counts = report.counts
     low, high = _slider_range(report)
     return page.render(
+        diameter_curve=diameter_curve,
         report=report,
         spread=(int(np.median(counts)), int(counts.min()), int(counts.max())) if len(counts) else None,
         histogram=score_histogram(report.scores, report.threshold),

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from cryopick_ray.config import assigned
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.ingest import probe
 from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.evaluation.truth import Truth, read_truth
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.simulate.library import load_molecule
+from cryopick_ray.stages.ingest import probe
 from cryopick_ray.suite.settings import LabelledSet, MicrographSet, SuiteSettings, title
 from cryopick_ray.training.data import simulate_molecule
 from cryopick_ray.training.settings import SimulatedData

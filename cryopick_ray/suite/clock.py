@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import UnitReport
-from cryopick_ray.results import replace_text
+from cryopick_ray.runs.results import replace_text
 
 
 class Clock:

@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.ingest import ingest
 from cryopick_ray.engine.unit import Engine, UnitReport
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.evaluation.empty import false_picks
@@ -12,8 +11,9 @@ from cryopick_ray.evaluation.evaluate import evaluate
 from cryopick_ray.pickers.catalogue import describe
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.pipeline import pick, table
+from cryopick_ray.runs.pipeline import pick, table
 from cryopick_ray.settings import PickSettings
+from cryopick_ray.stages.ingest import ingest
 from cryopick_ray.suite.cases import Case
 from cryopick_ray.suite.clock import Clock
 from cryopick_ray.suite.overlap import overlap

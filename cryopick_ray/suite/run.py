@@ -10,8 +10,8 @@ from typing import Any
 from cryopick_ray import __version__
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import Engine
-from cryopick_ray.folder import claimed, kept_settings
-from cryopick_ray.results import replace_text
+from cryopick_ray.runs.results import replace_text
+from cryopick_ray.store.claim import claimed, kept_settings
 from cryopick_ray.suite.cases import prepare_cases
 from cryopick_ray.suite.measure import Bench, look_up, measure
 from cryopick_ray.suite.rows import Result, table_rows

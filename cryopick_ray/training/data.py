@@ -8,8 +8,6 @@ from pathlib import Path
 from zlib import crc32
 
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.ingest import ingest, probe
-from cryopick_ray.engine.pick_worker import check_scale
 from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
@@ -18,6 +16,8 @@ from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.micrograph import check
 from cryopick_ray.simulate.run import simulate_all
 from cryopick_ray.simulate.settings import SimulationSettings, simulation_settings
+from cryopick_ray.stages.ingest import ingest, probe
+from cryopick_ray.stages.pick_worker import check_scale
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.dataset import LabelledRow

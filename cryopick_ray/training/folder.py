@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.folder import claimed, kept_settings
+from cryopick_ray.store.claim import claimed, kept_settings
 from cryopick_ray.training.checkpoint import CHECKPOINT
 from cryopick_ray.training.settings import LearnSettings
 

@@ -28,13 +28,13 @@ import typer
 
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Silence
-from cryopick_ray.engine.ingest import ingest
 from cryopick_ray.engine.unit import Engine, ItemT, UnitReport, Worker, WorkUnit
 from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.pickers.log import PARTICLE_PX
-from cryopick_ray.pipeline import pick, table
+from cryopick_ray.runs.pipeline import pick, table
 from cryopick_ray.settings import EngineSettings, IngestSettings, PickSettings
 from cryopick_ray.simulate.phantom import make_phantom
+from cryopick_ray.stages.ingest import ingest
 from cryopick_ray.units import working_pixel_size_A
 
 DIAMETER_A, PIXEL_SIZE_A = 150.0, 3.0

@@ -9,13 +9,13 @@ import mrcfile
 import torch
 from torch import Tensor, nn
 
-from cryopick_ray.engine.ingest_worker import IngestWorker
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.weights import ModelCard, save_model, weights_digest
 from cryopick_ray.settings import IngestSettings, PickSettings
 from cryopick_ray.simulate.phantom import make_phantom
+from cryopick_ray.stages.ingest_worker import IngestWorker
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.lessons.catalogue import make_lesson

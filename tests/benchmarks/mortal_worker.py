@@ -29,7 +29,7 @@ class MortalWorker:
     """Publishes a file for each item, and dies under the fatal one."""
 
     def __init__(self, folder: Path, fault: Fault) -> None:
-        import cryopick_ray.engine.pick_worker  # noqa: F401 - a start that costs what a real one costs
+        import cryopick_ray.stages.pick_worker  # noqa: F401 - a start that costs what a real one costs
 
         self._folder = folder
         self._fault = fault

@@ -100,7 +100,7 @@ def own_table_auto(folder: Path, out: Path) -> int:
 
 def own_resume(folder: Path, out: Path) -> int:
     """Find out what is left to do, as a run does before its first unit."""
-    from cryopick_ray.engine.ledger import covered_ids
+    from cryopick_ray.stages.ledger import covered_ids
 
     del out
     rows = read_manifest(Place(str(folder / "store")))

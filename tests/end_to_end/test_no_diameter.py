@@ -11,10 +11,11 @@ from micrograph_files import DIAMETER_A, PIXEL_SIZE_A, phantom, table_bytes, wri
 from typer.testing import CliRunner
 
 from cli.main import app
-from cryopick_ray.diameter import evenly_spaced, keep_diameter, kept_diameter
 from cryopick_ray.errors import UsageError
-from cryopick_ray.export.diameter import EstimatedDiameter
-from cryopick_ray.run_folder import RunFolder
+from cryopick_ray.export.diameter_curve import diameter_curve
+from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.stages.diameter import evenly_spaced, keep_diameter, kept_diameter
 
 ALONE = ["--engine", "serial", "--device", "cpu"]
 FOUND = EstimatedDiameter(128.0, (100.0, 128.0, 160.0), (1.0, 3.0, 2.0), 240, ("a.mrc", "b.mrc"), "general")
@@ -158,8 +159,8 @@ def test_an_estimate_survives_its_file_and_a_damaged_one_is_named(tmp_path):
 
 
 def test_the_curve_shows_every_diameter_that_was_tried():
-    drawn = str(FOUND.curve())
+    drawn = str(diameter_curve(FOUND))
     assert drawn.count("<circle") == len(FOUND.tried_A)
     assert "128 A: 3" in drawn
     assert 'class="mark"' in drawn
-    assert str(EstimatedDiameter(90.0, (), (), 0, (), "general").curve()) == ""
+    assert str(diameter_curve(EstimatedDiameter(90.0, (), (), 0, (), "general"))) == ""

@@ -16,8 +16,8 @@ from cli.console import ConsoleEvents
 from cli.main import app
 from cryopick_ray.errors import PixelSizeError
 from cryopick_ray.pickers.weights import load_model
-from cryopick_ray.refine import own_split, refine_settings
-from cryopick_ray.run_folder import RunFolder
+from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.runs.self_training import own_split, refine_settings
 from cryopick_ray.training.loop import Epoch
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.engine.ledger import covered_ids
 from cryopick_ray.errors import PicksError
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.shards import Picked, PickShards
+from cryopick_ray.stages.ledger import covered_ids
 from cryopick_ray.store.manifest import ManifestRow
 
 

@@ -5,9 +5,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.engine import pick_worker
-from cryopick_ray.engine.ingest_worker import IngestWorker
-from cryopick_ray.engine.pick_worker import PickWorker, chunked
 from cryopick_ray.errors import DeviceError, UnreachableError
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.topaz.networks import TopazNetwork
@@ -16,6 +13,9 @@ from cryopick_ray.pickers.weights import ModelCard, save_model, weights_digest
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.settings import IngestSettings, PickSettings
 from cryopick_ray.simulate.phantom import make_phantom
+from cryopick_ray.stages import pick_worker
+from cryopick_ray.stages.ingest_worker import IngestWorker
+from cryopick_ray.stages.pick_worker import PickWorker, chunked
 from cryopick_ray.store.layout import shard_key
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore

@@ -6,10 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from cryopick_ray.engine.averages import Averages
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.ingest import ingest
-from cryopick_ray.engine.ingest_worker import IngestWorker
 from cryopick_ray.engine.unit import Engine, UnitReport
 from cryopick_ray.errors import MicrographError, UsageError
 from cryopick_ray.micrographs.movies.reader import open_movie
@@ -21,6 +18,9 @@ from cryopick_ray.micrographs.remote.entry import entry_number
 from cryopick_ray.micrographs.remote.manifest import Manifest
 from cryopick_ray.micrographs.sources import MicrographSource, relion_name
 from cryopick_ray.settings import ArchiveSettings, IngestSettings, RunSettings
+from cryopick_ray.stages.averages import Averages
+from cryopick_ray.stages.ingest import ingest
+from cryopick_ray.stages.ingest_worker import IngestWorker
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 

@@ -5,9 +5,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from cryopick_ray.engine.averages import Averages
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.ingest_worker import IngestWorker, pixel_size_of
 from cryopick_ray.engine.plan import cut, pending, unit_size
 from cryopick_ray.engine.stage import run_stage
 from cryopick_ray.engine.unit import Engine
@@ -17,6 +15,8 @@ from cryopick_ray.micrographs.movies.reader import open_movie
 from cryopick_ray.micrographs.pixel_size import decide_pixel_size
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings import IngestSettings
+from cryopick_ray.stages.averages import Averages
+from cryopick_ray.stages.ingest_worker import IngestWorker, pixel_size_of
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore
 

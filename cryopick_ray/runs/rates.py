@@ -8,15 +8,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cryopick_ray.engine.ingest_worker import IngestWorker
-from cryopick_ray.engine.pick_worker import PickWorker, check_scale
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import UsageError
-from cryopick_ray.estimate.estimate import Rates
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.device.choice import usable_device
 from cryopick_ray.picks.shards import PickShards
-from cryopick_ray.pipeline import Plan
+from cryopick_ray.runs.cost import Rates
+from cryopick_ray.runs.pipeline import Plan
+from cryopick_ray.stages.ingest_worker import IngestWorker
+from cryopick_ray.stages.pick_worker import PickWorker, check_scale
 from cryopick_ray.store.layout import MANIFEST
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore

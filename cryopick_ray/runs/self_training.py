@@ -16,15 +16,15 @@ from pydantic import Field
 from torch import Tensor
 
 from cryopick_ray.config import assigned, fill
-from cryopick_ray.engine.pick_worker import check_scale
 from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.pickers.catalogue import BUILT_IN, weights_file
 from cryopick_ray.pickers.importers import open_model
 from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.run_folder import RunFolder
+from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.settings import RunSettings
+from cryopick_ray.stages.pick_worker import check_scale
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.course import Means, Trained, take

@@ -1,13 +1,8 @@
-"""How a run came by its particles' diameter, where nobody gave it: in words and as a curve."""
+"""How a run came by its particles' diameter, where nobody gave it: in words and numbers."""
 
 import math
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-from markupsafe import Markup
-
-from cryopick_ray.export.figures import LineChart, fitted_axis
 
 
 @dataclass(frozen=True)
@@ -60,21 +55,3 @@ class EstimatedDiameter:
         count = len(self.micrographs)
         doubt = "" if self.is_sure else ", a guess: little was found"
         return f"{self.diameter_A:g} A, estimated from {count} micrograph{'s' * (count != 1)}{doubt}"
-
-    def curve(self) -> Markup:
-        """Draw the evidence against the diameters tried; nothing if there were none."""
-        if not self.tried_A:
-            return Markup("")
-        tried_A, evidence = np.array(self.tried_A), np.array(self.evidence)
-        order = np.argsort(tried_A)
-        chart = LineChart(
-            "Evidence by diameter",
-            fitted_axis("particle diameter, A", np.append(tried_A, self.diameter_A)),
-            fitted_axis("evidence", evidence),
-        )
-        dots = [
-            chart.dot("evidence", at_A, height, f"{at_A:.4g} A: {height:.3g}")
-            for at_A, height in zip(tried_A.tolist(), evidence.tolist(), strict=True)
-        ]
-        line = chart.line("evidence", tried_A[order], evidence[order])
-        return chart.draw([chart.upright("mark", self.diameter_A), line, *dots])

@@ -8,23 +8,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cryopick_ray.archive import ArchiveEntry, is_archive
-from cryopick_ray.diameter import find_diameter, keep_diameter
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.ingest import ingest, probe
-from cryopick_ray.engine.ledger import covered_ids
 from cryopick_ray.engine.plan import cut, pending, unit_size
 from cryopick_ray.engine.stage import run_stage
 from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.export.diameter import EstimatedDiameter
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.pickers.picker import Picker
+from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.picks.shards import PickShards, digests, settings_digest
 from cryopick_ray.picks.thresholds import Threshold
-from cryopick_ray.run_folder import RunFolder
+from cryopick_ray.runs.empiar_run import ArchiveEntry, is_archive
+from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.settings import EngineSettings, PickSettings, RunSettings
+from cryopick_ray.stages.diameter import find_diameter, keep_diameter
+from cryopick_ray.stages.ingest import ingest, probe
+from cryopick_ray.stages.ledger import covered_ids
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.place import Place
 from cryopick_ray.store.store import MicrographStore
@@ -69,7 +69,7 @@ def pick(
     repair
         Brings micrographs whose stored pixels are damaged into the store anew. Those that stay damaged fail.
     """
-    from cryopick_ray.engine.pick_worker import PickWorker, check_scale
+    from cryopick_ray.stages.pick_worker import PickWorker, check_scale
 
     Place(picks_url, create=True)
     settings = settled(settings, picks_url, on_gpu=device != "cpu" and engine.has_gpus)

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cryopick_ray.config import differences, load_settings, to_yaml
-from cryopick_ray.engine.averages import Averages, beside
 from cryopick_ray.errors import UsageError
-from cryopick_ray.folder import DOWNLOAD, check_free, check_goes_on, claimed, kept_settings
 from cryopick_ray.picks.table import INDEX
 from cryopick_ray.settings import RunSettings
+from cryopick_ray.stages.averages import Averages, beside
+from cryopick_ray.store.claim import DOWNLOAD, check_free, check_goes_on, claimed, kept_settings
 from cryopick_ray.store.place import Place, is_bucket
 from cryopick_ray.store.publish import fetch_folder, publish_folder
 

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.engine.ingest import probe
-from cryopick_ray.engine.ingest_worker import pixel_size_of, stored_shape
 from cryopick_ray.errors import CryoPickError, MicrographError, PixelSizeError, UsageError
-from cryopick_ray.export.diameter import EstimatedDiameter
 from cryopick_ray.micrographs.exposure import read_exposure
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.micrographs.sources import MicrographSource
+from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.settings import IngestSettings
+from cryopick_ray.stages.ingest import probe
+from cryopick_ray.stages.ingest_worker import pixel_size_of, stored_shape
 
 if TYPE_CHECKING:
     from cryopick_ray.pickers.heatmap.picker import HeatmapPicker

@@ -7,7 +7,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cryopick_ray.engine.averages import Averages
 from cryopick_ray.engine.overlap import ahead
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import CryoPickError, NodeError, StoreError
@@ -16,6 +15,7 @@ from cryopick_ray.micrographs.pixel_size import decide_pixel_size
 from cryopick_ray.micrographs.preprocess import Normalised, prepare
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings import IngestSettings
+from cryopick_ray.stages.averages import Averages
 from cryopick_ray.store.manifest import ManifestRow, publish_part
 from cryopick_ray.store.store import MicrographStore, StoredPixels
 from cryopick_ray.units import Shape, resampled_shape

@@ -1,0 +1,26 @@
+"""The evidence for an estimated diameter as a curve."""
+
+import numpy as np
+from markupsafe import Markup
+
+from cryopick_ray.export.figures import LineChart, fitted_axis
+from cryopick_ray.picks.diameter import EstimatedDiameter
+
+
+def diameter_curve(found: EstimatedDiameter) -> Markup:
+    """Draw the evidence for an estimate against the diameters tried; nothing if there were none."""
+    if not found.tried_A:
+        return Markup("")
+    tried_A, evidence = np.array(found.tried_A), np.array(found.evidence)
+    order = np.argsort(tried_A)
+    chart = LineChart(
+        "Evidence by diameter",
+        fitted_axis("particle diameter, A", np.append(tried_A, found.diameter_A)),
+        fitted_axis("evidence", evidence),
+    )
+    dots = [
+        chart.dot("evidence", at_A, height, f"{at_A:.4g} A: {height:.3g}")
+        for at_A, height in zip(tried_A.tolist(), evidence.tolist(), strict=True)
+    ]
+    line = chart.line("evidence", tried_A[order], evidence[order])
+    return chart.draw([chart.upright("mark", found.diameter_A), line, *dots])
