@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.serial import SerialEngine
-from cryopick_ray.engine.unit import Engine
 from cryopick_ray.settings import EngineSettings
 
 

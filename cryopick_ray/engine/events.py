@@ -8,12 +8,12 @@ from cryopick_ray.engine.unit import UnitReport
 class Events(Protocol):
     """A listener: a progress bar, plain lines, or nothing."""
 
-    def stage(self, name: str, total: int) -> None:
-        """Note that a stage of ``total`` micrographs starts; the one before has ended."""
+    def stage(self, name: str, total: int, done: int = 0) -> None:
+        """Note that a stage has ``total`` micrographs, ``done`` of them before; said again if that changes."""
         ...
 
-    def report(self, report: UnitReport) -> None:
-        """Note that a unit ended."""
+    def report(self, name: str, report: UnitReport) -> None:
+        """Note that a unit of a stage ended."""
         ...
 
     def note(self, text: str) -> None:
@@ -24,10 +24,10 @@ class Events(Protocol):
 class Silence:
     """Listens to nothing."""
 
-    def stage(self, name: str, total: int) -> None:
+    def stage(self, name: str, total: int, done: int = 0) -> None:
         """Do nothing."""
 
-    def report(self, report: UnitReport) -> None:
+    def report(self, name: str, report: UnitReport) -> None:
         """Do nothing."""
 
     def note(self, text: str) -> None:

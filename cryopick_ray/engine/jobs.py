@@ -13,7 +13,7 @@ from cryopick_ray.engine.unit import UnitReport, WorkUnit
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A unit to be done, or with a ``reason`` to be given up.
+    """A unit of some kind to be done, or with a ``reason`` to be given up.
 
     Attributes
     ----------
@@ -23,6 +23,7 @@ class Job:
         Workers that have it in hand: two while a straggler is done again.
     """
 
+    kind: str
     unit: WorkUnit[Any]
     reason: str = ""
     deaths: int = 0
@@ -36,19 +37,34 @@ class Job:
 
 
 class Jobs:
-    """The jobs of a run; a job whose worker died under it waits behind all others."""
+    """The jobs of a run; a job whose worker died under it waits behind all others.
 
-    def __init__(self, units: Sequence[WorkUnit[Any]]) -> None:
-        self._fresh = iter(units)
-        self._fresh_left = len(units)
+    Parameters
+    ----------
+    kinds
+        Jobs of a later kind go before those of an earlier one.
+    """
+
+    def __init__(self, kinds: Sequence[str]) -> None:
+        self._fresh: dict[str, deque[WorkUnit[Any]]] = {kind: deque() for kind in kinds}
         self._returned: deque[Job] = deque()
         self._suspects: deque[Job] = deque()
-        self._open = len(units)
+        self._open = 0
+
+    def add(self, kind: str, units: Sequence[WorkUnit[Any]]) -> None:
+        """Let units wait behind those of their kind."""
+        self._fresh[kind].extend(units)
+        self._open += len(units)
+
+    def give_up(self, kind: str, unit: WorkUnit[Any], reason: str) -> None:
+        """Let a unit wait that is to be given up."""
+        self._returned.append(Job(kind, unit, reason))
+        self._open += 1
 
     @property
     def waiting(self) -> int:
         """Jobs that nobody has in hand."""
-        return self._fresh_left + len(self._returned) + len(self._suspects)
+        return sum(map(len, self._fresh.values())) + len(self._returned) + len(self._suspects)
 
     @property
     def unfinished(self) -> int:
@@ -57,11 +73,11 @@ class Jobs:
 
     def take(self) -> Job:
         """Return the next job that waits."""
+        kind = next((kind for kind in reversed(self._fresh) if self._fresh[kind]), None)
         if self._returned:
             job = self._returned.popleft()
-        elif self._fresh_left:
-            self._fresh_left -= 1
-            job = Job(next(self._fresh))
+        elif kind is not None:
+            job = Job(kind, self._fresh[kind].popleft())
         else:
             job = self._suspects.popleft()
         job.copies += 1
@@ -82,7 +98,7 @@ class Jobs:
         job.is_done = True
         if report.undone:
             rest = WorkUnit(tuple(job.unit.items[position] for position in report.undone))
-            self._returned.appendleft(Job(rest))
+            self._returned.appendleft(Job(job.kind, rest))
         else:
             self._open -= 1
         return report
@@ -103,7 +119,7 @@ class Jobs:
             case "retry":
                 self._suspects.append(job)
             case "split":
-                singles = [Job(single) for single in cut(job.unit.items, 1)]
+                singles = [Job(job.kind, single) for single in cut(job.unit.items, 1)]
                 self._returned.extend(singles)
                 self._open += len(singles) - 1
             case "give up":

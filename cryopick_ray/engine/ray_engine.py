@@ -7,16 +7,17 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import ray
 
+from cryopick_ray.engine.engine import Engine, Kind
 from cryopick_ray.engine.ray_pool import RayPool
+from cryopick_ray.engine.ray_shift import RayShift
 from cryopick_ray.engine.sizing import Size
-from cryopick_ray.engine.unit import ItemT, UnitReport, Worker, WorkUnit
 from cryopick_ray.errors import EngineError
 
 CONNECT_SECONDS = 10.0
@@ -31,7 +32,7 @@ def gpu_count() -> int:
     return int(ray.cluster_resources().get("GPU", 0))
 
 
-class RayEngine:
+class RayEngine(Engine):
     """Runs units on a pool of actors that follows the cluster as nodes come and go.
 
     A context manager: it starts a private Ray on this machine, or joins the cluster at ``address``,
@@ -93,25 +94,21 @@ class RayEngine:
         """Whether the cluster has a GPU, or shall have one."""
         return gpu_count() > 0 or (self._wants_gpus and self._address is not None)
 
-    def run(
-        self, units: Sequence[WorkUnit[ItemT]], make_worker: Callable[[], Worker[ItemT]], *, on_gpu: bool
-    ) -> Generator[UnitReport]:
-        """Yield a report for each unit as it ends; a unit that kills its workers is given up."""
-        if not units:
-            return
-        resources = self._resources(on_gpu=on_gpu)
-        pool = RayPool(units, make_worker, resources, self._size, partial(self._room, resources))
-        try:
-            yield from pool.drain()
-        finally:
-            pool.close()
+    def shift(self, kinds: Sequence[Kind]) -> RayShift:
+        """Bring actors together; a unit that kills its workers is given up."""
+        pools: dict[bool, RayPool] = {}
+        for on_gpu in (False, True):
+            if own := [kind for kind in kinds if (kind.on_gpu and self.has_gpus) == on_gpu]:
+                resources = self._resources(on_gpu=on_gpu)
+                pools[on_gpu] = RayPool(own, resources, self._size, partial(self._room, resources))
+        return RayShift({kind.name: pools[kind.on_gpu and self.has_gpus] for kind in kinds})
 
     def _cpus(self) -> int:
         """Return the CPUs a private Ray offers: at least what the wanted workers take."""
         return max(os.cpu_count() or 1, (self._size.most or 1) * self._threads)
 
     def _resources(self, *, on_gpu: bool) -> dict[str, float]:
-        if on_gpu and self.has_gpus:
+        if on_gpu:
             return {"num_gpus": self._gpus_per_worker, "num_cpus": 0}
         return {"num_gpus": 0, "num_cpus": self._threads}
 

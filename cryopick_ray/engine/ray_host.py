@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ray
@@ -12,10 +12,10 @@ from cryopick_ray.engine.unit import UnitReport, Worker
 
 
 class PickHost:
-    """Makes its worker where it runs. On SIGTERM it begins nothing new: its node is about to vanish."""
+    """Makes its workers where it runs. On SIGTERM it begins nothing new: its node is about to vanish."""
 
     def __init__(self) -> None:
-        self._worker: Worker[Any] | None = None
+        self._workers: dict[str, Worker[Any]] = {}
         self._told_to_leave = False
 
     def where(self) -> str:
@@ -23,23 +23,18 @@ class PickHost:
         signal.signal(signal.SIGTERM, self._hear)
         return str(ray.get_runtime_context().get_node_id())
 
-    def start(self, make_worker: Callable[[], Worker[Any]]) -> str:
-        """Make the worker."""
-        self._worker = make_worker()
+    def start(self, makers: Mapping[str, Callable[[], Worker[Any]]]) -> str:
+        """Make a worker of each kind: one that cannot be made is told before there is work for it."""
+        self._workers = {kind: make_worker() for kind, make_worker in makers.items()}
         return ""
 
-    def process(self, items: Sequence[Any]) -> UnitReport:
-        """Let the worker do a unit."""
-        return self._made().process(items, self._leaving)
+    def process(self, kind: str, items: Sequence[Any]) -> UnitReport:
+        """Let a worker do a unit."""
+        return self._workers[kind].process(items, self._leaving)
 
-    def give_up(self, items: Sequence[Any], reason: str) -> UnitReport:
-        """Let the worker publish that the items failed."""
-        return self._made().give_up(items, reason)
-
-    def _made(self) -> Worker[Any]:
-        if self._worker is None:
-            raise RuntimeError("the worker was not made")
-        return self._worker
+    def give_up(self, kind: str, items: Sequence[Any], reason: str) -> UnitReport:
+        """Let a worker publish that the items failed."""
+        return self._workers[kind].give_up(items, reason)
 
     def _leaving(self) -> bool:
         return self._told_to_leave or bool(ray.get_runtime_context().is_canceled())

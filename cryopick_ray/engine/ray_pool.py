@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
+from cryopick_ray.engine.engine import PULSE_SECONDS, Kind
 from cryopick_ray.engine.jobs import Job, Jobs
 from cryopick_ray.engine.nodes import Nodes
 from cryopick_ray.engine.patience import Patience
 from cryopick_ray.engine.ray_host import PickHost
 from cryopick_ray.engine.sizing import Size, hires, keeps
-from cryopick_ray.engine.unit import UnitReport, Worker, WorkUnit
+from cryopick_ray.engine.unit import UnitReport, WorkUnit
 from cryopick_ray.errors import CryoPickError, DeviceError, EngineError
 
 IN_FLIGHT = 2
 """Units an actor holds: one to work on, one so that it never waits for the driver."""
 DEATHS_IN_A_ROW = 10
 """Workers that may fail before their first unit, with none ended between them, before the run stops."""
-PULSE_SECONDS = 1.0
-"""Between two looks at the cluster."""
 LONELY_SECONDS = 30.0
 """Without a place for any worker before a person is told."""
-DRAIN_SECONDS = 20.0
-"""For workers to publish what they have, once the run is told to end."""
 
 
 @dataclass(eq=False)
@@ -51,12 +48,12 @@ class _Call:
 
 
 class RayPool:
-    """Runs units on actors.
+    """Actors that take the same of a node and do units of one or several kinds.
 
     Parameters
     ----------
-    make_worker
-        Makes a worker where it is to run.
+    kinds
+        What they do.
     resources
         What an actor takes (``num_cpus``, ``num_gpus``).
     size
@@ -66,67 +63,65 @@ class RayPool:
     """
 
     def __init__(
-        self,
-        units: Sequence[WorkUnit[Any]],
-        make_worker: Callable[[], Worker[Any]],
-        resources: dict[str, float],
-        size: Size,
-        room: Callable[[int], int],
+        self, kinds: Sequence[Kind], resources: dict[str, float], size: Size, room: Callable[[int], int]
     ) -> None:
-        self._make_worker = make_worker
+        self._makers = {kind.name: kind.make_worker for kind in kinds}
         self._resources = resources
         self._size = size
         self._room = room
-        self._jobs = Jobs(units)
+        self.jobs = Jobs(list(self._makers))
         self._actors: list[_Actor] = []
         self._calls: dict[Any, _Call] = {}
         self._nodes = Nodes()
-        self._patience = Patience()
+        self._patience = {kind: Patience() for kind in self._makers}
+        self._more_may_come = True
         self._deaths_in_a_row = 0
         self._looked = self._met = time.monotonic() - PULSE_SECONDS
         self._notes: list[str] = []
 
-    def drain(self) -> Iterator[UnitReport]:
-        """Yield reports until every unit is done."""
-        try:
-            while self._jobs.unfinished:
-                self._look(time.monotonic())
-                for ref in self._answers():
-                    if (report := self._settle(ref)) is not None:
-                        yield report
-                if self._notes:
-                    yield UnitReport(0, notes=tuple(self._notes))
-                    self._notes.clear()
-        except (KeyboardInterrupt, GeneratorExit):
-            self._leave()
-            raise
+    @property
+    def calls(self) -> list[Any]:
+        """What is under way: an answer to one of these is for :meth:`settle`."""
+        return list(self._calls)
+
+    def add(self, kind: str, units: Sequence[WorkUnit[Any]]) -> None:
+        """Let units be done, at once where actors have nothing to do."""
+        self.jobs.add(kind, units)
+        self._feed_idle()
+
+    def give_up(self, kind: str, unit: WorkUnit[Any], reason: str) -> None:
+        """Let an actor publish that a unit's items failed."""
+        self.jobs.give_up(kind, unit, reason)
+        self._feed_idle()
+
+    def finish(self) -> None:
+        """Let actors go that have nothing to do, from now on."""
+        self._more_may_come = False
+
+    def notes(self) -> list[str]:
+        """Return what a person should know, once."""
+        notes, self._notes = self._notes, []
+        return notes
 
     def close(self) -> None:
         """Let all actors go."""
         for actor in list(self._actors):
             self._dismiss(actor)
 
-    def _answers(self) -> list[Any]:
-        if not self._calls:
-            time.sleep(PULSE_SECONDS)
-            return []
-        ready, _ = ray.wait(list(self._calls), timeout=PULSE_SECONDS)
-        return list(ready)
+    def leave(self) -> list[Any]:
+        """Tell all workers to leave; return what to wait for until they have published what they have."""
+        busy = [ref for ref, call in self._calls.items() if call.job]
+        for ref in busy:
+            ray.cancel(ref)
+        return busy
 
-    def _leave(self) -> None:
-        """Tell all workers to leave, and wait until they have published what they have."""
-        if busy := [ref for ref, call in self._calls.items() if call.job]:
-            for ref in busy:
-                ray.cancel(ref)
-            ray.wait(busy, num_returns=len(busy), timeout=DRAIN_SECONDS)
-
-    def _look(self, now: float) -> None:
+    def look(self, now: float) -> None:
         """Now and then see whether there is room for more workers, and whether one takes too long."""
         if now - self._looked < PULSE_SECONDS:
             return
         self._looked = now
         self._hire()
-        if any(actor.node for actor in self._actors):
+        if any(actor.node for actor in self._actors) or not self.jobs.unfinished:
             self._met = now
         elif now - self._met > LONELY_SECONDS:
             self._met = now
@@ -144,7 +139,7 @@ class RayPool:
         have = len(self._actors)
         starting = sum(not actor.has_started for actor in self._actors)
         count = hires(
-            self._size, have=have, starting=starting, jobs=self._jobs.unfinished, room=self._room(have)
+            self._size, have=have, starting=starting, jobs=self.jobs.unfinished, room=self._room(have)
         )
         shunned = ",".join(self._nodes.shunned)
         where = {"label_selector": {"ray.io/node-id": f"!in({shunned})"}} if shunned else {}
@@ -154,8 +149,8 @@ class RayPool:
             self._actors.append(actor)
             self._calls[actor.handle.where.remote()] = _Call(actor, None)
 
-    def _settle(self, ref: Any) -> UnitReport | None:
-        """Take an answer; return a report if it is one that counts."""
+    def settle(self, ref: Any) -> tuple[str, UnitReport] | None:
+        """Take an answer; return a report with its kind if it is one that counts."""
         if (call := self._calls.pop(ref, None)) is None:
             return None
         actor, job = call.actor, call.job
@@ -171,9 +166,10 @@ class RayPool:
             cause = EngineError(f"workers keep dying; the last one: {last_words}")
             self._lose(actor, cause, blame=actor.node in _nodes())
         else:
-            if job is not None:
-                return self._end(actor, job, answer)
-            self._welcome(actor, answer)
+            if job is None:
+                self._welcome(actor, answer)
+            elif (counted := self._end(actor, job, answer)) is not None:
+                return job.kind, counted
         return None
 
     def _welcome(self, actor: _Actor, answer: str) -> None:
@@ -183,18 +179,18 @@ class RayPool:
             self._feed(actor)
         else:
             actor.node = answer
-            self._calls[actor.handle.start.remote(self._make_worker)] = _Call(actor, None)
+            self._calls[actor.handle.start.remote(self._makers)] = _Call(actor, None)
 
     def _end(self, actor: _Actor, job: Job, report: UnitReport) -> UnitReport | None:
         now = time.monotonic()
-        counted = self._jobs.end(job, report)
+        counted = self.jobs.end(job, report)
         actor.jobs.remove(job)
         if report.undone:
             if self._nodes.left(actor.node):
                 self._notes.append(f"{_name(actor.node)} is about to vanish; its work goes on elsewhere")
             self._drop(actor)
             return counted
-        self._patience.learn(now - actor.since)
+        self._patience[job.kind].learn(now - actor.since)
         self._nodes.worked(actor.node)
         self._deaths_in_a_row = 0
         actor.has_worked, actor.since = True, now
@@ -203,12 +199,12 @@ class RayPool:
 
     def _feed(self, actor: _Actor) -> None:
         """Give an actor work, or let it go if there is none and nobody may need its help."""
-        enough = IN_FLIGHT if self._jobs.waiting > IN_FLIGHT * len(self._actors) else 1
-        while self._jobs.waiting and len(actor.jobs) < enough:
-            self._give(actor, self._jobs.take())
+        enough = IN_FLIGHT if self.jobs.waiting > IN_FLIGHT * len(self._actors) else 1
+        while self.jobs.waiting and len(actor.jobs) < enough:
+            self._give(actor, self.jobs.take())
         idle = sum(one.has_started and not one.jobs for one in self._actors)
         busy = sum(bool(one.jobs) for one in self._actors)
-        if not actor.jobs and idle > keeps(idle=idle, busy=busy):
+        if not (actor.jobs or self._more_may_come) and idle > keeps(idle=idle, busy=busy):
             self._dismiss(actor)
 
     def _give(self, actor: _Actor, job: Job) -> None:
@@ -216,7 +212,8 @@ class RayPool:
             actor.since = time.monotonic()
         actor.jobs.append(job)
         do, items = actor.handle, job.unit.items
-        ref = do.give_up.remote(items, job.reason) if job.reason else do.process.remote(items)
+        process, give_up = do.process, do.give_up
+        ref = give_up.remote(job.kind, items, job.reason) if job.reason else process.remote(job.kind, items)
         self._calls[ref] = _Call(actor, job)
 
     def _lose(self, actor: _Actor, cause: CryoPickError, *, blame: bool) -> None:
@@ -238,14 +235,14 @@ class RayPool:
                 raise cause
         suspect = actor.jobs.pop(0) if blame and actor.jobs else None
         self._drop(actor)
-        if suspect is not None and (said := self._jobs.blame(suspect, _why(cause))):
+        if suspect is not None and (said := self.jobs.blame(suspect, _why(cause))):
             self._notes.append(said)
         self._looked -= PULSE_SECONDS  # so that its place is filled at once
 
     def _drop(self, actor: _Actor) -> None:
         """Let an actor go and put back what it holds."""
         for job in reversed(actor.jobs):
-            self._jobs.put_back(job)
+            self.jobs.put_back(job)
         self._dismiss(actor)
 
     def _dismiss(self, actor: _Actor) -> None:
@@ -255,24 +252,36 @@ class RayPool:
         ray.kill(actor.handle)
 
     def _replace_hung(self, now: float) -> None:
-        busy = [actor for actor in self._actors if actor.jobs]
-        position = self._patience.hung(now - actor.since for actor in busy)
-        if position is not None:
-            self._lose(busy[position], EngineError("workers hang over their units"), blame=True)
+        for kind, patience in self._patience.items():
+            busy = [actor for actor in self._actors if actor.jobs and actor.jobs[0].kind == kind]
+            position = patience.hung(now - actor.since for actor in busy)
+            if position is not None:
+                self._lose(busy[position], EngineError("workers hang over their units"), blame=True)
 
     def _help_stragglers(self, now: float) -> None:
         """Let workers with nothing to do start on what waits, then on a unit that takes too long."""
-        for helper in [actor for actor in self._actors if actor.has_started and not actor.jobs]:
-            self._feed(helper)
-            if helper.jobs or helper not in self._actors:
-                continue
-            held = [(actor, job) for actor in self._actors for job in actor.jobs if job.is_alone]
-            position = self._patience.straggler(now - actor.since for actor, _ in held)
-            if position is not None:
-                slow, job = held[position]
-                self._jobs.copy(job)
+        for helper in self._feed_idle():
+            if (late := self._late(now)) is not None:
+                slow, job = late
+                self.jobs.copy(job)
                 self._give(helper, job)
                 self._notes.append(f"a unit takes long on {_name(slow.node)} and is done a second time")
+
+    def _feed_idle(self) -> list[_Actor]:
+        """Give work to actors that have none; return those that stay without."""
+        idle = [actor for actor in self._actors if actor.has_started and not actor.jobs]
+        for actor in idle:
+            self._feed(actor)
+        return [actor for actor in idle if not actor.jobs and actor in self._actors]
+
+    def _late(self, now: float) -> tuple[_Actor, Job] | None:
+        """Return the job that one worker has had in hand for too long, with that worker."""
+        for kind, patience in self._patience.items():
+            held = [(a, job) for a in self._actors for job in a.jobs if job.is_alone and job.kind == kind]
+            position = patience.straggler(now - actor.since for actor, _ in held)
+            if position is not None:
+                return held[position]
+        return None
 
 
 def readable(error: RayTaskError) -> CryoPickError:

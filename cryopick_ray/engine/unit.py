@@ -1,9 +1,9 @@
 """The vocabulary of the engines: units in, reports out."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 
 class Item(Protocol):
@@ -38,7 +38,7 @@ class UnitReport:
     failures
         Micrograph ids and reasons of the others.
     damaged
-        Ids of micrographs whose stored pixels are damaged: nothing was published of them.
+        Ids of micrographs whose stored pixels are damaged, and how: nothing was published of them.
     undone
         Positions of the items not begun, because the worker was told to leave.
     candidates
@@ -47,15 +47,18 @@ class UnitReport:
         Time spent by stage.
     notes
         What a person should know of how the work is run.
+    made
+        What the next stage, or the driver, gets of it.
     """
 
     complete: int
     failures: tuple[tuple[str, str], ...] = ()
-    damaged: tuple[str, ...] = ()
+    damaged: tuple[tuple[str, str], ...] = ()
     undone: tuple[int, ...] = ()
     candidates: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    made: tuple[Any, ...] = ()
 
 
 def stay() -> bool:
@@ -83,23 +86,4 @@ class Worker(Protocol[ItemT_contra]):
 
     def give_up(self, items: Sequence[ItemT_contra], reason: str) -> UnitReport:
         """Publish that the items failed, without touching them."""
-        ...
-
-
-class Engine(Protocol):
-    """Runs units on workers, in any order."""
-
-    @property
-    def has_gpus(self) -> bool:
-        """Whether there is a GPU where its workers run."""
-        ...
-
-    def run(
-        self,
-        units: Sequence[WorkUnit[ItemT]],
-        make_worker: Callable[[], Worker[ItemT]],
-        *,
-        on_gpu: bool,
-    ) -> Generator[UnitReport]:
-        """Yield a report for each unit as it ends."""
         ...

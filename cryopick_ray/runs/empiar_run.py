@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.unit import Engine, UnitReport
+from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import MicrographError, UsageError
 from cryopick_ray.micrographs.movies.reader import open_movie
 from cryopick_ray.micrographs.reader import read_micrograph

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from cryopick_ray.engine.choice import open_engine
+from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.plan import cut, pending, unit_size
 from cryopick_ray.engine.stage import run_stage
-from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.pickers.picker import Picker

@@ -5,10 +5,10 @@ from functools import partial
 from pathlib import Path
 
 from cryopick_ray.config import read_yaml, to_yaml
+from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.plan import cut, unit_size
 from cryopick_ray.engine.stage import run_stage
-from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.settings import Settings
 from cryopick_ray.simulate.library import load_molecule

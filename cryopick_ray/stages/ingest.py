@@ -5,10 +5,10 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.plan import cut, pending, unit_size
 from cryopick_ray.engine.stage import run_stage
-from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import MicrographError, UsageError
 from cryopick_ray.micrographs.exposure import average_name, read_exposure
 from cryopick_ray.micrographs.movies.reader import open_movie

@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from cryopick_ray.config import assigned
+from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.evaluation.truth import Truth, read_truth
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources

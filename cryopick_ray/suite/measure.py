@@ -3,8 +3,9 @@
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.unit import Engine, UnitReport
+from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.evaluation.empty import false_picks
 from cryopick_ray.evaluation.evaluate import evaluate

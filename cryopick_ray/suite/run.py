@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cryopick_ray import __version__
+from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.unit import Engine
 from cryopick_ray.runs.results import replace_text
 from cryopick_ray.store.claim import claimed, kept_settings
 from cryopick_ray.suite.cases import prepare_cases

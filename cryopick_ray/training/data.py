@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
+from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.unit import Engine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.settings import IngestSettings

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cryopick_ray.engine.unit import Engine
+from cryopick_ray.engine.engine import Engine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.importers import open_model
 from cryopick_ray.pickers.shipped import shipped_weights

@@ -23,8 +23,9 @@ import typer
 from mortal_worker import SECONDS_A_UNIT, TRIES, Fault, Item, MortalWorker
 
 from cryopick_ray.engine.choice import open_engine
+from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.plan import cut
-from cryopick_ray.engine.unit import Engine, UnitReport
+from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.settings import EngineSettings
 
 UNITS = 40

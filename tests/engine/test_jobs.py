@@ -16,11 +16,17 @@ class Item:
     micrograph_id: str
 
 
+def jobs_of(names, size):
+    jobs = Jobs(["work"])
+    jobs.add("work", cut([Item(name) for name in names], size))
+    return jobs
+
+
 class Simulation:
     """Workers that take jobs of a run and end them, drop them, leave them or die under them."""
 
     def __init__(self, items, size):
-        self.jobs = Jobs(cut([Item(str(number)) for number in range(items)], size))
+        self.jobs = jobs_of(map(str, range(items)), size)
         self.held = []
         self.counted = Counter()
 
@@ -77,7 +83,7 @@ def test_every_item_counts_once_whatever_happens(items, size, events):
 
 
 def test_suspects_wait_behind_all_others_and_come_alone_after_a_second_death():
-    jobs = Jobs(cut([Item(name) for name in "abcd"], 2))
+    jobs = jobs_of("abcd", 2)
     first = jobs.take()
     jobs.blame(first, "why")
     assert jobs.take().unit.items == (Item("c"), Item("d"))
@@ -87,7 +93,21 @@ def test_suspects_wait_behind_all_others_and_come_alone_after_a_second_death():
 
 
 def test_an_item_that_kills_twice_alone_is_given_up_with_the_reason():
-    jobs = Jobs(cut([Item("a")], 1))
+    jobs = jobs_of("a", 1)
     assert jobs.blame(jobs.take(), "memory") == ""
     assert jobs.blame(jobs.take(), "memory") == "given up: a: it killed its worker twice (memory)"
     assert jobs.take().reason == "it killed its worker twice (memory)"
+
+
+def test_what_was_begun_is_brought_to_its_end_first():
+    jobs = Jobs(["ingest", "pick"])
+    jobs.add("ingest", cut([Item("a"), Item("b")], 1))
+    first = jobs.take()
+    jobs.add("pick", cut([Item("a")], 1))
+    jobs.give_up("ingest", cut([Item("c")], 1)[0], "gone")
+    assert [(one.kind, one.reason) for one in (first, jobs.take(), jobs.take(), jobs.take())] == [
+        ("ingest", ""),
+        ("ingest", "gone"),
+        ("pick", ""),
+        ("ingest", ""),
+    ]
