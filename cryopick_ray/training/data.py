@@ -215,7 +215,7 @@ def _ingest_settings(settings: DataSettings, particle_px: float) -> IngestSettin
 
 
 @contextmanager
-def _said_of(where: str, group: str = "simulated") -> Iterator[None]:
+def _said_of(where: str, group: str | None = None) -> Iterator[None]:
     """Let what is wrong with a data set be said in words of the training's settings."""
     try:
         yield

@@ -130,7 +130,7 @@ def test_what_cannot_be_projected_is_refused(changes, words):
 
 def test_too_many_templates_are_refused_with_the_remedy():
     noise = np.random.default_rng(0).normal(size=(24, 24, 24)).astype(np.float32)
-    with pytest.raises(UsageError, match="--angular-step 10 makes more than 1000"):
+    with pytest.raises(UsageError, match="`angular_step_deg` 10 makes more than 1000"):
         views(10.0, volume=noise, voxel_size_A=10.0)
 
 
@@ -231,9 +231,9 @@ def test_settings_tell_models_apart(network, picker):
 def test_another_scale_than_the_templates_is_refused(network):
     assert TemplatePicker(network, card_for(network), particle_px=12.0).particle_px == 12
     for size in (16.0, 0.0, float("nan")):
-        with pytest.raises(UsageError, match=r"--particle-px .* made for 12"):
+        with pytest.raises(UsageError, match=r"`particle_px` .* made for 12"):
             TemplatePicker(network, card_for(network), particle_px=size)
-    with pytest.raises(UsageError, match="--device"):
+    with pytest.raises(UsageError, match="`device`"):
         TemplatePicker(network, card_for(network), device="nowhere")
 
 

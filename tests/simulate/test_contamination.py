@@ -227,5 +227,5 @@ def test_impossible_settings_are_refused(kind, values, complaint):
     ("shape", "pixel_size_A"), [((0, 10), 1.0), ((10, 10), 0.0), ((10, 10), float("nan"))]
 )
 def test_an_image_without_size_is_refused(shape, pixel_size_A):
-    with pytest.raises(UsageError, match="--pixel-size"):
+    with pytest.raises(UsageError, match="`pixel_size_A`"):
         contaminate(rng(), shape, pixel_size_A, ContaminationSettings(specks=SPECKS))

@@ -168,7 +168,7 @@ def test_nothing_fits_where_all_is_contaminated():
 @pytest.mark.parametrize("distance", [1.0, 0.85])
 def test_the_stated_maximum_fits_and_one_more_is_refused(distance):
     shape = (1200, 1240)
-    with pytest.raises(UsageError, match=r"5000 particles do not fit .*--particles.*--packing") as refusal:
+    with pytest.raises(UsageError, match=r"5000 particles .*`scene.particles`.*`scene.packing`") as refusal:
         place(rng(), shape, 1.0, [80], plain(particles=5000, minimum_distance=distance))
     most = int(str(refusal.value).split("at most ")[1].split()[0])
     for seed in range(5):
