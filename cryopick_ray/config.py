@@ -67,7 +67,8 @@ def _complaint(error: dict[str, Any], kind: type[Settings], of: str) -> str:
         return f"`{name}` is missing in the settings of a {of}"
     if error["type"] == "extra_forbidden":
         return f"{name} is not a setting of a {of}{_beside(kind, error['loc'])}"
-    if isinstance(value, dict | Settings):  # several values that do not go together
+    is_group = isinstance(value, dict | Settings)
+    if error["type"] == "value_error" and is_group:  # several values that do not go together
         return f"{name}: {why}".removeprefix(": ")
     if isinstance(value, str) and error["type"].endswith("_parsing") and re.fullmatch(_WITH_COMMA, value):
         why = f"it has a comma; did you mean {value.replace(',', '.')}?"
@@ -81,12 +82,14 @@ def _beside(kind: Any, path: tuple[str | int, ...]) -> str:
         field = getattr(kind, "model_fields", {}).get(part)
         kind = field and field.annotation
     known = getattr(kind, "model_fields", {})
-    return f"; expected one of {', '.join(known)}" if known else ""
+    return f": expected one of {', '.join(known)}" if known else ""
 
 
 def _name(error: dict[str, Any]) -> str:
     """Return the dotted name of the setting that pydantic complains of."""
     parts = [part for part in error["loc"] if isinstance(part, int) or part.isidentifier()]
+    while parts and isinstance(parts[-1], int):  # one of the numbers that are one value
+        parts.pop()
     return ".".join(str(part) for part in parts if part not in _KINDS)
 
 
@@ -101,7 +104,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return data
 
 
-def assigned(data: dict[str, Any], texts: Sequence[str], *, option: str = "--set") -> dict[str, Any]:
+def assigned(data: dict[str, Any], texts: Sequence[str], *, option: str = "`set`") -> dict[str, Any]:
     """Return plain data with ``NAME=VALUE`` texts put in, last one last.
 
     Dots lead into nested settings, numbers into lists (``data.0.labels_used=100``). Values are numbers,

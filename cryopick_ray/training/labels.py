@@ -19,8 +19,6 @@ OWN_NAMES = {
     "inputs": "micrographs",
     "particle_px": "options.particle_px",
     "relion_project": "the folder that the training was started in",
-    "store": "store, by deleting this one",
-    "store_pixel_size_A": "store, by deleting this one, at",
 }
 """What a training's settings call those of other commands, where not the same."""
 SIMULATED = {"molecules"}

@@ -307,5 +307,5 @@ def test_the_limit_takes_the_first():
 
 
 def test_no_input_is_refused():
-    with pytest.raises(UsageError, match="no INPUT"):
+    with pytest.raises(UsageError, match="no `inputs`"):
         sources()

@@ -111,12 +111,12 @@ def test_templates_do_not_depend_on_the_voxels_of_the_map(network):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"diameter_A": float("nan")}, "--diameter nan"),
-        ({"diameter_A": -3.0}, "--diameter -3"),
-        ({"particle_px": 3.0}, "--particle-px 3: expected 6"),
-        ({"particle_px": 1e9}, "--particle-px 1e"),
-        ({"angular_step_deg": 1.0}, "--angular-step 1: expected 7"),
-        ({"angular_step_deg": float("inf")}, "--angular-step inf"),
+        ({"diameter_A": float("nan")}, "`diameter_A` nan"),
+        ({"diameter_A": -3.0}, "`diameter_A` -3"),
+        ({"particle_px": 3.0}, "`particle_px` 3: expected 6"),
+        ({"particle_px": 1e9}, "`particle_px` 1e"),
+        ({"angular_step_deg": 1.0}, "`angular_step_deg` 1: expected 7"),
+        ({"angular_step_deg": float("inf")}, "`angular_step_deg` inf"),
         ({"voxel_size_A": 0.0}, "voxels of 0 A"),
         ({"volume": np.zeros((4, 5, 6), np.float32)}, "expected a cube"),
         ({"volume": np.zeros((48, 48, 48), np.float32)}, "no density"),

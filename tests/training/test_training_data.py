@@ -103,7 +103,7 @@ def test_a_missing_pixel_size_is_asked_for_before_any_work(folder):
 
 def test_a_corrected_pixel_size_needs_another_store_and_says_which_goes(folder):
     prepare(folder, SerialEngine())
-    with pytest.raises(UsageError, match=r"pixel_size_A is 1\.5; delete this store") as caught:
+    with pytest.raises(UsageError, match=r"delete it to have it made anew.* pixel_size_A is 1\.5") as caught:
         prepare(folder, SerialEngine(), pixel_size_A=1.5)
     assert str(folder / "out" / "stores") in str(caught.value)
     assert "--" not in str(caught.value)
@@ -120,7 +120,7 @@ def test_a_store_too_coarse_for_the_lesson_is_refused(folder):
     stores = folder / "out" / "stores"
     (stores / "apo-4A.zarr").rename(stores / "apo-2.5A.zarr")
     with pytest.raises(
-        UsageError, match=r"holds a\.mrc at 4\.00 A .* needs 2\.50 A; delete this store"
+        UsageError, match=r"delete it to have it made anew.* holds a\.mrc at 4\.00 A .* needs 2\.50 A"
     ) as caught:
         prepare(folder, SerialEngine(), particle_px=16.0)
     assert "--" not in str(caught.value)

@@ -70,7 +70,7 @@ def test_frames_of_nothing_but_noise_are_left_where_they_are(tmp_path):
     noise = np.random.default_rng(12).poisson(1, (20, SIDE, SIDE)).astype(np.int16)
     average = average_movie(write_mrc(tmp_path / "m.mrc", noise), MovieSettings())
     assert not average.shifts_px.any()
-    assert "--group-frames" in " ".join(average.warnings)
+    assert "`movies.group_frames`" in " ".join(average.warnings)
 
 
 def test_every_format_gives_the_same_average(movie, mrc, tmp_path):
@@ -181,7 +181,7 @@ def test_what_float16_cannot_hold_is_not_written(mrc, tmp_path):
 def test_settings_are_checked():
     with pytest.raises(UsageError, match="last_frame"):
         fill(MovieSettings, first_frame=5, last_frame=4)
-    with pytest.raises(UsageError, match=r"`movies.gain_rot`"):
+    with pytest.raises(UsageError, match="`gain_rot`"):
         fill(MovieSettings, gain_rot=4)
 
 

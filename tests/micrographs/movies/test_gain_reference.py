@@ -135,7 +135,7 @@ def test_a_wrong_orientation_is_warned_of_with_the_right_options(tmp_path, uneve
     right = average_movie(movie, MovieSettings(gain=reference, gain_rot=1, gain_flip=1))
     wrong = average_movie(movie, MovieSettings(gain=reference, gain_rot=2, gain_flip=0))
     assert not right.warnings
-    assert "--gain-rot 1 --gain-flip 1" in " ".join(wrong.warnings)
+    assert "`movies.gain_rot` 1 `movies.gain_flip` 1" in " ".join(wrong.warnings)
 
 
 def test_corrected_frames_blame_no_orientation():
