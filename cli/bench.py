@@ -9,6 +9,7 @@ from cryopick_ray import DEFAULT_MODEL
 
 from . import options
 from .console import say
+from .spelling import tell
 
 
 def bench(
@@ -81,7 +82,7 @@ def bench(
         device=device,
         precision=precision,
     )
-    outcome = measure(settings, lambda text: typer.echo(text, err=True))
+    outcome = measure(settings, tell)
     say(outcome, _text(outcome), as_json=as_json)
 
 

@@ -7,12 +7,15 @@ import typer
 
 from . import options
 from .console import say
+from .group import Group
 
 if TYPE_CHECKING:
     from cryopick_ray.launch.jobs import Job, Jobs
     from cryopick_ray.launch.settings import ClusterSettings
 
-app = typer.Typer(no_args_is_help=True, help="Run on AWS, GCP, Kubernetes or SLURM: templates and jobs.")
+app = typer.Typer(
+    cls=Group, no_args_is_help=True, help="Run on AWS, GCP, Kubernetes or SLURM: templates and jobs."
+)
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file of the cluster and the run.")]
 JobAddress = Annotated[

@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cryopick_ray.engine.unit import UnitReport
 
+from .spelling import in_options
+
 if TYPE_CHECKING:
     from cryopick_ray.training.loop import Epoch
 
@@ -90,7 +92,7 @@ class ConsoleEvents:
 
     def note(self, text: str) -> None:
         """Say something above the bar."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(in_options(text), markup=False, soft_wrap=True)
 
     def _plain(self, text: str) -> None:
         if self._progress.disable:
@@ -108,4 +110,4 @@ def sparkline(values: Sequence[float]) -> str:
 
 def say(outcome: dict[str, Any], text: str, *, as_json: bool) -> None:
     """Print the outcome of a command: for a person, or for a program."""
-    typer.echo(json.dumps(outcome, indent=1) if as_json else text)
+    typer.echo(json.dumps(outcome, indent=1) if as_json else in_options(text))

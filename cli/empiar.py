@@ -8,11 +8,14 @@ import typer
 
 from . import options
 from .console import say
+from .group import Group
+from .spelling import tell
 
 if TYPE_CHECKING:
     from cryopick_ray.micrographs.remote.manifest import Manifest
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     help="Search, show, list and fetch entries of EMPIAR, or of a mirror (CRYOPICK_EMPIAR_FILES).",
 )
@@ -106,7 +109,7 @@ def list_files(
     source, number = EmpiarSource(), entry_number(entry_id)
     wanted = Wanted(image_set, pattern, limit, all_roles=pattern is not None)
     with tempfile.TemporaryDirectory() as folder, Manifest(Path(folder), number) as manifest:
-        chosen = choose(source, number, manifest, wanted, _note)
+        chosen = choose(source, number, manifest, wanted, tell)
         rows, lines, total = list[dict[str, Any]](), list[str](), 0
         for row in manifest.chosen():
             size = chosen.files.size(row.path) if row.expected_bytes is None else row.expected_bytes
@@ -158,7 +161,7 @@ def fetch(
     wanted = Wanted(image_set, pattern, limit, all_roles=pattern is not None)
     out.mkdir(parents=True, exist_ok=True)
     with Manifest(out, number) as manifest:
-        chosen = choose(source, number, manifest, wanted, _note)
+        chosen = choose(source, number, manifest, wanted, tell)
         with TransferEvents(manifest.summary()) as events:
             fetch_chosen(source, chosen, manifest, events)
         outcome = _outcome(manifest, number, out)
@@ -234,7 +237,7 @@ def ingest(
         movies=movies,
     )
     running = fill(EngineSettings, engine=engine, workers=workers, device=device, address=address)
-    entry = ArchiveEntry(entry_id, download.absolute(), fetching, limit=limit, say=_note)
+    entry = ArchiveEntry(entry_id, download.absolute(), fetching, limit=limit, say=tell)
     sources = entry.sources(Path.cwd())
     settings = entry.as_declared(settings, entry.sample(sources))
     with ConsoleEvents() as events, open_engine(running, threads=settings.threads) as runner:
@@ -250,10 +253,6 @@ def _outcome(manifest: "Manifest", number: str, out: Path) -> dict[str, Any]:
         {"path": row.path, "reason": row.reason} for row in manifest.chosen() if row.state == "failed"
     ]
     return {"entry": number, "out": str(out), "fetched": fetched, "bytes": size_bytes, "failures": failures}
-
-
-def _note(text: str) -> None:
-    typer.echo(text, err=True)
 
 
 def _size(n_bytes: int | None) -> str:

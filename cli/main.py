@@ -1,14 +1,11 @@
 """The ``cryopick`` command; one file per command."""
 
 import signal
-import traceback
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from cryopick_ray import __version__
-from cryopick_ray.errors import CryoPickError
 
 from . import (
     bench,
@@ -28,37 +25,7 @@ from . import (
     table,
     train,
 )
-
-INTERRUPTED = 130
-
-
-class Group(TyperGroup):
-    """Turns errors into one line and an exit status; ``--debug`` shows where they came from."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except (typer.Exit, typer.Abort, BrokenPipeError):  # not errors of ours
-            raise
-        except CryoPickError as error:
-            self._say(ctx, str(error))
-            raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            self._say(ctx, "interrupted; finished work is kept, go on with --resume")
-            raise typer.Exit(INTERRUPTED) from None
-        except OSError as error:
-            self._say(ctx, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
-            raise typer.Exit(1) from None
-        except (ValueError, RuntimeError, TypeError, KeyError, AttributeError, MemoryError) as error:
-            self._say(ctx, f"{type(error).__name__}: {error} (a bug? --debug shows where)")
-            raise typer.Exit(1) from None
-
-    def _say(self, ctx: Any, text: str) -> None:
-        if ctx.meta.get("debug"):
-            typer.echo(traceback.format_exc(), err=True)
-        typer.echo(f"cryopick: error: {text}", err=True)
-
+from .group import Group
 
 app = typer.Typer(
     cls=Group,

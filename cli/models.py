@@ -8,8 +8,9 @@ import typer
 
 from . import options
 from .console import say
+from .group import Group
 
-app = typer.Typer(no_args_is_help=True, help="List, show, import and make models.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="List, show, import and make models.")
 DIAMETERS = (0.5, 2.0)  # over the measured one: further off it is a slip, such as nanometres
 
 

@@ -276,4 +276,4 @@ def movie_settings(
         "binning": binning,
     }
     over = {name: value for name, value in named.items() if value is not None}
-    return assigned(given | over, others or [], option="--movie-set")
+    return assigned(given | over, others or [], option="`movie_set`")

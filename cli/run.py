@@ -7,6 +7,7 @@ import typer
 
 from . import options
 from .console import ConsoleEvents, say
+from .spelling import tell
 
 
 def run(
@@ -168,8 +169,8 @@ def run(
     if settings.diameter_A is None or is_archive(settings.inputs):
         folder.check_free(resume=resume)  # before minutes of work
     if settings.diameter_A is None:
-        typer.echo("no --diameter: estimating it from a few micrographs", err=True)
-    planned = plan(settings, folder.download, lambda text: typer.echo(text, err=True))
+        tell("no `diameter_A`: estimating it from a few micrographs")
+    planned = plan(settings, folder.download, tell)
     with folder.claim(planned.settings, resume=resume):
         with ConsoleEvents() as events:
             digest, thresholds = run_pipeline(planned, folder, events, timings)

@@ -17,6 +17,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from .spelling import in_options
+
 PLAIN_SECONDS = 10.0
 FAILURES_SHOWN = 20
 
@@ -72,7 +74,7 @@ class TransferEvents:
             self._failed += bool(reason)
             failed = self._failed
         if reason and failed <= FAILURES_SHOWN:
-            self._console.print(f"failed: {path}: {reason}", markup=False, soft_wrap=True)
+            self._console.print(in_options(f"failed: {path}: {reason}"), markup=False, soft_wrap=True)
         self._progress.update(self._task, files=self._count())
         self._plain()
 

@@ -1,6 +1,7 @@
 """Settings from and to YAML, options and plain data; every wrong value is named."""
 
 import re
+import reprlib
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -9,10 +10,16 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from cryopick_ray.errors import UsageError
+from cryopick_ray.errors import UsageError, plain
 from cryopick_ray.settings import RunSettings, Settings
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 100
+"""Shows a line of a value, however large it is."""
+_KINDS = {"float", "int", "str", "bool"}
+"""What pydantic puts into a path for the alternatives of a type."""
+_WITH_COMMA = r"[+-]?[0-9]+,[0-9]+"
 
 
 def load_settings(data: dict[str, Any]) -> RunSettings:
@@ -30,8 +37,7 @@ def _checked(kind: type[SettingsT], data: dict[str, Any]) -> SettingsT:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        complaints = dict.fromkeys(_complaint(dict(e)) for e in error.errors())
-        raise UsageError("; ".join(complaints)) from error
+        raise refused(error, kind) from error
 
 
 def checked(kind: type[SettingsT], data: dict[str, Any], *, of: str) -> SettingsT:
@@ -45,20 +51,46 @@ def checked(kind: type[SettingsT], data: dict[str, Any], *, of: str) -> Settings
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        complaints = dict.fromkeys(_named(dict(one), of) for one in error.errors())
-        raise UsageError("; ".join(complaints)) from error
+        raise UsageError(plain(str(refused(error, kind, of)))) from error
 
 
-def _named(error: dict[str, Any], of: str) -> str:
-    name = ".".join(str(part) for part in error["loc"])
+def refused(error: ValidationError, kind: type[Settings], of: str = "run") -> UsageError:
+    """Return what pydantic complains of, every wrong setting with its value."""
+    found = [dict(one) for one in error.errors()]
+    text = "; ".join(dict.fromkeys(_complaint(one, kind, of) for one in found))
+    return UsageError(text, **{_name(one): one["input"] for one in found})
+
+
+def _complaint(error: dict[str, Any], kind: type[Settings], of: str) -> str:
+    name, value, why = _name(error), error["input"], error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing":
-        return f"{name} is missing in the {of}'s settings"
+        return f"`{name}` is missing in the settings of a {of}"
     if error["type"] == "extra_forbidden":
-        return f"{name} is not a setting of a {of}"
-    if error["type"] == "value_error":
-        return f"{name}: {error['ctx']['error']}".removeprefix(": ")
-    message = error["msg"].replace("a valid tuple", "a list")
-    return f"{name} is {error['input']!r}: {message[0].lower()}{message[1:]}"
+        return f"{name} is not a setting of a {of}{_beside(kind, error['loc'])}"
+    is_group = isinstance(value, dict | Settings)
+    if error["type"] == "value_error" and is_group:  # several values that do not go together
+        return f"{name}: {why}".removeprefix(": ")
+    if isinstance(value, str) and error["type"].endswith("_parsing") and re.fullmatch(_WITH_COMMA, value):
+        why = f"it has a comma; did you mean {value.replace(',', '.')}?"
+    why = why.replace("a valid tuple", "a list")
+    return f"`{name}` is {_SHORT.repr(value)}: {why[0].lower()}{why[1:]}"
+
+
+def _beside(kind: Any, path: tuple[str | int, ...]) -> str:
+    """Return which settings there are where an unknown one was given."""
+    for part in path[:-1]:
+        field = getattr(kind, "model_fields", {}).get(part)
+        kind = field and field.annotation
+    known = getattr(kind, "model_fields", {})
+    return f": expected one of {', '.join(known)}" if known else ""
+
+
+def _name(error: dict[str, Any]) -> str:
+    """Return the dotted name of the setting that pydantic complains of."""
+    parts = [part for part in error["loc"] if isinstance(part, int) or part.isidentifier()]
+    while parts and isinstance(parts[-1], int):  # one of the numbers that are one value
+        parts.pop()
+    return ".".join(str(part) for part in parts if part not in _KINDS)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -72,7 +104,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return data
 
 
-def assigned(data: dict[str, Any], texts: Sequence[str], *, option: str = "--set") -> dict[str, Any]:
+def assigned(data: dict[str, Any], texts: Sequence[str], *, option: str = "`set`") -> dict[str, Any]:
     """Return plain data with ``NAME=VALUE`` texts put in, last one last.
 
     Dots lead into nested settings, numbers into lists (``data.0.labels_used=100``). Values are numbers,
@@ -131,17 +163,6 @@ def differences(old: RunSettings, new: RunSettings) -> list[str]:
     free = {"engine", "threshold", "optics", "limit", "archive"}
     before, after = (settings.model_dump(mode="json", exclude=free) for settings in (old, new))
     return [f"{key}: {before[key]} -> {after[key]}" for key in after if before[key] != after[key]]
-
-
-def _complaint(error: dict[str, Any]) -> str:
-    path = [str(part) for part in error["loc"] if str(part).isidentifier() and part != "float"]
-    name = ".".join(path)
-    if error["type"] == "missing":
-        return f"{option(name)} is missing"
-    if error["type"] == "extra_forbidden":
-        return f"{name} is not a setting"
-    reason = error["msg"].removeprefix("Value error, ")
-    return f"{option(name)} is {error['input']!r}: {reason[0].lower()}{reason[1:]}"
 
 
 def option(name: str) -> str:

@@ -1,10 +1,45 @@
-"""What can go wrong, and with which exit status the command line answers."""
+"""What can go wrong, with which exit status the command line answers, and how messages name settings.
 
-from typing import ClassVar
+A message names a setting as its field is called, in backticks, dotted if nested: "give `pixel_size_A`",
+"check `movies.gain`". Each surface shows what it calls that setting itself, see :func:`spelled`.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+_SETTING = re.compile(r"`([A-Za-z]\w*(?:\.\w+)*)`")
+
+
+def spelled(text: str, spell: Callable[[str], str]) -> str:
+    """Return a message with every setting called what ``spell`` makes of its dotted name."""
+    return _SETTING.sub(lambda found: spell(found[1]), text)
+
+
+def plain(text: str) -> str:
+    """Return a message for readers of a settings file: settings by their names in it."""
+    return spelled(text, str)
 
 
 class CryoPickError(Exception):
-    """Base of all errors meant for a person: the message names the value and the mend."""
+    """Base of all errors meant for a person: the message names the value and the mend.
+
+    Parameters
+    ----------
+    text
+        The message; settings stand in backticks.
+    values
+        Values of settings that it names, where they are known.
+
+    Attributes
+    ----------
+    settings
+        The settings that the message names, each with its value or ``None``.
+    """
+
+    def __init__(self, text: str = "", **values: Any) -> None:
+        super().__init__(text)
+        self.settings = {name: values.get(name) for name in _SETTING.findall(text)}
 
     exit_code: ClassVar[int] = 1
     elsewhere: ClassVar[bool] = False
@@ -18,7 +53,7 @@ class UsageError(CryoPickError, ValueError):
 
 
 class PixelSizeError(UsageError):
-    """The pixel size is missing, implausible or too coarse; the message names the option to give."""
+    """The pixel size is missing, implausible or too coarse; the message names the setting to give."""
 
 
 class MicrographError(CryoPickError, ValueError):

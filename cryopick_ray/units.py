@@ -95,7 +95,7 @@ class Optics:
         ):
             raise UsageError(
                 f"optics of {self.voltage_kV:g} kV, {self.spherical_aberration_mm:g} mm and amplitude "
-                f"contrast {self.amplitude_contrast:g}: expected a voltage above 0 (--voltage-kv), an "
-                "aberration of at least 0 (--spherical-aberration-mm) and a contrast from 0 to 1 "
-                "(--amplitude-contrast)"
+                f"contrast {self.amplitude_contrast:g}: expected a voltage above 0 (`optics.voltage_kV`), an "
+                "aberration of at least 0 (`optics.spherical_aberration_mm`) and a contrast from 0 to 1 "
+                "(`optics.amplitude_contrast`)"
             )

@@ -1,6 +1,7 @@
 """The structure's own laws: imports go one way, heavy libraries stay in their files, files stay small."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,21 @@ def test_files_and_functions_stay_small(path):
         if isinstance(node, ast.FunctionDef) and path.parent.name != "cli":
             code = node.end_lineno - node.body[0].lineno + 1
             assert code < 60, f"{node.name} in {place(path)} has {code} lines"
+
+
+RUNS_OTHER_PROGRAMS = {"launch/command.py", "launch/slurm_jobs.py"}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=place)
+def test_no_message_of_the_library_holds_an_option(path):
+    """Each surface calls settings its own way; docstrings may speak of other programs' options."""
+    if place(path) in RUNS_OTHER_PROGRAMS:
+        return
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            assert not re.search(r"(?<![\w-])--[a-z]", node.value), f"line {node.lineno}: {node.value}"
 
 
 def test_packages_listed_for_installing_are_those_that_exist():

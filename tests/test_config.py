@@ -42,7 +42,7 @@ def test_only_what_changes_the_picks_is_a_difference():
 
 def test_options_not_given_keep_their_defaults_and_wrong_ones_are_named():
     assert fill(EngineSettings, workers=None, engine=None) == EngineSettings()
-    with pytest.raises(UsageError, match="--gpus-per-worker is 0"):
+    with pytest.raises(UsageError, match="`gpus_per_worker` is 0"):
         fill(EngineSettings, gpus_per_worker=0.0)
 
 
@@ -69,7 +69,7 @@ def test_a_run_folder_is_claimed_by_one_run_at_a_time(tmp_path):
         ):
             pass
         assert folder.settings() == settings
-    with pytest.raises(UsageError, match="--resume"), folder.claim(settings, resume=False):
+    with pytest.raises(UsageError, match="`resume`"), folder.claim(settings, resume=False):
         pass
     other = load_settings(BASE | {"diameter_A": 130})
     with pytest.raises(UsageError, match=r"120.0 -> 130.0"), folder.claim(other, resume=True):

@@ -65,20 +65,20 @@ def test_micrographs_of_twice_the_size_cost_twice_as_much():
 
 
 @pytest.mark.parametrize(
-    ("make", "option"),
+    ("make", "setting"),
     [
-        (lambda: Machines(0), "--workers"),
-        (lambda: Machines(1, -1), "--gpus"),
-        (lambda: Machines(1, 0, 0.0), "--bandwidth"),
-        (lambda: Machines(1, 0, math.nan), "--bandwidth"),
-        (lambda: estimate(0, 1, RATES, Machines(1)), "--micrographs"),
-        (lambda: estimate(1, 0, RATES, Machines(1)), "--bytes"),
-        (lambda: estimate(1, math.inf, RATES, Machines(1)), "--bytes"),
-        (lambda: estimate(1, 1, RATES, Machines(1, 2)), "--bench FILE"),
+        (lambda: Machines(0), "`workers`"),
+        (lambda: Machines(1, -1), "`gpus`"),
+        (lambda: Machines(1, 0, 0.0), "`bandwidth_MB_s`"),
+        (lambda: Machines(1, 0, math.nan), "`bandwidth_MB_s`"),
+        (lambda: estimate(0, 1, RATES, Machines(1)), "`micrographs`"),
+        (lambda: estimate(1, 0, RATES, Machines(1)), "`bytes`"),
+        (lambda: estimate(1, math.inf, RATES, Machines(1)), "`bytes`"),
+        (lambda: estimate(1, 1, RATES, Machines(1, 2)), "`bench` FILE"),
     ],
 )
-def test_what_cannot_be_estimated_names_its_option(make, option):
-    with pytest.raises(UsageError, match=option):
+def test_what_cannot_be_estimated_names_its_setting(make, setting):
+    with pytest.raises(UsageError, match=setting):
         make()
 
 

@@ -140,7 +140,7 @@ def test_wrong_usage_says_what_to_give(tmp_path, arguments, complaint):
     ],
 )
 def test_a_file_that_bench_did_not_write_is_refused(tmp_path, changed):
-    with pytest.raises(UsageError, match=r"not what `cryopick bench --json` prints"):
+    with pytest.raises(UsageError, match=r"not what `cryopick bench` prints"):
         from_bench(bench(tmp_path, **changed), None)
 
 

@@ -74,7 +74,7 @@ def test_a_folder_is_free_again_after_an_error(tmp_path):
 def test_work_goes_on_only_if_asked_for_and_unchanged(tmp_path):
     with claimed(tmp_path, RUN, [], resume=False):
         pass
-    with pytest.raises(UsageError, match="holds a run; go on with it by --resume"):
+    with pytest.raises(UsageError, match="holds a run; go on with it by `resume`"):
         claimed(tmp_path, RUN, [], resume=False).__enter__()
     with pytest.raises(UsageError, match=r"other settings \(a: 1 -> 2; b: 3 -> 4\)"):
         claimed(tmp_path, RUN, ["a: 1 -> 2", "b: 3 -> 4"], resume=True).__enter__()
@@ -120,7 +120,7 @@ def begun(path, settings):
 
 def test_a_training_that_has_begun_goes_on_by_resume_only(tmp_path):
     begun(tmp_path, training())
-    with pytest.raises(UsageError, match="--resume"):
+    with pytest.raises(UsageError, match="`resume`"):
         TrainingFolder(tmp_path).claim(training(), resume=False).__enter__()
     with TrainingFolder(tmp_path).claim(training(), resume=True):
         pass
@@ -198,7 +198,7 @@ def test_a_training_of_another_kind_is_refused(tmp_path):
 
     with TrainingFolder(tmp_path).claim(OtherSettings(network="heatmap", share=0.5), resume=False):
         pass
-    with pytest.raises(UsageError, match=r"holds a training of another kind \(.*; choose another --out$"):
+    with pytest.raises(UsageError, match=r"holds a training of another kind \(.*; choose another `out`$"):
         TrainingFolder(tmp_path).claim(training(), resume=True).__enter__()
 
 

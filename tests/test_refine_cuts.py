@@ -217,7 +217,7 @@ def test_a_shipped_model_learns_under_its_name():
 
 @pytest.mark.parametrize("share", [float("nan"), 0, 1.5])
 def test_a_wrong_share_is_refused(model, share):
-    with pytest.raises(UsageError, match="--share is"):
+    with pytest.raises(UsageError, match="`share` is"):
         refine_settings(run_of(model), [], share=share, top=9)
 
 

@@ -55,5 +55,5 @@ def test_a_binned_pixel_covers_its_source_pixels_evenly():
     "wrong", [{"voltage_kV": 0}, {"spherical_aberration_mm": -1}, {"amplitude_contrast": 1.1}]
 )
 def test_optics_that_no_microscope_has_are_refused(wrong):
-    with pytest.raises(UsageError, match="--voltage-kv"):
+    with pytest.raises(UsageError, match=r"`optics.voltage_kV`"):
         Optics(**wrong)

@@ -40,7 +40,7 @@ def bench(settings: BenchSettings, note: Note) -> dict[str, Any]:
     keep_freed_memory()  # as a pick worker does
     pickers = {model: _load(model, settings, device) for model in settings.models}
     if settings.batches and not any(isinstance(one, NetworkPicker) for one in pickers.values()):
-        raise UsageError("--batches are for networks: give one with --model")
+        raise UsageError("`batches` are for networks: give one with `model`")
     with TemporaryDirectory(prefix="cryopick-bench-") as folder:
         host, machine = Machine(torch.device("cpu")), Machine(device)
         measures = [

@@ -64,13 +64,13 @@ class BenchSettings(Settings):
             Naming the options.
         """
         if self.input is not None and (self.size is not None or self.sizes):
-            raise UsageError("--size and --sizes are of synthetic micrographs: leave them out with --input")
+            raise UsageError("`size` and `sizes` are of synthetic micrographs: leave them out with `input`")
         for side in () if self.input is not None else (self.size_px, *self.sizes):
             if side < 2 * self.diameter_A / self.synthetic_pixel_size_A:
                 raise UsageError(
                     f"a synthetic micrograph of {side} pixels a side has no room for particles of "
-                    f"{self.diameter_A / self.synthetic_pixel_size_A:.0f} pixels; give a larger --size, or "
-                    "another --diameter or --pixel-size"
+                    f"{self.diameter_A / self.synthetic_pixel_size_A:.0f} pixels; give a larger `size`, or "
+                    "another `diameter_A` or `pixel_size_A`"
                 )
 
     @property

@@ -79,8 +79,8 @@ class RayEngine(Engine):
                         **({} if self._address else local),
                     )
             except Exception as error:
-                where = f"the Ray cluster at {self._address} (--address)" if self._address else "Ray"
-                raise EngineError(f"{where} cannot be reached: {error}; or use --engine serial") from error
+                where = f"the Ray cluster at {self._address} (`address`)" if self._address else "Ray"
+                raise EngineError(f"{where} cannot be reached: {error}; or use `engine` serial") from error
             self._owns_ray = True
         return self
 
@@ -144,5 +144,5 @@ def _check_reachable(address: str | None) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise EngineError(
-            f"nobody answers at --address {address} ({error}); start Ray there, or leave --address out"
+            f"nobody answers at `address` {address} ({error}); start Ray there, or leave `address` out"
         ) from error

@@ -98,7 +98,7 @@ def evaluate(
         If one truth fits two micrographs.
     """
     if radius_A is not None and not is_positive(radius_A):
-        raise UsageError(f"matching radius is {radius_A} A; give --radius a positive length in angstroms")
+        raise UsageError(f"matching radius is {radius_A} A; give `radius_A` a positive length in angstroms")
     ranked: dict[str, Ranked] = {}
     owner: dict[str, str] = {}
     remarks: defaultdict[str, list[str]] = defaultdict(list)
@@ -113,7 +113,7 @@ def evaluate(
             ranked[micrograph_id] = _rank(one, truth.particles[name], radius_A)
     if not ranked:
         known = _some(sorted(truth.particles))
-        raise UsageError(f"no micrograph left has truth in {truth.source}, which knows {known}; mend --truth")
+        raise UsageError(f"no micrograph left has truth in {truth.source}, which knows {known}; mend `truth`")
     remarks["failed, so every particle counts as missed"] = [
         name for name, one in ranked.items() if one.failed
     ]

@@ -90,7 +90,7 @@ def read_truth(source: Path) -> Truth:
     """
     if not (source.is_dir() or source.is_file()):
         raise UsageError(
-            f"truth {str(source)!r} does not exist; give --truth a folder of .star or .box files"
+            f"truth {str(source)!r} does not exist; give `truth` a folder of .star or .box files"
         )
     root = source if source.is_dir() else source.parent
     files = sorted(root.rglob("*")) if source.is_dir() else [source]
@@ -112,7 +112,7 @@ def read_truth(source: Path) -> Truth:
             particles[name], origin[name] = centres, path
     if not particles:
         raise UsageError(
-            f"truth {str(source)!r} holds no coordinates; give --truth a folder of .star or .box files"
+            f"truth {str(source)!r} holds no coordinates; give `truth` a folder of .star or .box files"
         )
     return Truth(source, particles, tuple(notes))
 

@@ -27,11 +27,11 @@ def box_size_px(one: MicrographPicks, given_px: int | None) -> int:
     """
     if given_px is not None:
         if given_px < 2 or given_px % 2:
-            raise UsageError(f"box size is {given_px} px, expected an even number from 2 up: change --box-px")
+            raise UsageError(f"box size is {given_px} px, expected an even number from 2 up: change `box_px`")
         return given_px
     pixel_size_A = one.micrograph.pixel_size_A
     if pixel_size_A is None:
         raise PicksError(
-            f"pixel size of {one.micrograph.micrograph_id!r} is missing, expected angstroms: give --box-px"
+            f"pixel size of {one.micrograph.micrograph_id!r} is missing, expected angstroms: give `box_px`"
         )
     return 2 * math.ceil(BOX_DIAMETERS * diameter_px(one.diameter_A, pixel_size_A) / 2)

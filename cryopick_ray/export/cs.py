@@ -96,7 +96,7 @@ def _rows(one: MicrographPicks) -> tuple[Origin, NDArray[np.void]]:
     if micrograph.shape is None or micrograph.pixel_size_A is None:
         raise PicksError(
             f"shape or pixel size of {micrograph.micrograph_id!r} is missing, expected pixels and angstroms:"
-            " ingest it again with --pixel-size"
+            " ingest it again with `pixel_size_A`"
         )
     height, width = micrograph.shape
     rows = np.zeros(int(keep.sum()), SPOOLED)

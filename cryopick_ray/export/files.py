@@ -61,7 +61,7 @@ def complete(
         if path in taken:
             raise PicksError(
                 f"micrographs {taken[path]!r} and {micrograph_id!r} would both be {str(path)!r} in this"
-                " format; expected distinct names: use --format star or csv, which keep the whole id"
+                " format; expected distinct names: use `format` star or csv, which keep the whole id"
             )
         taken[path] = micrograph_id
         yield path, one

@@ -68,5 +68,5 @@ def export(
         The format is unknown.
     """
     if format not in FORMATS:
-        raise UsageError(f"format is {format!r}, expected one of {', '.join(FORMATS)}: change --format")
+        raise UsageError(f"format is {format!r}, expected one of {', '.join(FORMATS)}: change `format`")
     FORMATS[format](picks, out, settings or ExportSettings())

@@ -39,7 +39,7 @@ class OpticsGroups:
         if micrograph.pixel_size_A is None:
             raise PicksError(
                 f"pixel size of {micrograph.micrograph_id!r} is missing, expected angstroms:"
-                " ingest it again with --pixel-size"
+                " ingest it again with `pixel_size_A`"
             )
         key = micrograph.dataset, round(micrograph.pixel_size_A, 4), micrograph.optics or self.default
         return self.numbers.setdefault(key, len(self.numbers) + 1)

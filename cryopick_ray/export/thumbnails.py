@@ -109,7 +109,7 @@ def make_thumbnail(
     if micrograph.shape is None or micrograph.pixel_size_A is None:
         raise PicksError(
             f"shape or pixel size of {micrograph.micrograph_id!r} is missing, expected pixels and angstroms:"
-            " ingest it again with --pixel-size"
+            " ingest it again with `pixel_size_A`"
         )
     best = slice(max_candidates)
     return Thumbnail(

@@ -39,7 +39,7 @@ def check(kind: str, files: dict[str, str], crds: Path | None = None) -> list[st
         If ``crds`` cannot be read, or ``kind`` has none.
     """
     if crds is not None and kind != "kuberay":
-        raise UsageError(f"--crd goes with kind kuberay, not {kind}; leave it out")
+        raise UsageError(f"`crd` goes with kind kuberay, not {kind}; leave it out")
     schemas = read_crds(crds) if crds else {}
     found: list[str] = []
     for name, text in files.items():
@@ -107,12 +107,12 @@ def _manifest(text: str, crds: dict[str, Any]) -> Iterator[str]:
     if crds:
         kind = manifest.get("kind")
         if kind not in crds:
-            yield f"no definition of {kind} among those of --crd ({', '.join(sorted(crds))})"
+            yield f"no definition of {kind} among those of `crd` ({', '.join(sorted(crds))})"
         else:
             try:
                 yield from _against(crds[kind], manifest)
             except (Unresolvable, UnknownType, TypeError, ValueError, AttributeError) as error:
-                raise UsageError(f"the definition of {kind} in the file of --crd is no schema") from error
+                raise UsageError(f"the definition of {kind} in the file of `crd` is no schema") from error
     if not found:
         spec = manifest["spec"]
         for group in spec.get("rayClusterSpec", spec)["workerGroupSpecs"]:

@@ -138,10 +138,10 @@ def _check_answers(address: str) -> None:
     """Refuse an address where nobody answers soon, or where a token would travel in the clear."""
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-        raise UsageError(f"--address is {address!r}; expected a URL such as http://127.0.0.1:8265")
+        raise UsageError(f"`address` is {address!r}; expected a URL such as http://127.0.0.1:8265")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise UsageError(
-            f"--address {address} would send the token in the clear; "
+            f"`address` {address} would send the token in the clear; "
             "open a tunnel and give its end, http://127.0.0.1:8265"
         )
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
@@ -152,7 +152,7 @@ def _check_answers(address: str) -> None:
         connection.close()
     except (OSError, HTTPException, ValueError) as error:
         raise EngineError(
-            f"nobody answers at --address {address} ({error}); "
+            f"nobody answers at `address` {address} ({error}); "
             "open the tunnel: ray dashboard cluster.yaml, or kubectl port-forward"
         ) from error
 

@@ -62,7 +62,7 @@ def write(files: dict[str, str], out: Path) -> None:
         If ``out`` is no folder.
     """
     if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is not a folder; choose another --out")
+        raise UsageError(f"{out} is not a folder; choose another `out`")
     out.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (out / name).write_text(text, encoding="utf-8")

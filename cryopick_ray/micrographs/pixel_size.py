@@ -18,7 +18,7 @@ def decide_pixel_size(
     header_A
         What the file says; ``None`` or 0 if nothing.
     given_A
-        What a person says (``--pixel-size``, or an optics table); wins over the header.
+        What a person says (``pixel_size_A``, or an optics table); wins over the header.
     shape
         Height and width of the micrograph in pixels.
     diameter_A
@@ -32,11 +32,11 @@ def decide_pixel_size(
     """
     pixel_size_A, origin = (header_A, "the file says") if given_A is None else (given_A, "given:")
     if pixel_size_A is None or (given_A is None and pixel_size_A == 0):
-        raise PixelSizeError("the file does not say its pixel size; give it in angstroms with --pixel-size")
+        raise PixelSizeError("the file does not say its pixel size; give it in angstroms with `pixel_size_A`")
     if not is_positive(pixel_size_A) or not SMALLEST_A <= pixel_size_A <= LARGEST_A:
         raise PixelSizeError(
             f"{origin} a pixel size of {pixel_size_A:g} A; expected {SMALLEST_A:g} to {LARGEST_A:g} A, "
-            "give it with --pixel-size"
+            "give it with `pixel_size_A`"
         )
     if diameter_A is None:
         return pixel_size_A
@@ -45,11 +45,12 @@ def decide_pixel_size(
         raise PixelSizeError(
             f"the file says a pixel size of exactly 1 A, as programs write when they do not know, and so "
             f"its short side would be {view_A:g} A, less than {FEWEST_DIAMETERS} particles of "
-            f"{diameter_A:g} A; give the true one with --pixel-size (--pixel-size 1 if it is 1)"
+            f"{diameter_A:g} A; give the true one with `pixel_size_A` (`pixel_size_A` 1 if it is 1)"
         )
     if diameter_A > MOST_OF_VIEW * view_A:
         raise PixelSizeError(
             f"a particle of {diameter_A:g} A is larger than half the short side of the micrograph "
-            f"({min(shape)} px of {pixel_size_A:g} A make {view_A:g} A); check --diameter and --pixel-size"
+            f"({min(shape)} px of {pixel_size_A:g} A make {view_A:g} A); check "
+            "`diameter_A` and `pixel_size_A`"
         )
     return pixel_size_A

@@ -94,9 +94,9 @@ def list_sources(
         be written into tables.
     """
     if limit is not None and limit < 1:
-        raise UsageError(f"a limit of {limit} micrographs; expected at least 1 (--limit)")
+        raise UsageError(f"a limit of {limit} micrographs; expected at least 1 (`limit`)")
     if not inputs:
-        raise UsageError("no INPUT; give a folder, a file, a glob in quotes, a text list or a STAR list")
+        raise UsageError("no `inputs`; give a folder, a file, a glob in quotes, a text list or a STAR list")
     project = Path(os.path.abspath(relion_project))
     datasets = _without_repeats(_join_files([_data_set(text, project) for text in inputs]))
     sources: list[MicrographSource] = []
@@ -123,7 +123,7 @@ def list_sources(
 
 def _data_set(text: str, project: Path) -> _DataSet:
     if text.startswith("empiar:"):
-        raise UsageError(f"INPUT {text!r} is for `cryopick run` and `cryopick empiar`, alone")
+        raise UsageError(f"`inputs` {text!r} is for `cryopick run` and `cryopick empiar`, alone")
     if "://" in text:
         return _remote(text)
     path = Path(os.path.abspath(text))
@@ -135,9 +135,9 @@ def _data_set(text: str, project: Path) -> _DataSet:
     elif any(character in text for character in "*?["):
         dataset = _glob(text, path)
     else:
-        raise UsageError(f"INPUT {text!r}: there is no such file or folder; {_looked_for()}")
+        raise UsageError(f"`inputs` {text!r}: there is no such file or folder; {_looked_for()}")
     if not dataset.files:
-        raise UsageError(f"INPUT {text!r} has no micrographs; {_looked_for()}")
+        raise UsageError(f"`inputs` {text!r} has no micrographs; {_looked_for()}")
     return dataset
 
 
@@ -153,12 +153,12 @@ def _file_or_list(text: str, path: Path, project: Path) -> _DataSet:
         listed = read_cs_list(path, Path.cwd())
     else:
         lists = " ".join(TEXT_LISTS + STAR_LISTS + CS_LISTS)
-        raise UsageError(f"INPUT {text!r} is neither a micrograph nor a list ({lists}); {_looked_for()}")
+        raise UsageError(f"`inputs` {text!r} is neither a micrograph nor a list ({lists}); {_looked_for()}")
     files = [replace(file, path=Path(os.path.abspath(file.path))) for file in listed]
     if files and not any(os.path.lexists(file.path) for file in files):
         raise UsageError(
-            f"INPUT {text!r}: none of its {len(files)} files is there, the first would be "
-            f"{str(files[0].path)!r}; names in a STAR file are relative to --relion-project"
+            f"`inputs` {text!r}: none of its {len(files)} files is there, the first would be "
+            f"{str(files[0].path)!r}; names in a STAR file are relative to `relion_project`"
         )
     root = Path(os.path.commonpath([file.path.parent for file in files])) if files else path.parent
     return _DataSet(path.stem, root, files, "star" if suffix in STAR_LISTS else "list")
@@ -171,7 +171,7 @@ def _glob(text: str, pattern: Path) -> _DataSet:
     try:
         found = sorted(root.glob("/".join(parts[fixed:])))
     except (OSError, ValueError) as error:
-        raise UsageError(f"INPUT {text!r} cannot be searched: {error}") from error
+        raise UsageError(f"`inputs` {text!r} cannot be searched: {error}") from error
     visible = (path for path in found if not any(part[0] == "." for part in path.relative_to(root).parts))
     named = [path for path in visible if not os.path.isdir(path)]
     files = _listed(
@@ -186,7 +186,7 @@ def _remote(url: str) -> _DataSet:
     root, below = list_remote(url)
     names = [name for name in below if is_micrograph_name(name)] or [n for n in below if is_movie_name(n)]
     if not names:
-        raise UsageError(f"INPUT {url!r} has no micrographs; {_looked_for()}")
+        raise UsageError(f"`inputs` {url!r} has no micrographs; {_looked_for()}")
     files = _listed(Path(name) for name in names)
     return _DataSet(
         _folder_name(Path(root)), Path(), [replace(f, name=str(f.path)) for f in files], "remote", root

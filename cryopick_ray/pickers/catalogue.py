@@ -79,7 +79,7 @@ def weights_file(model: str) -> Path:
     path = shipped_weights(model) or Path(model)
     if not path.is_file():
         raise UsageError(
-            f"there is no model {model!r}: give --model one of {', '.join([*shipped_models(), *BUILT_IN])}, "
+            f"there is no model {model!r}: give `model` one of {', '.join([*shipped_models(), *BUILT_IN])}, "
             "or a weights file (.safetensors, or Topaz's .sav)"
         )
     return path

@@ -39,7 +39,7 @@ def open_model(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
     if path.suffix in PICKLED_SUFFIXES:
         return import_topaz(path)
     allowed = ", ".join((".safetensors", *PICKLED_SUFFIXES))
-    raise ModelError(f"{path}: weights of unknown kind {path.suffix!r}; --model takes {allowed}")
+    raise ModelError(f"{path}: weights of unknown kind {path.suffix!r}; `model` takes {allowed}")
 
 
 def import_topaz(path: Path) -> tuple[dict[str, Tensor], ModelCard]:

@@ -55,7 +55,7 @@ class LogPicker:
     def __init__(self, particle_px: float = PARTICLE_PX) -> None:
         if not MIN_PARTICLE_PX <= particle_px < math.inf:
             raise UsageError(
-                f"the blob detector got {particle_px} px a particle; give --particle-px of at least "
+                f"the blob detector got {particle_px} px a particle; give `particle_px` of at least "
                 f"{MIN_PARTICLE_PX:g} ({PARTICLE_PX:g} is its own)"
             )
         self.particle_px = particle_px

@@ -78,7 +78,7 @@ class NetworkPicker(ABC, Generic[NetworkT]):
         self.name, self.threshold, self.batch = card.name, card.threshold, card.batch
         self.particle_px = card.particle_px if particle_px is None else particle_px
         if not is_positive(self.particle_px):
-            raise UsageError(f"--particle-px {particle_px}: expected a size in pixels above 0")
+            raise UsageError(f"`particle_px` {particle_px}: expected a size in pixels above 0")
         self.card = card
         refuses = card.lowest_precision == "float32"
         self.scoring = replace(scoring, precision="float32") if refuses else scoring

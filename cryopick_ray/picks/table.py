@@ -65,9 +65,7 @@ class PickTable:
         place = _place(where)
         data = None if place is None else place.get(INDEX)
         if place is None or data is None:
-            raise PicksError(
-                f"{where} is not a table of picks; make one with: cryopick table PICKS --out {where}"
-            )
+            raise PicksError(f"{where} is not a table of picks; `cryopick table` makes one of picks")
         self.place = place
         rows = _rows(place, INDEX, data, _INDEX)
         self.diameter_A = float(rows["diameter_A"][0].as_py()) if len(rows) else 0.0

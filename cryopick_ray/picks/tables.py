@@ -89,7 +89,7 @@ def build_table(
         If a shard is damaged.
     """
     if out.exists() and not (out / INDEX).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is there and is no table; choose another --out")
+        raise UsageError(f"{out} is there and is no table; choose another `out`")
     covered = coverage(shards)
     micrographs = [_micrograph(row, covered) for row in manifest.values() if _is_known(row, covered)]
     if unknown := sorted(set(covered) - set(manifest)):

@@ -65,12 +65,12 @@ class Machines:
     def __post_init__(self) -> None:
         """Refuse machines that do nothing."""
         if self.workers < 1:
-            raise UsageError(f"{self.workers} workers; expected at least 1 (--workers)")
+            raise UsageError(f"{self.workers} workers; expected at least 1 (`workers`)")
         if self.gpus < 0:
-            raise UsageError(f"{self.gpus} GPUs; expected none or more (--gpus)")
+            raise UsageError(f"{self.gpus} GPUs; expected none or more (`gpus`)")
         if self.bytes_per_s is not None and not 0 < self.bytes_per_s < float("inf"):
             raise UsageError(
-                f"a bandwidth of {self.bytes_per_s / 1e6:g} MB/s; expected more than 0 (--bandwidth)"
+                f"a bandwidth of {self.bytes_per_s / 1e6:g} MB/s; expected more than 0 (`bandwidth_MB_s`)"
             )
 
 
@@ -134,12 +134,12 @@ def estimate(micrographs: int, source_bytes: float, rates: Rates, machines: Mach
     if micrographs < 1 or not 0 < source_bytes < float("inf"):
         raise UsageError(
             f"{micrographs} micrographs of {source_bytes:g} bytes: expected at least 1 of each "
-            "(--micrographs, --bytes)"
+            "(`micrographs`, `bytes`)"
         )
     if machines.gpus and not rates.on_gpu:
         raise UsageError(
-            "--gpus: these rates are of a CPU; give --bench FILE with what "
-            "`cryopick bench --device cuda --json` prints on a machine with such a GPU"
+            "`gpus`: these rates are of a CPU; give `bench` FILE with what "
+            "`cryopick bench` prints as JSON on a machine with such a GPU"
         )
     one = rates.scaled(source_bytes / micrographs)
     store_bytes, picks_bytes = micrographs * one.store_bytes, micrographs * one.picks_bytes

@@ -116,7 +116,7 @@ class ArchiveEntry:
                     micrograph = read_micrograph(source.path)
                     header_A, shape = micrograph.pixel_size_A, micrograph.shape
                     if looks_like_gain(micrograph.pixels):
-                        self._say(f"{source.path.name} looks like a gain reference; --pattern leaves it out")
+                        self._say(f"{source.path.name} looks like a gain reference; `pattern` leaves it out")
             except MicrographError:
                 continue
             decided_A, note = decide_declared_pixel_size(self._chosen.image_set, header_A, shape)
@@ -135,7 +135,7 @@ class ArchiveEntry:
             source = self._open()
             chosen = choose(source, self._number, manifest, wanted, lambda text: None)
             fetch(source, chosen, manifest, _Quiet())
-        self._say(f"gain reference {gains[0].path} is used; --gain gives another")
+        self._say(f"gain reference {gains[0].path} is used; `movies.gain` gives another")
         return self._folder / gains[0].path
 
     def ingest(
@@ -237,7 +237,9 @@ def _rounds(stream: "Stream", total: int) -> Iterator[list[str]]:
         if files := stream.take(size, ROUND_SECONDS):
             yield [file.remote_path for file in files]
         elif stream.is_stalled:
-            raise UsageError("one file is larger than all that may lie on the disk; give more with --disk-gb")
+            raise UsageError(
+                "one file is larger than all that may lie on the disk; give more with `archive.disk_GB`"
+            )
 
 
 def is_archive(inputs: Sequence[str]) -> bool:
@@ -250,5 +252,5 @@ def is_archive(inputs: Sequence[str]) -> bool:
     """
     found = [text for text in inputs if text.startswith(PREFIX)]
     if found and len(inputs) > 1:
-        raise UsageError(f"INPUT {found[0]!r} stands alone; pick other micrographs in another run")
+        raise UsageError(f"`inputs` {found[0]!r} stands alone; pick other micrographs in another run")
     return bool(found)

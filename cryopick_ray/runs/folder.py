@@ -88,7 +88,7 @@ class RunFolder:
         elif self.config.exists():
             check_goes_on(self.where, [], resume=resume)
         elif self._place.names():
-            raise UsageError(f"{self.where} is not empty and holds no run; choose another --out")
+            raise UsageError(f"{self.where} is not empty and holds no run; choose another `out`")
 
     @contextmanager
     def claim(self, settings: RunSettings, *, resume: bool) -> Iterator[None]:
@@ -114,7 +114,7 @@ class RunFolder:
         if self.config.exists():
             self._place.put(name, text)
         elif not self._place.put_new(name, text) and self._place.get(name) != text:
-            raise UsageError(f"another run has begun in {self.where}; choose another --out")
+            raise UsageError(f"another run has begun in {self.where}; choose another `out`")
         self.config.write_bytes(text)
         yield
 

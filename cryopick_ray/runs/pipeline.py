@@ -184,7 +184,9 @@ def plan(settings: RunSettings, download: Path | None = None, say: Callable[[str
 
 def _archive(settings: RunSettings, download: Path | None, say: Callable[[str], None]) -> ArchiveEntry:
     if download is None:
-        raise UsageError(f"INPUT {settings.inputs[0]!r} needs a folder of this machine for its files (--out)")
+        raise UsageError(
+            f"`inputs` {settings.inputs[0]!r} needs a folder of this machine for its files (`out`)"
+        )
     return ArchiveEntry(settings.inputs[0], download, settings.archive, limit=settings.limit, say=say)
 
 
@@ -203,7 +205,7 @@ def run_on(
     settings = plan.settings
     threshold = None if settings.threshold == "auto" else settings.threshold
     if plan.diameter is not None:
-        events.note(f"diameter {plan.diameter.text()} (--diameter overrides)")
+        events.note(f"diameter {plan.diameter.text()} (`diameter_A` overrides)")
         keep_diameter(folder.diameter, plan.diameter)
     device = settings.engine.device
     fill = partial(
@@ -241,7 +243,7 @@ def only_digest(picks_url: str, found: Sequence[str], wanted: str | None) -> str
     if wanted is None and len(found) == 1:
         return found[0]
     raise PicksError(
-        f"{picks_url} holds picks of {', '.join(found) or 'no settings at all'}; choose with --digest"
+        f"{picks_url} holds picks of {', '.join(found) or 'no settings at all'}; choose with `digest`"
     )
 
 

@@ -98,12 +98,12 @@ def from_bench(path: Path, model: str | None) -> Rates:
         known = {name: one for one in reversed(models) for name in (one["name"], one["model"])}
         found = models[0] if model is None else known.get(model)
         if found is None:
-            raise UsageError(f"--model {model}: {path} has measured {', '.join(sorted(known))}")
+            raise UsageError(f"`model` {model}: {path} has measured {', '.join(sorted(known))}")
         return _benched(found)
     except UsageError:
         raise
     except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise UsageError(f"--bench {path}: not what `cryopick bench --json` prints ({error!r})") from error
+        raise UsageError(f"`bench` {path}: not what `cryopick bench` prints as JSON ({error!r})") from error
 
 
 def spread(sources: Sequence[MicrographSource], most: int) -> list[MicrographSource]:

@@ -64,7 +64,7 @@ class Summary:
     def text(self) -> str:
         """Return a few lines for a terminal."""
         cuts = [f"{cut.value:.3g} ({cut.method})" for cut in self.thresholds.values()]
-        found = [f"diameter    {self.diameter.text()} (--diameter overrides)"] if self.diameter else []
+        found = [f"diameter    {self.diameter.text()} (`diameter_A` overrides)"] if self.diameter else []
         lines = [
             f"{self.picked} particles in {self.complete} micrographs, {len(self.failures)} failed",
             *found,
@@ -118,13 +118,10 @@ def read_summary(folder: RunFolder) -> Summary:
         del data["failed"]
         return Summary(failures=failures, thresholds=thresholds, diameter=diameter, **data)
     except FileNotFoundError as error:
-        raise UsageError(
-            f"{folder.where} holds no finished run; go on with: cryopick run --resume"
-        ) from error
+        raise UsageError(f"{folder.where} holds no finished run; go on with it by `resume`") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{folder.where}/{folder.summary.name} is damaged ({error}); "
-            "make it again with: cryopick run --resume"
+            f"{folder.where}/{folder.summary.name} is damaged ({error}); make it again by `resume`"
         ) from error
 
 

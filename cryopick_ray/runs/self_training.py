@@ -99,7 +99,7 @@ def refine_settings(
     if (other := learn.options.get("particle_px", particle_px)) != particle_px:
         raise UsageError(
             f"options.particle_px is {other}, but the run picked with {particle_px:g} pixels a diameter; "
-            "leave it out, or begin with a run with another --particle-px"
+            "leave it out, or begin with a run with another `particle_px`"
         )
     options = {**learn.options, "particle_px": particle_px}
     return fill(RefineSettings, **learn.model_dump() | {"options": options}, share=share, top=top), start
@@ -125,7 +125,7 @@ def grade(table: Iterable[MicrographPicks], *, share: float, top: int) -> list[G
     taken = _taken(picked, share, top)
     if not any(taken):
         raise UsageError(
-            f"the run picked {sum(picked)} particles, too few to learn from; lower its --threshold"
+            f"the run picked {sum(picked)} particles, too few to learn from; lower its `threshold`"
         )
     graded: list[Graded] = []
     for own, count in zip(sets.values(), taken, strict=True):
@@ -206,7 +206,7 @@ def share_store(run: RunFolder, out: RunFolder) -> None:
     if not link.exists():
         link.symlink_to(os.path.relpath(run.store, out.path))
     elif not link.samefile(run.store):
-        raise UsageError(f"{out.path} was not refined from {run.path}; choose another --out")
+        raise UsageError(f"{out.path} was not refined from {run.path}; choose another `out`")
 
 
 def _model(model: str) -> Model:
@@ -215,7 +215,7 @@ def _model(model: str) -> Model:
         found = None if model in BUILT_IN else open_model(weights_file(model))
     except UsageError as error:
         raise ModelError(
-            f"the run's model {model} is gone; put the file back, or run again with --model and refine that"
+            f"the run's model {model} is gone; put the file back, or run again with `model` and refine that"
         ) from error
     if found is None or found[1].architecture.partition("-")[0] not in LESSONS:
         raise ModelError(

@@ -98,7 +98,7 @@ def contaminate(
     if min(shape) < 1 or not is_positive(pixel_size_A):
         raise UsageError(
             f"an image of {shape[1]} x {shape[0]} px at {pixel_size_A:g} A per pixel: expected sizes "
-            "above 0 (--shape, --pixel-size)"
+            "above 0 (`height_px`, `width_px`, `pixel_size_A`)"
         )
     view = FieldOfView(shape, pixel_size_A)
     thickness, grain = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)

@@ -49,7 +49,7 @@ class Detector:
             raise UsageError(
                 f"a detector with MTF {self.mtf_nyquist:g} at Nyquist and DQE {self.dqe_zero:g} falling to "
                 f"{self.dqe_nyquist:g}: expected 0 < MTF <= 1, 0 < DQE(Nyquist) <= DQE(0) <= 1 and "
-                "DQE(Nyquist) >= MTF^2 DQE(0) (--set exposure.mtf_nyquist=, exposure.dqe_zero=)"
+                "DQE(Nyquist) >= MTF^2 DQE(0) (`exposure.mtf_nyquist`, `exposure.dqe_zero`)"
             )
 
     @property
@@ -67,8 +67,8 @@ def electrons_per_pixel(dose_e_per_A2: float, pixel_size_A: float) -> float:
         If the dose or pixel size is out of range.
     """
     for value, (low, high), name in (
-        (dose_e_per_A2, DOSE_RANGE, "dose of {:g} e/A2: expected {:g} to {:g} (--dose)"),
-        (pixel_size_A, PIXEL_SIZE_RANGE_A, "pixel size of {:g} A: expected {:g} to {:g} (--pixel-size)"),
+        (dose_e_per_A2, DOSE_RANGE, "dose of {:g} e/A2: expected {:g} to {:g} (`exposure.dose_e_per_A2`)"),
+        (pixel_size_A, PIXEL_SIZE_RANGE_A, "pixel size of {:g} A: expected {:g} to {:g} (`pixel_size_A`)"),
     ):
         if not low <= value <= high:
             raise UsageError("a " + name.format(value, low, high))

@@ -45,11 +45,11 @@ def gaussian_field(
         The voxel size is not positive, or the box is odd, below 2 or above :data:`MAX_BOX`.
     """
     if not is_positive(voxel_size_A):
-        raise UsageError(f"voxel size {voxel_size_A:g} A: expected a size above 0 A (--pixel-size)")
+        raise UsageError(f"voxel size {voxel_size_A:g} A: expected a size above 0 A (`pixel_size_A`)")
     if box % 2 or not 2 <= box <= MAX_BOX:
         raise UsageError(
             f"a volume of {box} voxels a side: expected an even number from 2 to {MAX_BOX}; "
-            "a larger pixel size (--pixel-size) needs fewer"
+            "a larger pixel size (`pixel_size_A`) needs fewer"
         )
     axis_A = (np.arange(box, dtype=np.float32) - box // 2) * np.float32(voxel_size_A)
     along_x, along_y, along_z = (_profile(axis_A, centres_A[:, i], sigma_A) for i in range(3))

@@ -50,7 +50,7 @@ def load_molecule(name_or_path: str | Path) -> Molecule:
     names = ", ".join(molecule.name for molecule in list_molecules())
     raise UsageError(
         f"no molecule {str(name_or_path)!r}: expected one of {names}; or an unpacked map "
-        f"({' '.join(MAP_SUFFIXES)}) or coordinates ({' '.join(COORDINATE_SUFFIXES)}) (--molecules)"
+        f"({' '.join(MAP_SUFFIXES)}) or coordinates ({' '.join(COORDINATE_SUFFIXES)}) (`molecules`)"
     )
 
 

@@ -112,7 +112,7 @@ def check(settings: SimulationSettings, molecules: Sequence[Molecule]) -> None:
         if (box := box_for(molecule, settings.pixel_size_A)) > LARGEST_PX:
             raise UsageError(
                 f"molecule {molecule.name!r} fills {box} px at {settings.pixel_size_A:g} A per pixel: "
-                f"expected at most {LARGEST_PX} (--pixel-size)"
+                f"expected at most {LARGEST_PX} (`pixel_size_A`)"
             )
     scene = settings.scene
     particles = scene.particles and (scene.particles[1],) * 2
@@ -126,7 +126,8 @@ def check(settings: SimulationSettings, molecules: Sequence[Molecule]) -> None:
         ):
             raise UsageError(
                 f"{shape[0]}x{shape[1]} px of {settings.pixel_size_A:g} A are too few for the fringes of "
-                f"{microscope.defocus.u_A:g} A defocus: expected a larger --shape or a smaller --defocus"
+                f"{microscope.defocus.u_A:g} A defocus: expected a larger "
+                "`height_px` and `width_px`, or a smaller `microscope.defocus_A`"
             )
 
 

@@ -43,7 +43,7 @@ class IceStructure:
         if not (0 <= self.level_rad2_A2 <= 10 and 1 <= self.knee_A <= 1e4 and 0 <= self.slope <= 6):
             raise UsageError(
                 f"ice noise of {self.level_rad2_A2:g} rad2 A2, knee {self.knee_A:g} A, slope {self.slope:g}: "
-                "expected 0 to 10, 1 to 10000 and 0 to 6 (--set ice.noise_rad2_A2=)"
+                "expected 0 to 10, 1 to 10000 and 0 to 6 (`ice.noise_rad2_A2`)"
             )
 
 
@@ -130,7 +130,7 @@ def ice_thickness(
         If the thickness is not positive or the variation is not within 0 and 1.
     """
     if not is_positive(thickness_A):
-        raise UsageError(f"ice of {thickness_A:g} A: expected a thickness above 0 (--set ice.thickness_A=)")
+        raise UsageError(f"ice of {thickness_A:g} A: expected a thickness above 0 (`ice.thickness_A`)")
     thickness = slow_variation(rng, shape, variation)
     thickness += np.float32(1)
     thickness *= np.float32(thickness_A)

@@ -48,8 +48,8 @@ class Defocus:
         if not (all(abs(z) <= LARGEST_DEFOCUS_A for z in principal) and math.isfinite(self.angle_deg)):
             raise UsageError(
                 f"defocus of {self.u_A:g} and {self.v_A:g} A at {self.angle_deg:g} degrees: expected values "
-                f"from {-LARGEST_DEFOCUS_A:g} to {LARGEST_DEFOCUS_A:g} A (--defocus, positive is underfocus) "
-                "and a finite angle"
+                f"from {-LARGEST_DEFOCUS_A:g} to {LARGEST_DEFOCUS_A:g} A (`microscope.defocus_A`, "
+                "positive is underfocus) and a finite angle"
             )
 
 
@@ -81,16 +81,18 @@ class Microscope:
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         if not is_positive(self.pixel_size_A):
-            raise UsageError(f"a pixel size of {self.pixel_size_A:g} A: expected one above 0 (--pixel-size)")
+            raise UsageError(
+                f"a pixel size of {self.pixel_size_A:g} A: expected one above 0 (`pixel_size_A`)"
+            )
         if not 0 <= self.b_factor_A2 <= LARGEST_B_FACTOR_A2:
             raise UsageError(
                 f"a B-factor of {self.b_factor_A2:g} A2: expected 0 to {LARGEST_B_FACTOR_A2:g} "
-                "(--set microscope.b_factor_A2=)"
+                "(`microscope.b_factor_A2`)"
             )
         if not math.hypot(*self.drift_A) <= LARGEST_DRIFT_A:
             raise UsageError(
                 f"a drift of {self.drift_A} A: expected a length of 0 to {LARGEST_DRIFT_A:g} A "
-                "(--set microscope.drift_A=)"
+                "(`microscope.drift_A`)"
             )
 
 

@@ -60,7 +60,7 @@ def _refuse_others(settings: SimulationSettings, out: Path) -> None:
     changed = list(_differences(simulation_settings(read_yaml(path)), settings))
     if changed:
         raise UsageError(
-            f"{out} holds a simulation with other settings ({'; '.join(changed)}); choose another --out"
+            f"{out} holds a simulation with other settings ({'; '.join(changed)}); choose another `out`"
         )
 
 
@@ -81,6 +81,6 @@ def _not_stored(wanted: list[Simulated], out: Path, store_url: str) -> list[Simu
         if item.micrograph_id in held and not has_truth(out, item):
             raise UsageError(
                 f"{store_url} holds a {item.micrograph_id} whose truth is not in {out}: expected a store of "
-                "this simulation or a new one (--store)"
+                "this simulation or a new one (`store`)"
             )
     return [item for item in wanted if item.micrograph_id not in held]

@@ -142,7 +142,7 @@ def _diameters_px(diameters_A: Sequence[float], pixel_size_A: float) -> NDArray[
     if not len(diameters_A) or not all(is_positive(d) for d in (*diameters_A, pixel_size_A)):
         raise UsageError(
             f"molecules of {list(diameters_A)} A at {pixel_size_A:g} A per pixel: expected at least one "
-            "molecule and sizes above 0 (--molecules, --pixel-size)"
+            "molecule and sizes above 0 (`molecules`, `pixel_size_A`)"
         )
     return np.asarray(diameters_A, dtype=np.float64) / pixel_size_A
 
@@ -153,7 +153,7 @@ def _weights(settings: SceneSettings, diameters_A: Sequence[float]) -> NDArray[n
     if len(mixture) != len(diameters_A) or not sum(mixture) > 0:
         raise UsageError(
             f"a mixture of {list(mixture)} for {len(diameters_A)} molecules: expected one number for "
-            "each, not all 0 (--set scene.mixture=)"
+            "each, not all 0 (`scene.mixture`)"
         )
     return np.asarray(mixture, dtype=np.float64) / sum(mixture)
 
@@ -177,8 +177,8 @@ def _crowded(ground: Ground, settings: SceneSettings, wanted: int, most: int) ->
     return UsageError(
         f"{wanted} particles do not fit in {width} x {height} px at a minimum distance of "
         f"{settings.minimum_distance:g} diameters ({ground.mean_square_px2**0.5:.0f} px): expected at most "
-        f"{most} (--particles), a packing of {packing:.2f} (--packing), or a smaller "
-        "scene.minimum_distance (--set)"
+        f"{most} (`scene.particles`), a packing of {packing:.2f} (`scene.packing`), or a smaller "
+        "`scene.minimum_distance`"
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from cryopick_ray.errors import UsageError
+from cryopick_ray.config import refused
 from cryopick_ray.settings import Settings
 from cryopick_ray.simulate.contamination import ContaminationSettings
 from cryopick_ray.simulate.detector import DOSE_RANGE, Detector
@@ -167,7 +167,7 @@ def simulation_settings(data: dict[str, Any]) -> SimulationSettings:
     try:
         return SimulationSettings.model_validate(_over(_DEFAULTS, data))
     except ValidationError as error:
-        raise UsageError("; ".join(dict.fromkeys(_complaint(dict(e)) for e in error.errors()))) from error
+        raise refused(error, SimulationSettings, "simulation") from error
 
 
 _DEFAULTS = SimulationSettings(molecules=("any",)).model_dump(exclude={"molecules"})
@@ -179,22 +179,3 @@ def _over(base: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
     return base | {
         name: _over(base[name], value) if name in nested else value for name, value in data.items()
     }
-
-
-def _complaint(error: dict[str, Any]) -> str:
-    """Return what is wrong and what is allowed, in terms of ``--set``."""
-    path = [str(part) for part in error["loc"]]
-    name = ".".join(path)
-    if error["type"] == "value_error":  # several values that do not go together
-        return str(error["ctx"]["error"])
-    if name in ("height_px", "width_px"):
-        limits = f"HEIGHTxWIDTH, each {SMALLEST_PX} to {LARGEST_PX} px"
-        return f"--shape has a {name} of {error['input']!r}: expected {limits}"
-    if error["type"] == "missing":
-        return f"{name} is missing (--{name})"
-    if error["type"] != "extra_forbidden":
-        return f"{name} is {error['input']!r}: {error['msg']} (its option, or --set {name}=VALUE)"
-    group: Any = SimulationSettings
-    for part in path[:-1]:
-        group = group.model_fields[part].annotation
-    return f"{name} is not a setting: expected one of {', '.join(group.model_fields)}"

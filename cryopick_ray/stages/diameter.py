@@ -76,8 +76,8 @@ def find_diameter(
         )
     except CryoPickError as error:
         raise UsageError(
-            f"the diameter cannot be estimated: {error} (give --diameter, or --pixel-size if the files' own "
-            "is wrong)"
+            f"the diameter cannot be estimated: {error} (give `diameter_A`, or `pixel_size_A` if the "
+            "files' own is wrong)"
         ) from error
     curve = [
         pair for pair in zip(found.tried_A, found.evidence, strict=True) if all(map(math.isfinite, pair))
@@ -145,5 +145,5 @@ def _sampled(
     if len(reasons) == len(places):
         raise UsageError(
             f"the diameter cannot be estimated: none of {len(places)} micrographs can be used "
-            f"({reasons[0]}); give it with --diameter"
+            f"({reasons[0]}); give it with `diameter_A`"
         )

@@ -93,7 +93,7 @@ def check_append(
     Raises
     ------
     UsageError
-        If a name stands for another file, a file for another name, or ``--pixel-size`` has changed.
+        If a name stands for another file, a file for another name, or ``pixel_size_A`` has changed.
     """
     names = {row.source: name for name, row in manifest.items()}
     for source in sources:
@@ -101,14 +101,14 @@ def check_append(
         if known is not None and known.source != source.origin:
             raise UsageError(
                 f"the store holds another {source.micrograph_id} ({known.source}, not {source.origin}); "
-                "use another --store, or give both folders in one run"
+                "use another `store`, or give both folders in one run"
             )
         name = names.get(source.origin, source.micrograph_id)
         if name != source.micrograph_id:
             raise UsageError(
                 f"the store holds {source.origin} as {name}, not as {source.micrograph_id}: names are "
-                "relative to INPUT's root, which has changed; give the same INPUT as before, or use another "
-                "--store"
+                "relative to the root of `inputs`, which has changed; give the same `inputs` as before, "
+                "or use another `store`"
             )
         given_A = settings.pixel_size_A
         as_given = settings.movies.binning == 1
@@ -120,7 +120,7 @@ def check_append(
         ):
             raise UsageError(
                 f"the store holds {source.micrograph_id} at {known.pixel_size_A:g} A a pixel, and "
-                f"--pixel-size is {given_A:g}; use another --store"
+                f"`pixel_size_A` is {given_A:g}; use another `store`"
             )
 
 

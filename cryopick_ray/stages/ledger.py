@@ -35,5 +35,5 @@ def _check_same(shards: PickShards, lines: Sequence[Coverage], manifest: Mapping
         if row is not None and row.status == "complete" and row.checksum != line.checksum:
             raise PicksError(
                 f"{shards.place.url} holds picks of another {line.micrograph_id} than the store's; "
-                "choose another folder of picks (--out)"
+                "choose another folder of picks (`out`)"
             )

@@ -207,19 +207,19 @@ def check_scale(rows: Sequence[ManifestRow], pixel_size_A: float) -> None:
     Raises
     ------
     PixelSizeError
-        Naming the first such micrograph and ``--store-pixel-size``.
+        Naming the first such micrograph and ``store_pixel_size_A``.
     """
     for row in rows:
         needed = resampled_shape(row.source_shape, row.pixel_size_A, pixel_size_A)
         if needed[0] > LARGEST_ENLARGEMENT * row.source_height_px:
             raise PixelSizeError(
                 f"this model needs {row.micrograph_id} enlarged from {row.pixel_size_A:.3g} to "
-                f"{pixel_size_A:.3g} A a pixel, more than {LARGEST_ENLARGEMENT} times; check --diameter, "
-                "--pixel-size and --particle-px"
+                f"{pixel_size_A:.3g} A a pixel, more than {LARGEST_ENLARGEMENT} times; check `diameter_A`, "
+                "`pixel_size_A` and `particle_px`"
             )
         if row.shape != row.source_shape and (needed[0] > row.height_px or needed[1] > row.width_px):
             stored_A = row.pixel_size_A * row.source_height_px / row.height_px
             raise PixelSizeError(
                 f"the store holds {row.micrograph_id} at {stored_A:.2f} A a pixel, but this model needs "
-                f"{pixel_size_A:.2f} A; ingest again with --store-pixel-size {pixel_size_A:.2f} or finer"
+                f"{pixel_size_A:.2f} A; ingest again with `store_pixel_size_A` {pixel_size_A:.2f} or finer"
             )

@@ -57,9 +57,9 @@ def check_free(path: Path, *, resume: bool) -> None:
     if (path / "config.yaml").exists():
         check_goes_on(path, [], resume=resume)
     elif path.exists() and not path.is_dir():
-        raise UsageError(f"{path} is not a folder; choose another --out")
+        raise UsageError(f"{path} is not a folder; choose another `out`")
     elif path.is_dir() and any(one.name not in OWN for one in path.iterdir()):
-        raise UsageError(f"{path} is not empty and holds no run; choose another --out")
+        raise UsageError(f"{path} is not empty and holds no run; choose another `out`")
 
 
 def check_goes_on(where: str | Path, changed: Sequence[str], *, resume: bool) -> None:
@@ -71,11 +71,11 @@ def check_goes_on(where: str | Path, changed: Sequence[str], *, resume: bool) ->
         If ``resume`` is not asked for, or there is something that would change.
     """
     if not resume:
-        raise UsageError(f"{where} holds a run; go on with it by --resume, or choose another --out")
+        raise UsageError(f"{where} holds a run; go on with it by `resume`, or choose another `out`")
     if changed:
         raise UsageError(
             f"{where} holds a run with other settings ({'; '.join(changed)}); "
-            "resume with the old ones or choose another --out"
+            "resume with the old ones or choose another `out`"
         )
 
 
@@ -104,7 +104,7 @@ def claimed(path: Path, settings: Settings, changed: Sequence[str], *, resume: b
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UsageError(
-                f"another run is at work in {path}; wait for it or choose another --out"
+                f"another run is at work in {path}; wait for it or choose another `out`"
             ) from error
         aside = config.with_suffix(".partial")
         aside.write_text(to_yaml(settings))

@@ -204,7 +204,7 @@ class Place:
                 if time.monotonic() + pause_s > until:
                     raise UnreachableError(
                         f"{where} cannot be {done}: no good answer for {PATIENCE_S:g} s ({text}); check the "
-                        "network, the endpoint and the credentials, then go on with --resume"
+                        "network, the endpoint and the credentials, then go on with `resume`"
                     ) from None
             time.sleep(uniform(0.5, 1.0) * pause_s)
             pause_s = min(2 * pause_s, longest_s)

@@ -51,7 +51,7 @@ class MicrographStore:
         self.place = Place(url, create=create)
         root = self.place.get(layout.METADATA)
         if root is None and not create:
-            raise StoreError(f"{url} holds no store; make one with: cryopick ingest INPUT --store {url}")
+            raise StoreError(f"{url} holds no store; `cryopick ingest` makes one")
         if root is None:
             self.place.put(f"{layout.MANIFEST}/{layout.METADATA}", shard.group({}))
             self.place.put(layout.METADATA, shard.group(layout.FORMAT))

@@ -7,7 +7,7 @@ from cryopick_ray.suite.rows import SECONDS, Row
 Column = tuple[str, Callable[[Row], str]]
 NOTHING = "-"
 ABOUT = (
-    "Precision, recall and F1 are of what a model picks by itself (--threshold auto), best F1 is at the best "
+    "Precision, recall and F1 are of what a model picks by itself (threshold auto), best F1 is at the best "
     "threshold in hindsight, AUPRC is of all candidates; all pooled over the micrographs. Several trainings "
     "of one model: mean ± standard deviation. Seconds are a worker's on one thread from file to picks, "
     "wall-clock, start-up apart: the median micrograph (of one or two, a network's slow first pass shows)."

@@ -196,7 +196,7 @@ def _ingest(one: _Listed, particle_px: float, folder: Path, engine: Engine, even
     settings, wanted = one.settings, _ingest_settings(one.settings, particle_px)
     working_A = working_pixel_size_A(settings.diameter_A, particle_px)
     url = str(folder / f"{settings.name}-{working_A:.4g}A.zarr")
-    with _said_of(f"{one.where} ({settings.name}), store {url}"):
+    with _said_of(f"{one.where} ({settings.name}), store {url} (delete it to have it made anew)"):
         ingest(one.sources, url, wanted, engine, events)
         manifest = read_manifest(MicrographStore(url).place)
         rows = [manifest[source.micrograph_id] for source in one.sources]
@@ -215,7 +215,7 @@ def _ingest_settings(settings: DataSettings, particle_px: float) -> IngestSettin
 
 
 @contextmanager
-def _said_of(where: str, group: str = "simulated") -> Iterator[None]:
+def _said_of(where: str, group: str | None = None) -> Iterator[None]:
     """Let what is wrong with a data set be said in words of the training's settings."""
     try:
         yield

@@ -47,7 +47,7 @@ class TrainingFolder:
             first = error.errors()[0]
             name = ".".join(map(str, first["loc"])) or "settings"
             raise UsageError(
-                f"{self.path} holds a training of another kind ({name}: {first['msg']}); choose another --out"
+                f"{self.path} holds a training of another kind ({name}: {first['msg']}); choose another `out`"
             ) from error
         free = {"epochs", "patience"}
         before, after = (dict(_flat(one.model_dump(mode="json", exclude=free))) for one in (old, settings))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cryopick_ray.errors import UsageError
+from cryopick_ray.errors import UsageError, spelled
 from cryopick_ray.evaluation.truth import Truth, read_truth
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.training.dataset import LabelledRow
@@ -15,30 +15,14 @@ from cryopick_ray.training.labelled import Centres, nowhere
 from cryopick_ray.training.settings import DataSettings
 
 NAMES_SHOWN = 3
-OPTIONS = {
-    "ingest again with --store-pixel-size": "delete this store to have it made anew, at",
-    "use another --store": "delete this store to have it made anew",
-    "INPUT's": "the micrographs'",
-    "same INPUT": "same micrographs",
-    "INPUT '": "micrographs '",
-    "(--set ": "(--set {group}.settings.",
-    "its option, or --set ": "--set {group}.settings.",
-    " (--set)": " in {group}.settings",
-    "--shape has": "{group}.settings have",
-    "a larger --shape": "a larger height_px and width_px in {group}.settings",
-    "--defocus": "{group}.settings.microscope.defocus_A",
-    "--particles": "{group}.settings.scene.particles",
-    "--packing": "{group}.settings.scene.packing",
-    "--molecules": "{group}.molecules",
-    "--diameter": "diameter_A",
-    "--particle-px": "options.particle_px",
-    "--pixel-size": "pixel_size_A",
-    "--relion-project": "the folder that the training was started in",
+OWN_NAMES = {
+    "inputs": "micrographs",
+    "particle_px": "options.particle_px",
+    "relion_project": "the folder that the training was started in",
 }
-"""Options of other commands that errors name, and what mends them in a training.
-
-``group`` is that of ``simulated`` that an error is about.
-"""
+"""What a training's settings call those of other commands, where not the same."""
+SIMULATED = {"molecules"}
+"""Settings of a simulation that a group of simulated molecules has itself, not among its ``settings``."""
 
 
 @dataclass(frozen=True)
@@ -119,17 +103,18 @@ def labelled_rows(
     return rows
 
 
-def in_settings(text: str, group: str = "simulated") -> str:
-    """Return what went wrong in words of a training's settings, not of the options of other commands.
+def in_settings(text: str, group: str | None = None) -> str:
+    """Return what went wrong in words of a training's settings.
 
     Parameters
     ----------
     group
-        Where the simulated molecules stand that it is about, such as ``simulated.0``.
+        Where the simulated molecules stand that it is about, such as ``simulated.0``; ``None`` if it is not
+        about a simulation.
     """
-    for option, setting in OPTIONS.items():
-        text = text.replace(option, setting.format(group=group))
-    return text
+    if group is None:
+        return spelled(text, lambda name: OWN_NAMES.get(name, name))
+    return spelled(text, lambda name: f"{group}.{name if name in SIMULATED else f'settings.{name}'}")
 
 
 def matches(micrograph_id: str, patterns: Sequence[str]) -> bool:
@@ -141,7 +126,7 @@ def _read(source: Path, setting: str) -> Truth:
     try:
         return read_truth(source)
     except UsageError as error:
-        raise UsageError(str(error).replace("--truth", setting)) from error
+        raise UsageError(spelled(str(error), {"truth": setting}.__getitem__)) from error
 
 
 def _check_owners(truth: Truth, micrograph_ids: Collection[str], settings: DataSettings) -> None:

@@ -160,14 +160,14 @@ def check_room(workers: tuple[int, int], threads: int, *, on_gpu: bool) -> None:
     Raises
     ------
     EngineError
-        Naming ``--workers``, ``--threads`` and what there is.
+        Naming ``workers``, ``threads`` and what there is.
     """
     least, _ = workers
     if _room(threads, on_gpu=on_gpu) < least:
         there = ray.cluster_resources()
         wanted = f"{threads} CPUs{' and a GPU' if on_gpu else ''}"
         raise EngineError(
-            f"no room for {least} workers (--workers) with {wanted} each (--threads): Ray has "
+            f"no room for {least} workers (`workers`) with {wanted} each (`threads`): Ray has "
             f"{there.get('CPU', 0):g} CPUs and {there.get('GPU', 0):g} GPUs; give fewer"
         )
 

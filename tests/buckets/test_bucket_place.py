@@ -95,7 +95,7 @@ def test_an_outage_ends_in_bounded_time_as_unreachable(bucket, monkeypatch, faul
         lambda: place.find(),
         lambda: place.delete("a"),
     ):
-        with pytest.raises(UnreachableError, match=r"no good answer for 0\.5 s.*--resume"):
+        with pytest.raises(UnreachableError, match=r"no good answer for 0\.5 s.*`resume`"):
             ask()
 
 

@@ -93,7 +93,7 @@ def test_a_store_too_coarse_to_learn_from_is_refused(first, finer):
     run = RunFolder(first)
     settings, _ = refine_settings(run.settings(), [], share=0.5, top=100)
     assert own_split(run, settings).training
-    with pytest.raises(PixelSizeError, match="--store-pixel-size"):
+    with pytest.raises(PixelSizeError, match="`store_pixel_size_A`"):
         own_split(run, settings.model_copy(update=finer))
 
 

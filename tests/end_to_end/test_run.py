@@ -294,5 +294,5 @@ def test_a_run_from_its_saved_settings_gives_the_same_table(serial_run, cryopick
 def test_lower_layers_raise_only_errors_meant_for_people(tmp_path):
     from cryopick_ray.pickers.catalogue import load_picker
 
-    with pytest.raises(CryoPickError, match="--model"):
+    with pytest.raises(CryoPickError, match="`model`"):
         load_picker("nonsense", particle_px=None, device="cpu")

@@ -52,7 +52,7 @@ def test_each_shard_is_read_once(tmp_path, monkeypatch):
 def test_picks_of_another_micrograph_of_the_same_name_are_refused(tmp_path):
     shards = PickShards(str(tmp_path), "d", create=True)
     shards.publish([picked("a"), picked("b", "other")])
-    with pytest.raises(PicksError, match=r"another b .*--out"):
+    with pytest.raises(PicksError, match=r"another b .*`out`"):
         covered_ids(shards, {"a": row("a"), "b": row("b")})
     assert covered_ids(shards, {"a": row("a"), "b": row("b", status="failed")})[0] == {"a", "b"}
     assert covered_ids(shards, {"a": row("a")})[0] == {"a", "b"}

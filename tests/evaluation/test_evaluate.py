@@ -126,11 +126,11 @@ def test_one_truth_never_serves_two_micrographs():
 
 
 def test_no_truth_at_all_is_a_wrong_usage():
-    with pytest.raises(UsageError, match="--truth"):
+    with pytest.raises(UsageError, match="`truth`"):
         evaluate([micrograph("z.mrc", [(1, 1, 1)])], TRUTH)
 
 
 @pytest.mark.parametrize("radius_A", [0, -1, float("nan"), float("inf")])
 def test_a_radius_that_is_no_length_is_refused(radius_A):
-    with pytest.raises(UsageError, match="--radius"):
+    with pytest.raises(UsageError, match="`radius_A`"):
         evaluate([A], TRUTH, radius_A=radius_A)

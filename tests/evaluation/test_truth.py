@@ -115,7 +115,7 @@ def test_a_micrograph_in_two_files_is_refused(tmp_path):
 
 def test_missing_empty_and_foreign_truth_names_the_option(tmp_path):
     for source in (tmp_path / "nowhere", tmp_path, write(tmp_path, "a.csv", "1,2\n")):
-        with pytest.raises(UsageError, match=r"--truth|convert"):
+        with pytest.raises(UsageError, match=r"`truth`|convert"):
             read_truth(source)
 
 

@@ -78,5 +78,5 @@ def test_cbox_corners_give_the_centres_back(tmp_path, mixed):
 @pytest.mark.parametrize("write", [write_box, write_cbox])
 @pytest.mark.parametrize("box_px", [0, -2, 81])
 def test_a_box_that_relion_cannot_halve_is_refused(tmp_path, mixed, write, box_px):
-    with pytest.raises(UsageError, match=f"{box_px} px.*--box-px"):
+    with pytest.raises(UsageError, match=f"{box_px} px.*`box_px`"):
         write(mixed, tmp_path, box_px)

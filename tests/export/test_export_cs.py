@@ -78,6 +78,6 @@ def test_no_picks_give_an_empty_table(tmp_path, make_picks):
 
 
 def test_a_micrograph_without_a_pixel_size_is_refused(tmp_path, make_picks):
-    with pytest.raises(PicksError, match="--pixel-size"):
+    with pytest.raises(PicksError, match="`pixel_size_A`"):
         write_cs([make_picks(pixel_size_A=None)], tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -46,7 +46,7 @@ def test_a_new_export_takes_the_place_of_the_old(tmp_path, make_picks, format):
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(UsageError, match=r"'xml'.*star, box, cbox, cs, csv, topaz.*--format"):
+    with pytest.raises(UsageError, match=r"'xml'.*star, box, cbox, cs, csv, topaz.*`format`"):
         export([], "xml", tmp_path)
 
 

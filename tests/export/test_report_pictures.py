@@ -87,7 +87,7 @@ def test_only_the_best_candidates_are_kept_and_all_are_counted(make_picks):
 
 
 def test_a_failed_micrograph_has_no_thumbnail(make_picks):
-    with pytest.raises(PicksError, match="--pixel-size"):
+    with pytest.raises(PicksError, match="`pixel_size_A`"):
         make_thumbnail(np.zeros((64, 64)), make_picks(status="failed"))
 
 

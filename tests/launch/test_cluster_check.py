@@ -210,7 +210,7 @@ def test_files_are_written_where_asked(tmp_path, config):
     for _ in range(2):
         write(files, tmp_path / "a" / "b")
     assert {path.name: path.read_text() for path in (tmp_path / "a" / "b").iterdir()} == files
-    with pytest.raises(UsageError, match="--out"):
+    with pytest.raises(UsageError, match="`out`"):
         write(files, tmp_path / "a" / "b" / next(iter(files)))
 
 

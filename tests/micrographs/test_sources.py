@@ -302,10 +302,10 @@ def test_the_limit_takes_the_first():
     touch("s/1.mrc", "s/2.mrc", "t/1.mrc")
     assert ids("s", "t", limit=2) == ["s/1.mrc", "s/2.mrc"]
     assert len(ids("s", "t", limit=9)) == 3
-    with pytest.raises(UsageError, match="--limit"):
+    with pytest.raises(UsageError, match="`limit`"):
         sources("s", limit=0)
 
 
 def test_no_input_is_refused():
-    with pytest.raises(UsageError, match="no INPUT"):
+    with pytest.raises(UsageError, match="no `inputs`"):
         sources()

@@ -234,10 +234,10 @@ def test_wrong_settings_are_refused():
     with pytest.raises(ModelError, match="topaz-gmm"):
         DeepEMPicker(*model(normalisation="topaz-gmm"))
     for size in (0.0, -3.0, float("nan")):
-        with pytest.raises(UsageError, match="--particle-px"):
+        with pytest.raises(UsageError, match="`particle_px`"):
             DeepEMPicker(*model(), particle_px=size)
     for limits in ((1.5, 2), (-1, 2), (0.5, 0.9), (0.5, float("nan"))):
         with pytest.raises(UsageError, match="min_std"):
             DeepEMPicker(*model(), min_std=limits[0], max_std=limits[1])
-    with pytest.raises(UsageError, match="--device"):
+    with pytest.raises(UsageError, match="`device`"):
         DeepEMPicker(*model(), device="nowhere")

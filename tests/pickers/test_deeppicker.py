@@ -213,7 +213,7 @@ def test_wrong_settings_are_refused():
     with pytest.raises(ModelError, match="topaz-gmm"):
         DeepPickerPicker(*model(normalisation="topaz-gmm"))
     for size in (0.0, -3.0, float("nan")):
-        with pytest.raises(UsageError, match="--particle-px"):
+        with pytest.raises(UsageError, match="`particle_px`"):
             DeepPickerPicker(*model(), particle_px=size)
-    with pytest.raises(UsageError, match="--device"):
+    with pytest.raises(UsageError, match="`device`"):
         DeepPickerPicker(*model(), device="nowhere")

@@ -73,7 +73,7 @@ def test_an_item_that_does_not_fit_alone_is_told_how_to_be_picked():
     assert len(answers) == 3
     for answer in answers:
         assert isinstance(answer, MicrographError)
-        assert "--device cpu" in str(answer)
+        assert "`device` cpu" in str(answer)
 
 
 def test_the_memory_of_a_batch_that_did_not_fit_is_free_before_the_next_try():

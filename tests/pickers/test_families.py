@@ -94,7 +94,7 @@ def test_a_size_and_a_device_reach_the_picker(tmp_path):
     network = tiny()
     save_model(tmp_path / "m.safetensors", network.state_dict(), card_of(network))
     assert load_network_picker(tmp_path / "m.safetensors", particle_px=27, device="cpu").particle_px == 27
-    with pytest.raises(UsageError, match="--device nowhere"):
+    with pytest.raises(UsageError, match="`device` nowhere"):
         load_network_picker(tmp_path / "m.safetensors", particle_px=None, device="nowhere")
 
 

@@ -87,7 +87,7 @@ def test_small_and_featureless_images_are_survived(shape):
 
 @pytest.mark.parametrize("particle_px", [0, -3, 3.9, float("nan"), float("inf")])
 def test_a_particle_too_small_to_see_is_refused(particle_px):
-    with pytest.raises(UsageError, match="--particle-px"):
+    with pytest.raises(UsageError, match="`particle_px`"):
         LogPicker(particle_px)
 
 

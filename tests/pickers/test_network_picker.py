@@ -52,7 +52,7 @@ def test_what_cannot_be_is_refused(name):
     with pytest.raises(ModelError, match=f"normalisation 'other'; expected '{card.normalisation}'"):
         make_picker(network, card_of(name, normalisation="other"))
     for size in (0.0, -3.0, float("nan"), float("inf")):
-        with pytest.raises(UsageError, match="--particle-px"):
+        with pytest.raises(UsageError, match="`particle_px`"):
             make_picker(network, card, particle_px=size)
-    with pytest.raises(UsageError, match="--device nowhere"):
+    with pytest.raises(UsageError, match="`device` nowhere"):
         make_picker(network, card, device="nowhere")

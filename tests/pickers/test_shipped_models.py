@@ -116,7 +116,7 @@ def test_listing_models_loads_no_torch_and_no_weights():
 def test_an_unknown_name_is_answered_with_the_known_ones():
     with pytest.raises(UsageError) as raised:
         load_picker("heatmap-generel", particle_px=None, device="cpu")
-    assert all(name in str(raised.value) for name in (*NAMES, "log", "--model"))
+    assert all(name in str(raised.value) for name in (*NAMES, "log", "`model`"))
 
 
 def test_a_damaged_card_says_what_mends_it(tmp_path, monkeypatch):

@@ -111,12 +111,12 @@ def test_templates_do_not_depend_on_the_voxels_of_the_map(network):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"diameter_A": float("nan")}, "--diameter nan"),
-        ({"diameter_A": -3.0}, "--diameter -3"),
-        ({"particle_px": 3.0}, "--particle-px 3: expected 6"),
-        ({"particle_px": 1e9}, "--particle-px 1e"),
-        ({"angular_step_deg": 1.0}, "--angular-step 1: expected 7"),
-        ({"angular_step_deg": float("inf")}, "--angular-step inf"),
+        ({"diameter_A": float("nan")}, "`diameter_A` nan"),
+        ({"diameter_A": -3.0}, "`diameter_A` -3"),
+        ({"particle_px": 3.0}, "`particle_px` 3: expected 6"),
+        ({"particle_px": 1e9}, "`particle_px` 1e"),
+        ({"angular_step_deg": 1.0}, "`angular_step_deg` 1: expected 7"),
+        ({"angular_step_deg": float("inf")}, "`angular_step_deg` inf"),
         ({"voxel_size_A": 0.0}, "voxels of 0 A"),
         ({"volume": np.zeros((4, 5, 6), np.float32)}, "expected a cube"),
         ({"volume": np.zeros((48, 48, 48), np.float32)}, "no density"),
@@ -130,7 +130,7 @@ def test_what_cannot_be_projected_is_refused(changes, words):
 
 def test_too_many_templates_are_refused_with_the_remedy():
     noise = np.random.default_rng(0).normal(size=(24, 24, 24)).astype(np.float32)
-    with pytest.raises(UsageError, match="--angular-step 10 makes more than 1000"):
+    with pytest.raises(UsageError, match="`angular_step_deg` 10 makes more than 1000"):
         views(10.0, volume=noise, voxel_size_A=10.0)
 
 
@@ -231,9 +231,9 @@ def test_settings_tell_models_apart(network, picker):
 def test_another_scale_than_the_templates_is_refused(network):
     assert TemplatePicker(network, card_for(network), particle_px=12.0).particle_px == 12
     for size in (16.0, 0.0, float("nan")):
-        with pytest.raises(UsageError, match=r"--particle-px .* made for 12"):
+        with pytest.raises(UsageError, match=r"`particle_px` .* made for 12"):
             TemplatePicker(network, card_for(network), particle_px=size)
-    with pytest.raises(UsageError, match="--device"):
+    with pytest.raises(UsageError, match="`device`"):
         TemplatePicker(network, card_for(network), device="nowhere")
 
 

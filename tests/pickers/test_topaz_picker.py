@@ -143,10 +143,10 @@ def test_wrong_settings_are_refused():
     with pytest.raises(ModelError, match="z-score"):
         TopazPicker(*model(normalisation="z-score"))
     for size in (0.0, -3.0, float("nan")):
-        with pytest.raises(UsageError, match="--particle-px"):
+        with pytest.raises(UsageError, match="`particle_px`"):
             TopazPicker(*model(), particle_px=size)
     for device in ("nowhere", "meta", "cuda:99"):
-        with pytest.raises(UsageError, match="--device"):
+        with pytest.raises(UsageError, match="`device`"):
             TopazPicker(*model(), device=device)
 
 

@@ -111,7 +111,7 @@ def test_a_torn_shard_is_named_and_says_what_to_do(tmp_path):
     whole = (tmp_path / key).read_bytes()
     for length in (0, 4, len(whole) // 2, len(whole) - 30):
         (tmp_path / key).write_bytes(whole[:length])
-        with pytest.raises(PicksError, match=f"{key} is damaged.*--resume"):
+        with pytest.raises(PicksError, match=f"{key} is damaged.*`resume`"):
             shards.read(key)
         for verified in (True, False):
             [(named, error)] = shards.coverages(verified=verified)

@@ -125,7 +125,7 @@ def test_a_set_by_number_and_by_a_part_of_its_name():
     assert choose_image_set(entry, "averages")[0] is PLAIN
     assert choose_image_set(entry, "Movies")[0] is MOVIES
     for wrong in ("0", "4", "aver", "nothing"):
-        with pytest.raises(UsageError, match="--image-set"):
+        with pytest.raises(UsageError, match=r"`archive.image_set`"):
             choose_image_set(entry, wrong)
 
 

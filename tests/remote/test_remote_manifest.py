@@ -129,7 +129,7 @@ def test_another_image_set_of_the_same_folder_has_its_own_roles(tmp_path):
 
 def test_a_folder_of_another_entry_is_refused(tmp_path):
     listed(tmp_path, "a.mrc").__exit__(None, None, None)
-    with pytest.raises(UsageError, match=r"EMPIAR-10999.*--out"):
+    with pytest.raises(UsageError, match=r"EMPIAR-10999.*`out`"):
         Manifest(tmp_path, "10017")
 
 

@@ -210,11 +210,11 @@ def test_draws_stay_in_their_range_and_fill_it():
     ("kind", "values", "complaint"),
     [
         ("carbon", {"probability": 1.2}, "less than or equal to 1"),
-        ("carbon", {"hole_radius_A": [9000, 100]}, "--hole-radius is .*low <= high"),
-        ("gold", {"slope_A": 0}, "--slope is .*from 1e-09"),
-        ("specks", {"number": -1}, "--number is .*from 0"),
-        ("specks", {"diameter_A": float("inf")}, "--diameter is .*finite"),
-        ("blobs", {"facets": 2}, "--facets is .*from 4"),
+        ("carbon", {"hole_radius_A": [9000, 100]}, "`carbon.hole_radius_A` is .*low <= high"),
+        ("gold", {"slope_A": 0}, "`gold.slope_A` is .*from 1e-09"),
+        ("specks", {"number": -1}, "`specks.number` is .*from 0"),
+        ("specks", {"diameter_A": float("inf")}, "`specks.diameter_A` is .*finite"),
+        ("blobs", {"facets": 2}, "`blobs.facets` is .*from 4"),
         ("scratches", {"color": "red"}, "scratches.color is not a setting"),
     ],
 )
@@ -227,5 +227,5 @@ def test_impossible_settings_are_refused(kind, values, complaint):
     ("shape", "pixel_size_A"), [((0, 10), 1.0), ((10, 10), 0.0), ((10, 10), float("nan"))]
 )
 def test_an_image_without_size_is_refused(shape, pixel_size_A):
-    with pytest.raises(UsageError, match="--pixel-size"):
+    with pytest.raises(UsageError, match="`pixel_size_A`"):
         contaminate(rng(), shape, pixel_size_A, ContaminationSettings(specks=SPECKS))

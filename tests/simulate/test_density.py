@@ -96,5 +96,5 @@ def test_reshaping_changes_the_shape_and_never_adds_mass(seed):
     ("voxel_A", "box"), [(0.0, 32), (-1.0, 32), (float("nan"), 32), (2.0, 33), (2.0, 0), (2.0, 10**6)]
 )
 def test_an_impossible_grid_is_refused(voxel_A, box):
-    with pytest.raises(UsageError, match=r"--pixel-size"):
+    with pytest.raises(UsageError, match=r"`pixel_size_A`"):
         density(lump(), voxel_A, box)

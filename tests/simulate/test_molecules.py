@@ -239,7 +239,7 @@ def test_bad_coordinates_are_refused(tmp_path, text, suffix):
 
 
 def test_an_unknown_molecule_is_told_what_there_is():
-    with pytest.raises(UsageError, match=r"'unobtainium'.*apoferritin.*ribosome-70s.*\.mrc.*--molecules"):
+    with pytest.raises(UsageError, match=r"'unobtainium'.*apoferritin.*ribosome-70s.*\.mrc.*`molecules`"):
         load_molecule("unobtainium")
 
 

@@ -168,7 +168,7 @@ def test_nothing_fits_where_all_is_contaminated():
 @pytest.mark.parametrize("distance", [1.0, 0.85])
 def test_the_stated_maximum_fits_and_one_more_is_refused(distance):
     shape = (1200, 1240)
-    with pytest.raises(UsageError, match=r"5000 particles do not fit .*--particles.*--packing") as refusal:
+    with pytest.raises(UsageError, match=r"5000 particles .*`scene.particles`.*`scene.packing`") as refusal:
         place(rng(), shape, 1.0, [80], plain(particles=5000, minimum_distance=distance))
     most = int(str(refusal.value).split("at most ")[1].split()[0])
     for seed in range(5):
@@ -181,9 +181,9 @@ def test_the_stated_maximum_fits_and_one_more_is_refused(distance):
 @pytest.mark.parametrize(
     ("diameters_A", "options", "complaint"),
     [
-        ([], {}, "--molecules"),
-        ([100, 0], {}, "--molecules"),
-        ([float("nan")], {}, "--molecules"),
+        ([], {}, "`molecules`"),
+        ([100, 0], {}, "`molecules`"),
+        ([float("nan")], {}, "`molecules`"),
         ([100], {"mixture": (1, 2)}, "scene.mixture"),
         ([100, 50], {"mixture": (0, 0)}, "scene.mixture"),
     ],
@@ -201,16 +201,16 @@ def test_a_mask_of_another_shape_is_refused():
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
-        ({"packing": [0.4, 0.1]}, "--packing is .*low <= high"),
-        ({"packing": -0.1}, "--packing is .*from 0 to 1"),
-        ({"packing": float("nan")}, "--packing is .*finite"),
-        ({"packing": True}, "--packing is True: .*number"),
-        ({"packing": [0.1, 0.2, 0.3]}, "--packing is .*number"),
-        ({"particles": 1.5}, "--particles is "),
-        ({"particles": 10**9}, "--particles is .*100000"),
-        ({"aggregate_particles": 1}, "--aggregate-particles is .*from 2"),
-        ({"fragment": [0, 1]}, "--fragment is "),
-        ({"minimum_distance": 0}, "--minimum-distance is "),
+        ({"packing": [0.4, 0.1]}, "`packing` is .*low <= high"),
+        ({"packing": -0.1}, "`packing` is .*from 0 to 1"),
+        ({"packing": float("nan")}, "`packing` is .*finite"),
+        ({"packing": True}, "`packing` is True: .*number"),
+        ({"packing": [0.1, 0.2, 0.3]}, "`packing` is .*number"),
+        ({"particles": 1.5}, "`particles` is "),
+        ({"particles": 10**9}, "`particles` is .*100000"),
+        ({"aggregate_particles": 1}, "`aggregate_particles` is .*from 2"),
+        ({"fragment": [0, 1]}, "`fragment` is "),
+        ({"minimum_distance": 0}, "`minimum_distance` is "),
         ({"overlap": 1}, "overlap is not a setting"),
     ],
 )

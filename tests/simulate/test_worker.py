@@ -113,7 +113,7 @@ def test_a_store_holds_what_ingesting_the_files_would(serial, tmp_path):
 def test_a_store_of_another_simulation_is_refused(tmp_path):
     url = str(tmp_path / "store.zarr")
     run(plan("micrographs=1"), tmp_path / "one", store_url=url)
-    with pytest.raises(UsageError, match="--store"):
+    with pytest.raises(UsageError, match="`store`"):
         run(plan("micrographs=1", "seed=1"), tmp_path / "two", store_url=url)
     assert not (tmp_path / "two").exists()
 

@@ -65,11 +65,11 @@ def test_nothing_left_is_an_error(labels):
 
 
 def test_that_nothing_could_be_read_is_told_with_the_reason(labels):
-    reason = "the file does not say its pixel size; give it in angstroms with --pixel-size"
+    reason = "the file does not say its pixel size; give it in angstroms with `pixel_size_A`"
     failed = {name: replace(row, status="failed", reason=reason) for name, row in MANIFEST.items()}
     with pytest.raises(UsageError, match=r"none of the 2 labelled .*a\.mrc: .* with pixel_size_A") as caught:
         rows(labels, failed)
-    assert "--" not in str(caught.value)
+    assert "`" not in str(caught.value)
 
 
 @given(

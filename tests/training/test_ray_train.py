@@ -114,7 +114,7 @@ def test_without_room_nothing_waits(running_ray, store, tmp_path):
     check_room((1, 10 * cpus), cpus, on_gpu=False)  # the least decides
     check_room((cpus, cpus), 1, on_gpu=False)
     for workers, threads in ((1, cpus + 1), (2, cpus // 2 + 1), (cpus + 1, 1)):
-        with pytest.raises(EngineError, match=rf"--workers.*--threads.*Ray has {cpus} CPUs and 0 GPUs"):
+        with pytest.raises(EngineError, match=rf"`workers`.*`threads`.*Ray has {cpus} CPUs and 0 GPUs"):
             check_room((workers, workers), threads, on_gpu=False)
     with pytest.raises(EngineError, match="a GPU each"):
         check_room((1, 1), 1, on_gpu=True)

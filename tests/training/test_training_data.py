@@ -1,3 +1,5 @@
+import re
+
 import mrcfile
 import numpy as np
 import pytest
@@ -101,7 +103,7 @@ def test_a_missing_pixel_size_is_asked_for_before_any_work(folder):
 
 def test_a_corrected_pixel_size_needs_another_store_and_says_which_goes(folder):
     prepare(folder, SerialEngine())
-    with pytest.raises(UsageError, match=r"pixel_size_A is 1\.5; delete this store") as caught:
+    with pytest.raises(UsageError, match=r"delete it to have it made anew.* pixel_size_A is 1\.5") as caught:
         prepare(folder, SerialEngine(), pixel_size_A=1.5)
     assert str(folder / "out" / "stores") in str(caught.value)
     assert "--" not in str(caught.value)
@@ -118,7 +120,7 @@ def test_a_store_too_coarse_for_the_lesson_is_refused(folder):
     stores = folder / "out" / "stores"
     (stores / "apo-4A.zarr").rename(stores / "apo-2.5A.zarr")
     with pytest.raises(
-        UsageError, match=r"holds a\.mrc at 4\.00 A .* needs 2\.50 A; delete this store"
+        UsageError, match=r"delete it to have it made anew.* holds a\.mrc at 4\.00 A .* needs 2\.50 A"
     ) as caught:
         prepare(folder, SerialEngine(), particle_px=16.0)
     assert "--" not in str(caught.value)
@@ -199,13 +201,13 @@ def test_particles_simulated_just_large_enough_are_enough(tmp_path):
     ("group", "words"),
     [
         ({"settings": {"ice": {"mean": 1}}}, r"simulated\.1 \(rubisco-b\): ice\.mean is not a setting"),
-        ({"settings": {"scene": {"packing": 2}}}, r"--set simulated\.1\.settings\.scene\.packing=VALUE"),
-        ({"settings": {"height_px": 10}}, r"simulated\.1\.settings have a height_px of 10"),
+        ({"settings": {"scene": {"packing": 2}}}, r"simulated\.1\.settings\.scene\.packing is 2"),
+        ({"settings": {"height_px": 10}}, r"simulated\.1\.settings\.height_px is 10"),
         (
             {"settings": {"scene": {"particles": 999}}},
             r"at most \d+ \(simulated\.1\.settings\.scene\.particles\)",
         ),
-        ({"settings": {"scene": {"mixture": [1, 2]}}}, r"\(--set simulated\.1\.settings\.scene\.mixture=\)"),
+        ({"settings": {"scene": {"mixture": [1, 2]}}}, r"\(simulated\.1\.settings\.scene\.mixture\)"),
         (
             {"particle_px": 60, "settings": {"microscope": {"defocus_A": 1.9e5}}},
             r"a smaller simulated\.1\.settings\.microscope",
@@ -217,5 +219,5 @@ def test_particles_simulated_just_large_enough_are_enough(tmp_path):
 def test_what_is_wrong_with_any_group_is_told_before_any_work_and_where(tmp_path, group, words):
     with pytest.raises(UsageError, match=words) as caught:
         simulated(tmp_path / "out", [{}, {"name": "b"} | group], NoEngine())
-    assert "--" not in str(caught.value).replace("--set simulated.1.settings.", "")
+    assert not {"--", "`"} & set(re.findall(r"--|`", str(caught.value)))
     assert not (tmp_path / "out").exists()

@@ -77,7 +77,7 @@ def average_movie(path: Path, settings: MovieSettings, device: torch.device | No
     pixel_size_A = settings.pixel_size_A or movie.pixel_size_A or None
     if settings.dose_per_frame_e_A2 is not None and pixel_size_A is None:
         raise PixelSizeError(
-            "the movie does not say its pixel size, which dose weighting needs; give --pixel-size"
+            "the movie does not say its pixel size, which dose weighting needs; give `pixel_size_A`"
         )
     correction = load_correction(movie, settings, device)
     seen = first_pass(movie, wanted, correction, settings)
@@ -103,7 +103,7 @@ def _wanted(movie: Movie, settings: MovieSettings) -> range:
     if max(settings.first_frame, last) > movie.count:
         raise MicrographError(
             f"{movie.path.name} has {movie.count} frames, {settings.first_frame} to {last} are asked for; "
-            "check --first-frame and --last-frame"
+            "check `movies.first_frame` and `movies.last_frame`"
         )
     return range(settings.first_frame - 1, last)
 

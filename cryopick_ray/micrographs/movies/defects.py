@@ -39,10 +39,10 @@ def read_defects(path: Path, shape: Shape) -> NDArray[np.bool_]:
         else:
             mask = _rectangles(path, shape)
     except (MicrographError, OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--defects {path}: {error}") from error
+        raise UsageError(f"`movies.defects` {path}: {error}") from error
     if mask.shape != shape:
         raise UsageError(
-            f"--defects {path}: the map has {mask.shape[1]} x {mask.shape[0]} pixels, "
+            f"`movies.defects` {path}: the map has {mask.shape[1]} x {mask.shape[0]} pixels, "
             f"the frames have {shape[1]} x {shape[0]}"
         )
     return mask
@@ -103,7 +103,9 @@ def donors(bad: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]
         More than half of the pixels are bad.
     """
     if np.count_nonzero(bad) > bad.size / 2:
-        raise MicrographError("more than half of the pixels are defects; check --gain and --defects")
+        raise MicrographError(
+            "more than half of the pixels are defects; check `movies.gain` and `movies.defects`"
+        )
     rng = np.random.default_rng(0)
     targets = np.argwhere(bad).T
     sources = np.full_like(targets, -1)

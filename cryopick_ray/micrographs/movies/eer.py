@@ -124,7 +124,7 @@ def open_eer(path: Path, grouping: int, upsampling: int) -> EerMovie:
     if len(frames) < grouping:
         raise MicrographError(
             f"{path.name} holds {len(frames)} detector frames, fewer than the {grouping} of one frame; "
-            "give a smaller --eer-grouping"
+            "give a smaller `movies.eer_grouping`"
         )
     return EerMovie(path, shape, frames, grouping, upsampling, _pixel_size_A(metadata, upsampling))
 

@@ -108,14 +108,14 @@ def _judge(
         if turn is not None and turn != (0, 0):
             rot, flip = combined((settings.gain_rot, settings.gain_flip), turn)
             warnings.append(
-                f"the gain reference fits the frames with --gain-rot {rot} --gain-flip {flip}, "
-                f"not with --gain-rot {settings.gain_rot} --gain-flip {settings.gain_flip}"
+                f"the gain reference fits the frames with `movies.gain_rot` {rot} `movies.gain_flip` {flip}, "
+                f"not with `movies.gain_rot` {settings.gain_rot} `movies.gain_flip` {settings.gain_flip}"
             )
     deviants = find_deviants(correction(correction.upload(mean)).cpu().numpy())
     part = np.count_nonzero(deviants) / deviants.size
     if part > MANY_DEVIANTS:
         warnings.append(
-            f"{part:.1%} of the pixels differ from all their neighbours; is this the right --gain?"
+            f"{part:.1%} of the pixels differ from all their neighbours; is this the right `movies.gain`?"
         )
     return deviants, tuple(warnings)
 
@@ -124,7 +124,7 @@ def _lost(error_px: float, most_px: float) -> str:
     return (
         f"the frames show too little to be aligned and are summed as they are: two halves of the frequencies "
         f"leave their motion uncertain by {error_px:.1f} px, which must be below {most_px:.1f} px; "
-        "a larger --group-frames may help"
+        "a larger `movies.group_frames` may help"
     )
 
 

@@ -31,12 +31,14 @@ def load_gain(path: Path) -> NDArray[np.float32]:
         gain = next(read_frames(open_movie(path), range(1))).astype(np.float32)
     except MicrographError as error:
         raise UsageError(
-            f"--gain {path}: {error}; expected an image in MRC, TIFF or .gain (dm4: convert it to MRC)"
+            f"`movies.gain` {path}: {error}; expected an image in MRC, TIFF or .gain (dm4: convert it to MRC)"
         ) from error
     np.maximum(gain, 0, out=gain)
     good = np.count_nonzero(gain) / gain.size
     if good < LEAST_GOOD:
-        raise UsageError(f"--gain {path}: {good:.0%} of its pixels are above 0; expected a gain reference")
+        raise UsageError(
+            f"`movies.gain` {path}: {good:.0%} of its pixels are above 0; expected a gain reference"
+        )
     return gain
 
 
@@ -79,7 +81,8 @@ def factors(gain: NDArray[np.float32], shape: Shape, *, reciprocal: bool) -> NDA
     if gain.shape != shape:
         raise MicrographError(
             f"the gain reference has {gain.shape[1]} x {gain.shape[0]} pixels as turned, the frames have "
-            f"{shape[1]} x {shape[0]}; check --gain, and --gain-rot if only the sides are exchanged"
+            f"{shape[1]} x {shape[0]}; check `movies.gain`, and "
+            "`movies.gain_rot` if only the sides are exchanged"
         )
     if reciprocal:
         good = gain > 0

@@ -34,7 +34,7 @@ def list_remote(url: str) -> tuple[str, list[str]]:
     """
     scheme, _, rest = url.partition("://")
     if scheme not in SCHEMES or not rest.strip("/"):
-        raise UsageError(f"INPUT {url!r}: expected a URL of {', '.join(f'{one}://' for one in SCHEMES)}")
+        raise UsageError(f"`inputs` {url!r}: expected a URL of {', '.join(f'{one}://' for one in SCHEMES)}")
     root, _, name = url.rstrip("/").rpartition("/")
     if is_micrograph_name(name) or is_movie_name(name):
         check_name(name)

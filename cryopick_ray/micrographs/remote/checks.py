@@ -48,7 +48,7 @@ def decide_declared_pixel_size(
             return declared_A, ""
         return expected_A, (
             f"the entry declares {declared_A:g} A at {declared.width_px} pixels across, the file has "
-            f"{shape[1]}: {expected_A:.4g} A is taken; give another with --pixel-size"
+            f"{shape[1]}: {expected_A:.4g} A is taken; give another with `pixel_size_A`"
         )
     if math.isclose(header_A, expected_A, rel_tol=SAME):
         return header_A, ""
@@ -57,7 +57,7 @@ def decide_declared_pixel_size(
     return header_A, (
         f"the entry declares {declared_A:g} A a pixel, the file says {header_A:g} A"
         f"{f' ({ratio:.3g} times, {known})' if known and ratio > 1.5 else ''}: the file's is taken; "
-        "give the true one with --pixel-size"
+        "give the true one with `pixel_size_A`"
     )
 
 

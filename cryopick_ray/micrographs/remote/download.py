@@ -190,6 +190,6 @@ def _remarks(chosen: Chosen) -> Iterator[str]:
     if "duplicate" in counts:
         yield f"other images of the same exposures, left out: {counts['duplicate']}"
     if "archive" in counts:
-        yield f"archives (zip, tar), left out: {counts['archive']}; --pattern fetches them"
+        yield f"archives (zip, tar), left out: {counts['archive']}; `pattern` fetches them"
     if "refused" in counts:
         yield f"names that are not believed, refused: {counts['refused']}"

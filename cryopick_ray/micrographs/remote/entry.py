@@ -175,9 +175,9 @@ def choose_image_set(entry: Entry, wanted: str | None) -> tuple[ImageSet, str]:
         if best.kind == "other":
             raise UsageError(
                 f"EMPIAR-{entry.entry_id} declares no micrographs and no movies ({listed}); "
-                "choose a set with --image-set"
+                "choose a set with `archive.image_set`"
             )
-        others = f", one of {len(sets)} sets (--image-set chooses another)" if len(sets) > 1 else ""
+        others = f", one of {len(sets)} sets (`archive.image_set` chooses another)" if len(sets) > 1 else ""
         return best, f"image set {best.name!r}: {best.category or best.kind}{others}"
     if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= len(sets):
         return sets[int(wanted) - 1], f"image set {sets[int(wanted) - 1].name!r}"
@@ -186,7 +186,7 @@ def choose_image_set(entry: Entry, wanted: str | None) -> tuple[ImageSet, str]:
     ]
     if len(fit) != 1:
         raise UsageError(
-            f"--image-set {wanted!r} fits {len(fit)} of the image sets of EMPIAR-{entry.entry_id}: "
+            f"`archive.image_set` {wanted!r} fits {len(fit)} of the image sets of EMPIAR-{entry.entry_id}: "
             f"{listed or 'it declares none'}"
         )
     return fit[0], f"image set {fit[0].name!r}"

@@ -250,7 +250,7 @@ class Manifest:
         if (held := (self._about("version"), self._about("entry"))) != (str(VERSION), entry_id):
             raise UsageError(
                 f"{self.folder} holds files of EMPIAR-{held[1]} (manifest version {held[0]}), "
-                f"not of EMPIAR-{entry_id} (version {VERSION}); choose another --out"
+                f"not of EMPIAR-{entry_id} (version {VERSION}); choose another `out`"
             )
 
     def _close(self) -> None:

@@ -166,7 +166,7 @@ class Transfer:
         if size_bytes - here > free:
             raise RemoteError(
                 f"the file needs {size_bytes - here} bytes more, {max(0, free)} are free in "
-                f"{self._target.parent} beside {SPARE_BYTES} that stay free; choose another --out"
+                f"{self._target.parent} beside {SPARE_BYTES} that stay free; choose another `out`"
             )
 
     def _throw_away(self, file: BinaryIO) -> None:

@@ -73,5 +73,5 @@ def _attempt(
 def _out_of_memory() -> MicrographError:
     return MicrographError(
         "this micrograph alone does not fit into the device's free memory; leave more of it free or "
-        "give --device cpu"
+        "give `device` cpu"
     )

@@ -23,7 +23,7 @@ def usable_device(name: str) -> torch.device:
         return torch.device(name)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UsageError(
-            f"--device {name}: not usable here; expected auto, cpu, or cuda on a GPU machine"
+            f"`device` {name}: not usable here; expected auto, cpu, or cuda on a GPU machine"
         ) from error
 
 

@@ -66,7 +66,7 @@ class TemplatePicker(NetworkPicker[Templates]):
         super().__init__(network, card, particle_px=None, device=device)
         if particle_px not in (None, self.particle_px):
             raise UsageError(
-                f"--particle-px {particle_px}: the templates of {card.name} are made for "
+                f"`particle_px` {particle_px}: the templates of {card.name} are made for "
                 f"{card.particle_px:g}; leave the option out, or make others (cryopick models template)"
             )
         self._disc = _checked_disc(network.templates, card).to(self.device)

@@ -105,7 +105,7 @@ def make_templates(
             values -= values.mean(dim=1, keepdim=True)
             norm = torch.linalg.vector_norm(values, dim=1, keepdim=True)
             if not bool((norm > 0).all() & torch.isfinite(norm).all()):
-                raise UsageError(f"no density within --diameter {diameter_A:g} A of the middle of the map")
+                raise UsageError(f"no density within `diameter_A` {diameter_A:g} A of the middle of the map")
             kept = _with_unlike(kept, values / norm, angular_step_deg)
     network = Templates(ARCHITECTURE, len(kept), len(mask))
     network.templates[:, mask] = kept
@@ -127,10 +127,10 @@ def box_for(particle_px: float) -> int:
 def check_settings(diameter_A: float, particle_px: float, angular_step_deg: float) -> None:
     """Raise UsageError if no templates can be made with these numbers."""
     if not is_positive(diameter_A):
-        raise UsageError(f"--diameter {diameter_A:g}: expected a length in angstroms above 0")
+        raise UsageError(f"`diameter_A` {diameter_A:g}: expected a length in angstroms above 0")
     for option, value, (low, high) in (
-        ("--particle-px", particle_px, SIZES_PX),
-        ("--angular-step", angular_step_deg, STEPS_DEG),
+        ("`particle_px`", particle_px, SIZES_PX),
+        ("`angular_step_deg`", angular_step_deg, STEPS_DEG),
     ):
         if not low <= value <= high:
             raise UsageError(f"{option} {value:g}: expected {low:g} to {high:g}")
@@ -195,7 +195,7 @@ def _with_unlike(kept: Tensor, views: Tensor, step_deg: float) -> Tensor:
     kept = torch.cat([kept, fresh[taken]])
     if len(kept) > MAX_COUNT:
         raise UsageError(
-            f"--angular-step {step_deg:g} makes more than {MAX_COUNT} unlike templates; give a larger one, "
-            "or a smaller --particle-px"
+            f"`angular_step_deg` {step_deg:g} makes more than {MAX_COUNT} unlike templates; give a larger "
+            "one, or a smaller `particle_px`"
         )
     return kept

@@ -50,7 +50,7 @@ LESSONS = {
     "deepem": Entry("deepem:DeepEMLesson", epochs=20, steps=75),
 }
 PARTICLE_PX = 4, 512
-"""As ``--particle-px`` of ``cryopick run``."""
+"""As ``particle_px`` of ``cryopick run``."""
 SPARSE = "expected_particles"
 """Topaz's option for few labels: how many particles a micrograph holds, labelled or not."""
 BUILT_OF = frozenset({"architecture"}).union(*(family.parameters for family in FAMILIES.values()))

@@ -70,7 +70,7 @@ def test_frames_of_nothing_but_noise_are_left_where_they_are(tmp_path):
     noise = np.random.default_rng(12).poisson(1, (20, SIDE, SIDE)).astype(np.int16)
     average = average_movie(write_mrc(tmp_path / "m.mrc", noise), MovieSettings())
     assert not average.shifts_px.any()
-    assert "--group-frames" in " ".join(average.warnings)
+    assert "`movies.group_frames`" in " ".join(average.warnings)
 
 
 def test_every_format_gives_the_same_average(movie, mrc, tmp_path):
@@ -83,7 +83,7 @@ def test_frames_asked_for_are_those_used(movie, mrc):
     average = average_movie(mrc, STILL.model_copy(update={"first_frame": 3, "last_frame": 10}))
     np.testing.assert_allclose(average.image, movie[0][2:10].mean(0), atol=2e-5)
     assert average.frames == (3, 10)
-    with pytest.raises(MicrographError, match=r"24 frames.*--last-frame"):
+    with pytest.raises(MicrographError, match=r"24 frames.*`movies.last_frame`"):
         average_movie(mrc, MovieSettings(last_frame=25))
 
 
@@ -121,7 +121,7 @@ def test_dose_weighting_keeps_the_noise_and_damps_late_frames(tmp_path):
 
 def test_dose_weighting_needs_a_pixel_size(movie, tmp_path):
     path = write_tiff(tmp_path / "m.tif", movie[0])
-    with pytest.raises(PixelSizeError, match="--pixel-size"):
+    with pytest.raises(PixelSizeError, match="`pixel_size_A`"):
         average_movie(path, MovieSettings(dose_per_frame_e_A2=1.0))
     assert average_movie(path, MovieSettings(dose_per_frame_e_A2=1.0, pixel_size_A=1.1)).pixel_size_A == 1.1
 
@@ -181,7 +181,7 @@ def test_what_float16_cannot_hold_is_not_written(mrc, tmp_path):
 def test_settings_are_checked():
     with pytest.raises(UsageError, match="last_frame"):
         fill(MovieSettings, first_frame=5, last_frame=4)
-    with pytest.raises(UsageError, match="--gain-rot"):
+    with pytest.raises(UsageError, match="`gain_rot`"):
         fill(MovieSettings, gain_rot=4)
 
 

@@ -27,7 +27,7 @@ def test_a_list_and_a_map_mark_the_same_pixels(tmp_path):
 def test_a_wrong_line_is_told_by_its_number(tmp_path, line):
     path = tmp_path / "defects.txt"
     path.write_text(f"0 0 1 1\n{line}\n")
-    with pytest.raises(UsageError, match=r"--defects.*line 2"):
+    with pytest.raises(UsageError, match=r"`movies.defects`.*line 2"):
         read_defects(path, SHAPE)
 
 
@@ -36,7 +36,7 @@ def test_files_that_are_no_defects_are_usage_errors(tmp_path):
     (tmp_path / "long.txt").write_text("0 0 1 1\n" * 200_000)
     write_mrc(tmp_path / "other.mrc", np.ones((40, 61), np.int8))
     for name in ("binary.txt", "long.txt", "other.mrc", "missing.txt"):
-        with pytest.raises(UsageError, match="--defects"):
+        with pytest.raises(UsageError, match=r"`movies.defects`"):
             read_defects(tmp_path / name, SHAPE)
 
 
@@ -56,7 +56,7 @@ def test_a_dead_half_takes_from_the_other_and_more_is_an_error():
     bad[:, :30] = True
     assert donors(bad)[1][1].min() >= 30
     bad[0, 30] = True
-    with pytest.raises(MicrographError, match=r"--gain.*--defects"):
+    with pytest.raises(MicrographError, match=r"`movies.gain`.*`movies.defects`"):
         donors(bad)
 
 

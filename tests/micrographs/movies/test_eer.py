@@ -68,7 +68,7 @@ def test_metadata_that_say_nothing_of_pixels_are_no_error(tmp_path, events, meta
 
 def test_too_few_detector_frames_name_the_option(tmp_path, events):
     path = write_eer(tmp_path / "m.eer", events, SHAPE)
-    with pytest.raises(MicrographError, match=r"7 detector frames.*--eer-grouping"):
+    with pytest.raises(MicrographError, match=r"7 detector frames.*`movies.eer_grouping`"):
         open_movie(path, eer_grouping=8)
 
 

@@ -97,7 +97,7 @@ def test_a_gain_of_half_or_twice_the_pixels_fits_super_resolution():
 
 def test_another_shape_names_the_options(tmp_path):
     movie = write_mrc(tmp_path / "m.mrc", np.ones((2, 24, 40), np.float32))
-    with pytest.raises(MicrographError, match=r"24 x 40.*40 x 24.*--gain-rot"):
+    with pytest.raises(MicrographError, match=r"24 x 40.*40 x 24.*`movies.gain_rot`"):
         average_movie(movie, MovieSettings(gain=write_mrc(tmp_path / "g.mrc", gain_of((40, 24)))))
 
 
@@ -109,7 +109,7 @@ def test_what_is_no_gain_is_a_usage_error(tmp_path, kind):
         write_mrc(path, np.zeros((24, 40), np.float32))
     if kind == "text":
         path.write_text("no gain")
-    with pytest.raises(UsageError, match="--gain"):
+    with pytest.raises(UsageError, match=r"`movies.gain`"):
         average_movie(movie, MovieSettings(gain=path))
 
 
@@ -135,7 +135,7 @@ def test_a_wrong_orientation_is_warned_of_with_the_right_options(tmp_path, uneve
     right = average_movie(movie, MovieSettings(gain=reference, gain_rot=1, gain_flip=1))
     wrong = average_movie(movie, MovieSettings(gain=reference, gain_rot=2, gain_flip=0))
     assert not right.warnings
-    assert "--gain-rot 1 --gain-flip 1" in " ".join(wrong.warnings)
+    assert "`movies.gain_rot` 1 `movies.gain_flip` 1" in " ".join(wrong.warnings)
 
 
 def test_corrected_frames_blame_no_orientation():
