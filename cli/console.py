@@ -5,12 +5,20 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from cryopick_ray.engine.unit import UnitReport
 
@@ -22,6 +30,28 @@ if TYPE_CHECKING:
 FAILURES_SHOWN = 20
 PLAIN_SECONDS = 10.0
 BARS, BARS_SHOWN = "▁▂▃▄▅▆▇█", 40
+
+
+@dataclass
+class _Stage:
+    """One bar: micrographs to be done, done before, and done now."""
+
+    bar: TaskID
+    total: int = 0
+    before: int = 0
+    done: int = 0
+    failed: int = 0
+    candidates: int = 0
+    spoke: float = 0.0
+
+    @property
+    def extra(self) -> str:
+        """Return what stands beside the bar."""
+        parts = (
+            f"{self.candidates} candidates" if self.candidates else "",
+            f"{self.before} already done" if self.before else "",
+        )
+        return ", ".join(filter(None, parts))
 
 
 class ConsoleEvents:
@@ -39,9 +69,7 @@ class ConsoleEvents:
             disable=not sys.stderr.isatty(),
         )
         self._stray = contextlib.ExitStack()  # Ray prints notices of its own to standard output
-        self._task: Any = None
-        self._name, self._total, self._done, self._failed, self._candidates = "", 0, 0, 0, 0
-        self._spoke = 0.0
+        self._stages: dict[str, _Stage] = {}
         self._losses: list[float] = []
 
     def __enter__(self) -> Self:
@@ -55,26 +83,34 @@ class ConsoleEvents:
         self._progress.stop()
         self._stray.close()
 
-    def stage(self, name: str, total: int) -> None:
-        """Start a bar."""
-        self._name, self._total, self._done, self._failed, self._candidates = name, total, 0, 0, 0
-        self._task = self._progress.add_task(name, total=total, extra="")
-        self._plain(f"{name}: {total} micrographs" if total else f"{name}: nothing left to do")
+    def stage(self, name: str, total: int, done: int = 0) -> None:
+        """Begin a bar, or change how long it is; one that was at its end begins anew."""
+        known = self._stages.get(name)
+        if known is None or known.done + known.before >= known.total:
+            known = _Stage(self._progress.add_task(name, total=total, extra=""))
+            self._stages[name] = known
+            what = f"{total} micrographs" if total > done else "nothing left to do"
+            self._plain(name, f"{what}, {done} already done" if done else what)
+        known.total, known.before = total, done
+        self._show(known)
 
-    def report(self, report: UnitReport) -> None:
-        """Move the bar."""
-        self._done += report.complete + len(report.failures)
-        self._candidates += report.candidates
+    def report(self, name: str, report: UnitReport) -> None:
+        """Move a bar."""
         for text in report.notes:
             self.note(text)
-        for name, reason in report.failures:
-            self._failed += 1
-            if self._failed <= FAILURES_SHOWN:
-                self.note(f"failed: {name}: {reason}")
-        found = f"{self._candidates} candidates" if self._candidates else ""
-        self._progress.update(self._task, completed=self._done, extra=found)
-        if self._done == self._total or time.monotonic() - self._spoke > PLAIN_SECONDS:
-            self._plain(f"{self._name}: {self._done} of {self._total}" + (f", {found}" if found else ""))
+        if (stage := self._stages.get(name)) is None:
+            return
+        stage.done += report.complete + len(report.failures)
+        stage.candidates += report.candidates
+        for micrograph_id, reason in report.failures:
+            stage.failed += 1
+            if stage.failed <= FAILURES_SHOWN:
+                self.note(f"failed: {micrograph_id}: {reason}")
+        self._show(stage)
+        at = stage.before + stage.done
+        if at == stage.total or time.monotonic() - stage.spoke > PLAIN_SECONDS:
+            stage.spoke = time.monotonic()
+            self._plain(name, ", ".join(filter(None, (f"{at} of {stage.total}", stage.extra))))
 
     def epoch(self, epoch: "Epoch") -> None:
         """Show a finished epoch, and the losses that were shown so far as a small curve."""
@@ -94,10 +130,13 @@ class ConsoleEvents:
         """Say something above the bar."""
         self._console.print(in_options(text), markup=False, soft_wrap=True)
 
-    def _plain(self, text: str) -> None:
+    def _show(self, stage: _Stage) -> None:
+        at = stage.before + stage.done
+        self._progress.update(stage.bar, total=stage.total, completed=at, extra=stage.extra)
+
+    def _plain(self, name: str, text: str) -> None:
         if self._progress.disable:
-            self._spoke = time.monotonic()
-            self.note(text)
+            self.note(f"{name}: {text}")
 
 
 def sparkline(values: Sequence[float]) -> str:

@@ -214,6 +214,8 @@ def ingest(
     from cryopick_ray.runs.empiar_run import ArchiveEntry
     from cryopick_ray.settings import ArchiveSettings, EngineSettings, IngestSettings
     from cryopick_ray.stages.averages import beside
+    from cryopick_ray.stages.flow import flow
+    from cryopick_ray.stages.ingest import Intake
 
     from .console import ConsoleEvents
     from .ingest import finish
@@ -242,7 +244,9 @@ def ingest(
     settings = entry.as_declared(settings, entry.sample(sources))
     with ConsoleEvents() as events, open_engine(running, threads=settings.threads) as runner:
         kept = beside(store, None, Path.cwd())
-        entry.ingest(sources, store, settings, runner, events, averages=kept, device=running.device)
+        intake = Intake(store, settings, averages=kept, device=running.device)
+        with entry.batches(sources, intake.store) as batches:
+            flow(batches, intake, None, runner, events)
     finish(sources, store, as_json=as_json)
 
 

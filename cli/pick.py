@@ -32,10 +32,12 @@ def pick(
     from cryopick_ray.config import fill
     from cryopick_ray.engine.choice import open_engine
     from cryopick_ray.errors import UsageError
+    from cryopick_ray.picks.coverage import coverage
     from cryopick_ray.picks.shards import PickShards
-    from cryopick_ray.picks.tables import coverage
-    from cryopick_ray.runs.pipeline import pick as pick_store
     from cryopick_ray.settings import EngineSettings, PickSettings
+    from cryopick_ray.stages.pick import pick as pick_store
+    from cryopick_ray.store.manifest import read_manifest
+    from cryopick_ray.store.store import MicrographStore
 
     if diameter is None:
         raise UsageError(
@@ -63,7 +65,8 @@ def pick(
     picks = out if "://" in out else str(Path(out).absolute())
     with ConsoleEvents() as events, open_engine(running, threads=settings.threads) as runner:
         digest = pick_store(store, picks, settings, runner, events, device=running.device)
-    lines = [line for _, line in coverage(PickShards(picks, digest)).values()]
+    manifest = read_manifest(MicrographStore(store).place)
+    lines = [line for _, line in coverage(PickShards(picks, digest), manifest).values()]
     failures = [line for line in lines if line.status == "failed"]
     outcome = {
         "picks": picks,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import options
-from .console import say
+from .console import ConsoleEvents, say
 
 if TYPE_CHECKING:
     from cryopick_ray.runs.cost import Estimate, Machines, Rates
@@ -67,6 +67,7 @@ def plan(
     from cryopick_ray.errors import UsageError
     from cryopick_ray.micrographs.sources import list_sources
     from cryopick_ray.runs.cost import Machines, estimate
+    from cryopick_ray.runs.pipeline import look, with_diameter
     from cryopick_ray.runs.pipeline import plan as check
     from cryopick_ray.runs.rates import from_bench, measure, total_bytes
     from cryopick_ray.settings import EngineSettings, RunSettings
@@ -100,7 +101,10 @@ def plan(
             engine=fill(EngineSettings, device=device),
             **given,
         )
-        checked = check(settings)
+        checked = check(settings, settings.engine)
+        if checked.settings.diameter_A is None:
+            with ConsoleEvents() as events:
+                checked = with_diameter(checked, look(checked, events))
         rates, sources = measure(checked), checked.sources
     else:
         if device is not None or any(value is not None for value in given.values()):

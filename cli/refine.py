@@ -36,7 +36,7 @@ def refine(
     del debug
     from cryopick_ray.engine.choice import open_engine
     from cryopick_ray.runs.folder import RunFolder
-    from cryopick_ray.runs.pipeline import Timings, plan, run_on
+    from cryopick_ray.runs.pipeline import Timings, plan_again, run_on
     from cryopick_ray.runs.results import write_results
     from cryopick_ray.runs.self_training import own_split, refine_settings, share_store, teach
     from cryopick_ray.store.claim import local_folder
@@ -59,7 +59,9 @@ def refine(
         with open_engine(learning.engine, threads=settings.threads) as runner:
             with training.claim(learn, resume=resume), timings.stage("train"):
                 teach(split, start, training.path, learn, means(learning, learn.precision, events))
-            digest, thresholds = run_on(runner, plan(settings), second, events, timings)
+            digest, thresholds = run_on(
+                runner, plan_again(settings, settings.engine), second, events, timings
+            )
         summary = write_results(settings, second, digest, thresholds, timings.seconds)
     say(summary.to_dict(), summary.text(), as_json=as_json)
     if summary.failures:

@@ -7,7 +7,6 @@ import typer
 
 from . import options
 from .console import ConsoleEvents, say
-from .spelling import tell
 
 
 def run(
@@ -101,13 +100,10 @@ def run(
     del debug
     from cryopick_ray.config import load_settings, read_yaml
     from cryopick_ray.errors import UsageError
-    from cryopick_ray.runs.empiar_run import is_archive
     from cryopick_ray.runs.folder import RunFolder
-    from cryopick_ray.runs.pipeline import Timings, plan
-    from cryopick_ray.runs.pipeline import run as run_pipeline
-    from cryopick_ray.runs.results import write_results
+    from cryopick_ray.runs.pipeline import pick_all
 
-    folder, timings = RunFolder(out), Timings()
+    folder = RunFolder(out)
     if resume and not (inputs or config or folder.config.is_file()):
         raise UsageError(f"{folder.where} holds no run to resume; give INPUT to start one")
     data: dict[str, Any] = {"relion_project": str(Path.cwd())}
@@ -166,16 +162,9 @@ def run(
         others=movie_set,
     )
     settings = load_settings(data)
-    if settings.diameter_A is None or is_archive(settings.inputs):
-        folder.check_free(resume=resume)  # before minutes of work
-    if settings.diameter_A is None:
-        tell("no `diameter_A`: estimating it from a few micrographs")
-    planned = plan(settings, folder.download, tell)
-    with folder.claim(planned.settings, resume=resume):
-        with ConsoleEvents() as events:
-            digest, thresholds = run_pipeline(planned, folder, events, timings)
-            summary = write_results(planned.settings, folder, digest, thresholds, timings.seconds)
-        say(summary.to_dict(), summary.text(), as_json=as_json)
+    with ConsoleEvents() as events:
+        summary = pick_all(settings, settings.engine, folder, resume=resume, events=events)
+    say(summary.to_dict(), summary.text(), as_json=as_json)
     if summary.failures:
         raise typer.Exit(options.DONE_WITH_FAILURES)
 

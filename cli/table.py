@@ -31,8 +31,8 @@ def table(
 
     from cryopick_ray.picks.shards import digests
     from cryopick_ray.picks.table import INDEX
-    from cryopick_ray.runs.pipeline import only_digest
-    from cryopick_ray.runs.pipeline import table as gather
+    from cryopick_ray.stages.table import only_digest
+    from cryopick_ray.stages.table import table as gather
     from cryopick_ray.store.publish import made_locally
 
     chosen = only_digest(picks, digests(picks), digest)

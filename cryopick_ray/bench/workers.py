@@ -11,8 +11,9 @@ from cryopick_ray.engine.unit import ItemT, Worker
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.stages.ingest_worker import IngestWorker
-from cryopick_ray.stages.pick_worker import PickWorker, check_scale
+from cryopick_ray.stages.pick_worker import PickWorker
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
+from cryopick_ray.store.scale import check_scale
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import working_pixel_size_A
 

@@ -9,7 +9,7 @@ class Events(Protocol):
     """A listener: a progress bar, plain lines, or nothing."""
 
     def stage(self, name: str, total: int, done: int = 0) -> None:
-        """Note that a stage has ``total`` micrographs, ``done`` of them before; said again if that changes."""
+        """Note that a stage has ``total`` micrographs, ``done`` done before; said again if that changes."""
         ...
 
     def report(self, name: str, report: UnitReport) -> None:

@@ -16,7 +16,7 @@ from cryopick_ray.engine.nodes import Nodes
 from cryopick_ray.engine.patience import Patience
 from cryopick_ray.engine.ray_host import PickHost
 from cryopick_ray.engine.sizing import Size, hires, keeps
-from cryopick_ray.engine.unit import UnitReport, WorkUnit
+from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import CryoPickError, DeviceError, EngineError
 
 IN_FLIGHT = 2
@@ -83,16 +83,6 @@ class RayPool:
     def calls(self) -> list[Any]:
         """What is under way: an answer to one of these is for :meth:`settle`."""
         return list(self._calls)
-
-    def add(self, kind: str, units: Sequence[WorkUnit[Any]]) -> None:
-        """Let units be done, at once where actors have nothing to do."""
-        self.jobs.add(kind, units)
-        self._feed_idle()
-
-    def give_up(self, kind: str, unit: WorkUnit[Any], reason: str) -> None:
-        """Let an actor publish that a unit's items failed."""
-        self.jobs.give_up(kind, unit, reason)
-        self._feed_idle()
 
     def finish(self) -> None:
         """Let actors go that have nothing to do, from now on."""
@@ -260,14 +250,14 @@ class RayPool:
 
     def _help_stragglers(self, now: float) -> None:
         """Let workers with nothing to do start on what waits, then on a unit that takes too long."""
-        for helper in self._feed_idle():
+        for helper in self.feed_idle():
             if (late := self._late(now)) is not None:
                 slow, job = late
                 self.jobs.copy(job)
                 self._give(helper, job)
                 self._notes.append(f"a unit takes long on {_name(slow.node)} and is done a second time")
 
-    def _feed_idle(self) -> list[_Actor]:
+    def feed_idle(self) -> list[_Actor]:
         """Give work to actors that have none; return those that stay without."""
         idle = [actor for actor in self._actors if actor.has_started and not actor.jobs]
         for actor in idle:

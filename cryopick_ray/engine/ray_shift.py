@@ -50,11 +50,13 @@ class RayShift:
 
     def add(self, kind: str, units: Sequence[WorkUnit[Any]]) -> None:
         """Let units be done."""
-        self._by_kind[kind].add(kind, units)
+        self._by_kind[kind].jobs.add(kind, units)
+        self._by_kind[kind].feed_idle()
 
     def give_up(self, kind: str, items: Sequence[Any], reason: str) -> None:
         """Let a worker publish that items failed."""
-        self._by_kind[kind].give_up(kind, WorkUnit(tuple(items)), reason)
+        self._by_kind[kind].jobs.give_up(kind, WorkUnit(tuple(items)), reason)
+        self._by_kind[kind].feed_idle()
 
     def finish(self) -> None:
         """Let actors go that have nothing to do, from now on."""

@@ -1,5 +1,6 @@
 """One exposure of the microscope as a micrograph: its image as stored, or the average of its movie."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryopick_ray.errors import StackError
+from cryopick_ray.errors import MicrographError, StackError
 from cryopick_ray.micrographs.micrograph import Micrograph
 from cryopick_ray.micrographs.reader import read_micrograph, source_checksum
 from cryopick_ray.micrographs.remote.anywhere import fetched
@@ -17,7 +18,8 @@ from cryopick_ray.settings import IngestSettings
 if TYPE_CHECKING:
     from cryopick_ray.micrographs.movies.average import Average
 
-
+Stamp = tuple[int, int]
+"""Size in bytes, time in nanoseconds."""
 ENDING = re.compile(r"\.(mrcs?|tiff?|eer)(\.gz|\.bz2)?$", re.IGNORECASE)
 
 
@@ -33,11 +35,23 @@ class Exposure:
         Of the file.
     average
         What was made of a movie, else ``None``.
+    stamp
+        Size in bytes and time of modification in nanoseconds of the file; ``None`` of a remote one.
     """
 
     micrograph: Micrograph
     checksum: str
     average: "Average | None" = None
+    stamp: Stamp | None = None
+
+
+def stamp(source: MicrographSource) -> Stamp | None:
+    """Return what tells a file from a later one of its name; ``None`` if it is remote or not there."""
+    try:
+        found = None if source.url else os.stat(source.path)
+    except OSError:
+        return None
+    return None if found is None else (found.st_size, found.st_mtime_ns)
 
 
 def read_exposure(source: MicrographSource, settings: IngestSettings, device: str = "cpu") -> Exposure:
@@ -57,6 +71,7 @@ def read_exposure(source: MicrographSource, settings: IngestSettings, device: st
     RemoteError
         It cannot be fetched.
     """
+    before = stamp(source)
     with _here(source) as path:
         average = None
         try:
@@ -66,7 +81,10 @@ def read_exposure(source: MicrographSource, settings: IngestSettings, device: st
         except StackError:
             average = _average(path, source, settings, device)
             micrograph = Micrograph(average.image, average.pixel_size_A)
-        return Exposure(micrograph, source_checksum(path), average)  # brings a mapped file into memory, too
+        checksum = source_checksum(path)  # brings a mapped file into memory, too
+        if stamp(source) != before:
+            raise MicrographError("the file changed while it was read; it is read again once it stands still")
+        return Exposure(micrograph, checksum, average, before)
 
 
 def average_name(micrograph_id: str) -> str:

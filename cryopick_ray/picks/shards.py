@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar, get_args
+from typing import Any, Protocol, TypeVar, get_args
 
 import google_crc32c
 import numpy as np
@@ -51,6 +51,20 @@ class Coverage:
     count: int
 
 
+class Named(Protocol):
+    """A micrograph by its id and the checksum of its source file."""
+
+    @property
+    def micrograph_id(self) -> str:
+        """The micrograph's id."""
+        ...
+
+    @property
+    def checksum(self) -> str:
+        """Of the source file."""
+        ...
+
+
 _COLUMNS = tuple(field.name for field in fields(Coverage))
 
 
@@ -77,7 +91,7 @@ def settings_digest(settings: dict[str, Any]) -> str:
 
 
 class PickShards:
-    """The shards of one digest: ``PICKS/<digest>/<ids' digest>.parquet`` beside ``settings.json``.
+    """The shards of one digest: ``PICKS/<digest>/<of ids and checksums>.parquet`` beside ``settings.json``.
 
     Parameters
     ----------
@@ -109,11 +123,11 @@ class PickShards:
 
     def publish(self, picked: Sequence[Picked]) -> bool:
         """Publish one unit's picks; ``False`` if the same unit was published before."""
-        return self.place.put_new(self._key(p.micrograph_id for p in picked), encode_shard(picked))
+        return self.place.put_new(self._key(picked), encode_shard(picked))
 
-    def unit(self, micrograph_ids: Iterable[str]) -> list[Coverage] | None:
-        """Return how it went in the unit of exactly these ids, ``None`` if it is not published."""
-        found = self._read(self._key(micrograph_ids), decode_shard)
+    def unit(self, items: Iterable[Named]) -> list[Coverage] | None:
+        """Return how it went in the unit of exactly these micrographs, ``None`` if it is not published."""
+        found = self._read(self._key(items), decode_shard)
         return None if found is None else found[1]
 
     def published(self) -> list[str]:
@@ -150,8 +164,9 @@ class PickShards:
         """Remove a damaged shard, so that its micrographs are picked again."""
         self.place.delete(key)
 
-    def _key(self, micrograph_ids: Iterable[str]) -> str:
-        name = hashlib.sha256("\n".join(micrograph_ids).encode()).hexdigest()[:24]
+    def _key(self, items: Iterable[Named]) -> str:
+        lines = (f"{one.micrograph_id}\t{one.checksum}" for one in items)
+        name = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:24]
         return f"{self.digest}/{name}.parquet"
 
     def _present(self, key: str, decode: Callable[[bytes], T]) -> T:

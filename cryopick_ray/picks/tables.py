@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import PicksError, UsageError
+from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.schema import PICKS, SHARD, PickedMicrograph
 from cryopick_ray.picks.shards import Coverage, PickShards
 from cryopick_ray.picks.table import INDEX, dataset_folder, write_index
@@ -90,7 +91,7 @@ def build_table(
     """
     if out.exists() and not (out / INDEX).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is there and is no table; choose another `out`")
-    covered = coverage(shards)
+    covered = coverage(shards, manifest)
     micrographs = [_micrograph(row, covered) for row in manifest.values() if _is_known(row, covered)]
     if unknown := sorted(set(covered) - set(manifest)):
         raise PicksError(f"{shards.place.url} covers {unknown[0]}, which the store does not hold")
@@ -112,29 +113,6 @@ def build_table(
     shutil.rmtree(out, ignore_errors=True)
     aside.rename(out)
     return thresholds
-
-
-def coverage(shards: PickShards) -> dict[str, tuple[str, Coverage]]:
-    """Return, per micrograph id, the shard that counts for it and how it went there.
-
-    A worker that was cut off may publish what others have done meanwhile, in a unit of another cut.
-    Whichever shards cover an id, one counts: one that completed it before one where it failed, then
-    that of the smallest key. Candidates are not read.
-
-    Raises
-    ------
-    PicksError
-        If a shard's coverage is damaged.
-    """
-    covered: dict[str, tuple[str, Coverage]] = {}
-    for key, lines in shards.coverages(verified=False):
-        if isinstance(lines, PicksError):
-            raise lines
-        for line in lines:
-            known = covered.get(line.micrograph_id)
-            if known is None or (known[1].status, line.status) == ("failed", "complete"):
-                covered[line.micrograph_id] = key, line
-    return covered
 
 
 def plan_partitions(
@@ -165,7 +143,7 @@ def plan_partitions(
 
 
 def _is_known(row: ManifestRow, covered: Mapping[str, object]) -> bool:
-    return row.status == "failed" or row.micrograph_id in covered
+    return row.status != "complete" or row.micrograph_id in covered
 
 
 def _micrograph(row: ManifestRow, covered: Mapping[str, tuple[str, Coverage]]) -> PickedMicrograph:

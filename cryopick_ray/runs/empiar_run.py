@@ -1,15 +1,14 @@
 """A run over an EMPIAR entry: its files come, are ingested, and may make room for the next."""
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from cryopick_ray.engine.engine import Engine
-from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import MicrographError, UsageError
+from cryopick_ray.micrographs.batches import Batches
 from cryopick_ray.micrographs.movies.reader import open_movie
 from cryopick_ray.micrographs.reader import read_micrograph
 from cryopick_ray.micrographs.remote.archive import EmpiarSource
@@ -17,25 +16,16 @@ from cryopick_ray.micrographs.remote.checks import decide_declared_pixel_size, l
 from cryopick_ray.micrographs.remote.download import Wanted, choose, fetch, open_stream
 from cryopick_ray.micrographs.remote.entry import entry_number
 from cryopick_ray.micrographs.remote.manifest import Manifest
+from cryopick_ray.micrographs.remote.stream import Stream
 from cryopick_ray.micrographs.sources import MicrographSource, relion_name
 from cryopick_ray.settings import ArchiveSettings, IngestSettings, RunSettings
-from cryopick_ray.stages.averages import Averages
-from cryopick_ray.stages.ingest import ingest
-from cryopick_ray.stages.ingest_worker import IngestWorker
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
-
-if TYPE_CHECKING:
-    from cryopick_ray.micrographs.remote.stream import Stream
 
 SettingsT = TypeVar("SettingsT", IngestSettings, RunSettings)
 PREFIX = "empiar:"
 SAMPLED = {"micrograph": 8, "movie": 2}
 """Files that are fetched before a run begins: what they say of themselves decides how it goes."""
-ROUNDS = 50
-"""A large entry is ingested in about so many; a round starts workers, and lists the store."""
-ROUND_FILES, ROUND_SECONDS = 64, 60.0
-"""A round takes at least so many files, unless they are slow to come."""
 
 
 class ArchiveEntry:
@@ -138,45 +128,34 @@ class ArchiveEntry:
         self._say(f"gain reference {gains[0].path} is used; `movies.gain` gives another")
         return self._folder / gains[0].path
 
-    def ingest(
-        self,
-        sources: Sequence[MicrographSource],
-        store_url: str,
-        settings: IngestSettings,
-        engine: Engine,
-        events: Events,
-        *,
-        averages: Averages | None,
-        device: str,
-    ) -> None:
-        """Fetch and ingest what the store does not hold, a round at a time, while the next files come.
+    @contextmanager
+    def batches(self, sources: Sequence[MicrographSource], store: MicrographStore) -> Iterator[Batches]:
+        """Fetch what the store does not hold, and hand it out as it comes.
 
         Files are kept, unless they are movies or ``disk_GB`` bounds what lies there at a time.
         """
         by_path = {source.micrograph_id: source for source in sources}
-        store = MicrographStore(store_url, create=True)
-        self._settle(store, by_path)
-        rounds = _Rounds(events, len(sources))
-        bounded_GB = self._settings.disk_GB
-        with open_stream(
-            self._open(),
-            self._number,
-            self._folder,
-            self._wanted(self._limit),
-            rounds,
-            keep_bytes=int(bounded_GB * 1e9) if bounded_GB else 2**62,
-            keep_files=bounded_GB is None and sources[0].kind == "micrograph",
-            say=lambda text: None,
-        ) as (_, stream):
-            for paths in _rounds(stream, len(sources)):
-                here = [by_path[path] for path in paths]
-                ingest(here, store_url, settings, engine, rounds, averages=averages, device=device)
-                stream.done(paths)
-        worker = IngestWorker(store_url, settings)
-        for path, reason in rounds.failed.items():
-            events.report(worker.give_up([by_path[path]], f"it cannot be fetched: {reason}"))
+        held = self._settle(store, by_path)
+        keeps = self._settings.disk_GB is None and sources[0].kind == "micrograph"
+        losses = _Losses()
+        bytes_at_most = int(self._settings.disk_GB * 1e9) if self._settings.disk_GB else 2**62
 
-    def fetch_again(self, micrograph_ids: Sequence[str]) -> None:
+        def open_again() -> AbstractContextManager[tuple[object, Stream]]:
+            return open_stream(
+                self._open(),
+                self._number,
+                self._folder,
+                self._wanted(self._limit),
+                losses,
+                keep_bytes=bytes_at_most,
+                keep_files=keeps,
+                say=lambda text: None,
+            )
+
+        with ExitStack() as stack:
+            yield _Fetched(by_path, held, losses, lambda: stack.enter_context(open_again())[1], self._forget)
+
+    def _forget(self, micrograph_ids: Collection[str]) -> None:
         """Let files be fetched anew that were ingested and deleted."""
         with Manifest(self._folder, self._number) as manifest:
             for path in micrograph_ids:
@@ -185,39 +164,89 @@ class ArchiveEntry:
     def _wanted(self, limit: int | None) -> Wanted:
         return Wanted(self._settings.image_set, self._settings.pattern, limit)
 
-    def _settle(self, store: MicrographStore, by_path: dict[str, MicrographSource]) -> None:
-        """Fetch nothing that the store holds already."""
+    def _settle(self, store: MicrographStore, by_path: dict[str, MicrographSource]) -> list[MicrographSource]:
+        """Fetch nothing that the store holds already; return what it holds and no file is there of."""
         held = store.held(read_manifest(store.place).values())
+        gone = [path for path in by_path if path in held and not (self._folder / path).is_file()]
         with Manifest(self._folder, self._number) as manifest:
-            for path in held & by_path.keys():
-                if not (self._folder / path).is_file():
-                    manifest.ended(path, "ingested")
+            for path in gone:
+                manifest.ended(path, "ingested")
+        return [by_path[path] for path in gone]
 
 
-class _Rounds:
-    """Makes one stage of many rounds of ingest, and hears of files that cannot be fetched."""
+class _Fetched:
+    """The files of an entry as :class:`~cryopick_ray.micrographs.batches.Batches`."""
 
-    def __init__(self, events: Events, total: int) -> None:
-        self._events, self._total, self._has_begun = events, total, False
-        self.failed: dict[str, str] = {}
+    def __init__(
+        self,
+        by_path: dict[str, MicrographSource],
+        held: list[MicrographSource],
+        losses: "_Losses",
+        open_stream: Callable[[], Stream],
+        forget: Callable[[Collection[str]], None],
+    ) -> None:
+        self._by_path, self._held, self._losses = by_path, held, losses
+        self._open, self._forget = open_stream, forget
+        self._stream = open_stream()
+        self._out: set[str] = set()
+        self._again: set[str] = set()
+        self.total: int | None = len(by_path)
+        self.has_movies = any(source.kind == "movie" for source in by_path.values())
+        self.folders: tuple[Path, ...] = ()
 
-    def stage(self, name: str, total: int) -> None:
-        if not self._has_begun:
-            self._has_begun = True
-            self._events.stage(name, self._total)
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether all files that can be fetched have come."""
+        return self._stream.is_exhausted and not (self._held or self._again)
 
-    def report(self, report: UnitReport) -> None:
-        self._events.report(report)
+    def take(self) -> list[MicrographSource]:
+        """Return what is here and complete, and at first what needs not come."""
+        taken, self._held = self._held, []
+        if self._stream.is_exhausted and self._again and not self._out:
+            self._forget(self._again)
+            self._again = set()
+            self._stream = self._open()
+        files = [file.remote_path for file in self._stream.take(len(self._by_path), 0.0)]
+        self._out.update(files)
+        if not (files or self._out) and self._stream.is_stalled:
+            raise UsageError("one file is larger than all that may lie on the disk; give more with `disk_GB`")
+        return [*taken, *(self._by_path[path] for path in files)]
 
-    def note(self, text: str) -> None:
-        self._events.note(text)
+    def lost(self) -> list[tuple[MicrographSource, str]]:
+        """Return what cannot be fetched."""
+        return [
+            (self._by_path[path], f"it cannot be fetched: {reason}") for path, reason in self._losses.take()
+        ]
+
+    def done(self, micrograph_ids: Iterable[str]) -> None:
+        """Make room for what is to come."""
+        ended = self._out.intersection(micrograph_ids)
+        self._out -= ended
+        self._stream.done(ended)
+
+    def again(self, micrograph_ids: Collection[str]) -> set[str]:
+        """Let files be fetched anew."""
+        self._again |= self._by_path.keys() & set(micrograph_ids)
+        return self._by_path.keys() & set(micrograph_ids)
+
+
+class _Losses:
+    """Hears, from threads that fetch, of files that cannot be."""
+
+    def __init__(self) -> None:
+        self._lost: deque[tuple[str, str]] = deque()
+
+    def take(self) -> list[tuple[str, str]]:
+        """Return paths and reasons, each once."""
+        return [self._lost.popleft() for _ in range(len(self._lost))]
 
     def moved(self, n_bytes: int) -> None:
         """Do nothing: ingested micrographs tell how far it is."""
 
     def ended(self, path: str, reason: str) -> None:
+        """Note a file that cannot be fetched."""
         if reason:
-            self.failed[path] = reason
+            self._lost.append((path, reason))
 
 
 class _Quiet:
@@ -228,18 +257,6 @@ class _Quiet:
 
     def ended(self, path: str, reason: str) -> None:
         """Do nothing."""
-
-
-def _rounds(stream: "Stream", total: int) -> Iterator[list[str]]:
-    """Yield the paths of files as they come, many at a time."""
-    size = max(ROUND_FILES, math.ceil(total / ROUNDS))
-    while not stream.is_exhausted:
-        if files := stream.take(size, ROUND_SECONDS):
-            yield [file.remote_path for file in files]
-        elif stream.is_stalled:
-            raise UsageError(
-                "one file is larger than all that may lie on the disk; give more with `archive.disk_GB`"
-            )
 
 
 def is_archive(inputs: Sequence[str]) -> bool:

@@ -16,9 +16,10 @@ from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.runs.cost import Rates
 from cryopick_ray.runs.pipeline import Plan
 from cryopick_ray.stages.ingest_worker import IngestWorker
-from cryopick_ray.stages.pick_worker import PickWorker, check_scale
+from cryopick_ray.stages.pick_worker import PickWorker
 from cryopick_ray.store.layout import MANIFEST
 from cryopick_ray.store.manifest import read_manifest
+from cryopick_ray.store.scale import check_scale
 from cryopick_ray.store.store import MicrographStore
 
 SAMPLED = 4
@@ -55,7 +56,7 @@ def measure(plan: Plan) -> Rates:
             )
         check_scale(rows, plan.pixel_size_A)
         shards = PickShards(f"{folder}/picks", DIGEST, create=True)
-        device = usable_device(settings.engine.device).type
+        device = usable_device(plan.engine.device).type
         picking = PickWorker(store.place.url, shards.place.url, DIGEST, settings.pick, device)
         picking.process(rows[:1])
         for key in shards.published():

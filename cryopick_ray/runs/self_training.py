@@ -24,8 +24,8 @@ from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.settings import RunSettings
-from cryopick_ray.stages.pick_worker import check_scale
 from cryopick_ray.store.manifest import read_manifest
+from cryopick_ray.store.scale import check_scale
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.course import Means, Trained, take
 from cryopick_ray.training.dataset import LabelledRow

@@ -49,7 +49,7 @@ def simulate_all(
     write_whole(out / SETTINGS, to_yaml(settings).encode())
     make_worker = partial(SimulateWorker, out, settings, store_url)
     units = cut(left, unit_size(len(wanted)))
-    return run_stage("simulate", units, make_worker, engine, events, on_gpu=False).failures
+    return run_stage("simulate", units, make_worker, engine, events, done=len(wanted) - len(left))
 
 
 def _refuse_others(settings: SimulationSettings, out: Path) -> None:

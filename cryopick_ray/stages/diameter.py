@@ -18,7 +18,8 @@ from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.stages.ingest import probe
-from cryopick_ray.stages.ingest_worker import pixel_size_of, stored_shape
+from cryopick_ray.stages.ingest_worker import pixel_size_of
+from cryopick_ray.store.scale import stored_shape
 
 if TYPE_CHECKING:
     from cryopick_ray.pickers.heatmap.picker import HeatmapPicker

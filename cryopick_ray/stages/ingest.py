@@ -1,28 +1,139 @@
-"""Files to store: all micrographs of a list that it does not hold yet."""
+"""Files to store: which micrographs of a list it does not hold yet, and who brings them in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
-from cryopick_ray.engine.engine import Engine
+from cryopick_ray.engine.engine import Engine, Kind
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.plan import cut, pending, unit_size
+from cryopick_ray.engine.plan import cut, unit_size
 from cryopick_ray.engine.stage import run_stage
 from cryopick_ray.errors import MicrographError, UsageError
-from cryopick_ray.micrographs.exposure import average_name, read_exposure
+from cryopick_ray.micrographs.batches import Batches, folders_of
+from cryopick_ray.micrographs.exposure import average_name, read_exposure, stamp
 from cryopick_ray.micrographs.movies.reader import open_movie
 from cryopick_ray.micrographs.pixel_size import decide_pixel_size
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.stages.averages import Averages
 from cryopick_ray.stages.ingest_worker import IngestWorker, pixel_size_of
-from cryopick_ray.store.manifest import ManifestRow, read_manifest
+from cryopick_ray.store.manifest import ManifestRow, read_manifest, replace_rows
 from cryopick_ray.store.store import MicrographStore
 
-FOLDERS_SEEN = 100
 PROBED = 3
 """Micrographs read ahead of a run to find a missing pixel size before any work is done."""
+
+
+class Intake:
+    """What a store holds and is to hold.
+
+    Parameters
+    ----------
+    averages
+        Where averages of movies are kept; ``None`` to keep none.
+    device
+        Where movies are averaged.
+
+    Attributes
+    ----------
+    manifest
+        The store's micrographs by id, kept up to date.
+    """
+
+    def __init__(
+        self,
+        store_url: str,
+        settings: IngestSettings,
+        *,
+        averages: Averages | None = None,
+        device: str = "auto",
+    ) -> None:
+        self.store = MicrographStore(store_url, create=True)
+        self.manifest = read_manifest(self.store.place)
+        self._url, self._settings, self._averages, self._device = store_url, settings, averages, device
+        self._held = self.store.held(self.manifest.values())
+        self._names = {row.source: name for name, row in self.manifest.items()}
+        self._movies: dict[str, str] = {}
+
+    def kind(self, batches: Batches, engine: Engine) -> Kind:
+        """Return who brings them in: on GPUs only what may be a movie."""
+        on_gpu = self._device != "cpu" and batches.has_movies and engine.has_gpus
+        return Kind("ingest", self.maker(batches.folders, on_gpu=on_gpu), on_gpu)
+
+    def maker(self, folders: tuple[Path, ...], *, on_gpu: bool) -> partial[IngestWorker]:
+        """Return what makes a worker where it is to run."""
+        device = self._device if on_gpu else "cpu"
+        return partial(
+            IngestWorker, self._url, self._settings, self._averages, folders=folders, device=device
+        )
+
+    def admit(self, sources: Sequence[MicrographSource]) -> tuple[list[MicrographSource], list[str]]:
+        """Return the micrographs to bring in, and the ids of those that are in but whose files have changed.
+
+        Of a changed file the store forgets what it holds; failed ones are tried again.
+
+        Raises
+        ------
+        UsageError
+            If a name stands for another file, a file for another name, ``pixel_size_A`` has changed, or two
+            movies would have one average.
+        """
+        for source in sources:
+            self._check(source)
+        changed = [
+            one.micrograph_id for one in sources if one.micrograph_id in self._held and self._differs(one)
+        ]
+        if changed:
+            self.forget(changed)
+            replace_rows(self.store.place, dict.fromkeys(changed))
+        return [source for source in sources if source.micrograph_id not in self._held], changed
+
+    def forget(self, micrograph_ids: Iterable[str]) -> None:
+        """Remove stored pixels: those micrographs are to be brought in again."""
+        for name in micrograph_ids:
+            self.store.forget(self.manifest[name])
+            self._held.discard(name)
+
+    def came(self, rows: Iterable[ManifestRow]) -> None:
+        """Note what has come in."""
+        for row in rows:
+            self.manifest[row.micrograph_id] = row
+            self._names[row.source] = row.micrograph_id
+            self._held.add(row.micrograph_id)
+
+    def leave_out(self, row: ManifestRow) -> None:
+        """Keep in the manifest why a micrograph is not to be picked."""
+        replace_rows(self.store.place, {row.micrograph_id: row})
+        self.manifest[row.micrograph_id] = row
+
+    def _differs(self, source: MicrographSource) -> bool:
+        row, now = self.manifest[source.micrograph_id], stamp(source)
+        return row.source_mtime_ns is not None and now not in (None, (row.source_bytes, row.source_mtime_ns))
+
+    def _check(self, source: MicrographSource) -> None:
+        name, given_A = source.micrograph_id, self._settings.pixel_size_A
+        known = self.manifest.get(name)
+        if known is not None and known.source != source.origin:
+            raise UsageError(
+                f"the store holds another {name} ({known.source}, not {source.origin}); "
+                "use another `store`, or give both folders in one run"
+            )
+        if (other := self._names.get(source.origin, name)) != name:
+            raise UsageError(
+                f"the store holds {source.origin} as {other}, not as {name}: names are "
+                "relative to the root of `inputs`, which has changed; give the same `inputs` as before, "
+                "or use another `store`"
+            )
+        is_in = known is not None and known.status == "complete" and self._settings.movies.binning == 1
+        if is_in and known is not None and given_A not in (None, known.pixel_size_A):
+            raise UsageError(
+                f"the store holds {name} at {known.pixel_size_A:g} A a pixel, and "
+                f"`pixel_size_A` is {given_A:g}; use another `store`"
+            )
+        if source.kind == "movie":
+            other = self._movies.setdefault(average_name(name), name)
+            if other != name:
+                raise UsageError(f"{other} and {name} would have one average; give them in two runs")
 
 
 def ingest(
@@ -35,93 +146,27 @@ def ingest(
     averages: Averages | None = None,
     device: str = "auto",
 ) -> None:
-    """Bring those micrographs into the store that it does not hold yet; failed ones are tried again.
-
-    Parameters
-    ----------
-    averages
-        Where averages of movies are kept; ``None`` to keep none.
-    device
-        Where movies are averaged.
+    """Bring those micrographs into the store that it does not hold yet, and no more than that.
 
     Raises
     ------
     UsageError
-        As :func:`check_append` does, or two movies would have one average.
+        As :meth:`Intake.admit` does.
     """
-    check_names(sources)
-    store = MicrographStore(store_url, create=True)
-    manifest = read_manifest(store.place)
-    check_append(sources, manifest, settings)
-    complete = store.held(manifest.values())
-    units = cut(pending(sources, complete), unit_size(len(sources)))
+    intake = Intake(store_url, settings, averages=averages, device=device)
+    pending, changed = intake.admit(sources)
+    tell_changed(changed, events)
     on_gpu = device != "cpu" and any(source.kind == "movie" for source in sources) and engine.has_gpus
-    make_worker = partial(
-        IngestWorker,
-        store_url,
-        settings,
-        averages,
-        folders=folders_of(sources),
-        device=device if on_gpu else "cpu",
-    )
-    run_stage("ingest", units, make_worker, engine, events, on_gpu=on_gpu)
+    units = cut(pending, unit_size(len(sources)))
+    make_worker = intake.maker(folders_of(sources), on_gpu=on_gpu)
+    run_stage("ingest", units, make_worker, engine, events, done=len(sources) - len(pending), on_gpu=on_gpu)
 
 
-def check_names(sources: Sequence[MicrographSource]) -> None:
-    """Refuse movies whose averages would have one name."""
-    movies: dict[str, str] = {}
-    for source in sources:
-        if source.kind == "movie":
-            other = movies.setdefault(average_name(source.micrograph_id), source.micrograph_id)
-            if other != source.micrograph_id:
-                raise UsageError(
-                    f"{other} and {source.micrograph_id} would have one average; give them in two runs"
-                )
-
-
-def folders_of(sources: Sequence[MicrographSource]) -> tuple[Path, ...]:
-    """Return the folders of the first micrographs that are there: a worker that misses one is no good."""
-    folders = dict.fromkeys(source.path.parent for source in sources if not source.url)
-    return tuple(folder for folder in islice(folders, FOLDERS_SEEN) if folder.is_dir())
-
-
-def check_append(
-    sources: Sequence[MicrographSource], manifest: Mapping[str, ManifestRow], settings: IngestSettings
-) -> None:
-    """Refuse micrographs that a store holds under another name or another pixel size.
-
-    Raises
-    ------
-    UsageError
-        If a name stands for another file, a file for another name, or ``pixel_size_A`` has changed.
-    """
-    names = {row.source: name for name, row in manifest.items()}
-    for source in sources:
-        known = manifest.get(source.micrograph_id)
-        if known is not None and known.source != source.origin:
-            raise UsageError(
-                f"the store holds another {source.micrograph_id} ({known.source}, not {source.origin}); "
-                "use another `store`, or give both folders in one run"
-            )
-        name = names.get(source.origin, source.micrograph_id)
-        if name != source.micrograph_id:
-            raise UsageError(
-                f"the store holds {source.origin} as {name}, not as {source.micrograph_id}: names are "
-                "relative to the root of `inputs`, which has changed; give the same `inputs` as before, "
-                "or use another `store`"
-            )
-        given_A = settings.pixel_size_A
-        as_given = settings.movies.binning == 1
-        if (
-            known is not None
-            and known.status == "complete"
-            and as_given
-            and given_A not in (None, known.pixel_size_A)
-        ):
-            raise UsageError(
-                f"the store holds {source.micrograph_id} at {known.pixel_size_A:g} A a pixel, and "
-                f"`pixel_size_A` is {given_A:g}; use another `store`"
-            )
+def tell_changed(micrograph_ids: Sequence[str], events: Events) -> None:
+    """Say which files have changed since they were read."""
+    if micrograph_ids:
+        more = f" and {len(micrograph_ids) - 1} more" if len(micrograph_ids) > 1 else ""
+        events.note(f"{micrograph_ids[0]}{more}: the file has changed and is read again")
 
 
 def probe(sources: Sequence[MicrographSource], settings: IngestSettings) -> None:

@@ -17,8 +17,8 @@ from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.stages.averages import Averages
 from cryopick_ray.store.manifest import ManifestRow, publish_part
+from cryopick_ray.store.scale import stored_shape
 from cryopick_ray.store.store import MicrographStore, StoredPixels
-from cryopick_ray.units import Shape, resampled_shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +116,8 @@ class IngestWorker:
             height_px=shape[0],
             width_px=shape[1],
             status="complete",
+            source_bytes=None if exposure.stamp is None else exposure.stamp[0],
+            source_mtime_ns=None if exposure.stamp is None else exposure.stamp[1],
         )
         return _Prepared(source, row, image)
 
@@ -144,7 +146,8 @@ class IngestWorker:
         with self._timed("write"):
             publish_part(self._store.place, rows)
         failures = tuple((row.micrograph_id, row.reason) for row in rows if row.status == "failed")
-        return UnitReport(complete=len(rows) - len(failures), failures=failures, seconds=dict(self._seconds))
+        made = tuple(row for row in rows if row.status == "complete")
+        return UnitReport(len(made), failures, seconds=dict(self._seconds), made=made)
 
 
 def pixel_size_of(source: MicrographSource, exposure: Exposure, settings: IngestSettings) -> float:
@@ -160,21 +163,6 @@ def pixel_size_of(source: MicrographSource, exposure: Exposure, settings: Ingest
         shape=exposure.micrograph.shape,
         diameter_A=settings.diameter_A,
     )
-
-
-def stored_shape(shape: Shape, pixel_size_A: float, store_pixel_size_A: float | None) -> Shape:
-    """Return the shape a micrograph is stored in; it is never enlarged.
-
-    Parameters
-    ----------
-    shape, pixel_size_A
-        The source micrograph.
-    store_pixel_size_A
-        The store's pixel size; ``None`` for the micrograph's own.
-    """
-    if store_pixel_size_A is None or store_pixel_size_A <= pixel_size_A:
-        return shape
-    return resampled_shape(shape, pixel_size_A, store_pixel_size_A)
 
 
 def _failed(source: MicrographSource, reason: str) -> ManifestRow:

@@ -14,7 +14,7 @@ from torch import Tensor
 from cryopick_ray.engine.memory import keep_freed_memory
 from cryopick_ray.engine.overlap import ahead
 from cryopick_ray.engine.unit import UnitReport, stay, until
-from cryopick_ray.errors import DamagedError, PixelSizeError, UnreachableError
+from cryopick_ray.errors import DamagedError, UnreachableError
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.device.batches import in_batches
 from cryopick_ray.pickers.device.resize import fourier_resize_on_device
@@ -26,8 +26,6 @@ from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import Shape, resampled_shape, resampled_to_source, working_pixel_size_A
 
-LARGEST_ENLARGEMENT = 4
-"""Particles of so few pixels that more would be needed hold nothing to be found."""
 Stored = NDArray[np.float16]
 
 
@@ -52,12 +50,8 @@ class PickWorker:
     """Reads micrographs from a store, runs a picker on them and publishes the candidates.
 
     The unit's next micrographs are read while the network works on these. On a GPU several go through it
-    at once: the picker's batch, or as many as its memory holds.
-
-    Parameters
-    ----------
-    spares_damaged
-        Report micrographs whose stored pixels are damaged, instead of publishing that they failed.
+    at once: the picker's batch, or as many as its memory holds. Micrographs whose stored pixels are damaged
+    are reported; nothing is published of them.
     """
 
     def __init__(
@@ -67,8 +61,6 @@ class PickWorker:
         digest: str,
         settings: PickSettings,
         device: str,
-        *,
-        spares_damaged: bool = False,
     ) -> None:
         torch.set_num_threads(settings.threads)
         keep_freed_memory()
@@ -85,30 +77,29 @@ class PickWorker:
         self._pixel_size_A = working_pixel_size_A(settings.diameter_A, self._picker.particle_px)
         self._invert = settings.invert
         self._most = most_at_once(self._picker)
-        self._spares_damaged = spares_damaged
         self._seconds: dict[str, float] = {}
 
     def process(self, items: Sequence[ManifestRow], leaving: Callable[[], bool] = stay) -> UnitReport:
         """Pick the micrographs and publish their shard, unless it is there already."""
         self._seconds = {"read": 0.0, "pick": 0.0}
-        if (known := self._shards.unit([row.micrograph_id for row in items])) is not None:
+        if (known := self._shards.unit(items)) is not None:
             return _report(known)
         at_once = min(self._most, max(1, len(items) // 2))  # so that something is read ahead
         chunks = chunked(items, self._pixel_size_A, at_once)
         picked: dict[str, Picked] = {}
-        damaged: list[str] = []
+        damaged: dict[str, str] = {}
         with closing(ahead(self._read, until(leaving, chunks))) as reads:
             for ready in reads:
                 read = ready()
                 for row, answer in self._pick(read):
-                    if self._spares_damaged and isinstance(answer, DamagedError):
-                        damaged.append(row.micrograph_id)
+                    if isinstance(answer, DamagedError):
+                        damaged[row.micrograph_id] = str(answer)
                     else:
                         picked[row.micrograph_id] = _picked(row, answer, read.chunk.shape)
         report = self._publish([picked[row.micrograph_id] for row in items if row.micrograph_id in picked])
-        begun = picked.keys() | set(damaged)
+        begun = picked.keys() | damaged.keys()
         undone = tuple(at for at, row in enumerate(items) if row.micrograph_id not in begun)
-        return replace(report, damaged=tuple(damaged), undone=undone)
+        return replace(report, damaged=tuple(damaged.items()), undone=undone)
 
     def give_up(self, items: Sequence[ManifestRow], reason: str) -> UnitReport:
         """Publish that the micrographs failed, without touching them."""
@@ -197,29 +188,3 @@ def _picked(row: ManifestRow, answer: Candidates | Exception, shape: Shape) -> P
         return Picked(row.micrograph_id, row.checksum, None, str(answer) or repr(answer))
     x, y = resampled_to_source(answer.x, answer.y, shape, row.source_shape)
     return Picked(row.micrograph_id, row.checksum, Candidates(x, y, answer.score))
-
-
-def check_scale(rows: Sequence[ManifestRow], pixel_size_A: float) -> None:
-    """Refuse a store that was cropped to coarser pixels than the model needs.
-
-    A micrograph stored at its own pixel size may be enlarged; detail that ingest threw away may not.
-
-    Raises
-    ------
-    PixelSizeError
-        Naming the first such micrograph and ``store_pixel_size_A``.
-    """
-    for row in rows:
-        needed = resampled_shape(row.source_shape, row.pixel_size_A, pixel_size_A)
-        if needed[0] > LARGEST_ENLARGEMENT * row.source_height_px:
-            raise PixelSizeError(
-                f"this model needs {row.micrograph_id} enlarged from {row.pixel_size_A:.3g} to "
-                f"{pixel_size_A:.3g} A a pixel, more than {LARGEST_ENLARGEMENT} times; check `diameter_A`, "
-                "`pixel_size_A` and `particle_px`"
-            )
-        if row.shape != row.source_shape and (needed[0] > row.height_px or needed[1] > row.width_px):
-            stored_A = row.pixel_size_A * row.source_height_px / row.height_px
-            raise PixelSizeError(
-                f"the store holds {row.micrograph_id} at {stored_A:.2f} A a pixel, but this model needs "
-                f"{pixel_size_A:.2f} A; ingest again with `store_pixel_size_A` {pixel_size_A:.2f} or finer"
-            )

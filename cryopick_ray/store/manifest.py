@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
@@ -16,7 +16,8 @@ from cryopick_ray.store.layout import MANIFEST
 from cryopick_ray.store.place import Place, read_parquet
 from cryopick_ray.units import Optics, Shape
 
-Status = Literal["complete", "failed"]
+Status = Literal["complete", "failed", "left out"]
+"""Left out is an image that shows what another one shows: the reason names it."""
 READERS = 16
 """Parts read at once: a bucket answers many requests as soon as one."""
 
@@ -39,6 +40,8 @@ class ManifestRow:
         Size of the array's shard; the array counts only while the shard has this size.
     voltage_kV, spherical_aberration_mm, amplitude_contrast
         The microscope, where the input STAR said.
+    source_bytes, source_mtime_ns
+        Size and time of the source file when it was read; ``None`` of one that is elsewhere.
     """
 
     micrograph_id: str
@@ -57,6 +60,8 @@ class ManifestRow:
     amplitude_contrast: float | None
     status: Status
     reason: str
+    source_bytes: int | None = None
+    source_mtime_ns: int | None = None
 
     @property
     def optics(self) -> Optics | None:
@@ -79,7 +84,7 @@ class ManifestRow:
 _optics = lru_cache(Optics)  # one object for all micrographs of a microscope
 _REPEATED = (
     *("dataset", "source_height_px", "source_width_px", "pixel_size_A", "height_px", "width_px"),
-    *("voltage_kV", "spherical_aberration_mm", "amplitude_contrast", "status", "reason"),
+    *("voltage_kV", "spherical_aberration_mm", "amplitude_contrast", "status", "reason", "source_bytes"),
 )
 _NAMES = ("micrograph_id", "relion_name", "source")
 _ARROW = {
@@ -88,13 +93,19 @@ _ARROW = {
     float: pa.float64(),
     Status: pa.string(),
     float | None: pa.float64(),
+    int | None: pa.int64(),
 }
+_MAY_LACK = float | None, int | None
 SCHEMA = pa.schema(
     [
-        pa.field(name, _ARROW[kind], nullable=kind == float | None)
+        pa.field(name, _ARROW[kind], nullable=kind in _MAY_LACK)
         for name, kind in ManifestRow.__annotations__.items()
     ]
 )
+
+
+_BEFORE_STAMPS = pa.schema(list(SCHEMA)[:-2])
+"""Of parts that do not say size and time of the source files."""
 
 
 def publish_part(place: Place, rows: Iterable[ManifestRow]) -> None:
@@ -116,9 +127,9 @@ def publish_part(place: Place, rows: Iterable[ManifestRow]) -> None:
 def read_manifest(place: Place) -> dict[str, ManifestRow]:
     """Return the rows of all parts by micrograph id, in id order.
 
-    A micrograph that failed first and was ingested later is complete.
+    A micrograph that failed or was left out first and was ingested later is complete.
     """
-    keys = [key for key in place.find(MANIFEST) if key.endswith(".parquet")]
+    keys = _parts(place)
     shared: dict[str, dict[Any, Any]] = {name: {} for name in _REPEATED}
     rows: dict[str, ManifestRow] = {}
     pool = ThreadPoolExecutor(READERS, "manifest")
@@ -126,17 +137,37 @@ def read_manifest(place: Place) -> dict[str, ManifestRow]:
         for table in pool.map(partial(_read_part, place), keys):
             for row in _rows(table, shared):
                 known = rows.get(row.micrograph_id)
-                if known is None or (known.status, row.status) == ("failed", "complete"):
+                if known is None or (known.status != "complete" and row.status == "complete"):
                     rows[row.micrograph_id] = row
     finally:
         pool.shutdown(cancel_futures=True)
     return {name: rows[name] for name in sorted(rows)}
 
 
+def replace_rows(place: Place, rows: Mapping[str, ManifestRow | None]) -> None:
+    """Let a store's manifest say something else of some micrographs, or with ``None`` nothing at all.
+
+    Killed on the way, it says of the others what it said, and of these the old, or nothing.
+    """
+    for key in _parts(place):
+        there = list(_rows(_read_part(place, key), {}))
+        kept = [row for row in there if row.micrograph_id not in rows]
+        if len(kept) < len(there):
+            if kept:
+                publish_part(place, kept)
+            place.delete(key)
+    if new := [row for row in rows.values() if row is not None]:
+        publish_part(place, new)
+
+
+def _parts(place: Place) -> list[str]:
+    return [key for key in place.find(MANIFEST) if key.endswith(".parquet")]
+
+
 def _read_part(place: Place, key: str) -> pa.Table:
     try:
         table = read_parquet(place.get(key))
-        if not table.schema.equals(SCHEMA):
+        if not (table.schema.equals(SCHEMA) or table.schema.equals(_BEFORE_STAMPS)):
             raise ValueError(f"columns {table.column_names}")
     except (pa.ArrowException, OSError, TypeError, ValueError) as error:
         raise StoreError(

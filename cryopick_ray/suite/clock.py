@@ -25,17 +25,17 @@ class Clock:
         self.done = 0
         self._seconds: list[float] = []
 
-    def stage(self, name: str, total: int) -> None:
+    def stage(self, name: str, total: int, done: int = 0) -> None:
         """Do nothing."""
 
-    def report(self, report: UnitReport) -> None:
+    def report(self, name: str, report: UnitReport) -> None:
         """Note what each of a unit's micrographs took, and move the bar."""
         count = report.complete + len(report.failures)
         self.done += count
-        if report.seconds:  # not so where a unit was given up
+        if count and report.seconds:  # not so where a unit was given up
             self._seconds += [sum(report.seconds.values()) / count] * count
         if self._shown:
-            self._events.report(report)
+            self._events.report("suite", report)
 
     def note(self, text: str) -> None:
         """Pass it on, once."""

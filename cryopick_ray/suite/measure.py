@@ -12,9 +12,10 @@ from cryopick_ray.evaluation.evaluate import evaluate
 from cryopick_ray.pickers.catalogue import describe
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.runs.pipeline import pick, table
 from cryopick_ray.settings import PickSettings
 from cryopick_ray.stages.ingest import ingest
+from cryopick_ray.stages.pick import pick
+from cryopick_ray.stages.table import table
 from cryopick_ray.suite.cases import Case
 from cryopick_ray.suite.clock import Clock
 from cryopick_ray.suite.overlap import overlap
@@ -80,7 +81,7 @@ def measure(model: Model, case: Case, bench: Bench) -> Result:
         return _result(model, case, {}, failure=str(error) or repr(error))
     finally:
         if left := len(case.sources) - picking.done:  # done before, or failed
-            bench.events.report(UnitReport(complete=left))
+            bench.events.report("suite", UnitReport(complete=left))
 
 
 def _measure(model: Model, case: Case, bench: Bench, reading: Clock, picking: Clock) -> Result:

@@ -17,8 +17,8 @@ from cryopick_ray.simulate.micrograph import check
 from cryopick_ray.simulate.run import simulate_all
 from cryopick_ray.simulate.settings import SimulationSettings, simulation_settings
 from cryopick_ray.stages.ingest import ingest, probe
-from cryopick_ray.stages.pick_worker import check_scale
 from cryopick_ray.store.manifest import read_manifest
+from cryopick_ray.store.scale import check_scale
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.training.labels import Labels, in_settings, labelled_rows, read_labels

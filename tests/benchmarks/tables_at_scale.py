@@ -147,7 +147,7 @@ def duckdb_table(folder: Path, out: Path) -> int:
 
 def own_counts(folder: Path, out: Path) -> int:
     """Count from what the shards say of themselves."""
-    from cryopick_ray.picks.tables import coverage
+    from cryopick_ray.picks.coverage import coverage
 
     del out
     covered = coverage(PickShards(str(folder), DIGEST))

@@ -1,9 +1,7 @@
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.errors import PicksError
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.shards import Picked, PickShards
 from cryopick_ray.stages.ledger import covered_ids
@@ -34,7 +32,7 @@ def test_what_is_in_any_whole_shard_is_done_and_damaged_ones_are_removed(tmp_pat
     left = shards.published()
     assert sorted({*left, *damaged}) == keys
     assert len(complaints) == len(damaged) == len(keys) - len(left)
-    assert covered == {line.micrograph_id for key in left for line in shards.read(key)[1]}
+    assert covered.keys() == {line.micrograph_id for key in left for line in shards.read(key)[1]}
     assert covered_ids(shards, {}) == (covered, [])
 
 
@@ -49,10 +47,13 @@ def test_each_shard_is_read_once(tmp_path, monkeypatch):
     assert sorted(asked) == shards.published()
 
 
-def test_picks_of_another_micrograph_of_the_same_name_are_refused(tmp_path):
+def test_picks_of_another_image_of_the_same_name_are_told_and_count_for_nothing(tmp_path):
     shards = PickShards(str(tmp_path), "d", create=True)
     shards.publish([picked("a"), picked("b", "other")])
-    with pytest.raises(PicksError, match=r"another b .*`out`"):
-        covered_ids(shards, {"a": row("a"), "b": row("b")})
-    assert covered_ids(shards, {"a": row("a"), "b": row("b", status="failed")})[0] == {"a", "b"}
-    assert covered_ids(shards, {"a": row("a")})[0] == {"a", "b"}
+    covered, [complaint] = covered_ids(shards, {"a": row("a"), "b": row("b")})
+    assert covered == {"a": "crc"}
+    assert complaint.startswith("b: picked from another image")
+    shards.publish([picked("b")])
+    assert covered_ids(shards, {"a": row("a"), "b": row("b")}) == ({"a": "crc", "b": "crc"}, [])
+    assert covered_ids(shards, {"a": row("a"), "b": row("b", status="failed")})[0].keys() == {"a", "b"}
+    assert covered_ids(shards, {"a": row("a")})[0].keys() == {"a", "b"}

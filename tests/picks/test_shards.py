@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import google_crc32c
 import numpy as np
@@ -77,15 +78,15 @@ def test_the_first_published_shard_of_a_unit_stays(tmp_path):
     assert (tmp_path / key).read_bytes() == before
 
 
-def test_a_unit_is_found_by_its_ids_in_their_order_and_no_other(tmp_path):
+def test_a_unit_is_found_by_its_micrographs_in_their_order_and_no_other(tmp_path):
     shards = PickShards(str(tmp_path), "d", create=True)
-    ids = [one.micrograph_id for one in UNIT]
-    assert shards.unit(ids) is None
+    assert shards.unit(UNIT) is None
     shards.publish(UNIT)
-    assert shards.unit(ids) == [one.coverage for one in UNIT]
-    assert shards.unit(ids[::-1]) is None
-    assert shards.unit(ids[:2]) is None
-    assert PickShards(str(tmp_path), "e").unit(ids) is None
+    assert shards.unit(UNIT) == [one.coverage for one in UNIT]
+    assert shards.unit(UNIT[::-1]) is None
+    assert shards.unit(UNIT[:2]) is None
+    assert shards.unit([replace(UNIT[0], checksum="of a later file"), *UNIT[1:]]) is None
+    assert PickShards(str(tmp_path), "e").unit(UNIT) is None
 
 
 @pytest.mark.parametrize("bit", [0, 5, 7])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cryopick_ray.errors import PicksError
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks import tables
+from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.shards import Picked, PickShards
 from cryopick_ray.picks.table import PickTable, dataset_folder, open_table, recut
 from cryopick_ray.picks.tables import TableSettings, build_table
@@ -27,7 +28,7 @@ def manifest(picked, failed=()):
             dataset=name.partition("/")[0],
             relion_name=f"Micrographs/{name}",
             source=f"/data/{name}",
-            checksum="",
+            checksum="crc",
             source_height_px=1000,
             source_width_px=2000,
             pixel_size_A=1.5,
@@ -162,7 +163,7 @@ def test_of_unlike_shards_the_complete_one_counts_and_then_that_of_the_smallest_
     failed = [Picked(one.micrograph_id, "crc", None, "killed") for one in picked[:4]]
     for unit in [failed, *units]:
         shards.publish(unit)
-    covered = tables.coverage(shards)
+    covered = coverage(shards, {})
     assert {line.status for _, line in covered.values()} == {"complete"}
     with_it = [key for key in shards.published() if shards.read(key)[1][0].micrograph_id == "s1/01.mrc"]
     assert covered["s1/01.mrc"][0] == min(with_it)
@@ -177,7 +178,7 @@ def test_no_partition_needs_another(tmp_path, monkeypatch):
     picked = [one for one in some_picks(40) if one.micrograph_id.startswith("s0")]
     shards = PickShards(str(tmp_path), "d", create=True)
     shards.publish(picked)
-    covered = tables.coverage(shards)
+    covered = coverage(shards, {})
     micrographs = PickTable(build(tmp_path, "t", picked, 40)).micrographs
     partitions = tables.plan_partitions(micrographs, covered)
     frame = tables.dataset_frame(shards, partitions, SETTINGS, Threshold(0.0, "given"))
@@ -210,7 +211,7 @@ def test_a_threshold_stands_on_all_scores_or_where_they_are_many_on_the_same_dis
     assert found().value == pytest.approx(auto_threshold(scores).value, abs=0.1)
     thin = tables._scores(
         shards,
-        tables.plan_partitions(PickTable(tmp_path / "t").micrographs, tables.coverage(shards)),
+        tables.plan_partitions(PickTable(tmp_path / "t").micrographs, coverage(shards, {})),
     )["s"]
     assert len(thin) == 1000
     below, below_thin = (np.searchsorted(np.sort(of), scores) / len(of) for of in (scores, thin))

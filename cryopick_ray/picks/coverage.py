@@ -1,0 +1,41 @@
+"""Which shard counts for each micrograph, where several cover it."""
+
+from collections.abc import Mapping
+
+from cryopick_ray.errors import PicksError
+from cryopick_ray.picks.shards import Coverage, PickShards
+from cryopick_ray.store.manifest import ManifestRow
+
+
+def is_stale(line: Coverage, row: ManifestRow | None) -> bool:
+    """Tell whether picks are of an image that a store does not hold under that name, or leaves out."""
+    if row is None or row.status == "failed":
+        return False
+    return row.status == "left out" or row.checksum != line.checksum
+
+
+def coverage(shards: PickShards, manifest: Mapping[str, ManifestRow]) -> dict[str, tuple[str, Coverage]]:
+    """Return, per micrograph id, the shard that counts for it and how it went there.
+
+    Picks of an image that the store does not hold any more count for nothing.
+
+    A worker that was cut off may publish what others have done meanwhile, in a unit of another cut.
+    Whichever shards cover an id, one counts: one that completed it before one where it failed, then
+    that of the smallest key. Candidates are not read.
+
+    Raises
+    ------
+    PicksError
+        If a shard's coverage is damaged.
+    """
+    covered: dict[str, tuple[str, Coverage]] = {}
+    for key, lines in shards.coverages(verified=False):
+        if isinstance(lines, PicksError):
+            raise lines
+        for line in lines:
+            if is_stale(line, manifest.get(line.micrograph_id)):
+                continue
+            known = covered.get(line.micrograph_id)
+            if known is None or (known[1].status, line.status) == ("failed", "complete"):
+                covered[line.micrograph_id] = key, line
+    return covered

@@ -1,0 +1,172 @@
+"""Micrographs through ingest and picking as they come: a stage takes what the one before has made."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Shift
+from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.plan import cut, unit_size
+from cryopick_ray.engine.unit import UnitReport
+from cryopick_ray.micrographs.batches import Batches
+from cryopick_ray.micrographs.sources import MicrographSource
+from cryopick_ray.stages.ingest import Intake, tell_changed
+from cryopick_ray.stages.pick import Picking
+from cryopick_ray.store.manifest import ManifestRow
+
+LINGER_SECONDS = 5.0
+"""How long a micrograph waits for others that make a unit with it."""
+LIVE_UNIT = 4
+"""Micrographs of a unit at most where nobody knows how many will come: they do not wait for each other."""
+
+
+def flow(
+    batches: Batches,
+    intake: Intake,
+    picking: Picking | None,
+    engine: Engine,
+    events: Events,
+    *,
+    one_each: bool = False,
+    pulse: Callable[[], None] = lambda: None,
+) -> None:
+    """Bring what comes into the store and pick it, on workers that stay until all is done.
+
+    Parameters
+    ----------
+    picking
+        ``None`` to leave what has come in the store.
+    one_each
+        Leave out a file that is byte for byte one that came before; of a file that was renamed, the old name.
+    pulse
+        Called about once a second.
+    """
+    kinds = [intake.kind(batches, engine), *([picking.kind] if picking else [])]
+    with engine.shift(kinds) as shift:
+        line = _Line(shift, batches, intake, picking, events, one_each=one_each)
+        while line.step():
+            pulse()
+
+
+class _Line:
+    """What is on its way from a file to its picks."""
+
+    def __init__(
+        self,
+        shift: Shift,
+        batches: Batches,
+        intake: Intake,
+        picking: Picking | None,
+        events: Events,
+        *,
+        one_each: bool,
+    ) -> None:
+        self._shift, self._batches, self._intake, self._picking = shift, batches, intake, picking
+        self._events = events
+        self._size = LIVE_UNIT if batches.total is None else unit_size(batches.total)
+        rows = [row for row in intake.manifest.values() if row.status == "complete"]
+        self._rows, self._picked = len(rows), 0
+        if picking is not None:
+            pending = picking.pending(rows)
+            self._picked = len(rows) - len(pending)
+            shift.add("pick", cut(pending, unit_size(len(rows))))
+        self._twins = {row.checksum: row.micrograph_id for row in rows} if one_each else None
+        self._waiting: list[MicrographSource] = []
+        self._since = 0.0
+        self._seen = self._admitted = self._coming = 0
+        self._mended: set[str] = set()
+        self._is_closing = False
+        self._told: tuple[int, ...] = ()
+
+    def step(self) -> bool:
+        """Take what has come and what was done; tell whether more may be to do."""
+        self._take()
+        is_last = self._batches.is_exhausted and not self._waiting
+        if is_last and not self._is_closing:
+            self._is_closing = True
+            self._shift.finish()
+        self._tell()
+        if is_last and not self._shift.unfinished:
+            return False
+        for kind, report in self._shift.reports(PULSE_SECONDS):
+            self._events.report(kind, report)
+            if kind == "ingest":
+                self._came(report)
+            elif kind == "pick":
+                self._mend(report)
+        return True
+
+    def _take(self) -> None:
+        """Let what has come be read, in units as full as they can be without waiting for long."""
+        if taken := self._batches.take():
+            admitted, changed = self._intake.admit(taken)
+            tell_changed(changed, self._events)
+            self._batches.done({one.micrograph_id for one in taken} - {one.micrograph_id for one in admitted})
+            self._seen += len(taken)
+            self._admitted += len(admitted)
+            self._coming += len(admitted)
+            self._rows -= len(changed)
+            self._since = self._since if self._waiting else time.monotonic()
+            self._waiting += admitted
+        for source, reason in self._batches.lost():
+            self._seen, self._admitted = self._seen + 1, self._admitted + 1
+            self._coming += 1
+            self._shift.give_up("ingest", [source], reason)
+        may_wait = not (self._batches.total is None or self._batches.is_exhausted)
+        is_young = time.monotonic() - self._since < LINGER_SECONDS
+        count = len(self._waiting) // self._size * self._size if may_wait and is_young else len(self._waiting)
+        self._shift.add("ingest", cut(self._waiting[:count], self._size))
+        del self._waiting[:count]
+
+    def _came(self, report: UnitReport) -> None:
+        rows: list[ManifestRow] = list(report.made)
+        failed = {name for name, _ in report.failures}
+        self._coming -= len(rows) + len(failed)
+        self._batches.done({row.micrograph_id for row in rows} | failed)
+        self._intake.came(rows)
+        unlike = rows if self._twins is None else [row for row in rows if self._is_new(row, self._twins)]
+        self._rows += len(unlike)
+        if self._picking is not None:
+            self._shift.add("pick", cut(self._picking.pending(unlike), max(1, len(unlike))))
+
+    def _is_new(self, row: ManifestRow, twins: dict[str, str]) -> bool:
+        """Tell whether no other micrograph is the same file; if one was, one of the two is left out."""
+        other = self._intake.manifest.get(twins.get(row.checksum, row.micrograph_id))
+        twins[row.checksum] = row.micrograph_id
+        if other is None or other.micrograph_id == row.micrograph_id or other.status != "complete":
+            return True
+        if was_renamed := not os.path.lexists(other.source):
+            out, reason = other, f"renamed to {row.micrograph_id}"
+            self._rows -= 1
+        else:
+            out, reason = row, f"the same file as {other.micrograph_id}"
+            twins[row.checksum] = other.micrograph_id
+        self._intake.leave_out(replace(out, status="left out", reason=reason))
+        self._events.note(f"left out: {out.micrograph_id}: {reason}")
+        return was_renamed
+
+    def _mend(self, report: UnitReport) -> None:
+        """Let micrographs that are damaged in the store come again, once; who cannot is given up."""
+        fresh = [name for name, _ in report.damaged if name not in self._mended]
+        coming = self._batches.again(fresh) if fresh else set()
+        for name, reason in report.damaged:
+            if name in coming:
+                self._events.note(f"{name} is damaged in the store and ingested again")
+            else:
+                self._shift.give_up("pick", [self._intake.manifest[name]], reason)
+        self._mended |= coming
+        self._intake.forget(coming)
+        self._rows -= len(coming)
+        self._seen -= len(coming)
+        self._admitted -= len(coming)
+
+    def _tell(self) -> None:
+        """Say how much there is to do, if that has changed."""
+        seen = self._seen if self._batches.total is None else self._batches.total
+        told = (seen, self._seen - self._admitted, self._rows + self._coming + max(0, seen - self._seen))
+        if told != self._told:
+            self._told = told
+            self._events.stage("ingest", told[0], told[1])
+            if self._picking is not None:
+                self._events.stage("pick", told[2], self._picked)

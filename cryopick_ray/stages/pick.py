@@ -1,0 +1,153 @@
+"""Store to shards: which of a store's micrographs are to be picked, and who picks them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Kind
+from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.plan import cut, unit_size
+from cryopick_ray.pickers.picker import Picker
+from cryopick_ray.picks.shards import PickShards, digests, settings_digest
+from cryopick_ray.settings import PickSettings, RunSettings
+from cryopick_ray.stages.ledger import covered_ids
+from cryopick_ray.store.manifest import ManifestRow, read_manifest
+from cryopick_ray.store.place import Place
+from cryopick_ray.store.scale import check_scale
+from cryopick_ray.store.store import MicrographStore
+from cryopick_ray.units import working_pixel_size_A
+
+OWN_THRESHOLD = "threshold"
+"""Where the settings of picks keep the model's threshold: not part of their digest, as it decides no pick."""
+
+
+@dataclass(frozen=True)
+class Picking:
+    """How a store's micrographs are picked.
+
+    Attributes
+    ----------
+    kind
+        Who picks them.
+    digest
+        Name of the picks.
+    done
+        The micrographs that were picked before, by id, and the checksum of each one's file.
+    pixel_size_A
+        What the model needs.
+    """
+
+    kind: Kind
+    digest: str
+    done: Mapping[str, str]
+    pixel_size_A: float
+
+    def pending(self, rows: Sequence[ManifestRow]) -> list[ManifestRow]:
+        """Return those that are not picked.
+
+        Raises
+        ------
+        PixelSizeError
+            If the store holds one of them at coarser pixels than the model needs.
+        """
+        check_scale(rows, self.pixel_size_A)
+        return [row for row in rows if self.done.get(row.micrograph_id) != row.checksum]
+
+
+def prepare_picking(
+    store_url: str,
+    picks_url: str,
+    settings: PickSettings,
+    engine: Engine,
+    events: Events,
+    *,
+    device: str,
+) -> Picking:
+    """Find out what is picked already, and write down what the picks' digest stands for."""
+    from cryopick_ray.stages.pick_worker import PickWorker
+
+    Place(picks_url, create=True)
+    settings = settled(settings, picks_url, on_gpu=device != "cpu" and engine.has_gpus)
+    picker = described_picker(settings)
+    if picker.wants_gpu:
+        events.note(f"networks answer in {picker.settings()['precision']}")
+    described = _described(settings, picker)
+    digest = settings_digest(described)
+    shards = PickShards(picks_url, digest, create=True)
+    shards.describe({**described, OWN_THRESHOLD: picker.threshold})
+    done, complaints = covered_ids(shards, read_manifest(MicrographStore(store_url).place))
+    for complaint in complaints:
+        events.note(complaint)
+    make_worker = partial(PickWorker, store_url, picks_url, digest, settings, device)
+    on_gpu = picker.wants_gpu and device != "cpu"
+    pixel_size_A = working_pixel_size_A(settings.diameter_A, picker.particle_px)
+    return Picking(Kind("pick", make_worker, on_gpu), digest, done, pixel_size_A)
+
+
+def pick(
+    store_url: str, picks_url: str, settings: PickSettings, engine: Engine, events: Events, *, device: str
+) -> str:
+    """Pick all complete micrographs of a store that are not in a valid shard; return the digest.
+
+    Those whose stored pixels are damaged fail.
+    """
+    manifest = read_manifest(MicrographStore(store_url).place)
+    picking = prepare_picking(store_url, picks_url, settings, engine, events, device=device)
+    rows = [row for row in manifest.values() if row.status == "complete"]
+    left = picking.pending(rows)
+    events.stage("pick", len(rows), len(rows) - len(left))
+    with engine.shift([picking.kind]) as shift:
+        shift.add("pick", cut(left, unit_size(len(rows))))
+        shift.finish()
+        while shift.unfinished:
+            for kind, report in shift.reports(PULSE_SECONDS):
+                events.report(kind, report)
+                for name, reason in report.damaged:
+                    shift.give_up("pick", [manifest[name]], reason)
+    return picking.digest
+
+
+def settled(settings: PickSettings, picks_url: str, *, on_gpu: bool) -> PickSettings:
+    """Return the settings with the precision that all workers are to use.
+
+    ``auto`` is that of the picks that are there already, else what is fastest on a GPU, or on a CPU like
+    this machine's: a run that goes on elsewhere does not begin anew.
+    """
+    if settings.exact or settings.precision != "auto":
+        return settings
+    from cryopick_ray.pickers.scoring import fast_precision
+
+    fastest = fast_precision(on_gpu=on_gpu)
+    choices = [settings.model_copy(update={"precision": name}) for name in ("bfloat16", "float32")]
+    there = digests(picks_url)
+    known = [one for one in choices if there and _digest(one) in there]
+    return known[0] if len(known) == 1 else settings.model_copy(update={"precision": fastest})
+
+
+def described_picker(settings: PickSettings | RunSettings) -> Picker:
+    """Return the picker as it is described; workers load their own, on their device."""
+    from cryopick_ray.pickers.catalogue import load_picker
+
+    return load_picker(
+        settings.model,
+        particle_px=settings.particle_px,
+        device="cpu",
+        exact=settings.exact,
+        precision=settings.precision,
+    )
+
+
+def _digest(settings: PickSettings) -> str:
+    return settings_digest(_described(settings, described_picker(settings)))
+
+
+def _described(settings: PickSettings, picker: Picker) -> dict[str, Any]:
+    """Return what the digest is made of: all that decides the picks, the threshold not among it."""
+    return {
+        "model": picker.name,
+        "picker": picker.settings(),
+        "diameter_A": settings.diameter_A,
+        "invert": settings.invert,
+        "threads": settings.threads,
+    }
