@@ -141,7 +141,7 @@ def _claim(micrograph_id: str, truth: Truth, owner: dict[str, str]) -> str | Non
 
 
 def _rank(one: MicrographPicks, centres: Centres, radius_A: float | None) -> Ranked:
-    if one.micrograph.status == "failed":
+    if one.micrograph.status != "complete":
         return Ranked(np.empty(0, np.float32), np.empty(0, bool), 0, 0, len(centres), failed=True)
     pixel_size_A = one.micrograph.pixel_size_A
     if pixel_size_A is None:

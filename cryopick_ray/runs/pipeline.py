@@ -25,7 +25,7 @@ from cryopick_ray.settings import EngineSettings, RunSettings
 from cryopick_ray.stages.diameter import find_diameter, keep_diameter
 from cryopick_ray.stages.flow import flow
 from cryopick_ray.stages.ingest import Intake, probe
-from cryopick_ray.stages.pick import described_picker, prepare_picking
+from cryopick_ray.stages.pick import Picking, described_picker, prepare_picking
 from cryopick_ray.stages.table import table
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore
@@ -154,7 +154,7 @@ def pick_all(
     if resume and (digest := _only_to_cut(settings, folder)) is not None:
         with folder.claim(settings, resume=True):
             with timings.stage("table"):
-                thresholds = table(folder.store, folder.picks, digest, folder.table, _threshold(settings))
+                thresholds = gather(settings, folder, digest)
             return write_results(settings, folder, digest, thresholds, timings.seconds)
     folder.check_free(resume=resume)  # before minutes of work
     made = plan(settings, engine, folder.download, events.note)
@@ -178,16 +178,28 @@ def run_on(
     engine: Engine, plan: Plan, folder: RunFolder, events: Events, timings: Timings
 ) -> tuple[str, dict[str, Threshold]]:
     """Ingest, pick and gather the table in a claimed run folder; return digest and thresholds."""
-    settings, device = plan.settings, plan.engine.device
     with timings.stage("ingest and pick"):
-        averages = folder.averages(settings.relion_project)
-        intake = Intake(folder.store, settings.ingest(plan.pixel_size_A), averages=averages, device=device)
-        picking = prepare_picking(folder.store, folder.picks, settings.pick, engine, events, device=device)
+        intake, picking = prepared(engine, plan, folder, events)
         with plan.batches(intake.store) as batches:
             flow(batches, intake, picking, engine, events)
     with timings.stage("table"):
-        thresholds = table(folder.store, folder.picks, picking.digest, folder.table, _threshold(settings))
+        thresholds = gather(plan.settings, folder, picking.digest)
     return picking.digest, thresholds
+
+
+def prepared(engine: Engine, plan: Plan, folder: RunFolder, events: Events) -> tuple[Intake, Picking]:
+    """Return what a run's store holds and how it is picked."""
+    settings, device = plan.settings, plan.engine.device
+    averages = folder.averages(settings.relion_project)
+    intake = Intake(folder.store, settings.ingest(plan.pixel_size_A), averages=averages, device=device)
+    picking = prepare_picking(folder.store, folder.picks, settings.pick, engine, events, device=device)
+    return intake, picking
+
+
+def gather(settings: RunSettings, folder: RunFolder, digest: str) -> dict[str, Threshold]:
+    """Make the table of a run's picks; return the thresholds used."""
+    threshold = None if settings.threshold == "auto" else settings.threshold
+    return table(folder.store, folder.picks, digest, folder.table, threshold)
 
 
 def look(plan: Plan, events: Events) -> EstimatedDiameter:
@@ -199,10 +211,6 @@ def look(plan: Plan, events: Events) -> EstimatedDiameter:
     found = find_diameter(plan.sample, plan.settings.ingest(None), invert=plan.settings.invert, device=here)
     events.note(f"diameter {found.text()} (`diameter_A` overrides)")
     return found
-
-
-def _threshold(settings: RunSettings) -> float | None:
-    return None if settings.threshold == "auto" else settings.threshold
 
 
 def _only_to_cut(settings: RunSettings, folder: RunFolder) -> str | None:

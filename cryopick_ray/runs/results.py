@@ -33,8 +33,8 @@ class Summary:
 
     Attributes
     ----------
-    complete, failures
-        Micrographs picked; ids and reasons of those that failed.
+    complete, failures, left_out
+        Micrographs picked; ids and reasons of those that failed, and of those that show what others do.
     candidates, picked
         Candidates kept, and those of them above the threshold.
     thresholds
@@ -55,18 +55,23 @@ class Summary:
     thresholds: Mapping[str, Threshold]
     seconds: Mapping[str, float]
     diameter: EstimatedDiameter | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
-        failures = [{"micrograph_id": name, "reason": reason} for name, reason in self.failures]
-        return {**asdict(self), "failed": len(failures), "failures": failures}
+        failures, left_out = (
+            [{"micrograph_id": name, "reason": reason} for name, reason in lines]
+            for lines in (self.failures, self.left_out)
+        )
+        return {**asdict(self), "failed": len(failures), "failures": failures, "left_out": left_out}
 
     def text(self) -> str:
         """Return a few lines for a terminal."""
         cuts = [f"{cut.value:.3g} ({cut.method})" for cut in self.thresholds.values()]
         found = [f"diameter    {self.diameter.text()} (`diameter_A` overrides)"] if self.diameter else []
         lines = [
-            f"{self.picked} particles in {self.complete} micrographs, {len(self.failures)} failed",
+            f"{self.picked} particles in {self.complete} micrographs, {len(self.failures)} failed"
+            + (f", {len(self.left_out)} left out" if self.left_out else ""),
             *found,
             f"threshold   {'; '.join(cuts) or 'none'}",
             f"coordinates {self.folder}/coordinates/autopick.star and particles.star",
@@ -95,6 +100,7 @@ def write_results(
         digest=digest,
         complete=len(complete),
         failures=tuple((m.micrograph_id, m.reason) for m in table.micrographs if m.status == "failed"),
+        left_out=tuple((m.micrograph_id, m.reason) for m in table.micrographs if m.status == "left out"),
         candidates=sum(candidates for candidates, _ in tally),
         picked=sum(picked for _, picked in tally),
         thresholds=thresholds,
@@ -111,12 +117,15 @@ def read_summary(folder: RunFolder) -> Summary:
     """Return the summary of a finished run."""
     try:
         data = json.loads(folder.summary.read_text())
-        failures = tuple((line["micrograph_id"], line["reason"]) for line in data.pop("failures"))
+        failures, left_out = (
+            tuple((line["micrograph_id"], line["reason"]) for line in data.pop(name, ()))
+            for name in ("failures", "left_out")
+        )
         thresholds = {name: Threshold(**cut) for name, cut in data.pop("thresholds").items()}
         found = data.pop("diameter", None)
         diameter = EstimatedDiameter.from_dict(found) if found else None
         del data["failed"]
-        return Summary(failures=failures, thresholds=thresholds, diameter=diameter, **data)
+        return Summary(failures=failures, left_out=left_out, thresholds=thresholds, diameter=diameter, **data)
     except FileNotFoundError as error:
         raise UsageError(f"{folder.where} holds no finished run; go on with it by `resume`") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -141,7 +150,7 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
     scores: list[NDArray[np.float32]] = [np.empty(0, np.float32)]
     thumbnails: dict[str, Thumbnail] = {}
     for one in table:
-        if one.micrograph.status == "failed":
+        if one.micrograph.status != "complete":
             continue
         name = one.micrograph.micrograph_id
         moved = replace(one, score=one.score - np.float32(origin.get(one.micrograph.dataset, 0)))

@@ -12,6 +12,7 @@ from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.micrographs.batches import Batches
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.stages.ingest import Intake, tell_changed
+from cryopick_ray.stages.ingest_worker import failed_row
 from cryopick_ray.stages.pick import Picking
 from cryopick_ray.store.manifest import ManifestRow
 
@@ -38,7 +39,8 @@ def flow(
     picking
         ``None`` to leave what has come in the store.
     one_each
-        Leave out a file that is byte for byte one that came before; of a file that was renamed, the old name.
+        Leave out a file that is byte for byte one that came before, of a file that was renamed the old name,
+        and what has vanished before it was read.
     pulse
         Called about once a second.
     """
@@ -72,6 +74,7 @@ class _Line:
             self._picked = len(rows) - len(pending)
             shift.add("pick", cut(pending, unit_size(len(rows))))
         self._twins = {row.checksum: row.micrograph_id for row in rows} if one_each else None
+        self._sources: dict[str, MicrographSource] = {}
         self._waiting: list[MicrographSource] = []
         self._since = 0.0
         self._seen = self._admitted = self._coming = 0
@@ -109,6 +112,8 @@ class _Line:
             self._rows -= len(changed)
             self._since = self._since if self._waiting else time.monotonic()
             self._waiting += admitted
+            if self._twins is not None:
+                self._sources |= {source.micrograph_id: source for source in admitted}
         for source, reason in self._batches.lost():
             self._seen, self._admitted = self._seen + 1, self._admitted + 1
             self._coming += 1
@@ -124,6 +129,9 @@ class _Line:
         failed = {name for name, _ in report.failures}
         self._coming -= len(rows) + len(failed)
         self._batches.done({row.micrograph_id for row in rows} | failed)
+        for name in failed & self._sources.keys():
+            if not os.path.lexists(self._sources[name].path):
+                self._leave_out(failed_row(self._sources[name], ""), "vanished before it was read")
         self._intake.came(rows)
         unlike = rows if self._twins is None else [row for row in rows if self._is_new(row, self._twins)]
         self._rows += len(unlike)
@@ -142,9 +150,12 @@ class _Line:
         else:
             out, reason = row, f"the same file as {other.micrograph_id}"
             twins[row.checksum] = other.micrograph_id
-        self._intake.leave_out(replace(out, status="left out", reason=reason))
-        self._events.note(f"left out: {out.micrograph_id}: {reason}")
+        self._leave_out(out, reason)
         return was_renamed
+
+    def _leave_out(self, row: ManifestRow, reason: str) -> None:
+        self._intake.leave_out(replace(row, status="left out", reason=reason))
+        self._events.note(f"left out: {row.micrograph_id}: {reason}")
 
     def _mend(self, report: UnitReport) -> None:
         """Let micrographs that are damaged in the store come again, once; who cannot is given up."""

@@ -83,7 +83,7 @@ class IngestWorker:
     def give_up(self, items: Sequence[MicrographSource], reason: str) -> UnitReport:
         """Publish that the micrographs failed, without touching them."""
         self._seconds = {}
-        return self._publish([_failed(source, reason) for source in items])
+        return self._publish([failed_row(source, reason) for source in items])
 
     def _read(self, source: MicrographSource) -> Exposure:
         with self._timed("read"):
@@ -106,9 +106,9 @@ class IngestWorker:
         except Exception as error:
             if isinstance(error, CryoPickError) and error.elsewhere:
                 raise
-            return _failed(source, str(error) or repr(error))
+            return failed_row(source, str(error) or repr(error))
         row = replace(
-            _failed(source, ""),
+            failed_row(source, ""),
             checksum=exposure.checksum,
             source_height_px=micrograph.shape[0],
             source_width_px=micrograph.shape[1],
@@ -132,7 +132,7 @@ class IngestWorker:
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - as above
-            return _failed(source, str(error) or repr(error))
+            return failed_row(source, str(error) or repr(error))
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
@@ -165,7 +165,8 @@ def pixel_size_of(source: MicrographSource, exposure: Exposure, settings: Ingest
     )
 
 
-def _failed(source: MicrographSource, reason: str) -> ManifestRow:
+def failed_row(source: MicrographSource, reason: str) -> ManifestRow:
+    """Return what the manifest says of a micrograph that cannot be used."""
     optics = source.optics
     return ManifestRow(
         micrograph_id=source.micrograph_id,

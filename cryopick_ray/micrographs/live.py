@@ -1,0 +1,128 @@
+"""Folders that others write to: a file is taken once it has stood still."""
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+
+from cryopick_ray.errors import UsageError
+from cryopick_ray.micrographs.batches import folders_of
+from cryopick_ray.micrographs.exposure import Stamp, stamp
+from cryopick_ray.micrographs.sources import MicrographSource
+
+SETTLE_SECONDS = 3.0
+"""A file whose size and time have not changed for so long is complete."""
+LOOK_SECONDS, LOOK_SHARE = 1.0, 0.1
+"""Between two looks, and the part of the time that looking may take: events of a network's folders do not come."""
+
+
+class LiveFolders:
+    """Micrographs that come while a run goes on, as :class:`~cryopick_ray.micrographs.batches.Batches`.
+
+    What is rewritten later comes again. What a run has seen before comes, too: it knows what it holds.
+
+    Parameters
+    ----------
+    list_now
+        Lists what is there; :class:`UsageError` if nothing is.
+    most
+        Take so many at most; ``None`` for all that come.
+    say
+        Told what keeps files from being listed.
+    clock
+        Seconds.
+    """
+
+    def __init__(
+        self,
+        list_now: Callable[[], list[MicrographSource]],
+        *,
+        most: int | None = None,
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._list, self._most, self._say, self._clock = list_now, most, say, clock
+        self._sources: dict[str, MicrographSource] = {}
+        self._seen: dict[str, tuple[Stamp, float]] = {}
+        self._taken: dict[str, Stamp] = {}
+        self._next_look = self._changed = clock()
+        self._again: list[MicrographSource] = []
+        self._is_stopped = False
+        self._told: set[str] = set()
+        self.total: int | None = None
+        self.folders: tuple[Path, ...] = ()
+        self.has_movies = False
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether nothing more is to be taken."""
+        is_full = self._most is not None and len(self._taken) >= self._most
+        return (self._is_stopped or is_full) and not self._again
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long nothing has changed in the folders."""
+        return self._clock() - self._changed
+
+    def stop(self) -> None:
+        """Take no more; what was taken is brought to its end."""
+        self._is_stopped = True
+
+    def look(self) -> None:
+        """See what is there, unless that was done just before."""
+        began = self._clock()
+        if began < self._next_look:
+            return
+        try:
+            found = self._list()
+        except UsageError as error:
+            found = []
+            self._tell(str(error))
+        self._sources |= {source.micrograph_id: source for source in found}
+        for source in found:
+            now = stamp(source)
+            known = self._seen.get(source.micrograph_id)
+            if now is not None and (known is None or known[0] != now):
+                self._seen[source.micrograph_id] = now, began
+                self._changed = began
+        self.has_movies = any(source.kind == "movie" for source in found)
+        self.folders = folders_of(found)
+        self._next_look = began + max(LOOK_SECONDS, (self._clock() - began) / LOOK_SHARE)
+
+    def settled(self) -> list[MicrographSource]:
+        """Return what has stood still and was not taken as it is, in the order in which it came."""
+        now = self._clock()
+        return [
+            self._sources[name]
+            for name, (found, since) in self._seen.items()
+            if now - since >= SETTLE_SECONDS and found[0] > 0 and self._taken.get(name) != found
+        ]
+
+    def take(self) -> list[MicrographSource]:
+        """Return what has stood still since the last call, and what is asked for again."""
+        again, self._again = self._again, []
+        if self._is_stopped:
+            return again
+        self.look()
+        room = None if self._most is None else max(0, self._most - len(self._taken))
+        taken = self.settled()
+        known = [source for source in taken if source.micrograph_id in self._taken]
+        taken = known + [source for source in taken if source.micrograph_id not in self._taken][:room]
+        self._taken |= {source.micrograph_id: self._seen[source.micrograph_id][0] for source in taken}
+        return again + taken
+
+    def lost(self) -> list[tuple[MicrographSource, str]]:
+        """Return none: who reads a file tells that it has vanished."""
+        return []
+
+    def done(self, micrograph_ids: Iterable[str]) -> None:
+        """Keep the files."""
+
+    def again(self, micrograph_ids: Collection[str]) -> set[str]:
+        """Let those come again that are still known."""
+        self._again += [self._sources[name] for name in micrograph_ids if name in self._sources]
+        return self._sources.keys() & set(micrograph_ids)
+
+    def _tell(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self._say(text)
