@@ -98,6 +98,14 @@ class ConsoleEvents:
             self.note(text)
 
 
+def looked_at(events: ConsoleEvents, done: int, total: int) -> None:
+    """Show how many micrographs were looked at for the diameter."""
+    if done:
+        events.report(UnitReport(1))
+    else:
+        events.stage("diameter", total)
+
+
 def sparkline(values: Sequence[float]) -> str:
     """Return up to the last 40 values as a row of bars, the lowest lowest."""
     shown = values[-BARS_SHOWN:]

@@ -1,12 +1,13 @@
 """``cryopick run``: ingest, pick, table, export and report in one."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from . import options
-from .console import ConsoleEvents, say
+from .console import ConsoleEvents, looked_at, say
 
 
 def run(
@@ -167,9 +168,8 @@ def run(
     settings = load_settings(data)
     if settings.diameter_A is None or is_archive(settings.inputs):
         folder.check_free(resume=resume)  # before minutes of work
-    if settings.diameter_A is None:
-        typer.echo("no --diameter: estimating it from a few micrographs", err=True)
-    planned = plan(settings, folder.download, lambda text: typer.echo(text, err=True))
+    with ConsoleEvents() as events:
+        planned = plan(settings, folder.download, events.note, partial(looked_at, events))
     with folder.claim(planned.settings, resume=resume):
         with ConsoleEvents() as events:
             digest, thresholds = run_pipeline(planned, folder, events, timings)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 
 class Item(Protocol):
@@ -47,6 +47,8 @@ class UnitReport:
         Time spent by stage.
     notes
         What a person should know of how the work is run.
+    made
+        What the next stage, or the driver, gets of it.
     """
 
     complete: int
@@ -56,6 +58,7 @@ class UnitReport:
     candidates: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    made: tuple[Any, ...] = ()
 
 
 def stay() -> bool:

@@ -21,7 +21,7 @@ from cryopick_ray.picks.shards import PickShards, digests, settings_digest
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.empiar_run import ArchiveEntry, is_archive
 from cryopick_ray.runs.folder import RunFolder
-from cryopick_ray.settings import EngineSettings, PickSettings, RunSettings
+from cryopick_ray.settings import PickSettings, RunSettings
 from cryopick_ray.stages.diameter import find_diameter, keep_diameter
 from cryopick_ray.stages.ingest import ingest, probe
 from cryopick_ray.stages.ledger import covered_ids
@@ -34,7 +34,7 @@ OWN_THRESHOLD = "threshold"
 """Where the settings of picks keep the model's threshold: not part of their digest, as it decides no pick."""
 
 
-def silent(text: str) -> None:
+def silent(*told: object) -> None:
     """Say nothing."""
 
 
@@ -133,6 +133,8 @@ class Plan:
         What the model needs.
     diameter
         How the diameter was found; ``None`` if it was given.
+    diameter_seconds
+        What that took.
     """
 
     settings: RunSettings
@@ -140,9 +142,15 @@ class Plan:
     pixel_size_A: float
     diameter: EstimatedDiameter | None = None
     archive: ArchiveEntry | None = None
+    diameter_seconds: float = 0.0
 
 
-def plan(settings: RunSettings, download: Path | None = None, say: Callable[[str], None] = silent) -> Plan:
+def plan(
+    settings: RunSettings,
+    download: Path | None = None,
+    say: Callable[[str], None] = silent,
+    progress: Callable[[int, int], None] = silent,
+) -> Plan:
     """Check everything that can be checked before a run leaves a trace, and find a diameter not given.
 
     Parameters
@@ -151,6 +159,8 @@ def plan(settings: RunSettings, download: Path | None = None, say: Callable[[str
         Where files of an EMPIAR entry go; the first few are fetched.
     say
         Told what was decided of such an entry.
+    progress
+        Told how many micrographs were looked at for the diameter, of how many.
 
     Raises
     ------
@@ -171,15 +181,22 @@ def plan(settings: RunSettings, download: Path | None = None, say: Callable[[str
     else:
         sources = list_sources(settings.inputs, relion_project=settings.relion_project, limit=settings.limit)
         sample = sources
-    found = None
+    found, start = None, time.perf_counter()
     if settings.diameter_A is None:
-        found = find_diameter(
-            sample, settings.ingest(None), invert=settings.invert, device=_own_device(settings.engine)
-        )
+        with open_engine(settings.engine, threads=settings.threads) as engine:
+            found = find_diameter(
+                sample,
+                settings.ingest(None),
+                invert=settings.invert,
+                device=settings.engine.device,
+                engine=engine,
+                progress=progress,
+            )
         settings = settings.model_copy(update={"diameter_A": found.diameter_A})
+    seconds = time.perf_counter() - start
     pixel_size_A = working_pixel_size_A(settings.pick.diameter_A, picker.particle_px)
     probe(sample, settings.ingest(pixel_size_A))
-    return Plan(settings, sources, pixel_size_A, found, archive)
+    return Plan(settings, sources, pixel_size_A, found, archive, seconds)
 
 
 def _archive(settings: RunSettings, download: Path | None, say: Callable[[str], None]) -> ArchiveEntry:
@@ -203,7 +220,8 @@ def run_on(
     settings = plan.settings
     threshold = None if settings.threshold == "auto" else settings.threshold
     if plan.diameter is not None:
-        events.note(f"diameter {plan.diameter.text()} (--diameter overrides)")
+        timings.seconds["diameter"] = plan.diameter_seconds
+        events.note(f"diameter {plan.diameter.text()} (`diameter_A` overrides)")
         keep_diameter(folder.diameter, plan.diameter)
     device = settings.engine.device
     fill = partial(
@@ -260,11 +278,6 @@ def settled(settings: PickSettings, picks_url: str, *, on_gpu: bool) -> PickSett
     there = digests(picks_url)
     known = [one for one in choices if there and _digest(one) in there]
     return known[0] if len(known) == 1 else settings.model_copy(update={"precision": fastest})
-
-
-def _own_device(settings: EngineSettings) -> str:
-    """Return where this process asks a network: Ray's GPUs may all be on other machines."""
-    return "auto" if settings.engine == "ray" and settings.device == "cuda" else settings.device
 
 
 def _described_picker(settings: PickSettings | RunSettings) -> Picker:
