@@ -64,6 +64,7 @@ def plan(
     """Estimate bytes, hours and what bounds them, from a few micrographs that are picked now."""
     del debug
     from cryopick_ray.config import fill
+    from cryopick_ray.engine.serial import SerialEngine
     from cryopick_ray.errors import UsageError
     from cryopick_ray.micrographs.sources import list_sources
     from cryopick_ray.runs.cost import Machines, estimate
@@ -104,7 +105,7 @@ def plan(
         checked = check(settings, settings.engine)
         if checked.settings.diameter_A is None:
             with ConsoleEvents() as events:
-                checked = with_diameter(checked, look(checked, events))
+                checked = with_diameter(checked, look(SerialEngine(), checked, events))
         rates, sources = measure(checked), checked.sources
     else:
         if device is not None or any(value is not None for value in given.values()):

@@ -8,14 +8,15 @@ from cryopick_ray.picks.diameter import EstimatedDiameter
 
 
 def diameter_curve(found: EstimatedDiameter) -> Markup:
-    """Draw the evidence for an estimate against the diameters tried; nothing if there were none."""
+    """Draw what spoke for each diameter tried, with the one found and the next best; nothing if none was."""
     if not found.tried_A:
         return Markup("")
     tried_A, evidence = np.array(found.tried_A), np.array(found.evidence)
+    marked_A = [found.diameter_A, *found.alternatives_A]
     order = np.argsort(tried_A)
     chart = LineChart(
         "Evidence by diameter",
-        fitted_axis("particle diameter, A", np.append(tried_A, found.diameter_A)),
+        fitted_axis("particle diameter, A", np.append(tried_A, marked_A)),
         fitted_axis("evidence", evidence),
     )
     dots = [
@@ -23,4 +24,5 @@ def diameter_curve(found: EstimatedDiameter) -> Markup:
         for at_A, height in zip(tried_A.tolist(), evidence.tolist(), strict=True)
     ]
     line = chart.line("evidence", tried_A[order], evidence[order])
-    return chart.draw([chart.upright("mark", found.diameter_A), line, *dots])
+    others = [chart.upright("other", other_A) for other_A in found.alternatives_A]
+    return chart.draw([*others, chart.upright("mark", found.diameter_A), line, *dots])

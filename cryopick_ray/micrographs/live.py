@@ -12,7 +12,7 @@ from cryopick_ray.micrographs.sources import MicrographSource
 SETTLE_SECONDS = 3.0
 """A file whose size and time have not changed for so long is complete."""
 LOOK_SECONDS, LOOK_SHARE = 1.0, 0.1
-"""Between two looks, and the part of the time that looking may take: events of a network's folders do not come."""
+"""Between two looks, and the part of the time that looking may take: few file systems tell what others do."""
 
 
 class LiveFolders:

@@ -23,6 +23,8 @@ class EstimatedDiameter:
         The network that was asked.
     is_sure
         Whether it is more than a guess.
+    alternatives_A
+        The next best diameters, best first.
     """
 
     diameter_A: float
@@ -32,6 +34,7 @@ class EstimatedDiameter:
     micrographs: tuple[str, ...]
     model: str
     is_sure: bool = True
+    alternatives_A: tuple[float, ...] = ()
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "EstimatedDiameter":
@@ -44,14 +47,20 @@ class EstimatedDiameter:
             micrographs=tuple(map(str, data["micrographs"])),
             model=str(data["model"]),
             is_sure=bool(data["is_sure"]),
+            alternatives_A=tuple(map(float, data.get("alternatives_A", ()))),  # none in an older run's file
         )
-        numbers = (found.diameter_A, *found.tried_A, *found.evidence)
+        numbers = (found.diameter_A, *found.alternatives_A, *found.tried_A, *found.evidence)
         if len(found.tried_A) != len(found.evidence) or not all(map(math.isfinite, numbers)):
             raise ValueError("diameters tried and evidence are no curve")
         return found
 
     def text(self) -> str:
-        """Return it as a few words."""
+        """Return it as a few words; of a guess, what else it might be."""
         count = len(self.micrographs)
-        doubt = "" if self.is_sure else ", a guess: little was found"
+        doubt = "" if self.is_sure else f", a guess: little was found{self.others()}"
         return f"{self.diameter_A:g} A, estimated from {count} micrograph{'s' * (count != 1)}{doubt}"
+
+    def others(self) -> str:
+        """Return the next best diameters as the end of a sentence; nothing if there are none."""
+        listed = ", ".join(f"{other_A:g}" for other_A in self.alternatives_A)
+        return f"; next best {listed} A" if listed else ""

@@ -166,7 +166,7 @@ def pick_all(
             runner = stack.enter_context(open_engine(engine, threads=settings.threads))
         if made.settings.diameter_A is None:
             with timings.stage("diameter"):
-                found = look(made, events)
+                found = look(runner, made, events)
             made = with_diameter(made, found)
             stack.enter_context(folder.claim(made.settings, resume=resume))
             keep_diameter(folder.diameter, found)
@@ -202,13 +202,17 @@ def gather(settings: RunSettings, folder: RunFolder, digest: str) -> dict[str, T
     return table(folder.store, folder.picks, digest, folder.table, threshold)
 
 
-def look(plan: Plan, events: Events) -> EstimatedDiameter:
+def look(engine: Engine, plan: Plan, events: Events) -> EstimatedDiameter:
     """Estimate the diameter of a run's particles."""
     events.note("no `diameter_A`: estimating it from a few micrographs")
-    device = plan.engine.device
-    # Ray's GPUs may all be on other machines than this one
-    here = "auto" if plan.engine.engine == "ray" and device == "cuda" else device
-    found = find_diameter(plan.sample, plan.settings.ingest(None), invert=plan.settings.invert, device=here)
+    found = find_diameter(
+        plan.sample,
+        plan.settings.ingest(None),
+        invert=plan.settings.invert,
+        device=plan.engine.device,
+        engine=engine,
+        events=events,
+    )
     events.note(f"diameter {found.text()} (`diameter_A` overrides)")
     return found
 

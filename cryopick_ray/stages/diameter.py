@@ -1,94 +1,98 @@
 """The particles' diameter, where nobody gives it: found in a few of a run's micrographs."""
 
 import json
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.errors import CryoPickError, MicrographError, PixelSizeError, UsageError
-from cryopick_ray.micrographs.exposure import read_exposure
-from cryopick_ray.micrographs.preprocess import prepare
+from cryopick_ray.engine.engine import Engine
+from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.plan import cut
+from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.stages.ingest import probe
-from cryopick_ray.stages.ingest_worker import pixel_size_of
-from cryopick_ray.store.scale import stored_shape
 
-if TYPE_CHECKING:
-    from cryopick_ray.pickers.heatmap.picker import HeatmapPicker
-
-SAMPLED = 8
-"""Micrographs looked at; more hardly change the outcome."""
-FINEST_A, LONGEST_PX = 1.5, 4096
-"""Finer pixels than a small particle needs, and longer sides, are cropped away: memory and time."""
+SAMPLED, MOVIES_SAMPLED = 8, 3
+"""Micrographs looked at, or movies, which take longer; more hardly change the outcome."""
 DIGITS = 3
 """A diameter is kept to so many: no more are known, and a person reads it."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Sampled:
-    """A micrograph to look at: its id, ``(h, w)`` float32 pixels, particles dark, and their size."""
-
-    micrograph_id: str
-    image: NDArray[np.float32]
-    pixel_size_A: float
-
-
 def find_diameter(
-    sources: Sequence[MicrographSource], settings: IngestSettings, *, invert: bool, device: str
+    sources: Sequence[MicrographSource],
+    settings: IngestSettings,
+    *,
+    invert: bool,
+    device: str,
+    engine: Engine,
+    events: Events,
 ) -> EstimatedDiameter:
     """Estimate the particles' diameter from a few micrographs, with the default network.
+
+    Each micrograph is a unit of the engine's workers; what they are together decides, so that any number of
+    workers finds the same.
 
     Parameters
     ----------
     settings
-        How they are read.
+        How micrographs are read, and the threads of one worker.
     invert
         The particles are brighter than the ice.
     device
         Where the network runs: ``auto``, ``cpu`` or ``cuda``.
+    events
+        Told of each micrograph that was looked at, as a stage of its own.
 
     Raises
     ------
     PixelSizeError
         If a pixel size is missing or not credible.
     UsageError
-        If no micrograph can be read, or nothing is found in them.
+        If no micrograph can be read, or nothing at all is seen in any of them.
     """
-    from cryopick_ray.pickers.catalogue import load_picker
-    from cryopick_ray.pickers.heatmap.diameter import estimate_diameter
+    from cryopick_ray.pickers.heatmap.diameter import Answer, ladder, weigh
+    from cryopick_ray.stages.diameter_worker import DiameterWorker
 
     probe(sources, settings)
-    # float32, so that another machine finds the same
-    picker = load_picker(DEFAULT_MODEL, particle_px=None, device=device, exact=True)
-    sampled = list(_sampled(sources, settings, sign=-1 if invert else 1))
-    try:
-        found = estimate_diameter(
-            [one.image for one in sampled],
-            [one.pixel_size_A for one in sampled],
-            cast("HeatmapPicker", picker),
-        )
-    except CryoPickError as error:
+    most = MOVIES_SAMPLED if any(source.kind == "movie" for source in sources) else SAMPLED
+    sampled = [sources[place] for place in evenly_spaced(len(sources), most)]
+    looked: dict[str, tuple[Answer, ...]] = {}
+    failures: list[tuple[str, str]] = []
+    make_worker = partial(DiameterWorker, settings, invert=invert, device=device)
+    events.stage("diameter", len(sampled))
+    with closing(engine.run(cut(sampled, 1), make_worker, on_gpu=device != "cpu")) as reports:
+        for report in reports:
+            events.report("diameter", report)
+            looked |= {one.micrograph_id: one.answers for one in report.made}
+            failures.extend(report.failures)  # rows of the table, once the run gets there
+    if not looked:
+        name, reason = failures[0]
         raise UsageError(
-            f"the diameter cannot be estimated: {error} (give `diameter_A`, or `pixel_size_A` if the "
-            "files' own is wrong)"
-        ) from error
-    curve = [
-        pair for pair in zip(found.tried_A, found.evidence, strict=True) if all(map(math.isfinite, pair))
-    ]
+            f"the diameter cannot be estimated: none of {len(failures)} micrographs can be used "
+            f"({name}: {reason}); give `diameter_A`"
+        )
+    names = tuple(source.micrograph_id for source in sampled if source.micrograph_id in looked)
+    if (found := weigh([looked[name] for name in names])) is None:
+        smallest_A, *_, largest_A = ladder()
+        raise UsageError(
+            f"the diameter cannot be estimated: nothing was seen in {len(names)} micrographs ({names[0]}"
+            f"{', ...' * (len(names) > 1)}) at diameters from {smallest_A:.0f} to {largest_A:.0f} A; give "
+            "`diameter_A`, or `pixel_size_A` if the files' own is wrong"
+        )
     return EstimatedDiameter(
-        diameter_A=float(f"{found.diameter_A:.{DIGITS}g}"),
-        tried_A=tuple(tried_A for tried_A, _ in curve),
-        evidence=tuple(evidence for _, evidence in curve),
+        diameter_A=_rounded(found.diameter_A),
+        alternatives_A=tuple(map(_rounded, found.alternatives_A)),
+        tried_A=found.tried_A,
+        evidence=found.evidence,
         particles=found.particles,
-        micrographs=tuple(one.micrograph_id for one in sampled),
+        micrographs=names,
         model=DEFAULT_MODEL,
         is_sure=found.is_sure,
     )
@@ -124,27 +128,5 @@ def kept_diameter(path: Path) -> EstimatedDiameter | None:
         ) from error
 
 
-def _sampled(
-    sources: Sequence[MicrographSource], settings: IngestSettings, *, sign: int
-) -> Iterator[_Sampled]:
-    """Yield the readable ones of evenly spaced micrographs, prepared as for a store."""
-    reasons = []
-    places = evenly_spaced(len(sources), SAMPLED)
-    for source in (sources[place] for place in places):
-        try:
-            exposure = read_exposure(source, settings)
-            micrograph, pixel_size_A = exposure.micrograph, pixel_size_of(source, exposure, settings)
-            coarser = max(FINEST_A, pixel_size_A * max(micrograph.shape) / LONGEST_PX)
-            shape = stored_shape(micrograph.shape, pixel_size_A, coarser)
-            image = prepare(micrograph.pixels, shape).pixels
-        except (MicrographError, PixelSizeError) as error:  # a row of failures, once the run gets there
-            reasons.append(f"{source.micrograph_id}: {error}")
-            continue
-        yield _Sampled(
-            source.micrograph_id, sign * image, pixel_size_A * micrograph.shape[0] / image.shape[0]
-        )
-    if len(reasons) == len(places):
-        raise UsageError(
-            f"the diameter cannot be estimated: none of {len(places)} micrographs can be used "
-            f"({reasons[0]}); give it with `diameter_A`"
-        )
+def _rounded(diameter_A: float) -> float:
+    return float(f"{diameter_A:.{DIGITS}g}")

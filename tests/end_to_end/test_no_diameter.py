@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,15 @@ from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.stages.diameter import evenly_spaced, keep_diameter, kept_diameter
 
 ALONE = ["--engine", "serial", "--device", "cpu"]
-FOUND = EstimatedDiameter(128.0, (100.0, 128.0, 160.0), (1.0, 3.0, 2.0), 240, ("a.mrc", "b.mrc"), "general")
+FOUND = EstimatedDiameter(
+    128.0,
+    (100.0, 128.0, 160.0),
+    (1.0, 3.0, 2.0),
+    240,
+    ("a.mrc", "b.mrc"),
+    "general",
+    alternatives_A=(165.0, 98.0),
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +62,7 @@ def test_the_diameter_is_found_and_told_everywhere(estimated):
     assert 'aria-label="Evidence by diameter"' in report
     summary = json.loads((out / "summary.json").read_text())
     assert EstimatedDiameter.from_dict(summary["diameter"]) == found
+    assert summary["seconds"]["diameter"] > 0
     assert RunFolder(out).settings().diameter_A == found.diameter_A
 
 
@@ -95,9 +105,10 @@ def test_bright_particles_and_a_given_pixel_size_give_the_same_diameter(cryopick
     bright = json.loads(output)
     assert status == 0
     assert bright["diameter_A"] == dark["diameter_A"]
-    assert cryopick("diameter", tmp_path / "bright.mrc", *options)[1].endswith(
-        f"diameter {bright['diameter_A']:g} A, estimated from 1 micrograph\n"
-    )
+    _, output, progress = cryopick("diameter", tmp_path / "bright.mrc", *options)
+    assert f"diameter {bright['diameter_A']:g} A, estimated from 1 micrograph" in output
+    assert "next best {:g}, {:g}, {:g} A".format(*bright["alternatives_A"]) in output
+    assert "diameter: 1 of 1" in progress
 
 
 def test_a_folder_that_is_taken_is_refused_before_anything_is_estimated(estimated, inputs, cryopick):
@@ -121,7 +132,7 @@ def test_a_header_of_one_angstrom_is_doubted_once_the_diameter_is_known(cryopick
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing to be read", None])
-def test_where_there_is_nothing_to_find_the_option_is_named(cryopick, tmp_path, content):
+def test_where_nothing_can_be_seen_the_setting_is_named(cryopick, tmp_path, content):
     if content is None:
         write_mrc(tmp_path / "in" / "m.mrc", np.full((256, 256), 7, np.float32))
     else:
@@ -130,8 +141,19 @@ def test_where_there_is_nothing_to_find_the_option_is_named(cryopick, tmp_path, 
     status, _, errors = cryopick("run", tmp_path / "in", "--out", tmp_path / "run", *ALONE)
     assert status == 2
     assert "m.mrc" in errors
-    assert "--diameter" in errors
+    assert "give `diameter_A`" in errors
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_over_empty_ice_goes_on_with_a_guess(cryopick, tmp_path):
+    noise = np.random.default_rng(0).normal(size=(300, 320)).astype(np.float32)
+    write_mrc(tmp_path / "in" / "m.mrc", noise)
+    status, said, _ = cryopick("run", tmp_path / "in", "--out", tmp_path / "run", *ALONE)
+    found = kept_diameter(tmp_path / "run" / "diameter.json")
+    assert (status, found.is_sure) == (0, False)
+    assert (
+        f"{found.diameter_A:g} A, estimated from 1 micrograph, a guess: little was found; next best" in said
+    )
 
 
 @given(count=st.integers(1, 10_000), most=st.integers(1, 12))
@@ -151,6 +173,10 @@ def test_an_estimate_survives_its_file_and_a_damaged_one_is_named(tmp_path):
     keep_diameter(path, FOUND)
     assert kept_diameter(path) == FOUND
     whole = path.read_text()
+    older = json.loads(whole)
+    del older["alternatives_A"]
+    path.write_text(json.dumps(older))
+    assert kept_diameter(path) == replace(FOUND, alternatives_A=())
     no_curve = (whole.replace("3.0", "NaN"), whole.replace("100.0,", ""))
     for text in ("{", "[1]", '{"diameter_A": 3}', '"words"', *no_curve):
         path.write_text(text)
@@ -162,5 +188,6 @@ def test_the_curve_shows_every_diameter_that_was_tried():
     drawn = str(diameter_curve(FOUND))
     assert drawn.count("<circle") == len(FOUND.tried_A)
     assert "128 A: 3" in drawn
-    assert 'class="mark"' in drawn
+    assert drawn.count('class="mark"') == 1
+    assert drawn.count('class="other"') == len(FOUND.alternatives_A)
     assert str(diameter_curve(EstimatedDiameter(90.0, (), (), 0, (), "general"))) == ""

@@ -8,27 +8,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cryopick_ray.errors import MicrographError, UsageError
+from cryopick_ray.errors import MicrographError
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.pickers.heatmap.picker import HeatmapPicker
 from cryopick_ray.units import resampled_shape, working_pixel_size_A
 
-SMALLEST_A, LARGEST_A, STEP = 50.0, 900.0, 1.3
-"""Diameters tried, each so many times the one before: nearer than sizes that a network has learnt."""
+SMALLEST_A, LARGEST_A, STEP = 50.0, 900.0, 1.2
+"""Diameters tried, each so many times the one before: near enough to draw a line from one to the next."""
 ACROSS = 5
 """Diameters that must fit across a micrograph."""
-MOST_ACROSS = 60
+MOST_ACROSS = 40
 """Diameters across what is looked at, the middle of a larger micrograph: enough to tell, in seconds."""
 LARGEST_ENLARGEMENT = 2.0
 """Beyond which a micrograph's pixels are too coarse for so small a particle."""
-LEAST_SCORE = 0.3
-"""Of picks that say something, where the model has no threshold."""
-FEWEST = 10
-"""Picks without which a size is chance."""
-LEAST_EVIDENCE = 0.003
-"""Part of the micrographs that picks cover below which a diameter is a guess; sparse ones reach 0.01."""
-STEADY, ROUNDS = 0.02, 4
-"""The search ends where the diameter changes by less than this part, or after so many rounds."""
+POWER = 4
+"""Of a pick's score in its weight: thousands of doubtful picks in noise count less than nine sure ones."""
+NEARNESS = 0.13
+"""Logarithm of the size at which a pick hardly counts for the diameter tried. Junk seems 0.75 times as large
+at any diameter: the least that the network says."""
+FEWEST, CONTRAST = 10, 10.0
+"""Picks, and the diameter's evidence beside that of the middling one, below which it is a guess."""
+ALTERNATIVES, APART = 3, 1.3
+"""Diameters named beside the best, each at least so many times another."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,19 @@ class DiameterEstimate:
     ----------
     diameter_A
         Longest dimension in angstroms.
+    alternatives_A
+        The next best ones, best first.
     tried_A, evidence
-        ``(n,)`` diameters tried, and the share of the micrographs' area that picks of that size cover.
+        ``(n,)`` diameters tried, and what spoke for each: the share of the micrographs' area that picks of
+        that size cover, sure picks counting most.
     particles
-        Picks it rests on.
+        Picks that it rests on.
     is_sure
-        Whether particles stopped to seem larger at some diameter, and picks cover enough there.
+        Whether particles stopped to seem larger there, enough of them, and it stands out of the others.
     """
 
     diameter_A: float
+    alternatives_A: tuple[float, ...]
     tried_A: tuple[float, ...]
     evidence: tuple[float, ...]
     particles: int
@@ -55,7 +60,7 @@ class DiameterEstimate:
 
 
 @dataclass(frozen=True, eq=False)
-class _Answer:
+class Answer:
     """What was found when a diameter was tried.
 
     Attributes
@@ -63,9 +68,9 @@ class _Answer:
     diameter_A
         The diameter.
     score, size
-        ``(n,)`` scores of the picks, and how many times larger than the diameter each seems to be.
+        ``(n,)`` scores of the candidates, and how many times larger than the diameter each seems to be.
     area_A2
-        Of all micrographs looked at.
+        Of what was looked at.
     """
 
     diameter_A: float
@@ -73,107 +78,122 @@ class _Answer:
     size: NDArray[np.float32]
     area_A2: float
 
-    @property
-    def ratio(self) -> float:
-        """The picks' size in the diameter tried: the median, sure picks counting more."""
-        order = np.argsort(self.size)
-        weight = np.cumsum(self.score[order] ** 2)
-        return float(self.size[order][np.searchsorted(weight, weight[-1] / 2)])
 
-    @property
-    def evidence(self) -> float:
-        """How much of the micrographs sure picks of the diameter tried cover.
+@dataclass(frozen=True)
+class _Rung:
+    """A diameter tried: what size picks seem to have there, and how much and how many speak for it."""
 
-        A pick counts as far as the size it seems to have is the one tried.
-        """
-        nearness = np.exp(-((np.log(self.size) / np.log(STEP)) ** 2))
-        return float((self.score**2 * nearness).sum() * self.diameter_A**2 / self.area_A2)
+    diameter_A: float
+    log_size: float
+    evidence: float
+    particles: float
 
 
-def estimate_diameter(
-    images: Sequence[NDArray[np.float32]], pixel_sizes_A: Sequence[float], picker: HeatmapPicker
-) -> DiameterEstimate:
-    """Return the diameter at which the particles seem to have just the size that was tried.
+def ladder() -> list[float]:
+    """Return the diameters to try, in angstroms."""
+    steps = int(np.log(LARGEST_A / SMALLEST_A) / np.log(STEP))
+    return [SMALLEST_A * STEP**step for step in range(steps + 1)]
 
-    The network says of each particle how large it is, relative to the diameter that the micrograph was
-    scaled for. Tried too small, particles seem larger than that, tried too large they seem smaller: where
-    the one becomes the other lies the diameter. Of several such places the one counts whose picks cover
-    most of the micrographs.
+
+def ask(
+    image: NDArray[np.float32], pixel_size_A: float, picker: HeatmapPicker, tried_A: Sequence[float]
+) -> tuple[Answer, ...]:
+    """Pick one micrograph at each of the diameters that it is large and fine enough for.
 
     Parameters
     ----------
-    images
-        ``(h, w)`` float32 micrographs, particles dark.
-    pixel_sizes_A
-        Each one's pixel size.
-
-    Raises
-    ------
-    UsageError
-        If too little is found at any diameter.
+    image
+        ``(h, w)`` float32, particles dark.
     """
-    steps = int(np.log(LARGEST_A / SMALLEST_A) / np.log(STEP))
-    ladder = [SMALLEST_A * STEP**step for step in range(steps + 1)]
-    tried = [
-        answer
-        for diameter_A in ladder
-        if len((answer := _ask(images, pixel_sizes_A, picker, diameter_A)).score) >= FEWEST
-    ]
-    if not tried:
-        raise UsageError(f"fewer than {FEWEST} particles were found at every diameter tried")
-    turns = list(_turns(tried))
-    best = max(turns or tried, key=lambda one: one.evidence)
-    for _ in range(ROUNDS):
-        change = best.ratio
-        again = _ask(images, pixel_sizes_A, picker, best.diameter_A * change)
-        if len(again.score) < FEWEST:
-            break
-        best = again
-        if abs(change - 1) < STEADY:
-            break
-    return DiameterEstimate(
-        best.diameter_A * best.ratio,
-        tuple(one.diameter_A for one in tried),
-        tuple(one.evidence for one in tried),
-        len(best.score),
-        bool(turns) and best.evidence >= LEAST_EVIDENCE,
-    )
-
-
-def _turns(tried: Sequence[_Answer]) -> Iterator[_Answer]:
-    """Yield what was tried next to where particles stop to seem larger."""
-    for small, large in pairwise(tried):
-        if small.ratio >= 1 > large.ratio:
-            yield min(small, large, key=lambda one: abs(np.log(one.ratio)))
-
-
-def _ask(
-    images: Sequence[NDArray[np.float32]],
-    pixel_sizes_A: Sequence[float],
-    picker: HeatmapPicker,
-    diameter_A: float,
-) -> _Answer:
-    """Pick all micrographs that are large and fine enough for a diameter."""
-    least = LEAST_SCORE if picker.threshold is None else picker.threshold
-    scores, sizes, area_A2 = [np.empty(0, np.float32)], [np.empty(0, np.float32)], 0.0
-    for image, pixel_size_A in zip(images, pixel_sizes_A, strict=True):
+    answers = []
+    for diameter_A in tried_A:
         target_A = working_pixel_size_A(diameter_A, picker.particle_px)
-        image = _middle(image, int(MOST_ACROSS * diameter_A / pixel_size_A))
-        too_large = diameter_A * ACROSS > min(image.shape) * pixel_size_A
+        part = _middle(image, int(MOST_ACROSS * diameter_A / pixel_size_A))
+        too_large = diameter_A * ACROSS > min(part.shape) * pixel_size_A
         if too_large or pixel_size_A > LARGEST_ENLARGEMENT * target_A:
             continue
-        shape = resampled_shape((image.shape[0], image.shape[1]), pixel_size_A, target_A)
-        resized = torch.from_numpy(fourier_resize(image, shape))[None].to(picker.device)
+        shape = resampled_shape((part.shape[0], part.shape[1]), pixel_size_A, target_A)
+        resized = torch.from_numpy(fourier_resize(part, shape))[None].to(picker.device)
         try:
             with torch.inference_mode():
                 (found,) = picker.pick_sized(resized)
-        except MicrographError:
+        except MicrographError:  # nothing but one grey value is left at this scale
             continue
-        sure = found.candidates.score >= least
-        scores.append(found.candidates.score[sure])
-        sizes.append(found.size[sure])
-        area_A2 += image.size * pixel_size_A**2
-    return _Answer(diameter_A, np.concatenate(scores), np.concatenate(sizes), max(area_A2, 1.0))
+        area_A2 = part.size * pixel_size_A**2
+        answers.append(Answer(diameter_A, found.candidates.score, found.size, area_A2))
+    return tuple(answers)
+
+
+def weigh(micrographs: Sequence[Sequence[Answer]]) -> DiameterEstimate | None:
+    """Return the diameter at which particles seem to have just the size tried; ``None`` if nothing was seen.
+
+    The network says of each particle how large it is, relative to the diameter that the micrograph was
+    scaled for. Tried too small, particles seem larger than that, tried too large they seem smaller: where
+    the one becomes the other lies the diameter. Of several such places the one with most evidence counts;
+    where there is none, the diameter with most evidence is a guess.
+
+    Parameters
+    ----------
+    micrographs
+        Of each, what :func:`ask` returned.
+    """
+    by_diameter: dict[float, list[Answer]] = {}
+    for answers in micrographs:
+        for answer in answers:
+            if len(answer.score):
+                by_diameter.setdefault(answer.diameter_A, []).append(answer)
+    rungs = [_rung(by_diameter[diameter_A]) for diameter_A in sorted(by_diameter)]
+    if not rungs:
+        return None
+    turns = list(_turns(rungs))
+    likeliest = max(turns or rungs, key=_evidence)
+    best, *others = _apart([likeliest, *sorted([*turns, *rungs], key=_evidence, reverse=True)])
+    stands_out = best.evidence >= CONTRAST * float(np.median([rung.evidence for rung in rungs]))
+    return DiameterEstimate(
+        best.diameter_A,
+        tuple(rung.diameter_A for rung in others),
+        tuple(rung.diameter_A for rung in rungs),
+        tuple(rung.evidence for rung in rungs),
+        round(best.particles),
+        bool(turns) and stands_out and best.particles >= FEWEST,
+    )
+
+
+def _evidence(rung: _Rung) -> float:
+    return rung.evidence
+
+
+def _rung(answers: Sequence[Answer]) -> _Rung:
+    """Take together what all micrographs showed at one diameter."""
+    diameter_A, area_A2 = answers[0].diameter_A, sum(answer.area_A2 for answer in answers)
+    weight = np.concatenate([answer.score for answer in answers]).astype(np.float64) ** POWER
+    log_size = np.log(np.concatenate([answer.size for answer in answers]).astype(np.float64))
+    order = np.argsort(log_size, kind="stable")
+    summed = np.cumsum(weight[order])
+    median = float(log_size[order][np.searchsorted(summed, summed[-1] / 2)])
+    speaks = weight * np.exp(-((log_size / NEARNESS) ** 2))
+    total = float(speaks.sum())
+    many = total**2 / float((speaks**2).sum()) if total > 0 else 0.0  # equal weights: just their number
+    return _Rung(diameter_A, median, total * diameter_A**2 / area_A2, many)
+
+
+def _turns(rungs: Sequence[_Rung]) -> Iterator[_Rung]:
+    """Yield where particles stop to seem larger, on a line from the diameter before to the one after."""
+    for small, large in pairwise(rungs):
+        if small.log_size >= 0 > large.log_size:
+            part = small.log_size / (small.log_size - large.log_size)
+            diameter_A = small.diameter_A * (large.diameter_A / small.diameter_A) ** part
+            nearest = max(small, large, key=_evidence)
+            yield _Rung(diameter_A, 0.0, nearest.evidence, nearest.particles)
+
+
+def _apart(ranked: Sequence[_Rung]) -> list[_Rung]:
+    """Return the best and the next ones that are really others."""
+    kept: list[_Rung] = []
+    for rung in ranked:
+        if all(abs(np.log(rung.diameter_A / one.diameter_A)) >= np.log(APART) for one in kept):
+            kept.append(rung)
+    return kept[: 1 + ALTERNATIVES]
 
 
 def _middle(image: NDArray[np.float32], side_px: int) -> NDArray[np.float32]:

@@ -1,0 +1,92 @@
+"""A diameter is found by any workers, as one in this process finds it."""
+
+import mrcfile
+import pytest
+import scipy.fft
+import torch
+
+from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.serial import SerialEngine
+from cryopick_ray.micrographs.sources import list_sources
+from cryopick_ray.settings import IngestSettings
+from cryopick_ray.simulate.phantom import make_phantom
+from cryopick_ray.stages import diameter_worker
+from cryopick_ray.stages.diameter import find_diameter
+from cryopick_ray.stages.diameter_worker import DiameterWorker
+
+PIXEL_SIZE_A = 4.0
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """Three micrographs, and one that nobody can read between them."""
+    folder = tmp_path_factory.mktemp("sources")
+    for seed in (1, 3, 4):
+        made = make_phantom(
+            seed,
+            shape=(400, 416),
+            pixel_size_A=PIXEL_SIZE_A,
+            diameter_A=150.0,
+            particles=14,
+            signal_to_noise=0.1,
+        )
+        mrcfile.write(folder / f"{seed}.mrc", made.pixels, voxel_size=PIXEL_SIZE_A)
+    (folder / "2.mrc").write_bytes(b"no micrograph")
+    return list_sources([str(folder)], relion_project=folder)
+
+
+class Listener(Silence):
+    """Hears how far the stage of the diameter is."""
+
+    def __init__(self):
+        self.steps = []
+
+    def stage(self, name, total, done=0):
+        assert name == "diameter"
+        self.steps.append((done, total))
+
+    def report(self, name, report):
+        done, total = self.steps[-1]
+        self.steps.append((done + report.complete + len(report.failures), total))
+
+
+def find(sources, engine, threads=1):
+    listener = Listener()
+    found = find_diameter(
+        sources,
+        IngestSettings(threads=threads),
+        invert=False,
+        device="cpu",
+        engine=engine,
+        events=listener,
+    )
+    return found, listener.steps
+
+
+def test_any_workers_find_the_same_and_tell_how_far_they_are(engine, sources):
+    found, steps = find(sources, engine)
+    assert steps == [(done, 4) for done in range(5)]
+    assert found.micrographs == ("1.mrc", "3.mrc", "4.mrc")
+    assert found == find(sources, SerialEngine())[0]
+
+
+def test_the_estimate_takes_the_threads_it_is_given(sources, monkeypatch):
+    seen = set()
+
+    def look(*_):
+        seen.add((torch.get_num_threads(), scipy.fft.get_workers()))
+        return ()
+
+    monkeypatch.setattr(diameter_worker, "ask", look)
+    before = torch.get_num_threads()
+    worker = DiameterWorker(IngestSettings(threads=2), invert=False, device="cpu")
+    report = worker.process(sources)
+    torch.set_num_threads(before)
+    assert seen == {(2, 2)}
+    assert (report.complete, [name for name, _ in report.failures]) == (3, ["2.mrc"])
+
+
+def test_an_item_that_is_given_up_is_a_failure(sources):
+    worker = DiameterWorker(IngestSettings(), invert=False, device="cpu")
+    assert worker.give_up(sources[:1], "memory").failures == (("1.mrc", "memory"),)
+    assert worker.process(sources, lambda: True).undone == (0, 1, 2, 3)
