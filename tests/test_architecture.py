@@ -36,6 +36,8 @@ ONLY_IN = {
         "engine/ray_engine.py",
         "engine/ray_host.py",
         "engine/ray_pool.py",
+        "engine/ray_private.py",
+        "training/ray_meeting.py",
         "training/ray_train.py",
         "launch/ray_jobs.py",
         "launch/ray_launcher.py",

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray import _raylet
 from ray._private import ray_constants
-from ray._raylet import AuthenticationTokenLoader, Config, get_localhost_ip, is_localhost
 
 from cryopick_ray.errors import EngineError
 
@@ -40,6 +40,7 @@ _LOOPBACK = dict.fromkeys(
 """Where networks that learn together talk to each other."""
 
 constants: Any = ray_constants
+raylet: Any = _raylet  # has no type hints
 _folders: list[Path] = []
 
 
@@ -80,12 +81,12 @@ def _start(folder: Path, cpus: int) -> None:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            _node_ip_address=get_localhost_ip(),
+            _node_ip_address=raylet.get_localhost_ip(),
             _temp_dir=str(folder / "r"),  # which Ray opens to everyone
         )
     finally:
         constants.ENABLE_RAY_CLUSTER = joins
-    if not is_localhost(address := ray.util.get_node_ip_address()):
+    if not raylet.is_localhost(address := ray.util.get_node_ip_address()):
         raise EngineError(
             f"Ray {ray.__version__} listens on {address}, which others can reach, not on loopback alone; "
             "install the version of constraints.txt"
@@ -111,8 +112,8 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 def _look_again() -> None:
     """Make Ray forget the token and the settings that it found earlier."""
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
+    raylet.Config.initialize("")
+    raylet.AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextmanager

@@ -6,7 +6,6 @@ partition depends on their ids and counts alone, never on how the work was cut i
 picks give the same files, byte for byte.
 """
 
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from cryopick_ray.picks.shards import Coverage, PickShards
 from cryopick_ray.picks.table import INDEX, dataset_folder, write_index
 from cryopick_ray.picks.thresholds import Threshold, auto_threshold
 from cryopick_ray.store.manifest import ManifestRow
+from cryopick_ray.store.publish import whole_folder
 
 PARTITION_ROWS = 500_000
 """Rows of a partition at most, where one micrograph has no more."""
@@ -95,10 +95,7 @@ def build_table(
     if unknown := sorted(set(covered) - set(manifest)):
         raise PicksError(f"{shards.place.url} covers {unknown[0]}, which the store does not hold")
     partitions = plan_partitions(micrographs, covered)
-    aside = out.with_name(out.name + ".partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    with dask.config.set(scheduler="threads"):
+    with whole_folder(out) as aside, dask.config.set(scheduler="threads"):
         thresholds = (
             dict.fromkeys((part.dataset for part in partitions), threshold)
             if threshold
@@ -108,9 +105,7 @@ def build_table(
             own = [part for part in partitions if part.dataset == name]
             frame = dataset_frame(shards, own, settings, cut)
             _write_dataset(frame, aside / dataset_folder(name), settings.digest)
-    write_index(aside / INDEX, micrographs, settings.diameter_A)
-    shutil.rmtree(out, ignore_errors=True)
-    aside.rename(out)
+        write_index(aside / INDEX, micrographs, settings.diameter_A)
     return thresholds
 
 

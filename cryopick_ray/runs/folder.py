@@ -14,8 +14,8 @@ from cryopick_ray.picks.table import INDEX
 from cryopick_ray.settings import RunSettings
 from cryopick_ray.stages.averages import Averages, beside
 from cryopick_ray.store.claim import DOWNLOAD, check_free, check_goes_on, claimed, kept_settings
+from cryopick_ray.store.copies import fetch_folder, publish_folder
 from cryopick_ray.store.place import Place, is_bucket
-from cryopick_ray.store.publish import fetch_folder, publish_folder
 
 SMALL = ("config.yaml", "diameter.json", "summary.json")
 SMALL_BYTES = 64 << 20

@@ -19,6 +19,7 @@ from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.stages.ingest import probe
 from cryopick_ray.stages.ingest_worker import pixel_size_of, stored_shape
+from cryopick_ray.store.publish import write_whole
 
 if TYPE_CHECKING:
     from cryopick_ray.pickers.heatmap.picker import HeatmapPicker
@@ -100,9 +101,7 @@ def evenly_spaced(count: int, most: int) -> list[int]:
 
 def keep_diameter(path: Path, found: EstimatedDiameter) -> None:
     """Write an estimate whole, or not at all."""
-    aside = path.with_suffix(".partial")
-    aside.write_text(json.dumps(asdict(found), indent=1, allow_nan=False), encoding="utf-8")
-    aside.replace(path)
+    write_whole(path, json.dumps(asdict(found), indent=1, allow_nan=False))
 
 
 def kept_diameter(path: Path) -> EstimatedDiameter | None:

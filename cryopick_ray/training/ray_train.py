@@ -8,15 +8,12 @@ import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from uuid import uuid4
 
 import ray
 import ray.train.torch
-import ray.train.torch.config
 import torch
 from ray.exceptions import RayError
 from torch import distributed, nn
@@ -28,9 +25,9 @@ from cryopick_ray.training.checkpoint import load_checkpoint
 from cryopick_ray.training.job import Job
 from cryopick_ray.training.log import read_log
 from cryopick_ray.training.loop import Epoch, TrainState, is_over
+from cryopick_ray.training.ray_meeting import LoopbackConfig
 
 train: Any = ray.train  # its type hints are those of its first version
-ray_torch: Any = ray.train.torch.config
 
 MAX_FAILURES = 5
 """Times that the workers are started again after one died."""
@@ -90,42 +87,6 @@ class _OwnErrorsEnd(train.UserCallback):  # type: ignore[misc]
         for error in worker_exceptions.values():
             if isinstance(error, CryoPickError):
                 raise error
-
-
-class _LoopbackBackend(ray_torch._TorchBackend):  # type: ignore[misc]
-    """Brings the workers of one machine together by a file: torch's own way listens to other machines."""
-
-    def on_start(self, worker_group: Any, backend_config: Any) -> None:
-        """Form the group."""
-        worker_group.execute(ray_torch._set_torch_distributed_env_vars)
-        meeting = Path(backend_config.folder, f"meeting-{uuid4().hex}").as_uri()
-        on_gpu = worker_group.get_resources_per_worker().get("GPU", 0) > 0
-        ray.get(
-            [
-                worker_group.execute_single_async(
-                    rank,
-                    ray_torch._setup_torch_process_group,
-                    backend="nccl" if on_gpu else "gloo",
-                    world_rank=rank,
-                    world_size=len(worker_group),
-                    init_method=meeting,
-                    timeout_s=backend_config.timeout_s,
-                )
-                for rank in range(len(worker_group))
-            ]
-        )
-
-
-@dataclass
-class _LoopbackConfig(train.torch.TorchConfig):  # type: ignore[misc]
-    """How the workers of a private Ray, whose folder this is, come together."""
-
-    folder: str = ""
-
-    @property
-    def backend_cls(self) -> type[_LoopbackBackend]:
-        """Return what forms the group."""
-        return _LoopbackBackend
 
 
 class _Trainer(train.torch.TorchTrainer):  # type: ignore[misc]
@@ -238,7 +199,7 @@ def _trainer(job: Job, folder: Path, workers: tuple[int, int], threads: int, *, 
     return _Trainer(
         _work,
         train_loop_config={"job": job, "folder": str(folder), "threads": threads},
-        torch_config=_LoopbackConfig(folder=str(private)) if private else None,
+        torch_config=LoopbackConfig(folder=str(private)) if private else None,
         scaling_config=train.ScalingConfig(
             num_workers=most if least == most else workers,
             use_gpu=on_gpu,
