@@ -225,12 +225,13 @@ def run_on(
             plan.archive.fetch_again([row.micrograph_id for row in rows])
         fill(plan.sources)
 
+    own_store = not folder.shares_store
     with timings.stage("ingest"):
-        fill(plan.sources)
+        if own_store:
+            fill(plan.sources)
     with timings.stage("pick"):
-        digest = pick(
-            folder.store, folder.picks, settings.pick, engine, events, device=device, repair=reingest
-        )
+        repair = reingest if own_store else None
+        digest = pick(folder.store, folder.picks, settings.pick, engine, events, device=device, repair=repair)
     with timings.stage("table"):
         thresholds = table(folder.store, folder.picks, digest, folder.table, threshold)
     return digest, thresholds

@@ -26,6 +26,7 @@ from obstore.exceptions import (
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from cryopick_ray.errors import DamagedError, StoreError, UnreachableError
+from cryopick_ray.store.publish import check_file
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -100,6 +101,7 @@ class Place:
 
     def put(self, key: str, data: bytes) -> None:
         """Write ``data`` under ``key``, replacing what was there."""
+        self._check_own(key)
         self._ask("written", key, lambda: obstore.put(self._store, key, data, use_multipart=False))
 
     def put_new(self, key: str, data: bytes) -> bool:
@@ -107,6 +109,10 @@ class Place:
 
         ``False`` may mean that it was this very call, where a bucket's first answer was lost.
         """
+        if path := self._check_own(key):
+            if path.is_symlink():
+                path.unlink()  # it would pass for an object that is there
+            check_file(path)
 
         def create() -> None:
             obstore.put(self._store, key, data, mode="create", use_multipart=False)
@@ -119,6 +125,7 @@ class Place:
 
     def put_file(self, key: str, path: Path) -> None:
         """Write a file's content under ``key``; of a large one some parts at a time are in memory."""
+        self._check_own(key)
         self._ask("written", key, lambda: obstore.put(self._store, key, path))
 
     def get(self, key: str, *, at_most: int = LARGEST_BYTES) -> bytes | None:
@@ -129,6 +136,8 @@ class Place:
         DamagedError
             If it has more than ``at_most`` bytes; they are not read.
         """
+        if not self._is_object(key):
+            return None
 
         def read() -> bytes | int:
             found = obstore.get(self._store, key)
@@ -145,6 +154,8 @@ class Place:
 
     def size(self, key: str) -> int | None:
         """Return the size of ``key`` in bytes, or ``None`` if it is not there."""
+        if not self._is_object(key):
+            return None
         try:
             return int(self._ask("read", key, lambda: obstore.head(self._store, key))["size"])
         except FileNotFoundError:
@@ -181,10 +192,26 @@ class Place:
 
     def delete(self, key: str) -> None:
         """Remove ``key``, if it is there."""
+        self._check_own(key)
         try:
             self._ask("deleted", key, lambda: obstore.delete(self._store, key))
         except FileNotFoundError:
             return
+
+    def _check_own(self, key: str) -> Path | None:
+        """Refuse a key below a link in a folder, which would lead out of it; return where a folder has it."""
+        if is_bucket(self.url):
+            return None
+        path = Path(self.url)
+        for part in key.split("/")[:-1]:
+            path /= part
+            if path.is_symlink():
+                raise StoreError(f"{path} is a symbolic link, through which nothing is written; remove it")
+        return Path(self.url, key)
+
+    def _is_object(self, key: str) -> bool:
+        """Tell whether a key of a folder may be opened: a pipe would be waited for."""
+        return is_bucket(self.url) or Path(self.url, key).is_file()
 
     def _ask(self, done: str, key: str, ask: Callable[[], T]) -> T:
         """Ask, and again after what may pass; that something is or is not there already is an answer."""
