@@ -6,6 +6,7 @@ partition depends on their ids and counts alone, never on how the work was cut i
 picks give the same files, byte for byte.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ def build_table(
     PicksError
         If a shard is damaged.
     """
-    if out.exists() and not (out / INDEX).is_file() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and not _may_replace(out):
         raise UsageError(f"{out} is there and is no table; choose another `out`")
     covered = coverage(shards)
     micrographs = [_micrograph(row, covered) for row in manifest.values() if _is_known(row, covered)]
@@ -105,8 +106,14 @@ def build_table(
             own = [part for part in partitions if part.dataset == name]
             frame = dataset_frame(shards, own, settings, cut)
             _write_dataset(frame, aside / dataset_folder(name), settings.digest)
-        write_index(aside / INDEX, micrographs, settings.diameter_A)
+        write_index(aside, micrographs, settings.diameter_A)
     return thresholds
+
+
+def _may_replace(out: Path) -> bool:
+    """Tell whether a folder holds a table, whole or not, and nothing else."""
+    files = [path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()]
+    return out.is_dir() and all(re.fullmatch(rf"{INDEX}|[^/]+/part-\d+\.parquet", name) for name in files)
 
 
 def coverage(shards: PickShards) -> dict[str, tuple[str, Coverage]]:
@@ -234,6 +241,7 @@ def _write_dataset(table: dd.DataFrame, folder: Path, digest: str) -> None:
         write_index=False,
         write_metadata_file=False,
         compression="zstd",
+        write_page_checksum=True,
         use_dictionary=["dataset", "micrograph_id", "diameter_A", "model"],
         use_byte_stream_split=["x_px", "y_px", "score"],  # smaller and quicker than a dictionary of them
         name_function=lambda number: f"part-{number:05d}.parquet",

@@ -17,7 +17,8 @@ from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.picks.diameter import EstimatedDiameter
-from cryopick_ray.picks.shards import PickShards, digests, settings_digest
+from cryopick_ray.picks.digest import THRESHOLD, settings_digest
+from cryopick_ray.picks.shards import PickShards, digests
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.empiar_run import ArchiveEntry, is_archive
 from cryopick_ray.runs.folder import RunFolder
@@ -29,9 +30,6 @@ from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.place import Place
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import working_pixel_size_A
-
-OWN_THRESHOLD = "threshold"
-"""Where the settings of picks keep the model's threshold: not part of their digest, as it decides no pick."""
 
 
 def silent(text: str) -> None:
@@ -82,7 +80,8 @@ def pick(
     described = _described(settings, picker)
     digest = settings_digest(described)
     shards = PickShards(picks_url, digest, create=True)
-    shards.describe({**described, OWN_THRESHOLD: picker.threshold})
+    if shards.describe({**described, THRESHOLD: picker.threshold}):
+        events.note(f"{picks_url}/{digest}/settings.json was damaged or changed, and is written again")
     done, complaints = covered_ids(shards, manifest)
     for complaint in complaints:
         events.note(complaint)
@@ -108,7 +107,7 @@ def table(
 
     shards = PickShards(picks_url, digest)
     described = shards.settings()
-    own = described.get(OWN_THRESHOLD)
+    own = described.get(THRESHOLD)
     cut = Threshold(threshold, "given") if threshold is not None else None
     return build_table(
         shards,

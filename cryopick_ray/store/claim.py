@@ -15,7 +15,7 @@ from cryopick_ray.store.publish import check_links, is_aside, open_lock, write_w
 DOWNLOAD = "download"
 STORE = "store.zarr"
 """A link to that of another run, where one run refines another's: it is only read."""
-OWN = (".lock", DOWNLOAD)
+OWN = (".lock", "config.partial", DOWNLOAD)
 """What a run that was killed before it began leaves, beside files that are not whole."""
 KINDS = {"inputs": "run", "network": "training", "models": "suite"}
 """Settings that tell which kind of work a folder holds."""

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import obstore
-import pyarrow as pa
-import pyarrow.parquet as pq
 from obstore.exceptions import (
     AlreadyExistsError,
     BaseError,
@@ -34,8 +32,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 60.0
 """A bucket that fails for so long, asked again and again, is unreachable."""
-PAUSES_S = (0.1, 8.0)
-"""First and longest pause before it is asked again."""
+PAUSES_S = (0.1, 8.0)  # first and longest pause before it is asked again
 CONNECT_S, SILENCE_S, REQUEST_S = 5.0, 30.0, 300.0
 """The longest that connecting, waiting for an answer or more of it, and a request as a whole may take."""
 RETRIES, RETRYING_S = 3, 5.0
@@ -199,7 +196,7 @@ class Place:
             return
 
     def _check_own(self, key: str) -> Path | None:
-        """Refuse a key below a link in a folder, which would lead out of it; return where a folder has it."""
+        """Refuse a key below a link, which would lead out of a folder; return where that has the key."""
         if is_bucket(self.url):
             return None
         path = Path(self.url)
@@ -209,8 +206,7 @@ class Place:
                 raise StoreError(f"{path} is a symbolic link, through which nothing is written; remove it")
         return Path(self.url, key)
 
-    def _is_object(self, key: str) -> bool:
-        """Tell whether a key of a folder may be opened: a pipe would be waited for."""
+    def _is_object(self, key: str) -> bool:  # in a folder, a pipe would be waited for
         return is_bucket(self.url) or Path(self.url, key).is_file()
 
     def _ask(self, done: str, key: str, ask: Callable[[], T]) -> T:
@@ -240,14 +236,6 @@ class Place:
 def is_bucket(url: str) -> bool:
     """Tell whether a place is a bucket and no folder."""
     return "://" in url
-
-
-def read_parquet(data: bytes | None) -> pa.Table:
-    """Return the table in Parquet bytes, its page checksums verified.
-
-    One thread: reading small tables through pyarrow's pool can abort the process at its end.
-    """
-    return pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read(use_threads=False)
 
 
 def _bucket(url: str) -> ObjectStore:
