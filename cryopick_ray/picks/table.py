@@ -191,5 +191,5 @@ def _rows(place: Place, key: str, data: bytes | None, schema: pa.Schema) -> pa.T
     """Return the columns of ``schema`` in a Parquet file of the table."""
     try:
         return read_parquet(data).select(schema.names).cast(schema)
-    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         raise PicksError(f"{place.url}/{key} is damaged: {error}; {_AGAIN}") from error

@@ -19,7 +19,7 @@ HARMS = {
 def micrographs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("three")
     for seed in range(3):
-        write_mrc(folder / f"{seed}.mrc", phantom(seed, (160, 192)).pixels)
+        write_mrc(folder / f"{seed}.mrc", phantom(seed).pixels[:224, :256])
     return folder
 
 
