@@ -94,7 +94,7 @@ class RunFolder:
         elif self.config.exists():
             check_goes_on(self.where, [], resume=resume)
         elif self._place.names():
-            raise UsageError(f"{self.where} is not empty and holds no run; choose another `out`")
+            raise UsageError(f"{self.where} is not empty and holds no run (no config.yaml); choose another `out`")
 
     @contextmanager
     def claim(self, settings: RunSettings, *, resume: bool) -> Iterator[None]:

@@ -65,7 +65,7 @@ def check_free(path: Path, *, resume: bool) -> None:
     elif path.exists() and not path.is_dir():
         raise UsageError(f"{path} is not a folder; choose another `out`")
     elif path.is_dir() and any(not (one.name in OWN or is_aside(one)) for one in path.iterdir()):
-        raise UsageError(f"{path} is not empty and holds no run; choose another `out`")
+        raise UsageError(f"{path} is not empty and holds no run (no config.yaml); choose another `out`")
 
 
 def check_goes_on(where: str | Path, changed: Sequence[str], *, resume: bool) -> None:
