@@ -17,12 +17,13 @@ def report(
     del debug
     from cryopick_ray.export.report import render_report
     from cryopick_ray.runs.folder import RunFolder
-    from cryopick_ray.runs.results import read_summary, replace_text, run_report
+    from cryopick_ray.runs.results import read_summary, run_report
+    from cryopick_ray.store.publish import write_whole
 
     run = RunFolder(folder)
     settings, summary = run.settings(), read_summary(run)
     run.fetch_table()
-    replace_text(run.report, render_report(run_report(settings, run, summary)))
+    write_whole(run.report, render_report(run_report(settings, run, summary)))
     run.publish_file(run.report)
     where = f"{run.where}/{run.report.name}"
     say({"report": where}, f"report {where}", as_json=as_json)

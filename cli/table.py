@@ -33,7 +33,7 @@ def table(
     from cryopick_ray.picks.table import INDEX
     from cryopick_ray.stages.table import only_digest
     from cryopick_ray.stages.table import table as gather
-    from cryopick_ray.store.publish import made_locally
+    from cryopick_ray.store.copies import made_locally
 
     chosen = only_digest(picks, digests(picks), digest)
     beside = posixpath.join(posixpath.dirname(picks.rstrip("/")), "store.zarr")

@@ -8,14 +8,14 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any
 
 import ray
 
 from cryopick_ray.engine.engine import Engine, Kind
 from cryopick_ray.engine.ray_pool import RayPool
+from cryopick_ray.engine.ray_private import private_ray
 from cryopick_ray.engine.ray_shift import RayShift
 from cryopick_ray.engine.sizing import Size
 from cryopick_ray.errors import EngineError
@@ -23,8 +23,6 @@ from cryopick_ray.errors import EngineError
 CONNECT_SECONDS = 10.0
 ROUNDING = 1e-6
 """Of thirds of a GPU."""
-OBJECT_STORE_BYTES = 100 * 2**20
-"""Ids and reports only; the default would claim a third of the memory."""
 
 
 def gpu_count() -> int:
@@ -61,6 +59,7 @@ class RayEngine(Engine):
         self._wants_gpus = wants_gpus
         self._address = address
         self._owns_ray = False
+        self._ray = ExitStack()
 
     def __enter__(self) -> RayEngine:
         """Start or join Ray, unless this process already has."""
@@ -68,16 +67,13 @@ class RayEngine(Engine):
             _check_reachable(self._address)
             # Ray would otherwise warn that it empties CUDA_VISIBLE_DEVICES of actors without a GPU.
             os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-            local: dict[str, Any] = {"object_store_memory": OBJECT_STORE_BYTES, "num_cpus": self._cpus()}
             try:
                 with _same_sigterm():
-                    ray.init(
-                        address=self._address or "local",
-                        include_dashboard=None if self._address else False,
-                        log_to_driver=False,
-                        logging_level=logging.ERROR,
-                        **({} if self._address else local),
+                    self._ray.enter_context(
+                        _joined_ray(self._address) if self._address else private_ray(self._cpus())
                     )
+            except EngineError:
+                raise
             except Exception as error:
                 where = f"the Ray cluster at {self._address} (`address`)" if self._address else "Ray"
                 raise EngineError(f"{where} cannot be reached: {error}; or use `engine` serial") from error
@@ -86,8 +82,7 @@ class RayEngine(Engine):
 
     def __exit__(self, *_: object) -> None:
         """Leave Ray as it was found."""
-        if self._owns_ray:
-            ray.shutdown()
+        self._ray.close()
 
     @property
     def has_gpus(self) -> bool:
@@ -122,6 +117,16 @@ class RayEngine(Engine):
         is_own = self._owns_ray and self._address is None
         free = ray.cluster_resources() if is_own else ray.available_resources()
         return int(free.get(kind, 0.0) / share + ROUNDING) - (have if is_own else 0)
+
+
+@contextmanager
+def _joined_ray(address: str) -> Iterator[None]:
+    """Join a cluster, with the token of the environment or the home folder, and leave it."""
+    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 @contextmanager

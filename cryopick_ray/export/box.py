@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cryopick_ray.export.boxes import box_size_px
-from cryopick_ray.export.files import complete, picked_rows, published, without_extension
+from cryopick_ray.export.files import complete, picked_rows, without_extension
 from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.store.publish import below, published
 
 
 def write_box(picks: Iterable[MicrographPicks], out: Path, box_px: int | None = None) -> None:
@@ -27,6 +28,6 @@ def write_box(picks: Iterable[MicrographPicks], out: Path, box_px: int | None = 
     """
     for name, one in complete(picks, without_extension):
         side = box_size_px(one, box_px)
-        with published(out / f"{name}.box") as file:
+        with published(below(out, f"{name}.box")) as file:
             for x, y, _ in picked_rows(one):
                 file.write(f"{x - side / 2:.3f}\t{y - side / 2:.3f}\t{side}\t{side}\n")

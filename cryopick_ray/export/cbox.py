@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cryopick_ray.export.boxes import box_size_px
-from cryopick_ray.export.files import complete, picked_rows, published, without_extension
+from cryopick_ray.export.files import complete, picked_rows, without_extension
 from cryopick_ray.export.star_text import loop
 from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.store.publish import below, published
 
 COLUMNS = (
     "CoordinateX",
@@ -46,7 +47,7 @@ def write_cbox(picks: Iterable[MicrographPicks], out: Path, box_px: int | None =
     for name, one in complete(picks, without_extension):
         side = box_size_px(one, box_px)
         size = f"{side:.6f}"
-        with published(out / f"{name}.cbox") as file:
+        with published(below(out, f"{name}.cbox")) as file:
             file.write(HEAD)
             for x, y, score in picked_rows(one):
                 corner = f"{x - side / 2:.6f} {y - side / 2:.6f} 0.000000"

@@ -4,8 +4,9 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from cryopick_ray.export.files import complete, picked_rows, published, relative_path
+from cryopick_ray.export.files import complete, picked_rows, relative_path
 from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.store.publish import published
 
 COLUMNS = ("micrograph_id", "x_px", "y_px", "score", "diameter_A")
 

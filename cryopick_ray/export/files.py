@@ -1,12 +1,8 @@
-"""Where exported files lie, and how one appears whole or not at all."""
+"""Where exported files lie."""
 
-import os
 import unicodedata
-import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from pathlib import PurePosixPath
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.picks.schema import MicrographPicks
@@ -71,17 +67,3 @@ def picked_rows(one: MicrographPicks) -> Iterator[tuple[float, float, float]]:
     """Yield ``(x_px, y_px, score)`` of the picked candidates, best first."""
     keep = one.picked
     return zip(one.x_px[keep].tolist(), one.y_px[keep].tolist(), one.score[keep].tolist(), strict=True)
-
-
-@contextmanager
-def published(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a file beside ``path`` that takes its place when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.parent / f".{uuid.uuid4().hex}.part"
-    text = "b" not in mode
-    try:
-        with aside.open(mode, encoding="utf-8" if text else None, newline="" if text else None) as file:
-            yield file
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -7,9 +7,10 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.export.files import complete, picked_rows, published, relative_path
+from cryopick_ray.export.files import complete, picked_rows, relative_path
 from cryopick_ray.export.star_text import loop, quoted
 from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.store.publish import below, published
 from cryopick_ray.units import Optics
 
 COORDINATES = ("rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit")
@@ -97,7 +98,7 @@ def write_star(
     with published(out / "autopick.star") as files, TemporaryFile("w+", dir=out, encoding="utf-8") as rows:
         files.write(loop("coordinate_files", FILES))
         for micrograph_id, one in complete(picks, relative_path):
-            path = out / "star" / f"{micrograph_id}.star"
+            path = below(out, f"star/{micrograph_id}.star")
             name = quoted(one.micrograph.relion_name)
             files.write(f"{name} {quoted(_seen_from(project, path))}\n")
             group = groups.number(one)

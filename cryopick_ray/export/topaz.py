@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from cryopick_ray.export.files import complete, picked_rows, published, without_extension
+from cryopick_ray.export.files import complete, picked_rows, without_extension
 from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.store.publish import published
 
 
 def write_topaz(picks: Iterable[MicrographPicks], out: Path) -> None:

@@ -12,6 +12,7 @@ import cryopick_ray
 from cryopick_ray.errors import UsageError
 from cryopick_ray.launch.command import run_command
 from cryopick_ray.launch.settings import ClusterSettings
+from cryopick_ray.store.publish import write_whole
 
 FILES = {
     "aws": {"cluster.yaml": "aws.yaml.j2"},
@@ -63,9 +64,8 @@ def write(files: dict[str, str], out: Path) -> None:
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is not a folder; choose another `out`")
-    out.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        (out / name).write_text(text, encoding="utf-8")
+        write_whole(out / name, text)
 
 
 def yaml_scalar(value: Any) -> Any:

@@ -2,9 +2,7 @@
 
 import datetime
 import hashlib
-import os
 import stat
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -17,6 +15,7 @@ from torch import Tensor, nn
 
 from cryopick_ray.errors import ModelError
 from cryopick_ray.pickers.scoring import Precision
+from cryopick_ray.store.publish import write_whole
 
 MAX_WEIGHTS_BYTES = 2**30
 MAX_CARD_BYTES = 2**20
@@ -101,8 +100,8 @@ def save_model(path: Path, state: Mapping[str, Tensor], card: ModelCard) -> None
     if (found := weights_digest(state)) != card.digest:
         raise ModelError(f"{path}: the card is of other weights (digest {card.digest}, these are {found})")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    _publish(path, safetensors.torch.save(tensors))
-    _publish(_card_path(path), card.model_dump_json(indent=2).encode() + b"\n")
+    write_whole(path, safetensors.torch.save(tensors))
+    write_whole(_card_path(path), card.model_dump_json(indent=2).encode() + b"\n")
 
 
 def load_model(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
@@ -187,12 +186,3 @@ def read_bounded(path: Path, limit_bytes: int) -> bytes:
 
 def _card_path(path: Path) -> Path:
     return path.with_suffix(".json")
-
-
-def _publish(path: Path, content: bytes) -> None:
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        aside.write_bytes(content)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import DamagedError, PicksError
 from cryopick_ray.pickers.picker import Candidates
+from cryopick_ray.picks.digest import sealed, unsealed
 from cryopick_ray.picks.schema import SHARD, SHARD_READ
 from cryopick_ray.store.manifest import Status
 from cryopick_ray.store.place import Place
@@ -84,12 +85,6 @@ class Picked:
         return Coverage(self.micrograph_id, self.checksum, status, self.reason, len(self.candidates or ()))
 
 
-def settings_digest(settings: dict[str, Any]) -> str:
-    """Return the name of all picks made with ``settings`` (plain JSON)."""
-    canonical = json.dumps(settings, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
-
-
 class PickShards:
     """The shards of one digest: ``PICKS/<digest>/<of ids and checksums>.parquet`` beside ``settings.json``.
 
@@ -98,28 +93,40 @@ class PickShards:
     url
         The picks folder or bucket prefix.
     digest
-        Name of the settings, from :func:`settings_digest`.
+        Name of the settings, from :func:`~cryopick_ray.picks.digest.settings_digest`.
     """
 
     def __init__(self, url: str, digest: str, *, create: bool = False) -> None:
         self.place = Place(url, create=create)
         self.digest = digest
 
-    def describe(self, settings: dict[str, Any]) -> None:
-        """Write down what the digest stands for."""
-        self.place.put_new(
-            f"{self.digest}/{_SETTINGS}", json.dumps(settings, indent=1, sort_keys=True).encode()
-        )
+    def describe(self, settings: dict[str, Any]) -> bool:
+        """Write down what the digest stands for; tell whether something else was written there."""
+        key, data = f"{self.digest}/{_SETTINGS}", sealed(settings)
+        if self.place.put_new(key, data) or self.place.get(key) == data:
+            return False
+        self.place.put(key, data)
+        return True
 
     def settings(self) -> dict[str, Any]:
-        """Return what the digest stands for."""
+        """Return what the digest stands for.
+
+        Raises
+        ------
+        PicksError
+            If it is not written down, damaged or changed.
+        """
+        where = f"{self.place.url}/{self.digest}"
         data = self.place.get(f"{self.digest}/{_SETTINGS}")
         if data is None:
+            raise PicksError(f"{where} holds no {_SETTINGS}: it is not a folder of picks")
+        try:
+            return unsealed(data, self.digest)
+        except (ValueError, RecursionError) as error:
             raise PicksError(
-                f"{self.place.url}/{self.digest} holds no {_SETTINGS}: it is not a folder of picks"
-            )
-        settings: dict[str, Any] = json.loads(data)
-        return settings
+                f"{where}/{_SETTINGS} is damaged ({error}); pick again, or go on with the run by "
+                "`resume`: it is then written again"
+            ) from error
 
     def publish(self, picked: Sequence[Picked]) -> bool:
         """Publish one unit's picks; ``False`` if the same unit was published before."""

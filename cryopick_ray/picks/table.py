@@ -1,5 +1,6 @@
 """Reading a finished table: one Parquet row a candidate, and an index with one row a micrograph."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
@@ -12,7 +13,8 @@ import pyarrow.parquet as pq
 
 from cryopick_ray.errors import PicksError, StoreError
 from cryopick_ray.picks.schema import PICKS, MicrographPicks, PickedMicrograph
-from cryopick_ray.store.place import Place, is_bucket, read_parquet
+from cryopick_ray.store.parquet import crc32c, read_parquet
+from cryopick_ray.store.place import Place, is_bucket
 from cryopick_ray.units import Optics
 
 INDEX = "_micrographs.parquet"
@@ -20,6 +22,9 @@ INDEX = "_micrographs.parquet"
 
 INDEX_ROWS = 50_000
 """Micrographs that are turned from rows to columns and back at once."""
+_PARTS, _CRC = b"cryopick.parts", b"cryopick.index_crc"
+"""Where the index keeps the checksums of the parts, and that of these and its own rows."""
+_AGAIN = "make the table again, by `resume` if it is a run's"
 _OPTICS = ("voltage_kV", "spherical_aberration_mm", "amplitude_contrast")
 _INDEX = pa.schema(
     [
@@ -42,8 +47,8 @@ def dataset_folder(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]|^[._]", lambda match: "%" + match[0].encode().hex(), name)
 
 
-def write_index(path: Path, micrographs: Iterable[PickedMicrograph], diameter_A: float) -> None:
-    """Write the micrographs of a table, sorted by data set and id."""
+def write_index(table: Path, micrographs: Iterable[PickedMicrograph], diameter_A: float) -> None:
+    """Write the micrographs of a table's folder, sorted by data set and id, and vouch for its parts."""
 
     def row(micrograph: PickedMicrograph) -> dict[str, Any]:
         values = asdict(micrograph)
@@ -52,10 +57,17 @@ def write_index(path: Path, micrographs: Iterable[PickedMicrograph], diameter_A:
         return {**values, "diameter_A": diameter_A}
 
     ordered = sorted(micrographs, key=lambda m: (m.dataset, m.micrograph_id))
-    with pq.ParquetWriter(path, _INDEX) as writer:
+    files = sorted(table.glob("*/*.parquet"))
+    parts = {path.relative_to(table).as_posix(): crc32c(path.read_bytes()) for path in files}
+    vouched = json.dumps(parts).encode()
+    crc = crc32c(vouched)
+    with pq.ParquetWriter(table / INDEX, _INDEX, write_page_checksum=True) as writer:
         for start in range(0, len(ordered), INDEX_ROWS):
             some = ordered[start : start + INDEX_ROWS]
-            writer.write_table(pa.Table.from_pylist([row(one) for one in some], schema=_INDEX))
+            rows = pa.Table.from_pylist([row(one) for one in some], schema=_INDEX)
+            writer.write_table(rows)
+            crc = crc32c(_content(rows), crc)
+        writer.add_key_value_metadata({_PARTS: vouched, _CRC: b"%d" % crc})
 
 
 class PickTable:
@@ -68,6 +80,7 @@ class PickTable:
             raise PicksError(f"{where} is not a table of picks; `cryopick table` makes one of picks")
         self.place = place
         rows = _rows(place, INDEX, data, _INDEX)
+        self._parts = _vouched(place, data, rows)
         self.diameter_A = float(rows["diameter_A"][0].as_py()) if len(rows) else 0.0
         some = rows.to_batches(INDEX_ROWS)
         self.micrographs = [_micrograph(row) for batch in some for row in batch.to_pylist()]
@@ -90,16 +103,34 @@ class PickTable:
         """Yield ids and rows of the micrographs that have candidates."""
         for dataset in dict.fromkeys(m.dataset for m in self.micrographs):
             folder = dataset_folder(dataset)
-            for key in self.place.find(folder):
-                if not re.fullmatch(r"part-\d+\.parquet", key.removeprefix(f"{folder}/")):
-                    continue
-                table = _rows(self.place, key, self.place.get(key), PICKS)
+            for key in self._keys(folder):
+                table = _rows(self.place, key, self._whole(key), PICKS)
                 names = table["micrograph_id"].combine_chunks().dictionary_encode()
                 codes = names.indices.to_numpy()
                 starts = np.flatnonzero(np.diff(codes, prepend=-1))
                 ends = np.append(starts[1:], len(codes))
                 for start, end in zip(starts, ends, strict=True):
                     yield names.dictionary[int(codes[start])].as_py(), table.slice(start, end - start)
+
+    def _keys(self, folder: str) -> list[str]:
+        """Return the keys of a data set's parts, which are those that the index vouches for."""
+        found = [
+            key
+            for key in self.place.find(folder)
+            if re.fullmatch(r"part-\d+\.parquet", key.removeprefix(f"{folder}/"))
+        ]
+        listed = [key for key in self._parts or found if key.startswith(f"{folder}/")]
+        if wrong := sorted(set(found) ^ set(listed)):
+            verb = "is missing" if wrong[0] in listed else "is not part of this table"
+            raise PicksError(f"{self.place.url}/{wrong[0]} {verb}; {_AGAIN}")
+        return found
+
+    def _whole(self, key: str) -> bytes | None:
+        """Return a part that is as it was written."""
+        data = self.place.get(key)
+        if self._parts and crc32c(data or b"") != self._parts[key]:
+            raise PicksError(f"{self.place.url}/{key} is damaged: its checksum is wrong; {_AGAIN}")
+        return data
 
 
 def open_table(where: str | Path) -> PickTable:
@@ -134,9 +165,31 @@ def _place(where: str | Path) -> Place | None:
         return None
 
 
+def _content(rows: pa.Table) -> bytes:
+    """Return the content of an index's rows, however its file is laid out."""
+    return json.dumps(rows.to_pylist()).encode()
+
+
+def _vouched(place: Place, data: bytes, rows: pa.Table) -> dict[str, int]:
+    """Return the checksums of the table's parts, once those of the index's own ``rows`` are found right.
+
+    Tables of earlier versions have none; no single flaw makes one look like that and changes its rows.
+    """
+    found = pq.read_metadata(pa.BufferReader(data)).metadata or {}
+    if not {_PARTS, _CRC} & found.keys():
+        return {}
+    crc = crc32c(found.get(_PARTS, b""))
+    for start in range(0, len(rows), INDEX_ROWS):
+        crc = crc32c(_content(rows.slice(start, INDEX_ROWS)), crc)
+    if found.get(_CRC) != b"%d" % crc:
+        raise PicksError(f"{place.url}/{INDEX} is damaged: its checksum is wrong; {_AGAIN}")
+    parts: dict[str, int] = json.loads(found[_PARTS])
+    return parts
+
+
 def _rows(place: Place, key: str, data: bytes | None, schema: pa.Schema) -> pa.Table:
     """Return the columns of ``schema`` in a Parquet file of the table."""
     try:
         return read_parquet(data).select(schema.names).cast(schema)
-    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
-        raise PicksError(f"{place.url}/{key} is damaged: {error}") from error
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
+        raise PicksError(f"{place.url}/{key} is damaged: {error}; {_AGAIN}") from error

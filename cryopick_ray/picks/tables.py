@@ -6,7 +6,7 @@ partition depends on their ids and counts alone, never on how the work was cut i
 picks give the same files, byte for byte.
 """
 
-import shutil
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from cryopick_ray.picks.shards import Coverage, PickShards
 from cryopick_ray.picks.table import INDEX, dataset_folder, write_index
 from cryopick_ray.picks.thresholds import Threshold, auto_threshold
 from cryopick_ray.store.manifest import ManifestRow
+from cryopick_ray.store.publish import whole_folder
 
 PARTITION_ROWS = 500_000
 """Rows of a partition at most, where one micrograph has no more."""
@@ -89,17 +90,14 @@ def build_table(
     PicksError
         If a shard is damaged.
     """
-    if out.exists() and not (out / INDEX).is_file() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and not _may_replace(out):
         raise UsageError(f"{out} is there and is no table; choose another `out`")
     covered = coverage(shards, manifest)
     micrographs = [_micrograph(row, covered) for row in manifest.values() if _is_known(row, covered)]
     if unknown := sorted(set(covered) - set(manifest)):
         raise PicksError(f"{shards.place.url} covers {unknown[0]}, which the store does not hold")
     partitions = plan_partitions(micrographs, covered)
-    aside = out.with_name(out.name + ".partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    with dask.config.set(scheduler="threads"):
+    with whole_folder(out) as aside, dask.config.set(scheduler="threads"):
         thresholds = (
             dict.fromkeys((part.dataset for part in partitions), threshold)
             if threshold
@@ -109,10 +107,14 @@ def build_table(
             own = [part for part in partitions if part.dataset == name]
             frame = dataset_frame(shards, own, settings, cut)
             _write_dataset(frame, aside / dataset_folder(name), settings.digest)
-    write_index(aside / INDEX, micrographs, settings.diameter_A)
-    shutil.rmtree(out, ignore_errors=True)
-    aside.rename(out)
+        write_index(aside, micrographs, settings.diameter_A)
     return thresholds
+
+
+def _may_replace(out: Path) -> bool:
+    """Tell whether a folder holds a table, whole or not, and nothing else."""
+    files = [path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()]
+    return out.is_dir() and all(re.fullmatch(rf"{INDEX}|[^/]+/part-\d+\.parquet", name) for name in files)
 
 
 def plan_partitions(
@@ -217,6 +219,7 @@ def _write_dataset(table: dd.DataFrame, folder: Path, digest: str) -> None:
         write_index=False,
         write_metadata_file=False,
         compression="zstd",
+        write_page_checksum=True,
         use_dictionary=["dataset", "micrograph_id", "diameter_A", "model"],
         use_byte_stream_split=["x_px", "y_px", "score"],  # smaller and quicker than a dictionary of them
         name_function=lambda number: f"part-{number:05d}.parquet",

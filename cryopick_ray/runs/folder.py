@@ -14,8 +14,9 @@ from cryopick_ray.picks.table import INDEX
 from cryopick_ray.settings import RunSettings
 from cryopick_ray.stages.averages import Averages, beside
 from cryopick_ray.store.claim import DOWNLOAD, check_free, check_goes_on, claimed, kept_settings
+from cryopick_ray.store.copies import fetch_folder, publish_folder
 from cryopick_ray.store.place import Place, is_bucket
-from cryopick_ray.store.publish import fetch_folder, publish_folder
+from cryopick_ray.store.publish import write_whole
 
 SMALL = ("config.yaml", "diameter.json", "summary.json")
 SMALL_BYTES = 64 << 20
@@ -62,6 +63,11 @@ class RunFolder:
         with self.named():
             return load_settings(kept_settings(self.path, "run"))
 
+    @property
+    def shares_store(self) -> bool:
+        """Whether the store is that of another run, which this one only reads."""
+        return self._place is None and Path(self.store).is_symlink()
+
     def relion_project(self, settings: RunSettings) -> Path:
         """Return what the coordinates' own paths are relative to: of a run in a bucket, the run itself."""
         return settings.relion_project if self._place is None else self.path
@@ -88,7 +94,9 @@ class RunFolder:
         elif self.config.exists():
             check_goes_on(self.where, [], resume=resume)
         elif self._place.names():
-            raise UsageError(f"{self.where} is not empty and holds no run; choose another `out`")
+            raise UsageError(
+                f"{self.where} is not empty and holds no run (no config.yaml); choose another `out`"
+            )
 
     @contextmanager
     def claim(self, settings: RunSettings, *, resume: bool) -> Iterator[None]:
@@ -115,7 +123,7 @@ class RunFolder:
             self._place.put(name, text)
         elif not self._place.put_new(name, text) and self._place.get(name) != text:
             raise UsageError(f"another run has begun in {self.where}; choose another `out`")
-        self.config.write_bytes(text)
+        write_whole(self.config, text)
         yield
 
     def publish(self) -> None:
@@ -157,5 +165,5 @@ class RunFolder:
             if data is None and name == "config.yaml":
                 break
             if data is not None:
-                (path / name).write_bytes(data)
+                write_whole(path / name, data)
         return path

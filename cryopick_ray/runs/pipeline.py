@@ -180,7 +180,9 @@ def run_on(
     """Ingest, pick and gather the table in a claimed run folder; return digest and thresholds."""
     with timings.stage("ingest and pick"):
         intake, picking = prepared(engine, plan, folder, events)
-        with plan.batches(intake.store) as batches:
+        # a store that another run shares is that one's to fill
+        coming = nullcontext(Listed(())) if folder.shares_store else plan.batches(intake.store)
+        with coming as batches:
             flow(batches, intake, picking, engine, events)
     with timings.stage("table"):
         thresholds = gather(plan.settings, folder, picking.digest)
@@ -226,7 +228,9 @@ def _only_to_cut(settings: RunSettings, folder: RunFolder) -> str | None:
             return None
         manifest = read_manifest(MicrographStore(folder.store).place)
         found = digests(folder.picks)
-        covered = coverage(PickShards(folder.picks, found[0]), manifest) if len(found) == 1 else {}
+        if len(found) != 1 or not (shards := PickShards(folder.picks, found[0])).settings():
+            return None
+        covered = coverage(shards, manifest)
     except CryoPickError:  # told, or mended, by a run that goes on
         return None
     is_picked = all(row.status != "complete" or name in covered for name, row in manifest.items())

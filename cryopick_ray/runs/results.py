@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.settings import RunSettings
 from cryopick_ray.stages.diameter import kept_diameter
 from cryopick_ray.store.manifest import read_manifest
+from cryopick_ray.store.publish import write_whole
 from cryopick_ray.store.store import MicrographStore
 
 
@@ -107,8 +107,8 @@ def write_results(
         seconds=seconds,
         diameter=kept_diameter(folder.diameter),
     )
-    replace_text(folder.summary, json.dumps(summary.to_dict(), indent=1, allow_nan=False))
-    replace_text(folder.report, render_report(run_report(settings, folder, summary)))
+    write_whole(folder.summary, json.dumps(summary.to_dict(), indent=1, allow_nan=False))
+    write_whole(folder.report, render_report(run_report(settings, folder, summary)))
     folder.publish()
     return summary
 
@@ -190,10 +190,3 @@ def _reason(thresholds: Mapping[str, Threshold]) -> str:
         return next((cut.method for cut in thresholds.values()), "no candidates")
     each = "; ".join(f"{name} {cut.value:.3g}: {cut.method}" for name, cut in thresholds.items())
     return f"scores are counted from each data set's own threshold ({each})"
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a text file whole, or not at all."""
-    aside = path.with_suffix(".partial")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)

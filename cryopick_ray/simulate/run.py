@@ -14,8 +14,9 @@ from cryopick_ray.settings import Settings
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.micrograph import check
 from cryopick_ray.simulate.settings import SimulationSettings, simulation_settings
-from cryopick_ray.simulate.worker import Simulated, SimulateWorker, has_truth, is_made, write_whole
+from cryopick_ray.simulate.worker import Simulated, SimulateWorker, has_truth, is_made
 from cryopick_ray.store.manifest import read_manifest
+from cryopick_ray.store.publish import write_whole
 from cryopick_ray.store.store import MicrographStore
 
 SETTINGS = "simulation.yaml"
@@ -46,7 +47,7 @@ def simulate_all(
         left = [item for item in wanted if not is_made(out, item)]
     else:
         left = _not_stored(wanted, out, store_url)
-    write_whole(out / SETTINGS, to_yaml(settings).encode())
+    write_whole(out / SETTINGS, to_yaml(settings))
     make_worker = partial(SimulateWorker, out, settings, store_url)
     units = cut(left, unit_size(len(wanted)))
     return run_stage("simulate", units, make_worker, engine, events, done=len(wanted) - len(left))

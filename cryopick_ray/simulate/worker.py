@@ -1,11 +1,9 @@
 """Settings to files: what one simulation worker does with a unit."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import mrcfile
 import numpy as np
@@ -21,6 +19,7 @@ from cryopick_ray.simulate.micrograph import SimulatedMicrograph, simulate
 from cryopick_ray.simulate.settings import SimulationSettings
 from cryopick_ray.simulate.truth import truth_star
 from cryopick_ray.store.manifest import ManifestRow, publish_part
+from cryopick_ray.store.publish import below, whole, write_whole
 from cryopick_ray.store.store import MicrographStore, StoredPixels
 
 
@@ -77,11 +76,11 @@ class SimulateWorker:
         name, pixel_size_A = item.micrograph_id, self._settings.pixel_size_A
         for folder, pickable in (("truth", True), ("decoys", False)):
             text = truth_star(made, self._molecules, f"micrographs/{name}", pickable=pickable)
-            write_whole(self._out / folder / Path(name).with_suffix(".star"), text.encode())
-        _write_mrc(self._out / "masks" / name, made.mask.astype(np.int8), pixel_size_A)
+            write_whole(below(self._out / folder, Path(name).with_suffix(".star")), text)
+        _write_mrc(below(self._out / "masks", name), made.mask.astype(np.int8), pixel_size_A)
         if self._store is None:
             # Last of all: a micrograph that is there has its truth.
-            _write_mrc(self._out / "micrographs" / name, made.pixels, pixel_size_A)
+            _write_mrc(below(self._out / "micrographs", name), made.pixels, pixel_size_A)
             return []
         return [_stored(self._store, name, made)]
 
@@ -121,27 +120,9 @@ def _stored(store: MicrographStore, name: str, made: SimulatedMicrograph) -> Man
 
 
 def _write_mrc(path: Path, pixels: NDArray[np.float32] | NDArray[np.int8], pixel_size_A: float) -> None:
-    with _whole(path) as aside, mrcfile.new(aside, overwrite=True) as mrc:
+    with whole(path) as aside, mrcfile.new(aside, overwrite=True) as mrc:
         mrc.set_data(pixels)
         mrc.voxel_size = pixel_size_A
         # The label holds the time of writing, and equal seeds shall give equal files.
         mrc.header.label = b""
         mrc.header.nlabl = 0
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all."""
-    with _whole(path) as aside:
-        aside.write_bytes(content)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Yield a path of this worker to write to, which then takes the place of ``path``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(f".{uuid4().hex[:8]}.partial")
-    try:
-        yield aside
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

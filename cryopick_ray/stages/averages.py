@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cryopick_ray.micrographs.exposure import average_name
 from cryopick_ray.micrographs.sources import relion_name
 from cryopick_ray.store.place import Place, is_bucket
+from cryopick_ray.store.publish import below, whole
 
 if TYPE_CHECKING:
     from cryopick_ray.micrographs.movies.average import Average
@@ -40,7 +41,8 @@ class Averages:
                 write_average(path, average)
                 Place(self.url).put_file(name, path)
         else:
-            write_average(Path(self.url) / name, average)
+            with whole(below(Path(self.url), name)) as path:
+                write_average(path, average)
         return f"{self.relion_name}/{name}"
 
 

@@ -18,6 +18,7 @@ from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.stages.ingest import probe
+from cryopick_ray.store.publish import write_whole
 
 SAMPLED, MOVIES_SAMPLED = 8, 3
 """Micrographs looked at, or movies, which take longer; more hardly change the outcome."""
@@ -105,9 +106,7 @@ def evenly_spaced(count: int, most: int) -> list[int]:
 
 def keep_diameter(path: Path, found: EstimatedDiameter) -> None:
     """Write an estimate whole, or not at all."""
-    aside = path.with_suffix(".partial")
-    aside.write_text(json.dumps(asdict(found), indent=1, allow_nan=False), encoding="utf-8")
-    aside.replace(path)
+    write_whole(path, json.dumps(asdict(found), indent=1, allow_nan=False))
 
 
 def kept_diameter(path: Path) -> EstimatedDiameter | None:

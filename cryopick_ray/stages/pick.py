@@ -9,7 +9,8 @@ from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Kind
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.plan import cut, unit_size
 from cryopick_ray.pickers.picker import Picker
-from cryopick_ray.picks.shards import PickShards, digests, settings_digest
+from cryopick_ray.picks.digest import THRESHOLD, settings_digest
+from cryopick_ray.picks.shards import PickShards, digests
 from cryopick_ray.settings import PickSettings, RunSettings
 from cryopick_ray.stages.ledger import covered_ids
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
@@ -17,9 +18,6 @@ from cryopick_ray.store.place import Place
 from cryopick_ray.store.scale import check_scale
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import working_pixel_size_A
-
-OWN_THRESHOLD = "threshold"
-"""Where the settings of picks keep the model's threshold: not part of their digest, as it decides no pick."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,8 @@ def prepare_picking(
     described = _described(settings, picker)
     digest = settings_digest(described)
     shards = PickShards(picks_url, digest, create=True)
-    shards.describe({**described, OWN_THRESHOLD: picker.threshold})
+    if shards.describe({**described, THRESHOLD: picker.threshold}):
+        events.note(f"{picks_url}/{digest}/settings.json was damaged or changed, and is written again")
     done, complaints = covered_ids(shards, read_manifest(MicrographStore(store_url).place))
     for complaint in complaints:
         events.note(complaint)

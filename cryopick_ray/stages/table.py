@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cryopick_ray.errors import PicksError
+from cryopick_ray.picks.digest import THRESHOLD
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.thresholds import Threshold
-from cryopick_ray.stages.pick import OWN_THRESHOLD
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 
@@ -25,7 +25,7 @@ def table(
 
     shards = PickShards(picks_url, digest)
     described = shards.settings()
-    own = described.get(OWN_THRESHOLD)
+    own = described.get(THRESHOLD)
     cut = Threshold(threshold, "given") if threshold is not None else None
     return build_table(
         shards,

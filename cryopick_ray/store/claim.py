@@ -1,6 +1,7 @@
 """A folder that work is done in: claimed by one run at a time, never by one with other settings."""
 
 import fcntl
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any
 from cryopick_ray.config import read_yaml, to_yaml
 from cryopick_ray.errors import UsageError
 from cryopick_ray.settings import Settings
+from cryopick_ray.store.publish import check_links, is_aside, open_lock, write_whole
 
 DOWNLOAD = "download"
+STORE = "store.zarr"
+"""A link to that of another run, where one run refines another's: it is only read."""
 OWN = (".lock", "config.partial", DOWNLOAD)
-"""What a run that was killed before it began leaves."""
+"""What a run that was killed before it began leaves, beside files that are not whole."""
 KINDS = {"inputs": "run", "network": "training", "models": "suite"}
 """Settings that tell which kind of work a folder holds."""
 
@@ -52,14 +56,16 @@ def check_free(path: Path, *, resume: bool) -> None:
     Raises
     ------
     UsageError
-        If it holds work and ``resume`` is not asked for, or something else.
+        If it holds work and ``resume`` is not asked for, or something else, or links that would be followed.
     """
+    check_links(path, spare=STORE)
+    check_links(path / DOWNLOAD)
     if (path / "config.yaml").exists():
         check_goes_on(path, [], resume=resume)
     elif path.exists() and not path.is_dir():
         raise UsageError(f"{path} is not a folder; choose another `out`")
-    elif path.is_dir() and any(one.name not in OWN for one in path.iterdir()):
-        raise UsageError(f"{path} is not empty and holds no run; choose another `out`")
+    elif path.is_dir() and any(not (one.name in OWN or is_aside(one)) for one in path.iterdir()):
+        raise UsageError(f"{path} is not empty and holds no run (no config.yaml); choose another `out`")
 
 
 def check_goes_on(where: str | Path, changed: Sequence[str], *, resume: bool) -> None:
@@ -99,14 +105,12 @@ def claimed(path: Path, settings: Settings, changed: Sequence[str], *, resume: b
     if config.exists():
         check_goes_on(path, changed, resume=resume)
     path.mkdir(parents=True, exist_ok=True)
-    with (path / ".lock").open("w") as lock:
+    with os.fdopen(open_lock(path / ".lock"), "r+b", buffering=0) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UsageError(
                 f"another run is at work in {path}; wait for it or choose another `out`"
             ) from error
-        aside = config.with_suffix(".partial")
-        aside.write_text(to_yaml(settings))
-        aside.replace(config)
+        write_whole(config, to_yaml(settings))
         yield

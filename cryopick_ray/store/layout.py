@@ -36,6 +36,11 @@ def shard_key(micrograph_id: str) -> str:
     return f"{array_key(micrograph_id)}/{SHARD}"
 
 
+def metadata_key(micrograph_id: str) -> str:
+    """Return the key of the metadata of a micrograph's array."""
+    return f"{array_key(micrograph_id)}/{METADATA}"
+
+
 def array_spec(shape: Shape) -> dict[str, Any]:
     """Return what ``zarr.create_array`` needs for an image of ``shape``.
 

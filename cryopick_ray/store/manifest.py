@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 
 from cryopick_ray.errors import StoreError
 from cryopick_ray.store.layout import MANIFEST
-from cryopick_ray.store.place import Place, read_parquet
+from cryopick_ray.store.parquet import read_parquet
+from cryopick_ray.store.place import Place
 from cryopick_ray.units import Optics, Shape
 
 Status = Literal["complete", "failed", "left out"]
@@ -120,8 +121,7 @@ def publish_part(place: Place, rows: Iterable[ManifestRow]) -> None:
         "write_statistics": False,
     }  # a few rows: quicker to read
     pq.write_table(table, buffer, write_page_checksum=True, **plain)
-    name = hashlib.sha256(buffer.getvalue()).hexdigest()[:24]
-    place.put_new(f"{MANIFEST}/{name}.parquet", buffer.getvalue())
+    place.put_new(_key(buffer.getvalue()), buffer.getvalue())
 
 
 def read_manifest(place: Place) -> dict[str, ManifestRow]:
@@ -164,9 +164,17 @@ def _parts(place: Place) -> list[str]:
     return [key for key in place.find(MANIFEST) if key.endswith(".parquet")]
 
 
+def _key(part: bytes) -> str:
+    """Return where a part lies: its content is its name."""
+    return f"{MANIFEST}/{hashlib.sha256(part).hexdigest()[:24]}.parquet"
+
+
 def _read_part(place: Place, key: str) -> pa.Table:
     try:
-        table = read_parquet(place.get(key))
+        data = place.get(key) or b""
+        if _key(data) != key:
+            raise ValueError(f"its {len(data)} bytes are not those it is named by")
+        table = read_parquet(data)
         if not (table.schema.equals(SCHEMA) or table.schema.equals(_BEFORE_STAMPS)):
             raise ValueError(f"columns {table.column_names}")
     except (pa.ArrowException, OSError, TypeError, ValueError) as error:

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import obstore
-import pyarrow as pa
-import pyarrow.parquet as pq
 from obstore.exceptions import (
     AlreadyExistsError,
     BaseError,
@@ -26,6 +24,7 @@ from obstore.exceptions import (
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from cryopick_ray.errors import DamagedError, StoreError, UnreachableError
+from cryopick_ray.store.publish import check_file
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 60.0
 """A bucket that fails for so long, asked again and again, is unreachable."""
-PAUSES_S = (0.1, 8.0)
-"""First and longest pause before it is asked again."""
+PAUSES_S = (0.1, 8.0)  # first and longest pause before it is asked again
 CONNECT_S, SILENCE_S, REQUEST_S = 5.0, 30.0, 300.0
 """The longest that connecting, waiting for an answer or more of it, and a request as a whole may take."""
 RETRIES, RETRYING_S = 3, 5.0
@@ -100,6 +98,7 @@ class Place:
 
     def put(self, key: str, data: bytes) -> None:
         """Write ``data`` under ``key``, replacing what was there."""
+        self._check_own(key)
         self._ask("written", key, lambda: obstore.put(self._store, key, data, use_multipart=False))
 
     def put_new(self, key: str, data: bytes) -> bool:
@@ -107,6 +106,10 @@ class Place:
 
         ``False`` may mean that it was this very call, where a bucket's first answer was lost.
         """
+        if path := self._check_own(key):
+            if path.is_symlink():
+                path.unlink()  # it would pass for an object that is there
+            check_file(path)
 
         def create() -> None:
             obstore.put(self._store, key, data, mode="create", use_multipart=False)
@@ -119,6 +122,7 @@ class Place:
 
     def put_file(self, key: str, path: Path) -> None:
         """Write a file's content under ``key``; of a large one some parts at a time are in memory."""
+        self._check_own(key)
         self._ask("written", key, lambda: obstore.put(self._store, key, path))
 
     def get(self, key: str, *, at_most: int = LARGEST_BYTES) -> bytes | None:
@@ -129,6 +133,8 @@ class Place:
         DamagedError
             If it has more than ``at_most`` bytes; they are not read.
         """
+        if not self._is_object(key):
+            return None
 
         def read() -> bytes | int:
             found = obstore.get(self._store, key)
@@ -145,6 +151,8 @@ class Place:
 
     def size(self, key: str) -> int | None:
         """Return the size of ``key`` in bytes, or ``None`` if it is not there."""
+        if not self._is_object(key):
+            return None
         try:
             return int(self._ask("read", key, lambda: obstore.head(self._store, key))["size"])
         except FileNotFoundError:
@@ -181,10 +189,25 @@ class Place:
 
     def delete(self, key: str) -> None:
         """Remove ``key``, if it is there."""
+        self._check_own(key)
         try:
             self._ask("deleted", key, lambda: obstore.delete(self._store, key))
         except FileNotFoundError:
             return
+
+    def _check_own(self, key: str) -> Path | None:
+        """Refuse a key below a link, which would lead out of a folder; return where that has the key."""
+        if is_bucket(self.url):
+            return None
+        path = Path(self.url)
+        for part in key.split("/")[:-1]:
+            path /= part
+            if path.is_symlink():
+                raise StoreError(f"{path} is a symbolic link, through which nothing is written; remove it")
+        return Path(self.url, key)
+
+    def _is_object(self, key: str) -> bool:  # in a folder, a pipe would be waited for
+        return is_bucket(self.url) or Path(self.url, key).is_file()
 
     def _ask(self, done: str, key: str, ask: Callable[[], T]) -> T:
         """Ask, and again after what may pass; that something is or is not there already is an answer."""
@@ -213,14 +236,6 @@ class Place:
 def is_bucket(url: str) -> bool:
     """Tell whether a place is a bucket and no folder."""
     return "://" in url
-
-
-def read_parquet(data: bytes | None) -> pa.Table:
-    """Return the table in Parquet bytes, its page checksums verified.
-
-    One thread: reading small tables through pyarrow's pool can abort the process at its end.
-    """
-    return pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read(use_threads=False)
 
 
 def _bucket(url: str) -> ObjectStore:

@@ -1,71 +1,160 @@
-"""Folders that are made on a local disk and end up in a bucket."""
+"""Writing a file or a folder of this machine aside, and giving it its name once it is whole.
 
-import tempfile
+What lies under a name that is written may come from a stranger: nothing is written, emptied or removed
+through a symbolic link, and a folder or a pipe in a file's place is refused.
+"""
+
+import os
+import shutil
+import stat
+import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import IO, Any
 
-from cryopick_ray.errors import StoreError
-from cryopick_ray.store.place import Place, is_bucket
+from cryopick_ray.errors import UsageError
 
-AT_ONCE = 16
-"""Files on their way at the same time: small ones wait for answers most of the time."""
-
-
-def publish_folder(local: Path, url: str, *, index: str | None = None) -> None:
-    """Put all files of a folder into a bucket.
-
-    Parameters
-    ----------
-    index
-        The file without which the others count for nothing. It is removed first and put last, and what
-        lies there of an earlier folder is removed before, so that old and new are never read as one.
-    """
-    place = Place(url)
-    files = {path.relative_to(local).as_posix(): path for path in local.rglob("*") if path.is_file()}
-    last = files.pop(index) if index else None
-    if index:
-        place.delete(index)
-
-    def put(key: str) -> None:
-        place.put_file(key, files[key])
-
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        list(threads.map(put, sorted(files)))
-        if index:
-            list(threads.map(place.delete, set(place.find()) - set(files)))
-    if index and last:
-        place.put_file(index, last)
+ASIDE = ".part"
+"""End of the name of a file that is not whole; what a killed program leaves has it."""
 
 
-def fetch_folder(url: str, local: Path) -> None:
-    """Bring all files of a bucket's folder to a local one."""
-    place = Place(url)
-
-    def fetch(key: str) -> None:
-        path = local / key
-        if not path.resolve().is_relative_to(local.resolve()):
-            raise StoreError(f"{url} holds {key!r}, which would lie outside of its folder")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(place.get(key) or b"")
-
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        list(threads.map(fetch, place.find()))
+def is_aside(path: Path) -> bool:
+    """Tell whether a name is one that an unfinished file has."""
+    return path.name.startswith(".") and path.suffix == ASIDE
 
 
 @contextmanager
-def made_locally(where: str, *, index: str | None = None) -> Iterator[Path]:
-    """Give a folder to make something in that is to lie at ``where``: that very one, if it is no bucket.
+def whole(path: Path) -> Iterator[Path]:
+    """Yield an empty file beside ``path`` to write to; it takes that name if the block ends without an error.
 
-    Of a bucket it is a private one; its files are published when the block ends without an error, see
-    :func:`publish_folder`.
+    A link of that name is replaced, whatever it leads to.
+
+    Raises
+    ------
+    UsageError
+        If something else than a file has that name.
     """
-    if not is_bucket(where):
-        yield Path(where)
-        return
-    Place(where)
-    with tempfile.TemporaryDirectory(prefix="cryopick-") as private:
-        local = Path(private) / "made"
-        yield local
-        publish_folder(local, where, index=index)
+    check_file(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{uuid.uuid4().hex}{ASIDE}")
+    os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
+    try:
+        yield aside
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def published(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a file that takes the name ``path`` as :func:`whole` says; text is UTF-8, line ends stay."""
+    text = "b" not in mode
+    with (
+        whole(path) as aside,
+        aside.open(mode, encoding="utf-8" if text else None, newline="" if text else None) as file,
+    ):
+        yield file
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file that appears whole or not at all, as :func:`whole` says."""
+    with published(path, "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``path`` that takes its place, and that of what is there, in the end.
+
+    Raises
+    ------
+    UsageError
+        If a link or a file has that name.
+    """
+    check_folder(path)
+    aside = path.with_name(f"{path.name}.partial")
+    _remove(aside)
+    aside.mkdir(parents=True)
+    yield aside
+    _remove(path)
+    aside.rename(path)
+
+
+def below(root: Path, name: str | PurePath) -> Path:
+    """Return the path of ``name`` below the folder ``root``, its own folders made and none of them a link.
+
+    Raises
+    ------
+    UsageError
+        If a link or a file has one of these names.
+    """
+    folder = root
+    for part in PurePath(name).parent.parts:
+        folder /= part
+        check_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return root / name
+
+
+def check_file(path: Path) -> None:
+    """Refuse a name that a folder, a pipe or a device has; a link may be replaced."""
+    if (mode := _mode(path)) is not None and not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise UsageError(f"{path} is {_kind(mode)} where a file is to be written; move it away")
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a name that anything but a folder has, a link to one included."""
+    if (mode := _mode(path)) is not None and not stat.S_ISDIR(mode):
+        raise UsageError(f"{path} is {_kind(mode)} where a folder is to be written; move it away")
+
+
+def check_links(folder: Path, *, spare: str = "") -> None:
+    """Refuse a folder with links that work in it would follow: all but those to files, which are replaced.
+
+    Raises
+    ------
+    UsageError
+        Naming the link.
+    """
+    links = (one for one in folder.iterdir() if one.is_symlink()) if folder.is_dir() else ()
+    if link := next((one for one in links if one.name != spare and not one.is_file()), None):
+        raise UsageError(f"{link} is a symbolic link, through which nothing is written; remove it")
+
+
+def open_lock(path: Path) -> int:
+    """Return a descriptor of the file ``path``, made if it is missing, for a lock; nothing is written to it.
+
+    Raises
+    ------
+    UsageError
+        If something else has that name.
+    """
+    check_file(path)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if (mode := _mode(path)) is None or stat.S_ISREG(mode):
+            raise
+        raise UsageError(f"{path} is {_kind(mode)} where a file is to be locked; remove it") from error
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, a link itself, or a folder with what is in it."""
+    mode = _mode(path)
+    if mode is not None and stat.S_ISDIR(mode):
+        shutil.rmtree(path)
+    elif mode is not None:
+        path.unlink()
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return path.lstat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFDIR: "a folder", stat.S_IFREG: "a file"}
+    return kinds.get(stat.S_IFMT(mode), "no plain file")

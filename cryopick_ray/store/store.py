@@ -44,7 +44,8 @@ class MicrographStore:
     url
         A folder or a bucket URL.
     create
-        Make the store if it is missing; else its absence is a :class:`StoreError`.
+        Make the store if it is missing, and what is damaged of its groups; else that is a
+        :class:`StoreError`.
     """
 
     def __init__(self, url: str, *, create: bool = False) -> None:
@@ -52,11 +53,21 @@ class MicrographStore:
         root = self.place.get(layout.METADATA)
         if root is None and not create:
             raise StoreError(f"{url} holds no store; `cryopick ingest` makes one")
-        if root is None:
-            self.place.put(f"{layout.MANIFEST}/{layout.METADATA}", shard.group({}))
-            self.place.put(layout.METADATA, shard.group(layout.FORMAT))
-        elif _attributes(root).get("cryopick_store") != layout.FORMAT["cryopick_store"]:
+        attributes = None if root is None else _attributes(root)
+        if root is not None and attributes is None and not create:
+            raise StoreError(f"{url}/{layout.METADATA} is damaged; ingest again: it is then written anew")
+        if create:
+            self._found(f"{layout.MANIFEST}/{layout.METADATA}", {})
+        if attributes is None:
+            self._found(layout.METADATA, layout.FORMAT)
+        elif attributes.get("cryopick_store") != layout.FORMAT["cryopick_store"]:
             raise StoreError(f"{url} is not a cryopick store of format {layout.FORMAT['cryopick_store']}")
+
+    def _found(self, key: str, attributes: dict[str, Any]) -> None:
+        """Write a group's metadata, unless it is there."""
+        data = shard.group(attributes)
+        if self.place.get(key) != data:
+            self.place.put(key, data)
 
     def write(self, micrograph_id: str, image: StoredPixels) -> int:
         """Write one micrograph, each of its objects whole; return its shard's bytes.
@@ -81,12 +92,17 @@ class MicrographStore:
         return self.place.size(layout.shard_key(row.micrograph_id)) == row.shard_bytes
 
     def held(self, rows: Iterable[ManifestRow]) -> set[str]:
-        """Return the ids of those micrographs that :meth:`holds` is true of, from one listing."""
+        """Return the ids of those micrographs that :meth:`holds` is true of, from one listing.
+
+        Those whose array lacks its metadata, which zarr needs though we do not, are left out.
+        """
         sizes = self.place.sizes()
         return {
             row.micrograph_id
             for row in rows
-            if row.status == "complete" and sizes.get(layout.shard_key(row.micrograph_id)) == row.shard_bytes
+            if row.status == "complete"
+            and sizes.get(layout.shard_key(row.micrograph_id)) == row.shard_bytes
+            and sizes.get(layout.metadata_key(row.micrograph_id))
         }
 
     def forget(self, row: ManifestRow) -> None:
@@ -133,9 +149,10 @@ def _all_finite(pixels: NDArray[np.float16]) -> bool:
     return bool(np.left_shift(pixels.view(np.uint16), 1).max() < INFINITY_BITS)
 
 
-def _attributes(group_json: bytes) -> dict[str, Any]:
+def _attributes(group_json: bytes) -> dict[str, Any] | None:
+    """Return a group's attributes; ``None`` if its metadata is damaged."""
     try:
         attributes = json.loads(group_json).get("attributes", {})
-    except (ValueError, AttributeError):
-        return {}
-    return attributes if isinstance(attributes, dict) else {}
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return attributes if isinstance(attributes, dict) else None

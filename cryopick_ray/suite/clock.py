@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import UnitReport
-from cryopick_ray.runs.results import replace_text
+from cryopick_ray.store.publish import write_whole
 
 
 class Clock:
@@ -54,6 +54,6 @@ class Clock:
         known = json.loads(kept.read_text()) if kept.is_file() else {}
         if self._seconds:
             known[key] = statistics.median(self._seconds)
-            replace_text(kept, json.dumps(known, indent=1))
+            write_whole(kept, json.dumps(known, indent=1))
         found: float | None = known.get(key)
         return found

@@ -10,8 +10,8 @@ from typing import Any
 from cryopick_ray import __version__
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.runs.results import replace_text
 from cryopick_ray.store.claim import claimed, kept_settings
+from cryopick_ray.store.publish import write_whole
 from cryopick_ray.suite.cases import prepare_cases
 from cryopick_ray.suite.measure import Bench, look_up, measure
 from cryopick_ray.suite.rows import Result, table_rows
@@ -94,8 +94,8 @@ def run_suite(settings: SuiteSettings, folder: Path, engine: Engine, device: str
             results.append(measure(model, case, bench))
             events.note(_line(results[-1]))
     outcome = Outcome(folder, settings, tuple(results))
-    replace_text(folder / "suite.json", json.dumps(outcome.to_dict(), indent=1, allow_nan=False))
-    replace_text(folder / "suite.md", to_markdown(table_rows(results)))
+    write_whole(folder / "suite.json", json.dumps(outcome.to_dict(), indent=1, allow_nan=False))
+    write_whole(folder / "suite.md", to_markdown(table_rows(results)))
     return outcome
 
 

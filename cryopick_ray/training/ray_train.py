@@ -18,12 +18,14 @@ import torch
 from ray.exceptions import RayError
 from torch import distributed, nn
 
+from cryopick_ray.engine.ray_private import private_folder
 from cryopick_ray.errors import CryoPickError, EngineError, TrainingError
 from cryopick_ray.training.alone import Keeper
 from cryopick_ray.training.checkpoint import load_checkpoint
 from cryopick_ray.training.job import Job
 from cryopick_ray.training.log import read_log
 from cryopick_ray.training.loop import Epoch, TrainState, is_over
+from cryopick_ray.training.ray_meeting import LoopbackConfig
 
 train: Any = ray.train  # its type hints are those of its first version
 
@@ -191,11 +193,13 @@ def _room(threads: int, *, on_gpu: bool) -> int:
 
 def _trainer(job: Job, folder: Path, workers: tuple[int, int], threads: int, *, on_gpu: bool) -> _Trainer:
     least, most = workers
+    private = private_folder()
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     return _Trainer(
         _work,
         train_loop_config={"job": job, "folder": str(folder), "threads": threads},
+        torch_config=LoopbackConfig(folder=str(private)) if private else None,
         scaling_config=train.ScalingConfig(
             num_workers=most if least == most else workers,
             use_gpu=on_gpu,

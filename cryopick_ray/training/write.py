@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryopick_ray import __version__
+from cryopick_ray.store.publish import write_whole
 from cryopick_ray.training.course import Trained
 from cryopick_ray.training.report import TrainingReport, render_training_report, tried_thumbnails
 from cryopick_ray.training.settings import LearnSettings
@@ -24,10 +25,8 @@ def write_training(settings: LearnSettings, trained: Trained, folder: Path, part
         "seconds": trained.seconds,
         "settings": settings.model_dump(mode="json"),
     }
-    (folder / "summary.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
-    (folder / "report.html").write_text(
-        render_training_report(_report(settings, trained, part)), encoding="utf-8"
-    )
+    write_whole(folder / "summary.json", json.dumps(summary, indent=1))
+    write_whole(folder / "report.html", render_training_report(_report(settings, trained, part)))
 
 
 def _report(settings: LearnSettings, trained: Trained, part: str) -> TrainingReport:

@@ -10,8 +10,8 @@ from fault_proxy import FAULTS
 
 from cryopick_ray.errors import DamagedError, StoreError, UnreachableError
 from cryopick_ray.store import place as module
+from cryopick_ray.store.copies import fetch_folder, made_locally, publish_folder
 from cryopick_ray.store.place import Place
-from cryopick_ray.store.publish import fetch_folder, made_locally, publish_folder
 
 KEYS = ["a b.txt", "é#.mrc", "q%2fz", "x~y?.s", "..a", "w\\z", "plus+and&more=.star", "sq/deep/01.mrc.star"]
 

@@ -13,10 +13,10 @@ from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.picks.tables import TableSettings, build_table
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.store import place as module
+from cryopick_ray.store.copies import made_locally
 from cryopick_ray.store.layout import shard_key
 from cryopick_ray.store.manifest import ManifestRow, publish_part, read_manifest
 from cryopick_ray.store.place import Place
-from cryopick_ray.store.publish import made_locally
 from cryopick_ray.store.store import MicrographStore, StoredPixels
 
 NUMBERS = np.random.default_rng(7)

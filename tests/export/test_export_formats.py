@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.export.files import published, relative_path, without_extension
+from cryopick_ray.export.files import relative_path, without_extension
 from cryopick_ray.export.formats import FORMATS, ExportSettings, export
 
 ESCAPES = ["/etc/x", "../x", "a/../../x", "a//x", "", ".", "a/.", "a/", "a\nb", "a\0b"]
@@ -73,18 +73,3 @@ def test_a_path_that_is_accepted_stays_below_any_folder(tmp_path_factory, microg
 )
 def test_extensions_and_packing_are_cut_off(micrograph_id, stem):
     assert str(without_extension(micrograph_id)) == stem
-
-
-def test_a_file_appears_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "x.txt"
-    path.write_text("old")
-
-    def fail():
-        with published(path) as file:
-            file.write("new")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail()
-    assert path.read_text() == "old"
-    assert files(tmp_path) == {"x.txt"}

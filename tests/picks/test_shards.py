@@ -10,6 +10,7 @@ import pytest
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.pickers.picker import Candidates
+from cryopick_ray.picks.digest import settings_digest
 from cryopick_ray.picks.shards import (
     Picked,
     PickShards,
@@ -17,7 +18,6 @@ from cryopick_ray.picks.shards import (
     decode_shard,
     digests,
     encode_shard,
-    settings_digest,
 )
 
 BROKEN = (ValueError, TypeError, KeyError, OSError, pa.ArrowException)
@@ -151,9 +151,35 @@ def test_a_parquet_file_that_is_no_shard_is_refused(tmp_path):
 
 
 def test_digests_lists_what_a_folder_holds(tmp_path):
-    for digest in ("one", "two"):
-        PickShards(str(tmp_path), digest, create=True).describe({"digest": digest})
-    assert digests(str(tmp_path)) == ["one", "two"]
-    assert PickShards(str(tmp_path), "two").settings() == {"digest": "two"}
+    names = {settings_digest({"model": model}): {"model": model} for model in ("one", "two")}
+    for digest, settings in names.items():
+        assert not PickShards(str(tmp_path), digest, create=True).describe(settings | {"threshold": 0.5})
+    assert digests(str(tmp_path)) == sorted(names)
+    for digest, settings in names.items():
+        assert PickShards(str(tmp_path), digest).settings() == settings | {"threshold": 0.5}
     with pytest.raises(PicksError, match="not a folder of picks"):
         PickShards(str(tmp_path), "three").settings()
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda data: b"",
+        lambda data: data[: len(data) // 2],
+        lambda data: b"\x00garbage\xff",
+        lambda data: data.replace(b"0.5", b"0.1"),
+        lambda data: data.replace(b"180.0", b"90.0"),
+        lambda data: b"[]",
+        lambda data: b"[" * 100_000,
+    ],
+)
+def test_changed_settings_are_refused_and_set_right(tmp_path, harm):
+    settings = {"diameter_A": 180.0}
+    shards = PickShards(str(tmp_path), settings_digest(settings), create=True)
+    shards.describe(settings | {"threshold": 0.5})
+    path = tmp_path / shards.digest / "settings.json"
+    path.write_bytes(harm(path.read_bytes()))
+    with pytest.raises(PicksError, match=r"settings\.json is damaged .* pick again"):
+        shards.settings()
+    assert shards.describe(settings | {"threshold": 0.5})
+    assert shards.settings() == settings | {"threshold": 0.5}

@@ -21,7 +21,7 @@ class Owner:
         self.name = uuid4().hex
         self._path = folder / self.name
         aside = folder / f".{self.name}"
-        self._file = aside.open("w")
+        self._file = aside.open("x")
         fcntl.flock(self._file, fcntl.LOCK_EX)
         aside.rename(self._path)  # it never lies there unlocked
 

@@ -154,11 +154,10 @@ def test_equal_movies_give_equal_averages(mrc):
 
 
 @pytest.mark.parametrize("half", [False, True])
-def test_a_written_average_reads_back_and_leaves_nothing_beside(mrc, tmp_path, half):
+def test_a_written_average_reads_back(mrc, tmp_path, half):
     average = average_movie(mrc, MovieSettings())
-    path = tmp_path / "new" / "m.mrc"
+    path = tmp_path / "m.mrc"
     write_average(path, average, half=half)
-    assert [one.name for one in path.parent.iterdir()] == ["m.mrc"]
     found = read_micrograph(path)
     assert found.pixel_size_A == pytest.approx(PIXEL_SIZE_A)
     assert found.pixels.dtype == (np.float16 if half else np.float32)

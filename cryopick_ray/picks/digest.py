@@ -1,0 +1,51 @@
+"""What a digest of picks stands for, in a file whose content is checked and not believed."""
+
+import hashlib
+import json
+from typing import Any
+
+import google_crc32c
+
+THRESHOLD = "threshold"
+"""Where the settings keep the model's threshold: not part of their digest, as it decides no pick."""
+_CHECKSUM = "checksum"
+"""Of all settings, the threshold among them."""
+
+
+def settings_digest(settings: dict[str, Any]) -> str:
+    """Return the name of all picks made with ``settings`` (plain JSON)."""
+    return hashlib.sha256(_canonical(settings)).hexdigest()[:16]
+
+
+def sealed(settings: dict[str, Any]) -> bytes:
+    """Return the file that describes picks made with ``settings``."""
+    content = settings | {_CHECKSUM: _checksum(settings)}
+    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False).encode()
+
+
+def unsealed(data: bytes, digest: str) -> dict[str, Any]:
+    """Return the settings in such a file.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or holds other settings than those of ``digest``.
+    """
+    settings = json.loads(data)
+    if not isinstance(settings, dict):
+        raise ValueError("no settings")
+    checksum = settings.pop(_CHECKSUM, None)
+    if checksum is not None and checksum != _checksum(settings):
+        raise ValueError("its content is not what was written")
+    found = settings_digest({name: value for name, value in settings.items() if name != THRESHOLD})
+    if found != digest:
+        raise ValueError(f"its settings have the digest {found}")
+    return settings
+
+
+def _checksum(settings: dict[str, Any]) -> str:
+    return f"crc32c:{google_crc32c.value(_canonical(settings)):08x}"
+
+
+def _canonical(settings: dict[str, Any]) -> bytes:
+    return json.dumps(settings, sort_keys=True, allow_nan=False).encode()

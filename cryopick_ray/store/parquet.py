@@ -1,0 +1,18 @@
+"""Small tables as Parquet bytes, and checksums over what Parquet's own do not cover."""
+
+import google_crc32c
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def read_parquet(data: bytes | None) -> pa.Table:
+    """Return the table in Parquet bytes, its page checksums verified.
+
+    One thread: reading small tables through pyarrow's pool can abort the process at its end.
+    """
+    return pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read(use_threads=False)
+
+
+def crc32c(data: bytes, before: int = 0) -> int:
+    """Return the Crc32c of ``data``, or going on from that of what came ``before``."""
+    return int(google_crc32c.extend(before, data))
