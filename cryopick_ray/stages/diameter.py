@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.errors import CryoPickError, MicrographError, PixelSizeError, UsageError
+from cryopick_ray.errors import CryoPickError, MicrographError, PixelSizeError, UsageError, brief
 from cryopick_ray.micrographs.exposure import read_exposure
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.plain_data import read_json
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.stages.ingest import probe
 from cryopick_ray.stages.ingest_worker import pixel_size_of
@@ -28,6 +29,7 @@ SAMPLED = 8
 """Micrographs looked at; more hardly change the outcome."""
 FINEST_A, LONGEST_PX = 1.5, 4096
 """Finer pixels than a small particle needs, and longer sides, are cropped away: memory and time."""
+MAX_KEPT_BYTES = 2**20
 DIGITS = 3
 """A diameter is kept to so many: no more are known, and a person reads it."""
 
@@ -115,12 +117,12 @@ def kept_diameter(path: Path) -> EstimatedDiameter | None:
         If the file is damaged.
     """
     try:
-        return EstimatedDiameter.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return EstimatedDiameter.from_dict(read_json(path, MAX_KEPT_BYTES))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise UsageError(
-            f"{path} is damaged ({error}); delete it: the run keeps its diameter (config.yaml)"
+            f"{path} is damaged ({brief(error)}); delete it: the run keeps its diameter (config.yaml)"
         ) from error
 
 
