@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cryopick_ray.errors import PicksError, StoreError
+from cryopick_ray.errors import PicksError, StoreError, brief
 from cryopick_ray.picks.schema import PICKS, MicrographPicks, PickedMicrograph
 from cryopick_ray.store.place import Place, is_bucket, read_parquet
 from cryopick_ray.units import Optics
@@ -94,6 +94,8 @@ class PickTable:
                 if not re.fullmatch(r"part-\d+\.parquet", key.removeprefix(f"{folder}/")):
                     continue
                 table = _rows(self.place, key, self.place.get(key), PICKS)
+                if not len(table):
+                    raise PicksError(f"{self.place.url}/{key} is damaged: it has no rows")
                 names = table["micrograph_id"].combine_chunks().dictionary_encode()
                 codes = names.indices.to_numpy()
                 starts = np.flatnonzero(np.diff(codes, prepend=-1))
@@ -137,6 +139,10 @@ def _place(where: str | Path) -> Place | None:
 def _rows(place: Place, key: str, data: bytes | None, schema: pa.Schema) -> pa.Table:
     """Return the columns of ``schema`` in a Parquet file of the table."""
     try:
-        return read_parquet(data).select(schema.names).cast(schema)
-    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
-        raise PicksError(f"{place.url}/{key} is damaged: {error}") from error
+        rows = read_parquet(data).select(schema.names).cast(schema)
+        rows.validate(full=True)  # texts that are none
+        if any(column.null_count for column, kind in zip(rows, schema, strict=True) if not kind.nullable):
+            raise ValueError("values are missing")
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
+        raise PicksError(f"{place.url}/{key} is damaged: {brief(error)}") from error
+    return rows
