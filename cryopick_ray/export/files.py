@@ -1,6 +1,7 @@
 """Where exported files lie, and how one appears whole or not at all."""
 
 import os
+import re
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +13,8 @@ from cryopick_ray.errors import PicksError
 from cryopick_ray.picks.schema import MicrographPicks
 
 PACKED = (".gz", ".bz2")
+FORMULA = re.compile(r"[=+\-@]")
+"""How a cell begins that a spreadsheet runs; tabs and line breaks, which count as well, no name has."""
 
 
 def relative_path(micrograph_id: str) -> PurePosixPath:
