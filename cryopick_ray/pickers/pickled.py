@@ -5,7 +5,11 @@ import pickletools
 import zipfile
 from typing import Any, BinaryIO
 
+from cryopick_ray.errors import brief
+
 ZIP_MAGIC = b"PK\x03\x04"
+FOLDER = 0x10
+"""Of what an archive says of a part: MS-DOS's mark of a folder."""
 MAX_STEPS = 2**18
 """Of a pickle: a tensor takes about thirty."""
 MAX_NAME = 200
@@ -50,6 +54,9 @@ def check_archive(file: BinaryIO, size: int) -> None:
             raise ValueError(f"its parts unpack to {unpacked} bytes, larger than itself")
         if len({entry.filename for entry in entries}) < len(entries):
             raise ValueError("two of its parts have one name")
+        if folders := [entry.filename for entry in entries if entry.is_dir() or entry.external_attr & FOLDER]:
+            # PyTorch makes a tensor of it, and leaves in it what the memory held.
+            raise ValueError(f"its part {brief(folders[0])} is a folder")
         if wrong := archive.testzip():
             raise ValueError(f"wrong check sum of {wrong}")
         for entry in entries:
