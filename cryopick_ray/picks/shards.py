@@ -181,8 +181,7 @@ class PickShards:
             return None if data is None else decode(data)
         except _DAMAGE as error:
             raise PicksError(
-                f"{self.place.url}/{key} is damaged ({brief(error)}); "
-                "its micrographs are picked again with `resume`"
+                f"{self.place.url}/{key} is damaged ({brief(error)}); `resume` picks its micrographs again"
             ) from error
 
 
