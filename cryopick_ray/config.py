@@ -1,8 +1,7 @@
 """Settings from and to YAML, options and plain data; every wrong value is named."""
 
 import re
-import reprlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,13 +9,13 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from cryopick_ray.errors import UsageError, plain
+from cryopick_ray.errors import MOST_SHOWN, UsageError, brief, plain
+from cryopick_ray.plain_data import MAX_YAML_BYTES, parse_yaml, yaml_complaint
 from cryopick_ray.settings import RunSettings, Settings
 
+MOST_COMPLAINTS = 8
+
 SettingsT = TypeVar("SettingsT", bound=Settings)
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 100
-"""Shows a line of a value, however large it is."""
 _KINDS = {"float", "int", "str", "bool"}
 """What pydantic puts into a path for the alternatives of a type."""
 _WITH_COMMA = r"[+-]?[0-9]+,[0-9]+"
@@ -57,8 +56,15 @@ def checked(kind: type[SettingsT], data: dict[str, Any], *, of: str) -> Settings
 def refused(error: ValidationError, kind: type[Settings], of: str = "run") -> UsageError:
     """Return what pydantic complains of, every wrong setting with its value."""
     found = [dict(one) for one in error.errors()]
-    text = "; ".join(dict.fromkeys(_complaint(one, kind, of) for one in found))
+    text = _listed(_complaint(one, kind, of) for one in found)
     return UsageError(text, **{_name(one): one["input"] for one in found})
+
+
+def _listed(complaints: Iterable[str]) -> str:
+    """Return different complaints in a line, the first of many."""
+    different = list(dict.fromkeys(complaints))
+    more = len(different) - MOST_COMPLAINTS
+    return "; ".join(different[:MOST_COMPLAINTS]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _complaint(error: dict[str, Any], kind: type[Settings], of: str) -> str:
@@ -73,7 +79,7 @@ def _complaint(error: dict[str, Any], kind: type[Settings], of: str) -> str:
     if isinstance(value, str) and error["type"].endswith("_parsing") and re.fullmatch(_WITH_COMMA, value):
         why = f"it has a comma; did you mean {value.replace(',', '.')}?"
     why = why.replace("a valid tuple", "a list")
-    return f"`{name}` is {_SHORT.repr(value)}: {why[0].lower()}{why[1:]}"
+    return f"`{name}` is {brief(value)}: {why[0].lower()}{why[1:]}"
 
 
 def _beside(kind: Any, path: tuple[str | int, ...]) -> str:
@@ -90,15 +96,23 @@ def _name(error: dict[str, Any]) -> str:
     parts = [part for part in error["loc"] if isinstance(part, int) or part.isidentifier()]
     while parts and isinstance(parts[-1], int):  # one of the numbers that are one value
         parts.pop()
-    return ".".join(str(part) for part in parts if part not in _KINDS)
+    return ".".join(str(part) for part in parts if part not in _KINDS)[:MOST_SHOWN]
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the mapping in a YAML file."""
+    """Return the mapping in a YAML file.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read, is too large, or holds something else.
+    """
     try:
-        data = yaml.safe_load(path.read_text())
+        if path.stat().st_size > MAX_YAML_BYTES:
+            raise yaml.YAMLError(f"it is larger than {MAX_YAML_BYTES >> 20} MiB")
+        data = parse_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"{path} is not a readable YAML file: {error}") from error
+        raise UsageError(f"{path} is not a readable YAML file: {yaml_complaint(error)}") from error
     if not isinstance(data, dict):
         raise UsageError(f"{path} holds no settings (a mapping is expected)")
     return data
@@ -136,7 +150,8 @@ def assigned(data: dict[str, Any], texts: Sequence[str], *, option: str = "`set`
         try:
             group[leaf] = _value(value)
         except yaml.YAMLError as error:
-            raise UsageError(f"{option} {text}: expected a number, LO,HI or YAML ({error})") from error
+            complaint = yaml_complaint(error)
+            raise UsageError(f"{option} {text}: expected a number, LO,HI or YAML ({complaint})") from error
     return result
 
 
@@ -145,7 +160,7 @@ def _value(text: str) -> Any:
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
-        return yaml.safe_load(text)
+        return parse_yaml(text)
     return numbers if len(numbers) > 1 else numbers[0]
 
 

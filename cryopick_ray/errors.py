@@ -6,6 +6,7 @@ A message names a setting as its field is called, in backticks, dotted if nested
 
 import re
 from collections.abc import Callable
+from reprlib import Repr
 from typing import Any, ClassVar
 
 _SETTING = re.compile(r"`([A-Za-z]\w*(?:\.\w+)*)`")
@@ -19,6 +20,35 @@ def spelled(text: str, spell: Callable[[str], str]) -> str:
 def plain(text: str) -> str:
     """Return a message for readers of a settings file: settings by their names in it."""
     return spelled(text, str)
+
+
+MOST_SHOWN = 200
+"""Characters of a stranger's value, or of what a library says of it, that a message quotes."""
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = MOST_SHOWN
+
+
+def brief(value: object) -> str:
+    """Return a value as it is written in Python, or what an error says, as part of one line of a message."""
+    if isinstance(value, BaseException):
+        text = str(value)[: 2 * MOST_SHOWN] or type(value).__name__
+    else:
+        text = _written(value)
+    return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """Return a text's beginning without line breaks, or what else steers the terminal that shows it."""
+    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    return line if len(line) <= MOST_SHOWN else f"{line[: MOST_SHOWN - 3]}..."
+
+
+def _written(value: object) -> str:
+    try:
+        return repr(value[:MOST_SHOWN]) if isinstance(value, str) else _SHORT.repr(value)
+    except ValueError:  # Python writes no number of more than some thousand digits
+        return f"a {type(value).__name__} of very many digits"
 
 
 class CryoPickError(Exception):
@@ -37,7 +67,7 @@ class CryoPickError(Exception):
         The settings that the message names, each with its value or ``None``.
     """
 
-    def __init__(self, text: str = "", **values: Any) -> None:
+    def __init__(self, text: str = "", /, **values: Any) -> None:
         super().__init__(text)
         self.settings = {name: values.get(name) for name in _SETTING.findall(text)}
 

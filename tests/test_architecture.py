@@ -13,7 +13,7 @@ PACKAGE = ROOT / "cryopick_ray"
 SOURCES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "cli").glob("*.py")])
 LAYERS = [
     ["errors"],
-    ["units"],
+    ["units", "plain_data"],
     ["settings", "config"],
     ["micrographs"],
     ["store"],

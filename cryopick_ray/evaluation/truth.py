@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import starfile
 from numpy.typing import NDArray
 
-from cryopick_ray.errors import PicksError, UsageError
+from cryopick_ray.errors import PicksError, UsageError, brief
 from cryopick_ray.micrographs.reader import SUFFIXES
+from cryopick_ray.micrographs.star import read_star
 
 MAX_BYTES = 2**29
 """Larger coordinate files are refused unread: ten million particles fit."""
@@ -141,17 +141,16 @@ def _read(path: Path, own_name: str) -> Mapping[str, Centres]:
         return reader(path, own_name)
     except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise PicksError(
-            f"{path} is not a readable coordinate file: {error}; mend it or take it away"
+            f"{path} is not a readable coordinate file: {brief(error)}; mend it or take it away"
         ) from error
 
 
 def _read_star(path: Path, own_name: str) -> Mapping[str, Centres]:
-    blocks = starfile.read(path, always_dict=True, parse_as_string=[MICROGRAPH])
+    blocks = read_star(path, [MICROGRAPH])
     if not blocks:
         raise ValueError("no STAR block in it")
     named: dict[str, list[Centres]] = defaultdict(list)
-    for block in blocks.values():
-        table = block if isinstance(block, pd.DataFrame) else pd.DataFrame([block])
+    for table in blocks.values():
         if X not in table or Y not in table:
             continue
         centres = _centres([pd.to_numeric(table[X]), pd.to_numeric(table[Y])])
@@ -174,7 +173,7 @@ def _read_box(path: Path, own_name: str) -> Mapping[str, Centres]:
         try:
             x, y, width, height = (float(field) for field in fields[:4])
         except ValueError as error:
-            raise ValueError(f"line {number}: {error}") from error
+            raise ValueError(f"line {number}: {brief(error)}") from error
         if not (math.isfinite(width) and math.isfinite(height) and min(width, height) >= 0):
             raise ValueError(f"line {number}: a box of {width} x {height} px; expected a size of at least 0")
         corners.append((x + width / 2, y + height / 2))

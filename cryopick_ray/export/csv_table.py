@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from cryopick_ray.export.files import complete, picked_rows, relative_path
+from cryopick_ray.export.files import FORMULA, complete, picked_rows, relative_path
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.store.publish import published
 
@@ -20,11 +20,17 @@ def write_csv(picks: Iterable[MicrographPicks], out: Path) -> None:
         Micrographs in table order; read once, one at a time.
     out
         Folder, made where missing.
+
+    Notes
+    -----
+    A spreadsheet runs a cell that begins as a formula does. Such a name is written as the same path with
+    ``./`` before it.
     """
     with published(out / "picks.csv") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
-        for micrograph_id, one in complete(picks, relative_path):
+        for path, one in complete(picks, relative_path):
+            micrograph_id = f"./{path}" if FORMULA.match(str(path)) else str(path)
             for x, y, score in picked_rows(one):
                 row = (micrograph_id, f"{x:.3f}", f"{y:.3f}", f"{score:.7g}", f"{one.diameter_A:g}")
                 table.writerow(row)

@@ -1,5 +1,6 @@
 """Where exported files lie."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
@@ -8,6 +9,8 @@ from cryopick_ray.errors import PicksError
 from cryopick_ray.picks.schema import MicrographPicks
 
 PACKED = (".gz", ".bz2")
+FORMULA = re.compile(r"[=+\-@]")
+"""How a cell begins that a spreadsheet runs; tabs and line breaks, which count as well, no name has."""
 
 
 def relative_path(micrograph_id: str) -> PurePosixPath:

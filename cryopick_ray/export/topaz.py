@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from cryopick_ray.export.files import complete, picked_rows, without_extension
+from cryopick_ray.errors import PicksError
+from cryopick_ray.export.files import FORMULA, complete, picked_rows, without_extension
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.store.publish import published
 
@@ -21,7 +22,8 @@ def write_topaz(picks: Iterable[MicrographPicks], out: Path) -> None:
     Raises
     ------
     PicksError
-        Two micrographs have one stem, so that Topaz could not tell them apart.
+        Two micrographs have one stem, so that Topaz could not tell them apart, or a stem begins as a
+        formula does, which a spreadsheet would run.
 
     Notes
     -----
@@ -36,4 +38,10 @@ def write_topaz(picks: Iterable[MicrographPicks], out: Path) -> None:
 
 
 def _stem(micrograph_id: str) -> PurePosixPath:
-    return PurePosixPath(without_extension(micrograph_id).name)
+    stem = without_extension(micrograph_id).name
+    if FORMULA.match(stem):
+        raise PicksError(
+            f"micrograph {micrograph_id!r} would be a formula in a spreadsheet, and Topaz knows it by no "
+            "other name; rename it and pick again, or use the format csv"
+        )
+    return PurePosixPath(stem)

@@ -16,6 +16,7 @@ from referencing.exceptions import Unresolvable
 from cryopick_ray.errors import UsageError
 from cryopick_ray.launch.ray_launcher import launcher_complaint
 from cryopick_ray.launch.render import template_folder
+from cryopick_ray.plain_data import parse_documents, parse_yaml
 
 SBATCH_OPTIONS = {
     "account", "cpus-per-task", "dependency", "error", "exclusive", "gres", "job-name", "mem", "no-kill",
@@ -64,7 +65,7 @@ def read_crds(path: Path) -> dict[str, Any]:
     if path.is_file() and path.stat().st_size > CRD_BYTES:
         raise UsageError(f"{path} is larger than {CRD_BYTES >> 20} MiB; expected what kubectl get crd prints")
     try:
-        documents = list(yaml.load_all(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        documents = parse_documents(path.read_text())
         listed = [one for document in documents if document for one in document.get("items", [document])]
         schemas = {
             one["spec"]["names"]["kind"]: version["schema"]["openAPIV3Schema"]
@@ -72,9 +73,8 @@ def read_crds(path: Path) -> dict[str, Any]:
             for version in one["spec"]["versions"]
             if version["name"] == "v1"
         }
-        seen: set[int] = set()
         for schema in schemas.values():
-            _close(schema, seen)
+            _close(schema)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
@@ -84,24 +84,23 @@ def read_crds(path: Path) -> dict[str, Any]:
     return schemas
 
 
-def _close(schema: Any, seen: set[int]) -> None:
+def _close(schema: Any) -> None:
     """Refuse fields that a schema does not name, at any depth, as the API server does when asked strictly."""
-    if not isinstance(schema, dict) or id(schema) in seen:
+    if not isinstance(schema, dict):
         return
-    seen.add(id(schema))
     if schema.pop("x-kubernetes-int-or-string", False):
         schema["type"] = ["integer", "string"]
         schema.pop("anyOf", None)
     if "properties" in schema and not schema.get("x-kubernetes-preserve-unknown-fields"):
         schema.setdefault("additionalProperties", False)
     for inner in schema.get("properties", {}).values():
-        _close(inner, seen)
+        _close(inner)
     for key in ("items", "additionalProperties"):
-        _close(schema.get(key), seen)
+        _close(schema.get(key))
 
 
 def _manifest(text: str, crds: dict[str, Any]) -> Iterator[str]:
-    manifest = yaml.safe_load(text)
+    manifest = parse_yaml(text)
     found = list(_against(_schema("kuberay"), manifest))
     yield from found
     if crds:
@@ -121,7 +120,7 @@ def _manifest(text: str, crds: dict[str, Any]) -> Iterator[str]:
 
 
 def _launcher(text: str, kind: str) -> Iterator[str]:
-    config = yaml.safe_load(text)
+    config = parse_yaml(text)
     complaint = launcher_complaint(config)
     if complaint:
         yield complaint

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from cryopick_ray.config import checked
-from cryopick_ray.errors import UsageError
+from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.settings import RunSettings, Settings
 
 # Rust's regular expressions: $ is the end of the text, a line break before it is refused.
@@ -30,13 +30,13 @@ INPUT = re.compile(r"(/|s3://|gs://|https?://|empiar:)")
 
 def _printable(text: str) -> str:
     if not text.isprintable():
-        raise ValueError(f"{text!r} holds characters that cannot be printed")
+        raise ValueError(f"{brief(text)} holds characters that cannot be printed")
     return text
 
 
 def _place(text: str) -> str:
     if not PLACE.match(_printable(text)):
-        raise ValueError(f"{text!r} is neither s3://BUCKET/..., gs://BUCKET/... nor a full path")
+        raise ValueError(f"{brief(text)} is neither s3://BUCKET/..., gs://BUCKET/... nor a full path")
     return text
 
 
@@ -73,20 +73,20 @@ class ClusterSettings(Settings):
     @model_validator(mode="after")
     def _seen_from_every_node(self) -> Self:
         if not self.out.startswith(self.places):
-            raise ValueError(f"out is {self.out!r}; expected one of {', '.join(self.places)}")
+            raise ValueError(f"out is {brief(self.out)}; expected one of {', '.join(self.places)}")
         for text in self.run.inputs:
             if not INPUT.match(_printable(text)):
-                raise ValueError(f"run.inputs: {text!r} is neither a URL nor a full path")
+                raise ValueError(f"run.inputs: {brief(text)} is neither a URL nor a full path")
             if text.startswith("empiar:") and "://" in self.out:
                 raise ValueError(
-                    f"run.inputs: {text!r} is fetched to a folder that all nodes see, and out is a bucket; "
-                    "copy the entry to the bucket and give its URL"
+                    f"run.inputs: {brief(text)} is fetched to a folder that all nodes see, and out is a "
+                    "bucket; copy the entry to the bucket and give its URL"
                 )
         model = _printable(self.run.model)
         if model.endswith((".safetensors", ".sav")) and not model.startswith("/"):
-            raise ValueError(f"run.model: {model!r} is no full path")
+            raise ValueError(f"run.model: {brief(model)} is no full path")
         if not _printable(str(self.run.relion_project)).startswith("/") and self.run.relion_project.parts:
-            raise ValueError(f"run.relion_project: {str(self.run.relion_project)!r} is no full path")
+            raise ValueError(f"run.relion_project: {brief(str(self.run.relion_project))} is no full path")
         if self.run.engine.engine != "ray" or self.run.engine.address is not None:
             raise ValueError(
                 "run.engine: a cluster's engine is ray, and its address is known; leave them out"
@@ -266,5 +266,5 @@ def cluster_settings(data: dict[str, Any]) -> ClusterSettings:
     """
     kind = data.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise UsageError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}")
+        raise UsageError(f"kind is {brief(kind)}; expected one of {', '.join(KINDS)}")
     return checked(KINDS[kind], data, of="cluster")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.errors import UsageError
+from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.micrographs.listing import ListedMicrograph, check_length, find_listed
 from cryopick_ray.units import Optics, is_positive
 
@@ -73,9 +73,11 @@ def _load(path: Path) -> NDArray[np.void]:
         raise
     # NumPy meets a damaged header with whatever its parser raises (Token, Syntax, Value, Memory errors).
     except Exception as error:
-        raise UsageError(f"{str(path)!r} cannot be read: {type(error).__name__}: {error}") from error
+        raise UsageError(f"{str(path)!r} cannot be read: {type(error).__name__}: {brief(error)}") from error
     if rows.dtype.names is None or rows.ndim != 1:
         raise UsageError(f"{str(path)!r} holds a plain array; expected one with named columns")
+    if not rows.dtype.itemsize:  # any number of rows would fit into no bytes
+        raise UsageError(f"{str(path)!r} has only columns of no width; expected names of exposures")
     return np.asarray(rows)
 
 
@@ -91,8 +93,8 @@ def _is_filled(rows: NDArray[np.void], blob: str) -> bool:
 def _texts(path: Path, column: NDArray[Any]) -> list[str]:
     try:
         texts = [one.decode() if isinstance(one, bytes) else one for one in column.tolist()]
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{str(path)!r} has paths that are no UTF-8") from error
+    except ValueError as error:  # bytes that are no UTF-8, numbers beyond Unicode
+        raise UsageError(f"{str(path)!r} has paths that are no text: {brief(error)}") from error
     if not all(isinstance(one, str) for one in texts):
         raise UsageError(f"{str(path)!r} has paths that are no texts")
     return [one.removeprefix(">") for one in texts]

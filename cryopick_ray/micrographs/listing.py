@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cryopick_ray.errors import UsageError
+from cryopick_ray.errors import UsageError, brief
+from cryopick_ray.micrographs.star import read_star
 from cryopick_ray.units import Optics, is_positive
 
 if TYPE_CHECKING:  # half a second that only STAR lists need
@@ -15,6 +16,7 @@ if TYPE_CHECKING:  # half a second that only STAR lists need
 MAX_LIST_BYTES = 2**28  # a million long names; more is not a list of micrographs
 PIXEL_SIZES = ("rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize")
 MOVIE, GAIN = "rlnMicrographMovieName", "rlnMicrographGainName"
+GROUP = "rlnOpticsGroup"
 MICRONS_A = 1e4
 
 
@@ -70,10 +72,11 @@ def read_star_list(path: Path, relion_project: Path) -> list[ListedMicrograph]:
     rows, name = _named_rows(path, blocks)
     sizes = ("rlnMicrographOriginalPixelSize",) if name == MOVIE else PIXEL_SIZES
     optics = blocks.get("optics")
-    if optics is not None and "rlnOpticsGroup" in rows and "rlnOpticsGroup" in optics:
-        groups = optics.drop_duplicates("rlnOpticsGroup")
-        own = [column for column in groups if column == "rlnOpticsGroup" or column not in rows]
-        rows = rows.merge(groups[own], on="rlnOpticsGroup", how="left")
+    if optics is not None and GROUP in rows and GROUP in optics:
+        rows, groups = (table.assign(**{GROUP: table[GROUP].map(_word)}) for table in (rows, optics))
+        groups = groups.drop_duplicates(GROUP)
+        own = [column for column in groups if column == GROUP or column not in rows]
+        rows = rows.merge(groups[own], on=GROUP, how="left")
     folders = (relion_project, path.parent)
     return [
         ListedMicrograph(
@@ -86,6 +89,14 @@ def read_star_list(path: Path, relion_project: Path) -> list[ListedMicrograph]:
         )
         for row in rows.to_dict("records")
     ]
+
+
+def _word(group: object) -> str:
+    """Return a group in one way of writing: one word in a column makes words of all its numbers."""
+    try:
+        return f"{float(str(group)):g}"
+    except ValueError:
+        return str(group)
 
 
 def find_listed(name: str, folders: Iterable[Path]) -> Path:
@@ -102,19 +113,12 @@ def _exists(path: Path) -> bool:
 
 
 def _star_blocks(path: Path) -> "dict[str, pd.DataFrame]":
-    import pandas as pd
-    import starfile
-
     check_length(path)
     try:
-        blocks = starfile.read(path, always_dict=True, parse_as_string=["rlnMicrographName", MOVIE, GAIN])
+        return read_star(path, ("rlnMicrographName", MOVIE, GAIN))
     # The parser meets a damaged file with whatever its parts raise (Type, Value, Index, Parser errors).
     except Exception as error:
-        raise UsageError(f"STAR file {str(path)!r} cannot be read: {error}") from error
-    return {
-        name: block if isinstance(block, pd.DataFrame) else pd.DataFrame([block])
-        for name, block in blocks.items()
-    }
+        raise UsageError(f"STAR file {str(path)!r} cannot be read: {brief(error)}") from error
 
 
 def _named_rows(path: Path, blocks: "dict[str, pd.DataFrame]") -> "tuple[pd.DataFrame, str]":
@@ -126,7 +130,7 @@ def _named_rows(path: Path, blocks: "dict[str, pd.DataFrame]") -> "tuple[pd.Data
         named = [block for block in blocks.values() if name in block]
         if len(named) == 1:
             return _checked(path, named[0], name)
-    found = " ".join(f"data_{name}" for name in blocks) or "no data block"
+    found = brief([f"data_{name}" for name in blocks]) if blocks else "no data block"
     raise UsageError(
         f"STAR file {str(path)!r} has {found}; expected data_micrographs, data_movies, or one block, "
         f"with rlnMicrographName or {MOVIE}"

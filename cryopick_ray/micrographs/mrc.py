@@ -9,8 +9,8 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from cryopick_ray.errors import MicrographError, StackError
-from cryopick_ray.micrographs.micrograph import Micrograph
+from cryopick_ray.errors import MicrographError, StackError, brief
+from cryopick_ray.micrographs.micrograph import Micrograph, check_claim
 from cryopick_ray.micrographs.mrc_header import HEADER_BYTES, MrcHeader, parse_header
 
 BLOCK_BYTES = 2**22
@@ -21,7 +21,7 @@ def read_mrc(path: Path) -> Micrograph:
 
     Nothing is allocated for pixels that are not there: a plain file must hold what its header
     promises before it is mapped, and a compressed one is decompressed block by block, never
-    beyond the promise.
+    beyond the promise, which its size must bear out.
 
     Raises
     ------
@@ -32,10 +32,10 @@ def read_mrc(path: Path) -> Micrograph:
     """
     if path.suffix.lower() == ".gz":
         with gzip.open(path, "rb") as packed:
-            return _read_packed(cast("BinaryIO", packed))
+            return _read_packed(cast("BinaryIO", packed), path.stat().st_size)
     if path.suffix.lower() == ".bz2":
         with bz2.open(path, "rb") as packed:
-            return _read_packed(cast("BinaryIO", packed))
+            return _read_packed(cast("BinaryIO", packed), path.stat().st_size)
     with path.open("rb") as file:
         return _map_plain(file)
 
@@ -50,10 +50,11 @@ def _map_plain(file: BinaryIO) -> Micrograph:
     return Micrograph(pixels, header.pixel_size_A)
 
 
-def _read_packed(stream: BinaryIO) -> Micrograph:
+def _read_packed(stream: BinaryIO, stored_bytes: int) -> Micrograph:
     try:
         header = _header_of_one_section(stream.read(HEADER_BYTES))
         promised = header.data_offset + header.data_bytes
+        check_claim(promised, stored_bytes)
         there = HEADER_BYTES + _skip(stream, header.data_offset - HEADER_BYTES)
         data = bytearray()  # grows with what is really there
         while len(data) < header.data_bytes:
@@ -63,7 +64,7 @@ def _read_packed(stream: BinaryIO) -> Micrograph:
             data += block
         stream.read(1)  # at its end the stream compares its own checksum
     except (OSError, EOFError, zlib.error) as error:
-        raise MicrographError(f"the compressed file is damaged: {error}") from error
+        raise MicrographError(f"the compressed file is damaged: {brief(error)}") from error
     pixels = np.frombuffer(data, header.dtype).reshape(header.shape)
     return Micrograph(pixels, header.pixel_size_A)
 

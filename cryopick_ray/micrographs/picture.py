@@ -12,6 +12,10 @@ from cryopick_ray.errors import MicrographError
 from cryopick_ray.micrographs.micrograph import Micrograph, check_claim, check_size
 
 GREY_MODES = {"L", "I;16", "I;16B", "I", "F"}
+MAX_DRAWN = 2**30
+"""Pixels of a JPEG times the scans that draw them: a progressive one has about ten, and a few bytes make one
+more."""
+SCAN = b"\xff\xda"  # nowhere else among coded pixels
 
 
 def read_picture(path: Path) -> Micrograph:
@@ -40,8 +44,18 @@ def read_picture(path: Path) -> Micrograph:
             width, height = picture.size
             check_size(height, width)
             check_claim(height * width, len(mapped))
+            if picture.format == "JPEG":
+                _check_scans(mapped, height * width)
             frames = getattr(picture, "n_frames", 1)
             if frames > 1:
                 raise MicrographError(f"the picture has {frames} frames, expected one")
             grey = picture if picture.mode in GREY_MODES else picture.convert("L")
             return Micrograph(np.asarray(grey), None)
+
+
+def _check_scans(mapped: mmap.mmap, pixels: int) -> None:
+    most, scans, place = MAX_DRAWN // pixels, 0, mapped.find(SCAN)
+    while place >= 0 and scans <= most:
+        scans, place = scans + 1, mapped.find(SCAN, place + len(SCAN))
+    if scans > most:
+        raise MicrographError(f"the JPEG draws its {pixels} pixels in more than {most} scans; save it as PNG")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import google_crc32c
 
-from cryopick_ray.errors import MicrographError
+from cryopick_ray.errors import MicrographError, brief
 from cryopick_ray.micrographs.micrograph import Micrograph
 from cryopick_ray.micrographs.mrc import read_mrc
 from cryopick_ray.micrographs.picture import read_picture
@@ -104,4 +104,4 @@ def _unreadable(error: Exception) -> MicrographError:
         return MicrographError("permission to read the file is denied")
     if isinstance(error, OSError) and error.strerror:
         return MicrographError(f"the file cannot be read: {error.strerror}")
-    return MicrographError(f"the file cannot be decoded: {type(error).__name__}: {error}")
+    return MicrographError(f"the file cannot be decoded: {type(error).__name__}: {brief(error)}")

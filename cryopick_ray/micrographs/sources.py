@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import Literal
 
-from cryopick_ray.errors import UsageError
+from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.micrographs.exposures import read_cs_list
 from cryopick_ray.micrographs.folder import list_folder
 from cryopick_ray.micrographs.listing import ListedMicrograph, read_star_list, read_text_list
@@ -158,7 +158,7 @@ def _file_or_list(text: str, path: Path, project: Path) -> _DataSet:
     if files and not any(os.path.lexists(file.path) for file in files):
         raise UsageError(
             f"`inputs` {text!r}: none of its {len(files)} files is there, the first would be "
-            f"{str(files[0].path)!r}; names in a STAR file are relative to `relion_project`"
+            f"{brief(str(files[0].path))}; names in a STAR file are relative to `relion_project`"
         )
     root = Path(os.path.commonpath([file.path.parent for file in files])) if files else path.parent
     return _DataSet(path.stem, root, files, "star" if suffix in STAR_LISTS else "list")
@@ -255,7 +255,7 @@ def relion_name(path: Path, project: Path) -> str:
 
 def _checked(name: str) -> str:
     if UNWRITABLE.search(name):
-        raise UsageError(f"the name {name!r} has control characters or is no UTF-8; rename the file")
+        raise UsageError(f"the name {brief(name)} has control characters or is no UTF-8; rename the file")
     return name
 
 

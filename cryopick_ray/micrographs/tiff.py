@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from cryopick_ray.errors import MicrographError, StackError
+from cryopick_ray.errors import MicrographError, StackError, brief
 from cryopick_ray.micrographs.micrograph import Micrograph, check_claim, check_size
+from cryopick_ray.micrographs.tiff_pages import open_tiff
 
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32")
 COMPRESSIONS = (
@@ -39,7 +40,7 @@ def read_tiff(path: Path) -> Micrograph:
     OSError
         The file cannot be opened.
     """
-    with tifffile.TiffFile(path) as tiff:
+    with open_tiff(path) as tiff:
         pages = len(tiff.pages)
         if pages > 1:
             raise StackError(f"the file is a stack of {pages} pages, expected one image")
@@ -57,7 +58,10 @@ def check_page(page: tifffile.TiffPage, stored_bytes: int) -> None:
     MicrographError
         What is wrong with it.
     """
-    check_size(page.imagelength, page.imagewidth)
+    sides = page.imagelength, page.imagewidth
+    if not all(isinstance(side, int) for side in sides):
+        raise MicrographError(f"the TIFF states a size of {brief(sides)}; expected two whole numbers")
+    check_size(*sides)
     dtype = None if page.dtype is None else page.dtype.name
     if page.samplesperpixel != 1 or page.imagedepth != 1 or page.photometric not in GREY:
         raise MicrographError(
@@ -96,4 +100,4 @@ def _check_segments(page: tifffile.TiffPage, stored_bytes: int) -> None:
 
 def _name(value: object) -> str:
     """Return the name of a tag's value, or the bare number where the library knows none."""
-    return str(getattr(value, "name", value))
+    return str(getattr(value, "name", "")) or brief(value)

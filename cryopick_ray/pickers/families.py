@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from cryopick_ray.errors import ModelError
+from cryopick_ray.errors import ModelError, brief
 from cryopick_ray.pickers.importers import open_model
 from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.pickers.scoring import EXACT, Scoring
@@ -98,7 +98,7 @@ def build_network(card: ModelCard) -> nn.Module:
     if set(card.parameters) != family.parameters:
         raise ModelError(
             f"model {card.name}: {card.architecture} has the parameters {sorted(family.parameters)}, "
-            f"the card {sorted(card.parameters)}"
+            f"the card {brief(sorted(card.parameters))}"
         )
     return family.build(card.architecture, card.parameters)
 
@@ -120,7 +120,7 @@ def make_picker(
 def _family(card: ModelCard) -> Family:
     if card.architecture not in FAMILIES:
         raise ModelError(
-            f"model {card.name}: unknown architecture {card.architecture!r}; "
+            f"model {card.name}: unknown architecture {brief(card.architecture)}; "
             f"expected one of {', '.join(FAMILIES)}"
         )
     return FAMILIES[card.architecture]

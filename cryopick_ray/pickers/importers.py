@@ -2,20 +2,19 @@
 
 import io
 import re
-import zipfile
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from cryopick_ray.errors import ModelError
+from cryopick_ray.errors import ModelError, brief
+from cryopick_ray.pickers.pickled import check_saved
 from cryopick_ray.pickers.topaz.networks import TopazNetwork
 from cryopick_ray.pickers.weights import ModelCard, load_model, read_bounded, restore, weights_digest
 
 MAX_IMPORT_BYTES = 2**28  # the largest that Topaz ships is 7 MB
 PICKLED_SUFFIXES = (".sav", ".pt", ".pth")
-ZIP_MAGIC = b"PK\x03\x04"
 TOPAZ_PARTICLE_PX = 24.0
 FIRST_CONV = "features.features.0.conv.weight"
 TOPAZ_LAYERS = {5: "topaz-resnet8", 9: "topaz-resnet16"}
@@ -55,7 +54,7 @@ def import_topaz(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
     for key, tensor in found.items():
         match = TOPAZ_KEY.fullmatch(key)
         if match is None:
-            raise ModelError(f"{path}: tensor {key!r} is not of Topaz's resnet8 or resnet16")
+            raise ModelError(f"{path}: tensor {brief(key)} is not of Topaz's resnet8 or resnet16")
         state[_our_key(match)] = tensor
     layers = len({key.split(".")[1] for key in state if key.startswith("layers.")})
     if layers not in TOPAZ_LAYERS or FIRST_CONV not in found or found[FIRST_CONV].ndim != 4:
@@ -88,13 +87,16 @@ def _our_key(match: re.Match[str]) -> str:
 def _load_tensors(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a pickled state dict; nothing but tensors is ever made."""
     content = read_bounded(path, MAX_IMPORT_BYTES)
-    if content.startswith(ZIP_MAGIC):
-        _check_members(path, content)
     try:
+        check_saved(io.BytesIO(content), len(content))
         found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:
         code = re.search(r"GLOBAL (\S+)", str(error))
-        reason = f"holds code ({code[1]}), which is never run" if code else "is not a PyTorch state dict"
+        reason = (
+            f"holds code ({code[1]}), which is never run"
+            if code
+            else f"is not a PyTorch state dict: {brief(error)}"
+        )
         raise ModelError(
             f"{path}: {reason}; expected plain tensors, in Topaz: torch.save(model.state_dict(), FILE)"
         ) from error
@@ -102,18 +104,8 @@ def _load_tensors(path: Path) -> dict[str, Tensor]:
         raise ModelError(f"{path}: holds a {type(found).__name__} of nothing; expected tensors by name")
     for key, value in found.items():
         if not isinstance(key, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
-            raise ModelError(f"{path}: {key!r} is a {type(value).__name__}; expected tensors by name")
+            raise ModelError(f"{path}: {brief(key)} is a {type(value).__name__}; expected tensors by name")
     claimed = sum(tensor.numel() * tensor.element_size() for tensor in found.values())
     if claimed > len(content):  # a stride of 0 makes a huge tensor of a few bytes
         raise ModelError(f"{path}: claims {claimed} bytes of tensors in a file of {len(content)} bytes")
     return {key: tensor.detach().contiguous() for key, tensor in found.items()}
-
-
-def _check_members(path: Path, content: bytes) -> None:
-    """Refuse an archive whose members unpack to more than the file holds."""
-    try:
-        unpacked = sum(member.file_size for member in zipfile.ZipFile(io.BytesIO(content)).infolist())
-    except Exception as error:  # zipfile raises whatever the bytes lead it to
-        raise ModelError(f"{path}: damaged archive: {error}") from error
-    if unpacked > len(content):
-        raise ModelError(f"{path}: its members unpack to {unpacked} bytes from {len(content)}")

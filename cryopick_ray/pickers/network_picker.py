@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cryopick_ray.errors import ModelError, UsageError
+from cryopick_ray.errors import ModelError, UsageError, brief
 from cryopick_ray.pickers.device.choice import repeatable, usable_device
 from cryopick_ray.pickers.device.peaks import find_peaks_on_device
 from cryopick_ray.pickers.folding import fold_batch_norm
@@ -73,7 +73,8 @@ class NetworkPicker(ABC, Generic[NetworkT]):
     ) -> None:
         if card.normalisation != self.normalisation:
             raise ModelError(
-                f"model {card.name} has normalisation {card.normalisation!r}; expected {self.normalisation!r}"
+                f"model {card.name} has normalisation {brief(card.normalisation)}; "
+                f"expected {self.normalisation!r}"
             )
         self.name, self.threshold, self.batch = card.name, card.threshold, card.batch
         self.particle_px = card.particle_px if particle_px is None else particle_px

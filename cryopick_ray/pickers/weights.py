@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, V
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from cryopick_ray.errors import ModelError
+from cryopick_ray.errors import ModelError, brief
 from cryopick_ray.pickers.scoring import Precision
 from cryopick_ray.store.publish import write_whole
 
@@ -117,7 +117,7 @@ def load_model(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
         card = ModelCard.model_validate_json(card_bytes)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "file"
+        where = brief(".".join(map(str, first["loc"])) or "file")
         raise ModelError(f"{_card_path(path)}: not a model card: {where}: {first['msg']}") from error
     content = read_bounded(path, MAX_WEIGHTS_BYTES)
     header_bytes = int.from_bytes(content[:HEADER_LENGTH_BYTES], "little")
@@ -126,7 +126,7 @@ def load_model(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
     try:
         state = safetensors.torch.load(content)
     except (SafetensorError, ValueError, KeyError) as error:
-        raise ModelError(f"{path}: damaged safetensors file: {error}") from error
+        raise ModelError(f"{path}: damaged safetensors file: {brief(error)}") from error
     if (found := weights_digest(state)) != card.digest:
         raise ModelError(f"{path}: digest {found}, but {_card_path(path).name} says {card.digest}")
     return state, card
@@ -154,7 +154,7 @@ def restore(build: Callable[[], NetworkT], state: Mapping[str, Tensor], title: s
     expected = network.state_dict()
     if wrong := sorted(expected.keys() ^ state.keys()):
         verb = "lacks" if wrong[0] in expected else "has the unknown"
-        raise ModelError(f"{title}: the state {verb} tensor {wrong[0]!r}")
+        raise ModelError(f"{title}: the state {verb} tensor {brief(wrong[0])}")
     for name, tensor in state.items():
         kind, wanted = (tensor.dtype, *tensor.shape), (expected[name].dtype, *expected[name].shape)
         if kind != wanted:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from cryopick_ray.errors import DamagedError, PicksError
+from cryopick_ray.errors import DamagedError, PicksError, brief
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.digest import sealed, unsealed
 from cryopick_ray.picks.schema import SHARD, SHARD_READ
@@ -188,7 +188,7 @@ class PickShards:
             return None if data is None else decode(data)
         except _DAMAGE as error:
             raise PicksError(
-                f"{self.place.url}/{key} is damaged ({error}); its micrographs are picked again with `resume`"
+                f"{self.place.url}/{key} is damaged ({brief(error)}); `resume` picks its micrographs again"
             ) from error
 
 

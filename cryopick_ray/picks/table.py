@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cryopick_ray.errors import PicksError, StoreError
+from cryopick_ray.errors import PicksError, StoreError, brief
 from cryopick_ray.picks.schema import PICKS, MicrographPicks, PickedMicrograph
 from cryopick_ray.store.parquet import crc32c, read_parquet
 from cryopick_ray.store.place import Place, is_bucket
@@ -105,6 +105,8 @@ class PickTable:
             folder = dataset_folder(dataset)
             for key in self._keys(folder):
                 table = _rows(self.place, key, self._whole(key), PICKS)
+                if not len(table):
+                    raise PicksError(f"{self.place.url}/{key} is damaged: it has no rows; {_AGAIN}")
                 names = table["micrograph_id"].combine_chunks().dictionary_encode()
                 codes = names.indices.to_numpy()
                 starts = np.flatnonzero(np.diff(codes, prepend=-1))
@@ -190,6 +192,10 @@ def _vouched(place: Place, data: bytes, rows: pa.Table) -> dict[str, int]:
 def _rows(place: Place, key: str, data: bytes | None, schema: pa.Schema) -> pa.Table:
     """Return the columns of ``schema`` in a Parquet file of the table."""
     try:
-        return read_parquet(data).select(schema.names).cast(schema)
+        rows = read_parquet(data).select(schema.names).cast(schema)
+        rows.validate(full=True)  # texts that are none
+        if any(column.null_count for column, kind in zip(rows, schema, strict=True) if not kind.nullable):
+            raise ValueError("values are missing")
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
-        raise PicksError(f"{place.url}/{key} is damaged: {error}; {_AGAIN}") from error
+        raise PicksError(f"{place.url}/{key} is damaged: {brief(error)}; {_AGAIN}") from error
+    return rows

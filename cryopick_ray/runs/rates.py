@@ -1,6 +1,5 @@
 """Rates: measured on a few of the micrographs, or of another machine's ``cryopick bench --json``."""
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -9,10 +8,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from cryopick_ray.engine.unit import UnitReport
-from cryopick_ray.errors import UsageError
+from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.device.choice import usable_device
 from cryopick_ray.picks.shards import PickShards
+from cryopick_ray.plain_data import read_json
 from cryopick_ray.runs.cost import Rates
 from cryopick_ray.runs.pipeline import Plan
 from cryopick_ray.stages.ingest_worker import IngestWorker
@@ -93,9 +93,7 @@ def from_bench(path: Path, model: str | None) -> Rates:
         If the file is of another kind, or the model is not in it.
     """
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ValueError(f"{path.stat().st_size} bytes")
-        models = json.loads(path.read_text())["models"]
+        models = read_json(path, LARGEST_FILE)["models"]
         known = {name: one for one in reversed(models) for name in (one["name"], one["model"])}
         found = models[0] if model is None else known.get(model)
         if found is None:
@@ -103,8 +101,10 @@ def from_bench(path: Path, model: str | None) -> Rates:
         return _benched(found)
     except UsageError:
         raise
-    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise UsageError(f"`bench` {path}: not what `cryopick bench` prints as JSON ({error!r})") from error
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+        raise UsageError(
+            f"`bench` {path}: not what `cryopick bench` prints as JSON ({brief(error)})"
+        ) from error
 
 
 def spread(sources: Sequence[MicrographSource], most: int) -> list[MicrographSource]:

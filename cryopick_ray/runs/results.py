@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray import __version__
-from cryopick_ray.errors import DamagedError, UsageError
+from cryopick_ray.errors import DamagedError, UsageError, brief
 from cryopick_ray.export.formats import ExportSettings, export
 from cryopick_ray.export.report import Report, render_report
 from cryopick_ray.export.thumbnails import Thumbnail, choose_thumbnails, make_thumbnail
 from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
-from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.plain_data import read_json
+from cryopick_ray.runs.folder import SMALL_BYTES, RunFolder
 from cryopick_ray.settings import RunSettings
 from cryopick_ray.stages.diameter import kept_diameter
 from cryopick_ray.store.manifest import read_manifest
@@ -116,7 +117,7 @@ def write_results(
 def read_summary(folder: RunFolder) -> Summary:
     """Return the summary of a finished run."""
     try:
-        data = json.loads(folder.summary.read_text())
+        data = read_json(folder.summary, SMALL_BYTES)
         failures, left_out = (
             tuple((line["micrograph_id"], line["reason"]) for line in data.pop(name, ()))
             for name in ("failures", "left_out")
@@ -128,9 +129,9 @@ def read_summary(folder: RunFolder) -> Summary:
         return Summary(failures=failures, left_out=left_out, thresholds=thresholds, diameter=diameter, **data)
     except FileNotFoundError as error:
         raise UsageError(f"{folder.where} holds no finished run; go on with it by `resume`") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise UsageError(
-            f"{folder.where}/{folder.summary.name} is damaged ({error}); make it again by `resume`"
+            f"{folder.where}/{folder.summary.name} is damaged ({brief(error)}); make it again by `resume`"
         ) from error
 
 

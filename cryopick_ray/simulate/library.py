@@ -7,7 +7,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from cryopick_ray.errors import UsageError
+from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.simulate.analytic import analytic_molecules
 from cryopick_ray.simulate.molecule import Molecule, make_molecule
 from cryopick_ray.simulate.molecule_files import COORDINATE_SUFFIXES, MAP_SUFFIXES, read_coordinates, read_map
@@ -49,7 +49,7 @@ def load_molecule(name_or_path: str | Path) -> Molecule:
         return read_coordinates(path)
     names = ", ".join(molecule.name for molecule in list_molecules())
     raise UsageError(
-        f"no molecule {str(name_or_path)!r}: expected one of {names}; or an unpacked map "
+        f"no molecule {brief(str(name_or_path))}: expected one of {names}; or an unpacked map "
         f"({' '.join(MAP_SUFFIXES)}) or coordinates ({' '.join(COORDINATE_SUFFIXES)}) (`molecules`)"
     )
 

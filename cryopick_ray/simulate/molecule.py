@@ -109,4 +109,6 @@ def make_molecule(
     for values in gaussians:
         values.flags.writeable = False  # shared by all who load it
     diameter_A = round(longest_dimension_A(*gaussians), 1)
+    if not diameter_A > 0:
+        raise UsageError(f"molecule {name!r} has no outline: its density is more below 0 than above")
     return Molecule(name, tuple(aliases), family, pdb, mass_kDa, diameter_A, how, *gaussians)

@@ -1,6 +1,7 @@
 """Molecules from a person's own files: density maps (MRC) and coordinates (PDB, mmCIF)."""
 
 import math
+import struct
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from cryopick_ray.errors import UsageError
+from cryopick_ray.errors import UsageError, brief
+from cryopick_ray.micrographs.mrc_header import HEADER_BYTES, MAX_EXTENDED_BYTES, STAMPS
 from cryopick_ray.simulate.molecule import MAX_REACH_A, PROTEIN_A3_PER_KDA, Molecule, make_molecule
 
 MAP_SUFFIXES = (".mrc", ".map", ".ccp4")
@@ -117,6 +119,7 @@ def _map_values(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # bytes after the data
+            _check_extended(path)
             with mrcfile.open(path, permissive=False, header_only=True) as file:
                 header = file.header
             nx, ny, nz = int(header.nx), int(header.ny), int(header.nz)
@@ -134,7 +137,7 @@ def _map_values(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     except (OSError, ValueError, EOFError) as error:
         if isinstance(error, UsageError):
             raise
-        raise UsageError(f"map {str(path)!r} cannot be read: {error}") from error
+        raise UsageError(f"map {str(path)!r} cannot be read: {brief(error)}") from error
     if sorted(axes) != [1, 2, 3]:
         raise UsageError(f"map {str(path)!r} states axes {axes}; expected a permutation of 1, 2, 3")
     if not all(VOXELS_A[0] <= side <= VOXELS_A[1] for side in sides_A):
@@ -143,6 +146,20 @@ def _map_values(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
             f"{VOXELS_A[0]} to {VOXELS_A[1]:.0f} A; set its header's cell (mrcfile's voxel_size)"
         )
     return np.transpose(values, [axes.index(axis) for axis in (3, 2, 1)]), np.array(sides_A)
+
+
+def _check_extended(path: Path) -> None:
+    """Refuse an extended header that the file does not hold: the library makes room for it unread."""
+    with path.open("rb") as file:
+        raw = file.read(HEADER_BYTES)
+    order = STAMPS.get(raw[212:214])  # the library refuses other stamps
+    if order is not None and len(raw) == HEADER_BYTES:
+        (size,) = struct.unpack_from(f"{order}i", raw, 92)
+        if not 0 <= size <= MAX_EXTENDED_BYTES:
+            raise UsageError(
+                f"map {str(path)!r} states an extended header of {size} bytes; "
+                f"expected 0 to {MAX_EXTENDED_BYTES}"
+            )
 
 
 def _binned(values: NDArray[np.float32], factors: list[int]) -> NDArray[np.float32]:
@@ -175,7 +192,7 @@ def _atoms(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     except (OSError, ValueError, RuntimeError, LookupError) as error:
         if isinstance(error, UsageError):
             raise
-        raise UsageError(f"coordinates {str(path)!r} cannot be read: {error}") from error
+        raise UsageError(f"coordinates {str(path)!r} cannot be read: {brief(error)}") from error
     structure.remove_hydrogens()
     structure.remove_waters()
     rows = [

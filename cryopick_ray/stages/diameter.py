@@ -13,15 +13,17 @@ from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.plan import cut
-from cryopick_ray.errors import UsageError
+from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.plain_data import read_json
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.stages.ingest import probe
 from cryopick_ray.store.publish import write_whole
 
 SAMPLED, MOVIES_SAMPLED = 8, 3
 """Micrographs looked at, or movies, which take longer; more hardly change the outcome."""
+MAX_KEPT_BYTES = 2**20
 DIGITS = 3
 """A diameter is kept to so many: no more are known, and a person reads it."""
 
@@ -118,12 +120,12 @@ def kept_diameter(path: Path) -> EstimatedDiameter | None:
         If the file is damaged.
     """
     try:
-        return EstimatedDiameter.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return EstimatedDiameter.from_dict(read_json(path, MAX_KEPT_BYTES))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise UsageError(
-            f"{path} is damaged ({error}); delete it: the run keeps its diameter (config.yaml)"
+            f"{path} is damaged ({brief(error)}); delete it: the run keeps its diameter (config.yaml)"
         ) from error
 
 

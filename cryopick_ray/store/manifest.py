@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cryopick_ray.errors import StoreError
+from cryopick_ray.errors import StoreError, brief
 from cryopick_ray.store.layout import MANIFEST
 from cryopick_ray.store.parquet import read_parquet
 from cryopick_ray.store.place import Place
@@ -179,7 +179,7 @@ def _read_part(place: Place, key: str) -> pa.Table:
             raise ValueError(f"columns {table.column_names}")
     except (pa.ArrowException, OSError, TypeError, ValueError) as error:
         raise StoreError(
-            f"the manifest part {place.url}/{key} is damaged ({error}); delete it and ingest again"
+            f"the manifest part {place.url}/{key} is damaged ({brief(error)}); delete it and ingest again"
         ) from error
     return table
 

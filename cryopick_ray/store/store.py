@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.errors import DamagedError, StoreError
+from cryopick_ray.errors import DamagedError, StoreError, brief
 from cryopick_ray.store import layout, shard
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.place import Place
@@ -138,7 +138,7 @@ class MicrographStore:
         try:
             pixels = shard.decode(data, row.shape)
         except (ValueError, RuntimeError, OSError, KeyError) as error:
-            raise DamagedError(f"the shard of {name} in {where} is damaged: {error}") from error
+            raise DamagedError(f"the shard of {name} in {where} is damaged: {brief(error)}") from error
         if pixels.shape != row.shape or pixels.dtype != np.float16 or not _all_finite(pixels):
             raise DamagedError(f"the shard of {name} in {where} is damaged: shape or values are wrong")
         return pixels

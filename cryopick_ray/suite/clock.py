@@ -6,7 +6,11 @@ from pathlib import Path
 
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import UnitReport
+from cryopick_ray.errors import UsageError, brief
+from cryopick_ray.plain_data import read_json
 from cryopick_ray.store.publish import write_whole
+
+MAX_KEPT_BYTES = 2**20
 
 
 class Clock:
@@ -51,9 +55,17 @@ class Clock:
         kept
             JSON file of what was measured by ``key``; gets what is new.
         """
-        known = json.loads(kept.read_text()) if kept.is_file() else {}
+        known = _known(kept)
         if self._seconds:
             known[key] = statistics.median(self._seconds)
             write_whole(kept, json.dumps(known, indent=1))
-        found: float | None = known.get(key)
-        return found
+        return known.get(key)
+
+
+def _known(kept: Path) -> dict[str, float]:
+    if not kept.is_file():
+        return {}
+    try:
+        return {str(key): float(seconds) for key, seconds in read_json(kept, MAX_KEPT_BYTES).items()}
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise UsageError(f"{kept} is damaged ({brief(error)}); delete it: only times are lost") from error

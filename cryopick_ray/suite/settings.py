@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from cryopick_ray.config import checked
+from cryopick_ray.errors import brief
 from cryopick_ray.settings import Positive, Settings
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.training.settings import NAME, SimulatedData
@@ -139,11 +140,11 @@ class SuiteSettings(Settings):
             ("groups of molecules", [title(one) for one in self.simulated if len(one.molecules) > 1]),
         ):
             if twice := sorted(name for name in set(names) if names.count(name) > 1):
-                raise ValueError(f"two {what} are called {twice[0]!r}; give each a name of its own")
+                raise ValueError(f"two {what} are called {brief(twice[0])}; give each a name of its own")
         if unfit := [name for name in self.set_names() if not re.fullmatch(NAME, name)]:
             raise ValueError(
-                f"a data set is called {unfit[0]!r}, which can name no folder; expected up to 100 of the "
-                "letters, digits and ._- ; rename the molecule's file or the group"
+                f"a data set is called {brief(unfit[0])}, which can name no folder; expected up to 100 of "
+                "the letters, digits and ._- ; rename the molecule's file or the group"
             )
         return self
 

@@ -1,8 +1,6 @@
 """All that a training needs to go on, in one file of its folder."""
 
 import json
-import pickle
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cryopick_ray.errors import TrainingError
+from cryopick_ray.errors import TrainingError, brief
+from cryopick_ray.pickers.pickled import check_archive
 from cryopick_ray.store.publish import published
 from cryopick_ray.training.loop import Epoch, TrainState
 
@@ -51,19 +50,9 @@ def load_checkpoint(folder: Path) -> TrainState | None:
         content = torch.load(path, map_location="cpu", weights_only=True)
         _check_claims(content, path.stat().st_size)
         return _state(content)
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        EOFError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        pickle.UnpicklingError,
-    ) as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    except Exception as error:  # the parsers of a broken archive raise whatever they come upon
         raise TrainingError(
-            f"{path} is no checkpoint of a training, or damaged ({reason});"
+            f"{path} is no checkpoint of a training, or damaged ({brief(error)});"
             " delete it to begin anew, or train in another folder"
         ) from error
 
@@ -74,18 +63,13 @@ def _check_container(path: Path) -> None:
         raise ValueError("not a file")
     if (size := path.stat().st_size) > MAX_BYTES:
         raise ValueError(f"{size} bytes; expected at most {MAX_BYTES}")
-    with zipfile.ZipFile(path) as archive:
-        entries = archive.infolist()
-        packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
-        if packed or sum(entry.file_size for entry in entries) > size:
-            raise ValueError("its parts are larger than itself")
-        if wrong := archive.testzip():
-            raise ValueError(f"wrong check sum of {wrong}")
+    with path.open("rb") as file:
+        check_archive(file, size)
 
 
 def _check_claims(content: Any, size: int) -> None:
     """Raise :class:`ValueError` if the tensors would be larger than the file of ``size`` bytes."""
-    tensors = list(_all_tensors(content))
+    tensors = list(_all_tensors(content, set()))
     if any(one.layout != torch.strided for one in tensors):
         raise ValueError("a tensor is sparse")
     claimed = sum(one.numel() * one.element_size() for one in tensors)
@@ -93,13 +77,14 @@ def _check_claims(content: Any, size: int) -> None:
         raise ValueError(f"it claims {claimed} bytes of tensors in a file of {size}")
 
 
-def _all_tensors(content: Any) -> Iterator[Tensor]:
-    """Yield the tensors in nested containers."""
+def _all_tensors(content: Any, seen: set[int]) -> Iterator[Tensor]:
+    """Yield the tensors in nested containers, each container once however often it is in others."""
     if isinstance(content, Tensor):
         yield content
-    elif isinstance(content, Mapping | list | tuple):
+    elif isinstance(content, Mapping | list | tuple) and id(content) not in seen:
+        seen.add(id(content))
         for part in content.values() if isinstance(content, Mapping) else content:
-            yield from _all_tensors(part)
+            yield from _all_tensors(part, seen)
 
 
 def _state(content: Any) -> TrainState:

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from cryopick_ray.errors import TrainingError
+from cryopick_ray.errors import TrainingError, brief
 from cryopick_ray.store.publish import published
 from cryopick_ray.training.loop import Epoch
 
@@ -55,7 +55,7 @@ def read_log(folder: Path) -> tuple[Epoch, ...]:
             return tuple(_epoch(row) for row in csv.DictReader(file, strict=True))
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise TrainingError(
-            f"{path} is not a log of a training ({error}); delete it: it is written again"
+            f"{path} is not a log of a training ({brief(error)}); delete it: it is written again"
         ) from error
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cryopick_ray.engine.engine import Engine
-from cryopick_ray.errors import UsageError
+from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.pickers.importers import open_model
 from cryopick_ray.pickers.shipped import shipped_weights
 from cryopick_ray.training.course import Means, Start, Trained, lesson_for, take
@@ -61,7 +61,7 @@ def _start(settings: TrainSettings) -> Start:
     path = shipped_weights(settings.start) or Path(settings.start)
     if not path.is_file():
         raise UsageError(
-            f"start is {settings.start!r}, which is no file; give a model's name or .safetensors"
+            f"start is {brief(settings.start)}, which is no file; give a model's name or .safetensors"
         )
     return open_model(path)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from cryopick_ray.config import checked
+from cryopick_ray.errors import brief
 from cryopick_ray.settings import Positive, Settings
 from cryopick_ray.simulate.ranges import Range, between
 
@@ -171,7 +172,7 @@ class TrainSettings(LearnSettings):
     def _goes_together(self) -> Self:
         names = [one.name for one in self.data]
         if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"two data sets are called {sorted(twice)[0]!r}; give each its own name")
+            raise ValueError(f"two data sets are called {brief(sorted(twice)[0])}; give each its own name")
         if self.rounds > 1 and (few := [one.name for one in self.data if one.labels_used is not None]):
             raise ValueError(
                 f"rounds is {self.rounds}, and labels_used of {few[0]} leaves particles without label, which "

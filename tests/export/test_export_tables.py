@@ -1,4 +1,5 @@
 import csv
+from pathlib import PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,23 @@ def test_csv_quotes_names_with_commas_and_quotes(tmp_path, make_picks):
     write_csv([make_picks(name, 2)], tmp_path)
     with (tmp_path / "picks.csv").open(newline="") as file:
         assert list(csv.reader(file))[1][0] == name
+
+
+@pytest.mark.parametrize("name", ["=cmd().mrc", "+1.mrc", "-2/a.mrc", "@x.mrc"])
+def test_no_name_is_a_formula_in_a_spreadsheet(tmp_path, make_picks, name):
+    one = make_picks(name, 2, picked=2)
+    one.score[1] = -0.5
+    write_csv([one], tmp_path)
+    with (tmp_path / "picks.csv").open(newline="") as file:
+        _, first, second = csv.reader(file)
+    assert first[0] == f"./{name}"
+    assert PurePosixPath(first[0]) == PurePosixPath(name)
+    assert float(second[3]) == -0.5
+
+
+def test_topaz_gets_no_name_that_is_a_formula(tmp_path, make_picks):
+    with pytest.raises(PicksError, match="formula"):
+        write_topaz([make_picks("grid/=cmd().mrc", 2)], tmp_path)
 
 
 def test_topaz_table_has_whole_pixels_and_stems(tmp_path, make_picks):

@@ -151,6 +151,12 @@ def test_short_files_are_refused(tmp_path, good, packing, length):
         read_bytes(tmp_path, good[:length], packing)
 
 
+def test_a_small_packed_file_of_a_large_image_is_refused_unread(tmp_path):
+    header = patched(write(tmp_path / "m.mrc", pixels_of("i1")).read_bytes(), 0, "<2i", 2**13, 2**13)[:1024]
+    with pytest.raises(MicrographError, match="cannot hold them"):
+        read_bytes(tmp_path, header + bytes(2**20), ".bz2")
+
+
 @pytest.mark.parametrize("packing", [".gz", ".bz2"])
 @pytest.mark.parametrize("damage", ["cut", "flipped", "not packed at all"])
 def test_damaged_compression_is_refused(tmp_path, good, packing, damage):

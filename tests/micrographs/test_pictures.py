@@ -100,6 +100,32 @@ def test_a_tiff_that_claims_too_much_allocates_nothing(tmp_path, side):
     assert_refused_without_allocating(path)
 
 
+def test_a_circle_of_pages_is_named(tmp_path):
+    path = tmp_path / "m.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for _ in range(3):
+            writer.write(noise("u1"), photometric="minisblack", metadata=None)
+    with tifffile.TiffFile(path) as tiff:
+        first, last = tiff.pages[0].offset, tiff.pages[2].offset
+    raw = bytearray(path.read_bytes())
+    (tags,) = struct.unpack_from("<H", raw, last)
+    struct.pack_into("<I", raw, last + 2 + 12 * tags, first)
+    path.write_bytes(raw)
+    with pytest.raises(MicrographError, match=f"circle: frame 4, at byte {first},"):
+        read_micrograph(path)
+
+
+def test_a_progressive_jpeg_is_read_and_one_of_scans_without_end_is_not(tmp_path):
+    path = tmp_path / "m.jpg"
+    Image.fromarray(noise("u1")).save(path, progressive=True)
+    assert read_micrograph(path).shape == noise("u1").shape
+    whole = path.read_bytes()
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+    path.write_bytes(whole[:-2] + last * (2**30 // noise("u1").size + 1) + whole[-2:])
+    with pytest.raises(MicrographError, match="scans"):
+        read_micrograph(path)
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     suffix=st.sampled_from([".tif", ".png", ".jpg"]),

@@ -269,6 +269,13 @@ class TestStarList:
         with pytest.raises(UsageError, match=r"m\.star"):
             sources("m.star")
 
+    def test_a_group_that_is_a_word_takes_no_optics_from_the_others(self):
+        touch(*(f"MotionCorr/job002/Movies/{name}.mrc" for name in "abc"))
+        lines = RELION_31.replace("4.8 1\n", "4.8 1\nMotionCorr/job002/Movies/c.mrc 4.8 other\n")
+        Path("m.star").write_text(lines)
+        found = {source.path.name: source.optics for source in sources("m.star")}
+        assert found == {"a.mrc": Optics(200, 1.4, 0.1), "b.mrc": Optics(300, 2.7, 0.07), "c.mrc": None}
+
     def test_damaged_optics_are_no_optics(self):
         touch("MotionCorr/job002/Movies/a.mrc")
         Path("m.star").write_text(RELION_31.replace(" 200.0 1.4 0.1 1.77", " nan high -1 0"))

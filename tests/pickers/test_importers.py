@@ -187,3 +187,14 @@ def test_unknown_and_missing_files_are_named(tmp_path):
     (tmp_path / "folder.pt").mkdir()
     with pytest.raises(ModelError, match=r"folder\.pt: not a file"):
         open_model(tmp_path / "folder.pt")
+
+
+def test_a_part_that_is_marked_as_a_folder_is_no_tensor(tmp_path):
+    torch.save(topaz_state(), tmp_path / "whole.pt")
+    with zipfile.ZipFile(tmp_path / "whole.pt") as whole, zipfile.ZipFile(tmp_path / "m.pt", "w") as marked:
+        for entry in whole.infolist():
+            content = whole.read(entry)
+            entry.external_attr = 0x10 * entry.filename.endswith("data/0")
+            marked.writestr(entry, content)
+    with pytest.raises(ModelError, match=r"m\.pt: .*data/0' is a folder"):
+        open_model(tmp_path / "m.pt")

@@ -1,5 +1,7 @@
 """Index pages of Apache and nginx, with everything that a server may write into them."""
 
+import time
+
 import pytest
 from archive_server import ENTRY
 
@@ -38,6 +40,15 @@ def test_sizes_and_dates_of_an_index(form, size, n_bytes, is_exact):
 def test_a_page_without_sizes_still_lists():
     page = b'<ul><li><a href="a.mrc">a</a></li><li><a href=b.mrc>b</a><li><a>c</a><A HREF="d&amp;e.mrc">'
     assert [href for href, _ in listing.links(page)] == ["a.mrc", "b.mrc", "d&e.mrc"]
+
+
+@pytest.mark.parametrize(
+    "piece", [b"<a ", b"<a href=", b'<a href="', b"</a ", b"<!--", b"<!", b"&", b'<a x="']
+)
+def test_a_page_that_leaves_everything_open_is_read_in_time_of_its_length(piece):
+    start = time.perf_counter()
+    assert list(listing.links(piece * (2**21 // len(piece)))) == []
+    assert time.perf_counter() - start < 5  # a tenth of a second; html.parser would take days
 
 
 def walk(folder="data"):

@@ -29,6 +29,12 @@ def blob(side=40, voxel_A=3.0):
     return gaussian_field(centres, np.array([8, 6, 7], "f4"), np.array([3, 1, 2], "f4"), voxel_A, side)
 
 
+def test_a_density_that_is_mostly_below_nothing_has_no_outline():
+    places = np.array([[0, 0, 0], [0, 0, 1]], "f4")
+    with pytest.raises(UsageError, match="no outline"):
+        make_molecule("m", places, np.array([1, 40]), np.array([1.1, -1.0]), family="map", mass_kDa=9, how="")
+
+
 def test_the_library_is_large_and_varied():
     assert len(MOLECULES) >= 26
     assert len({molecule.family for molecule in MOLECULES}) >= 12

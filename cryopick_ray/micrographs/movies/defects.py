@@ -58,7 +58,7 @@ def _rectangles(path: Path, shape: Shape) -> NDArray[np.bool_]:
         words = line.partition("#")[0].split()
         if not words:
             continue
-        if len(words) != 4 or not all(word.isascii() and word.isdigit() for word in words):
+        if len(words) != 4 or not all(word.isascii() and word.isdigit() and len(word) < 10 for word in words):
             raise MicrographError(f"line {number} is {line[:80]!r}; expected four whole numbers: x y w h")
         x, y, width, height = map(int, words)
         if x + width > shape[1] or y + height > shape[0]:

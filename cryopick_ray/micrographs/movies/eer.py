@@ -10,9 +10,9 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from cryopick_ray.errors import MicrographError
+from cryopick_ray.errors import MicrographError, brief
 from cryopick_ray.micrographs.micrograph import check_size
-from cryopick_ray.micrographs.movies.tiff_movie import count_pages
+from cryopick_ray.micrographs.tiff_pages import open_tiff
 from cryopick_ray.units import Shape
 
 CODES = {65000: (8, 2, 2), 65001: (7, 2, 2), 65002: (7, 2, 2)}
@@ -109,8 +109,7 @@ def open_eer(path: Path, grouping: int, upsampling: int) -> EerMovie:
         The file cannot be opened.
     """
     stored_bytes = path.stat().st_size
-    with tifffile.TiffFile(path) as tiff:
-        count_pages(tiff)
+    with open_tiff(path) as tiff:
         # A file may end with its sum, an ordinary page.
         pages = [
             page for page in tiff.pages if isinstance(page, tifffile.TiffPage) and page.compression in CODES
@@ -118,6 +117,8 @@ def open_eer(path: Path, grouping: int, upsampling: int) -> EerMovie:
         if not pages:
             raise MicrographError(f"{path.name} holds no electron events (TIFF compression 65000 to 65002)")
         shape = pages[0].imagelength, pages[0].imagewidth
+        if not all(isinstance(side, int) for side in shape):
+            raise MicrographError(f"{path.name} states a size of {brief(shape)}; expected two whole numbers")
         check_size(shape[0] * upsampling, shape[1] * upsampling)
         metadata = pages[0].tags.valueof(METADATA_TAG, b"")
         frames = tuple(_detector_frame(page, shape, stored_bytes, path) for page in pages)

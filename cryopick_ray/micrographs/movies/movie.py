@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from cryopick_ray.errors import MicrographError
+from cryopick_ray.errors import MicrographError, brief
 from cryopick_ray.micrographs.preprocess import LARGEST
 from cryopick_ray.units import Shape
 
@@ -66,7 +66,11 @@ def read_frames(movie: Movie, wanted: range) -> Iterator[NDArray[Any]]:
             frame = next(frames)
             _check_numbers(frame)
         except Exception as error:
-            reason = str(error) if isinstance(error, MicrographError) else f"{type(error).__name__}: {error}"
+            reason = (
+                str(error)
+                if isinstance(error, MicrographError)
+                else f"{type(error).__name__}: {brief(error)}"
+            )
             raise MicrographError(
                 f"frame {number + 1} of {movie.count} of {movie.path.name} cannot be read: {reason}"
             ) from error

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import MicrographError
+from cryopick_ray.micrographs.micrograph import check_claim
 from cryopick_ray.micrographs.movies.movie import check_count
 from cryopick_ray.micrographs.mrc import BLOCK_BYTES
 from cryopick_ray.micrographs.mrc_header import HEADER_BYTES, MrcHeader, parse_header
@@ -76,7 +77,9 @@ def open_mrc_movie(path: Path) -> MrcMovie:
     check_count(header.sections)
     there = path.stat().st_size
     promised = header.data_offset + header.sections * header.data_bytes
-    if path.suffix.lower() not in PACKED and there < promised:
+    if path.suffix.lower() in PACKED:
+        check_claim(promised, there)
+    elif there < promised:
         whole = max(0, there - header.data_offset) // header.data_bytes
         raise MicrographError(
             f"{path.name} is truncated: its header promises {header.sections} frames of {header.data_bytes} "

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cryopick_ray.errors import MicrographError
+from cryopick_ray.errors import MicrographError, brief
 from cryopick_ray.micrographs.movies.eer import open_eer
 from cryopick_ray.micrographs.movies.movie import Movie
 from cryopick_ray.micrographs.movies.mrc_movie import open_mrc_movie
@@ -40,5 +40,7 @@ def open_movie(path: Path, *, eer_grouping: int = 40, eer_upsampling: int = 1) -
         raise
     # Decoders meet hostile bytes with every kind of error there is.
     except Exception as error:
-        raise MicrographError(f"{path.name} cannot be read: {type(error).__name__}: {error}") from error
+        raise MicrographError(
+            f"{path.name} cannot be read: {type(error).__name__}: {brief(error)}"
+        ) from error
     raise MicrographError(f"{path.name!r} does not end in one of {' '.join(STACK_SUFFIXES)}")

@@ -1,6 +1,5 @@
 """TIFF stacks, read a page at a time, last row first as motion correction programs do."""
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.micrographs.movies.movie import check_count
 from cryopick_ray.micrographs.tiff import check_page
+from cryopick_ray.micrographs.tiff_pages import open_tiff
 from cryopick_ray.units import Shape
 
 
@@ -40,7 +40,7 @@ class TiffMovie:
     def frames(self, wanted: range) -> Iterator[NDArray[Any]]:
         """Yield these pages."""
         stored_bytes = self.path.stat().st_size
-        with tifffile.TiffFile(self.path) as tiff:
+        with open_tiff(self.path) as tiff:
             for number in wanted:
                 page = tiff.pages[number]
                 if not isinstance(page, tifffile.TiffPage):
@@ -65,28 +65,8 @@ def open_tiff_movie(path: Path, *, flipped: bool = True) -> TiffMovie:
     OSError
         The file cannot be opened.
     """
-    with tifffile.TiffFile(path) as tiff:
+    with open_tiff(path) as tiff:
         page = tiff.pages.first
         check_page(page, path.stat().st_size)
-        return TiffMovie(path, (page.imagelength, page.imagewidth), count_pages(tiff), flipped)
-
-
-def count_pages(tiff: tifffile.TiffFile) -> int:
-    """Return the number of pages; refuse a file that ends where its last page points to a next one.
-
-    Raises
-    ------
-    MicrographError
-        Pages are missing, or there are more than any movie has.
-    """
-    count = len(tiff.pages)
-    check_count(count)
-    layout, file = tiff.tiff, tiff.filehandle
-    start = tiff.pages[count - 1].offset
-    file.seek(start)
-    (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
-    file.seek(start + layout.tagnosize + tags * layout.tagsize)
-    (following,) = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))
-    if following:
-        raise MicrographError(f"the TIFF is truncated: frame {count + 1}, at byte {following}, is not there")
-    return count
+        check_count(len(tiff.pages))
+        return TiffMovie(path, (page.imagelength, page.imagewidth), len(tiff.pages), flipped)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from cryopick_ray.errors import UsageError
+from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.micrographs.remote.body import RefusedFile, RemoteFile
 from cryopick_ray.micrographs.remote.errors import RemoteError
 from cryopick_ray.micrographs.remote.names import matches
@@ -292,8 +292,8 @@ class Manifest:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise RemoteError(
-                f"{self.folder / FOLDER / 'manifest.sqlite'}: {error}; if it is damaged, delete {FOLDER}: "
-                "files that are here and whole stay and are not fetched again"
+                f"{self.folder / FOLDER / 'manifest.sqlite'}: {brief(error)}; if it is damaged, "
+                f"delete {FOLDER}: files that are here and whole stay and are not fetched again"
             ) from error
