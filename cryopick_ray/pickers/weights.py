@@ -77,6 +77,11 @@ class ModelCard(BaseModel):
     limits: str = ""
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
+    @property
+    def network(self) -> str:
+        """Name of the network that the architecture is one of."""
+        return self.architecture.partition("-")[0]
+
 
 def weights_digest(state: Mapping[str, Tensor]) -> str:
     """Return the SHA-256 over the tensors' names (sorted), types, shapes and bytes."""

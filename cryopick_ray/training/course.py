@@ -12,12 +12,13 @@ from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.picker import Picker
+from cryopick_ray.pickers.registry import find_recipe
 from cryopick_ray.pickers.scoring import choose_scoring
 from cryopick_ray.pickers.weights import ModelCard, restore, save_model, weights_digest
 from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.training.job import Job
 from cryopick_ray.training.lesson import Lesson
-from cryopick_ray.training.lessons.catalogue import LESSONS, Value, check_false, make_lesson
+from cryopick_ray.training.lessons.catalogue import Value, check_false, make_lesson
 from cryopick_ray.training.loop import Epoch, LoopSettings, Precision, TrainState, best_epoch
 from cryopick_ray.training.outcome import Line
 from cryopick_ray.training.sampling import NEGATIVE_DISTANCE
@@ -201,10 +202,10 @@ def _once(
     start: Start,
 ) -> Trained:
     """Train, keep the best weights with the threshold that validation gives, and save them."""
-    entry = LESSONS[settings.network]
+    usual = find_recipe(settings.network)
     loop = LoopSettings(
-        epochs=settings.epochs or entry.epochs,
-        steps=settings.steps or entry.steps,
+        epochs=settings.epochs or usual.epochs,
+        steps=settings.steps or usual.steps,
         batch=lesson.batch,
         learning_rate=lesson.learning_rate,
         patience=settings.patience,

@@ -3,15 +3,24 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from cryopick_ray.config import checked
+from cryopick_ray.errors import CryoPickError
+from cryopick_ray.pickers.registry import find_recipe
 from cryopick_ray.settings import Positive, Settings
 from cryopick_ray.simulate.ranges import Range, between
 
-Network = Literal["heatmap", "cryolo", "topaz", "deeppicker", "deepem"]
 Scales = Annotated[Range, between(0.25, 4)]
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+
+
+def _can_learn(network: str) -> str:
+    try:
+        find_recipe(network)
+    except CryoPickError as error:
+        raise ValueError(str(error)) from error
+    return network
 
 
 class DataSettings(Settings):
@@ -131,7 +140,7 @@ class LearnSettings(Settings):
         Part of each data set's micrographs that chooses the best epoch and the threshold.
     """
 
-    network: Network
+    network: Annotated[str, AfterValidator(_can_learn)]
     options: dict[str, bool | int | float | str] = Field(default_factory=dict)
     name: Annotated[str, Field(pattern=NAME)] | None = None
     general: bool = False
