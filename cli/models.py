@@ -35,10 +35,14 @@ def show(
 ) -> None:
     """Show what a model is made of and what decides its picks."""
     del debug
-    from cryopick_ray.pickers.catalogue import describe
+    from cryopick_ray.pickers.catalogue import describe, summarise
 
-    facts = describe(model)
-    say(facts, "\n".join(f"{name:16} {value}" for name, value in facts.items()), as_json=as_json)
+    lines = [
+        f"{name if first else '':12}{text}"
+        for name, value in summarise(model)
+        for first, text in zip([True] + value.count("\n") * [False], value.split("\n"), strict=True)
+    ]
+    say(describe(model), "\n".join(lines), as_json=as_json)
 
 
 @app.command("options")

@@ -11,11 +11,20 @@ from typing import Annotated, TypeVar
 
 import safetensors.torch
 import torch
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    PositiveFloat,
+    ValidationError,
+)
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from cryopick_ray.errors import ModelError
+from cryopick_ray.pickers.provenance import Provenance, as_provenance
 from cryopick_ray.pickers.scoring import Precision
 
 MAX_WEIGHTS_BYTES = 2**30
@@ -37,8 +46,10 @@ class ModelCard(BaseModel):
         Diameter of a particle in pixels of the image that the network is given.
     normalisation
         How that image's grey values are normalised.
-    trained_on, licence, source, date
-        Where the weights come from and what may be done with them.
+    trained_on
+        What the weights learnt from.
+    licence, source, date
+        Where they come from and what may be done with them.
     threshold
         Score from which a candidate is a particle: the best one on validation micrographs; ``None`` if
         none was found.
@@ -64,7 +75,7 @@ class ModelCard(BaseModel):
     parameters: dict[str, int]
     particle_px: Annotated[PositiveFloat, Field(allow_inf_nan=False)]
     normalisation: str
-    trained_on: str
+    trained_on: Annotated[Provenance, BeforeValidator(as_provenance)]
     licence: str
     source: str
     date: datetime.date | None = None

@@ -12,6 +12,7 @@ from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.picker import Picker
+from cryopick_ray.pickers.provenance import LearntSet, Provenance
 from cryopick_ray.pickers.registry import find_recipe
 from cryopick_ray.pickers.scoring import choose_scoring
 from cryopick_ray.pickers.weights import ModelCard, restore, save_model, weights_digest
@@ -216,7 +217,7 @@ def _once(
     job = Job(lesson, split.training, split.validation, loop, start[0] if start else None)
     state = means.train(job, folder / "checkpoints", means.on_epoch)
     seconds = sum(one.seconds for one in state.history)
-    card = _card(settings, lesson, split, state)
+    card = _card(settings, lesson, split, state, start[1].trained_on if start else None)
     kept = best_epoch(state.history) if lesson.validation_chooses else len(state.history)
     network = restore(lesson.build, state.best, card.name)
     picker = make_picker(
@@ -235,16 +236,39 @@ def _once(
     return Trained(path, card, state.best, picker, state.history, kept, validation, (), seconds, seen)
 
 
-def _card(settings: LearnSettings, lesson: Lesson, split: Split, state: TrainState) -> ModelCard:
+def learnt_from(rows: Sequence[LabelledRow], before: Provenance | None) -> Provenance:
+    """Return what a card says of the micrographs that were learnt from, and of those before."""
+    sets: dict[str, list[LabelledRow]] = {}
+    for row in rows:
+        sets.setdefault(row.dataset, []).append(row)
+    return Provenance(
+        sets=tuple(
+            LearntSet(
+                dataset=name,
+                molecule=own[0].molecule,
+                simulated=own[0].simulated,
+                micrographs=len(own),
+                particles=sum(len(row.particles) for row in own),
+            )
+            for name, own in sets.items()
+        ),
+        micrographs=len(rows),
+        particles=sum(len(row.particles) for row in rows),
+        before=before,
+    )
+
+
+def _card(
+    settings: LearnSettings, lesson: Lesson, split: Split, state: TrainState, before: Provenance | None
+) -> ModelCard:
     names = list(dict.fromkeys(row.dataset for row in split.learnt))
-    labels = sum(len(row.particles) for row in split.learnt)
     return ModelCard(
         name=settings.name or f"{settings.network}-{names[0] if len(names) == 1 else 'general'}",
         architecture=lesson.architecture,
         parameters=lesson.parameters,
         particle_px=lesson.particle_px,
         normalisation=lesson.normalisation,
-        trained_on=f"{', '.join(names)}: {labels} particles in {len(split.learnt)} micrographs",
+        trained_on=learnt_from(split.learnt, before),
         licence="that of the training data",
         source=f"cryopick train, seed {settings.seed}",
         training_seconds=sum(one.seconds for one in state.history),

@@ -82,7 +82,7 @@ def test_the_new_model_learns_and_picks_at_the_scale_of_the_run(first, second):
 def test_half_of_the_picks_are_learned_from(first, second):
     """Those of the micrographs that do not choose: 5 of 6."""
     taught = json.loads((second / "training" / "summary.json").read_text())
-    count = int(taught["card"]["trained_on"].split(": ")[1].split()[0])
+    count = taught["card"]["trained_on"]["particles"]
     picked = json.loads((first / "summary.json").read_text())["picked"]
     assert 0 < count <= picked // 2
     assert taught["settings"]["share"] == 0.5
