@@ -20,7 +20,7 @@ from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.training.job import Job
 from cryopick_ray.training.lesson import Lesson
 from cryopick_ray.training.lessons.catalogue import Value, check_false, make_lesson
-from cryopick_ray.training.loop import Epoch, LoopSettings, Precision, TrainState, best_epoch
+from cryopick_ray.training.loop import Epoch, Listener, LoopSettings, Precision, TrainState, best_epoch
 from cryopick_ray.training.outcome import Line
 from cryopick_ray.training.sampling import NEGATIVE_DISTANCE
 from cryopick_ray.training.settings import LearnSettings
@@ -28,8 +28,8 @@ from cryopick_ray.training.splits import Split, check
 from cryopick_ray.training.trial import Tried, score, try_picker
 from cryopick_ray.training.views import Views
 
-Trainer = Callable[[Job, Path, Callable[[Epoch], None]], TrainState]
-"""Runs a job in a folder, here or on Ray, and tells of every epoch."""
+Trainer = Callable[[Job, Path, Listener], TrainState]
+"""Runs a job in a folder, here or on Ray, and tells how far it is."""
 
 
 Start = tuple[dict[str, Tensor], ModelCard] | None
@@ -48,8 +48,8 @@ class Means:
         Where pickers run in the end: ``auto``, ``cpu`` or ``cuda``.
     precision
         Of the network's arithmetic in training.
-    on_epoch
-        Told of every epoch.
+    listener
+        Told how far the learning is.
     events
         Told of everything else.
     """
@@ -57,7 +57,7 @@ class Means:
     train: Trainer
     device: str
     precision: Precision
-    on_epoch: Callable[[Epoch], None]
+    listener: Listener
     events: Events
 
 
@@ -215,7 +215,7 @@ def _once(
         views=Views(settings.scales, settings.general, settings.scrambled),
     )
     job = Job(lesson, split.training, split.validation, loop, start[0] if start else None)
-    state = means.train(job, folder / "checkpoints", means.on_epoch)
+    state = means.train(job, folder / "checkpoints", means.listener)
     seconds = sum(one.seconds for one in state.history)
     card = _card(settings, lesson, split, state, start[1].trained_on if start else None)
     kept = best_epoch(state.history) if lesson.validation_chooses else len(state.history)

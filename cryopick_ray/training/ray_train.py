@@ -6,8 +6,9 @@ moved folder, and nothing must decide which of two copies is newer. So Ray is to
 
 import os
 import shutil
-from collections.abc import Callable
+import time
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -23,7 +24,7 @@ from cryopick_ray.training.alone import Keeper
 from cryopick_ray.training.checkpoint import load_checkpoint
 from cryopick_ray.training.job import Job
 from cryopick_ray.training.log import read_log
-from cryopick_ray.training.loop import Epoch, TrainState, is_over
+from cryopick_ray.training.loop import Epoch, Listener, TrainState, is_over
 
 train: Any = ray.train  # its type hints are those of its first version
 
@@ -36,7 +37,11 @@ FOLLOW_SECONDS = 0.2
 RESIZE_SECONDS = 60.0
 """How often Ray looks whether there is room for more workers; a change costs the epoch under way."""
 RAY_FOLDER = ".ray"
-"""Where Ray tries whether all nodes see the training's folder."""
+"""Where Ray tries whether all nodes see the training's folder; gone at the end."""
+STEPS = "steps"
+"""File in it where the first worker writes how far it is: a report by Ray takes 2 s."""
+STEPS_SECONDS = 1.0
+"""How often it does."""
 ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # an end or a death is noticed within it; default 2
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # a store's relative path stays right
@@ -76,6 +81,26 @@ class _Bystander:
     def epoch(self, state: TrainState) -> None:
         """Do nothing."""
 
+    def steps(self, epoch: int, done: int, total: int) -> None:
+        """Do nothing."""
+
+
+class _Teller:
+    """Tells the driver, which sees the same folder, how far the first worker is."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path, self._told = folder / RAY_FOLDER / STEPS, -STEPS_SECONDS
+
+    def steps(self, epoch: int, done: int, total: int) -> None:
+        """Write it down, now and then."""
+        if time.monotonic() - self._told >= STEPS_SECONDS:
+            self._told = time.monotonic()
+            with suppress(OSError):  # nothing but a bar depends on it
+                self._path.write_text(f"{epoch} {done} {total}\n")
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Do nothing: the log tells."""
+
 
 class _OwnErrorsEnd(train.UserCallback):  # type: ignore[misc]
     """Ends a training at an error that starting again would not mend."""
@@ -106,7 +131,7 @@ def train_on_ray(
     workers: tuple[int, int],
     threads: int,
     device: str,
-    on_epoch: Callable[[Epoch], None],
+    listener: Listener,
 ) -> TrainState:
     """Train to the end on the Ray that runs, from the checkpoint in ``folder`` if there is one.
 
@@ -120,8 +145,8 @@ def train_on_ray(
         CPUs of each worker.
     device
         ``cpu``; ``cuda`` for a GPU of each worker; ``auto`` for that if the cluster has any.
-    on_epoch
-        Called with every epoch soon after its end, not with those that were done before.
+    listener
+        Told of every epoch soon after its end, not of those that were done before, and now and then of steps.
 
     Raises
     ------
@@ -143,9 +168,10 @@ def train_on_ray(
     if state is None or not is_over(state.history, job.settings, early=job.lesson.validation_chooses):
         on_gpu = device == "cuda" or (device == "auto" and ray.cluster_resources().get("GPU", 0) > 0)
         check_room(workers, threads, on_gpu=on_gpu)
+        (folder / RAY_FOLDER / STEPS).unlink(missing_ok=True)  # of one that was killed
         trainer = _trainer(job, folder, workers, threads, on_gpu=on_gpu)
         try:
-            _follow(_start(trainer), folder, done, on_epoch)
+            _follow(_start(trainer), folder, done, listener)
         finally:
             shutil.rmtree(folder / RAY_FOLDER, ignore_errors=True)
         state = load_checkpoint(folder)
@@ -221,7 +247,7 @@ def _work(config: dict[str, Any]) -> None:
     folder, team = Path(config["folder"]), RayTeam()
     first = team.rank == 0
     start = team.agree(load_checkpoint(folder) if first else None)
-    job.loop(team, start).run(Keeper(folder, lambda _: None) if first else _Bystander())
+    job.loop(team, start).run(Keeper(folder, _Teller(folder)) if first else _Bystander())
 
 
 def _start(trainer: _Trainer) -> "Future[Any]":
@@ -238,18 +264,32 @@ def _start(trainer: _Trainer) -> "Future[Any]":
     return future
 
 
-def _follow(fit: "Future[Any]", folder: Path, done: int, on_epoch: Callable[[Epoch], None]) -> None:
+def _follow(fit: "Future[Any]", folder: Path, done: int, listener: Listener) -> None:
     """Tell of every epoch after the first ``done`` that appears in the log, until training ends."""
-    running = True
+    running, told = True, None
     while running:
         running = bool(wait([fit], timeout=FOLLOW_SECONDS).not_done)
         for one in read_log(folder)[done:]:
-            on_epoch(one)
+            listener.epoch(one)
             done += 1
+        steps = _read_steps(folder)
+        if steps and steps != told and steps[0] > done:  # an epoch that is in the log is over
+            listener.steps(*steps)
+        told = steps
     try:
         fit.result()
     except (train.TrainingFailedError, RayError) as error:
         raise _readable(error, folder) from error
+
+
+def _read_steps(folder: Path) -> tuple[int, int, int] | None:
+    """Return epoch, batches done and batches in all as the first worker wrote them; ``None`` if unknown."""
+    try:
+        text = (folder / RAY_FOLDER / STEPS).read_text()
+        epoch, done, total = map(int, text.split())
+    except (OSError, ValueError):
+        return None
+    return (epoch, done, total) if text.endswith("\n") else None  # else it is being written
 
 
 def _readable(error: Exception, folder: Path) -> CryoPickError:
