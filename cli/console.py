@@ -70,7 +70,8 @@ class ConsoleEvents:
         )
         self._stray = contextlib.ExitStack()  # Ray prints notices of its own to standard output
         self._stages: dict[str, _Stage] = {}
-        self._epoch: _Stage | None = None
+        self._epoch: TaskID | None = None
+        self._spoke = 0.0
         self._losses: list[float] = []
 
     def __enter__(self) -> Self:
@@ -116,16 +117,16 @@ class ConsoleEvents:
     def steps(self, epoch: int, done: int, total: int) -> None:
         """Move the bar of an epoch under way."""
         if self._epoch is None:
-            self._epoch = _Stage(self._progress.add_task(f"epoch {epoch}", total=total, extra="steps"))
-        self._progress.update(self._epoch.bar, completed=done)
-        if time.monotonic() - self._epoch.spoke > PLAIN_SECONDS:
-            self._epoch.spoke = time.monotonic()
+            self._epoch = self._progress.add_task(f"epoch {epoch}", total=total, extra="steps")
+        self._progress.update(self._epoch, completed=done)
+        if time.monotonic() - self._spoke > PLAIN_SECONDS:
+            self._spoke = time.monotonic()
             self._plain(f"epoch {epoch}", f"{done} of {total} steps")
 
     def epoch(self, epoch: "Epoch") -> None:
         """Show a finished epoch, and the losses that were shown so far as a small curve."""
         if self._epoch is not None:
-            self._progress.remove_task(self._epoch.bar)
+            self._progress.remove_task(self._epoch)
             self._epoch = None
         if epoch.epoch <= len(self._losses):
             self._losses.clear()  # another training

@@ -6,9 +6,7 @@ moved folder, and nothing must decide which of two copies is newer. So Ray is to
 
 import os
 import shutil
-import time
 from concurrent.futures import Future, wait
-from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -24,7 +22,8 @@ from cryopick_ray.training.alone import Keeper
 from cryopick_ray.training.checkpoint import load_checkpoint
 from cryopick_ray.training.job import Job
 from cryopick_ray.training.log import read_log
-from cryopick_ray.training.loop import Epoch, Listener, TrainState, is_over
+from cryopick_ray.training.loop import Listener, TrainState, is_over
+from cryopick_ray.training.steps import STEPS, StepsFile, read_steps
 
 train: Any = ray.train  # its type hints are those of its first version
 
@@ -38,10 +37,6 @@ RESIZE_SECONDS = 60.0
 """How often Ray looks whether there is room for more workers; a change costs the epoch under way."""
 RAY_FOLDER = ".ray"
 """Where Ray tries whether all nodes see the training's folder; gone at the end."""
-STEPS = "steps"
-"""File in it where the first worker writes how far it is: a report by Ray takes 2 s."""
-STEPS_SECONDS = 1.0
-"""How often it does."""
 ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # an end or a death is noticed within it; default 2
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # a store's relative path stays right
@@ -83,23 +78,6 @@ class _Bystander:
 
     def steps(self, epoch: int, done: int, total: int) -> None:
         """Do nothing."""
-
-
-class _Teller:
-    """Tells the driver, which sees the same folder, how far the first worker is."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path, self._told = folder / RAY_FOLDER / STEPS, -STEPS_SECONDS
-
-    def steps(self, epoch: int, done: int, total: int) -> None:
-        """Write it down, now and then."""
-        if time.monotonic() - self._told >= STEPS_SECONDS:
-            self._told = time.monotonic()
-            with suppress(OSError):  # nothing but a bar depends on it
-                self._path.write_text(f"{epoch} {done} {total}\n")
-
-    def epoch(self, epoch: Epoch) -> None:
-        """Do nothing: the log tells."""
 
 
 class _OwnErrorsEnd(train.UserCallback):  # type: ignore[misc]
@@ -247,7 +225,7 @@ def _work(config: dict[str, Any]) -> None:
     folder, team = Path(config["folder"]), RayTeam()
     first = team.rank == 0
     start = team.agree(load_checkpoint(folder) if first else None)
-    job.loop(team, start).run(Keeper(folder, _Teller(folder)) if first else _Bystander())
+    job.loop(team, start).run(Keeper(folder, StepsFile(folder / RAY_FOLDER)) if first else _Bystander())
 
 
 def _start(trainer: _Trainer) -> "Future[Any]":
@@ -272,7 +250,7 @@ def _follow(fit: "Future[Any]", folder: Path, done: int, listener: Listener) -> 
         for one in read_log(folder)[done:]:
             listener.epoch(one)
             done += 1
-        steps = _read_steps(folder)
+        steps = read_steps(folder / RAY_FOLDER)
         if steps and steps != told and steps[0] > done:  # an epoch that is in the log is over
             listener.steps(*steps)
         told = steps
@@ -280,16 +258,6 @@ def _follow(fit: "Future[Any]", folder: Path, done: int, listener: Listener) -> 
         fit.result()
     except (train.TrainingFailedError, RayError) as error:
         raise _readable(error, folder) from error
-
-
-def _read_steps(folder: Path) -> tuple[int, int, int] | None:
-    """Return epoch, batches done and batches in all as the first worker wrote them; ``None`` if unknown."""
-    try:
-        text = (folder / RAY_FOLDER / STEPS).read_text()
-        epoch, done, total = map(int, text.split())
-    except (OSError, ValueError):
-        return None
-    return (epoch, done, total) if text.endswith("\n") else None  # else it is being written
 
 
 def _readable(error: Exception, folder: Path) -> CryoPickError:
