@@ -70,6 +70,8 @@ class ConsoleEvents:
         )
         self._stray = contextlib.ExitStack()  # Ray prints notices of its own to standard output
         self._stages: dict[str, _Stage] = {}
+        self._epoch: TaskID | None = None
+        self._spoke = 0.0
         self._losses: list[float] = []
 
     def __enter__(self) -> Self:
@@ -112,8 +114,20 @@ class ConsoleEvents:
             stage.spoke = time.monotonic()
             self._plain(name, ", ".join(filter(None, (f"{at} of {stage.total}", stage.extra))))
 
+    def steps(self, epoch: int, done: int, total: int) -> None:
+        """Move the bar of an epoch under way."""
+        if self._epoch is None:
+            self._epoch = self._progress.add_task(f"epoch {epoch}", total=total, extra="steps")
+        self._progress.update(self._epoch, completed=done)
+        if time.monotonic() - self._spoke > PLAIN_SECONDS:
+            self._spoke = time.monotonic()
+            self._plain(f"epoch {epoch}", f"{done} of {total} steps")
+
     def epoch(self, epoch: "Epoch") -> None:
         """Show a finished epoch, and the losses that were shown so far as a small curve."""
+        if self._epoch is not None:
+            self._progress.remove_task(self._epoch)
+            self._epoch = None
         if epoch.epoch <= len(self._losses):
             self._losses.clear()  # another training
         shown = epoch.train_loss if epoch.validation_loss is None else epoch.validation_loss

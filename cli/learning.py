@@ -61,7 +61,7 @@ def means(
         train=_trainer(learning, on_gpu=on_gpu),
         device=device,
         precision=("bfloat16" if on_gpu else "float32") if precision == "auto" else precision,
-        on_epoch=events.epoch,
+        listener=events,
         events=events,
     )
 
@@ -98,12 +98,12 @@ def _trainer(learning: LearningOptions, *, on_gpu: bool) -> "Trainer":
     )
 
 
-def _alone(train: Callable[..., Any], device: Any, job: Any, folder: Path, on_epoch: Any) -> Any:
-    return train(job, folder, device, on_epoch)
+def _alone(train: Callable[..., Any], device: Any, job: Any, folder: Path, listener: Any) -> Any:
+    return train(job, folder, device, listener)
 
 
-def _together(train: Callable[..., Any], job: Any, folder: Path, on_epoch: Any) -> Any:
-    return train(job, folder, on_epoch=on_epoch)
+def _together(train: Callable[..., Any], job: Any, folder: Path, listener: Any) -> Any:
+    return train(job, folder, listener=listener)
 
 
 def _own_cpus() -> int:

@@ -1,6 +1,7 @@
 """``cryopick models``: what picks, foreign weights brought in, and templates made of a map."""
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -34,22 +35,36 @@ def show(
 ) -> None:
     """Show what a model is made of and what decides its picks."""
     del debug
-    from cryopick_ray.pickers.catalogue import describe
+    from cryopick_ray.pickers.catalogue import describe, summarise
 
-    facts = describe(model)
-    say(facts, "\n".join(f"{name:16} {value}" for name, value in facts.items()), as_json=as_json)
+    lines = [
+        f"{name if first else '':12}{text}"
+        for name, value in summarise(model)
+        for first, text in zip([True] + value.count("\n") * [False], value.split("\n"), strict=True)
+    ]
+    say(describe(model), "\n".join(lines), as_json=as_json)
 
 
 @app.command("options")
 def list_options(
     network: Annotated[
-        str, typer.Argument(metavar="NETWORK", help="heatmap, cryolo, topaz, deeppicker or deepem.")
-    ],
+        str | None, typer.Argument(metavar="[NETWORK]", help="Its name; without one, networks are listed.")
+    ] = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """List what can be set of a network in a training, with the defaults."""
+    """List what can be set of a network in a training, with the defaults; or the networks themselves."""
     del debug
+    if network is None:
+        from cryopick_ray.pickers.registry import list_networks
+
+        there, wrong = list_networks()
+        taught = {one.name: one.recipe for one in there if one.recipe}
+        lines = [f"{name:16} {one.epochs} epochs of {one.steps} steps" for name, one in taught.items()]
+        say({name: asdict(one) for name, one in taught.items()}, "\n".join(lines), as_json=as_json)
+        for text in wrong:
+            typer.echo(text, err=True)
+        return
     from cryopick_ray.training.lessons.catalogue import lesson_options
 
     found = lesson_options(network)

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.log import LogPicker
 from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.pickers.shipped import shipped_models, shipped_weights
+
+if TYPE_CHECKING:
+    from cryopick_ray.pickers.weights import ModelCard
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,43 @@ def listed_models() -> dict[str, str]:
 def describe(model: str) -> dict[str, Any]:
     """Return what is known of a model: its description or card, and what decides its picks."""
     picker = load_picker(model, particle_px=None, device="cpu")
+    card = read_card(model)
+    said = {"description": BUILT_IN[model].description} if card is None else card.model_dump(mode="json")
+    return {**said, **picker.settings()}
+
+
+def summarise(model: str) -> list[tuple[str, str]]:
+    """Return what a person asks of a model: names and values, in lines."""
+    card = read_card(model)
+    if card is None:
+        return [("name", model), ("", BUILT_IN[model].description)]
+    built = ", ".join([card.architecture, *(f"{name} {value}" for name, value in card.parameters.items())])
+    facts = [
+        ("name", card.name + " (default)" * (model == DEFAULT_MODEL)),
+        ("network", f"{built}; {card.particle_px:.4g} px a particle, {card.normalisation}"),
+        ("trained on", "\n".join(card.trained_on.lines())),
+        ("scores", "\n".join(f"{name} {value:.4g}" for name, value in card.scores.items())),
+        ("threshold", "found from the scores" if card.threshold is None else f"{card.threshold:.4g}"),
+        ("limits", card.limits),
+        ("licence", card.licence),
+        ("source", card.source + (f"; {card.date}" if card.date else "")),
+        ("weights", card.digest),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def read_card(model: str) -> "ModelCard | None":
+    """Return the card of a model; ``None`` for a picker without weights.
+
+    Raises
+    ------
+    UsageError
+        If there is no such model.
+    ModelError
+        If the file is not a model.
+    """
     if model in BUILT_IN:
-        return {"description": BUILT_IN[model].description, **picker.settings()}
+        return None
     from cryopick_ray.pickers.importers import open_model
 
-    return {**open_model(weights_file(model))[1].model_dump(mode="json"), **picker.settings()}
+    return open_model(weights_file(model))[1]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cryopick_ray.errors import ModelError, brief
 from cryopick_ray.pickers.pickled import check_saved
+from cryopick_ray.pickers.provenance import Provenance
 from cryopick_ray.pickers.topaz.networks import TopazNetwork
 from cryopick_ray.pickers.weights import ModelCard, load_model, read_bounded, restore, weights_digest
 
@@ -70,7 +71,7 @@ def import_topaz(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
         parameters={"units": units},
         particle_px=TOPAZ_PARTICLE_PX,
         normalisation="topaz-gmm",
-        trained_on="not recorded in the file",
+        trained_on=Provenance(),
         licence="that of the file's source; weights shipped with Topaz: GPL-3.0-only",
         source=f"Topaz state dict {path.name}",
         digest=weights_digest(state),

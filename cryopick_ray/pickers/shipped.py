@@ -9,6 +9,8 @@ from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.errors import ModelError
 
 FOLDER = Path(__file__).parent / "models"
+SHOWN = "held_out_f1"
+"""The score that tells a model from the others in a line."""
 WEIGHTS, CARD = ".safetensors", ".json"
 
 
@@ -47,10 +49,12 @@ class ShippedModel:
         """
         card = self.card()
         try:
-            scores = [f"{name} {value:.3f}" for name, value in card["scores"].items() if "f1" in name]
+            scores = (
+                [f"F1 {card['scores'][SHOWN]:.2f} on unseen molecules"] if SHOWN in card["scores"] else []
+            )
             size_MB = self.weights.stat().st_size / 1e6
-            facts = (card["architecture"], *scores, f"{card['particle_px']:g} px a particle")
-            return f"{', '.join(facts)}, {size_MB:.1f} MB"
+            facts = (card["architecture"], *scores, f"{card['particle_px']:.3g} px a particle")
+            return f"{', '.join(facts)}, {size_MB:.2g} MB"
         except (OSError, KeyError, AttributeError, TypeError, ValueError) as error:
             raise ModelError(f"model {self.name} is damaged ({error}); install cryopick-ray again") from error
 

@@ -9,11 +9,20 @@ from typing import Annotated, TypeVar
 
 import safetensors.torch
 import torch
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    PositiveFloat,
+    ValidationError,
+)
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from cryopick_ray.errors import ModelError, brief
+from cryopick_ray.pickers.provenance import Provenance, as_provenance
 from cryopick_ray.pickers.scoring import Precision
 from cryopick_ray.store.publish import write_whole
 
@@ -36,8 +45,10 @@ class ModelCard(BaseModel):
         Diameter of a particle in pixels of the image that the network is given.
     normalisation
         How that image's grey values are normalised.
-    trained_on, licence, source, date
-        Where the weights come from and what may be done with them.
+    trained_on
+        What the weights learnt from.
+    licence, source, date
+        Where they come from and what may be done with them.
     threshold
         Score from which a candidate is a particle: the best one on validation micrographs; ``None`` if
         none was found.
@@ -63,7 +74,7 @@ class ModelCard(BaseModel):
     parameters: dict[str, int]
     particle_px: Annotated[PositiveFloat, Field(allow_inf_nan=False)]
     normalisation: str
-    trained_on: str
+    trained_on: Annotated[Provenance, BeforeValidator(as_provenance)]
     licence: str
     source: str
     date: datetime.date | None = None
@@ -75,6 +86,11 @@ class ModelCard(BaseModel):
     device: str = ""
     limits: str = ""
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    @property
+    def network(self) -> str:
+        """Name of the network that the architecture is one of."""
+        return self.architecture.partition("-")[0]
 
 
 def weights_digest(state: Mapping[str, Tensor]) -> str:

@@ -19,6 +19,7 @@ from cryopick_ray.config import assigned, fill
 from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.pickers.catalogue import BUILT_IN, weights_file
 from cryopick_ray.pickers.importers import open_model
+from cryopick_ray.pickers.registry import LEARNING, find_network
 from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
@@ -30,7 +31,6 @@ from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.course import Means, Trained, take
 from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.training.labelled import nowhere
-from cryopick_ray.training.lessons.catalogue import LESSONS
 from cryopick_ray.training.settings import LearnSettings, learn_settings
 from cryopick_ray.training.splits import Split, split_rows
 from cryopick_ray.training.write import write_training
@@ -93,7 +93,7 @@ def refine_settings(
     """
     start = _model(run.model)
     card = start[1]
-    base = {"network": card.architecture.partition("-")[0], "name": f"{Path(run.model).stem}-refined"}
+    base = {"network": card.network, "name": f"{Path(run.model).stem}-refined"}
     learn = learn_settings(assigned(base, assignments))
     particle_px = run.particle_px or card.particle_px
     if (other := learn.options.get("particle_px", particle_px)) != particle_px:
@@ -217,9 +217,9 @@ def _model(model: str) -> Model:
         raise ModelError(
             f"the run's model {model} is gone; put the file back, or run again with `model` and refine that"
         ) from error
-    if found is None or found[1].architecture.partition("-")[0] not in LESSONS:
+    if found is None or find_network(found[1].network).recipe is None:
         raise ModelError(
-            f"{model} has no network that can learn; refine a run of a model of {', '.join(LESSONS)}"
+            f"{model} has no network that can learn; refine a run of a model of {', '.join(LEARNING)}"
         )
     return found
 

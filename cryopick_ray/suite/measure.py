@@ -9,7 +9,8 @@ from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.evaluation.empty import false_picks
 from cryopick_ray.evaluation.evaluate import evaluate
-from cryopick_ray.pickers.catalogue import describe
+from cryopick_ray.pickers.catalogue import load_picker, read_card
+from cryopick_ray.pickers.provenance import Provenance
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.settings import PickSettings
@@ -40,7 +41,7 @@ class Model:
     name: str
     seed: str
     particle_px: float
-    trained_on: str | None
+    trained_on: Provenance | None
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ class Bench:
 
 def look_up(name: str, seed: str) -> Model:
     """Return what is known of a model, or raise what is wrong with it."""
-    facts = describe(seed)
-    return Model(name, seed, facts["particle_px"], facts.get("trained_on"))
+    picker, card = load_picker(seed, particle_px=None, device="cpu"), read_card(seed)
+    return Model(name, seed, picker.particle_px, card.trained_on if card else None)
 
 
 def measure(model: Model, case: Case, bench: Bench) -> Result:

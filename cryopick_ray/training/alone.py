@@ -1,6 +1,5 @@
 """Training in this process: the loop without Ray, to debug and for one machine with one device."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import torch
 from cryopick_ray.training.checkpoint import save_checkpoint
 from cryopick_ray.training.job import Job
 from cryopick_ray.training.log import write_log
-from cryopick_ray.training.loop import Epoch, TrainState
+from cryopick_ray.training.loop import Listener, TrainState
 from cryopick_ray.training.team import Alone
 
 
@@ -18,26 +17,28 @@ class Keeper:
     """Keeps every epoch in a folder, then tells of it."""
 
     folder: Path
-    on_epoch: Callable[[Epoch], None]
+    listener: Listener
+
+    def steps(self, epoch: int, done: int, total: int) -> None:
+        """Tell of it."""
+        self.listener.steps(epoch, done, total)
 
     def epoch(self, state: TrainState) -> None:
         """Write checkpoint and log: the log never has an epoch that the checkpoint lacks."""
         save_checkpoint(self.folder, state)
         write_log(self.folder, state.history)
-        self.on_epoch(state.history[-1])
+        self.listener.epoch(state.history[-1])
 
 
-def train_alone(
-    job: Job, folder: Path, device: torch.device, on_epoch: Callable[[Epoch], None]
-) -> TrainState:
+def train_alone(job: Job, folder: Path, device: torch.device, listener: Listener) -> TrainState:
     """Train to the end, from the checkpoint in ``folder`` if there is one; return the last state.
 
     Parameters
     ----------
     folder
         Gets ``checkpoint.pt`` and ``log.csv`` after every epoch; runs of any kind go on from there.
-    on_epoch
-        Called with every epoch as it ends, not with those that were done before.
+    listener
+        Told of every epoch as it ends, not of those that were done before, and of its batches.
 
     Raises
     ------
@@ -45,4 +46,4 @@ def train_alone(
         If training cannot start, go on or end well.
     """
     start = job.begin(folder)
-    return job.loop(Alone(device), start).run(Keeper(folder, on_epoch))
+    return job.loop(Alone(device), start).run(Keeper(folder, listener))

@@ -12,13 +12,15 @@ from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.picker import Picker
+from cryopick_ray.pickers.provenance import LearntSet, Provenance
+from cryopick_ray.pickers.registry import find_recipe
 from cryopick_ray.pickers.scoring import choose_scoring
 from cryopick_ray.pickers.weights import ModelCard, restore, save_model, weights_digest
 from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.training.job import Job
 from cryopick_ray.training.lesson import Lesson
-from cryopick_ray.training.lessons.catalogue import LESSONS, Value, check_false, make_lesson
-from cryopick_ray.training.loop import Epoch, LoopSettings, Precision, TrainState, best_epoch
+from cryopick_ray.training.lessons.catalogue import Value, check_false, make_lesson
+from cryopick_ray.training.loop import Epoch, Listener, LoopSettings, Precision, TrainState, best_epoch
 from cryopick_ray.training.outcome import Line
 from cryopick_ray.training.sampling import NEGATIVE_DISTANCE
 from cryopick_ray.training.settings import LearnSettings
@@ -26,8 +28,8 @@ from cryopick_ray.training.splits import Split, check
 from cryopick_ray.training.trial import Tried, score, try_picker
 from cryopick_ray.training.views import Views
 
-Trainer = Callable[[Job, Path, Callable[[Epoch], None]], TrainState]
-"""Runs a job in a folder, here or on Ray, and tells of every epoch."""
+Trainer = Callable[[Job, Path, Listener], TrainState]
+"""Runs a job in a folder, here or on Ray, and tells how far it is."""
 
 
 Start = tuple[dict[str, Tensor], ModelCard] | None
@@ -46,8 +48,8 @@ class Means:
         Where pickers run in the end: ``auto``, ``cpu`` or ``cuda``.
     precision
         Of the network's arithmetic in training.
-    on_epoch
-        Told of every epoch.
+    listener
+        Told how far the learning is.
     events
         Told of everything else.
     """
@@ -55,7 +57,7 @@ class Means:
     train: Trainer
     device: str
     precision: Precision
-    on_epoch: Callable[[Epoch], None]
+    listener: Listener
     events: Events
 
 
@@ -201,10 +203,10 @@ def _once(
     start: Start,
 ) -> Trained:
     """Train, keep the best weights with the threshold that validation gives, and save them."""
-    entry = LESSONS[settings.network]
+    usual = find_recipe(settings.network)
     loop = LoopSettings(
-        epochs=settings.epochs or entry.epochs,
-        steps=settings.steps or entry.steps,
+        epochs=settings.epochs or usual.epochs,
+        steps=settings.steps or usual.steps,
         batch=lesson.batch,
         learning_rate=lesson.learning_rate,
         patience=settings.patience,
@@ -213,9 +215,9 @@ def _once(
         views=Views(settings.scales, settings.general, settings.scrambled),
     )
     job = Job(lesson, split.training, split.validation, loop, start[0] if start else None)
-    state = means.train(job, folder / "checkpoints", means.on_epoch)
+    state = means.train(job, folder / "checkpoints", means.listener)
     seconds = sum(one.seconds for one in state.history)
-    card = _card(settings, lesson, split, state)
+    card = _card(settings, lesson, split, state, start[1].trained_on if start else None)
     kept = best_epoch(state.history) if lesson.validation_chooses else len(state.history)
     network = restore(lesson.build, state.best, card.name)
     picker = make_picker(
@@ -234,16 +236,39 @@ def _once(
     return Trained(path, card, state.best, picker, state.history, kept, validation, (), seconds, seen)
 
 
-def _card(settings: LearnSettings, lesson: Lesson, split: Split, state: TrainState) -> ModelCard:
+def learnt_from(rows: Sequence[LabelledRow], before: Provenance | None) -> Provenance:
+    """Return what a card says of the micrographs that were learnt from, and of those before."""
+    sets: dict[str, list[LabelledRow]] = {}
+    for row in rows:
+        sets.setdefault(row.dataset, []).append(row)
+    return Provenance(
+        sets=tuple(
+            LearntSet(
+                dataset=name,
+                molecule=own[0].molecule,
+                simulated=own[0].simulated,
+                micrographs=len(own),
+                particles=sum(len(row.particles) for row in own),
+            )
+            for name, own in sets.items()
+        ),
+        micrographs=len(rows),
+        particles=sum(len(row.particles) for row in rows),
+        before=before,
+    )
+
+
+def _card(
+    settings: LearnSettings, lesson: Lesson, split: Split, state: TrainState, before: Provenance | None
+) -> ModelCard:
     names = list(dict.fromkeys(row.dataset for row in split.learnt))
-    labels = sum(len(row.particles) for row in split.learnt)
     return ModelCard(
         name=settings.name or f"{settings.network}-{names[0] if len(names) == 1 else 'general'}",
         architecture=lesson.architecture,
         parameters=lesson.parameters,
         particle_px=lesson.particle_px,
         normalisation=lesson.normalisation,
-        trained_on=f"{', '.join(names)}: {labels} particles in {len(split.learnt)} micrographs",
+        trained_on=learnt_from(split.learnt, before),
         licence="that of the training data",
         source=f"cryopick train, seed {settings.seed}",
         training_seconds=sum(one.seconds for one in state.history),

@@ -152,6 +152,8 @@ def simulate_molecule(
         micrographs=(str(out / "micrographs"),),
         labels=out / "truth",
         diameter_A=found.diameter_A,
+        molecule=found.name,
+        simulated=True,
     )
 
 

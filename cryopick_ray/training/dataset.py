@@ -40,6 +40,8 @@ class LabelledRow:
         -1 if particles are brighter than the ice.
     particles, false, unsure
         As in :class:`LabelledMicrograph`, in pixels of the source micrograph.
+    molecule, simulated
+        The molecule's name, and whether the micrograph is simulated; ``None`` if nobody said.
     """
 
     store_url: str
@@ -51,6 +53,8 @@ class LabelledRow:
     particles: Centres
     false: Centres
     unsure: Centres
+    molecule: str | None = None
+    simulated: bool | None = None
 
 
 def read_labelled(source: LabelledRow, lesson: Lesson, view: View = AS_IT_IS) -> LabelledMicrograph:

@@ -92,6 +92,8 @@ def labelled_rows(
                 particles=_inside(labels.particles, labels.names[name], row),
                 false=_false(labels.false, row),
                 unsure=nowhere(),
+                molecule=settings.molecule,
+                simulated=settings.simulated,
             )
         )
     if not rows:

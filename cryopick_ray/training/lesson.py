@@ -119,3 +119,22 @@ class Lesson(Protocol):
             Validation losses of the finished epochs.
         """
         ...
+
+
+class UnlabelledLesson(Lesson, Protocol):
+    """A lesson that may take places without label for what they are: unlabelled, not empty."""
+
+    @property
+    def radius_px(self) -> float:
+        """Places this close to a particle's centre are positive."""
+        ...
+
+    @property
+    def needs_share(self) -> bool:
+        """Whether it must know the share of particles among all places."""
+        ...
+
+    @property
+    def draws_negatives(self) -> bool:
+        """Whether it draws places that are known to be empty."""
+        ...

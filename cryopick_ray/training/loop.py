@@ -90,8 +90,24 @@ class TrainState:
     history: tuple[Epoch, ...]
 
 
+class Listener(Protocol):
+    """Who is told how far a training is."""
+
+    def steps(self, epoch: int, done: int, total: int) -> None:
+        """Note that so many of an epoch's batches are done; ``epoch`` counts from 1."""
+        ...
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Note a finished epoch."""
+        ...
+
+
 class Record(Protocol):
     """Where finished epochs go."""
+
+    def steps(self, epoch: int, done: int, total: int) -> None:
+        """Note a finished batch, as a :class:`Listener`; every member of the team calls this."""
+        ...
 
     def epoch(self, state: TrainState) -> None:
         """Keep the state; every member of the team calls this."""
@@ -179,7 +195,7 @@ class Loop:
         )
         while not is_over(self._history, settings, early=self._lesson.validation_chooses):
             began = time.perf_counter()
-            loss = self._train(len(self._history), loader)
+            loss = self._train(len(self._history), loader, record)
             one = Epoch(
                 epoch=len(self._history) + 1,
                 train_loss=loss,
@@ -202,7 +218,7 @@ class Loop:
             record.epoch(state)
         return state
 
-    def _train(self, epoch: int, loader: Loader) -> float:
+    def _train(self, epoch: int, loader: Loader, record: Record) -> float:
         """Do one epoch; return the mean loss over all workers."""
         settings, team = self._settings, self._team
         torch.manual_seed((settings.seed * 1_000_003 + epoch) * 1_009 + team.rank)  # dropout
@@ -218,6 +234,7 @@ class Loop:
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimiser.step()
             total += loss.detach()
+            record.steps(epoch + 1, step + 1, settings.steps)
         return team.mean(float(total) / settings.steps)
 
     def _validate(self, epoch: int) -> float | None:

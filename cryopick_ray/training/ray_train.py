@@ -6,7 +6,6 @@ moved folder, and nothing must decide which of two copies is newer. So Ray is to
 
 import os
 import shutil
-from collections.abc import Callable
 from concurrent.futures import Future, wait
 from pathlib import Path
 from threading import Thread
@@ -24,8 +23,9 @@ from cryopick_ray.training.alone import Keeper
 from cryopick_ray.training.checkpoint import load_checkpoint
 from cryopick_ray.training.job import Job
 from cryopick_ray.training.log import read_log
-from cryopick_ray.training.loop import Epoch, TrainState, is_over
+from cryopick_ray.training.loop import Listener, TrainState, is_over
 from cryopick_ray.training.ray_meeting import LoopbackConfig
+from cryopick_ray.training.steps import STEPS, StepsFile, read_steps
 
 train: Any = ray.train  # its type hints are those of its first version
 
@@ -38,7 +38,7 @@ FOLLOW_SECONDS = 0.2
 RESIZE_SECONDS = 60.0
 """How often Ray looks whether there is room for more workers; a change costs the epoch under way."""
 RAY_FOLDER = ".ray"
-"""Where Ray tries whether all nodes see the training's folder."""
+"""Where Ray tries whether all nodes see the training's folder; gone at the end."""
 ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # an end or a death is noticed within it; default 2
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # a store's relative path stays right
@@ -78,6 +78,9 @@ class _Bystander:
     def epoch(self, state: TrainState) -> None:
         """Do nothing."""
 
+    def steps(self, epoch: int, done: int, total: int) -> None:
+        """Do nothing."""
+
 
 class _OwnErrorsEnd(train.UserCallback):  # type: ignore[misc]
     """Ends a training at an error that starting again would not mend."""
@@ -108,7 +111,7 @@ def train_on_ray(
     workers: tuple[int, int],
     threads: int,
     device: str,
-    on_epoch: Callable[[Epoch], None],
+    listener: Listener,
 ) -> TrainState:
     """Train to the end on the Ray that runs, from the checkpoint in ``folder`` if there is one.
 
@@ -122,8 +125,8 @@ def train_on_ray(
         CPUs of each worker.
     device
         ``cpu``; ``cuda`` for a GPU of each worker; ``auto`` for that if the cluster has any.
-    on_epoch
-        Called with every epoch soon after its end, not with those that were done before.
+    listener
+        Told of every epoch soon after its end, not of those that were done before, and now and then of steps.
 
     Raises
     ------
@@ -145,9 +148,10 @@ def train_on_ray(
     if state is None or not is_over(state.history, job.settings, early=job.lesson.validation_chooses):
         on_gpu = device == "cuda" or (device == "auto" and ray.cluster_resources().get("GPU", 0) > 0)
         check_room(workers, threads, on_gpu=on_gpu)
+        (folder / RAY_FOLDER / STEPS).unlink(missing_ok=True)  # of one that was killed
         trainer = _trainer(job, folder, workers, threads, on_gpu=on_gpu)
         try:
-            _follow(_start(trainer), folder, done, on_epoch)
+            _follow(_start(trainer), folder, done, listener)
         finally:
             shutil.rmtree(folder / RAY_FOLDER, ignore_errors=True)
         state = load_checkpoint(folder)
@@ -225,7 +229,7 @@ def _work(config: dict[str, Any]) -> None:
     folder, team = Path(config["folder"]), RayTeam()
     first = team.rank == 0
     start = team.agree(load_checkpoint(folder) if first else None)
-    job.loop(team, start).run(Keeper(folder, lambda _: None) if first else _Bystander())
+    job.loop(team, start).run(Keeper(folder, StepsFile(folder / RAY_FOLDER)) if first else _Bystander())
 
 
 def _start(trainer: _Trainer) -> "Future[Any]":
@@ -242,14 +246,18 @@ def _start(trainer: _Trainer) -> "Future[Any]":
     return future
 
 
-def _follow(fit: "Future[Any]", folder: Path, done: int, on_epoch: Callable[[Epoch], None]) -> None:
+def _follow(fit: "Future[Any]", folder: Path, done: int, listener: Listener) -> None:
     """Tell of every epoch after the first ``done`` that appears in the log, until training ends."""
-    running = True
+    running, told = True, None
     while running:
         running = bool(wait([fit], timeout=FOLLOW_SECONDS).not_done)
         for one in read_log(folder)[done:]:
-            on_epoch(one)
+            listener.epoch(one)
             done += 1
+        steps = read_steps(folder / RAY_FOLDER)
+        if steps and steps != told and steps[0] > done:  # an epoch that is in the log is over
+            listener.steps(*steps)
+        told = steps
     try:
         fit.result()
     except (train.TrainingFailedError, RayError) as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.pickers.importers import open_model
+from cryopick_ray.pickers.registry import find_recipe
 from cryopick_ray.pickers.shipped import shipped_weights
 from cryopick_ray.training.course import Means, Start, Trained, lesson_for, take
 from cryopick_ray.training.data import DataSet, prepare_data
@@ -67,10 +68,10 @@ def _start(settings: TrainSettings) -> Start:
 
 
 def _lesson(settings: TrainSettings, start: Start) -> Lesson:
-    """Return the lesson as far as it is known before the labels: all but Topaz's share of particles."""
+    """Return the lesson as far as it is known before the labels: all but a share of particles."""
     options = dict(settings.options)
-    if settings.network == "topaz":
-        options.setdefault("pi", 0.5)
+    if share := find_recipe(settings.network).share:
+        options.setdefault(share, 0.5)
     return lesson_for(settings.model_copy(update={"options": options}), [], start[1] if start else None)
 
 
@@ -80,7 +81,9 @@ def _check_labels(settings: TrainSettings, lesson: Lesson) -> None:
         if one.false_labels is not None:
             check_false(settings.network, lesson, f"data.{number}.false_labels is {str(one.false_labels)!r}")
         if one.labels_used is not None:
-            check_sparse(lesson, settings.options, f"data.{number}.labels_used is {one.labels_used}")
+            check_sparse(
+                settings.network, lesson, settings.options, f"data.{number}.labels_used is {one.labels_used}"
+            )
 
 
 def _check_folds(settings: TrainSettings) -> None:

@@ -3,16 +3,31 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from cryopick_ray.config import checked
-from cryopick_ray.errors import brief
+from cryopick_ray.errors import CryoPickError, brief
+from cryopick_ray.pickers.registry import find_recipe
 from cryopick_ray.settings import Positive, Settings
+from cryopick_ray.simulate.library import list_molecules
 from cryopick_ray.simulate.ranges import Range, between
 
-Network = Literal["heatmap", "cryolo", "topaz", "deeppicker", "deepem"]
 Scales = Annotated[Range, between(0.25, 4)]
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+
+
+def _can_learn(network: str) -> str:
+    try:
+        find_recipe(network)
+    except CryoPickError as error:
+        raise ValueError(str(error)) from error
+    return network
+
+
+def _own_name(molecule: str) -> str:
+    """Return a built-in molecule's name for its alias; any other as it is."""
+    known = {alias: one.name for one in list_molecules() for alias in one.aliases}
+    return known.get(molecule.lower(), molecule)
 
 
 class DataSettings(Settings):
@@ -43,6 +58,9 @@ class DataSettings(Settings):
         A pick this near finds a particle, in scores; ``None`` for half a diameter.
     repeat
         Times that its micrographs count in training: a few real ones among many simulated ones.
+    molecule, simulated
+        Name of the molecule, a built-in one's if it is one, and whether the micrographs are simulated: for
+        the model's card, by which a test on what it has seen is marked.
     """
 
     name: Annotated[str, Field(pattern=NAME)]
@@ -58,6 +76,8 @@ class DataSettings(Settings):
     false_labels: Path | None = None
     radius_A: Positive | None = None
     repeat: Annotated[int, Field(ge=1, le=1000)] = 1
+    molecule: Annotated[str, AfterValidator(_own_name)] | None = None
+    simulated: bool | None = None
 
 
 class SimulatedData(Settings):
@@ -132,7 +152,7 @@ class LearnSettings(Settings):
         Part of each data set's micrographs that chooses the best epoch and the threshold.
     """
 
-    network: Network
+    network: Annotated[str, AfterValidator(_can_learn)]
     options: dict[str, bool | int | float | str] = Field(default_factory=dict)
     name: Annotated[str, Field(pattern=NAME)] | None = None
     general: bool = False

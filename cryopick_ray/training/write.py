@@ -36,7 +36,13 @@ def _report(settings: LearnSettings, trained: Trained, part: str) -> TrainingRep
         title=f"{trained.card.name} {part}".strip(),
         version=__version__,
         generated=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        settings={**settings.model_dump(mode="json"), "card": trained.card.model_dump(mode="json")},
+        settings={
+            **settings.model_dump(mode="json"),
+            "card": {
+                **trained.card.model_dump(mode="json"),
+                "trained_on": "; ".join(trained.card.trained_on.lines()),
+            },
+        },
         history=trained.history,
         curves=[(name, ranking(tried)) for name, tried in parts],
         lines=trained.lines(part),

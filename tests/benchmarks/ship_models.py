@@ -56,7 +56,7 @@ def main(
             "training_seconds": round(earlier + (card.training_seconds or 0)),
             "source": f"{recipes}; {card.source}",
             "limits": LIMITS[name],
-            "licence": REAL if "10017" in card.trained_on else LICENCE,
+            "licence": REAL if any(one.simulated is False for one in card.trained_on.sets) else LICENCE,
             "scores": {**card.scores, **measured(rows, name)},
         }
         save_model(FOLDER / f"{name}.safetensors", state, card.model_copy(update=said))

@@ -23,7 +23,7 @@ from cryopick_ray.training.lessons.topaz import TopazLesson
 from cryopick_ray.training.loop import LoopSettings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))
-from small_training import small_rows
+from small_training import Told, small_rows
 
 BATCH_PER_WORKER = 32
 
@@ -34,7 +34,7 @@ def run_trial(job: Job, workers: int) -> float:
 
     with tempfile.TemporaryDirectory() as folder:
         state = train_on_ray(
-            job, Path(folder), workers=(workers, workers), threads=1, device="cpu", on_epoch=lambda one: None
+            job, Path(folder), workers=(workers, workers), threads=1, device="cpu", listener=Told()
         )
     return statistics.median(one.examples / one.seconds for one in state.history[1:])
 

@@ -15,12 +15,12 @@ import typer
 from commands import BESIDE, EXAMPLES, cryopick
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.training.lessons.catalogue import LESSONS
+from cryopick_ray.pickers.registry import find_recipe
 from cryopick_ray.training.lessons.heatmap import HeatmapLesson
 
 TARGET = ("apoferritin-10146", "--pixel-size", 1.5, "--diameter", 120)
 RADIUS_A = 46.5
-LONG = LESSONS["heatmap"]
+LONG = find_recipe("heatmap")
 LESSON = ("precision=bfloat16", "learning_rate=5e-4")
 AS_LONG = (f"epochs={LONG.epochs}", f"steps={LONG.steps}", f"batch={HeatmapLesson.batch}")
 

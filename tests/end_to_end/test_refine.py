@@ -82,7 +82,7 @@ def test_the_new_model_learns_and_picks_at_the_scale_of_the_run(first, second):
 def test_half_of_the_picks_are_learned_from(first, second):
     """Those of the micrographs that do not choose: 5 of 6."""
     taught = json.loads((second / "training" / "summary.json").read_text())
-    count = int(taught["card"]["trained_on"].split(": ")[1].split()[0])
+    count = taught["card"]["trained_on"]["particles"]
     picked = json.loads((first / "summary.json").read_text())["picked"]
     assert 0 < count <= picked // 2
     assert taught["settings"]["share"] == 0.5
@@ -235,3 +235,16 @@ def test_the_lowest_validation_loss_is_marked_and_no_other(capsys):
     lines = capsys.readouterr().err.splitlines()
     assert [line.endswith("lowest") for line in lines] == [True, False, True, False]
     assert "validation" not in lines[3]
+
+
+def test_steps_of_an_epoch_are_told_now_and_then_where_there_is_no_terminal(capsys, monkeypatch):
+    clock = iter(range(1000, 2000, 4))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    with ConsoleEvents() as events:
+        for step in range(1, 9):
+            events.steps(1, step, 8)
+        events.epoch(Epoch(1, 0.1, None, 1e-3, 1.0, 100, 1))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "epoch 1: 1 of 8 steps"
+    assert 2 <= len(lines) - 1 < 8  # the last one is the epoch's own
+    assert all(line.startswith("epoch 1: ") for line in lines[:-1])

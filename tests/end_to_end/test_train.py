@@ -91,7 +91,10 @@ def test_the_model_picks_at_its_own_threshold_and_refines_itself(trained, phanto
     assert second["complete"] == 12
     assert second["digest"] != first["digest"]
     taught = json.loads((tmp_path / "second" / "training" / "summary.json").read_text())
-    assert taught["card"]["trained_on"].startswith("micrographs: ")
+    (own,) = taught["card"]["trained_on"]["sets"]
+    assert own["dataset"] == "micrographs"
+    (before,) = taught["card"]["trained_on"]["before"]["sets"]
+    assert (before["dataset"], before["micrographs"]) == ("phantoms", 7)
     scores = []
     for run in ("first", "second"):
         _, output, _ = cryopick("evaluate", tmp_path / run, "--truth", phantoms / "truth", "--json")
@@ -144,7 +147,7 @@ def test_false_picks_of_a_round_teach_the_next(phantoms, cryopick, tmp_path):
     assert "false picks are negatives of the next" in errors
     assert (tmp_path / "out" / "round-1" / "deepem-phantoms.safetensors").is_file()
     _, card = load_model(tmp_path / "out" / "deepem-phantoms.safetensors")
-    assert card.trained_on.endswith("particles in 7 micrographs")  # each once, though shown three times
+    assert card.trained_on.micrographs == 7  # each once, though shown three times
 
 
 def star(path, x, y):
@@ -201,7 +204,7 @@ def test_bad_input_is_told_before_anything_is_learned(phantoms, cryopick, tmp_pa
 @pytest.mark.parametrize(
     ("assignment", "words"),
     [
-        ("network=unet", "network is 'unet'"),
+        ("network=unet", "no network 'unet' to train"),
         ("options.layers=3", "layers is not an option of heatmap"),
         ("options.base=many", "options.base of heatmap is 'many'"),
         ("epochs=0", "epochs is 0"),

@@ -1,8 +1,19 @@
 import pytest
 
+from cryopick_ray.pickers.provenance import LearntSet, Provenance
 from cryopick_ray.suite.overlap import NOT_SAID, overlap
 
-GENERAL = "betagal-10017, ribosome-70s, p97-crowded, p97: 1234 particles in 20 micrographs"
+GENERAL = Provenance.model_validate(
+    {
+        "sets": [
+            {"dataset": "betagal-10017", "molecule": "betagal", "simulated": False},
+            {"dataset": "ribosome-70s", "molecule": "ribosome-70s", "simulated": True},
+            {"dataset": "p97-crowded", "molecule": "p97", "simulated": True},
+            {"dataset": "p97", "molecule": "p97", "simulated": True},
+            {"dataset": "proteasome-capped-few", "molecule": "proteasome-capped", "simulated": True},
+        ]
+    }
+)
 
 
 @pytest.mark.parametrize(
@@ -15,6 +26,7 @@ GENERAL = "betagal-10017, ribosome-70s, p97-crowded, p97: 1234 particles in 20 m
         ("p97-held-out", "p97", "its molecule (p97-crowded, p97)"),
         ("p97", "p97", "its molecule (p97-crowded, p97)"),  # simulated again, with another seed
         ("apoferritin-10146", "apoferritin", ""),
+        ("few", "proteasome", ""),  # a name that another begins with is another molecule
         ("junk", None, ""),
         ("betagal", None, ""),
     ],
@@ -24,7 +36,17 @@ def test_what_was_trained_on_is_said(dataset, molecule, said):
 
 
 def test_a_card_that_does_not_list_data_sets_is_not_taken_for_innocent():
-    assert overlap("not recorded in the file", "p97", "p97") == NOT_SAID
+    for said in (Provenance(), Provenance(note="p97, betagal: 7 particles in 1 micrographs")):
+        assert overlap(said, "p97", "p97") == NOT_SAID
+
+
+def test_what_the_model_before_had_seen_counts_too():
+    refined = Provenance(sets=(LearntSet(dataset="micrographs"),), before=GENERAL)
+    assert overlap(refined, "betagal-10061", "betagal") == "its molecule (betagal-10017)"
+    assert overlap(refined, "junk", None) == ""
+    unknown = refined.model_copy(update={"before": Provenance()})
+    assert overlap(unknown, "betagal-10017", "betagal") == NOT_SAID
+    assert overlap(unknown, "micrographs", None) == "this data set"
 
 
 def test_a_picker_that_learns_nothing_has_seen_nothing():

@@ -10,7 +10,8 @@ from cryopick_ray.errors import MicrographError, ModelError, UsageError
 from cryopick_ray.pickers.cryolo import picker as cryolo_picker
 from cryopick_ray.pickers.cryolo.networks import ARCHITECTURES, CryoloNetwork
 from cryopick_ray.pickers.cryolo.picker import FLOOR, MAX_IOU, CryoloPicker, low_passed, normalise
-from cryopick_ray.pickers.families import FAMILIES, build_network, make_picker
+from cryopick_ray.pickers.families import build_network, make_picker
+from cryopick_ray.pickers.registry import find_network
 from cryopick_ray.pickers.scoring import Scoring
 from cryopick_ray.pickers.weights import ModelCard, restore, weights_digest
 
@@ -279,5 +280,5 @@ def test_a_particle_has_a_size(particle_px):
 @BOTH
 def test_the_family_makes_this_picker(architecture):
     network, card = model(architecture)
-    assert FAMILIES[architecture].parameters == set(card.parameters)
+    assert find_network("cryolo").parameters == set(card.parameters)
     assert isinstance(make_picker(network, card), CryoloPicker)

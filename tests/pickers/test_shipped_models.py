@@ -18,6 +18,7 @@ from cryopick_ray.pickers import shipped
 from cryopick_ray.pickers.catalogue import describe, load_picker, weights_file
 from cryopick_ray.pickers.shipped import FOLDER, shipped_models
 from cryopick_ray.pickers.weights import load_model
+from cryopick_ray.simulate.library import list_molecules
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted({DEFAULT_MODEL, *(path.stem for path in FOLDER.glob("*.json"))})
@@ -64,13 +65,27 @@ def test_a_card_is_of_its_weights_and_says_what_a_person_must_know(name):
     assert card.scores
     assert isinstance(card.date, datetime.date)
     assert card.training_seconds is not None
-    assert all((card.licence, card.source, card.device, card.limits, card.trained_on))
+    assert all((card.licence, card.source, card.device, card.limits, card.trained_on.sets))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_model_was_taught_what_the_others_are_measured_on(name):
     _, card = load_model(FOLDER / f"{name}.safetensors")
-    assert not any(word in card.trained_on.lower() for word in KEPT_OUT)
+    names = {name for one in card.trained_on.sets for name in (one.dataset, one.molecule)}
+    assert not any(word in name for word in KEPT_OUT for name in names)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_model_learnt_from_is_molecules_that_there_are_in_few_words(name):
+    _, card = load_model(FOLDER / f"{name}.safetensors")
+    known = {one.name for one in list_molecules()}
+    assert {one.molecule for one in card.trained_on.sets} <= known
+    assert {one.dataset for one in card.trained_on.sets if not one.simulated} <= {"betagal-10017"}
+    lines = call("models", "show", name).splitlines()
+    assert len(lines) < 30
+    assert f"{card.trained_on.particles} particles in {card.trained_on.micrographs} micrographs" in str(lines)
+    listed = json.loads(call("models", "show", name, "--json"))["trained_on"]["sets"]
+    assert len(listed) == len(card.trained_on.sets) >= 54
 
 
 @pytest.mark.parametrize("name", NAMES)

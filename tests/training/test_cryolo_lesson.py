@@ -10,7 +10,8 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.cryolo.boxes import EMPTY, HELD, UNKNOWN, encode
 from cryopick_ray.pickers.cryolo.networks import CryoloNetwork
 from cryopick_ray.pickers.cryolo.picker import CryoloPicker
-from cryopick_ray.pickers.families import FAMILIES, make_picker
+from cryopick_ray.pickers.families import make_picker
+from cryopick_ray.pickers.registry import find_network
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
 from cryopick_ray.training.labelled import LabelledMicrograph, nowhere
 from cryopick_ray.training.lesson import Slot
@@ -246,7 +247,7 @@ def test_what_is_taught_is_what_the_picker_uses(architecture):
     lesson = CryoloLesson(architecture=architecture, width=2, particle_px=28.0)
     network = lesson.build()
     assert isinstance(network, CryoloNetwork)
-    assert FAMILIES[lesson.architecture].parameters == set(lesson.parameters)
+    assert find_network("cryolo").parameters == set(lesson.parameters)
     card = ModelCard(
         name="tiny",
         architecture=lesson.architecture,

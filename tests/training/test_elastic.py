@@ -6,7 +6,7 @@ import ray
 import small_training
 import torch
 from ray.cluster_utils import Cluster
-from small_training import SlowLesson, losses, small_job
+from small_training import SlowLesson, Told, losses, small_job
 
 from cryopick_ray.training import ray_train
 from cryopick_ray.training.alone import train_alone
@@ -51,9 +51,9 @@ def test_workers_come_and_go_with_their_nodes(cluster, tmp_path):
         workers=(1, 2),
         threads=1,
         device="cpu",
-        on_epoch=on_epoch,
+        listener=Told(on_epoch),
     )
-    alone = train_alone(small_job(store, epochs=epochs), tmp_path / "alone", torch.device("cpu"), on_epoch=id)
+    alone = train_alone(small_job(store, epochs=epochs), tmp_path / "alone", torch.device("cpu"), Told())
     np.testing.assert_allclose(losses(state), losses(alone), atol=1e-6)
     changes = [size for number, size in enumerate(sizes) if number == 0 or size != sizes[number - 1]]
     assert changes == [1, 2, 1]

@@ -8,7 +8,7 @@ import pytest
 import ray
 import small_training
 import torch
-from small_training import DeadlyLesson, LostStoreLesson, losses, small_job
+from small_training import DeadlyLesson, LostStoreLesson, SlowLesson, Told, losses, small_job
 
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.errors import EngineError, StoreError, TrainingError
@@ -21,10 +21,6 @@ from cryopick_ray.training.ray_train import check_room, most_threads, train_on_r
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")
 
 ROUNDING = 1e-6
-
-
-def ignore(epoch):
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +50,16 @@ def store(tmp_path_factory):
 def undisturbed(store, tmp_path_factory):
     """The whole training in one process: what all others must come to."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    return train_alone(small_job(store), folder, torch.device("cpu"), ignore)
+    return train_alone(small_job(store), folder, torch.device("cpu"), Told())
 
 
-def train(job, folder, workers, on_epoch=ignore):
-    return train_on_ray(job, folder, workers=workers, threads=1, device="cpu", on_epoch=on_epoch)
+def train(job, folder, workers, listener=None):
+    return train_on_ray(job, folder, workers=workers, threads=1, device="cpu", listener=listener or Told())
 
 
 def test_two_workers_train_as_one_with_the_whole_batch(running_ray, store, undisturbed, tmp_path, capfd):
     told = []
-    state = train(small_job(store), tmp_path, (2, 2), told.append)
+    state = train(small_job(store), tmp_path, (2, 2), Told(told.append))
     np.testing.assert_allclose(losses(state), losses(undisturbed), atol=ROUNDING)
     for name, tensor in undisturbed.network.items():
         torch.testing.assert_close(state.network[name], tensor, atol=1e-5, rtol=1e-4)
@@ -73,6 +69,14 @@ def test_two_workers_train_as_one_with_the_whole_batch(running_ray, store, undis
     assert capfd.readouterr() == ("", "")
 
 
+def test_steps_within_an_epoch_are_told_while_it_goes_on(running_ray, store, tmp_path):
+    job, listener = small_job(store, SlowLesson(step_s=0.4), epochs=1), Told()
+    train(job, tmp_path, (1, 1), listener)
+    assert listener.stepped[0] == (1, 1, job.settings.steps)
+    assert len(listener.stepped) > 1
+    assert listener.stepped == sorted(set(listener.stepped))
+
+
 def test_what_one_process_began_a_worker_of_ray_ends(running_ray, store, undisturbed, tmp_path):
     def stop(one):
         if one.epoch == 2:
@@ -80,15 +84,15 @@ def test_what_one_process_began_a_worker_of_ray_ends(running_ray, store, undistu
 
     job, told = small_job(store), []
     with pytest.raises(KeyboardInterrupt):
-        train_alone(job, tmp_path, torch.device("cpu"), stop)
-    state = train(job, tmp_path, (1, 1), told.append)
+        train_alone(job, tmp_path, torch.device("cpu"), Told(stop))
+    state = train(job, tmp_path, (1, 1), Told(told.append))
     assert [one.epoch for one in told] == [3, 4]
     np.testing.assert_array_equal(losses(state), losses(undisturbed))
 
 
 def test_a_killed_worker_costs_its_epoch_only(running_ray, store, undisturbed, tmp_path):
     mark, told = tmp_path / "killed", []
-    state = train(small_job(store, DeadlyLesson(mark=str(mark))), tmp_path / "run", (2, 2), told.append)
+    state = train(small_job(store, DeadlyLesson(mark=str(mark))), tmp_path / "run", (2, 2), Told(told.append))
     assert mark.exists()
     np.testing.assert_allclose(losses(state), losses(undisturbed), atol=ROUNDING)
     assert [one.epoch for one in told] == [1, 2, 3, 4]
@@ -119,7 +123,7 @@ def test_without_room_nothing_waits(running_ray, store, tmp_path):
     with pytest.raises(EngineError, match="a GPU each"):
         check_room((1, 1), 1, on_gpu=True)
     with pytest.raises(EngineError, match="no room for 2 workers"):
-        train_on_ray(small_job(store), tmp_path, workers=(2, 2), threads=cpus, device="cpu", on_epoch=ignore)
+        train_on_ray(small_job(store), tmp_path, workers=(2, 2), threads=cpus, device="cpu", listener=Told())
     assert not (tmp_path / "checkpoint.pt").exists()
 
 
@@ -151,6 +155,6 @@ def test_after_a_killed_driver_training_goes_on(store, undisturbed, tmp_path):
     done = len(read_log(tmp_path))
     assert 1 <= done < 4
     told = []
-    state = train_alone(small_job(store), tmp_path, torch.device("cpu"), told.append)
+    state = train_alone(small_job(store), tmp_path, torch.device("cpu"), Told(told.append))
     assert [one.epoch for one in told] in ([2, 3, 4], [3, 4])
     np.testing.assert_allclose(losses(state), losses(undisturbed), atol=ROUNDING)

@@ -43,7 +43,7 @@ def simulated(**settings):
         (with_data(labels_used=0), "labels_used is 0"),
         ({"data": [APO]}, "network is missing"),
         ({"network": "heatmap", "data": [{"name": "a"}]}, r"data\.0\.labels is missing"),
-        (WHOLE | {"network": "unet"}, "network is 'unet'"),
+        (WHOLE | {"network": "unet"}, "no network 'unet' to train"),
         ({"network": "heatmap"}, "nothing to train on"),
         (WHOLE | {"data": [APO, APO | {"labels": "other"}]}, "two data sets are called 'apo'"),
         (WHOLE | {"options": {"base": [1]}}, r"options\.base"),

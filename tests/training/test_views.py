@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
-from small_training import SmallLesson, dotted_row, losses, small_job, small_rows
+from small_training import SmallLesson, Told, dotted_row, losses, small_job, small_rows
 
 from cryopick_ray.training import dataset
 from cryopick_ray.training.alone import train_alone
@@ -187,7 +187,7 @@ def test_only_training_micrographs_are_varied(tmp_path: Path):
                 small_job(tmp_path / "store", **still, views=views),
                 tmp_path / str(number),
                 torch.device("cpu"),
-                lambda epoch: None,
+                Told(),
             )
         )
         for number, views in enumerate((Views(), BOTH))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch_fourier_slice import project_3d_to_2d
 
 from cryopick_ray.errors import ModelError, UsageError
+from cryopick_ray.pickers.provenance import LearntSet, Provenance
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
 from cryopick_ray.units import is_positive, working_pixel_size_A
 
@@ -153,7 +154,7 @@ def template_card(network: Templates, name: str, particle_px: float, *, views: s
         parameters={"count": count, "box_px": box_px},
         particle_px=particle_px,
         normalisation=NORMALISATION,
-        trained_on=views,
+        trained_on=Provenance(sets=(LearntSet(dataset=name, molecule=name, simulated=True),), note=views),
         licence="that of the map",
         source=source,
         digest=weights_digest(network.state_dict()),

@@ -15,7 +15,7 @@ from cryopick_ray.pickers.topaz.normalise import normalise
 from cryopick_ray.pickers.topaz.picker import NORMALISATION
 from cryopick_ray.training.labelled import LabelledMicrograph
 from cryopick_ray.training.lesson import Example, Slot
-from cryopick_ray.training.objectives import OBJECTIVES, SLACK
+from cryopick_ray.training.objectives import NEED_PI, OBJECTIVES, SLACK
 from cryopick_ray.training.sampling import anywhere, negative, positive
 from cryopick_ray.training.windows import Window
 from cryopick_ray.units import is_positive
@@ -84,6 +84,16 @@ class TopazLesson:
         """What the card calls the network's numbers."""
         return {"units": self.units}
 
+    @property
+    def needs_share(self) -> bool:
+        """Whether the objective is told the share of particles."""
+        return self.objective in NEED_PI
+
+    @property
+    def draws_negatives(self) -> bool:
+        """Whether the objective is shown places that are no particle as far as labelled."""
+        return self.objective not in POSITIVE_UNLABELLED
+
     def build(self) -> nn.Module:
         """Return a fresh network, its weights drawn as torch draws a convolution's."""
         return TopazNetwork(self.architecture, self.units)
@@ -127,7 +137,7 @@ class TopazLesson:
         pi is the share of particles among all places, so the unlabelled are drawn from all of them,
         those with a label included, however many labels there are.
         """
-        if self.objective in POSITIVE_UNLABELLED:
+        if not self.draws_negatives:
             x, y = anywhere(micrograph, rng, 1)[0]
             return float(x), float(y)
         return negative(micrograph, rng, distance_px=self.radius_px * micrograph.scale)

@@ -1,0 +1,13 @@
+"""What the heat-map network is."""
+
+from cryopick_ray.pickers.record import Network, Recipe
+
+RECORD = Network(
+    name="heatmap",
+    network="cryopick_ray.pickers.heatmap.networks:HeatmapNetwork",
+    picker="cryopick_ray.pickers.heatmap.picker:HeatmapPicker",
+    parameters=frozenset({"base"}),
+    recipe=Recipe(
+        "cryopick_ray.training.lessons.heatmap:HeatmapLesson", epochs=16, steps=50, whole_image=True
+    ),
+)

@@ -1,0 +1,1 @@
+"""One layer of large kernels, to show how a package adds a network to cryopick-ray."""
