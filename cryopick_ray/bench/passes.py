@@ -19,7 +19,8 @@ from cryopick_ray.pickers.device.resize import fourier_resize_on_device
 from cryopick_ray.pickers.device.upload import Upload
 from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.picker import Candidates, Picker
-from cryopick_ray.picks.shards import Picked, PickShards
+from cryopick_ray.picks.shard import Picked
+from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore, StoredPixels
 from cryopick_ray.units import Shape, resampled_to_source

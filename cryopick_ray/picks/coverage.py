@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.picks.shards import Coverage, PickShards
+from cryopick_ray.picks.shard import Coverage
+from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.store.manifest import ManifestRow
 
 

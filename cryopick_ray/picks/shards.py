@@ -1,55 +1,23 @@
 """Shards: the candidates of one work unit, published whole, and the ids they cover."""
 
 import hashlib
-import io
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
-from typing import Any, Protocol, TypeVar, get_args
+from typing import Any, Protocol, TypeVar
 
-import google_crc32c
-import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from cryopick_ray.errors import DamagedError, PicksError, brief
-from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.digest import sealed, unsealed
-from cryopick_ray.picks.schema import SHARD, SHARD_READ
-from cryopick_ray.store.manifest import Status
+from cryopick_ray.picks.shard import Coverage, Picked, decode_coverage, decode_shard, encode_shard
 from cryopick_ray.store.place import Place
 
 T = TypeVar("T")
 
 READERS = 16
 """Shards read at once: a bucket answers many requests as soon as one."""
-MOST_ROWS = 2**24
-"""Rows of a shard at most: a quarter of a million candidates in each of 64 micrographs."""
-_COVERAGE, _COVERAGE_CRC, _ROWS_CRC = (
-    b"cryopick." + name for name in (b"coverage", b"coverage_crc", b"rows_crc")
-)
 _DAMAGE = (DamagedError, pa.ArrowException, OSError, ValueError, TypeError, KeyError, RecursionError)
-_NUMBERS = ("x_px", "y_px", "score")
 _SETTINGS = "settings.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """One micrograph of a shard: how it went and how many candidates it has, zero included.
-
-    Attributes
-    ----------
-    checksum
-        Of the source file, as the store's manifest has it.
-    """
-
-    micrograph_id: str
-    checksum: str
-    status: Status
-    reason: str
-    count: int
 
 
 class Named(Protocol):
@@ -64,25 +32,6 @@ class Named(Protocol):
     def checksum(self) -> str:
         """Of the source file."""
         ...
-
-
-_COLUMNS = tuple(field.name for field in fields(Coverage))
-
-
-@dataclass(frozen=True)
-class Picked:
-    """What a worker found in one micrograph; candidates in pixels of the source micrograph."""
-
-    micrograph_id: str
-    checksum: str
-    candidates: Candidates | None
-    reason: str = ""
-
-    @property
-    def coverage(self) -> Coverage:
-        """The micrograph's line in its shard."""
-        status: Status = "failed" if self.candidates is None else "complete"
-        return Coverage(self.micrograph_id, self.checksum, status, self.reason, len(self.candidates or ()))
 
 
 class PickShards:
@@ -196,112 +145,3 @@ def digests(url: str) -> list[str]:
     """Return the digests that lie in a picks folder."""
     place = Place(url)
     return [name for name in place.names() if place.size(f"{name}/{_SETTINGS}") is not None]
-
-
-def encode_shard(picked: Iterable[Picked]) -> bytes:
-    """Return a shard as Parquet bytes: equal picks give equal bytes."""
-    picked = list(picked)
-    found = [(p.micrograph_id, p.candidates) for p in picked if p.candidates is not None]
-    names = pa.array([name for name, _ in found], pa.string())
-    numbers = {
-        "x_px": _joined([c.x for _, c in found]),
-        "y_px": _joined([c.y for _, c in found]),
-        "score": _joined([c.score for _, c in found]),
-    }
-    lines = [p.coverage for p in picked]
-    columns = {name: [getattr(line, name) for line in lines] for name in _COLUMNS}
-    coverage = json.dumps(columns).encode()
-    vouched = {_COVERAGE: coverage, _COVERAGE_CRC: _crc(coverage), _ROWS_CRC: _crc(*numbers.values())}
-    rows = pa.table(
-        {"micrograph_id": names.take(_repeated([len(c) for _, c in found])), **numbers},
-        schema=SHARD.with_metadata(vouched),
-    )
-    buffer = io.BytesIO()
-    pq.write_table(
-        rows,
-        buffer,
-        compression="zstd",
-        use_dictionary=["micrograph_id"],
-        use_byte_stream_split=list(_NUMBERS),
-        write_page_checksum=True,
-    )
-    return buffer.getvalue()
-
-
-def decode_coverage(data: bytes) -> list[Coverage]:
-    """Return a shard's coverage; its candidates are neither read nor checked.
-
-    Raises
-    ------
-    ValueError, TypeError, KeyError, pyarrow.ArrowException
-        If it is missing, damaged or contradicts itself.
-    """
-    return _coverage(pq.read_metadata(pa.BufferReader(data)))
-
-
-def decode_shard(data: bytes) -> tuple[pa.Table, list[Coverage]]:
-    """Return what :func:`encode_shard` wrote, ids dictionary-encoded; rows and coverage must agree.
-
-    Raises
-    ------
-    ValueError, TypeError, KeyError, pyarrow.ArrowException
-        If anything is missing, damaged or contradicts itself.
-    """
-    file = pq.ParquetFile(
-        pa.BufferReader(data), page_checksum_verification=True, read_dictionary=["micrograph_id"]
-    )
-    coverage = _coverage(file.metadata)
-    if not file.schema_arrow.equals(SHARD_READ):
-        raise ValueError(f"columns {file.schema_arrow.names} instead of {SHARD.names}")
-    # One thread: reading small tables through pyarrow's pool can abort the process at its end.
-    table = file.read(use_threads=False).replace_schema_metadata(None)
-    names = table["micrograph_id"].combine_chunks()
-    place = {name: index for index, name in enumerate(names.dictionary.to_pylist())}
-    expected = np.repeat(
-        [place.get(line.micrograph_id, -1) for line in coverage], [line.count for line in coverage]
-    )
-    if not np.array_equal(names.indices.to_numpy(zero_copy_only=False), expected):
-        raise ValueError("its rows are not those that its coverage lists")
-    if _crc(*(table[name].to_numpy() for name in _NUMBERS)) != file.metadata.metadata[_ROWS_CRC]:
-        raise ValueError("its rows are not those that were written")
-    return table, coverage
-
-
-def _coverage(metadata: pq.FileMetaData) -> list[Coverage]:
-    vouched = metadata.metadata or {}
-    if _crc(vouched[_COVERAGE]) != vouched[_COVERAGE_CRC]:
-        raise ValueError("its coverage is not the one that was written")
-    columns = json.loads(vouched[_COVERAGE])
-    if not _is_sound(columns):
-        raise ValueError("its coverage lists what no micrograph can be, or one micrograph twice")
-    if metadata.num_rows != sum(columns["count"]) or metadata.num_rows > MOST_ROWS:
-        raise ValueError(f"it has {metadata.num_rows} rows, not those that its coverage lists")
-    return [Coverage(*line) for line in zip(*(columns[name] for name in _COLUMNS), strict=True)]
-
-
-def _is_sound(columns: dict[str, list[Any]]) -> bool:
-    names, counts = columns["micrograph_id"], columns["count"]
-    kinds = {name: set(map(type, columns[name])) for name in _COLUMNS}
-    return (
-        kinds.pop("count") <= {int}
-        and all(kind <= {str} for kind in kinds.values())
-        and set(columns["status"]) <= set(get_args(Status))
-        and min(counts, default=0) >= 0
-        and len(set(names)) == len(names)
-    )
-
-
-def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    return np.concatenate(parts).astype(np.float32) if parts else np.empty(0, np.float32)
-
-
-def _repeated(counts: list[int]) -> NDArray[np.intp]:
-    return np.repeat(np.arange(len(counts)), counts)
-
-
-def _crc(*parts: bytes | NDArray[np.float32]) -> bytes:
-    """Return the Crc32c of bytes or little-endian numbers, in hexadecimal."""
-    crc = 0
-    for part in parts:
-        crc = google_crc32c.extend(crc, part if isinstance(part, bytes) else part.tobytes())
-    return b"%08x" % crc

@@ -25,7 +25,8 @@ from cryopick_ray import __version__
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.schema import PICKS, SHARD, PickedMicrograph
-from cryopick_ray.picks.shards import Coverage, PickShards
+from cryopick_ray.picks.shard import Coverage
+from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import INDEX, dataset_folder, write_index
 from cryopick_ray.picks.thresholds import Threshold, auto_threshold
 from cryopick_ray.store.manifest import ManifestRow

@@ -20,7 +20,8 @@ from cryopick_ray.pickers.device.batches import in_batches
 from cryopick_ray.pickers.device.resize import fourier_resize_on_device
 from cryopick_ray.pickers.device.upload import Upload
 from cryopick_ray.pickers.picker import Candidates, Picker
-from cryopick_ray.picks.shards import Coverage, Picked, PickShards
+from cryopick_ray.picks.shard import Coverage, Picked
+from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.settings import PickSettings
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore

@@ -22,7 +22,8 @@ from cryopick_ray.engine.plan import cut, pending
 from cryopick_ray.engine.unit import UnitReport, WorkUnit
 from cryopick_ray.engine.unit import stay as never
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.picks.shards import Picked, PickShards
+from cryopick_ray.picks.shard import Picked
+from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.settings import EngineSettings
 from cryopick_ray.stages.ledger import covered_ids
 

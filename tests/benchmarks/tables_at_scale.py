@@ -24,7 +24,8 @@ import numpy as np
 import typer
 
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.picks.shards import Picked, PickShards
+from cryopick_ray.picks.shard import Picked
+from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.store.manifest import ManifestRow, publish_part, read_manifest
 from cryopick_ray.store.place import Place

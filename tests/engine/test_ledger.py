@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.picks.shards import Picked, PickShards
+from cryopick_ray.picks.shard import Picked
+from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.stages.ledger import covered_ids
 from cryopick_ray.store.manifest import ManifestRow
 

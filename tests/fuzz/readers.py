@@ -36,7 +36,8 @@ from cryopick_ray.pickers.importers import import_topaz
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.weights import load_model, save_model
 from cryopick_ray.picks.diameter import EstimatedDiameter
-from cryopick_ray.picks.shards import Picked, PickShards
+from cryopick_ray.picks.shard import Picked
+from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.tables import TableSettings, build_table
 from cryopick_ray.picks.thresholds import Threshold
@@ -481,5 +482,5 @@ READERS: Mapping[str, Reader] = {
     ),
     "store": Reader((_store,), _stored, vouched=True),
     "picks": Reader((_shards,), _picked, vouched=True),
-    "table": Reader((_table,), _tabled),
+    "table": Reader((_table,), _tabled, vouched=True),
 }

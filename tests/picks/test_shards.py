@@ -11,14 +11,8 @@ import pytest
 from cryopick_ray.errors import PicksError
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.digest import settings_digest
-from cryopick_ray.picks.shards import (
-    Picked,
-    PickShards,
-    decode_coverage,
-    decode_shard,
-    digests,
-    encode_shard,
-)
+from cryopick_ray.picks.shard import Picked, decode_coverage, decode_shard, encode_shard
+from cryopick_ray.picks.shards import PickShards, digests
 
 BROKEN = (ValueError, TypeError, KeyError, OSError, pa.ArrowException)
 

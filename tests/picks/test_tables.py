@@ -11,7 +11,8 @@ from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks import tables
 from cryopick_ray.picks.coverage import coverage
-from cryopick_ray.picks.shards import Picked, PickShards
+from cryopick_ray.picks.shard import Picked
+from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import PickTable, dataset_folder, open_table, recut
 from cryopick_ray.picks.tables import TableSettings, build_table
 from cryopick_ray.picks.thresholds import Threshold, auto_threshold
