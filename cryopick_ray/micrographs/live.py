@@ -97,6 +97,10 @@ class LiveFolders:
             if now - since >= SETTLE_SECONDS and found[0] > 0 and self._taken.get(name) != found
         ]
 
+    def sources(self, micrograph_ids: Iterable[str]) -> list[MicrographSource]:
+        """Return those that are known by these ids."""
+        return [self._sources[name] for name in micrograph_ids if name in self._sources]
+
     def take(self) -> list[MicrographSource]:
         """Return what has stood still since the last call, and what is asked for again."""
         again, self._again = self._again, []
@@ -119,8 +123,9 @@ class LiveFolders:
 
     def again(self, micrograph_ids: Collection[str]) -> set[str]:
         """Let those come again that are still known."""
-        self._again += [self._sources[name] for name in micrograph_ids if name in self._sources]
-        return self._sources.keys() & set(micrograph_ids)
+        again = self.sources(micrograph_ids)
+        self._again += again
+        return {source.micrograph_id for source in again}
 
     def _tell(self, text: str) -> None:
         if text not in self._told:

@@ -1,11 +1,12 @@
 """The particles' diameter, where nobody gives it: found in a few of a run's micrographs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.plan import cut
+from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.picks.diameter import EstimatedDiameter
@@ -20,6 +22,9 @@ from cryopick_ray.plain_data import read_json
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.stages.ingest import probe
 from cryopick_ray.store.publish import write_whole
+
+if TYPE_CHECKING:
+    from cryopick_ray.pickers.heatmap.diameter import Answer
 
 SAMPLED, MOVIES_SAMPLED = 8, 3
 """Micrographs looked at, or movies, which take longer; more hardly change the outcome."""
@@ -60,27 +65,15 @@ def find_diameter(
     UsageError
         If no micrograph can be read, or nothing at all is seen in any of them.
     """
-    from cryopick_ray.pickers.heatmap.diameter import Answer, ladder, weigh
+    from cryopick_ray.pickers.heatmap.diameter import ladder, weigh
     from cryopick_ray.stages.diameter_worker import DiameterWorker
 
     probe(sources, settings)
     most = MOVIES_SAMPLED if any(source.kind == "movie" for source in sources) else SAMPLED
     sampled = [sources[place] for place in evenly_spaced(len(sources), most)]
-    looked: dict[str, tuple[Answer, ...]] = {}
-    failures: list[tuple[str, str]] = []
-    make_worker = partial(DiameterWorker, settings, invert=invert, device=device)
     events.stage("diameter", len(sampled))
-    with closing(engine.run(cut(sampled, 1), make_worker, on_gpu=device != "cpu")) as reports:
-        for report in reports:
-            events.report("diameter", report)
-            looked |= {one.micrograph_id: one.answers for one in report.made}
-            failures.extend(report.failures)  # rows of the table, once the run gets there
-    if not looked:
-        name, reason = failures[0]
-        raise UsageError(
-            f"the diameter cannot be estimated: none of {len(failures)} micrographs can be used "
-            f"({name}: {reason}); give `diameter_A`"
-        )
+    make_worker = partial(DiameterWorker, settings, invert=invert, device=device)
+    looked = _look(sampled, engine.run(cut(sampled, 1), make_worker, on_gpu=device != "cpu"), events)
     names = tuple(source.micrograph_id for source in sampled if source.micrograph_id in looked)
     if (found := weigh([looked[name] for name in names])) is None:
         smallest_A, *_, largest_A = ladder()
@@ -99,6 +92,26 @@ def find_diameter(
         model=DEFAULT_MODEL,
         is_sure=found.is_sure,
     )
+
+
+def _look(
+    sampled: Sequence[MicrographSource], reports: Generator[UnitReport], events: Events
+) -> dict[str, tuple["Answer", ...]]:
+    """Return what the workers saw in each micrograph that could be read."""
+    looked: dict[str, tuple[Answer, ...]] = {}
+    failures: list[tuple[str, str]] = []
+    with closing(reports):
+        for report in reports:
+            events.report("diameter", report)
+            looked |= {one.micrograph_id: one.answers for one in report.made}
+            failures.extend(report.failures)  # rows of the table, once the run gets there
+    if not looked:
+        name, reason = failures[0]
+        raise UsageError(
+            f"the diameter cannot be estimated: none of {len(sampled)} micrographs can be used "
+            f"({name}: {reason}); give `diameter_A`"
+        )
+    return looked
 
 
 def evenly_spaced(count: int, most: int) -> list[int]:

@@ -141,7 +141,7 @@ def test_where_nothing_can_be_seen_the_setting_is_named(cryopick, tmp_path, cont
     status, _, errors = cryopick("run", tmp_path / "in", "--out", tmp_path / "run", *ALONE)
     assert status == 2
     assert "m.mrc" in errors
-    assert "give `diameter_A`" in errors
+    assert "give --diameter" in errors
     assert not (tmp_path / "run").exists()
 
 
