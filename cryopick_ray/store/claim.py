@@ -14,7 +14,7 @@ from cryopick_ray.store.publish import check_links, is_aside, open_lock, write_w
 
 DOWNLOAD = "download"
 STORE = "store.zarr"
-"""A link to that of another run, where one run refines another's: it is only read."""
+"""May be a link to that of another run, which one that refines it shares."""
 OWN = (".lock", "config.partial", DOWNLOAD)
 """What a run that was killed before it began leaves, beside files that are not whole."""
 KINDS = {"inputs": "run", "network": "training", "models": "suite"}
@@ -58,7 +58,9 @@ def check_free(path: Path, *, resume: bool) -> None:
     UsageError
         If it holds work and ``resume`` is not asked for, or something else, or links that would be followed.
     """
-    check_links(path, spare=STORE)
+    shared = (path / STORE).resolve()
+    is_a_runs = shared.name == STORE and (shared.parent / "config.yaml").is_file()
+    check_links(path, spare=STORE if is_a_runs else "")
     check_links(path / DOWNLOAD)
     if (path / "config.yaml").exists():
         check_goes_on(path, [], resume=resume)
