@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
-import google_crc32c
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.schema import SHARD, SHARD_READ
 from cryopick_ray.store.manifest import Status
+from cryopick_ray.store.parquet import crc_hex
 
 MOST_ROWS = 2**24
 """Rows of a shard at most: a quarter of a million candidates in each of 64 micrographs."""
@@ -73,7 +73,7 @@ def encode_shard(picked: Iterable[Picked]) -> bytes:
     lines = [p.coverage for p in picked]
     columns = {name: [getattr(line, name) for line in lines] for name in _COLUMNS}
     coverage = json.dumps(columns).encode()
-    vouched = {_COVERAGE: coverage, _COVERAGE_CRC: _crc(coverage), _ROWS_CRC: _crc(*numbers.values())}
+    vouched = {_COVERAGE: coverage, _COVERAGE_CRC: crc_hex(coverage), _ROWS_CRC: crc_hex(*numbers.values())}
     rows = pa.table(
         {"micrograph_id": names.take(_repeated([len(c) for _, c in found])), **numbers},
         schema=SHARD.with_metadata(vouched),
@@ -124,14 +124,14 @@ def decode_shard(data: bytes) -> tuple[pa.Table, list[Coverage]]:
     )
     if not np.array_equal(names.indices.to_numpy(zero_copy_only=False), expected):
         raise ValueError("its rows are not those that its coverage lists")
-    if _crc(*(table[name].to_numpy() for name in _NUMBERS)) != file.metadata.metadata[_ROWS_CRC]:
+    if crc_hex(*(table[name].to_numpy() for name in _NUMBERS)) != file.metadata.metadata[_ROWS_CRC]:
         raise ValueError("its rows are not those that were written")
     return table, coverage
 
 
 def _coverage(metadata: pq.FileMetaData) -> list[Coverage]:
     vouched = metadata.metadata or {}
-    if _crc(vouched[_COVERAGE]) != vouched[_COVERAGE_CRC]:
+    if crc_hex(vouched[_COVERAGE]) != vouched[_COVERAGE_CRC]:
         raise ValueError("its coverage is not the one that was written")
     columns = json.loads(vouched[_COVERAGE])
     if not _is_sound(columns):
@@ -159,11 +159,3 @@ def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 def _repeated(counts: list[int]) -> NDArray[np.intp]:
     return np.repeat(np.arange(len(counts)), counts)
-
-
-def _crc(*parts: bytes | NDArray[np.float32]) -> bytes:
-    """Return the Crc32c of bytes or little-endian numbers, in hexadecimal."""
-    crc = 0
-    for part in parts:
-        crc = google_crc32c.extend(crc, part if isinstance(part, bytes) else part.tobytes())
-    return b"%08x" % crc

@@ -1,8 +1,10 @@
 """Small tables as Parquet bytes, and checksums over what Parquet's own do not cover."""
 
 import google_crc32c
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 
 def read_parquet(data: bytes | None) -> pa.Table:
@@ -16,3 +18,11 @@ def read_parquet(data: bytes | None) -> pa.Table:
 def crc32c(data: bytes, before: int = 0) -> int:
     """Return the Crc32c of ``data``, or going on from that of what came ``before``."""
     return int(google_crc32c.extend(before, data))
+
+
+def crc_hex(*parts: bytes | NDArray[np.float32]) -> bytes:
+    """Return the Crc32c of bytes or little-endian numbers, in hexadecimal."""
+    crc = 0
+    for part in parts:
+        crc = crc32c(part if isinstance(part, bytes) else part.tobytes(), crc)
+    return b"%08x" % crc
