@@ -63,6 +63,11 @@ class RunFolder:
         with self.named():
             return load_settings(kept_settings(self.path, "run"))
 
+    @property
+    def shares_store(self) -> bool:
+        """Whether the store is that of another run, which this one only reads."""
+        return self._place is None and Path(self.store).is_symlink()
+
     def relion_project(self, settings: RunSettings) -> Path:
         """Return what the coordinates' own paths are relative to: of a run in a bucket, the run itself."""
         return settings.relion_project if self._place is None else self.path
