@@ -1,18 +1,20 @@
 """``cryopick diameter``: how large the particles are, found in the micrographs."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 from . import options
+from .bridge import ENGINE, RUN, Given, Offer, takes
 from .console import say
+from .spelling import tell
 
 
+@takes(
+    settings=Offer(RUN, ("inputs", "pattern", "exclude", "pixel_size_A", "invert", "relion_project")),
+    engine=Offer(ENGINE, ("device",)),
+)
 def diameter(
-    inputs: options.Inputs = None,
-    pixel_size: options.PixelSize = None,
-    invert: options.Invert = None,
-    relion_project: options.RelionProject = None,
-    device: options.Device = None,
+    settings: Given,
+    engine: Given,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -20,12 +22,12 @@ def diameter(
     del debug
     from cryopick_ray.config import fill
     from cryopick_ray.micrographs.sources import list_sources
-    from cryopick_ray.settings import IngestSettings
+    from cryopick_ray.settings import EngineSettings, RunSettings
     from cryopick_ray.stages.diameter import find_diameter
 
-    given = fill(IngestSettings, pixel_size_A=pixel_size)
-    sources = list_sources(inputs or [], relion_project=relion_project or Path())
-    found = find_diameter(sources, given, invert=bool(invert), device=device or "auto")
+    wanted, device = fill(RunSettings, **settings), fill(EngineSettings, **engine).device
+    sources = list_sources(wanted.inputs, **wanted.which, say=tell)
+    found = find_diameter(sources, wanted.ingest(None), invert=wanted.invert, device=device)
     lines = [
         f"{tried_A:8.4g} A  {value:.3g}" for tried_A, value in zip(found.tried_A, found.evidence, strict=True)
     ]

@@ -14,7 +14,7 @@ SOURCES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "cli").glob("*.py")])
 LAYERS = [
     ["errors"],
     ["units"],
-    ["settings", "config"],
+    ["settings", "leaves", "config"],
     ["micrographs"],
     ["store"],
     ["pickers"],
@@ -28,7 +28,7 @@ LAYERS = [
     ["bench", "launch"],
     ["runs"],
     ["suite"],
-    ["cli"],
+    ["cli", "__main__"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 ONLY_IN = {

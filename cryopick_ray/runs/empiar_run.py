@@ -17,7 +17,7 @@ from cryopick_ray.micrographs.remote.download import Wanted, choose, fetch, open
 from cryopick_ray.micrographs.remote.entry import entry_number
 from cryopick_ray.micrographs.remote.manifest import Manifest
 from cryopick_ray.micrographs.sources import MicrographSource, relion_name
-from cryopick_ray.settings import ArchiveSettings, IngestSettings, RunSettings
+from cryopick_ray.settings import IngestSettings, RunSettings
 from cryopick_ray.stages.averages import Averages
 from cryopick_ray.stages.ingest import ingest
 from cryopick_ray.stages.ingest_worker import IngestWorker
@@ -42,30 +42,21 @@ class ArchiveEntry:
 
     Parameters
     ----------
-    text
-        ``empiar:10017`` or the number alone.
+    settings
+        Their INPUT is ``empiar:10017``, or the number alone; they say which files of it, and how they come.
     folder
-        Where its files are fetched to; all workers must see it.
-    limit
-        Take the first so many files.
+        Where files are fetched to; all workers must see it.
     say
         Told what was decided and why, for a person.
     """
 
-    def __init__(
-        self,
-        text: str,
-        folder: Path,
-        settings: ArchiveSettings,
-        *,
-        limit: int | None,
-        say: Callable[[str], None],
-    ) -> None:
-        self._number = entry_number(text)
-        self._folder, self._settings, self._limit, self._say = folder, settings, limit, say
-        megabytes = settings.bandwidth_MB_s
+    def __init__(self, settings: RunSettings, folder: Path, say: Callable[[str], None]) -> None:
+        self._number = entry_number(settings.inputs[0])
+        self._folder, self._settings, self._limit, self._say = folder, settings, settings.limit, say
+        self._archive = settings.archive
+        megabytes = self._archive.bandwidth_MB_s
         self._open = partial(
-            EmpiarSource, connections=settings.connections, bytes_per_s=megabytes and megabytes * 1e6
+            EmpiarSource, connections=self._archive.connections, bytes_per_s=megabytes and megabytes * 1e6
         )
 
     def sources(self, relion_project: Path) -> list[MicrographSource]:
@@ -129,7 +120,7 @@ class ArchiveEntry:
         gains = self._chosen.gains if self._chosen.role == "movie" else ()
         if len(gains) != 1:
             return None
-        wanted = Wanted(self._settings.image_set, gains[0].path, all_roles=True)
+        wanted = Wanted(self._archive.image_set, gains[0].path, all_roles=True)
         with Manifest(self._folder, self._number) as manifest:
             source = self._open()
             chosen = choose(source, self._number, manifest, wanted, lambda text: None)
@@ -156,7 +147,7 @@ class ArchiveEntry:
         store = MicrographStore(store_url, create=True)
         self._settle(store, by_path)
         rounds = _Rounds(events, len(sources))
-        bounded_GB = self._settings.disk_GB
+        bounded_GB = self._archive.disk_GB
         with open_stream(
             self._open(),
             self._number,
@@ -182,7 +173,8 @@ class ArchiveEntry:
                 manifest.forget(path)
 
     def _wanted(self, limit: int | None) -> Wanted:
-        return Wanted(self._settings.image_set, self._settings.pattern, limit)
+        settings = self._settings
+        return Wanted(self._archive.image_set, settings.pattern, limit, exclude=settings.exclude)
 
     def _settle(self, store: MicrographStore, by_path: dict[str, MicrographSource]) -> None:
         """Fetch nothing that the store holds already."""

@@ -125,8 +125,8 @@ class Plan:
 
     Attributes
     ----------
-    settings
-        Of the run, its diameter among them.
+    settings, engine
+        Of the run, its diameter among them, and where it is run.
     sources
         The micrographs.
     pixel_size_A
@@ -136,13 +136,19 @@ class Plan:
     """
 
     settings: RunSettings
+    engine: EngineSettings
     sources: Sequence[MicrographSource]
     pixel_size_A: float
     diameter: EstimatedDiameter | None = None
     archive: ArchiveEntry | None = None
 
 
-def plan(settings: RunSettings, download: Path | None = None, say: Callable[[str], None] = silent) -> Plan:
+def plan(
+    settings: RunSettings,
+    engine: EngineSettings,
+    download: Path | None = None,
+    say: Callable[[str], None] = silent,
+) -> Plan:
     """Check everything that can be checked before a run leaves a trace, and find a diameter not given.
 
     Parameters
@@ -158,42 +164,38 @@ def plan(settings: RunSettings, download: Path | None = None, say: Callable[[str
         If the model, the micrographs or their pixel size cannot be used, or no diameter can be found.
     """
     picker = _described_picker(settings)
-    if settings.engine.engine == "serial" and picker.wants_gpu:
+    if engine.engine == "serial" and picker.wants_gpu:
         from cryopick_ray.pickers.device.choice import usable_device
 
-        usable_device(settings.engine.device)
+        usable_device(engine.device)
     archive = None
     if is_archive(settings.inputs):
-        archive = _archive(settings, download, say)
+        if download is None:
+            raise UsageError(
+                f"`inputs` {settings.inputs[0]!r} needs a folder of this machine for its files (`out`)"
+            )
+        archive = ArchiveEntry(settings, download, say)
         sources = archive.sources(settings.relion_project)
         sample = archive.sample(sources)
         settings = archive.as_declared(settings, sample)
     else:
-        sources = list_sources(settings.inputs, relion_project=settings.relion_project, limit=settings.limit)
+        sources = list_sources(settings.inputs, **settings.which, say=say)
         sample = sources
     found = None
     if settings.diameter_A is None:
         found = find_diameter(
-            sample, settings.ingest(None), invert=settings.invert, device=_own_device(settings.engine)
+            sample, settings.ingest(None), invert=settings.invert, device=_own_device(engine)
         )
         settings = settings.model_copy(update={"diameter_A": found.diameter_A})
     pixel_size_A = working_pixel_size_A(settings.pick.diameter_A, picker.particle_px)
     probe(sample, settings.ingest(pixel_size_A))
-    return Plan(settings, sources, pixel_size_A, found, archive)
-
-
-def _archive(settings: RunSettings, download: Path | None, say: Callable[[str], None]) -> ArchiveEntry:
-    if download is None:
-        raise UsageError(
-            f"`inputs` {settings.inputs[0]!r} needs a folder of this machine for its files (`out`)"
-        )
-    return ArchiveEntry(settings.inputs[0], download, settings.archive, limit=settings.limit, say=say)
+    return Plan(settings, engine, sources, pixel_size_A, found, archive)
 
 
 def run(plan: Plan, folder: RunFolder, events: Events, timings: Timings) -> tuple[str, dict[str, Threshold]]:
     """Ingest, pick and gather the table in a claimed run folder; return digest and thresholds."""
     start = time.perf_counter()
-    with open_engine(plan.settings.engine, threads=plan.settings.threads) as engine:
+    with open_engine(plan.engine, threads=plan.settings.threads) as engine:
         timings.seconds["start-up"] = time.perf_counter() - start
         return run_on(engine, plan, folder, events, timings)
 
@@ -207,7 +209,7 @@ def run_on(
     if plan.diameter is not None:
         events.note(f"diameter {plan.diameter.text()} (`diameter_A` overrides)")
         keep_diameter(folder.diameter, plan.diameter)
-    device = settings.engine.device
+    device = plan.engine.device
     fill = partial(
         ingest if plan.archive is None else plan.archive.ingest,
         store_url=folder.store,

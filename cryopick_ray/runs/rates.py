@@ -55,7 +55,7 @@ def measure(plan: Plan) -> Rates:
             )
         check_scale(rows, plan.pixel_size_A)
         shards = PickShards(f"{folder}/picks", DIGEST, create=True)
-        device = usable_device(settings.engine.device).type
+        device = usable_device(plan.engine.device).type
         picking = PickWorker(store.place.url, shards.place.url, DIGEST, settings.pick, device)
         picking.process(rows[:1])
         for key in shards.published():
