@@ -23,7 +23,7 @@ LAYERS = [
     ["stages"],
     ["simulate"],
     ["evaluation"],
-    ["export"],
+    ["formats", "report"],
     ["training"],
     ["bench", "launch"],
     ["runs"],

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from cryopick_ray.evaluation.evaluate import Evaluation
 from cryopick_ray.evaluation.evaluate import evaluate as score
 from cryopick_ray.evaluation.truth import read_truth
-from cryopick_ray.export.formats import ExportSettings
-from cryopick_ray.export.formats import export as write
+from cryopick_ray.formats.formats import ExportSettings
+from cryopick_ray.formats.formats import export as write
 from cryopick_ray.picks.schema import PICKS, MicrographPicks
 from cryopick_ray.picks.table import open_table, recut
 from cryopick_ray.runs.folder import RunFolder

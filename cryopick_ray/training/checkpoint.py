@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cryopick_ray.errors import TrainingError
-from cryopick_ray.export.files import published
+from cryopick_ray.formats.files import published
 from cryopick_ray.training.loop import Epoch, TrainState
 
 CHECKPOINT = "checkpoint.pt"

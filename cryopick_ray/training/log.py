@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cryopick_ray.errors import TrainingError
-from cryopick_ray.export.files import published
+from cryopick_ray.formats.files import published
 from cryopick_ray.training.loop import Epoch
 
 LOG = "log.csv"

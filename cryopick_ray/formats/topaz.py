@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from cryopick_ray.export.files import complete, picked_rows, published, without_extension
+from cryopick_ray.formats.files import complete, picked_rows, published, without_extension
 from cryopick_ray.picks.schema import MicrographPicks
 
 

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from cryopick_ray.export.files import complete, picked_rows, published, relative_path
+from cryopick_ray.formats.files import complete, picked_rows, published, relative_path
 from cryopick_ray.picks.schema import MicrographPicks
 
 COLUMNS = ("micrograph_id", "x_px", "y_px", "score", "diameter_A")
