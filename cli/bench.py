@@ -1,61 +1,16 @@
 """``cryopick bench``: where the time of one micrograph goes on this machine."""
 
-from pathlib import Path
-from typing import Annotated, Any
-
-import typer
-
-from cryopick_ray import DEFAULT_MODEL
+from typing import Any
 
 from . import options
+from .bridge import Given, Offer, takes
 from .console import say
 from .spelling import tell
 
 
+@takes(settings=Offer("cryopick_ray.bench.settings:BenchSettings"))
 def bench(
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model",
-            metavar="NAME|FILE",
-            help=f"Model or weights file; may be repeated; default: {DEFAULT_MODEL}.",
-        ),
-    ] = None,
-    input_file: Annotated[
-        Path | None,
-        typer.Option("--input", metavar="FILE", help="A micrograph; default: a synthetic one."),
-    ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option("--size", metavar="N", help="Side of the synthetic one in pixels; default: 4096."),
-    ] = None,
-    diameter: Annotated[
-        float | None,
-        typer.Option(
-            "--diameter", metavar="A", help="Longest dimension of the particle in angstroms; default: 130."
-        ),
-    ] = None,
-    pixel_size: Annotated[
-        float | None,
-        typer.Option("--pixel-size", metavar="A", help="In angstroms; default: the file's; synthetic: 1."),
-    ] = None,
-    store_pixel_size: options.StorePixelSize = None,
-    particle_px: options.ParticlePx = None,
-    exact: options.Exact = None,
-    repeats: Annotated[
-        int | None, typer.Option("--repeats", metavar="N", help="Timed passes; default: 5.")
-    ] = None,
-    sizes: Annotated[
-        str | None,
-        typer.Option("--sizes", metavar="N,N", help="Measure synthetic micrographs of these sides, too."),
-    ] = None,
-    batches: Annotated[
-        str | None,
-        typer.Option("--batches", metavar="N,N", help="Give a network so many images at once, too."),
-    ] = None,
-    threads: options.Threads = None,
-    device: options.Device = None,
-    precision: options.PrecisionName = None,
+    settings: Given,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -65,24 +20,7 @@ def bench(
     from cryopick_ray.bench.settings import BenchSettings
     from cryopick_ray.config import fill
 
-    settings = fill(
-        BenchSettings,
-        models=tuple(model) if model else None,
-        input=input_file,
-        size=size,
-        diameter_A=diameter,
-        pixel_size_A=pixel_size,
-        store_pixel_size_A=store_pixel_size,
-        particle_px=particle_px,
-        exact=exact,
-        repeats=repeats,
-        sizes=sizes.split(",") if sizes else None,
-        batches=batches.split(",") if batches else None,
-        threads=threads,
-        device=device,
-        precision=precision,
-    )
-    outcome = measure(settings, tell)
+    outcome = measure(fill(BenchSettings, **settings), tell)
     say(outcome, _text(outcome), as_json=as_json)
 
 

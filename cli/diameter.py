@@ -1,19 +1,22 @@
 """``cryopick diameter``: how large the particles are, found in the micrographs."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 from . import options
+from .bridge import ENGINE, RUN, Given, Offer, takes
 from .console import ConsoleEvents, say
+from .spelling import tell
 
 
+@takes(
+    settings=Offer(
+        RUN, ("inputs", "pattern", "exclude", "pixel_size_A", "invert", "relion_project", "threads")
+    ),
+    engine=Offer(ENGINE, ("device",)),
+)
 def diameter(
-    inputs: options.Inputs = None,
-    pixel_size: options.PixelSize = None,
-    invert: options.Invert = None,
-    relion_project: options.RelionProject = None,
-    threads: options.Threads = None,
-    device: options.Device = None,
+    settings: Given,
+    engine: Given,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -22,17 +25,17 @@ def diameter(
     from cryopick_ray.config import fill
     from cryopick_ray.engine.serial import SerialEngine
     from cryopick_ray.micrographs.sources import list_sources
-    from cryopick_ray.settings import IngestSettings
+    from cryopick_ray.settings import EngineSettings, RunSettings
     from cryopick_ray.stages.diameter import find_diameter
 
-    given = fill(IngestSettings, pixel_size_A=pixel_size, threads=threads)
-    sources = list_sources(inputs or [], relion_project=relion_project or Path())
+    wanted, device = fill(RunSettings, **settings), fill(EngineSettings, **engine).device
+    sources = list_sources(wanted.inputs, **wanted.which, say=tell)
     with ConsoleEvents() as events:
         found = find_diameter(
             sources,
-            given,
-            invert=bool(invert),
-            device=device or "auto",
+            wanted.ingest(None),
+            invert=wanted.invert,
+            device=device,
             engine=SerialEngine(),
             events=events,
         )

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options
+from .bridge import RUN, Given, Offer, SettingsCommand, takes
 from .console import say
 from .group import Group
 from .spelling import tell
 
 if TYPE_CHECKING:
+    from cryopick_ray.micrographs.remote.download import Wanted
     from cryopick_ray.micrographs.remote.manifest import Manifest
+    from cryopick_ray.settings import RunSettings
 
 app = typer.Typer(
     cls=Group,
@@ -24,16 +27,8 @@ FAILURES_SHOWN = 20
 EntryId = Annotated[
     str, typer.Argument(metavar="ID", help="EMPIAR entry, such as 10017.", show_default=False)
 ]
-SetName = Annotated[
-    str | None,
-    typer.Option("--image-set", metavar="N|NAME", help="Number or name; default: micrographs before movies."),
-]
-Pattern = Annotated[
-    str | None,
-    typer.Option(
-        "--pattern", metavar="GLOB", help="What names must fit, such as '*_DW.mrc'; then of any kind."
-    ),
-]
+FETCHING = "cryopick_ray.settings:ArchiveSettings"
+WHICH = Offer(RUN, ("pattern", "exclude", "limit"))
 
 
 @app.command()
@@ -90,24 +85,25 @@ def show(entry_id: EntryId, as_json: options.Json = False, debug: options.Debug 
     say(asdict(entry), "\n".join(lines), as_json=as_json)
 
 
-@app.command("list")
+@app.command("list", cls=SettingsCommand)
+@takes(which=WHICH, fetching=Offer(FETCHING, ("image_set",)))
 def list_files(
+    which: Given,
+    fetching: Given,
     entry_id: EntryId,
-    image_set: SetName = None,
-    pattern: Pattern = None,
-    limit: options.Limit = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
     """List the files of an image set: what `fetch` would fetch, with sizes."""
     del debug
     from cryopick_ray.micrographs.remote.archive import EmpiarSource
-    from cryopick_ray.micrographs.remote.download import Wanted, choose
+    from cryopick_ray.micrographs.remote.download import choose
     from cryopick_ray.micrographs.remote.entry import entry_number
     from cryopick_ray.micrographs.remote.manifest import Manifest
 
+    those = _those(entry_id, which, fetching)
     source, number = EmpiarSource(), entry_number(entry_id)
-    wanted = Wanted(image_set, pattern, limit, all_roles=pattern is not None)
+    wanted = _wanted(those)
     with tempfile.TemporaryDirectory() as folder, Manifest(Path(folder), number) as manifest:
         chosen = choose(source, number, manifest, wanted, tell)
         rows, lines, total = list[dict[str, Any]](), list[str](), 0
@@ -125,31 +121,22 @@ def list_files(
     say(outcome, "\n".join([*lines, f"{len(rows)} files, {_size(total)}"]), as_json=as_json)
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
+@takes(which=WHICH, fetching=Offer(FETCHING, ("image_set", "connections", "bandwidth_MB_s")))
 def fetch(
+    which: Given,
+    fetching: Given,
     entry_id: EntryId,
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Where the files go.", show_default=False)
     ],
-    image_set: SetName = None,
-    pattern: Pattern = None,
-    limit: options.Limit = None,
-    connections: Annotated[
-        int, typer.Option("--connections", metavar="N", min=1, max=16, help="Files at a time.")
-    ] = 4,
-    bandwidth: Annotated[
-        float | None,
-        typer.Option(
-            "--bandwidth", metavar="MB/s", min=0.01, help="Megabytes a second at most; default: no limit."
-        ),
-    ] = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
     """Fetch files of an entry into DIR; run again, it goes on where it ended."""
     del debug
     from cryopick_ray.micrographs.remote.archive import EmpiarSource
-    from cryopick_ray.micrographs.remote.download import Wanted, choose
+    from cryopick_ray.micrographs.remote.download import choose
     from cryopick_ray.micrographs.remote.download import fetch as fetch_chosen
     from cryopick_ray.micrographs.remote.entry import entry_number
     from cryopick_ray.micrographs.remote.manifest import Manifest
@@ -157,8 +144,10 @@ def fetch(
     from .transfers import TransferEvents
 
     number = entry_number(entry_id)
-    source = EmpiarSource(connections=connections, bytes_per_s=bandwidth and bandwidth * 1e6)
-    wanted = Wanted(image_set, pattern, limit, all_roles=pattern is not None)
+    those = _those(entry_id, which, fetching)
+    megabytes = those.archive.bandwidth_MB_s
+    source = EmpiarSource(connections=those.archive.connections, bytes_per_s=megabytes and megabytes * 1e6)
+    wanted = _wanted(those)
     out.mkdir(parents=True, exist_ok=True)
     with Manifest(out, number) as manifest:
         chosen = choose(source, number, manifest, wanted, tell)
@@ -177,33 +166,28 @@ def fetch(
         raise typer.Exit(options.DONE_WITH_FAILURES)
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
+@takes(
+    which=WHICH,
+    fetching=Offer(FETCHING),
+    settings=Offer(
+        "cryopick_ray.settings:IngestSettings",
+        ("pixel_size_A", "store_pixel_size_A", "voltage_kV", "movies", "threads"),
+        assign=True,
+    ),
+    engine=options.WORK,
+)
 def ingest(
+    which: Given,
+    fetching: Given,
+    settings: Given,
+    engine: Given,
     entry_id: EntryId,
     store: options.StoreUrl,
     download: Annotated[
         Path,
         typer.Option("--download", metavar="DIR", help="Where the files go; every worker must see it."),
     ],
-    image_set: SetName = None,
-    pattern: Pattern = None,
-    limit: options.Limit = None,
-    connections: options.Connections = None,
-    bandwidth: options.Bandwidth = None,
-    disk_gb: options.DiskGB = None,
-    pixel_size: options.PixelSize = None,
-    store_pixel_size: options.StorePixelSize = None,
-    gain: options.Gain = None,
-    gain_rot: options.GainRot = None,
-    gain_flip: options.GainFlip = None,
-    dose: options.Dose = None,
-    binning: options.Binning = None,
-    movie_set: options.MovieSet = None,
-    engine: options.EngineName = None,
-    workers: options.Workers = None,
-    threads: options.Threads = None,
-    device: options.Device = None,
-    address: options.Address = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -212,7 +196,7 @@ def ingest(
     from cryopick_ray.config import fill
     from cryopick_ray.engine.choice import open_engine
     from cryopick_ray.runs.empiar_run import ArchiveEntry
-    from cryopick_ray.settings import ArchiveSettings, EngineSettings, IngestSettings
+    from cryopick_ray.settings import EngineSettings, IngestSettings
     from cryopick_ray.stages.averages import beside
     from cryopick_ray.stages.flow import flow
     from cryopick_ray.stages.ingest import Intake
@@ -220,34 +204,34 @@ def ingest(
     from .console import ConsoleEvents
     from .ingest import finish
 
-    fetching = fill(
-        ArchiveSettings,
-        image_set=image_set,
-        pattern=pattern,
-        connections=connections,
-        bandwidth_MB_s=bandwidth,
-        disk_GB=disk_gb,
-    )
-    movies = options.movie_settings(
-        {}, gain=gain, gain_rot=gain_rot, gain_flip=gain_flip, dose=dose, binning=binning, others=movie_set
-    )
-    settings = fill(
-        IngestSettings,
-        pixel_size_A=pixel_size,
-        store_pixel_size_A=store_pixel_size,
-        threads=threads,
-        movies=movies,
-    )
-    running = fill(EngineSettings, engine=engine, workers=workers, device=device, address=address)
-    entry = ArchiveEntry(entry_id, download.absolute(), fetching, limit=limit, say=tell)
+    wanted, running = fill(IngestSettings, **settings), fill(EngineSettings, **engine)
+    entry = ArchiveEntry(_those(entry_id, which, fetching), download.absolute(), tell)
     sources = entry.sources(Path.cwd())
-    settings = entry.as_declared(settings, entry.sample(sources))
-    with ConsoleEvents() as events, open_engine(running, threads=settings.threads) as runner:
+    wanted = entry.as_declared(wanted, entry.sample(sources))
+    with ConsoleEvents() as events, open_engine(running, threads=wanted.threads) as runner:
         kept = beside(store, None, Path.cwd())
-        intake = Intake(store, settings, averages=kept, device=running.device)
+        intake = Intake(store, wanted, averages=kept, device=running.device)
         with entry.batches(sources, intake.store) as batches:
             flow(batches, intake, None, runner, events)
     finish(sources, store, as_json=as_json)
+
+
+def _those(entry_id: str, which: Given, fetching: Given) -> "RunSettings":
+    """Return which files are meant, and how they come, as a run has it."""
+    from cryopick_ray.config import fill
+    from cryopick_ray.micrographs.remote.entry import entry_number
+    from cryopick_ray.settings import RunSettings
+
+    return fill(RunSettings, inputs=(f"empiar:{entry_number(entry_id)}",), archive=fetching, **which)
+
+
+def _wanted(those: "RunSettings") -> "Wanted":
+    from cryopick_ray.micrographs.remote.download import Wanted
+
+    any_kind = those.pattern is not None
+    return Wanted(
+        those.archive.image_set, those.pattern, those.limit, all_roles=any_kind, exclude=those.exclude
+    )
 
 
 def _outcome(manifest: "Manifest", number: str, out: Path) -> dict[str, Any]:

@@ -6,13 +6,16 @@ from typing import Annotated, Any
 import typer
 
 from . import options
+from .bridge import ENGINE, Given, Offer, takes
 from .console import ConsoleEvents, say
-from .learning import rooted
+from .rooted import rooted
 
 SUITE = "Comparing models"
 
 
+@takes(engine=Offer(ENGINE))
 def evaluate(
+    engine: Given,
     picks: Annotated[
         str | None,
         typer.Argument(metavar="PICKS", help="Folder or bucket of a run or a table.", show_default=False),
@@ -58,11 +61,6 @@ def evaluate(
             "--resume", rich_help_panel=SUITE, help="Go on in DIR; finished work is not done again."
         ),
     ] = False,
-    engine: options.EngineName = None,
-    workers: options.Workers = None,
-    device: options.Device = None,
-    gpus_per_worker: options.GpusPerWorker = None,
-    address: options.Address = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -73,20 +71,11 @@ def evaluate(
     del debug
     from cryopick_ray.errors import UsageError
 
-    running = {
-        "engine": engine,
-        "workers": workers,
-        "device": device,
-        "gpus_per_worker": gpus_per_worker,
-        "address": address,
-    }
     if suite is None:
         if picks is None or truth is None:
             raise UsageError("expected PICKS and --truth DIR, or --suite FILE; one of them is missing")
-        if out or model or resume or any(value is not None for value in running.values()):
-            raise UsageError(
-                "--out, --model, --resume and those of the engine go with --suite FILE; leave them out"
-            )
+        if out or model or resume:
+            raise UsageError("--out, --model and --resume go with --suite FILE; leave them out")
         _score(picks, truth, radius, exclude or [], as_json=as_json)
         return
     if picks or truth or radius or exclude:
@@ -95,21 +84,17 @@ def evaluate(
         )
     if out is None:
         raise UsageError("--out is missing: give the folder for the table and all picks")
-    _compare(suite, out.absolute(), model or [], running, resume=resume, as_json=as_json)
+    _compare(suite, out.absolute(), model or [], engine, resume=resume, as_json=as_json)
 
 
 def _score(picks: str, truth: Path, radius_A: float | None, exclude: list[str], *, as_json: bool) -> None:
-    from cryopick_ray.evaluation.evaluate import evaluate as score
-    from cryopick_ray.evaluation.truth import read_truth
-    from cryopick_ray.picks.table import open_table
+    from cryopick_ray.runs.outcome import evaluate as score
 
-    outcome = score(open_table(picks), read_truth(truth), radius_A=radius_A, exclude=exclude).to_dict()
+    outcome = score(picks, truth, radius_A=radius_A, exclude=exclude).to_dict()
     say(outcome, _text(outcome), as_json=as_json)
 
 
-def _compare(
-    suite: Path, out: Path, models: list[str], running: dict[str, Any], *, resume: bool, as_json: bool
-) -> None:
+def _compare(suite: Path, out: Path, models: list[str], given: Given, *, resume: bool, as_json: bool) -> None:
     from cryopick_ray.config import fill, read_yaml
     from cryopick_ray.engine.choice import open_engine
     from cryopick_ray.settings import EngineSettings
@@ -118,7 +103,7 @@ def _compare(
 
     data = read_yaml(suite)
     settings = suite_settings(_rooted(data | _chosen(data, models)))
-    engine = fill(EngineSettings, **running)
+    engine = fill(EngineSettings, **given)
     with (
         claim(out, settings, resume=resume),
         ConsoleEvents() as events,
@@ -156,10 +141,12 @@ def _kind(one: Any) -> str:
 
 
 def _with_files(model: Any) -> Any:
+    from cryopick_ray.config import absolute_model
+
     if isinstance(model, str):
-        return options.absolute_model(model)
+        return absolute_model(model)
     if isinstance(model, dict) and isinstance(model.get("seeds"), list):
-        return model | {"seeds": [options.absolute_model(str(one)) for one in model["seeds"]]}
+        return model | {"seeds": [absolute_model(str(one)) for one in model["seeds"]]}
     return model
 
 

@@ -27,16 +27,10 @@ def export(
 ) -> None:
     """Write the picks as RELION STAR, EMAN box, crYOLO cbox, CryoSPARC cs, CSV or Topaz text."""
     del debug
-    from cryopick_ray.export.formats import ExportSettings
-    from cryopick_ray.export.formats import export as write
-    from cryopick_ray.picks.table import open_table, recut
-    from cryopick_ray.runs.folder import RunFolder
-    from cryopick_ray.store.claim import local_folder
-    from cryopick_ray.units import Optics
+    from dataclasses import asdict
 
-    picks, run = open_table(table), RunFolder(table)
-    settings = run.settings() if run.config.is_file() else None
-    project = relion_project or (settings.relion_project if settings else None)
-    given = ExportSettings(project, settings.optics if settings else Optics(), box_px)
-    write(picks if threshold is None else recut(picks, threshold), format, local_folder(out), given)
-    say({"format": format, "out": out}, f"{format} files in {out}", as_json=as_json)
+    from cryopick_ray.runs.outcome import export as write
+
+    done = write(table, format, out, threshold=threshold, box_px=box_px, relion_project=relion_project)
+    text = f"{done.picks} picks of {done.micrographs} micrographs in {done.files} files in {out}"
+    say({"format": format, "out": out, **asdict(done)}, text, as_json=as_json)

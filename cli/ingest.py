@@ -1,12 +1,13 @@
 """``cryopick ingest``: micrographs into a store."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import options
+from .bridge import RUN, Given, Offer, takes
 from .console import ConsoleEvents, say
+from .spelling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,14 +15,16 @@ if TYPE_CHECKING:
     from cryopick_ray.micrographs.sources import MicrographSource
 
 
+@takes(
+    chosen=Offer(RUN, ("inputs", "pattern", "exclude", "limit", "relion_project")),
+    settings=Offer("cryopick_ray.settings:IngestSettings", assign=True),
+    engine=options.WORK,
+)
 def ingest(
-    inputs: options.Inputs,
+    chosen: Given,
+    settings: Given,
+    engine: Given,
     store: options.StoreUrl,
-    diameter: options.Diameter = None,
-    pixel_size: options.PixelSize = None,
-    store_pixel_size: options.StorePixelSize = None,
-    limit: options.Limit = None,
-    relion_project: options.RelionProject = None,
     averages: Annotated[
         str | None,
         typer.Option(
@@ -31,17 +34,6 @@ def ingest(
             help="Where averages of movies are kept; default: micrographs, beside the store.",
         ),
     ] = None,
-    gain: options.Gain = None,
-    gain_rot: options.GainRot = None,
-    gain_flip: options.GainFlip = None,
-    dose: options.Dose = None,
-    binning: options.Binning = None,
-    movie_set: options.MovieSet = None,
-    engine: options.EngineName = None,
-    workers: options.Workers = None,
-    threads: options.Threads = None,
-    device: options.Device = None,
-    address: options.Address = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -50,34 +42,18 @@ def ingest(
     from cryopick_ray.config import fill
     from cryopick_ray.engine.choice import open_engine
     from cryopick_ray.micrographs.sources import list_sources
-    from cryopick_ray.settings import EngineSettings, IngestSettings
+    from cryopick_ray.settings import EngineSettings, IngestSettings, RunSettings
     from cryopick_ray.stages.averages import beside
     from cryopick_ray.stages.ingest import ingest as ingest_sources
     from cryopick_ray.stages.ingest import probe
 
-    settings = fill(
-        IngestSettings,
-        diameter_A=diameter,
-        pixel_size_A=pixel_size,
-        store_pixel_size_A=store_pixel_size,
-        threads=threads,
-        movies=options.movie_settings(
-            {},
-            gain=gain,
-            gain_rot=gain_rot,
-            gain_flip=gain_flip,
-            dose=dose,
-            binning=binning,
-            others=movie_set,
-        ),
-    )
-    running = fill(EngineSettings, engine=engine, workers=workers, device=device, address=address)
-    project = relion_project or Path()
-    sources = list_sources(inputs or [], relion_project=project, limit=limit)
-    probe(sources, settings)
-    kept = beside(store, averages, project)
-    with ConsoleEvents() as events, open_engine(running, threads=settings.threads) as runner:
-        ingest_sources(sources, store, settings, runner, events, averages=kept, device=running.device)
+    wanted, running = fill(IngestSettings, **settings), fill(EngineSettings, **engine)
+    those = fill(RunSettings, **chosen)
+    sources = list_sources(those.inputs, **those.which, say=tell)
+    probe(sources, wanted)
+    kept = beside(store, averages, those.relion_project)
+    with ConsoleEvents() as events, open_engine(running, threads=wanted.threads) as runner:
+        ingest_sources(sources, store, wanted, runner, events, averages=kept, device=running.device)
     finish(sources, store, as_json=as_json)
 
 

@@ -24,7 +24,9 @@ from . import (
     simulate,
     table,
     train,
+    watch,
 )
+from .bridge import SettingsCommand
 from .group import Group
 
 app = typer.Typer(
@@ -54,19 +56,20 @@ def main(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's notice ends a run like Ctrl-C
 
 
-app.command()(run.run)
-app.command()(ingest.ingest)
-app.command()(plan.plan)
-app.command()(pick.pick)
+app.command(cls=SettingsCommand)(run.run)
+app.command(cls=SettingsCommand)(watch.watch)
+app.command(cls=SettingsCommand)(ingest.ingest)
+app.command(cls=SettingsCommand)(plan.plan)
+app.command(cls=SettingsCommand)(pick.pick)
 app.command()(table.table)
 app.command()(export.export)
 app.command()(report.report)
-app.command()(diameter.diameter)
-app.command()(evaluate.evaluate)
-app.command()(simulate.simulate)
-app.command()(train.train)
-app.command()(refine.refine)
-app.command()(bench.bench)
+app.command(cls=SettingsCommand)(diameter.diameter)
+app.command(cls=SettingsCommand)(evaluate.evaluate)
+app.command(cls=SettingsCommand)(simulate.simulate)
+app.command(cls=SettingsCommand)(train.train)
+app.command(cls=SettingsCommand)(refine.refine)
+app.command(cls=SettingsCommand)(bench.bench)
 app.add_typer(models.app, name="models")
 app.add_typer(empiar.app, name="empiar")
 app.add_typer(cluster.app, name="cluster")

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import options
+from .bridge import ENGINE, RUN, Given, Offer, takes
 from .console import ConsoleEvents, say
+from .spelling import tell
 
 if TYPE_CHECKING:
     from cryopick_ray.runs.cost import Estimate, Machines, Rates
@@ -15,20 +17,19 @@ if TYPE_CHECKING:
 PREFIXES = ("", "k", "M", "G", "T", "P")
 
 
+@takes(
+    settings=Offer(
+        RUN,
+        (
+            *("inputs", "diameter_A", "model", "pixel_size_A", "particle_px", "invert", "exact"),
+            *("pattern", "exclude", "limit", "store_pixel_size_A", "relion_project", "threads", "precision"),
+        ),
+    ),
+    engine=Offer(ENGINE, ("engine", "device")),
+)
 def plan(
-    inputs: options.Inputs = None,
-    diameter: options.Diameter = None,
-    model: options.Model = None,
-    pixel_size: options.PixelSize = None,
-    particle_px: options.ParticlePx = None,
-    invert: options.Invert = None,
-    exact: options.Exact = None,
-    limit: options.Limit = None,
-    store_pixel_size: options.StorePixelSize = None,
-    relion_project: options.RelionProject = None,
-    threads: options.Threads = None,
-    device: options.Device = None,
-    precision: options.PrecisionName = None,
+    settings: Given,
+    engine: Given,
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", help="CPU workers; default: one per CPU here.")
     ] = None,
@@ -63,7 +64,7 @@ def plan(
 ) -> None:
     """Estimate bytes, hours and what bounds them, from a few micrographs that are picked now."""
     del debug
-    from cryopick_ray.config import fill
+    from cryopick_ray.config import fill, rooted
     from cryopick_ray.engine.serial import SerialEngine
     from cryopick_ray.errors import UsageError
     from cryopick_ray.micrographs.sources import list_sources
@@ -71,49 +72,32 @@ def plan(
     from cryopick_ray.runs.pipeline import look, with_diameter
     from cryopick_ray.runs.pipeline import plan as check
     from cryopick_ray.runs.rates import from_bench, measure, total_bytes
-    from cryopick_ray.settings import EngineSettings, RunSettings
+    from cryopick_ray.settings import EngineSettings, PickSettings, RunSettings
 
+    inputs = settings.get("inputs", [])
     if not inputs and (bench is None or micrographs is None):
         raise UsageError("no INPUT; give micrographs, or --bench FILE with --micrographs N")
-    if remote := [text for text in inputs or [] if "://" in text or text.startswith("empiar:")]:
+    if remote := [text for text in inputs if "://" in text or text.startswith("empiar:")]:
         raise UsageError(
             f"INPUT {remote[0]!r} is elsewhere, and files of this machine are measured; give --bench FILE "
             "--micrographs N --bytes B (`cryopick empiar list` tells both)"
         )
     machines = Machines(workers or os.cpu_count() or 1, gpus, bandwidth and bandwidth * 1e6)
-    project = relion_project or Path()
-    given = {
-        "diameter_A": diameter,
-        "pixel_size_A": pixel_size,
-        "store_pixel_size_A": store_pixel_size,
-        "particle_px": particle_px,
-        "invert": invert,
-        "exact": exact,
-        "precision": precision,
-        "threads": threads,
-    }
+    wanted = rooted(fill(RunSettings, **{"inputs": ["-"]} | settings))
     if bench is None:
-        settings = fill(
-            RunSettings,
-            inputs=tuple(map(options.absolute, inputs or [])),
-            model=options.absolute_model(model),
-            relion_project=project,
-            limit=limit,
-            engine=fill(EngineSettings, device=device),
-            **given,
-        )
-        checked = check(settings, settings.engine)
+        checked = check(wanted, fill(EngineSettings, **engine), say=tell)
         if checked.settings.diameter_A is None:
             with ConsoleEvents() as events:
                 checked = with_diameter(checked, look(SerialEngine(), checked, events))
         rates, sources = measure(checked), checked.sources
     else:
-        if device is not None or any(value is not None for value in given.values()):
+        of_picks = {*PickSettings.model_fields, "pixel_size_A", "store_pixel_size_A"} - {"model"}
+        if engine or of_picks & settings.keys():
             raise UsageError(
                 "--bench FILE has its own settings: of those of the picks, only --model goes with it"
             )
-        rates = from_bench(bench, model)
-        sources = list_sources(inputs, relion_project=project, limit=limit) if inputs else []
+        rates = from_bench(bench, settings.get("model"))
+        sources = list_sources(wanted.inputs, **wanted.which, say=tell) if inputs else []
     count = len(sources) if micrographs is None else micrographs
     mean_bytes = total_bytes(sources) / len(sources) if sources else rates.source_bytes
     outcome = estimate(count, count * mean_bytes if size is None else size, rates, machines)

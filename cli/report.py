@@ -15,7 +15,7 @@ def report(
 ) -> None:
     """Make the report of a finished run again."""
     del debug
-    from cryopick_ray.export.report import render_report
+    from cryopick_ray.report.report import render_report
     from cryopick_ray.runs.folder import RunFolder
     from cryopick_ray.runs.results import read_summary, run_report
     from cryopick_ray.store.publish import write_whole

@@ -1,15 +1,30 @@
 """``cryopick simulate``: micrographs with known truth."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from . import options
+from .bridge import ENGINE, Given, Offer, takes
 from .console import ConsoleEvents, say
 
 
+@takes(
+    settings=Offer(
+        "cryopick_ray.simulate.settings:SimulationSettings",
+        (
+            *("micrographs", "seed", "pixel_size_A", "scene.particles", "scene.packing"),
+            *("microscope.defocus_A", "exposure.dose_e_per_A2"),
+        ),
+        assign=True,
+        calls={"height_px": "height of --shape", "width_px": "width of --shape"},
+    ),
+    engine=Offer(ENGINE, ("engine", "workers", "address")),
+)
 def simulate(
+    settings: Given,
+    engine: Given,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Folder for micrographs/ truth/ decoys/ masks/."),
@@ -17,38 +32,12 @@ def simulate(
     molecules: Annotated[
         str | None, typer.Option("--molecules", metavar="A,B", help="Names, MRC maps or PDB/mmCIF files.")
     ] = None,
-    micrographs: Annotated[
-        int | None, typer.Option("--micrographs", metavar="N", help="How many; default: 10.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", metavar="S", help="Equal seeds give equal files; default: 0.")
-    ] = None,
     shape: Annotated[
         str | None, typer.Option("--shape", metavar="HxW", help="Size in pixels; default: 4096x4096.")
-    ] = None,
-    pixel_size: Annotated[
-        float | None, typer.Option("--pixel-size", metavar="A", help="Pixel size in angstroms; default: 1.5.")
-    ] = None,
-    particles: Annotated[
-        str | None,
-        typer.Option("--particles", metavar="N|LO,HI", help="Per micrograph; default: by --packing."),
-    ] = None,
-    packing: Annotated[
-        str | None, typer.Option("--packing", metavar="X|LO,HI", help="Share of the close-packed number.")
-    ] = None,
-    defocus: Annotated[
-        str | None, typer.Option("--defocus", metavar="A|LO,HI", help="Underfocus in angstroms.")
-    ] = None,
-    dose: Annotated[
-        str | None, typer.Option("--dose", metavar="X|LO,HI", help="Electrons per square angstrom.")
     ] = None,
     empty: Annotated[
         bool, typer.Option("--empty", help="No particles at all, for counting false picks.")
     ] = False,
-    assign: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any setting, such as ice.thickness_A=[200,400]."),
-    ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="Settings (a run's simulation.yaml).")
     ] = None,
@@ -58,9 +47,6 @@ def simulate(
     list_molecules: Annotated[
         bool, typer.Option("--list-molecules", help="Print the built-in molecules and stop.")
     ] = False,
-    engine: options.EngineName = None,
-    workers: options.Workers = None,
-    address: options.Address = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -69,37 +55,27 @@ def simulate(
     if list_molecules:
         _print_molecules(as_json=as_json)
         return
-    from cryopick_ray.config import assigned, fill, read_yaml
+    from cryopick_ray.config import absolute, absolute_model, fill, over, read_yaml
     from cryopick_ray.engine.choice import open_engine
     from cryopick_ray.errors import UsageError
     from cryopick_ray.settings import EngineSettings
     from cryopick_ray.simulate.run import simulate_all
     from cryopick_ray.simulate.settings import simulation_settings
 
-    data: dict[str, Any] = read_yaml(config) if config else {}
-    given: dict[str, Any] = {"micrographs": micrographs, "seed": seed, "pixel_size_A": pixel_size}
+    given: Given = {"scene": {"empty_probability": 1}} if empty else {}
     if molecules is not None:
-        given["molecules"] = [options.absolute_model(name) for name in molecules.split(",")]
+        given["molecules"] = [absolute_model(name) for name in molecules.split(",")]
     if shape is not None:
         given["height_px"], _, given["width_px"] = shape.lower().partition("x")
-    ranges = {
-        "scene.particles": particles,
-        "scene.packing": packing,
-        "scene.empty_probability": "1" if empty else None,
-        "microscope.defocus_A": defocus,
-        "exposure.dose_e_per_A2": dose,
-    }
-    data |= {name: value for name, value in given.items() if value is not None}
-    texts = [f"{name}={value}" for name, value in ranges.items() if value is not None]
-    settings = simulation_settings(assigned(data, texts + (assign or [])))
+    wanted = simulation_settings(over(over(read_yaml(config) if config else {}, given), settings))
     if out is None:
         raise UsageError("--out is missing: give the folder to write to")
-    running = fill(EngineSettings, engine=engine, workers=workers, address=address)
+    running = fill(EngineSettings, **engine)
     with ConsoleEvents() as events, open_engine(running, threads=1) as runner:
         failures = simulate_all(
-            settings, out.absolute(), runner, events, store_url=options.absolute(store) if store else None
+            wanted, out.absolute(), runner, events, store_url=absolute(store) if store else None
         )
-    done = settings.micrographs - len(failures)
+    done = wanted.micrographs - len(failures)
     outcome = {
         "out": str(out),
         "micrographs": done,

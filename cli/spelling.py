@@ -1,19 +1,12 @@
-"""What the command line calls a setting."""
+"""What the command line calls a setting: what the command that runs calls it, see :mod:`cli.bridge`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import typer
 
 from cryopick_ray.errors import spelled
 
-OWN = {
-    "inputs": "INPUT",
-    "angular_step_deg": "--angular-step",
-    "exposure.dose_e_per_A2": "--dose",
-    "height_px": "height of --shape",
-    "width_px": "width of --shape",
-}
-"""Names that do not follow from the field's."""
 _command: Any = None
 
 
@@ -25,7 +18,7 @@ def speak_of(command: Any) -> None:
 
 def in_options(text: str) -> str:
     """Return a message of the library with its settings as the command that runs calls them."""
-    return spelled(text, option)
+    return spelled_by(getattr(_command, "names", None) or {}, text)
 
 
 def tell(text: str) -> None:
@@ -33,17 +26,19 @@ def tell(text: str) -> None:
     typer.echo(in_options(text), err=True)
 
 
-def option(name: str) -> str:
-    """Return the option of a setting, given its dotted name."""
-    if name in OWN:
-        return OWN[name]
-    from cryopick_ray.config import option as by_rule
-
-    found, leaf = by_rule(name), name.rpartition(".")[2]
-    if "." not in name or _command is None or found in _options():
-        return found
-    return f"--movie-set {leaf}=" if name.startswith("movies.") else f"--set {name}="
+def spelled_by(names: Mapping[str, str], text: str) -> str:
+    """Return a message with settings called what ``names`` holds, else by rule."""
+    return spelled(text, lambda name: option(name, names))
 
 
-def _options() -> set[str]:
-    return {text for one in _command.params for text in one.opts}
+def option(name: str, names: Mapping[str, str]) -> str:
+    """Return what a command with options ``names`` calls a setting, given its dotted name."""
+    if name in names:
+        return names[name]
+    leaf = name.rpartition(".")[2]
+    if same := [called for one, called in names.items() if one.rpartition(".")[2] == leaf]:
+        return same[0]
+    from cryopick_ray.leaves import option as by_rule
+
+    is_set = "." in name and _command is not None and any("--set" in one.opts for one in _command.params)
+    return f"--set {name}=" if is_set else by_rule(name)

@@ -6,11 +6,14 @@ from typing import Annotated
 import typer
 
 from . import options
+from .bridge import Given, takes
 from .console import ConsoleEvents, say
-from .learning import learning_options, means, rooted
+from .rooted import rooted
 
 
+@takes(engine=options.LEARNING)
 def train(
+    engine: Given,
     config: Annotated[
         Path, typer.Argument(metavar="CONFIG", help="YAML file: network, data, how long. See examples/.")
     ],
@@ -19,11 +22,6 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any setting, such as epochs=5 or options.base=16."),
     ] = None,
-    engine: options.EngineName = None,
-    workers: options.TrainWorkers = None,
-    threads: options.TrainThreads = None,
-    device: options.Device = None,
-    address: options.Address = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the training in DIR from its last epoch.")
     ] = False,
@@ -35,19 +33,20 @@ def train(
     Stopped or killed, it goes on from the last finished epoch with --resume.
     """
     del debug
-    from cryopick_ray.config import assigned, read_yaml
+    from cryopick_ray.config import assigned, fill, read_yaml
     from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.runs.learning import LearningSettings, means
     from cryopick_ray.training.folder import TrainingFolder
     from cryopick_ray.training.recipes import train as train_all
     from cryopick_ray.training.settings import train_settings
 
     settings = train_settings(rooted(assigned(read_yaml(config), assign or [])))
-    learning = learning_options(engine, workers, threads, device, address)
+    learning = fill(LearningSettings, **engine)
     folder = TrainingFolder(out)
     with (
         folder.claim(settings, resume=resume),
         ConsoleEvents() as events,
-        open_engine(learning.engine, threads=1) as runner,
+        open_engine(learning.picking, threads=1) as runner,
     ):
         outcome = train_all(settings, folder.path, runner, means(learning, settings.precision, events))
     say(outcome.to_dict(), outcome.text(), as_json=as_json)

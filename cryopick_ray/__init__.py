@@ -1,5 +1,59 @@
-"""Find particles in cryo-EM micrographs with deep networks, from one laptop to a GPU cluster."""
+"""Find particles in cryo-EM micrographs with deep networks, from one laptop to a GPU cluster.
+
+>>> from cryopick_ray import Settings, read_table, run
+>>> summary = run(Settings(inputs=["Micrographs"], diameter_A=180), out="picks")  # doctest: +SKIP
+>>> picked = read_table("picks").query("picked")  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cryopick_ray.runs.api import plan, refine, resume, run
+    from cryopick_ray.runs.outcome import evaluate, export, read_table
+    from cryopick_ray.runs.results import Summary
+    from cryopick_ray.settings import EngineSettings
+    from cryopick_ray.settings import RunSettings as Settings
 
 __version__ = "0.1.0"
 DEFAULT_MODEL = "heatmap-general"
 """The model that picks unless another is given, and that estimates a diameter that nobody gives."""
+
+_HOMES = {
+    "run": "runs.api",
+    "resume": "runs.api",
+    "plan": "runs.api",
+    "refine": "runs.api",
+    "evaluate": "runs.outcome",
+    "export": "runs.outcome",
+    "read_table": "runs.outcome",
+    "Settings": "settings:RunSettings",
+    "EngineSettings": "settings",
+    "Summary": "runs.results",
+}
+"""Where what a program needs is defined: it is loaded when it is asked for, as torch and Ray take seconds."""
+__all__ = [
+    "EngineSettings",
+    "Settings",
+    "Summary",
+    "evaluate",
+    "export",
+    "plan",
+    "read_table",
+    "refine",
+    "resume",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what a program needs."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, own = _HOMES[name].partition(":")
+    return getattr(import_module(f"{__name__}.{module}"), own or name)
+
+
+def __dir__() -> list[str]:
+    """Return what there is, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -1,7 +1,7 @@
 """Settings from and to YAML, options and plain data; every wrong value is named."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,19 +10,39 @@ import yaml
 from pydantic import ValidationError
 
 from cryopick_ray.errors import MOST_SHOWN, UsageError, brief, plain
+from cryopick_ray.leaves import leaves, meant, typed
 from cryopick_ray.plain_data import MAX_YAML_BYTES, parse_yaml, yaml_complaint
 from cryopick_ray.settings import RunSettings, Settings
 
 MOST_COMPLAINTS = 8
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
+_KEPT_TWICE = {"pixel_size_A", "voltage_kV"}
 _KINDS = {"float", "int", "str", "bool"}
 """What pydantic puts into a path for the alternatives of a type."""
 _WITH_COMMA = r"[+-]?[0-9]+,[0-9]+"
 
 
-def load_settings(data: dict[str, Any]) -> RunSettings:
-    """Check plain data of a run."""
+def load_settings(data: dict[str, Any], say: Callable[[str], None] = lambda text: None) -> RunSettings:
+    """Check plain data of a run.
+
+    Where it was run is no setting of it: a file that says so may be a stranger's, and never tells which
+    cluster is joined. Nor is what earlier versions kept twice.
+
+    Parameters
+    ----------
+    say
+        Told what is left out.
+    """
+    if "engine" in data:
+        say("`engine` of the settings is left out: where to run is said anew each time")
+        data = {name: value for name, value in data.items() if name != "engine"}
+    if isinstance(movies := data.get("movies"), dict):
+        data = data | {"movies": {name: value for name, value in movies.items() if name not in _KEPT_TWICE}}
+    if isinstance(archive := data.get("archive"), dict) and "pattern" in archive:
+        pattern = archive["pattern"]
+        archive = {name: value for name, value in archive.items() if name != "pattern"}
+        data = {"pattern": pattern} | data | {"archive": archive}
     return _checked(RunSettings, data)
 
 
@@ -118,22 +138,28 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return data
 
 
-def assigned(data: dict[str, Any], texts: Sequence[str], *, option: str = "`set`") -> dict[str, Any]:
+def assigned(data: dict[str, Any], texts: Sequence[str], kind: Any = None) -> dict[str, Any]:
     """Return plain data with ``NAME=VALUE`` texts put in, last one last.
 
     Dots lead into nested settings, numbers into lists (``data.0.labels_used=100``). Values are numbers,
     ``LO,HI`` for a range, or YAML.
+
+    Parameters
+    ----------
+    kind
+        Kind of settings, of which those that are text take the value as it is.
 
     Raises
     ------
     UsageError
         A text without ``=``, a value that is no YAML, or a name below one that holds no others.
     """
+    known = {name: field for name, field, _ in leaves(kind)}
     result = deepcopy(data)
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise UsageError(f"{option} {text}: expected NAME=VALUE")
+            raise UsageError(f"`set` {text}: expected NAME=VALUE")
         *path, leaf = name.split(".")
         group: Any = result
         for part in path:
@@ -144,24 +170,23 @@ def assigned(data: dict[str, Any], texts: Sequence[str], *, option: str = "`set`
             else:
                 group = None
             if not isinstance(group, dict | list):
-                raise UsageError(f"{option} {text}: {part} holds no other settings")
+                raise UsageError(f"`set` {text}: {part} holds no other settings")
         if not isinstance(group, dict):
-            raise UsageError(f"{option} {text}: {leaf} has no name in a list")
+            raise UsageError(f"`set` {text}: {leaf} has no name in a list")
         try:
-            group[leaf] = _value(value)
+            is_known = name in known and value != "null"
+            group[leaf] = typed(known[name], value) if is_known else meant(value)
         except yaml.YAMLError as error:
-            complaint = yaml_complaint(error)
-            raise UsageError(f"{option} {text}: expected a number, LO,HI or YAML ({complaint})") from error
+            raise UsageError(
+                f"`set` {text}: expected a number, LO,HI or YAML ({yaml_complaint(error)})"
+            ) from error
     return result
 
 
-def _value(text: str) -> Any:
-    """Return a number, even where YAML takes it for a word (1e4); ``LO,HI``; or what YAML makes of it."""
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        return parse_yaml(text)
-    return numbers if len(numbers) > 1 else numbers[0]
+def over(base: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``data`` over it at any depth, so that one value of a group can be given alone."""
+    nested = {name for name in data if isinstance(data[name], dict) and isinstance(base.get(name), dict)}
+    return base | {name: over(base[name], value) if name in nested else value for name, value in data.items()}
 
 
 def to_yaml(settings: Settings) -> str:
@@ -169,20 +194,26 @@ def to_yaml(settings: Settings) -> str:
     return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
 
 
-def differences(old: RunSettings, new: RunSettings) -> list[str]:
-    """Return what a resumed run would change of the picks, as ``name: old -> new`` lines.
-
-    The engine may change, since picks stay what they are, the limit, since micrographs may join, and
-    the threshold, since all candidates are kept and only the table is cut anew.
-    """
-    free = {"engine", "threshold", "optics", "limit", "archive"}
-    before, after = (settings.model_dump(mode="json", exclude=free) for settings in (old, new))
-    return [f"{key}: {before[key]} -> {after[key]}" for key in after if before[key] != after[key]]
+def absolute(text: str) -> str:
+    """Return an INPUT that means the same from any folder."""
+    return text if "://" in text or text.startswith("empiar:") else str(Path(text).absolute())
 
 
-def option(name: str) -> str:
-    """Return what the command line calls a setting, given its dotted name."""
-    leaf = name.rpartition(".")[2]
-    if leaf == "inputs":
-        return "INPUT"
-    return "--" + re.sub(r"_(A|e_A2|MB_s)$", "", leaf).replace("_", "-").lower()
+def absolute_model(model: str) -> str:
+    """Return a weights file's full path; a model's name stays as it is."""
+    return str(Path(model).absolute()) if Path(model).is_file() else model
+
+
+def rooted(settings: RunSettings) -> RunSettings:
+    """Return settings of a run whose paths mean the same from any folder."""
+    movies = settings.movies
+    files = {name: getattr(movies, name) for name in ("gain", "defects")}
+    own = {name: path.absolute() for name, path in files.items() if path is not None}
+    return settings.model_copy(
+        update={
+            "inputs": tuple(map(absolute, settings.inputs)),
+            "model": absolute_model(settings.model),
+            "relion_project": settings.relion_project.absolute(),
+            "movies": movies.model_copy(update=own),
+        }
+    )

@@ -1,13 +1,17 @@
-"""What people may set: frozen, typed, saved beside the output; unknown keys are refused."""
+"""What people may set: frozen, typed, saved beside the output; unknown keys are refused.
+
+A field is the one home of its setting: type, bounds, default and, as its description, the help.
+"""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.units import Optics
+from cryopick_ray.units import Optics, Voltage
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -16,30 +20,82 @@ class Settings(BaseModel):
     """Base of all settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    panel: ClassVar[str] = ""
+    """Where the command line's help shows them."""
+    environment: ClassVar[str] = ""
+    """How variables of the environment begin that hold them; empty for none."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What only a command line needs to know of a setting, where it does not follow from its name."""
+
+    option: str | None = None
+    """What it is called there: in capitals an argument; empty if it is reached by its full name alone."""
+    metavar: str = ""
+    panel: str = ""
+
+
+ENGINE, MOVIES, RELION = "Engine", "Movies", "RELION"
+RARE = Shown(option="")
+Model = Annotated[
+    str, Field(description="Model name or weights file (.safetensors, .sav)."), Shown(metavar="NAME|FILE")
+]
+PixelSize = Annotated[
+    Positive | None,
+    Field(description="Pixel size in angstroms, of movies that of their frames; default: each file's own."),
+]
+ParticlePx = Annotated[
+    Annotated[float, Field(ge=4, le=512)] | None,
+    Field(description="Pixels a diameter becomes for the model; default: its own."),
+    Shown(metavar="N"),
+]
+Invert = Annotated[bool, Field(description="Particles are brighter than the ice.")]
+Exact = Annotated[
+    bool,
+    Field(description="Ask a network for every output of its paper's procedure, in float32: slower."),
+]
+Threads = Annotated[
+    int,
+    Field(ge=1, description="CPU threads of a worker; they may change the last bits of the picks."),
+    Shown(panel=ENGINE),
+]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    Field(description="Where networks run; auto takes a GPU where there is one."),
+    Shown(panel=ENGINE),
+]
+Precision = Annotated[
+    Literal["auto", "float32", "bfloat16"],
+    Field(
+        description="Of a network that is not asked `exact`; auto: as its earlier picks, else the fastest."
+    ),
+    Shown(panel=ENGINE),
+]
 
 
 class EngineSettings(Settings):
-    """How the work is run; the number of workers changes nothing of what comes out, a GPU the last bits.
+    """Where the work is run; the number of workers changes nothing of what comes out, a GPU the last bits.
 
-    Attributes
-    ----------
-    engine
-        ``ray``, or ``serial`` in this process.
-    workers
-        Ray actors: so many, or at least and at most; ``None`` for as many as there is room for.
-    device
-        ``auto`` takes GPUs where there are any.
-    gpus_per_worker
-        GPUs of one actor; a fraction shares a GPU.
-    address
-        A Ray cluster to join.
+    No file of a run holds them: where to run is said anew each time.
     """
 
-    engine: Literal["ray", "serial"] = "ray"
-    workers: tuple[int, int] | None = None
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    gpus_per_worker: Annotated[float, Field(gt=0, le=1)] = 1.0
-    address: str | None = None
+    panel: ClassVar[str] = ENGINE
+    environment: ClassVar[str] = "CRYOPICK_"
+    engine: Literal["ray", "serial"] = Field(
+        default="ray", description="Who runs the work: Ray's workers, or this process alone."
+    )
+    workers: Annotated[tuple[int, int] | None, Shown(metavar="N|LO,HI")] = Field(
+        default=None,
+        description="Ray actors, or at least and at most; default: one per CPU or GPU, as they come and go.",
+    )
+    device: Device = "auto"
+    gpus_per_worker: Annotated[float, Field(gt=0, le=1), Shown(metavar="X")] = Field(
+        default=1.0, description="GPUs of a worker; 0.5 puts two on one."
+    )
+    address: Annotated[str | None, Shown(metavar="A")] = Field(
+        default=None, description="Ray cluster to join; default: this machine alone."
+    )
 
     @field_validator("workers", mode="before")
     @classmethod
@@ -48,54 +104,51 @@ class EngineSettings(Settings):
 
 
 class MovieSettings(Settings):
-    """How frames are corrected, aligned and summed.
+    """How frames are corrected, aligned and summed."""
 
-    Attributes
-    ----------
-    first_frame, last_frame
-        Frames taken, counted from 1, both included; ``None`` for the movie's last.
-    pixel_size_A
-        Of the frames as read, so of a super-resolution pixel where they have those; ``None`` to take
-        the file's own.
-    dose_per_frame_e_A2
-        Electrons per square angstrom of one frame (of an EER movie: of ``eer_grouping`` detector frames).
-        ``None`` to leave dose weighting out.
-    voltage_kV
-        Acceleration voltage; radiation damage depends on it.
-    gain
-        Gain reference, MRC, TIFF or ``.gain``.
-    gain_rot, gain_flip
-        RELION's and MotionCor2's: quarter turns clockwise with row 0 on top, then 1 for upside down or
-        2 for left to right.
-    defects
-        Text of rectangles (``x y w h`` a line, x and y of the first pixel) or a map, not 0 on defects;
-        in pixels of the frames as read.
-    binning
-        How many times fewer pixels a side the average has; 2 for super-resolution frames.
-    eer_grouping
-        Detector frames of an EER movie that make one frame; what is left over is not used.
-    eer_upsampling
-        1 for one pixel a detector pixel, 2 for four.
-    align
-        Whether to look for motion.
-    group_frames
-        Frames in a row that are aligned as one; ``None`` for as many as 1 e/A2 needs where the dose is known.
-    """
-
-    first_frame: Annotated[int, Field(ge=1)] = 1
-    last_frame: Annotated[int, Field(ge=1)] | None = None
-    pixel_size_A: Positive | None = None
-    dose_per_frame_e_A2: Positive | None = None
-    voltage_kV: Annotated[float, Field(ge=60, le=400)] = 300.0
-    gain: Path | None = None
-    gain_rot: Literal[0, 1, 2, 3] = 0
-    gain_flip: Literal[0, 1, 2] = 0
-    defects: Path | None = None
-    binning: Annotated[float, Field(ge=1, le=16)] = 1.0
-    eer_grouping: Annotated[int, Field(ge=1, le=65535)] = 40
-    eer_upsampling: Literal[1, 2] = 1
-    align: bool = True
-    group_frames: Annotated[int, Field(ge=1)] | None = None
+    panel: ClassVar[str] = MOVIES
+    gain: Annotated[Path | None, Shown(metavar="FILE")] = Field(
+        default=None, description="Gain reference (MRC, TIFF, .gain)."
+    )
+    gain_rot: Annotated[Literal[0, 1, 2, 3], Shown(metavar="0-3")] = Field(
+        default=0, description="Its quarter turns clockwise with row 0 on top, as RELION's gain_rot."
+    )
+    gain_flip: Annotated[Literal[0, 1, 2], Shown(metavar="0-2")] = Field(
+        default=0, description="Then 1 upside down, 2 left to right, as RELION's gain_flip."
+    )
+    dose_per_frame_e_A2: Positive | None = Field(
+        default=None,
+        description="Electrons per square angstrom of one frame (of an EER movie: of one group), which "
+        "weights frames by their dose; default: no dose weighting.",
+    )
+    binning: Annotated[float, Field(ge=1, le=16), Shown(metavar="X")] = Field(
+        default=1.0,
+        description="How many times fewer pixels a side averages have: 2 for super-resolution frames.",
+    )
+    defects: Annotated[Path | None, RARE] = Field(
+        default=None,
+        description="Text of rectangles (x y w h a line, x and y of the first pixel) or a map, not 0 on "
+        "defects; in pixels of the frames as read.",
+    )
+    first_frame: Annotated[int, RARE] = Field(
+        default=1, ge=1, description="First frame taken, counted from 1."
+    )
+    last_frame: Annotated[Annotated[int, Field(ge=1)] | None, RARE] = Field(
+        default=None, description="Last frame taken, itself included; default: the movie's last."
+    )
+    eer_grouping: Annotated[int, Field(ge=1, le=65535), RARE] = Field(
+        default=40,
+        description="Detector frames of an EER movie that make one frame; what is left over is not used.",
+    )
+    eer_upsampling: Annotated[Literal[1, 2], RARE] = Field(
+        default=1, description="1 for one pixel a detector pixel of an EER movie, 2 for four."
+    )
+    align: Annotated[bool, RARE] = Field(default=True, description="Whether to look for motion.")
+    group_frames: Annotated[Annotated[int, Field(ge=1)] | None, RARE] = Field(
+        default=None,
+        description="Frames in a row that are aligned as one; default: as many as 1 e/A2 needs where the "
+        "dose is known.",
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -106,139 +159,129 @@ class MovieSettings(Settings):
         return self
 
 
-class IngestSettings(Settings):
-    """What comes into a store.
-
-    Attributes
-    ----------
-    pixel_size_A
-        Pixel size of all micrographs; ``None`` to take each file's own.
-    diameter_A
-        The particle's diameter, to judge whether a pixel size makes sense; ``None`` if unknown.
-    store_pixel_size_A
-        Pixel size of the store; ``None`` to keep the micrographs' own.
-    movies
-        How movies become averages; their pixel size is ``pixel_size_A``.
-    threads
-        CPU threads of one worker.
-    """
+class FrameSettings(MovieSettings):
+    """How the frames of one movie become its average: of its own pixel size and voltage."""
 
     pixel_size_A: Positive | None = None
-    diameter_A: Positive | None = None
-    store_pixel_size_A: Positive | None = None
+    voltage_kV: Voltage = 300.0
+
+
+class IngestSettings(Settings):
+    """What comes into a store."""
+
+    diameter_A: Positive | None = Field(
+        default=None,
+        description="Longest dimension of the particle, to judge whether a pixel size makes sense.",
+    )
+    pixel_size_A: PixelSize = None
+    store_pixel_size_A: Positive | None = Field(
+        default=None, description="Pixel size of the store; default: the micrographs' own."
+    )
+    voltage_kV: Annotated[Voltage, Shown(panel=MOVIES)] = Field(
+        default=300.0, description="For dose weighting, where the input does not say."
+    )
     movies: MovieSettings = MovieSettings()
-    threads: Annotated[int, Field(ge=1)] = 1
+    threads: Threads = 1
 
 
 class ArchiveSettings(Settings):
-    """How files of an EMPIAR entry are fetched.
+    """How files of an EMPIAR entry are fetched."""
 
-    Attributes
-    ----------
-    image_set
-        Number or name; ``None`` for micrographs before movies.
-    pattern
-        What names must fit, such as ``*_DW.mrc``.
-    connections
-        Files at a time.
-    bandwidth_MB_s
-        Megabytes a second at most; ``None`` for no limit.
-    disk_GB
-        Gigabytes of fetched files at most at a time: they are deleted once they are ingested. ``None`` to
-        keep micrographs; movies are deleted in any case, as their averages are kept.
-    """
-
-    image_set: str | None = None
-    pattern: str | None = None
-    connections: Annotated[int, Field(ge=1, le=16)] = 4
-    bandwidth_MB_s: Positive | None = None
-    disk_GB: Positive | None = None
+    panel: ClassVar[str] = "EMPIAR"
+    image_set: Annotated[str | None, Shown(metavar="N|NAME")] = Field(
+        default=None, description="Number or name; default: micrographs before movies."
+    )
+    connections: int = Field(default=4, ge=1, le=16, description="Files at a time.")
+    bandwidth_MB_s: Positive | None = Field(
+        default=None, description="Megabytes a second at most; default: no limit."
+    )
+    disk_GB: Positive | None = Field(
+        default=None,
+        description="Fetched files at most at a time, deleted once ingested; default: micrographs are kept, "
+        "movies deleted as their averages are.",
+    )
 
 
 class PickSettings(Settings):
-    """What decides the picks.
+    """What decides the picks."""
 
-    Attributes
-    ----------
-    model
-        A model's name or its weights file.
-    diameter_A
-        The particle's longest dimension in angstroms.
-    particle_px
-        How many pixels the diameter becomes for the network; ``None`` for the model's own.
-    invert
-        The particles are brighter than the ice.
-    threads
-        CPU threads of one worker; part of the picks' digest, since it may change the last bits.
-    exact
-        Ask a network for every output of its paper's procedure, in float32; else fast, nearly the same.
-    precision
-        Of a network that is asked fast; ``auto`` is settled once for all workers and kept with the picks.
-    """
-
-    model: str = DEFAULT_MODEL
-    diameter_A: Positive
-    particle_px: Annotated[float, Field(ge=4, le=512)] | None = None
-    invert: bool = False
-    threads: Annotated[int, Field(ge=1)] = 1
-    exact: bool = False
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    diameter_A: Positive = Field(description="Longest dimension of the particle in angstroms.")
+    model: Model = DEFAULT_MODEL
+    particle_px: ParticlePx = None
+    invert: Invert = False
+    exact: Exact = False
+    threads: Threads = 1
+    precision: Precision = "auto"
 
 
 class RunSettings(Settings):
-    """Everything ``cryopick run`` needs; the same file runs again.
+    """Everything that ``cryopick run`` needs, but for where to run it; the same file runs again."""
 
-    Attributes
-    ----------
-    inputs
-        Folders, files, globs, lists or URLs; or one entry of EMPIAR.
-    diameter_A
-        The particle's longest dimension in angstroms; ``None`` to estimate it from the micrographs.
-    limit
-        Micrographs to take at most.
-    threshold
-        ``auto``, or the score from which a candidate is picked.
-    relion_project
-        Folder that micrograph names in STAR files are relative to.
-    optics
-        For RELION, where the input STAR does not say.
-    archive
-        How files of an EMPIAR entry are fetched.
-
-    The others are those of :class:`IngestSettings` and :class:`PickSettings`.
-    """
-
-    inputs: tuple[str, ...] = Field(min_length=1)
-    diameter_A: Positive | None = None
-    model: str = DEFAULT_MODEL
-    pixel_size_A: Positive | None = None
-    store_pixel_size_A: Positive | None = None
-    particle_px: Annotated[float, Field(ge=4, le=512)] | None = None
-    invert: bool = False
-    threshold: Literal["auto"] | Annotated[float, Field(allow_inf_nan=False)] = "auto"
-    limit: Annotated[int, Field(ge=1)] | None = None
-    threads: Annotated[int, Field(ge=1)] = 1
-    exact: bool = False
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    inputs: Annotated[tuple[str, ...], Shown(option="INPUT")] = Field(
+        min_length=1,
+        description="Folder, file, glob in quotes, list (text, STAR, .cs), s3:// gs:// https:// URL, or "
+        "empiar:ID, alone.",
+    )
+    diameter_A: Positive | None = Field(
+        default=None,
+        description="Longest dimension of the particle in angstroms; default: estimated from the "
+        "micrographs.",
+    )
+    model: Model = DEFAULT_MODEL
+    pixel_size_A: PixelSize = None
+    threshold: Annotated[
+        Literal["auto"] | Annotated[float, Field(allow_inf_nan=False)], Shown(metavar="auto|X")
+    ] = Field(default="auto", description="Score from which a candidate is picked.")
+    particle_px: ParticlePx = None
+    invert: Invert = False
+    exact: Exact = False
+    pattern: Annotated[str | None, Shown(metavar="GLOB")] = Field(
+        default=None, description="What a name, or a path below INPUT, must fit, such as '*_DW.mrc'."
+    )
+    exclude: Annotated[tuple[str, ...], Shown(metavar="GLOB")] = Field(
+        default=(), description="Leave out what fits; may be repeated."
+    )
+    limit: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Take the first N micrographs."
+    )
+    store_pixel_size_A: Positive | None = Field(
+        default=None, description="Pixel size of the store; default: what the model needs."
+    )
     movies: MovieSettings = MovieSettings()
     archive: ArchiveSettings = ArchiveSettings()
-    relion_project: Path = Path()
-    optics: Optics = Optics()
-    engine: EngineSettings = EngineSettings()
+    relion_project: Annotated[Path, Shown(metavar="DIR", panel=RELION)] = Field(
+        default=Path(), description="Folder RELION runs in; default: the working folder."
+    )
+    optics: Annotated[Optics, Shown(panel=RELION)] = Optics()
+    threads: Threads = 1
+    precision: Precision = "auto"
+
+    @model_validator(mode="after")
+    def _archive_is_asked(self) -> Self:
+        given = self.archive.model_dump(exclude_defaults=True)
+        if given and not any(text.startswith("empiar:") for text in self.inputs):
+            names = ", ".join(f"`archive.{name}`" for name in given)
+            raise ValueError(f"{names}: only of an EMPIAR entry, and `inputs` names none; leave it out")
+        return self
 
     @property
     def pick(self) -> PickSettings:
         """The settings that decide the picks; the diameter must be known."""
         return PickSettings(**{name: getattr(self, name) for name in PickSettings.model_fields})
 
+    @property
+    def which(self) -> dict[str, Any]:
+        """Which micrographs of the INPUTs, as ``list_sources`` takes it."""
+        return {name: getattr(self, name) for name in ("relion_project", "limit", "pattern", "exclude")}
+
     def ingest(self, store_pixel_size_A: float | None) -> IngestSettings:
         """Return the settings of an ingest to ``store_pixel_size_A``, unless one is given."""
-        shared = {name: getattr(self, name) for name in IngestSettings.model_fields}
-        own = {
+        own: dict[str, Any] = {
             "store_pixel_size_A": self.store_pixel_size_A or store_pixel_size_A,
-            "movies": self.movies.model_copy(update={"voltage_kV": self.optics.voltage_kV}),
+            "voltage_kV": self.optics.voltage_kV,
         }
-        return IngestSettings(**shared | own)
+        shared = IngestSettings.model_fields.keys() - own.keys()
+        return IngestSettings(**{name: getattr(self, name) for name in shared}, **own)
 
 
 def worker_range(value: Any) -> tuple[int, int]:

@@ -7,12 +7,16 @@ row of the file, and 0.0 is the *centre* of the first pixel. Sizes given by peop
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from cryopick_ray.errors import UsageError
 
+Voltage = Annotated[float, Field(ge=60, le=400)]
+"""In kilovolts, as people may set it."""
 Shape = tuple[int, int]
 """Height and width of an image in pixels, in that order."""
 
@@ -70,21 +74,17 @@ def is_positive(value: float) -> bool:
 
 @dataclass(frozen=True)
 class Optics:
-    """How the microscope was set, as RELION's optics groups state it; the defaults of RELION's Import job.
+    """How the microscope was set, as RELION's optics groups state it; the defaults of RELION's Import job."""
 
-    Attributes
-    ----------
-    voltage_kV
-        Acceleration voltage in kilovolts.
-    spherical_aberration_mm
-        Spherical aberration in millimetres.
-    amplitude_contrast
-        Fraction of amplitude contrast.
-    """
-
-    voltage_kV: float = 300.0
-    spherical_aberration_mm: float = 2.7
-    amplitude_contrast: float = 0.1
+    voltage_kV: Annotated[
+        Voltage, Field(description="Acceleration voltage, where the input does not say.")
+    ] = 300.0
+    spherical_aberration_mm: Annotated[
+        float, Field(ge=0, description="Spherical aberration, where the input does not say.")
+    ] = 2.7
+    amplitude_contrast: Annotated[
+        float, Field(ge=0, le=1, description="Fraction of amplitude contrast, where the input does not say.")
+    ] = 0.1
 
     def __post_init__(self) -> None:
         """Refuse what no microscope has."""

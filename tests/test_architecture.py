@@ -14,7 +14,7 @@ SOURCES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "cli").glob("*.py")])
 LAYERS = [
     ["errors"],
     ["units", "plain_data"],
-    ["settings", "config"],
+    ["settings", "leaves", "config"],
     ["micrographs"],
     ["store"],
     ["pickers"],
@@ -23,12 +23,12 @@ LAYERS = [
     ["stages"],
     ["simulate"],
     ["evaluation"],
-    ["export"],
+    ["formats", "report"],
     ["training"],
     ["bench", "launch"],
     ["runs"],
     ["suite"],
-    ["cli"],
+    ["cli", "__main__"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 ONLY_IN = {

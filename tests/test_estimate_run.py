@@ -4,19 +4,13 @@ import json
 
 import mrcfile
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from cli.main import Group
-from cli.plan import plan
-from cli.run import run
+from cli.main import app
 from cryopick_ray.errors import UsageError
 from cryopick_ray.runs.rates import from_bench, spread
 from cryopick_ray.simulate.phantom import make_phantom
 
-app = typer.Typer(cls=Group)
-app.command()(plan)
-app.command()(run)
 SETTINGS = ("--model", "log", "--diameter", "150", "--pixel-size", "5", "--store-pixel-size", "5")
 
 

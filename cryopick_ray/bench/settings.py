@@ -1,13 +1,24 @@
 """What is measured."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.errors import UsageError
-from cryopick_ray.settings import IngestSettings, PickSettings, Positive, Settings
+from cryopick_ray.settings import (
+    Device,
+    Exact,
+    IngestSettings,
+    ParticlePx,
+    PickSettings,
+    Positive,
+    Precision,
+    Settings,
+    Shown,
+    Threads,
+)
 
 Side = Annotated[int, Field(ge=64, le=16384)]
 SIZE_PX = 4096
@@ -16,44 +27,35 @@ PIXEL_SIZE_A = 1.0
 
 
 class BenchSettings(Settings):
-    """What ``cryopick bench`` measures.
+    """What ``cryopick bench`` measures."""
 
-    Attributes
-    ----------
-    models
-        Models' names or weights files.
-    diameter_A
-        The particle's longest dimension in angstroms.
-    input
-        A micrograph; ``None`` for a synthetic one.
-    size
-        Side of the synthetic one in pixels; ``None`` for 4096.
-    pixel_size_A, store_pixel_size_A
-        Of the micrograph and the store; ``None`` for the file's own, and for what the model needs.
-    repeats
-        Timed passes over the micrograph.
-    sizes
-        Sides of synthetic micrographs to measure one after the other.
-    batches
-        Numbers of images to give a network's picker at once.
-
-    The others are those of :class:`cryopick_ray.config.PickSettings`.
-    """
-
-    models: tuple[str, ...] = (DEFAULT_MODEL,)
-    diameter_A: Positive = 130.0
-    input: Path | None = None
-    size: Side | None = None
-    pixel_size_A: Positive | None = None
-    store_pixel_size_A: Positive | None = None
-    particle_px: Annotated[float, Field(ge=4, le=512)] | None = None
-    exact: bool = False
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: Annotated[int, Field(ge=1)] = 1
-    repeats: Annotated[int, Field(ge=1, le=1000)] = 5
-    sizes: tuple[Side, ...] = ()
-    batches: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = ()
+    models: Annotated[tuple[str, ...], Shown(option="model", metavar="NAME|FILE")] = Field(
+        default=(DEFAULT_MODEL,),
+        description=f"Model or weights file; may be repeated; default: {DEFAULT_MODEL}.",
+    )
+    input: Annotated[Path | None, Shown(metavar="FILE")] = Field(
+        default=None, description="A micrograph; default: a synthetic one."
+    )
+    size: Side | None = Field(default=None, description="Side of the synthetic one in pixels; default: 4096.")
+    diameter_A: Positive = Field(default=130.0, description="Longest dimension of the particle in angstroms.")
+    pixel_size_A: Positive | None = Field(
+        default=None, description="In angstroms; default: the file's; of the synthetic one 1."
+    )
+    store_pixel_size_A: Positive | None = Field(
+        default=None, description="Pixel size of the store; default: what the model needs."
+    )
+    particle_px: ParticlePx = None
+    exact: Exact = False
+    repeats: int = Field(default=5, ge=1, le=1000, description="Timed passes over the micrograph.")
+    sizes: Annotated[tuple[Side, ...], Shown(metavar="N,N")] = Field(
+        default=(), description="Measure synthetic micrographs of these sides, too."
+    )
+    batches: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Shown(metavar="N,N")] = Field(
+        default=(), description="Give a network so many images at once, too."
+    )
+    threads: Threads = 1
+    device: Device = "auto"
+    precision: Precision = "auto"
 
     def check(self) -> None:
         """Refuse what cannot be measured together.

@@ -1,24 +1,25 @@
 """The command that a cluster runs."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
-from cryopick_ray.config import option
 from cryopick_ray.launch.settings import ClusterSettings
-
-MOVIE_OPTIONS = ("gain", "gain_rot", "gain_flip", "dose_per_frame_e_A2", "binning")
+from cryopick_ray.leaves import called, leaves
+from cryopick_ray.settings import EngineSettings, RunSettings, Settings
 
 
 def run_command(settings: ClusterSettings) -> list[str]:
     """Return ``cryopick run`` and its arguments; with ``--resume``, so that running it again goes on."""
-    given = settings.run.model_dump(mode="json", exclude_unset=True, exclude={"inputs"})
-    engine = {"workers": settings.elastic_workers, "device": "cuda" if settings.gpus_per_node else "cpu"}
-    given["engine"] = {name: value for name, value in engine.items() if value} | given.get("engine", {})
+    device = "cuda" if settings.gpus_per_node else "cpu"
+    engine: dict[str, Any] = {"workers": settings.elastic_workers, "device": device}
+    engine |= settings.engine.model_dump(mode="json", exclude_unset=True)
     return [
         "cryopick",
         "run",
         f"--out={settings.out}",
-        *_options(given),
+        *_options(RunSettings, settings.run.model_dump(mode="json", exclude_unset=True, exclude={"inputs"})),
+        *_options(EngineSettings, engine),
         "--address=auto",
         "--resume",
         "--",
@@ -26,23 +27,20 @@ def run_command(settings: ClusterSettings) -> list[str]:
     ]
 
 
-def _options(given: dict[str, Any]) -> Iterator[str]:
-    for name, value in given.items():
-        if name == "movies":
-            yield from _movie_options(value)
-        elif isinstance(value, dict):
-            yield from _options({one: inner for one, inner in value.items() if one != "engine"})
+def _options(kind: type[Settings], given: dict[str, Any]) -> Iterator[str]:
+    """Yield the options of what is given; what has none of its own goes with ``--set``."""
+    for name, field, _ in leaves(kind):
+        value: Any = given
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if value is None:
+            continue
+        option = called(name, field)
+        if not option:
+            yield f"--set={name}={value if isinstance(value, str) else json.dumps(value)}"
         elif isinstance(value, bool):
-            yield option(name) if value else option(name).replace("--", "--no-", 1)
-        elif isinstance(value, list):
-            yield f"{option(name)}={','.join(map(str, value))}"
-        elif value is not None:
-            yield f"{option(name)}={value}"
-
-
-def _movie_options(given: dict[str, Any]) -> Iterator[str]:
-    """Yield the options of movies; what has none of its own goes with ``--movie-set``."""
-    yield from _options({name: value for name, value in given.items() if name in MOVIE_OPTIONS})
-    for name, value in given.items():
-        if name not in MOVIE_OPTIONS and value is not None:
-            yield f"--movie-set={name}={str(value).lower() if isinstance(value, bool) else value}"
+            yield option if value else option.replace("--", "--no-", 1)
+        elif isinstance(value, list) and all(isinstance(one, str) for one in value):
+            yield from (f"{option}={one}" for one in value)
+        else:
+            yield f"{option}={','.join(map(str, value)) if isinstance(value, list) else value}"

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from cryopick_ray.config import checked
 from cryopick_ray.errors import UsageError, brief
-from cryopick_ray.settings import RunSettings, Settings
+from cryopick_ray.settings import EngineSettings, RunSettings, Settings
 
 # Rust's regular expressions: $ is the end of the text, a line break before it is refused.
 Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,45}[a-z0-9])?$")]
@@ -58,6 +58,8 @@ class ClusterSettings(Settings):
         Folder of the run, as all nodes see it: a bucket's URL or a full path.
     run
         Settings of ``cryopick run``. Inputs are URLs or full paths; so is a model that is a file.
+    engine
+        Its workers, device and GPUs of a worker, where they are not what the nodes have room for.
     cpus_per_node, gpus_per_node
         Of a node that works; the head takes no work.
     """
@@ -67,6 +69,7 @@ class ClusterSettings(Settings):
     name: Name
     out: Place
     run: RunSettings
+    engine: EngineSettings = EngineSettings()
     cpus_per_node: Positive = 8
     gpus_per_node: Annotated[int, Field(ge=0, le=16)] = 1
 
@@ -87,10 +90,8 @@ class ClusterSettings(Settings):
             raise ValueError(f"run.model: {brief(model)} is no full path")
         if not _printable(str(self.run.relion_project)).startswith("/") and self.run.relion_project.parts:
             raise ValueError(f"run.relion_project: {brief(str(self.run.relion_project))} is no full path")
-        if self.run.engine.engine != "ray" or self.run.engine.address is not None:
-            raise ValueError(
-                "run.engine: a cluster's engine is ray, and its address is known; leave them out"
-            )
+        if self.engine.engine != "ray" or self.engine.address is not None:
+            raise ValueError("engine: a cluster's is ray, and its address is known; leave them out")
         return self
 
     @property
@@ -124,7 +125,7 @@ class ElasticSettings(ClusterSettings):
     def elastic_workers(self) -> int:
         """Return how many actors the largest cluster has room for."""
         if self.gpus_per_node:
-            return int(self.max_nodes * self.gpus_per_node / self.run.engine.gpus_per_worker)
+            return int(self.max_nodes * self.gpus_per_node / self.engine.gpus_per_worker)
         return max(1, self.max_nodes * (self.cpus_per_node // self.run.threads))
 
 

@@ -13,7 +13,7 @@ from cryopick_ray.micrographs.micrograph import Micrograph
 from cryopick_ray.micrographs.reader import read_micrograph, source_checksum
 from cryopick_ray.micrographs.remote.anywhere import fetched
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.settings import IngestSettings
+from cryopick_ray.settings import FrameSettings, IngestSettings
 
 if TYPE_CHECKING:
     from cryopick_ray.micrographs.movies.average import Average
@@ -109,7 +109,10 @@ def _average(path: Path, source: MicrographSource, settings: IngestSettings, dev
     is_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
 
     own = settings.movies
-    pixel_size_A = settings.pixel_size_A or source.pixel_size_A or own.pixel_size_A
-    voltage_kV = source.optics.voltage_kV if source.optics else own.voltage_kV
-    update = {"pixel_size_A": pixel_size_A, "gain": own.gain or source.gain, "voltage_kV": voltage_kV}
-    return average_movie(path, own.model_copy(update=update), torch.device("cuda" if is_cuda else "cpu"))
+    known = {
+        "pixel_size_A": settings.pixel_size_A or source.pixel_size_A,
+        "gain": own.gain or source.gain,
+        "voltage_kV": source.optics.voltage_kV if source.optics else settings.voltage_kV,
+    }
+    frames = FrameSettings.model_construct(**dict(own) | known)
+    return average_movie(path, frames, torch.device("cuda" if is_cuda else "cpu"))

@@ -1,7 +1,7 @@
 """Which micrographs a run is about, and what each is called."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -13,7 +13,7 @@ from cryopick_ray.micrographs.folder import list_folder
 from cryopick_ray.micrographs.listing import ListedMicrograph, read_star_list, read_text_list
 from cryopick_ray.micrographs.reader import SUFFIXES, is_micrograph_name, is_movie_name
 from cryopick_ray.micrographs.remote.anywhere import list_remote
-from cryopick_ray.micrographs.remote.names import UNWRITABLE
+from cryopick_ray.micrographs.remote.names import UNWRITABLE, matches
 from cryopick_ray.units import Optics
 
 TEXT_LISTS, STAR_LISTS, CS_LISTS = (".txt", ".lst"), (".star",), (".cs",)
@@ -71,7 +71,13 @@ class _DataSet:
 
 
 def list_sources(
-    inputs: Sequence[str], *, relion_project: Path, limit: int | None = None
+    inputs: Sequence[str],
+    *,
+    relion_project: Path,
+    limit: int | None = None,
+    pattern: str | None = None,
+    exclude: Sequence[str] = (),
+    say: Callable[[str], None] = lambda text: None,
 ) -> list[MicrographSource]:
     """List the micrographs of all INPUTs, each file once, in the order of the INPUTs.
 
@@ -86,6 +92,10 @@ def list_sources(
         Folder that names in STAR files, and the names given to RELION, are relative to.
     limit
         Keep the first so many.
+    pattern, exclude
+        What names must fit, and must not: paths below the INPUT's root where these have a ``/``.
+    say
+        Told how many are left out.
 
     Raises
     ------
@@ -98,7 +108,8 @@ def list_sources(
     if not inputs:
         raise UsageError("no `inputs`; give a folder, a file, a glob in quotes, a text list or a STAR list")
     project = Path(os.path.abspath(relion_project))
-    datasets = _without_repeats(_join_files([_data_set(text, project) for text in inputs]))
+    found = _without_repeats(_join_files([_data_set(text, project) for text in inputs]))
+    datasets = _fitting(found, pattern, exclude, say)
     sources: list[MicrographSource] = []
     for dataset, name in zip(datasets, _unique([dataset.name for dataset in datasets]), strict=True):
         prefix = f"{name}/" if len(datasets) > 1 else ""
@@ -223,6 +234,26 @@ def _without_repeats(datasets: list[_DataSet]) -> list[_DataSet]:
         if new:
             kept.append(replace(dataset, files=list(new.values())))
     return kept
+
+
+def _fitting(
+    datasets: list[_DataSet], pattern: str | None, exclude: Sequence[str], say: Callable[[str], None]
+) -> list[_DataSet]:
+    """Keep the files that fit; a data set of none is none."""
+
+    def fits(dataset: _DataSet, file: ListedMicrograph) -> bool:
+        path = _relative(file.path, dataset.root)
+        return (pattern is None or matches(path, pattern)) and not any(matches(path, one) for one in exclude)
+
+    kept = [replace(one, files=[file for file in one.files if fits(one, file)]) for one in datasets]
+    total, left = (sum(len(one.files) for one in some) for some in (datasets, kept))
+    asked = " and ".join(["`pattern`"] * (pattern is not None) + ["`exclude`"] * bool(exclude))
+    if not left:
+        given = ", ".join(repr(one) for one in (pattern, *exclude) if one is not None)
+        raise UsageError(f"none of {total} micrographs is left by {asked} ({given}); expected globs of names")
+    if left < total:
+        say(f"{asked}: {total - left} of {total} micrographs are left out")
+    return [one for one in kept if one.files]
 
 
 def _unique(names: list[str]) -> list[str]:

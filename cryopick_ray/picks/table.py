@@ -99,20 +99,25 @@ class PickTable:
         if ahead is not None:
             raise PicksError(f"{self.place.url} has picks of {ahead[0]}, which its index does not list there")
 
-    def _candidates(self) -> Iterator[tuple[str, pa.Table]]:
-        """Yield ids and rows of the micrographs that have candidates."""
+    def parts(self) -> Iterator[pa.Table]:
+        """Yield the rows of all candidates, a file at a time."""
         for dataset in dict.fromkeys(m.dataset for m in self.micrographs):
             folder = dataset_folder(dataset)
             for key in self._keys(folder):
                 table = _rows(self.place, key, self._whole(key), PICKS)
                 if not len(table):
                     raise PicksError(f"{self.place.url}/{key} is damaged: it has no rows; {_AGAIN}")
-                names = table["micrograph_id"].combine_chunks().dictionary_encode()
-                codes = names.indices.to_numpy()
-                starts = np.flatnonzero(np.diff(codes, prepend=-1))
-                ends = np.append(starts[1:], len(codes))
-                for start, end in zip(starts, ends, strict=True):
-                    yield names.dictionary[int(codes[start])].as_py(), table.slice(start, end - start)
+                yield table
+
+    def _candidates(self) -> Iterator[tuple[str, pa.Table]]:
+        """Yield ids and rows of the micrographs that have candidates."""
+        for table in self.parts():
+            names = table["micrograph_id"].combine_chunks().dictionary_encode()
+            codes = names.indices.to_numpy()
+            starts = np.flatnonzero(np.diff(codes, prepend=-1))
+            ends = np.append(starts[1:], len(codes))
+            for start, end in zip(starts, ends, strict=True):
+                yield names.dictionary[int(codes[start])].as_py(), table.slice(start, end - start)
 
     def _keys(self, folder: str) -> list[str]:
         """Return the keys of a data set's parts, which are those that the index vouches for."""

@@ -18,7 +18,7 @@ from cryopick_ray.micrographs.remote.entry import entry_number
 from cryopick_ray.micrographs.remote.manifest import Manifest
 from cryopick_ray.micrographs.remote.stream import Stream
 from cryopick_ray.micrographs.sources import MicrographSource, relion_name
-from cryopick_ray.settings import ArchiveSettings, IngestSettings, RunSettings
+from cryopick_ray.settings import IngestSettings, RunSettings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 
@@ -33,30 +33,21 @@ class ArchiveEntry:
 
     Parameters
     ----------
-    text
-        ``empiar:10017`` or the number alone.
+    settings
+        Their INPUT is ``empiar:10017``, or the number alone; they say which files of it, and how they come.
     folder
-        Where its files are fetched to; all workers must see it.
-    limit
-        Take the first so many files.
+        Where files are fetched to; all workers must see it.
     say
         Told what was decided and why, for a person.
     """
 
-    def __init__(
-        self,
-        text: str,
-        folder: Path,
-        settings: ArchiveSettings,
-        *,
-        limit: int | None,
-        say: Callable[[str], None],
-    ) -> None:
-        self._number = entry_number(text)
-        self._folder, self._settings, self._limit, self._say = folder, settings, limit, say
-        megabytes = settings.bandwidth_MB_s
+    def __init__(self, settings: RunSettings, folder: Path, say: Callable[[str], None]) -> None:
+        self._number = entry_number(settings.inputs[0])
+        self._folder, self._settings, self._limit, self._say = folder, settings, settings.limit, say
+        self._archive = settings.archive
+        megabytes = self._archive.bandwidth_MB_s
         self._open = partial(
-            EmpiarSource, connections=settings.connections, bytes_per_s=megabytes and megabytes * 1e6
+            EmpiarSource, connections=self._archive.connections, bytes_per_s=megabytes and megabytes * 1e6
         )
 
     def sources(self, relion_project: Path) -> list[MicrographSource]:
@@ -120,7 +111,7 @@ class ArchiveEntry:
         gains = self._chosen.gains if self._chosen.role == "movie" else ()
         if len(gains) != 1:
             return None
-        wanted = Wanted(self._settings.image_set, gains[0].path, all_roles=True)
+        wanted = Wanted(self._archive.image_set, gains[0].path, all_roles=True)
         with Manifest(self._folder, self._number) as manifest:
             source = self._open()
             chosen = choose(source, self._number, manifest, wanted, lambda text: None)
@@ -136,9 +127,10 @@ class ArchiveEntry:
         """
         by_path = {source.micrograph_id: source for source in sources}
         held = self._settle(store, by_path)
-        keeps = self._settings.disk_GB is None and sources[0].kind == "micrograph"
+        at_most_GB = self._archive.disk_GB
+        keeps = at_most_GB is None and sources[0].kind == "micrograph"
         losses = _Losses()
-        bytes_at_most = int(self._settings.disk_GB * 1e9) if self._settings.disk_GB else 2**62
+        bytes_at_most = int(at_most_GB * 1e9) if at_most_GB else 2**62
 
         def open_again() -> AbstractContextManager[tuple[object, Stream]]:
             return open_stream(
@@ -162,7 +154,8 @@ class ArchiveEntry:
                 manifest.forget(path)
 
     def _wanted(self, limit: int | None) -> Wanted:
-        return Wanted(self._settings.image_set, self._settings.pattern, limit)
+        settings = self._settings
+        return Wanted(self._archive.image_set, settings.pattern, limit, exclude=settings.exclude)
 
     def _settle(self, store: MicrographStore, by_path: dict[str, MicrographSource]) -> list[MicrographSource]:
         """Fetch nothing that the store holds already; return what it holds and no file is there of."""

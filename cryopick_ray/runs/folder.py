@@ -7,9 +7,11 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from cryopick_ray.config import differences, load_settings, to_yaml
+from cryopick_ray.config import load_settings, to_yaml
 from cryopick_ray.errors import UsageError
+from cryopick_ray.leaves import differences
 from cryopick_ray.picks.table import INDEX
 from cryopick_ray.settings import RunSettings
 from cryopick_ray.stages.averages import Averages, beside
@@ -58,10 +60,15 @@ class RunFolder:
         UsageError
             If it holds none, or a training.
         """
+        with self.named():
+            return load_settings(self.plain_settings())
+
+    def plain_settings(self) -> dict[str, Any]:
+        """Return the same as they stand in the file."""
         if not self.config.is_file():
             raise UsageError(f"{self.where} holds no run (no {self.config.name})")
         with self.named():
-            return load_settings(kept_settings(self.path, "run"))
+            return kept_settings(self.path, "run")
 
     @property
     def shares_store(self) -> bool:

@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cryopick_ray.config import differences
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import CryoPickError, UsageError
+from cryopick_ray.leaves import differences
 from cryopick_ray.micrographs.batches import Batches, Listed
 from cryopick_ray.micrographs.exposure import stamp
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
@@ -115,14 +115,18 @@ def plan(
 
         usable_device(engine.device)
     if is_archive(settings.inputs):
-        archive = _archive(settings, download, say)
+        if download is None:
+            raise UsageError(
+                f"`inputs` {settings.inputs[0]!r} needs a folder of this machine for its files (`out`)"
+            )
+        archive = ArchiveEntry(settings, download, say)
         sources = archive.sources(settings.relion_project)
         sample = archive.sample(sources)
         made = Plan(
             archive.as_declared(settings, sample), engine, sources, sample, picker.particle_px, archive
         )
     else:
-        sources = list_sources(settings.inputs, relion_project=settings.relion_project, limit=settings.limit)
+        sources = list_sources(settings.inputs, **settings.which, say=say)
         made = Plan(settings, engine, sources, sources, picker.particle_px)
     probe(made.sample, made.settings.ingest(None))
     return made
@@ -241,18 +245,10 @@ def _have_joined(settings: RunSettings, manifest: dict[str, ManifestRow]) -> boo
     """Tell whether there are files that a finished run has not seen; an entry of EMPIAR stays what it is."""
     if is_archive(settings.inputs):
         return False
-    sources = list_sources(settings.inputs, relion_project=settings.relion_project, limit=settings.limit)
+    sources = list_sources(settings.inputs, **settings.which, say=silent)
     for source in sources:
         row = manifest.get(source.micrograph_id)
         seen = None if row is None else (row.source_bytes, row.source_mtime_ns)
         if seen is None or (seen != (None, None) and stamp(source) not in (None, seen)):
             return True
     return False
-
-
-def _archive(settings: RunSettings, download: Path | None, say: Callable[[str], None]) -> ArchiveEntry:
-    if download is None:
-        raise UsageError(
-            f"`inputs` {settings.inputs[0]!r} needs a folder of this machine for its files (`out`)"
-        )
-    return ArchiveEntry(settings.inputs[0], download, settings.archive, limit=settings.limit, say=say)

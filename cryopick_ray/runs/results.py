@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import DamagedError, UsageError, brief
-from cryopick_ray.export.formats import ExportSettings, export
-from cryopick_ray.export.report import Report, render_report
-from cryopick_ray.export.thumbnails import Thumbnail, choose_thumbnails, make_thumbnail
+from cryopick_ray.formats.formats import ExportSettings, export
 from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.plain_data import read_json
+from cryopick_ray.report.report import Report, render_report
+from cryopick_ray.report.thumbnails import Thumbnail, choose_thumbnails, make_thumbnail
 from cryopick_ray.runs.folder import SMALL_BYTES, RunFolder
 from cryopick_ray.settings import RunSettings
 from cryopick_ray.stages.diameter import kept_diameter

@@ -17,8 +17,9 @@ from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs.drift import Seen, diameter_drift, drift
+from cryopick_ray.runs.empiar_run import is_archive
 from cryopick_ray.runs.folder import RunFolder
-from cryopick_ray.runs.pipeline import Plan, Timings, gather, look, prepared, with_diameter
+from cryopick_ray.runs.pipeline import Plan, Timings, gather, look, prepared, silent, with_diameter
 from cryopick_ray.runs.results import Summary, write_results
 from cryopick_ray.runs.rolling import Rolling
 from cryopick_ray.settings import EngineSettings, RunSettings
@@ -67,6 +68,8 @@ def watch(
     UsageError
         If the folder holds a run and ``resume`` is not asked for, or a setting cannot be used.
     """
+    if elsewhere := [text for text in settings.inputs if "://" in text or is_archive([text])]:
+        raise UsageError(f"`inputs` {elsewhere[0]!r} is no folder of this machine, which can be watched")
     if folder.download is None:
         raise UsageError(
             f"`out` {folder.where} is a bucket; a run that watches needs a folder of this machine"
@@ -74,7 +77,7 @@ def watch(
     folder.check_free(resume=resume)
     stop = folder.path / STOP
     live = LiveFolders(
-        lambda: list_sources(settings.inputs, relion_project=settings.relion_project),
+        lambda: list_sources(settings.inputs, **settings.which, say=silent),
         most=until.micrographs,
         say=events.note,
     )

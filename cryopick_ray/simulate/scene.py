@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.settings import Settings
+from cryopick_ray.settings import Settings, Shown
 from cryopick_ray.simulate.aggregates import Aggregate, grow
 from cryopick_ray.simulate.ground import INSIDE, ON_CONTAMINATION, REGIONS, Ground
 from cryopick_ray.simulate.placement import throw
@@ -49,8 +49,12 @@ class SceneSettings(Settings):
         Chance that a micrograph holds nothing but ice.
     """
 
-    particles: CountRange | None = None
-    packing: FractionRange = (0.05, 0.4)
+    particles: Annotated[CountRange | None, Shown(metavar="N|LO,HI")] = Field(
+        default=None, description="Particles of a micrograph; default: by `scene.packing`."
+    )
+    packing: Annotated[FractionRange, Shown(metavar="X|LO,HI")] = Field(
+        default=(0.05, 0.4), description="Share of the close-packed number."
+    )
     minimum_distance: Annotated[float, Field(gt=0, le=10)] = 0.85
     mixture: tuple[Annotated[float, Field(ge=0, le=1e6)], ...] | None = None
     aggregates: CountRange = (0, 3)

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from cryopick_ray.config import refused
-from cryopick_ray.settings import Settings
+from cryopick_ray.config import over, refused
+from cryopick_ray.settings import Settings, Shown
 from cryopick_ray.simulate.contamination import ContaminationSettings
 from cryopick_ray.simulate.detector import DOSE_RANGE, Detector
 from cryopick_ray.simulate.noise import IceStructure
@@ -43,7 +43,9 @@ class MicroscopeSettings(Settings):
     voltage_kV: PositiveRange = (300.0, 300.0)
     spherical_aberration_mm: NonNegativeRange = (2.7, 2.7)
     amplitude_contrast: FractionRange = (0.1, 0.1)
-    defocus_A: PositiveRange = (10_000.0, 30_000.0)
+    defocus_A: Annotated[PositiveRange, Shown(metavar="A|LO,HI")] = Field(
+        default=(10_000.0, 30_000.0), description="Underfocus in angstroms."
+    )
     astigmatism_A: NonNegativeRange = (0.0, 500.0)
     b_factor_A2: NonNegativeRange = (80.0, 400.0)
     drift_A: NonNegativeRange = (0.0, 2.0)
@@ -114,7 +116,9 @@ class ExposureSettings(Settings):
         particle there counts.
     """
 
-    dose_e_per_A2: Annotated[Range, between(*DOSE_RANGE)] = (40.0, 80.0)
+    dose_e_per_A2: Annotated[Range, between(*DOSE_RANGE), Shown(option="dose", metavar="X|LO,HI")] = Field(
+        default=(40.0, 80.0), description="Electrons per square angstrom."
+    )
     contrast: PositiveRange = (0.6, 0.85)
     contrast_spread: FractionRange = (0.1, 0.3)
     dqe_zero: FractionRange = (0.5, 0.9)
@@ -148,11 +152,11 @@ class SimulationSettings(Settings):
     """
 
     molecules: tuple[str, ...] = Field(min_length=1)
-    micrographs: Annotated[int, Field(ge=1, le=10_000_000)] = 10
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    micrographs: int = Field(default=10, ge=1, le=10_000_000, description="How many.")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="Equal seeds give equal files.")
     height_px: Annotated[int, Field(ge=SMALLEST_PX, le=LARGEST_PX)] = 4096
     width_px: Annotated[int, Field(ge=SMALLEST_PX, le=LARGEST_PX)] = 4096
-    pixel_size_A: Annotated[float, Field(ge=0.1, le=100)] = 1.5
+    pixel_size_A: float = Field(default=1.5, ge=0.1, le=100, description="Pixel size in angstroms.")
     preferred_spread_deg: Annotated[NonNegativeRange, between(0, 90)] = (0.0, 0.0)
     variety: FractionRange = (0.0, 0.0)
     scene: SceneSettings = SceneSettings()
@@ -165,17 +169,9 @@ class SimulationSettings(Settings):
 def simulation_settings(data: dict[str, Any]) -> SimulationSettings:
     """Check plain data, or raise :class:`UsageError` naming every wrong value with what is allowed."""
     try:
-        return SimulationSettings.model_validate(_over(_DEFAULTS, data))
+        return SimulationSettings.model_validate(over(_DEFAULTS, data))
     except ValidationError as error:
         raise refused(error, SimulationSettings, "simulation") from error
 
 
 _DEFAULTS = SimulationSettings(molecules=("any",)).model_dump(exclude={"molecules"})
-
-
-def _over(base: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``data`` over it at any depth, so that one value of a group can be given alone."""
-    nested = {name for name in data if isinstance(data[name], dict) and isinstance(base.get(name), dict)}
-    return base | {
-        name: _over(base[name], value) if name in nested else value for name, value in data.items()
-    }

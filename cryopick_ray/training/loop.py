@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -90,6 +90,7 @@ class TrainState:
     history: tuple[Epoch, ...]
 
 
+@runtime_checkable
 class Listener(Protocol):
     """Who is told how far a training is."""
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import DamagedError
 from cryopick_ray.evaluation.curves import Curve
-from cryopick_ray.export.figures import Axis, LineChart, fitted_axis, nice_ticks
-from cryopick_ray.export.report import duration, flatten, page_maker
-from cryopick_ray.export.thumbnails import MAX_CANDIDATES, Thumbnail, choose_thumbnails, make_thumbnail
 from cryopick_ray.picks.matching import match
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
+from cryopick_ray.report.figures import Axis, LineChart, fitted_axis, nice_ticks
+from cryopick_ray.report.report import duration, flatten, page_maker
+from cryopick_ray.report.thumbnails import MAX_CANDIDATES, Thumbnail, choose_thumbnails, make_thumbnail
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.labelled import Centres
 from cryopick_ray.training.loop import Epoch
@@ -179,7 +179,7 @@ def render_training_report(report: TrainingReport) -> str:
 
     All text is escaped, so names of micrographs and data sets can hold whatever they like.
     """
-    environment = page_maker("training", "export")  # style sheet and script are those of the run's report
+    environment = page_maker("training", "report")  # style sheet and script are those of the run's report
     environment.filters["number"] = number
     return environment.get_template("report.html").render(
         report=report,

@@ -26,9 +26,9 @@ import sys
 from pathlib import Path
 import torch
 from cryopick_ray.micrographs.movies.average import average_movie
-from cryopick_ray.settings import MovieSettings
+from cryopick_ray.settings import FrameSettings
 torch.set_num_threads(1)
-settings = MovieSettings(dose_per_frame_e_A2=1.0, pixel_size_A=1.0, eer_grouping=int(sys.argv[1]))
+settings = FrameSettings(dose_per_frame_e_A2=1.0, pixel_size_A=1.0, eer_grouping=int(sys.argv[1]))
 for name in sys.argv[2:]:
     average_movie(Path(name), settings)
 """

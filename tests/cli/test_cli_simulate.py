@@ -35,7 +35,7 @@ def test_molecules_are_listed_without_a_folder():
     [
         (["--molecules", "nothing"], ["'nothing'", "apoferritin", ".mrc"]),
         (["--particles", "20000"], ["20000 particles", "at most"]),
-        (["--packing", "2"], ["2.0", "from 0 to 1"]),
+        (["--packing", "2"], ["--packing is 2", "from 0 to 1"]),
         (["--dose", "-5"], ["-5", "from 0.01 to 1000"]),
         (["--dose", "much"], ["'much'", "number"]),
         (["--shape", "512"], ["width of --shape", "valid integer"]),
@@ -43,7 +43,7 @@ def test_molecules_are_listed_without_a_folder():
         (["--shape", "axb"], ["--shape", "'a'"]),
         (["--set", "ice.colour=1"], ["ice.colour", "thickness_A"]),
         (["--set", "seed"], ["--set seed", "NAME=VALUE"]),
-        (["--set", "seed=["], ["seed=[", "YAML"]),
+        (["--set", "seed=["], ["--seed is '['", "valid integer"]),
         (["--defocus", "2e4,1e4"], ["20000", "low <= high"]),
         (["--micrographs", "0"], ["micrographs is 0"]),
         (["--pixel-size", "nan"], ["--pixel-size is nan"]),

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cryopick_ray.errors import UsageError
-from cryopick_ray.export.diameter_curve import diameter_curve
 from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.report.diameter_curve import diameter_curve
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.stages.diameter import evenly_spaced, keep_diameter, kept_diameter
 

@@ -3,8 +3,8 @@ import pytest
 import starfile
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.export.box import write_box
-from cryopick_ray.export.cbox import write_cbox
+from cryopick_ray.formats.box import write_box
+from cryopick_ray.formats.cbox import write_cbox
 from cryopick_ray.units import binned_to_source
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.export.cs import write_cs
+from cryopick_ray.formats.cs import write_cs
 
 
 def read(path):

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.export.files import relative_path, without_extension
-from cryopick_ray.export.formats import FORMATS, ExportSettings, export
+from cryopick_ray.formats.files import relative_path, without_extension
+from cryopick_ray.formats.formats import FORMATS, ExportSettings, export
 
 ESCAPES = ["/etc/x", "../x", "a/../../x", "a//x", "", ".", "a/.", "a/", "a\nb", "a\0b"]
 

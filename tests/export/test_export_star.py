@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.export.star import write_star
-from cryopick_ray.export.star_text import loop, quoted
+from cryopick_ray.formats.star import write_star
+from cryopick_ray.formats.star_text import loop, quoted
 from cryopick_ray.units import Optics
 
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.export.csv_table import write_csv
-from cryopick_ray.export.topaz import write_topaz
+from cryopick_ray.formats.csv_table import write_csv
+from cryopick_ray.formats.topaz import write_topaz
 
 
 def test_csv_gives_picks_back_and_keeps_whole_ids(tmp_path, mixed):

@@ -9,8 +9,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-from cryopick_ray.export.report import Report, render_report
-from cryopick_ray.export.thumbnails import make_thumbnail
+from cryopick_ray.report.report import Report, render_report
+from cryopick_ray.report.thumbnails import make_thumbnail
 
 FLAGS = (
     "--headless=new",

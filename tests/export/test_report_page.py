@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from cryopick_ray.export.report import Report, duration, flatten, render_report
-from cryopick_ray.export.thumbnails import make_thumbnail
+from cryopick_ray.report.report import Report, duration, flatten, render_report
+from cryopick_ray.report.thumbnails import make_thumbnail
 
 EVIL = "<script>alert(1)</script>\"'&.mrc"
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.export.figures import nice_ticks, pick_counts, score_histogram, short
-from cryopick_ray.export.thumbnails import choose_thumbnails, make_thumbnail
+from cryopick_ray.report.figures import nice_ticks, pick_counts, score_histogram, short
+from cryopick_ray.report.thumbnails import choose_thumbnails, make_thumbnail
 
 
 @given(st.lists(st.integers(0, 2000), max_size=300), st.integers(1, 20))

@@ -30,7 +30,7 @@ download(Path(sys.argv[2]), connections=2)
 def listed(folder: Path, *names: str) -> Manifest:
     manifest = Manifest(folder, ENTRY)
     manifest.list_files([RemoteFile(f"data/{name}", 10) for name in names], frames=1, data_format="MRC")
-    manifest.select("data", role=None, pattern=None, limit=None)
+    manifest.select("data", role=None, fits=lambda path: True, limit=None)
     return manifest
 
 
@@ -76,7 +76,7 @@ def test_a_listing_read_twice_changes_nothing(tmp_path):
         manifest.claim(ANY)
         manifest.fetched("data/a.mrc", 10, "crc32c:0", keep=False)
         manifest.list_files([RemoteFile("data/a.mrc", 99)], frames=1, data_format="")
-        manifest.select("data", role=None, pattern=None, limit=None)
+        manifest.select("data", role=None, fits=lambda path: True, limit=None)
         assert manifest.summary() == {"fetched": (1, 10)}
         assert claimed(manifest) == []
 
@@ -86,7 +86,7 @@ def test_refused_names_are_kept_with_their_reason_and_never_chosen(tmp_path):
         manifest.list_files(
             [RefusedFile("data/'..'", "leads out"), RemoteFile("data/a.mrc")], frames=1, data_format=""
         )
-        manifest.select("data", role=None, pattern=None, limit=None)
+        manifest.select("data", role=None, fits=lambda path: True, limit=None)
         assert claimed(manifest) == ["data/a.mrc"]
         (refused,) = manifest.of_role("data", "refused", 9)
         assert (refused.state, refused.reason) == ("failed", "leads out")
@@ -95,7 +95,7 @@ def test_refused_names_are_kept_with_their_reason_and_never_chosen(tmp_path):
 def test_worse_images_of_an_exposure_and_other_folders_are_left_out(tmp_path):
     names = ["x/a.mrc", "x/a_DW.mrc", "x/a_noDW.mrc", "x/b_noDW.mrc", "x/a_fractions.tif", "y/a.mrc"]
     with listed(tmp_path, *names) as manifest:
-        manifest.select("data/x", role="micrograph", pattern=None, limit=None)
+        manifest.select("data/x", role="micrograph", fits=lambda path: True, limit=None)
         assert claimed(manifest) == ["data/x/a_DW.mrc", "data/x/b_noDW.mrc"]
         assert manifest.counts("data/x") == {"micrograph": 2, "duplicate": 2, "movie": 1}
         assert manifest.counts("data/y") == {"micrograph": 1}

@@ -12,9 +12,9 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from cryopick_ray.evaluation.curves import curve
-from cryopick_ray.export.figures import Axis, LineChart, fitted_axis, log_ticks
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.matching import match
+from cryopick_ray.report.figures import Axis, LineChart, fitted_axis, log_ticks
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore, StoredPixels
 from cryopick_ray.training.dataset import LabelledRow

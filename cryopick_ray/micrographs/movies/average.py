@@ -15,7 +15,7 @@ from cryopick_ray.micrographs.movies.first_pass import first_pass
 from cryopick_ray.micrographs.movies.movie import Movie, read_frames
 from cryopick_ray.micrographs.movies.reader import open_movie
 from cryopick_ray.micrographs.movies.shift import add_shifted, half_spectrum, phase_ramps
-from cryopick_ray.settings import MovieSettings
+from cryopick_ray.settings import FrameSettings, MovieSettings
 from cryopick_ray.units import Shape
 
 
@@ -50,7 +50,7 @@ class Average:
     warnings: tuple[str, ...]
 
 
-def average_movie(path: Path, settings: MovieSettings, device: torch.device | None = None) -> Average:
+def average_movie(path: Path, settings: FrameSettings, device: torch.device | None = None) -> Average:
     """Return the average of a movie.
 
     Frames are read one at a time, twice: to see how they moved and which pixels are hot, and to sum them.
@@ -121,7 +121,7 @@ def _sum(
     shifts_px: NDArray[np.float64],
     shape: Shape,
     pixel_size_A: float | None,
-    settings: MovieSettings,
+    settings: FrameSettings,
 ) -> NDArray[np.float32]:
     """Pass over the frames again and return their average in ``shape``."""
     device = correction.device

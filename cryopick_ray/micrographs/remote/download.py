@@ -12,6 +12,7 @@ from cryopick_ray.micrographs.remote.entry import Entry, ImageSet, choose_image_
 from cryopick_ray.micrographs.remote.errors import MissingError
 from cryopick_ray.micrographs.remote.fetcher import Fetcher, FetchEvents
 from cryopick_ray.micrographs.remote.manifest import Manifest
+from cryopick_ray.micrographs.remote.names import matches
 from cryopick_ray.micrographs.remote.rows import FileRow
 from cryopick_ray.micrographs.remote.stream import Stream
 
@@ -29,6 +30,8 @@ class Wanted:
         Number or name; ``None`` for micrographs before movies.
     pattern
         What names must fit.
+    exclude
+        What they must not fit.
     limit
         The first so many, by path.
     all_roles
@@ -39,6 +42,12 @@ class Wanted:
     pattern: str | None = None
     limit: int | None = None
     all_roles: bool = False
+    exclude: tuple[str, ...] = ()
+
+    def fits(self, path: str) -> bool:
+        """Tell whether a path below the entry has a name that is asked for."""
+        is_asked = self.pattern is None or matches(path, self.pattern)
+        return is_asked and not any(matches(path, one) for one in self.exclude)
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ def choose(
     folder = _list(files, manifest, image_set, say)
     counts = manifest.counts(folder)
     role = None if wanted.all_roles else _role(counts, image_set, is_asked=wanted.image_set is not None)
-    manifest.select(folder, role=role, pattern=wanted.pattern, limit=wanted.limit)
+    manifest.select(folder, role=role, fits=wanted.fits, limit=wanted.limit)
     if not manifest.summary():
         held = ", ".join(f"{number} {name}" for name, number in sorted(counts.items())) or "nothing"
         raise MissingError(

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import Any, Self
 from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.micrographs.remote.body import RefusedFile, RemoteFile
 from cryopick_ray.micrographs.remote.errors import RemoteError
-from cryopick_ray.micrographs.remote.names import matches
 from cryopick_ray.micrographs.remote.owner import Owner, is_alive
 from cryopick_ray.micrographs.remote.roles import gains_are_credible, role_of
 from cryopick_ray.micrographs.remote.rows import (
@@ -117,19 +116,22 @@ class Manifest:
         query = f"SELECT {COLUMNS} FROM files WHERE {BELOW} AND role = :role ORDER BY path LIMIT :limit"
         return [FileRow(*row) for row in self._rows(query, folder=folder, role=role, limit=limit)]
 
-    def select(self, folder: str, *, role: str | None, pattern: str | None, limit: int | None) -> None:
+    def select(
+        self, folder: str, *, role: str | None, fits: Callable[[str], bool], limit: int | None
+    ) -> None:
         """Choose what this run is about: files below a folder, of a role, whose name fits, the first so many.
 
         What failed before is tried again.
         """
         with self._transaction() as database:
+            database.create_function("fits", 1, fits, deterministic=True)
             database.execute("DELETE FROM todo")
             database.execute(
                 f"INSERT INTO todo (path) SELECT path FROM (SELECT path, state FROM files WHERE {BELOW} AND "
-                "role != 'refused' AND (:role IS NULL OR role = :role) AND (:pattern IS NULL OR "
-                "matches(path, :pattern)) ORDER BY path LIMIT :limit) ORDER BY state != 'fetched', "
+                "role != 'refused' AND (:role IS NULL OR role = :role) AND fits(path) "
+                "ORDER BY path LIMIT :limit) ORDER BY state != 'fetched', "
                 "state != 'partial', path",
-                {"folder": folder, "role": role, "pattern": pattern, "limit": -1 if limit is None else limit},
+                {"folder": folder, "role": role, "limit": -1 if limit is None else limit},
             )
             database.execute("DELETE FROM chosen")
             database.execute("INSERT INTO chosen SELECT path FROM todo")
@@ -241,7 +243,6 @@ class Manifest:
     def _open(self, entry_id: str) -> None:
         self._rows("PRAGMA journal_mode = PERSIST")
         self._rows("PRAGMA synchronous = NORMAL")
-        self._database.create_function("matches", 2, matches, deterministic=True)
         with self._transaction() as database:
             for statement in TABLES.split(";"):
                 database.execute(statement)

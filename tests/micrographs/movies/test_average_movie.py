@@ -21,10 +21,10 @@ from cryopick_ray.errors import MicrographError, PixelSizeError, UsageError
 from cryopick_ray.micrographs.movies.average import average_movie
 from cryopick_ray.micrographs.movies.write import write_average
 from cryopick_ray.micrographs.reader import read_micrograph
-from cryopick_ray.settings import MovieSettings
+from cryopick_ray.settings import FrameSettings
 
 SIDE = 256
-STILL = MovieSettings(align=False)
+STILL = FrameSettings(align=False)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_without_motion_and_dose_it_is_the_mean(movie, mrc):
 
 def test_alignment_brings_back_what_drift_blurred(movie, mrc):
     _, path, still = movie
-    average = average_movie(mrc, MovieSettings())
+    average = average_movie(mrc, FrameSettings())
     assert rms_px(average.shifts_px, path) < 0.2
     truth = specimen(SIDE)[64:-64, 64:-64]
     aligned, blurred, best = (
@@ -68,15 +68,15 @@ def test_alignment_brings_back_what_drift_blurred(movie, mrc):
 
 def test_frames_of_nothing_but_noise_are_left_where_they_are(tmp_path):
     noise = np.random.default_rng(12).poisson(1, (20, SIDE, SIDE)).astype(np.int16)
-    average = average_movie(write_mrc(tmp_path / "m.mrc", noise), MovieSettings())
+    average = average_movie(write_mrc(tmp_path / "m.mrc", noise), FrameSettings())
     assert not average.shifts_px.any()
     assert "`movies.group_frames`" in " ".join(average.warnings)
 
 
 def test_every_format_gives_the_same_average(movie, mrc, tmp_path):
-    tiff = average_movie(write_tiff(tmp_path / "m.tif", movie[0]), MovieSettings())
+    tiff = average_movie(write_tiff(tmp_path / "m.tif", movie[0]), FrameSettings())
     assert tiff.pixel_size_A is None
-    np.testing.assert_array_equal(tiff.image, average_movie(mrc, MovieSettings()).image)
+    np.testing.assert_array_equal(tiff.image, average_movie(mrc, FrameSettings()).image)
 
 
 def test_frames_asked_for_are_those_used(movie, mrc):
@@ -84,20 +84,20 @@ def test_frames_asked_for_are_those_used(movie, mrc):
     np.testing.assert_allclose(average.image, movie[0][2:10].mean(0), atol=2e-5)
     assert average.frames == (3, 10)
     with pytest.raises(MicrographError, match=r"24 frames.*`movies.last_frame`"):
-        average_movie(mrc, MovieSettings(last_frame=25))
+        average_movie(mrc, FrameSettings(last_frame=25))
 
 
 def test_grouped_frames_move_along_the_path(movie, mrc):
     _, path, _ = movie
-    assert rms_px(average_movie(mrc, MovieSettings(group_frames=3)).shifts_px, path) < 0.5
+    assert rms_px(average_movie(mrc, FrameSettings(group_frames=3)).shifts_px, path) < 0.5
 
 
 def test_binning_crops_the_spectrum_and_keeps_mean_and_view(movie, mrc):
-    average = average_movie(mrc, MovieSettings(binning=2))
+    average = average_movie(mrc, FrameSettings(binning=2))
     assert average.image.shape == (SIDE // 2, SIDE // 2)
     assert average.pixel_size_A == pytest.approx(2 * PIXEL_SIZE_A)
     assert average.image.mean() == pytest.approx(movie[0].mean(), rel=1e-5)
-    full = average_movie(mrc, MovieSettings())
+    full = average_movie(mrc, FrameSettings())
     np.testing.assert_allclose(average.shifts_px, full.shifts_px / 2)
     kept = np.fft.rfft2(full.image)[:50, :50] / full.image.size
     np.testing.assert_allclose(np.fft.rfft2(average.image)[:50, :50] / average.image.size, kept, atol=1e-5)
@@ -122,8 +122,8 @@ def test_dose_weighting_keeps_the_noise_and_damps_late_frames(tmp_path):
 def test_dose_weighting_needs_a_pixel_size(movie, tmp_path):
     path = write_tiff(tmp_path / "m.tif", movie[0])
     with pytest.raises(PixelSizeError, match="`pixel_size_A`"):
-        average_movie(path, MovieSettings(dose_per_frame_e_A2=1.0))
-    assert average_movie(path, MovieSettings(dose_per_frame_e_A2=1.0, pixel_size_A=1.1)).pixel_size_A == 1.1
+        average_movie(path, FrameSettings(dose_per_frame_e_A2=1.0))
+    assert average_movie(path, FrameSettings(dose_per_frame_e_A2=1.0, pixel_size_A=1.1)).pixel_size_A == 1.1
 
 
 def test_eer_electrons_are_all_in_the_average(tmp_path):
@@ -149,13 +149,13 @@ def test_one_frame_is_a_movie_too(movie, tmp_path):
 
 
 def test_equal_movies_give_equal_averages(mrc):
-    first, second = (average_movie(mrc, MovieSettings(dose_per_frame_e_A2=0.9)) for _ in range(2))
+    first, second = (average_movie(mrc, FrameSettings(dose_per_frame_e_A2=0.9)) for _ in range(2))
     np.testing.assert_array_equal(first.image, second.image)
 
 
 @pytest.mark.parametrize("half", [False, True])
 def test_a_written_average_reads_back(mrc, tmp_path, half):
-    average = average_movie(mrc, MovieSettings())
+    average = average_movie(mrc, FrameSettings())
     path = tmp_path / "m.mrc"
     write_average(path, average, half=half)
     found = read_micrograph(path)
@@ -179,14 +179,14 @@ def test_what_float16_cannot_hold_is_not_written(mrc, tmp_path):
 
 def test_settings_are_checked():
     with pytest.raises(UsageError, match="last_frame"):
-        fill(MovieSettings, first_frame=5, last_frame=4)
+        fill(FrameSettings, first_frame=5, last_frame=4)
     with pytest.raises(UsageError, match="`gain_rot`"):
-        fill(MovieSettings, gain_rot=4)
+        fill(FrameSettings, gain_rot=4)
 
 
 @pytest.mark.gpu
 def test_a_gpu_gives_the_same_average(mrc):
-    settings = MovieSettings(dose_per_frame_e_A2=0.9)
+    settings = FrameSettings(dose_per_frame_e_A2=0.9)
     there, here = average_movie(mrc, settings, torch.device("cuda")), average_movie(mrc, settings)
     assert rms_px(there.shifts_px, here.shifts_px) < 0.02
     assert likeness(there.image, here.image) > 0.999
@@ -197,10 +197,10 @@ import resource, sys
 from pathlib import Path
 import torch
 from cryopick_ray.micrographs.movies.average import average_movie
-from cryopick_ray.settings import MovieSettings
+from cryopick_ray.settings import FrameSettings
 torch.set_num_threads(1)
 few, many = map(Path, sys.argv[1:])
-settings = MovieSettings(dose_per_frame_e_A2=1.0, pixel_size_A=1.0)
+settings = FrameSettings(dose_per_frame_e_A2=1.0, pixel_size_A=1.0)
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 before = peak()

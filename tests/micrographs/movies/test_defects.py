@@ -5,7 +5,7 @@ from simulated_movies import drifting, path_of_drift, rms_px, specimen, write_mr
 from cryopick_ray.errors import MicrographError, UsageError
 from cryopick_ray.micrographs.movies.average import average_movie
 from cryopick_ray.micrographs.movies.defects import donors, find_deviants, read_defects
-from cryopick_ray.settings import MovieSettings
+from cryopick_ray.settings import FrameSettings
 
 SHAPE = (40, 60)
 
@@ -91,9 +91,9 @@ def test_hot_pixels_neither_hold_the_frames_in_place_nor_stay_in_the_average(tmp
     listed = tmp_path / "defects.txt"
     listed.write_text("100 0 1 256\n")
     average = average_movie(
-        write_mrc(tmp_path / "m.mrc", frames.astype(np.int16)), MovieSettings(defects=listed)
+        write_mrc(tmp_path / "m.mrc", frames.astype(np.int16)), FrameSettings(defects=listed)
     )
     assert rms_px(average.shifts_px, path) < 0.25
-    best = average_movie(write_mrc(tmp_path / "c.mrc", clean.astype(np.int16)), MovieSettings())
+    best = average_movie(write_mrc(tmp_path / "c.mrc", clean.astype(np.int16)), FrameSettings())
     assert abs(average.image - best.image).max() < 3  # they counted 120
     assert np.corrcoef(average.image.ravel(), best.image.ravel())[0, 1] > 0.95

@@ -10,7 +10,7 @@ from cryopick_ray.micrographs.movies.correct import load_correction
 from cryopick_ray.micrographs.movies.gain import ORIENTATIONS, combined, factors, misorientation, oriented
 from cryopick_ray.micrographs.movies.movie import read_frames
 from cryopick_ray.micrographs.movies.reader import open_movie
-from cryopick_ray.settings import MovieSettings
+from cryopick_ray.settings import FrameSettings
 
 ALL = [(rot, flip) for rot in range(4) for flip in range(3)]
 CPU = torch.device("cpu")
@@ -31,7 +31,7 @@ def undo(gain, rot, flip):
 
 def corrected(path, **settings):
     movie = open_movie(path, eer_grouping=settings.get("eer_grouping", 40))
-    correction = load_correction(movie, MovieSettings(**settings), CPU)
+    correction = load_correction(movie, FrameSettings(**settings), CPU)
     return np.stack(
         [correction(correction.upload(frame)).numpy() for frame in read_frames(movie, range(movie.count))]
     )
@@ -98,7 +98,7 @@ def test_a_gain_of_half_or_twice_the_pixels_fits_super_resolution():
 def test_another_shape_names_the_options(tmp_path):
     movie = write_mrc(tmp_path / "m.mrc", np.ones((2, 24, 40), np.float32))
     with pytest.raises(MicrographError, match=r"24 x 40.*40 x 24.*`movies.gain_rot`"):
-        average_movie(movie, MovieSettings(gain=write_mrc(tmp_path / "g.mrc", gain_of((40, 24)))))
+        average_movie(movie, FrameSettings(gain=write_mrc(tmp_path / "g.mrc", gain_of((40, 24)))))
 
 
 @pytest.mark.parametrize("kind", ["missing", "zero", "text"])
@@ -110,7 +110,7 @@ def test_what_is_no_gain_is_a_usage_error(tmp_path, kind):
     if kind == "text":
         path.write_text("no gain")
     with pytest.raises(UsageError, match=r"`movies.gain`"):
-        average_movie(movie, MovieSettings(gain=path))
+        average_movie(movie, FrameSettings(gain=path))
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +132,8 @@ def test_a_wrong_orientation_is_warned_of_with_the_right_options(tmp_path, uneve
     frames, gain = uneven
     movie = write_mrc(tmp_path / "m.mrc", frames.astype(np.int16))
     reference = write_mrc(tmp_path / "g.mrc", undo(gain, 1, 1))
-    right = average_movie(movie, MovieSettings(gain=reference, gain_rot=1, gain_flip=1))
-    wrong = average_movie(movie, MovieSettings(gain=reference, gain_rot=2, gain_flip=0))
+    right = average_movie(movie, FrameSettings(gain=reference, gain_rot=1, gain_flip=1))
+    wrong = average_movie(movie, FrameSettings(gain=reference, gain_rot=2, gain_flip=0))
     assert not right.warnings
     assert "`movies.gain_rot` 1 `movies.gain_flip` 1" in " ".join(wrong.warnings)
 

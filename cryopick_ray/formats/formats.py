@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.export.box import write_box
-from cryopick_ray.export.cbox import write_cbox
-from cryopick_ray.export.cs import write_cs
-from cryopick_ray.export.csv_table import write_csv
-from cryopick_ray.export.star import write_star
-from cryopick_ray.export.topaz import write_topaz
+from cryopick_ray.formats.box import write_box
+from cryopick_ray.formats.cbox import write_cbox
+from cryopick_ray.formats.cs import write_cs
+from cryopick_ray.formats.csv_table import write_csv
+from cryopick_ray.formats.star import write_star
+from cryopick_ray.formats.topaz import write_topaz
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.units import Optics
 

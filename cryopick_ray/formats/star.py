@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.export.files import complete, picked_rows, relative_path
-from cryopick_ray.export.star_text import loop, quoted
+from cryopick_ray.formats.files import complete, picked_rows, relative_path
+from cryopick_ray.formats.star_text import loop, quoted
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.store.publish import below, published
 from cryopick_ray.units import Optics

@@ -3,8 +3,8 @@
 import numpy as np
 from markupsafe import Markup
 
-from cryopick_ray.export.figures import LineChart, fitted_axis
 from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.report.figures import LineChart, fitted_axis
 
 
 def diameter_curve(found: EstimatedDiameter) -> Markup:

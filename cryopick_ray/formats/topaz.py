@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.export.files import FORMULA, complete, picked_rows, without_extension
+from cryopick_ray.formats.files import FORMULA, complete, picked_rows, without_extension
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.store.publish import published
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from cryopick_ray.export.boxes import box_size_px
-from cryopick_ray.export.files import complete, picked_rows, without_extension
+from cryopick_ray.formats.boxes import box_size_px
+from cryopick_ray.formats.files import complete, picked_rows, without_extension
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.store.publish import below, published
 
@@ -23,7 +23,7 @@ def write_box(picks: Iterable[MicrographPicks], out: Path, box_px: int | None = 
 
     Notes
     -----
-    Columns are corner x, corner y, width, height (see :mod:`cryopick_ray.export.boxes`). Corners keep
+    Columns are corner x, corner y, width, height (see :mod:`cryopick_ray.formats.boxes`). Corners keep
     their fraction; RELION cuts it off, as it does with rlnCoordinateX when it extracts.
     """
     for name, one in complete(picks, without_extension):

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from cryopick_ray.export.files import FORMULA, complete, picked_rows, relative_path
+from cryopick_ray.formats.files import FORMULA, complete, picked_rows, relative_path
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.store.publish import published
 

@@ -10,10 +10,10 @@ import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from cryopick_ray.export.diameter_curve import diameter_curve
-from cryopick_ray.export.figures import MAX_COLUMNS, pick_counts, score_histogram
-from cryopick_ray.export.thumbnails import Thumbnail
 from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.report.diameter_curve import diameter_curve
+from cryopick_ray.report.figures import MAX_COLUMNS, pick_counts, score_histogram
+from cryopick_ray.report.thumbnails import Thumbnail
 
 MAX_FAILURES = 500
 """Longer lists are cut; the summary beside the report has them all."""
@@ -79,7 +79,7 @@ def render_report(report: Report) -> str:
 
     All text is escaped, so names of files and reasons can hold whatever they like.
     """
-    page = page_maker("export").get_template("report.html")
+    page = page_maker("report").get_template("report.html")
     counts = report.counts
     low, high = _slider_range(report)
     return page.render(

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from cryopick_ray.export.boxes import box_size_px
-from cryopick_ray.export.files import complete, picked_rows, without_extension
-from cryopick_ray.export.star_text import loop
+from cryopick_ray.formats.boxes import box_size_px
+from cryopick_ray.formats.files import complete, picked_rows, without_extension
+from cryopick_ray.formats.star_text import loop
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.store.publish import below, published
 
@@ -40,7 +40,7 @@ def write_cbox(picks: Iterable[MicrographPicks], out: Path, box_px: int | None =
 
     Notes
     -----
-    Coordinates are box corners (see :mod:`cryopick_ray.export.boxes`) on slice 0, as in real 2-D files.
+    Coordinates are box corners (see :mod:`cryopick_ray.formats.boxes`) on slice 0, as in real 2-D files.
     ``Confidence`` is the picker's own score, whatever its scale; what crYOLO would have estimated is
     ``<NA>``.
     """

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.export.files import complete, relative_path
+from cryopick_ray.formats.files import complete, relative_path
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.store.publish import published
 from cryopick_ray.units import Shape

@@ -1,1 +1,0 @@
-"""The table in other programs' formats, and the report a person looks at."""

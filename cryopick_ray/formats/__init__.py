@@ -1,0 +1,1 @@
+"""The picks in other programs' formats."""

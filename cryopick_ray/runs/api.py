@@ -1,0 +1,178 @@
+"""Runs, as a program starts them; the command line fills settings and calls the same."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cryopick_ray.config import load_settings, over, read_yaml, rooted
+from cryopick_ray.engine.choice import open_engine
+from cryopick_ray.engine.events import Events, Silence
+from cryopick_ray.engine.serial import SerialEngine
+from cryopick_ray.errors import UsageError
+from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.runs.pipeline import Timings, look, pick_all, plan_again, run_on, with_diameter
+from cryopick_ray.runs.pipeline import plan as check
+from cryopick_ray.runs.results import Summary, write_results
+from cryopick_ray.settings import EngineSettings, RunSettings
+
+if TYPE_CHECKING:
+    from cryopick_ray.runs.cost import Estimate
+    from cryopick_ray.runs.learning import LearningSettings
+
+Where = str | Path
+"""A folder, or a bucket's URL."""
+HERE, SILENCE = EngineSettings(), Silence()
+
+
+def run(
+    settings: RunSettings, out: Where, *, engine: EngineSettings = HERE, events: Events = SILENCE
+) -> Summary:
+    """Pick micrographs: ingest, pick, table, coordinates and report in the new folder ``out``.
+
+    Parameters
+    ----------
+    settings
+        ``Settings(inputs=["Micrographs"], diameter_A=180)``; fields have the names of ``config.yaml``.
+    out
+        Folder of the run, or a bucket's URL.
+    engine
+        Where it runs; by default on Ray's workers on this machine.
+    events
+        Told how far it is.
+
+    Returns
+    -------
+    Summary
+        Counts, thresholds, failures and times.
+
+    Raises
+    ------
+    UsageError
+        If a setting is wrong, the micrographs cannot be used, or ``out`` is not free.
+    CryoPickError
+        If the work cannot be done. One micrograph that fails does not end it: see ``failures``.
+    """
+    return pick_all(rooted(settings), engine, RunFolder(out), resume=False, events=events)
+
+
+def resume(out: Where, *, engine: EngineSettings = HERE, events: Events = SILENCE, **changes: Any) -> Summary:
+    """Go on with the run in ``out``; what is done is not done again.
+
+    Parameters
+    ----------
+    changes
+        Settings to change, by their fields' names; groups as mappings: ``optics={"voltage_kV": 200}``.
+
+    Raises
+    ------
+    UsageError
+        If there is no run, or a change would change picks that are there.
+    """
+    folder = RunFolder(out)
+    settings = settings_for(folder, changes, config=None, resume=True, say=events.note)
+    return pick_all(settings, engine, folder, resume=True, events=events)
+
+
+def settings_for(
+    folder: RunFolder, given: dict[str, Any], *, config: Path | None, resume: bool, say: Callable[[str], None]
+) -> RunSettings:
+    """Return a run's settings: those of a file or of the run that goes on, and over them what is given.
+
+    Parameters
+    ----------
+    given
+        Plain settings, nested.
+    config
+        A YAML file of settings.
+    resume
+        Whether the run that the folder holds goes on: then a diameter that was estimated once stays.
+    say
+        Told what is left out of the file.
+
+    Raises
+    ------
+    UsageError
+        If a setting is wrong, or there is no run to go on with.
+    """
+    goes_on = resume and folder.config.is_file()
+    if resume and not (goes_on or config or "inputs" in given):
+        raise UsageError(f"{folder.where} holds no run to resume; give `inputs` to start one")
+    data = read_yaml(config) if config else folder.plain_settings() if goes_on else {}
+    settings = load_settings(over(data, given), say)
+    if goes_on and settings.diameter_A is None:
+        settings = settings.model_copy(update={"diameter_A": folder.settings().diameter_A})
+    return rooted(settings)
+
+
+def plan(settings: RunSettings, *, engine: EngineSettings = HERE) -> "Estimate":
+    """Estimate the bytes and hours of a run from a few of its micrographs, which are picked now.
+
+    Raises
+    ------
+    UsageError
+        If the micrographs cannot be used, or lie elsewhere.
+    """
+    from cryopick_ray.runs.cost import Machines, estimate
+    from cryopick_ray.runs.rates import measure, total_bytes
+
+    checked = check(rooted(settings), engine)
+    if checked.settings.diameter_A is None:
+        checked = with_diameter(checked, look(SerialEngine(), checked, SILENCE))
+    workers = engine.workers[1] if engine.workers else os.cpu_count() or 1
+    sources = checked.sources
+    return estimate(len(sources), total_bytes(sources), measure(checked), Machines(workers))
+
+
+def refine(
+    run: Where,
+    out: Where,
+    *,
+    share: float = 0.85,
+    top: int = 10_000,
+    assignments: Sequence[str] = (),
+    engine: "LearningSettings | None" = None,
+    resume: bool = False,
+    events: Events = SILENCE,
+) -> Summary:
+    """Train a run's model on its own best picks, and pick the same micrographs again; no labels needed.
+
+    ``out`` then holds a run like any other, and ``out/training`` the new model with its report.
+
+    Parameters
+    ----------
+    share, top
+        Part of the picks, best first, to learn from, and how many at most.
+    assignments
+        ``NAME=VALUE`` of the training, such as ``epochs=5``.
+    engine
+        Where it learns and picks.
+    resume
+        Go on with what ``out`` holds.
+
+    Raises
+    ------
+    UsageError, ModelError
+        If the run has too few picks, or its model cannot learn.
+    """
+    from cryopick_ray.runs.learning import LearningSettings, means
+    from cryopick_ray.runs.self_training import own_split, refine_settings, share_store, teach
+    from cryopick_ray.store.claim import local_folder
+    from cryopick_ray.training.folder import TrainingFolder
+
+    learning = engine or LearningSettings()
+    first, second = RunFolder(local_folder(str(run))), RunFolder(local_folder(str(out)))
+    timings, old = Timings(), first.settings()
+    learn, start = refine_settings(old, assignments, share=share, top=top)
+    split = own_split(first, learn)
+    training = TrainingFolder(second.path / "training")
+    model = str(training.path / f"{learn.name}.safetensors")
+    settings = old.model_copy(update={"model": model, "particle_px": None, "threshold": "auto"})
+    with second.claim(settings, resume=resume):
+        share_store(first, second)
+        with open_engine(learning.picking, threads=settings.threads) as runner:
+            with training.claim(learn, resume=resume), timings.stage("train"):
+                teach(split, start, training.path, learn, means(learning, learn.precision, events))
+            again = plan_again(settings, learning.picking)
+            digest, thresholds = run_on(runner, again, second, events, timings)
+        return write_results(settings, second, digest, thresholds, timings.seconds)

@@ -1,0 +1,125 @@
+"""What a run found, as a program reads it: its table, its files for other programs, its score."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cryopick_ray.evaluation.evaluate import Evaluation
+from cryopick_ray.evaluation.evaluate import evaluate as score
+from cryopick_ray.evaluation.truth import read_truth
+from cryopick_ray.formats.formats import ExportSettings
+from cryopick_ray.formats.formats import export as write
+from cryopick_ray.picks.schema import PICKS, MicrographPicks
+from cryopick_ray.picks.table import open_table, recut
+from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.store.claim import local_folder
+from cryopick_ray.units import Optics
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Where = str | Path
+"""A folder, or a bucket's URL."""
+
+
+def evaluate(
+    picks: Where, truth: Path, *, radius_A: float | None = None, exclude: Sequence[str] = ()
+) -> "Evaluation":
+    """Score the picks of a run or a table against true particles.
+
+    Parameters
+    ----------
+    truth
+        Folder of ``.star`` or ``.box`` files named after the micrographs.
+    radius_A
+        A pick this near is a hit; ``None`` for half a diameter.
+    exclude
+        Globs of micrographs to leave out.
+    """
+    return score(open_table(picks), read_truth(Path(truth)), radius_A=radius_A, exclude=exclude)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written: micrographs, with picks or without, their picks, and files."""
+
+    micrographs: int
+    picks: int
+    files: int
+
+
+def export(
+    run: Where,
+    format: str,
+    out: Where,
+    *,
+    threshold: float | None = None,
+    box_px: int | None = None,
+    relion_project: Path | None = None,
+) -> Exported:
+    """Write the picks of a run or a table in another program's format.
+
+    Parameters
+    ----------
+    format
+        ``star``, ``box``, ``cbox``, ``cs``, ``csv`` or ``topaz``.
+    out
+        Folder to write into.
+    threshold
+        Another cut than the table's.
+    box_px
+        Side of a box (``box``, ``cbox``); ``None`` for 1.5 diameters.
+    relion_project
+        Folder RELION runs in; ``None`` for the run's.
+
+    Raises
+    ------
+    UsageError
+        If the format is unknown.
+    """
+    table, folder = open_table(run), RunFolder(run)
+    settings = folder.settings() if folder.config.is_file() else None
+    project = relion_project or (settings.relion_project if settings else None)
+    given = ExportSettings(project, settings.optics if settings else Optics(), box_px)
+    target, counts = local_folder(str(out)), _Counted(table if threshold is None else recut(table, threshold))
+    before = _stamps(target)
+    write(counts, format, target, given)
+    written = [path for path, stamp in _stamps(target).items() if before.get(path) != stamp]
+    return Exported(counts.micrographs, counts.picks, len(written))
+
+
+def read_table(run: Where) -> "pd.DataFrame":
+    """Return the table of all candidates of a run, or of a table, one row each.
+
+    Columns are ``dataset``, ``micrograph_id``, ``x_px``, ``y_px``, ``score``, ``diameter_A``, ``model`` and
+    ``picked``; ``x_px`` and ``y_px`` are in pixels of the micrograph, 0.0 at the centre of the first.
+
+    Raises
+    ------
+    PicksError
+        If there is no table.
+    """
+    import pyarrow as pa
+
+    frame: pd.DataFrame = pa.concat_tables([PICKS.empty_table(), *open_table(run).parts()]).to_pandas()
+    return frame
+
+
+class _Counted:
+    """Micrographs as they pass, counted."""
+
+    def __init__(self, table: Iterable[MicrographPicks]) -> None:
+        self._table, self.micrographs, self.picks = table, 0, 0
+
+    def __iter__(self) -> Iterator[MicrographPicks]:
+        for one in self._table:
+            self.micrographs += one.micrograph.status == "complete"
+            self.picks += int(one.picked.sum())
+            yield one
+
+
+def _stamps(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Return when each file below a folder was written."""
+    found = ((path, path.stat()) for path in folder.rglob("*") if path.is_file())
+    return {path: (stat.st_ino, stat.st_mtime_ns) for path, stat in found}
