@@ -37,7 +37,7 @@ def watch(
 ) -> None:
     """Pick micrographs or movies as they come into folders; results are kept up to date.
 
-    A file DIR/stop, Ctrl-C or SIGTERM ends it: what was begun is finished, and DIR holds a run like any other.
+    A file DIR/stop, Ctrl-C or SIGTERM ends it: what was begun is finished, and DIR is a run like any other.
     """
     del debug
     from cryopick_ray.config import fill
