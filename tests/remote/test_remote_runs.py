@@ -209,6 +209,17 @@ def test_a_web_folder_is_an_input_as_a_local_one_is(tmp_path, serve, engine):
     assert ours.equals(local)
 
 
+def test_a_web_folder_is_planned_by_sizes_that_the_server_tells(tmp_path, serve):
+    archive = serve(averages_archive(tmp_path, 4))
+    plan = ["plan", f"{archive.url}/files/10999/data", *LOG, "--workers", 2, "--json"]
+    foretold = json.loads(run(*plan).stdout)
+    assert foretold["micrographs"] == 4
+    assert foretold["source_bytes"] == sum(map(len, archive.files.values()))
+    assert foretold["store_bytes"] > 0
+    result = run("plan", "empiar:10999", *LOG)
+    assert (result.exit_code, "cryopick empiar list" in result.stderr) == (2, True)
+
+
 def test_a_run_that_is_killed_goes_on_and_fetches_nothing_twice(tmp_path, serve):
     archive = serve(averages_archive(tmp_path, 8))
     for path in archive.files:
