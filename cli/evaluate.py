@@ -1,5 +1,7 @@
 """``cryopick evaluate``: picks against truth, or many models against each other."""
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -91,7 +93,8 @@ def _score(picks: str, truth: Path, radius_A: float | None, exclude: list[str], 
     from cryopick_ray.runs.outcome import evaluate as score
 
     outcome = score(picks, truth, radius_A=radius_A, exclude=exclude).to_dict()
-    say(outcome, _text(outcome), as_json=as_json)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    say(outcome, _text(outcome, width), as_json=as_json)
 
 
 def _compare(suite: Path, out: Path, models: list[str], given: Given, *, resume: bool, as_json: bool) -> None:
@@ -150,17 +153,46 @@ def _with_files(model: Any) -> Any:
     return model
 
 
-def _text(outcome: dict[str, Any]) -> str:
-    columns = ("n_truth", "n_picks", "precision", "recall", "f1", "best_f1", "best_threshold", "auprc")
-    rows = [(line["micrograph_id"], line["score"]) for line in outcome["micrographs"]]
-    rows.append(("all", outcome["pooled"]))
-    width = max(len(name) for name, _ in rows)
-    lines = [" ".join([" " * width, *(f"{column:>9.9}" for column in columns)])]
-    lines += [
-        " ".join([f"{name:{width}}", *(f"{_number(score[column]):>9}" for column in columns)])
-        for name, score in rows
+COLUMNS = {
+    "n_truth": "truth",
+    "n_picks": "picks",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "best_f1": "best F1",
+    "best_threshold": "from",
+    "auprc": "AUPRC",
+}
+SHORTEST_NAME = 12
+
+
+def _text(outcome: dict[str, Any], width: int) -> str:
+    """Return a table no wider than the terminal: names are shortened in the middle, numbers never."""
+    lines = [(one["micrograph_id"], one["score"]) for one in outcome["micrographs"]]
+    rows = [
+        (name, *(_number(score[column]) for column in COLUMNS))
+        for name, score in [*lines, ("all", outcome["pooled"])]
     ]
-    return "\n".join([*lines, *outcome["notes"]])
+    rows.insert(0, ("", *COLUMNS.values()))
+    names, *numbers = (max(map(len, column)) for column in zip(*rows, strict=True))
+    room = max(SHORTEST_NAME, width - sum(number + 2 for number in numbers))
+    table = [
+        "  ".join(
+            [
+                _shortened(name, room).ljust(min(names, room)),
+                *(cell.rjust(number) for cell, number in zip(cells, numbers, strict=True)),
+            ]
+        )
+        for name, *cells in rows
+    ]
+    return "\n".join([*table, *outcome["notes"]])
+
+
+def _shortened(name: str, room: int) -> str:
+    if len(name) <= room:
+        return name
+    head = (room - 1) // 2
+    return f"{name[:head]}…{name[len(name) - (room - 1 - head) :]}"
 
 
 def _number(value: float | None) -> str:

@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 
 from cryopick_ray.errors import CryoPickError
 
-from .spelling import speak_of, tell
+from .spelling import has, speak_of, tell
 
 INTERRUPTED = 130
 
@@ -32,7 +32,8 @@ class Group(TyperGroup):
             self._say(ctx, str(error))
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            self._say(ctx, "interrupted; finished work is kept, go on with --resume")
+            goes_on = "; finished work is kept, go on with --resume" if has("--resume") else ""
+            self._say(ctx, f"interrupted{goes_on}")
             raise typer.Exit(INTERRUPTED) from None
         except OSError as error:
             self._say(ctx, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")

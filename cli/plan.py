@@ -77,10 +77,10 @@ def plan(
     inputs = settings.get("inputs", [])
     if not inputs and (bench is None or micrographs is None):
         raise UsageError("no INPUT; give micrographs, or --bench FILE with --micrographs N")
-    if remote := [text for text in inputs if "://" in text or text.startswith("empiar:")]:
+    if archived := [text for text in inputs if text.startswith("empiar:")]:
         raise UsageError(
-            f"INPUT {remote[0]!r} is elsewhere, and files of this machine are measured; give --bench FILE "
-            "--micrographs N --bytes B (`cryopick empiar list` tells both)"
+            f"INPUT {archived[0]!r} is an archive's, and its files are not fetched to be measured; give "
+            "--bench FILE --micrographs N --bytes B (`cryopick empiar list` tells both)"
         )
     machines = Machines(workers or os.cpu_count() or 1, gpus, bandwidth and bandwidth * 1e6)
     wanted = rooted(fill(RunSettings, **{"inputs": ["-"]} | settings))
@@ -99,8 +99,9 @@ def plan(
         rates = from_bench(bench, settings.get("model"))
         sources = list_sources(wanted.inputs, **wanted.which, say=tell) if inputs else []
     count = len(sources) if micrographs is None else micrographs
-    mean_bytes = total_bytes(sources) / len(sources) if sources else rates.source_bytes
-    outcome = estimate(count, count * mean_bytes if size is None else size, rates, machines)
+    if size is None:
+        size = count * (total_bytes(sources) / len(sources) if sources else rates.source_bytes)
+    outcome = estimate(count, size, rates, machines)
     say(outcome.to_dict(), _text(outcome, rates, machines, bench), as_json=as_json)
 
 

@@ -16,6 +16,11 @@ def speak_of(command: Any) -> None:
     _command = command
 
 
+def has(option: str) -> bool:
+    """Tell whether the command that runs has an option."""
+    return _command is not None and any(option in one.opts for one in _command.params)
+
+
 def in_options(text: str) -> str:
     """Return a message of the library with its settings as the command that runs calls them."""
     return spelled_by(getattr(_command, "names", None) or {}, text)
@@ -40,5 +45,4 @@ def option(name: str, names: Mapping[str, str]) -> str:
         return same[0]
     from cryopick_ray.leaves import option as by_rule
 
-    is_set = "." in name and _command is not None and any("--set" in one.opts for one in _command.params)
-    return f"--set {name}=" if is_set else by_rule(name)
+    return f"--set {name}=" if "." in name and has("--set") else by_rule(name)

@@ -35,7 +35,7 @@ def load_settings(data: dict[str, Any], say: Callable[[str], None] = lambda text
         Told what is left out.
     """
     if "engine" in data:
-        say("`engine` of the settings is left out: where to run is said anew each time")
+        say("where to run (engine) is left out of the settings: it is said anew each time")
         data = {name: value for name, value in data.items() if name != "engine"}
     if isinstance(movies := data.get("movies"), dict):
         data = data | {"movies": {name: value for name, value in movies.items() if name not in _KEPT_TWICE}}

@@ -2,13 +2,14 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import UsageError, brief
+from cryopick_ray.micrographs.remote.anywhere import size_bytes
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.device.choice import usable_device
 from cryopick_ray.picks.shards import PickShards
@@ -24,6 +25,8 @@ from cryopick_ray.store.store import MicrographStore
 
 SAMPLED = 4
 """Micrographs that are ingested and picked."""
+ASKED = 16
+"""Files elsewhere whose sizes are asked for."""
 CANDIDATE_BYTES = 10
 """What a candidate takes in a shard: three numbers that hardly compress."""
 LARGEST_FILE = 2**24
@@ -66,9 +69,9 @@ def measure(plan: Plan) -> Rates:
             raise UsageError("{} cannot be picked: {}".format(*picked.report.failures[0]))
         stored = sum(size for key, size in store.place.sizes().items() if not key.startswith(MANIFEST))
         shard_bytes = sum(shards.place.sizes().values())
-    count = len(rows)
+    count, read = len(rows), {row.micrograph_id for row in rows}
     return Rates(
-        source_bytes=sum(Path(row.source).stat().st_size for row in rows) / count,
+        source_bytes=total_bytes([one for one in sample if one.micrograph_id in read]) / count,
         store_bytes=stored / count,
         picks_bytes=shard_bytes / count,
         candidates=picked.report.candidates / count,
@@ -113,9 +116,25 @@ def spread(sources: Sequence[MicrographSource], most: int) -> list[MicrographSou
     return [sources[index * len(sources) // count] for index in range(count)]
 
 
-def total_bytes(sources: Iterable[MicrographSource]) -> int:
-    """Return the bytes of all files that are there."""
-    return sum(one.path.stat().st_size for one in sources if one.path.is_file())
+def total_bytes(sources: Sequence[MicrographSource]) -> int:
+    """Return the bytes of all files that are there; of those elsewhere a few are asked for theirs.
+
+    Raises
+    ------
+    UsageError
+        If a server does not tell how large its files are.
+    """
+    here, elsewhere = ([one for one in sources if bool(one.url) == far] for far in (False, True))
+    total = sum(one.path.stat().st_size for one in here if one.path.is_file())
+    if not elsewhere:
+        return total
+    told = [size_bytes(one.url, one.path.as_posix()) for one in spread(elsewhere, ASKED)]
+    known = [size for size in told if size is not None]
+    if not known:
+        raise UsageError(
+            f"{elsewhere[0].url} does not tell how large its files are; give `bytes` of all of them"
+        )
+    return total + round(len(elsewhere) * sum(known) / len(known))
 
 
 class _Spent:

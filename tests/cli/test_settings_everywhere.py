@@ -145,7 +145,7 @@ def test_a_file_never_says_which_cluster_is_joined():
     told = []
     settings = load_settings(base("x") | {"engine": {"address": "10.6.6.6:6379"}}, told.append)
     assert settings == load_settings(base("x"))
-    assert told == ["`engine` of the settings is left out: where to run is said anew each time"]
+    assert told == ["where to run (engine) is left out of the settings: it is said anew each time"]
     assert "10.6.6.6" not in to_yaml(settings)
 
 

@@ -71,14 +71,14 @@ def test_a_run_that_goes_on_keeps_its_diameter(estimated, inputs, cryopick, tmp_
     shutil.copytree(estimated[0], out)
     before, number = (out / "diameter.json").read_bytes(), RunFolder(out).settings().diameter_A
     config = tmp_path / "no_diameter.yaml"
-    config.write_text(f"inputs: ['{inputs}']\nengine: {{engine: serial, device: cpu}}\nrelion_project: /\n")
-    assert cryopick("run", "--out", out, "--resume")[0] == 3
+    config.write_text(f"inputs: ['{inputs}']\nrelion_project: /\n")
+    assert cryopick("run", "--out", out, "--resume", *ALONE)[0] == 3
     assert RunFolder(out).settings().diameter_A == number
     assert (out / "diameter.json").read_bytes() == before
     assert f"{number:g} A, estimated from 2" in (out / "report.html").read_text()
     assert cryopick("report", out)[0] == 0
     assert f"{number:g} A, estimated from 2" in (out / "report.html").read_text()
-    _, _, errors = cryopick("run", "--config", config, "--out", out, "--resume")
+    _, _, errors = cryopick("run", "--config", config, "--out", out, "--resume", *ALONE)
     assert "relion_project" in errors  # the one thing that has changed: the diameter is not
     assert "diameter_A" not in errors
 

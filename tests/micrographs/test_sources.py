@@ -60,8 +60,8 @@ def touch(*names: str) -> None:
         Path(name).touch()
 
 
-def sources(*inputs: str, project: str = ".", limit: int | None = None):
-    return list_sources(inputs, relion_project=Path(project), limit=limit)
+def sources(*inputs: str, project: str = ".", **options):
+    return list_sources(inputs, relion_project=Path(project), **options)
 
 
 def ids(*inputs: str, **options) -> list[str]:
@@ -316,3 +316,40 @@ def test_the_limit_takes_the_first():
 def test_no_input_is_refused():
     with pytest.raises(UsageError, match="no `inputs`"):
         sources()
+
+
+@pytest.mark.parametrize("given", ["s", "s/*/*.mrc", "list.txt", "s.star"])
+class TestNamesThatFit:
+    """The same for a folder, a glob and lists."""
+
+    @pytest.fixture(autouse=True)
+    def listed(self):
+        names = ["s/a/1_DW.mrc", "s/a/1.mrc", "s/b/2_DW.mrc"]
+        touch(*names)
+        Path("list.txt").write_text("\n".join(names))
+        Path("s.star").write_text("data_\n\nloop_\n_rlnMicrographName #1\n" + "\n".join(names) + "\n")
+
+    @pytest.mark.parametrize(
+        ("options", "kept"),
+        [
+            ({"pattern": "*_DW.mrc"}, ["a/1_DW.mrc", "b/2_DW.mrc"]),
+            ({"exclude": ["*_DW.mrc"]}, ["a/1.mrc"]),
+            ({"pattern": "a/*", "exclude": ["1.*"]}, ["a/1_DW.mrc"]),
+            ({"exclude": ["1*", "c*"]}, ["b/2_DW.mrc"]),
+            ({"pattern": "*_DW.mrc", "limit": 1}, ["a/1_DW.mrc"]),
+        ],
+    )
+    def test_what_fits_is_kept_and_what_is_left_out_is_told(self, given, options, kept):
+        told = []
+        assert ids(given, **options, say=told.append) == kept
+        assert len(told) == 1
+        assert "of 3 micrographs are left out" in told[0]
+
+    def test_where_nothing_is_left_the_pattern_is_named(self, given):
+        with pytest.raises(UsageError, match=r"none of 3 micrographs is left by `pattern` \('\*.eer'\)"):
+            ids(given, pattern="*.eer")
+
+    def test_where_all_fit_nothing_is_told(self, given):
+        told = []
+        assert len(ids(given, pattern="*.mrc", exclude=["z*"], say=told.append)) == 3
+        assert told == []

@@ -131,6 +131,22 @@ def test_files_make_room_where_the_disk_is_bounded_and_nothing_is_fetched_twice(
     assert {path: archive.sent(path) for path in archive.files} == sent
 
 
+def test_a_run_of_an_entry_is_refined_without_its_files(tmp_path, serve):
+    archive = serve(averages_archive(tmp_path))
+    alone = ["--engine", "serial", "--device", "cpu", "--threads", 1]
+    command = ["run", "empiar:10999", "--diameter", 150, *alone, "--threshold", 0.1, "--disk-gb", 1]
+    assert run(*command, "--exclude", "m0*", "--out", tmp_path / "first").exit_code == 0
+    assert list((tmp_path / "first" / "download").rglob("*.mrc")) == []
+    asked = {path: archive.sent(path) for path in archive.files}
+    assert [path for path, sent in asked.items() if not sent] == ["data/images/grid 0/m0.mrc"]
+    few = [f"--set={text}" for text in ("epochs=1", "steps=1", "batch=2", "options.crop_px=64")]
+    result = run("refine", tmp_path / "first", "--out", tmp_path / "second", *alone, *few)
+    assert result.exit_code == 0, result.output
+    assert set(picks(tmp_path / "second")["micrograph_id"]) <= set(archive.files)
+    assert json.loads((tmp_path / "second" / "summary.json").read_text())["complete"] == 5
+    assert {path: archive.sent(path) for path in archive.files} == asked
+
+
 def test_a_file_that_never_comes_is_a_failure_with_its_reason(tmp_path, serve):
     archive = serve(averages_archive(tmp_path))
     lost = sorted(archive.files)[-1]
@@ -191,6 +207,17 @@ def test_a_web_folder_is_an_input_as_a_local_one_is(tmp_path, serve, engine):
     ours, local = picks(tmp_path / "run"), local_table(tmp_path, archive)
     local.micrograph_id = local.micrograph_id.str.removeprefix("data/")
     assert ours.equals(local)
+
+
+def test_a_web_folder_is_planned_by_sizes_that_the_server_tells(tmp_path, serve):
+    archive = serve(averages_archive(tmp_path, 4))
+    plan = ["plan", f"{archive.url}/files/10999/data", *LOG, "--workers", 2, "--json"]
+    foretold = json.loads(run(*plan).stdout)
+    assert foretold["micrographs"] == 4
+    assert foretold["source_bytes"] == sum(map(len, archive.files.values()))
+    assert foretold["store_bytes"] > 0
+    result = run("plan", "empiar:10999", *LOG)
+    assert (result.exit_code, "cryopick empiar list" in result.stderr) == (2, True)
 
 
 def test_a_run_that_is_killed_goes_on_and_fetches_nothing_twice(tmp_path, serve):

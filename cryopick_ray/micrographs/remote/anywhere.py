@@ -43,6 +43,11 @@ def list_remote(url: str) -> tuple[str, list[str]]:
     return root, sorted(one.path for one in _files(root).walk("") if isinstance(one, RemoteFile))
 
 
+def size_bytes(url: str, path: str) -> int | None:
+    """Ask how large the file ``path`` below ``url`` is; ``None`` where the server does not tell."""
+    return _files(url).size(path)
+
+
 @contextmanager
 def fetched(url: str, path: str) -> Iterator[Path]:
     """Give a private copy of the file ``path`` below ``url`` that keeps its name; it is removed after.

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import mrcfile
 import numpy as np
@@ -18,10 +19,13 @@ from simulated_movies import (
 
 from cryopick_ray.config import fill
 from cryopick_ray.errors import MicrographError, PixelSizeError, UsageError
+from cryopick_ray.micrographs.exposure import read_exposure
 from cryopick_ray.micrographs.movies.average import average_movie
 from cryopick_ray.micrographs.movies.write import write_average
 from cryopick_ray.micrographs.reader import read_micrograph
-from cryopick_ray.settings import FrameSettings
+from cryopick_ray.micrographs.sources import MicrographSource
+from cryopick_ray.settings import FrameSettings, IngestSettings, MovieSettings
+from cryopick_ray.units import Optics
 
 SIDE = 256
 STILL = FrameSettings(align=False)
@@ -151,6 +155,18 @@ def test_one_frame_is_a_movie_too(movie, tmp_path):
 def test_equal_movies_give_equal_averages(mrc):
     first, second = (average_movie(mrc, FrameSettings(dose_per_frame_e_A2=0.9)) for _ in range(2))
     np.testing.assert_array_equal(first.image, second.image)
+
+
+def test_the_voltage_that_a_run_is_told_weights_the_doses_unless_the_list_says_one(mrc):
+    source = MicrographSource("m.mrcs", "d", mrc, "m.mrcs", kind="movie")
+    given = {"movies": MovieSettings(dose_per_frame_e_A2=2.0), "pixel_size_A": PIXEL_SIZE_A}
+
+    def image(voltage_kV, optics=None):
+        settings = IngestSettings(**given, voltage_kV=voltage_kV)
+        return read_exposure(replace(source, optics=optics), settings).micrograph.pixels
+
+    assert not np.array_equal(image(300), image(100))
+    np.testing.assert_array_equal(image(300), image(100, Optics(300.0)))
 
 
 @pytest.mark.parametrize("half", [False, True])
