@@ -27,6 +27,8 @@ FREE = {
     "optics.amplitude_contrast": "it is written into STAR files alone",
 }
 """What a run may change when it goes on, and why: neither the picks' digest nor the store depends on it."""
+AGAIN = {"diameter_A": "picks are made again, beside the others; micrographs stay where they are fine enough"}
+"""What a run may change when it goes on at the price of work done again."""
 OF_PICKS = ("diameter_A", "model", "particle_px", "invert", "exact", "threads", "precision")
 """What stands in the digest of the picks."""
 OF_STORE = ("inputs", "pixel_size_A", "store_pixel_size_A", "relion_project", "optics.voltage_kV", "movies")
@@ -120,7 +122,7 @@ def differences(old: RunSettings, new: RunSettings) -> list[str]:
     return [
         f"{name}: {before[name]} -> {after[name]}"
         for name in after
-        if name not in free and before[name] != after[name]
+        if name not in free and name not in AGAIN and before[name] != after[name]
     ]
 
 

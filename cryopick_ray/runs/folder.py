@@ -150,6 +150,12 @@ class RunFolder:
         if self._place is not None:
             self._place.put_file(path.name, path)
 
+    def forget_diameter(self) -> None:
+        """Remove the estimate of a diameter that is given now."""
+        self.diameter.unlink(missing_ok=True)
+        if self._place is not None:
+            self._place.delete(self.diameter.name)
+
     def fetch_table(self) -> None:
         """Bring the table of a run in a bucket here."""
         if self._place is not None:

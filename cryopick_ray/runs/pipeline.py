@@ -16,11 +16,11 @@ from cryopick_ray.micrographs.exposure import stamp
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.diameter import EstimatedDiameter
-from cryopick_ray.picks.shards import PickShards, digests
+from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.empiar_run import ArchiveEntry, is_archive
 from cryopick_ray.runs.folder import RunFolder
-from cryopick_ray.runs.results import Summary, write_results
+from cryopick_ray.runs.results import Summary, read_summary, write_results
 from cryopick_ray.settings import EngineSettings, RunSettings
 from cryopick_ray.stages.diameter import find_diameter, keep_diameter
 from cryopick_ray.stages.flow import flow
@@ -161,11 +161,19 @@ def pick_all(
                 thresholds = gather(settings, folder, digest)
             return write_results(settings, folder, digest, thresholds, timings.seconds)
     folder.check_free(resume=resume)  # before minutes of work
+    before_A = folder.settings().diameter_A if folder.config.is_file() else settings.diameter_A
+    if before_A != settings.diameter_A:
+        events.note(
+            f"`diameter_A` {before_A} -> {settings.diameter_A}: all are picked again; what is stored stays "
+            "where it is fine enough"
+        )
     made = plan(settings, engine, folder.download, events.note)
     with ExitStack() as stack:
         if made.settings.diameter_A is not None:
             probe(made.sample, made.settings.ingest(made.pixel_size_A))
             stack.enter_context(folder.claim(made.settings, resume=resume))
+            if before_A != settings.diameter_A:
+                folder.forget_diameter()
         with timings.stage("start-up"):
             runner = stack.enter_context(open_engine(engine, threads=settings.threads))
         if made.settings.diameter_A is None:
@@ -228,17 +236,18 @@ def _only_to_cut(settings: RunSettings, folder: RunFolder) -> str | None:
     if not folder.config.is_file() or folder.settings().threshold == settings.threshold:
         return None
     try:
-        if differences(folder.settings(), settings):
+        if folder.settings().diameter_A != settings.diameter_A or differences(folder.settings(), settings):
             return None
         manifest = read_manifest(MicrographStore(folder.store).place)
-        found = digests(folder.picks)
-        if len(found) != 1 or not (shards := PickShards(folder.picks, found[0])).settings():
+        digest = read_summary(folder).digest  # of several, where the diameter was changed
+        shards = PickShards(folder.picks, digest)
+        if shards.settings()["diameter_A"] != settings.diameter_A:
             return None
         covered = coverage(shards, manifest)
     except CryoPickError:  # told, or mended, by a run that goes on
         return None
     is_picked = all(row.status != "complete" or name in covered for name, row in manifest.items())
-    return found[0] if covered and is_picked and not _have_joined(settings, manifest) else None
+    return digest if covered and is_picked and not _have_joined(settings, manifest) else None
 
 
 def _have_joined(settings: RunSettings, manifest: dict[str, ManifestRow]) -> bool:

@@ -67,20 +67,30 @@ class _Line:
         self._shift, self._batches, self._intake, self._picking = shift, batches, intake, picking
         self._events = events
         self._size = LIVE_UNIT if batches.total is None else unit_size(batches.total)
-        rows = [row for row in intake.manifest.values() if row.status == "complete"]
-        self._rows, self._picked = len(rows), 0
-        if picking is not None:
-            pending = picking.pending(rows)
-            self._picked = len(rows) - len(pending)
-            shift.add("pick", cut(pending, unit_size(len(rows))))
-        self._twins = {row.checksum: row.micrograph_id for row in rows} if one_each else None
         self._sources: dict[str, MicrographSource] = {}
         self._waiting: list[MicrographSource] = []
         self._since = 0.0
-        self._seen = self._admitted = self._coming = 0
+        self._seen = self._admitted = self._picked = 0
+        self._coming: set[str] = set()
+        self._complete: set[str] = set()
+        self._twins: dict[str, str] | None = {} if one_each else None
         self._mended: set[str] = set()
         self._is_closing = False
         self._told: tuple[int, ...] = ()
+        self._take()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Pick what the store holds, nobody has picked and is not to come again."""
+        rows = [row for row in self._intake.manifest.values() if row.status == "complete"]
+        rows = [row for row in rows if row.micrograph_id not in self._coming]
+        self._complete = {row.micrograph_id for row in rows}
+        if self._twins is not None:
+            self._twins |= {row.checksum: row.micrograph_id for row in rows}
+        if self._picking is not None:
+            pending = self._picking.pending(rows)
+            self._picked = len(rows) - len(pending)
+            self._shift.add("pick", cut(pending, unit_size(len(rows))))
 
     def step(self) -> bool:
         """Take what has come and what was done; tell whether more may be to do."""
@@ -108,15 +118,15 @@ class _Line:
             self._batches.done({one.micrograph_id for one in taken} - {one.micrograph_id for one in admitted})
             self._seen += len(taken)
             self._admitted += len(admitted)
-            self._coming += len(admitted)
-            self._rows -= len(changed)
+            self._coming.update(one.micrograph_id for one in admitted)
+            self._complete -= self._coming
             self._since = self._since if self._waiting else time.monotonic()
             self._waiting += admitted
             if self._twins is not None:
                 self._sources |= {source.micrograph_id: source for source in admitted}
         for source, reason in self._batches.lost():
             self._seen, self._admitted = self._seen + 1, self._admitted + 1
-            self._coming += 1
+            self._coming.add(source.micrograph_id)
             self._shift.give_up("ingest", [source], reason)
         may_wait = not (self._batches.total is None or self._batches.is_exhausted)
         is_young = time.monotonic() - self._since < LINGER_SECONDS
@@ -127,14 +137,14 @@ class _Line:
     def _came(self, report: UnitReport) -> None:
         rows: list[ManifestRow] = list(report.made)
         failed = {name for name, _ in report.failures}
-        self._coming -= len(rows) + len(failed)
+        self._coming -= {row.micrograph_id for row in rows} | failed
         self._batches.done({row.micrograph_id for row in rows} | failed)
         for name in failed & self._sources.keys():
             if not os.path.lexists(self._sources[name].path):
                 self._leave_out(failed_row(self._sources[name], ""), "vanished before it was read")
         self._intake.came(rows)
         unlike = rows if self._twins is None else [row for row in rows if self._is_new(row, self._twins)]
-        self._rows += len(unlike)
+        self._complete.update(row.micrograph_id for row in unlike)
         if self._picking is not None:
             self._shift.add("pick", cut(self._picking.pending(unlike), max(1, len(unlike))))
 
@@ -146,7 +156,7 @@ class _Line:
             return True
         if was_renamed := not os.path.lexists(other.source):
             out, reason = other, f"renamed to {row.micrograph_id}"
-            self._rows -= 1
+            self._complete.discard(other.micrograph_id)
         else:
             out, reason = row, f"the same file as {other.micrograph_id}"
             twins[row.checksum] = other.micrograph_id
@@ -168,14 +178,18 @@ class _Line:
                 self._shift.give_up("pick", [self._intake.manifest[name]], reason)
         self._mended |= coming
         self._intake.forget(coming)
-        self._rows -= len(coming)
+        self._complete -= coming
         self._seen -= len(coming)
         self._admitted -= len(coming)
 
     def _tell(self) -> None:
         """Say how much there is to do, if that has changed."""
         seen = self._seen if self._batches.total is None else self._batches.total
-        told = (seen, self._seen - self._admitted, self._rows + self._coming + max(0, seen - self._seen))
+        told = (
+            seen,
+            self._seen - self._admitted,
+            len(self._complete) + len(self._coming) + max(0, seen - self._seen),
+        )
         if told != self._told:
             self._told = told
             self._events.stage("ingest", told[0], told[1])

@@ -18,6 +18,7 @@ from cryopick_ray.settings import IngestSettings
 from cryopick_ray.stages.averages import Averages
 from cryopick_ray.stages.ingest_worker import IngestWorker, pixel_size_of
 from cryopick_ray.store.manifest import ManifestRow, read_manifest, replace_rows
+from cryopick_ray.store.scale import stored_shape
 from cryopick_ray.store.store import MicrographStore
 
 PROBED = 3
@@ -70,7 +71,8 @@ class Intake:
     def admit(self, sources: Sequence[MicrographSource]) -> tuple[list[MicrographSource], list[str]]:
         """Return the micrographs to bring in, and the ids of those that are in but whose files have changed.
 
-        Of a changed file the store forgets what it holds; failed ones are tried again.
+        Of a changed file, and of one that is stored at coarser pixels than are wanted now, the store forgets
+        what it holds; failed ones are tried again.
 
         Raises
         ------
@@ -80,12 +82,14 @@ class Intake:
         """
         for source in sources:
             self._check(source)
-        changed = [
-            one.micrograph_id for one in sources if one.micrograph_id in self._held and self._differs(one)
-        ]
-        if changed:
-            self.forget(changed)
-            replace_rows(self.store.place, dict.fromkeys(changed))
+        held = [one for one in sources if one.micrograph_id in self._held]
+        changed = [one.micrograph_id for one in held if self._differs(one)]
+        coarse = [one.micrograph_id for one in held if self._is_coarse(self.manifest[one.micrograph_id])]
+        if changed or coarse:
+            self.forget({*changed, *coarse})
+            replace_rows(self.store.place, dict.fromkeys([*changed, *coarse]))
+            for name in {*changed, *coarse}:
+                del self.manifest[name]
         return [source for source in sources if source.micrograph_id not in self._held], changed
 
     def forget(self, micrograph_ids: Iterable[str]) -> None:
@@ -105,6 +109,12 @@ class Intake:
         """Keep in the manifest why a micrograph is not to be picked."""
         replace_rows(self.store.place, {row.micrograph_id: row})
         self.manifest[row.micrograph_id] = row
+
+    def _is_coarse(self, row: ManifestRow) -> bool:
+        if (wanted_A := self._settings.store_pixel_size_A) is None:
+            return False
+        wanted = stored_shape(row.source_shape, row.pixel_size_A, wanted_A)
+        return row.height_px < wanted[0] or row.width_px < wanted[1]
 
     def _differs(self, source: MicrographSource) -> bool:
         row, now = self.manifest[source.micrograph_id], stamp(source)

@@ -1,0 +1,80 @@
+"""What a run that goes on does again, and what it does not."""
+
+import os
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from micrograph_files import DIAMETER_A, LOG, phantom, table_bytes, write_mrc
+
+from cryopick_ray.runs import pipeline
+
+SERIAL = ["--engine", "serial"]
+
+
+@pytest.fixture
+def run(serial_run, tmp_path):
+    shutil.copytree(serial_run, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_a_threshold_alone_cuts_the_table_with_no_engine_and_no_network(run, cryopick, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("nothing is to be picked")
+
+    monkeypatch.setattr(pipeline, "open_engine", refuse)
+    monkeypatch.setattr(pipeline, "described_picker", refuse)
+    before = pd.read_parquet(run / "table")
+    cut = float(before["score"].quantile(0.9))
+    status, _, errors = cryopick("run", "--out", run, "--resume", "--threshold", cut, *SERIAL)
+    assert status == 0, errors
+    after = pd.read_parquet(run / "table")
+    assert after["picked"].sum() == (before["score"] >= np.float32(cut)).sum() < before["picked"].sum()
+    pd.testing.assert_frame_equal(after.drop(columns="picked"), before.drop(columns="picked"))
+
+
+def test_a_threshold_with_a_new_file_picks_that_one_too(phantoms, run, cryopick, tmp_path):
+    inputs = tmp_path / "in"
+    shutil.copytree(phantoms / "micrographs", inputs)
+    out = tmp_path / "own"
+    assert cryopick("run", inputs, *LOG, "--out", out, *SERIAL)[0] == 0
+    write_mrc(inputs / "square0" / "new.mrc", phantom(77).pixels)
+    status, _, errors = cryopick("run", "--out", out, "--resume", "--threshold", 0.5, *SERIAL)
+    assert status == 0
+    assert "pick: 13 micrographs, 12 already done" in errors
+    assert "square0/new.mrc" in set(pd.read_parquet(out / "table")["micrograph_id"])
+
+
+def test_a_file_that_has_changed_is_told_and_done_again_and_no_other(phantoms, cryopick, tmp_path):
+    inputs, out, fresh = tmp_path / "in", tmp_path / "run", tmp_path / "fresh"
+    shutil.copytree(phantoms / "micrographs", inputs)
+    assert cryopick("run", inputs, *LOG, "--out", out, *SERIAL)[0] == 0
+    write_mrc(inputs / "square1" / "02.mrc.new", phantom(99).pixels)
+    os.replace(inputs / "square1" / "02.mrc.new", inputs / "square1" / "02.mrc")
+    status, _, errors = cryopick("run", "--out", out, "--resume", *SERIAL)
+    assert status == 0
+    assert "square1/02.mrc: the file has changed and is read again" in errors
+    assert "pick: 12 micrographs, 11 already done" in errors
+    assert cryopick("run", inputs, *LOG, "--out", fresh, *SERIAL)[0] == 0
+    assert table_bytes(out) == table_bytes(fresh)
+
+
+@pytest.mark.parametrize("diameter_A", [DIAMETER_A * 1.2, DIAMETER_A * 0.6])
+def test_another_diameter_picks_again_what_is_stored_finely_enough(phantoms, cryopick, tmp_path, diameter_A):
+    out, fresh = tmp_path / "run", tmp_path / "fresh"
+    model = ["--model", "log", "--particle-px", "10"]
+    inputs = phantoms / "micrographs"
+    assert cryopick("run", inputs, *model, "--diameter", DIAMETER_A, "--out", out, *SERIAL)[0] == 0
+    stored = {path: path.stat().st_mtime_ns for path in (out / "store.zarr").glob("*/c/0/0")}
+    status, _, errors = cryopick("run", "--out", out, "--resume", "--diameter", diameter_A, *SERIAL)
+    assert status == 0, errors
+    assert "--diameter 150.0 -> " in errors
+    kept = {path: path.stat().st_mtime_ns for path in stored}
+    assert (kept == stored) == (diameter_A > DIAMETER_A)  # a smaller one needs finer pixels
+    assert cryopick("run", inputs, *model, "--diameter", diameter_A, "--out", fresh, *SERIAL)[0] == 0
+    ours, theirs = (pd.read_parquet(one / "table") for one in (out, fresh))
+    if diameter_A < DIAMETER_A:
+        pd.testing.assert_frame_equal(ours, theirs)
+    assert set(ours["diameter_A"]) == {np.float32(diameter_A)}
+    assert cryopick("run", "--out", out, "--resume", "--threshold", 0.7, *SERIAL)[0] == 0
