@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.pickers.catalogue import load_picker
@@ -13,6 +14,7 @@ PIXEL_SIZE_A = 4.0
 
 @pytest.fixture(scope="module")
 def picker():
+    torch.set_num_threads(1)  # two on a busy machine wait for each other
     return load_picker(DEFAULT_MODEL, particle_px=None, device="cpu", exact=True)
 
 

@@ -14,7 +14,8 @@ from cryopick_ray.pickers.heatmap.picker import HeatmapPicker
 from cryopick_ray.units import resampled_shape, working_pixel_size_A
 
 SMALLEST_A, LARGEST_A, STEP = 50.0, 900.0, 1.2
-"""Diameters tried, each so many times the one before: near enough to draw a line from one to the next."""
+"""Diameters tried, each so many times the one before, until the largest is passed: near enough to draw a line
+from one to the next."""
 ACROSS = 5
 """Diameters that must fit across a micrograph."""
 MOST_ACROSS = 40
@@ -91,7 +92,7 @@ class _Rung:
 
 def ladder() -> list[float]:
     """Return the diameters to try, in angstroms."""
-    steps = int(np.log(LARGEST_A / SMALLEST_A) / np.log(STEP))
+    steps = int(np.ceil(np.log(LARGEST_A / SMALLEST_A) / np.log(STEP)))
     return [SMALLEST_A * STEP**step for step in range(steps + 1)]
 
 
