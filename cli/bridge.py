@@ -123,7 +123,7 @@ class _Option:
     def parameter(self, names: Mapping[str, str]) -> inspect.Parameter:
         """Return the parameter that typer makes an option of."""
         if self.field is None:
-            text = "Any setting by its full name, such as movies.first_frame=2; may be repeated."
+            text = f"Any setting by its full name, such as {_example(self.kind, names)}; may be repeated."
             kind: Any = list[str]
             shown = typer.Option("--set", metavar="NAME=VALUE", help=text)
         else:
@@ -176,6 +176,14 @@ def _options(role: str, offer: Offer) -> Iterator[_Option]:
             yield _Option(role, kind, name, text, field, panel)
     if offer.assign:
         yield _Option(role, kind, "set", "--set")
+
+
+def _example(kind: Any, names: Mapping[str, str]) -> str:
+    """Return a setting without an option of its own, as ``--set`` takes it."""
+    from cryopick_ray.leaves import leaves
+
+    defaults = ((name, field.default) for name, field, _ in leaves(kind) if name not in names)
+    return next(f"{name}={_text(value)}" for name, value in defaults if isinstance(value, int | float))
 
 
 def _text(value: Any) -> str:

@@ -69,3 +69,11 @@ def test_help_names_the_unit_the_default_and_the_variable():
         assert re.search(words, text), words
     assert "PydanticUndefined" not in text
     assert "`" not in text
+
+
+@pytest.mark.parametrize(
+    ("command", "example"), [("run", "movies.first_frame=1"), ("simulate", "scene.minimum_distance=0.85")]
+)
+def test_help_shows_a_setting_that_has_no_option(command, example):
+    text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout
+    assert example in text

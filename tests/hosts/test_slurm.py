@@ -49,7 +49,8 @@ def submit(slurm, slow_run, tmp_path):
                 "venv": str(BIN.parent),
                 "shared_dir": str(shared),
                 "out": str(shared / name),
-                "run": slow_run | {"engine": {"device": "auto"}},  # the GPUs are pretended
+                "run": slow_run,
+                "engine": {"device": "auto"},  # the GPUs are pretended
             }
         )
         script = shared / f"{name}.sh"
