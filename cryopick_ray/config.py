@@ -114,7 +114,8 @@ def _beside(kind: Any, path: tuple[str | int, ...]) -> str:
 def _name(error: dict[str, Any]) -> str:
     """Return the dotted name of the setting that pydantic complains of."""
     parts = [part for part in error["loc"] if isinstance(part, int) or part.isidentifier()]
-    while parts and isinstance(parts[-1], int):  # one of the numbers that are one value
+    is_group = isinstance(error["input"], dict | Settings)  # a whole entry of a list
+    while parts and isinstance(parts[-1], int) and not is_group:  # one of the numbers that are one value
         parts.pop()
     return ".".join(str(part) for part in parts if part not in _KINDS)[:MOST_SHOWN]
 

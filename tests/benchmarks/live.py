@@ -1,4 +1,4 @@
-"""Whether `cryopick watch` keeps up with a folder that fills: seconds from a whole file to its picks on disk."""
+"""Whether `cryopick watch` keeps up with a folder that fills: seconds from a whole file to picks on disk."""
 
 import json
 import multiprocessing
