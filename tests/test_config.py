@@ -33,7 +33,7 @@ def test_only_what_changes_the_picks_is_a_difference():
     old = load_settings(BASE)
     free = {"threshold": 1.5, "exclude": ["bad*"], "optics": {"voltage_kV": 200}}
     assert differences(old, load_settings(BASE | free)) == []
-    assert differences(old, load_settings(BASE | {"diameter_A": 130})) == ["diameter_A: 120.0 -> 130.0"]
+    assert differences(old, load_settings(BASE | {"particle_px": 30})) == ["particle_px: None -> 30.0"]
     assert differences(old, load_settings(BASE | {"invert": True, "model": "x"})) == [
         f"model: {DEFAULT_MODEL} -> x",
         "invert: False -> True",
@@ -70,8 +70,8 @@ def test_a_run_folder_is_claimed_by_one_run_at_a_time(tmp_path):
         assert folder.settings() == settings
     with pytest.raises(UsageError, match="`resume`"), folder.claim(settings, resume=False):
         pass
-    other = load_settings(BASE | {"diameter_A": 130})
-    with pytest.raises(UsageError, match=r"120.0 -> 130.0"), folder.claim(other, resume=True):
+    other = load_settings(BASE | {"particle_px": 30})
+    with pytest.raises(UsageError, match=r"None -> 30.0"), folder.claim(other, resume=True):
         pass
 
 

@@ -25,6 +25,10 @@ class PassingError(RemoteError):
         self.retry_after_s = retry_after_s
 
 
+class UnreachedError(PassingError):
+    """No connection comes about: the name is not known, or nobody listens there."""
+
+
 class ExhaustedError(RemoteError):
     """Asking again and again brought nothing."""
 

@@ -19,6 +19,7 @@ from cryopick_ray.micrographs.remote.errors import (
     PassingError,
     RemoteError,
     StoppedError,
+    UnreachedError,
 )
 from cryopick_ray.micrographs.remote.headers import (
     content_length,
@@ -35,6 +36,8 @@ CONNECT_S, SILENCE_S = 10.0, 20.0
 asked again from where it was."""
 TRIES = 6
 """Of one request for a page, with growing pauses."""
+OFFLINE_TRIES = 2
+"""Of the first request of all, where no connection comes about."""
 MOST_REDIRECTS = 5
 CHUNK_BYTES = 2**17
 PASSING_STATUS = (408, 425, 429, 500, 502, 503, 504)
@@ -64,6 +67,7 @@ class Client:
             "retries": False,
             "headers": {"User-Agent": f"cryopick-ray/{__version__}", "Accept-Encoding": "identity"},
         }
+        self._has_heard = False
         self._lock = threading.Lock()
         self._managers: dict[str | None, urllib3.PoolManager] = {}
         self._hold_until: dict[str, float] = {}
@@ -75,6 +79,11 @@ class Client:
                 with self.open(url) as body:
                     return b"".join(_limited(body.chunks, at_most, url))
             except PassingError as error:
+                if isinstance(error, UnreachedError) and not self._has_heard and tries == OFFLINE_TRIES:
+                    raise RemoteError(
+                        f"{urlsplit(url).netloc} cannot be reached: this machine seems to be offline, or behind "
+                        f"a proxy ({error}); CRYOPICK_EMPIAR_FILES names a mirror"
+                    ) from error
                 if tries == TRIES:
                     raise RemoteError(f"{url}: {error}; asked {TRIES} times, try again later") from error
                 self._pause(pause_s(tries, error.retry_after_s, random()))
@@ -146,6 +155,7 @@ class Client:
         for _ in range(MOST_REDIRECTS + 1):
             self._wait(url)
             answer = self._ask(method, url, headers)
+            self._has_heard = True
             target = answer.get_redirect_location()
             if not target:
                 return answer
@@ -165,7 +175,8 @@ class Client:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise RemoteError(f"{url}: the server's certificate is not trusted") from error
-            raise PassingError(f"no answer: {_reason(error)}") from error
+            kind = UnreachedError if _is_unreached(error) else PassingError
+            raise kind(f"no answer: {_reason(error)}") from error
 
     def _manager(self, url: str) -> urllib3.PoolManager:
         """Return the pool for a URL, by way of the proxy that the environment names for it."""
@@ -228,6 +239,11 @@ def _limited(chunks: Iterator[bytes], at_most: int, url: str) -> Iterator[bytes]
         if total > at_most:
             raise RemoteError(f"{url} is longer than {at_most} bytes, which are the most that are read")
         yield chunk
+
+
+def _is_unreached(error: Exception) -> bool:
+    cause = error.original_error if isinstance(error, urllib3.exceptions.ProxyError) else error
+    return isinstance(cause, urllib3.exceptions.NewConnectionError)
 
 
 def _reason(error: Exception) -> str:
