@@ -81,8 +81,8 @@ class Client:
             except PassingError as error:
                 if isinstance(error, UnreachedError) and not self._has_heard and tries == OFFLINE_TRIES:
                     raise RemoteError(
-                        f"{urlsplit(url).netloc} cannot be reached: this machine seems to be offline, or behind "
-                        f"a proxy ({error}); CRYOPICK_EMPIAR_FILES names a mirror"
+                        f"{urlsplit(url).netloc} cannot be reached: this machine seems to be offline, or "
+                        f"behind a proxy ({error}); CRYOPICK_EMPIAR_FILES names a mirror"
                     ) from error
                 if tries == TRIES:
                     raise RemoteError(f"{url}: {error}; asked {TRIES} times, try again later") from error
