@@ -9,6 +9,7 @@ from cryopick_ray.config import load_settings, to_yaml
 from cryopick_ray.errors import UsageError
 from cryopick_ray.leaves import AGAIN, FREE, OF_PICKS, OF_STORE, called, differences, leaves
 from cryopick_ray.settings import EngineSettings, RunSettings
+from cryopick_ray.stages.pick import _digest
 
 OTHER = {
     "inputs": ["/other"],
@@ -16,7 +17,7 @@ OTHER = {
     "model": "log",
     "pixel_size_A": 1.25,
     "threshold": 0.5,
-    "particle_px": 20.0,
+    "particle_px": 24.0,
     "invert": True,
     "exact": True,
     "pattern": "2024",
@@ -44,7 +45,7 @@ OTHER = {
     "optics.spherical_aberration_mm": 2.0,
     "optics.amplitude_contrast": 0.07,
     "threads": 2,
-    "precision": "float32",
+    "precision": "bfloat16",
 }
 """A value of each that is not the default."""
 LEAVES = {name: field for name, field, _ in leaves(RunSettings)}
@@ -121,6 +122,12 @@ def test_a_setting_that_changes_what_is_there_is_told_when_a_run_goes_on(name):
     told = differences(before, after)
     may_change = name in {*FREE, *AGAIN, "optics.voltage_kV"}
     assert told == [] if may_change else told[0].startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_the_digest_of_the_picks_holds_what_decides_them_and_nothing_else(name):
+    before, after = (load_settings(data) for data in (base(name), base(name) | nested(name, OTHER[name])))
+    assert (_digest(before.pick) != _digest(after.pick)) == (name in OF_PICKS)
 
 
 def test_the_voltage_counts_where_movies_are_weighted_by_their_dose():

@@ -1,6 +1,9 @@
 """What a person reads at the end of a command, and when one is cut short."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -10,6 +13,7 @@ from cli.evaluate import _text
 from cli.group import Group
 from cli.main import app
 
+ROOT = Path(__file__).resolve().parents[2]
 SCORE = {
     "n_truth": 12345,
     "n_picks": 12001,
@@ -77,3 +81,19 @@ def test_help_names_the_unit_the_default_and_the_variable():
 def test_help_shows_a_setting_that_has_no_option(command, example):
     text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout
     assert example in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "light"),
+    [(["--help"], "pydantic numpy torch ray"), (["run", "--help"], "torch ray pandas")],
+)
+def test_help_is_there_at_once(arguments, light):
+    code = (
+        "import contextlib, io, sys\n"
+        "from cli.main import app\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        f"    app({arguments})\n"
+        f"print(*set({light!r}.split()) & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
