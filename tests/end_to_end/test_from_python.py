@@ -50,8 +50,8 @@ def test_a_run_is_started_gone_on_with_and_read(micrographs, tmp_path):
     assert first.complete == 2
     with pytest.raises(UsageError, match="`resume`"):
         run(settings, "out", engine=HERE)
-    with pytest.raises(UsageError, match=r"diameter_A: 150.0 -> 90.0"):
-        resume("out", engine=HERE, diameter_A=90)
+    with pytest.raises(UsageError, match="invert: False -> True"):
+        resume("out", engine=HERE, invert=True)
     again = resume("out", engine=HERE, threshold=1.5, optics={"voltage_kV": 200})
     table = read_table("out")
     pd.testing.assert_frame_equal(table, pd.read_parquet("out/table")[table.columns], check_dtype=False)
