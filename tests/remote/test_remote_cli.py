@@ -123,4 +123,4 @@ def test_an_archive_that_is_away(archive, monkeypatch):
     monkeypatch.setenv("CRYOPICK_EMPIAR_API", "http://127.0.0.1:9/api")
     done = cryopick("show", ENTRY)
     assert done.exit_code == 1
-    assert "try again later" in done.output
+    assert "127.0.0.1:9 cannot be reached" in done.output
