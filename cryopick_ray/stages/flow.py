@@ -96,7 +96,7 @@ class _Line:
         """Take what has come and what was done; tell whether more may be to do."""
         self._take()
         is_last = self._batches.is_exhausted and not self._waiting
-        if is_last and not self._is_closing:
+        if is_last and not self._coming and not self._is_closing:  # nothing makes more work
             self._is_closing = True
             self._shift.finish()
         self._tell()
