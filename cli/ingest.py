@@ -44,7 +44,7 @@ def ingest(
     from cryopick_ray.micrographs.sources import list_sources
     from cryopick_ray.settings import EngineSettings, IngestSettings, RunSettings
     from cryopick_ray.stages.averages import beside
-    from cryopick_ray.stages.ingest import ingest as ingest_sources
+    from cryopick_ray.stages.flow import ingest as ingest_sources
     from cryopick_ray.stages.ingest import probe
 
     wanted, running = fill(IngestSettings, **settings), fill(EngineSettings, **engine)

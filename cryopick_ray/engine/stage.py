@@ -15,10 +15,9 @@ def run_stage(
     engine: Engine,
     events: Events,
     *,
-    on_gpu: bool = False,
     done: int = 0,
 ) -> list[tuple[str, str]]:
-    """Run all units; return ids and reasons of what failed.
+    """Run all units on CPUs; return ids and reasons of what failed.
 
     Left early, by an interrupt, too, the engine's workers publish what they have.
 
@@ -29,7 +28,7 @@ def run_stage(
     """
     failures: list[tuple[str, str]] = []
     events.stage(name, done + sum(len(unit.items) for unit in units), done)
-    with closing(engine.run(units, make_worker, on_gpu=on_gpu)) as reports:
+    with closing(engine.run(units, make_worker, on_gpu=False)) as reports:
         for report in reports:
             events.report(name, report)
             failures.extend(report.failures)

@@ -1,6 +1,6 @@
 """Which shard counts for each micrograph, where several cover it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.picks.shard import Coverage
@@ -15,7 +15,9 @@ def is_stale(line: Coverage, row: ManifestRow | None) -> bool:
     return row.status == "left out" or row.checksum != line.checksum
 
 
-def coverage(shards: PickShards, manifest: Mapping[str, ManifestRow]) -> dict[str, tuple[str, Coverage]]:
+def coverage(
+    shards: PickShards, manifest: Mapping[str, ManifestRow], keys: Sequence[str] | None = None
+) -> dict[str, tuple[str, Coverage]]:
     """Return, per micrograph id, the shard that counts for it and how it went there.
 
     Picks of an image that the store does not hold any more count for nothing.
@@ -24,13 +26,18 @@ def coverage(shards: PickShards, manifest: Mapping[str, ManifestRow]) -> dict[st
     Whichever shards cover an id, one counts: one that completed it before one where it failed, then
     that of the smallest key. Candidates are not read.
 
+    Parameters
+    ----------
+    keys
+        Of the shards that count; ``None`` for all there are.
+
     Raises
     ------
     PicksError
         If a shard's coverage is damaged.
     """
     covered: dict[str, tuple[str, Coverage]] = {}
-    for key, lines in shards.coverages(verified=False):
+    for key, lines in shards.coverages(verified=False, keys=keys):
         if isinstance(lines, PicksError):
             raise lines
         for line in lines:

@@ -94,13 +94,17 @@ class PickShards:
         """Return a shard's candidates and coverage, or raise :class:`PicksError`."""
         return self._present(key, decode_shard)
 
-    def coverages(self, *, verified: bool) -> Iterator[tuple[str, list[Coverage] | PicksError]]:
+    def coverages(
+        self, *, verified: bool, keys: Sequence[str] | None = None
+    ) -> Iterator[tuple[str, list[Coverage] | PicksError]]:
         """Yield each shard's key and coverage, or what is wrong with it, sorted by key.
 
         Parameters
         ----------
         verified
             Read its candidates too, and find them whole; else only what vouches for the coverage.
+        keys
+            Of the shards; ``None`` for all there are.
         """
 
         def attempt(key: str) -> list[Coverage] | PicksError:
@@ -109,7 +113,7 @@ class PickShards:
             except PicksError as error:
                 return error
 
-        keys = self.published()
+        keys = self.published() if keys is None else keys
         pool = ThreadPoolExecutor(READERS, "shards")
         try:
             yield from zip(keys, pool.map(attempt, keys), strict=True)

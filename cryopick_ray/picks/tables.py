@@ -74,6 +74,7 @@ def build_table(
     *,
     settings: TableSettings,
     threshold: Threshold | None,
+    keys: Sequence[str] | None = None,
 ) -> dict[str, Threshold]:
     """Write the table of one digest to the folder ``out`` and return each data set's threshold.
 
@@ -85,6 +86,8 @@ def build_table(
         The store's micrographs, failed ones included.
     threshold
         Score from which a candidate is picked; ``None`` to choose one per data set.
+    keys
+        Of the shards that count; ``None`` for all there are.
 
     Raises
     ------
@@ -93,7 +96,7 @@ def build_table(
     """
     if out.exists() and not _may_replace(out):
         raise UsageError(f"{out} is there and is no table; choose another `out`")
-    covered = coverage(shards, manifest)
+    covered = coverage(shards, manifest, keys)
     micrographs = [_micrograph(row, covered) for row in manifest.values() if _is_known(row, covered)]
     if unknown := sorted(set(covered) - set(manifest)):
         raise PicksError(f"{shards.place.url} covers {unknown[0]}, which the store does not hold")

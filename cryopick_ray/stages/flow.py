@@ -2,15 +2,17 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Shift
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.plan import cut, unit_size
 from cryopick_ray.engine.unit import UnitReport
-from cryopick_ray.micrographs.batches import Batches
+from cryopick_ray.micrographs.batches import Batches, Listed
 from cryopick_ray.micrographs.sources import MicrographSource
+from cryopick_ray.settings import IngestSettings
+from cryopick_ray.stages.averages import Averages
 from cryopick_ray.stages.ingest import Intake, tell_changed
 from cryopick_ray.stages.ingest_worker import failed_row
 from cryopick_ray.stages.pick import Picking
@@ -49,6 +51,27 @@ def flow(
         line = _Line(shift, batches, intake, picking, events, one_each=one_each)
         while line.step():
             pulse()
+
+
+def ingest(
+    sources: Sequence[MicrographSource],
+    store_url: str,
+    settings: IngestSettings,
+    engine: Engine,
+    events: Events,
+    *,
+    averages: Averages | None = None,
+    device: str = "auto",
+) -> None:
+    """Bring those micrographs into the store that it does not hold yet, and no more than that.
+
+    Raises
+    ------
+    UsageError
+        As :meth:`Intake.admit` does.
+    """
+    intake = Intake(store_url, settings, averages=averages, device=device)
+    flow(Listed(sources), intake, None, engine, events)
 
 
 class _Line:
@@ -142,7 +165,7 @@ class _Line:
         for name in failed & self._sources.keys():
             if not os.path.lexists(self._sources[name].path):
                 self._leave_out(failed_row(self._sources[name], ""), "vanished before it was read")
-        self._intake.came(rows)
+        self._intake.came(rows, failed)
         unlike = rows if self._twins is None else [row for row in rows if self._is_new(row, self._twins)]
         self._complete.update(row.micrograph_id for row in unlike)
         if self._picking is not None:

@@ -6,10 +6,8 @@ from pathlib import Path
 
 from cryopick_ray.engine.engine import Engine, Kind
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.plan import cut, unit_size
-from cryopick_ray.engine.stage import run_stage
 from cryopick_ray.errors import MicrographError, UsageError
-from cryopick_ray.micrographs.batches import Batches, folders_of
+from cryopick_ray.micrographs.batches import Batches
 from cryopick_ray.micrographs.exposure import average_name, read_exposure, stamp
 from cryopick_ray.micrographs.movies.reader import open_movie
 from cryopick_ray.micrographs.pixel_size import decide_pixel_size
@@ -55,6 +53,7 @@ class Intake:
         self._held = self.store.held(self.manifest.values())
         self._names = {row.source: name for name, row in self.manifest.items()}
         self._movies: dict[str, str] = {}
+        self._replaced: dict[str, ManifestRow] = {}
 
     def kind(self, batches: Batches, engine: Engine) -> Kind:
         """Return who brings them in: on GPUs only what may be a movie."""
@@ -71,8 +70,7 @@ class Intake:
     def admit(self, sources: Sequence[MicrographSource]) -> tuple[list[MicrographSource], list[str]]:
         """Return the micrographs to bring in, and the ids of those that are in but whose files have changed.
 
-        Of a changed file, and of one that is stored at coarser pixels than are wanted now, the store forgets
-        what it holds; failed ones are tried again.
+        Those stored at coarser pixels than are wanted now come again, and failed ones are tried again.
 
         Raises
         ------
@@ -85,11 +83,9 @@ class Intake:
         held = [one for one in sources if one.micrograph_id in self._held]
         changed = [one.micrograph_id for one in held if self._differs(one)]
         coarse = [one.micrograph_id for one in held if self._is_coarse(self.manifest[one.micrograph_id])]
-        if changed or coarse:
-            self.forget({*changed, *coarse})
-            replace_rows(self.store.place, dict.fromkeys([*changed, *coarse]))
-            for name in {*changed, *coarse}:
-                del self.manifest[name]
+        again = {*changed, *coarse}
+        self._replaced |= {name: self.manifest.pop(name) for name in again}
+        self._held -= again
         return [source for source in sources if source.micrograph_id not in self._held], changed
 
     def forget(self, micrograph_ids: Iterable[str]) -> None:
@@ -98,8 +94,11 @@ class Intake:
             self.store.forget(self.manifest[name])
             self._held.discard(name)
 
-    def came(self, rows: Iterable[ManifestRow]) -> None:
-        """Note what has come in."""
+    def came(self, rows: Sequence[ManifestRow], failed: Iterable[str] = ()) -> None:
+        """Note what has come in and what could not: the store no longer says what it said of them before."""
+        ended = [*(row.micrograph_id for row in rows), *failed]
+        old = [self._replaced.pop(name) for name in ended if name in self._replaced]
+        replace_rows(self.store.place, {*old} - {*rows})
         for row in rows:
             self.manifest[row.micrograph_id] = row
             self._names[row.source] = row.micrograph_id
@@ -107,7 +106,8 @@ class Intake:
 
     def leave_out(self, row: ManifestRow) -> None:
         """Keep in the manifest why a micrograph is not to be picked."""
-        replace_rows(self.store.place, {row.micrograph_id: row})
+        known = self.manifest.get(row.micrograph_id)
+        replace_rows(self.store.place, [known] if known else [], [row])
         self.manifest[row.micrograph_id] = row
 
     def _is_coarse(self, row: ManifestRow) -> bool:
@@ -144,32 +144,6 @@ class Intake:
             other = self._movies.setdefault(average_name(name), name)
             if other != name:
                 raise UsageError(f"{other} and {name} would have one average; give them in two runs")
-
-
-def ingest(
-    sources: Sequence[MicrographSource],
-    store_url: str,
-    settings: IngestSettings,
-    engine: Engine,
-    events: Events,
-    *,
-    averages: Averages | None = None,
-    device: str = "auto",
-) -> None:
-    """Bring those micrographs into the store that it does not hold yet, and no more than that.
-
-    Raises
-    ------
-    UsageError
-        As :meth:`Intake.admit` does.
-    """
-    intake = Intake(store_url, settings, averages=averages, device=device)
-    pending, changed = intake.admit(sources)
-    tell_changed(changed, events)
-    on_gpu = device != "cpu" and any(source.kind == "movie" for source in sources) and engine.has_gpus
-    units = cut(pending, unit_size(len(sources)))
-    make_worker = intake.maker(folders_of(sources), on_gpu=on_gpu)
-    run_stage("ingest", units, make_worker, engine, events, done=len(sources) - len(pending), on_gpu=on_gpu)
 
 
 def tell_changed(micrograph_ids: Sequence[str], events: Events) -> None:

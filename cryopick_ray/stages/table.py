@@ -27,12 +27,16 @@ def table(
     described = shards.settings()
     own = described.get(THRESHOLD)
     cut = Threshold(threshold, "given") if threshold is not None else None
+    keys = (
+        shards.published()
+    )  # before the manifest, which then knows what they cover, whatever joins meanwhile
     return build_table(
         shards,
         read_manifest(MicrographStore(store_url).place),
         out,
         settings=TableSettings(described["diameter_A"], described["model"], digest),
         threshold=cut or (Threshold(own, "the model's own") if own is not None else None),
+        keys=keys,
     )
 
 

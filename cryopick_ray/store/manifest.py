@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
@@ -127,7 +127,8 @@ def publish_part(place: Place, rows: Iterable[ManifestRow]) -> None:
 def read_manifest(place: Place) -> dict[str, ManifestRow]:
     """Return the rows of all parts by micrograph id, in id order.
 
-    A micrograph that failed or was left out first and was ingested later is complete.
+    A micrograph that failed or was left out first and was ingested later is complete; of two files of one
+    name the later one counts.
     """
     keys = _parts(place)
     shared: dict[str, dict[Any, Any]] = {name: {} for name in _REPEATED}
@@ -137,27 +138,30 @@ def read_manifest(place: Place) -> dict[str, ManifestRow]:
         for table in pool.map(partial(_read_part, place), keys):
             for row in _rows(table, shared):
                 known = rows.get(row.micrograph_id)
-                if known is None or (known.status != "complete" and row.status == "complete"):
+                if known is None or _weight(known) < _weight(row):
                     rows[row.micrograph_id] = row
     finally:
         pool.shutdown(cancel_futures=True)
     return {name: rows[name] for name in sorted(rows)}
 
 
-def replace_rows(place: Place, rows: Mapping[str, ManifestRow | None]) -> None:
-    """Let a store's manifest say something else of some micrographs, or with ``None`` nothing at all.
-
-    Killed on the way, it says of the others what it said, and of these the old, or nothing.
-    """
-    for key in _parts(place):
+def replace_rows(place: Place, gone: Iterable[ManifestRow], new: Sequence[ManifestRow] = ()) -> None:
+    """Take rows out of a store's manifest, and put others in; killed on the way, it says both."""
+    if new:
+        publish_part(place, new)
+    left = set(gone)
+    for key in _parts(place) if left else ():
         there = list(_rows(_read_part(place, key), {}))
-        kept = [row for row in there if row.micrograph_id not in rows]
+        kept = [row for row in there if row not in left]
         if len(kept) < len(there):
             if kept:
                 publish_part(place, kept)
             place.delete(key)
-    if new := [row for row in rows.values() if row is not None]:
-        publish_part(place, new)
+
+
+def _weight(row: ManifestRow) -> tuple[int, int]:
+    """Return what the row that counts has most of."""
+    return ("failed", "left out", "complete").index(row.status), row.source_mtime_ns or 0
 
 
 def _parts(place: Place) -> list[str]:

@@ -14,7 +14,7 @@ from cryopick_ray.pickers.provenance import Provenance
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.settings import PickSettings
-from cryopick_ray.stages.ingest import ingest
+from cryopick_ray.stages.flow import ingest
 from cryopick_ray.stages.pick import pick
 from cryopick_ray.stages.table import table
 from cryopick_ray.suite.cases import Case

@@ -16,7 +16,8 @@ from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.micrograph import check
 from cryopick_ray.simulate.run import simulate_all
 from cryopick_ray.simulate.settings import SimulationSettings, simulation_settings
-from cryopick_ray.stages.ingest import ingest, probe
+from cryopick_ray.stages.flow import ingest
+from cryopick_ray.stages.ingest import probe
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.scale import check_scale
 from cryopick_ray.store.store import MicrographStore

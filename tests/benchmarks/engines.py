@@ -34,7 +34,7 @@ from cryopick_ray.pickers.log import PARTICLE_PX
 from cryopick_ray.runs.pipeline import pick, table
 from cryopick_ray.settings import EngineSettings, IngestSettings, PickSettings
 from cryopick_ray.simulate.phantom import make_phantom
-from cryopick_ray.stages.ingest import ingest
+from cryopick_ray.stages.flow import ingest
 from cryopick_ray.units import working_pixel_size_A
 
 DIAMETER_A, PIXEL_SIZE_A = 150.0, 3.0

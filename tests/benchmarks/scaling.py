@@ -16,7 +16,7 @@ from cryopick_ray.engine.plan import cut
 from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.settings import EngineSettings, IngestSettings, PickSettings
 from cryopick_ray.simulate.phantom import make_phantom
-from cryopick_ray.stages.ingest import ingest
+from cryopick_ray.stages.flow import ingest
 from cryopick_ray.stages.pick_worker import PickWorker
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore
