@@ -151,8 +151,11 @@ def fetch(
     out.mkdir(parents=True, exist_ok=True)
     with Manifest(out, number) as manifest:
         chosen = choose(source, number, manifest, wanted, tell)
-        with TransferEvents(manifest.summary()) as events:
-            fetch_chosen(source, chosen, manifest, events)
+        try:
+            with TransferEvents(manifest.summary()) as events:
+                fetch_chosen(source, chosen, manifest, events)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("the same command goes on where it ended") from None
         outcome = _outcome(manifest, number, out)
         outcome["refused"] = [
             {"path": one.path, "reason": one.reason}

@@ -31,8 +31,9 @@ class Group(TyperGroup):
         except CryoPickError as error:
             self._say(ctx, str(error))
             raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            goes_on = "; finished work is kept, go on with --resume" if has("--resume") else ""
+        except KeyboardInterrupt as error:
+            advice = "finished work is kept, go on with --resume" if has("--resume") else str(error)
+            goes_on = f"; {advice}" if advice else ""
             self._say(ctx, f"interrupted{goes_on}")
             raise typer.Exit(INTERRUPTED) from None
         except OSError as error:

@@ -30,7 +30,12 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = MOST_SHOWN
 
 
 def brief(value: object) -> str:
-    """Return a value as it is written in Python, or what an error says, as part of one line of a message."""
+    """Return a value as it is written in Python, or what an error says, as part of one line of a message.
+
+    Its backticks mark no setting, unless it is an error of ours.
+    """
+    if isinstance(value, CryoPickError):
+        return _line(str(value))
     if isinstance(value, BaseException):
         text = str(value)[: 2 * MOST_SHOWN] or type(value).__name__
     else:
@@ -39,7 +44,11 @@ def brief(value: object) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text's beginning without line breaks, or what else steers the terminal that shows it."""
+    """Return a text's beginning without line breaks, marks of settings, or what else steers the terminal."""
+    return _line(text.replace("`", "'"))
+
+
+def _line(text: str) -> str:
     line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
     return line if len(line) <= MOST_SHOWN else f"{line[: MOST_SHOWN - 3]}..."
 

@@ -3,7 +3,7 @@ import pickle
 import pytest
 
 from cryopick_ray.config import fill, load_settings
-from cryopick_ray.errors import CryoPickError, UsageError, plain, spelled
+from cryopick_ray.errors import CryoPickError, UsageError, brief, one_line, plain, spelled
 from cryopick_ray.settings import PickSettings
 
 
@@ -38,3 +38,20 @@ def test_a_value_is_quoted_with_a_line_at_most():
     with pytest.raises(UsageError) as caught:
         load_settings({"inputs": ["x"], "diameter_A": ["long"] * 10**6})
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "shown", [brief, one_line, lambda text: brief(ValueError(text)), lambda text: brief([text])]
+)
+def test_a_strangers_backticks_mark_no_setting(shown):
+    assert CryoPickError(f"{shown('a `pixel_size_A` b')}; give `limit`").settings == {"limit": None}
+
+
+def test_a_refused_value_with_backticks_names_its_own_setting_alone():
+    with pytest.raises(UsageError, match="`diameter_A` is ''pixel_size_A''") as caught:
+        load_settings({"inputs": ["x"], "diameter_A": "`pixel_size_A`"})
+    assert caught.value.settings == {"diameter_A": "`pixel_size_A`"}
+
+
+def test_an_error_of_ours_keeps_its_marks_when_another_quotes_it():
+    assert brief(UsageError("give `pixel_size_A`")) == "give `pixel_size_A`"

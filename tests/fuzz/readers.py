@@ -228,7 +228,7 @@ def _downloads(folder: Path) -> None:
 
 def _downloaded(folder: Path) -> object:
     with Manifest(folder, "10017") as manifest:
-        manifest.select("data", role="micrograph", pattern=None, limit=None)
+        manifest.select("data", role="micrograph", fits=lambda path: True, limit=None)
         return manifest.counts("data"), list(manifest.chosen()), manifest.summary()
 
 

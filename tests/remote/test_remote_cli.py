@@ -124,3 +124,16 @@ def test_an_archive_that_is_away(archive, monkeypatch):
     done = cryopick("show", ENTRY)
     assert done.exit_code == 1
     assert "127.0.0.1:9 cannot be reached" in done.output
+
+
+def test_an_interrupted_fetch_says_that_it_goes_on(archive, tmp_path, monkeypatch):
+    def interrupted(*given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cryopick_ray.micrographs.remote.fetcher.Fetcher.wait", interrupted)
+        done = cryopick("fetch", ENTRY, "--out", tmp_path)
+    assert done.exit_code == 130
+    assert "interrupted; the same command goes on where it ended" in " ".join(done.stderr.split())
+    assert "--resume" not in done.stderr
+    assert cryopick("fetch", ENTRY, "--out", tmp_path).exit_code in (0, 3)

@@ -12,6 +12,7 @@ from typing import Protocol, Self
 from cryopick_ray.micrographs.remote.body import FileSource
 from cryopick_ray.micrographs.remote.errors import (
     ExhaustedError,
+    HostileNameError,
     NoRoomError,
     RemoteError,
     StoppedError,
@@ -215,7 +216,11 @@ class Fetcher:
 
     def _drop_part(self, row: FileRow) -> None:
         """Remove what is here of a file that failed, where room is limited or nothing is here."""
-        part = self._manifest.folder / f"{row.path}{PART}"
+        try:
+            target = local_path(self._manifest.folder, row.path)
+        except HostileNameError:
+            return
+        part = target.with_name(target.name + PART)
         if part.is_file() and (self._on_fetched or part.stat().st_size == 0):
             part.unlink()
 

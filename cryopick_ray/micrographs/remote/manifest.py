@@ -10,8 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from cryopick_ray.errors import UsageError, brief
+from cryopick_ray.errors import UsageError, brief, one_line
 from cryopick_ray.micrographs.remote.body import RefusedFile, RemoteFile
+from cryopick_ray.micrographs.remote.database import open_database
 from cryopick_ray.micrographs.remote.errors import RemoteError
 from cryopick_ray.micrographs.remote.owner import Owner, is_alive
 from cryopick_ray.micrographs.remote.roles import gains_are_credible, role_of
@@ -28,7 +29,6 @@ FOLDER = ".empiar"
 """Inside the folder of a download; hidden, so that it is never taken for micrographs."""
 VERSION = 1
 BATCH = 1000
-BUSY_S = 60.0
 BELOW = "path > :folder || '/' AND path < :folder || '0'"  # 0 follows / in ASCII
 
 
@@ -51,10 +51,12 @@ class Manifest:
         self._owners = folder / FOLDER / "owners"
         self._owner = Owner(self._owners)
         self._lock = threading.RLock()
-        # Not WAL, which needs shared memory that network folders lack.
-        self._database = sqlite3.connect(
-            folder / FOLDER / "manifest.sqlite", timeout=BUSY_S, isolation_level=None, check_same_thread=False
-        )
+        try:
+            with self._told():
+                self._database = open_database(folder / FOLDER / "manifest.sqlite", TABLES)
+        except BaseException:
+            self._owner.close()
+            raise
         try:
             self._open(entry_id)
         except BaseException:
@@ -241,14 +243,11 @@ class Manifest:
             )
 
     def _open(self, entry_id: str) -> None:
-        self._rows("PRAGMA journal_mode = PERSIST")
-        self._rows("PRAGMA synchronous = NORMAL")
         with self._transaction() as database:
-            for statement in TABLES.split(";"):
-                database.execute(statement)
             for key, value in (("version", str(VERSION)), ("entry", entry_id)):
                 database.execute("INSERT OR IGNORE INTO about VALUES (?, ?)", (key, value))
-        if (held := (self._about("version"), self._about("entry"))) != (str(VERSION), entry_id):
+        held = [one_line(str(self._about(key))) for key in ("version", "entry")]
+        if held != [str(VERSION), entry_id]:
             raise UsageError(
                 f"{self.folder} holds files of EMPIAR-{held[1]} (manifest version {held[0]}), "
                 f"not of EMPIAR-{entry_id} (version {VERSION}); choose another `out`"

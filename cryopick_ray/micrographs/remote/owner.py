@@ -2,8 +2,14 @@
 
 import fcntl
 import os
+import re
+import stat
 from pathlib import Path
 from uuid import uuid4
+
+from cryopick_ray.micrographs.remote.database import check_kind
+
+_NAME = re.compile(r"[0-9a-f]{32}")
 
 
 class Owner:
@@ -14,9 +20,16 @@ class Owner:
     folder
         Where the runs of one download keep their locks; on a network folder that knows locks, the runs may
         be on several machines.
+
+    Raises
+    ------
+    UsageError
+        The folder, or that of the download's records around it, is a symbolic link or a file.
     """
 
     def __init__(self, folder: Path) -> None:
+        for one in (folder.parent, folder):
+            check_kind(one, stat.S_IFDIR)
         folder.mkdir(parents=True, exist_ok=True)
         self.name = uuid4().hex
         self._path = folder / self.name
@@ -32,7 +45,9 @@ class Owner:
 
 
 def is_alive(folder: Path, name: str) -> bool:
-    """Tell whether the run of that name is still at work."""
+    """Tell whether the run of that name is still at work; a name that no run has, as of a path, is dead."""
+    if not _NAME.fullmatch(name) or (folder / name).is_symlink():
+        return False
     try:
         descriptor = os.open(folder / name, os.O_RDWR)
     except FileNotFoundError:
