@@ -16,6 +16,7 @@ from cryopick_ray.micrographs.remote.checks import decide_declared_pixel_size, l
 from cryopick_ray.micrographs.remote.download import Wanted, choose, fetch, open_stream
 from cryopick_ray.micrographs.remote.entry import entry_number
 from cryopick_ray.micrographs.remote.manifest import Manifest
+from cryopick_ray.micrographs.remote.names import check_name, local_path
 from cryopick_ray.micrographs.remote.stream import Stream
 from cryopick_ray.micrographs.sources import MicrographSource, relion_name
 from cryopick_ray.settings import IngestSettings, RunSettings
@@ -61,7 +62,7 @@ class ArchiveEntry:
             MicrographSource(
                 micrograph_id=path,
                 dataset=f"EMPIAR-{self._number}",
-                path=self._folder / path,
+                path=_below(self._folder, path),
                 relion_name=relion_name(self._folder / path, relion_project),
                 kind="movie" if role == "movie" else "micrograph",
             )
@@ -117,7 +118,7 @@ class ArchiveEntry:
             chosen = choose(source, self._number, manifest, wanted, lambda text: None)
             fetch(source, chosen, manifest, _Quiet())
         self._say(f"gain reference {gains[0].path} is used; `movies.gain` gives another")
-        return self._folder / gains[0].path
+        return local_path(self._folder, gains[0].path)
 
     @contextmanager
     def batches(self, sources: Sequence[MicrographSource], store: MicrographStore) -> Iterator[Batches]:
@@ -250,6 +251,13 @@ class _Quiet:
 
     def ended(self, path: str, reason: str) -> None:
         """Do nothing."""
+
+
+def _below(folder: Path, path: str) -> Path:
+    """Return a file's place in a folder; a manifest that lies there may be a stranger's."""
+    for name in path.split("/"):
+        check_name(name)
+    return folder / path
 
 
 def is_archive(inputs: Sequence[str]) -> bool:
