@@ -14,6 +14,7 @@ from cryopick_ray.leaves import differences
 from cryopick_ray.micrographs.batches import Batches, Listed
 from cryopick_ray.micrographs.exposure import stamp
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
+from cryopick_ray.pickers.catalogue import BUILT_IN
 from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.picks.shards import PickShards
@@ -21,7 +22,7 @@ from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.empiar_run import ArchiveEntry, is_archive
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.results import Summary, read_summary, write_results
-from cryopick_ray.settings import EngineSettings, RunSettings
+from cryopick_ray.settings import EngineSettings, RunSettings, Settings
 from cryopick_ray.stages.diameter import find_diameter, keep_diameter
 from cryopick_ray.stages.flow import flow
 from cryopick_ray.stages.ingest import Intake, probe
@@ -109,6 +110,8 @@ def plan(
     UsageError, ModelError
         If the model, the micrographs or their pixel size cannot be used.
     """
+    if settings.model in BUILT_IN and (asked := {"exact", "precision"}.intersection(_changed(settings))):
+        raise UsageError(f"`{min(asked)}` is for networks, and {settings.model} has none; leave it out")
     picker = described_picker(settings)
     if engine.engine == "serial" and picker.wants_gpu:
         from cryopick_ray.pickers.device.choice import usable_device
@@ -128,8 +131,17 @@ def plan(
     else:
         sources = list_sources(settings.inputs, **settings.which, say=say)
         made = Plan(settings, engine, sources, sources, picker.particle_px)
+    if not any(source.kind == "movie" for source in made.sources):
+        for name in _changed(settings.movies):
+            say(f"`movies.{name}` is for movies, and no file is named like one")
     probe(made.sample, made.settings.ingest(None))
     return made
+
+
+def _changed(settings: Settings) -> list[str]:
+    """Return the names of what is not as it is by default."""
+    fields = type(settings).model_fields
+    return [name for name, value in settings if value != fields[name].get_default(call_default_factory=True)]
 
 
 def plan_again(settings: RunSettings, engine: EngineSettings) -> Plan:
