@@ -40,6 +40,8 @@ def option(name: str, names: Mapping[str, str]) -> str:
     """Return what a command with options ``names`` calls a setting, given its dotted name."""
     if name in names:
         return names[name]
+    if name == "inputs":
+        return "INPUT"
     leaf = name.rpartition(".")[2]
     if same := [called for one, called in names.items() if one.rpartition(".")[2] == leaf]:
         return same[0]

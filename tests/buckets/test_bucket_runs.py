@@ -144,7 +144,7 @@ def test_a_bucket_that_holds_something_is_not_run_into(bucket, micrographs, cryo
     assert cryopick("run", micrographs, *SERIAL, "--out", out, "--limit", 2, "--resume")[0] in (0, 3)
     status, _, told = cryopick("run", micrographs, *SERIAL, "--out", out)
     assert (status, "--resume" in told) == (2, True)
-    status, _, told = cryopick("run", "--out", out, "--resume", "--diameter", 90)
+    status, _, told = cryopick("run", "--out", out, "--resume", "--particle-px", 90)
     assert (status, f"{out} holds a run with other settings" in told) == (2, True)
     Place(out).put("config.yaml", b"network: heatmap")
     status, _, told = cryopick("report", out)

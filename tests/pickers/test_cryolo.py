@@ -273,7 +273,7 @@ def test_a_card_of_another_normalisation_is_refused():
 
 @pytest.mark.parametrize("particle_px", [0.0, -3.0, np.nan, np.inf])
 def test_a_particle_has_a_size(particle_px):
-    with pytest.raises(UsageError, match="particle-px"):
+    with pytest.raises(UsageError, match="`particle_px`"):
         CryoloPicker(*model(), particle_px=particle_px)
 
 

@@ -289,5 +289,5 @@ def test_models_of_another_kind_are_refused():
     with pytest.raises(ModelError, match="expected 'flattened'"):
         HeatmapPicker(network(), CARD.model_copy(update={"normalisation": "mixture"}))
     for bad in (0, -3, float("nan"), float("inf")):
-        with pytest.raises(UsageError, match="particle-px"):
+        with pytest.raises(UsageError, match="`particle_px`"):
             HeatmapPicker(network(), CARD, particle_px=bad)

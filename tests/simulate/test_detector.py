@@ -99,16 +99,19 @@ def test_electrons_per_pixel():
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (lambda: electrons_per_pixel(-3, 1), r"-3 e/A2: expected 0.01 to 1000 \(--dose\)"),
-        (lambda: electrons_per_pixel(0, 1), "--dose"),
-        (lambda: electrons_per_pixel(math.nan, 1), "--dose"),
-        (lambda: electrons_per_pixel(40, 0), r"expected 0.1 to 100 \(--pixel-size\)"),
+        (lambda: electrons_per_pixel(-3, 1), r"-3 e/A2: expected 0.01 to 1000 \(`exposure.dose_e_per_A2`\)"),
+        (lambda: electrons_per_pixel(0, 1), "`exposure.dose_e_per_A2`"),
+        (lambda: electrons_per_pixel(math.nan, 1), "`exposure.dose_e_per_A2`"),
+        (lambda: electrons_per_pixel(40, 0), r"expected 0.1 to 100 \(`pixel_size_A`\)"),
         (lambda: Detector(dqe_zero=0.0), "exposure.dqe_zero"),
         (lambda: Detector(dqe_zero=1.1), "exposure.dqe_zero"),
         (lambda: Detector(dqe_zero=0.3, dqe_nyquist=0.5), "falling"),
         (lambda: Detector(mtf_nyquist=0.9, dqe_nyquist=0.1), "MTF"),
         (lambda: Detector(mtf_nyquist=0.0), "exposure.mtf_nyquist"),
-        (lambda: record(np.random.default_rng(), np.ones((8, 8), np.float32), -1, 1, PERFECT), "--dose"),
+        (
+            lambda: record(np.random.default_rng(), np.ones((8, 8), np.float32), -1, 1, PERFECT),
+            "`exposure.dose_e_per_A2`",
+        ),
     ],
 )
 def test_impossible_values_are_refused(make, named):

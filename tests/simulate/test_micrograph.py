@@ -135,7 +135,7 @@ def test_what_no_micrograph_could_hold_is_refused_before_any_is_made(texts, word
         ("microscope.nothing=1", "expected one of voltage_kV, "),
         ("contamination.gold.nothing=1", "expected one of probability, "),
         ("nothing=1", "expected one of molecules, "),
-        ("pixel_size_A=nan", "pixel_size_A is nan"),
+        ("pixel_size_A=nan", "`pixel_size_A` is nan"),
         ("seed", "expected NAME=VALUE"),
         ("seed=[", "YAML"),
         ("scene.particles.x=1", "holds no other settings"),

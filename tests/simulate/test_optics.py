@@ -184,11 +184,11 @@ def test_interaction_parameter_and_contrast_of_protein():
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (lambda: Defocus(math.nan, 1e4), "--defocus"),
-        (lambda: Defocus(1e4, math.nan), "--defocus"),
+        (lambda: Defocus(math.nan, 1e4), "`microscope.defocus_A`"),
+        (lambda: Defocus(1e4, math.nan), "`microscope.defocus_A`"),
         (lambda: Defocus(3e5, 1e4), "200000"),
         (lambda: Defocus(1e4, 1e4, math.inf), "degrees"),
-        (lambda: replace(UNDERFOCUS, pixel_size_A=0.0), "--pixel-size"),
+        (lambda: replace(UNDERFOCUS, pixel_size_A=0.0), "`pixel_size_A`"),
         (lambda: replace(UNDERFOCUS, b_factor_A2=-1.0), "10000"),
         (lambda: replace(UNDERFOCUS, drift_A=(math.nan, 0.0)), "1000"),
         (lambda: apply_transfer(np.zeros((64, 64), np.float32), np.ones((60, 33), np.float32)), "64 x 64"),

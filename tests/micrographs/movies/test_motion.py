@@ -8,7 +8,7 @@ from cryopick_ray.micrographs.movies.align import ImageStack, estimate_motion, s
 from cryopick_ray.micrographs.movies.first_pass import LOST_PX, group_edges
 from cryopick_ray.micrographs.movies.shift import add_shifted, cropped, half_spectrum, phase_ramps
 from cryopick_ray.micrographs.resample import fourier_resize
-from cryopick_ray.settings import MovieSettings
+from cryopick_ray.settings import FrameSettings
 
 CPU = torch.device("cpu")
 SIDE = 320
@@ -143,7 +143,7 @@ def test_smoothing_takes_noise_and_leaves_the_path():
     "given", [{}, {"group_frames": 3}, {"dose_per_frame_e_A2": 0.1, "pixel_size_A": 1.0}]
 )
 def test_groups_hold_every_frame_once(count, given):
-    edges = group_edges(count, MovieSettings(**given))
+    edges = group_edges(count, FrameSettings(**given))
     sizes = np.diff(edges)
     assert edges[0] == 0
     assert edges[-1] == count
