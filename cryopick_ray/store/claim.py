@@ -82,7 +82,7 @@ def check_goes_on(where: str | Path, changed: Sequence[str], *, resume: bool) ->
         raise UsageError(f"{where} holds a run; go on with it by `resume`, or choose another `out`")
     if changed:
         raise UsageError(
-            f"{where} holds a run with other settings ({'; '.join(changed)}, says its config.yaml); "
+            f"{where} holds a run with other settings ({'; '.join(changed)}) in its config.yaml; "
             "resume with the old ones or choose another `out`"
         )
 
