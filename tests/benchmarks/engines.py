@@ -14,11 +14,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy; equal threads for all
 
@@ -27,14 +27,16 @@ import ray  # noqa: F401 - brings psutil along
 import typer
 
 from cryopick_ray.engine.choice import open_engine
+from cryopick_ray.engine.engine import Engine, Kind
 from cryopick_ray.engine.events import Silence
-from cryopick_ray.engine.unit import Engine, ItemT, UnitReport, Worker, WorkUnit
+from cryopick_ray.engine.unit import ItemT, UnitReport, Worker, WorkUnit
 from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.pickers.log import PARTICLE_PX
-from cryopick_ray.runs.pipeline import pick, table
 from cryopick_ray.settings import EngineSettings, IngestSettings, PickSettings
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.stages.flow import ingest
+from cryopick_ray.stages.pick import pick
+from cryopick_ray.stages.table import table
 from cryopick_ray.units import working_pixel_size_A
 
 DIAMETER_A, PIXEL_SIZE_A = 150.0, 3.0
@@ -80,9 +82,16 @@ class Trial:
 class Stopwatch:
     """An engine that notes when its reports arrive."""
 
+    has_gpus = False
+
     def __init__(self, engine: Engine, trial: Trial) -> None:
         self._engine = engine
         self._trial = trial
+
+    @contextmanager
+    def shift(self, kinds: Sequence[Kind]) -> Iterator["OneRun"]:
+        """Give all units of a stage to the engine at once, as Ray Data wants them."""
+        yield OneRun(self, kinds[0])
 
     def run(
         self, units: Sequence[WorkUnit[ItemT]], make_worker: Callable[[], Worker[ItemT]], *, on_gpu: bool
@@ -96,6 +105,33 @@ class Stopwatch:
                 self._trial.work_s[stage] = time.perf_counter() - ready
                 self._trial.cpu_s[stage] = _cpu_between(cpu, _cpu_seconds())
             yield report
+
+
+class OneRun:
+    """A shift whose units are all there before the first report is asked for."""
+
+    def __init__(self, watch: Stopwatch, kind: Kind) -> None:
+        self._watch, self._kind = watch, kind
+        self._units: list[WorkUnit[Any]] = []
+        self._reports: Iterator[UnitReport] | None = None
+        self.unfinished = 0
+
+    def add(self, kind: str, units: Sequence[WorkUnit[Any]]) -> None:
+        """Take units."""
+        self._units += units
+        self.unfinished += len(units)
+
+    def finish(self) -> None:
+        """Do nothing."""
+
+    def reports(self, seconds: float) -> list[tuple[str, UnitReport]]:
+        """Return the next report."""
+        if not self.unfinished:
+            return []
+        if self._reports is None:
+            self._reports = self._watch.run(self._units, self._kind.make_worker, on_gpu=False)
+        self.unfinished -= 1
+        return [(self._kind.name, next(self._reports))]
 
 
 def _cpu_seconds() -> dict[int, float]:
