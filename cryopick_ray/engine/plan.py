@@ -1,6 +1,6 @@
 """Decisions, as pure functions: how work is cut, and what to do when a worker dies."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from cryopick_ray.engine.unit import Item, ItemT, WorkUnit
@@ -24,11 +24,6 @@ def unit_size(total: int) -> int:
 def cut(items: Sequence[ItemT], size: int) -> list[WorkUnit[ItemT]]:
     """Cut ``items`` into units of ``size``, in order, nothing left out or doubled."""
     return [WorkUnit(tuple(items[start : start + size])) for start in range(0, len(items), size)]
-
-
-def pending(items: Sequence[ItemT], done: Collection[str]) -> list[ItemT]:
-    """Return the items whose ids are not in ``done``, in order."""
-    return [item for item in items if item.micrograph_id not in done]
 
 
 def after_death(unit: WorkUnit[Item], deaths: int) -> Verdict:

@@ -83,21 +83,24 @@ def watch(
     )
     stop.unlink(missing_ok=True)
     timings = Timings()
-    with ExitStack() as stack, timings.stage("watching"):
+    with ExitStack() as stack:
         first = _first(settings, engine, live, stop, until, events)
         if settings.diameter_A is not None:
             stack.enter_context(folder.claim(first.settings, resume=resume))
-        runner = stack.enter_context(open_engine(engine, threads=settings.threads))
+        with timings.stage("start-up"):
+            runner = stack.enter_context(open_engine(engine, threads=settings.threads))
         if settings.diameter_A is None:
-            found = look(runner, first, events)
+            with timings.stage("diameter"):
+                found = look(runner, first, events)
             first = with_diameter(first, found)
             stack.enter_context(folder.claim(first.settings, resume=resume))
             keep_diameter(folder.diameter, found)
-        digest = _watched(runner, first, folder, live, until, events)
+        with timings.stage("ingest and pick"):
+            digest = _watched(runner, first, folder, live, until, events)
         stop.unlink(missing_ok=True)
-        return write_results(
-            first.settings, folder, digest, gather(first.settings, folder, digest), timings.seconds
-        )
+        with timings.stage("table"):
+            thresholds = gather(first.settings, folder, digest)
+        return write_results(first.settings, folder, digest, thresholds, timings.seconds)
 
 
 def _first(

@@ -91,6 +91,7 @@ def test_what_comes_is_picked_as_a_run_over_the_full_folder_would(images, cryopi
         time.sleep(0.3)
     summary = watched.end()
     assert (summary.complete, summary.failures, summary.left_out) == (4, (), ())
+    assert summary.seconds.keys() == {"start-up", "ingest and pick", "table"}
     status, _, _ = cryopick(
         "run", tmp_path / "in", "--model", "log", "--diameter", DIAMETER_A, "--engine", "serial",
         *("--out", tmp_path / "run", "--relion-project", tmp_path / "in"),
