@@ -82,7 +82,7 @@ class Intake:
             self._check(source)
         held = [one for one in sources if one.micrograph_id in self._held]
         changed = [one.micrograph_id for one in held if self._differs(one)]
-        coarse = [one.micrograph_id for one in held if self._is_coarse(self.manifest[one.micrograph_id])]
+        coarse = [one.micrograph_id for one in held if self._is_coarse(one)]
         again = {*changed, *coarse}
         self._replaced |= {name: self.manifest.pop(name) for name in again}
         self._held -= again
@@ -110,11 +110,14 @@ class Intake:
         replace_rows(self.store.place, [known] if known else [], [row])
         self.manifest[row.micrograph_id] = row
 
-    def _is_coarse(self, row: ManifestRow) -> bool:
-        if (wanted_A := self._settings.store_pixel_size_A) is None:
+    def _is_coarse(self, source: MicrographSource) -> bool:
+        """Tell whether a micrograph is to come again finer; what is stored is kept where its file is gone."""
+        row, wanted_A = self.manifest[source.micrograph_id], self._settings.store_pixel_size_A
+        if wanted_A is None:
             return False
         wanted = stored_shape(row.source_shape, row.pixel_size_A, wanted_A)
-        return row.height_px < wanted[0] or row.width_px < wanted[1]
+        is_coarse = row.height_px < wanted[0] or row.width_px < wanted[1]
+        return is_coarse and (bool(source.url) or stamp(source) is not None)
 
     def _differs(self, source: MicrographSource) -> bool:
         row, now = self.manifest[source.micrograph_id], stamp(source)

@@ -78,3 +78,18 @@ def test_another_diameter_picks_again_what_is_stored_finely_enough(phantoms, cry
         pd.testing.assert_frame_equal(ours, theirs)
     assert set(ours["diameter_A"]) == {np.float32(diameter_A)}
     assert cryopick("run", "--out", out, "--resume", "--threshold", 0.7, *SERIAL)[0] == 0
+
+
+def test_what_is_stored_too_coarsely_stays_where_its_file_is_gone(cryopick, tmp_path):
+    for seed in range(2):
+        write_mrc(tmp_path / "in" / f"{seed}.mrc", phantom(seed).pixels)
+    listed, out = tmp_path / "list.txt", tmp_path / "run"
+    listed.write_text("".join(f"{tmp_path}/in/{seed}.mrc\n" for seed in range(2)))
+    model = ["--model", "log", "--particle-px", "10"]
+    assert cryopick("run", listed, *model, "--diameter", DIAMETER_A, "--out", out, *SERIAL)[0] == 0
+    (tmp_path / "in" / "1.mrc").unlink()
+    finer = ["--resume", "--diameter", DIAMETER_A * 0.6, *SERIAL]
+    status, _, errors = cryopick("run", "--out", out, *finer)
+    assert (status, "1.mrc" in errors, "--store-pixel-size" in errors) == (2, True, True)
+    assert cryopick("run", "--out", out, "--resume", "--diameter", DIAMETER_A, *SERIAL)[0] == 0
+    assert set(pd.read_parquet(out / "table")["micrograph_id"]) == {"0.mrc", "1.mrc"}
