@@ -1,10 +1,15 @@
 """Shared switches and places: opt-in markers and the real data, when it is there."""
 
 import os
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
+
+from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 # The same cases in every run: what is green stays green until the code changes.
 settings.register_profile("steady", derandomize=True, deadline=None)
@@ -33,3 +38,58 @@ def real_data() -> Path:
     if not (path / "apoferritin-10146").is_dir():
         pytest.skip("no real micrographs: set CRYOPICK_DATA")
     return path
+
+
+MakePicks = Callable[..., MicrographPicks]
+
+
+def _make_picks(
+    micrograph_id="a/b/x.mrc",
+    n=20,
+    *,
+    picked=None,
+    status="complete",
+    dataset="10146",
+    relion_name=None,
+    shape=(1240, 1200),
+    pixel_size_A=1.5,
+    diameter_A=120.0,
+) -> MicrographPicks:
+    rng = np.random.default_rng(zlib.crc32(micrograph_id.encode()))
+    failed = status == "failed"
+    n = 0 if failed else n
+    height, width = shape
+    score = np.sort(rng.normal(size=n).astype(np.float32))[::-1]
+    return MicrographPicks(
+        PickedMicrograph(
+            micrograph_id,
+            dataset,
+            relion_name or f"Micrographs/{micrograph_id}",
+            None if failed else shape,
+            None if failed else pixel_size_A,
+            None,
+            status,
+            "all values are NaN" if failed else "",
+        ),
+        rng.uniform(0, width - 1, n).astype(np.float32),
+        rng.uniform(0, height - 1, n).astype(np.float32),
+        score,
+        np.arange(n) < (n // 2 if picked is None else picked),
+        diameter_A,
+    )
+
+
+@pytest.fixture(scope="session")
+def make_picks() -> MakePicks:
+    return _make_picks
+
+
+@pytest.fixture(scope="session")
+def mixed(make_picks) -> list[MicrographPicks]:
+    """Two micrographs of one name in two folders, one without picks, one that failed."""
+    return [
+        make_picks("a/x.mrc"),
+        make_picks("b/x.mrc", 30),
+        make_picks("b/empty.mrc", 5, picked=0),
+        make_picks("b/broken.mrc", status="failed"),
+    ]

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cryopick_ray.formats.boxes import box_size_px
-from cryopick_ray.formats.files import complete, picked_rows, without_extension
-from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.formats.files import complete, without_extension
 from cryopick_ray.store.publish import below, published
 
 
-def write_box(picks: Iterable[MicrographPicks], out: Path, box_px: int | None = None) -> None:
+def write_box(picks: Iterable[Coordinates], out: Path, box_px: int | None = None) -> None:
     """Write ``out/<micrograph without extension>.box``, which RELION matches to its micrograph.
 
     Parameters
@@ -29,5 +29,5 @@ def write_box(picks: Iterable[MicrographPicks], out: Path, box_px: int | None = 
     for name, one in complete(picks, without_extension):
         side = box_size_px(one, box_px)
         with published(below(out, f"{name}.box")) as file:
-            for x, y, _ in picked_rows(one):
+            for x, y, _ in one.rows():
                 file.write(f"{x - side / 2:.3f}\t{y - side / 2:.3f}\t{side}\t{side}\n")

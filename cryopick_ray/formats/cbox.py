@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cryopick_ray.formats.boxes import box_size_px
-from cryopick_ray.formats.files import complete, picked_rows, without_extension
+from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.formats.files import complete, without_extension
 from cryopick_ray.formats.star_text import loop
-from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.store.publish import below, published
 
 COLUMNS = (
@@ -26,7 +26,7 @@ HEAD = "\ndata_global\n\n_cbox_format_version 1.0\n" + loop("cryolo", COLUMNS)
 TAIL = loop("cryolo_include", ("slice_index",)) + "0.000000\n"
 
 
-def write_cbox(picks: Iterable[MicrographPicks], out: Path, box_px: int | None = None) -> None:
+def write_cbox(picks: Iterable[Coordinates], out: Path, box_px: int | None = None) -> None:
     """Write ``out/<micrograph without extension>.cbox``.
 
     Parameters
@@ -49,7 +49,7 @@ def write_cbox(picks: Iterable[MicrographPicks], out: Path, box_px: int | None =
         size = f"{side:.6f}"
         with published(below(out, f"{name}.cbox")) as file:
             file.write(HEAD)
-            for x, y, score in picked_rows(one):
+            for x, y, score in one.rows():
                 corner = f"{x - side / 2:.6f} {y - side / 2:.6f} 0.000000"
                 file.write(f"{corner} {size} {size} {size} <NA> <NA> {score:.7g} <NA> <NA>\n")
             file.write(TAIL)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError
+from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.files import complete, relative_path
-from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
+from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.store.publish import published
 from cryopick_ray.units import Shape
 
@@ -36,7 +37,7 @@ class Origin:
     n_particles: int
 
 
-def write_cs(picks: Iterable[MicrographPicks], out: Path) -> None:
+def write_cs(picks: Iterable[Coordinates], out: Path) -> None:
     """Write ``out/particles.cs``.
 
     Parameters
@@ -92,20 +93,20 @@ def _dtype(path_length: int) -> np.dtype[np.void]:
     )
 
 
-def _rows(one: MicrographPicks) -> tuple[Origin, NDArray[np.void]]:
-    micrograph, keep = one.micrograph, one.picked
+def _rows(one: Coordinates) -> tuple[Origin, NDArray[np.void]]:
+    micrograph = one.micrograph
     if micrograph.shape is None or micrograph.pixel_size_A is None:
         raise PicksError(
             f"shape or pixel size of {micrograph.micrograph_id!r} is missing, expected pixels and angstroms:"
             " ingest it again with `pixel_size_A`"
         )
     height, width = micrograph.shape
-    rows = np.zeros(int(keep.sum()), SPOOLED)
+    rows = np.zeros(len(one.x_px), SPOOLED)
     uid = _uid(micrograph)
     rows["uid"] = np.random.default_rng(uid).integers(0, 2**64, len(rows), dtype=np.uint64)
-    rows["location/center_x_frac"] = one.x_px[keep] / np.float32(width)
-    rows["location/center_y_frac"] = one.y_px[keep] / np.float32(height)
-    rows["pick_stats/ncc_score"] = one.score[keep]
+    rows["location/center_x_frac"] = one.x_px / np.float32(width)
+    rows["location/center_y_frac"] = one.y_px / np.float32(height)
+    rows["pick_stats/ncc_score"] = one.score
     path = micrograph.relion_name.encode()
     return Origin(path, uid, micrograph.shape, micrograph.pixel_size_A, len(rows)), rows
 

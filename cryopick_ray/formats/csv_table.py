@@ -4,14 +4,14 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from cryopick_ray.formats.files import FORMULA, complete, picked_rows, relative_path
-from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.formats.files import FORMULA, complete, relative_path
 from cryopick_ray.store.publish import published
 
 COLUMNS = ("micrograph_id", "x_px", "y_px", "score", "diameter_A")
 
 
-def write_csv(picks: Iterable[MicrographPicks], out: Path) -> None:
+def write_csv(picks: Iterable[Coordinates], out: Path) -> None:
     """Write ``out/picks.csv``: centres in pixels, 0 at the centre of the first pixel, x = column, y = row.
 
     Parameters
@@ -31,6 +31,6 @@ def write_csv(picks: Iterable[MicrographPicks], out: Path) -> None:
         table.writerow(COLUMNS)
         for path, one in complete(picks, relative_path):
             micrograph_id = f"./{path}" if FORMULA.match(str(path)) else str(path)
-            for x, y, score in picked_rows(one):
-                row = (micrograph_id, f"{x:.3f}", f"{y:.3f}", f"{score:.7g}", f"{one.diameter_A:g}")
-                table.writerow(row)
+            diameter_A = "" if one.diameter_A is None else f"{one.diameter_A:g}"
+            for x, y, score in one.rows():
+                table.writerow((micrograph_id, f"{x:.3f}", f"{y:.3f}", f"{score:.7g}", diameter_A))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.formats.coordinates import Coordinates
 
 PACKED = (".gz", ".bz2")
 FORMULA = re.compile(r"[=+\-@]")
@@ -42,8 +42,8 @@ def without_extension(micrograph_id: str) -> PurePosixPath:
 
 
 def complete(
-    picks: Iterable[MicrographPicks], name: Callable[[str], PurePosixPath]
-) -> Iterator[tuple[PurePosixPath, MicrographPicks]]:
+    picks: Iterable[Coordinates], name: Callable[[str], PurePosixPath]
+) -> Iterator[tuple[PurePosixPath, Coordinates]]:
     """Yield every micrograph that did not fail, with its name in the exported files.
 
     Raises
@@ -64,9 +64,3 @@ def complete(
             )
         taken[path] = micrograph_id
         yield path, one
-
-
-def picked_rows(one: MicrographPicks) -> Iterator[tuple[float, float, float]]:
-    """Yield ``(x_px, y_px, score)`` of the picked candidates, best first."""
-    keep = one.picked
-    return zip(one.x_px[keep].tolist(), one.y_px[keep].tolist(), one.score[keep].tolist(), strict=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.box import write_box
 from cryopick_ray.formats.cbox import write_cbox
+from cryopick_ray.formats.coordinates import Coordinates, picked
 from cryopick_ray.formats.cs import write_cs
 from cryopick_ray.formats.csv_table import write_csv
 from cryopick_ray.formats.star import write_star
@@ -34,7 +35,7 @@ class ExportSettings:
     box_px: int | None = None
 
 
-Writer = Callable[[Iterable[MicrographPicks], Path, ExportSettings], None]
+Writer = Callable[[Iterable[Coordinates], Path, ExportSettings], None]
 
 FORMATS: dict[str, Writer] = {
     "star": lambda picks, out, given: write_star(picks, out, given.relion_project, given.optics),
@@ -69,4 +70,4 @@ def export(
     """
     if format not in FORMATS:
         raise UsageError(f"format is {format!r}, expected one of {', '.join(FORMATS)}: change `format`")
-    FORMATS[format](picks, out, settings or ExportSettings())
+    FORMATS[format](picked(picks), out, settings or ExportSettings())

@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.formats.files import complete, picked_rows, relative_path
+from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.formats.files import complete, relative_path
 from cryopick_ray.formats.star_text import loop, quoted
-from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.store.publish import below, published
 from cryopick_ray.units import Optics
 
@@ -34,7 +34,7 @@ class OpticsGroups:
     default: Optics
     numbers: dict[tuple[str, float, Optics], int] = field(default_factory=dict)
 
-    def number(self, one: MicrographPicks) -> int:
+    def number(self, one: Coordinates) -> int:
         """Return the group of a micrograph; pixel sizes agree when equal to 1e-4 angstroms."""
         micrograph = one.micrograph
         if micrograph.pixel_size_A is None:
@@ -68,7 +68,7 @@ class OpticsGroups:
 
 
 def write_star(
-    picks: Iterable[MicrographPicks],
+    picks: Iterable[Coordinates],
     out: Path,
     relion_project: Path | None = None,
     optics: Optics | None = None,
@@ -104,7 +104,7 @@ def write_star(
             group = groups.number(one)
             with published(path) as file:
                 file.write(loop("", COORDINATES))
-                for x, y, score in picked_rows(one):
+                for x, y, score in one.rows():
                     row = f"{x:.3f} {y:.3f} {score:.7g}"
                     file.write(f"{row}\n")
                     rows.write(f"{name} {row} {group}\n")

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.formats.files import FORMULA, complete, picked_rows, without_extension
-from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.formats.files import FORMULA, complete, without_extension
 from cryopick_ray.store.publish import published
 
 
-def write_topaz(picks: Iterable[MicrographPicks], out: Path) -> None:
+def write_topaz(picks: Iterable[Coordinates], out: Path) -> None:
     """Write ``out/picks.txt`` with the columns image_name, x_coord, y_coord, score.
 
     Parameters
@@ -33,7 +33,7 @@ def write_topaz(picks: Iterable[MicrographPicks], out: Path) -> None:
     with published(out / "picks.txt") as file:
         file.write("image_name\tx_coord\ty_coord\tscore\n")
         for stem, one in complete(picks, _stem):
-            for x, y, score in picked_rows(one):
+            for x, y, score in one.rows():
                 file.write(f"{stem}\t{round(x)}\t{round(y)}\t{score:.7g}\n")
 
 

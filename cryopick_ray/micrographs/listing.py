@@ -36,6 +36,9 @@ class ListedMicrograph:
         An image, or a movie that is to be aligned and summed first.
     gain
         The movie's gain reference.
+    optics_group, listed
+        JSON objects, empty for nothing, which are carried to every output that can hold them: the columns
+        of the optics group that a STAR file gives it, and those that a list has of itself.
     """
 
     name: str
@@ -44,6 +47,8 @@ class ListedMicrograph:
     pixel_size_A: float | None = None
     kind: Literal["micrograph", "movie"] = "micrograph"
     gain: Path | None = None
+    optics_group: str = ""
+    listed: str = ""
 
 
 def read_text_list(path: Path, working_folder: Path) -> list[ListedMicrograph]:

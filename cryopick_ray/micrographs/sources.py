@@ -41,6 +41,8 @@ class MicrographSource:
         An image, or a movie with the gain reference that its list names.
     url
         Where a remote file lies; empty for a file of this machine.
+    optics_group, listed
+        What a list says of it: see :class:`~cryopick_ray.micrographs.listing.ListedMicrograph`.
     """
 
     micrograph_id: str
@@ -52,6 +54,8 @@ class MicrographSource:
     kind: Literal["micrograph", "movie"] = "micrograph"
     gain: Path | None = None
     url: str = ""
+    optics_group: str = ""
+    listed: str = ""
 
     @property
     def origin(self) -> str:
@@ -126,6 +130,8 @@ def list_sources(
                 kind=file.kind,
                 gain=file.gain,
                 url=dataset.url,
+                optics_group=file.optics_group,
+                listed=file.listed,
             )
             for file in dataset.files
         ]

@@ -49,7 +49,10 @@ class PickedMicrograph:
     optics
         The microscope, where the input STAR said; else ``None``.
     status, reason
-        ``complete``, or ``failed`` and why.
+        ``complete``, or ``failed`` or ``left out`` and why.
+    optics_group, listed
+        What the input list says of it: see
+        :class:`~cryopick_ray.micrographs.listing.ListedMicrograph`.
     """
 
     micrograph_id: str
@@ -60,6 +63,8 @@ class PickedMicrograph:
     optics: Optics | None
     status: Status
     reason: str
+    optics_group: str = ""
+    listed: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,12 @@ _INDEX = pa.schema(
         pa.field("status", pa.string(), nullable=False),
         pa.field("reason", pa.string(), nullable=False),
         pa.field("diameter_A", pa.float64(), nullable=False),
+        pa.field("optics_group", pa.string(), nullable=False),
+        pa.field("listed", pa.string(), nullable=False),
     ]
 )
+_LATER = ("optics_group", "listed")
+"""Columns that indexes of earlier versions lack."""
 
 
 def dataset_folder(name: str) -> str:
@@ -79,7 +83,7 @@ class PickTable:
         if place is None or data is None:
             raise PicksError(f"{where} is not a table of picks; `cryopick table` makes one of picks")
         self.place = place
-        rows = _rows(place, INDEX, data, _INDEX)
+        rows = _rows(place, INDEX, data, _INDEX, may_lack=_LATER)
         self._parts = _vouched(place, data, rows)
         self.diameter_A = float(rows["diameter_A"][0].as_py()) if len(rows) else 0.0
         some = rows.to_batches(INDEX_ROWS)
@@ -194,10 +198,15 @@ def _vouched(place: Place, data: bytes, rows: pa.Table) -> dict[str, int]:
     return parts
 
 
-def _rows(place: Place, key: str, data: bytes | None, schema: pa.Schema) -> pa.Table:
+def _rows(
+    place: Place, key: str, data: bytes | None, schema: pa.Schema, may_lack: Collection[str] = ()
+) -> pa.Table:
     """Return the columns of ``schema`` in a Parquet file of the table."""
     try:
-        rows = read_parquet(data).select(schema.names).cast(schema)
+        rows = read_parquet(data)
+        there = [one for one in schema if one.name in rows.column_names or one.name not in may_lack]
+        schema = pa.schema(there)
+        rows = rows.select(schema.names).cast(schema)
         rows.validate(full=True)  # texts that are none
         if any(column.null_count for column, kind in zip(rows, schema, strict=True) if not kind.nullable):
             raise ValueError("values are missing")

@@ -163,6 +163,8 @@ def _micrograph(row: ManifestRow, covered: Mapping[str, tuple[str, Coverage]]) -
         optics=row.optics,
         status=line.status,
         reason=line.reason,
+        optics_group=row.optics_group,
+        listed=row.listed,
     )
 
 

@@ -93,8 +93,7 @@ class IngestWorker:
         try:
             exposure = read()
             micrograph, settings = exposure.micrograph, self._settings
-            if exposure.average is not None:
-                self._notes += [f"{source.micrograph_id}: {text}" for text in exposure.average.warnings]
+            notes = [] if exposure.average is None else list(exposure.average.warnings)
             if exposure.average is not None and self._averages is not None:
                 with self._timed("write"):
                     relion_name = self._averages.keep(source.micrograph_id, exposure.average)
@@ -103,6 +102,7 @@ class IngestWorker:
                 pixel_size_A = pixel_size_of(source, exposure, settings)
                 shape = stored_shape(micrograph.shape, pixel_size_A, settings.store_pixel_size_A)
                 image = prepare(micrograph.pixels, shape)
+            self._notes += [f"{source.micrograph_id}: {text}" for text in notes]
         except Exception as error:
             if isinstance(error, CryoPickError) and error.elsewhere:
                 raise
@@ -118,6 +118,7 @@ class IngestWorker:
             status="complete",
             source_bytes=None if exposure.stamp is None else exposure.stamp[0],
             source_mtime_ns=None if exposure.stamp is None else exposure.stamp[1],
+            notes="\n".join(notes),
         )
         return _Prepared(source, row, image)
 
@@ -185,4 +186,6 @@ def failed_row(source: MicrographSource, reason: str) -> ManifestRow:
         amplitude_contrast=optics.amplitude_contrast if optics else None,
         status="failed",
         reason=reason,
+        optics_group=source.optics_group,
+        listed=source.listed,
     )

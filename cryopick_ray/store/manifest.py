@@ -43,6 +43,13 @@ class ManifestRow:
         The microscope, where the input STAR said.
     source_bytes, source_mtime_ns
         Size and time of the source file when it was read; ``None`` of one that is elsewhere.
+    optics_group, listed
+        What the input list says of it: see
+        :class:`~cryopick_ray.micrographs.listing.ListedMicrograph`.
+    notes
+        What was guessed or doubted when it was read, one a line.
+    no_data
+        Where it holds no picture; empty if it does everywhere.
     """
 
     micrograph_id: str
@@ -63,6 +70,10 @@ class ManifestRow:
     reason: str
     source_bytes: int | None = None
     source_mtime_ns: int | None = None
+    optics_group: str = ""
+    listed: str = ""
+    notes: str = ""
+    no_data: str = ""
 
     @property
     def optics(self) -> Optics | None:
@@ -86,6 +97,7 @@ _optics = lru_cache(Optics)  # one object for all micrographs of a microscope
 _REPEATED = (
     *("dataset", "source_height_px", "source_width_px", "pixel_size_A", "height_px", "width_px"),
     *("voltage_kV", "spherical_aberration_mm", "amplitude_contrast", "status", "reason", "source_bytes"),
+    *("optics_group", "notes", "no_data"),
 )
 _NAMES = ("micrograph_id", "relion_name", "source")
 _ARROW = {
@@ -104,9 +116,8 @@ SCHEMA = pa.schema(
     ]
 )
 
-
-_BEFORE_STAMPS = pa.schema(list(SCHEMA)[:-2])
-"""Of parts that do not say size and time of the source files."""
+EARLIER = (16, 18)
+"""Columns that parts of earlier versions have, of these: the rest is as by default."""
 
 
 def publish_part(place: Place, rows: Iterable[ManifestRow]) -> None:
@@ -179,7 +190,7 @@ def _read_part(place: Place, key: str) -> pa.Table:
         if _key(data) != key:
             raise ValueError(f"its {len(data)} bytes are not those it is named by")
         table = read_parquet(data)
-        if not (table.schema.equals(SCHEMA) or table.schema.equals(_BEFORE_STAMPS)):
+        if not any(table.schema.equals(pa.schema(list(SCHEMA)[:n])) for n in (len(SCHEMA), *EARLIER)):
             raise ValueError(f"columns {table.column_names}")
     except (pa.ArrowException, OSError, TypeError, ValueError) as error:
         raise StoreError(

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from cryopick_ray.errors import PicksError
+from cryopick_ray.formats.coordinates import picked
 from cryopick_ray.formats.cs import write_cs
 
 
@@ -10,7 +11,7 @@ def read(path):
 
 
 def test_fractions_of_width_and_height_give_the_centres_back(tmp_path, mixed):
-    write_cs(mixed, tmp_path)
+    write_cs(picked(mixed), tmp_path)
     table = read(tmp_path / "particles.cs")
     assert len(table) == sum(one.picked.sum() for one in mixed)
     for one in mixed[:2]:
@@ -28,7 +29,7 @@ def test_fractions_of_width_and_height_give_the_centres_back(tmp_path, mixed):
 def test_corners_of_the_largest_detector_survive_single_precision(tmp_path, make_picks):
     one = make_picks("x.mrc", 2, picked=2, shape=(8184, 11520))
     one.x_px[:], one.y_px[:] = (0, 11519), (0, 8183)
-    write_cs([one], tmp_path)
+    write_cs(picked([one]), tmp_path)
     table = read(tmp_path / "particles.cs")
     assert table["location/center_x_frac"][0] == table["location/center_y_frac"][0] == 0
     assert abs(table["location/center_x_frac"][1].astype(float) * 11520 - 11519) < 1e-3
@@ -36,8 +37,8 @@ def test_corners_of_the_largest_detector_survive_single_precision(tmp_path, make
 
 
 def test_identifiers_are_unique_and_the_same_in_every_run(tmp_path, mixed):
-    write_cs(mixed, tmp_path / "1")
-    write_cs(mixed, tmp_path / "2")
+    write_cs(picked(mixed), tmp_path / "1")
+    write_cs(picked(mixed), tmp_path / "2")
     table = read(tmp_path / "1/particles.cs")
     assert len(np.unique(table["uid"])) == len(table)
     assert len(np.unique(table["location/micrograph_uid"])) == 2
@@ -45,7 +46,7 @@ def test_identifiers_are_unique_and_the_same_in_every_run(tmp_path, mixed):
 
 
 def test_types_are_those_of_real_files(tmp_path, real_data, mixed):
-    write_cs(mixed, tmp_path)
+    write_cs(picked(mixed), tmp_path)
     written = read(tmp_path / "particles.cs").dtype
     real = read(real_data / "formats/cs/cryosparc_J2_particles_exported.cs").dtype
     assert written["uid"] == real["uid"]
@@ -66,18 +67,18 @@ def test_fields_and_types_are_those_of_cryosparcs_own_particles(tmp_path, mixed)
         ("location/micrograph_psize_A", "<f4"),
         ("pick_stats/ncc_score", "<f4"),
     ]
-    write_cs(mixed, tmp_path)
+    write_cs(picked(mixed), tmp_path)
     fields = read(tmp_path / "particles.cs").dtype.descr
     assert [field for field in fields if field[0] != "location/micrograph_path"] == cryosparc
 
 
 def test_no_picks_give_an_empty_table(tmp_path, make_picks):
-    write_cs([make_picks(status="failed"), make_picks("y.mrc", 0)], tmp_path)
+    write_cs(picked([make_picks(status="failed"), make_picks("y.mrc", 0)]), tmp_path)
     assert len(read(tmp_path / "particles.cs")) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["particles.cs"]
 
 
 def test_a_micrograph_without_a_pixel_size_is_refused(tmp_path, make_picks):
     with pytest.raises(PicksError, match="`pixel_size_A`"):
-        write_cs([make_picks(pixel_size_A=None)], tmp_path)
+        write_cs(picked([make_picks(pixel_size_A=None)]), tmp_path)
     assert list(tmp_path.iterdir()) == []
