@@ -73,6 +73,7 @@ class ConsoleEvents:
         self._epoch: TaskID | None = None
         self._spoke = 0.0
         self._losses: list[float] = []
+        self._remarked: set[str] = set()
 
     def __enter__(self) -> Self:
         """Start showing."""
@@ -100,6 +101,10 @@ class ConsoleEvents:
         """Move a bar."""
         for text in report.notes:
             self.note(text)
+        for micrograph_id, text in report.remarks:
+            if text not in self._remarked:
+                self._remarked.add(text)
+                self.warn(f"{micrograph_id}: {text}")
         if (stage := self._stages.get(name)) is None:
             return
         stage.done += report.complete + len(report.failures)
@@ -143,6 +148,10 @@ class ConsoleEvents:
     def note(self, text: str) -> None:
         """Say something above the bar."""
         self._console.print(in_options(text), markup=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """Say what is doubted, so that it is seen."""
+        self.note(f"warning: {text}")
 
     def _show(self, stage: _Stage) -> None:
         at = stage.before + stage.done

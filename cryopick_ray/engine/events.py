@@ -20,6 +20,10 @@ class Events(Protocol):
         """Say something worth knowing."""
         ...
 
+    def warn(self, text: str) -> None:
+        """Say what is guessed, doubted or left out; a run keeps it with its results."""
+        ...
+
 
 class Silence:
     """Listens to nothing."""
@@ -31,4 +35,7 @@ class Silence:
         """Do nothing."""
 
     def note(self, text: str) -> None:
+        """Do nothing."""
+
+    def warn(self, text: str) -> None:
         """Do nothing."""

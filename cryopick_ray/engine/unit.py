@@ -47,6 +47,8 @@ class UnitReport:
         Time spent by stage.
     notes
         What a person should know of how the work is run.
+    remarks
+        Ids of micrographs, and what was guessed or doubted of each.
     made
         What the next stage, or the driver, gets of it.
     """
@@ -58,6 +60,7 @@ class UnitReport:
     candidates: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
     made: tuple[Any, ...] = ()
 
 

@@ -37,8 +37,10 @@ class Report:
         Nested plain settings.
     timings
         Seconds by stage, in order.
-    failures
-        ``(micrograph id, reason)`` of every failed micrograph.
+    failures, left_out
+        ``(micrograph id, reason)`` of every failed micrograph, and of each that shows what another does.
+    warnings
+        What was guessed, doubted or decided.
     thumbnails
         Pictures, in the order shown.
     diameter
@@ -57,6 +59,8 @@ class Report:
     failures: Sequence[tuple[str, str]]
     thumbnails: Sequence[Thumbnail]
     diameter: EstimatedDiameter | None = None
+    left_out: Sequence[tuple[str, str]] = ()
+    warnings: Sequence[str] = ()
 
     @property
     def n_complete(self) -> int:
@@ -91,8 +95,11 @@ def render_report(report: Report) -> str:
         shared=len(counts) > MAX_COLUMNS,
         slider=(low, high, report.threshold) if low < high else None,
         settings=flatten(report.settings),
-        failures=report.failures[:MAX_FAILURES],
-        unlisted=max(0, len(report.failures) - MAX_FAILURES),
+        outcomes=[
+            ("failures", "Failed micrographs", report.failures),
+            ("left-out", "Left out", report.left_out),
+        ],
+        most=MAX_FAILURES,
         total_s=sum(report.timings.values()),
     )
 

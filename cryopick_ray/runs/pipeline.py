@@ -22,6 +22,7 @@ from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.empiar_run import ArchiveEntry, is_archive
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.results import Summary, read_summary, write_results
+from cryopick_ray.runs.warnings import Heard
 from cryopick_ray.settings import EngineSettings, RunSettings, Settings
 from cryopick_ray.stages.diameter import find_diameter, keep_diameter
 from cryopick_ray.stages.flow import flow
@@ -168,10 +169,12 @@ def pick_all(
     """
     timings = Timings()
     if resume and (digest := _only_to_cut(settings, folder)) is not None:
+        said = [one.text for one in read_summary(folder).warnings if one.about == "run"]
         with folder.claim(settings, resume=True):
             with timings.stage("table"):
                 thresholds = gather(settings, folder, digest)
-            return write_results(settings, folder, digest, thresholds, timings.seconds)
+            return write_results(settings, folder, digest, thresholds, timings.seconds, said)
+    events = heard = Heard(events)
     folder.check_free(resume=resume)  # before minutes of work
     before_A = folder.settings().diameter_A if folder.config.is_file() else settings.diameter_A
     if before_A != settings.diameter_A:
@@ -179,7 +182,7 @@ def pick_all(
             f"`diameter_A` {before_A} -> {settings.diameter_A}: all are picked again; what is stored stays "
             "where it is fine enough"
         )
-    made = plan(settings, engine, folder.download, events.note)
+    made = plan(settings, engine, folder.download, heard.decided)
     with ExitStack() as stack:
         if made.settings.diameter_A is not None:
             probe(made.sample, made.settings.ingest(made.pixel_size_A))
@@ -195,7 +198,7 @@ def pick_all(
             stack.enter_context(folder.claim(made.settings, resume=resume))
             keep_diameter(folder.diameter, found)
         digest, thresholds = run_on(runner, made, folder, events, timings)
-        return write_results(made.settings, folder, digest, thresholds, timings.seconds)
+        return write_results(made.settings, folder, digest, thresholds, timings.seconds, heard.warnings)
 
 
 def run_on(

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -21,11 +21,14 @@ from cryopick_ray.plain_data import read_json
 from cryopick_ray.report.report import Report, render_report
 from cryopick_ray.report.thumbnails import Thumbnail, choose_thumbnails, make_thumbnail
 from cryopick_ray.runs.folder import SMALL_BYTES, RunFolder
+from cryopick_ray.runs.warnings import RunWarning, in_results
 from cryopick_ray.settings import RunSettings
 from cryopick_ray.stages.diameter import kept_diameter
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.publish import write_whole
 from cryopick_ray.store.store import MicrographStore
+
+WARNINGS_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Summary:
         Wall-clock seconds by stage.
     diameter
         How the diameter was found; ``None`` if it was given.
+    warnings
+        What was guessed, doubted or decided on the way.
     """
 
     version: str
@@ -57,6 +62,7 @@ class Summary:
     seconds: Mapping[str, float]
     diameter: EstimatedDiameter | None = None
     left_out: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[RunWarning, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -79,7 +85,14 @@ class Summary:
             f"table       {self.folder}/table",
             f"report      {self.folder}/report.html",
         ]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._warnings()])
+
+    def _warnings(self) -> list[str]:
+        """Return those that were not said while the run went on."""
+        found = [one.text for one in self.warnings if one.about != "run"]
+        more = len(found) - WARNINGS_SHOWN
+        cut = [f"warning     and {more} more in the report"] if more > 0 else []
+        return [f"warning     {text}" for text in found[:WARNINGS_SHOWN]] + cut
 
 
 def write_results(
@@ -88,25 +101,37 @@ def write_results(
     digest: str,
     thresholds: Mapping[str, Threshold],
     seconds: Mapping[str, float],
+    said: Sequence[str] = (),
 ) -> Summary:
-    """Write coordinates, report and summary of a run whose table is there; return the summary."""
+    """Write coordinates, report and summary of a run whose table is there; return the summary.
+
+    Parameters
+    ----------
+    said
+        Warnings that a person was told while it went on.
+    """
     table = PickTable(folder.table)
     given = ExportSettings(folder.relion_project(settings), settings.optics)
     export(table, "star", folder.coordinates, given)
-    complete = [one for one in table.micrographs if one.status == "complete"]
-    tally = [(len(one.score), int(one.picked.sum())) for one in table if one.micrograph.status == "complete"]
+    candidates, counts = 0, {}
+    for one in table:
+        if one.micrograph.status == "complete":
+            candidates += len(one.score)
+            counts[one.micrograph.micrograph_id] = int(one.picked.sum())
+    manifest, diameter = read_manifest(MicrographStore(folder.store).place), kept_diameter(folder.diameter)
     summary = Summary(
         version=__version__,
         folder=folder.where,
         digest=digest,
-        complete=len(complete),
+        complete=len(counts),
         failures=tuple((m.micrograph_id, m.reason) for m in table.micrographs if m.status == "failed"),
         left_out=tuple((m.micrograph_id, m.reason) for m in table.micrographs if m.status == "left out"),
-        candidates=sum(candidates for candidates, _ in tally),
-        picked=sum(picked for _, picked in tally),
+        candidates=candidates,
+        picked=sum(counts.values()),
         thresholds=thresholds,
         seconds=seconds,
-        diameter=kept_diameter(folder.diameter),
+        diameter=diameter,
+        warnings=(*(RunWarning("run", text) for text in said), *in_results(manifest, diameter, counts)),
     )
     write_whole(folder.summary, json.dumps(summary.to_dict(), indent=1, allow_nan=False))
     write_whole(folder.report, render_report(run_report(settings, folder, summary)))
@@ -123,10 +148,12 @@ def read_summary(folder: RunFolder) -> Summary:
             for name in ("failures", "left_out")
         )
         thresholds = {name: Threshold(**cut) for name, cut in data.pop("thresholds").items()}
+        warnings = tuple(RunWarning(**one) for one in data.pop("warnings", ()))
         found = data.pop("diameter", None)
         diameter = EstimatedDiameter.from_dict(found) if found else None
         del data["failed"]
-        return Summary(failures=failures, left_out=left_out, thresholds=thresholds, diameter=diameter, **data)
+        made = Summary(failures=failures, left_out=left_out, thresholds=thresholds, diameter=diameter, **data)
+        return replace(made, warnings=warnings)
     except FileNotFoundError as error:
         raise UsageError(f"{folder.where} holds no finished run; go on with it by `resume`") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -171,6 +198,8 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
         settings={**settings.model_dump(mode="json"), "digest": summary.digest},
         timings=summary.seconds,
         failures=summary.failures,
+        left_out=summary.left_out,
+        warnings=[one.text for one in summary.warnings],
         thumbnails=[thumbnails[name] for name in shown if name in thumbnails],
         diameter=summary.diameter,
     )

@@ -36,6 +36,10 @@ class Rolling:
         """Pass it on."""
         self._events.note(text)
 
+    def warn(self, text: str) -> None:
+        """Pass it on."""
+        self._events.warn(text)
+
     def turn(self) -> None:
         """Begin to renew the results if it is time to, and say what came of it."""
         now = time.monotonic()
@@ -59,4 +63,4 @@ class Rolling:
         for line in lines:
             if line not in self._told:
                 self._told.add(line)
-                self._events.note(line)
+                self._events.warn(line)

@@ -22,6 +22,7 @@ from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.pipeline import Plan, Timings, gather, look, prepared, silent, with_diameter
 from cryopick_ray.runs.results import Summary, write_results
 from cryopick_ray.runs.rolling import Rolling
+from cryopick_ray.runs.warnings import Heard
 from cryopick_ray.settings import EngineSettings, RunSettings
 from cryopick_ray.stages.diameter import SAMPLED, find_diameter, keep_diameter
 from cryopick_ray.stages.flow import flow
@@ -74,12 +75,13 @@ def watch(
         raise UsageError(
             f"`out` {folder.where} is a bucket; a run that watches needs a folder of this machine"
         )
+    events = heard = Heard(events)
     folder.check_free(resume=resume)
     stop = folder.path / STOP
     live = LiveFolders(
         lambda: list_sources(settings.inputs, **settings.which, say=silent),
         most=until.micrographs,
-        say=events.note,
+        say=events.warn,
     )
     stop.unlink(missing_ok=True)
     timings = Timings()
@@ -100,7 +102,7 @@ def watch(
         stop.unlink(missing_ok=True)
         with timings.stage("table"):
             thresholds = gather(first.settings, folder, digest)
-        return write_results(first.settings, folder, digest, thresholds, timings.seconds)
+        return write_results(first.settings, folder, digest, thresholds, timings.seconds, heard.warnings)
 
 
 def _first(

@@ -196,7 +196,7 @@ class _Line:
         coming = self._batches.again(fresh) if fresh else set()
         for name, reason in report.damaged:
             if name in coming:
-                self._events.note(f"{name} is damaged in the store and ingested again")
+                self._events.warn(f"{name} is damaged in the store and ingested again")
             else:
                 self._shift.give_up("pick", [self._intake.manifest[name]], reason)
         self._mended |= coming

@@ -66,11 +66,11 @@ class IngestWorker:
         self._averages = averages
         self._device = device
         self._seconds: dict[str, float] = {}
-        self._notes: list[str] = []
+        self._remarks: list[tuple[str, str]] = []
 
     def process(self, items: Sequence[MicrographSource], leaving: Callable[[], bool] = stay) -> UnitReport:
         """Ingest the micrographs and publish their manifest rows; published twice, a row counts once."""
-        self._seconds, self._notes = dict.fromkeys(("read", "prepare", "write"), 0.0), []
+        self._seconds, self._remarks = dict.fromkeys(("read", "prepare", "write"), 0.0), []
         with (
             closing(ahead(self._read, until(leaving, items))) as read,
             closing(ahead(self._write, map(self._prepare, items, read))) as written,
@@ -78,7 +78,7 @@ class IngestWorker:
             rows = [row() for row in written]
         report = self._publish(rows) if rows else UnitReport(0)
         undone = tuple(range(len(rows), len(items)))
-        return replace(report, undone=undone, notes=tuple(self._notes))
+        return replace(report, undone=undone, remarks=tuple(self._remarks))
 
     def give_up(self, items: Sequence[MicrographSource], reason: str) -> UnitReport:
         """Publish that the micrographs failed, without touching them."""
@@ -102,7 +102,7 @@ class IngestWorker:
                 pixel_size_A = pixel_size_of(source, exposure, settings)
                 shape = stored_shape(micrograph.shape, pixel_size_A, settings.store_pixel_size_A)
                 image = prepare(micrograph.pixels, shape)
-            self._notes += [f"{source.micrograph_id}: {text}" for text in notes]
+            self._remarks += [(source.micrograph_id, text) for text in notes]
         except Exception as error:
             if isinstance(error, CryoPickError) and error.elsewhere:
                 raise

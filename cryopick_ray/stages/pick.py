@@ -74,10 +74,10 @@ def prepare_picking(
     digest = settings_digest(described)
     shards = PickShards(picks_url, digest, create=True)
     if shards.describe({**described, THRESHOLD: picker.threshold}):
-        events.note(f"{picks_url}/{digest}/settings.json was damaged or changed, and is written again")
+        events.warn(f"{picks_url}/{digest}/settings.json was damaged or changed, and is written again")
     done, complaints = covered_ids(shards, read_manifest(MicrographStore(store_url).place))
     for complaint in complaints:
-        events.note(complaint)
+        events.warn(complaint)
     make_worker = partial(PickWorker, store_url, picks_url, digest, settings, device)
     on_gpu = picker.wants_gpu and device != "cpu"
     pixel_size_A = working_pixel_size_A(settings.diameter_A, picker.particle_px)

@@ -47,6 +47,12 @@ class Clock:
             self._said.add(text)
             self._events.note(text)
 
+    def warn(self, text: str) -> None:
+        """Pass it on, once."""
+        if text not in self._said:
+            self._said.add(text)
+            self._events.warn(text)
+
     def median_s(self, kept: Path, key: str) -> float | None:
         """Return a micrograph's median seconds, now or when the work was done; ``None`` if not known.
 

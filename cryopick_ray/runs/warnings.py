@@ -1,0 +1,120 @@
+"""What a run guessed, doubted or missed: said while it goes on, and kept with its results."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.unit import UnitReport
+from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.store.manifest import ManifestRow
+
+NAMES_SHOWN = 3
+FEWEST_COMPARED, FEW = 5, 0.1
+"""Micrographs from which on counts are held against each other, and the part of the median that is little."""
+
+
+@dataclass(frozen=True)
+class RunWarning:
+    """One of them.
+
+    Attributes
+    ----------
+    about
+        ``run``: said while it went on; ``micrographs``, ``diameter``, ``picks``: to be seen in its results.
+    """
+
+    about: Literal["run", "micrographs", "diameter", "picks"]
+    text: str
+
+
+class Heard:
+    """Passes a run's events on, and keeps its warnings.
+
+    Attributes
+    ----------
+    warnings
+        Each once, in the order in which they were said.
+    """
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self.warnings: list[str] = []
+
+    def stage(self, name: str, total: int, done: int = 0) -> None:
+        """Pass it on."""
+        self._events.stage(name, total, done)
+
+    def report(self, name: str, report: UnitReport) -> None:
+        """Pass it on."""
+        self._events.report(name, report)
+
+    def note(self, text: str) -> None:
+        """Pass it on."""
+        self._events.note(text)
+
+    def warn(self, text: str) -> None:
+        """Keep it, and pass it on unless it was said before."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+            self._events.warn(text)
+
+    def decided(self, text: str) -> None:
+        """Keep what was decided of INPUT, and pass it on as a note."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+            self._events.note(text)
+
+
+def in_results(
+    manifest: Mapping[str, ManifestRow], diameter: EstimatedDiameter | None, counts: Mapping[str, int]
+) -> list[RunWarning]:
+    """Return what is to be seen in a run's results.
+
+    Parameters
+    ----------
+    counts
+        Picks by micrograph.
+    """
+    return [
+        *(RunWarning("micrographs", text) for text in of_micrographs(manifest)),
+        *(RunWarning("diameter", text) for text in of_diameter(diameter)),
+        *(RunWarning("picks", text) for text in of_counts(counts)),
+    ]
+
+
+def of_micrographs(manifest: Mapping[str, ManifestRow]) -> list[str]:
+    """Return what was guessed or doubted when the micrographs were read, each text once."""
+    whose: defaultdict[str, list[str]] = defaultdict(list)
+    for row in manifest.values():
+        for text in row.notes.splitlines():
+            whose[text].append(row.micrograph_id)
+    return [f"{text} ({_some(names)})" for text, names in whose.items()]
+
+
+def of_diameter(found: EstimatedDiameter | None) -> list[str]:
+    """Return the doubt that an estimated diameter is open to."""
+    return [] if found is None or found.is_sure else [f"diameter {found.text()}; `diameter_A` overrides"]
+
+
+def of_counts(counts: Mapping[str, int]) -> list[str]:
+    """Return in which micrographs far fewer particles were picked than in most."""
+    if not counts:
+        return []
+    usual = median(counts.values())
+    if not any(counts.values()):
+        return ["no particle was picked; check `diameter_A`, `pixel_size_A` and the threshold"]
+    few = [name for name, count in counts.items() if count < FEW * usual]
+    if len(counts) < FEWEST_COMPARED or not few:
+        return []
+    return [
+        f"in {len(few)} of {len(counts)} micrographs fewer than a tenth of the usual {usual:g} particles "
+        f"were picked: {_some(few)}"
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more
