@@ -1,6 +1,7 @@
 """Shared switches and places: opt-in markers and the real data, when it is there."""
 
 import os
+import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,22 @@ def real_data() -> Path:
     if not (path / "apoferritin-10146").is_dir():
         pytest.skip("no real micrographs: set CRYOPICK_DATA")
     return path
+
+
+@pytest.fixture(scope="session")
+def relion() -> dict[str, str]:
+    """Environment that RELION's programs run in: those of PATH, or of the folder CRYOPICK_RELION."""
+    environment = dict(os.environ)
+    if root := os.environ.get("CRYOPICK_RELION"):
+        places = {
+            "PATH": [Path(root) / "usr" / "bin"],
+            "LD_LIBRARY_PATH": [*Path(root).glob("usr/lib/*-linux-gnu")],
+        }
+        for name, found in places.items():
+            environment[name] = os.pathsep.join([*map(str, found), *filter(None, [os.environ.get(name)])])
+    if shutil.which("relion_preprocess", path=environment["PATH"]) is None:
+        pytest.skip("no RELION: .ci/relion DIR unpacks it, CRYOPICK_RELION=DIR names it")
+    return environment
 
 
 MakePicks = Callable[..., MicrographPicks]
