@@ -110,7 +110,7 @@ def _average(path: Path, source: MicrographSource, settings: IngestSettings, dev
 
     own = settings.movies
     known = {
-        "pixel_size_A": settings.pixel_size_A or source.pixel_size_A,
+        "pixel_size_A": settings.pixel_size_A or source.original_pixel_size_A or source.pixel_size_A,
         "gain": own.gain or source.gain,
         "voltage_kV": source.optics.voltage_kV if source.optics else settings.voltage_kV,
     }

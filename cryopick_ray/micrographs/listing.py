@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # half a second that only STAR lists need
     import pandas as pd
 
 MAX_LIST_BYTES = 2**28  # a million long names; more is not a list of micrographs
-PIXEL_SIZES = ("rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize")
+OWN_SIZE, ORIGINAL_SIZE, PARTICLE = "rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize", "rlnImageName"
 MOVIE, GAIN = "rlnMicrographMovieName", "rlnMicrographGainName"
 GROUP = "rlnOpticsGroup"
 MICRONS_A = 1e4
@@ -32,6 +32,8 @@ class ListedMicrograph:
         Absolute path of the file; it may be missing, which its reader reports.
     optics, pixel_size_A
         What a STAR or ``.cs`` file says of it, else ``None``. A movie's pixel size is that of its frames.
+    original_pixel_size_A
+        Of the movie that it was made of, before any binning; of a movie its own.
     kind
         An image, or a movie that is to be aligned and summed first.
     gain
@@ -49,6 +51,7 @@ class ListedMicrograph:
     gain: Path | None = None
     optics_group: str = ""
     listed: str = ""
+    original_pixel_size_A: float | None = None
 
 
 def read_text_list(path: Path, working_folder: Path) -> list[ListedMicrograph]:
@@ -75,7 +78,6 @@ def read_star_list(path: Path, relion_project: Path) -> list[ListedMicrograph]:
     """
     blocks = _star_blocks(path)
     rows, name = _named_rows(path, blocks)
-    sizes = ("rlnMicrographOriginalPixelSize",) if name == MOVIE else PIXEL_SIZES
     optics = blocks.get("optics")
     if optics is not None and GROUP in rows and GROUP in optics:
         rows, groups = (table.assign(**{GROUP: table[GROUP].map(_word)}) for table in (rows, optics))
@@ -88,11 +90,13 @@ def read_star_list(path: Path, relion_project: Path) -> list[ListedMicrograph]:
             row[name],
             find_listed(row[name], folders),
             _optics(row),
-            next((size for size in map(_positive, map(row.get, sizes)) if size), None) or _from_detector(row),
+            own_A,
             "movie" if name == MOVIE else "micrograph",
             find_listed(gain, folders) if isinstance(gain := row.get(GAIN), str) and gain else None,
+            original_pixel_size_A=original_A,
         )
         for row in rows.to_dict("records")
+        for own_A, original_A in [_pixel_sizes(row, is_movie=name == MOVIE)]
     ]
 
 
@@ -162,6 +166,20 @@ def _optics(row: dict[Any, Any]) -> Optics | None:
     if voltage_kV is None or aberration_mm is None or amplitude_contrast is None:
         return None
     return Optics(voltage_kV, aberration_mm, amplitude_contrast)
+
+
+def _pixel_sizes(row: dict[Any, Any], *, is_movie: bool) -> tuple[float | None, float | None]:
+    """Return the pixel sizes of an image and of the movie that it was made of.
+
+    rlnImagePixelSize is the image's, but of a particle's, which may be scaled; so is the detector's.
+    """
+    original_A, detector_A = _positive(row.get(ORIGINAL_SIZE)), _from_detector(row)
+    if is_movie:
+        return (original_A or detector_A,) * 2
+    own_A = _positive(row.get(OWN_SIZE))
+    if PARTICLE in row:
+        return own_A, original_A or detector_A
+    return own_A or _positive(row.get("rlnImagePixelSize")) or detector_A, original_A
 
 
 def _from_detector(row: dict[Any, Any]) -> float | None:

@@ -1,4 +1,8 @@
-"""Which pixel size to believe."""
+"""Which pixel size to believe, and what speaks against it."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from cryopick_ray.errors import PixelSizeError
 from cryopick_ray.units import Shape, is_positive
@@ -6,19 +10,68 @@ from cryopick_ray.units import Shape, is_positive
 SMALLEST_A, LARGEST_A = 0.1, 100.0
 FEWEST_DIAMETERS = 12  # across the short side, for a header's 1.0 A to be credible
 MOST_OF_VIEW = 0.5  # a particle spans at most this part of the short side
+SAME_SIZE = 0.01
+"""Pixel sizes that differ by a smaller fraction are one, rounded twice."""
+OTHER_SIZE = 1.5
+"""A person's pixel size that is so many times the file's, or less by it, is no finer calibration."""
+USUAL_A = 0.3, 14.0
+"""Nobody looks for particles with finer or coarser pixels."""
+USUAL_VIEW_A = 500.0, 20_000.0
+"""The short side of a micrograph of particles; half of what shows a whole hole of a grid is wider."""
+FEWEST_PIXELS = 10
+"""Of a particle's diameter; with fewer it is hardly told from others."""
+IMPOSSIBLE = 2.5
+"""A file's own size is refused where it is so many times beyond what is usual."""
 
 
-def decide_pixel_size(
-    header_A: float | None, given_A: float | None, shape: Shape, diameter_A: float | None
-) -> float:
-    """Return the pixel size of a micrograph in angstroms: the given one, else the header's.
+@dataclass(frozen=True)
+class Stated:
+    """What is said of a micrograph's pixel size in angstroms; ``None`` where nothing is.
+
+    Attributes
+    ----------
+    header_A
+        By its file; 0 is nothing, too.
+    given_A
+        By a person, with ``pixel_size_A``.
+    listed_A
+        By the list that names it.
+    original_A
+        By the list, of the movie that the micrograph was made of.
+    """
+
+    header_A: float | None
+    given_A: float | None = None
+    listed_A: float | None = None
+    original_A: float | None = None
+
+    @property
+    def chosen(self) -> tuple[float | None, str]:
+        """The size to believe and who says it: a person, the list, the file, the list of the movie.
+
+        A file's 1 A is no better than the movie's size.
+        """
+        if self.given_A is not None:
+            return self.given_A, "given:"
+        if self.listed_A is not None:
+            return self.listed_A, "the list says"
+        if self.original_A is not None and self.header_A in (None, 0, 1):
+            return self.original_A, "the list says, of the movie,"
+        return self.header_A or None, "the file says"
+
+    @property
+    def is_headers(self) -> bool:
+        """Whether only the file vouches for the size."""
+        return self.chosen[1] == "the file says"
+
+
+def decide_pixel_size(said: Stated, shape: Shape, diameter_A: float | None) -> tuple[float, tuple[str, ...]]:
+    """Return the pixel size of a micrograph in angstroms, and what there is to doubt of it.
 
     Parameters
     ----------
-    header_A
-        What the file says; ``None`` or 0 if nothing.
-    given_A
-        What a person says (``pixel_size_A``, or an optics table); wins over the header.
+    said
+        What people, lists and the file say.
     shape
         Height and width of the micrograph in pixels.
     diameter_A
@@ -28,29 +81,85 @@ def decide_pixel_size(
     ------
     PixelSizeError
         No pixel size is known, the one known is not credible, or the particle would span more than half
-        of the micrograph's short side.
+        of the micrograph's short side. What a person or a list says is doubted where a file's is refused.
     """
-    pixel_size_A, origin = (header_A, "the file says") if given_A is None else (given_A, "given:")
-    if pixel_size_A is None or (given_A is None and pixel_size_A == 0):
+    pixel_size_A, origin = said.chosen
+    if pixel_size_A is None:
         raise PixelSizeError("the file does not say its pixel size; give it in angstroms with `pixel_size_A`")
     if not is_positive(pixel_size_A) or not SMALLEST_A <= pixel_size_A <= LARGEST_A:
         raise PixelSizeError(
             f"{origin} a pixel size of {pixel_size_A:g} A; expected {SMALLEST_A:g} to {LARGEST_A:g} A, "
             "give it with `pixel_size_A`"
         )
-    if diameter_A is None:
-        return pixel_size_A
     view_A = min(shape) * pixel_size_A
-    if given_A is None and pixel_size_A == 1 and view_A < FEWEST_DIAMETERS * diameter_A:
-        raise PixelSizeError(
-            f"the file says a pixel size of exactly 1 A, as programs write when they do not know, and so "
-            f"its short side would be {view_A:g} A, less than {FEWEST_DIAMETERS} particles of "
-            f"{diameter_A:g} A; give the true one with `pixel_size_A` (`pixel_size_A` 1 if it is 1)"
-        )
-    if diameter_A > MOST_OF_VIEW * view_A:
+    if said.is_headers and pixel_size_A == 1:
+        _check_one(view_A, diameter_A)
+    if diameter_A is not None and diameter_A > MOST_OF_VIEW * view_A:
         raise PixelSizeError(
             f"a particle of {diameter_A:g} A is larger than half the short side of the micrograph "
             f"({min(shape)} px of {pixel_size_A:g} A make {view_A:g} A); check "
             "`diameter_A` and `pixel_size_A`"
         )
-    return pixel_size_A
+    doubts = [*_contradictions(said, pixel_size_A)]
+    for excess, reason in _unusual(pixel_size_A, view_A, diameter_A):
+        text = f"{origin} a pixel size of {pixel_size_A:.4g} A, but {reason}"
+        if said.is_headers and excess > IMPOSSIBLE:
+            raise PixelSizeError(f"{text}; give the true one with `pixel_size_A`")
+        doubts.append(f"{text}; check `pixel_size_A`")
+    return pixel_size_A, tuple(doubts)
+
+
+def _check_one(view_A: float, diameter_A: float | None) -> None:
+    """Refuse the 1 A that programs write when they do not know, unless the particle fits well."""
+    if diameter_A is not None and view_A >= FEWEST_DIAMETERS * diameter_A:
+        return
+    against = (
+        ""
+        if diameter_A is None
+        else f", and so its short side would be {view_A:g} A, less than {FEWEST_DIAMETERS} particles of "
+        f"{diameter_A:g} A"
+    )
+    raise PixelSizeError(
+        "the file says a pixel size of exactly 1 A, as programs write when they do not know"
+        f"{against}; give the true one with `pixel_size_A` (`pixel_size_A` 1 if it is 1)"
+    )
+
+
+def _contradictions(said: Stated, pixel_size_A: float) -> Iterator[str]:
+    """Yield what the file says otherwise; its 1 A is nothing."""
+    header_A = said.header_A if said.header_A != 1 else None
+    if not header_A or not is_positive(header_A):
+        return
+    ratio = pixel_size_A / header_A
+    if said.given_A is not None:
+        if not 1 / OTHER_SIZE <= ratio <= OTHER_SIZE:
+            yield f"`pixel_size_A` is {pixel_size_A:.4g} A, but the file says {header_A:.4g} A; check it"
+    elif said.listed_A is not None:
+        if not math.isclose(ratio, 1, rel_tol=SAME_SIZE):
+            yield (
+                f"the list says a pixel size of {pixel_size_A:.4g} A, the file {header_A:.4g} A: the list's "
+                "is taken; `pixel_size_A` sets another"
+            )
+    elif said.original_A is not None:
+        binning = header_A / said.original_A
+        if not math.isclose(binning, max(1, round(binning)), rel_tol=SAME_SIZE):
+            yield (
+                f"the list says {said.original_A:.4g} A of the movie's pixels, the file {header_A:.4g} A of "
+                "the micrograph's: the file's is taken; `pixel_size_A` sets another"
+            )
+
+
+def _unusual(pixel_size_A: float, view_A: float, diameter_A: float | None) -> Iterator[tuple[float, str]]:
+    """Yield what no micrograph of particles has, and how many times beyond the usual it is."""
+    finest_A, coarsest_A = USUAL_A
+    narrowest_A, widest_A = USUAL_VIEW_A
+    if pixel_size_A < finest_A:
+        yield 1, f"particles are hardly ever taken below {finest_A:g} A (is it in nanometres?)"
+    elif pixel_size_A > coarsest_A:
+        yield 1, f"particles are hardly ever taken above {coarsest_A:g} A"
+    if view_A < narrowest_A:
+        yield 1, f"the short side would be only {view_A:.3g} A"
+    elif view_A > widest_A:
+        yield view_A / widest_A, f"the short side would be {view_A / 1e4:.2g} um, as of an overview"
+    if diameter_A is not None and (pixels := diameter_A / pixel_size_A) < FEWEST_PIXELS:
+        yield FEWEST_PIXELS / pixels, f"a particle of {diameter_A:g} A would be {pixels:.2g} pixels across"

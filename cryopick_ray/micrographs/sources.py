@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,8 @@ from cryopick_ray.micrographs.remote.names import UNWRITABLE, matches
 from cryopick_ray.units import Optics
 
 TEXT_LISTS, STAR_LISTS, CS_LISTS = (".txt", ".lst"), (".star",), (".cs",)
+CARRIED = tuple(field.name for field in fields(ListedMicrograph) if field.name not in ("name", "path"))
+"""What a list says of a micrograph is said of its source."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class MicrographSource:
         An image, or a movie with the gain reference that its list names.
     url
         Where a remote file lies; empty for a file of this machine.
-    optics_group, listed
+    optics_group, listed, original_pixel_size_A
         What a list says of it: see :class:`~cryopick_ray.micrographs.listing.ListedMicrograph`.
     """
 
@@ -56,6 +58,7 @@ class MicrographSource:
     url: str = ""
     optics_group: str = ""
     listed: str = ""
+    original_pixel_size_A: float | None = None
 
     @property
     def origin(self) -> str:
@@ -125,13 +128,8 @@ def list_sources(
                 relion_name=_checked(
                     file.name if dataset.kind in ("star", "remote") else relion_name(file.path, project)
                 ),
-                optics=file.optics,
-                pixel_size_A=file.pixel_size_A,
-                kind=file.kind,
-                gain=file.gain,
                 url=dataset.url,
-                optics_group=file.optics_group,
-                listed=file.listed,
+                **{name: getattr(file, name) for name in CARRIED},
             )
             for file in dataset.files
         ]

@@ -75,7 +75,7 @@ class DiameterWorker:
 
     def _look(self, source: MicrographSource) -> tuple[Answer, ...]:
         exposure = read_exposure(source, self._settings, self._device)
-        micrograph, pixel_size_A = exposure.micrograph, pixel_size_of(source, exposure, self._settings)
+        micrograph, (pixel_size_A, _) = exposure.micrograph, pixel_size_of(source, exposure, self._settings)
         coarser = max(FINEST_A, pixel_size_A * max(micrograph.shape) / LONGEST_PX)
         shape = stored_shape(micrograph.shape, pixel_size_A, coarser)
         image = self._sign * prepare(micrograph.pixels, shape).pixels

@@ -14,7 +14,7 @@ from cryopick_ray.micrographs.pixel_size import decide_pixel_size
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.stages.averages import Averages
-from cryopick_ray.stages.ingest_worker import IngestWorker, pixel_size_of
+from cryopick_ray.stages.ingest_worker import IngestWorker, pixel_size_of, stated
 from cryopick_ray.store.manifest import ManifestRow, read_manifest, replace_rows
 from cryopick_ray.store.scale import stored_shape
 from cryopick_ray.store.store import MicrographStore
@@ -162,12 +162,8 @@ def probe(sources: Sequence[MicrographSource], settings: IngestSettings) -> None
         try:
             if source.kind == "movie" and not source.url:
                 movie = open_movie(source.path)  # its header: an average is long to wait for
-                decide_pixel_size(
-                    header_A=movie.pixel_size_A,
-                    given_A=settings.pixel_size_A or source.pixel_size_A,
-                    shape=movie.shape,
-                    diameter_A=settings.diameter_A,
-                )
+                said = stated(source, settings, movie.pixel_size_A)
+                decide_pixel_size(said, movie.shape, settings.diameter_A)
             else:
                 pixel_size_of(source, read_exposure(source, settings), settings)
         except MicrographError:

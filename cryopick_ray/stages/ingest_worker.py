@@ -11,7 +11,7 @@ from cryopick_ray.engine.overlap import ahead
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import CryoPickError, NodeError, StoreError
 from cryopick_ray.micrographs.exposure import Exposure, read_exposure
-from cryopick_ray.micrographs.pixel_size import decide_pixel_size
+from cryopick_ray.micrographs.pixel_size import Stated, decide_pixel_size
 from cryopick_ray.micrographs.preprocess import Normalised, prepare
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings import IngestSettings
@@ -99,9 +99,10 @@ class IngestWorker:
                     relion_name = self._averages.keep(source.micrograph_id, exposure.average)
                 source = replace(source, relion_name=relion_name)
             with self._timed("prepare"):
-                pixel_size_A = pixel_size_of(source, exposure, settings)
+                pixel_size_A, doubts = pixel_size_of(source, exposure, settings)
                 shape = stored_shape(micrograph.shape, pixel_size_A, settings.store_pixel_size_A)
                 image = prepare(micrograph.pixels, shape)
+            notes += doubts
             self._remarks += [(source.micrograph_id, text) for text in notes]
         except Exception as error:
             if isinstance(error, CryoPickError) and error.elsewhere:
@@ -151,19 +152,24 @@ class IngestWorker:
         return UnitReport(len(made), failures, seconds=dict(self._seconds), made=made)
 
 
-def pixel_size_of(source: MicrographSource, exposure: Exposure, settings: IngestSettings) -> float:
-    """Return a micrograph's pixel size in angstroms: as given, else from its list, else its header.
+def pixel_size_of(
+    source: MicrographSource, exposure: Exposure, settings: IngestSettings
+) -> tuple[float, tuple[str, ...]]:
+    """Return a micrograph's pixel size in angstroms, and what there is to doubt of it.
 
-    Of a movie that is its frames'; its average knows what became of it.
+    What is given and listed of a movie is its frames'; its average knows what became of it.
     """
-    given_A = settings.pixel_size_A or source.pixel_size_A
     own_A = exposure.micrograph.pixel_size_A
-    return decide_pixel_size(
-        header_A=own_A,
-        given_A=own_A if given_A and exposure.average is not None else given_A,
-        shape=exposure.micrograph.shape,
-        diameter_A=settings.diameter_A,
-    )
+    said = stated(source, settings, own_A)
+    if exposure.average is not None:
+        is_listed = said.original_A or said.listed_A
+        said = Stated(own_A, own_A if said.given_A else None, own_A if is_listed else None)
+    return decide_pixel_size(said, exposure.micrograph.shape, settings.diameter_A)
+
+
+def stated(source: MicrographSource, settings: IngestSettings, header_A: float | None) -> Stated:
+    """Return all that is said of a micrograph's pixel size."""
+    return Stated(header_A, settings.pixel_size_A, source.pixel_size_A, source.original_pixel_size_A)
 
 
 def failed_row(source: MicrographSource, reason: str) -> ManifestRow:

@@ -215,11 +215,11 @@ class TestStarList:
         assert (first.optics, first.pixel_size_A) == (Optics(200, 1.4, 0.1), 1.77)
         assert (second.optics, second.pixel_size_A) == (Optics(300, 2.7, 0.07), 0.885)
 
-    def test_the_original_pixel_size_serves_where_it_is_the_only_one(self):
+    def test_the_movie_s_pixel_size_is_not_taken_for_the_micrograph_s(self):
         touch("MotionCorr/job002/Movies/a.mrc")
         lines = RELION_31.replace("_rlnMicrographPixelSize", "_rlnSomethingElse")
         Path("m.star").write_text(lines)
-        assert {source.pixel_size_A for source in sources("m.star")} == {0.885}
+        assert {(one.pixel_size_A, one.original_pixel_size_A) for one in sources("m.star")} == {(None, 0.885)}
 
     def test_relion_30_has_all_in_one_block(self):
         touch("mics/1.mrc", "mics/2.mrc")
@@ -280,7 +280,7 @@ class TestStarList:
         touch("MotionCorr/job002/Movies/a.mrc")
         Path("m.star").write_text(RELION_31.replace(" 200.0 1.4 0.1 1.77", " nan high -1 0"))
         _, first = sources("m.star")
-        assert (first.optics, first.pixel_size_A) == (None, 0.885)
+        assert (first.optics, first.pixel_size_A, first.original_pixel_size_A) == (None, None, 0.885)
 
 
 class TestNames:
