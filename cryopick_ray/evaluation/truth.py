@@ -146,18 +146,18 @@ def _read(path: Path, own_name: str) -> Mapping[str, Centres]:
 
 
 def _read_star(path: Path, own_name: str) -> Mapping[str, Centres]:
-    blocks = read_star(path, [MICROGRAPH])
+    blocks = read_star(path, (X, Y, MICROGRAPH))
     if not blocks:
         raise ValueError("no STAR block in it")
     named: dict[str, list[Centres]] = defaultdict(list)
     for table in blocks.values():
         if X not in table or Y not in table:
             continue
-        centres = _centres([pd.to_numeric(table[X]), pd.to_numeric(table[Y])])
-        if MICROGRAPH not in table or not len(table):
+        centres = _centres([np.array(table[name], np.float64) for name in (X, Y)])
+        if not table.get(MICROGRAPH):
             named[own_name].append(centres)
             continue
-        for name, rows in table.groupby(MICROGRAPH, sort=False).indices.items():
+        for name, rows in pd.Series(table[MICROGRAPH]).groupby(table[MICROGRAPH], sort=False).indices.items():
             named[bare_name(str(name))].append(centres[rows])
     return {name: np.concatenate(parts) for name, parts in named.items()}
 

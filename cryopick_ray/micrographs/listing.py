@@ -1,23 +1,35 @@
 """Lists of micrographs and movies: plain text, and RELION's STAR files."""
 
-import math
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from cryopick_ray.errors import UsageError, brief
-from cryopick_ray.micrographs.star import read_star
-from cryopick_ray.units import Optics, is_positive
+from cryopick_ray.micrographs.optics_groups import (
+    GROUP,
+    IMAGE_SIZE,
+    ORIGINAL_SIZE,
+    PIXEL_SIZE,
+    Group,
+    detector_pixel_size_A,
+    groups_of,
+    optics_of,
+    positive,
+)
+from cryopick_ray.micrographs.star import Block, read_star
+from cryopick_ray.units import Optics
 
-if TYPE_CHECKING:  # half a second that only STAR lists need
-    import pandas as pd
-
-MAX_LIST_BYTES = 2**28  # a million long names; more is not a list of micrographs
-OWN_SIZE, ORIGINAL_SIZE, PARTICLE = "rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize", "rlnImageName"
-MOVIE, GAIN = "rlnMicrographMovieName", "rlnMicrographGainName"
-GROUP = "rlnOpticsGroup"
-MICRONS_A = 1e4
+MAX_LIST_BYTES = 2**29  # a million particles, or more names than any project has
+MICROGRAPH, MOVIE, GAIN = "rlnMicrographName", "rlnMicrographMovieName", "rlnMicrographGainName"
+CTF = (
+    *("rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle", "rlnCtfBfactor", "rlnCtfScalefactor"),
+    *("rlnPhaseShift", "rlnCtfMaxResolution", "rlnCtfFigureOfMerit"),
+)
+"""Columns of a micrograph that its particles have, too."""
+PARTICLES = {"rlnImageName", "rlnCoordinateX"}
+Kind = Literal["micrograph", "movie", "particles"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,8 @@ class ListedMicrograph:
         What a STAR or ``.cs`` file says of it, else ``None``. A movie's pixel size is that of its frames.
     original_pixel_size_A
         Of the movie that it was made of, before any binning; of a movie its own.
+    is_original_size
+        ``pixel_size_A`` is the movie's, of which the micrograph's may be a multiple: no better is known.
     kind
         An image, or a movie that is to be aligned and summed first.
     gain
@@ -52,6 +66,7 @@ class ListedMicrograph:
     optics_group: str = ""
     listed: str = ""
     original_pixel_size_A: float | None = None
+    is_original_size: bool = False
 
 
 def read_text_list(path: Path, working_folder: Path) -> list[ListedMicrograph]:
@@ -69,43 +84,84 @@ def read_text_list(path: Path, working_folder: Path) -> list[ListedMicrograph]:
     return [ListedMicrograph(name, find_listed(name, folders)) for name in names]
 
 
-def read_star_list(path: Path, relion_project: Path) -> list[ListedMicrograph]:
+def read_star_list(
+    path: Path, relion_project: Path, say: Callable[[str], None] = lambda text: None
+) -> list[ListedMicrograph]:
     """Read names, optics and pixel sizes of micrographs or movies from a STAR file of RELION 3.0 to 5.
 
     The block ``data_micrographs`` is read, else ``data_movies``, else the only block with rlnMicrographName
     or rlnMicrographMovieName. Relative paths lie in the RELION project, as RELION has them, else in the
-    STAR file's folder.
+    STAR file's folder. A name that comes again, as for each of its particles, is listed once, with the
+    values that all its rows share.
+
+    Parameters
+    ----------
+    say
+        Told of rows without optics.
     """
-    blocks = _star_blocks(path)
-    rows, name = _named_rows(path, blocks)
-    optics = blocks.get("optics")
-    if optics is not None and GROUP in rows and GROUP in optics:
-        rows, groups = (table.assign(**{GROUP: table[GROUP].map(_word)}) for table in (rows, optics))
-        groups = groups.drop_duplicates(GROUP)
-        own = [column for column in groups if column == GROUP or column not in rows]
-        rows = rows.merge(groups[own], on=GROUP, how="left")
+    check_length(path)
+    try:
+        blocks = read_star(path)
+        rows, name = _named_rows(blocks)
+        groups = groups_of(rows, blocks.get("optics"), say)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"STAR file {str(path)!r} cannot be read: {brief(error)}") from error
+    particles = not PARTICLES.isdisjoint(rows)
+    kind: Kind = "movie" if name == MOVIE else "particles" if particles else "micrograph"
+    group_of = dict(zip(reversed(rows[name]), reversed(groups), strict=True))
+    texts = {id(group): json.dumps(group) if group else "" for group in groups}
     folders = (relion_project, path.parent)
     return [
-        ListedMicrograph(
-            row[name],
-            find_listed(row[name], folders),
-            _optics(row),
-            own_A,
-            "movie" if name == MOVIE else "micrograph",
-            find_listed(gain, folders) if isinstance(gain := row.get(GAIN), str) and gain else None,
-            original_pixel_size_A=original_A,
-        )
-        for row in rows.to_dict("records")
-        for own_A, original_A in [_pixel_sizes(row, is_movie=name == MOVIE)]
+        _listed(title, own, group_of[title], texts[id(group_of[title])], kind, folders)
+        for title, own in _shared(rows, name, kind).items()
     ]
 
 
-def _word(group: object) -> str:
-    """Return a group in one way of writing: one word in a column makes words of all its numbers."""
-    try:
-        return f"{float(str(group)):g}"
-    except ValueError:
-        return str(group)
+def _shared(rows: Block, name: str, kind: Kind) -> dict[str, dict[str, str]]:
+    """Return what the rows of each name say alike; of a table of particles only what micrographs have."""
+    own = [one for one in rows if one in CTF or (kind != "particles" and one not in (name, GROUP))]
+    shared: dict[str, dict[str, str]] = {}
+    for title, *values in zip(rows[name], *(rows[column] for column in own), strict=True):
+        known = shared.setdefault(title, dict(zip(own, values, strict=True)))
+        for column, value in zip(own, values, strict=True):
+            if known.get(column, value) != value:
+                del known[column]
+    return shared
+
+
+def _listed(
+    title: str, own: dict[str, str], group: Group, text: str, kind: Kind, folders: tuple[Path, Path]
+) -> ListedMicrograph:
+    columns = {**group, **own}
+    own_A, original_A = _pixel_sizes(columns, kind)
+    gain = own.pop(GAIN, "")
+    return ListedMicrograph(
+        title,
+        find_listed(title, folders),
+        optics_of(columns),
+        own_A or original_A,
+        "movie" if kind == "movie" else "micrograph",
+        find_listed(gain, folders) if gain else None,
+        text,
+        json.dumps(own) if own else "",
+        original_A,
+        is_original_size=own_A is None and original_A is not None,
+    )
+
+
+def _pixel_sizes(columns: Mapping[str, str], kind: Kind) -> tuple[float | None, float | None]:
+    """Return the pixel sizes of an image and of the movie that it was made of.
+
+    Images of particles may be scaled, and RELION 3.0 scales their detector's pixels alike.
+    """
+    sizes = (PIXEL_SIZE, IMAGE_SIZE, ORIGINAL_SIZE)
+    own_A, image_A, original_A = (positive(columns.get(name)) for name in sizes)
+    detector_A = detector_pixel_size_A(columns)
+    if kind == "movie":
+        return (original_A or detector_A,) * 2
+    if kind == "particles":
+        return own_A, original_A or detector_A
+    return own_A or image_A or detector_A, original_A
 
 
 def find_listed(name: str, folders: Iterable[Path]) -> Path:
@@ -121,34 +177,24 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _star_blocks(path: Path) -> "dict[str, pd.DataFrame]":
-    check_length(path)
-    try:
-        return read_star(path, ("rlnMicrographName", MOVIE, GAIN))
-    # The parser meets a damaged file with whatever its parts raise (Type, Value, Index, Parser errors).
-    except Exception as error:
-        raise UsageError(f"STAR file {str(path)!r} cannot be read: {brief(error)}") from error
-
-
-def _named_rows(path: Path, blocks: "dict[str, pd.DataFrame]") -> "tuple[pd.DataFrame, str]":
+def _named_rows(blocks: dict[str, Block]) -> tuple[Block, str]:
     """Return the rows of the images, and the column of their names."""
-    for block, name in (("micrographs", "rlnMicrographName"), ("movies", MOVIE)):
-        if block in blocks and name in blocks[block]:
-            return _checked(path, blocks[block], name)
-    for name in ("rlnMicrographName", MOVIE):
+    for block, name in (("micrographs", MICROGRAPH), ("movies", MOVIE)):
+        if name in blocks.get(block, {}):
+            return _checked(blocks[block], name)
+    for name in (MICROGRAPH, MOVIE):
         named = [block for block in blocks.values() if name in block]
         if len(named) == 1:
-            return _checked(path, named[0], name)
-    found = brief([f"data_{name}" for name in blocks]) if blocks else "no data block"
-    raise UsageError(
-        f"STAR file {str(path)!r} has {found}; expected data_micrographs, data_movies, or one block, "
-        f"with rlnMicrographName or {MOVIE}"
+            return _checked(named[0], name)
+    found = ", ".join(f"data_{name}" for name in blocks) if blocks else "no data block"
+    raise ValueError(
+        f"it has {found}; expected data_micrographs, data_movies, or one block, with {MICROGRAPH} or {MOVIE}"
     )
 
 
-def _checked(path: Path, rows: "pd.DataFrame", name: str) -> "tuple[pd.DataFrame, str]":
-    if not rows.columns.is_unique or not all(isinstance(one, str) for one in rows[name]):
-        raise UsageError(f"STAR file {str(path)!r} has repeated columns or rows without {name}")
+def _checked(rows: Block, name: str) -> tuple[Block, str]:
+    if not all(rows[name]):
+        raise ValueError(f"it has rows without {name}")
     return rows, name
 
 
@@ -157,50 +203,3 @@ def check_length(path: Path) -> None:
     length = path.stat().st_size
     if length > MAX_LIST_BYTES:
         raise UsageError(f"list {str(path)!r} has {length} bytes; at most {MAX_LIST_BYTES} are read")
-
-
-def _optics(row: dict[Any, Any]) -> Optics | None:
-    voltage_kV = _positive(row.get("rlnVoltage"))
-    aberration_mm = _number(row.get("rlnSphericalAberration"))  # 0 on a corrected microscope
-    amplitude_contrast = _number(row.get("rlnAmplitudeContrast"))
-    if voltage_kV is None or aberration_mm is None or amplitude_contrast is None:
-        return None
-    return Optics(voltage_kV, aberration_mm, amplitude_contrast)
-
-
-def _pixel_sizes(row: dict[Any, Any], *, is_movie: bool) -> tuple[float | None, float | None]:
-    """Return the pixel sizes of an image and of the movie that it was made of.
-
-    rlnImagePixelSize is the image's, but of a particle's, which may be scaled; so is the detector's.
-    """
-    original_A, detector_A = _positive(row.get(ORIGINAL_SIZE)), _from_detector(row)
-    if is_movie:
-        return (original_A or detector_A,) * 2
-    own_A = _positive(row.get(OWN_SIZE))
-    if PARTICLE in row:
-        return own_A, original_A or detector_A
-    return own_A or _positive(row.get("rlnImagePixelSize")) or detector_A, original_A
-
-
-def _from_detector(row: dict[Any, Any]) -> float | None:
-    """Return the pixel size that RELION 3.0 and older gives as detector pixel and magnification."""
-    detector_um, magnification = (
-        _positive(row.get("rlnDetectorPixelSize")),
-        _positive(row.get("rlnMagnification")),
-    )
-    return detector_um * MICRONS_A / magnification if detector_um and magnification else None
-
-
-def _positive(value: object) -> float | None:
-    """Return a number above zero; ``None`` for anything else that a column may hold."""
-    number = _number(value)
-    return number if number is not None and is_positive(number) else None
-
-
-def _number(value: object) -> float | None:
-    """Return a number of at least zero; ``None`` for anything else that a column may hold."""
-    try:
-        number = float(str(value))
-    except ValueError:
-        return None
-    return number if 0 <= number < math.inf else None

@@ -17,7 +17,9 @@ from cryopick_ray.micrographs.remote.names import UNWRITABLE, matches
 from cryopick_ray.units import Optics
 
 TEXT_LISTS, STAR_LISTS, CS_LISTS = (".txt", ".lst"), (".star",), (".cs",)
-CARRIED = tuple(field.name for field in fields(ListedMicrograph) if field.name not in ("name", "path"))
+CARRIED = tuple(
+    {field.name for field in fields(ListedMicrograph)} - {"name", "path", "pixel_size_A", "is_original_size"}
+)
 """What a list says of a micrograph is said of its source."""
 
 
@@ -129,6 +131,7 @@ def list_sources(
                     file.name if dataset.kind in ("star", "remote") else relion_name(file.path, project)
                 ),
                 url=dataset.url,
+                pixel_size_A=None if file.is_original_size else file.pixel_size_A,
                 **{name: getattr(file, name) for name in CARRIED},
             )
             for file in dataset.files
