@@ -1,5 +1,6 @@
 """``cryopick export``: the table in another program's format."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,6 +23,14 @@ def export(
         typer.Option("--box-px", metavar="N", help="Box side (box, cbox); default: 1.5 diameters."),
     ] = None,
     relion_project: options.RelionProject = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            "--like",
+            metavar="FILE",
+            help="Picks or exposures (.cs, .csg) of the CryoSPARC project to fit in (cs).",
+        ),
+    ] = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -31,6 +40,10 @@ def export(
 
     from cryopick_ray.runs.outcome import export as write
 
-    done = write(table, format, out, threshold=threshold, box_px=box_px, relion_project=relion_project)
-    text = f"{done.picks} picks of {done.micrographs} micrographs in {done.files} files in {out}"
+    done = write(
+        table, format, out, threshold=threshold, box_px=box_px, relion_project=relion_project, like=like
+    )
+    text = "\n".join(
+        (*done.notes, f"{done.picks} picks of {done.micrographs} micrographs in {done.files} files in {out}")
+    )
     say({"format": format, "out": out, **asdict(done)}, text, as_json=as_json)

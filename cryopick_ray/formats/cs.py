@@ -1,19 +1,22 @@
-"""CryoSPARC's ``.cs``: a NumPy file with one structured array of all particles."""
+"""CryoSPARC's picks: a ``.cs`` file, one array of all particles, and the ``.csg`` group that names it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
-from cryopick_ray.errors import PicksError
+from cryopick_ray.errors import PicksError, UsageError, brief
 from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.formats.cs_like import CsLike
 from cryopick_ray.formats.files import complete, relative_path
-from cryopick_ray.picks.schema import PickedMicrograph
-from cryopick_ray.store.publish import published
+from cryopick_ray.micrographs.exposures import CsExposure
+from cryopick_ray.store.publish import published, write_whole
 from cryopick_ray.units import Shape
 
 SPOOLED = np.dtype(
@@ -24,21 +27,29 @@ SPOOLED = np.dtype(
         ("pick_stats/ncc_score", "<f4"),
     ]
 )
+RESULTS = ("location", "pick_stats")
+LIKE_VERSION = "v4.5.3"
+"""Of the CryoSPARC whose groups ours are like."""
 
 
 @dataclass(frozen=True)
 class Origin:
     """What all particles of one micrograph share."""
 
-    path: bytes
-    uid: int
+    exposure: CsExposure
     shape: Shape
     pixel_size_A: float
+    min_dist_A: float
     n_particles: int
 
 
-def write_cs(picks: Iterable[Coordinates], out: Path) -> None:
-    """Write ``out/particles.cs``.
+def write_cs(
+    picks: Iterable[Coordinates],
+    out: Path,
+    like: CsLike | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Write ``out/particles.cs``, and ``out/particles.csg`` for CryoSPARC's Import Result Group.
 
     Parameters
     ----------
@@ -46,27 +57,44 @@ def write_cs(picks: Iterable[Coordinates], out: Path) -> None:
         Micrographs in table order; read once, one at a time.
     out
         Folder, made where missing.
+    like
+        Picks that CryoSPARC has of these micrographs, or their exposures.
+    say
+        Told of micrographs that CryoSPARC will not know, and which way y goes by ``like``.
 
     Notes
     -----
-    ``location/center_x_frac`` is column / width and ``location/center_y_frac`` row / height, row 0 first
-    as stored in the file: CryoSPARC draws row 0 at the bottom, but does not count from the top.
-    0 is the centre of the first pixel, as a fraction of the grid that CryoSPARC's own pickers search.
-    ``location/micrograph_shape`` is height, width. ``location/micrograph_path`` is the name that the
-    project knows (rlnMicrographName). Patch Motion mirrors some movies in y against other programs:
-    export picks of the micrographs that CryoSPARC itself will extract from.
-    Identifiers follow from data set and micrograph, so equal picks give equal files.
+    CryoSPARC joins picks to exposures by ``location/micrograph_uid``: the uid of INPUT's exposures or of
+    ``like``, else one made up of the micrograph's name. The same goes for ``exp_group_id``, else 0, and
+    for ``micrograph_path``, else rlnMicrographName. ``center_x_frac`` is column / width and
+    ``center_y_frac`` row / height, row 0 first as stored in the file (programs disagree on it), unless picks
+    of ``like`` agree with ours the other way round; 0 is the centre of the first pixel.
+    ``micrograph_shape`` is height, width. ``min_dist_A`` is half the particle diameter, within which we keep
+    one pick. ``ncc_score`` is our score, 0 for none. Placeholders: ``power`` is the score again, so that
+    Inspect Picks keeps what it keeps by score; ``template_idx`` and ``angle_rad`` are 0.
+    A particle's ``uid`` follows from its micrograph and the picks on it: equal picks give equal files.
+
+    Raises
+    ------
+    PicksError
+        A micrograph has no pixel size.
+    UsageError
+        ``like`` knows none of the micrographs.
     """
     out.mkdir(parents=True, exist_ok=True)
     origins: list[Origin] = []
+    unknown: list[str] = []
     with TemporaryFile(dir=out) as spool:
-        # The header needs the number of rows and the longest path, both known last.
+        # The header needs the number of rows and the longest path, and y all picks: known last.
         for _, one in complete(picks, relative_path):
-            origin, rows = _rows(one)
+            origin, rows = _rows(one, like, unknown)
             origins.append(origin)
             spool.write(rows.tobytes())
         spool.seek(0)
-        dtype = _dtype(max((len(origin.path) for origin in origins), default=1))
+        if unknown:
+            say(_told(unknown, len(origins), like))
+        mirrored = like is not None and like.is_mirrored(say)
+        dtype = _dtype(max((len(origin.exposure.project_path.encode()) for origin in origins), default=1))
         count = sum(origin.n_particles for origin in origins)
         with published(out / "particles.cs", "wb") as file:
             header = {"descr": dtype.descr, "fortran_order": False, "shape": (count,)}
@@ -74,7 +102,21 @@ def write_cs(picks: Iterable[Coordinates], out: Path) -> None:
             for origin in origins:
                 size = origin.n_particles * SPOOLED.itemsize
                 rows = np.frombuffer(spool.read(size), SPOOLED)
-                file.write(_particles(origin, rows, dtype).tobytes())
+                file.write(_particles(origin, rows, dtype, mirrored=mirrored).tobytes())
+    write_whole(out / "particles.csg", _group(count))
+
+
+def _told(unknown: list[str], count: int, like: CsLike | None) -> str:
+    first = f"{brief(unknown[0])}{', ...' * (len(unknown) > 1)}"
+    if like is not None and len(unknown) == count:
+        raise UsageError(
+            f"`like`: {like.path} knows none of the {count} micrographs ({first}){like.example()}"
+        )
+    why = "the input was not its exposures" if like is None else f"{like.path.name} does not know them"
+    return (
+        f"{len(unknown)} of {count} micrographs have no uid of CryoSPARC, as {why}: their picks join no "
+        f"exposure there ({first}); give `like`, picks or exposures of the project"
+    )
 
 
 def _dtype(path_length: int) -> np.dtype[np.void]:
@@ -87,13 +129,17 @@ def _dtype(path_length: int) -> np.dtype[np.void]:
             ("location/micrograph_shape", "<u4", (2,)),
             ("location/center_x_frac", "<f4"),
             ("location/center_y_frac", "<f4"),
+            ("location/min_dist_A", "<f4"),
             ("location/micrograph_psize_A", "<f4"),
             ("pick_stats/ncc_score", "<f4"),
+            ("pick_stats/power", "<f4"),
+            ("pick_stats/template_idx", "<u4"),
+            ("pick_stats/angle_rad", "<f4"),
         ]
     )
 
 
-def _rows(one: Coordinates) -> tuple[Origin, NDArray[np.void]]:
+def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[Origin, NDArray[np.void]]:
     micrograph = one.micrograph
     if micrograph.shape is None or micrograph.pixel_size_A is None:
         raise PicksError(
@@ -102,26 +148,62 @@ def _rows(one: Coordinates) -> tuple[Origin, NDArray[np.void]]:
         )
     height, width = micrograph.shape
     rows = np.zeros(len(one.x_px), SPOOLED)
-    uid = _uid(micrograph)
-    rows["uid"] = np.random.default_rng(uid).integers(0, 2**64, len(rows), dtype=np.uint64)
     rows["location/center_x_frac"] = one.x_px / np.float32(width)
     rows["location/center_y_frac"] = one.y_px / np.float32(height)
-    rows["pick_stats/ncc_score"] = one.score
-    path = micrograph.relion_name.encode()
-    return Origin(path, uid, micrograph.shape, micrograph.pixel_size_A, len(rows)), rows
+    rows["pick_stats/ncc_score"] = np.nan_to_num(one.score, nan=0)
+    name = f"{micrograph.dataset}\0{micrograph.micrograph_id}".encode()
+    seed = _digest(name + rows.tobytes())
+    rows["uid"] = np.random.default_rng(seed).integers(1, 2**64, len(rows), dtype=np.uint64)
+    exposure = CsExposure.from_text(micrograph.listed)
+    shape, pixel_size_A = micrograph.shape, micrograph.pixel_size_A
+    if like is not None and (found := like.find(one)) is not None:
+        exposure = CsExposure.from_text(found.listed)
+        shape, pixel_size_A = found.shape or shape, found.pixel_size_A or pixel_size_A
+    if exposure is None:
+        unknown.append(micrograph.micrograph_id)
+        exposure = CsExposure(_digest(name), path=micrograph.relion_name)
+    min_dist_A = (one.diameter_A or 0) / 2
+    return Origin(exposure, shape, pixel_size_A, min_dist_A, len(rows)), rows
 
 
-def _particles(origin: Origin, rows: NDArray[np.void], dtype: np.dtype[np.void]) -> NDArray[np.void]:
+def _particles(
+    origin: Origin, rows: NDArray[np.void], dtype: np.dtype[np.void], *, mirrored: bool
+) -> NDArray[np.void]:
     particles = np.zeros(len(rows), dtype)
     for name in SPOOLED.names or ():
         particles[name] = rows[name]
-    particles["location/micrograph_uid"] = origin.uid
-    particles["location/micrograph_path"] = origin.path
+    if mirrored:  # the last row is as far from the end as the first is from the beginning
+        height = origin.shape[0]
+        particles["location/center_y_frac"] = (height - 1) / height - rows["location/center_y_frac"]
+    particles["location/micrograph_uid"] = origin.exposure.uid
+    particles["location/exp_group_id"] = origin.exposure.exp_group_id or 0
+    particles["location/micrograph_path"] = origin.exposure.project_path.encode()
     particles["location/micrograph_shape"] = origin.shape
     particles["location/micrograph_psize_A"] = origin.pixel_size_A
+    particles["location/min_dist_A"] = origin.min_dist_A
+    particles["pick_stats/power"] = rows["pick_stats/ncc_score"]
     return particles
 
 
-def _uid(micrograph: PickedMicrograph) -> int:
-    name = f"{micrograph.dataset}\0{micrograph.micrograph_id}".encode()
-    return int.from_bytes(blake2b(name, digest_size=8).digest(), "little")
+def _digest(text: bytes) -> int:
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "little")
+
+
+def _group(count: int) -> str:
+    """Return the group that Import Result Group reads: which file holds which result."""
+    results = {
+        name: {"metafile": ">particles.cs", "num_items": count, "type": f"particle.{name}"}
+        for name in RESULTS
+    }
+    group = {
+        "created": datetime.now(UTC).replace(tzinfo=None),
+        "group": {
+            "description": "Particles picked by cryopick-ray",
+            "name": "particles",
+            "title": "Particles",
+            "type": "particle",
+        },
+        "results": results,
+        "version": LIKE_VERSION,
+    }
+    return yaml.safe_dump(group)

@@ -9,6 +9,7 @@ from cryopick_ray.formats.box import write_box
 from cryopick_ray.formats.cbox import write_cbox
 from cryopick_ray.formats.coordinates import Coordinates, picked
 from cryopick_ray.formats.cs import write_cs
+from cryopick_ray.formats.cs_like import CsLike
 from cryopick_ray.formats.csv_table import write_csv
 from cryopick_ray.formats.star import write_star
 from cryopick_ray.formats.topaz import write_topaz
@@ -28,11 +29,17 @@ class ExportSettings:
         Microscope (``star``).
     box_px
         Side of the box in pixels (``box``, ``cbox``); 1.5 particle diameters where ``None``.
+    like
+        Picks or exposures of the CryoSPARC project to fit in (``cs``).
+    say
+        Told what was made up or decided.
     """
 
     relion_project: Path | None = None
     optics: Optics = field(default_factory=Optics)
     box_px: int | None = None
+    like: Path | None = None
+    say: Callable[[str], None] = lambda text: None
 
 
 Writer = Callable[[Iterable[Coordinates], Path, ExportSettings], None]
@@ -41,7 +48,9 @@ FORMATS: dict[str, Writer] = {
     "star": lambda picks, out, given: write_star(picks, out, given.relion_project, given.optics),
     "box": lambda picks, out, given: write_box(picks, out, given.box_px),
     "cbox": lambda picks, out, given: write_cbox(picks, out, given.box_px),
-    "cs": lambda picks, out, given: write_cs(picks, out),
+    "cs": lambda picks, out, given: write_cs(
+        picks, out, CsLike(given.like, given.say) if given.like else None, given.say
+    ),
     "csv": lambda picks, out, given: write_csv(picks, out),
     "topaz": lambda picks, out, given: write_topaz(picks, out),
 }

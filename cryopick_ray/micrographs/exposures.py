@@ -1,126 +1,152 @@
-"""CryoSPARC's exposures: a ``.cs`` file, one NumPy array with a row for each micrograph or movie."""
+"""CryoSPARC's exposures: a row of its tables for each micrograph or movie."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from cryopick_ray.errors import UsageError, brief
+from cryopick_ray.micrographs.cs_table import CsTable, read_table
 from cryopick_ray.micrographs.listing import ListedMicrograph, check_length, find_listed
 from cryopick_ray.units import Optics, is_positive
 
-NUMPY, STREAM = b"\x93NUMPY", b"\x95CSDAT"
-MOST_HEADER_BYTES = 10**5
-"""Of the description of columns: exposures with all their results take some ten thousand."""
 IMAGES = ("micrograph_blob", "micrograph_blob_non_dw")
 MOVIES = "movie_blob"
+MOST_UID, MOST_GROUP = 2**64, 2**32
 
 
-def read_cs_list(path: Path, working_folder: Path) -> list[ListedMicrograph]:
-    """Read the micrographs of a ``.cs`` file of exposures, or the movies where there are no micrographs.
+@dataclass(frozen=True)
+class CsExposure:
+    """What CryoSPARC calls an exposure: picks are joined to theirs by ``uid``.
 
-    Paths lie in the CryoSPARC project, which is the folder around the job's, else in the ``.cs`` file's
-    folder, else in ``working_folder``. A ``>`` before a path marks it as the project's own; the number that
-    CryoSPARC puts before a file's name is part of it.
+    Attributes
+    ----------
+    uid
+        Unsigned, 64 bits.
+    exp_group_id
+        Its exposure group; ``None`` if the list does not say.
+    path
+        Of its image in the project, as the list has it, maybe with ``>`` before it.
+    """
+
+    uid: int
+    exp_group_id: int | None = None
+    path: str = ""
+
+    def to_text(self) -> str:
+        """Return the JSON that is carried with a micrograph as ``listed``."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_text(cls, listed: str) -> "CsExposure | None":
+        """Return what a micrograph's ``listed`` says; ``None`` if its list is none of CryoSPARC."""
+        found = json.loads(listed) if listed else {}
+        uid, group, path = (found.get(name) for name in ("uid", "exp_group_id", "path"))
+        if not isinstance(uid, int) or not 0 <= uid < MOST_UID:
+            return None
+        known = isinstance(group, int) and 0 <= group < MOST_GROUP
+        return cls(uid, group if known else None, path if isinstance(path, str) else "")
+
+    @property
+    def project_path(self) -> str:
+        """Its image in the project, without the mark."""
+        return self.path.removeprefix(">")
+
+
+def read_cs_list(
+    path: Path, working_folder: Path, say: Callable[[str], None] = lambda text: None
+) -> list[ListedMicrograph]:
+    """Read the micrographs of exposures, or the movies where there are no micrographs at all.
+
+    Each row's image is the dose-weighted one, else the other; a row without any, where others have one, is
+    left out. Paths lie in the CryoSPARC project, which is the folder around the job's, else in the file's own
+    folder or one above, else in ``working_folder``. A ``>`` before a path marks it as the project's own; the
+    number that CryoSPARC puts before a file's name is part of it. What other files say of the same exposures
+    is joined by uid: see :func:`~cryopick_ray.micrographs.cs_table.read_table`.
+
+    Parameters
+    ----------
+    path
+        ``.cs`` or ``.csg``.
+    say
+        Told what is left out.
 
     Raises
     ------
     UsageError
         The file is of another kind, or names no micrographs and no movies.
     """
-    rows = _load(path)
-    names = rows.dtype.names or ()
-    blob = next((one for one in (*IMAGES, MOVIES) if f"{one}/path" in names and _is_filled(rows, one)), None)
-    if blob is None:
-        expected = " or ".join(f"{one}/path" for one in (*IMAGES, MOVIES))
+    check_length(path)
+    table = read_table(path, say)
+    paths = {blob: table.texts(f"{blob}/path") for blob in (*IMAGES, MOVIES)}
+    blobs = [_first_filled(paths, IMAGES, row) for row in range(len(table))]
+    if not any(blobs):
+        blobs = [_first_filled(paths, (MOVIES,), row) for row in range(len(table))]
+    if not any(blobs):
+        expected = " or ".join(f"{one}/path" for one in paths)
         raise UsageError(f"{str(path)!r} names no exposures; expected {expected}")
-    folders = (path.parent.parent, path.parent, working_folder)
-    paths = _texts(path, rows[f"{blob}/path"])
-    gains: Sequence[str] = [""] * len(rows)
-    if blob == MOVIES and "gain_ref_blob/path" in names:
-        gains = _texts(path, rows["gain_ref_blob/path"])
+    if missing := [row for row, blob in enumerate(blobs) if not blob]:
+        what = "movie" if MOVIES in blobs else "aligned image"
+        first = next(
+            (names[missing[0]] for names in paths.values() if names[missing[0]]), f"row {missing[0]}"
+        )
+        say(
+            f"left out: {len(missing)} of {len(blobs)} exposures have no {what} in {path.name}: "
+            f"{brief(first)}{', ...' * (len(missing) > 1)}"
+        )
+    folders = (path.parent.parent, path.parent, *path.parents[2:5], working_folder)
+    gains = table.texts("gain_ref_blob/path")
+    sizes_A = {blob: table.numbers(f"{blob}/psize_A") for blob in paths}
+    exposures, optics = _exposures(table, paths, blobs), list(_optics(table))
+    found = []
+    for row, blob in enumerate(blobs):
+        if blob:
+            name, gain = (text.removeprefix(">") for text in (paths[blob][row], gains[row]))
+            is_movie, size_A = blob == MOVIES, _as_written(sizes_A[blob][row])
+            found.append(
+                ListedMicrograph(
+                    name,
+                    find_listed(name, folders),
+                    optics[row],
+                    size_A if is_positive(size_A) else None,
+                    "movie" if is_movie else "micrograph",
+                    find_listed(gain, folders) if is_movie and gain else None,
+                    listed=exposures[row],
+                )
+            )
+    return found
+
+
+def _first_filled(paths: dict[str, list[str]], blobs: tuple[str, ...], row: int) -> str:
+    return next((blob for blob in blobs if paths[blob][row].removeprefix(">")), "")
+
+
+def _exposures(table: CsTable, paths: dict[str, list[str]], blobs: list[str]) -> list[str]:
+    groups = [table.whole(f"{origin}/exp_group_id") for origin in ("mscope_params", "ctf")]
     return [
-        ListedMicrograph(
-            name,
-            find_listed(name, folders),
-            optics,
-            float(pixel_size_A) if is_positive(pixel_size_A) else None,
-            "movie" if blob == MOVIES else "micrograph",
-            find_listed(gain, folders) if gain else None,
-        )
-        for name, gain, pixel_size_A, optics in zip(
-            paths, gains, _numbers(rows, f"{blob}/psize_A"), _optics(rows), strict=True
-        )
+        ""
+        if uid is None or not blob
+        else CsExposure(
+            uid, next((group for group in both if group is not None), None), paths[blob][row]
+        ).to_text()
+        for row, (uid, blob, *both) in enumerate(zip(table.whole("uid"), blobs, *groups, strict=True))
     ]
 
 
-def _load(path: Path) -> NDArray[np.void]:
-    check_length(path)
-    try:
-        with path.open("rb") as file:
-            magic = file.read(len(NUMPY))
-        if magic == STREAM:
-            raise UsageError(
-                f"{str(path)!r} is CryoSPARC's compressed stream; give the .cs of the job or of its export"
-            )
-        if magic != NUMPY:
-            raise UsageError(f"{str(path)!r} is no .cs file: it does not begin as a NumPy array")
-        # Without pickles nothing is executed, and mapping checks the stated size against the file's.
-        rows = np.load(path, mmap_mode="r", allow_pickle=False, max_header_size=MOST_HEADER_BYTES)
-    except UsageError:
-        raise
-    # NumPy meets a damaged header with whatever its parser raises (Token, Syntax, Value, Memory errors).
-    except Exception as error:
-        raise UsageError(f"{str(path)!r} cannot be read: {type(error).__name__}: {brief(error)}") from error
-    if rows.dtype.names is None or rows.ndim != 1:
-        raise UsageError(f"{str(path)!r} holds a plain array; expected one with named columns")
-    if not rows.dtype.itemsize:  # any number of rows would fit into no bytes
-        raise UsageError(f"{str(path)!r} has only columns of no width; expected names of exposures")
-    return np.asarray(rows)
-
-
-def _is_filled(rows: NDArray[np.void], blob: str) -> bool:
-    column = rows[f"{blob}/path"]
-    return (
-        column.ndim == 1
-        and column.dtype.kind in "SU"
-        and bool(len(column) and np.all(column != column.dtype.type()))
-    )
-
-
-def _texts(path: Path, column: NDArray[Any]) -> list[str]:
-    try:
-        texts = [one.decode() if isinstance(one, bytes) else one for one in column.tolist()]
-    except ValueError as error:  # bytes that are no UTF-8, numbers beyond Unicode
-        raise UsageError(f"{str(path)!r} has paths that are no text: {brief(error)}") from error
-    if not all(isinstance(one, str) for one in texts):
-        raise UsageError(f"{str(path)!r} has paths that are no texts")
-    return [one.removeprefix(">") for one in texts]
-
-
-def _numbers(rows: NDArray[np.void], name: str) -> list[float]:
-    """Return a column of numbers, as nan where it is missing or none."""
-    column = rows[name] if name in (rows.dtype.names or ()) else None
-    if column is None or column.ndim != 1 or column.dtype.kind not in "fiu":
-        return [float("nan")] * len(rows)
-    return [float(f"{one:.7g}") for one in column.tolist()]  # float32 as it was written
-
-
-def _optics(rows: NDArray[np.void]) -> Iterator[Optics | None]:
+def _optics(table: CsTable) -> Iterator[Optics | None]:
     """Yield what the microscope's parameters say, else the CTF's; amplitude contrast is only in the CTF's."""
-    names = rows.dtype.names or ()
-    origin = "mscope_params" if "mscope_params/accel_kv" in names else "ctf"
-    columns = (
-        _numbers(rows, f"{origin}/accel_kv"),
-        _numbers(rows, f"{origin}/cs_mm"),
-        _numbers(rows, "ctf/amp_contrast"),
-    )
-    for voltage_kV, aberration_mm, contrast in zip(*columns, strict=True):
+    origin = "mscope_params" if table.has("mscope_params/accel_kv") else "ctf"
+    columns = (f"{origin}/accel_kv", f"{origin}/cs_mm", "ctf/amp_contrast")
+    for values in zip(*(table.numbers(name).tolist() for name in columns), strict=True):
+        voltage_kV, aberration_mm, contrast = map(_as_written, values)
         if not is_positive(voltage_kV) or not 0 <= aberration_mm < 100:
             yield None
         elif 0 <= contrast <= 1:
             yield Optics(voltage_kV, aberration_mm, contrast)
         else:
             yield Optics(voltage_kV, aberration_mm)
+
+
+def _as_written(value: float) -> float:
+    """Return a number that was stored in single precision as it was meant."""
+    return float(f"{value:.7g}")

@@ -16,7 +16,7 @@ from cryopick_ray.micrographs.remote.anywhere import list_remote
 from cryopick_ray.micrographs.remote.names import UNWRITABLE, matches
 from cryopick_ray.units import Optics
 
-TEXT_LISTS, STAR_LISTS, CS_LISTS = (".txt", ".lst"), (".star",), (".cs",)
+TEXT_LISTS, STAR_LISTS, CS_LISTS = (".txt", ".lst"), (".star",), (".cs", ".csg")
 CARRIED = tuple(
     {field.name for field in fields(ListedMicrograph)} - {"name", "path", "pixel_size_A", "is_original_size"}
 )
@@ -40,7 +40,7 @@ class MicrographSource:
         rlnMicrographName: the name in the input STAR file, else the path relative to the RELION
         project, else the absolute path.
     optics, pixel_size_A
-        What an input STAR or ``.cs`` file says, else ``None``.
+        What an input STAR, ``.cs`` or ``.csg`` file says, else ``None``.
     kind, gain
         An image, or a movie with the gain reference that its list names.
     url
@@ -104,7 +104,7 @@ def list_sources(
     pattern, exclude
         What names must fit, and must not: paths below the INPUT's root where these have a ``/``.
     say
-        Told how many are left out.
+        Told what is left out.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def list_sources(
     if not inputs:
         raise UsageError("no `inputs`; give a folder, a file, a glob in quotes, a text list or a STAR list")
     project = Path(os.path.abspath(relion_project))
-    found = _without_repeats(_join_files([_data_set(text, project) for text in inputs]))
+    found = _without_repeats(_join_files([_data_set(text, project, say) for text in inputs]))
     datasets = _fitting(found, pattern, exclude, say)
     sources: list[MicrographSource] = []
     for dataset, name in zip(datasets, _unique([dataset.name for dataset in datasets]), strict=True):
@@ -139,7 +139,7 @@ def list_sources(
     return sources[:limit]
 
 
-def _data_set(text: str, project: Path) -> _DataSet:
+def _data_set(text: str, project: Path, say: Callable[[str], None]) -> _DataSet:
     if text.startswith("empiar:"):
         raise UsageError(f"`inputs` {text!r} is for `cryopick run` and `cryopick empiar`, alone")
     if "://" in text:
@@ -149,7 +149,7 @@ def _data_set(text: str, project: Path) -> _DataSet:
         files = _listed(path / name for name in list_folder(path))
         dataset = _DataSet(_folder_name(path), path, files, "folder")
     elif os.path.exists(path):
-        dataset = _file_or_list(text, path, project)
+        dataset = _file_or_list(text, path, project, say)
     elif any(character in text for character in "*?["):
         dataset = _glob(text, path)
     else:
@@ -159,7 +159,7 @@ def _data_set(text: str, project: Path) -> _DataSet:
     return dataset
 
 
-def _file_or_list(text: str, path: Path, project: Path) -> _DataSet:
+def _file_or_list(text: str, path: Path, project: Path, say: Callable[[str], None]) -> _DataSet:
     suffix = path.suffix.lower()
     if is_micrograph_name(path.name) or is_movie_name(path.name):
         return _DataSet(_folder_name(path.parent), path.parent, _listed([path]), "file")
@@ -168,7 +168,7 @@ def _file_or_list(text: str, path: Path, project: Path) -> _DataSet:
     elif suffix in STAR_LISTS:
         listed = read_star_list(path, project)
     elif suffix in CS_LISTS:
-        listed = read_cs_list(path, Path.cwd())
+        listed = read_cs_list(path, Path.cwd(), say)
     else:
         lists = " ".join(TEXT_LISTS + STAR_LISTS + CS_LISTS)
         raise UsageError(f"`inputs` {text!r} is neither a micrograph nor a list ({lists}); {_looked_for()}")

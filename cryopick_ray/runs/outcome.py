@@ -42,11 +42,12 @@ def evaluate(
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written: micrographs, with picks or without, their picks, and files."""
+    """What was written: micrographs, with picks or without, their picks, and files; and what was made up."""
 
     micrographs: int
     picks: int
     files: int
+    notes: tuple[str, ...] = ()
 
 
 def export(
@@ -57,6 +58,7 @@ def export(
     threshold: float | None = None,
     box_px: int | None = None,
     relion_project: Path | None = None,
+    like: Path | None = None,
 ) -> Exported:
     """Write the picks of a run or a table in another program's format.
 
@@ -72,21 +74,24 @@ def export(
         Side of a box (``box``, ``cbox``); ``None`` for 1.5 diameters.
     relion_project
         Folder RELION runs in; ``None`` for the run's.
+    like
+        Picks or exposures (``.cs``, ``.csg``) of the CryoSPARC project that ``cs`` is to fit in.
 
     Raises
     ------
     UsageError
         If the format is unknown.
     """
+    notes: list[str] = []
     table, folder = open_table(run), RunFolder(run)
     settings = folder.settings() if folder.config.is_file() else None
     project = relion_project or (settings.relion_project if settings else None)
-    given = ExportSettings(project, settings.optics if settings else Optics(), box_px)
+    given = ExportSettings(project, settings.optics if settings else Optics(), box_px, like, notes.append)
     target, counts = local_folder(str(out)), _Counted(table if threshold is None else recut(table, threshold))
     before = _stamps(target)
     write(counts, format, target, given)
     written = [path for path, stamp in _stamps(target).items() if before.get(path) != stamp]
-    return Exported(counts.micrographs, counts.picks, len(written))
+    return Exported(counts.micrographs, counts.picks, len(written), tuple(notes))
 
 
 def read_table(run: Where) -> "pd.DataFrame":

@@ -1,0 +1,88 @@
+"""CryoSPARC's picks as they are read; ``cs`` writes them."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from cryopick_ray.errors import PicksError, brief
+from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.micrographs.cs_table import GROUP, NUMPY, STREAM, TABLE, read_table
+from cryopick_ray.micrographs.exposures import CsExposure
+from cryopick_ray.picks.schema import PickedMicrograph
+from cryopick_ray.units import is_positive
+
+NEEDED = ("micrograph_path", "micrograph_shape", "center_x_frac", "center_y_frac")
+UID_PREFIX = re.compile(r"^\d{18,21}_(?=.)")
+
+
+def looks_like(path: Path) -> bool:
+    """Tell whether a file is one of CryoSPARC's tables or groups."""
+    if path.suffix.lower() == GROUP:
+        return True
+    if path.suffix.lower() != TABLE or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(NUMPY)) in (NUMPY, STREAM)
+
+
+def strip_uid(name: str) -> str:
+    """Return a path without the number that CryoSPARC puts before a file's name (18 to 21 digits)."""
+    folder, slash, own = name.rpartition("/")
+    return f"{folder}{slash}{UID_PREFIX.sub('', own)}"
+
+
+def read_cs(path: Path, say: Callable[[str], None] = lambda text: None) -> Iterator[Coordinates]:
+    """Read the particles of each micrograph of a ``.cs`` or ``.csg`` file, in the order of the file.
+
+    Columns of ``location`` may be in the passthrough beside the file. ``x_px`` is ``center_x_frac`` x width
+    and ``y_px`` ``center_y_frac`` x height, row 0 first, as :func:`~cryopick_ray.formats.cs.write_cs` has
+    them; the score is ``pick_stats/ncc_score``. Shifts of aligned particles are not applied: CryoSPARC's own
+    examples and other converters read their axes in different order.
+
+    Parameters
+    ----------
+    say
+        Told of shifts that are not applied.
+
+    Raises
+    ------
+    UsageError
+        The file is none of CryoSPARC.
+    PicksError
+        It has no locations, or what none can be.
+    """
+    table = read_table(path, say)
+    if len(table) and not all(table.has(f"location/{name}") for name in NEEDED):
+        raise PicksError(
+            f"{str(path)!r} has no locations (location/{', '.join(NEEDED)}); give the passthrough .cs of its "
+            "job, or its .csg"
+        )
+    shifts = [name for name in ("alignments2D/shift", "alignments3D/shift") if table.has(name)]
+    if shifts:
+        say(f"{path.name}: {' and '.join(shifts)} are not applied: particles stay where they were picked")
+    uids, paths = table.whole("location/micrograph_uid"), table.texts("location/micrograph_path")
+    shapes, sizes_A = table.shapes("location/micrograph_shape"), table.numbers("location/micrograph_psize_A")
+    groups = table.whole("location/exp_group_id")
+    x, y, score = (
+        table.numbers(name)
+        for name in ("location/center_x_frac", "location/center_y_frac", "pick_stats/ncc_score")
+    )
+    rows_of: dict[tuple[int | None, str], list[int]] = {}
+    for row, key in enumerate(zip(uids, paths, strict=True)):
+        rows_of.setdefault(key, []).append(row)
+    for (uid, name), rows in rows_of.items():
+        first = rows[0]
+        height, width = shapes[first].tolist()
+        if not (np.isfinite(x[rows]).all() and np.isfinite(y[rows]).all() and min(height, width) > 0):
+            raise PicksError(f"{str(path)!r}: {brief(name)} has no shape, or particles without a place")
+        called = name.removeprefix(">")
+        size_A = float(f"{sizes_A[first]:.7g}")
+        exposure = None if uid is None else CsExposure(uid, groups[first], name)
+        micrograph = PickedMicrograph(
+            *(called, "", called, (height, width), size_A if is_positive(size_A) else None),
+            *(None, "complete", ""),
+            listed=exposure.to_text() if exposure else "",
+        )
+        yield Coordinates(micrograph, x[rows] * width, y[rows] * height, score[rows])
