@@ -15,7 +15,7 @@ from cryopick_ray.errors import PicksError, UsageError, brief
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_like import CsLike
 from cryopick_ray.formats.files import complete, relative_path
-from cryopick_ray.micrographs.exposures import CsExposure
+from cryopick_ray.micrographs.exposures import MOST_UID, CsExposure
 from cryopick_ray.store.publish import published, write_whole
 from cryopick_ray.units import Shape
 
@@ -34,9 +34,10 @@ LIKE_VERSION = "v4.5.3"
 
 @dataclass(frozen=True)
 class Origin:
-    """What all particles of one micrograph share."""
+    """What all particles of one micrograph share; ``height_px`` is of the image we picked on."""
 
     exposure: CsExposure
+    height_px: int
     shape: Shape
     pixel_size_A: float
     min_dist_A: float
@@ -109,9 +110,7 @@ def write_cs(
 def _told(unknown: list[str], count: int, like: CsLike | None) -> str:
     first = f"{brief(unknown[0])}{', ...' * (len(unknown) > 1)}"
     if like is not None and len(unknown) == count:
-        raise UsageError(
-            f"`like`: {like.path} knows none of the {count} micrographs ({first}){like.example()}"
-        )
+        raise UsageError(f"`like`: {like.path} knows none of the micrographs ({first}){like.example()}")
     why = "the input was not its exposures" if like is None else f"{like.path.name} does not know them"
     return (
         f"{len(unknown)} of {count} micrographs have no uid of CryoSPARC, as {why}: their picks join no "
@@ -153,7 +152,7 @@ def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[Or
     rows["pick_stats/ncc_score"] = np.nan_to_num(one.score, nan=0)
     name = f"{micrograph.dataset}\0{micrograph.micrograph_id}".encode()
     seed = _digest(name + rows.tobytes())
-    rows["uid"] = np.random.default_rng(seed).integers(1, 2**64, len(rows), dtype=np.uint64)
+    rows["uid"] = np.random.default_rng(seed).integers(1, MOST_UID - 1, len(rows), dtype=np.uint64)
     exposure = CsExposure.from_text(micrograph.listed)
     shape, pixel_size_A = micrograph.shape, micrograph.pixel_size_A
     if like is not None and (found := like.find(one)) is not None:
@@ -163,7 +162,7 @@ def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[Or
         unknown.append(micrograph.micrograph_id)
         exposure = CsExposure(_digest(name), path=micrograph.relion_name)
     min_dist_A = (one.diameter_A or 0) / 2
-    return Origin(exposure, shape, pixel_size_A, min_dist_A, len(rows)), rows
+    return Origin(exposure, height, shape, pixel_size_A, min_dist_A, len(rows)), rows
 
 
 def _particles(
@@ -172,9 +171,9 @@ def _particles(
     particles = np.zeros(len(rows), dtype)
     for name in SPOOLED.names or ():
         particles[name] = rows[name]
-    if mirrored:  # the last row is as far from the end as the first is from the beginning
-        height = origin.shape[0]
-        particles["location/center_y_frac"] = (height - 1) / height - rows["location/center_y_frac"]
+    if mirrored:
+        last = (origin.height_px - 1) / origin.height_px
+        particles["location/center_y_frac"] = last - rows["location/center_y_frac"]
     particles["location/micrograph_uid"] = origin.exposure.uid
     particles["location/exp_group_id"] = origin.exposure.exp_group_id or 0
     particles["location/micrograph_path"] = origin.exposure.project_path.encode()

@@ -1,5 +1,6 @@
 """CryoSPARC's tables: a ``.cs`` file is an array of rows, a ``.csg`` group names several of the same rows."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ TABLE, GROUP = ".cs", ".csg"
 NUMPY, STREAM = b"\x93NUMPY", b"\x95CSDAT"
 MOST_HEADER_BYTES = 10**5
 """Of the description of columns: exposures with all their results take some ten thousand."""
-MOST_FILES = 64
+MOST_RESULTS = 256
+"""Of a group; jobs with a hundred classes have as many."""
+MOST_BESIDE = 16
 UID, PASSTHROUGH = "uid", "passthrough"
 
 
@@ -144,7 +147,7 @@ def load(path: Path) -> NDArray[np.void]:
     UsageError
         It is of another kind.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UsageError(f"{str(path)!r} is not there, or is no file")
     try:
         with path.open("rb") as file:
@@ -178,7 +181,7 @@ def _beside(path: Path, rows: NDArray[np.void], say: Callable[[str], None]) -> l
         found = [path.with_name(own)] if own != path.name and path.with_name(own).is_file() else []
     else:
         names = (one for one in path.parent.iterdir() if PASSTHROUGH in one.name and one.suffix == TABLE)
-        found = sorted(names, key=lambda one: (not one.name.endswith(path.name), one.name))[:MOST_FILES]
+        found = sorted(names, key=lambda one: (not one.name.endswith(path.name), one.name))[:MOST_BESIDE]
     parts = []
     for one in found:
         try:
@@ -202,15 +205,18 @@ def _members(path: Path) -> dict[str, Path]:
     results = found.get("results") if isinstance(found, dict) else None
     if not isinstance(results, dict) or not results:
         raise UsageError(f"{str(path)!r} names no results; expected a .csg group of CryoSPARC")
+    if len(results) > MOST_RESULTS:
+        raise UsageError(f"{str(path)!r} names {len(results)} results; expected at most {MOST_RESULTS}")
     members = {}
     for name, result in results.items():
         metafile = result.get("metafile") if isinstance(result, dict) else None
         if not isinstance(metafile, str) or not metafile.removeprefix(">"):
             raise UsageError(f"{str(path)!r}: its result {brief(name)} names no `metafile`")
         # With > a path begins in the group's folder, else in the project's.
-        members[name] = find_listed(metafile.removeprefix(">"), (path.parent, path.parent.parent))
-    if len(set(members.values())) > MOST_FILES:
-        raise UsageError(f"{str(path)!r} names {len(set(members.values()))} files; at most {MOST_FILES}")
+        member = find_listed(metafile.removeprefix(">"), (path.parent, path.parent.parent))
+        if not os.path.isfile(member):  # False, not an error, of a name too long
+            raise UsageError(f"{str(path)!r} names {brief(metafile)}, which is not there, or is no file")
+        members[name] = member
     return members
 
 

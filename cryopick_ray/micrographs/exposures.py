@@ -87,9 +87,8 @@ def read_cs_list(
         raise UsageError(f"{str(path)!r} names no exposures; expected {expected}")
     if missing := [row for row, blob in enumerate(blobs) if not blob]:
         what = "movie" if MOVIES in blobs else "aligned image"
-        first = next(
-            (names[missing[0]] for names in paths.values() if names[missing[0]]), f"row {missing[0]}"
-        )
+        shown = (names[missing[0]].removeprefix(">") for names in paths.values())
+        first = next(filter(None, shown), f"row {missing[0] + 1}")
         say(
             f"left out: {len(missing)} of {len(blobs)} exposures have no {what} in {path.name}: "
             f"{brief(first)}{', ...' * (len(missing) > 1)}"

@@ -1,9 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import yaml
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.coordinates import picked
 from cryopick_ray.formats.cs import write_cs
+from cryopick_ray.micrographs.cs_table import read_table
+from cryopick_ray.micrographs.exposures import CsExposure
 
 
 def read(path):
@@ -45,37 +50,60 @@ def test_identifiers_are_unique_and_the_same_in_every_run(tmp_path, mixed):
     assert (tmp_path / "1/particles.cs").read_bytes() == (tmp_path / "2/particles.cs").read_bytes()
 
 
-def test_types_are_those_of_real_files(tmp_path, real_data, mixed):
-    write_cs(picked(mixed), tmp_path)
-    written = read(tmp_path / "particles.cs").dtype
-    real = read(real_data / "formats/cs/cryosparc_J2_particles_exported.cs").dtype
-    assert written["uid"] == real["uid"]
-    assert written["location/micrograph_path"].kind == real["blob/path"].kind == "S"
-    assert written["location/micrograph_shape"] == real["blob/shape"]
-    assert written["location/micrograph_psize_A"] == real["blob/psize_A"]
+def test_other_picks_on_the_same_micrograph_are_other_particles(tmp_path, make_picks):
+    for n in (5, 6):
+        write_cs(picked([make_picks("x.mrc", n, picked=n)]), tmp_path / str(n))
+    one, other = (read(tmp_path / f"{n}/particles.cs")["uid"] for n in (5, 6))
+    assert not set(one) & set(other)
 
 
-def test_fields_and_types_are_those_of_cryosparcs_own_particles(tmp_path, mixed):
-    # Names and types of the empty particle data set that cryosparc-tools' own tests carry.
-    cryosparc = [
-        ("uid", "<u8"),
-        ("location/micrograph_uid", "<u8"),
-        ("location/exp_group_id", "<u4"),
-        ("location/micrograph_shape", "<u4", (2,)),
-        ("location/center_x_frac", "<f4"),
-        ("location/center_y_frac", "<f4"),
-        ("location/micrograph_psize_A", "<f4"),
-        ("pick_stats/ncc_score", "<f4"),
-    ]
+def test_fields_and_types_are_those_of_cryosparcs_own_particles(tmp_path, real_data, mixed):
     write_cs(picked(mixed), tmp_path)
-    fields = read(tmp_path / "particles.cs").dtype.descr
-    assert [field for field in fields if field[0] != "location/micrograph_path"] == cryosparc
+    ours = read(tmp_path / "particles.cs").dtype
+    real = read(real_data / "formats/cs/4k_dataset.cs").dtype
+    kinds = {name: real[name] for name in real.names if name.startswith(("uid", "location/", "pick_stats/"))}
+    assert list(ours.names) == list(kinds)
+    assert ours["location/micrograph_path"].kind == "S"
+    assert all(ours[name] == kind for name, kind in kinds.items() if name != "location/micrograph_path")
+
+
+def test_the_group_names_each_result_its_file_and_its_length(tmp_path, mixed):
+    write_cs(picked(mixed), tmp_path)
+    group = yaml.safe_load((tmp_path / "particles.csg").read_text())
+    count = len(read(tmp_path / "particles.cs"))
+    assert group["group"]["type"] == "particle"
+    assert group["results"] == {
+        name: {"metafile": ">particles.cs", "num_items": count, "type": f"particle.{name}"}
+        for name in ("location", "pick_stats")
+    }
+    assert len(read_table(tmp_path / "particles.csg")) == count
+
+
+def test_an_exposures_uid_group_and_path_are_written(tmp_path, make_picks):
+    exposure, said = CsExposure(2**64 - 1, 9, ">J2/m/x_patch_aligned.mrc"), []
+    one = make_picks("x.mrc", 4, picked=3)
+    known = replace(one, micrograph=replace(one.micrograph, listed=exposure.to_text()))
+    write_cs(picked([known]), tmp_path, say=said.append)
+    table = read(tmp_path / "particles.cs")
+    assert set(table["location/micrograph_uid"].tolist()) == {2**64 - 1}
+    assert set(table["location/exp_group_id"].tolist()) == {9}
+    assert set(table["location/micrograph_path"].tolist()) == {b"J2/m/x_patch_aligned.mrc"}
+    assert (table["location/min_dist_A"] == 60).all()
+    assert said == []
+
+
+def test_a_made_up_uid_is_told(tmp_path, mixed):
+    said = []
+    write_cs(picked(mixed), tmp_path, say=said.append)
+    [text] = said
+    assert "3 of 3 micrographs have no uid" in text
+    assert "`like`" in text
 
 
 def test_no_picks_give_an_empty_table(tmp_path, make_picks):
     write_cs(picked([make_picks(status="failed"), make_picks("y.mrc", 0)]), tmp_path)
     assert len(read(tmp_path / "particles.cs")) == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["particles.cs"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["particles.cs", "particles.csg"]
 
 
 def test_a_micrograph_without_a_pixel_size_is_refused(tmp_path, make_picks):
