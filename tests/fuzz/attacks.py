@@ -182,6 +182,12 @@ ATTACKS = {
     "png of zeros": ("micrograph", "m.png", png(2**14, 2**13)),
     "laughs": ("settings", "settings.yaml", laughs()),
     "laughs of two": ("simulation", "settings.yaml", laughs(25, 2)),
+    "laughs in a group": ("exposures of a group", "l.csg", laughs()),
+    "a group of what never ends": (
+        "exposures of a group",
+        "l.csg",
+        b"results: {micrograph_blob: {metafile: /dev/zero}, ctf: {metafile: /dev/stdin}}",
+    ),
     "laughs in a definition": ("definitions", "crd.yaml", laughs()),
     "a deep YAML": ("training", "settings.yaml", nested(10**5, b"[", b"]")),
     "a long line of brackets": ("suite", "settings.yaml", b"a: " + b"[" * 10**6),

@@ -19,8 +19,10 @@ from PIL import Image
 
 from cryopick_ray.config import load_settings, read_yaml
 from cryopick_ray.evaluation.truth import read_truth
+from cryopick_ray.formats.cs_picks import read_cs
 from cryopick_ray.launch.check import read_crds
 from cryopick_ray.launch.settings import cluster_settings
+from cryopick_ray.micrographs.exposures import read_cs_list
 from cryopick_ray.micrographs.movies.defects import read_defects
 from cryopick_ray.micrographs.movies.gain import load_gain
 from cryopick_ray.micrographs.movies.movie import read_frames
@@ -149,6 +151,43 @@ def _cs(folder: Path) -> None:
     rows["micrograph_blob/psize_A"], rows["mscope_params/accel_kv"] = 1.5, 300
     with (folder / "exposures.cs").open("wb") as file:
         np.save(file, rows)
+
+
+CS_GROUP = """
+created: 2026-01-02 03:04:05.678901
+group: {description: All, name: exposures, title: Exposures, type: exposure}
+results:
+  micrograph_blob: {metafile: '>exposures.cs', num_items: 3, type: exposure.micrograph_blob}
+  mscope_params: {metafile: '>exposures.cs', num_items: 3, type: exposure.mscope_params}
+version: v4.5.3
+"""
+
+
+def _cs_group(folder: Path) -> None:
+    _cs(folder)
+    (folder / "exposures.csg").write_text(CS_GROUP)
+
+
+def _exposures(folder: Path) -> object:
+    (group,) = folder.glob("*.csg")
+    return [repr(one) for one in read_cs_list(group, folder)]
+
+
+def _particles(folder: Path) -> None:
+    names = [f"location/{name}" for name in ("micrograph_uid", "micrograph_path", "micrograph_shape")]
+    names += ["location/center_x_frac", "location/center_y_frac", "location/micrograph_psize_A"]
+    kinds: list[Any] = ["<u8", "|S9", ("<u4", (2,)), "<f4", "<f4", "<f4"]
+    rows = np.zeros(4, [("uid", "<u8"), *zip(names, kinds, strict=True)])
+    rows["uid"], rows["location/micrograph_shape"] = range(4), (300, 400)
+    rows["location/micrograph_path"] = [b">J1/a.mrc", b">J1/a.mrc", b"J1/b.mrc", b"J1/b.mrc"]
+    rows["location/center_x_frac"], rows["location/micrograph_psize_A"] = 0.5, 1.5
+    with (folder / "particles.cs").open("wb") as file:
+        np.save(file, rows)
+
+
+def _placed(folder: Path) -> object:
+    found = read_cs(only(folder))
+    return [(repr(one.micrograph), one.x_px.tobytes(), one.y_px.tobytes()) for one in found]
 
 
 STAR = """
@@ -446,6 +485,8 @@ READERS: Mapping[str, Reader] = {
     "text list": Reader((_text("l.txt", "# mine\na.mrc\nb c.mrc\n"),), _listed),
     "STAR list": Reader((_text("l.star", STAR),), _listed, ("relion5-project/**/*.star",)),
     "exposures": Reader((_cs,), _listed, ("cs/*.cs",)),
+    "exposures of a group": Reader((_cs_group,), _exposures),
+    "CryoSPARC's picks": Reader((_particles,), _placed, ("cs/*.cs",)),
     "coordinates": Reader(
         (_text("a.star", COORDINATES), _text("a.box", "1 2 30 30\n4.5 6 30 30\n")),
         lambda folder: repr(read_truth(only(folder)).particles),
