@@ -109,8 +109,7 @@ def list_sources(
     Raises
     ------
     UsageError
-        An INPUT is missing, holds no micrographs or is of a kind that is not read; a name cannot
-        be written into tables.
+        An INPUT is missing, holds no micrographs or is of a kind that is not read; a name is unwritable.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"a limit of {limit} micrographs; expected at least 1 (`limit`)")
@@ -166,7 +165,7 @@ def _file_or_list(text: str, path: Path, project: Path, say: Callable[[str], Non
     if suffix in TEXT_LISTS:
         listed = read_text_list(path, Path.cwd())
     elif suffix in STAR_LISTS:
-        listed = read_star_list(path, project)
+        listed = read_star_list(path, project, say)
     elif suffix in CS_LISTS:
         listed = read_cs_list(path, Path.cwd(), say)
     else:

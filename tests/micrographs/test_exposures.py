@@ -29,8 +29,12 @@ EXPECTED = [
 def test_uid_group_and_path_are_kept_exactly(tmp_path):
     path = write_table(tmp_path / "J4/exposures.cs", WHOLE)
     assert exposures_of(read(path)) == EXPECTED
-    sources = list_with_files(tmp_path, path)
-    assert [CsExposure.from_text(source.listed) for source in sources] == EXPECTED
+    group = write_group(
+        tmp_path / "J4/J4_exposures.csg", dict.fromkeys(("micrograph_blob", "mscope_params"), "exposures.cs")
+    )
+    for one in (path, group):
+        sources = list_with_files(tmp_path, one)
+        assert [CsExposure.from_text(source.listed) for source in sources] == EXPECTED
 
 
 def list_with_files(project, path):
