@@ -73,7 +73,7 @@ def write_cs(
     ``micrograph_shape`` is height, width. ``min_dist_A`` is half the particle diameter, within which we keep
     one pick. ``ncc_score`` is our score, 0 for none. Placeholders: ``power`` is the score again, so that
     Inspect Picks keeps what it keeps by score; ``template_idx`` and ``angle_rad`` are 0.
-    A particle's ``uid`` follows from its micrograph and the picks on it: equal picks give equal files.
+    A particle's ``uid`` follows from its micrograph and the picks on it: equal picks give equal tables.
 
     Raises
     ------
