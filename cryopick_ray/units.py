@@ -3,11 +3,14 @@
 The one coordinate convention of this package: a particle's centre is ``(x_px, y_px)`` in pixels of
 the source micrograph as stored in its file; ``x`` is the column, ``y`` the row, row 0 is the first
 row of the file, and 0.0 is the *centre* of the first pixel. Sizes given by people are in angstroms.
+
+A TIFF, of one or many pages, is turned by :func:`rows_up`: its last row is row 0. PNG and JPEG are read
+as they are shown.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +22,16 @@ Voltage = Annotated[float, Field(ge=60, le=400)]
 """In kilovolts, as people may set it."""
 Shape = tuple[int, int]
 """Height and width of an image in pixels, in that order."""
+
+
+def rows_up(page: NDArray[Any]) -> NDArray[Any]:
+    """Return a TIFF's page ``(h, w)`` with its last row as row 0, as a view.
+
+    So RELION, IMOD, EMAN2, SerialEM and MotionCor2 read it, for which y points up: the same picture as MRC
+    and as TIFF has the same coordinates there, and a gain reference in MRC fits frames in TIFF. The tag
+    that tells viewers how a page is to be shown (Orientation) is ignored, as RELION does.
+    """
+    return page[::-1]
 
 
 def diameter_px(diameter_A: float, pixel_size_A: float) -> float:

@@ -25,15 +25,21 @@ class Micrograph:
     Attributes
     ----------
     pixels
-        ``(h, w)``, row 0 the first row of the file, in the file's number type and byte order;
+        ``(h, w)``, row 0 as :mod:`cryopick_ray.units` has it, in the file's number type and byte order;
         memory-mapped and read-only where the file allows it.
     pixel_size_A
         Pixel size in angstroms as the file states it; ``None`` if it states none. Not yet
         believed: see :func:`cryopick_ray.micrographs.pixel_size.decide_pixel_size`.
+    unclear_size
+        Why what the file states is no pixel size; empty where it states one, or nothing.
+    notes
+        How the file was understood where it is unclear.
     """
 
     pixels: NDArray[Any]
     pixel_size_A: float | None
+    unclear_size: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> Shape:

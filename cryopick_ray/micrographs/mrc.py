@@ -4,10 +4,12 @@ import bz2
 import gzip
 import os
 import zlib
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cryopick_ray.errors import MicrographError, StackError, brief
 from cryopick_ray.micrographs.micrograph import Micrograph, check_claim
@@ -41,13 +43,12 @@ def read_mrc(path: Path) -> Micrograph:
 
 
 def _map_plain(file: BinaryIO) -> Micrograph:
-    header = _header_of_one_section(file.read(HEADER_BYTES))
-    promised = header.data_offset + header.data_bytes
     there = os.fstat(file.fileno()).st_size
+    header = _header_of_one_section(file.read(HEADER_BYTES), there)
+    promised = header.data_offset + header.data_bytes
     if there < promised:
         raise _truncated(header, promised, there)
-    pixels = np.memmap(file, header.dtype, "r", header.data_offset, header.shape)
-    return Micrograph(pixels, header.pixel_size_A)
+    return _micrograph(header, np.memmap(file, header.dtype, "r", header.data_offset, header.stored_shape))
 
 
 def _read_packed(stream: BinaryIO, stored_bytes: int) -> Micrograph:
@@ -65,8 +66,12 @@ def _read_packed(stream: BinaryIO, stored_bytes: int) -> Micrograph:
         stream.read(1)  # at its end the stream compares its own checksum
     except (OSError, EOFError, zlib.error) as error:
         raise MicrographError(f"the compressed file is damaged: {brief(error)}") from error
-    pixels = np.frombuffer(data, header.dtype).reshape(header.shape)
-    return Micrograph(pixels, header.pixel_size_A)
+    return _micrograph(header, np.frombuffer(data, header.dtype).reshape(header.stored_shape))
+
+
+def _micrograph(header: MrcHeader, stored: NDArray[Any]) -> Micrograph:
+    header = header.settled(stored)
+    return Micrograph(header.pixels(stored), header.pixel_size_A, header.unclear_size, header.notes)
 
 
 def _skip(stream: BinaryIO, count: int) -> int:
@@ -77,8 +82,11 @@ def _skip(stream: BinaryIO, count: int) -> int:
     return count - left
 
 
-def _header_of_one_section(raw: bytes) -> MrcHeader:
-    header = parse_header(raw)
+def _header_of_one_section(raw: bytes, stored_bytes: int | None = None) -> MrcHeader:
+    header = parse_header(raw, stored_bytes)
+    if header.sections > 1 and stored_bytes == header.data_offset + header.data_bytes:
+        note = f"the header states {header.sections} sections, the file holds one"
+        return replace(header, sections=1, notes=(*header.notes, note))
     if header.sections > 1:
         raise StackError(f"the file is a stack of {header.sections} sections, expected one image")
     return header

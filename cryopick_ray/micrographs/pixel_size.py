@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cryopick_ray.errors import PixelSizeError
+from cryopick_ray.errors import MicrographError, PixelSizeError
 from cryopick_ray.units import Shape, is_positive
 
 SMALLEST_A, LARGEST_A = 0.1, 100.0
@@ -38,12 +38,15 @@ class Stated:
         By the list that names it.
     original_A
         By the list, of the movie that the micrograph was made of.
+    unclear_size
+        Why the file's is none.
     """
 
     header_A: float | None
     given_A: float | None = None
     listed_A: float | None = None
     original_A: float | None = None
+    unclear_size: str = ""
 
     @property
     def chosen(self) -> tuple[float | None, str]:
@@ -79,11 +82,15 @@ def decide_pixel_size(said: Stated, shape: Shape, diameter_A: float | None) -> t
 
     Raises
     ------
+    MicrographError
+        The file states what is no pixel size, and nobody knows another.
     PixelSizeError
         No pixel size is known, the one known is not credible, or the particle would span more than half
         of the micrograph's short side. What a person or a list says is doubted where a file's is refused.
     """
     pixel_size_A, origin = said.chosen
+    if pixel_size_A is None and said.unclear_size:
+        raise MicrographError(f"{said.unclear_size}; give the true one with `pixel_size_A`")
     if pixel_size_A is None:
         raise PixelSizeError("the file does not say its pixel size; give it in angstroms with `pixel_size_A`")
     if not is_positive(pixel_size_A) or not SMALLEST_A <= pixel_size_A <= LARGEST_A:

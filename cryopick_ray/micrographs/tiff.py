@@ -3,15 +3,19 @@
 import logging
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from cryopick_ray.errors import MicrographError, StackError, brief
 from cryopick_ray.micrographs.micrograph import Micrograph, check_claim, check_size
+from cryopick_ray.micrographs.nibbles import PACKED, STORED_SHAPES, unpacked
 from cryopick_ray.micrographs.tiff_pages import open_tiff
+from cryopick_ray.units import rows_up
 
-DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32")
+DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")
 COMPRESSIONS = (
     tifffile.COMPRESSION.NONE,
     tifffile.COMPRESSION.LZW,
@@ -21,6 +25,7 @@ COMPRESSIONS = (
     tifffile.COMPRESSION.ZSTD,
 )
 """What microscope programs write; each other codec would be one more decoder open to hostile bytes."""
+NIBBLES_NOTE = ("each byte of the TIFF is read as two pixels of 4 bits, as SerialEM and IMOD write frames",)
 GREY = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.MINISWHITE)
 
 # What the library logs of a broken file comes up as an error here; it need not print it as well.
@@ -28,7 +33,7 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 def read_tiff(path: Path) -> Micrograph:
-    """Read a grey TIFF of 8, 16 or 32 bit integers or float32, values as stored.
+    """Read a grey TIFF of integers of 4 to 32 bits or of floats, values as stored, last row first.
 
     The resolution tags say how large to print the picture, not how large the specimen was: the
     pixel size is ``None``.
@@ -44,10 +49,40 @@ def read_tiff(path: Path) -> Micrograph:
         pages = len(tiff.pages)
         if pages > 1:
             raise StackError(f"the file is a stack of {pages} pages, expected one image")
-        page = tiff.pages.first
-        check_page(page, path.stat().st_size)
-        pixels = page.asarray(maxworkers=1)  # the engine decides how many threads there are
-    return Micrograph(pixels, None)
+        page, is_packed = tiff.pages.first, holds_nibbles(tiff.pages.first)
+        pixels = read_page(page, path.stat().st_size, is_packed=is_packed)
+    return Micrograph(pixels, None, notes=NIBBLES_NOTE * is_packed)
+
+
+def read_page(
+    page: tifffile.TiffPage, stored_bytes: int, *, is_packed: bool, is_turned: bool = True
+) -> NDArray[Any]:
+    """Return the pixels of a page ``(h, w)``, in the frame of :func:`cryopick_ray.units.rows_up`.
+
+    Parameters
+    ----------
+    is_packed
+        Each byte holds two pixels.
+    is_turned
+        No for the gain reference of an EER movie, whose rows are in order as the movie's.
+
+    Raises
+    ------
+    MicrographError
+        As :func:`check_page`.
+    """
+    check_page(page, stored_bytes)
+    stored = page.asarray(maxworkers=1)  # the engine decides how many threads there are
+    pixels = unpacked(stored, 2 * stored.shape[1]) if is_packed else stored
+    return rows_up(pixels) if is_turned else pixels
+
+
+def holds_nibbles(page: tifffile.TiffPage) -> bool:
+    """Tell whether a page of bytes holds two pixels in each: by its size, as RELION, or SerialEM's label."""
+    label = str(page.description)
+    is_labelled = label.startswith("SerialEMCCD") and PACKED in label.partition("\n")[0]
+    is_bytes = page.bitspersample == 8 and page.dtype == np.uint8
+    return is_bytes and ((page.imagelength, page.imagewidth) in STORED_SHAPES or is_labelled)
 
 
 def check_page(page: tifffile.TiffPage, stored_bytes: int) -> None:
@@ -68,7 +103,8 @@ def check_page(page: tifffile.TiffPage, stored_bytes: int) -> None:
             f"the TIFF is not one grey image ({_name(page.photometric)}, "
             f"{page.samplesperpixel} samples a pixel, depth {page.imagedepth})"
         )
-    if dtype not in DTYPES or page.bitspersample != 8 * np.dtype(dtype).itemsize:
+    is_nibbles = dtype == "uint8" and page.bitspersample == 4
+    if dtype not in DTYPES or not (is_nibbles or page.bitspersample == 8 * np.dtype(dtype).itemsize):
         raise MicrographError(
             f"TIFF pixels of {page.bitspersample} bit {dtype} are not read; expected {', '.join(DTYPES)}"
         )

@@ -93,7 +93,7 @@ class IngestWorker:
         try:
             exposure = read()
             micrograph, settings = exposure.micrograph, self._settings
-            notes = [] if exposure.average is None else list(exposure.average.warnings)
+            notes = [*micrograph.notes, *(exposure.average.warnings if exposure.average else ())]
             if exposure.average is not None and self._averages is not None:
                 with self._timed("write"):
                     relion_name = self._averages.keep(source.micrograph_id, exposure.average)
@@ -160,7 +160,7 @@ def pixel_size_of(
     What is given and listed of a movie is its frames'; its average knows what became of it.
     """
     own_A = exposure.micrograph.pixel_size_A
-    said = stated(source, settings, own_A)
+    said = replace(stated(source, settings, own_A), unclear_size=exposure.micrograph.unclear_size)
     if exposure.average is not None:
         is_listed = said.original_A or said.listed_A
         said = Stated(own_A, own_A if said.given_A else None, own_A if is_listed else None)

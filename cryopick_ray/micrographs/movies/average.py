@@ -94,7 +94,7 @@ def average_movie(path: Path, settings: FrameSettings, device: torch.device | No
         shifts_px=shifts_px,
         frames=(wanted.start + 1, wanted.stop),
         dose_weighted=settings.dose_per_frame_e_A2 is not None,
-        warnings=seen.warnings,
+        warnings=(*movie.notes, *seen.warnings),
     )
 
 

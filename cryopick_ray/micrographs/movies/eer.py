@@ -67,6 +67,7 @@ class EerMovie:
     grouping: int
     upsampling: int
     pixel_size_A: float | None
+    notes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> Shape:

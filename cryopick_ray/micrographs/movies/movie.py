@@ -27,6 +27,8 @@ class Movie(Protocol):
         Number of frames.
     pixel_size_A
         Of a frame's pixel, as the file states it; ``None`` if it states none.
+    notes
+        How the file was understood where it is unclear.
     """
 
     @property
@@ -40,6 +42,9 @@ class Movie(Protocol):
 
     @property
     def pixel_size_A(self) -> float | None: ...  # noqa: D102 - above
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...  # noqa: D102 - above
 
     def frames(self, wanted: range) -> Iterator[NDArray[Any]]:
         """Yield the frames of these numbers (from 0) as ``(h, w)`` arrays, in the machine's byte order.

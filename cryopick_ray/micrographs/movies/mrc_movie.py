@@ -50,16 +50,21 @@ class MrcMovie:
         """As the header states it."""
         return self.header.pixel_size_A
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How the header was understood where it is unclear."""
+        return self.header.notes
+
     def frames(self, wanted: range) -> Iterator[NDArray[Any]]:
         """Yield these frames; a compressed file is decompressed up to the last of them."""
         header = self.header
         with _opened(self.path) as stream:
             stream.seek(header.data_offset + wanted.start * header.data_bytes)
             for number in wanted:
-                pixels = np.frombuffer(_read(stream, header.data_bytes), header.dtype)
+                stored = _read_section(stream, header)
                 if number == self.count - 1 and self.path.suffix.lower() in PACKED:
                     _read_to_end(stream, header.data_bytes)
-                yield pixels.reshape(header.shape).astype(header.dtype.newbyteorder("="), copy=False)
+                yield header.pixels(stored).astype(header.dtype.newbyteorder("="), copy=False)
 
 
 def open_mrc_movie(path: Path) -> MrcMovie:
@@ -72,12 +77,13 @@ def open_mrc_movie(path: Path) -> MrcMovie:
     OSError
         The file cannot be opened.
     """
-    with _opened(path) as stream:
-        header = parse_header(stream.read(HEADER_BYTES))
-    check_count(header.sections)
     there = path.stat().st_size
+    is_packed = path.suffix.lower() in PACKED
+    with _opened(path) as stream:
+        header = parse_header(stream.read(HEADER_BYTES), None if is_packed else there)
+    check_count(header.sections)
     promised = header.data_offset + header.sections * header.data_bytes
-    if path.suffix.lower() in PACKED:
+    if is_packed:
         check_claim(promised, there)
     elif there < promised:
         whole = max(0, there - header.data_offset) // header.data_bytes
@@ -85,6 +91,10 @@ def open_mrc_movie(path: Path) -> MrcMovie:
             f"{path.name} is truncated: its header promises {header.sections} frames of {header.data_bytes} "
             f"bytes, frame {whole + 1} is not whole"
         )
+    if not header.is_settled:
+        with _opened(path) as stream:
+            stream.seek(header.data_offset)
+            header = header.settled(_read_section(stream, header))
     return MrcMovie(path, header)
 
 
@@ -99,6 +109,10 @@ def _read_to_end(stream: BinaryIO, most: int) -> None:
         most -= len(block)
         if most < 0:
             raise MicrographError("the file goes on long after its last frame")
+
+
+def _read_section(stream: BinaryIO, header: MrcHeader) -> NDArray[Any]:
+    return np.frombuffer(_read(stream, header.data_bytes), header.dtype).reshape(header.stored_shape)
 
 
 def _read(stream: BinaryIO, count: int) -> bytearray:

@@ -33,7 +33,7 @@ def open_movie(path: Path, *, eer_grouping: int = 40, eer_upsampling: int = 1) -
         if name.endswith(TIFF_SUFFIXES):
             return open_tiff_movie(path)
         if name.endswith(".gain"):  # a TIFF, but of EER, whose rows stay in order
-            return open_tiff_movie(path, flipped=False)
+            return open_tiff_movie(path, is_turned=False)
         if name.endswith(MRC_SUFFIXES):
             return open_mrc_movie(path)
     except MicrographError:
