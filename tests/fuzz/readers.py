@@ -27,6 +27,8 @@ from cryopick_ray.micrographs.movies.defects import read_defects
 from cryopick_ray.micrographs.movies.gain import load_gain
 from cryopick_ray.micrographs.movies.movie import read_frames
 from cryopick_ray.micrographs.movies.reader import open_movie
+from cryopick_ray.micrographs.mrc_header import FOUR_BITS
+from cryopick_ray.micrographs.nibbles import PACKED
 from cryopick_ray.micrographs.reader import read_micrograph
 from cryopick_ray.micrographs.remote.body import RemoteFile
 from cryopick_ray.micrographs.remote.entry import choose_image_set, parse_entry, parse_search
@@ -104,6 +106,20 @@ def _mrc(name: str, pixels: Any) -> Callable[[Path], None]:
             mrc.voxel_size = 1.5
         (folder / name).write_bytes(packed(plain.read_bytes()))
         plain.unlink()
+
+    return write
+
+
+def _bytes_mrc(name: str, pixels: Any, mode: int) -> Callable[[Path], None]:
+    """Return what writes bytes whose kind the header leaves open, or two pixels in each."""
+
+    def write(folder: Path) -> None:
+        _mrc(name, pixels.astype(np.uint8).view(np.int8))(folder)
+        raw = bytearray((folder / name).read_bytes())
+        raw[12:16], raw[76:84] = mode.to_bytes(4, "little"), bytes(8)
+        if mode:
+            raw[0:4] = (2 * pixels.shape[-1]).to_bytes(4, "little")
+        (folder / name).write_bytes(raw)
 
     return write
 
@@ -460,6 +476,10 @@ READERS: Mapping[str, Reader] = {
             ),
             _tiff("m.tif", COUNTS[0].astype(np.float32), tile=(16, 16)),
             _tiff("m.tiff", COUNTS[0], bigtiff=True, rowsperstrip=5),
+            _tiff("m.tif", COUNTS[0].astype(np.float64)),
+            _tiff("m.tif", COUNTS[0].astype(np.uint8) % 16, bitspersample=4),
+            _tiff("m.tif", COUNTS[0].astype(np.uint8), description=f"SerialEMCCD: {PACKED}", metadata=None),
+            *(_bytes_mrc("m.mrc", COUNTS[0] + 110, mode) for mode in (0, FOUR_BITS)),
             *(_picture(name) for name in ("m.png", "m.jpg")),
         ),
         _micrograph,
@@ -468,6 +488,7 @@ READERS: Mapping[str, Reader] = {
     "movie": Reader(
         (
             *(_mrc(f"m.mrcs{packed}", COUNTS) for packed in ("", ".gz", ".bz2")),
+            *(_bytes_mrc("m.mrcs", COUNTS + 110, mode) for mode in (0, FOUR_BITS)),
             *(_tiff("m.tif", COUNTS, compression=code) for code in (None, "lzw")),
             *map(_eer, (65000, 65001, 65002)),
         ),
