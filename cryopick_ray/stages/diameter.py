@@ -82,6 +82,8 @@ def find_diameter(
             f"{', ...' * (len(names) > 1)}) at diameters from {smallest_A:.0f} to {largest_A:.0f} A; give "
             "`diameter_A`, or `pixel_size_A` if the files' own is wrong"
         )
+    if doubt := end_of_ladder(found.diameter_A):
+        events.warn(doubt)
     return EstimatedDiameter(
         diameter_A=_rounded(found.diameter_A),
         alternatives_A=tuple(map(_rounded, found.alternatives_A)),
@@ -91,6 +93,23 @@ def find_diameter(
         micrographs=names,
         model=DEFAULT_MODEL,
         is_sure=found.is_sure,
+    )
+
+
+def end_of_ladder(diameter_A: float) -> str:
+    """Return the doubt that a diameter at an end of those tried leaves, or an empty text.
+
+    Few molecules are so small or so large; what looks so may be of another pixel size.
+    """
+    from cryopick_ray.pickers.heatmap.diameter import ladder
+
+    smallest_A, second_A, *_, last_but_one_A, largest_A = ladder()
+    if second_A <= diameter_A <= last_but_one_A:
+        return ""
+    end = "smallest" if diameter_A < second_A else "largest"
+    return (
+        f"the estimated diameter is among the {end} that are tried ({smallest_A:.0f} to {largest_A:.0f} A); "
+        "check `pixel_size_A`, or give `diameter_A`"
     )
 
 

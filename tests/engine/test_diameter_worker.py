@@ -11,7 +11,7 @@ from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.stages import diameter_worker
-from cryopick_ray.stages.diameter import find_diameter
+from cryopick_ray.stages.diameter import end_of_ladder, find_diameter
 from cryopick_ray.stages.diameter_worker import DiameterWorker
 
 PIXEL_SIZE_A = 4.0
@@ -68,6 +68,14 @@ def test_any_workers_find_the_same_and_tell_how_far_they_are(engine, sources):
     assert steps == [(done, 4) for done in range(5)]
     assert found.micrographs == ("1.mrc", "3.mrc", "4.mrc")
     assert found == find(sources, SerialEngine())[0]
+
+
+@pytest.mark.parametrize(("diameter_A", "end"), [(52, "smallest"), (120, ""), (300, ""), (900, "largest")])
+def test_a_diameter_that_few_molecules_have_makes_the_pixel_size_doubtful(diameter_A, end):
+    doubt = end_of_ladder(diameter_A)
+    assert bool(doubt) == bool(end)
+    assert end in doubt
+    assert bool(end) == ("`pixel_size_A`" in doubt)
 
 
 def test_the_estimate_takes_the_threads_it_is_given(sources, monkeypatch):
