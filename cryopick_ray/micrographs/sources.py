@@ -20,7 +20,6 @@ TEXT_LISTS, STAR_LISTS, CS_LISTS = (".txt", ".lst"), (".star",), (".cs", ".csg")
 CARRIED = tuple(
     {field.name for field in fields(ListedMicrograph)} - {"name", "path", "pixel_size_A", "is_original_size"}
 )
-"""What a list says of a micrograph is said of its source."""
 
 
 @dataclass(frozen=True)

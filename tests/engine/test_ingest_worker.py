@@ -1,3 +1,4 @@
+import struct
 import threading
 
 import mrcfile
@@ -61,6 +62,31 @@ def test_bad_micrographs_are_told_in_order_and_spoil_no_neighbour(store, sources
         assert np.array_equal(store.read_stored(row), prepare(pixels, (60, 64)).pixels.astype(np.float16))
         assert (row.source_shape, row.pixel_size_A) == ((120, 128), 2.0)
         assert row.checksum == source_checksum(source.path)
+
+
+def test_what_is_doubted_of_a_micrograph_stands_in_its_row(store, tmp_path):
+    patches = {"cell.mrc": (44, "<f", 999.0), "axes.mrc": (64, "<3i", 2, 1, 3), "plain.mrc": (0, "")}
+    for name, (offset, form, *values) in patches.items():
+        write(tmp_path / name, 0)
+        raw = bytearray((tmp_path / name).read_bytes())
+        struct.pack_into(form, raw, offset, *values)
+        (tmp_path / name).write_bytes(raw)
+    own, movies, none = ({"pixel_size_A": 2.1}, {"original_pixel_size_A": 0.7}, {})
+    says = {
+        "a": ("plain.mrc", own),
+        "b": ("plain.mrc", movies),
+        "c": ("axes.mrc", none),
+        "d": ("cell.mrc", none),
+    }
+    ingest(
+        store, [MicrographSource(n, "set", tmp_path / file, n, **said) for n, (file, said) in says.items()]
+    )
+    rows = read_manifest(store.place)
+    assert [rows[name].pixel_size_A for name in "abc"] == [2.1, 2.0, 2.0]
+    assert ["2.1 A, the file 2 A" in rows["a"].notes, "0.7 A of the movie" in rows["b"].notes] == [True, True]
+    assert rows["c"].notes.startswith("the header's axes 2 1 3")
+    assert (rows["d"].status, "`pixel_size_A`" in rows["d"].reason) == ("failed", True)
+    assert "not square" in rows["d"].reason
 
 
 def test_micrographs_in_company_are_ingested_as_alone(store, sources, tmp_path):
