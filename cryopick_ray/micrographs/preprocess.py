@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import MicrographError
+from cryopick_ray.micrographs.fill import planned_fill
+from cryopick_ray.micrographs.no_data import NoData, find_no_data, slack_px
 from cryopick_ray.micrographs.resample import resize_blocks, row_blocks
 from cryopick_ray.units import Shape
 
@@ -19,6 +21,8 @@ SIGMAS_PER_MAD = 1.4826  # of a normal distribution
 LARGEST = 1e30  # float32 transforms overflow not far above; no detector counts so far
 ROUNDING = 1e-4  # sigma below this part of the spread is that of a padding, resampled
 FLAT = 1e-6  # contrast below this part of the values is float32 rounding
+MOST_WITHOUT_DATA = 0.9  # what is left would not tell grey values from particles
+EVERYWHERE = NoData()
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,16 +34,19 @@ class Normalised:
     pixels
         ``(h, w)`` float32, finite.
     offset, scale
-        The values of the file are ``pixels * scale + offset``.
+        The values of the file are ``pixels * scale + offset``, where there are data.
+    no_data
+        Where the file has none. What stands there is made up: no edge, and grey values as elsewhere.
     """
 
     pixels: NDArray[np.float32]
     offset: float
     scale: float
+    no_data: NoData = EVERYWHERE
 
 
 def prepare(pixels: NDArray[Any], shape: Shape) -> Normalised:
-    """Check, clip, resample and normalise one micrograph.
+    """Check, fill where there are no data, clip, resample and normalise one micrograph.
 
     The image is read once, in blocks of rows, after a sample of it: a file that is memory-mapped
     never comes to lie whole in memory.
@@ -54,11 +61,17 @@ def prepare(pixels: NDArray[Any], shape: Shape) -> Normalised:
     Raises
     ------
     MicrographError
-        Pixels are NaN or infinite, or the image has no contrast.
+        Pixels are infinite, or NaN where that is no area, the image has no contrast, or there are no data
+        in nine tenths of it.
     """
-    return _normalise_in_place(
-        resize_blocks(clipped_blocks(pixels), (pixels.shape[0], pixels.shape[1]), shape)
-    )
+    source_shape = pixels.shape[0], pixels.shape[1]
+    no_data = find_no_data(pixels)
+    if (share := no_data.share(source_shape)) > MOST_WITHOUT_DATA:
+        raise MicrographError(
+            f"the image is constant or NaN in {share:.0%} of its pixels; expected a picture"
+        )
+    resized = resize_blocks(clipped_blocks(pixels, no_data), source_shape, shape)
+    return replace(_normalise_in_place(resized), no_data=no_data)
 
 
 def check_pixels(image: NDArray[Any]) -> None:
@@ -80,15 +93,16 @@ def check_pixels(image: NDArray[Any]) -> None:
     _check_contrast(lowest, highest)
 
 
-def clipped_blocks(image: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
+def clipped_blocks(image: NDArray[Any], no_data: NoData = EVERYWHERE) -> Iterator[NDArray[np.float32]]:
     """Yield blocks of rows, checked as by :func:`check_pixels` and clipped to the median +- 10 robust sigma.
 
-    Hot pixels and X-rays would ring over the whole field after a Fourier crop. A block without
-    any is the file's own pixels if they are float32: not to be written to.
+    Areas without data are filled before. Hot pixels and X-rays would ring over the whole field after a
+    Fourier crop. A block without any is the file's own pixels if they are float32: not to be written to.
     """
-    low, high = _clip_limits(image)
+    low, high = _clip_limits(image, no_data)
     lowest, highest = math.inf, -math.inf
-    for block in row_blocks(image):
+    blocks = planned_fill(image, no_data, low, high).blocks() if no_data else row_blocks(image)
+    for block in blocks:
         least, most = float(block.min()), float(block.max())
         if not -LARGEST <= least <= most <= LARGEST:  # NaN never is
             check_pixels(image)  # looks at all of it to say what is wrong
@@ -122,7 +136,12 @@ def _check_contrast(lowest: float, highest: float) -> None:
         raise MicrographError(f"the image is constant: all pixels are {lowest:g}")
 
 
-def _clip_limits(image: NDArray[Any]) -> tuple[np.float32, np.float32]:
+def _clip_limits(image: NDArray[Any], no_data: NoData) -> tuple[np.float32, np.float32]:
+    if no_data:
+        step = math.ceil(math.sqrt(image.size / CLIP_SAMPLE_PIXELS))
+        shape = image.shape[0], image.shape[1]
+        empty = no_data.mask(shape, grown_px=slack_px(shape))[::step, ::step]
+        image = image[::step, ::step][~empty][None]
     with np.errstate(all="ignore"):  # pixels that do not bear this are refused by those who read them all
         centre, sigma = _centre_and_sigma(image, CLIP_SAMPLE_PIXELS)
         return np.float32(centre - CLIP_SIGMAS * sigma), np.float32(centre + CLIP_SIGMAS * sigma)

@@ -20,6 +20,9 @@ from cryopick_ray.store.manifest import ManifestRow, publish_part
 from cryopick_ray.store.scale import stored_shape
 from cryopick_ray.store.store import MicrographStore, StoredPixels
 
+TOLD_WITHOUT_DATA = 0.02
+"""Part of a micrograph without data that is worth a note: drift borders are less."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Prepared:
@@ -103,6 +106,8 @@ class IngestWorker:
                 shape = stored_shape(micrograph.shape, pixel_size_A, settings.store_pixel_size_A)
                 image = prepare(micrograph.pixels, shape)
             notes += doubts
+            if (share := image.no_data.share(micrograph.shape)) >= TOLD_WITHOUT_DATA:
+                notes.append(f"{share:.0%} of it is constant or NaN and holds no picture: left out")
             self._remarks += [(source.micrograph_id, text) for text in notes]
         except Exception as error:
             if isinstance(error, CryoPickError) and error.elsewhere:
@@ -120,6 +125,7 @@ class IngestWorker:
             source_bytes=None if exposure.stamp is None else exposure.stamp[0],
             source_mtime_ns=None if exposure.stamp is None else exposure.stamp[1],
             notes="\n".join(notes),
+            no_data=image.no_data.to_text(),
         )
         return _Prepared(source, row, image)
 

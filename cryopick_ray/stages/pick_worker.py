@@ -15,6 +15,7 @@ from cryopick_ray.engine.memory import keep_freed_memory
 from cryopick_ray.engine.overlap import ahead
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import DamagedError, UnreachableError
+from cryopick_ray.micrographs.no_data import NoData
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.device.batches import in_batches
 from cryopick_ray.pickers.device.resize import fourier_resize_on_device
@@ -184,8 +185,9 @@ def _attempt(read: Callable[[ManifestRow], Stored], row: ManifestRow) -> Stored 
 
 
 def _picked(row: ManifestRow, answer: Candidates | Exception, shape: Shape) -> Picked:
-    """Return a micrograph's outcome, its candidates in pixels of the source."""
+    """Return a micrograph's outcome: its candidates where there are data, in pixels of the source."""
     if isinstance(answer, Exception):
         return Picked(row.micrograph_id, row.checksum, None, str(answer) or repr(answer))
     x, y = resampled_to_source(answer.x, answer.y, shape, row.source_shape)
-    return Picked(row.micrograph_id, row.checksum, Candidates(x, y, answer.score))
+    kept = ~NoData.from_text(row.no_data).holds(x, y)
+    return Picked(row.micrograph_id, row.checksum, Candidates(x[kept], y[kept], answer.score[kept]))

@@ -49,7 +49,8 @@ class ManifestRow:
     notes
         What was guessed or doubted when it was read, one a line.
     no_data
-        Where it holds no picture; empty if it does everywhere.
+        Where it holds no picture, as :class:`~cryopick_ray.micrographs.no_data.NoData` writes it; empty if
+        it does everywhere.
     """
 
     micrograph_id: str
