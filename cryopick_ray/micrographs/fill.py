@@ -13,11 +13,14 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.micrographs.no_data import NoData, slack_px
 from cryopick_ray.micrographs.resample import BLOCK_PIXELS
+from cryopick_ray.units import Shape
 
 CELL_PX = 8
 """Pixels are filled in squares of so many."""
 STRIDE_PX = 4
 """Every so many pixels one is looked at for the local mean: four in a square."""
+BAND_PX = 512
+"""Rows whose mask is made at a time, a multiple of both."""
 MEAN_PX = 48.0
 """Sigma of the Gaussian that makes the local mean."""
 TAPER_PX = 40.0
@@ -89,18 +92,27 @@ def planned_fill(image: NDArray[Any], no_data: NoData, low: np.float32, high: np
     MicrographError
         There are hardly any data.
     """
-    height, width = image.shape
-    cells = math.ceil(height / CELL_PX), math.ceil(width / CELL_PX)
-    empty = no_data.mask((height, width), grown_px=slack_px((height, width)))
-    whole = np.ones((cells[0] * CELL_PX, cells[1] * CELL_PX), bool)
-    whole[:height, :width] = empty  # squares that the image's edge cuts give nothing
-    across_rows = np.asarray(whole.reshape(cells[0], CELL_PX, -1).any(axis=1))
-    lacking = np.asarray(across_rows.reshape(*cells, CELL_PX).any(axis=2))
+    cells = math.ceil(image.shape[0] / CELL_PX), math.ceil(image.shape[1] / CELL_PX)
+    lacking = np.ones(cells, bool)  # squares that the image's edge cuts give nothing
     sample = np.clip(image[::STRIDE_PX, ::STRIDE_PX].astype(np.float32), low, high)
-    sample[empty[::STRIDE_PX, ::STRIDE_PX]] = np.nan
+    for top, empty in _masked_bands(no_data, (image.shape[0], image.shape[1])):
+        sample[top // STRIDE_PX :][: math.ceil(len(empty) / STRIDE_PX)][empty[::STRIDE_PX, ::STRIDE_PX]] = (
+            np.nan
+        )
+        down, across = (side // CELL_PX for side in empty.shape)
+        squares = empty[: down * CELL_PX, : across * CELL_PX].reshape(down, CELL_PX, -1).any(axis=1)
+        there = np.s_[top // CELL_PX : top // CELL_PX + down, :across]
+        lacking[there] = squares.reshape(down, across, CELL_PX).any(axis=2)
     mean = _local_mean(sample, (low + high) / 2, cells)
     source, distance = _mirrored(lacking)
     return Fill(image, no_data, source, mean, np.clip(CELL_PX * distance / TAPER_PX, 0, 1).astype(np.float32))
+
+
+def _masked_bands(no_data: NoData, shape: Shape) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+    """Yield first row and mask of bands of an image."""
+    for top in range(0, shape[0], BAND_PX):
+        band = min(BAND_PX, shape[0] - top), shape[1]
+        yield top, no_data.mask(band, first_row=top, grown_px=slack_px(shape))
 
 
 def _local_mean(
