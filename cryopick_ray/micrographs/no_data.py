@@ -17,8 +17,10 @@ LONG_RUN, EDGE_RUN = 32, 8
 """Equal pixels in a row that no picture has by chance; fewer where the row begins or ends with them."""
 SHORT_RUN = 16
 """Equal pixels in a row that belong to an area once its value is known."""
-THIN, NARROW = 4, 16
-"""Lines of fewer pixels are defects, not areas; fewer than the second, too, unless a quarter side long."""
+THIN = 4
+"""Lines of fewer pixels are defects of a detector, not areas."""
+BORDER_PART = 0.25
+"""Part of an edge along which an area of fewer than 32 pixels lies at least."""
 SMALLEST_PX = 64
 """Sides of fewer pixels show too little to tell areas from pictures."""
 MAX_VALUES = 8
@@ -97,8 +99,8 @@ def find_no_data(image: NDArray[Any]) -> NoData:
     """Return the areas of an ``(h, w)`` image that are of one value, NaN, or an edge's line repeated.
 
     Areas of one value are found by rows across the image, one in 32, that hold long runs of it, and
-    then looked at row by row. They reach an edge of the image, or are at least 32 pixels high and wide; what
-    is thinner than 4 pixels is a defect. A value that the rest of the image has in every second pixel
+    then looked at row by row. They are at least 32 pixels high and wide, or 4 along a quarter of an edge;
+    what is smaller is chance or a defect. A value that the rest of the image has in every second pixel
     is one of the picture's: so are the zeros of sparse counts. Lines repeated up to an edge are found
     where they are equal throughout. A slanting margin is rectangles to within a 1024th of the longer side.
     """
@@ -237,13 +239,12 @@ def _joined(rectangles: list[Rectangle]) -> list[list[Rectangle]]:
 def _is_area(group: list[Rectangle], shape: Shape) -> bool:
     x0, y0 = min(one[0] for one in group), min(one[1] for one in group)
     x1, y1 = max(one[2] for one in group), max(one[3] for one in group)
+    width, height = x1 - x0, y1 - y0
+    if min(width, height) >= LONG_RUN:
+        return True
     at_edge = x0 == 0 or y0 == 0 or x1 == shape[1] or y1 == shape[0]
-    if not at_edge:
-        return min(x1 - x0, y1 - y0) >= LONG_RUN
-    return any(
-        long >= NARROW <= thick or (thick >= THIN and 4 * long >= side)
-        for thick, long, side in ((y1 - y0, x1 - x0, shape[1]), (x1 - x0, y1 - y0, shape[0]))
-    )
+    thin, long = (height, width / shape[1]) if height < width else (width, height / shape[0])
+    return at_edge and thin >= THIN and long >= BORDER_PART
 
 
 def _repeated_lines(image: NDArray[Any]) -> list[Rectangle]:
