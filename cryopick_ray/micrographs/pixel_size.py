@@ -169,4 +169,7 @@ def _unusual(pixel_size_A: float, view_A: float, diameter_A: float | None) -> It
     elif view_A > widest_A:
         yield view_A / widest_A, f"the short side would be {view_A / 1e4:.2g} um, as of an overview"
     if diameter_A is not None and (pixels := diameter_A / pixel_size_A) < FEWEST_PIXELS:
-        yield FEWEST_PIXELS / pixels, f"a particle of {diameter_A:g} A would be {pixels:.2g} pixels across"
+        yield (
+            FEWEST_PIXELS / pixels,
+            f"a particle of {diameter_A:g} A (`diameter_A`) would be {pixels:.2g} pixels across",
+        )
