@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as field_of
 from importlib import import_module
+from itertools import pairwise
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
@@ -75,7 +76,20 @@ class SettingsCommand(TyperCommand):
         """Make the options, then read the arguments."""
         if self.names is None:
             self._make_options(inspect.unwrap(self.callback))  # type: ignore[arg-type]
-        return super().make_context(info_name, args, parent, **extra)
+        return super().make_context(info_name, self._with_values(args), parent, **extra)
+
+    def _with_values(self, args: list[str]) -> list[str]:
+        """Return the arguments, with its value beside each option that is given without it."""
+        from cryopick_ray.leaves import shown
+
+        fields = {one.called: one.field for one in self._options if one.field is not None}
+        last = args.index("--") if "--" in args else len(args)
+        given: list[str] = []
+        for name, value in pairwise([*args[:last], ""]):
+            field = fields.get(name)
+            alone = field is not None and value not in get_args(field.annotation) and shown(field).alone
+            given.append(f"{name}={alone}" if alone else name)
+        return given + args[last:]
 
     def arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the command's function is called with, given the values of all options."""
@@ -135,9 +149,13 @@ class _Option:
         )
 
     def _shown(self, field: "FieldInfo", names: Mapping[str, str]) -> Any:
+        from cryopick_ray.leaves import shown
+
         text = spelled_by(names, field.description or "")
         if not field.is_required() and field.default not in (None, (), False) and "default" not in text:
             text = f"{text.removesuffix('.')}; default: {_text(field.default)}."
+        if alone := shown(field).alone:
+            text = f"{text.removesuffix('.')}; alone: {alone}."
         if not self.called.startswith("--"):
             return typer.Argument(metavar=self.called, help=text, show_default=False)
         flag = self.called + self.called.replace("--", "/--no-", 1) * (field.annotation is bool)

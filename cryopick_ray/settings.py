@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.units import Optics, Voltage
@@ -34,6 +34,8 @@ class Shown:
     """What it is called there: in capitals an argument; empty if it is reached by its full name alone."""
     metavar: str = ""
     panel: str = ""
+    alone: str = ""
+    """What it means without a value; empty if it needs one."""
 
 
 ENGINE, MOVIES, RELION = "Engine", "Movies", "RELION"
@@ -50,7 +52,12 @@ ParticlePx = Annotated[
     Field(description="Pixels a diameter becomes for the model; default: its own."),
     Shown(metavar="N"),
 ]
-Invert = Annotated[bool, Field(description="Particles are brighter than the ice.")]
+Invert = Annotated[
+    Literal["auto", "yes", "no"],
+    BeforeValidator(lambda value: {True: "yes", False: "no"}[value] if isinstance(value, bool) else value),
+    Field(description="Whether particles are brighter than the ice; auto: seen in each micrograph."),
+    Shown(alone="yes"),
+]
 Exact = Annotated[
     bool,
     Field(description="Ask a network for every output of its paper's procedure, in float32: slower."),
@@ -208,7 +215,7 @@ class PickSettings(Settings):
     diameter_A: Positive = Field(description="Longest dimension of the particle in angstroms.")
     model: Model = DEFAULT_MODEL
     particle_px: ParticlePx = None
-    invert: Invert = False
+    invert: Invert = "auto"
     exact: Exact = False
     threads: Threads = 1
     precision: Precision = "auto"
@@ -233,7 +240,7 @@ class RunSettings(Settings):
         Literal["auto"] | Annotated[float, Field(allow_inf_nan=False)], Shown(metavar="auto|X")
     ] = Field(default="auto", description="Score from which a candidate is picked.")
     particle_px: ParticlePx = None
-    invert: Invert = False
+    invert: Invert = "auto"
     exact: Exact = False
     pattern: Annotated[str | None, Shown(metavar="GLOB")] = Field(
         default=None, description="What a name, or a path below INPUT, must fit, such as '*_DW.mrc'."

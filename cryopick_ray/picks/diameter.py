@@ -25,6 +25,8 @@ class EstimatedDiameter:
         Whether it is more than a guess.
     alternatives_A
         The next best diameters, best first.
+    bright
+        How many of the micrographs have bright particles: of these the negatives were looked at.
     """
 
     diameter_A: float
@@ -35,6 +37,7 @@ class EstimatedDiameter:
     model: str
     is_sure: bool = True
     alternatives_A: tuple[float, ...] = ()
+    bright: int = 0
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "EstimatedDiameter":
@@ -48,6 +51,7 @@ class EstimatedDiameter:
             model=str(data["model"]),
             is_sure=bool(data["is_sure"]),
             alternatives_A=tuple(map(float, data.get("alternatives_A", ()))),  # none in an older run's file
+            bright=int(data.get("bright", 0)),
         )
         numbers = (found.diameter_A, *found.alternatives_A, *found.tried_A, *found.evidence)
         if len(found.tried_A) != len(found.evidence) or not all(map(math.isfinite, numbers)):
@@ -57,8 +61,9 @@ class EstimatedDiameter:
     def text(self) -> str:
         """Return it as a few words; of a guess, what else it might be."""
         count = len(self.micrographs)
+        bright = f", {self.bright} with bright particles" if self.bright else ""
         doubt = "" if self.is_sure else f", a guess: little was found{self.others()}"
-        return f"{self.diameter_A:g} A, estimated from {count} micrograph{'s' * (count != 1)}{doubt}"
+        return f"{self.diameter_A:g} A, estimated from {count} micrograph{'s' * (count != 1)}{bright}{doubt}"
 
     def others(self) -> str:
         """Return the next best diameters as the end of a sentence; nothing if there are none."""

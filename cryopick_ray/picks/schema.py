@@ -53,6 +53,8 @@ class PickedMicrograph:
     optics_group, listed
         What the input list says of it: see
         :class:`~cryopick_ray.micrographs.listing.ListedMicrograph`.
+    inverted
+        Whether its particles are brighter than the ice, and its negative was picked.
     """
 
     micrograph_id: str
@@ -65,6 +67,7 @@ class PickedMicrograph:
     reason: str
     optics_group: str = ""
     listed: str = ""
+    inverted: bool = False
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ class Coverage:
     ----------
     checksum
         Of the source file, as the store's manifest has it.
+    inverted
+        Whether its negative was picked; shards of earlier versions do not say it.
     """
 
     micrograph_id: str
@@ -39,6 +41,7 @@ class Coverage:
     status: Status
     reason: str
     count: int
+    inverted: bool = False
 
 
 _COLUMNS = tuple(field.name for field in fields(Coverage))
@@ -52,12 +55,14 @@ class Picked:
     checksum: str
     candidates: Candidates | None
     reason: str = ""
+    inverted: bool = False
 
     @property
     def coverage(self) -> Coverage:
         """The micrograph's line in its shard."""
         status: Status = "failed" if self.candidates is None else "complete"
-        return Coverage(self.micrograph_id, self.checksum, status, self.reason, len(self.candidates or ()))
+        count = len(self.candidates or ())
+        return Coverage(self.micrograph_id, self.checksum, status, self.reason, count, self.inverted)
 
 
 def encode_shard(picked: Iterable[Picked]) -> bytes:
@@ -134,6 +139,7 @@ def _coverage(metadata: pq.FileMetaData) -> list[Coverage]:
     if crc_hex(vouched[_COVERAGE]) != vouched[_COVERAGE_CRC]:
         raise ValueError("its coverage is not the one that was written")
     columns = json.loads(vouched[_COVERAGE])
+    columns.setdefault("inverted", [False] * len(columns["count"]))
     if not _is_sound(columns):
         raise ValueError("its coverage lists what no micrograph can be, or one micrograph twice")
     if metadata.num_rows != sum(columns["count"]) or metadata.num_rows > MOST_ROWS:
@@ -146,6 +152,7 @@ def _is_sound(columns: dict[str, list[Any]]) -> bool:
     kinds = {name: set(map(type, columns[name])) for name in _COLUMNS}
     return (
         kinds.pop("count") <= {int}
+        and kinds.pop("inverted") <= {bool}
         and all(kind <= {str} for kind in kinds.values())
         and set(columns["status"]) <= set(get_args(Status))
         and min(counts, default=0) >= 0

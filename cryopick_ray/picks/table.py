@@ -40,9 +40,10 @@ _INDEX = pa.schema(
         pa.field("diameter_A", pa.float64(), nullable=False),
         pa.field("optics_group", pa.string(), nullable=False),
         pa.field("listed", pa.string(), nullable=False),
+        pa.field("inverted", pa.bool_(), nullable=False),
     ]
 )
-_LATER = ("optics_group", "listed")
+_LATER = ("optics_group", "listed", "inverted")
 """Columns that indexes of earlier versions lack."""
 
 

@@ -165,6 +165,7 @@ def _micrograph(row: ManifestRow, covered: Mapping[str, tuple[str, Coverage]]) -
         reason=line.reason,
         optics_group=row.optics_group,
         listed=row.listed,
+        inverted=isinstance(line, Coverage) and line.inverted,
     )
 
 

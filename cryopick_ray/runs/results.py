@@ -118,6 +118,7 @@ def write_results(
         if one.micrograph.status == "complete":
             candidates += len(one.score)
             counts[one.micrograph.micrograph_id] = int(one.picked.sum())
+    inverted = [one.micrograph_id for one in table.micrographs if one.inverted and settings.invert == "auto"]
     manifest, diameter = read_manifest(MicrographStore(folder.store).place), kept_diameter(folder.diameter)
     summary = Summary(
         version=__version__,
@@ -131,7 +132,10 @@ def write_results(
         thresholds=thresholds,
         seconds=seconds,
         diameter=diameter,
-        warnings=(*(RunWarning("run", text) for text in said), *in_results(manifest, diameter, counts)),
+        warnings=(
+            *(RunWarning("run", text) for text in said),
+            *in_results(manifest, diameter, counts, inverted),
+        ),
     )
     write_whole(folder.summary, json.dumps(summary.to_dict(), indent=1, allow_nan=False))
     write_whole(folder.report, render_report(run_report(settings, folder, summary)))

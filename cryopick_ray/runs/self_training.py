@@ -155,7 +155,7 @@ def own_labels(
                 dataset=row.dataset,
                 diameter_A=diameter_A,
                 radius_A=diameter_A / 2,
-                sign=-1 if settings.invert else 1,
+                sign=-1 if settings.invert == "yes" or one.micrograph.inverted else 1,
                 particles=places[grades >= least],
                 false=nowhere(),
                 unsure=places[(grades < least) & (grades >= Grade.UNSURE) & (least == Grade.SURE)],

@@ -69,7 +69,10 @@ class Heard:
 
 
 def in_results(
-    manifest: Mapping[str, ManifestRow], diameter: EstimatedDiameter | None, counts: Mapping[str, int]
+    manifest: Mapping[str, ManifestRow],
+    diameter: EstimatedDiameter | None,
+    counts: Mapping[str, int],
+    inverted: Sequence[str],
 ) -> list[RunWarning]:
     """Return what is to be seen in a run's results.
 
@@ -77,9 +80,12 @@ def in_results(
     ----------
     counts
         Picks by micrograph.
+    inverted
+        Those whose negatives were picked though nobody said so.
     """
     return [
         *(RunWarning("micrographs", text) for text in of_micrographs(manifest)),
+        *(RunWarning("micrographs", text) for text in of_polarity(inverted, len(counts))),
         *(RunWarning("diameter", text) for text in of_diameter(diameter)),
         *(RunWarning("picks", text) for text in of_counts(counts)),
     ]
@@ -92,6 +98,16 @@ def of_micrographs(manifest: Mapping[str, ManifestRow]) -> list[str]:
         for text in row.notes.splitlines():
             whose[text].append(row.micrograph_id)
     return [f"{text} ({_some(names)})" for text, names in whose.items()]
+
+
+def of_polarity(inverted: Sequence[str], count: int) -> list[str]:
+    """Return which of so many micrographs were seen to have bright particles."""
+    if not inverted:
+        return []
+    return [
+        f"{len(inverted)} of {count} micrographs have bright particles and were picked inverted "
+        f"({_some(inverted)}); `invert` overrides"
+    ]
 
 
 def of_diameter(found: EstimatedDiameter | None) -> list[str]:

@@ -19,12 +19,12 @@ from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.plain_data import read_json
-from cryopick_ray.settings import IngestSettings
+from cryopick_ray.settings import IngestSettings, Invert
 from cryopick_ray.stages.ingest import probe
 from cryopick_ray.store.publish import write_whole
 
 if TYPE_CHECKING:
-    from cryopick_ray.pickers.heatmap.diameter import Answer
+    from cryopick_ray.stages.diameter_worker import Looked
 
 SAMPLED, MOVIES_SAMPLED = 8, 3
 """Micrographs looked at, or movies, which take longer; more hardly change the outcome."""
@@ -37,7 +37,7 @@ def find_diameter(
     sources: Sequence[MicrographSource],
     settings: IngestSettings,
     *,
-    invert: bool,
+    invert: Invert,
     device: str,
     engine: Engine,
     events: Events,
@@ -52,7 +52,7 @@ def find_diameter(
     settings
         How micrographs are read, and the threads of one worker.
     invert
-        The particles are brighter than the ice.
+        Whether particles are brighter than the ice.
     device
         Where the network runs: ``auto``, ``cpu`` or ``cuda``.
     events
@@ -75,7 +75,7 @@ def find_diameter(
     make_worker = partial(DiameterWorker, settings, invert=invert, device=device)
     looked = _look(sampled, engine.run(cut(sampled, 1), make_worker, on_gpu=device != "cpu"), events)
     names = tuple(source.micrograph_id for source in sampled if source.micrograph_id in looked)
-    if (found := weigh([looked[name] for name in names])) is None:
+    if (found := weigh([looked[name].answers for name in names])) is None:
         smallest_A, *_, largest_A = ladder()
         raise UsageError(
             f"the diameter cannot be estimated: nothing was seen in {len(names)} micrographs ({names[0]}"
@@ -93,6 +93,7 @@ def find_diameter(
         micrographs=names,
         model=DEFAULT_MODEL,
         is_sure=found.is_sure,
+        bright=sum(looked[name].inverted for name in names),
     )
 
 
@@ -115,14 +116,14 @@ def end_of_ladder(diameter_A: float) -> str:
 
 def _look(
     sampled: Sequence[MicrographSource], reports: Generator[UnitReport], events: Events
-) -> dict[str, tuple["Answer", ...]]:
+) -> dict[str, "Looked"]:
     """Return what the workers saw in each micrograph that could be read."""
-    looked: dict[str, tuple[Answer, ...]] = {}
+    looked: dict[str, Looked] = {}
     failures: list[tuple[str, str]] = []
     with closing(reports):
         for report in reports:
             events.report("diameter", report)
-            looked |= {one.micrograph_id: one.answers for one in report.made}
+            looked |= {one.micrograph_id: one for one in report.made}
             failures.extend(report.failures)  # rows of the table, once the run gets there
     if not looked:
         name, reason = failures[0]

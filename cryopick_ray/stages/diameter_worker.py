@@ -14,8 +14,8 @@ from cryopick_ray.micrographs.exposure import read_exposure
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.catalogue import load_picker
-from cryopick_ray.pickers.heatmap.diameter import Answer, ask, ladder
-from cryopick_ray.settings import IngestSettings
+from cryopick_ray.pickers.heatmap.diameter import Answer, ask, ask_settled, ladder
+from cryopick_ray.settings import IngestSettings, Invert
 from cryopick_ray.stages.ingest_worker import pixel_size_of
 from cryopick_ray.store.scale import stored_shape
 
@@ -28,10 +28,11 @@ FINEST_A, LONGEST_PX = 1.5, 4096
 
 @dataclass(frozen=True)
 class Looked:
-    """What one micrograph showed at each diameter tried."""
+    """What one micrograph showed at each diameter tried, or its negative where particles are bright."""
 
     micrograph_id: str
     answers: tuple[Answer, ...]
+    inverted: bool
 
 
 class DiameterWorker:
@@ -42,14 +43,14 @@ class DiameterWorker:
     settings
         How they are read, and with how many threads.
     invert
-        The particles are brighter than the ice.
+        Whether particles are brighter than the ice.
     device
         Where movies are averaged and the network runs: ``auto``, ``cpu`` or ``cuda``.
     """
 
-    def __init__(self, settings: IngestSettings, *, invert: bool, device: str) -> None:
+    def __init__(self, settings: IngestSettings, *, invert: Invert, device: str) -> None:
         torch.set_num_threads(settings.threads)
-        self._settings, self._sign, self._device = settings, -1 if invert else 1, device
+        self._settings, self._invert, self._device = settings, invert, device
         # float32, so that another machine finds the same
         picker = load_picker(DEFAULT_MODEL, particle_px=None, device=device, exact=True)
         self._picker = cast("HeatmapPicker", picker)
@@ -61,7 +62,7 @@ class DiameterWorker:
         with scipy.fft.set_workers(self._settings.threads):
             for source in until(leaving, items):
                 try:
-                    looked.append(Looked(source.micrograph_id, self._look(source)))
+                    looked.append(Looked(source.micrograph_id, *self._look(source)))
                 except Exception as error:
                     if isinstance(error, CryoPickError) and error.elsewhere:
                         raise
@@ -73,10 +74,14 @@ class DiameterWorker:
         """Report that the micrographs failed, without touching them."""
         return UnitReport(0, tuple((source.micrograph_id, reason) for source in items))
 
-    def _look(self, source: MicrographSource) -> tuple[Answer, ...]:
+    def _look(self, source: MicrographSource) -> tuple[tuple[Answer, ...], bool]:
         exposure = read_exposure(source, self._settings, self._device)
         micrograph, (pixel_size_A, _) = exposure.micrograph, pixel_size_of(source, exposure, self._settings)
         coarser = max(FINEST_A, pixel_size_A * max(micrograph.shape) / LONGEST_PX)
         shape = stored_shape(micrograph.shape, pixel_size_A, coarser)
-        image = self._sign * prepare(micrograph.pixels, shape).pixels
-        return ask(image, pixel_size_A * micrograph.shape[0] / image.shape[0], self._picker, ladder())
+        image = prepare(micrograph.pixels, shape).pixels
+        pixel_size_A *= micrograph.shape[0] / image.shape[0]
+        if self._invert == "auto":
+            return ask_settled(image, pixel_size_A, self._picker, ladder())
+        inverted = self._invert == "yes"
+        return ask(-image if inverted else image, pixel_size_A, self._picker, ladder()), inverted

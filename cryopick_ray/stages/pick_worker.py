@@ -20,6 +20,7 @@ from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.device.batches import in_batches
 from cryopick_ray.pickers.device.resize import fourier_resize_on_device
 from cryopick_ray.pickers.device.upload import Upload
+from cryopick_ray.pickers.heatmap.polarity import judge_for, pick_settled
 from cryopick_ray.pickers.picker import Candidates, Picker
 from cryopick_ray.picks.shard import Coverage, Picked
 from cryopick_ray.picks.shards import PickShards
@@ -29,6 +30,8 @@ from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import Shape, resampled_shape, resampled_to_source, working_pixel_size_A
 
 Stored = NDArray[np.float16]
+Found = tuple[Candidates, bool]
+"""Candidates, and whether they are those of the negative."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class PickWorker:
         self._upload = Upload(self._picker.device)
         self._pixel_size_A = working_pixel_size_A(settings.diameter_A, self._picker.particle_px)
         self._invert = settings.invert
+        self._judge = judge_for(self._picker) if settings.invert == "auto" else None
         self._most = most_at_once(self._picker)
         self._seconds: dict[str, float] = {}
 
@@ -120,10 +124,10 @@ class PickWorker:
         self._seconds["read"] += time.perf_counter() - start
         return Read(chunk, images, failures)
 
-    def _pick(self, read: Read) -> list[tuple[ManifestRow, Candidates | Exception]]:
+    def _pick(self, read: Read) -> list[tuple[ManifestRow, Found | Exception]]:
         start = time.perf_counter()
 
-        def find(places: Sequence[int]) -> list[Candidates]:
+        def find(places: Sequence[int]) -> list[Found]:
             return self._find(read.images[places[0] : places[-1] + 1], read.chunk.shape)
 
         found = in_batches(find, range(len(read.images)), self._most)
@@ -132,14 +136,17 @@ class PickWorker:
         self._seconds["pick"] += time.perf_counter() - start
         return answers
 
-    def _find(self, images: Tensor, shape: Shape) -> list[Candidates]:
+    def _find(self, images: Tensor, shape: Shape) -> list[Found]:
         try:
             with torch.inference_mode():
                 batch = images.to(self._picker.device)
-                batch = batch.neg() if self._invert else batch
                 if shape != tuple(batch.shape[1:]):
                     batch = fourier_resize_on_device(batch, shape)
-                return self._picker.pick_many(batch)
+                if self._judge is not None:
+                    return pick_settled(self._picker, self._judge, batch)
+                inverted = self._invert == "yes"
+                found = self._picker.pick_many(batch.neg() if inverted else batch)
+                return [(one, inverted) for one in found]
         except torch.OutOfMemoryError:
             self._most = max(1, len(images) // 2)  # the next ones need not find out again
             raise
@@ -184,10 +191,12 @@ def _attempt(read: Callable[[ManifestRow], Stored], row: ManifestRow) -> Stored 
         return error
 
 
-def _picked(row: ManifestRow, answer: Candidates | Exception, shape: Shape) -> Picked:
+def _picked(row: ManifestRow, answer: Found | Exception, shape: Shape) -> Picked:
     """Return a micrograph's outcome: its candidates where there are data, in pixels of the source."""
     if isinstance(answer, Exception):
         return Picked(row.micrograph_id, row.checksum, None, str(answer) or repr(answer))
-    x, y = resampled_to_source(answer.x, answer.y, shape, row.source_shape)
+    found, inverted = answer
+    x, y = resampled_to_source(found.x, found.y, shape, row.source_shape)
     kept = ~NoData.from_text(row.no_data).holds(x, y)
-    return Picked(row.micrograph_id, row.checksum, Candidates(x[kept], y[kept], answer.score[kept]))
+    candidates = Candidates(x[kept], y[kept], found.score[kept])
+    return Picked(row.micrograph_id, row.checksum, candidates, inverted=inverted)

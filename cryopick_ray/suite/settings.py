@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from cryopick_ray.config import checked
 from cryopick_ray.errors import brief
-from cryopick_ray.settings import Positive, Settings
+from cryopick_ray.settings import Invert, Positive, Settings
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.training.settings import NAME, SimulatedData
 
@@ -60,7 +60,7 @@ class MicrographSet(Settings):
     micrographs: Annotated[tuple[str, ...], Field(min_length=1)]
     diameter_A: Positive
     pixel_size_A: Positive | None = None
-    invert: bool = False
+    invert: Invert = "no"
     exclude: tuple[str, ...] = ()
 
 

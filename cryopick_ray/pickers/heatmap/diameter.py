@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.pickers.heatmap.picker import HeatmapPicker
+from cryopick_ray.pickers.heatmap.polarity import are_bright, evidence
 from cryopick_ray.units import resampled_shape, working_pixel_size_A
 
 SMALLEST_A, LARGEST_A, STEP = 50.0, 900.0, 1.2
@@ -29,6 +30,9 @@ NEARNESS = 0.13
 at any diameter: the least that the network says."""
 FEWEST, CONTRAST = 10, 10.0
 """Picks, and the diameter's evidence beside that of the middling one, below which it is a guess."""
+SURELY_DARK = 0.02
+"""Evidence for dark particles at one of the diameters from which the negative is not looked at: at one or
+another, gaps between bright particles look more like particles than at the right one."""
 ALTERNATIVES, APART = 3, 1.3
 """Diameters named beside the best, each at least so many times another."""
 
@@ -123,6 +127,22 @@ def ask(
         area_A2 = part.size * pixel_size_A**2
         answers.append(Answer(diameter_A, found.candidates.score, found.size, area_A2))
     return tuple(answers)
+
+
+def ask_settled(
+    image: NDArray[np.float32], pixel_size_A: float, picker: HeatmapPicker, tried_A: Sequence[float]
+) -> tuple[tuple[Answer, ...], bool]:
+    """Return what :func:`ask` does, or of the negative where particles are bright, and whether they are."""
+    dark = ask(image, pixel_size_A, picker, tried_A)
+    if (seen := _clearest(dark)) >= SURELY_DARK:
+        return dark, False
+    bright = ask(-image, pixel_size_A, picker, tried_A)
+    return (bright, True) if are_bright(seen, _clearest(bright)) else (dark, False)
+
+
+def _clearest(answers: Sequence[Answer]) -> float:
+    """Return the most evidence for particles of one polarity that there is at any diameter."""
+    return max((evidence(one.score, one.area_A2 / one.diameter_A**2) for one in answers), default=0.0)
 
 
 def weigh(micrographs: Sequence[Sequence[Answer]]) -> DiameterEstimate | None:
