@@ -54,7 +54,7 @@ ParticlePx = Annotated[
 ]
 Invert = Annotated[
     Literal["auto", "yes", "no"],
-    BeforeValidator(lambda value: {True: "yes", False: "no"}[value] if isinstance(value, bool) else value),
+    BeforeValidator(lambda value: {"true": "yes", "false": "no"}.get(str(value).lower(), value)),
     Field(description="Whether particles are brighter than the ice; auto: seen in each micrograph."),
     Shown(alone="yes"),
 ]
@@ -107,7 +107,15 @@ class EngineSettings(Settings):
     @field_validator("workers", mode="before")
     @classmethod
     def _range(cls, value: Any) -> Any:
-        return value if value is None else worker_range(value)
+        """Return the least and most that ``4``, ``"4"``, ``"2,8"`` or ``[2, 8]`` stands for."""
+        if value is None:
+            return None
+        text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        ends = re.fullmatch(r"([0-9]{1,6})(?:,([0-9]{1,6}))?", text)
+        least, most = (int(ends[1]), int(ends[2] or ends[1])) if ends else (0, 0)
+        if not 1 <= least <= most:
+            raise ValueError("expected a number or LO,HI, such as 4 or 2,8")
+        return least, most
 
 
 class MovieSettings(Settings):
@@ -289,19 +297,3 @@ class RunSettings(Settings):
         }
         shared = IngestSettings.model_fields.keys() - own.keys()
         return IngestSettings(**{name: getattr(self, name) for name in shared}, **own)
-
-
-def worker_range(value: Any) -> tuple[int, int]:
-    """Return the least and most workers that ``4``, ``"4"``, ``"2,8"`` or ``[2, 8]`` stands for.
-
-    Raises
-    ------
-    ValueError
-        If it stands for none.
-    """
-    text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    ends = re.fullmatch(r"([0-9]{1,6})(?:,([0-9]{1,6}))?", text)
-    least, most = (int(ends[1]), int(ends[2] or ends[1])) if ends else (0, 0)
-    if not 1 <= least <= most:
-        raise ValueError("expected a number or LO,HI, such as 4 or 2,8")
-    return least, most

@@ -18,7 +18,7 @@ BASE = {"inputs": ["/data"], "diameter_A": 120.0}
         {"inputs": st.lists(st.text(min_size=1), min_size=1), "diameter_A": st.none() | st.floats(1e-3, 1e5)},
         optional={
             "threshold": st.just("auto") | st.floats(-1e6, 1e6),
-            "invert": st.booleans(),
+            "invert": st.sampled_from(["auto", "yes", "no", True, False]),
             "particle_px": st.none() | st.floats(4, 512),
             "limit": st.none() | st.integers(1, 10**9),
         },
@@ -34,10 +34,25 @@ def test_only_what_changes_the_picks_is_a_difference():
     free = {"threshold": 1.5, "exclude": ["bad*"], "optics": {"voltage_kV": 200}}
     assert differences(old, load_settings(BASE | free)) == []
     assert differences(old, load_settings(BASE | {"particle_px": 30})) == ["particle_px: None -> 30.0"]
-    assert differences(old, load_settings(BASE | {"invert": True, "model": "x"})) == [
+    assert differences(old, load_settings(BASE | {"invert": "yes", "model": "x"})) == [
         f"model: {DEFAULT_MODEL} -> x",
-        "invert: False -> True",
+        "invert: auto -> yes",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("true", "yes"), ("false", "no"), ("yes", "yes"), ("no", "no"), ("'yes'", "yes"), ("auto", "auto")],
+)
+def test_a_file_says_the_polarity_in_words_or_as_earlier_versions_did(text, meant):
+    settings = load_settings(BASE | yaml.safe_load(f"invert: {text}"))
+    assert settings.invert == settings.pick.invert == meant
+    assert load_settings(yaml.safe_load(to_yaml(settings))) == settings
+
+
+def test_another_word_for_the_polarity_is_refused():
+    with pytest.raises(UsageError, match="`invert` is 'maybe': input should be 'auto', 'yes' or 'no'"):
+        load_settings(BASE | {"invert": "maybe"})
 
 
 def test_options_not_given_keep_their_defaults_and_wrong_ones_are_named():

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -123,7 +124,7 @@ def test_too_few_picks_teach_nothing(n_picked):
         grade([picks("a", [0.9, 0.1, 0.0][1 - n_picked :])], share=0.85, top=10_000)
 
 
-@pytest.mark.parametrize("invert", [False, True])
+@pytest.mark.parametrize("invert", ["auto", "yes", "no"])
 def test_a_run_labels_its_own_micrographs(tmp_path, invert):
     run = RunFolder(tmp_path / "run")
     store = MicrographStore(run.store, create=True)
@@ -138,7 +139,12 @@ def test_a_run_labels_its_own_micrographs(tmp_path, invert):
     np.testing.assert_array_equal(a.unsure, [[12, 48], [13, 47]])
     assert len(a.false) == 0
     assert (a.row.micrograph_id, a.dataset, a.diameter_A, a.radius_A) == ("a", "d", 60, 30)
-    assert a.sign == (-1 if invert else 1)
+    assert a.sign == (-1 if invert == "yes" else 1)
+    seen = [replace(one, micrograph=replace(one.micrograph, inverted=True)) for one in table]
+    assert [one.sign for one in own_labels(grade(seen, share=0.7, top=9), run, settings, Grade.SURE)] == [
+        -1,
+        -1,
+    ]
     assert a.store_url == run.store
     assert (b.row.micrograph_id, b.particles.shape, b.unsure.shape) == ("b", (0, 2), (0, 2))
     chosen_by, _ = own_labels(graded, run, settings, Grade.PICKED)

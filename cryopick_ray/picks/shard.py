@@ -139,7 +139,7 @@ def _coverage(metadata: pq.FileMetaData) -> list[Coverage]:
     if crc_hex(vouched[_COVERAGE]) != vouched[_COVERAGE_CRC]:
         raise ValueError("its coverage is not the one that was written")
     columns = json.loads(vouched[_COVERAGE])
-    columns.setdefault("inverted", [False] * len(columns["count"]))
+    columns = {"inverted": [False] * len(columns["count"])} | columns
     if not _is_sound(columns):
         raise ValueError("its coverage lists what no micrograph can be, or one micrograph twice")
     if metadata.num_rows != sum(columns["count"]) or metadata.num_rows > MOST_ROWS:

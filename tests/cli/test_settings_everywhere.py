@@ -18,7 +18,7 @@ OTHER = {
     "pixel_size_A": 1.25,
     "threshold": 0.5,
     "particle_px": 24.0,
-    "invert": True,
+    "invert": "yes",
     "exact": True,
     "pattern": "2024",
     "exclude": ["bad*", "a,b.mrc"],
@@ -105,6 +105,25 @@ def test_a_setting_means_the_same_on_the_command_line_and_in_yaml(name):
     settings = load_settings(base(name) | wanted)
     assert settings != load_settings(base(name))
     assert load_settings(yaml.safe_load(to_yaml(settings))) == settings
+
+
+@pytest.mark.parametrize(
+    ("given", "inputs", "invert"),
+    [
+        (["in", "--invert"], ["in"], "yes"),
+        (["--invert", "in"], ["in"], "yes"),
+        (["--invert", "--", "no"], ["no"], "yes"),
+        (["in", "--", "--invert"], ["in", "--invert"], None),
+        (["--invert", "--diameter", "133", "in"], ["in"], "yes"),
+        (["--invert", "no", "in"], ["in"], "no"),
+        (["--invert=auto", "in"], ["in"], "auto"),
+        (["in", "--invert", "maybe"], ["in", "maybe"], "yes"),
+        (["in", "--set=invert=true"], ["in"], "true"),
+    ],
+)
+def test_an_option_that_may_stand_alone_takes_no_input_for_its_value(given, inputs, invert):
+    told = on_the_command_line(*given)["settings"]
+    assert (told["inputs"], told.get("invert")) == (inputs, invert)
 
 
 @pytest.mark.parametrize("name", LEAVES)

@@ -50,7 +50,7 @@ def test_a_run_is_started_gone_on_with_and_read(micrographs, tmp_path):
     assert first.complete == 2
     with pytest.raises(UsageError, match="`resume`"):
         run(settings, "out", engine=HERE)
-    with pytest.raises(UsageError, match="invert: False -> True"):
+    with pytest.raises(UsageError, match="invert: auto -> yes"):
         resume("out", engine=HERE, invert=True)
     again = resume("out", engine=HERE, threshold=1.5, optics={"voltage_kV": 200})
     table = read_table("out")

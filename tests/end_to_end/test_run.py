@@ -1,6 +1,7 @@
 """The whole way, on real files, with the real command."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -281,15 +282,22 @@ def test_a_diameter_of_less_than_a_pixel_stops_the_run(cryopick, phantoms, tmp_p
     assert (status, "--diameter" in errors) == (2, True)
 
 
-def test_bright_particles_are_found_with_invert(cryopick, tmp_path):
-    made = phantom(2)
-    write_mrc(tmp_path / "in" / "dark.mrc", made.pixels)
-    write_mrc(tmp_path / "in2" / "dark.mrc", -made.pixels)
+def test_bright_particles_are_found_and_told_where_it_is_not_said(cryopick, tmp_path):
+    pixels = [phantom(seed).pixels for seed in (2, 3)]
+    for folder, signs in {"dark": (1, 1), "bright": (-1, -1), "mixed": (1, -1)}.items():
+        for name, sign, image in zip("ab", signs, pixels, strict=True):
+            write_mrc(tmp_path / folder / f"{name}.mrc", sign * image)
     common = [*LOG, "--engine", "serial"]
-    assert cryopick("run", tmp_path / "in", "--out", tmp_path / "a", *common)[0] == 0
-    assert cryopick("run", tmp_path / "in2", "--out", tmp_path / "b", "--invert", *common)[0] == 0
-    a, b = (pd.read_parquet(tmp_path / name / "table")[["x_px", "y_px"]].to_numpy() for name in "ab")
-    assert np.allclose(a, b, atol=0.05)
+    told = {}
+    runs = {"dark": [], "bright": [], "mixed": [], "bright ": ["--invert"], "dark ": ["--invert=no"]}
+    for name, given in runs.items():
+        out = tmp_path / "runs" / name
+        status, told[out], _ = cryopick("run", *given, tmp_path / name.strip(), "--out", out, *common)
+        assert status == 0
+    dark, *others = (pd.read_parquet(out / "table")[["x_px", "y_px"]].to_numpy() for out in told)
+    assert all(np.allclose(dark, other, atol=0.05) for other in others)
+    found = [re.findall(r"(\d of \d) micrographs have bright particles", text) for text in told.values()]
+    assert found == [[], ["2 of 2"], ["1 of 2"], [], []]
 
 
 def test_a_run_from_its_saved_settings_gives_the_same_table(serial_run, cryopick, tmp_path):

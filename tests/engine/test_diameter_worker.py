@@ -1,5 +1,7 @@
 """A diameter is found by any workers, as one in this process finds it."""
 
+from dataclasses import replace
+
 import mrcfile
 import pytest
 import scipy.fft
@@ -50,12 +52,12 @@ class Listener(Silence):
         self.steps.append((done + report.complete + len(report.failures), total))
 
 
-def find(sources, engine, threads=1):
+def find(sources, engine, threads=1, invert="no"):
     listener = Listener()
     found = find_diameter(
         sources,
         IngestSettings(threads=threads),
-        invert=False,
+        invert=invert,
         device="cpu",
         engine=engine,
         events=listener,
@@ -87,14 +89,26 @@ def test_the_estimate_takes_the_threads_it_is_given(sources, monkeypatch):
 
     monkeypatch.setattr(diameter_worker, "ask", look)
     before = torch.get_num_threads()
-    worker = DiameterWorker(IngestSettings(threads=2), invert=False, device="cpu")
+    worker = DiameterWorker(IngestSettings(threads=2), invert="no", device="cpu")
     report = worker.process(sources)
     torch.set_num_threads(before)
     assert seen == {(2, 2)}
     assert (report.complete, [name for name, _ in report.failures]) == (3, ["2.mrc"])
 
 
+def test_a_negative_has_the_diameter_of_its_micrograph_and_it_is_said(sources, tmp_path):
+    for source in sources[::2]:  # half of them
+        mrcfile.write(tmp_path / source.micrograph_id, -mrcfile.read(source.path), voxel_size=PIXEL_SIZE_A)
+    mixed = [*list_sources([str(tmp_path)], relion_project=tmp_path), *sources[1::2]]
+    mixed.sort(key=lambda source: source.micrograph_id)
+    dark, _ = find(sources, SerialEngine())
+    found, _ = find(mixed, SerialEngine(), invert="auto")
+    assert found == replace(dark, bright=2)
+    assert "3 micrographs, 2 with bright particles" in found.text()
+    assert find(sources, SerialEngine(), invert="auto")[0] == dark
+
+
 def test_an_item_that_is_given_up_is_a_failure(sources):
-    worker = DiameterWorker(IngestSettings(), invert=False, device="cpu")
+    worker = DiameterWorker(IngestSettings(), invert="no", device="cpu")
     assert worker.give_up(sources[:1], "memory").failures == (("1.mrc", "memory"),)
     assert worker.process(sources, lambda: True).undone == (0, 1, 2, 3)

@@ -1,5 +1,6 @@
 import mrcfile
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -82,13 +83,42 @@ def test_batches_find_what_single_micrographs_do_and_lose_only_the_torn_one(
 
 
 def test_inverted_is_what_the_negatives_would_be(store, model, tmp_path, monkeypatch):
-    settings = PickSettings(model=model, diameter_A=150, precision="float32", invert=True)
+    settings = PickSettings(model=model, diameter_A=150, precision="float32", invert="yes")
     _, inverted, _ = picks(store, tmp_path / "inverted", settings, monkeypatch, 1)
     read = MicrographStore.read_stored
     monkeypatch.setattr(MicrographStore, "read_stored", lambda self, row: -read(self, row))
-    plain = settings.model_copy(update={"invert": False})
+    plain = settings.model_copy(update={"invert": "no"})
     _, negatives, _ = picks(store, tmp_path / "negatives", plain, monkeypatch, 1)
     assert inverted.equals(negatives)
+
+
+def test_micrographs_of_both_polarities_are_picked_alike_in_any_order(tmp_path, monkeypatch):
+    store = MicrographStore(str(tmp_path / "s.zarr"), create=True)
+    sources = []
+    for name, sign in {"a": 1, "b": -1, "c": -1, "d": 1}.items():
+        pixels = make_phantom(
+            ord(name) // 2, shape=(400, 416), pixel_size_A=4.0, diameter_A=150, particles=14
+        )
+        mrcfile.write(tmp_path / f"{name}.mrc", sign * pixels.pixels, voxel_size=4.0)
+        sources.append(MicrographSource(name, "set", tmp_path / f"{name}.mrc", name))
+    IngestWorker(store.place.url, IngestSettings()).process(sources)
+    settings = PickSettings(diameter_A=150, precision="float32")
+    _, table, coverage = picks(store, tmp_path / "auto", settings, monkeypatch, 1)
+    assert [line.inverted for line in coverage] == [False, True, True, False]
+    for sign, names in (("no", "ad"), ("yes", "bc")):
+        said = settings.model_copy(update={"invert": sign})
+        _, one, lines = picks(store, tmp_path / sign, said, monkeypatch, 1)
+        assert [line.inverted for line in lines] == [sign == "yes"] * 4
+        own = table[table.micrograph_id.isin([*names])]
+        assert own.equals(one[one.micrograph_id.isin([*names])].set_axis(own.index))
+    rows = read_manifest(store.place)
+    shards = PickShards(str(tmp_path / "singly"), "d", create=True)
+    for name in "dcba":
+        PickWorker(store.place.url, str(tmp_path / "singly"), "d", settings, "cpu").process([rows[name]])
+    singly = pd.concat([shards.read(key)[0].to_pandas() for key in shards.published()])
+    order = ["micrograph_id", "score", "y_px", "x_px"]
+    again, before = (one.sort_values(order, ignore_index=True) for one in (singly, table))
+    pd.testing.assert_frame_equal(again, before, check_categorical=False)
 
 
 def row(index, side, pixel_size_A):

@@ -135,7 +135,7 @@ EVERYTHING = {
     "pixel_size_A": 1.25,
     "store_pixel_size_A": 2.5,
     "particle_px": 24,
-    "invert": True,
+    "invert": "yes",
     "threshold": -0.5,
     "limit": 7,
     "threads": 2,

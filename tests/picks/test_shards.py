@@ -124,18 +124,32 @@ def test_a_torn_shard_is_named_and_says_what_to_do(tmp_path):
         ({"micrograph_id": ["c", "a/2.mrc", "b.mrc", "c"]}, "one micrograph twice"),
         ({"micrograph_id": ["a/1.mrc", "a/2.mrc", "b.mrc", 3]}, "no micrograph can be"),
         ({"micrograph_id": ["a/1.mrc"]}, "argument"),
+        ({"inverted": [0, 0, 0, 1]}, "no micrograph can be"),
+        ({"inverted": [True]}, "argument"),
     ],
 )
 def test_a_coverage_that_somebody_made_up_is_refused(changed, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        decode_shard(covering(lambda columns: columns | changed))
+
+
+def covering(change):
+    """Return a shard whose coverage is another, vouched for."""
     file = pq.ParquetFile(pa.BufferReader(encode_shard(UNIT)))
     metadata = dict(file.schema_arrow.metadata)
-    coverage = json.dumps(json.loads(metadata[b"cryopick.coverage"]) | changed).encode()
+    coverage = json.dumps(change(json.loads(metadata[b"cryopick.coverage"]))).encode()
     crc = b"%08x" % google_crc32c.value(coverage)
     metadata |= {b"cryopick.coverage": coverage, b"cryopick.coverage_crc": crc}
     buffer = io.BytesIO()
     pq.write_table(file.read().replace_schema_metadata(metadata), buffer)
-    with pytest.raises(ValueError, match=complaint):
-        decode_shard(buffer.getvalue())
+    return buffer.getvalue()
+
+
+def test_a_shard_says_which_negatives_were_picked_and_an_earlier_one_none():
+    unit = [UNIT[0], replace(UNIT[3], inverted=True)]
+    assert [line.inverted for line in decode_coverage(encode_shard(unit))] == [False, True]
+    earlier = covering(lambda columns: {name: columns[name] for name in columns if name != "inverted"})
+    assert decode_coverage(earlier) == [one.coverage for one in UNIT]
 
 
 def test_a_parquet_file_that_is_no_shard_is_refused(tmp_path):

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from cryopick_ray.picks import tables
 from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
-from cryopick_ray.picks.table import PickTable, dataset_folder, open_table, recut
+from cryopick_ray.picks.table import INDEX, PickTable, dataset_folder, open_table, recut
 from cryopick_ray.picks.tables import TableSettings, build_table
 from cryopick_ray.picks.thresholds import Threshold, auto_threshold
 from cryopick_ray.store.manifest import ManifestRow
@@ -117,6 +118,16 @@ def test_the_index_lists_every_micrograph_failed_and_empty_ones_included(tmp_pat
     assert read["s0/02.mrc"].micrograph.optics is None
     assert read["s1/01.mrc"].micrograph.optics.voltage_kV == 200
     assert sum(len(one.score) for one in table) == sum(len(p.candidates or ()) for p in picked)
+
+
+def test_the_index_says_which_negatives_were_picked_and_an_earlier_one_none(tmp_path):
+    picked = [replace(one, inverted=one.micrograph_id.startswith("s1")) for one in some_picks()]
+    table = build(tmp_path, "t", picked, 4, failed=("s1/unreadable.mrc",))
+    bright = {one.micrograph_id for one in PickTable(table).micrographs if one.inverted}
+    assert bright == {one.micrograph_id for one in picked if one.inverted}
+    earlier = pq.read_table(table / INDEX).drop_columns(["inverted"]).replace_schema_metadata(None)
+    pq.write_table(earlier, table / INDEX)
+    assert not any(one.inverted for one in PickTable(table).micrographs)
 
 
 def test_a_new_cut_changes_nothing_but_what_is_picked(tmp_path):
