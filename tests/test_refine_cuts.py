@@ -141,10 +141,8 @@ def test_a_run_labels_its_own_micrographs(tmp_path, invert):
     assert (a.row.micrograph_id, a.dataset, a.diameter_A, a.radius_A) == ("a", "d", 60, 30)
     assert a.sign == (-1 if invert == "yes" else 1)
     seen = [replace(one, micrograph=replace(one.micrograph, inverted=True)) for one in table]
-    assert [one.sign for one in own_labels(grade(seen, share=0.7, top=9), run, settings, Grade.SURE)] == [
-        -1,
-        -1,
-    ]
+    labelled = own_labels(grade(seen, share=0.7, top=9), run, settings, Grade.SURE)
+    assert [one.sign for one in labelled] == [-1, -1]
     assert a.store_url == run.store
     assert (b.row.micrograph_id, b.particles.shape, b.unsure.shape) == ("b", (0, 2), (0, 2))
     chosen_by, _ = own_labels(graded, run, settings, Grade.PICKED)

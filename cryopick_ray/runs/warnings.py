@@ -121,7 +121,7 @@ def of_counts(counts: Mapping[str, int]) -> list[str]:
         return []
     usual = median(counts.values())
     if not any(counts.values()):
-        return ["no particle was picked; check `diameter_A`, `pixel_size_A` and the threshold"]
+        return ["no particle was picked; check `diameter_A`, `pixel_size_A`, `invert` and the threshold"]
     few = [name for name, count in counts.items() if count < FEW * usual]
     if len(counts) < FEWEST_COMPARED or not few:
         return []

@@ -51,7 +51,7 @@ class MicrographSet(Settings):
     micrographs
         Folders, files, globs or lists, as ``cryopick run`` takes them.
     diameter_A, pixel_size_A, invert
-        As for ``cryopick run``.
+        As for ``cryopick run``; nothing said, particles are dark.
     exclude
         Globs of micrographs that are not used at all.
     """

@@ -41,8 +41,10 @@ class DataSettings(Settings):
         Folders, files, globs or lists, as ``cryopick run`` takes them.
     labels
         Folder of ``.star`` or ``.box`` files named after the micrographs, or one STAR file of all.
-    diameter_A, pixel_size_A, invert
+    diameter_A, pixel_size_A
         As for ``cryopick run``.
+    invert
+        Whether particles are brighter than the ice.
     exclude
         Globs of micrographs that are not used at all.
     test

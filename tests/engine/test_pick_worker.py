@@ -95,11 +95,9 @@ def test_inverted_is_what_the_negatives_would_be(store, model, tmp_path, monkeyp
 def test_micrographs_of_both_polarities_are_picked_alike_in_any_order(tmp_path, monkeypatch):
     store = MicrographStore(str(tmp_path / "s.zarr"), create=True)
     sources = []
-    for name, sign in {"a": 1, "b": -1, "c": -1, "d": 1}.items():
-        pixels = make_phantom(
-            ord(name) // 2, shape=(400, 416), pixel_size_A=4.0, diameter_A=150, particles=14
-        )
-        mrcfile.write(tmp_path / f"{name}.mrc", sign * pixels.pixels, voxel_size=4.0)
+    for seed, (name, sign) in enumerate({"a": 1, "b": -1, "c": -1, "d": 1}.items()):
+        made = make_phantom(seed, shape=(400, 416), pixel_size_A=4.0, diameter_A=150, particles=14)
+        mrcfile.write(tmp_path / f"{name}.mrc", sign * made.pixels, voxel_size=4.0)
         sources.append(MicrographSource(name, "set", tmp_path / f"{name}.mrc", name))
     IngestWorker(store.place.url, IngestSettings()).process(sources)
     settings = PickSettings(diameter_A=150, precision="float32")
@@ -117,8 +115,8 @@ def test_micrographs_of_both_polarities_are_picked_alike_in_any_order(tmp_path, 
         PickWorker(store.place.url, str(tmp_path / "singly"), "d", settings, "cpu").process([rows[name]])
     singly = pd.concat([shards.read(key)[0].to_pandas() for key in shards.published()])
     order = ["micrograph_id", "score", "y_px", "x_px"]
-    again, before = (one.sort_values(order, ignore_index=True) for one in (singly, table))
-    pd.testing.assert_frame_equal(again, before, check_categorical=False)
+    again, before = (one.astype({"micrograph_id": str}).sort_values(order) for one in (singly, table))
+    assert np.array_equal(again.to_numpy(), before.to_numpy())
 
 
 def row(index, side, pixel_size_A):
