@@ -12,7 +12,7 @@ from .console import say
 def export(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="Folder or bucket of a table, or of a run.")],
     format: Annotated[
-        str, typer.Option("--format", metavar="star|box|cbox|cs|csv|topaz", help="What to write.")
+        str, typer.Option("--format", metavar="star|box|cbox|cs|csv|topaz|...", help="As in docs/formats.md.")
     ],
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Folder to write into.")],
     threshold: Annotated[
@@ -20,7 +20,7 @@ def export(
     ] = None,
     box_px: Annotated[
         int | None,
-        typer.Option("--box-px", metavar="N", help="Box side (box, cbox); default: 1.5 diameters."),
+        typer.Option("--box-px", metavar="N", help="Box side; default: 1.5 diameters."),
     ] = None,
     relion_project: options.RelionProject = None,
     like: Annotated[
@@ -34,7 +34,7 @@ def export(
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """Write the picks as RELION STAR, EMAN box, crYOLO cbox, CryoSPARC cs, CSV or Topaz text."""
+    """Write the picks as RELION STAR, EMAN box, crYOLO cbox, CryoSPARC cs, CSV, Topaz text and more."""
     del debug
     from dataclasses import asdict
 

@@ -10,6 +10,7 @@ from cryopick_ray import __version__
 from . import (
     bench,
     cluster,
+    convert,
     diameter,
     empiar,
     evaluate,
@@ -63,6 +64,7 @@ app.command(cls=SettingsCommand)(plan.plan)
 app.command(cls=SettingsCommand)(pick.pick)
 app.command()(table.table)
 app.command()(export.export)
+app.command()(convert.convert)
 app.command()(report.report)
 app.command(cls=SettingsCommand)(diameter.diameter)
 app.command(cls=SettingsCommand)(evaluate.evaluate)

@@ -1,33 +1,75 @@
 """EMAN ``.box`` files: one line a particle, corner and size in pixels."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from cryopick_ray.formats.boxes import box_size_px
-from cryopick_ray.formats.coordinates import Coordinates
+import numpy as np
+
+from cryopick_ray.formats.boxes import box_sizes_px
+from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
+from cryopick_ray.formats.format import Format, Note, WriteSettings
+from cryopick_ray.formats.text import are_numbers, first_rows, lines, numbers
 from cryopick_ray.store.publish import below, published
 
+FILAMENT_ENDS = {-1.0, -2.0}
+BY_HAND = {-3.0}
+"""What EMAN's boxer writes where a score could stand."""
 
-def write_box(picks: Iterable[Coordinates], out: Path, box_px: int | None = None) -> None:
+
+def write_box(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
     """Write ``out/<micrograph without extension>.box``, which RELION matches to its micrograph.
-
-    Parameters
-    ----------
-    picks
-        Micrographs in table order.
-    out
-        Folder, made where missing.
-    box_px
-        Side of the box in pixels, even; 1.5 particle diameters where ``None``.
 
     Notes
     -----
-    Columns are corner x, corner y, width, height (see :mod:`cryopick_ray.formats.boxes`). Corners keep
-    their fraction; RELION cuts it off, as it does with rlnCoordinateX when it extracts.
+    Columns are corner x, corner y, width, height (see :mod:`cryopick_ray.formats.boxes`) and, where there
+    is one, the score. Corners are whole: RELION cuts fractions off, and Topaz stops on them.
     """
     for name, one in complete(picks, without_extension):
-        side = box_size_px(one, box_px)
+        sizes = box_sizes_px(one, settings.box_px)
+        corners = np.rint(np.column_stack([one.x_px, one.y_px]) - sizes / 2)
         with published(below(out, f"{name}.box")) as file:
-            for x, y, _ in one.rows():
-                file.write(f"{x - side / 2:.3f}\t{y - side / 2:.3f}\t{side}\t{side}\n")
+            for (x, y), (width, height), score in zip(corners.astype(int), sizes, one.score, strict=True):
+                last = f"\t{score:.7g}" if np.isfinite(score) else ""
+                file.write(f"{x}\t{y}\t{width}\t{height}{last}\n")
+
+
+def read_box(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
+    """Yield the particles of a file; of a size of 0 the corner is the centre."""
+    del note
+    rows, scores = [], []
+    for number, line in lines(path):
+        words = line.split()
+        if not 4 <= len(words) <= 5:
+            raise ValueError(f"line {number} has {len(words)} fields; expected corner x, y, size, score")
+        row = numbers(words, number)
+        if min(row[2:4]) < 0:
+            raise ValueError(f"line {number}: a box of {row[2]} x {row[3]} px; expected a size of at least 0")
+        rows.append(row[:4])
+        scores.append(row[4] if len(row) > 4 else np.nan)
+    if rows and set(scores) <= FILAMENT_ENDS:
+        raise ValueError(
+            "line 1: its fifth column, -1 and -2, marks starts and ends of filaments, expected particles: "
+            "cut the filaments into segments"
+        )
+    x, y, width, height = np.reshape(rows, (-1, 4)).T
+    score = np.where(np.isin(scores, [*BY_HAND]).all(), np.nan, scores)
+    yield from_file(name, x + width / 2, y + height / 2, score, np.column_stack([width, height]))
+
+
+def _looks_like_box(head: str) -> bool:
+    rows = first_rows(head)
+    return bool(rows) and all(len(row) in (4, 5) and are_numbers(row) for row in rows)
+
+
+BOX = Format(
+    name="box",
+    title="EMAN box",
+    suffixes=(".box",),
+    looks_like=_looks_like_box,
+    read=read_box,
+    write=write_box,
+    holds=frozenset({"scores", "boxes", "empty", "folders"}),
+    is_marked=False,
+    endings=("_manualpick", "_autopick"),
+)

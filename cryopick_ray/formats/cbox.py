@@ -1,12 +1,18 @@
-"""crYOLO's ``.cbox`` files: a STAR file of boxes, format version 1.0."""
+"""crYOLO's ``.cbox`` files: a STAR file of boxes, format version 1.0, or the older rows without a head."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from cryopick_ray.formats.boxes import box_size_px
-from cryopick_ray.formats.coordinates import Coordinates
+import numpy as np
+
+from cryopick_ray.formats.boxes import box_sizes_px
+from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
+from cryopick_ray.formats.format import Format, Note, WriteSettings
 from cryopick_ray.formats.star_text import loop
+from cryopick_ray.formats.text import are_numbers, first_rows, lines, numbers
+from cryopick_ray.micrographs.star import read_star
 from cryopick_ray.store.publish import below, published
 
 COLUMNS = (
@@ -22,21 +28,17 @@ COLUMNS = (
     "NumBoxes",
     "Angle",
 )
+NEEDED = ("CoordinateX", "CoordinateY", "Width", "Height")
+FILAMENT = "filamentid"
 HEAD = "\ndata_global\n\n_cbox_format_version 1.0\n" + loop("cryolo", COLUMNS)
 TAIL = loop("cryolo_include", ("slice_index",)) + "0.000000\n"
+OLD_FIELDS = 7
+"""Corner, size, confidence, estimated size."""
+NONE = "<NA>"
 
 
-def write_cbox(picks: Iterable[Coordinates], out: Path, box_px: int | None = None) -> None:
+def write_cbox(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
     """Write ``out/<micrograph without extension>.cbox``.
-
-    Parameters
-    ----------
-    picks
-        Micrographs in table order.
-    out
-        Folder, made where missing.
-    box_px
-        Side of the box in pixels, even; 1.5 particle diameters where ``None``.
 
     Notes
     -----
@@ -45,11 +47,65 @@ def write_cbox(picks: Iterable[Coordinates], out: Path, box_px: int | None = Non
     ``<NA>``.
     """
     for name, one in complete(picks, without_extension):
-        side = box_size_px(one, box_px)
-        size = f"{side:.6f}"
+        sizes = box_sizes_px(one, settings.box_px)
         with published(below(out, f"{name}.cbox")) as file:
             file.write(HEAD)
-            for x, y, score in one.rows():
-                corner = f"{x - side / 2:.6f} {y - side / 2:.6f} 0.000000"
-                file.write(f"{corner} {size} {size} {size} <NA> <NA> {score:.7g} <NA> <NA>\n")
+            for (x, y, score), (width, height) in zip(one.rows(), sizes, strict=True):
+                corner = f"{x - width / 2:.6f} {y - height / 2:.6f} 0.000000"
+                size = f"{width:.6f} {height:.6f} {max(width, height):.6f}"
+                confidence = f"{score:.7g}" if np.isfinite(score) else NONE
+                file.write(f"{corner} {size} {NONE} {NONE} {confidence} {NONE} {NONE}\n")
             file.write(TAIL)
+
+
+def read_cbox(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
+    """Yield the particles of a file of either kind; those of a tomogram's slices are refused."""
+    del note
+    if any(line.startswith("data_") for _, line in lines(path)):
+        yield _read_star(path, name)
+        return
+    rows = []
+    for number, line in lines(path):
+        words = line.split()
+        if len(words) != OLD_FIELDS:
+            raise ValueError(f"line {number} has {len(words)} fields; expected {OLD_FIELDS}, or STAR text")
+        rows.append(numbers(words, number))
+    x, y, width, height, score, _, _ = np.reshape(rows, (-1, OLD_FIELDS)).T
+    yield from_file(name, x + width / 2, y + height / 2, score, np.column_stack([width, height]))
+
+
+def _read_star(path: Path, name: str) -> Coordinates:
+    block: Any = read_star(path, [*COLUMNS, FILAMENT]).get("cryolo")
+    if block is None or any(column not in block for column in NEEDED):
+        raise ValueError(f"it has no block data_cryolo with {', '.join(NEEDED)}")
+    if FILAMENT in block and len(block[FILAMENT]):
+        raise ValueError(
+            f"it holds filaments ({FILAMENT}), expected particles: write crYOLO's segments as .box or .star"
+        )
+    z = _numbers(block.get("CoordinateZ", ()))
+    if len(np.unique(z[np.isfinite(z)])) > 1:
+        raise ValueError("its particles lie on several slices (CoordinateZ), expected one micrograph")
+    x, y, width, height = (_numbers(block[column]) for column in NEEDED)
+    score = _numbers(block["Confidence"]) if "Confidence" in block else None
+    return from_file(name, x + width / 2, y + height / 2, score, np.column_stack([width, height]))
+
+
+def _numbers(words: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.array([np.nan if word == NONE else float(word) for word in words], np.float64)
+
+
+def _looks_like_cbox(head: str) -> bool:
+    rows = first_rows(head)
+    old = bool(rows) and all(len(row) == OLD_FIELDS and are_numbers(row) for row in rows)
+    return old or "data_cryolo" in head or "_cbox_format_version" in head
+
+
+CBOX = Format(
+    name="cbox",
+    title="crYOLO cbox",
+    suffixes=(".cbox",),
+    looks_like=_looks_like_cbox,
+    read=read_cbox,
+    write=write_cbox,
+    holds=frozenset({"scores", "boxes", "fractions", "empty", "folders"}),
+)

@@ -1,7 +1,7 @@
 """The particles of one micrograph, as files of coordinates have them."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,9 @@ class Coordinates:
         ``(n, 2)`` widths and heights of boxes in pixels; ``None`` of a file without boxes.
     columns
         ``(n,)`` columns that only some formats hold, by RELION's names, such as rlnClassNumber.
+    is_upside_down
+        Whether ``y_px`` counts from the micrograph's last row up, which a file may do that does not know how
+        many rows there are: see :meth:`upright`.
     """
 
     micrograph: PickedMicrograph
@@ -38,10 +41,74 @@ class Coordinates:
     diameter_A: float | None = None
     box_px: NDArray[np.floating[Any]] | None = None
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    is_upside_down: bool = False
 
     def rows(self) -> Iterator[tuple[float, float, float]]:
         """Yield ``(x_px, y_px, score)`` of the particles."""
         return zip(self.x_px.tolist(), self.y_px.tolist(), self.score.tolist(), strict=True)
+
+    def flipped(self, height_px: int) -> "Coordinates":
+        """Return the same with rows counted from the other end of a micrograph of so many."""
+        return replace(self, y_px=height_px - 1 - self.y_px, is_upside_down=not self.is_upside_down)
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether any particle has a score."""
+        return bool(np.isfinite(self.score).any())
+
+
+def from_file(
+    name: str,
+    x_px: Sequence[float] | NDArray[Any],
+    y_px: Sequence[float] | NDArray[Any],
+    score: Sequence[float] | NDArray[Any] | None = None,
+    box_px: Sequence[Sequence[float]] | NDArray[Any] | None = None,
+    **more: Any,
+) -> Coordinates:
+    """Return what a file says of a micrograph that it only names.
+
+    Parameters
+    ----------
+    name
+        As the file has it; of the id, parts that lead out of a folder are dropped.
+    more
+        Other fields of :class:`Coordinates`.
+
+    Raises
+    ------
+    ValueError
+        A place is not finite.
+    """
+    x, y = (np.asarray(values, np.float64).reshape(-1) for values in (x_px, y_px))
+    if wrong := int((~(np.isfinite(x) & np.isfinite(y))).sum()):
+        raise ValueError(f"{wrong} rows without finite coordinates")
+    parts = [part for part in name.split("/") if part not in ("", ".", "..")]
+    micrograph = PickedMicrograph("/".join(parts) or name, "", name, None, None, None, "complete", "")
+    scores = np.full(len(x), np.nan) if score is None else np.asarray(score, np.float64)
+    boxes = None if box_px is None else np.asarray(box_px, np.float64).reshape(-1, 2)
+    if boxes is not None and not (boxes > 0).all():
+        boxes = None
+    return Coordinates(micrograph, x, y, scores, box_px=boxes, **more)
+
+
+def by_micrograph(
+    names: Sequence[str],
+    x_px: Sequence[float],
+    y_px: Sequence[float],
+    score: Sequence[float] | None = None,
+    box_px: Sequence[Sequence[float]] | None = None,
+    **more: Any,
+) -> Iterator[Coordinates]:
+    """Yield the rows of a table of many micrographs, one micrograph after the other."""
+    rows: dict[str, list[int]] = {}
+    for row, name in enumerate(names):
+        rows.setdefault(name, []).append(row)
+    table = [None if one is None else np.asarray(one, np.float64) for one in (x_px, y_px, score, box_px)]
+    for name, chosen in rows.items():
+        x, y, scores, boxes = (None if one is None else one[chosen] for one in table)
+        assert x is not None
+        assert y is not None
+        yield from_file(name, x, y, scores, boxes, **more)
 
 
 def picked(picks: Iterable[MicrographPicks]) -> Iterator[Coordinates]:

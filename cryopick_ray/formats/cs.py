@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import PicksError, UsageError, brief
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_like import CsLike
+from cryopick_ray.formats.cs_picks import read_cs
 from cryopick_ray.formats.files import complete, relative_path
+from cryopick_ray.formats.format import Format, WriteSettings
 from cryopick_ray.micrographs.exposures import MOST_UID, CsExposure
 from cryopick_ray.store.publish import published, write_whole
 from cryopick_ray.units import Shape
@@ -206,3 +208,19 @@ def _group(count: int) -> str:
         "version": LIKE_VERSION,
     }
     return yaml.safe_dump(group)
+
+
+def _write(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
+    like = CsLike(settings.like, settings.note) if settings.like else None
+    write_cs(picks, out, like, settings.note)
+
+
+CS = Format(
+    name="cs",
+    title="CryoSPARC cs",
+    suffixes=(".cs", ".csg"),
+    looks_like=lambda head: "particle.location" in head or "location/center_x_frac" in head,
+    read=lambda path, name, note: read_cs(path, note),
+    write=_write,
+    holds=frozenset({"scores", "fractions", "folders"}),
+)

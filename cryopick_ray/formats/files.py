@@ -7,8 +7,9 @@ from pathlib import PurePosixPath
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.micrographs.reader import MOVIE_SUFFIXES, SUFFIXES
 
-PACKED = (".gz", ".bz2")
+RELION_ENDINGS = ("_manualpick", "_autopick", "_extract")
 FORMULA = re.compile(r"[=+\-@]")
 """How a cell begins that a spreadsheet runs; tabs and line breaks, which count as well, no name has."""
 
@@ -35,10 +36,18 @@ def relative_path(micrograph_id: str) -> PurePosixPath:
 
 def without_extension(micrograph_id: str) -> PurePosixPath:
     """Return the path of ``micrograph_id`` without ``.mrc``, ``.tif``, ``.mrc.gz`` and the like."""
-    path = relative_path(micrograph_id)
-    if path.suffix.lower() in PACKED:
-        path = path.with_suffix("")
-    return path.with_suffix("")
+    return PurePosixPath(without_ending(str(relative_path(micrograph_id)), (*SUFFIXES, *MOVIE_SUFFIXES)))
+
+
+def bare_name(name: str) -> str:
+    """Return a micrograph's path without extension, and without what RELION appends to its picks."""
+    return without_ending(name, (*SUFFIXES, *MOVIE_SUFFIXES, *RELION_ENDINGS))
+
+
+def without_ending(name: str, endings: Iterable[str]) -> str:
+    """Return a name without the longest of some endings that it has, in any case."""
+    found = [ending for ending in endings if name.lower().endswith(ending) and len(ending) < len(name)]
+    return name[: -len(max(found, key=len))] if found else name
 
 
 def complete(

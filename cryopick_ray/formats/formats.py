@@ -1,63 +1,35 @@
-"""All export formats by name."""
+"""The table of formats, by name."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from cryopick_ray.errors import UsageError
-from cryopick_ray.formats.box import write_box
-from cryopick_ray.formats.cbox import write_cbox
+from cryopick_ray.formats.box import BOX
+from cryopick_ray.formats.cbox import CBOX
 from cryopick_ray.formats.coordinates import Coordinates, picked
-from cryopick_ray.formats.cs import write_cs
-from cryopick_ray.formats.cs_like import CsLike
-from cryopick_ray.formats.csv_table import write_csv
-from cryopick_ray.formats.star import write_star
-from cryopick_ray.formats.topaz import write_topaz
+from cryopick_ray.formats.cryoppp import CRYOPPP
+from cryopick_ray.formats.cs import CS
+from cryopick_ray.formats.csv_table import CSV
+from cryopick_ray.formats.eman2 import EMAN2
+from cryopick_ray.formats.format import Format, Thing, WriteSettings
+from cryopick_ray.formats.imod import IMOD
+from cryopick_ray.formats.plain import PLAIN
+from cryopick_ray.formats.star_coordinates import STAR
+from cryopick_ray.formats.topaz import TOPAZ
+from cryopick_ray.formats.via import VIA
+from cryopick_ray.formats.xmipp import XMIPP
 from cryopick_ray.picks.schema import MicrographPicks
-from cryopick_ray.units import Optics
 
-
-@dataclass(frozen=True)
-class ExportSettings:
-    """What the formats need besides the picks; each takes what concerns it.
-
-    Attributes
-    ----------
-    relion_project
-        Folder in which RELION will run (``star``); the working folder where ``None``.
-    optics
-        Microscope (``star``).
-    box_px
-        Side of the box in pixels (``box``, ``cbox``); 1.5 particle diameters where ``None``.
-    like
-        Picks or exposures of the CryoSPARC project to fit in (``cs``).
-    say
-        Told what was made up or decided.
-    """
-
-    relion_project: Path | None = None
-    optics: Optics = field(default_factory=Optics)
-    box_px: int | None = None
-    like: Path | None = None
-    say: Callable[[str], None] = lambda text: None
-
-
-Writer = Callable[[Iterable[Coordinates], Path, ExportSettings], None]
-
-FORMATS: dict[str, Writer] = {
-    "star": lambda picks, out, given: write_star(picks, out, given.relion_project, given.optics),
-    "box": lambda picks, out, given: write_box(picks, out, given.box_px),
-    "cbox": lambda picks, out, given: write_cbox(picks, out, given.box_px),
-    "cs": lambda picks, out, given: write_cs(
-        picks, out, CsLike(given.like, given.say) if given.like else None, given.say
-    ),
-    "csv": lambda picks, out, given: write_csv(picks, out),
-    "topaz": lambda picks, out, given: write_topaz(picks, out),
-}
+ROWS = (STAR, BOX, CBOX, CS, CSV, TOPAZ, EMAN2, CRYOPPP, VIA, XMIPP, PLAIN, IMOD)
+FORMATS = {one.name: one for one in ROWS}
+READ = tuple(one.name for one in ROWS if one.read)
+WRITTEN = tuple(one.name for one in ROWS if one.write)
 
 
 def export(
-    picks: Iterable[MicrographPicks], format: str, out: Path, settings: ExportSettings | None = None
+    picks: Iterable[MicrographPicks], format: str, out: Path, settings: WriteSettings | None = None
 ) -> None:
     """Write the picked candidates in the format of another program.
 
@@ -66,7 +38,7 @@ def export(
     picks
         Micrographs in table order; read once, one at a time.
     format
-        A key of :data:`FORMATS`.
+        One of :data:`WRITTEN`.
     out
         Folder, made where missing.
     settings
@@ -77,6 +49,46 @@ def export(
     UsageError
         The format is unknown.
     """
-    if format not in FORMATS:
-        raise UsageError(f"format is {format!r}, expected one of {', '.join(FORMATS)}: change `format`")
-    FORMATS[format](picked(picks), out, settings or ExportSettings())
+    write(picked(picks), format, out, settings or WriteSettings())
+
+
+def write(coordinates: Iterable[Coordinates], format: str, out: Path, settings: WriteSettings) -> None:
+    """Write particles, one micrograph at a time, and tell what the format has no room for.
+
+    Raises
+    ------
+    UsageError
+        The format is unknown, or only read.
+    """
+    if format not in WRITTEN:
+        raise UsageError(f"format is {format!r}, expected one of {', '.join(WRITTEN)}: change `format`")
+    chosen = FORMATS[format]
+    assert chosen.write is not None
+    lost: dict[str, None] = {}
+    chosen.write(_watched(coordinates, chosen, lost), out, settings)
+    if lost:
+        settings.note(f"{chosen.title} has no room for {', '.join(lost)}: left out")
+
+
+def _watched(
+    coordinates: Iterable[Coordinates], format: Format, lost: dict[str, None]
+) -> Iterator[Coordinates]:
+    for one in coordinates:
+        lost.update((words, None) for thing, words in _things(one) if thing not in format.holds)
+        yield one
+
+
+def _things(one: Coordinates) -> Iterator[tuple[Thing, str]]:
+    """Yield what a micrograph's particles have beside names and whole places."""
+    if one.micrograph.status != "complete":
+        return
+    if one.is_scored:
+        yield "scores", "scores"
+    if one.box_px is not None:
+        yield "boxes", "sizes of boxes"
+    if not len(one.x_px):
+        yield "empty", "micrographs without particles"
+    elif not (np.array_equal(one.x_px, np.rint(one.x_px)) and np.array_equal(one.y_px, np.rint(one.y_px))):
+        yield "fractions", "fractions of pixels"
+    if one.columns:
+        yield "columns", ", ".join(one.columns)

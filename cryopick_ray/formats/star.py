@@ -1,19 +1,22 @@
 """RELION STAR files: coordinates a micrograph, the list of them, and all particles in one."""
 
+import math
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 
-from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.files import complete, relative_path
+from cryopick_ray.formats.format import WriteSettings
 from cryopick_ray.formats.star_text import loop, quoted
 from cryopick_ray.store.publish import below, published
 from cryopick_ray.units import Optics
 
 COORDINATES = ("rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit")
+BY_HAND = -999.0
+"""RELION's merit of a particle that has none."""
 FILES = ("rlnMicrographName", "rlnMicrographCoordinates")
 PARTICLES = ("rlnMicrographName", *COORDINATES, "rlnOpticsGroup")
 OPTICS = (
@@ -37,11 +40,7 @@ class OpticsGroups:
     def number(self, one: Coordinates) -> int:
         """Return the group of a micrograph; pixel sizes agree when equal to 1e-4 angstroms."""
         micrograph = one.micrograph
-        if micrograph.pixel_size_A is None:
-            raise PicksError(
-                f"pixel size of {micrograph.micrograph_id!r} is missing, expected angstroms:"
-                " ingest it again with `pixel_size_A`"
-            )
+        assert micrograph.pixel_size_A is not None
         key = micrograph.dataset, round(micrograph.pixel_size_A, 4), micrograph.optics or self.default
         return self.numbers.setdefault(key, len(self.numbers) + 1)
 
@@ -67,33 +66,19 @@ class OpticsGroups:
         return loop("optics", OPTICS) + "".join(rows) + "\n"
 
 
-def write_star(
-    picks: Iterable[Coordinates],
-    out: Path,
-    relion_project: Path | None = None,
-    optics: Optics | None = None,
-) -> None:
+def write_star(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
     """Write ``star/<micrograph id>.star``, ``autopick.star`` and ``particles.star`` below ``out``.
-
-    Parameters
-    ----------
-    picks
-        Micrographs in table order; read once, one at a time.
-    out
-        Folder, made where missing.
-    relion_project
-        Folder in which RELION will run; ``autopick.star`` names files relative to it, or in full where
-        they lie outside. The working folder where ``None``.
-    optics
-        Microscope of the micrographs whose own is unknown.
 
     Notes
     -----
     rlnCoordinateX and Y count pixels from 0 at the centre of the first pixel, column and row as stored, as
     ours do. A micrograph without picks gets an empty, valid file; a failed one gets none.
+    ``autopick.star`` names files relative to ``relion_project``, or in full where they lie outside.
+    Optics need pixel sizes: without one of every micrograph ``particles.star`` is left out.
     """
-    project = (relion_project or Path()).resolve()
-    groups = OpticsGroups(optics or Optics())
+    project = (settings.relion_project or Path()).resolve()
+    groups = OpticsGroups(settings.optics)
+    unknown: list[str] = []
     out.mkdir(parents=True, exist_ok=True)
     with published(out / "autopick.star") as files, TemporaryFile("w+", dir=out, encoding="utf-8") as rows:
         files.write(loop("coordinate_files", FILES))
@@ -101,13 +86,22 @@ def write_star(
             path = below(out, f"star/{micrograph_id}.star")
             name = quoted(one.micrograph.relion_name)
             files.write(f"{name} {quoted(_seen_from(project, path))}\n")
-            group = groups.number(one)
+            if one.micrograph.pixel_size_A is None:
+                unknown.append(micrograph_id.as_posix())
+            group = 0 if unknown else groups.number(one)
             with published(path) as file:
                 file.write(loop("", COORDINATES))
                 for x, y, score in one.rows():
-                    row = f"{x:.3f} {y:.3f} {score:.7g}"
+                    merit = score if math.isfinite(score) else BY_HAND
+                    row = f"{x:.3f} {y:.3f} {merit:.7g}"
                     file.write(f"{row}\n")
                     rows.write(f"{name} {row} {group}\n")
+        if unknown:
+            settings.note(
+                f"particles.star is left out: the pixel size of {unknown[0]!r} is missing; give `pixel_size_A`"
+            )
+            (out / "particles.star").unlink(missing_ok=True)
+            return
         # The optics block comes first but is known last, hence the rows aside.
         with published(out / "particles.star") as file:
             file.write(groups.text() + loop("particles", PARTICLES))

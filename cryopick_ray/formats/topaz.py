@@ -1,23 +1,22 @@
 """Topaz's own table of picks: tab-separated, whole pixels, micrographs named by their stem."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from cryopick_ray.errors import PicksError
-from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.formats.coordinates import Coordinates, by_micrograph
 from cryopick_ray.formats.files import FORMULA, complete, without_extension
+from cryopick_ray.formats.format import Format, Note, WriteSettings
+from cryopick_ray.formats.text import header, rows
 from cryopick_ray.store.publish import published
 
+NAME, X, Y, SCORE = COLUMNS = ("image_name", "x_coord", "y_coord", "score")
 
-def write_topaz(picks: Iterable[Coordinates], out: Path) -> None:
+
+def write_topaz(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
     """Write ``out/picks.txt`` with the columns image_name, x_coord, y_coord, score.
-
-    Parameters
-    ----------
-    picks
-        Micrographs in table order; read once, one at a time.
-    out
-        Folder, made where missing.
 
     Raises
     ------
@@ -30,11 +29,22 @@ def write_topaz(picks: Iterable[Coordinates], out: Path) -> None:
     ``topaz extract`` writes whole pixels counted from 0 at the centre of the first, so coordinates are
     rounded to the nearest pixel. A micrograph without picks has no row.
     """
+    del settings
     with published(out / "picks.txt") as file:
-        file.write("image_name\tx_coord\ty_coord\tscore\n")
+        file.write("\t".join(COLUMNS) + "\n")
         for stem, one in complete(picks, _stem):
             for x, y, score in one.rows():
-                file.write(f"{stem}\t{round(x)}\t{round(y)}\t{score:.7g}\n")
+                last = f"{score:.7g}" if np.isfinite(score) else ""
+                file.write(f"{stem}\t{round(x)}\t{round(y)}\t{last}\n")
+
+
+def read_topaz(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
+    """Yield the micrographs of a table of picks, or of labels, which have no scores."""
+    del name, note
+    table = rows(path, "\t")
+    found = [(row.cells[NAME], row.value(X), row.value(Y), row.value_or_nan(SCORE)) for row in table]
+    if found:
+        yield from by_micrograph(*zip(*found, strict=True))
 
 
 def _stem(micrograph_id: str) -> PurePosixPath:
@@ -45,3 +55,14 @@ def _stem(micrograph_id: str) -> PurePosixPath:
             "other name; rename it and pick again, or use the format csv"
         )
     return PurePosixPath(stem)
+
+
+TOPAZ = Format(
+    name="topaz",
+    title="Topaz table",
+    suffixes=(".txt", ".tsv", ".tab"),
+    looks_like=lambda head: {NAME, X, Y} <= header(head, "\t"),
+    read=read_topaz,
+    write=write_topaz,
+    holds=frozenset({"scores"}),
+)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cryopick_ray.evaluation.evaluate import Evaluation
 from cryopick_ray.evaluation.evaluate import evaluate as score
 from cryopick_ray.evaluation.truth import read_truth
-from cryopick_ray.formats.formats import ExportSettings
+from cryopick_ray.formats.format import WriteSettings
 from cryopick_ray.formats.formats import export as write
 from cryopick_ray.picks.schema import PICKS, MicrographPicks
 from cryopick_ray.picks.table import open_table, recut
@@ -65,13 +65,13 @@ def export(
     Parameters
     ----------
     format
-        ``star``, ``box``, ``cbox``, ``cs``, ``csv`` or ``topaz``.
+        One of :data:`cryopick_ray.formats.formats.WRITTEN`.
     out
         Folder to write into.
     threshold
         Another cut than the table's.
     box_px
-        Side of a box (``box``, ``cbox``); ``None`` for 1.5 diameters.
+        Side of a box; ``None`` for 1.5 diameters.
     relion_project
         Folder RELION runs in; ``None`` for the run's.
     like
@@ -86,7 +86,8 @@ def export(
     table, folder = open_table(run), RunFolder(run)
     settings = folder.settings() if folder.config.is_file() else None
     project = relion_project or (settings.relion_project if settings else None)
-    given = ExportSettings(project, settings.optics if settings else Optics(), box_px, like, notes.append)
+    optics = settings.optics if settings else Optics()
+    given = WriteSettings(project, optics, box_px, like=like, note=notes.append)
     target, counts = local_folder(str(out)), _Counted(table if threshold is None else recut(table, threshold))
     before = _stamps(target)
     write(counts, format, target, given)

@@ -1,0 +1,81 @@
+"""One format of coordinates: what it is called, how it is known, read and written, and what it can hold."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.units import Optics
+
+Note = Callable[[str], None]
+"""Told what a person should know of a file, in a line."""
+Thing = Literal["scores", "boxes", "diameters", "fractions", "empty", "folders", "columns"]
+
+
+@dataclass(frozen=True)
+class WriteSettings:
+    """What the formats need besides the picks; each takes what concerns it.
+
+    Attributes
+    ----------
+    relion_project
+        Folder in which RELION will run (``star``); the working folder where ``None``.
+    optics
+        Microscope (``star``).
+    box_px
+        Side of the box in pixels (``box``, ``cbox``); that of the particle's own, or 1.5 diameters,
+        where ``None``.
+    image_height
+        Rows of the micrographs whose shape is not known (``cryoppp``).
+    like
+        Picks or exposures of the CryoSPARC project to fit in (``cs``).
+    note
+        Told what is left out, made up or decided.
+    """
+
+    relion_project: Path | None = None
+    optics: Optics = field(default_factory=Optics)
+    box_px: int | None = None
+    image_height: int | None = None
+    like: Path | None = None
+    note: Note = lambda text: None
+
+
+Reader = Callable[[Path, str, Note], Iterable[Coordinates]]
+"""Reads a file, given what its own name calls the micrograph; raises ``ValueError`` with the line."""
+Writer = Callable[[Iterable[Coordinates], Path, WriteSettings], None]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A row of the table of formats.
+
+    Attributes
+    ----------
+    name, title
+        What settings and people call it.
+    suffixes
+        How its files are named, the usual one first.
+    looks_like
+        Whether the beginning of a file, as text, is of this format.
+    read, write
+        ``None`` where it is only written, or only read.
+    holds
+        What of :class:`~cryopick_ray.formats.coordinates.Coordinates` its files have room for, beside names
+        and places: ``empty`` are micrographs without particles, ``folders`` those of names.
+    is_marked
+        Whether ``looks_like`` goes by words that no other format has, not by counts of numbers alone.
+    endings
+        What its program appends to a micrograph's name in those of its files.
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    looks_like: Callable[[str], bool]
+    read: Reader | None
+    write: Writer | None
+    holds: frozenset[Thing]
+    is_marked: bool = True
+    endings: tuple[str, ...] = ()

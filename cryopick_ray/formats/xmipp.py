@@ -1,0 +1,64 @@
+"""Xmipp's ``.pos`` files: STAR text of whole pixels."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cryopick_ray.formats.coordinates import Coordinates, from_file
+from cryopick_ray.formats.files import complete, without_extension
+from cryopick_ray.formats.format import Format, Note, WriteSettings
+from cryopick_ray.micrographs.star import read_star
+from cryopick_ray.store.publish import below, published
+
+X, Y, SCORE, ENABLED = "xcoor", "ycoor", "cost", "enabled"
+HEAD = (
+    "# XMIPP_STAR_1 *\n#\ndata_header\nloop_\n _pickingMicrographState\nAvailable\n"
+    f"data_particles\nloop_\n _{ENABLED}\n _{X}\n _{Y}\n _{SCORE}\n"
+)
+BY_HAND = -1.0
+"""The cost of a particle that a person picked."""
+
+
+def write_xmipp(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
+    """Write ``out/<micrograph without extension>.pos``; Xmipp's coordinates are whole."""
+    del settings
+    for name, one in complete(picks, without_extension):
+        with published(below(out, f"{name}.pos")) as file:
+            file.write(HEAD)
+            for x, y, score in one.rows():
+                file.write(f"1 {round(x)} {round(y)} {score if np.isfinite(score) else BY_HAND:.7g}\n")
+
+
+def read_xmipp(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
+    """Yield the particles of all blocks of a file that are not disabled."""
+    parts = [np.empty((0, 3))]
+    for block in _blocks(path):
+        columns = [[float(word) for word in block[column]] for column in (X, Y)]
+        score = [float(word) for word in block[SCORE]] if SCORE in block else [BY_HAND] * len(columns[0])
+        enabled = [float(word) > 0 for word in block[ENABLED]] if ENABLED in block else [True] * len(score)
+        parts.append(np.column_stack([*columns, score])[enabled])
+        if not all(enabled):
+            note(f"{path.name}: {enabled.count(False)} disabled particles left out")
+    x, y, cost = np.concatenate(parts).T
+    yield from_file(name, x, y, np.where(cost == BY_HAND, np.nan, cost))
+
+
+def _blocks(path: Path) -> Iterator[Any]:
+    blocks: Any = read_star(path, [X, Y, SCORE, ENABLED]).values()
+    found = [block for block in blocks if X in block and Y in block]
+    if not found:
+        raise ValueError(f"it has no block with {X} and {Y}")
+    yield from found
+
+
+XMIPP = Format(
+    name="xmipp",
+    title="Xmipp pos",
+    suffixes=(".pos",),
+    looks_like=lambda head: f"_{X}" in head and f"_{Y}" in head,
+    read=read_xmipp,
+    write=write_xmipp,
+    holds=frozenset({"scores", "empty", "folders"}),
+)
