@@ -98,7 +98,7 @@ def write_star(picks: Iterable[Coordinates], out: Path, settings: WriteSettings)
                     rows.write(f"{name} {row} {group}\n")
         if unknown:
             settings.note(
-                f"particles.star is left out: the pixel size of {unknown[0]!r} is missing; give `pixel_size_A`"
+                f"particles.star is left out: pixel size of {unknown[0]!r} is missing; give `pixel_size_A`"
             )
             (out / "particles.star").unlink(missing_ok=True)
             return
