@@ -20,13 +20,13 @@ def evaluate(
     engine: Given,
     picks: Annotated[
         str | None,
-        typer.Argument(metavar="PICKS", help="Folder or bucket of a run or a table.", show_default=False),
+        typer.Argument(
+            metavar="PICKS", help="A run or a table, or coordinates of any program.", show_default=False
+        ),
     ] = None,
     truth: Annotated[
-        Path | None,
-        typer.Option(
-            "--truth", metavar="DIR", help="Folder of .star or .box files named after the micrographs."
-        ),
+        str | None,
+        typer.Option("--truth", metavar="DIR", help="Coordinates of any program, or a run or a table."),
     ] = None,
     radius: Annotated[
         float | None,
@@ -35,6 +35,10 @@ def evaluate(
     exclude: Annotated[
         list[str] | None,
         typer.Option("--exclude", metavar="GLOB", help="Leave out such micrographs; may be repeated."),
+    ] = None,
+    pixel_size: Annotated[
+        float | None,
+        typer.Option("--pixel-size", metavar="A", help="Of the micrographs, where PICKS do not say."),
     ] = None,
     suite: Annotated[
         Path | None,
@@ -78,21 +82,31 @@ def evaluate(
             raise UsageError("expected PICKS and --truth DIR, or --suite FILE; one of them is missing")
         if out or model or resume:
             raise UsageError("--out, --model and --resume go with --suite FILE; leave them out")
-        _score(picks, truth, radius, exclude or [], as_json=as_json)
+        _score(picks, truth, radius, exclude or [], pixel_size, as_json=as_json)
         return
-    if picks or truth or radius or exclude:
+    if picks or truth or radius or exclude or pixel_size:
         raise UsageError(
-            "the file of --suite says what is scored; leave PICKS, --truth, --radius, --exclude out"
+            "the file of --suite says what is scored; leave PICKS, --truth, --radius, --exclude, "
+            "--pixel-size out"
         )
     if out is None:
         raise UsageError("--out is missing: give the folder for the table and all picks")
     _compare(suite, out.absolute(), model or [], engine, resume=resume, as_json=as_json)
 
 
-def _score(picks: str, truth: Path, radius_A: float | None, exclude: list[str], *, as_json: bool) -> None:
+def _score(
+    picks: str,
+    truth: str,
+    radius_A: float | None,
+    exclude: list[str],
+    pixel_size_A: float | None,
+    *,
+    as_json: bool,
+) -> None:
     from cryopick_ray.runs.outcome import evaluate as score
 
-    outcome = score(picks, truth, radius_A=radius_A, exclude=exclude).to_dict()
+    found = score(picks, truth, radius_A=radius_A, exclude=exclude, pixel_size_A=pixel_size_A)
+    outcome = found.to_dict()
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     say(outcome, _text(outcome, width), as_json=as_json)
 

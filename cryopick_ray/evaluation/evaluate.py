@@ -1,7 +1,7 @@
 """A run's candidates against truth: how many particles were found, and how many picks are true."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -10,7 +10,8 @@ import numpy as np
 
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.evaluation.curves import Curve
-from cryopick_ray.evaluation.score import Ranked, Score, pooled_curve, pooled_score
+from cryopick_ray.evaluation.frame import Pair, check_inside, other_frame
+from cryopick_ray.evaluation.score import Ranked, Score, any_scored, pooled_curve, pooled_score
 from cryopick_ray.evaluation.truth import Centres, Truth
 from cryopick_ray.picks.matching import match
 from cryopick_ray.picks.schema import MicrographPicks
@@ -102,6 +103,7 @@ def evaluate(
     ranked: dict[str, Ranked] = {}
     owner: dict[str, str] = {}
     remarks: defaultdict[str, list[str]] = defaultdict(list)
+    pairs: list[Pair] = []
     for one in picks:
         micrograph_id = one.micrograph.micrograph_id
         name = _claim(micrograph_id, truth, owner)
@@ -110,7 +112,11 @@ def evaluate(
         elif name is None:
             remarks["left out for want of truth"].append(micrograph_id)
         else:
-            ranked[micrograph_id] = _rank(one, truth.particles[name], radius_A)
+            centres = truth.centres(name, one.micrograph.shape)
+            ranked[micrograph_id], pair = _rank(one, centres, radius_A)
+            if pair is not None:
+                _check(pair, micrograph_id, truth)
+                pairs.append(pair)
     if not ranked:
         known = _some(sorted(truth.particles))
         raise UsageError(f"no micrograph left has truth in {truth.source}, which knows {known}; mend `truth`")
@@ -124,8 +130,8 @@ def evaluate(
         micrographs=tuple(
             MicrographScore(name, one.failed, pooled_score([one])) for name, one in ranked.items()
         ),
-        curve=_points(pooled_curve(list(ranked.values()))),
-        notes=truth.notes + tuple(f"{what}: {_some(names)}" for what, names in remarks.items() if names),
+        curve=_points(pooled_curve(list(ranked.values()))) if any_scored(list(ranked.values())) else (),
+        notes=(*truth.notes, *_told(remarks), *_doubts(list(ranked.values()), pairs)),
     )
 
 
@@ -140,9 +146,32 @@ def _claim(micrograph_id: str, truth: Truth, owner: dict[str, str]) -> str | Non
     return name
 
 
-def _rank(one: MicrographPicks, centres: Centres, radius_A: float | None) -> Ranked:
+def _check(pair: Pair, micrograph_id: str, truth: Truth) -> None:
+    """Refuse particles so far outside that no pick could find them."""
+    if pair.shape is not None:
+        said = f"particles of {micrograph_id} in {truth.source}"
+        check_inside(pair.truth, pair.shape, said, margin_px=pair.radius_px)
+
+
+def _told(remarks: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    return (f"{what}: {_some(names)}" for what, names in remarks.items() if names)
+
+
+def _doubts(ranked: Sequence[Ranked], pairs: Sequence[Pair]) -> list[str]:
+    """Return what a person should know of how well picks and truth go together."""
+    doubts = []
+    if not any_scored(ranked):
+        doubts.append(
+            "picks have no scores: they cannot be ranked, so there is no AUPRC and no best threshold"
+        )
+    if words := other_frame(pairs):
+        doubts.append(f"true particles fit the picks far better {words}")
+    return doubts
+
+
+def _rank(one: MicrographPicks, centres: Centres, radius_A: float | None) -> tuple[Ranked, Pair | None]:
     if one.micrograph.status != "complete":
-        return Ranked(np.empty(0, np.float32), np.empty(0, bool), 0, 0, len(centres), failed=True)
+        return Ranked(np.empty(0, np.float32), np.empty(0, bool), 0, 0, len(centres), failed=True), None
     pixel_size_A = one.micrograph.pixel_size_A
     if pixel_size_A is None:
         raise PicksError(
@@ -150,10 +179,13 @@ def _rank(one: MicrographPicks, centres: Centres, radius_A: float | None) -> Ran
         )
     radius_px = (one.diameter_A / 2 if radius_A is None else radius_A) / pixel_size_A
     true_x, true_y = centres.T
-    x, y, score, picked = one.x_px, one.y_px, one.score, one.picked
+    x, y, picked = one.x_px, one.y_px, one.picked
+    is_scored = not len(x) or not np.isnan(one.score).all()
+    score = np.nan_to_num(one.score, nan=float(np.finfo(np.float32).min) if is_scored else 0.0)
     is_hit = match(x, y, score, true_x, true_y, radius_px) >= 0
     picked_hit = match(x[picked], y[picked], score[picked], true_x, true_y, radius_px) >= 0
-    return Ranked(score, is_hit, int(picked.sum()), int(picked_hit.sum()), len(centres))
+    pair = Pair(np.column_stack([x[picked], y[picked]]), centres, one.micrograph.shape, radius_px)
+    return Ranked(score, is_hit, len(pair.picks), int(picked_hit.sum()), len(centres), scored=is_scored), pair
 
 
 def _points(ranking: Curve) -> tuple[CurvePoint, ...]:

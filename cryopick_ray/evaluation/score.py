@@ -21,6 +21,8 @@ class Ranked:
         Candidates picked by the run, those of them that find a particle, true particles.
     failed
         Whether the micrograph could not be picked at all.
+    scored
+        Whether its candidates have scores; if not, all are equal.
     """
 
     score: NDArray[np.float32]
@@ -29,11 +31,12 @@ class Ranked:
     n_hits: int
     n_truth: int
     failed: bool = False
+    scored: bool = True
 
 
 @dataclass(frozen=True)
 class Score:
-    """How good picks are; ``None`` where a measure is not defined (no picks, or no true particles).
+    """How good picks are; ``None`` where a measure is not defined (no picks, true particles or scores).
 
     Attributes
     ----------
@@ -69,12 +72,18 @@ def pooled_curve(micrographs: Sequence[Ranked]) -> Curve:
     )
 
 
+def any_scored(micrographs: Sequence[Ranked]) -> bool:
+    """Tell whether candidates can be ranked, none being ranked as well as any."""
+    return any(one.scored for one in micrographs)
+
+
 def pooled_score(micrographs: Sequence[Ranked]) -> Score:
     """Return the score of one or more micrographs taken together."""
     ranking = pooled_curve(micrographs)
     n_truth = ranking.n_truth
     n_picks, n_hits = sum(one.n_picks for one in micrographs), sum(one.n_hits for one in micrographs)
-    best_f1, best_threshold = ranking.best() or (None, None)
+    is_ranked = any_scored(micrographs)
+    best_f1, best_threshold = (ranking.best() if is_ranked else None) or (None, None)
     return Score(
         n_candidates=sum(len(one.score) for one in micrographs),
         n_picks=n_picks,
@@ -85,5 +94,5 @@ def pooled_score(micrographs: Sequence[Ranked]) -> Score:
         f1=2 * n_hits / (n_picks + n_truth) if n_picks + n_truth else None,
         best_f1=best_f1,
         best_threshold=best_threshold,
-        auprc=ranking.average_precision() if n_truth else None,
+        auprc=ranking.average_precision() if n_truth and is_ranked else None,
     )

@@ -1,25 +1,18 @@
-"""Coordinate files that people made -> true particles of each micrograph."""
+"""Coordinates that people made, or another program -> true particles of each micrograph."""
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from cryopick_ray.errors import PicksError, UsageError, brief
-from cryopick_ray.micrographs.reader import SUFFIXES
-from cryopick_ray.micrographs.star import read_star
-
-MAX_BYTES = 2**29
-"""Larger coordinate files are refused unread: ten million particles fit."""
-X, Y, MICROGRAPH = "rlnCoordinateX", "rlnCoordinateY", "rlnMicrographName"
-RELION_ENDINGS = ("_manualpick", "_autopick")
+from cryopick_ray.errors import PicksError, UsageError
+from cryopick_ray.formats.files import bare_name
+from cryopick_ray.formats.reading import UnclearFormatError, read_coordinates
+from cryopick_ray.units import Shape
 
 Centres = NDArray[np.float64]
 """``(n, 2)`` columns (x) and rows (y) of particle centres, in pixels of the source micrograph."""
@@ -37,11 +30,26 @@ class Truth:
         Centres by micrograph, named by its path as far as the truth knows it, without extension.
     notes
         Files that were left out, and why.
+    upside_down
+        Names whose rows are counted from the last: see :meth:`centres`.
     """
 
-    source: Path
+    source: str | Path
     particles: Mapping[str, Centres]
     notes: tuple[str, ...]
+    upside_down: frozenset[str] = frozenset()
+
+    def centres(self, name: str, shape: Shape | None) -> Centres:
+        """Return the centres of a micrograph of that shape, its first row first."""
+        centres = self.particles[name]
+        if name not in self.upside_down:
+            return centres
+        if shape is None:
+            raise UsageError(
+                f"{self.source} counts the rows of {name!r} from the last, and their number is not known; "
+                "convert it first, with `image_height`"
+            )
+        return centres * (1, -1) + (0, shape[0] - 1)
 
     def name_of(self, micrograph_id: str) -> str | None:
         """Return the name under which the particles of a micrograph are known; ``None`` if they are not.
@@ -73,120 +81,34 @@ class Truth:
         return stems
 
 
-def read_truth(source: Path) -> Truth:
-    """Read every ``.star`` and ``.box`` file of a folder and its folders, or one such file.
-
-    A STAR file whose rows name their micrographs (rlnMicrographName, as in RELION's particles.star)
-    may hold many; any other file holds the micrograph it is named after (``x.star``, ``x.mrc.star``,
-    ``x_manualpick.star`` for ``x.mrc``). STAR coordinates are centres; EMAN ``.box`` lines hold corner
-    and size, so the centre is corner + size / 2 (a size of 0: the corner is the centre).
+def read_truth(source: str | Path) -> Truth:
+    """Read true particles from coordinates of any format, or from a run or a table, whose picks are taken.
 
     Raises
     ------
     UsageError
-        If there is no such folder or file, or no coordinate file in it.
+        If there is no such folder or file, or no coordinates in it.
     PicksError
         If a file cannot be read, or a micrograph's particles are in two files; the message names them.
     """
-    if not (source.is_dir() or source.is_file()):
-        raise UsageError(
-            f"truth {str(source)!r} does not exist; give `truth` a folder of .star or .box files"
-        )
-    root = source if source.is_dir() else source.parent
-    files = sorted(root.rglob("*")) if source.is_dir() else [source]
+    try:
+        found = read_coordinates(source)
+    except UnclearFormatError as error:
+        raise UsageError(f"{error}: convert `truth` first") from error
+    except UsageError as error:
+        raise UsageError(f"{error}; give `truth` a folder of coordinates, or a file") from error
     particles: dict[str, Centres] = {}
-    origin: dict[str, Path] = {}
-    notes = []
-    for path in files:
-        if source.is_dir() and not (path.suffix in READERS and path.is_file()):
-            continue
-        own_name = bare_name(path.relative_to(root).with_suffix("").as_posix())
-        found = _read(path, own_name)
-        if not found:
-            notes.append(f"{path.name} holds no {X} and {Y}: left out")
-        for name, centres in found.items():
-            if name in particles:
-                raise PicksError(
-                    f"{path} and {origin[name]} both hold the particles of {name!r}; keep one of them"
-                )
-            particles[name], origin[name] = centres, path
-    if not particles:
-        raise UsageError(
-            f"truth {str(source)!r} holds no coordinates; give `truth` a folder of .star or .box files"
-        )
-    return Truth(source, particles, tuple(notes))
-
-
-def bare_name(name: str) -> str:
-    """Return a micrograph's path without extension, and without what RELION appends to its picks."""
-    endings = [ending for ending in (*SUFFIXES, *RELION_ENDINGS) if name.lower().endswith(ending)]
-    return name[: -len(max(endings, key=len))] if endings else name
+    upside_down = set()
+    for one in found.coordinates:
+        name = bare_name(one.micrograph.micrograph_id)
+        if name in particles:
+            raise PicksError(f"{source} has the particles of {name!r} under two names; keep one of them")
+        particles[name] = np.column_stack([one.x_px, one.y_px]).astype(np.float64)
+        if one.is_upside_down:
+            upside_down.add(name)
+    return Truth(source, particles, found.notes, frozenset(upside_down))
 
 
 def _shared_end(one: tuple[str, ...], other: tuple[str, ...]) -> int:
     equal = [a == b for a, b in zip(reversed(one), reversed(other), strict=False)]
     return equal.index(False) if False in equal else len(equal)
-
-
-def _read(path: Path, own_name: str) -> Mapping[str, Centres]:
-    reader = READERS.get(path.suffix)
-    if reader is None:
-        raise UsageError(f"truth {str(path)!r} is neither .star nor .box; convert it to one of them")
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise PicksError(
-                f"{path} has {size} bytes; expected coordinates in at most {MAX_BYTES}: split it"
-            )
-        return reader(path, own_name)
-    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-        raise PicksError(
-            f"{path} is not a readable coordinate file: {brief(error)}; mend it or take it away"
-        ) from error
-
-
-def _read_star(path: Path, own_name: str) -> Mapping[str, Centres]:
-    blocks = read_star(path, (X, Y, MICROGRAPH))
-    if not blocks:
-        raise ValueError("no STAR block in it")
-    named: dict[str, list[Centres]] = defaultdict(list)
-    for table in blocks.values():
-        if X not in table or Y not in table:
-            continue
-        centres = _centres([np.array(table[name], np.float64) for name in (X, Y)])
-        if not table.get(MICROGRAPH):
-            named[own_name].append(centres)
-            continue
-        for name, rows in pd.Series(table[MICROGRAPH]).groupby(table[MICROGRAPH], sort=False).indices.items():
-            named[bare_name(str(name))].append(centres[rows])
-    return {name: np.concatenate(parts) for name, parts in named.items()}
-
-
-def _read_box(path: Path, own_name: str) -> Mapping[str, Centres]:
-    corners = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        fields = line.split()
-        if not fields:
-            continue
-        if len(fields) < 4:
-            raise ValueError(f"line {number} has {len(fields)} fields; expected corner x, y, width, height")
-        try:
-            x, y, width, height = (float(field) for field in fields[:4])
-        except ValueError as error:
-            raise ValueError(f"line {number}: {brief(error)}") from error
-        if not (math.isfinite(width) and math.isfinite(height) and min(width, height) >= 0):
-            raise ValueError(f"line {number}: a box of {width} x {height} px; expected a size of at least 0")
-        corners.append((x + width / 2, y + height / 2))
-    return {own_name: _centres(list(zip(*corners, strict=True)) if corners else [[], []])}
-
-
-def _centres(columns: list[Any]) -> Centres:
-    centres = np.column_stack(columns).astype(np.float64)
-    if centres.shape[1] != 2:
-        raise ValueError(f"{centres.shape[1]} coordinate columns; expected one x and one y")
-    if not np.isfinite(centres).all():
-        raise ValueError(f"{int((~np.isfinite(centres)).any(axis=1).sum())} rows without finite coordinates")
-    return centres
-
-
-READERS = {".star": _read_star, ".box": _read_box}

@@ -1,8 +1,7 @@
 """crYOLO's ``.cbox`` files: a STAR file of boxes, format version 1.0, or the older rows without a head."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
 from cryopick_ray.formats.format import Format, Note, WriteSettings
 from cryopick_ray.formats.star_text import loop
-from cryopick_ray.formats.text import are_numbers, first_rows, lines, numbers
+from cryopick_ray.formats.text import NONE, are_numbers, column, first_rows, lines, numbers
 from cryopick_ray.micrographs.star import read_star
 from cryopick_ray.store.publish import below, published
 
@@ -34,7 +33,6 @@ HEAD = "\ndata_global\n\n_cbox_format_version 1.0\n" + loop("cryolo", COLUMNS)
 TAIL = loop("cryolo_include", ("slice_index",)) + "0.000000\n"
 OLD_FIELDS = 7
 """Corner, size, confidence, estimated size."""
-NONE = "<NA>"
 
 
 def write_cbox(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
@@ -75,23 +73,19 @@ def read_cbox(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
 
 
 def _read_star(path: Path, name: str) -> Coordinates:
-    block: Any = read_star(path, [*COLUMNS, FILAMENT]).get("cryolo")
-    if block is None or any(column not in block for column in NEEDED):
+    block = read_star(path, (*COLUMNS, FILAMENT)).get("cryolo")
+    if block is None or any(label not in block for label in NEEDED):
         raise ValueError(f"it has no block data_cryolo with {', '.join(NEEDED)}")
-    if FILAMENT in block and len(block[FILAMENT]):
+    if block.get(FILAMENT):
         raise ValueError(
             f"it holds filaments ({FILAMENT}), expected particles: write crYOLO's segments as .box or .star"
         )
-    z = _numbers(block.get("CoordinateZ", ()))
+    z = column(block, "CoordinateZ")
     if len(np.unique(z[np.isfinite(z)])) > 1:
         raise ValueError("its particles lie on several slices (CoordinateZ), expected one micrograph")
-    x, y, width, height = (_numbers(block[column]) for column in NEEDED)
-    score = _numbers(block["Confidence"]) if "Confidence" in block else None
-    return from_file(name, x + width / 2, y + height / 2, score, np.column_stack([width, height]))
-
-
-def _numbers(words: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.array([np.nan if word == NONE else float(word) for word in words], np.float64)
+    x, y, width, height = (column(block, label) for label in NEEDED)
+    sizes = np.column_stack([width, height])
+    return from_file(name, x + width / 2, y + height / 2, column(block, "Confidence"), sizes)
 
 
 def _looks_like_cbox(head: str) -> bool:

@@ -10,7 +10,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.format import WriteSettings
 from cryopick_ray.formats.formats import WRITTEN, write
-from cryopick_ray.formats.reading import read_coordinates
+from cryopick_ray.formats.reading import UnclearFormatError, read_coordinates
 from cryopick_ray.units import is_positive
 
 UID = re.compile(r"(^|/)\d{18,21}_(?=[^/]+$)")
@@ -162,7 +162,10 @@ def convert(
     if to not in WRITTEN:
         raise UsageError(f"format is {to!r}, expected one of {', '.join(WRITTEN)}: change `to`")
     frame = frame or Frame()
-    found = read_coordinates(source, from_)
+    try:
+        found = read_coordinates(source, from_)
+    except UnclearFormatError as error:
+        raise UsageError(f"{error}: give `from`") from error
     notes = list(found.notes)
     height = frame.image_height and round(frame.image_height * frame.factor)
     chosen = replace(settings or WriteSettings(), image_height=height, note=notes.append)

@@ -93,10 +93,10 @@ def from_file(
 
 def by_micrograph(
     names: Sequence[str],
-    x_px: Sequence[float],
-    y_px: Sequence[float],
-    score: Sequence[float] | None = None,
-    box_px: Sequence[Sequence[float]] | None = None,
+    x_px: Sequence[float] | NDArray[Any],
+    y_px: Sequence[float] | NDArray[Any],
+    score: Sequence[float] | NDArray[Any] | None = None,
+    box_px: Sequence[Sequence[float]] | NDArray[Any] | None = None,
     **more: Any,
 ) -> Iterator[Coordinates]:
     """Yield the rows of a table of many micrographs, one micrograph after the other."""

@@ -19,6 +19,10 @@ OWN = "table"
 READABLE = tuple(FORMATS[name] for name in READ)
 
 
+class UnclearFormatError(UsageError):
+    """What is read may be of several formats, or is of none that its content or name tell."""
+
+
 @dataclass(frozen=True)
 class Found:
     """What was read.
@@ -63,15 +67,15 @@ def read_coordinates(source: str | Path, format: str | None = None) -> Found:
         return Found(OWN, tuple(one for one in picked(open_table(source)) if _is_complete(one)), ())
     path = Path(source)
     if not (path.is_dir() or path.is_file()):
-        raise UsageError(f"{str(source)!r} does not exist, expected a file or folder of coordinates")
+        raise UsageError(f"{str(source)!r} does not exist")
     notes: list[str] = []
     root = path if path.is_dir() else path.parent
     files = _chosen(path, format, notes.append) if path.is_dir() else [(path, _format_of(path, format))]
     if len(kinds := {kind.name: file for file, kind in files}) > 1:
         (one, first), (other, second), *_ = sorted(kinds.items())
-        raise UsageError(
+        raise UnclearFormatError(
             f"{path} holds {FORMATS[one].title}, {first} and {FORMATS[other].title}, {second}; "
-            "expected one format: choose with `from`, or read one folder"
+            "expected files of one format"
         )
     known: dict[str, tuple[Coordinates, Path]] = {}
     for file, kind in files:
@@ -84,7 +88,7 @@ def read_coordinates(source: str | Path, format: str | None = None) -> Found:
             known[name] = coordinates, file
     if not known:
         told = f" ({notes[0]})" if notes else ""
-        raise UsageError(f"{str(source)!r} holds no coordinates{told}; expected files of {', '.join(READ)}")
+        raise UsageError(f"{str(source)!r} holds no coordinates{told}")
     return Found(files[0][1].name, tuple(one for one, _ in known.values()), tuple(notes))
 
 
@@ -112,7 +116,7 @@ def _format_of(path: Path, format: str | None) -> Format:
     found = [FORMATS[format]] if format else _detected(path)
     if len(found) != 1:
         what = f"may be {' or '.join(one.name for one in found)}" if found else "has no known format"
-        raise UsageError(f"{path} {what}; expected one of {', '.join(READ)}: give `from`, or convert it")
+        raise UnclearFormatError(f"{path} {what}; expected one of {', '.join(READ)}")
     return found[0]
 
 
@@ -124,7 +128,8 @@ def _chosen(folder: Path, format: str | None, note: Note) -> list[tuple[Path, Fo
     found = []
     suffixes = tuple(suffix for one in READABLE for suffix in one.suffixes if format in (None, one.name))
     for path in sorted(folder.rglob("*")):
-        if not (path.name.lower().endswith(suffixes) and path.is_file()):
+        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if is_hidden or not (path.name.lower().endswith(suffixes) and path.is_file()):
             continue
         if format or _detected(path):
             found.append((path, _format_of(path, format)))

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cryopick_ray.formats.coordinates import Coordinates, by_micrograph, from_file
 from cryopick_ray.formats.format import Format, Note
 from cryopick_ray.formats.star import BY_HAND, COORDINATES, write_star
+from cryopick_ray.formats.text import column
 from cryopick_ray.micrographs.star import read_star
 
 X, Y, MERIT = COORDINATES
@@ -17,21 +17,15 @@ MICROGRAPH = "rlnMicrographName"
 
 def read_star_coordinates(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
     """Yield the micrographs of a file, whose rows may name them (rlnMicrographName), or itself does."""
-    blocks: Any = read_star(path, [MICROGRAPH])
+    blocks = read_star(path, (X, Y, MERIT, MICROGRAPH))
     if not blocks:
         raise ValueError("no STAR block in it")
-    found = False
-    for table in blocks.values():
-        if X not in table or Y not in table:
-            continue
-        found = True
-        x, y = ([float(word) for word in table[column]] for column in (X, Y))
-        merit = (
-            np.array([float(word) for word in table[MERIT]]) if MERIT in table else np.full(len(x), np.nan)
-        )
+    found = [block for block in blocks.values() if X in block and Y in block]
+    for block in found:
+        x, y, merit = (column(block, label) for label in (X, Y, MERIT))
         score = np.where(merit == BY_HAND, np.nan, merit)
-        if MICROGRAPH in table and len(x):
-            yield from by_micrograph([str(word) for word in table[MICROGRAPH]], x, y, score.tolist())
+        if names := block.get(MICROGRAPH):
+            yield from by_micrograph(names, x, y, score)
         else:
             yield from_file(name, x, y, score)
     if not found:

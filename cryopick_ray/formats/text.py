@@ -2,14 +2,19 @@
 
 import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 MAX_BYTES = 2**29
 """Larger files of coordinates are refused unread: ten million particles fit."""
 MAX_LINE = 2**16
 """Characters."""
+NONE = "<NA>"
+"""What crYOLO writes where it has no value."""
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -41,6 +46,24 @@ def numbers(words: Sequence[str], number: int) -> list[float]:
         if not math.isfinite(value):
             raise ValueError(f"line {number}: expected a finite number, found {word[:40]!r}")
         found.append(value)
+    return found
+
+
+def column(block: Mapping[str, Sequence[str]], name: str) -> NDArray[np.float64]:
+    """Return a column of a STAR block as numbers; NaN where it says ``<NA>``, and where there is none.
+
+    Raises
+    ------
+    ValueError
+        A value is neither.
+    """
+    rows = len(next(iter(block.values()), ()))
+    found = np.full(rows, np.nan)
+    for row, word in enumerate(block.get(name, ())):
+        try:
+            found[row] = np.nan if word == NONE else float(word)
+        except ValueError:
+            raise ValueError(f"row {row + 1}: expected a number as {name}, found {word[:40]!r}") from None
     return found
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
 from cryopick_ray.formats.format import Format, Note, WriteSettings
+from cryopick_ray.formats.text import column
 from cryopick_ray.micrographs.star import read_star
 from cryopick_ray.store.publish import below, published
 
@@ -33,24 +33,17 @@ def write_xmipp(picks: Iterable[Coordinates], out: Path, settings: WriteSettings
 
 def read_xmipp(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
     """Yield the particles of all blocks of a file that are not disabled."""
-    parts = [np.empty((0, 3))]
-    for block in _blocks(path):
-        columns = [[float(word) for word in block[column]] for column in (X, Y)]
-        score = [float(word) for word in block[SCORE]] if SCORE in block else [BY_HAND] * len(columns[0])
-        enabled = [float(word) > 0 for word in block[ENABLED]] if ENABLED in block else [True] * len(score)
-        parts.append(np.column_stack([*columns, score])[enabled])
-        if not all(enabled):
-            note(f"{path.name}: {enabled.count(False)} disabled particles left out")
-    x, y, cost = np.concatenate(parts).T
-    yield from_file(name, x, y, np.where(cost == BY_HAND, np.nan, cost))
-
-
-def _blocks(path: Path) -> Iterator[Any]:
-    blocks: Any = read_star(path, [X, Y, SCORE, ENABLED]).values()
+    blocks = read_star(path, (X, Y, SCORE, ENABLED)).values()
     found = [block for block in blocks if X in block and Y in block]
     if not found:
         raise ValueError(f"it has no block with {X} and {Y}")
-    yield from found
+    rows = np.concatenate(
+        [[column(block, label) for label in (X, Y, SCORE, ENABLED)] for block in found], axis=1
+    )
+    if (disabled := rows[3] <= 0).any():
+        note(f"{path.name}: {int(disabled.sum())} disabled particles left out")
+    x, y, cost, _ = rows[:, ~disabled]
+    yield from_file(name, x, y, np.where(cost == BY_HAND, np.nan, cost))
 
 
 XMIPP = Format(

@@ -1,15 +1,18 @@
 """What a run found, as a program reads it: its table, its files for other programs, its score."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cryopick_ray.errors import UsageError
+from cryopick_ray.evaluation.coordinates import as_picks
 from cryopick_ray.evaluation.evaluate import Evaluation
 from cryopick_ray.evaluation.evaluate import evaluate as score
 from cryopick_ray.evaluation.truth import read_truth
 from cryopick_ray.formats.format import WriteSettings
 from cryopick_ray.formats.formats import export as write
+from cryopick_ray.formats.reading import UnclearFormatError, is_table, read_coordinates
 from cryopick_ray.picks.schema import PICKS, MicrographPicks
 from cryopick_ray.picks.table import open_table, recut
 from cryopick_ray.runs.folder import RunFolder
@@ -24,20 +27,37 @@ Where = str | Path
 
 
 def evaluate(
-    picks: Where, truth: Path, *, radius_A: float | None = None, exclude: Sequence[str] = ()
+    picks: Where,
+    truth: Where,
+    *,
+    radius_A: float | None = None,
+    exclude: Sequence[str] = (),
+    pixel_size_A: float | None = None,
 ) -> "Evaluation":
-    """Score the picks of a run or a table against true particles.
+    """Score the picks of a run or a table, or coordinates of any program, against true particles.
 
     Parameters
     ----------
     truth
-        Folder of ``.star`` or ``.box`` files named after the micrographs.
+        Coordinates of any format, a run or a table.
     radius_A
         A pick this near is a hit; ``None`` for half a diameter.
     exclude
         Globs of micrographs to leave out.
+    pixel_size_A
+        Of the micrographs, where ``picks`` are files that do not say.
     """
-    return score(open_table(picks), read_truth(Path(truth)), radius_A=radius_A, exclude=exclude)
+    known = read_truth(truth)
+    if is_table(picks) or not Path(picks).exists():
+        return score(open_table(picks), known, radius_A=radius_A, exclude=exclude)
+    try:
+        found = read_coordinates(picks)
+    except UnclearFormatError as error:
+        raise UsageError(f"{error}: convert it first") from error
+    diameter_A = None if radius_A is None else 2 * radius_A
+    given = as_picks(found.coordinates, pixel_size_A=pixel_size_A, diameter_A=diameter_A)
+    outcome = score(given, known, radius_A=radius_A, exclude=exclude)
+    return replace(outcome, notes=found.notes + outcome.notes)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cryopick_ray.errors import UsageError, spelled
+from cryopick_ray.evaluation.frame import check_inside, corner_factor
 from cryopick_ray.evaluation.truth import Truth, read_truth
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.training.dataset import LabelledRow
@@ -102,6 +103,11 @@ def labelled_rows(
             f"none of the {len(labels.names)} labelled micrographs of data set {settings.name} could be read"
             + (f"; {first.micrograph_id}: {in_settings(first.reason)}" if first else "")
         )
+    if factor := corner_factor((one.particles, one.row.source_shape) for one in rows):
+        raise UsageError(
+            f"all labels of data set {settings.name} lie in the first corner of their micrographs, as if of "
+            f"images binned by {factor}; convert them with `binning` {factor}, or take these labels away"
+        )
     return rows
 
 
@@ -128,7 +134,7 @@ def _read(source: Path, setting: str) -> Truth:
     try:
         return read_truth(source)
     except UsageError as error:
-        raise UsageError(spelled(str(error), {"truth": setting}.__getitem__)) from error
+        raise UsageError(spelled(str(error), lambda name: setting if name == "truth" else name)) from error
 
 
 def _check_owners(truth: Truth, micrograph_ids: Collection[str], settings: DataSettings) -> None:
@@ -142,17 +148,8 @@ def _check_owners(truth: Truth, micrograph_ids: Collection[str], settings: DataS
 
 
 def _inside(truth: Truth, name: str, row: ManifestRow) -> Centres:
-    centres = truth.particles[name].astype(np.float32)
-    height, width = row.source_shape
-    x, y = centres.T
-    outside = (x < -0.5) | (y < -0.5) | (x > width - 0.5) | (y > height - 0.5)
-    if outside.any():
-        first = centres[outside][0]
-        raise UsageError(
-            f"{int(outside.sum())} labels of {row.micrograph_id} in {truth.source} lie outside its "
-            f"{width} x {height} pixels, the first at x {first[0]:g}, y {first[1]:g}; labels must be centres "
-            "in pixels of the micrograph as it is, not binned"
-        )
+    centres = truth.centres(name, row.source_shape).astype(np.float32)
+    check_inside(centres, row.source_shape, f"labels of {row.micrograph_id} in {truth.source}")
     return centres
 
 

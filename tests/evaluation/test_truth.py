@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.evaluation import truth as truth_module
-from cryopick_ray.evaluation.truth import Truth, bare_name, read_truth
+from cryopick_ray.evaluation.truth import Truth, read_truth
+from cryopick_ray.formats import reading
+from cryopick_ray.formats.files import bare_name
 
 HEADER = "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n"
 NAMED = "data_particles\n\nloop_\n_rlnMicrographName #1\n_rlnCoordinateX #2\n_rlnCoordinateY #3\n"
@@ -100,7 +101,7 @@ def test_any_bytes_give_coordinates_or_an_error_for_a_person(tmp_path, content, 
 
 
 def test_huge_files_are_refused_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr(truth_module, "MAX_BYTES", 20)
+    monkeypatch.setattr(reading, "MAX_BYTES", 20)
     write(tmp_path, "a.star", HEADER + "1 2\n")
     with pytest.raises(PicksError, match="at most 20"):
         read_truth(tmp_path)
@@ -108,13 +109,20 @@ def test_huge_files_are_refused_unread(tmp_path, monkeypatch):
 
 def test_a_micrograph_in_two_files_is_refused(tmp_path):
     write(tmp_path, "a.star", HEADER + "1 2\n")
-    write(tmp_path, "a.box", "1 2 0 0\n")
-    with pytest.raises(PicksError, match=r"a\.star and .*a\.box|a\.box and .*a\.star|both hold"):
+    write(tmp_path, "all.star", NAMED + "a 1 2\n")
+    with pytest.raises(PicksError, match=r"all\.star and .*a\.star both hold the particles of 'a'"):
+        read_truth(tmp_path)
+
+
+def test_a_micrograph_under_two_names_is_refused(tmp_path):
+    write(tmp_path, "a.star", HEADER + "1 2\n")
+    write(tmp_path, "a.mrc.star", HEADER + "1 2\n")
+    with pytest.raises(PicksError, match="'a' under two names"):
         read_truth(tmp_path)
 
 
 def test_missing_empty_and_foreign_truth_names_the_option(tmp_path):
-    for source in (tmp_path / "nowhere", tmp_path, write(tmp_path, "a.csv", "1,2\n")):
+    for source in (tmp_path / "nowhere", tmp_path, write(tmp_path, "a.csv", "a,b\n")):
         with pytest.raises(UsageError, match=r"`truth`|convert"):
             read_truth(source)
 

@@ -1,0 +1,45 @@
+"""Coordinates of any file, as picks that can be compared with others."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from cryopick_ray.errors import UsageError
+from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.picks.schema import MicrographPicks
+
+
+def as_picks(
+    coordinates: Iterable[Coordinates], *, pixel_size_A: float | None, diameter_A: float | None
+) -> Iterator[MicrographPicks]:
+    """Yield the same as picks, all of them picked; NaN where there is no score.
+
+    Parameters
+    ----------
+    pixel_size_A, diameter_A
+        Of the micrographs and the particles whose file does not say.
+
+    Raises
+    ------
+    UsageError
+        Either is missing, or rows are counted from the last.
+    """
+    for one in coordinates:
+        name = one.micrograph.relion_name
+        size_A = one.micrograph.pixel_size_A or pixel_size_A
+        across_A = one.diameter_A or diameter_A
+        if size_A is None:
+            raise UsageError(f"pixel size of {name!r} is missing, expected angstroms: give `pixel_size_A`")
+        if across_A is None:
+            raise UsageError(f"diameter of the particles of {name!r} is missing: give `radius_A`")
+        if one.is_upside_down:
+            raise UsageError(f"rows of {name!r} are counted from the last: convert it, with `image_height`")
+        yield MicrographPicks(
+            replace(one.micrograph, pixel_size_A=size_A),
+            one.x_px.astype(np.float32),
+            one.y_px.astype(np.float32),
+            one.score.astype(np.float32),
+            np.ones(len(one.x_px), bool),
+            across_A,
+        )
