@@ -69,8 +69,8 @@ def read_coordinates(source: str | Path, format: str | None = None) -> Found:
     if not (path.is_dir() or path.is_file()):
         raise UsageError(f"{str(source)!r} does not exist")
     notes: list[str] = []
-    root = path if path.is_dir() else path.parent
-    files = _chosen(path, format, notes.append) if path.is_dir() else [(path, _format_of(path, format))]
+    root = _root(path)
+    files = _chosen(root, format, notes.append) if path.is_dir() else [(path, _format_of(path, format))]
     if len(kinds := {kind.name: file for file, kind in files}) > 1:
         (one, first), (other, second), *_ = sorted(kinds.items())
         raise UnclearFormatError(
@@ -112,6 +112,14 @@ def detect(path: Path) -> list[Format]:
     return suited if len(suited) == 1 else alike
 
 
+def _root(path: Path) -> Path:
+    """Return the folder below which names of files are those of micrographs."""
+    own = path / "star"
+    if own.is_dir() and (path / "autopick.star").is_file():  # as a run leaves its coordinates
+        return own
+    return path if path.is_dir() else path.parent
+
+
 def _format_of(path: Path, format: str | None) -> Format:
     found = [FORMATS[format]] if format else _detected(path)
     if len(found) != 1:
@@ -122,9 +130,6 @@ def _format_of(path: Path, format: str | None) -> Format:
 
 def _chosen(folder: Path, format: str | None, note: Note) -> list[tuple[Path, Format]]:
     """Return the coordinate files of a folder, each with its format."""
-    own = folder / "star"
-    if own.is_dir() and (folder / "autopick.star").is_file():  # as a run leaves them
-        folder = own
     found = []
     suffixes = tuple(suffix for one in READABLE for suffix in one.suffixes if format in (None, one.name))
     for path in sorted(folder.rglob("*")):

@@ -26,7 +26,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
             if len(line) > MAX_LINE:
                 raise ValueError(f"line {number} has more than {MAX_LINE} characters")
             if line.strip():
-                yield number, line.strip()
+                yield number, line.strip(" \r\n")  # a tab may part from nothing
 
 
 def numbers(words: Sequence[str], number: int) -> list[float]:

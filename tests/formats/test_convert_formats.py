@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cryopick_ray.errors import UsageError
+from cryopick_ray.formats.convert import Frame, convert
+from cryopick_ray.formats.coordinates import from_file, picked
+from cryopick_ray.formats.files import bare_name
+from cryopick_ray.formats.format import WriteSettings
+from cryopick_ray.formats.formats import FORMATS, READ, WRITTEN, export, write
+from cryopick_ray.formats.reading import read_coordinates
+from cryopick_ray.units import binned_to_source
+
+BOTH = [name for name in WRITTEN if name in READ]
+HEIGHT = 4096
+NAMES = ["a/x.mrc", "b_1.5.tif", "c d.mrc", "e-f.mrc"]
+
+
+def known(coordinates):
+    return {bare_name(one.micrograph.micrograph_id).rpartition("/")[2]: one for one in coordinates}
+
+
+@st.composite
+def micrographs(draw):
+    names = draw(
+        st.lists(st.sampled_from(["a/x.mrc", "b_1.5.tif", "c d.mrc", "e-f.mrc"]), min_size=1, unique=True)
+    )
+    scored = draw(st.booleans())
+    place = st.floats(0, HEIGHT - 1, width=32)
+    made = []
+    for name in names:
+        n = draw(st.integers(0, 4))
+        x, y = (draw(st.lists(place, min_size=n, max_size=n)) for _ in "xy")
+        score = draw(st.lists(st.floats(-50, 50, width=32), min_size=n, max_size=n)) if scored else None
+        made.append(from_file(name, x, y, score, [(64.0, 64.0)] * n))
+    return made
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(micrographs(), st.sampled_from(BOTH), st.sampled_from(BOTH))
+def test_particles_pass_through_any_two_formats_within_what_these_hold(tmp_path_factory, made, first, second):
+    one, two = (tmp_path_factory.mktemp("made") / name for name in (first, second))
+    given_settings = WriteSettings(box_px=64, image_height=HEIGHT)
+    write(made, first, one, given_settings)
+    holds = FORMATS[first].holds & FORMATS[second].holds
+    wanted = {name: m for name, m in known(made).items() if len(m.x_px) or "empty" in holds}
+    if not any(len(m.x_px) for m in made):
+        return  # tables of no rows name no micrograph
+    done = convert(one, second, two, frame=Frame(image_height=HEIGHT), settings=given_settings)
+    found = known(Frame(image_height=HEIGHT).moved(m) for m in read_coordinates(two).coordinates)
+    assert found.keys() == wanted.keys()
+    assert done.particles == sum(len(m.x_px) for m in made)
+    whole = sum("fractions" not in FORMATS[name].holds for name in (first, second))
+    for name, before in wanted.items():
+        after = found[name]
+        np.testing.assert_allclose(after.x_px, before.x_px, rtol=0, atol=0.5 * whole + 0.003)
+        np.testing.assert_allclose(after.y_px, before.y_px, rtol=0, atol=0.5 * whole + 0.003)
+        if "scores" in holds:
+            np.testing.assert_allclose(after.score, before.score, rtol=1e-5, atol=1e-6)
+        if {"boxes"} <= holds and len(before.x_px):
+            assert (after.box_px == 64).all()
+
+
+@pytest.mark.parametrize("format", WRITTEN)
+def test_what_a_format_has_no_room_for_is_told(tmp_path, make_picks, format):
+    notes = []
+    picks = [make_picks("a/x.mrc"), make_picks("y.mrc", 0)]
+    export(picks, format, tmp_path, WriteSettings(note=notes.append))
+    holds = FORMATS[format].holds
+    words = {"scores": "scores", "fractions": "fractions of pixels", "empty": "without particles"}
+    for thing, said in words.items():
+        assert (thing in holds) != any(said in note for note in notes)
+
+
+@given(st.floats(0.1, 8), st.floats(0, 4000))
+def test_binning_moves_by_half_pixels_and_back(binning, x):
+    one = from_file("x", [x], [x])
+    there = Frame(binning=binning).moved(one)
+    np.testing.assert_allclose(there.x_px, binned_to_source(x, binning))
+    np.testing.assert_allclose(Frame(binning=1 / binning).moved(there).x_px, x, atol=1e-9)
+    np.testing.assert_allclose(Frame(scale=binning).moved(one).y_px, binning * x)
+
+
+def test_flips_are_their_own_inverse_and_need_a_height():
+    one = from_file("x", [1], [10])
+    assert Frame(flip_y=True, image_height=100).moved(one).y_px.tolist() == [89]
+    twice = Frame(flip_y=True, image_height=100).moved(Frame(flip_y=True, image_height=100).moved(one))
+    assert twice.y_px.tolist() == [10]
+    with pytest.raises(UsageError, match="`image_height`"):
+        Frame(flip_y=True).moved(one)
+
+
+def test_names_lose_cryosparcs_numbers_and_folders_on_wish():
+    one = from_file("J2/imported/012345678901234567890_x.mrc", [1.4], [2.6])
+    assert Frame(strip_uid=True).moved(one).micrograph.micrograph_id == "J2/imported/x.mrc"
+    both = Frame(strip_uid=True, stems=True, whole_px=True).moved(one)
+    assert (both.micrograph.micrograph_id, both.micrograph.relion_name) == ("x.mrc", "x.mrc")
+    assert (both.x_px[0], both.y_px[0]) == (1, 3)
+    date = from_file("20201231_x.mrc", [1], [1])
+    assert Frame(strip_uid=True).moved(date).micrograph.micrograph_id == "20201231_x.mrc"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"scale": 2, "binning": 2}, {"scale": 0}, {"binning": -1}, {"image_height": 0}]
+)
+def test_frames_that_are_none_are_refused(wrong):
+    with pytest.raises(UsageError, match="`"):
+        Frame(**wrong)
+
+
+def test_a_runs_own_coordinates_are_read_once(tmp_path, mixed):
+    export(mixed, "star", tmp_path)
+    found = known(read_coordinates(tmp_path).coordinates)
+    assert sorted(one.micrograph.micrograph_id for one in read_coordinates(tmp_path).coordinates) == [
+        "a/x.mrc",
+        "b/empty.mrc",
+        "b/x.mrc",
+    ]
+    assert len(found["empty"].x_px) == 0
+    expected = {one.micrograph.micrograph_id: one for one in picked(mixed)}["b/x.mrc"]
+    np.testing.assert_allclose(found["x"].x_px, expected.x_px, atol=1e-3)
