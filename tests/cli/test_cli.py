@@ -10,7 +10,19 @@ from typer.testing import CliRunner
 from cli.main import app
 from cryopick_ray import __version__
 
-COMMANDS = ["run", "ingest", "pick", "table", "export", "report", "diameter", "evaluate", "models", "bench"]
+COMMANDS = [
+    "run",
+    "ingest",
+    "pick",
+    "table",
+    "export",
+    "convert",
+    "report",
+    "diameter",
+    "evaluate",
+    "models",
+    "bench",
+]
 
 
 def call(*arguments):
@@ -93,7 +105,7 @@ def test_debug_shows_where_an_error_came_from(tmp_path):
 def test_a_folder_that_is_no_run_or_no_table_is_refused(tmp_path):
     assert call("report", tmp_path)[0] == 2
     assert call("export", tmp_path, "--format", "star", "--out", tmp_path / "o")[0] == 1
-    assert call("evaluate", tmp_path, "--truth", tmp_path)[0] == 1
+    assert call("evaluate", tmp_path, "--truth", tmp_path)[0] == 2
     assert call("pick", "--store", tmp_path, "--out", tmp_path / "p", "--diameter", 100)[0] == 1
 
 
@@ -120,3 +132,20 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
     assert status == 1
     assert "weights.sav" in errors
     assert call("run", tmp_path, "--diameter", 100, "--out", tmp_path / "r", "--model", file)[0] == 1
+
+
+def test_convert_says_what_it_did_and_what_it_needs(tmp_path):
+    (tmp_path / "x.box").write_text("1 2 8 8 0.5\n")
+    status, text, _ = call(
+        "convert", tmp_path / "x.box", "--to", "topaz", "--binning", 2, "--out", tmp_path / "out", "--json"
+    )
+    assert status == 0
+    done = json.loads(text)
+    assert (done["from"], done["to"], done["particles"]) == ("box", "topaz", 1)
+    assert done["notes"] == ["Topaz table has no room for sizes of boxes, fractions of pixels: left out"]
+    assert (tmp_path / "out" / "picks.txt").read_text().splitlines()[1] == "x\t10\t12\t0.5"
+    status, _, errors = call("convert", tmp_path / "x.box", "--to", "xml", "--out", tmp_path / "out")
+    assert (status, "--to" in errors) == (2, True)
+    (tmp_path / "x.dat").write_text("1 2 8 8\n")
+    status, _, errors = call("convert", tmp_path / "x.dat", "--to", "star", "--out", tmp_path / "out")
+    assert (status, "may be box or imod" in errors, "--from" in errors) == (2, True, True)

@@ -19,7 +19,10 @@ from PIL import Image
 
 from cryopick_ray.config import load_settings, read_yaml
 from cryopick_ray.evaluation.truth import read_truth
+from cryopick_ray.formats.coordinates import from_file
 from cryopick_ray.formats.cs_picks import read_cs
+from cryopick_ray.formats.format import WriteSettings
+from cryopick_ray.formats.formats import READ, WRITTEN, write
 from cryopick_ray.launch.check import read_crds
 from cryopick_ray.launch.settings import cluster_settings
 from cryopick_ray.micrographs.exposures import read_cs_list
@@ -255,6 +258,14 @@ ENTRY = {
     "entries": [{"id": "EMPIAR-10017", "fields": {"title": ["x"]}}],
     "hitCount": 1,
 }
+
+
+def _coordinates(format: str, folder: Path) -> None:
+    one = from_file("a.mrc", [1.5, 30], [2, 40.25], [0.5, -1], [(30, 30)] * 2)
+    write(iter([one]), format, folder, WriteSettings(image_height=64))
+    for path in folder.rglob("*"):
+        if path.name in ("autopick.star",):
+            path.unlink()
 
 
 def _listed(folder: Path) -> object:
@@ -509,9 +520,16 @@ READERS: Mapping[str, Reader] = {
     "exposures of a group": Reader((_cs_group,), _exposures),
     "CryoSPARC's picks": Reader((_particles,), _placed, ("cs/*.cs",)),
     "coordinates": Reader(
-        (_text("a.star", COORDINATES), _text("a.box", "1 2 30 30\n4.5 6 30 30\n")),
+        (
+            _text("a.star", COORDINATES),
+            _text("a.box", "1 2 30 30\n4.5 6 30 30\n"),
+            *(partial(_coordinates, name) for name in WRITTEN if name in READ and name != "cs"),
+        ),
         lambda folder: repr(read_truth(only(folder)).particles),
-        ("star/*.star", "box/*.box", "repic-box/*/*.box", "relion-optics/*.star"),
+        (
+            *("star/*.star", "box/*.box", "repic-box/*/*.box", "relion-optics/*.star", "csv/*.csv"),
+            *("cbox/*.cbox", "topaz-convert/**/*.json", "topaz-convert/*.star"),
+        ),
     ),
     "index page": Reader((_text("index.html", INDEX),), _index),
     "downloads": Reader((_downloads,), _downloaded),
