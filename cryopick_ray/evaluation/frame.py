@@ -17,6 +17,8 @@ CORNER = 0.6
 ENOUGH_MICROGRAPHS, ENOUGH_PARTICLES = 3, 20
 """How many it takes for what they have in common to be no accident."""
 LOOKED_AT = 20
+NEAR = 1 / 3
+"""Part of the radius that counts here: in crowded micrographs a whole one finds half of all by chance."""
 BETTER, TIMES_BETTER = 0.3, 2.0
 """How much more recall, and how many times, another frame must have."""
 
@@ -127,4 +129,4 @@ def _flipped_x(centres: Centres, shape: Shape | None) -> Centres:
 def _hits(one: Pair, truth: Centres) -> int:
     equal = np.zeros(len(one.picks))
     (x, y), (true_x, true_y) = one.picks.T, truth.T
-    return int((match(x, y, equal, true_x, true_y, one.radius_px) >= 0).sum())
+    return int((match(x, y, equal, true_x, true_y, NEAR * one.radius_px) >= 0).sum())
