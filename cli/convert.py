@@ -61,6 +61,12 @@ def convert(
         int | None,
         typer.Option("--box-px", metavar="N", help="Box side; default: IN's own, or 1.5 diameters."),
     ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            "--like", metavar="FILE", help="Picks or exposures (.cs, .csg) of the project to fit in (cs)."
+        ),
+    ] = None,
     strip_uid: Annotated[
         bool, typer.Option("--strip-uid", help="Drop CryoSPARC's numbers before names.")
     ] = False,
@@ -88,7 +94,7 @@ def convert(
         stems=stems,
         whole_px=whole_px,
     )
-    settings = WriteSettings(relion_project=relion_project, box_px=box_px)
+    settings = WriteSettings(relion_project=relion_project, box_px=box_px, like=like)
     done = asdict(write(source, to, out, from_=from_, frame=frame, settings=settings))
     outcome = {"from": done.pop("from_"), **done, "out": str(out)}
     text = f"{done['particles']} particles of {done['micrographs']} micrographs as {to} in {out}"

@@ -1,6 +1,5 @@
 """Coordinates of one program in the format of another: read, moved to the frame that is wanted, written."""
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,13 +7,11 @@ import numpy as np
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.formats.cs_picks import strip_uid
 from cryopick_ray.formats.format import WriteSettings
 from cryopick_ray.formats.formats import WRITTEN, write
 from cryopick_ray.formats.reading import UnclearFormatError, read_coordinates
 from cryopick_ray.units import is_positive
-
-UID = re.compile(r"(^|/)\d{18,21}_(?=[^/]+$)")
-"""What CryoSPARC puts before the names of the files that it imports."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +112,7 @@ class Frame:
         micrograph = one.micrograph
         names = [micrograph.micrograph_id, micrograph.relion_name]
         if self.strip_uid:
-            names = [UID.sub(r"\1", name) for name in names]
+            names = [strip_uid(name) for name in names]
         if self.stems:
             names = [name.rpartition("/")[2] for name in names]
         return replace(one, micrograph=replace(micrograph, micrograph_id=names[0], relion_name=names[1]))

@@ -142,12 +142,15 @@ def _dtype(path_length: int) -> np.dtype[np.void]:
 
 def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[Origin, NDArray[np.void]]:
     micrograph = one.micrograph
-    if micrograph.shape is None or micrograph.pixel_size_A is None:
+    found = None if like is None else like.find(one)
+    own_shape = micrograph.shape or (found.shape if found else None)
+    size_A = micrograph.pixel_size_A or (found.pixel_size_A if found else None)
+    if own_shape is None or size_A is None:
         raise PicksError(
             f"shape or pixel size of {micrograph.micrograph_id!r} is missing, expected pixels and angstroms:"
-            " ingest it again with `pixel_size_A`"
+            " give `pixel_size_A` to what read it, or `like`, picks that know it"
         )
-    height, width = micrograph.shape
+    height, width = own_shape
     rows = np.zeros(len(one.x_px), SPOOLED)
     rows["location/center_x_frac"] = one.x_px / np.float32(width)
     rows["location/center_y_frac"] = one.y_px / np.float32(height)
@@ -156,8 +159,8 @@ def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[Or
     seed = _digest(name + rows.tobytes())
     rows["uid"] = np.random.default_rng(seed).integers(1, MOST_UID - 1, len(rows), dtype=np.uint64)
     exposure = CsExposure.from_text(micrograph.listed)
-    shape, pixel_size_A = micrograph.shape, micrograph.pixel_size_A
-    if like is not None and (found := like.find(one)) is not None:
+    shape, pixel_size_A = own_shape, size_A
+    if found is not None:
         exposure = CsExposure.from_text(found.listed)
         shape, pixel_size_A = found.shape or shape, found.pixel_size_A or pixel_size_A
     if exposure is None:

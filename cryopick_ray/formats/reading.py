@@ -10,6 +10,7 @@ from cryopick_ray.formats.files import without_ending
 from cryopick_ray.formats.format import Format, Note
 from cryopick_ray.formats.formats import FORMATS, READ
 from cryopick_ray.formats.text import MAX_BYTES
+from cryopick_ray.micrographs.cs_table import GROUP, TABLE
 from cryopick_ray.picks.table import INDEX, open_table
 from cryopick_ray.store.place import is_bucket
 
@@ -136,6 +137,8 @@ def _chosen(folder: Path, format: str | None, note: Note) -> list[tuple[Path, Fo
         is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if is_hidden or not (path.name.lower().endswith(suffixes) and path.is_file()):
             continue
+        if path.suffix.lower() == GROUP and path.with_suffix(TABLE).is_file():
+            continue  # it names the table beside it
         if format or _detected(path):
             found.append((path, _format_of(path, format)))
         else:
