@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.formats.cs_picks import strip_uid
 from cryopick_ray.micrographs.reader import MOVIE_SUFFIXES, SUFFIXES
 
 RELION_ENDINGS = ("_manualpick", "_autopick", "_extract")
@@ -40,8 +41,8 @@ def without_extension(micrograph_id: str) -> PurePosixPath:
 
 
 def bare_name(name: str) -> str:
-    """Return a micrograph's path without extension, and without what RELION appends to its picks."""
-    return without_ending(name, (*SUFFIXES, *MOVIE_SUFFIXES, *RELION_ENDINGS))
+    """Return a micrograph's path without extension, and without what RELION and CryoSPARC add to names."""
+    return without_ending(strip_uid(name), (*SUFFIXES, *MOVIE_SUFFIXES, *RELION_ENDINGS))
 
 
 def without_ending(name: str, endings: Iterable[str]) -> str:

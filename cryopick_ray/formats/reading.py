@@ -79,14 +79,21 @@ def read_coordinates(source: str | Path, format: str | None = None) -> Found:
             "expected files of one format"
         )
     known: dict[str, tuple[Coordinates, Path]] = {}
+    without = []
     for file, kind in files:
-        for coordinates in _read(file, kind, _own_name(file.relative_to(root), kind), notes.append):
+        read = _read(file, kind, _own_name(file.relative_to(root), kind), notes.append)
+        if not read:
+            without.append(file.name)
+        for coordinates in read:
             name = coordinates.micrograph.micrograph_id
             if name in known:
                 raise PicksError(
                     f"{file} and {known[name][1]} both hold the particles of {name!r}; keep one of them"
                 )
             known[name] = coordinates, file
+    if without:
+        more = f" and {len(without) - 1} more" if len(without) > 1 else ""
+        notes.append(f"without coordinates, left out: {without[0]}{more}")
     if not known:
         told = f" ({notes[0]})" if notes else ""
         raise UsageError(f"{str(source)!r} holds no coordinates{told}")

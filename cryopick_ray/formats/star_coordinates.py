@@ -17,19 +17,19 @@ MICROGRAPH = "rlnMicrographName"
 
 def read_star_coordinates(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
     """Yield the micrographs of a file, whose rows may name them (rlnMicrographName), or itself does."""
+    del note
     blocks = read_star(path, (X, Y, MERIT, MICROGRAPH))
     if not blocks:
         raise ValueError("no STAR block in it")
-    found = [block for block in blocks.values() if X in block and Y in block]
-    for block in found:
+    for block in blocks.values():
+        if X not in block or Y not in block:
+            continue
         x, y, merit = (column(block, label) for label in (X, Y, MERIT))
         score = np.where(merit == BY_HAND, np.nan, merit)
         if names := block.get(MICROGRAPH):
             yield from by_micrograph(names, x, y, score)
         else:
             yield from_file(name, x, y, score)
-    if not found:
-        note(f"{path.name} holds no {X} and {Y}: left out")
 
 
 STAR = Format(

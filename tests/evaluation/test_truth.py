@@ -143,6 +143,11 @@ def test_micrographs_are_known_by_stem_then_by_folder(tmp_path, micrograph_id, n
     assert known.name_of(micrograph_id) == name
 
 
+def test_cryosparcs_numbers_are_no_part_of_a_name(tmp_path):
+    known = Truth(tmp_path, {bare_name(f"J1/{'0' * 21}_x.mrc"): np.empty((0, 2))}, ())
+    assert known.name_of("x.mrc") == known.name_of(f"J9/{'1' * 21}_x.mrc") == "J1/x"
+
+
 def test_an_ambiguous_stem_is_refused(tmp_path):
     known = Truth(tmp_path, dict.fromkeys(("one/z", "two/z"), np.empty((0, 2))), ())
     with pytest.raises(PicksError, match=r"one/z.*two/z"):
