@@ -81,7 +81,7 @@ def convert(
 
     from cryopick_ray.formats.convert import Frame
     from cryopick_ray.formats.convert import convert as write
-    from cryopick_ray.formats.format import WriteSettings
+    from cryopick_ray.formats.format import ExportSettings
 
     frame = Frame(
         scale=scale,
@@ -94,7 +94,7 @@ def convert(
         stems=stems,
         whole_px=whole_px,
     )
-    settings = WriteSettings(relion_project=relion_project, box_px=box_px, like=like)
+    settings = ExportSettings(relion_project=relion_project, box_px=box_px, like=like)
     done = asdict(write(source, to, out, from_=from_, frame=frame, settings=settings))
     outcome = {"from": done.pop("from_"), **done, "out": str(out)}
     text = f"{done['particles']} particles of {done['micrographs']} micrographs as {to} in {out}"

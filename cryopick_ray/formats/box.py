@@ -8,7 +8,7 @@ import numpy as np
 from cryopick_ray.formats.boxes import box_sizes_px
 from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
-from cryopick_ray.formats.format import Format, Note, WriteSettings
+from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import are_numbers, first_rows, lines, numbers
 from cryopick_ray.store.publish import below, published
 
@@ -17,7 +17,7 @@ BY_HAND = {-3.0}
 """What EMAN's boxer writes where a score could stand."""
 
 
-def write_box(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
+def write_box(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>.box``, which RELION matches to its micrograph.
 
     Notes

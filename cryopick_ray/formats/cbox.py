@@ -8,7 +8,7 @@ import numpy as np
 from cryopick_ray.formats.boxes import box_sizes_px
 from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
-from cryopick_ray.formats.format import Format, Note, WriteSettings
+from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.star_text import loop
 from cryopick_ray.formats.text import NONE, are_numbers, column, first_rows, lines, numbers
 from cryopick_ray.micrographs.star import read_star
@@ -35,7 +35,7 @@ OLD_FIELDS = 7
 """Corner, size, confidence, estimated size."""
 
 
-def write_cbox(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
+def write_cbox(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>.cbox``.
 
     Notes

@@ -8,7 +8,7 @@ import numpy as np
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_picks import strip_uid
-from cryopick_ray.formats.format import WriteSettings
+from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import WRITTEN, write
 from cryopick_ray.formats.reading import UnclearFormatError, read_coordinates
 from cryopick_ray.units import is_positive
@@ -136,7 +136,7 @@ def convert(
     *,
     from_: str | None = None,
     frame: Frame | None = None,
-    settings: WriteSettings | None = None,
+    settings: ExportSettings | None = None,
 ) -> Converted:
     """Write coordinates of any format that is read in any that is written.
 
@@ -165,7 +165,7 @@ def convert(
         raise UsageError(f"{error}: give `from`") from error
     notes = list(found.notes)
     height = frame.image_height and round(frame.image_height * frame.factor)
-    chosen = replace(settings or WriteSettings(), image_height=height, note=notes.append)
+    chosen = replace(settings or ExportSettings(), image_height=height, say=notes.append)
     write(map(frame.moved, found.coordinates), to, out, chosen)
     particles = sum(len(one.x_px) for one in found.coordinates)
     return Converted(found.format, to, len(found.coordinates), particles, tuple(notes))

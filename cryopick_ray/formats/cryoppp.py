@@ -7,14 +7,14 @@ from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.boxes import diameters_px
 from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
-from cryopick_ray.formats.format import Format, Note, WriteSettings
+from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import header, rows
 from cryopick_ray.store.publish import below, published
 
 X, Y, DIAMETER = COLUMNS = ("X-Coordinate", "Y-Coordinate", "Diameter")
 
 
-def write_cryoppp(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
+def write_cryoppp(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>.csv``.
 
     Raises

@@ -16,7 +16,7 @@ from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_like import CsLike
 from cryopick_ray.formats.cs_picks import read_cs
 from cryopick_ray.formats.files import complete, relative_path
-from cryopick_ray.formats.format import Format, WriteSettings
+from cryopick_ray.formats.format import ExportSettings, Format
 from cryopick_ray.micrographs.exposures import MOST_UID, CsExposure
 from cryopick_ray.store.publish import published, write_whole
 from cryopick_ray.units import Shape
@@ -213,9 +213,9 @@ def _group(count: int) -> str:
     return yaml.safe_dump(group)
 
 
-def _write(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
-    like = CsLike(settings.like, settings.note) if settings.like else None
-    write_cs(picks, out, like, settings.note)
+def _write(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
+    like = CsLike(settings.like, settings.say) if settings.like else None
+    write_cs(picks, out, like, settings.say)
 
 
 CS = Format(

@@ -10,14 +10,14 @@ import numpy as np
 
 from cryopick_ray.formats.coordinates import Coordinates, by_micrograph
 from cryopick_ray.formats.files import FORMULA, complete, relative_path
-from cryopick_ray.formats.format import Format, Note, WriteSettings
+from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import header, rows
 from cryopick_ray.store.publish import published
 
 COLUMNS = ("micrograph_id", "x_px", "y_px", "score", "diameter_A")
 
 
-def write_csv(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
+def write_csv(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/picks.csv``: centres in pixels, 0 at the centre of the first pixel, x = column, y = row.
 
     Notes

@@ -8,7 +8,7 @@ from typing import Any
 from cryopick_ray.errors import brief
 from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
-from cryopick_ray.formats.format import Format, Note, WriteSettings
+from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import MAX_BYTES, numbers
 from cryopick_ray.plain_data import read_json
 from cryopick_ray.store.publish import below, published
@@ -16,7 +16,7 @@ from cryopick_ray.store.publish import below, published
 BY_HAND = "manual"
 
 
-def write_eman2(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
+def write_eman2(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>_info.json`` with boxes as ``[x, y, "manual"]``."""
     del settings
     for name, one in complete(picks, without_extension):

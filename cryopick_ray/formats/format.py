@@ -14,7 +14,7 @@ Thing = Literal["scores", "boxes", "diameters", "fractions", "empty", "folders",
 
 
 @dataclass(frozen=True)
-class WriteSettings:
+class ExportSettings:
     """What the formats need besides the picks; each takes what concerns it.
 
     Attributes
@@ -30,7 +30,7 @@ class WriteSettings:
         Rows of the micrographs whose shape is not known (``cryoppp``).
     like
         Picks or exposures of the CryoSPARC project to fit in (``cs``).
-    note
+    say
         Told what is left out, made up or decided.
     """
 
@@ -39,12 +39,12 @@ class WriteSettings:
     box_px: int | None = None
     image_height: int | None = None
     like: Path | None = None
-    note: Note = lambda text: None
+    say: Note = lambda text: None
 
 
 Reader = Callable[[Path, str, Note], Iterable[Coordinates]]
 """Reads a file, given what its own name calls the micrograph; raises ``ValueError`` with the line."""
-Writer = Callable[[Iterable[Coordinates], Path, WriteSettings], None]
+Writer = Callable[[Iterable[Coordinates], Path, ExportSettings], None]
 
 
 @dataclass(frozen=True)

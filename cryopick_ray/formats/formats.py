@@ -13,7 +13,7 @@ from cryopick_ray.formats.cryoppp import CRYOPPP
 from cryopick_ray.formats.cs import CS
 from cryopick_ray.formats.csv_table import CSV
 from cryopick_ray.formats.eman2 import EMAN2
-from cryopick_ray.formats.format import Format, Thing, WriteSettings
+from cryopick_ray.formats.format import ExportSettings, Format, Thing
 from cryopick_ray.formats.imod import IMOD
 from cryopick_ray.formats.plain import PLAIN
 from cryopick_ray.formats.star_coordinates import STAR
@@ -29,7 +29,7 @@ WRITTEN = tuple(one.name for one in ROWS if one.write)
 
 
 def export(
-    picks: Iterable[MicrographPicks], format: str, out: Path, settings: WriteSettings | None = None
+    picks: Iterable[MicrographPicks], format: str, out: Path, settings: ExportSettings | None = None
 ) -> None:
     """Write the picked candidates in the format of another program.
 
@@ -49,10 +49,10 @@ def export(
     UsageError
         The format is unknown.
     """
-    write(picked(picks), format, out, settings or WriteSettings())
+    write(picked(picks), format, out, settings or ExportSettings())
 
 
-def write(coordinates: Iterable[Coordinates], format: str, out: Path, settings: WriteSettings) -> None:
+def write(coordinates: Iterable[Coordinates], format: str, out: Path, settings: ExportSettings) -> None:
     """Write particles, one micrograph at a time, and tell what the format has no room for.
 
     Raises
@@ -67,7 +67,7 @@ def write(coordinates: Iterable[Coordinates], format: str, out: Path, settings: 
     lost: dict[str, None] = {}
     chosen.write(_watched(coordinates, chosen, lost), out, settings)
     if lost:
-        settings.note(f"{chosen.title} has no room for {', '.join(lost)}: left out")
+        settings.say(f"{chosen.title} has no room for {', '.join(lost)}: left out")
 
 
 def _watched(

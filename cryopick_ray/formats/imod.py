@@ -10,14 +10,14 @@ import numpy as np
 
 from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
-from cryopick_ray.formats.format import Format, Note, WriteSettings
+from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import are_numbers, first_rows, lines, numbers
 from cryopick_ray.store.publish import below, published
 
 HALF = 0.5
 
 
-def write_imod(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
+def write_imod(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>.pt``, which point2model reads."""
     del settings
     for name, one in complete(picks, without_extension):

@@ -8,14 +8,14 @@ import numpy as np
 
 from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
-from cryopick_ray.formats.format import Format, Note, WriteSettings
+from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import are_numbers, first_rows, lines, numbers
 from cryopick_ray.store.publish import below, published
 
 SCORES = {"score", "confidence", "cc", "ccc", "fom", "probability"}
 
 
-def write_plain(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
+def write_plain(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>.coords``: x and y, without a head."""
     del settings
     for name, one in complete(picks, without_extension):

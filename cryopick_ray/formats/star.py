@@ -9,7 +9,7 @@ from tempfile import TemporaryFile
 
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.files import complete, relative_path
-from cryopick_ray.formats.format import WriteSettings
+from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.star_text import loop, quoted
 from cryopick_ray.store.publish import below, published
 from cryopick_ray.units import Optics
@@ -66,7 +66,7 @@ class OpticsGroups:
         return loop("optics", OPTICS) + "".join(rows) + "\n"
 
 
-def write_star(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
+def write_star(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``star/<micrograph id>.star``, ``autopick.star`` and ``particles.star`` below ``out``.
 
     Notes
@@ -97,7 +97,7 @@ def write_star(picks: Iterable[Coordinates], out: Path, settings: WriteSettings)
                     file.write(f"{row}\n")
                     rows.write(f"{name} {row} {group}\n")
         if unknown:
-            settings.note(
+            settings.say(
                 f"particles.star is left out: pixel size of {unknown[0]!r} is missing; give `pixel_size_A`"
             )
             (out / "particles.star").unlink(missing_ok=True)

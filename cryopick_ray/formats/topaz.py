@@ -8,14 +8,14 @@ import numpy as np
 from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.coordinates import Coordinates, by_micrograph
 from cryopick_ray.formats.files import FORMULA, complete, without_extension
-from cryopick_ray.formats.format import Format, Note, WriteSettings
+from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import header, rows
 from cryopick_ray.store.publish import published
 
 NAME, X, Y, SCORE = COLUMNS = ("image_name", "x_coord", "y_coord", "score")
 
 
-def write_topaz(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
+def write_topaz(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/picks.txt`` with the columns image_name, x_coord, y_coord, score.
 
     Raises

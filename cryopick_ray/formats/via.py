@@ -10,7 +10,7 @@ from cryopick_ray.errors import brief
 from cryopick_ray.formats.boxes import diameters_px
 from cryopick_ray.formats.coordinates import Coordinates, by_micrograph, from_file
 from cryopick_ray.formats.files import complete, relative_path
-from cryopick_ray.formats.format import Format, Note, WriteSettings
+from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import Row, header, numbers, rows
 from cryopick_ray.store.publish import published
 
@@ -24,7 +24,7 @@ PLACES = {
 }
 
 
-def write_via(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
+def write_via(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/via.csv``: a circle around every particle."""
     with published(out / "via.csv") as file:
         table = csv.writer(file, lineterminator="\n")

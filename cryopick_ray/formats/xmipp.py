@@ -7,7 +7,7 @@ import numpy as np
 
 from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
-from cryopick_ray.formats.format import Format, Note, WriteSettings
+from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import column
 from cryopick_ray.micrographs.star import read_star
 from cryopick_ray.store.publish import below, published
@@ -21,7 +21,7 @@ BY_HAND = -1.0
 """The cost of a particle that a person picked."""
 
 
-def write_xmipp(picks: Iterable[Coordinates], out: Path, settings: WriteSettings) -> None:
+def write_xmipp(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>.pos``; Xmipp's coordinates are whole."""
     del settings
     for name, one in complete(picks, without_extension):

@@ -10,7 +10,7 @@ from cryopick_ray.evaluation.coordinates import as_picks
 from cryopick_ray.evaluation.evaluate import Evaluation
 from cryopick_ray.evaluation.evaluate import evaluate as score
 from cryopick_ray.evaluation.truth import read_truth
-from cryopick_ray.formats.format import WriteSettings
+from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import export as write
 from cryopick_ray.formats.reading import UnclearFormatError, is_table, read_coordinates
 from cryopick_ray.picks.schema import PICKS, MicrographPicks
@@ -107,7 +107,7 @@ def export(
     settings = folder.settings() if folder.config.is_file() else None
     project = relion_project or (settings.relion_project if settings else None)
     optics = settings.optics if settings else Optics()
-    given = WriteSettings(project, optics, box_px, like=like, note=notes.append)
+    given = ExportSettings(project, optics, box_px, like=like, say=notes.append)
     target, counts = local_folder(str(out)), _Counted(table if threshold is None else recut(table, threshold))
     before = _stamps(target)
     write(counts, format, target, given)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import DamagedError, UsageError, brief
-from cryopick_ray.formats.format import WriteSettings
+from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import export
 from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.picks.table import PickTable
@@ -112,7 +112,7 @@ def write_results(
         Warnings that a person was told while it went on.
     """
     table = PickTable(folder.table)
-    given = WriteSettings(folder.relion_project(settings), settings.optics)
+    given = ExportSettings(folder.relion_project(settings), settings.optics)
     export(table, "star", folder.coordinates, given)
     candidates, counts = 0, {}
     for one in table:

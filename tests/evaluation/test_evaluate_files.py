@@ -8,7 +8,7 @@ from cryopick_ray.evaluation.coordinates import as_picks
 from cryopick_ray.evaluation.evaluate import evaluate
 from cryopick_ray.evaluation.truth import Truth, read_truth
 from cryopick_ray.formats.coordinates import from_file, picked
-from cryopick_ray.formats.format import WriteSettings
+from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import READ, WRITTEN, export
 from cryopick_ray.runs import outcome
 
@@ -20,7 +20,7 @@ def picks(make_picks):
 
 @pytest.mark.parametrize("format", [name for name in WRITTEN if name in READ])
 def test_every_format_is_truth_and_picks(tmp_path, picks, format):
-    export(picks, format, tmp_path, WriteSettings())
+    export(picks, format, tmp_path, ExportSettings())
     assert evaluate(picks, read_truth(tmp_path)).pooled.f1 == 1
     if format != "cryoppp":
         found = outcome.evaluate(tmp_path, tmp_path, radius_A=15, pixel_size_A=1.5)

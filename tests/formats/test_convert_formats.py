@@ -7,7 +7,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.convert import Frame, convert
 from cryopick_ray.formats.coordinates import from_file, picked
 from cryopick_ray.formats.files import bare_name
-from cryopick_ray.formats.format import WriteSettings
+from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import FORMATS, READ, WRITTEN, export, write
 from cryopick_ray.formats.reading import read_coordinates
 from cryopick_ray.units import binned_to_source
@@ -42,7 +42,7 @@ def micrographs(draw):
 @given(micrographs(), st.sampled_from(BOTH), st.sampled_from(BOTH))
 def test_particles_pass_through_any_two_formats_within_what_these_hold(tmp_path_factory, made, first, second):
     one, two = (tmp_path_factory.mktemp("made") / name for name in (first, second))
-    given_settings = WriteSettings(box_px=64, image_height=HEIGHT)
+    given_settings = ExportSettings(box_px=64, image_height=HEIGHT)
     write(made, first, one, given_settings)
     holds = FORMATS[first].holds & FORMATS[second].holds
     wanted = {name: m for name, m in known(made).items() if len(m.x_px) or "empty" in holds}
@@ -67,7 +67,7 @@ def test_particles_pass_through_any_two_formats_within_what_these_hold(tmp_path_
 def test_what_a_format_has_no_room_for_is_told(tmp_path, make_picks, format):
     notes = []
     picks = [make_picks("a/x.mrc"), make_picks("y.mrc", 0)]
-    export(picks, format, tmp_path, WriteSettings(note=notes.append))
+    export(picks, format, tmp_path, ExportSettings(say=notes.append))
     holds = FORMATS[format].holds
     words = {"scores": "scores", "fractions": "fractions of pixels", "empty": "without particles"}
     for thing, said in words.items():
@@ -126,8 +126,8 @@ def test_a_runs_own_coordinates_are_read_once(tmp_path, mixed):
 @pytest.mark.parametrize("format", BOTH)
 def test_cryosparcs_picks_become_any_others_and_come_back_by_like(tmp_path, mixed, format):
     export(mixed[1:2], "cs", tmp_path / "one")
-    convert(tmp_path / "one", format, tmp_path / "out", settings=WriteSettings(box_px=64))
-    back = WriteSettings(like=tmp_path / "one" / "particles.cs")
+    convert(tmp_path / "one", format, tmp_path / "out", settings=ExportSettings(box_px=64))
+    back = ExportSettings(like=tmp_path / "one" / "particles.cs")
     done = convert(tmp_path / "out", "cs", tmp_path / "back", frame=Frame(image_height=1240), settings=back)
     assert done.particles == 15
     (first,), (last,) = (read_coordinates(tmp_path / name).coordinates for name in ("one", "back"))

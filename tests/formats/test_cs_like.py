@@ -9,7 +9,7 @@ from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.formats.coordinates import picked
 from cryopick_ray.formats.cs import write_cs
 from cryopick_ray.formats.cs_like import CsLike
-from cryopick_ray.formats.format import WriteSettings
+from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import export
 from cryopick_ray.micrographs.exposures import CsExposure
 from tests.micrographs.cs_files import GROUPS, IMAGES, MICROSCOPE, UIDS, write_table
@@ -57,7 +57,7 @@ def theirs(path, ours, *, mirrored, agree=1.0, names=NAMES):
 
 def written(ours, out, like):
     said = []
-    export(ours, "cs", out, WriteSettings(like=like, note=said.append))
+    export(ours, "cs", out, ExportSettings(like=like, say=said.append))
     return np.load(out / "particles.cs"), said
 
 

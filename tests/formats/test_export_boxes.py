@@ -6,7 +6,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.box import write_box
 from cryopick_ray.formats.cbox import write_cbox
 from cryopick_ray.formats.coordinates import picked
-from cryopick_ray.formats.format import WriteSettings
+from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.units import binned_to_source
 
 
@@ -16,7 +16,7 @@ def centres(one):
 
 @pytest.mark.parametrize("box_px", [None, 128])
 def test_box_corners_and_sizes_give_the_centres_back(tmp_path, mixed, box_px):
-    write_box(picked(mixed), tmp_path, WriteSettings(box_px=box_px))
+    write_box(picked(mixed), tmp_path, ExportSettings(box_px=box_px))
     table = np.loadtxt(tmp_path / "b/x.box")
     # 120 A at 1.5 A/px are 80 px; the default box is half as large again.
     assert (table[:, 2:4] == (box_px or 120)).all()
@@ -31,7 +31,7 @@ def test_corners_are_those_of_topaz_convert(tmp_path, make_picks):
     # Topaz 0.3.20: `topaz convert --to box --boxsize 80` of (30, 270) and (786, 210).
     one = make_picks("x.mrc", 2, picked=2)
     one.x_px[:], one.y_px[:] = (30, 786), (270, 210)
-    write_box(picked([one]), tmp_path, WriteSettings(box_px=80))
+    write_box(picked([one]), tmp_path, ExportSettings(box_px=80))
     assert np.loadtxt(tmp_path / "x.box")[:, :4].tolist() == [[-10, 230, 80, 80], [746, 170, 80, 80]]
 
 
@@ -42,7 +42,7 @@ def test_published_boxes_are_written_as_they_were_and_lie_on_labelled_particles(
     golden = np.loadtxt(real_data / f"formats/repic-box/topaz/{name}.box")
     one = make_picks(f"{name}.mrc", len(golden), picked=len(golden))
     one.x_px[:], one.y_px[:] = (golden[:, :2] + 90).T
-    write_box(picked([one]), tmp_path, WriteSettings(box_px=180))
+    write_box(picked([one]), tmp_path, ExportSettings(box_px=180))
     written = np.loadtxt(tmp_path / f"{name}.box")
     np.testing.assert_array_equal(written[:, :4], golden[:, :4])
 
@@ -55,7 +55,7 @@ def test_published_boxes_are_written_as_they_were_and_lie_on_labelled_particles(
 
 
 def test_cbox_reads_like_a_real_one(tmp_path, real_data, mixed):
-    write_cbox(picked(mixed), tmp_path, WriteSettings())
+    write_cbox(picked(mixed), tmp_path, ExportSettings())
     golden = starfile.read(real_data / "formats/cbox/2d_particles.cbox", always_dict=True)
     written = starfile.read(tmp_path / "b/x.cbox", always_dict=True)
     assert list(written) == list(golden)
@@ -69,7 +69,7 @@ def test_cbox_reads_like_a_real_one(tmp_path, real_data, mixed):
 
 
 def test_cbox_corners_give_the_centres_back(tmp_path, mixed):
-    write_cbox(picked(mixed), tmp_path, WriteSettings(box_px=64))
+    write_cbox(picked(mixed), tmp_path, ExportSettings(box_px=64))
     table = starfile.read(tmp_path / "a/x.cbox")["cryolo"]
     corner = table[["CoordinateX", "CoordinateY"]].to_numpy(float)
     size = table[["Width", "Height"]].to_numpy(float)
@@ -83,4 +83,4 @@ def test_cbox_corners_give_the_centres_back(tmp_path, mixed):
 @pytest.mark.parametrize("box_px", [0, -2, 81])
 def test_a_box_that_relion_cannot_halve_is_refused(tmp_path, mixed, write, box_px):
     with pytest.raises(UsageError, match=f"{box_px} px.*`box_px`"):
-        write(mixed, tmp_path, WriteSettings(box_px=box_px))
+        write(mixed, tmp_path, ExportSettings(box_px=box_px))

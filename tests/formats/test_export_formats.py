@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.formats.files import relative_path, without_extension
-from cryopick_ray.formats.format import WriteSettings
+from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import WRITTEN, export
 
 ESCAPES = ["/etc/x", "../x", "a/../../x", "a//x", "", ".", "a/.", "a/", "a\nb", "a\0b"]
@@ -52,7 +52,7 @@ def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path):
 
 
 def test_settings_reach_the_formats(tmp_path, make_picks):
-    export([make_picks("x.mrc", 2)], "box", tmp_path, WriteSettings(box_px=44))
+    export([make_picks("x.mrc", 2)], "box", tmp_path, ExportSettings(box_px=44))
     assert (tmp_path / "x.box").read_text().split()[2:4] == ["44", "44"]
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.coordinates import picked
-from cryopick_ray.formats.format import WriteSettings
+from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.star import write_star
 from cryopick_ray.formats.star_text import loop, quoted
 from cryopick_ray.units import Optics
@@ -21,7 +21,7 @@ def expected(one):
 
 
 def test_coordinates_come_back_per_micrograph_and_in_one_file(tmp_path, mixed):
-    write_star(picked(mixed), tmp_path, WriteSettings())
+    write_star(picked(mixed), tmp_path, ExportSettings())
     blocks = starfile.read(tmp_path / "particles.star")
     for one in mixed[:2]:
         alone = starfile.read(tmp_path / "star" / f"{one.micrograph.micrograph_id}.star")
@@ -33,14 +33,14 @@ def test_coordinates_come_back_per_micrograph_and_in_one_file(tmp_path, mixed):
 
 
 def test_a_micrograph_without_picks_has_a_valid_empty_file(tmp_path, mixed):
-    write_star(picked(mixed), tmp_path, WriteSettings())
+    write_star(picked(mixed), tmp_path, ExportSettings())
     table = starfile.read(tmp_path / "star/b/empty.mrc.star")
     assert table.shape == (0, 3)
     assert list(table.columns) == ["rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit"]
 
 
 def test_a_failed_micrograph_has_no_file_and_nothing_is_left_aside(tmp_path, mixed):
-    write_star(picked(mixed), tmp_path, WriteSettings())
+    write_star(picked(mixed), tmp_path, ExportSettings())
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert files == {
         "autopick.star",
@@ -53,7 +53,7 @@ def test_a_failed_micrograph_has_no_file_and_nothing_is_left_aside(tmp_path, mix
 
 def test_autopick_names_files_as_relion_sees_them_from_its_project(tmp_path, mixed):
     out = tmp_path / "project" / "picks" / "coordinates"
-    write_star(picked(mixed), out, WriteSettings(relion_project=tmp_path / "project"))
+    write_star(picked(mixed), out, ExportSettings(relion_project=tmp_path / "project"))
     table = starfile.read(out / "autopick.star", always_dict=True)["coordinate_files"]
     assert table["rlnMicrographName"].tolist() == [one.micrograph.relion_name for one in mixed[:3]]
     assert table["rlnMicrographCoordinates"].tolist()[0] == "picks/coordinates/star/a/x.mrc.star"
@@ -62,7 +62,7 @@ def test_autopick_names_files_as_relion_sees_them_from_its_project(tmp_path, mix
 
 
 def test_files_outside_the_relion_project_are_named_in_full(tmp_path, mixed):
-    write_star(picked(mixed), tmp_path / "elsewhere", WriteSettings(relion_project=tmp_path / "project"))
+    write_star(picked(mixed), tmp_path / "elsewhere", ExportSettings(relion_project=tmp_path / "project"))
     table = starfile.read(tmp_path / "elsewhere/autopick.star")
     assert table["rlnMicrographCoordinates"][0] == str(tmp_path.resolve() / "elsewhere/star/a/x.mrc.star")
 
@@ -74,7 +74,7 @@ def test_one_optics_group_for_each_data_set_and_pixel_size(tmp_path, make_picks)
         make_picks("3.mrc", dataset="10146", pixel_size_A=1.5 + 1e-7),
         make_picks("4.mrc", dataset="10146", pixel_size_A=0.75),
     ]
-    write_star(picked(picks), tmp_path, WriteSettings(optics=Optics(voltage_kV=200.0)))
+    write_star(picked(picks), tmp_path, ExportSettings(optics=Optics(voltage_kV=200.0)))
     blocks = starfile.read(tmp_path / "particles.star", parse_as_string=["rlnOpticsGroupName"])
     optics, particles = blocks["optics"], blocks["particles"]
     assert optics["rlnOpticsGroup"].tolist() == [1, 2, 3]
@@ -88,7 +88,7 @@ def test_one_optics_group_for_each_data_set_and_pixel_size(tmp_path, make_picks)
 
 
 def test_a_table_without_complete_micrographs_is_still_a_star_file(tmp_path, make_picks):
-    write_star(picked([make_picks(status="failed")]), tmp_path, WriteSettings())
+    write_star(picked([make_picks(status="failed")]), tmp_path, ExportSettings())
     blocks = starfile.read(tmp_path / "particles.star")
     assert blocks["optics"].shape == (0, 7)
     assert blocks["particles"].shape == (0, 5)
@@ -96,7 +96,7 @@ def test_a_table_without_complete_micrographs_is_still_a_star_file(tmp_path, mak
 
 def test_names_with_blanks_come_back(tmp_path, make_picks):
     names = ["my data/x 1.mrc", "x#1.mrc", "_x.mrc", "data_1.mrc", "x.mrc"]
-    write_star(picked([make_picks(name, 4, relion_name=name) for name in names]), tmp_path, WriteSettings())
+    write_star(picked([make_picks(name, 4, relion_name=name) for name in names]), tmp_path, ExportSettings())
     particles = starfile.read(tmp_path / "particles.star")["particles"]
     files = starfile.read(tmp_path / "autopick.star")
     assert particles["rlnMicrographName"].unique().tolist() == names
@@ -129,7 +129,7 @@ def test_names_that_break_lines_are_refused(name):
 
 def test_equal_picks_give_equal_files(tmp_path, mixed):
     for run in "12":
-        write_star(picked(mixed), tmp_path / run, WriteSettings(relion_project=tmp_path / run))
+        write_star(picked(mixed), tmp_path / run, ExportSettings(relion_project=tmp_path / run))
     for name in ("particles.star", "autopick.star", "star/a/x.mrc.star"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
@@ -141,12 +141,12 @@ def test_picks_are_read_one_micrograph_at_a_time(tmp_path, make_picks):
             # Asked for the next one: this one is on the disk already.
             assert (tmp_path / "star" / f"{number}.mrc.star").is_file()
 
-    write_star(picked(stream()), tmp_path, WriteSettings())
+    write_star(picked(stream()), tmp_path, ExportSettings())
 
 
 def test_an_error_half_way_publishes_no_list(tmp_path, make_picks):
     with pytest.raises(PicksError, match="micrograph id"):
-        write_star(picked([make_picks("1.mrc"), make_picks("../2.mrc")]), tmp_path, WriteSettings())
+        write_star(picked([make_picks("1.mrc"), make_picks("../2.mrc")]), tmp_path, ExportSettings())
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"1.mrc.star"}
 
 
@@ -154,7 +154,7 @@ def test_coordinates_read_from_real_labels_are_written_unchanged(tmp_path, real_
     truth = starfile.read(real_data / "apoferritin-10146/May08_03_05_02.star")
     one = make_picks("x.mrc", len(truth), picked=len(truth))
     one.x_px[:], one.y_px[:] = xy(truth).T
-    write_star(picked([one]), tmp_path, WriteSettings())
+    write_star(picked([one]), tmp_path, ExportSettings())
     np.testing.assert_allclose(xy(starfile.read(tmp_path / "star/x.mrc.star")), xy(truth), atol=1e-3)
 
 
@@ -163,11 +163,11 @@ def test_loop_heads_number_their_columns():
 
 
 def test_without_pixel_sizes_there_are_coordinates_and_no_optics(tmp_path, make_picks):
-    write_star(picked([make_picks("1.mrc")]), tmp_path, WriteSettings())
+    write_star(picked([make_picks("1.mrc")]), tmp_path, ExportSettings())
     assert (tmp_path / "particles.star").is_file()
     notes = []
     picks = [make_picks("1.mrc"), make_picks("2.mrc", pixel_size_A=None)]
-    write_star(picked(picks), tmp_path, WriteSettings(note=notes.append))
+    write_star(picked(picks), tmp_path, ExportSettings(say=notes.append))
     assert [path.name for path in sorted(tmp_path.rglob("*.star"))] == [
         "autopick.star",
         "1.mrc.star",

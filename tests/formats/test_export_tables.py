@@ -8,12 +8,12 @@ import pytest
 from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.coordinates import picked
 from cryopick_ray.formats.csv_table import write_csv
-from cryopick_ray.formats.format import WriteSettings
+from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.topaz import write_topaz
 
 
 def test_csv_gives_picks_back_and_keeps_whole_ids(tmp_path, mixed):
-    write_csv(picked(mixed), tmp_path, WriteSettings())
+    write_csv(picked(mixed), tmp_path, ExportSettings())
     table = pd.read_csv(tmp_path / "picks.csv")
     assert list(table.columns) == ["micrograph_id", "x_px", "y_px", "score", "diameter_A"]
     assert table["micrograph_id"].unique().tolist() == ["a/x.mrc", "b/x.mrc"]
@@ -25,7 +25,7 @@ def test_csv_gives_picks_back_and_keeps_whole_ids(tmp_path, mixed):
 
 def test_csv_quotes_names_with_commas_and_quotes(tmp_path, make_picks):
     name = 'a, "b".mrc'
-    write_csv(picked([make_picks(name, 2)]), tmp_path, WriteSettings())
+    write_csv(picked([make_picks(name, 2)]), tmp_path, ExportSettings())
     with (tmp_path / "picks.csv").open(newline="") as file:
         assert list(csv.reader(file))[1][0] == name
 
@@ -34,7 +34,7 @@ def test_csv_quotes_names_with_commas_and_quotes(tmp_path, make_picks):
 def test_no_name_is_a_formula_in_a_spreadsheet(tmp_path, make_picks, name):
     one = make_picks(name, 2, picked=2)
     one.score[1] = -0.5
-    write_csv(picked([one]), tmp_path, WriteSettings())
+    write_csv(picked([one]), tmp_path, ExportSettings())
     with (tmp_path / "picks.csv").open(newline="") as file:
         _, first, second = csv.reader(file)
     assert first[0] == f"./{name}"
@@ -44,13 +44,13 @@ def test_no_name_is_a_formula_in_a_spreadsheet(tmp_path, make_picks, name):
 
 def test_topaz_gets_no_name_that_is_a_formula(tmp_path, make_picks):
     with pytest.raises(PicksError, match="formula"):
-        write_topaz(picked([make_picks("grid/=cmd().mrc", 2)]), tmp_path, WriteSettings())
+        write_topaz(picked([make_picks("grid/=cmd().mrc", 2)]), tmp_path, ExportSettings())
 
 
 def test_topaz_table_has_whole_pixels_and_stems(tmp_path, make_picks):
     one = make_picks("grid/x.mrc.gz", 3, picked=2)
     one.x_px[:], one.y_px[:] = (30.4, 786.6, 1), (-0.3, 210, 2)
-    write_topaz(picked([one, make_picks("grid/none.mrc", 0)]), tmp_path, WriteSettings())
+    write_topaz(picked([one, make_picks("grid/none.mrc", 0)]), tmp_path, ExportSettings())
     lines = (tmp_path / "picks.txt").read_text().splitlines()
     # The head and the shape of a row are those that `topaz extract` 0.3.20 writes.
     assert lines[0] == "image_name\tx_coord\ty_coord\tscore"
@@ -61,5 +61,5 @@ def test_topaz_table_has_whole_pixels_and_stems(tmp_path, make_picks):
 
 def test_topaz_cannot_hold_two_micrographs_of_one_stem(tmp_path, mixed):
     with pytest.raises(PicksError, match=r"'a/x\.mrc' and 'b/x\.mrc'"):
-        write_topaz(picked(mixed), tmp_path, WriteSettings())
+        write_topaz(picked(mixed), tmp_path, ExportSettings())
     assert list(tmp_path.iterdir()) == []

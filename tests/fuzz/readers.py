@@ -21,7 +21,7 @@ from cryopick_ray.config import load_settings, read_yaml
 from cryopick_ray.evaluation.truth import read_truth
 from cryopick_ray.formats.coordinates import from_file
 from cryopick_ray.formats.cs_picks import read_cs
-from cryopick_ray.formats.format import WriteSettings
+from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import READ, WRITTEN, write
 from cryopick_ray.launch.check import read_crds
 from cryopick_ray.launch.settings import cluster_settings
@@ -262,7 +262,7 @@ ENTRY = {
 
 def _coordinates(format: str, folder: Path) -> None:
     one = from_file("a.mrc", [1.5, 30], [2, 40.25], [0.5, -1], [(30, 30)] * 2)
-    write(iter([one]), format, folder, WriteSettings(image_height=64))
+    write(iter([one]), format, folder, ExportSettings(image_height=64))
     for path in folder.rglob("*"):
         if path.name in ("autopick.star",):
             path.unlink()
