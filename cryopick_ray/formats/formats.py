@@ -31,21 +31,26 @@ class ExportSettings:
         Side of the box in pixels (``box``, ``cbox``); 1.5 particle diameters where ``None``.
     like
         Picks or exposures of the CryoSPARC project to fit in (``cs``).
+    whole_px
+        Round centres to whole pixels (``star``).
     say
-        Told what was made up or decided.
+        Told what was made up or decided, and what a format cannot hold.
     """
 
     relion_project: Path | None = None
     optics: Optics = field(default_factory=Optics)
     box_px: int | None = None
     like: Path | None = None
+    whole_px: bool = False
     say: Callable[[str], None] = lambda text: None
 
 
 Writer = Callable[[Iterable[Coordinates], Path, ExportSettings], None]
 
 FORMATS: dict[str, Writer] = {
-    "star": lambda picks, out, given: write_star(picks, out, given.relion_project, given.optics),
+    "star": lambda picks, out, given: write_star(
+        picks, out, given.relion_project, given.optics, whole_px=given.whole_px, say=given.say
+    ),
     "box": lambda picks, out, given: write_box(picks, out, given.box_px),
     "cbox": lambda picks, out, given: write_cbox(picks, out, given.box_px),
     "cs": lambda picks, out, given: write_cs(

@@ -1,70 +1,19 @@
 """RELION STAR files: coordinates a micrograph, the list of them, and all particles in one."""
 
-import shutil
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.files import complete, relative_path
+from cryopick_ray.formats.relion.optics import OpticsGroups
+from cryopick_ray.formats.relion.particles import COORDINATES, ParticleRows, coordinate_rows, more_columns
 from cryopick_ray.formats.star_text import loop, quoted
 from cryopick_ray.store.publish import below, published
 from cryopick_ray.units import Optics
 
-COORDINATES = ("rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit")
 FILES = ("rlnMicrographName", "rlnMicrographCoordinates")
-PARTICLES = ("rlnMicrographName", *COORDINATES, "rlnOpticsGroup")
-OPTICS = (
-    "rlnOpticsGroupName",
-    "rlnOpticsGroup",
-    "rlnMicrographOriginalPixelSize",
-    "rlnMicrographPixelSize",
-    "rlnVoltage",
-    "rlnSphericalAberration",
-    "rlnAmplitudeContrast",
-)
-
-
-@dataclass
-class OpticsGroups:
-    """The optics groups met so far: one for each data set, pixel size and microscope, numbered from 1."""
-
-    default: Optics
-    numbers: dict[tuple[str, float, Optics], int] = field(default_factory=dict)
-
-    def number(self, one: Coordinates) -> int:
-        """Return the group of a micrograph; pixel sizes agree when equal to 1e-4 angstroms."""
-        micrograph = one.micrograph
-        if micrograph.pixel_size_A is None:
-            raise PicksError(
-                f"pixel size of {micrograph.micrograph_id!r} is missing, expected angstroms:"
-                " ingest it again with `pixel_size_A`"
-            )
-        key = micrograph.dataset, round(micrograph.pixel_size_A, 4), micrograph.optics or self.default
-        return self.numbers.setdefault(key, len(self.numbers) + 1)
-
-    def _names(self) -> list[str]:
-        """Return a name for each group: as much of data set, pixel size and number as tells them apart."""
-        full = [(dataset, f"{dataset}_{size_A:.4f}A") for dataset, size_A, _ in self.numbers]
-        short, long = ([pair[which] for pair in full] for which in (0, 1))
-        return [
-            one if short.count(one) == 1 else other if long.count(other) == 1 else f"{other}_{number}"
-            for number, (one, other) in enumerate(full, 1)
-        ]
-
-    def text(self) -> str:
-        """Return the ``data_optics`` block; RELION's ObservationModel refuses one without the microscope."""
-        names = self._names()
-        rows = []
-        for (_, size_A, microscope), number in self.numbers.items():
-            name = names[number - 1]
-            rows.append(
-                f"{quoted(name)} {number} {size_A:.6f} {size_A:.6f} {microscope.voltage_kV:.6f}"
-                f" {microscope.spherical_aberration_mm:.6f} {microscope.amplitude_contrast:.6f}\n"
-            )
-        return loop("optics", OPTICS) + "".join(rows) + "\n"
 
 
 def write_star(
@@ -72,6 +21,9 @@ def write_star(
     out: Path,
     relion_project: Path | None = None,
     optics: Optics | None = None,
+    *,
+    whole_px: bool = False,
+    say: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Write ``star/<micrograph id>.star``, ``autopick.star`` and ``particles.star`` below ``out``.
 
@@ -86,6 +38,10 @@ def write_star(
         they lie outside. The working folder where ``None``.
     optics
         Microscope of the micrographs whose own is unknown.
+    whole_px
+        Round coordinates to whole pixels: RELION and Topaz cut fractions off, half a pixel on average.
+    say
+        Told what these files cannot hold, and what RELION will not find.
 
     Notes
     -----
@@ -93,26 +49,39 @@ def write_star(
     ours do. A micrograph without picks gets an empty, valid file; a failed one gets none.
     """
     project = (relion_project or Path()).resolve()
-    groups = OpticsGroups(optics or Optics())
+    groups = OpticsGroups(optics or Optics(), say)
     out.mkdir(parents=True, exist_ok=True)
+    outside, lost = 0, set[str]()
     with published(out / "autopick.star") as files, TemporaryFile("w+", dir=out, encoding="utf-8") as rows:
+        particles = ParticleRows(rows)
         files.write(loop("coordinate_files", FILES))
         for micrograph_id, one in complete(picks, relative_path):
-            path = below(out, f"star/{micrograph_id}.star")
-            name = quoted(one.micrograph.relion_name)
-            files.write(f"{name} {quoted(_seen_from(project, path))}\n")
-            group = groups.number(one)
+            path, more = below(out, f"star/{micrograph_id}.star"), more_columns(one)
+            group, seen = groups.number(one.micrograph), _seen_from(project, path)
             with published(path) as file:
-                file.write(loop("", COORDINATES))
-                for x, y, score in one.rows():
-                    row = f"{x:.3f} {y:.3f} {score:.7g}"
-                    file.write(f"{row}\n")
-                    rows.write(f"{name} {row} {group}\n")
-        # The optics block comes first but is known last, hence the rows aside.
+                file.write(loop("", (*COORDINATES, *more)))
+                file.writelines(f"{row}\n" for row in coordinate_rows(one, more, whole_px))
+            try:
+                name, place = quoted(one.micrograph.relion_name), quoted(seen)
+            except PicksError as error:
+                say(f"{micrograph_id} is in neither autopick.star nor particles.star: {error}")
+                continue
+            files.write(f"{name} {place}\n")
+            lost.update(particles.add(one, name, group, whole_px))
+            outside += seen.startswith("/") or one.micrograph.relion_name.startswith("/")
+        # Topaz reads the first block alone, so the particles come before their optics.
         with published(out / "particles.star") as file:
-            file.write(groups.text() + loop("particles", PARTICLES))
-            rows.seek(0)
-            shutil.copyfileobj(rows, file, 1 << 20)
+            without_ctf = particles.write(file)
+            file.write(groups.text())
+    if lost:
+        say(f"particles.star has no {', '.join(sorted(lost))}, which only some of its micrographs have")
+    if without_ctf:
+        say(f"{without_ctf} particles in particles.star have a defocus of 0: `inputs` gives no CTF of theirs")
+    if outside:
+        say(
+            f"autopick.star has full paths for {outside} micrographs or their coordinates, outside the "
+            f"RELION project {project}: RELION 5 skips such without a word; check `relion_project` and `out`"
+        )
 
 
 def _seen_from(project: Path, path: Path) -> str:

@@ -1,4 +1,4 @@
-"""STAR text: loops and names as RELION reads them."""
+"""STAR text: loops and names that RELION and the starfile package read back as they are."""
 
 import re
 import unicodedata
@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from cryopick_ray.errors import PicksError
 
 PLAIN = re.compile(r"(?!_|data_|loop_|save_|global_|stop_)[^\s\"'#<][^\s#]*", re.IGNORECASE)
-"""Names that every STAR reader takes as they stand."""
+"""Words that every STAR reader takes as they stand."""
+NO_NAMES = ("nan", "NaN", "<NA>")
+"""What starfile takes for a missing value."""
 
 
 def loop(block: str, columns: Iterable[str]) -> str:
@@ -17,20 +19,38 @@ def loop(block: str, columns: Iterable[str]) -> str:
 
 
 def quoted(name: str) -> str:
-    r"""Return ``name`` as one STAR word: in double quotes if it has blanks or looks like syntax.
+    """Return a name as one STAR word: in double quotes if it has blanks or looks like syntax.
 
-    A double quote that could be taken for the closing one gets RELION's mark, a ``\a`` before it
-    (``escapeStringForSTAR``). The starfile package reads every name back but those with quotes in them.
+    Topaz reads no quotes, and so no table with blanks in its names.
 
     Raises
     ------
     PicksError
-        The name has a control character, which no STAR word can hold.
+        No STAR word can hold it (control characters), or starfile reads another one: it takes an
+        apostrophe for a quote.
     """
-    if any(unicodedata.category(letter) == "Cc" for letter in name):
-        raise PicksError(
-            f"name {name!r} has a control character, expected printable text: rename the micrograph"
-        )
-    if PLAIN.fullmatch(name):
-        return name
-    return '"' + re.sub(r'"(?=[ \t]|$)', '\a"', name) + '"'
+    if "'" in name or '"' in name:
+        reason = "a quote or apostrophe, which programs that read STAR files take for syntax"
+    elif name in NO_NAMES:
+        reason = "no name to programs that read STAR files"
+    else:
+        return word(name)
+    raise PicksError(f"name {name!r} is or has {reason}: rename the micrograph")
+
+
+def word(text: str) -> str:
+    """Return a text as one STAR word that RELION reads back.
+
+    Raises
+    ------
+    PicksError
+        There is none: it has control characters, or quotes of both kinds.
+    """
+    if any(unicodedata.category(letter) == "Cc" for letter in text):
+        raise PicksError(f"name {text!r} has a control character, expected printable text: rename it")
+    if PLAIN.fullmatch(text):
+        return text
+    quote = next((one for one in "\"'" if one not in text), None)
+    if quote is None:
+        raise PicksError(f"name {text!r} has quotes of both kinds, expected one at most: rename it")
+    return f"{quote}{text}{quote}"

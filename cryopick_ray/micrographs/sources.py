@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -17,9 +17,6 @@ from cryopick_ray.micrographs.remote.names import UNWRITABLE, matches
 from cryopick_ray.units import Optics
 
 TEXT_LISTS, STAR_LISTS, CS_LISTS = (".txt", ".lst"), (".star",), (".cs", ".csg")
-CARRIED = tuple(
-    {field.name for field in fields(ListedMicrograph)} - {"name", "path", "pixel_size_A", "is_original_size"}
-)
 
 
 @dataclass(frozen=True)
@@ -129,8 +126,7 @@ def list_sources(
                     file.name if dataset.kind in ("star", "remote") else relion_name(file.path, project)
                 ),
                 url=dataset.url,
-                pixel_size_A=None if file.is_original_size else file.pixel_size_A,
-                **{name: getattr(file, name) for name in CARRIED},
+                **file.carried(),
             )
             for file in dataset.files
         ]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cryopick_ray import __version__
 from cryopick_ray.errors import DamagedError, UsageError, brief
 from cryopick_ray.formats.formats import ExportSettings, export
+from cryopick_ray.formats.relion.optics import guessed_optics
 from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
@@ -111,8 +112,11 @@ def write_results(
         Warnings that a person was told while it went on.
     """
     table = PickTable(folder.table)
-    given = ExportSettings(folder.relion_project(settings), settings.optics)
+    told: list[str] = []
+    given = ExportSettings(folder.relion_project(settings), settings.optics, say=told.append)
     export(table, "star", folder.coordinates, given)
+    if guess := guessed_optics(table.micrographs, settings.optics):
+        told.append(guess)
     candidates, counts = 0, {}
     for one in table:
         if one.micrograph.status == "complete":
@@ -131,7 +135,11 @@ def write_results(
         thresholds=thresholds,
         seconds=seconds,
         diameter=diameter,
-        warnings=(*(RunWarning("run", text) for text in said), *in_results(manifest, diameter, counts)),
+        warnings=(
+            *(RunWarning("run", text) for text in said),
+            *in_results(manifest, diameter, counts),
+            *(RunWarning("files", text) for text in told),
+        ),
     )
     write_whole(folder.summary, json.dumps(summary.to_dict(), indent=1, allow_nan=False))
     write_whole(folder.report, render_report(run_report(settings, folder, summary)))
