@@ -85,8 +85,9 @@ def export(
     notes: list[str] = []
     table, folder = open_table(run), RunFolder(run)
     settings = folder.settings() if folder.config.is_file() else None
-    project = relion_project or (settings.relion_project if settings else None)
-    given = ExportSettings(project, settings.optics if settings else Optics(), box_px, like, notes.append)
+    project = relion_project or (settings.project if settings else None)
+    optics = settings.optics if settings else Optics()
+    given = ExportSettings(project, optics, box_px, like, say=notes.append)
     target, counts = local_folder(str(out)), _Counted(table if threshold is None else recut(table, threshold))
     before = _stamps(target)
     write(counts, format, target, given)
