@@ -3,20 +3,34 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import IO
 
 import numpy as np
 
 from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.formats.relion.rows import IMAGE, NO_SCORE, SCORE, Say, X, Y, read_rows, silent
 from cryopick_ray.formats.star_text import loop
 from cryopick_ray.micrographs.listing import CTF, MICROGRAPH
 from cryopick_ray.micrographs.optics_groups import GROUP
+from cryopick_ray.micrographs.star import peek_star
 
-COORDINATES = ("rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit")
-NO_SCORE = -999.0
-"""What RELION gives particles that a person picked."""
+COORDINATES = (X, Y, SCORE)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 WITHOUT_CTF = {"rlnCtfScalefactor": "1.000000"}
+
+
+def looks_like(path: Path) -> bool:
+    """Tell whether it is a STAR file of particles whose rows name their micrographs."""
+    return path.suffix == ".star" and any(
+        X in block and Y in block and (MICROGRAPH in block or IMAGE in block)
+        for block in peek_star(path).values()
+    )
+
+
+def read_particles(path: Path, say: Say = silent) -> Iterator[Coordinates]:
+    """Yield the particles of each micrograph, moved to where they were refined to."""
+    return read_rows(path, path.stem, say)
 
 
 class ParticleRows:
