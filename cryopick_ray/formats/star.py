@@ -57,7 +57,7 @@ def write_star(
         files.write(loop("coordinate_files", FILES))
         for micrograph_id, one in complete(picks, relative_path):
             path, more = below(out, f"star/{micrograph_id}.star"), more_columns(one)
-            group, seen = groups.number(one.micrograph), _seen_from(project, path)
+            group, seen = groups.number(one.micrograph, one.diameter_A), _seen_from(project, path)
             with published(path) as file:
                 file.write(loop("", (*COORDINATES, *more)))
                 file.writelines(f"{row}\n" for row in coordinate_rows(one, more, whole_px))
@@ -72,7 +72,7 @@ def write_star(
         # Topaz reads the first block alone, so the particles come before their optics.
         with published(out / "particles.star") as file:
             without_ctf = particles.write(file)
-            file.write(groups.text())
+            file.write(groups.text(has_ctf=particles.has_ctf))
     if lost:
         say(f"particles.star has no {', '.join(sorted(lost))}, which only some of its micrographs have")
     if without_ctf:

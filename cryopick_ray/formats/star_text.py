@@ -8,8 +8,8 @@ from cryopick_ray.errors import PicksError
 
 PLAIN = re.compile(r"(?!_|data_|loop_|save_|global_|stop_)[^\s\"'#<][^\s#]*", re.IGNORECASE)
 """Words that every STAR reader takes as they stand."""
-NO_NAMES = ("nan", "NaN", "<NA>")
-"""What starfile takes for a missing value."""
+NO_NAME = re.compile(r"['\"]|^[_#;]|  |^(?:nan|NaN|<NA>)$")
+"""What starfile or RELION, in files that it writes itself, reads as something else."""
 
 
 def loop(block: str, columns: Iterable[str]) -> str:
@@ -26,16 +26,15 @@ def quoted(name: str) -> str:
     Raises
     ------
     PicksError
-        No STAR word can hold it (control characters), or starfile reads another one: it takes an
-        apostrophe for a quote.
+        No STAR word can hold it (control characters), starfile reads another one (it takes an apostrophe
+        for a quote), or RELION does (it takes quotes off, and the first letter for syntax or blanks for one).
     """
-    if "'" in name or '"' in name:
-        reason = "a quote or apostrophe, which programs that read STAR files take for syntax"
-    elif name in NO_NAMES:
-        reason = "no name to programs that read STAR files"
-    else:
-        return word(name)
-    raise PicksError(f"name {name!r} is or has {reason}: rename the micrograph")
+    if found := NO_NAME.search(name):
+        raise PicksError(
+            f"name {name!r} has {found[0]!r} where programs that read STAR files take it for something else: "
+            "rename the micrograph"
+        )
+    return word(name)
 
 
 def word(text: str) -> str:

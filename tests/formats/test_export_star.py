@@ -96,7 +96,7 @@ def test_a_table_without_complete_micrographs_is_still_a_star_file(tmp_path, mak
 
 
 def test_names_with_blanks_come_back(tmp_path, make_picks):
-    names = ["my data/x 1.mrc", "x#1.mrc", "_x.mrc", "data_1.mrc", "x.mrc"]
+    names = ["my data/x 1.mrc", "x#1.mrc", "data_1.mrc", "x.mrc"]
     write_star(picked([make_picks(name, 4, relion_name=name) for name in names]), tmp_path)
     particles = starfile.read(tmp_path / "particles.star")["particles"]
     files = starfile.read(tmp_path / "autopick.star")
@@ -112,7 +112,7 @@ legal = st.text(st.characters(exclude_categories=["C"], exclude_characters="\u20
 )
 def test_every_name_comes_back_or_is_refused(tmp_path_factory, name):
     path = tmp_path_factory.mktemp("names") / "x.star"
-    if {"'", '"'} & set(name) or name in ("nan", "NaN", "<NA>"):
+    if {"'", '"'} & set(name) or name[0] in "_#;" or "  " in name or name in ("nan", "NaN", "<NA>"):
         with pytest.raises(PicksError, match="rename"):
             quoted(name)
         return
@@ -138,7 +138,7 @@ def test_a_micrograph_whose_name_is_refused_keeps_its_file_and_the_others_are_li
     ]
     assert (tmp_path / "star/it's.mrc.star").is_file()
     assert "it's.mrc" in told[0]
-    assert "apostrophe" in told[0]
+    assert "rename" in told[0]
 
 
 def test_whole_pixels_are_the_nearest_ones(tmp_path, make_picks):

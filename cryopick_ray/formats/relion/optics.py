@@ -1,17 +1,20 @@
 """Optics groups of particles: those of INPUT's list, whole, or one for each data set and pixel size."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cryopick_ray.errors import PicksError
+from cryopick_ray.formats.boxes import BOX_DIAMETERS
 from cryopick_ray.formats.star_text import loop, word
 from cryopick_ray.micrographs.optics_groups import (
     ABERRATION,
     CONTRAST,
     DETECTOR,
     GROUP,
+    IMAGE_SIZE,
     MAGNIFICATION,
     NAME,
     ORIGINAL_SIZE,
@@ -21,11 +24,13 @@ from cryopick_ray.micrographs.optics_groups import (
     positive,
 )
 from cryopick_ray.picks.schema import PickedMicrograph
-from cryopick_ray.units import Optics
+from cryopick_ray.units import Optics, diameter_px
 
 OPTICS = (NAME, GROUP, ORIGINAL_SIZE, PIXEL_SIZE, VOLTAGE, ABERRATION, CONTRAST)
 """RELION's ObservationModel refuses a group without one of these."""
 QUOTES = re.compile("['\"]")
+IMAGES = (IMAGE_SIZE, "rlnImageSize", "rlnImageDimensionality")
+USUAL_SIDE = 256
 IDENTITY = ("rlnMagMat00", "rlnMagMat11")
 Columns = dict[str, str]
 
@@ -45,9 +50,16 @@ class OpticsGroups:
     default: Optics
     say: Callable[[str], None]
     _groups: dict[tuple[str, ...], Columns] = field(default_factory=dict)
+    _images: dict[tuple[str, ...], Columns] = field(default_factory=dict)
 
-    def number(self, micrograph: PickedMicrograph) -> str:
-        """Return the number of a micrograph's group; pixel sizes agree when equal to 1e-4 angstroms."""
+    def number(self, micrograph: PickedMicrograph, diameter_A: float | None) -> str:
+        """Return the number of a micrograph's group; pixel sizes agree when equal to 1e-4 angstroms.
+
+        Parameters
+        ----------
+        diameter_A
+            Of its particles; where it is known they are said to be seen in boxes of 1.5 diameters.
+        """
         if micrograph.pixel_size_A is None:
             raise PicksError(
                 f"pixel size of {micrograph.micrograph_id!r} is missing, expected angstroms:"
@@ -60,11 +72,22 @@ class OpticsGroups:
             listed = _listed(micrograph.optics_group)
             made = _columns(listed, micrograph.pixel_size_A, microscope)
             self._groups[key] = made | self._identity(listed, micrograph.dataset, size)
+            self._images[key] = _images(micrograph.pixel_size_A, diameter_A) | listed
         return self._groups[key][GROUP]
 
-    def text(self) -> str:
-        """Return the ``data_optics`` block."""
+    def text(self, *, has_ctf: bool) -> str:
+        """Return the ``data_optics`` block.
+
+        Parameters
+        ----------
+        has_ctf
+            The particles have a CTF: RELION extracts such again only where groups say how large images are.
+        """
         groups = list(self._groups.values())
+        if has_ctf:
+            groups = [
+                group | {one: self._images[key][one] for one in IMAGES} for key, group in self._groups.items()
+            ]
         columns = dict.fromkeys((*OPTICS, *(column for group in groups for column in group)))
         rows = (" ".join(word(group.get(one, _missing(one))) for one in columns) for group in groups)
         return loop("optics", columns) + "".join(f"{row}\n" for row in rows) + "\n"
@@ -142,6 +165,16 @@ def _columns(listed: Mapping[str, str], pixel_size_A: float, microscope: Optics)
         if read(kept.get(name)) is None:
             kept[name] = value
     return kept | {PIXEL_SIZE: size}
+
+
+def _images(pixel_size_A: float, diameter_A: float | None) -> Columns:
+    """Return what groups of extracted particles have, for those that were never extracted."""
+    side = (
+        USUAL_SIDE
+        if diameter_A is None
+        else 2 * math.ceil(BOX_DIAMETERS * diameter_px(diameter_A, pixel_size_A) / 2)
+    )
+    return dict(zip(IMAGES, (f"{pixel_size_A:.6f}", str(side), "2"), strict=True))
 
 
 def _missing(column: str) -> str:

@@ -61,6 +61,11 @@ class ParticleRows:
         self._ctf.append((len(one.x_px), _ctf(one)))
         return [column for column in own if column not in columns] if len(one.x_px) else []
 
+    @property
+    def has_ctf(self) -> bool:
+        """Whether any particle has one."""
+        return any(ctf for _, ctf in self._ctf)
+
     def write(self, file: IO[str]) -> int:
         """Write the block of all particles; return how many have no CTF though others do."""
         more = self._more or []
