@@ -151,7 +151,7 @@ def _names(rows: Block, own_name: str) -> Sequence[str]:
 
 def _numbers(rows: Block, name: str) -> NDArray[np.float64]:
     try:
-        return np.array(rows[name], np.float64)
+        return np.fromiter(map(float, rows[name]), np.float64, len(rows[name]))
     except ValueError as error:
         raise ValueError(f"{name}: {brief(error)}") from error
 
