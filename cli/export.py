@@ -22,6 +22,10 @@ def export(
         int | None,
         typer.Option("--box-px", metavar="N", help="Box side; default: 1.5 diameters."),
     ] = None,
+    whole_px: Annotated[
+        bool,
+        typer.Option("--whole-px", help="Round to whole pixels: RELION and Topaz cut fractions off."),
+    ] = False,
     relion_project: options.RelionProject = None,
     like: Annotated[
         Path | None,
@@ -41,7 +45,14 @@ def export(
     from cryopick_ray.runs.outcome import export as write
 
     done = write(
-        table, format, out, threshold=threshold, box_px=box_px, relion_project=relion_project, like=like
+        table,
+        format,
+        out,
+        threshold=threshold,
+        box_px=box_px,
+        relion_project=relion_project,
+        whole_px=whole_px,
+        like=like,
     )
     text = "\n".join(
         (*done.notes, f"{done.picks} picks of {done.micrographs} micrographs in {done.files} files in {out}")

@@ -51,7 +51,7 @@ def ingest(
     those = fill(RunSettings, **chosen)
     sources = list_sources(those.inputs, **those.which, say=tell)
     probe(sources, wanted)
-    kept = beside(store, averages, those.relion_project)
+    kept = beside(store, averages, those.project)
     with ConsoleEvents() as events, open_engine(running, threads=wanted.threads) as runner:
         ingest_sources(sources, store, wanted, runner, events, averages=kept, device=running.device)
     finish(sources, store, as_json=as_json)

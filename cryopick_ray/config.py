@@ -214,7 +214,7 @@ def rooted(settings: RunSettings) -> RunSettings:
         update={
             "inputs": tuple(map(absolute, settings.inputs)),
             "model": absolute_model(settings.model),
-            "relion_project": settings.relion_project.absolute(),
+            "relion_project": settings.project,
             "movies": movies.model_copy(update=own),
         }
     )

@@ -3,7 +3,6 @@
 A field is the one home of its setting: type, bounds, default and, as its description, the help.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -11,6 +10,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from cryopick_ray import DEFAULT_MODEL
+from cryopick_ray.project import project_of
+from cryopick_ray.ranges import worker_range
 from cryopick_ray.units import Optics, Voltage
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -107,15 +108,7 @@ class EngineSettings(Settings):
     @field_validator("workers", mode="before")
     @classmethod
     def _range(cls, value: Any) -> Any:
-        """Return the least and most that ``4``, ``"4"``, ``"2,8"`` or ``[2, 8]`` stands for."""
-        if value is None:
-            return None
-        text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-        ends = re.fullmatch(r"([0-9]{1,6})(?:,([0-9]{1,6}))?", text)
-        least, most = (int(ends[1]), int(ends[2] or ends[1])) if ends else (0, 0)
-        if not 1 <= least <= most:
-            raise ValueError("expected a number or LO,HI, such as 4 or 2,8")
-        return least, most
+        return value if value is None else worker_range(value)
 
 
 class MovieSettings(Settings):
@@ -264,8 +257,9 @@ class RunSettings(Settings):
     )
     movies: MovieSettings = MovieSettings()
     archive: ArchiveSettings = ArchiveSettings()
-    relion_project: Annotated[Path, Shown(metavar="DIR", panel=RELION)] = Field(
-        default=Path(), description="Folder RELION runs in; default: the working folder."
+    relion_project: Annotated[Path | None, Shown(metavar="DIR", panel=RELION)] = Field(
+        default=None,
+        description="Folder RELION runs in; default: that above INPUT, else the working folder.",
     )
     optics: Annotated[Optics, Shown(panel=RELION)] = Optics()
     threads: Threads = 1
@@ -287,7 +281,13 @@ class RunSettings(Settings):
     @property
     def which(self) -> dict[str, Any]:
         """Which micrographs of the INPUTs, as ``list_sources`` takes it."""
-        return {name: getattr(self, name) for name in ("relion_project", "limit", "pattern", "exclude")}
+        chosen = {name: getattr(self, name) for name in ("limit", "pattern", "exclude")}
+        return {"relion_project": self.project, **chosen}
+
+    @property
+    def project(self) -> Path:
+        """The folder that RELION runs in."""
+        return project_of(self.inputs, self.relion_project)
 
     def ingest(self, store_pixel_size_A: float | None) -> IngestSettings:
         """Return the settings of an ingest to ``store_pixel_size_A``, unless one is given."""

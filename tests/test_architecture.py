@@ -14,7 +14,7 @@ SOURCES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "cli").glob("*.py")])
 LAYERS = [
     ["errors"],
     ["units", "plain_data"],
-    ["settings", "leaves", "config"],
+    ["project", "ranges", "settings", "leaves", "config"],
     ["micrographs"],
     ["store"],
     ["pickers"],

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_picks import strip_uid
@@ -82,7 +80,7 @@ class Frame:
             one = replace(one.flipped(height), is_upside_down=False)
         one = self._named(self._scaled(one))
         if self.whole_px:
-            one = replace(one, x_px=np.rint(one.x_px), y_px=np.rint(one.y_px))
+            one = one.whole()
         return replace(one, diameter_A=one.diameter_A or self.diameter_A)
 
     @property

@@ -51,6 +51,10 @@ class Coordinates:
         """Return the same with rows counted from the other end of a micrograph of so many."""
         return replace(self, y_px=height_px - 1 - self.y_px, is_upside_down=not self.is_upside_down)
 
+    def whole(self) -> "Coordinates":
+        """Return the same with centres at the nearest whole pixels."""
+        return replace(self, x_px=np.floor(self.x_px + 0.5), y_px=np.floor(self.y_px + 0.5))
+
     @property
     def is_scored(self) -> bool:
         """Whether any particle has a score."""

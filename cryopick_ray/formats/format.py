@@ -28,6 +28,8 @@ class ExportSettings:
         where ``None``.
     image_height
         Rows of the micrographs whose shape is not known (``cryoppp``).
+    whole_px
+        Round centres to whole pixels, off which RELION and Topaz cut fractions: half a pixel on average.
     like
         Picks or exposures of the CryoSPARC project to fit in (``cs``).
     say
@@ -38,6 +40,7 @@ class ExportSettings:
     optics: Optics = field(default_factory=Optics)
     box_px: int | None = None
     image_height: int | None = None
+    whole_px: bool = False
     like: Path | None = None
     say: Note = lambda text: None
 

@@ -16,7 +16,7 @@ from cryopick_ray.formats.eman2 import EMAN2
 from cryopick_ray.formats.format import ExportSettings, Format, Thing
 from cryopick_ray.formats.imod import IMOD
 from cryopick_ray.formats.plain import PLAIN
-from cryopick_ray.formats.star_coordinates import STAR
+from cryopick_ray.formats.star import STAR
 from cryopick_ray.formats.topaz import TOPAZ
 from cryopick_ray.formats.via import VIA
 from cryopick_ray.formats.xmipp import XMIPP
@@ -64,6 +64,8 @@ def write(coordinates: Iterable[Coordinates], format: str, out: Path, settings: 
         raise UsageError(f"format is {format!r}, expected one of {', '.join(WRITTEN)}: change `format`")
     chosen = FORMATS[format]
     assert chosen.write is not None
+    if settings.whole_px:
+        coordinates = (one.whole() for one in coordinates)
     lost: dict[str, None] = {}
     chosen.write(_watched(coordinates, chosen, lost), out, settings)
     if lost:

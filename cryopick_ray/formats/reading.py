@@ -9,6 +9,8 @@ from cryopick_ray.formats.coordinates import Coordinates, picked
 from cryopick_ray.formats.files import without_ending
 from cryopick_ray.formats.format import Format, Note
 from cryopick_ray.formats.formats import FORMATS, READ
+from cryopick_ray.formats.relion import jobs
+from cryopick_ray.formats.star import STAR
 from cryopick_ray.formats.text import MAX_BYTES
 from cryopick_ray.micrographs.cs_table import GROUP, TABLE
 from cryopick_ray.picks.table import INDEX, open_table
@@ -71,7 +73,10 @@ def read_coordinates(source: str | Path, format: str | None = None) -> Found:
         raise UsageError(f"{str(source)!r} does not exist")
     notes: list[str] = []
     root = _root(path)
-    files = _chosen(root, format, notes.append) if path.is_dir() else [(path, _format_of(path, format))]
+    if jobs.looks_like(path) and format in (None, STAR.name):
+        files = [(file, STAR) for file in jobs.files_of(path)]
+    else:
+        files = _chosen(root, format, notes.append) if path.is_dir() else [(path, _format_of(path, format))]
     if len(kinds := {kind.name: file for file, kind in files}) > 1:
         (one, first), (other, second), *_ = sorted(kinds.items())
         raise UnclearFormatError(

@@ -1,4 +1,4 @@
-"""STAR text: loops and names as RELION reads them."""
+"""STAR text: loops and names that RELION and the starfile package read back as they are."""
 
 import re
 import unicodedata
@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from cryopick_ray.errors import PicksError
 
 PLAIN = re.compile(r"(?!_|data_|loop_|save_|global_|stop_)[^\s\"'#<][^\s#]*", re.IGNORECASE)
-"""Names that every STAR reader takes as they stand."""
+"""Words that every STAR reader takes as they stand."""
+NO_NAME = re.compile(r"['\"]|^[_#;]|  |^(?:nan|NaN|<NA>)$")
+"""What starfile or RELION, in files that it writes itself, reads as something else."""
 
 
 def loop(block: str, columns: Iterable[str]) -> str:
@@ -17,20 +19,37 @@ def loop(block: str, columns: Iterable[str]) -> str:
 
 
 def quoted(name: str) -> str:
-    r"""Return ``name`` as one STAR word: in double quotes if it has blanks or looks like syntax.
+    """Return a name as one STAR word: in double quotes if it has blanks or looks like syntax.
 
-    A double quote that could be taken for the closing one gets RELION's mark, a ``\a`` before it
-    (``escapeStringForSTAR``). The starfile package reads every name back but those with quotes in them.
+    Topaz reads no quotes, and so no table with blanks in its names.
 
     Raises
     ------
     PicksError
-        The name has a control character, which no STAR word can hold.
+        No STAR word can hold it (control characters), starfile reads another one (it takes an apostrophe
+        for a quote), or RELION does (it takes quotes off, and the first letter for syntax or blanks for one).
     """
-    if any(unicodedata.category(letter) == "Cc" for letter in name):
+    if found := NO_NAME.search(name):
         raise PicksError(
-            f"name {name!r} has a control character, expected printable text: rename the micrograph"
+            f"name {name!r} has {found[0]!r} where programs that read STAR files take it for something else: "
+            "rename the micrograph"
         )
-    if PLAIN.fullmatch(name):
-        return name
-    return '"' + re.sub(r'"(?=[ \t]|$)', '\a"', name) + '"'
+    return word(name)
+
+
+def word(text: str) -> str:
+    """Return a text as one STAR word that RELION reads back.
+
+    Raises
+    ------
+    PicksError
+        There is none: it has control characters, or quotes of both kinds.
+    """
+    if any(unicodedata.category(letter) == "Cc" for letter in text):
+        raise PicksError(f"name {text!r} has a control character, expected printable text: rename it")
+    if PLAIN.fullmatch(text):
+        return text
+    quote = next((one for one in "\"'" if one not in text), None)
+    if quote is None:
+        raise PicksError(f"name {text!r} has quotes of both kinds, expected one at most: rename it")
+    return f"{quote}{text}{quote}"

@@ -88,8 +88,9 @@ class ClusterSettings(Settings):
         model = _printable(self.run.model)
         if model.endswith((".safetensors", ".sav")) and not model.startswith("/"):
             raise ValueError(f"run.model: {brief(model)} is no full path")
-        if not _printable(str(self.run.relion_project)).startswith("/") and self.run.relion_project.parts:
-            raise ValueError(f"run.relion_project: {brief(str(self.run.relion_project))} is no full path")
+        project = self.run.relion_project
+        if project is not None and not _printable(str(project)).startswith("/"):
+            raise ValueError(f"run.relion_project: {brief(str(project))} is no full path")
         if self.engine.engine != "ray" or self.engine.address is not None:
             raise ValueError("engine: a cluster's is ray, and its address is known; leave them out")
         return self

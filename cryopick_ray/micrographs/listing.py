@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.micrographs.optics_groups import (
@@ -30,6 +30,7 @@ CTF = (
 """Columns of a micrograph that its particles have, too."""
 PARTICLES = {"rlnImageName", "rlnCoordinateX"}
 Kind = Literal["micrograph", "movie", "particles"]
+UNSAID = ("name", "path", "is_original_size")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,11 @@ class ListedMicrograph:
     listed: str = ""
     original_pixel_size_A: float | None = None
     is_original_size: bool = False
+
+    def carried(self) -> dict[str, Any]:
+        """Return what is said of its source, too, whose pixel size is its own or none."""
+        said = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in UNSAID}
+        return said | {"pixel_size_A": None if self.is_original_size else self.pixel_size_A}
 
 
 def read_text_list(path: Path, working_folder: Path) -> list[ListedMicrograph]:

@@ -47,7 +47,8 @@ def groups_of(rows: Block, optics: Block | None, say: Callable[[str], None]) -> 
     known = _known(optics)
     if GROUP not in rows and len(known) == 1:  # nothing else can be meant
         return list(known.values()) * len(next(iter(rows.values())))
-    numbers = list(map(_word, rows.get(GROUP, [])))
+    ways = {number: _word(number) for number in set(rows.get(GROUP, ()))}
+    numbers = [ways[number] for number in rows.get(GROUP, ())]
     missing = Counter(number for number in numbers if number not in known)
     for number, count in missing.items():
         say(f"optics group {number} is not in data_optics: {count} rows are taken as without optics")

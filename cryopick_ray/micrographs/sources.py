@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -17,9 +17,7 @@ from cryopick_ray.micrographs.remote.names import UNWRITABLE, matches
 from cryopick_ray.units import Optics
 
 TEXT_LISTS, STAR_LISTS, CS_LISTS = (".txt", ".lst"), (".star",), (".cs", ".csg")
-CARRIED = tuple(
-    {field.name for field in fields(ListedMicrograph)} - {"name", "path", "pixel_size_A", "is_original_size"}
-)
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def list_sources(
     limit: int | None = None,
     pattern: str | None = None,
     exclude: Sequence[str] = (),
-    say: Callable[[str], None] = lambda text: None,
+    say: Say = lambda text: None,
 ) -> list[MicrographSource]:
     """List the micrographs of all INPUTs, each file once, in the order of the INPUTs.
 
@@ -129,15 +127,14 @@ def list_sources(
                     file.name if dataset.kind in ("star", "remote") else relion_name(file.path, project)
                 ),
                 url=dataset.url,
-                pixel_size_A=None if file.is_original_size else file.pixel_size_A,
-                **{name: getattr(file, name) for name in CARRIED},
+                **file.carried(),
             )
             for file in dataset.files
         ]
     return sources[:limit]
 
 
-def _data_set(text: str, project: Path, say: Callable[[str], None]) -> _DataSet:
+def _data_set(text: str, project: Path, say: Say) -> _DataSet:
     if text.startswith("empiar:"):
         raise UsageError(f"`inputs` {text!r} is for `cryopick run` and `cryopick empiar`, alone")
     if "://" in text:
@@ -157,7 +154,7 @@ def _data_set(text: str, project: Path, say: Callable[[str], None]) -> _DataSet:
     return dataset
 
 
-def _file_or_list(text: str, path: Path, project: Path, say: Callable[[str], None]) -> _DataSet:
+def _file_or_list(text: str, path: Path, project: Path, say: Say) -> _DataSet:
     suffix = path.suffix.lower()
     if is_micrograph_name(path.name) or is_movie_name(path.name):
         return _DataSet(_folder_name(path.parent), path.parent, _listed([path]), "file")
@@ -242,7 +239,7 @@ def _without_repeats(datasets: list[_DataSet]) -> list[_DataSet]:
 
 
 def _fitting(
-    datasets: list[_DataSet], pattern: str | None, exclude: Sequence[str], say: Callable[[str], None]
+    datasets: list[_DataSet], pattern: str | None, exclude: Sequence[str], say: Say
 ) -> list[_DataSet]:
     """Keep the files that fit; a data set of none is none."""
 

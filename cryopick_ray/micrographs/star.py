@@ -13,6 +13,7 @@ MAX_LINE = 2**16
 MAX_WORDS = 2**26
 """A million particles with all that RELION knows of them have half as many."""
 AT_ONCE = 2**12
+PEEKED = 2**20
 
 WORD = re.compile(
     r"""[ \t\v\f\r\n]*(?:
@@ -29,7 +30,9 @@ Block = dict[str, list[str]]
 """A block's columns, all of one length; of a block without a loop one value each."""
 
 
-def read_star(path: Path, columns: Collection[str] | None = None) -> dict[str, Block]:
+def read_star(
+    path: Path, columns: Collection[str] | None = None, whole: Collection[str] = ()
+) -> dict[str, Block]:
     r"""Return the blocks of a STAR file by name, ``""`` for a bare ``data_``.
 
     Words are separated by blanks, ``#`` begins a comment only at the start of a word. Rows may have comments
@@ -40,6 +43,8 @@ def read_star(path: Path, columns: Collection[str] | None = None) -> dict[str, B
     ----------
     columns
         Those to keep, of any block; all where ``None``.
+    whole
+        Blocks of which all columns are kept.
 
     Raises
     ------
@@ -52,14 +57,25 @@ def read_star(path: Path, columns: Collection[str] | None = None) -> dict[str, B
     if size > MAX_BYTES or not path.is_file():
         raise ValueError(f"it has {size} bytes; expected a file of at most {MAX_BYTES}")
     with path.open(encoding="utf-8-sig") as lines:
-        return _Parser(columns).read(lines)
+        return _Parser(columns, whole).read(lines)
+
+
+def peek_star(path: Path) -> dict[str, Block]:
+    """Return the blocks of a STAR file as far as its first mebibyte tells; nothing of what is none."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(PEEKED)
+        lines = begin.decode("utf-8-sig", errors="ignore").splitlines(keepends=True)
+        return _Parser(None, ()).read(lines[:-1] if len(begin) == PEEKED else lines)
+    except (OSError, ValueError):
+        return {}
 
 
 class _Parser:
     """Blocks as far as they have been read."""
 
-    def __init__(self, columns: Collection[str] | None) -> None:
-        self._wanted = columns
+    def __init__(self, columns: Collection[str] | None, whole: Collection[str]) -> None:
+        self._wanted, self._whole = columns, whole
         self._blocks: dict[str, Block] = {}
         self._labels_seen = self._words_kept = self._begun = 0
         self._begin(None)
@@ -142,7 +158,8 @@ class _Parser:
         self._labels.append(label)
 
     def _keep_rows(self) -> None:
-        kept = {label for label in self._labels if self._wanted is None or label in self._wanted}
+        wanted = None if self._name in self._whole else self._wanted
+        kept = {label for label in self._labels if wanted is None or label in wanted}
         self._words_kept += len(kept) * len(self._rows)
         if self._words_kept > MAX_WORDS:
             raise ValueError(f"has word {MAX_WORDS + 1}, expected at most {MAX_WORDS}")

@@ -77,7 +77,7 @@ class RunFolder:
 
     def relion_project(self, settings: RunSettings) -> Path:
         """Return what the coordinates' own paths are relative to: of a run in a bucket, the run itself."""
-        return settings.relion_project if self._place is None else self.path
+        return settings.project if self._place is None else self.path
 
     @property
     def download(self) -> Path | None:

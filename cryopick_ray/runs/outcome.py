@@ -78,6 +78,7 @@ def export(
     threshold: float | None = None,
     box_px: int | None = None,
     relion_project: Path | None = None,
+    whole_px: bool = False,
     like: Path | None = None,
 ) -> Exported:
     """Write the picks of a run or a table in another program's format.
@@ -94,6 +95,8 @@ def export(
         Side of a box; ``None`` for 1.5 diameters.
     relion_project
         Folder RELION runs in; ``None`` for the run's.
+    whole_px
+        Whether places are rounded to whole pixels.
     like
         Picks or exposures (``.cs``, ``.csg``) of the CryoSPARC project that ``cs`` is to fit in.
 
@@ -105,9 +108,9 @@ def export(
     notes: list[str] = []
     table, folder = open_table(run), RunFolder(run)
     settings = folder.settings() if folder.config.is_file() else None
-    project = relion_project or (settings.relion_project if settings else None)
+    project = relion_project or (settings.project if settings else None)
     optics = settings.optics if settings else Optics()
-    given = ExportSettings(project, optics, box_px, like=like, say=notes.append)
+    given = ExportSettings(project, optics, box_px, whole_px=whole_px, like=like, say=notes.append)
     target, counts = local_folder(str(out)), _Counted(table if threshold is None else recut(table, threshold))
     before = _stamps(target)
     write(counts, format, target, given)

@@ -124,7 +124,7 @@ def plan(
                 f"`inputs` {settings.inputs[0]!r} needs a folder of this machine for its files (`out`)"
             )
         archive = ArchiveEntry(settings, download, say)
-        sources = archive.sources(settings.relion_project)
+        sources = archive.sources(settings.project)
         sample = archive.sample(sources)
         made = Plan(
             archive.as_declared(settings, sample), engine, sources, sample, picker.particle_px, archive
@@ -219,7 +219,7 @@ def run_on(
 def prepared(engine: Engine, plan: Plan, folder: RunFolder, events: Events) -> tuple[Intake, Picking]:
     """Return what a run's store holds and how it is picked."""
     settings, device = plan.settings, plan.engine.device
-    averages = folder.averages(settings.relion_project)
+    averages = folder.averages(settings.project)
     intake = Intake(folder.store, settings.ingest(plan.pixel_size_A), averages=averages, device=device)
     picking = prepare_picking(folder.store, folder.picks, settings.pick, engine, events, device=device)
     return intake, picking

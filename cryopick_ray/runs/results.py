@@ -15,6 +15,7 @@ from cryopick_ray import __version__
 from cryopick_ray.errors import DamagedError, UsageError, brief
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import export
+from cryopick_ray.formats.relion.optics import guessed_optics
 from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
@@ -112,8 +113,11 @@ def write_results(
         Warnings that a person was told while it went on.
     """
     table = PickTable(folder.table)
-    given = ExportSettings(folder.relion_project(settings), settings.optics)
+    told: list[str] = []
+    given = ExportSettings(folder.relion_project(settings), settings.optics, say=told.append)
     export(table, "star", folder.coordinates, given)
+    if guess := guessed_optics(table.micrographs, settings.optics):
+        told.append(guess)
     candidates, counts = 0, {}
     for one in table:
         if one.micrograph.status == "complete":
@@ -136,6 +140,7 @@ def write_results(
         warnings=(
             *(RunWarning("run", text) for text in said),
             *in_results(manifest, diameter, counts, inverted),
+            *(RunWarning("files", text) for text in told),
         ),
     )
     write_whole(folder.summary, json.dumps(summary.to_dict(), indent=1, allow_nan=False))

@@ -23,10 +23,11 @@ class RunWarning:
     Attributes
     ----------
     about
-        ``run``: said while it went on; ``micrographs``, ``diameter``, ``picks``: to be seen in its results.
+        ``run``: said while it went on; ``micrographs``, ``diameter``, ``picks``, ``files``: to be seen in its
+        results.
     """
 
-    about: Literal["run", "micrographs", "diameter", "picks"]
+    about: Literal["run", "micrographs", "diameter", "picks", "files"]
     text: str
 
 

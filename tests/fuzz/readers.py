@@ -23,6 +23,8 @@ from cryopick_ray.formats.coordinates import from_file
 from cryopick_ray.formats.cs_picks import read_cs
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import READ, WRITTEN, write
+from cryopick_ray.formats.relion import lists
+from cryopick_ray.formats.star import read_star_file
 from cryopick_ray.launch.check import read_crds
 from cryopick_ray.launch.settings import cluster_settings
 from cryopick_ray.micrographs.exposures import read_cs_list
@@ -231,6 +233,26 @@ a.mrc 1
 "b c.mrc" 2
 """
 COORDINATES = "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n10.5 20\n30 40.25\n"
+PARTICLES = """
+data_particles
+
+loop_
+_rlnMicrographName #1
+_rlnCoordinateX #2
+_rlnCoordinateY #3
+_rlnOriginXAngst #4
+_rlnOpticsGroup #5
+a.mrc 10.5 20 1.5 1
+"b c.mrc" 30 40.25 0 1
+
+data_optics
+
+loop_
+_rlnOpticsGroup #1
+_rlnMicrographPixelSize #2
+1 1.5
+"""
+FILES = "data_\n\nloop_\n_rlnMicrographName #1\n_rlnMicrographCoordinates #2\na.mrc a.star\n"
 INDEX = "".join(
     f'<a href="{name}">{name}</a>   2020-01-02 03:04   {size}\n'
     for name, size in [("../", "-"), ("sub/", "-"), ("a%20b.mrc", "12M"), ("c.mrc", "1024")]
@@ -275,6 +297,14 @@ def _listed(folder: Path) -> object:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
     return [str(one) for one in list_sources([str(path)], relion_project=folder)]
+
+
+def _relion(folder: Path) -> list[str]:
+    """Read a file of RELION's by whichever of its readers knows it; a list names a file that is there."""
+    path = only(folder)
+    if lists.looks_like(path):
+        (folder / "a.star").write_text(COORDINATES)
+    return [repr((one.micrograph, one.x_px)) for one in read_star_file(path, path.stem, [].append)]
 
 
 def _index(folder: Path) -> object:
@@ -516,6 +546,11 @@ READERS: Mapping[str, Reader] = {
     ),
     "text list": Reader((_text("l.txt", "# mine\na.mrc\nb c.mrc\n"),), _listed),
     "STAR list": Reader((_text("l.star", STAR),), _listed, ("relion5-project/**/*.star",)),
+    "RELION files": Reader(
+        (_text("c.star", COORDINATES), _text("p.star", PARTICLES), _text("l.star", FILES)),
+        _relion,
+        ("relion-optics/*.star", "relion5-project/*/*/Movies/*.star"),
+    ),
     "exposures": Reader((_cs,), _listed, ("cs/*.cs",)),
     "exposures of a group": Reader((_cs_group,), _exposures),
     "CryoSPARC's picks": Reader((_particles,), _placed, ("cs/*.cs",)),
