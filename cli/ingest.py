@@ -46,14 +46,19 @@ def ingest(
     from cryopick_ray.stages.averages import beside
     from cryopick_ray.stages.flow import ingest as ingest_sources
     from cryopick_ray.stages.ingest import probe
+    from cryopick_ray.store.manifest import complete_ids
 
     wanted, running = fill(IngestSettings, **settings), fill(EngineSettings, **engine)
     those = fill(RunSettings, **chosen)
-    sources = list_sources(those.inputs, **those.which, say=tell)
+    out: list[tuple[MicrographSource, str]] = []
+    held = complete_ids(store)
+    sources = list_sources(those.inputs, **those.which, taken=held, say=tell, leave_out=out.extend)
     probe(sources, wanted)
     kept = beside(store, averages, those.project)
     with ConsoleEvents() as events, open_engine(running, threads=wanted.threads) as runner:
-        ingest_sources(sources, store, wanted, runner, events, averages=kept, device=running.device)
+        ingest_sources(
+            sources, store, wanted, runner, events, left_out=out, averages=kept, device=running.device
+        )
     finish(sources, store, as_json=as_json)
 
 

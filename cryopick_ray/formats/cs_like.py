@@ -13,7 +13,7 @@ from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_picks import read_cs, strip_uid
 from cryopick_ray.micrographs.cs_table import read_table
 from cryopick_ray.micrographs.exposures import CsExposure, read_cs_list
-from cryopick_ray.micrographs.remote.roles import exposure_of
+from cryopick_ray.micrographs.roles import exposure_of
 from cryopick_ray.picks.schema import PickedMicrograph
 
 CLEAR = 5.0

@@ -40,6 +40,10 @@ class Batches(Protocol):
         """Return those that will never come and why, each once."""
         ...
 
+    def left_out(self) -> list[tuple[MicrographSource, str]]:
+        """Return files that are not to be picked and why, each once."""
+        ...
+
     def done(self, micrograph_ids: Iterable[str]) -> None:
         """Hear that micrographs were read, for good or with a failure: their files are not needed again."""
         ...
@@ -52,8 +56,10 @@ class Batches(Protocol):
 class Listed:
     """Micrographs that are all there from the beginning."""
 
-    def __init__(self, sources: Sequence[MicrographSource]) -> None:
-        self._sources = sources
+    def __init__(
+        self, sources: Sequence[MicrographSource], left_out: Sequence[tuple[MicrographSource, str]] = ()
+    ) -> None:
+        self._sources, self._left_out = sources, list(left_out)
         self._next: list[MicrographSource] = list(sources)
         self.total: int | None = len(sources)
         self.folders = folders_of(sources)
@@ -72,6 +78,11 @@ class Listed:
     def lost(self) -> list[tuple[MicrographSource, str]]:
         """Return none: what is missing is told by who reads it."""
         return []
+
+    def left_out(self) -> list[tuple[MicrographSource, str]]:
+        """Return what was found beside them, once."""
+        found, self._left_out = self._left_out, []
+        return found
 
     def done(self, micrograph_ids: Iterable[str]) -> None:
         """Keep the files."""

@@ -71,6 +71,8 @@ def read_exposure(source: MicrographSource, settings: IngestSettings, device: st
     RemoteError
         It cannot be fetched.
     """
+    if source.fault:
+        raise MicrographError(source.fault)
     before = stamp(source)
     with _here(source) as path:
         average = None

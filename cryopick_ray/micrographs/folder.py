@@ -10,7 +10,7 @@ from cryopick_ray.micrographs.reader import is_micrograph_name, is_movie_name
 
 
 def list_folder(folder: Path) -> list[str]:
-    """Return the paths of all micrographs below ``folder``, relative to it, sorted; movies if there are none.
+    """Return the paths of all micrographs and movies below ``folder``, relative to it, sorted.
 
     Hidden files and folders are skipped. Every folder is entered once, real ones before those
     behind symbolic links, so that a link cannot lead in circles or double a micrograph; a broken
@@ -22,7 +22,6 @@ def list_folder(folder: Path) -> list[str]:
         A folder cannot be listed: going on without it would silently lose its micrographs.
     """
     found: list[str] = []
-    movies: list[str] = []
     entered: set[tuple[int, int]] = set()
     waiting = deque([""])
     while waiting:
@@ -38,13 +37,11 @@ def list_folder(folder: Path) -> list[str]:
                     waiting.appendleft(f"{name}/")
                 elif entry.is_symlink() and os.path.isdir(entry.path):
                     waiting.append(f"{name}/")
-                elif is_micrograph_name(name):
+                elif is_micrograph_name(name) or is_movie_name(name):
                     found.append(name)
-                elif is_movie_name(name):
-                    movies.append(name)
         except OSError as error:
             raise UsageError(f"folder {str(folder / inside)!r} cannot be listed: {error.strerror}") from error
-    return sorted(found or movies)
+    return sorted(found)
 
 
 def _visible(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -11,6 +11,7 @@ from cryopick_ray.micrographs.sources import MicrographSource
 
 SETTLE_SECONDS = 3.0
 """A file whose size and time have not changed for so long is complete."""
+LeaveOut = Callable[[list[tuple[MicrographSource, str]]], None]
 LOOK_SECONDS, LOOK_SHARE = 1.0, 0.1
 """Between two looks, and the part of the time that looking may take: few file systems tell what others do."""
 
@@ -18,12 +19,15 @@ LOOK_SECONDS, LOOK_SHARE = 1.0, 0.1
 class LiveFolders:
     """Micrographs that come while a run goes on, as :class:`~cryopick_ray.micrographs.batches.Batches`.
 
-    What is rewritten later comes again. What a run has seen before comes, too: it knows what it holds.
+    What is rewritten later comes again. What a run has seen before comes, too: it knows what it holds. Of an
+    exposure comes the best image that is there once one has stood still; a better one that comes later is
+    left out.
 
     Parameters
     ----------
     list_now
-        Lists what is there; :class:`UsageError` if nothing is.
+        Lists what is there, given the ids of what was taken, and gives what is to be left out to its second
+        argument; :class:`UsageError` if nothing is there.
     most
         Take so many at most; ``None`` for all that come.
     say
@@ -34,7 +38,7 @@ class LiveFolders:
 
     def __init__(
         self,
-        list_now: Callable[[], list[MicrographSource]],
+        list_now: Callable[[Collection[str], LeaveOut], list[MicrographSource]],
         *,
         most: int | None = None,
         say: Callable[[str], None],
@@ -42,10 +46,13 @@ class LiveFolders:
     ) -> None:
         self._list, self._most, self._say, self._clock = list_now, most, say, clock
         self._sources: dict[str, MicrographSource] = {}
+        self._there: set[str] = set()
         self._seen: dict[str, tuple[Stamp, float]] = {}
         self._taken: dict[str, Stamp] = {}
         self._next_look = self._changed = clock()
         self._again: list[MicrographSource] = []
+        self._out: dict[str, tuple[MicrographSource, str]] = {}
+        self._out_told: set[str] = set()
         self._is_stopped = False
         self._told: set[str] = set()
         self.total: int | None = None
@@ -73,11 +80,12 @@ class LiveFolders:
         if began < self._next_look:
             return
         try:
-            found = self._list()
+            found = self._list(self._taken.keys(), self._leave_out)
         except UsageError as error:
             found = []
             self._tell(str(error))
         self._sources |= {source.micrograph_id: source for source in found}
+        self._there = {source.micrograph_id for source in found}
         for source in found:
             now = stamp(source)
             known = self._seen.get(source.micrograph_id)
@@ -94,7 +102,10 @@ class LiveFolders:
         return [
             self._sources[name]
             for name, (found, since) in self._seen.items()
-            if now - since >= SETTLE_SECONDS and found[0] > 0 and self._taken.get(name) != found
+            if name in self._there  # a better image of the exposure may have come
+            and now - since >= SETTLE_SECONDS
+            and found[0] > 0
+            and self._taken.get(name) != found
         ]
 
     def sources(self, micrograph_ids: Iterable[str]) -> list[MicrographSource]:
@@ -118,6 +129,12 @@ class LiveFolders:
         """Return none: who reads a file tells that it has vanished."""
         return []
 
+    def left_out(self) -> list[tuple[MicrographSource, str]]:
+        """Return what the last look found beside the micrographs and has not been returned before."""
+        new = [self._out[name] for name in self._out.keys() - self._out_told]
+        self._out_told |= self._out.keys()
+        return sorted(new, key=lambda one: one[0].micrograph_id)
+
     def done(self, micrograph_ids: Iterable[str]) -> None:
         """Keep the files."""
 
@@ -126,6 +143,9 @@ class LiveFolders:
         again = self.sources(micrograph_ids)
         self._again += again
         return {source.micrograph_id for source in again}
+
+    def _leave_out(self, others: list[tuple[MicrographSource, str]]) -> None:
+        self._out = {source.micrograph_id: (source, reason) for source, reason in others}
 
     def _tell(self, text: str) -> None:
         if text not in self._told:

@@ -212,6 +212,10 @@ class _Fetched:
             (self._by_path[path], f"it cannot be fetched: {reason}") for path, reason in self._losses.take()
         ]
 
+    def left_out(self) -> list[tuple[MicrographSource, str]]:
+        """Return none: what a download is not about stands in its own manifest."""
+        return []
+
     def done(self, micrograph_ids: Iterable[str]) -> None:
         """Make room for what is to come."""
         ended = self._out.intersection(micrograph_ids)

@@ -1,7 +1,7 @@
 """A run from settings to results: looked at, picked as micrographs come, gathered, told."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ from cryopick_ray.stages.flow import flow
 from cryopick_ray.stages.ingest import Intake, probe
 from cryopick_ray.stages.pick import Picking, described_picker, prepare_picking
 from cryopick_ray.stages.table import table
-from cryopick_ray.store.manifest import ManifestRow, read_manifest
+from cryopick_ray.store.manifest import ManifestRow, complete_ids, read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import working_pixel_size_A
 
@@ -68,6 +68,8 @@ class Plan:
         Those of them that can be looked at now.
     particle_px
         Pixels that a diameter becomes for the model.
+    left_out
+        Files beside them that are not to be picked, and why.
     archive
         The entry of EMPIAR that they come from.
     """
@@ -77,6 +79,7 @@ class Plan:
     sources: Sequence[MicrographSource]
     sample: Sequence[MicrographSource]
     particle_px: float
+    left_out: Sequence[tuple[MicrographSource, str]] = ()
     archive: ArchiveEntry | None = None
 
     @property
@@ -87,7 +90,7 @@ class Plan:
     def batches(self, store: MicrographStore) -> AbstractContextManager[Batches]:
         """Return the micrographs as they come."""
         if self.archive is None:
-            return nullcontext(Listed(self.sources))
+            return nullcontext(Listed(self.sources, self.left_out))
         return self.archive.batches(self.sources, store)
 
 
@@ -96,6 +99,7 @@ def plan(
     engine: EngineSettings,
     download: Path | None = None,
     say: Callable[[str], None] = silent,
+    taken: Collection[str] = (),
 ) -> Plan:
     """Check everything that can be checked before a run leaves a trace.
 
@@ -104,7 +108,9 @@ def plan(
     download
         Where files of an EMPIAR entry go; the first few are fetched.
     say
-        Told what was decided of such an entry.
+        Told what was decided of such an entry, and what is left out.
+    taken
+        Ids of the micrographs that a run goes on with.
 
     Raises
     ------
@@ -127,11 +133,17 @@ def plan(
         sources = archive.sources(settings.project)
         sample = archive.sample(sources)
         made = Plan(
-            archive.as_declared(settings, sample), engine, sources, sample, picker.particle_px, archive
+            archive.as_declared(settings, sample),
+            engine,
+            sources,
+            sample,
+            picker.particle_px,
+            archive=archive,
         )
     else:
-        sources = list_sources(settings.inputs, **settings.which, say=say)
-        made = Plan(settings, engine, sources, sources, picker.particle_px)
+        out: list[tuple[MicrographSource, str]] = []
+        sources = list_sources(settings.inputs, **settings.which, taken=taken, say=say, leave_out=out.extend)
+        made = Plan(settings, engine, sources, sources, picker.particle_px, out)
     if not any(source.kind == "movie" for source in made.sources):
         for name in _changed(settings.movies):
             say(f"`movies.{name}` is for movies, and no file is named like one")
@@ -153,7 +165,7 @@ def plan_again(settings: RunSettings, engine: EngineSettings) -> Plan:
 def with_diameter(plan: Plan, found: EstimatedDiameter) -> Plan:
     """Return the plan of a run whose diameter was found, its pixel sizes held against it."""
     made = replace(plan, settings=plan.settings.model_copy(update={"diameter_A": found.diameter_A}))
-    probe(made.sample, made.settings.ingest(made.pixel_size_A))
+    probe(made.sample, made.settings.ingest(made.pixel_size_A), made.pixel_size_A)
     return made
 
 
@@ -182,10 +194,10 @@ def pick_all(
             f"`diameter_A` {before_A} -> {settings.diameter_A}: all are picked again; what is stored stays "
             "where it is fine enough"
         )
-    made = plan(settings, engine, folder.download, heard.decided)
+    made = plan(settings, engine, folder.download, heard.decided, complete_ids(folder.store))
     with ExitStack() as stack:
         if made.settings.diameter_A is not None:
-            probe(made.sample, made.settings.ingest(made.pixel_size_A))
+            probe(made.sample, made.settings.ingest(made.pixel_size_A), made.pixel_size_A)
             stack.enter_context(folder.claim(made.settings, resume=resume))
             if before_A != settings.diameter_A:
                 folder.forget_diameter()
@@ -269,7 +281,8 @@ def _have_joined(settings: RunSettings, manifest: dict[str, ManifestRow]) -> boo
     """Tell whether there are files that a finished run has not seen; an entry of EMPIAR stays what it is."""
     if is_archive(settings.inputs):
         return False
-    sources = list_sources(settings.inputs, **settings.which, say=silent)
+    held = {name for name, row in manifest.items() if row.status == "complete"}
+    sources = list_sources(settings.inputs, **settings.which, taken=held, say=silent)
     for source in sources:
         row = manifest.get(source.micrograph_id)
         seen = None if row is None else (row.source_bytes, row.source_mtime_ns)

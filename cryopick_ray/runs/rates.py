@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from cryopick_ray.engine.unit import UnitReport
-from cryopick_ray.errors import UsageError, brief
+from cryopick_ray.errors import PixelSizeError, UsageError, brief
 from cryopick_ray.micrographs.remote.anywhere import size_bytes
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.device.choice import usable_device
@@ -20,7 +20,7 @@ from cryopick_ray.stages.ingest_worker import IngestWorker
 from cryopick_ray.stages.pick_worker import PickWorker
 from cryopick_ray.store.layout import MANIFEST
 from cryopick_ray.store.manifest import read_manifest
-from cryopick_ray.store.scale import check_scale
+from cryopick_ray.store.scale import unfit
 from cryopick_ray.store.store import MicrographStore
 
 SAMPLED = 4
@@ -57,7 +57,9 @@ def measure(plan: Plan) -> Rates:
             raise UsageError(
                 f"of {len(sample)} micrographs none can be read; {failed.source}: {failed.reason}"
             )
-        check_scale(rows, plan.pixel_size_A)
+        if not (fit := [row for row in rows if not unfit(row, plan.pixel_size_A)]):
+            raise PixelSizeError(unfit(rows[0], plan.pixel_size_A))
+        rows = fit
         shards = PickShards(f"{folder}/picks", DIGEST, create=True)
         device = usable_device(plan.engine.device).type
         picking = PickWorker(store.place.url, shards.place.url, DIGEST, settings.pick, device)

@@ -19,7 +19,15 @@ from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs.drift import Seen, diameter_drift, drift
 from cryopick_ray.runs.empiar_run import is_archive
 from cryopick_ray.runs.folder import RunFolder
-from cryopick_ray.runs.pipeline import Plan, Timings, gather, look, prepared, silent, with_diameter
+from cryopick_ray.runs.pipeline import (
+    Plan,
+    Timings,
+    gather,
+    look,
+    prepared,
+    silent,
+    with_diameter,
+)
 from cryopick_ray.runs.results import Summary, write_results
 from cryopick_ray.runs.rolling import Rolling
 from cryopick_ray.runs.warnings import Heard
@@ -28,7 +36,7 @@ from cryopick_ray.stages.diameter import SAMPLED, find_diameter, keep_diameter
 from cryopick_ray.stages.flow import flow
 from cryopick_ray.stages.ingest import probe
 from cryopick_ray.stages.pick import described_picker
-from cryopick_ray.store.manifest import read_manifest
+from cryopick_ray.store.manifest import complete_ids, read_manifest
 from cryopick_ray.store.store import MicrographStore
 
 STOP = "stop"
@@ -78,8 +86,16 @@ def watch(
     events = heard = Heard(events)
     folder.check_free(resume=resume)
     stop = folder.path / STOP
+    before = complete_ids(folder.store)
     live = LiveFolders(
-        lambda: list_sources(settings.inputs, **settings.which, say=silent),
+        lambda taken, leave_out: list_sources(
+            settings.inputs,
+            **settings.which,
+            taken={*before, *taken},
+            is_whole=False,
+            say=silent,
+            leave_out=leave_out,
+        ),
         most=until.micrographs,
         say=events.warn,
     )

@@ -14,7 +14,7 @@ from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.stages.averages import Averages
 from cryopick_ray.stages.ingest import Intake, tell_changed
-from cryopick_ray.stages.ingest_worker import failed_row
+from cryopick_ray.stages.ingest_worker import failed_row, left_out_row
 from cryopick_ray.stages.pick import Picking
 from cryopick_ray.store.manifest import ManifestRow
 
@@ -60,6 +60,7 @@ def ingest(
     engine: Engine,
     events: Events,
     *,
+    left_out: Sequence[tuple[MicrographSource, str]] = (),
     averages: Averages | None = None,
     device: str = "auto",
 ) -> None:
@@ -71,7 +72,7 @@ def ingest(
         As :meth:`Intake.admit` does.
     """
     intake = Intake(store_url, settings, averages=averages, device=device)
-    flow(Listed(sources), intake, None, engine, events)
+    flow(Listed(sources, left_out), intake, None, engine, events)
 
 
 class _Line:
@@ -111,9 +112,12 @@ class _Line:
         if self._twins is not None:
             self._twins |= {row.checksum: row.micrograph_id for row in rows}
         if self._picking is not None:
+            if not self._coming and self._batches.is_exhausted:
+                self._picking.check(rows)
             pending = self._picking.pending(rows)
-            self._picked = len(rows) - len(pending)
+            self._picked = len(rows) - len(pending) - len(self._picking.unfit(rows))
             self._shift.add("pick", cut(pending, unit_size(len(rows))))
+            self._give_up(rows)
 
     def step(self) -> bool:
         """Take what has come and what was done; tell whether more may be to do."""
@@ -147,6 +151,8 @@ class _Line:
             self._waiting += admitted
             if self._twins is not None:
                 self._sources |= {source.micrograph_id: source for source in admitted}
+        others = [left_out_row(source, reason) for source, reason in self._batches.left_out()]
+        self._intake.leave_out(others)
         for source, reason in self._batches.lost():
             self._seen, self._admitted = self._seen + 1, self._admitted + 1
             self._coming.add(source.micrograph_id)
@@ -162,14 +168,20 @@ class _Line:
         failed = {name for name, _ in report.failures}
         self._coming -= {row.micrograph_id for row in rows} | failed
         self._batches.done({row.micrograph_id for row in rows} | failed)
+        self._intake.came(rows, failed)
         for name in failed & self._sources.keys():
             if not os.path.lexists(self._sources[name].path):
                 self._leave_out(failed_row(self._sources[name], ""), "vanished before it was read")
-        self._intake.came(rows, failed)
         unlike = rows if self._twins is None else [row for row in rows if self._is_new(row, self._twins)]
         self._complete.update(row.micrograph_id for row in unlike)
         if self._picking is not None:
             self._shift.add("pick", cut(self._picking.pending(unlike), max(1, len(unlike))))
+            self._give_up(unlike)
+
+    def _give_up(self, rows: list[ManifestRow]) -> None:
+        """Let fail what is too coarse for the model."""
+        for row, reason in self._picking.unfit(rows) if self._picking is not None else ():
+            self._shift.give_up("pick", [row], reason)
 
     def _is_new(self, row: ManifestRow, twins: dict[str, str]) -> bool:
         """Tell whether no other micrograph is the same file; if one was, one of the two is left out."""
@@ -187,7 +199,7 @@ class _Line:
         return was_renamed
 
     def _leave_out(self, row: ManifestRow, reason: str) -> None:
-        self._intake.leave_out(replace(row, status="left out", reason=reason))
+        self._intake.leave_out([replace(row, status="left out", reason=reason)])
         self._events.note(f"left out: {row.micrograph_id}: {reason}")
 
     def _mend(self, report: UnitReport) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryopick_ray.engine.engine import Engine, Kind
 from cryopick_ray.engine.events import Events
-from cryopick_ray.errors import MicrographError, UsageError
+from cryopick_ray.errors import MicrographError, PixelSizeError, UsageError
 from cryopick_ray.micrographs.batches import Batches
 from cryopick_ray.micrographs.exposure import average_name, read_exposure, stamp
 from cryopick_ray.micrographs.movies.reader import open_movie
@@ -16,11 +16,11 @@ from cryopick_ray.settings import IngestSettings
 from cryopick_ray.stages.averages import Averages
 from cryopick_ray.stages.ingest_worker import IngestWorker, pixel_size_of, stated
 from cryopick_ray.store.manifest import ManifestRow, read_manifest, replace_rows
-from cryopick_ray.store.scale import stored_shape
+from cryopick_ray.store.scale import cropped_too_much, stored_shape, too_coarse
 from cryopick_ray.store.store import MicrographStore
 
-PROBED = 3
-"""Micrographs read ahead of a run to find a missing pixel size before any work is done."""
+PROBED = 8
+"""Micrographs read ahead of a run, until one can be used, to find a missing pixel size before any work."""
 
 
 class Intake:
@@ -83,7 +83,7 @@ class Intake:
         held = [one for one in sources if one.micrograph_id in self._held]
         changed = [one.micrograph_id for one in held if self._differs(one)]
         coarse = [one.micrograph_id for one in held if self._is_coarse(one)]
-        again = {*changed, *coarse}
+        again = {*changed, *coarse, *(one.micrograph_id for one in sources if self._is_out(one))}
         self._replaced |= {name: self.manifest.pop(name) for name in again}
         self._held -= again
         return [source for source in sources if source.micrograph_id not in self._held], changed
@@ -104,11 +104,18 @@ class Intake:
             self._names[row.source] = row.micrograph_id
             self._held.add(row.micrograph_id)
 
-    def leave_out(self, row: ManifestRow) -> None:
-        """Keep in the manifest why a micrograph is not to be picked."""
-        known = self.manifest.get(row.micrograph_id)
-        replace_rows(self.store.place, [known] if known else [], [row])
-        self.manifest[row.micrograph_id] = row
+    def leave_out(self, rows: Sequence[ManifestRow]) -> list[ManifestRow]:
+        """Keep in the manifest why micrographs are not to be picked; return what it did not say before."""
+        new = [row for row in rows if self.manifest.get(row.micrograph_id) != row]
+        if new:
+            known = [self.manifest[row.micrograph_id] for row in new if row.micrograph_id in self.manifest]
+            replace_rows(self.store.place, known, new)
+            self.manifest |= {row.micrograph_id: row for row in new}
+        return new
+
+    def _is_out(self, source: MicrographSource) -> bool:
+        known = self.manifest.get(source.micrograph_id)
+        return known is not None and known.status == "left out"
 
     def _is_coarse(self, source: MicrographSource) -> bool:
         """Tell whether a micrograph is to come again finer; what is stored is kept where its file is gone."""
@@ -156,16 +163,45 @@ def tell_changed(micrograph_ids: Sequence[str], events: Events) -> None:
         events.note(f"{micrograph_ids[0]}{more}: the file has changed and is read again")
 
 
-def probe(sources: Sequence[MicrographSource], settings: IngestSettings) -> None:
-    """Raise :class:`~cryopick_ray.errors.PixelSizeError` now if the first readable micrograph would."""
-    for source in sources[:PROBED]:
+def probe(
+    sources: Sequence[MicrographSource], settings: IngestSettings, needed_A: float | None = None
+) -> None:
+    """Stop now if what keeps one micrograph from being picked keeps all of them that are looked at.
+
+    Parameters
+    ----------
+    needed_A
+        Pixel size that the model needs; ``None`` if that is not known yet.
+
+    Raises
+    ------
+    PixelSizeError
+        No readable one of a few, spread over all, has a pixel size that can be used.
+    """
+    first: PixelSizeError | None = None
+    for source in sources[:: max(1, len(sources) // PROBED)][:PROBED]:
         try:
-            if source.kind == "movie" and not source.url:
-                movie = open_movie(source.path)  # its header: an average is long to wait for
-                said = stated(source, settings, movie.pixel_size_A)
-                decide_pixel_size(said, movie.shape, settings.diameter_A)
-            else:
-                pixel_size_of(source, read_exposure(source, settings), settings)
+            _probe(source, settings, needed_A)
         except MicrographError:
             continue
+        except PixelSizeError as error:
+            first = first or error
+            continue
         return
+    if first is not None:
+        raise first
+
+
+def _probe(source: MicrographSource, settings: IngestSettings, needed_A: float | None) -> None:
+    if source.kind == "movie" and not (source.url or source.fault):
+        movie = open_movie(source.path)  # its header: an average is long to wait for
+        decide_pixel_size(stated(source, settings, movie.pixel_size_A), movie.shape, settings.diameter_A)
+        return
+    exposure = read_exposure(source, settings)
+    shape = exposure.micrograph.shape
+    pixel_size_A, _ = pixel_size_of(source, exposure, settings)
+    if needed_A is not None:
+        name, stored = source.micrograph_id, stored_shape(shape, pixel_size_A, settings.store_pixel_size_A)
+        reason = too_coarse(name, shape, pixel_size_A, needed_A)
+        if reason := reason or cropped_too_much(name, shape, pixel_size_A, stored, needed_A):
+            raise PixelSizeError(reason)

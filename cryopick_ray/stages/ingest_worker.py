@@ -201,3 +201,8 @@ def failed_row(source: MicrographSource, reason: str) -> ManifestRow:
         optics_group=source.optics_group,
         listed=source.listed,
     )
+
+
+def left_out_row(source: MicrographSource, reason: str) -> ManifestRow:
+    """Return what the manifest says of a file that shows no micrograph, or one that another shows."""
+    return replace(failed_row(source, reason), status="left out")

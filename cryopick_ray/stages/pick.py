@@ -8,6 +8,7 @@ from typing import Any
 from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Kind
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.plan import cut, unit_size
+from cryopick_ray.errors import PixelSizeError
 from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.picks.digest import THRESHOLD, settings_digest
 from cryopick_ray.picks.shards import PickShards, digests
@@ -15,7 +16,7 @@ from cryopick_ray.settings import PickSettings, RunSettings
 from cryopick_ray.stages.ledger import covered_ids
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.place import Place
-from cryopick_ray.store.scale import check_scale
+from cryopick_ray.store.scale import check_stored, unfit
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import working_pixel_size_A
 
@@ -42,14 +43,34 @@ class Picking:
     pixel_size_A: float
 
     def pending(self, rows: Sequence[ManifestRow]) -> list[ManifestRow]:
-        """Return those that are not picked.
+        """Return those that are not picked and have pixels enough for the model.
 
         Raises
         ------
         PixelSizeError
-            If the store holds one of them at coarser pixels than the model needs.
+            If the store holds one of them at coarser pixels than the model needs and its file has.
         """
-        check_scale(rows, self.pixel_size_A)
+        check_stored(rows, self.pixel_size_A)
+        return [row for row in self._left(rows) if not unfit(row, self.pixel_size_A)]
+
+    def unfit(self, rows: Sequence[ManifestRow]) -> list[tuple[ManifestRow, str]]:
+        """Return those that are not picked and too coarse for the model, and why."""
+        found = ((row, unfit(row, self.pixel_size_A)) for row in self._left(rows))
+        return [(row, reason) for row, reason in found if reason]
+
+    def check(self, rows: Sequence[ManifestRow]) -> None:
+        """Refuse rows of which the model can use none.
+
+        Raises
+        ------
+        PixelSizeError
+            With the first one's reason.
+        """
+        reasons = [unfit(row, self.pixel_size_A) for row in rows]
+        if reasons and all(reasons):
+            raise PixelSizeError(reasons[0])
+
+    def _left(self, rows: Sequence[ManifestRow]) -> list[ManifestRow]:
         return [row for row in rows if self.done.get(row.micrograph_id) != row.checksum]
 
 
@@ -94,10 +115,13 @@ def pick(
     manifest = read_manifest(MicrographStore(store_url).place)
     picking = prepare_picking(store_url, picks_url, settings, engine, events, device=device)
     rows = [row for row in manifest.values() if row.status == "complete"]
+    picking.check(rows)
     left = picking.pending(rows)
     events.stage("pick", len(rows), len(rows) - len(left))
     with engine.shift([picking.kind]) as shift:
         shift.add("pick", cut(left, unit_size(len(rows))))
+        for row, reason in picking.unfit(rows):
+            shift.give_up("pick", [row], reason)
         shift.finish()
         while shift.unfinished:
             for kind, report in shift.reports(PULSE_SECONDS):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 from cryopick_ray.errors import StoreError, brief
 from cryopick_ray.store.layout import MANIFEST
 from cryopick_ray.store.parquet import read_parquet
-from cryopick_ray.store.place import Place
+from cryopick_ray.store.place import Place, is_bucket
 from cryopick_ray.units import Optics, Shape
 
 Status = Literal["complete", "failed", "left out"]
@@ -209,3 +210,10 @@ def _rows(table: pa.Table, shared: dict[str, dict[Any, Any]]) -> Iterator[Manife
         values = table[name].to_pylist()
         columns.append(values if kept is None else [kept.setdefault(one, one) for one in values])
     return map(ManifestRow, *columns)
+
+
+def complete_ids(url: str) -> set[str]:
+    """Return the ids of the micrographs that a store has; none where there is no store."""
+    if not is_bucket(url) and not Path(url).is_dir():
+        return set()
+    return {name for name, row in read_manifest(Place(url)).items() if row.status == "complete"}

@@ -130,6 +130,27 @@ def test_copies_renamed_vanished_half_written_and_rewritten_files_count_once(ima
     assert not (out / "stop").exists()
 
 
+def test_images_of_one_exposure_count_once_in_whatever_order_they_come(images, tmp_path):
+    inputs, out = tmp_path / "in", tmp_path / "run"
+    inputs.mkdir()
+    watched = Watching(inputs, out)
+    arrive(inputs / "a_PS.mrc", images[4])  # waits for its average
+    arrive(inputs / "b_noDW.mrc", images[1])
+    watched.heard.wait(1)
+    for name, image in {"a.mrc": images[0], "a_noDW.mrc": images[3], "b.mrc": images[2]}.items():
+        arrive(inputs / name, image)
+    watched.heard.wait(2)
+    left_out = {
+        "a_PS.mrc": "by its name a power spectrum",
+        "a_noDW.mrc": "the same exposure as a.mrc",
+        "b.mrc": "the same exposure as b_noDW.mrc",
+    }
+    assert dict(watched.stop().left_out) == left_out
+    again = Watching(inputs, out, resume=True, idle_seconds=5.0).end()
+    assert (dict(again.left_out), again.complete) == (left_out, 2)
+    assert counts(out).keys() == {"a.mrc", "b_noDW.mrc"}
+
+
 def test_it_goes_on_where_it_was_and_a_signal_ends_it_with_its_results(images, tmp_path):
     inputs, out = tmp_path / "in", tmp_path / "run"
     inputs.mkdir()

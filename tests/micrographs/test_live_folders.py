@@ -31,8 +31,10 @@ def folder(tmp_path):
 def watching(folder, clock, **options):
     said = []
 
-    def list_now():
-        return list_sources([str(folder)], relion_project=folder)
+    def list_now(taken, leave_out):
+        return list_sources(
+            [str(folder)], relion_project=folder, taken=taken, is_whole=False, leave_out=leave_out
+        )
 
     return LiveFolders(list_now, say=said.append, clock=clock, **options), said
 
@@ -125,7 +127,7 @@ def test_what_keeps_a_folder_from_being_listed_is_told_once(folder, clock):
 def test_a_folder_that_takes_long_to_list_is_looked_at_less_often(folder, clock):
     looks = []
 
-    def slow():
+    def slow(taken, leave_out):
         looks.append(clock.now)
         clock.now += 5.0
         raise UsageError("nothing")

@@ -324,7 +324,7 @@ class TestNamesThatFit:
 
     @pytest.fixture(autouse=True)
     def listed(self):
-        names = ["s/a/1_DW.mrc", "s/a/1.mrc", "s/b/2_DW.mrc"]
+        names = ["s/a/1_a.mrc", "s/a/1.mrc", "s/b/2_a.mrc"]
         touch(*names)
         Path("list.txt").write_text("\n".join(names))
         Path("s.star").write_text("data_\n\nloop_\n_rlnMicrographName #1\n" + "\n".join(names) + "\n")
@@ -332,11 +332,11 @@ class TestNamesThatFit:
     @pytest.mark.parametrize(
         ("options", "kept"),
         [
-            ({"pattern": "*_DW.mrc"}, ["a/1_DW.mrc", "b/2_DW.mrc"]),
-            ({"exclude": ["*_DW.mrc"]}, ["a/1.mrc"]),
-            ({"pattern": "a/*", "exclude": ["1.*"]}, ["a/1_DW.mrc"]),
-            ({"exclude": ["1*", "c*"]}, ["b/2_DW.mrc"]),
-            ({"pattern": "*_DW.mrc", "limit": 1}, ["a/1_DW.mrc"]),
+            ({"pattern": "*_a.mrc"}, ["a/1_a.mrc", "b/2_a.mrc"]),
+            ({"exclude": ["*_a.mrc"]}, ["a/1.mrc"]),
+            ({"pattern": "a/*", "exclude": ["1.*"]}, ["a/1_a.mrc"]),
+            ({"exclude": ["1*", "c*"]}, ["b/2_a.mrc"]),
+            ({"pattern": "*_a.mrc", "limit": 1}, ["a/1_a.mrc"]),
         ],
     )
     def test_what_fits_is_kept_and_what_is_left_out_is_told(self, given, options, kept):

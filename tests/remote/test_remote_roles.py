@@ -9,7 +9,7 @@ from cryopick_ray.micrographs.remote.checks import (
     orientation_note,
 )
 from cryopick_ray.micrographs.remote.entry import ImageSet
-from cryopick_ray.micrographs.remote.roles import exposure_of, gains_are_credible, role_of
+from cryopick_ray.micrographs.roles import exposure_of, gains_are_credible, role_of
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from cryopick_ray.micrographs.remote.body import RefusedFile, RemoteFile
 from cryopick_ray.micrographs.remote.database import open_database
 from cryopick_ray.micrographs.remote.errors import RemoteError
 from cryopick_ray.micrographs.remote.owner import Owner, is_alive
-from cryopick_ray.micrographs.remote.roles import gains_are_credible, role_of
 from cryopick_ray.micrographs.remote.rows import (
     COLUMNS,
     LISTED_COLUMNS,
@@ -24,11 +23,11 @@ from cryopick_ray.micrographs.remote.rows import (
     State,
     listed_values,
 )
+from cryopick_ray.micrographs.roles import APART, role_of, wrongly_apart
 
 FOLDER = ".empiar"
 """Inside the folder of a download; hidden, so that it is never taken for micrographs."""
-VERSION = 1
-BATCH = 1000
+VERSION, BATCH = 1, 1000
 BELOW = "path > :folder || '/' AND path < :folder || '0'"  # 0 follows / in ASCII
 
 
@@ -98,7 +97,7 @@ class Manifest:
                     batch,
                 )
         with self._transaction() as database:
-            self._settle_gains(database, frames, data_format)
+            self._settle_roles(database, frames, data_format)
             database.execute(
                 "UPDATE files SET role = 'duplicate' WHERE role IN ('micrograph', 'movie') AND EXISTS "
                 "(SELECT 1 FROM files AS other WHERE other.exposure = files.exposure "
@@ -257,17 +256,19 @@ class Manifest:
         self._database.close()
         self._owner.close()
 
-    def _settle_gains(self, database: sqlite3.Connection, frames: int | None, data_format: str) -> None:
-        """Take gain references that are too many for it as the images that they are."""
-        counts = dict(database.execute("SELECT role, COUNT(*) FROM files GROUP BY role").fetchall())
-        gains = counts.get("gain", 0)
-        if gains_are_credible(gains, counts.get("micrograph", 0) + counts.get("movie", 0)):
-            return
-        paths = [path for (path,) in database.execute("SELECT path FROM files WHERE role = 'gain'")]
-        roles = (
-            (role_of(path, frames=frames, data_format=data_format, gains_apart=False), path) for path in paths
-        )
-        database.executemany("UPDATE files SET role = ? WHERE path = ?", roles)
+    def _settle_roles(self, database: sqlite3.Connection, frames: int | None, data_format: str) -> None:
+        """Take as images what was told apart from them and is too much for it, or all there is."""
+        apart = set(APART)
+        while True:
+            counts = dict(database.execute("SELECT role, COUNT(*) FROM files GROUP BY role").fetchall())
+            has_images = counts.get("micrograph") or counts.get("movie")
+            counts["preview"] = 0 if has_images else counts.get("gain", 0)  # references may lie alone
+            if (wrong := wrongly_apart(counts)) not in apart:
+                return
+            apart -= {wrong}
+            for (path,) in database.execute("SELECT path FROM files WHERE role = ?", (wrong,)).fetchall():
+                now = role_of(path, frames=frames, data_format=data_format, apart=apart), path
+                database.execute("UPDATE files SET role = ? WHERE path = ?", now)
 
     def _about(self, key: str) -> str | None:
         rows = self._rows("SELECT value FROM about WHERE key = :key", key=key)

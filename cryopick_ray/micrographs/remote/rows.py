@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cryopick_ray.micrographs.remote.body import RefusedFile, RemoteFile
-from cryopick_ray.micrographs.remote.roles import exposure_of, role_of
+from cryopick_ray.micrographs.roles import exposure_of, role_of
 
 State = Literal["listed", "partial", "fetched", "ingested", "failed"]
 
