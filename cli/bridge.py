@@ -35,8 +35,8 @@ class Offer:
     ----------
     kind
         ``module:Class``, imported when the command is called for.
-    only
-        Settings, or groups of them, that the command takes; empty for all.
+    only, but
+        Settings, or groups of them, that the command takes, empty for all, and does not take.
     assign
         Whether all others are reached by ``--set NAME=VALUE``.
     calls
@@ -45,6 +45,7 @@ class Offer:
 
     kind: str
     only: tuple[str, ...] = ()
+    but: tuple[str, ...] = ()
     assign: bool = False
     calls: Mapping[str, str] = field_of(default_factory=dict)
 
@@ -171,7 +172,8 @@ def _options(role: str, offer: Offer) -> Iterator[_Option]:
 
     kind = offer.load()
     for name, field, panel in leaves(kind):
-        is_wanted = not offer.only or {name, name.partition(".")[0]} & {*offer.only}
+        own = {name, name.partition(".")[0]}
+        is_wanted = (not offer.only or own & {*offer.only}) and not own & {*offer.but}
         if is_wanted and (text := called(name, field)):
             yield _Option(role, kind, name, text, field, panel)
     if offer.assign:

@@ -1,7 +1,7 @@
 """RELION STAR files: coordinates a micrograph, the list of them, and all particles in one."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
@@ -67,13 +67,19 @@ class OpticsGroups:
         return loop("optics", OPTICS) + "".join(rows) + "\n"
 
 
+def star_file(micrograph_id: str) -> PurePosixPath:
+    """Return where the coordinates of a micrograph lie, unless told otherwise."""
+    return PurePosixPath("star", f"{relative_path(micrograph_id)}.star")
+
+
 def write_star(
     picks: Iterable[Coordinates],
     out: Path,
     relion_project: Path | None = None,
     optics: Optics | None = None,
+    file_of: Callable[[str], PurePosixPath] = star_file,
 ) -> None:
-    """Write ``star/<micrograph id>.star``, ``autopick.star`` and ``particles.star`` below ``out``.
+    """Write a file of coordinates a micrograph, ``autopick.star`` and ``particles.star`` below ``out``.
 
     Parameters
     ----------
@@ -86,6 +92,8 @@ def write_star(
         they lie outside. The working folder where ``None``.
     optics
         Microscope of the micrographs whose own is unknown.
+    file_of
+        Where the coordinates of a micrograph lie below ``out``, given its id.
 
     Notes
     -----
@@ -97,16 +105,16 @@ def write_star(
     out.mkdir(parents=True, exist_ok=True)
     with published(out / "autopick.star") as files, TemporaryFile("w+", dir=out, encoding="utf-8") as rows:
         files.write(loop("coordinate_files", FILES))
-        for micrograph_id, one in complete(picks, relative_path):
-            path = below(out, f"star/{micrograph_id}.star")
+        for place, one in complete(picks, file_of):
+            path = below(out, place)
             name = quoted(one.micrograph.relion_name)
             files.write(f"{name} {quoted(_seen_from(project, path))}\n")
             group = groups.number(one)
-            with published(path) as file:
-                file.write(loop("", COORDINATES))
+            with published(path) as coordinates:
+                coordinates.write(loop("", COORDINATES))
                 for x, y, score in one.rows():
                     row = f"{x:.3f} {y:.3f} {score:.7g}"
-                    file.write(f"{row}\n")
+                    coordinates.write(f"{row}\n")
                     rows.write(f"{name} {row} {group}\n")
         # The optics block comes first but is known last, hence the rows aside.
         with published(out / "particles.star") as file:
