@@ -31,7 +31,7 @@ RUN = "cryopick"
 """Where the run lies in the job's folder."""
 SUCCESS, FAILURE, ABORTED = (f"RELION_JOB_EXIT_{how}" for how in ("SUCCESS", "FAILURE", "ABORTED"))
 ABORT_NOW = "RELION_JOB_ABORT_NOW"
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.5
 """Between two looks for ``ABORT_NOW``."""
 NODES = ("rlnPipeLineNodeName", "rlnPipeLineNodeTypeLabel", "rlnPipeLineNodeType")
 COORDINATES = "MicrographCoordsGroup.star.relion.autopick 2"
@@ -71,7 +71,7 @@ class RelionJob:
             In the block, which must run in the main thread, once there is a file ``RELION_JOB_ABORT_NOW``.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        for name in (SUCCESS, FAILURE, ABORTED, ABORT_NOW):
+        for name in (SUCCESS, FAILURE, ABORTED):
             (self.path / name).unlink(missing_ok=True)
         how = FAILURE
         try:
