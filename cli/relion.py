@@ -48,7 +48,7 @@ def _input(name: str, text: str = "") -> Any:
         RUN,
         but=("inputs", "relion_project", "archive"),
         assign=True,
-        calls={"inputs": "--in_mics", "out": "--o", "relion_project": "the working folder"},
+        calls={"inputs": "--in_mics", "out": "job", "relion_project": "the working folder"},
     ),
     engine=Offer(ENGINE),
 )

@@ -116,9 +116,9 @@ class RelionJob:
 
     def _publish(self, folder: RunFolder, settings: RunSettings, listed: str) -> None:
         """Leave coordinates, counts, report and, at last, the list of nodes in the job's folder."""
-        table, project = PickTable(folder.table), settings.relion_project
+        table, project = PickTable(folder.table), folder.relion_project(settings)
         files = coordinate_files(table.micrographs)
-        write_star(picked(table), self.path, project, settings.optics, files.__getitem__)
+        write_star(picked(table), self.path, project, settings.optics, file_of=files.__getitem__)
         with published(self.path / "summary.star") as file:
             file.write(loop("summary", SUMMARY))
             for one in picked(table):

@@ -179,6 +179,25 @@ def test_a_job_with_a_failed_micrograph_succeeds_and_tells_it(project):
     assert rows == [f"{names[0]} External/job001/Movies/m0_autopick.star"]
 
 
+def test_movies_are_picked_in_averages_that_lie_in_the_project(cryopick, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pixels = phantom(0).pixels
+    electrons = (pixels - pixels.min()) / (pixels.max() - pixels.min()) * 4
+    frames = np.random.default_rng(0).poisson(np.stack([electrons] * 4)).astype(np.uint8)
+    write_mrc(tmp_path / "Movies" / "m.mrcs", frames)
+    Path("movies.star").write_text("data_movies\n\nloop_\n_rlnMicrographMovieName #1\nMovies/m.mrcs\n")
+    options = [text for name, value in LOG.items() for text in (f"--{name}", value)]
+    given = ["--o", "External/job001/", "--in_movies", "movies.star", *options]
+    status, said, errors = cryopick("relion", *given)
+    assert (status, errors) == (0, "")
+    assert "1 micrographs, 0 failed" in said
+    *_, row = Path("External/job001/autopick.star").read_text().splitlines()
+    average, coordinates = row.split()
+    assert average == "External/job001/cryopick/micrographs/m.mrc"
+    assert Path(average).is_file()
+    assert Path(coordinates).is_file()
+
+
 def test_an_aborted_job_keeps_what_is_done_and_goes_on(project):
     names = project.micrographs(24)
     job = project.external(LOG)
