@@ -67,17 +67,13 @@ class OpticsGroups:
         return loop("optics", OPTICS) + "".join(rows) + "\n"
 
 
-def star_file(micrograph_id: str) -> PurePosixPath:
-    """Return where the coordinates of a micrograph lie, unless told otherwise."""
-    return PurePosixPath("star", f"{relative_path(micrograph_id)}.star")
-
-
 def write_star(
     picks: Iterable[Coordinates],
     out: Path,
     relion_project: Path | None = None,
     optics: Optics | None = None,
-    file_of: Callable[[str], PurePosixPath] = star_file,
+    *,
+    file_of: Callable[[str], str] = "star/{}.star".format,
 ) -> None:
     """Write a file of coordinates a micrograph, ``autopick.star`` and ``particles.star`` below ``out``.
 
@@ -105,16 +101,16 @@ def write_star(
     out.mkdir(parents=True, exist_ok=True)
     with published(out / "autopick.star") as files, TemporaryFile("w+", dir=out, encoding="utf-8") as rows:
         files.write(loop("coordinate_files", FILES))
-        for place, one in complete(picks, file_of):
-            path = below(out, place)
+        for micrograph_id, one in complete(picks, relative_path):
+            path = below(out, file_of(str(micrograph_id)))
             name = quoted(one.micrograph.relion_name)
             files.write(f"{name} {quoted(_seen_from(project, path))}\n")
             group = groups.number(one)
-            with published(path) as coordinates:
-                coordinates.write(loop("", COORDINATES))
+            with published(path) as file:
+                file.write(loop("", COORDINATES))
                 for x, y, score in one.rows():
                     row = f"{x:.3f} {y:.3f} {score:.7g}"
-                    coordinates.write(f"{row}\n")
+                    file.write(f"{row}\n")
                     rows.write(f"{name} {row} {group}\n")
         # The optics block comes first but is known last, hence the rows aside.
         with published(out / "particles.star") as file:

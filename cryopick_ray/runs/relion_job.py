@@ -4,7 +4,7 @@ import re
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from types import FrameType
@@ -15,7 +15,7 @@ from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.formats.coordinates import picked
 from cryopick_ray.formats.files import without_extension
-from cryopick_ray.formats.star import star_file, write_star
+from cryopick_ray.formats.star import write_star
 from cryopick_ray.formats.star_text import loop, quoted
 from cryopick_ray.micrographs.sources import relion_name
 from cryopick_ray.picks.schema import PickedMicrograph
@@ -143,7 +143,7 @@ class RelionJob:
             return False
 
 
-def coordinate_files(micrographs: Sequence[PickedMicrograph]) -> Mapping[str, PurePosixPath]:
+def coordinate_files(micrographs: Sequence[PickedMicrograph]) -> dict[str, str]:
     """Return the coordinate file of each micrograph below its job, by id.
 
     As RELION names them: of ``MotionCorr/job002/Movies/a.mrc`` it is ``Movies/a_autopick.star``. Where two
@@ -152,7 +152,7 @@ def coordinate_files(micrographs: Sequence[PickedMicrograph]) -> Mapping[str, Pu
     files = {one.micrograph_id: _as_relion(one.relion_name) for one in micrographs}
     shared = Counter(files.values())
     return {
-        name: star_file(name) if shared[file] > 1 or len(file.name.encode()) > MOST_BYTES else file
+        name: f"star/{name}.star" if shared[file] > 1 or len(file.name.encode()) > MOST_BYTES else str(file)
         for name, file in files.items()
     }
 

@@ -10,7 +10,19 @@ from typer.testing import CliRunner
 from cli.main import app
 from cryopick_ray import __version__
 
-COMMANDS = ["run", "ingest", "pick", "table", "export", "report", "diameter", "evaluate", "models", "bench"]
+COMMANDS = [
+    "run",
+    "ingest",
+    "pick",
+    "table",
+    "export",
+    "report",
+    "diameter",
+    "evaluate",
+    "models",
+    "bench",
+    "relion",
+]
 
 
 def call(*arguments):

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -259,6 +258,5 @@ def test_coordinate_files_are_named_as_relion_does_and_never_twice():
         "../x/d.mrc": "x/d_autopick.star",
     }
     files = coordinate_files([micrograph(number, name) for number, name in enumerate(names)])
-    assert [str(file) for file in files.values()] == list(names.values())
-    assert all(len(os.fsencode(file.name)) <= 255 for file in files.values())
-    assert all(one != other for one, other in pairwise(files.values()))
+    assert list(files.values()) == list(names.values())
+    assert all(len(os.fsencode(Path(file).name)) <= 255 for file in files.values())
