@@ -36,8 +36,8 @@ class Offer:
     ----------
     kind
         ``module:Class``, imported when the command is called for.
-    only
-        Settings, or groups of them, that the command takes; empty for all.
+    only, but
+        Settings, or groups of them, that the command takes, empty for all, and does not take.
     assign
         Whether all others are reached by ``--set NAME=VALUE``.
     calls
@@ -46,6 +46,7 @@ class Offer:
 
     kind: str
     only: tuple[str, ...] = ()
+    but: tuple[str, ...] = ()
     assign: bool = False
     calls: Mapping[str, str] = field_of(default_factory=dict)
 
@@ -76,7 +77,7 @@ class SettingsCommand(TyperCommand):
         """Make the options, then read the arguments."""
         if self.names is None:
             self._make_options(inspect.unwrap(self.callback))  # type: ignore[arg-type]
-        return super().make_context(info_name, self._with_values(args), parent, **extra)
+        return super().make_context(info_name, self._with_values(_as_today(args)), parent, **extra)
 
     def _with_values(self, args: list[str]) -> list[str]:
         """Return the arguments, with its value beside each option that is given without it."""
@@ -117,6 +118,18 @@ class SettingsCommand(TyperCommand):
         app.command()(call)
         whole = typer.main.get_command(app)
         self.params, self.callback = whole.params, whole.callback
+
+
+def _as_today(args: list[str]) -> list[str]:
+    """Return the arguments as they are spelt today: ``--movie-set align=false`` of earlier scripts."""
+    words = iter(args)
+    today: list[str] = []
+    for word in words:
+        if word == "--movie-set" and (value := next(words, None)) is not None:
+            today += ["--set", f"movies.{value}"]
+        else:
+            today.append(word)
+    return today
 
 
 @dataclass(frozen=True)
@@ -189,7 +202,8 @@ def _options(role: str, offer: Offer) -> Iterator[_Option]:
 
     kind = offer.load()
     for name, field, panel in leaves(kind):
-        is_wanted = not offer.only or {name, name.partition(".")[0]} & {*offer.only}
+        own = {name, name.partition(".")[0]}
+        is_wanted = (not offer.only or own & {*offer.only}) and not own & {*offer.but}
         if is_wanted and (text := called(name, field)):
             yield _Option(role, kind, name, text, field, panel)
     if offer.assign:

@@ -55,10 +55,17 @@ class _Stage:
 
 
 class ConsoleEvents:
-    """Shows a run's events on standard error, so that standard output stays the program's."""
+    """Shows a run's events.
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+    Parameters
+    ----------
+    stderr
+        On standard error, so that standard output stays the program's; else where all output goes.
+    """
+
+    def __init__(self, *, stderr: bool = True) -> None:
+        self._stream = sys.stderr if stderr else sys.stdout
+        self._console = Console(file=self._stream, highlight=False)
         self._progress = Progress(
             TextColumn("{task.description:8}"),
             BarColumn(),
@@ -66,7 +73,7 @@ class ConsoleEvents:
             TextColumn("{task.fields[extra]}"),
             TimeRemainingColumn(),
             console=self._console,
-            disable=not sys.stderr.isatty(),
+            disable=not self._stream.isatty(),
         )
         self._stray = contextlib.ExitStack()  # Ray prints notices of its own to standard output
         self._stages: dict[str, _Stage] = {}
@@ -77,7 +84,7 @@ class ConsoleEvents:
 
     def __enter__(self) -> Self:
         """Start showing."""
-        self._stray.enter_context(contextlib.redirect_stdout(sys.stderr))
+        self._stray.enter_context(contextlib.redirect_stdout(self._stream))
         self._progress.start()
         return self
 

@@ -20,6 +20,7 @@ from . import (
     pick,
     plan,
     refine,
+    relion,
     report,
     run,
     simulate,
@@ -59,6 +60,7 @@ def main(
 
 app.command(cls=SettingsCommand)(run.run)
 app.command(cls=SettingsCommand)(watch.watch)
+app.command(cls=relion.JobCommand)(relion.relion)
 app.command(cls=SettingsCommand)(ingest.ingest)
 app.command(cls=SettingsCommand)(plan.plan)
 app.command(cls=SettingsCommand)(pick.pick)

@@ -93,7 +93,7 @@ def test_files_and_functions_stay_small(path):
             assert code < 60, f"{node.name} in {place(path)} has {code} lines"
 
 
-RUNS_OTHER_PROGRAMS = {"launch/command.py", "launch/slurm_jobs.py"}
+RUNS_OTHER_PROGRAMS = {"launch/command.py", "launch/doppio.py", "launch/slurm_jobs.py"}
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=place)

@@ -27,7 +27,7 @@ def write_star(
     *,
     file_of: Callable[[str], str] = "star/{}.star".format,
 ) -> None:
-    """Write ``star/<micrograph id>.star``, ``autopick.star`` and ``particles.star`` below ``out``.
+    """Write a file of coordinates a micrograph, ``autopick.star`` and ``particles.star`` below ``out``.
 
     Parameters
     ----------

@@ -22,6 +22,7 @@ COMMANDS = [
     "evaluate",
     "models",
     "bench",
+    "relion",
 ]
 
 
