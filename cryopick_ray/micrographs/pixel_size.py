@@ -20,6 +20,8 @@ USUAL_VIEW_A = 500.0, 20_000.0
 """The short side of a micrograph of particles; half of what shows a whole hole of a grid is wider."""
 FEWEST_PIXELS = 10
 """Of a particle's diameter; with fewer it is hardly told from others."""
+FEWEST_ACROSS = 5
+"""Diameters along the short side; fewer are seen of the largest viruses only."""
 IMPOSSIBLE = 2.5
 """A file's own size is refused where it is so many times beyond what is usual."""
 
@@ -168,6 +170,8 @@ def _unusual(pixel_size_A: float, view_A: float, diameter_A: float | None) -> It
         yield 1, f"the short side would be only {view_A:.3g} A"
     elif view_A > widest_A:
         yield view_A / widest_A, f"the short side would be {view_A / 1e4:.2g} um, as of an overview"
+    if diameter_A is not None and view_A < FEWEST_ACROSS * diameter_A:
+        yield 1, f"the short side would be only {view_A / diameter_A:.2g} particles of {diameter_A:g} A"
     if diameter_A is not None and (pixels := diameter_A / pixel_size_A) < FEWEST_PIXELS:
         yield (
             FEWEST_PIXELS / pixels,

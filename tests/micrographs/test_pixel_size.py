@@ -115,6 +115,7 @@ def test_sizes_of_real_micrographs_are_not_doubted(size_A, shape, diameter_A, by
         (5.0, (4096, 4096), None, "2 um, as of an overview"),
         (0.5, (500, 500), None, "only 250 A"),
         (13.0, (1000, 1000), 125, r"9\.6 pixels across"),
+        (0.354, (2048, 2048), 190, r"only 3\.8 particles"),
     ],
 )
 @pytest.mark.parametrize("by", ["header_A", "given_A", "listed_A"])
