@@ -147,7 +147,7 @@ class Chaos:
         if self.disk is None:
             return
         ballast = self.disk / "ballast"
-        with ballast.open("wb") as file, suppress(OSError):
+        with suppress(OSError), ballast.open("wb") as file:
             while True:
                 file.write(bytes(2**16))
                 file.flush()

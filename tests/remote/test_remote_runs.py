@@ -274,7 +274,9 @@ def test_movies_that_would_share_an_average_are_refused(tmp_path):
     folder.mkdir()
     for name in ("a.mrcs", "a.eer"):
         (folder / name).write_bytes(mrc_bytes(tmp_path, movie(0)))
-    result = run("run", folder, *LOG, "--out", tmp_path / "run")
+    listed = tmp_path / "movies.star"
+    listed.write_text("data_movies\nloop_\n_rlnMicrographMovieName\nin/a.mrcs\nin/a.eer\n")
+    result = run("run", listed, *LOG, "--out", tmp_path / "run")
     assert result.exit_code == 2
     assert "would have one average" in result.output
 
