@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ from cryopick_ray.errors import MicrographError, StackError
 from cryopick_ray.micrographs.micrograph import Micrograph
 from cryopick_ray.micrographs.reader import read_micrograph, source_checksum
 from cryopick_ray.micrographs.remote.anywhere import fetched
+from cryopick_ray.micrographs.sidecars.beside import sidecar_of
+from cryopick_ray.micrographs.sidecars.sidecar import Sidecar
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings import FrameSettings, IngestSettings
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 Stamp = tuple[int, int]
 """Size in bytes, time in nanoseconds."""
+NONE = Sidecar()
+USUAL_KV = IngestSettings().voltage_kV
 ENDING = re.compile(r"\.(mrcs?|tiff?|eer)(\.gz|\.bz2)?$", re.IGNORECASE)
 
 
@@ -30,19 +34,27 @@ class Exposure:
     Attributes
     ----------
     micrograph
-        The image; of a movie its average.
+        The image; of a movie its average. Its pixel size is the file's own.
     checksum
         Of the file.
     average
         What was made of a movie, else ``None``.
     stamp
         Size in bytes and time of modification in nanoseconds of the file; ``None`` of a remote one.
+    sidecar, sidecar_A
+        What a file beside it says, a voltage only where nobody else does; and which size of the micrograph's
+        pixels in angstroms.
+    notes
+        What to tell of the sidecar.
     """
 
     micrograph: Micrograph
     checksum: str
     average: "Average | None" = None
     stamp: Stamp | None = None
+    sidecar: Sidecar = NONE
+    sidecar_A: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 def stamp(source: MicrographSource) -> Stamp | None:
@@ -57,7 +69,8 @@ def stamp(source: MicrographSource) -> Stamp | None:
 def read_exposure(source: MicrographSource, settings: IngestSettings, device: str = "cpu") -> Exposure:
     """Read a micrograph, or average a movie; a remote file is fetched, and removed after.
 
-    What is named like a micrograph and holds several frames is a movie.
+    What is named like a micrograph and holds several frames is a movie. A sidecar is looked for on this
+    machine alone: elsewhere it would cost requests for every micrograph.
 
     Parameters
     ----------
@@ -74,19 +87,22 @@ def read_exposure(source: MicrographSource, settings: IngestSettings, device: st
     if source.fault:
         raise MicrographError(source.fault)
     before = stamp(source)
+    sidecar = NONE if source.url else sidecar_of(source.path)
+    if source.optics is not None or source.optics_group or settings.voltage_kV != USUAL_KV:
+        sidecar = replace(sidecar, voltage_kV=None)
     with _here(source) as path:
-        average = None
         try:
             if source.kind == "movie":
                 raise StackError("a movie")
             micrograph = read_micrograph(path)
+            read = Exposure(micrograph, "", sidecar_A=sidecar.pixel_size_of(micrograph.shape))
         except StackError:
-            average = _average(path, source, settings, device)
-            micrograph = Micrograph(average.image, average.pixel_size_A)
+            read = _averaged(path, source, settings, device, sidecar)
         checksum = source_checksum(path)  # brings a mapped file into memory, too
         if stamp(source) != before:
             raise MicrographError("the file changed while it was read; it is read again once it stands still")
-        return Exposure(micrograph, checksum, average, before)
+        notes = (*sidecar.notes, *read.notes)
+        return replace(read, checksum=checksum, stamp=before, sidecar=sidecar, notes=notes)
 
 
 def average_name(micrograph_id: str) -> str:
@@ -103,18 +119,34 @@ def _here(source: MicrographSource) -> Iterator[Path]:
         yield path
 
 
-def _average(path: Path, source: MicrographSource, settings: IngestSettings, device: str) -> "Average":
+def _averaged(
+    path: Path, source: MicrographSource, settings: IngestSettings, device: str, sidecar: Sidecar
+) -> Exposure:
     import torch
 
     from cryopick_ray.micrographs.movies.average import average_movie
+    from cryopick_ray.micrographs.movies.reader import open_movie
+    from cryopick_ray.micrographs.sidecars.frames import completed
 
     is_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
 
     own = settings.movies
+    voltage_kV = source.optics.voltage_kV if source.optics else sidecar.voltage_kV
     known = {
         "pixel_size_A": settings.pixel_size_A or source.original_pixel_size_A or source.pixel_size_A,
         "gain": own.gain or source.gain,
-        "voltage_kV": source.optics.voltage_kV if source.optics else settings.voltage_kV,
+        "voltage_kV": voltage_kV or settings.voltage_kV,
     }
     frames = FrameSettings.model_construct(**dict(own) | known)
-    return average_movie(path, frames, torch.device("cuda" if is_cuda else "cpu"))
+    notes: tuple[str, ...] = ()
+    sidecar_A = None
+    if sidecar.called:
+        movie = open_movie(path, eer_grouping=own.eer_grouping, eer_upsampling=own.eer_upsampling)
+        sidecar_A = sidecar.pixel_size_of(movie.shape)
+        frames, notes = completed(frames, movie, sidecar)
+    average = average_movie(path, frames, torch.device("cuda" if is_cuda else "cpu"))
+    is_sidecars = frames.pixel_size_A != known["pixel_size_A"]
+    if sidecar_A is not None:
+        sidecar_A *= movie.shape[1] / average.image.shape[1]
+    micrograph = Micrograph(average.image, None if is_sidecars else average.pixel_size_A)
+    return Exposure(micrograph, "", average, sidecar_A=sidecar_A, notes=notes)

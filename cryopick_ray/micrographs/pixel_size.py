@@ -42,6 +42,8 @@ class Stated:
         By the list, of the movie that the micrograph was made of.
     unclear_size
         Why the file's is none.
+    sidecar_A, sidecar
+        By a file beside it, and what that is called.
     """
 
     header_A: float | None
@@ -49,12 +51,14 @@ class Stated:
     listed_A: float | None = None
     original_A: float | None = None
     unclear_size: str = ""
+    sidecar_A: float | None = None
+    sidecar: str = ""
 
     @property
     def chosen(self) -> tuple[float | None, str]:
-        """The size to believe and who says it: a person, the list, the file, the list of the movie.
+        """The size to believe and who says it: a person, a list, the file, the movie's list, a sidecar.
 
-        A file's 1 A is no better than the movie's size.
+        A file's 1 A is no better than the movie's size, or the sidecar's.
         """
         if self.given_A is not None:
             return self.given_A, "given:"
@@ -62,12 +66,19 @@ class Stated:
             return self.listed_A, "the list says"
         if self.original_A is not None and self.header_A in (None, 0, 1):
             return self.original_A, "the list says, of the movie,"
+        if self.sidecar_A is not None and self.header_A in (None, 0, 1):
+            return self.sidecar_A, f"its {self.sidecar} says"
         return self.header_A or None, "the file says"
 
     @property
     def is_headers(self) -> bool:
         """Whether only the file vouches for the size."""
         return self.chosen[1] == "the file says"
+
+    @property
+    def is_sidecars(self) -> bool:
+        """Whether only a file beside it does."""
+        return self.sidecar_A is not None and self.chosen[1] == f"its {self.sidecar} says"
 
 
 def decide_pixel_size(said: Stated, shape: Shape, diameter_A: float | None) -> tuple[float, tuple[str, ...]]:
@@ -110,9 +121,11 @@ def decide_pixel_size(said: Stated, shape: Shape, diameter_A: float | None) -> t
             "`diameter_A` and `pixel_size_A`"
         )
     doubts = [*_contradictions(said, pixel_size_A)]
+    if said.is_sidecars:
+        doubts.append(f"pixel size {pixel_size_A:.4g} A from its {said.sidecar}")
     for excess, reason in _unusual(pixel_size_A, view_A, diameter_A):
         text = f"{origin} a pixel size of {pixel_size_A:.4g} A, but {reason}"
-        if said.is_headers and excess > IMPOSSIBLE:
+        if (said.is_headers or said.is_sidecars) and excess > IMPOSSIBLE:
             raise PixelSizeError(f"{text}; give the true one with `pixel_size_A`")
         doubts.append(f"{text}; check `pixel_size_A`")
     return pixel_size_A, tuple(doubts)
@@ -156,6 +169,11 @@ def _contradictions(said: Stated, pixel_size_A: float) -> Iterator[str]:
                 f"the list says {said.original_A:.4g} A of the movie's pixels, the file {header_A:.4g} A of "
                 "the micrograph's: the file's is taken; `pixel_size_A` sets another"
             )
+    elif said.sidecar_A is not None and not math.isclose(said.sidecar_A, header_A, rel_tol=SAME_SIZE):
+        yield (
+            f"its {said.sidecar} says a pixel size of {said.sidecar_A:.4g} A, the file {header_A:.4g} A: the "
+            "file's is taken; `pixel_size_A` sets another"
+        )
 
 
 def _unusual(pixel_size_A: float, view_A: float, diameter_A: float | None) -> Iterator[tuple[float, str]]:

@@ -1,6 +1,7 @@
 """Files to store: which micrographs of a list it does not hold yet, and who brings them in."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from cryopick_ray.micrographs.batches import Batches
 from cryopick_ray.micrographs.exposure import average_name, read_exposure, stamp
 from cryopick_ray.micrographs.movies.reader import open_movie
 from cryopick_ray.micrographs.pixel_size import decide_pixel_size
+from cryopick_ray.micrographs.sidecars.beside import sidecar_of
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.stages.averages import Averages
@@ -195,7 +197,9 @@ def probe(
 def _probe(source: MicrographSource, settings: IngestSettings, needed_A: float | None) -> None:
     if source.kind == "movie" and not (source.url or source.fault):
         movie = open_movie(source.path)  # its header: an average is long to wait for
-        decide_pixel_size(stated(source, settings, movie.pixel_size_A), movie.shape, settings.diameter_A)
+        said, sidecar = stated(source, settings, movie.pixel_size_A), sidecar_of(source.path)
+        said = replace(said, sidecar_A=sidecar.pixel_size_of(movie.shape), sidecar=sidecar.called)
+        decide_pixel_size(said, movie.shape, settings.diameter_A)
         return
     exposure = read_exposure(source, settings)
     shape = exposure.micrograph.shape

@@ -1,5 +1,6 @@
 """Files to store: what one ingest worker does with a unit."""
 
+import json
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ from cryopick_ray.engine.overlap import ahead
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import CryoPickError, NodeError, StoreError
 from cryopick_ray.micrographs.exposure import Exposure, read_exposure
+from cryopick_ray.micrographs.optics_groups import VOLTAGE
 from cryopick_ray.micrographs.pixel_size import Stated, decide_pixel_size
 from cryopick_ray.micrographs.preprocess import Normalised, prepare
 from cryopick_ray.micrographs.sources import MicrographSource
@@ -96,7 +98,8 @@ class IngestWorker:
         try:
             exposure = read()
             micrograph, settings = exposure.micrograph, self._settings
-            notes = [*micrograph.notes, *(exposure.average.warnings if exposure.average else ())]
+            warnings = exposure.average.warnings if exposure.average else ()
+            notes = [*micrograph.notes, *exposure.notes, *warnings]
             if exposure.average is not None and self._averages is not None:
                 with self._timed("write"):
                     relion_name = self._averages.keep(source.micrograph_id, exposure.average)
@@ -106,6 +109,9 @@ class IngestWorker:
                 shape = stored_shape(micrograph.shape, pixel_size_A, settings.store_pixel_size_A)
                 image = prepare(micrograph.pixels, shape)
             notes += doubts
+            if (voltage_kV := exposure.sidecar.voltage_kV) is not None:
+                source = replace(source, optics_group=json.dumps({VOLTAGE: f"{voltage_kV:.6f}"}))
+                notes.append(f"voltage {voltage_kV:g} kV from its {exposure.sidecar.called}")
             if (share := image.no_data.share(micrograph.shape)) >= TOLD_WITHOUT_DATA:
                 notes.append(f"{share:.0%} of it is constant or NaN and holds no picture: left out")
             self._remarks += [(source.micrograph_id, text) for text in notes]
@@ -166,15 +172,21 @@ def pixel_size_of(
     What is given and listed of a movie is its frames'; its average knows what became of it.
     """
     own_A = exposure.micrograph.pixel_size_A
-    said = replace(stated(source, settings, own_A), unclear_size=exposure.micrograph.unclear_size)
+    said = stated(source, settings, own_A)
     if exposure.average is not None:
         is_listed = said.original_A or said.listed_A
         said = Stated(own_A, own_A if said.given_A else None, own_A if is_listed else None)
+    said = replace(
+        said,
+        unclear_size=exposure.micrograph.unclear_size,
+        sidecar_A=exposure.sidecar_A,
+        sidecar=exposure.sidecar.called,
+    )
     return decide_pixel_size(said, exposure.micrograph.shape, settings.diameter_A)
 
 
 def stated(source: MicrographSource, settings: IngestSettings, header_A: float | None) -> Stated:
-    """Return all that is said of a micrograph's pixel size."""
+    """Return what the file, a person and the list say of a micrograph's pixel size."""
     return Stated(header_A, settings.pixel_size_A, source.pixel_size_A, source.original_pixel_size_A)
 
 

@@ -16,6 +16,8 @@ import tifffile
 from PIL import Image
 from readers import BENCH, COORDINATES
 
+from tests.micrographs.epu_files import epu_xml
+
 
 def tiff(pages, links, *, compression=None, shape=(8, 8)):
     """Return a TIFF whose page ``n`` is followed by page ``links[n]``."""
@@ -146,6 +148,15 @@ def mapped(extended_bytes):
     return bytes(header) + bytes(4 * 12**3)
 
 
+def xml_laughs(lines=9, width=10):
+    """Return EPU's XML whose one number is made of very many."""
+    names = "abcdefghijklmnopqrstuvwxyz"[: lines + 1]
+    entities = '<!ENTITY a "1">' + "".join(
+        f'<!ENTITY {name} "{f"&{before};" * width}">' for before, name in pairwise(names)
+    )
+    return epu_xml(f"&{names[-1]};", head=f"<!DOCTYPE x [{entities}]>").encode()
+
+
 LONG = b"n" * 10**5
 HUGE = b"1" + b"0" * 400
 BLANK = tiff(1, {})
@@ -217,6 +228,22 @@ ATTACKS = {
             "{'descr': [('micrograph_blob/path', '|S4', (0,))], 'fortran_order': False, 'shape': (10000000,)}"
         ),
     ),
+    "laughs beside an image": ("sidecar", "m.xml", xml_laughs()),
+    "a file from elsewhere beside an image": (
+        "sidecar",
+        "m.xml",
+        epu_xml("&a;", head='<!DOCTYPE x [<!ENTITY a SYSTEM "file:///dev/zero">]>').encode(),
+    ),
+    "a deep XML": ("sidecar", "m.xml", b"<MicroscopeImage>" + b"<a>" * 10**6),
+    "elements of long names": (
+        "sidecar",
+        "m.xml",
+        b"<MicroscopeImage><" + LONG * 10 + b">" + b"<a/>" * 7 * 10**5,
+    ),
+    "a long text in pieces": ("sidecar", "m.xml", b"<MicroscopeImage>" + b"1&lt;" * 8 * 10**5),
+    "sections without end": ("sidecar", "m.mdoc", b"[ZValue=0]\n" * 3 * 10**5),
+    "doses without end": ("sidecar", "m.mdoc", b"[FrameSet = 0]\nFrameDosesAndNumber = " + b"1 1 " * 10**6),
+    "an mdoc that is too long": ("sidecar", "m.mdoc", bytes(10**7)),
     "objects": (
         "exposures",
         "l.cs",

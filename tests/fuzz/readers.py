@@ -39,6 +39,7 @@ from cryopick_ray.micrographs.remote.body import RemoteFile
 from cryopick_ray.micrographs.remote.entry import choose_image_set, parse_entry, parse_search
 from cryopick_ray.micrographs.remote.listing import HttpFiles
 from cryopick_ray.micrographs.remote.manifest import Manifest
+from cryopick_ray.micrographs.sidecars.beside import sidecar_of
 from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.pickers.families import load_network_picker
 from cryopick_ray.pickers.importers import import_topaz
@@ -63,6 +64,7 @@ from cryopick_ray.training.checkpoint import load_checkpoint, save_checkpoint
 from cryopick_ray.training.log import read_log, write_log
 from cryopick_ray.training.loop import Epoch, TrainState
 from cryopick_ray.training.settings import train_settings
+from tests.micrographs.epu_files import epu_xml
 from tests.micrographs.movies.eer_files import random_events, write_eer
 from tests.pickers.test_importers import topaz_state
 
@@ -154,6 +156,11 @@ def _movie(folder: Path) -> object:
 
 
 # Texts
+
+
+def _sidecar(folder: Path) -> object:
+    said = sidecar_of(only(folder).with_suffix(""))
+    return said, said.pixel_size_of((4092, 5760)), said.pixel_size_of((3, 5))
 
 
 def _text(name: str, text: str) -> Callable[[Path], object]:
@@ -507,6 +514,20 @@ BENCH = {
     ]
 }
 
+MDOC = """Voltage = 300
+
+[ZValue = 0]
+PixelSpacing = 1.5
+Binning = 2
+ImageSize = 2880 2046
+SubFramePath = X:\\in\\m.tif
+NumSubFrames = 12
+FrameDosesAndNumber = 0.6 12
+ExposureDose = 7.2
+GainReference = ref.dm4
+RotationAndFlip = 3
+"""
+
 READERS: Mapping[str, Reader] = {
     "micrograph": Reader(
         (
@@ -543,6 +564,9 @@ READERS: Mapping[str, Reader] = {
     "defects": Reader(
         (_text("d.txt", "# x y w h\n1 2 3 4\n0 0 32 1\n"), _tiff("d.tif", (COUNTS[0] > 25).astype(np.uint8))),
         lambda folder: read_defects(only(folder), (24, 32)).tobytes(),
+    ),
+    "sidecar": Reader(
+        (_text("m.mdoc", MDOC), _text("m.xml", epu_xml())), _sidecar, ("mdoc/frame*.mdoc", "mdoc/tilt*.mdoc")
     ),
     "text list": Reader((_text("l.txt", "# mine\na.mrc\nb c.mrc\n"),), _listed),
     "STAR list": Reader((_text("l.star", STAR),), _listed, ("relion5-project/**/*.star",)),

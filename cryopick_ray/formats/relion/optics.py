@@ -67,7 +67,8 @@ class OpticsGroups:
             )
         microscope = micrograph.optics or self.default
         size = f"{micrograph.pixel_size_A:.4f}"
-        key = (micrograph.optics_group or micrograph.dataset, size, repr(microscope))
+        own = "" if NAME in micrograph.optics_group else micrograph.dataset
+        key = (own, micrograph.optics_group, size, repr(microscope))
         if key not in self._groups:
             listed = _listed(micrograph.optics_group)
             made = _columns(listed, micrograph.pixel_size_A, microscope)
@@ -97,13 +98,13 @@ class OpticsGroups:
         names, numbers = ({group[one] for group in self._groups.values()} for one in (NAME, GROUP))
         own = QUOTES.sub("_", dataset)
         wanted = listed.get(NAME) or own
-        ways = (wanted, *([f"{wanted}_{own}"] if listed else []), f"{wanted}_{size}A")
+        ways = (wanted, *([f"{wanted}_{own}"] if NAME in listed else []), f"{wanted}_{size}A")
         more = (f"{wanted}_{count}" for count in range(2, len(names) + 3))
         name = next(one for one in (*ways, *more) if one not in names)
         group = listed.get(GROUP, "")
         if not group.isascii() or not group.isdigit() or group in numbers:
             group = str(1 + max((int(one) for one in numbers), default=0))
-        if listed and (listed.get(NAME), listed.get(GROUP)) != (name, group):
+        if NAME in listed and (listed[NAME], listed.get(GROUP)) != (name, group):
             self.say(
                 f"optics group {listed.get(GROUP)} ({listed.get(NAME)}) of data set {dataset} is group "
                 f"{group} ({name}) in particles.star: another has its number or name"
@@ -119,19 +120,21 @@ def guessed_optics(micrographs: Iterable[PickedMicrograph], given: Optics) -> st
     given
         The settings' microscope; what it has as by default is a guess.
     """
-    unknown = sum(one.status == "complete" and one.optics is None for one in micrographs)
+    unknown = [one.optics_group for one in micrographs if one.status == "complete" and one.optics is None]
     usual = Optics()
     guesses = {
         "voltage_kV": f"{usual.voltage_kV:g} kV",
         "spherical_aberration_mm": f"aberration {usual.spherical_aberration_mm:g} mm",
         "amplitude_contrast": f"amplitude contrast {usual.amplitude_contrast:g}",
     }
+    if all(VOLTAGE in _listed(group) for group in {*unknown}):  # a sidecar's
+        del guesses["voltage_kV"]
     left = {name: text for name, text in guesses.items() if getattr(given, name) == getattr(usual, name)}
     if not unknown or not left:
         return None
     names = ", ".join(f"`optics.{name}`" for name in left)
     return (
-        f"nothing is known of the microscope of {unknown} micrographs: {', '.join(left.values())} in "
+        f"nothing is known of the microscope of {len(unknown)} micrographs: {', '.join(left.values())} in "
         f"particles.star are a guess; give {names}"
     )
 
