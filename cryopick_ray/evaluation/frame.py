@@ -91,7 +91,9 @@ def other_frame(pairs: Sequence[Pair]) -> str | None:
     }
     own = recall.pop("")
     words, best = max(recall.items(), key=lambda item: item[1])
-    return f"{words} ({best:.0%} of them close to a pick, {own:.0%} as they are)" if _is_better(best, own) else None
+    if not _is_better(best, own):
+        return None
+    return f"{words} ({best:.0%} of them close to a pick, {own:.0%} as they are)"
 
 
 def _is_better(best: float, own: float) -> bool:
