@@ -14,12 +14,12 @@ Centres = NDArray[np.floating]
 FACTORS = (2, 3, 4, 8)
 CORNER = 0.6
 """Part of both sides beyond which no coordinate lies, if they are of images that were binned."""
-ENOUGH_MICROGRAPHS, ENOUGH_PARTICLES = 3, 20
+ENOUGH_MICROGRAPHS, ENOUGH_PARTICLES = 3, 40
 """How many it takes for what they have in common to be no accident."""
 LOOKED_AT = 20
 NEAR = 1 / 3
 """Part of the radius that counts here: in crowded micrographs a whole one finds half of all by chance."""
-BETTER, TIMES_BETTER = 0.3, 2.0
+BETTER, TIMES_BETTER = 0.2, 2.0
 """How much more recall, and how many times, another frame must have."""
 
 
@@ -91,7 +91,9 @@ def other_frame(pairs: Sequence[Pair]) -> str | None:
     }
     own = recall.pop("")
     words, best = max(recall.items(), key=lambda item: item[1])
-    return f"{words} ({best:.0%} of them found, {own:.0%} as they are)" if _is_better(best, own) else None
+    if not _is_better(best, own):
+        return None
+    return f"{words} ({best:.0%} of them close to a pick, {own:.0%} as they are)"
 
 
 def _is_better(best: float, own: float) -> bool:

@@ -1,7 +1,7 @@
 """Coordinates that people made, or another program -> true particles of each micrograph."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.formats.files import bare_name
+from cryopick_ray.formats.files import bare_name, exposure_name
 from cryopick_ray.formats.reading import UnclearFormatError, read_coordinates
 from cryopick_ray.units import Shape
 
@@ -54,8 +54,9 @@ class Truth:
     def name_of(self, micrograph_id: str) -> str | None:
         """Return the name under which the particles of a micrograph are known; ``None`` if they are not.
 
-        Folders on either side may differ, so the stems (file names without extension) must be equal;
-        of several equal stems the one with the most equal folders, counted from the file up, is meant.
+        Folders on either side may differ, so the stems (file names without extension) must be equal, or those
+        of images of one exposure (``a_DW``, ``a_patch_aligned``); of several the one with the most equal
+        folders, counted from the file up, is meant.
 
         Raises
         ------
@@ -63,8 +64,9 @@ class Truth:
             If two are equally good.
         """
         wanted = PurePosixPath(bare_name(micrograph_id))
-        alike = self._by_stem.get(wanted.name, [])
-        depth = {name: _shared_end(PurePosixPath(name).parts, wanted.parts) for name in alike}
+        alike = self._by_stem.get(wanted.name) or self._by_exposure.get(exposure_name(micrograph_id), [])
+        folders = wanted.parent.parts
+        depth = {name: _shared_end(PurePosixPath(name).parent.parts, folders) for name in alike}
         best = [name for name, shared in depth.items() if shared == max(depth.values())]
         if len(best) > 1:
             raise PicksError(
@@ -75,10 +77,17 @@ class Truth:
 
     @cached_property
     def _by_stem(self) -> Mapping[str, list[str]]:
-        stems: defaultdict[str, list[str]] = defaultdict(list)
+        return self._by(lambda name: PurePosixPath(name).name)
+
+    @cached_property
+    def _by_exposure(self) -> Mapping[str, list[str]]:
+        return self._by(exposure_name)
+
+    def _by(self, key: Callable[[str], str]) -> Mapping[str, list[str]]:
+        names: defaultdict[str, list[str]] = defaultdict(list)
         for name in self.particles:
-            stems[PurePosixPath(name).name].append(name)
-        return stems
+            names[key(name)].append(name)
+        return names
 
 
 def read_truth(source: str | Path) -> Truth:

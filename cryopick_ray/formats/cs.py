@@ -145,10 +145,15 @@ def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[Or
     found = None if like is None else like.find(one)
     own_shape = micrograph.shape or (found.shape if found else None)
     size_A = micrograph.pixel_size_A or (found.pixel_size_A if found else None)
-    if own_shape is None or size_A is None:
+    if own_shape is None:
         raise PicksError(
-            f"shape or pixel size of {micrograph.micrograph_id!r} is missing, expected pixels and angstroms:"
-            " give `pixel_size_A` to what read it, or `like`, picks that know it"
+            f"shape of {micrograph.micrograph_id!r} is missing, for CryoSPARC counts in parts of it: give "
+            "`like`, picks or exposures that know it"
+        )
+    if size_A is None:
+        raise PicksError(
+            f"pixel size of {micrograph.micrograph_id!r} is missing, expected angstroms: give "
+            "`pixel_size_A`, or `like`, picks or exposures that know it"
         )
     height, width = own_shape
     rows = np.zeros(len(one.x_px), SPOOLED)

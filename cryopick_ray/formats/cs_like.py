@@ -3,17 +3,17 @@
 import math
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from cryopick_ray.errors import PicksError, brief
 from cryopick_ray.formats.coordinates import Coordinates
-from cryopick_ray.formats.cs_picks import read_cs, strip_uid
+from cryopick_ray.formats.cs_picks import read_cs
+from cryopick_ray.formats.files import exposure_name
 from cryopick_ray.micrographs.cs_table import read_table
 from cryopick_ray.micrographs.exposures import CsExposure, read_cs_list
-from cryopick_ray.micrographs.roles import exposure_of
 from cryopick_ray.picks.schema import PickedMicrograph
 
 CLEAR = 5.0
@@ -48,7 +48,7 @@ class CsLike:
             if (exposure := CsExposure.from_text(one.micrograph.listed)) is not None:
                 self._by_uid[exposure.uid] = one
                 self._by_name[exposure.project_path].append(one)
-                self._by_name[_key(exposure.project_path)].append(one)
+                self._by_name[exposure_name(exposure.project_path)].append(one)
         self._near, self._of = np.zeros(2, int), 0
 
     def example(self) -> str:
@@ -67,7 +67,7 @@ class CsLike:
         own = CsExposure.from_text(micrograph.listed)
         found = [] if own is None else [self._by_uid[own.uid]] * (own.uid in self._by_uid)
         for name in (micrograph.relion_name, micrograph.micrograph_id):
-            found = found or self._by_name.get(name, []) or self._by_name.get(_key(name), [])
+            found = found or self._by_name.get(name, []) or self._by_name.get(exposure_name(name), [])
         if len(found) > 1:
             one, other = (brief(each.micrograph.relion_name) for each in found[:2])
             raise PicksError(f"`like`: micrograph {micrograph.micrograph_id!r} may be {one} or {other} there")
@@ -78,6 +78,9 @@ class CsLike:
 
     def is_mirrored(self, say: Callable[[str], None]) -> bool:
         """Tell whether their rows are counted from the last, by the picks on all micrographs found so far."""
+        if not self._of:
+            say(f"which way y goes is undecided: {self.path.name} has no picks; written from the first row")
+            return False
         straight, mirrored = map(int, self._near)
         clear = abs(straight - mirrored) > CLEAR * math.sqrt(straight + mirrored)
         seen = (
@@ -85,7 +88,7 @@ class CsLike:
             f"{mirrored} with rows from the last"
         )
         if not clear:
-            say(f"which way y goes is undecided: {seen}; written from the first")
+            say(f"which way y goes is undecided: {seen}; written from the first row")
         elif mirrored > straight:
             say(f"y is written from the last row, as CryoSPARC's picks have it: {seen}")
         else:
@@ -118,19 +121,18 @@ def _radius_px(ours: Coordinates) -> float:
 
 
 def _read(path: Path, say: Callable[[str], None]) -> list[Coordinates]:
-    if read_table(path).has("location/micrograph_uid"):
+    table = read_table(path)
+    if table.has("location/micrograph_uid"):
         return list(read_cs(path, say))
     none = np.empty(0)
-    return [
-        Coordinates(
-            PickedMicrograph(
-                one.name, "", one.name, None, one.pixel_size_A, None, "complete", "", listed=one.listed
-            ),
-            *(none, none, none),
+    shapes = dict(zip(table.whole("uid"), table.shapes("micrograph_blob/shape").tolist(), strict=True))
+    found = []
+    for one in read_cs_list(path, path.parent, say):
+        exposure = CsExposure.from_text(one.listed)
+        height, width = shapes[exposure.uid] if exposure else (0, 0)
+        shape = (height, width) if min(height, width) > 0 else None
+        micrograph = PickedMicrograph(
+            *(one.name, "", one.name, shape, one.pixel_size_A, None, "complete", ""), listed=one.listed
         )
-        for one in read_cs_list(path, path.parent, say)
-    ]
-
-
-def _key(path: str) -> str:
-    return PurePosixPath(exposure_of(strip_uid(path))[0]).name
+        found.append(Coordinates(micrograph, none, none, none))
+    return found

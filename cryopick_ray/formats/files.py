@@ -9,6 +9,7 @@ from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_picks import strip_uid
 from cryopick_ray.micrographs.reader import MOVIE_SUFFIXES, SUFFIXES
+from cryopick_ray.micrographs.roles import exposure_of
 
 RELION_ENDINGS = ("_manualpick", "_autopick", "_extract")
 FORMULA = re.compile(r"[=+\-@]")
@@ -43,6 +44,11 @@ def without_extension(micrograph_id: str) -> PurePosixPath:
 def bare_name(name: str) -> str:
     """Return a micrograph's path without extension, and without what RELION and CryoSPARC add to names."""
     return without_ending(strip_uid(name), (*SUFFIXES, *MOVIE_SUFFIXES, *RELION_ENDINGS))
+
+
+def exposure_name(name: str) -> str:
+    """Return what names of all images of one exposure share, in whatever folders and programs they are."""
+    return PurePosixPath(exposure_of(f"{bare_name(name)}.mrc")[0]).name
 
 
 def without_ending(name: str, endings: Iterable[str]) -> str:

@@ -62,6 +62,19 @@ def test_the_right_frame_and_mere_noise_are_not():
     assert other_frame([]) is None
 
 
+def test_picks_need_not_be_exact():
+    """As those of the blob detector on real apoferritin, of which a third are this close."""
+    near = scattered() + np.random.default_rng(2).normal(0, 3.5, (150, 2))
+    for move in (lambda at: (at + 0.5) / 2 - 0.5, lambda at: at * (1, -1) + (0, SHAPE[0] - 1)):
+        assert other_frame([Pair(near, move(scattered()), SHAPE, radius_px=10)])
+
+
+@given(st.integers(40, 200), st.integers(40, 600), st.integers(0, 999))
+def test_crowded_noise_is_in_no_frame(n_truth, n_picks, seed):
+    picks = scattered(n_picks, seed)
+    assert other_frame([Pair(picks, scattered(n_truth, seed + 1000), SHAPE, radius_px=25)]) is None
+
+
 def test_labels_of_binned_images_lie_in_a_corner():
     ones = [scattered(seed=seed) for seed in range(5)]
     assert corner_factor((at, SHAPE) for at in ones) is None

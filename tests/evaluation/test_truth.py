@@ -148,6 +148,22 @@ def test_cryosparcs_numbers_are_no_part_of_a_name(tmp_path):
     assert known.name_of("x.mrc") == known.name_of(f"J9/{'1' * 21}_x.mrc") == "J1/x"
 
 
+def test_another_image_of_the_exposure_will_do_where_there_is_no_stem(tmp_path):
+    for name in ("a_patch_aligned_doseweighted", "b_1.5", "d_DW", "d"):
+        write(tmp_path, f"{name}.box", "1 2 8 8\n")
+    truth = read_truth(tmp_path)
+    names = {one: truth.name_of(one) for one in ("m/a.mrc", "a_DW.mrc", "b_1.mrc", "d.tif", "c.mrc")}
+    assert names == {
+        "m/a.mrc": "a_patch_aligned_doseweighted",
+        "a_DW.mrc": "a_patch_aligned_doseweighted",
+        "b_1.mrc": None,
+        "d.tif": "d",
+        "c.mrc": None,
+    }
+    with pytest.raises(PicksError, match=r"'d_EVN.mrc' may be 'd' or 'd_DW'"):
+        truth.name_of("d_EVN.mrc")
+
+
 def test_an_ambiguous_stem_is_refused(tmp_path):
     known = Truth(tmp_path, dict.fromkeys(("one/z", "two/z"), np.empty((0, 2))), ())
     with pytest.raises(PicksError, match=r"one/z.*two/z"):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cryopick_ray.errors import PicksError, UsageError
+from cryopick_ray.formats.convert import Frame, convert
 from cryopick_ray.formats.coordinates import picked
 from cryopick_ray.formats.cs import write_cs
 from cryopick_ray.formats.cs_like import CsLike
@@ -102,6 +103,21 @@ def test_exposures_give_names_and_leave_y_undecided(tmp_path, ours):
     assert set(table["location/micrograph_uid"].tolist()) == set(UIDS.tolist())
     assert set(table["location/exp_group_id"].tolist()) == {5, 9}
     assert ["undecided" in text for text in said] == [True]
+
+
+def test_exposures_give_the_shapes_that_coordinates_lack(tmp_path, ours):
+    images = IMAGES | {"micrograph_blob/path": np.array([name.encode() for name in NAMES])}
+    exposures = write_table(tmp_path / "P1/J3/exposures.cs", images)
+    (tmp_path / "m2.coords").write_text("100 30\n")
+    settings = ExportSettings(like=exposures)
+    convert(tmp_path / "m2.coords", "cs", tmp_path / "out", settings=settings)
+    [row] = np.load(tmp_path / "out/particles.cs")
+    assert row["location/micrograph_uid"] == UIDS[2]
+    assert row["location/micrograph_shape"].tolist() == [300, 400]
+    assert (row["location/center_x_frac"], row["location/center_y_frac"]) == pytest.approx((0.25, 0.1))
+    assert row["location/micrograph_psize_A"] == pytest.approx(1.315)
+    with pytest.raises(PicksError, match=r"shape of 'm2' is missing.*`like`"):
+        convert(tmp_path / "m2.coords", "cs", tmp_path / "out", frame=Frame(pixel_size_A=1.0))
 
 
 def test_micrographs_that_the_project_does_not_know_are_told(tmp_path, ours, make_picks):
