@@ -46,12 +46,13 @@ _MARKS = {
     "weighted": _WEIGHTED,
     "rigid": r"rigid(?:[_-]aligned)?",
     "average": r"sum(?:corr)?|avg|average|mc2?|mcorr?|motioncorr?|mot(?:ion)?[_-]?corrected|aligned[_-]mic"
-    r"|ali(?:gned)?|patch",
-    "movie": r"fractions?|frames?|movies?|stack|raw|eer",
+    r"|ali(?:gned)?|patch|drift[_-]?corr(?:ected)?|intg|(?<=\d[a-z][a-z]-)a",  # ex-a: Leginon's
+    "movie": r"fractions?|frames?|movies?|st(?:ac)?k|raw|eer",
     "derived": r"denoised|deconv(?:olved)?",
     "half": r"evn|even|odd",
-    "preview": r"thumb(?:nail)?|preview",
-    "spectrum": r"psd?|pow(?:er)?[_-]?spec(?:trum|tra)?|pow|spectrum|fft|ctf|avrot|ctf[_-]diag(?:nostics?)?",
+    "preview": r"(?:thumb(?:nail)?|preview)(?:_@\dx)?",
+    "spectrum": r"psd?|p(?:ow(?:er)?)?[_-]?spec(?:trum|tra)?|pow|spectrum|fft|ctf|avrot"
+    r"|ctf[_-]diag(?:nostics?)?(?:_[12]d)?",
     "background": r"background(?:[_-]estimate)?",
     "result": r"particles?|masks?",
 }
@@ -59,21 +60,22 @@ _MARK = re.compile("[._-](?:" + "|".join(f"(?P<{name}>{words})" for name, words 
 _FOLDERS = {
     "movie": r"movies?|frames?|raw(?:[_-]?data)?|fractions?|stacks|eer|imported",
     "average": r"averages?|micrographs?|mics?|aligned|motion[_-]?corr(?:ect(?:ed|ion))?|motioncorr?[23]?"
-    r"|sums?|summed|corrected|integrated",
+    r"|sums?|summed|corrected|integrated|warp_frameseries",
     "weighted": _MARKS["weighted"],
     "unweighted": _MARKS["unweighted"],
     "derived": r"denois(?:ed|ing)|deconv(?:olved)?",
     "half": r"evn|even|odd",
     "preview": r"thumb(?:nail)?s?|previews?|scaled",
-    "spectrum": r"power[_-]?spectr(?:um|a)|spectra",
+    "spectrum": r"power[_-]?spectr(?:um|a)|spectra|ctf(?:estimated)?",
     "background": r"backgrounds?",
     "result": r"particles?|masks?",
 }
 _FOLDER = re.compile("|".join(f"(?P<{name}>{words})" for name, words in _FOLDERS.items()))
 _OVERVIEW_FOLDER = re.compile(r"atlas(?:es)?|overviews?|foilholes?|search[_-]?maps?")
 _OVERVIEW = re.compile(
-    r"gridsquare_(?!.*_data_)|foilhole_(?!.*_data_)|atlas(?![a-z])|tile(?:_\d+){3}|(?:lmm|mmm)(?![a-z])"
-    r"|.*(?<![a-z])(?:overview|searchmap|montage)(?![a-z])"
+    r"gridsquare_(?!.*_data_)|foilhole_(?!.*_data_)|tile(?:_\d+){3}"
+    r"|.*(?<![a-z])(?:atlas|lmm|mmm|overview|searchmap|montage)(?![a-z])"
+    r"|.*_\d{5}(?:gr|sq|hl|fc)(?:_v\d+)?[.]"  # Leginon's
 )
 _JOB = re.compile(r"^(?:.*?/)??(?:([A-Z]\w+)/)?job(\d{3,})/")
 """RELION keeps the path of what went in below the folder of the job."""

@@ -27,7 +27,10 @@ FOLDERS = {
     ),
     "motioncor2": (
         ["a_DW.mrc", "b_DW.mrc"],
-        ["a.mrc", "a_DWS.mrc", "b_DWS.mrc", "a_Ctf.mrc", "a_DW_EVN.mrc", "a_DW_ODD.mrc", "Gain_x1.mrc"],
+        [
+            *("a.mrc", "a_DWS.mrc", "b_DWS.mrc", "a_Ctf.mrc", "a_DW_EVN.mrc", "a_DW_ODD.mrc", "Gain_x1.mrc"),
+            "a_Stk.mrc",
+        ],
     ),
     "beside its movie": (["a.mrc", "b.mrc", "c.mrc"], ["a.tif", "b_fractions.tiff", "c.eer", "c_thumb.png"]),
     "cryosparc": (
@@ -37,6 +40,8 @@ FOLDERS = {
             f"J2/motioncorrected/{UID}_a_rigid_aligned.mrc",
             f"J2/motioncorrected/{UID}_a_background.mrc",
             f"J1/imported/{UID}_a.tiff",
+            f"J2/thumbnails/{UID}_a_thumb_@1x.png",
+            f"J4/ctfestimated/{UID}_a_ctf_diag_2D.mrc",
             f"J5/extract/{UID}_a_patch_aligned_doseweighted_particles.mrc",
         ],
     ),
@@ -47,6 +52,20 @@ FOLDERS = {
             *("denoising/a.mrc", "frames/a.tif", "deconv/a.mrc"),
         ],
     ),
+    "warp 2": (
+        ["warp_frameseries/average/a.mrc"],
+        [*("frames/a.eer", "warp_frameseries/powerspectrum/a.mrc", "warp_frameseries/thumbnails/a.png")],
+    ),
+    "leginon": (
+        ["24dec_00012gr_00003sq_v01_00002hl_00003ex-a-DW.mrc"],
+        [
+            *("24dec_00012gr.mrc", "24dec_00012gr_00003sq.mrc", "24dec_00012gr_00003sq_v01_00002hl.mrc"),
+            "24dec_00012gr_00003sq_v01_00002hl_00003ex-a.mrc",
+            "24dec_00012gr_00003sq_v01_00002hl_00003ex.mrc",
+            "24dec_00012gr_00003sq_v01_00002hl_00003ex.frames.mrc",
+        ],
+    ),
+    "simple": (["a_intg.mrc"], ["a_pspec.mrc", "a_thumb.jpg", "a_movie.mrc"]),
     "epu": (
         [f"GridSquare_1/Data/{HOLE}.mrc", f"GridSquare_2/Data/{HOLE}3_Fractions.mrc"],
         [
@@ -62,13 +81,16 @@ FOLDERS = {
     ),
     "serialem": (
         ["s_001_Oct08.tif", "s_002_Oct08.tif"],
-        ["SuperRef_s_001.mrc", "CountRef_s_001.mrc", "LMM.mrc", "mmm_2.mrc", "defects_s.tif"],
+        ["SuperRef_s_001.mrc", "CountRef_s_001.mrc", "LMM.mrc", "mmm_2.mrc", "g1_atlas.mrc", "defects_s.tif"],
     ),
     "scipion": (
         ["extra/a_aligned_mic_DW.mrc"],
         [f"extra/a_{rest}" for rest in ("aligned_mic.mrc", "psd.mrc", "aligned_movie.mrcs", "thumbnail.png")],
     ),
-    "cistem": (["Images/a_3_0.mrc"], ["Images/Spectra/a_3_0.mrc", "Images/Scaled/a_3_0.mrc"]),
+    "cistem": (
+        ["Images/a_3_0.mrc"],
+        ["Images/Spectra/a_3_0.mrc", "Images/Scaled/a_3_0.mrc", "CTF/a_CTF_3.mrc"],
+    ),
     "frames and averages": (["averages/a.mrc"], ["frames/a.mrc", "mtf_k3_300kV.mrc"]),
 }
 ALONE = {
