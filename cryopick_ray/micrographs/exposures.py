@@ -95,13 +95,19 @@ def read_cs_list(
     folders = (path.parent.parent, path.parent, *path.parents[2:5], working_folder)
     if missing := [row for row, blob in enumerate(blobs) if not blob]:
         what = "movie" if MOVIES in blobs else "aligned image"
-        for row in missing:
-            name = _any_name(paths, row)
+        names = [_any_name(paths, row) for row in missing]
+        for name in names:
             leave_out(ListedMicrograph(name, find_listed(name, folders)), f"no {what} in {path.name}")
         say(
             f"left out: {len(missing)} of {len(blobs)} exposures have no {what} in {path.name}: "
-            f"{brief(_any_name(paths, missing[0]))}{', ...' * (len(missing) > 1)}"
+            f"{brief(names[0])}{', ...' * (len(names) > 1)}"
         )
+    return _listed(table, paths, blobs, folders)
+
+
+def _listed(
+    table: CsTable, paths: dict[str, list[str]], blobs: list[str], folders: tuple[Path, ...]
+) -> list[ListedMicrograph]:
     gains = table.texts("gain_ref_blob/path")
     sizes_A = {blob: table.numbers(f"{blob}/psize_A") for blob in paths}
     optics, ids = optics_of(table), _group_ids(table)

@@ -127,19 +127,17 @@ def list_sources(
     project = Path(os.path.abspath(relion_project))
     found = without_repeats(join_files([_data_set(text, project, say) for text in inputs]))
     datasets = fitting(found, pattern, exclude, say)
-    listed: list[MicrographSource] = []
-    reasons: list[str] = []
-    nothing: list[tuple[MicrographSource, str]] = []
+    listed, reasons, nothing = list[MicrographSource](), list[str](), list[tuple[MicrographSource, str]]()
     for dataset, name in zip(datasets, unique([dataset.name for dataset in datasets]), strict=True):
         prefix = f"{name}/" if len(datasets) > 1 else ""
         earlier = {one.removeprefix(prefix) for one in taken if one.startswith(prefix)}
         out = unwanted(dataset, earlier, is_whole=is_whole or pattern is not None, say=say)
+        nothing += _without_image(dataset, name, prefix, project)
         listed += [_source(dataset, file, name, prefix, project) for file in dataset.files]
         reasons += [out[path].reason if path in out else "" for path in dataset.paths]
-        nothing += _without_image(dataset, name, prefix, project)
     told = list(zip(_told_apart(listed), reasons, strict=True))
     kept = [source for source, reason in told if not reason]
-    others = [(source, reason) for source, reason in told if reason] + nothing
+    others = [*((source, reason) for source, reason in told if reason), *nothing]
     if not kept:
         raise UsageError(
             f"no micrographs yet: {others[0][0].micrograph_id}: {others[0][1]}; `pattern` takes it"
