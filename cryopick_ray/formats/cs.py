@@ -148,7 +148,7 @@ def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[Or
     if own_shape is None or size_A is None:
         raise PicksError(
             f"shape or pixel size of {micrograph.micrograph_id!r} is missing, expected pixels and angstroms:"
-            " give `pixel_size_A` to what read it, or `like`, picks that know it"
+            " give `micrographs` or `pixel_size_A` to what read it, or `like`, picks that know it"
         )
     height, width = own_shape
     rows = np.zeros(len(one.x_px), SPOOLED)
