@@ -44,6 +44,15 @@ def convert(
             help="Rows of IN's micrographs, where a format counts them from the last (cryoppp).",
         ),
     ] = None,
+    micrographs: Annotated[
+        str | None,
+        typer.Option(
+            "--micrographs",
+            metavar="INPUT",
+            rich_help_panel=FRAME,
+            help="IN's micrographs (folder, file, list, run), for shapes and pixel sizes that IN lacks.",
+        ),
+    ] = None,
     flip_y: Annotated[
         bool, typer.Option("--flip-y", rich_help_panel=FRAME, help="Count rows from the other end.")
     ] = False,
@@ -82,12 +91,14 @@ def convert(
     from cryopick_ray.formats.convert import Frame
     from cryopick_ray.formats.convert import convert as write
     from cryopick_ray.formats.format import ExportSettings
+    from cryopick_ray.formats.known import KnownMicrographs
 
     frame = Frame(
         scale=scale,
         binning=binning,
         image_height=image_height,
         flip_y=flip_y,
+        known=KnownMicrographs(micrographs) if micrographs else None,
         pixel_size_A=pixel_size,
         diameter_A=diameter,
         strip_uid=strip_uid,

@@ -17,6 +17,7 @@ from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.device.choice import usable_device
 from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.picker import Picker
+from cryopick_ray.project import project_of
 
 
 def bench(settings: BenchSettings, note: Note) -> dict[str, Any]:
@@ -77,7 +78,8 @@ class _Sources:
         """Return the micrograph of the passes stage by stage."""
         if self.settings.input is None:
             return self.synthetic(self.settings.size_px)
-        return list_sources([str(self.settings.input)], relion_project=Path(), limit=1)[0]
+        inputs = [str(self.settings.input)]
+        return list_sources(inputs, relion_project=project_of(inputs), limit=1)[0]
 
     def synthetic(self, side_px: int) -> MicrographSource:
         """Return a synthetic micrograph, made if need be."""

@@ -1,16 +1,16 @@
 """Coordinates that people made, or another program -> true particles of each micrograph."""
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.formats.files import bare_name, exposure_name
+from cryopick_ray.formats.files import bare_name
+from cryopick_ray.formats.known import NamesAlike
 from cryopick_ray.formats.reading import UnclearFormatError, read_coordinates
 from cryopick_ray.units import Shape
 
@@ -63,11 +63,7 @@ class Truth:
         PicksError
             If two are equally good.
         """
-        wanted = PurePosixPath(bare_name(micrograph_id))
-        alike = self._by_stem.get(wanted.name) or self._by_exposure.get(exposure_name(micrograph_id), [])
-        folders = wanted.parent.parts
-        depth = {name: _shared_end(PurePosixPath(name).parent.parts, folders) for name in alike}
-        best = [name for name, shared in depth.items() if shared == max(depth.values())]
+        best = self._names.find(micrograph_id)
         if len(best) > 1:
             raise PicksError(
                 f"truth of micrograph {micrograph_id!r} may be {best[0]!r} or {best[1]!r} in {self.source}; "
@@ -76,18 +72,8 @@ class Truth:
         return best[0] if best else None
 
     @cached_property
-    def _by_stem(self) -> Mapping[str, list[str]]:
-        return self._by(lambda name: PurePosixPath(name).name)
-
-    @cached_property
-    def _by_exposure(self) -> Mapping[str, list[str]]:
-        return self._by(exposure_name)
-
-    def _by(self, key: Callable[[str], str]) -> Mapping[str, list[str]]:
-        names: defaultdict[str, list[str]] = defaultdict(list)
-        for name in self.particles:
-            names[key(name)].append(name)
-        return names
+    def _names(self) -> NamesAlike:
+        return NamesAlike(self.particles)
 
 
 def read_truth(source: str | Path) -> Truth:
@@ -116,8 +102,3 @@ def read_truth(source: str | Path) -> Truth:
         if one.is_upside_down:
             upside_down.add(name)
     return Truth(source, particles, found.notes, frozenset(upside_down))
-
-
-def _shared_end(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    equal = [a == b for a, b in zip(reversed(one), reversed(other), strict=False)]
-    return equal.index(False) if False in equal else len(equal)

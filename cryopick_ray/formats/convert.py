@@ -8,6 +8,7 @@ from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_picks import strip_uid
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import WRITTEN, write
+from cryopick_ray.formats.known import KnownMicrographs
 from cryopick_ray.formats.reading import UnclearFormatError, read_coordinates
 from cryopick_ray.units import is_positive
 
@@ -27,6 +28,8 @@ class Frame:
         Rows of the micrographs that were read, where a flip needs them and files do not know.
     flip_y
         Whether rows are to be counted from the other end.
+    known
+        The micrographs that were read, where their coordinates do not say shapes and pixel sizes.
     pixel_size_A
         Of what is written, where it is not known.
     diameter_A
@@ -43,6 +46,7 @@ class Frame:
     binning: float | None = None
     image_height: int | None = None
     flip_y: bool = False
+    known: KnownMicrographs | None = None
     pixel_size_A: float | None = None
     diameter_A: float | None = None
     strip_uid: bool = False
@@ -67,15 +71,16 @@ class Frame:
         Raises
         ------
         UsageError
-            Rows must be flipped, and their number is not known.
+            Rows must be flipped, and their number is not known; ``known`` lacks the micrograph.
         """
-        micrograph = one.micrograph
+        micrograph = self.known.fill(one.micrograph) if self.known else one.micrograph
+        one = replace(one, micrograph=micrograph)
         if one.is_upside_down or self.flip_y:
             height = micrograph.shape[0] if micrograph.shape else self.image_height
             if height is None:
                 raise UsageError(
                     f"rows of {micrograph.relion_name!r} are counted from the last, and their number "
-                    "is not known; give `image_height`"
+                    "is not known; give `image_height`, or `micrographs`"
                 )
             one = replace(one.flipped(height), is_upside_down=False)
         one = self._named(self._scaled(one))

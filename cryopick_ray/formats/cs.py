@@ -148,12 +148,12 @@ def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[Or
     if own_shape is None:
         raise PicksError(
             f"shape of {micrograph.micrograph_id!r} is missing, for CryoSPARC counts in parts of it: give "
-            "`like`, picks or exposures that know it"
+            "`micrographs` to what read it, or `like`, picks or exposures that know it"
         )
     if size_A is None:
         raise PicksError(
             f"pixel size of {micrograph.micrograph_id!r} is missing, expected angstroms: give "
-            "`pixel_size_A`, or `like`, picks or exposures that know it"
+            "`pixel_size_A`, `micrographs`, or `like`, picks or exposures that know it"
         )
     height, width = own_shape
     rows = np.zeros(len(one.x_px), SPOOLED)

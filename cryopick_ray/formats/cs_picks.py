@@ -8,7 +8,7 @@ import numpy as np
 
 from cryopick_ray.errors import PicksError, brief
 from cryopick_ray.formats.coordinates import Coordinates
-from cryopick_ray.micrographs.cs_table import GROUP, NUMPY, STREAM, TABLE, read_table
+from cryopick_ray.micrographs.cs_table import GROUP, NUMPY, STREAM, TABLE, as_written, read_table
 from cryopick_ray.micrographs.exposures import CsExposure
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.units import is_positive
@@ -78,7 +78,7 @@ def read_cs(path: Path, say: Callable[[str], None] = lambda text: None) -> Itera
         if not (np.isfinite(x[rows]).all() and np.isfinite(y[rows]).all() and min(height, width) > 0):
             raise PicksError(f"{str(path)!r}: {brief(name)} has no shape, or particles without a place")
         called = name.removeprefix(">")
-        size_A = float(f"{sizes_A[first]:.7g}")
+        size_A = as_written(sizes_A[first])
         exposure = None if uid is None else CsExposure(uid, groups[first], name)
         micrograph = PickedMicrograph(
             *(called, "", called, (height, width), size_A if is_positive(size_A) else None),

@@ -76,6 +76,18 @@ class CsTable:
         values, places = found
         return np.where(places >= 0, values[places.clip(0)].astype(np.float64), np.nan)
 
+    def values(self, name: str) -> list[float]:
+        """Return a column of numbers as they were meant before they were stored in single precision."""
+        return [as_written(one) for one in self.numbers(name).tolist()]
+
+    def pairs(self, name: str) -> NDArray[np.float64]:
+        """Return ``(n, 2)`` numbers, nan where they are missing or none."""
+        found = self._find(name, "f", 2)
+        if found is None or found[0].shape[1] != 2:
+            return np.full((len(self), 2), np.nan)
+        values, places = found
+        return np.where(places[:, None] >= 0, values[places.clip(0)].astype(np.float64), np.nan)
+
     def whole(self, name: str) -> list[int | None]:
         """Return a column of whole numbers, exact, ``None`` where it is missing or none."""
         found = self._find(name, "u", 1)
@@ -170,6 +182,11 @@ def load(path: Path) -> NDArray[np.void]:
     if not rows.dtype.itemsize:  # any number of rows would fit into no bytes
         raise UsageError(f"{str(path)!r} has only columns of no width; expected names of exposures")
     return np.asarray(rows)
+
+
+def as_written(value: float) -> float:
+    """Return a number that was stored in single precision as it was meant."""
+    return float(f"{value:.7g}")
 
 
 def _beside(path: Path, rows: NDArray[np.void], say: Callable[[str], None]) -> list[NDArray[np.void]]:

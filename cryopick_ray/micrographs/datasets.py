@@ -14,13 +14,17 @@ from cryopick_ray.micrographs.remote.names import matches
 
 @dataclass(frozen=True)
 class DataSet:
-    """The files of one INPUT, or of all that name single files of one folder."""
+    """The files of one INPUT, or of all that name single files of one folder.
+
+    ``without_image`` is what a list names that has nothing to be picked, and why.
+    """
 
     name: str
     root: Path
     files: list[ListedMicrograph]
     kind: Literal["folder", "file", "list", "star", "cs", "remote"]
     url: str = ""
+    without_image: tuple[tuple[ListedMicrograph, str], ...] = ()
 
     @property
     def paths(self) -> list[str]:
@@ -58,11 +62,17 @@ def fitting(
 ) -> list[DataSet]:
     """Keep the files that fit; a data set of none is none."""
 
-    def fits(dataset: DataSet, file: ListedMicrograph) -> bool:
-        path = relative(file.path, dataset.root)
-        return (pattern is None or matches(path, pattern)) and not any(matches(path, one) for one in exclude)
+    def fits(name: str) -> bool:
+        return (pattern is None or matches(name, pattern)) and not any(matches(name, one) for one in exclude)
 
-    kept = [replace(one, files=[file for file in one.files if fits(one, file)]) for one in datasets]
+    kept = [
+        replace(
+            dataset,
+            files=[file for file in dataset.files if fits(relative(file.path, dataset.root))],
+            without_image=tuple(one for one in dataset.without_image if fits(one[0].name)),
+        )
+        for dataset in datasets
+    ]
     total, left = (sum(len(one.files) for one in some) for some in (datasets, kept))
     asked = " and ".join(["`pattern`"] * (pattern is not None) + ["`exclude`"] * bool(exclude))
     if not left:

@@ -1,14 +1,15 @@
 """CryoSPARC's exposures: a row of its tables for each micrograph or movie."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cryopick_ray.errors import UsageError, brief
-from cryopick_ray.micrographs.cs_table import CsTable, read_table
+from cryopick_ray.micrographs.cs_optics import ctf_columns, group_columns, optics_of
+from cryopick_ray.micrographs.cs_table import CsTable, as_written, read_table
 from cryopick_ray.micrographs.listing import ListedMicrograph, check_length, find_listed
-from cryopick_ray.units import Optics, is_positive
+from cryopick_ray.units import is_positive
 
 IMAGES = ("micrograph_blob", "micrograph_blob_non_dw")
 MOVIES = "movie_blob"
@@ -33,9 +34,9 @@ class CsExposure:
     exp_group_id: int | None = None
     path: str = ""
 
-    def to_text(self) -> str:
-        """Return the JSON that is carried with a micrograph as ``listed``."""
-        return json.dumps(asdict(self))
+    def to_text(self, columns: Mapping[str, str] | None = None) -> str:
+        """Return the JSON that is carried with a micrograph as ``listed``, beside columns of RELION's."""
+        return json.dumps(asdict(self) | dict(columns or {}))
 
     @classmethod
     def from_text(cls, listed: str) -> "CsExposure | None":
@@ -54,7 +55,10 @@ class CsExposure:
 
 
 def read_cs_list(
-    path: Path, working_folder: Path, say: Callable[[str], None] = lambda text: None
+    path: Path,
+    working_folder: Path,
+    say: Callable[[str], None] = lambda text: None,
+    leave_out: Callable[[ListedMicrograph, str], None] = lambda one, reason: None,
 ) -> list[ListedMicrograph]:
     """Read the micrographs of exposures, or the movies where there are no micrographs at all.
 
@@ -62,7 +66,8 @@ def read_cs_list(
     left out. Paths lie in the CryoSPARC project, which is the folder around the job's, else in the file's own
     folder or one above, else in ``working_folder``. A ``>`` before a path marks it as the project's own; the
     number that CryoSPARC puts before a file's name is part of it. What other files say of the same exposures
-    is joined by uid: see :func:`~cryopick_ray.micrographs.cs_table.read_table`.
+    is joined by uid: see :func:`~cryopick_ray.micrographs.cs_table.read_table`. Exposure groups and CTF are
+    carried in RELION's words: see :mod:`~cryopick_ray.micrographs.cs_optics`.
 
     Parameters
     ----------
@@ -70,6 +75,8 @@ def read_cs_list(
         ``.cs`` or ``.csg``.
     say
         Told what is left out.
+    leave_out
+        Given each row that is left out, under the name of any file that it has, and why.
 
     Raises
     ------
@@ -85,23 +92,32 @@ def read_cs_list(
     if not any(blobs):
         expected = " or ".join(f"{one}/path" for one in paths)
         raise UsageError(f"{str(path)!r} names no exposures; expected {expected}")
+    folders = (path.parent.parent, path.parent, *path.parents[2:5], working_folder)
     if missing := [row for row, blob in enumerate(blobs) if not blob]:
         what = "movie" if MOVIES in blobs else "aligned image"
-        shown = (names[missing[0]].removeprefix(">") for names in paths.values())
-        first = next(filter(None, shown), f"row {missing[0] + 1}")
+        names = [_any_name(paths, row) for row in missing]
+        for name in names:
+            leave_out(ListedMicrograph(name, find_listed(name, folders)), f"no {what} in {path.name}")
         say(
             f"left out: {len(missing)} of {len(blobs)} exposures have no {what} in {path.name}: "
-            f"{brief(first)}{', ...' * (len(missing) > 1)}"
+            f"{brief(names[0])}{', ...' * (len(names) > 1)}"
         )
-    folders = (path.parent.parent, path.parent, *path.parents[2:5], working_folder)
+    return _listed(table, paths, blobs, folders)
+
+
+def _listed(
+    table: CsTable, paths: dict[str, list[str]], blobs: list[str], folders: tuple[Path, ...]
+) -> list[ListedMicrograph]:
     gains = table.texts("gain_ref_blob/path")
     sizes_A = {blob: table.numbers(f"{blob}/psize_A") for blob in paths}
-    exposures, optics = _exposures(table, paths, blobs), list(_optics(table))
+    optics, ids = optics_of(table), _group_ids(table)
+    groups = [json.dumps(group) if group else "" for group in group_columns(table, ids, optics)]
+    exposures = _exposures(table, paths, blobs, ids)
     found = []
     for row, blob in enumerate(blobs):
         if blob:
             name, gain = (text.removeprefix(">") for text in (paths[blob][row], gains[row]))
-            is_movie, size_A = blob == MOVIES, _as_written(sizes_A[blob][row])
+            is_movie, size_A = blob == MOVIES, as_written(sizes_A[blob][row])
             found.append(
                 ListedMicrograph(
                     name,
@@ -110,6 +126,7 @@ def read_cs_list(
                     size_A if is_positive(size_A) else None,
                     "movie" if is_movie else "micrograph",
                     find_listed(gain, folders) if is_movie and gain else None,
+                    optics_group=groups[row],
                     listed=exposures[row],
                 )
             )
@@ -120,32 +137,26 @@ def _first_filled(paths: dict[str, list[str]], blobs: tuple[str, ...], row: int)
     return next((blob for blob in blobs if paths[blob][row].removeprefix(">")), "")
 
 
-def _exposures(table: CsTable, paths: dict[str, list[str]], blobs: list[str]) -> list[str]:
-    groups = [table.whole(f"{origin}/exp_group_id") for origin in ("mscope_params", "ctf")]
+def _any_name(paths: dict[str, list[str]], row: int) -> str:
+    found = (names[row].removeprefix(">") for names in paths.values())
+    return next(filter(None, found), f"row {row + 1}")
+
+
+def _group_ids(table: CsTable) -> list[int | None]:
+    """Return the exposure group of each row: the microscope's, else the CTF's."""
+    both = (table.whole(f"{origin}/exp_group_id") for origin in ("mscope_params", "ctf"))
+    return [one if one is not None else other for one, other in zip(*both, strict=True)]
+
+
+def _exposures(
+    table: CsTable, paths: dict[str, list[str]], blobs: list[str], groups: list[int | None]
+) -> list[str]:
+    rows = zip(table.whole("uid"), blobs, groups, ctf_columns(table), strict=True)
     return [
-        ""
-        if uid is None or not blob
-        else CsExposure(
-            uid, next((group for group in both if group is not None), None), paths[blob][row]
-        ).to_text()
-        for row, (uid, blob, *both) in enumerate(zip(table.whole("uid"), blobs, *groups, strict=True))
+        _text(None if uid is None or not blob else CsExposure(uid, group, paths[blob][row]), ctf)
+        for row, (uid, blob, group, ctf) in enumerate(rows)
     ]
 
 
-def _optics(table: CsTable) -> Iterator[Optics | None]:
-    """Yield what the microscope's parameters say, else the CTF's; amplitude contrast is only in the CTF's."""
-    origin = "mscope_params" if table.has("mscope_params/accel_kv") else "ctf"
-    columns = (f"{origin}/accel_kv", f"{origin}/cs_mm", "ctf/amp_contrast")
-    for values in zip(*(table.numbers(name).tolist() for name in columns), strict=True):
-        voltage_kV, aberration_mm, contrast = map(_as_written, values)
-        if not is_positive(voltage_kV) or not 0 <= aberration_mm < 100:
-            yield None
-        elif 0 <= contrast <= 1:
-            yield Optics(voltage_kV, aberration_mm, contrast)
-        else:
-            yield Optics(voltage_kV, aberration_mm)
-
-
-def _as_written(value: float) -> float:
-    """Return a number that was stored in single precision as it was meant."""
-    return float(f"{value:.7g}")
+def _text(exposure: CsExposure | None, ctf: Mapping[str, str]) -> str:
+    return exposure.to_text(ctf) if exposure else json.dumps(ctf) if ctf else ""

@@ -127,17 +127,17 @@ def list_sources(
     project = Path(os.path.abspath(relion_project))
     found = without_repeats(join_files([_data_set(text, project, say) for text in inputs]))
     datasets = fitting(found, pattern, exclude, say)
-    listed: list[MicrographSource] = []
-    reasons: list[str] = []
+    listed, reasons, nothing = list[MicrographSource](), list[str](), list[tuple[MicrographSource, str]]()
     for dataset, name in zip(datasets, unique([dataset.name for dataset in datasets]), strict=True):
         prefix = f"{name}/" if len(datasets) > 1 else ""
         earlier = {one.removeprefix(prefix) for one in taken if one.startswith(prefix)}
         out = unwanted(dataset, earlier, is_whole=is_whole or pattern is not None, say=say)
+        nothing += _without_image(dataset, name, prefix, project)
         listed += [_source(dataset, file, name, prefix, project) for file in dataset.files]
         reasons += [out[path].reason if path in out else "" for path in dataset.paths]
     told = list(zip(_told_apart(listed), reasons, strict=True))
     kept = [source for source, reason in told if not reason]
-    others = [(source, reason) for source, reason in told if reason]
+    others = [*((source, reason) for source, reason in told if reason), *nothing]
     if not kept:
         raise UsageError(
             f"no micrographs yet: {others[0][0].micrograph_id}: {others[0][1]}; `pattern` takes it"
@@ -178,6 +178,26 @@ def _source(
     )
 
 
+def _without_image(
+    dataset: DataSet, name: str, prefix: str, project: Path
+) -> list[tuple[MicrographSource, str]]:
+    """Return what a list names that has no image, by its name there: it may lie outside the root."""
+    taken = {prefix + path for path in dataset.paths}
+    return [
+        (
+            MicrographSource(
+                escaped(prefix + file.name),
+                escaped(name),
+                file.path,
+                escaped(relion_name(file.path, project)),
+            ),
+            reason,
+        )
+        for file, reason in dataset.without_image
+        if prefix + file.name not in taken
+    ]
+
+
 def _data_set(text: str, project: Path, say: Say) -> DataSet:
     if text.startswith("empiar:"):
         raise UsageError(f"`inputs` {text!r} is for `cryopick run` and `cryopick empiar`, alone")
@@ -199,7 +219,7 @@ def _data_set(text: str, project: Path, say: Say) -> DataSet:
 
 
 def _file_or_list(text: str, path: Path, project: Path, say: Say) -> DataSet:
-    suffix = path.suffix.lower()
+    suffix, without_image = path.suffix.lower(), list[tuple[ListedMicrograph, str]]()
     if _is_image(path.name):
         return DataSet(_folder_name(path.parent), path.parent, _listed([path]), "file")
     if suffix in TEXT_LISTS:
@@ -207,7 +227,7 @@ def _file_or_list(text: str, path: Path, project: Path, say: Say) -> DataSet:
     elif suffix in STAR_LISTS:
         listed = read_star_list(path, project, say)
     elif suffix in CS_LISTS:
-        listed = read_cs_list(path, Path.cwd(), say)
+        listed = read_cs_list(path, Path.cwd(), say, lambda *one: without_image.append(one))
     else:
         lists = " ".join(TEXT_LISTS + STAR_LISTS + CS_LISTS)
         raise UsageError(f"`inputs` {text!r} is neither a micrograph nor a list ({lists}); {_looked_for()}")
@@ -221,7 +241,7 @@ def _file_or_list(text: str, path: Path, project: Path, say: Say) -> DataSet:
     kind: Literal["star", "cs", "list"] = (
         "star" if suffix in STAR_LISTS else "cs" if suffix in CS_LISTS else "list"
     )
-    return DataSet(path.stem, root, files, kind)
+    return DataSet(path.stem, root, files, kind, without_image=tuple(without_image))
 
 
 def _glob(text: str, pattern: Path) -> DataSet:

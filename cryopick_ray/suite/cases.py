@@ -12,6 +12,7 @@ from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
 from cryopick_ray.evaluation.truth import Truth, read_truth
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
+from cryopick_ray.project import project_of
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.stages.ingest import probe
@@ -107,7 +108,9 @@ def _simulated(group: SimulatedData, folder: Path, engine: Engine, events: Event
 def _listed(one: MicrographSet, group: str) -> Iterator[Case]:
     """Yield a data set with the true diameter, then with each wrong one."""
     with _said_of(one.name):
-        sources = _left(list_sources(one.micrographs, relion_project=Path()), one.exclude)
+        sources = _left(
+            list_sources(one.micrographs, relion_project=project_of(one.micrographs)), one.exclude
+        )
         truth = read_truth(one.labels) if isinstance(one, LabelledSet) else None
         if truth is not None:
             sources = [source for source in sources if truth.name_of(source.micrograph_id) is not None]

@@ -11,6 +11,7 @@ from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
+from cryopick_ray.project import project_of
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.micrograph import check
@@ -186,7 +187,7 @@ def _simulation(settings: SimulatedData, molecule: str) -> SimulationSettings:
 def _list(where: str, settings: DataSettings, particle_px: float) -> _Listed:
     """Find one data set's micrographs and labels: what can be wrong is told before hours of work."""
     with _said_of(f"{where} ({settings.name})"):
-        sources = list_sources(settings.micrographs, relion_project=Path(), limit=None)
+        sources = list_sources(settings.micrographs, relion_project=project_of(settings.micrographs))
         labels = read_labels(settings, [source.micrograph_id for source in sources])
         check_patterns(labels.names.keys(), settings)
         labelled = tuple(source for source in sources if source.micrograph_id in labels.names)

@@ -1,5 +1,7 @@
 """What CryoSPARC's exposures say is kept, whichever of its files says it."""
 
+import json
+
 import numpy as np
 import pytest
 from cs_files import GROUPS, IMAGES, MICROSCOPE, PATHS, UIDS, write_group, write_table
@@ -138,6 +140,78 @@ def test_each_row_has_its_best_image(tmp_path):
         PATHS[3].decode(),
     ]
     assert [one.pixel_size_A for one in found] == [1.315, 0.65, 1.315, 1.315]
+
+
+def test_exposures_without_an_image_are_rows_that_change_no_other_name(tmp_path):
+    whole = list_with_files(tmp_path, write_table(tmp_path / "J4/exposures.cs", WHOLE))
+    images = PATHS.copy()
+    images[[1, 2]] = b""
+    movies = {"movie_blob/path": np.array([b"J1/mov0.mrc", b"J1/mov1.mrc", b"", b"J1/mov3.mrc"])}
+    path = write_table(tmp_path / "J4/exposures.cs", WHOLE | movies | {"micrograph_blob/path": images})
+    out = []
+    kept = list_sources([str(path)], relion_project=tmp_path, leave_out=out.extend)
+    assert [one.micrograph_id for one in kept] == [whole[i].micrograph_id for i in (0, 3)]
+    assert [(one.micrograph_id, reason) for one, reason in out] == [
+        (name, "no aligned image in exposures.cs") for name in ("J1/mov1.mrc", "row 3")
+    ]
+    out.clear()
+    list_sources([str(path)], relion_project=tmp_path, exclude=["row*"], leave_out=out.extend)
+    assert [one.micrograph_id for one, _ in out] == ["J1/mov1.mrc"]
+
+
+CTF = {
+    "ctf/amp_contrast": np.full(4, 0.07, np.float32),
+    "ctf/df1_A": np.float32([15000, 21000.5, 0, np.nan]),
+    "ctf/df2_A": np.float32([14000, 20000, 0, 9000]),
+    "ctf/df_angle_rad": np.float32([np.pi / 6, -np.pi / 4, 0, 1]),
+    "ctf/phase_shift_rad": np.float32([0, np.pi / 2, 0, 0]),
+    "ctf/tilt_A": np.float32([[0, 0], [0, 0], [1.4e4, -2.8e3], [1.4e4, -2.8e3]]),
+    "ctf_stats/ctf_fit_to_A": np.float32([3.25, 4, 0, 5]),
+    "movie_blob/psize_A": np.full(4, 0.6575, np.float32),
+}
+
+
+def test_exposure_groups_are_optics_groups(tmp_path):
+    found = read(write_table(tmp_path / "J4/exposures.cs", WHOLE | CTF))
+    groups = [json.loads(one.optics_group) for one in found]
+    assert groups[0] == groups[1]
+    assert groups[2] == groups[3]
+    assert groups[0] == {
+        "rlnOpticsGroupName": "opticsGroup5",
+        "rlnOpticsGroup": "5",
+        "rlnMicrographOriginalPixelSize": "0.657500",
+        "rlnVoltage": "200.000000",
+        "rlnSphericalAberration": "1.400000",
+        "rlnAmplitudeContrast": "0.070000",
+    }
+    # Cs of 1.4 mm is 1.4e7 A: a displacement of 1.4e4 A is a tilt of 1 mrad.
+    tilt = [float(groups[2][f"rlnBeamTilt{axis}"]) for axis in "XY"]
+    np.testing.assert_allclose(tilt, [1, -0.2], atol=1e-5)
+    assert exposures_of(found) == EXPECTED
+
+
+def test_a_ctf_is_in_relions_units_where_there_is_one(tmp_path):
+    found = read(write_table(tmp_path / "J4/exposures.cs", WHOLE | CTF))
+    first, second, *none = (
+        {name: float(one) for name, one in json.loads(each.listed).items() if name[:3] == "rln"}
+        for each in found
+    )
+    assert first == {
+        "rlnDefocusU": 15000,
+        "rlnDefocusV": 14000,
+        "rlnDefocusAngle": pytest.approx(30, abs=1e-4),
+        "rlnCtfMaxResolution": 3.25,
+    }
+    assert second["rlnPhaseShift"] == pytest.approx(90, abs=1e-4)
+    assert second["rlnDefocusAngle"] == pytest.approx(-45, abs=1e-4)
+    assert none == [{}, {}]
+
+
+def test_group_0_is_numbered_by_relion(tmp_path):
+    groups = {"mscope_params/exp_group_id": np.zeros(4, np.uint32)}
+    found = read(write_table(tmp_path / "J4/exposures.cs", WHOLE | groups))
+    assert "rlnOpticsGroup" not in json.loads(found[0].optics_group)
+    assert json.loads(found[0].optics_group)["rlnOpticsGroupName"] == "opticsGroup0"
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,16 @@ def prepare(folder, engine, particle_px=10.0, **changes):
     return prepare_data(settings, particle_px, folder / "out", engine, Silence())
 
 
+def test_a_list_of_relion_is_read_in_its_project_wherever_one_works(folder, tmp_path_factory, monkeypatch):
+    (folder / "Select/job007").mkdir(parents=True)
+    (folder / "default_pipeline.star").touch()
+    listed = folder / "Select/job007/micrographs.star"
+    listed.write_text("data_\n\nloop_\n_rlnMicrographName #1\nm/a.mrc\nm/b.mrc\n")
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    [data] = prepare(folder, SerialEngine(), micrographs=[str(listed)])
+    assert [row.row.source for row in data.rows] == [str(folder / "m" / f"{name}.mrc") for name in "ab"]
+
+
 def test_labelled_micrographs_are_brought_to_the_lessons_scale(folder):
     (one,) = prepare(folder, SerialEngine())
     assert names(one.rows) == ["a.mrc", "b.mrc"]

@@ -104,7 +104,7 @@ class OpticsGroups:
         group = listed.get(GROUP, "")
         if not group.isascii() or not group.isdigit() or group in numbers:
             group = str(1 + max((int(one) for one in numbers), default=0))
-        if NAME in listed and (listed[NAME], listed.get(GROUP)) != (name, group):
+        if listed.get(NAME) and listed.get(GROUP) and (listed[NAME], listed[GROUP]) != (name, group):
             self.say(
                 f"optics group {listed.get(GROUP)} ({listed.get(NAME)}) of data set {dataset} is group "
                 f"{group} ({name}) in particles.star: another has its number or name"
