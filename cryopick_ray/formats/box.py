@@ -25,7 +25,7 @@ def write_box(picks: Iterable[Coordinates], out: Path, settings: ExportSettings)
     Columns are corner x, corner y, width, height (see :mod:`cryopick_ray.formats.boxes`) and, where there
     is one, the score. Corners are whole: RELION cuts fractions off, and Topaz stops on them.
     """
-    for name, one in complete(picks, without_extension):
+    for name, one in complete(picks, without_extension, settings.say):
         sizes = box_sizes_px(one, settings.box_px)
         corners = np.rint(np.column_stack([one.x_px, one.y_px]) - sizes / 2)
         with published(below(out, f"{name}.box")) as file:

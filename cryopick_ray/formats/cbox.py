@@ -44,7 +44,7 @@ def write_cbox(picks: Iterable[Coordinates], out: Path, settings: ExportSettings
     ``Confidence`` is the picker's own score, whatever its scale; what crYOLO would have estimated is
     ``<NA>``.
     """
-    for name, one in complete(picks, without_extension):
+    for name, one in complete(picks, without_extension, settings.say):
         sizes = box_sizes_px(one, settings.box_px)
         with published(below(out, f"{name}.cbox")) as file:
             file.write(HEAD)

@@ -22,7 +22,7 @@ def write_cryoppp(picks: Iterable[Coordinates], out: Path, settings: ExportSetti
     PicksError
         The height of a micrograph is not known.
     """
-    for name, one in complete(picks, without_extension):
+    for name, one in complete(picks, without_extension, settings.say):
         height = one.micrograph.shape[0] if one.micrograph.shape else settings.image_height
         if height is None:
             raise PicksError(

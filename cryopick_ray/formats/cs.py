@@ -89,7 +89,7 @@ def write_cs(
     unknown: list[str] = []
     with TemporaryFile(dir=out) as spool:
         # The header needs the number of rows and the longest path, and y all picks: known last.
-        for _, one in complete(picks, relative_path):
+        for _, one in complete(picks, relative_path, say):
             origin, rows = _rows(one, like, unknown)
             origins.append(origin)
             spool.write(rows.tobytes())

@@ -25,11 +25,10 @@ def write_csv(picks: Iterable[Coordinates], out: Path, settings: ExportSettings)
     A spreadsheet runs a cell that begins as a formula does. Such a name is written as the same path with
     ``./`` before it.
     """
-    del settings
     with published(out / "picks.csv") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
-        for path, one in complete(picks, relative_path):
+        for path, one in complete(picks, relative_path, settings.say):
             micrograph_id = f"./{path}" if FORMULA.match(str(path)) else str(path)
             diameter_A = "" if one.diameter_A is None else f"{one.diameter_A:g}"
             for x, y, score in one.rows():

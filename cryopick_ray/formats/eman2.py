@@ -18,8 +18,7 @@ BY_HAND = "manual"
 
 def write_eman2(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>_info.json`` with boxes as ``[x, y, "manual"]``."""
-    del settings
-    for name, one in complete(picks, without_extension):
+    for name, one in complete(picks, without_extension, settings.say):
         boxes = [[round(x, 3), round(y, 3), BY_HAND] for x, y, _ in one.rows()]
         with published(below(out, f"{name}_info.json")) as file:
             json.dump({"boxes": boxes}, file, indent=0)

@@ -1,13 +1,13 @@
 """Where exported files lie."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 
-from cryopick_ray.errors import PicksError
+from cryopick_ray.errors import PicksError, brief
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_picks import strip_uid
+from cryopick_ray.micrographs.fault import fault_of
 from cryopick_ray.micrographs.reader import MOVIE_SUFFIXES, SUFFIXES
 from cryopick_ray.micrographs.roles import exposure_of
 
@@ -22,17 +22,17 @@ def relative_path(micrograph_id: str) -> PurePosixPath:
     Raises
     ------
     PicksError
-        The id is absolute, has an empty, ``.`` or ``..`` part, or a control character (which no
-        text format could hold).
+        The id is absolute, has an empty, ``.`` or ``..`` part, a control character (which no text format
+        could hold), or a name that is too long for the files made of it.
     """
     parts = micrograph_id.split("/")
-    if any(part in ("", ".", "..") for part in parts) or any(
-        unicodedata.category(letter) == "Cc" for letter in micrograph_id
-    ):
+    if any(part in ("", ".", "..") for part in parts):
         raise PicksError(
             f"micrograph id {micrograph_id!r} cannot name a file; expected a relative path without empty,"
-            " '.' or '..' parts and control characters: rename the micrograph and pick again"
+            " '.' or '..' parts: rename the micrograph and pick again"
         )
+    if fault := fault_of(micrograph_id):
+        raise PicksError(f"micrograph id {brief(micrograph_id)} cannot name a file: {fault}")
     return PurePosixPath(*parts)
 
 
@@ -58,9 +58,16 @@ def without_ending(name: str, endings: Iterable[str]) -> str:
 
 
 def complete(
-    picks: Iterable[Coordinates], name: Callable[[str], PurePosixPath]
+    picks: Iterable[Coordinates], name: Callable[[str], PurePosixPath], say: Callable[[str], None]
 ) -> Iterator[tuple[PurePosixPath, Coordinates]]:
     """Yield every micrograph that did not fail, with its name in the exported files.
+
+    Parameters
+    ----------
+    name
+        Makes it of the micrograph's id; :class:`PicksError` where the format cannot hold it.
+    say
+        Told of those that are left out for that.
 
     Raises
     ------
@@ -72,7 +79,11 @@ def complete(
         micrograph_id = one.micrograph.micrograph_id
         if one.micrograph.status != "complete":
             continue
-        path = name(micrograph_id)
+        try:
+            path = name(micrograph_id)
+        except PicksError as error:
+            say(f"left out: {error}")
+            continue
         if path in taken:
             raise PicksError(
                 f"micrographs {taken[path]!r} and {micrograph_id!r} would both be {str(path)!r} in this"

@@ -19,8 +19,7 @@ HALF = 0.5
 
 def write_imod(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>.pt``, which point2model reads."""
-    del settings
-    for name, one in complete(picks, without_extension):
+    for name, one in complete(picks, without_extension, settings.say):
         with published(below(out, f"{name}.pt")) as file:
             for x, y, _ in one.rows():
                 file.write(f"{x + HALF:.3f} {y + HALF:.3f} 0\n")

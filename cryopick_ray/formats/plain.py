@@ -17,8 +17,7 @@ SCORES = {"score", "confidence", "cc", "ccc", "fom", "probability"}
 
 def write_plain(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>.coords``: x and y, without a head."""
-    del settings
-    for name, one in complete(picks, without_extension):
+    for name, one in complete(picks, without_extension, settings.say):
         with published(below(out, f"{name}.coords")) as file:
             for x, y, _ in one.rows():
                 file.write(f"{x:.3f} {y:.3f}\n")

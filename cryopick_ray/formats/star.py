@@ -48,7 +48,7 @@ def write_star(
     with published(out / "autopick.star") as files, TemporaryFile("w+", dir=out, encoding="utf-8") as rows:
         particles = ParticleRows(rows)
         files.write(loop("coordinate_files", FILES))
-        for micrograph_id, one in complete(picks, relative_path):
+        for micrograph_id, one in complete(picks, relative_path, say):
             path, more = below(out, file_of(str(micrograph_id))), more_columns(one)
             seen = _seen_from(project, path)
             with published(path) as file:

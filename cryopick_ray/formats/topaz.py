@@ -29,10 +29,9 @@ def write_topaz(picks: Iterable[Coordinates], out: Path, settings: ExportSetting
     ``topaz extract`` writes whole pixels counted from 0 at the centre of the first, so coordinates are
     rounded to the nearest pixel. A micrograph without picks has no row.
     """
-    del settings
     with published(out / "picks.txt") as file:
         file.write("\t".join(COLUMNS) + "\n")
-        for stem, one in complete(picks, _stem):
+        for stem, one in complete(picks, _stem, settings.say):
             for x, y, score in one.rows():
                 last = f"{score:.7g}" if np.isfinite(score) else ""
                 file.write(f"{stem}\t{round(x)}\t{round(y)}\t{last}\n")

@@ -29,7 +29,7 @@ def write_via(picks: Iterable[Coordinates], out: Path, settings: ExportSettings)
     with published(out / "via.csv") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
-        for path, one in complete(picks, relative_path):
+        for path, one in complete(picks, relative_path, settings.say):
             circles = list(zip(one.rows(), diameters_px(one, settings.box_px), strict=True))
             for number, ((x, y, _), size) in enumerate(circles):
                 shape = {"name": "circle", "cx": round(x, 3), "cy": round(y, 3), "r": round(size / 2, 3)}

@@ -23,8 +23,7 @@ BY_HAND = -1.0
 
 def write_xmipp(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>.pos``; Xmipp's coordinates are whole."""
-    del settings
-    for name, one in complete(picks, without_extension):
+    for name, one in complete(picks, without_extension, settings.say):
         with published(below(out, f"{name}.pos")) as file:
             file.write(HEAD)
             for x, y, score in one.rows():

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,10 +28,17 @@ def test_every_format_writes_below_its_folder_only(tmp_path, make_picks, format)
 
 @pytest.mark.parametrize("format", WRITTEN)
 @pytest.mark.parametrize("micrograph_id", ESCAPES)
-def test_ids_that_leave_the_folder_are_refused(tmp_path, make_picks, format, micrograph_id):
-    with pytest.raises(PicksError, match="micrograph id"):
-        export([make_picks(micrograph_id, relion_name="x")], format, tmp_path / "out")
-    assert files(tmp_path) == set()
+def test_ids_that_cannot_name_a_file_are_told_and_the_others_are_written(
+    tmp_path, make_picks, format, micrograph_id
+):
+    told = []
+    picks = [make_picks(micrograph_id, relion_name="x"), make_picks("good.mrc")]
+    export(picks, format, tmp_path / "with", ExportSettings(say=told.append))
+    export(picks[1:], format, tmp_path / "without", ExportSettings(say=[].append))
+    assert any("micrograph id" in text and "left out" in text for text in told)
+    with_it, without = ({one.name for one in (tmp_path / where).rglob("*")} for where in ("with", "without"))
+    assert with_it == without
+    assert {path.parts[0] for path in map(Path, files(tmp_path))} == {"with", "without"}
 
 
 @pytest.mark.parametrize("format", WRITTEN)
