@@ -62,7 +62,7 @@ def _dose_of(movie: Movie, sidecar: Sidecar) -> tuple[float | None, str]:
         agree = agree and math.isclose(each * stored, total, rel_tol=SAME_DOSE)
     dose = (each if each is not None else (total or 0) / stored) * grouped
     if agree and USUAL_E_A2[0] <= dose <= USUAL_E_A2[1]:
-        return dose, f"dose of {dose:.3g} e/A2 a frame from its {sidecar.called}"
+        return dose, f"dose of {dose:.2g} e/A2 a frame from its {sidecar.called}"
     return None, (
         f"the doses and numbers of frames in its {sidecar.called} do not fit each other or the movie: not "
         "used; give `movies.dose_per_frame_e_A2`"
