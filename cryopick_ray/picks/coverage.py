@@ -10,9 +10,7 @@ from cryopick_ray.store.manifest import ManifestRow
 
 def is_stale(line: Coverage, row: ManifestRow | None) -> bool:
     """Tell whether picks are of an image that a store does not hold under that name, or leaves out."""
-    if row is None or row.status == "failed":
-        return False
-    return row.status == "left out" or row.checksum != line.checksum
+    return row is not None and (row.status != "complete" or row.checksum != line.checksum)
 
 
 def coverage(

@@ -1,5 +1,6 @@
 """What a run that goes on does again, and what it does not."""
 
+import json
 import os
 import shutil
 
@@ -58,6 +59,20 @@ def test_a_file_that_has_changed_is_told_and_done_again_and_no_other(phantoms, c
     assert "pick: 12 micrographs, 11 already done" in errors
     assert cryopick("run", inputs, *LOG, "--out", fresh, *SERIAL)[0] == 0
     assert table_bytes(out) == table_bytes(fresh)
+
+
+def test_a_file_that_has_changed_into_none_has_no_picks_until_it_is_mended(phantoms, cryopick, tmp_path):
+    inputs, out = tmp_path / "in", tmp_path / "run"
+    shutil.copytree(phantoms / "micrographs" / "square1", inputs)
+    assert cryopick("run", inputs, *LOG, "--out", out, *SERIAL)[0] == 0
+    before, whole = table_bytes(out), (inputs / "02.mrc").read_bytes()
+    for content, wanted in ((b"broken", 3), (whole, 0)):
+        (inputs / "02.mrc").write_bytes(content)
+        assert cryopick("run", "--out", out, "--resume", *SERIAL)[0] == wanted
+        is_there = "02.mrc" in set(pd.read_parquet(out / "table")["micrograph_id"])
+        failed = [one["micrograph_id"] for one in json.loads((out / "summary.json").read_text())["failures"]]
+        assert (is_there, failed) == ((False, ["02.mrc"]) if wanted else (True, []))
+    assert table_bytes(out) == before
 
 
 @pytest.mark.parametrize("diameter_A", [DIAMETER_A * 1.2, DIAMETER_A * 0.6])
