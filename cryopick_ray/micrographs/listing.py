@@ -107,7 +107,7 @@ def read_star_list(
     """
     check_length(path)
     try:
-        blocks = read_star(path)
+        blocks = {name.lower(): block for name, block in read_star(path).items()}  # data_Optics, too
         rows, name = _named_rows(blocks)
         groups = groups_of(rows, blocks.get("optics"), say)
     except (OSError, ValueError) as error:

@@ -112,15 +112,14 @@ def decide_pixel_size(said: Stated, shape: Shape, diameter_A: float | None) -> t
             "give it with `pixel_size_A`"
         )
     view_A = min(shape) * pixel_size_A
-    if said.is_headers and pixel_size_A == 1:
-        _check_one(view_A, diameter_A)
+    doubts = [_check_one(view_A, diameter_A)] if said.is_headers and pixel_size_A == 1 else []
     if diameter_A is not None and diameter_A > MOST_OF_VIEW * view_A:
         raise PixelSizeError(
             f"a particle of {diameter_A:g} A is larger than half the short side of the micrograph "
             f"({min(shape)} px of {pixel_size_A:g} A make {view_A:g} A); check "
             "`diameter_A` and `pixel_size_A`"
         )
-    doubts = [*_contradictions(said, pixel_size_A)]
+    doubts += _contradictions(said, pixel_size_A)
     if said.is_sidecars:
         doubts.append(f"pixel size {pixel_size_A:.4g} A from its {said.sidecar}")
     for excess, reason in _unusual(pixel_size_A, view_A, diameter_A):
@@ -131,10 +130,11 @@ def decide_pixel_size(said: Stated, shape: Shape, diameter_A: float | None) -> t
     return pixel_size_A, tuple(doubts)
 
 
-def _check_one(view_A: float, diameter_A: float | None) -> None:
-    """Refuse the 1 A that programs write when they do not know, unless the particle fits well."""
+def _check_one(view_A: float, diameter_A: float | None) -> str:
+    """Doubt the 1 A that programs write when they do not know; refuse it unless the particle fits well."""
+    text = "the file says a pixel size of exactly 1 A, as programs write when they do not know"
     if diameter_A is not None and view_A >= FEWEST_DIAMETERS * diameter_A:
-        return
+        return f"{text}; check it with `pixel_size_A` (`pixel_size_A` 1 if it is 1)"
     against = (
         ""
         if diameter_A is None
@@ -142,14 +142,18 @@ def _check_one(view_A: float, diameter_A: float | None) -> None:
         f"{diameter_A:g} A"
     )
     raise PixelSizeError(
-        "the file says a pixel size of exactly 1 A, as programs write when they do not know"
-        f"{against}; give the true one with `pixel_size_A` (`pixel_size_A` 1 if it is 1)"
+        f"{text}{against}; give the true one with `pixel_size_A` (`pixel_size_A` 1 if it is 1)"
     )
 
 
 def _contradictions(said: Stated, pixel_size_A: float) -> Iterator[str]:
-    """Yield what the file says otherwise; its 1 A is nothing."""
+    """Yield what the file says otherwise, its 1 A being nothing, and what a guess rests on."""
     header_A = said.header_A if said.header_A != 1 else None
+    if not header_A and said.original_A is not None and said.listed_A is None and said.given_A is None:
+        yield (
+            f"only the pixels of the movie are known, {pixel_size_A:.4g} A by the list: the micrograph's "
+            "may be binned; give theirs with `pixel_size_A`"
+        )
     if not header_A or not is_positive(header_A):
         return
     ratio = pixel_size_A / header_A

@@ -34,7 +34,9 @@ def test_the_header_wins_over_the_movie(header_A, original_A):
 
 @pytest.mark.parametrize("header_A", [None, 0.0, 1.0])
 def test_the_movie_s_pixel_size_serves_where_nothing_else_does(header_A):
-    assert decided(header_A, original_A=0.53, diameter_A=None) == (0.53, ())
+    found, (doubt,) = decided(header_A, original_A=0.53, diameter_A=None)
+    assert found == 0.53
+    assert "may be binned" in doubt
 
 
 @given(header_A=usual_A.filter(lambda size_A: size_A != 1))
@@ -73,10 +75,17 @@ def test_exactly_one_is_asked_about_where_no_diameter_speaks_for_it():
 
 @pytest.mark.parametrize(
     ("header_A", "given_A", "shape"),
-    [(1.0, None, (1200, 1200)), (1.0, 1.0, (1199, 1199)), (1.001, None, (1199, 1199))],
+    [(1.0, 1.0, (1199, 1199)), (1.001, None, (1199, 1199))],
 )
-def test_one_is_believed_when_the_view_is_wide_or_a_person_says_so(header_A, given_A, shape):
+def test_one_is_believed_when_a_person_says_so_or_it_is_not_exact(header_A, given_A, shape):
     assert decided(header_A, given_A, shape=shape) == (given_A or header_A, ())
+
+
+def test_exactly_one_is_taken_and_told_where_the_view_is_wide():
+    found, (doubt,) = decided(1.0, shape=(1200, 1200))
+    assert found == 1
+    assert "exactly 1 A" in doubt
+    assert "`pixel_size_A`" in doubt
 
 
 @pytest.mark.parametrize(("header_A", "given_A"), [(1.5, None), (None, 1.5)])
