@@ -89,6 +89,12 @@ def test_movies_of_relion_3_1_to_5_have_the_pixel_size_of_their_frames(tmp_path)
     assert (one.optics, two.optics) == (Optics(300, 2.7, 0.1), Optics(200, 0.01, 0.07))
 
 
+def test_names_of_blocks_are_read_in_any_case(tmp_path):
+    text = OPTICS.format(extra_column="", extra="") + MOVIES
+    named = text.replace("data_optics", "data_Optics").replace("data_movies", "DATA_MOVIES")
+    assert star(tmp_path, named) == star(tmp_path, text)
+
+
 def test_averages_have_the_binned_pixel_size(tmp_path):
     optics = OPTICS.format(extra_column="_rlnMicrographPixelSize #7", extra="1.06")
     (one,) = star(tmp_path, optics + CORRECTED)
