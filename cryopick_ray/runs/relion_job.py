@@ -40,8 +40,6 @@ COORDINATES = "MicrographCoordsGroup.star.relion.autopick 2"
 SUMMARY = ("rlnMicrographName", "rlnAutopickFigureOfMerit", "rlnGroupNrParticles")
 HEAD_BYTES = 4096
 """Of ``job.star``, where it tells what kind of job it is."""
-MOST_BYTES = 255
-"""Of a file's name."""
 _TO_JOB = re.compile(r"^.*?/job\d{3,}/")
 """What RELION takes off a micrograph's name for those of files that belong to it."""
 
@@ -149,17 +147,16 @@ class RelionJob:
 
 
 def coordinate_files(micrographs: Sequence[PickedMicrograph]) -> dict[str, str]:
-    """Return the coordinate file of each micrograph below its job, by id.
+    """Return the coordinate file of each picked micrograph below its job, by id.
 
     As RELION names them: of ``MotionCorr/job002/Movies/a.mrc`` it is ``Movies/a_autopick.star``. Where two
-    would share a name, or it would be too long, it is named by the id.
+    would share a name, they are named by their ids.
     """
-    files = {one.micrograph_id: _as_relion(one.relion_name) for one in micrographs}
-    shared = Counter(files.values())
-    return {
-        name: f"star/{name}.star" if shared[file] > 1 or len(file.name.encode()) > MOST_BYTES else str(file)
-        for name, file in files.items()
+    files = {
+        one.micrograph_id: _as_relion(one.relion_name) for one in micrographs if one.status == "complete"
     }
+    shared = Counter(files.values())
+    return {name: f"star/{name}.star" if shared[file] > 1 else str(file) for name, file in files.items()}
 
 
 def _as_relion(name: str) -> PurePosixPath:

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray import __version__
-from cryopick_ray.errors import DamagedError, UsageError, brief
+from cryopick_ray.errors import CryoPickError, DamagedError, UsageError, brief
+from cryopick_ray.formats.files import relative_path
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import export
 from cryopick_ray.formats.relion.optics import guessed_optics
@@ -27,7 +29,7 @@ from cryopick_ray.runs.warnings import RunWarning, in_results
 from cryopick_ray.settings import RunSettings
 from cryopick_ray.stages.diameter import kept_diameter
 from cryopick_ray.store.manifest import read_manifest
-from cryopick_ray.store.publish import write_whole
+from cryopick_ray.store.publish import check_folder, write_whole
 from cryopick_ray.store.store import MicrographStore
 
 WARNINGS_SHOWN = 8
@@ -116,6 +118,7 @@ def write_results(
     told: list[str] = []
     given = ExportSettings(folder.relion_project(settings), settings.optics, say=told.append)
     export(table, "star", folder.coordinates, given)
+    _remove_coordinates(folder.coordinates, table)
     if guess := guessed_optics(table.micrographs, settings.optics):
         told.append(guess)
     candidates, counts = 0, {}
@@ -147,6 +150,18 @@ def write_results(
     write_whole(folder.report, render_report(run_report(settings, folder, summary)))
     folder.publish()
     return summary
+
+
+def _remove_coordinates(coordinates: Path, table: PickTable) -> None:
+    """Remove the files of micrographs that were picked once, but failed or are left out now."""
+    for one in table.micrographs:
+        if one.status == "complete":
+            continue
+        with suppress(CryoPickError, OSError):  # of a name that no file has
+            below = PurePath("star", f"{relative_path(one.micrograph_id)}.star")
+            for folder in below.parents:
+                check_folder(coordinates / folder)
+            (coordinates / below).unlink(missing_ok=True)
 
 
 def read_summary(folder: RunFolder) -> Summary:

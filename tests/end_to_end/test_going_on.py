@@ -72,6 +72,7 @@ def test_a_file_that_has_changed_into_none_has_no_picks_until_it_is_mended(phant
         is_there = "02.mrc" in set(pd.read_parquet(out / "table")["micrograph_id"])
         failed = [one["micrograph_id"] for one in json.loads((out / "summary.json").read_text())["failures"]]
         assert (is_there, failed) == ((False, ["02.mrc"]) if wanted else (True, []))
+        assert (out / "coordinates/star/02.mrc.star").exists() == is_there
     assert table_bytes(out) == before
 
 

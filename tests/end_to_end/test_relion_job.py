@@ -245,8 +245,8 @@ def test_a_job_is_ended_wherever_it_waits(tmp_path):
 
 
 def test_coordinate_files_are_named_as_relion_does_and_never_twice():
-    def micrograph(number, name):
-        return PickedMicrograph(f"{number}/{Path(name).name}", "d", name, (9, 9), 1.0, None, "complete", "")
+    def micrograph(number, name, status="complete"):
+        return PickedMicrograph(f"{number}/{Path(name).name}", "d", name, (9, 9), 1.0, None, status, "")
 
     names = {
         "MotionCorr/job002/Movies/a.mrc": "Movies/a_autopick.star",
@@ -254,9 +254,9 @@ def test_coordinate_files_are_named_as_relion_does_and_never_twice():
         "/far/away/c.tif": "far/away/c_autopick.star",
         "MotionCorr/job002/Movies/twice.mrc": "star/3/twice.mrc.star",
         "MotionCorr/job003/Movies/twice.mrc": "star/4/twice.mrc.star",
-        f"Movies/{'long' * 61}.mrc": f"star/5/{'long' * 61}.mrc.star",
         "../x/d.mrc": "x/d_autopick.star",
     }
-    files = coordinate_files([micrograph(number, name) for number, name in enumerate(names)])
+    unwritable = micrograph(9, f"Movies/{'long' * 61}.mrc", "failed")
+    files = coordinate_files([unwritable, *(micrograph(number, name) for number, name in enumerate(names))])
     assert list(files.values()) == list(names.values())
     assert all(len(os.fsencode(Path(file).name)) <= 255 for file in files.values())
