@@ -106,6 +106,8 @@ def evaluate(
     pairs: list[Pair] = []
     for one in picks:
         micrograph_id = one.micrograph.micrograph_id
+        if one.micrograph.status == "left out":  # another image of the exposure is there, and has its truth
+            continue
         name = _claim(micrograph_id, truth, owner)
         if any(fnmatchcase(micrograph_id, pattern) for pattern in exclude):
             remarks["left out on request"].append(micrograph_id)

@@ -20,8 +20,8 @@ def micrograph(micrograph_id, rows, *, threshold=0.0, pixel_size_A=2.0, diameter
     )
 
 
-def failed(micrograph_id):
-    about = PickedMicrograph(micrograph_id, "set", micrograph_id, None, None, None, "failed", "truncated")
+def failed(micrograph_id, status="failed"):
+    about = PickedMicrograph(micrograph_id, "set", micrograph_id, None, None, None, status, "truncated")
     nothing = np.empty(0, np.float32)
     return MicrographPicks(about, nothing, nothing, nothing, np.empty(0, bool), 100.0)
 
@@ -83,6 +83,12 @@ def test_a_failed_micrograph_missed_every_particle():
     assert found.micrographs[1].score.recall == 0
     assert found.micrographs[1].score.precision is None
     assert any("missed: b.mrc" in note for note in found.notes)
+
+
+def test_an_image_left_out_for_another_of_its_exposure_claims_no_truth():
+    found = evaluate([A, failed("a_noDW.mrc", "left out"), failed("x/b.mrc", "left out")], TRUTH)
+    assert [one.micrograph_id for one in found.micrographs] == ["a.mrc"]
+    assert found.pooled.n_truth == 3
 
 
 def test_what_has_no_counterpart_is_left_out_and_said():
