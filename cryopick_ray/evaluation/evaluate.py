@@ -104,10 +104,8 @@ def evaluate(
     owner: dict[str, str] = {}
     remarks: defaultdict[str, list[str]] = defaultdict(list)
     pairs: list[Pair] = []
-    for one in picks:
+    for one in filter(_is_meant, picks):
         micrograph_id = one.micrograph.micrograph_id
-        if one.micrograph.status == "left out":  # another image of the exposure is there, and has its truth
-            continue
         name = _claim(micrograph_id, truth, owner)
         if any(fnmatchcase(micrograph_id, pattern) for pattern in exclude):
             remarks["left out on request"].append(micrograph_id)
@@ -135,6 +133,11 @@ def evaluate(
         curve=_points(pooled_curve(list(ranked.values()))) if any_scored(list(ranked.values())) else (),
         notes=(*truth.notes, *_told(remarks), *_doubts(list(ranked.values()), pairs)),
     )
+
+
+def _is_meant(one: MicrographPicks) -> bool:
+    """Tell whether it is no image left out for another of its exposure, which has the truth."""
+    return one.micrograph.status != "left out"
 
 
 def _claim(micrograph_id: str, truth: Truth, owner: dict[str, str]) -> str | None:
