@@ -5,7 +5,7 @@ A message names a setting as its field is called, in backticks, dotted if nested
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from reprlib import Repr
 from typing import Any, ClassVar
 
@@ -27,6 +27,15 @@ MOST_SHOWN = 200
 
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = MOST_SHOWN
+
+
+NAMES_SHOWN = 3
+
+
+def few(names: Sequence[str], most: int = NAMES_SHOWN) -> str:
+    """Return the first names of many as part of a message, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def brief(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cryopick_ray.errors import PicksError, UsageError
+from cryopick_ray.errors import PicksError, UsageError, few
 from cryopick_ray.evaluation.curves import Curve
 from cryopick_ray.evaluation.frame import Pair, check_inside, other_frame
 from cryopick_ray.evaluation.score import Ranked, Score, any_scored, pooled_curve, pooled_score
@@ -18,7 +18,6 @@ from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.units import is_positive
 
 CURVE_POINTS = 200
-NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def evaluate(
                 _check(pair, micrograph_id, truth)
                 pairs.append(pair)
     if not ranked:
-        known = _some(sorted(truth.particles))
+        known = few(sorted(truth.particles))
         raise UsageError(f"no micrograph left has truth in {truth.source}, which knows {known}; mend `truth`")
     remarks["failed, so every particle counts as missed"] = [
         name for name, one in ranked.items() if one.failed
@@ -159,7 +158,7 @@ def _check(pair: Pair, micrograph_id: str, truth: Truth) -> None:
 
 
 def _told(remarks: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    return (f"{what}: {_some(names)}" for what, names in remarks.items() if names)
+    return (f"{what}: {few(names)}" for what, names in remarks.items() if names)
 
 
 def _doubts(ranked: Sequence[Ranked], pairs: Sequence[Pair]) -> list[str]:
@@ -198,8 +197,3 @@ def _points(ranking: Curve) -> tuple[CurvePoint, ...]:
     shown = np.unique(np.linspace(0, n - 1, min(n, CURVE_POINTS)).round().astype(np.intp))
     rows = zip(ranking.threshold[shown], ranking.precision[shown], ranking.recall[shown], strict=True)
     return tuple(CurvePoint(*map(float, row)) for row in rows)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return ", ".join(names[:NAMES_SHOWN]) + more

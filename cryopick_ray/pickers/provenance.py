@@ -5,6 +5,8 @@ from typing import Annotated, Any, Optional
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cryopick_ray.errors import few
+
 Count = Annotated[int, Field(ge=0)] | None
 NAMES_SHOWN = 4
 
@@ -87,9 +89,4 @@ def _kinds(sets: Sequence[LearntSet]) -> Iterator[str]:
         names = molecules if is_simulated and molecules else [one.dataset for one in own]
         count = f"{len(own)} data set{'s' * (len(own) > 1)}"
         of = f" of {len(molecules)} molecules" if 1 < len(molecules) < len(own) else ""
-        yield f"{title}: {count}{of} ({_some(names)})"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return ", ".join(names[:NAMES_SHOWN]) + more
+        yield f"{title}: {count}{of} ({few(names, NAMES_SHOWN)})"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray import __version__
-from cryopick_ray.errors import CryoPickError, DamagedError, UsageError, brief
+from cryopick_ray.errors import CryoPickError, DamagedError, UsageError, brief, plain
 from cryopick_ray.formats.files import relative_path
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import export
@@ -224,7 +224,7 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
         timings=summary.seconds,
         failures=summary.failures,
         left_out=summary.left_out,
-        warnings=[one.text for one in summary.warnings],
+        warnings=[plain(one.text) for one in summary.warnings],
         thumbnails=[thumbnails[name] for name in shown if name in thumbnails],
         diameter=summary.diameter,
     )

@@ -8,10 +8,10 @@ from typing import Literal
 
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import UnitReport
+from cryopick_ray.errors import few
 from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.store.manifest import ManifestRow
 
-NAMES_SHOWN = 3
 FEWEST_COMPARED, FEW = 5, 0.1
 """Micrographs from which on counts are held against each other, and the part of the median that is little."""
 
@@ -98,7 +98,7 @@ def of_micrographs(manifest: Mapping[str, ManifestRow]) -> list[str]:
     for row in manifest.values():
         for text in row.notes.splitlines():
             whose[text].append(row.micrograph_id)
-    return [f"{text} ({_some(names)})" for text, names in whose.items()]
+    return [f"{text} ({few(names)})" for text, names in whose.items()]
 
 
 def of_polarity(inverted: Sequence[str], count: int) -> list[str]:
@@ -107,7 +107,7 @@ def of_polarity(inverted: Sequence[str], count: int) -> list[str]:
         return []
     return [
         f"{len(inverted)} of {count} micrographs have bright particles and were picked inverted "
-        f"({_some(inverted)}); `invert` overrides"
+        f"({few(inverted)}); `invert` overrides"
     ]
 
 
@@ -123,15 +123,10 @@ def of_counts(counts: Mapping[str, int]) -> list[str]:
     usual = median(counts.values())
     if not any(counts.values()):
         return ["no particle was picked; check `diameter_A`, `pixel_size_A`, `invert` and the threshold"]
-    few = [name for name, count in counts.items() if count < FEW * usual]
-    if len(counts) < FEWEST_COMPARED or not few:
+    low = [name for name, count in counts.items() if count < FEW * usual]
+    if len(counts) < FEWEST_COMPARED or not low:
         return []
     return [
-        f"in {len(few)} of {len(counts)} micrographs fewer than a tenth of the usual {usual:g} particles "
-        f"were picked: {_some(few)}"
+        f"in {len(low)} of {len(counts)} micrographs fewer than a tenth of the usual {usual:g} particles "
+        f"were picked: {few(low)}"
     ]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return ", ".join(names[:NAMES_SHOWN]) + more

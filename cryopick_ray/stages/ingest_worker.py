@@ -112,8 +112,8 @@ class IngestWorker:
             if (voltage_kV := exposure.sidecar.voltage_kV) is not None:
                 source = replace(source, optics_group=json.dumps({VOLTAGE: f"{voltage_kV:.6f}"}))
                 notes.append(f"voltage {voltage_kV:g} kV from its {exposure.sidecar.called}")
-            if (share := image.no_data.share(micrograph.shape)) >= TOLD_WITHOUT_DATA:
-                notes.append(f"{share:.0%} of it is constant or NaN and holds no picture: left out")
+            if image.no_data.share(micrograph.shape) >= TOLD_WITHOUT_DATA:
+                notes.append("a part of it is constant or NaN, holds no picture and gives no picks")
             self._remarks += [(source.micrograph_id, text) for text in notes]
         except Exception as error:
             if isinstance(error, CryoPickError) and error.elsewhere:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cryopick_ray.errors import UsageError, spelled
+from cryopick_ray.errors import UsageError, few, spelled
 from cryopick_ray.evaluation.frame import check_inside, corner_factor
 from cryopick_ray.evaluation.truth import Truth, read_truth
 from cryopick_ray.store.manifest import ManifestRow
@@ -15,7 +15,6 @@ from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.training.labelled import Centres, nowhere
 from cryopick_ray.training.settings import DataSettings
 
-NAMES_SHOWN = 3
 OWN_NAMES = {
     "inputs": "micrographs",
     "particle_px": "options.particle_px",
@@ -63,7 +62,7 @@ def read_labels(settings: DataSettings, micrograph_ids: Collection[str]) -> Labe
     if not names:
         raise UsageError(
             f"no micrograph of data set {settings.name} has labels in {settings.labels}, which knows "
-            f"{_some(sorted(particles.particles))}; labels are files named after the micrographs"
+            f"{few(sorted(particles.particles))}; labels are files named after the micrographs"
         )
     return Labels(particles, false, names)
 
@@ -142,7 +141,7 @@ def _check_owners(truth: Truth, micrograph_ids: Collection[str], settings: DataS
     owned = {truth.name_of(name) for name in micrograph_ids}
     if orphans := sorted(truth.particles.keys() - owned):
         raise UsageError(
-            f"{truth.source} has labels of {_some(orphans)}, which data set {settings.name} has no "
+            f"{truth.source} has labels of {few(orphans)}, which data set {settings.name} has no "
             "micrograph for; add the micrographs, or take these labels away"
         )
 
@@ -156,8 +155,3 @@ def _inside(truth: Truth, name: str, row: ManifestRow) -> Centres:
 def _false(truth: Truth | None, row: ManifestRow) -> Centres:
     name = truth.name_of(row.micrograph_id) if truth else None
     return _inside(truth, name, row) if truth and name else nowhere()
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return ", ".join(names[:NAMES_SHOWN]) + more
