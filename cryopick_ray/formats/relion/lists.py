@@ -6,7 +6,8 @@ from pathlib import Path
 
 from cryopick_ray.errors import PicksError, brief
 from cryopick_ray.formats.coordinates import Coordinates
-from cryopick_ray.formats.relion.rows import Say, read_rows, silent
+from cryopick_ray.formats.format import Note
+from cryopick_ray.formats.relion.rows import read_rows
 from cryopick_ray.micrographs.listing import MICROGRAPH
 from cryopick_ray.micrographs.star import Block, peek_star, read_star
 from cryopick_ray.project import found_above
@@ -20,7 +21,7 @@ def looks_like(path: Path) -> bool:
     return path.suffix == ".star" and _table(peek_star(path)) is not None
 
 
-def read_list(path: Path, read_other: ReadOther | None = None, say: Say = silent) -> Iterator[Coordinates]:
+def read_list(path: Path, read_other: ReadOther, say: Note) -> Iterator[Coordinates]:
     """Yield the particles of each micrograph listed, read from its own file.
 
     Files lie in the RELION project that the list lies in, else in the list's folder, else in the working one.
@@ -49,10 +50,8 @@ def read_list(path: Path, read_other: ReadOther | None = None, say: Say = silent
             raise PicksError(f"{path} lists {file!r}, which is not in the RELION project {folders[0]}")
         if found.suffix == ".star":
             yield from (_named(one, name) for one in read_rows(found, name, say))
-        elif read_other is not None:
-            yield from read_other(found, name)
         else:
-            raise PicksError(f"{path} lists {file!r}; expected .star files")
+            yield from read_other(found, name)
 
 
 def _named(one: Coordinates, name: str) -> Coordinates:

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, brief
 from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.formats.format import Note
 from cryopick_ray.micrographs.listing import CTF, MICROGRAPH
 from cryopick_ray.micrographs.optics_groups import (
     GROUP,
@@ -41,14 +42,9 @@ MORE = (
 """What is kept of each particle besides."""
 READ = (X, Y, SCORE, MICROGRAPH, IMAGE, GROUP, *ORIGINS_A, *ORIGINS_PX, *IN_ROWS, *MORE)
 STACK = re.compile(r"(?:\d+@)?(.*?)(?:_shiny|_particles)?\.mrcs?")
-Say = Callable[[str], None]
 
 
-def silent(text: str) -> None:
-    """Say nothing."""
-
-
-def read_rows(path: Path, own_name: str, say: Say = silent) -> Iterator[Coordinates]:
+def read_rows(path: Path, own_name: str, say: Note) -> Iterator[Coordinates]:
     """Yield the particles of each micrograph that a STAR file's rows name, in the order of their first ones.
 
     Particles are moved to where they were refined to: coordinate - origin. Coordinates are in pixels of the
@@ -79,7 +75,7 @@ def read_rows(path: Path, own_name: str, say: Say = silent) -> Iterator[Coordina
         ) from error
 
 
-def _of_table(rows: Block, optics: Block | None, own_name: str, say: Say) -> Iterator[Coordinates]:
+def _of_table(rows: Block, optics: Block | None, own_name: str, say: Note) -> Iterator[Coordinates]:
     names = _names(rows, own_name)
     places: dict[str, list[int]] = {}
     for place, name in enumerate(names):
@@ -93,7 +89,7 @@ def _of_table(rows: Block, optics: Block | None, own_name: str, say: Say) -> Ite
         yield _coordinates(name, here, groups[own[0]] if own else {}, say)
 
 
-def _coordinates(name: str, here: dict[str, NDArray[np.float64]], group: Group, say: Say) -> Coordinates:
+def _coordinates(name: str, here: dict[str, NDArray[np.float64]], group: Group, say: Note) -> Coordinates:
     pixel_size_A = _pixel_size_A(group)
     origins, size_A = ORIGINS_PX, 1.0
     if any(column in here and here[column].any() for column in ORIGINS_A):
@@ -129,7 +125,7 @@ def _pixel_size_A(group: Group) -> float | None:
     return positive(group.get(PIXEL_SIZE)) or (original_A if is_plain else None)
 
 
-def _movie_size_A(group: Group, say: Say) -> float:
+def _movie_size_A(group: Group, say: Note) -> float:
     size_A = positive(group.get(ORIGINAL_SIZE)) or detector_pixel_size_A(group)
     if size_A is None:
         raise ValueError(f"origins in angstroms without a pixel size; expected {PIXEL_SIZE} in data_optics")
