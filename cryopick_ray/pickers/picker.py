@@ -21,11 +21,19 @@ class Candidates:
         ``(n,)`` float32 columns and rows, in pixels of the image the picker was given.
     score
         ``(n,)`` float32, higher is better; the scale is the picker's own (its FOM).
+    junk
+        ``(n,)`` uint8, what each lies on (:class:`~cryopick_ray.micrographs.junk.Junk`); ``None`` if the
+        picker knows nothing of it.
+    mask
+        ``(k, l)`` uint8, the same over the whole image, whose height and width are cut into so many equal
+        cells; ``None`` likewise.
     """
 
     x: NDArray[np.float32]
     y: NDArray[np.float32]
     score: NDArray[np.float32]
+    junk: NDArray[np.uint8] | None = None
+    mask: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.score)
