@@ -48,9 +48,10 @@ def build_network(card: ModelCard) -> nn.Module:
         If there is no such architecture or its parameters are others.
     """
     record = _record(card)
-    if set(card.parameters) != record.parameters:
+    if set(card.parameters) - record.optional != record.parameters:
+        known = sorted(record.parameters | record.optional)
         raise ModelError(
-            f"model {card.name}: {card.architecture} has the parameters {sorted(record.parameters)}, "
+            f"model {card.name}: {card.architecture} has the parameters {known}, "
             f"the card {brief(sorted(card.parameters))}"
         )
     network: nn.Module = imported(record.network)(card.architecture, **card.parameters)

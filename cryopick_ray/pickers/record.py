@@ -55,6 +55,8 @@ class Network:
         Names of the whole numbers that a network is built with.
     recipe
         How it is taught; ``None`` for one that learns nothing.
+    optional
+        Names of whole numbers that cards of older models lack.
 
     Raises
     ------
@@ -67,6 +69,7 @@ class Network:
     picker: str
     parameters: frozenset[str]
     recipe: Recipe | None = None
+    optional: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):

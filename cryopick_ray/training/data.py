@@ -153,6 +153,7 @@ def simulate_molecule(
         name=name,
         micrographs=(str(out / "micrographs"),),
         labels=out / "truth",
+        junk=out / "masks",
         diameter_A=found.diameter_A,
         molecule=found.name,
         simulated=True,

@@ -3,12 +3,15 @@
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cryopick_ray.errors import MicrographError, StoreError, TrainingError
+from cryopick_ray.micrographs.reader import read_micrograph
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore
@@ -16,7 +19,7 @@ from cryopick_ray.training.labelled import Centres, LabelledMicrograph, nowhere
 from cryopick_ray.training.lesson import Lesson, Slot
 from cryopick_ray.training.plan import Plan, Spot
 from cryopick_ray.training.views import AS_IT_IS, ONE_VIEW, View, Views
-from cryopick_ray.units import resampled_shape, working_pixel_size_A
+from cryopick_ray.units import Shape, resampled_shape, working_pixel_size_A
 
 CACHE_BYTES = 2**30
 """Micrographs at working scale that a process keeps; beyond, the least recently used go."""
@@ -42,6 +45,8 @@ class LabelledRow:
         As in :class:`LabelledMicrograph`, in pixels of the source micrograph.
     molecule, simulated
         The molecule's name, and whether the micrograph is simulated; ``None`` if nobody said.
+    junk
+        An MRC file of what lies where in it, as codes; ``None`` if nobody said.
     """
 
     store_url: str
@@ -55,6 +60,7 @@ class LabelledRow:
     unsure: Centres
     molecule: str | None = None
     simulated: bool | None = None
+    junk: Path | None = None
 
 
 def read_labelled(source: LabelledRow, lesson: Lesson, view: View = AS_IT_IS) -> LabelledMicrograph:
@@ -85,9 +91,20 @@ def read_labelled(source: LabelledRow, lesson: Lesson, view: View = AS_IT_IS) ->
         nowhere() if view.is_empty else places * scale
         for places in (source.particles, source.false, source.unsure)
     )
+    junk = _codes(source.junk, shape) if source.junk and not view.is_empty else None
     return LabelledMicrograph(
-        source.row.micrograph_id, source.dataset, image, particles, false, unsure, view.scale
+        source.row.micrograph_id, source.dataset, image, particles, false, unsure, view.scale, junk
     )
+
+
+def _codes(path: Path, shape: Shape) -> NDArray[np.uint8]:
+    """Return an image of codes on the grid of the image that is shown."""
+    codes = read_micrograph(path).pixels.astype(np.uint8)
+    rows, columns = (
+        np.arange(wanted) * held // wanted for wanted, held in zip(shape, codes.shape, strict=True)
+    )
+    shown: NDArray[np.uint8] = codes[rows[:, None], columns]
+    return shown
 
 
 class Examples:

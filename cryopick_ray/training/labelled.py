@@ -32,6 +32,9 @@ class LabelledMicrograph:
         Places that may hold one or not: neither shown as a particle nor as empty.
     scale
         How many times larger than the lesson's ``particle_px`` the particles are.
+    junk
+        ``(h, w)`` uint8, what lies where (:class:`~cryopick_ray.micrographs.junk.Junk`); ``None`` if nobody
+        said.
     """
 
     micrograph_id: str
@@ -41,3 +44,4 @@ class LabelledMicrograph:
     false: Centres = field(default_factory=nowhere)
     unsure: Centres = field(default_factory=nowhere)
     scale: float = 1.0
+    junk: NDArray[np.uint8] | None = None

@@ -94,6 +94,7 @@ def labelled_rows(
                 unsure=nowhere(),
                 molecule=settings.molecule,
                 simulated=settings.simulated,
+                junk=_junk(settings, name),
             )
         )
     if not rows:
@@ -150,6 +151,18 @@ def _inside(truth: Truth, name: str, row: ManifestRow) -> Centres:
     centres = truth.centres(name, row.source_shape).astype(np.float32)
     check_inside(centres, row.source_shape, f"labels of {row.micrograph_id} in {truth.source}")
     return centres
+
+
+def _junk(settings: DataSettings, name: str) -> Path | None:
+    """Return the file that says what lies where in a micrograph; ``None`` if nobody said."""
+    if settings.junk is None:
+        return None
+    if not (path := settings.junk / Path(name).with_suffix(".mrc")).is_file():
+        raise UsageError(
+            f"{path} is not there; expected one for each labelled micrograph of data set {settings.name} "
+            "(`junk`)"
+        )
+    return path
 
 
 def _false(truth: Truth | None, row: ManifestRow) -> Centres:

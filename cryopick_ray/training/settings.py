@@ -56,6 +56,10 @@ class DataSettings(Settings):
     false_labels
         Like ``labels``: places that look like particles and are none. For networks that are shown
         negatives one by one; not for those that learn from whole images or from unlabelled places.
+    junk
+        Folder of MRC files named after the micrographs: what lies where, as codes
+        (:class:`~cryopick_ray.micrographs.junk.Junk`), for networks that tell it; those of simulated
+        micrographs come with them.
     radius_A
         A pick this near finds a particle, in scores; ``None`` for half a diameter.
     repeat
@@ -76,6 +80,7 @@ class DataSettings(Settings):
     validation: tuple[str, ...] | None = None
     labels_used: Annotated[int, Field(ge=1)] | None = None
     false_labels: Path | None = None
+    junk: Path | None = None
     radius_A: Positive | None = None
     repeat: Annotated[int, Field(ge=1, le=1000)] = 1
     molecule: Annotated[str, AfterValidator(_own_name)] | None = None

@@ -80,6 +80,16 @@ class Window:
             )
         )
 
+    def codes(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the ``(size, size)`` window of an image of codes, which are not interpolated."""
+        matrix, offset, _ = self._map()
+        steps = np.arange(self.size)
+        places = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1) @ matrix.T + offset
+        rows, columns = (
+            _mirrored(np.rint(places[..., axis]).astype(np.intp), image.shape[axis]) for axis in (0, 1)
+        )
+        return image[rows, columns]
+
     def _surroundings(
         self, image: NDArray[np.float32], matrix: NDArray[np.float64], offset: NDArray[np.float64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:

@@ -7,8 +7,8 @@ from scipy.fft import dctn
 from cryopick_ray.training import augment
 
 CHAINS = (augment.cryolo_chain, augment.general_chain)
-EVERY = (*augment.CRYOLO, *augment.GENERAL, *CHAINS)
-FILTERS = (augment.defocus_like, augment.reshape_spectrum)
+EVERY = (*augment.CRYOLO, *(change for change, _ in augment.GENERAL[:-1]), *CHAINS)
+FILTERS = (augment.defocus_like, augment.reshape_spectrum, augment.flatten_out, augment.denoise)
 every = pytest.mark.parametrize("change", EVERY, ids=lambda change: change.__name__)
 filters = pytest.mark.parametrize("change", FILTERS, ids=lambda change: change.__name__)
 seeds = st.integers(0, 2**32)
@@ -52,7 +52,9 @@ def test_the_generator_decides_alone(change):
 @every
 @given(seed=seeds)
 def test_a_dark_particle_stays_dark(change, seed):
-    changed = change(with_disc(), np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    draws = 1 if change in FILTERS else 40  # one draw of noise may hide it
+    changed = np.mean([change(with_disc(), rng) for _ in range(draws)], axis=0)
     assert changed[24:40, 24:40].mean() < changed.mean() < changed[:12].mean()
 
 
@@ -126,7 +128,7 @@ def test_multiply_is_one_factor():
 
 @pytest.mark.parametrize(
     ("change", "least", "median", "most"),
-    [(augment.add_noise, 0.1, 0.3, 0.5), (augment.add_strong_noise, 0.1, 0.15**0.5, 1.5)],
+    [(augment.add_noise, 0.1, 0.3, 0.5), (augment.add_strong_noise, 0.1, 0.4**0.5, 4.0)],
 )
 def test_noise_adds_its_variance(change, least, median, most):
     image = picture(shape=(200, 200))
@@ -134,7 +136,7 @@ def test_noise_adds_its_variance(change, least, median, most):
     for _ in range(300):
         added = change(image, generator) - image
         shares.append(added.std() / image.std())
-        assert added.mean() == pytest.approx(0, abs=0.06)
+        assert added.mean() == pytest.approx(0, abs=0.01 + 0.03 * most)
         assert (image + added).var() == pytest.approx(image.var() + added.var(), rel=0.05)
     assert 0.98 * least < min(shares) < 1.3 * least
     assert np.median(shares) == pytest.approx(median, rel=0.2)

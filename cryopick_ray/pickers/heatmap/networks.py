@@ -24,15 +24,23 @@ MULTIPLE = STRIDE * 2 ** (len(WIDTHS) - 1)
 REACH_PX = 96
 """How far beyond a block of :data:`MULTIPLE` pixels those lie that decide its answers (92), rounded up."""
 MAX_BASE = 256
-PRIOR_LOGIT = -4.0
-"""Bias of the centres' answer: at the start almost nothing is a particle, as in a micrograph."""
+CENTRE, SIZE, NEAR, JUNK = range(4)
+"""Places of the answers; from the last on one for each kind of junk, ``NONE`` first."""
+KINDS = 6
+"""Kinds of junk that are told apart: those below :attr:`~cryopick_ray.micrographs.junk.Junk.MASKED`."""
+FEWEST, MOST = 2, JUNK + KINDS
+"""Answers of the first models, which know centres and sizes alone, and of those that know all."""
+CENTRE_LOGIT, NEAR_LOGIT = -4.0, -2.5
+"""Biases: at the start almost nothing is a particle or near one, as in a micrograph."""
 
 
 class HeatmapNetwork(nn.Module):
-    """A U-Net from ``(n, 1, h, w)`` images to ``(n, 2, h / 2, w / 2)`` answers.
+    """A U-Net from ``(n, 1, h, w)`` images to ``(n, answers, h / 2, w / 2)`` answers.
 
-    The first is the logit of a particle's centre; the second, where there is one, the natural logarithm of
-    the particle's size relative to the one that images are scaled for.
+    The first is the logit of a particle's centre, sharp, for peaks; the second, where there is one, the
+    natural logarithm of the particle's size relative to the one that images are scaled for; the third the
+    logit of the probability that some particle's centre is near; the others, through a softmax, those of
+    what lies there (:class:`~cryopick_ray.micrographs.junk.Junk`).
 
     Parameters
     ----------
@@ -40,26 +48,31 @@ class HeatmapNetwork(nn.Module):
         ``heatmap``.
     base
         Channels at the finest resolution: 24 make 1.1 million parameters.
+    answers
+        9, or 2 for models that know neither nearness nor junk.
     """
 
-    def __init__(self, architecture: str, base: int) -> None:
+    def __init__(self, architecture: str, base: int, answers: int = FEWEST) -> None:
         super().__init__()
         if architecture != "heatmap":
             raise ModelError(f"unknown architecture {architecture!r}; expected 'heatmap'")
         if not 1 <= base <= MAX_BASE:
             raise ModelError(f"heatmap with {base} base channels; expected 1 to {MAX_BASE}")
+        if answers not in (FEWEST, MOST):
+            raise ModelError(f"heatmap with {answers} answers; expected {FEWEST} or {MOST}")
         widths = [base * width for width in WIDTHS]
         incoming = [STRIDE * STRIDE, *widths[:-1]]
         self.down = nn.ModuleList(Pair(*ends) for ends in zip(incoming, widths, strict=True))
         joined = [(fine + coarse, fine) for fine, coarse in pairwise(widths)]
         self.up = nn.ModuleList(Pair(*ends) for ends in joined)
         self.pool = MaxPool2()
-        self.head = nn.Conv2d(base, 2, 1)
+        self.head = nn.Conv2d(base, answers, 1)
         nn.init.zeros_(self.head.weight)
-        self.head.bias = nn.Parameter(torch.tensor([PRIOR_LOGIT, 0.0]))
+        prior = [CENTRE_LOGIT, 0.0, NEAR_LOGIT, *[0.0] * KINDS]
+        self.head.bias = nn.Parameter(torch.tensor(prior[:answers]))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return both answers; sides of ``images`` must be multiples of :data:`MULTIPLE`."""
+        """Return all answers; sides of ``images`` must be multiples of :data:`MULTIPLE`."""
         x = functional.pixel_unshuffle(images, STRIDE)
         skips = []
         for level, pair in enumerate(self.down):

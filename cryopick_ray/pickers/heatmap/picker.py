@@ -12,7 +12,17 @@ from torch.nn import functional
 
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.pickers.grey_values import centre_and_sigma, refuse_without_contrast, sampled
-from cryopick_ray.pickers.heatmap.networks import MULTIPLE, REACH_PX, STRIDE, HeatmapNetwork
+from cryopick_ray.pickers.heatmap.junk_mask import junk_mask, looked_up
+from cryopick_ray.pickers.heatmap.networks import (
+    CENTRE,
+    JUNK,
+    MULTIPLE,
+    NEAR,
+    REACH_PX,
+    SIZE,
+    STRIDE,
+    HeatmapNetwork,
+)
 from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.scoring import EXACT, Scoring
@@ -95,18 +105,27 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
             As :meth:`pick_many`.
         """
         answers = self._answers(images)
-        maps = torch.sigmoid(answers[:, 0]).contiguous()
+        maps = torch.sigmoid(answers[:, CENTRE]).contiguous()
         for edge in (0, -1):
             maps[:, edge] = maps[:, :, edge] = -torch.inf
         found = self.peaks(maps, radius_px=SUPPRESSION * self.particle_px / STRIDE, floor=FLOOR)
-        sizes = answers[:, 1].exp().cpu().numpy()
-        return [
-            Sized(
-                Candidates(_to_image(one.x), _to_image(one.y), one.score),
-                size[np.rint(one.y).astype(np.intp), np.rint(one.x).astype(np.intp)],
-            )
-            for one, size in zip(found, sizes, strict=True)
-        ]
+        return [self._sized(one, answer) for one, answer in zip(found, answers, strict=True)]
+
+    def _sized(self, peaks: Candidates, answers: Tensor) -> Sized:
+        """Return one micrograph's candidates from its peaks, on the grid of its ``(a, h, w)`` answers."""
+        row, column = (torch.from_numpy(np.rint(at).astype(np.int64)) for at in (peaks.y, peaks.x))
+        there = answers[:, row.to(answers.device), column.to(answers.device)].cpu()
+        size = there[SIZE].exp().numpy()
+        placed = Candidates(_to_image(peaks.x), _to_image(peaks.y), peaks.score)
+        if len(answers) <= NEAR:
+            return Sized(placed, size)
+        score = torch.sigmoid(there[NEAR]).numpy()
+        order = np.lexsort((placed.x, placed.y, -score))
+        order = order[score[order] > FLOOR]
+        mask = junk_mask(answers[JUNK:], self.particle_px / STRIDE)
+        x, y = placed.x[order], placed.y[order]
+        junk = looked_up(mask, x / (STRIDE * answers.shape[2]), y / (STRIDE * answers.shape[1]))
+        return Sized(Candidates(x, y, score[order], junk, mask), size[order])
 
     def score_maps(self, images: Tensor) -> Tensor:
         """Return the probabilities of a centre on the grid of every second pixel of ``(n, h, w)`` images.

@@ -7,6 +7,7 @@ RECORD = Network(
     network="cryopick_ray.pickers.heatmap.networks:HeatmapNetwork",
     picker="cryopick_ray.pickers.heatmap.picker:HeatmapPicker",
     parameters=frozenset({"base"}),
+    optional=frozenset({"answers"}),
     recipe=Recipe(
         "cryopick_ray.training.lessons.heatmap:HeatmapLesson", epochs=16, steps=50, whole_image=True
     ),

@@ -1,4 +1,4 @@
-"""Our own lesson: a Gaussian peak on every particle, focal loss on every pixel, and how large they are."""
+"""Our own lesson: a sharp peak on every particle, how large it is, whether one is near, which junk."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,17 @@ from torch.nn import functional
 from torch.optim import AdamW, Optimizer
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.pickers.heatmap.networks import MULTIPLE, STRIDE, HeatmapNetwork
+from cryopick_ray.pickers.heatmap.networks import (
+    CENTRE,
+    JUNK,
+    KINDS,
+    MOST,
+    MULTIPLE,
+    NEAR,
+    SIZE,
+    STRIDE,
+    HeatmapNetwork,
+)
 from cryopick_ray.pickers.heatmap.picker import NORMALISATION, flatten
 from cryopick_ray.training.labelled import Centres, LabelledMicrograph
 from cryopick_ray.training.lesson import Example, Slot
@@ -21,6 +31,8 @@ from cryopick_ray.training.windows import Window
 
 SIGMA = 0.09
 """Of the painted peaks, in diameters: about twice what labels made by hand scatter."""
+REACH = 0.3
+"""In diameters: so near a centre a place counts as near a particle. Picks count as hits within a half."""
 PARTICLE_SHARE = 0.75
 """Part of the crops that are centred near a particle; the others lie anywhere."""
 IGNORED = 0.5
@@ -29,8 +41,10 @@ WARM_UP = 0.05
 """Part of the training in which the learning rate rises."""
 MAX_JITTER = 2.0
 """Largest change of scale; beyond it a particle is no longer the size the network is for."""
-SIZE_WEIGHT = 0.5
-"""Of a particle's size in the loss, beside its place."""
+SIZE_WEIGHT, NEAR_WEIGHT, JUNK_WEIGHT = 0.5, 2.0, 0.5
+"""Of a particle's size, of nearness and of junk in the loss, beside its place."""
+UNKNOWN = -1.0
+"""Junk of micrographs of which nobody said where it lies."""
 FOCUS, FORGIVENESS = 2, 4
 """Exponents of the focal loss: on easy pixels, and on pixels near a centre."""
 
@@ -47,6 +61,8 @@ class HeatmapLesson:
         Side of a crop, a multiple of 16.
     scale_jitter
         Half of the crops are enlarged or reduced by up to this factor: a diameter need not be exact.
+    answers
+        As of a :class:`~cryopick_ray.pickers.heatmap.networks.HeatmapNetwork`.
     """
 
     base: int = 24
@@ -55,6 +71,7 @@ class HeatmapLesson:
     batch: int = 8
     learning_rate: float = 2e-3
     scale_jitter: float = 1.1
+    answers: int = MOST
     architecture: str = field(default="heatmap", init=False)
     normalisation: str = field(default=NORMALISATION, init=False)
     validation_chooses: bool = field(default=False, init=False)
@@ -69,11 +86,11 @@ class HeatmapLesson:
     @property
     def parameters(self) -> dict[str, int]:
         """The numbers the network is built with."""
-        return {"base": self.base}
+        return {"base": self.base} | ({"answers": MOST} if self.answers == MOST else {})
 
     def build(self) -> nn.Module:
         """Return a fresh network."""
-        return HeatmapNetwork(self.architecture, self.base)
+        return HeatmapNetwork(self.architecture, self.base, self.answers)
 
     def prepare(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the grey values as the picker sees them."""
@@ -83,8 +100,8 @@ class HeatmapLesson:
     def example(self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator) -> Example:
         """Draw a crop, most often with a particle in it.
 
-        The target is ``(3, s / 2, s / 2)``: peaks, whether answers are judged, and the logarithm of how
-        many times larger than ``particle_px`` particles are.
+        The target is ``(5, s / 2, s / 2)``: peaks, whether answers are judged, the logarithm of how many
+        times larger than ``particle_px`` particles are, whether a particle is near, and the kind of junk.
         """
         centre = None
         if slot.falls_to(PARTICLE_SHARE):
@@ -98,18 +115,27 @@ class HeatmapLesson:
         image = window.cut(micrograph.image)
         size = micrograph.scale * zoom
         diameter_px = self.particle_px * size
-        peaks = paint(window.locate(micrograph.particles), self.crop_px, SIGMA * diameter_px)
-        near_unsure = paint(window.locate(micrograph.unsure), self.crop_px, IGNORED * diameter_px)
-        judged = window.cells_within(micrograph.image.shape, STRIDE) & (near_unsure < math.exp(-0.5))
+        particles = window.locate(micrograph.particles)
+        peaks = paint(particles, self.crop_px, SIGMA * diameter_px)
+        near = paint_discs(particles, self.crop_px, REACH * diameter_px)
+        near_unsure = paint_discs(window.locate(micrograph.unsure), self.crop_px, IGNORED * diameter_px)
+        judged = window.cells_within(micrograph.image.shape, STRIDE) & ~near_unsure
         sizes = np.full_like(peaks, math.log(size))
-        return Example(image, np.stack([peaks, judged.astype(np.float32), sizes]))
+        junk = np.full_like(peaks, UNKNOWN)
+        if micrograph.junk is not None:
+            junk = window.codes(micrograph.junk)[::STRIDE, ::STRIDE].astype(np.float32)
+        return Example(image, np.stack([peaks, judged, sizes, near, junk]).astype(np.float32))
 
     def loss(self, answer: Tensor, target: Tensor, epoch: int) -> Tensor:
-        """Return the focal loss and half of the sizes' error: :func:`focal_loss`, :func:`size_loss`."""
+        """Return the sum of the losses of all answers; see the functions of each."""
         del epoch
-        peaks, judged, sizes = target.unbind(1)
-        placed = focal_loss(answer[:, 0], peaks, judged)
-        return placed + SIZE_WEIGHT * size_loss(answer[:, 1], sizes, (peaks == 1) * judged)
+        peaks, judged, sizes, near, junk = target.unbind(1)
+        loss = focal_loss(answer[:, CENTRE], peaks, judged)
+        loss = loss + SIZE_WEIGHT * size_loss(answer[:, SIZE], sizes, (peaks == 1) * judged)
+        if answer.shape[1] > NEAR:
+            loss = loss + NEAR_WEIGHT * near_loss(answer[:, NEAR], near, judged)
+            loss = loss + JUNK_WEIGHT * junk_loss(answer[:, JUNK:], junk, judged)
+        return loss
 
     def optimiser(self, network: nn.Module, learning_rate: float) -> Optimizer:
         """Return AdamW with a weight decay of 0.01."""
@@ -152,6 +178,15 @@ def paint(centres: Centres, size_px: int, sigma_px: float) -> NDArray[np.float32
     return peaks
 
 
+def paint_discs(centres: Centres, size_px: int, radius_px: float) -> NDArray[np.bool_]:
+    """Mark the cells of a ``(size / 2, size / 2)`` map within a radius of any centre."""
+    grid = _grid(size_px)
+    marks = np.zeros((len(grid), len(grid)), np.bool_)
+    for x, y in centres[((centres > -radius_px) & (centres < size_px + radius_px)).all(axis=1)]:
+        marks |= ((grid - y) ** 2)[:, None] + (grid - x) ** 2 <= radius_px**2
+    return marks
+
+
 def focal_loss(logits: Tensor, peaks: Tensor, weights: Tensor) -> Tensor:
     """Return the penalty-reduced focal loss of Zhou et al. (2019, arXiv:1904.07850, eq. 1).
 
@@ -168,6 +203,19 @@ def focal_loss(logits: Tensor, peaks: Tensor, weights: Tensor) -> Tensor:
     hit = is_centre * (1 - p) ** FOCUS * functional.softplus(-logits)
     miss = weights * (1 - peaks) ** FORGIVENESS * p**FOCUS * functional.softplus(logits)
     return (hit + miss).sum() / is_centre.sum().clamp(min=1)
+
+
+def near_loss(logits: Tensor, near: Tensor, weights: Tensor) -> Tensor:
+    """Return the mean logistic loss of ``(n, h, w)`` answers: a proper score, which makes probabilities."""
+    loss = functional.binary_cross_entropy_with_logits(logits, near, reduction="none")
+    return (loss * weights).sum() / weights.sum().clamp(min=1)
+
+
+def junk_loss(logits: Tensor, junk: Tensor, weights: Tensor) -> Tensor:
+    """Return the mean cross entropy of ``(n, kinds, h, w)`` answers where the ``(n, h, w)`` kind is known."""
+    known = weights * ((junk >= 0) & (junk < KINDS))
+    loss = functional.cross_entropy(logits, junk.clamp(0, KINDS - 1).long(), reduction="none")
+    return (loss * known).sum() / known.sum().clamp(min=1)
 
 
 def size_loss(answers: Tensor, sizes: Tensor, centres: Tensor) -> Tensor:

@@ -1,0 +1,44 @@
+"""What the network says lies where -> a coarse mask of it."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from cryopick_ray.micrographs.junk import Junk
+
+CELL = 0.4
+"""Side of a mask's cells in diameters, about."""
+SURE = 0.5
+"""Probability of junk from which a cell is some."""
+
+
+def junk_mask(answers: Tensor, particle_cells: float) -> NDArray[np.uint8]:
+    """Return the kind of junk in each of ``(k, l)`` equal cells of the image, most likely in the mean there.
+
+    Parameters
+    ----------
+    answers
+        ``(kinds, h, w)`` logits of the kinds, ``NONE`` first.
+    particle_cells
+        A particle's diameter on their grid.
+    """
+    side = CELL * particle_cells
+    shape = [max(1, round(length / side)) for length in answers.shape[1:]]
+    chance = functional.adaptive_avg_pool2d(torch.softmax(answers.float(), 0)[None], shape)[0]
+    kind = chance[1:].argmax(0) + 1
+    kind[chance[Junk.NONE] > 1 - SURE] = Junk.NONE
+    return kind.to(torch.uint8).cpu().numpy()
+
+
+def looked_up(
+    mask: NDArray[np.uint8], across: NDArray[np.floating], down: NDArray[np.floating]
+) -> NDArray[np.uint8]:
+    """Return what a ``(k, l)`` mask holds at ``(n,)`` places, in parts of the image's width and height."""
+    rows, columns = (
+        np.clip((part * cells).astype(np.intp), 0, cells - 1)
+        for part, cells in zip((down, across), mask.shape, strict=True)
+    )
+    junk: NDArray[np.uint8] = mask[rows, columns]
+    return junk
