@@ -11,7 +11,15 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.training.labelled import LabelledMicrograph, nowhere
 from cryopick_ray.training.lesson import Slot
-from cryopick_ray.training.lessons.heatmap import HeatmapLesson, focal_loss, paint, size_loss
+from cryopick_ray.training.lessons.heatmap import (
+    HeatmapLesson,
+    focal_loss,
+    junk_loss,
+    near_loss,
+    paint,
+    paint_discs,
+    size_loss,
+)
 
 PLACES = st.floats(-20, 84, width=32)
 
@@ -96,11 +104,58 @@ def target_of(places, unsure=(), size=1.0):
     weights = (paint(np.array(unsure, np.float32).reshape(-1, 2), 64, 10.0) < math.exp(-0.5)).astype(
         np.float32
     )
-    return torch.from_numpy(np.stack([peaks, weights, np.full_like(peaks, np.log(size))]))[None]
+    near = paint_discs(np.array(places, np.float32).reshape(-1, 2), 64, 6.0).astype(np.float32)
+    unknown = np.full_like(peaks, -1)
+    return torch.from_numpy(np.stack([peaks, weights, np.full_like(peaks, np.log(size)), near, unknown]))[
+        None
+    ]
 
 
 def answer_of(logits, size=1.0):
+    """Return what a model answers that knows neither nearness nor junk."""
     return torch.cat([logits, torch.full_like(logits, float(np.log(size)))], dim=1)
+
+
+def test_a_full_model_learns_nearness_and_junk_too():
+    target = target_of([(20.2, 31.4), (50, 8)])
+    target[:, 4] = 3
+    centres = torch.where(target[:, :1] == 1, 40.0, -40.0)
+    near = torch.where(target[:, 3:4] == 1, 40.0, -40.0)
+    junk = torch.full((1, 6, 32, 32), -40.0)
+    junk[:, 3] = 40
+    sizes = torch.zeros_like(near)
+    perfect = [answer_of(centres)[:, :1], sizes, near, junk]
+    it = lesson()
+    assert it.loss(torch.cat(perfect, 1), target, 0).item() < 1e-10
+    for wrong in (2, 3):
+        others = [part if at != wrong else -part for at, part in enumerate(perfect)]
+        assert it.loss(torch.cat(others, 1), target, 0).item() > 5
+    target[:, 4] = -1  # nobody said what lies there
+    assert it.loss(torch.cat([*perfect[:3], -junk], 1), target, 0).item() < 1e-10
+
+
+def test_the_loss_of_nearness_is_least_at_the_share_that_is_near():
+    near = torch.zeros(1, 10, 10)
+    near[0, :3] = 1
+    guesses = torch.linspace(0.05, 0.95, 19)
+    losses = [near_loss(torch.logit(torch.full_like(near, p)), near, torch.ones_like(near)) for p in guesses]
+    assert guesses[int(np.argmin(losses))] == pytest.approx(0.3, abs=1e-6)
+
+
+def test_junk_is_judged_where_it_is_known_alone():
+    codes = torch.tensor([[[-1.0, 0, 6], [2, 5, -1]]])
+    logits = torch.randn(1, 6, 2, 3, generator=torch.Generator().manual_seed(1))
+    known = [(0, 1, 0), (1, 0, 2), (1, 1, 5)]
+    by_hand = np.mean([-torch.log_softmax(logits[0, :, y, x], 0)[kind].item() for y, x, kind in known])
+    assert junk_loss(logits, codes, torch.ones_like(codes)).item() == pytest.approx(by_hand, rel=1e-5)
+    assert junk_loss(logits, torch.full_like(codes, -1), torch.ones_like(codes)).item() == 0
+
+
+@given(st.lists(st.tuples(PLACES, PLACES), max_size=4), st.floats(1, 12))
+def test_discs_hold_the_cells_within_their_radius(places, radius_px):
+    marks = paint_discs(np.array(places, np.float32).reshape(-1, 2), 64, radius_px)
+    away = [np.hypot(cells()[:, None] - y, cells()[None] - x) <= radius_px for x, y in places]
+    np.testing.assert_array_equal(marks, np.any(away, axis=0) if places else np.zeros((32, 32), bool))
 
 
 def test_perfect_answers_cost_nothing_and_certain_errors_much():
@@ -147,7 +202,7 @@ def test_peaks_are_painted_on_the_particles(scale_jitter):
     seen = 0
     for example in drawn(lesson(scale_jitter=scale_jitter), labelled):
         assert (example.image.shape, example.image.dtype) == ((96, 96), np.float32)
-        assert (example.target.shape, example.target.dtype) == ((3, 48, 48), np.float32)
+        assert (example.target.shape, example.target.dtype) == ((5, 48, 48), np.float32)
         assert (example.target[1] == 1).all()
         for row, column in np.argwhere(example.target[0] == 1):
             assert example.image[2 * row : 2 * row + 2, 2 * column : 2 * column + 2].max() > 0.8
@@ -295,5 +350,5 @@ def test_a_short_training_lowers_the_loss_on_another_micrograph():
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
     with torch.inference_mode():
         after = it.loss(network(held_out[0]), held_out[1], 0).item()
-        before = it.loss(torch.full_like(held_out[1][:, :2], -4.0), held_out[1], 0).item()
+        before = it.loss(it.build().eval()(held_out[0]), held_out[1], 0).item()
     assert after < 0.7 * before

@@ -148,3 +148,21 @@ def test_noise_seen_in_training_is_nearly_that_of_the_micrograph(zoom):
         for turn in range(60)
     ]
     assert np.mean(spreads) == pytest.approx(1, abs=0.12)
+
+
+@pytest.mark.parametrize(("angle", "flip"), EIGHT)
+def test_codes_are_cut_like_pixels(angle, flip):
+    codes = np.random.default_rng(3).integers(0, 7, (37, 53)).astype(np.uint8)
+    window = Window(20.3, 17.8, 48, angle, flip=flip)
+    np.testing.assert_array_equal(window.codes(codes), window.cut(codes.astype(np.float32)))
+
+
+@given(zoom=st.floats(0.6, 1.6), angle=st.floats(0, 7))
+def test_turned_codes_are_those_of_the_nearest_pixels(zoom, angle):
+    columns = np.arange(200) // 20
+    codes = np.broadcast_to(columns, (200, 200)).astype(np.uint8)
+    window = Window(100, 100, 40, angle, zoom)
+    smooth = window.cut(np.broadcast_to(np.arange(200), (200, 200)).astype(np.float32))
+    cut = window.codes(codes)
+    assert cut.dtype == np.uint8
+    assert (np.abs(cut * 20 + 9.5 - smooth) <= 10.6).all()
