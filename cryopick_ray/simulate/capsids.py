@@ -31,8 +31,8 @@ def _genome(radius_A: float) -> Part:
 
 
 RECIPES = (
-    Recipe("capsid-350", "virus", (175,) * 3, (_genome(122), Part(_wall(175, 26, 2, 20, 0.6))), 4000),
-    Recipe("capsid-500", "virus", (250,) * 3, (_genome(196), Part(_wall(250, 26, 3, 16, 0.3))), 6000),
-    Recipe("capsid-600-empty", "empty-capsid", (300,) * 3, (Part(_wall(300, 34, 4, 20, 0.4)),), 7000),
-    Recipe("capsid-700", "large-virus", (350,) * 3, (_genome(288), Part(_wall(350, 32, 4, 22, 0.2))), 9000),
+    Recipe("capsid-350", "virus", (175,) * 3, (_genome(122), Part(_wall(175, 26, 2, 20, 0.6))), 3000),
+    Recipe("capsid-500", "virus", (250,) * 3, (_genome(196), Part(_wall(250, 26, 3, 16, 0.3))), 4000),
+    Recipe("capsid-600-empty", "empty-capsid", (300,) * 3, (Part(_wall(300, 34, 4, 20, 0.4)),), 5000),
+    Recipe("capsid-700", "large-virus", (350,) * 3, (_genome(288), Part(_wall(350, 32, 4, 22, 0.2))), 6000),
 )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from cryopick_ray.simulate.molecule import PROTEIN_A3_PER_KDA, Molecule, make_molecule
 from cryopick_ray.simulate.shapes import Points, Solid
 
-GAUSSIANS = 2000  # enough to keep the wall of a large shell thin
+GAUSSIANS = 1500
 SAMPLES = 16_000  # good to about a percent of the volume
 SMOOTH = 0.6  # width over lattice spacing, where the lattice itself no longer shows
 TEXTURE = 0.5  # real density is lumpy; each Gaussian is up to this fraction heavier or lighter
@@ -54,6 +54,11 @@ class Recipe:
     parts: tuple[Part, ...]
     gaussians: int = GAUSSIANS
     step_A: float | None = None
+
+
+def one(name: str, family: str, half_A: tuple[float, float, float], solid: Solid) -> Recipe:
+    """Return the recipe of a molecule that is protein throughout."""
+    return Recipe(name, family, half_A, (Part(solid),))
 
 
 def fill(recipe: Recipe) -> Molecule:

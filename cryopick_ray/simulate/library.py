@@ -65,8 +65,9 @@ def _built_in(name: str) -> Molecule:
 @cache
 def _makers() -> dict[str, Callable[[], Molecule]]:
     """Return what makes each built-in molecule, by name."""
-    fitted = {card["name"]: partial(_fitted, card) for card in _cards()}
-    return fitted | {recipe.name: partial(fill, recipe) for recipe in RECIPES}
+    makers: dict[str, Callable[[], Molecule]] = {card["name"]: partial(_fitted, card) for card in _cards()}
+    makers.update((recipe.name, partial(fill, recipe)) for recipe in RECIPES)
+    return makers
 
 
 @cache

@@ -68,7 +68,7 @@ RECIPES = (
         micelle(
             56,
             _around_a_pore(
-                moved(uneven(ellipsoid(17, 15, 30), 2, 3, 14), (17, 0, 0)),
+                moved(uneven(ellipsoid(18, 20, 32), 2, 3, 14), (15, 0, 0)),
                 moved(domains(5, 5, (22, 22, 36), 15), (26, 0, 54), (0, 12, 0)),
                 3,
             ),

@@ -24,7 +24,7 @@ RECIPES = (
         "nucleosome",
         (56, 56, 32),
         (
-            Part(uneven(ellipsoid(35, 35, 28), 1, 4, 16)),
+            Part(uneven(ellipsoid(39, 39, 28), 1, 3, 16)),
             Part(balls(helix(42, 26, 1.65), DUPLEX_A), NUCLEIC_ACID),
         ),
     ),
@@ -35,8 +35,8 @@ RECIPES = (
         (
             Part(
                 union(
-                    moved(domains(21, 7, (32, 44, 32), 16), (-30, 0, 0)),
-                    moved(domains(22, 6, (26, 36, 30), 16), (31, 4, 0)),
+                    moved(domains(21, 11, (32, 44, 32), 16), (-25, 0, 0)),
+                    moved(domains(22, 9, (28, 38, 30), 15), (24, 4, 0)),
                 )
             ),
             Part(
@@ -56,10 +56,10 @@ RECIPES = (
             Part(
                 minus(
                     union(
-                        moved(domains(23, 11, (34, 66, 50), 19), (-32, 0, 0)),
-                        moved(domains(24, 9, (30, 58, 44), 18), (36, 0, 6), (0, 0, -14)),
+                        moved(domains(23, 14, (38, 66, 50), 20), (-26, 0, 0)),
+                        moved(domains(24, 12, (36, 58, 44), 19), (32, 0, 6), (0, 0, -14)),
                     ),
-                    balls(line((6, 0, 0), (6, 110, 30)), 17),
+                    balls(line((6, 0, 0), (6, 110, 30)), 15),
                 )
             ),
             Part(balls(line((4, -30, -4), (8, 88, 26)), DUPLEX_A), NUCLEIC_ACID),

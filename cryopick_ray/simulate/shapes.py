@@ -31,7 +31,8 @@ def shell(inner_A: float, outer_A: float) -> Solid:
 
     def inside(points: Points) -> NDArray[np.bool_]:
         x, y, z = points.T
-        return (inner_A**2 <= x**2 + y**2 + z**2) & (x**2 + y**2 + z**2 < outer_A**2)
+        square = x**2 + y**2 + z**2
+        return np.asarray((inner_A**2 <= square) & (square < outer_A**2))
 
     return inside
 
@@ -42,7 +43,7 @@ def tube(inner_A: float, outer_A: float, length_A: float) -> Solid:
     def inside(points: Points) -> NDArray[np.bool_]:
         x, y, z = points.T
         across = x**2 + y**2
-        return (inner_A**2 <= across) & (across < outer_A**2) & (np.abs(z) < length_A / 2)
+        return np.asarray((inner_A**2 <= across) & (across < outer_A**2) & (np.abs(z) < length_A / 2))
 
     return inside
 
@@ -59,7 +60,7 @@ def balls(centres_A: ArrayLike, radius_A: float) -> Solid:
 
 
 def helix(radius_A: float, pitch_A: float, turns: float) -> Points:
-    """Return points 4 A apart along a helix about z, its middle on the x axis; an arc if there is no pitch."""
+    """Return points 4 A apart along a helix about z, its middle on x; no pitch gives an arc."""
     length_A = abs(turns) * np.hypot(2 * np.pi * radius_A, pitch_A)
     at = np.linspace(-turns / 2, turns / 2, max(2, int(length_A / 4)))
     angle = 2 * np.pi * at
@@ -159,9 +160,10 @@ def uneven(solid: Solid, seed: int, by_A: float, over_A: float) -> Solid:
     """Dent and swell a solid by about ``by_A`` at places about ``over_A`` apart."""
     rng = np.random.default_rng(seed)
     directions = rng.normal(size=(3, WAVES))
-    waves = directions / np.linalg.norm(directions, axis=0) * np.pi / over_A
-    phases, push = rng.uniform(0, 2 * np.pi, WAVES), rng.normal(size=(WAVES, 3)) * by_A / WAVES**0.5
-    return lambda points: solid(points + np.sin(points @ waves + phases) @ push)
+    waves = (directions / np.linalg.norm(directions, axis=0) * np.pi / over_A).astype(np.float32)
+    phases = rng.uniform(0, 2 * np.pi, WAVES).astype(np.float32)
+    push = rng.normal(size=(WAVES, 3)) * by_A / WAVES**0.5
+    return lambda points: solid(points + np.sin(points.astype(np.float32) @ waves + phases) @ push)
 
 
 def domains(seed: int, count: int, half_A: tuple[float, float, float], radius_A: float) -> Solid:
@@ -185,7 +187,8 @@ def _corners() -> Points:
     """Return the 12 corners of an icosahedron as unit vectors."""
     golden = (1 + 5**0.5) / 2
     first = np.array([[0, a, b * golden] for a in (-1, 1) for b in (-1, 1)])
-    return np.concatenate([np.roll(first, shift, axis=1) for shift in range(3)]) / np.hypot(1, golden)
+    corners = np.concatenate([np.roll(first, shift, axis=1) for shift in range(3)])
+    return np.asarray(corners / np.hypot(1, golden))
 
 
 def _faces(corners: Points) -> NDArray[np.int64]:
