@@ -90,10 +90,14 @@ def longest_dimension_A(
     reach_A = float((np.abs(centres_A).max(axis=1) + 4 * sigma_A).max())
     voxel_A = reach_A / 32
     field = gaussian_field(centres_A, np.maximum(sigma_A, voxel_A / 2), weight, voxel_A, 66)
-    inside = np.argwhere(field > CONTOUR * np.vdot(field, field) / field.sum()).astype(np.float32)
-    if not len(inside):  # what is negative may outweigh the rest, grid point by grid point
+    inside = field > CONTOUR * np.vdot(field, field) / field.sum()
+    rows = np.argwhere(inside.any(axis=2))
+    if not len(rows):  # what is negative may outweigh the rest, grid point by grid point
         return 0.0
-    return float(np.ptp(inside @ sphere_points(200).T.astype(np.float32), axis=0).max() * voxel_A)
+    along_x = inside[tuple(rows.T)]
+    ends = along_x.argmax(axis=1), inside.shape[2] - 1 - along_x[:, ::-1].argmax(axis=1)
+    points = np.concatenate([np.column_stack([rows, end]) for end in ends]).astype(np.float32)
+    return float(np.ptp(points @ sphere_points(200).T.astype(np.float32), axis=0).max() * voxel_A)
 
 
 def sphere_points(n: int) -> NDArray[np.float64]:

@@ -1,14 +1,18 @@
 """The molecules that come with the package, and those a person brings as a file."""
 
 import json
-from functools import cache
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 from safetensors import safe_open
 
 from cryopick_ray.errors import UsageError, brief
-from cryopick_ray.simulate.analytic import analytic_molecules
+from cryopick_ray.simulate.analytic import RECIPES
+from cryopick_ray.simulate.filling import fill
 from cryopick_ray.simulate.molecule import Molecule, make_molecule
 from cryopick_ray.simulate.molecule_files import COORDINATE_SUFFIXES, MAP_SUFFIXES, read_coordinates, read_map
 
@@ -18,9 +22,7 @@ FITTED = "molecules.safetensors"
 @cache
 def list_molecules() -> tuple[Molecule, ...]:
     """Return all built-in molecules, lightest first."""
-    return tuple(
-        sorted((*_fitted_molecules(), *analytic_molecules()), key=lambda molecule: molecule.mass_kDa)
-    )
+    return tuple(sorted(map(_built_in, _makers()), key=lambda molecule: molecule.mass_kDa))
 
 
 def load_molecule(name_or_path: str | Path) -> Molecule:
@@ -38,28 +40,57 @@ def load_molecule(name_or_path: str | Path) -> Molecule:
         No such molecule or file, or a file that cannot be used; the message lists what is allowed.
     """
     wanted = str(name_or_path).lower()
-    for molecule in list_molecules():
-        if wanted in (molecule.name, *molecule.aliases):
-            return molecule
+    name = _aliases().get(wanted, wanted)
+    if name in _makers():
+        return _built_in(name)
     path = Path(name_or_path)
     suffix = path.suffix.lower()
     if suffix in MAP_SUFFIXES:
         return read_map(path)
     if suffix in COORDINATE_SUFFIXES:
         return read_coordinates(path)
-    names = ", ".join(molecule.name for molecule in list_molecules())
+    names = ", ".join(_makers())
     raise UsageError(
         f"no molecule {brief(str(name_or_path))}: expected one of {names}; or an unpacked map "
         f"({' '.join(MAP_SUFFIXES)}) or coordinates ({' '.join(COORDINATE_SUFFIXES)}) (`molecules`)"
     )
 
 
-def _fitted_molecules() -> list[Molecule]:
-    """Read the shipped file: one ``(k, 5)`` tensor a molecule (x, y, z, sigma in angstroms; weight)."""
+@cache
+def _built_in(name: str) -> Molecule:
+    """Make one built-in molecule, once: to make all takes a second."""
+    return _makers()[name]()
+
+
+@cache
+def _makers() -> dict[str, Callable[[], Molecule]]:
+    """Return what makes each built-in molecule, by name."""
+    makers: dict[str, Callable[[], Molecule]] = {card["name"]: partial(_fitted, card) for card in _cards()}
+    makers.update((recipe.name, partial(fill, recipe)) for recipe in RECIPES)
+    return makers
+
+
+@cache
+def _aliases() -> dict[str, str]:
+    return {alias: card["name"] for card in _cards() for alias in card["aliases"]}
+
+
+@cache
+def _cards() -> list[dict[str, Any]]:
+    """Return what the shipped file says of its molecules."""
+    with _fitted_file() as file:
+        cards: list[dict[str, Any]] = json.loads(file.metadata()["molecules"])
+    return cards
+
+
+def _fitted(card: dict[str, Any]) -> Molecule:
+    """Read one ``(k, 5)`` tensor of the shipped file (x, y, z, sigma in angstroms; weight)."""
+    with _fitted_file() as file:
+        gaussians = file.get_tensor(card["name"])
+    return make_molecule(centres_A=gaussians[:, :3], sigma_A=gaussians[:, 3], weight=gaussians[:, 4], **card)
+
+
+@contextmanager
+def _fitted_file() -> Iterator[Any]:
     with as_file(files("cryopick_ray.simulate") / FITTED) as path, safe_open(path, framework="numpy") as file:
-        cards = json.loads(file.metadata()["molecules"])
-        tensors = {card["name"]: file.get_tensor(card["name"]) for card in cards}
-    return [
-        make_molecule(card.pop("name"), gaussians[:, :3], gaussians[:, 3], gaussians[:, 4], **card)
-        for card, gaussians in zip(cards, list(tensors.values()), strict=True)
-    ]
+        yield file
