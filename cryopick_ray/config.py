@@ -27,7 +27,7 @@ def load_settings(data: dict[str, Any], say: Callable[[str], None] = lambda text
     """Check plain data of a run.
 
     Where it was run is no setting of it: a file that says so may be a stranger's, and never tells which
-    cluster is joined. Nor is what earlier versions kept twice.
+    cluster is joined. Nor is what earlier versions kept twice. ``precision`` was once the name of ``dtype``.
 
     Parameters
     ----------
@@ -43,6 +43,9 @@ def load_settings(data: dict[str, Any], say: Callable[[str], None] = lambda text
         pattern = archive["pattern"]
         archive = {name: value for name, value in archive.items() if name != "pattern"}
         data = {"pattern": pattern} | data | {"archive": archive}
+    if data.get("precision") in ("auto", "float32", "bfloat16"):
+        kept = {name: value for name, value in data.items() if name != "precision"}
+        data = {"dtype": data["precision"]} | kept
     return _checked(RunSettings, data)
 
 

@@ -29,7 +29,7 @@ FREE = {
 """What a run may change when it goes on, and why: neither the picks' digest nor the store depends on it."""
 AGAIN = {"diameter_A": "picks are made again, beside the others; micrographs stay where they are fine enough"}
 """What a run may change when it goes on at the price of work done again."""
-OF_PICKS = ("diameter_A", "model", "particle_px", "invert", "exact", "threads", "precision")
+OF_PICKS = ("diameter_A", "model", "particle_px", "invert", "exact", "threads", "dtype")
 """What stands in the digest of the picks."""
 OF_STORE = ("inputs", "pixel_size_A", "store_pixel_size_A", "relion_project", "optics.voltage_kV", "movies")
 """What decides what is ingested: names, pixels, and averages of movies (the voltage weights doses)."""

@@ -117,7 +117,7 @@ def plan(
     UsageError, ModelError
         If the model, the micrographs or their pixel size cannot be used.
     """
-    if settings.model in BUILT_IN and (asked := {"exact", "precision"}.intersection(_changed(settings))):
+    if settings.model in BUILT_IN and (asked := {"exact", "dtype"}.intersection(_changed(settings))):
         raise UsageError(f"`{min(asked)}` is for networks, and {settings.model} has none; leave it out")
     picker = described_picker(settings)
     if engine.engine == "serial" and picker.wants_gpu:

@@ -45,7 +45,7 @@ OTHER = {
     "optics.spherical_aberration_mm": 2.0,
     "optics.amplitude_contrast": 0.07,
     "threads": 2,
-    "precision": "bfloat16",
+    "dtype": "bfloat16",
 }
 """A value of each that is not the default."""
 LEAVES = {name: field for name, field, _ in leaves(RunSettings)}
