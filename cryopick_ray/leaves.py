@@ -11,6 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from cryopick_ray.cut import CUTS
 from cryopick_ray.plain_data import parse_yaml
 from cryopick_ray.settings import RunSettings, Shown
 
@@ -18,7 +19,7 @@ FREE = {
     "pattern": "micrographs may join",
     "exclude": "micrographs may join",
     "limit": "micrographs may join",
-    "threshold": "all candidates are kept, and only the table is cut anew",
+    **dict.fromkeys(CUTS, "all candidates are kept, and only the table is cut anew"),
     "archive.image_set": "micrographs may join",
     "archive.connections": "files come as they are, however they come",
     "archive.bandwidth_MB_s": "files come as they are, however they come",

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from cryopick_ray import DEFAULT_MODEL
+from cryopick_ray.cut import Count, CutSettings, Lowest, Share, check_one
 from cryopick_ray.project import project_of
 from cryopick_ray.ranges import worker_range
 from cryopick_ray.setting import Positive as Positive
@@ -215,9 +216,9 @@ class RunSettings(Settings):
     )
     model: Model = DEFAULT_MODEL
     pixel_size_A: PixelSize = None
-    threshold: Annotated[
-        Literal["auto"] | Annotated[float, Field(allow_inf_nan=False)], Shown(metavar="auto|X")
-    ] = Field(default="auto", description="Score from which a candidate is picked.")
+    threshold: Lowest = "auto"
+    precision: Share = None
+    expect: Count = None
     particle_px: ParticlePx = None
     invert: Invert = "auto"
     exact: Exact = False
@@ -250,6 +251,16 @@ class RunSettings(Settings):
             names = ", ".join(f"`archive.{name}`" for name in given)
             raise ValueError(f"{names}: only of an EMPIAR entry, and `inputs` names none; leave it out")
         return self
+
+    @model_validator(mode="after")
+    def _one_cut(self) -> Self:
+        check_one(self)
+        return self
+
+    @property
+    def cut(self) -> CutSettings:
+        """What chooses the cut through the scores."""
+        return CutSettings(**{name: getattr(self, name) for name in CutSettings.model_fields})
 
     @property
     def pick(self) -> PickSettings:

@@ -10,7 +10,7 @@ from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.plan import cut, unit_size
 from cryopick_ray.errors import PixelSizeError
 from cryopick_ray.pickers.picker import Picker
-from cryopick_ray.picks.digest import THRESHOLD, settings_digest
+from cryopick_ray.picks.digest import CALIBRATED, THRESHOLD, settings_digest
 from cryopick_ray.picks.shards import PickShards, digests
 from cryopick_ray.settings import PickSettings, RunSettings
 from cryopick_ray.stages.ledger import covered_ids
@@ -94,7 +94,8 @@ def prepare_picking(
     described = _described(settings, picker)
     digest = settings_digest(described)
     shards = PickShards(picks_url, digest, create=True)
-    if shards.describe({**described, THRESHOLD: picker.threshold}):
+    beside = {THRESHOLD: picker.threshold} | ({CALIBRATED: True} if picker.calibrated else {})
+    if shards.describe(described | beside):
         events.warn(f"{picks_url}/{digest}/settings.json was damaged or changed, and is written again")
     done, complaints = covered_ids(shards, read_manifest(MicrographStore(store_url).place))
     for complaint in complaints:
