@@ -199,7 +199,24 @@ def _text(outcome: dict[str, Any], width: int) -> str:
         )
         for name, *cells in rows
     ]
-    return "\n".join([*table, *outcome["notes"]])
+    return "\n".join([*table, *_reliability(outcome["reliability"]), *outcome["notes"]])
+
+
+def _reliability(found: dict[str, Any] | None) -> list[str]:
+    """Return the calibration error, and the reliability curve as a table."""
+    if found is None:
+        return []
+    some, every = _number(found["ece"]), _number(found["ece_all"])
+    lines = [
+        f"{one['mean_score']:>6.3f}  {one['share_true']:>6.3f}  {one['count']:>10}" for one in found["bins"]
+    ]
+    return [
+        "",
+        f"calibration error {some} from a score of 0.05 on, {every} of all candidates",
+        f"{'score':>6}  {'true':>6}  {'candidates':>10}",
+        *lines,
+        "",
+    ]
 
 
 def _shortened(name: str, room: int) -> str:

@@ -22,7 +22,7 @@ PREFIXES = ("", "k", "M", "G", "T", "P")
         RUN,
         (
             *("inputs", "diameter_A", "model", "pixel_size_A", "particle_px", "invert", "exact"),
-            *("pattern", "exclude", "limit", "store_pixel_size_A", "relion_project", "threads", "precision"),
+            *("pattern", "exclude", "limit", "store_pixel_size_A", "relion_project", "threads", "dtype"),
         ),
     ),
     engine=Offer(ENGINE, ("engine", "device")),

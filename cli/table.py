@@ -6,10 +6,14 @@ from typing import Annotated
 import typer
 
 from . import options
+from .bridge import Given, Offer, takes
 from .console import say
+from .spelling import tell
 
 
+@takes(cut=Offer("cryopick_ray.cut:CutSettings"))
 def table(
+    cut: Given,
     picks: Annotated[str, typer.Argument(metavar="PICKS", help="Folder or bucket of picks.")],
     out: Annotated[
         str, typer.Option("--out", metavar="T", help="Folder or bucket of the table; replaced if it is one.")
@@ -17,32 +21,34 @@ def table(
     store: Annotated[
         str | None, typer.Option("--store", metavar="S", help="Store that was picked; default: beside PICKS.")
     ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", metavar="X", help="Score from which to pick; default: auto."),
-    ] = None,
     digest: options.Digest = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """Gather picks into one table of all candidates, with a new threshold if you like."""
+    """Gather picks into one table of all candidates, cut anew if you like."""
     del debug
     from dataclasses import asdict
 
+    from cryopick_ray.config import fill
+    from cryopick_ray.cut import CutSettings
     from cryopick_ray.picks.shards import digests
     from cryopick_ray.picks.table import INDEX
     from cryopick_ray.stages.table import only_digest
     from cryopick_ray.stages.table import table as gather
     from cryopick_ray.store.copies import made_locally
 
+    wanted = fill(CutSettings, **cut)
     chosen = only_digest(picks, digests(picks), digest)
     beside = posixpath.join(posixpath.dirname(picks.rstrip("/")), "store.zarr")
     with made_locally(out, index=INDEX) as folder:
-        cuts = gather(store or beside, picks, chosen, folder, threshold)
+        cuts = gather(store or beside, picks, chosen, folder, wanted)
     outcome = {
         "table": out,
         "digest": chosen,
         "thresholds": {name: asdict(cut) for name, cut in cuts.items()},
     }
     text = "\n".join(f"{name}: threshold {cut.value:.3g} ({cut.method})" for name, cut in cuts.items())
+    for name, one in cuts.items():
+        if one.doubt:
+            tell(f"{name}: {one.doubt}")
     say(outcome, f"{text}\ntable {out}", as_json=as_json)

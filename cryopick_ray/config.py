@@ -24,15 +24,21 @@ _WITH_COMMA = r"[+-]?[0-9]+,[0-9]+"
 
 
 def load_settings(data: dict[str, Any], say: Callable[[str], None] = lambda text: None) -> RunSettings:
-    """Check plain data of a run.
-
-    Where it was run is no setting of it: a file that says so may be a stranger's, and never tells which
-    cluster is joined. Nor is what earlier versions kept twice.
+    """Check plain data of a run, also as :func:`renewed` takes them.
 
     Parameters
     ----------
     say
         Told what is left out.
+    """
+    return _checked(RunSettings, renewed(data, say))
+
+
+def renewed(data: dict[str, Any], say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+    """Return plain data of a run as they are called today.
+
+    Where it was run is no setting of it: a file that says so may be a stranger's, and never tells which
+    cluster is joined. Nor is what earlier versions kept twice. ``precision`` was once the name of ``dtype``.
     """
     if "engine" in data:
         say("where to run (engine) is left out of the settings: it is said anew each time")
@@ -43,7 +49,10 @@ def load_settings(data: dict[str, Any], say: Callable[[str], None] = lambda text
         pattern = archive["pattern"]
         archive = {name: value for name, value in archive.items() if name != "pattern"}
         data = {"pattern": pattern} | data | {"archive": archive}
-    return _checked(RunSettings, data)
+    if data.get("precision") in ("auto", "float32", "bfloat16"):
+        kept = {name: value for name, value in data.items() if name != "precision"}
+        data = {"dtype": data["precision"]} | kept
+    return data
 
 
 def fill(kind: type[SettingsT], **values: Any) -> SettingsT:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from cryopick_ray.cut import CUTS
 from cryopick_ray.plain_data import parse_yaml
 from cryopick_ray.settings import RunSettings, Shown
 
@@ -18,7 +19,7 @@ FREE = {
     "pattern": "micrographs may join",
     "exclude": "micrographs may join",
     "limit": "micrographs may join",
-    "threshold": "all candidates are kept, and only the table is cut anew",
+    **dict.fromkeys(CUTS, "all candidates are kept, and only the table is cut anew"),
     "archive.image_set": "micrographs may join",
     "archive.connections": "files come as they are, however they come",
     "archive.bandwidth_MB_s": "files come as they are, however they come",
@@ -29,7 +30,7 @@ FREE = {
 """What a run may change when it goes on, and why: neither the picks' digest nor the store depends on it."""
 AGAIN = {"diameter_A": "picks are made again, beside the others; micrographs stay where they are fine enough"}
 """What a run may change when it goes on at the price of work done again."""
-OF_PICKS = ("diameter_A", "model", "particle_px", "invert", "exact", "threads", "precision")
+OF_PICKS = ("diameter_A", "model", "particle_px", "invert", "exact", "threads", "dtype")
 """What stands in the digest of the picks."""
 OF_STORE = ("inputs", "pixel_size_A", "store_pixel_size_A", "relion_project", "optics.voltage_kV", "movies")
 """What decides what is ingested: names, pixels, and averages of movies (the voltage weights doses)."""

@@ -3,41 +3,19 @@
 A field is the one home of its setting: type, bounds, default and, as its description, the help.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from cryopick_ray import DEFAULT_MODEL
+from cryopick_ray.cut import Count, CutSettings, Lowest, Share, check_one
 from cryopick_ray.project import project_of
 from cryopick_ray.ranges import worker_range
+from cryopick_ray.setting import Positive as Positive
+from cryopick_ray.setting import Settings as Settings
+from cryopick_ray.setting import Shown as Shown
 from cryopick_ray.units import Optics, Voltage
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class Settings(BaseModel):
-    """Base of all settings."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    panel: ClassVar[str] = ""
-    """Where the command line's help shows them."""
-    environment: ClassVar[str] = ""
-    """How variables of the environment begin that hold them; empty for none."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What only a command line needs to know of a setting, where it does not follow from its name."""
-
-    option: str | None = None
-    """What it is called there: in capitals an argument; empty if it is reached by its full name alone."""
-    metavar: str = ""
-    panel: str = ""
-    alone: str = ""
-    """What it means without a value; empty if it needs one."""
-
 
 ENGINE, MOVIES, RELION = "Engine", "Movies", "RELION"
 RARE = Shown(option="")
@@ -73,10 +51,11 @@ Device = Annotated[
     Field(description="Where networks run; auto takes a GPU where there is one."),
     Shown(panel=ENGINE),
 ]
-Precision = Annotated[
+Dtype = Annotated[
     Literal["auto", "float32", "bfloat16"],
     Field(
-        description="Of a network that is not asked `exact`; auto: as its earlier picks, else the fastest."
+        description="Numbers of a network that is not asked `exact`; auto: as its earlier picks, else the "
+        "fastest."
     ),
     Shown(panel=ENGINE),
 ]
@@ -219,7 +198,7 @@ class PickSettings(Settings):
     invert: Invert = "auto"
     exact: Exact = False
     threads: Threads = 1
-    precision: Precision = "auto"
+    dtype: Dtype = "auto"
 
 
 class RunSettings(Settings):
@@ -237,9 +216,9 @@ class RunSettings(Settings):
     )
     model: Model = DEFAULT_MODEL
     pixel_size_A: PixelSize = None
-    threshold: Annotated[
-        Literal["auto"] | Annotated[float, Field(allow_inf_nan=False)], Shown(metavar="auto|X")
-    ] = Field(default="auto", description="Score from which a candidate is picked.")
+    threshold: Lowest = "auto"
+    precision: Share = None
+    expect: Count = None
     particle_px: ParticlePx = None
     invert: Invert = "auto"
     exact: Exact = False
@@ -263,7 +242,7 @@ class RunSettings(Settings):
     )
     optics: Annotated[Optics, Shown(panel=RELION)] = Optics()
     threads: Threads = 1
-    precision: Precision = "auto"
+    dtype: Dtype = "auto"
 
     @model_validator(mode="after")
     def _archive_is_asked(self) -> Self:
@@ -272,6 +251,16 @@ class RunSettings(Settings):
             names = ", ".join(f"`archive.{name}`" for name in given)
             raise ValueError(f"{names}: only of an EMPIAR entry, and `inputs` names none; leave it out")
         return self
+
+    @model_validator(mode="after")
+    def _one_cut(self) -> Self:
+        check_one(self)
+        return self
+
+    @property
+    def cut(self) -> CutSettings:
+        """What chooses the cut through the scores."""
+        return CutSettings(**{name: getattr(self, name) for name in CutSettings.model_fields})
 
     @property
     def pick(self) -> PickSettings:

@@ -64,7 +64,7 @@ def _load(model: str, settings: BenchSettings, device: torch.device) -> Picker:
         particle_px=settings.particle_px,
         device=device.type,
         exact=settings.exact,
-        precision=settings.precision,
+        precision=settings.dtype,
     )
 
 

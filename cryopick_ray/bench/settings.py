@@ -9,12 +9,12 @@ from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.errors import UsageError
 from cryopick_ray.settings import (
     Device,
+    Dtype,
     Exact,
     IngestSettings,
     ParticlePx,
     PickSettings,
     Positive,
-    Precision,
     Settings,
     Shown,
     Threads,
@@ -55,7 +55,7 @@ class BenchSettings(Settings):
     )
     threads: Threads = 1
     device: Device = "auto"
-    precision: Precision = "auto"
+    dtype: Dtype = "auto"
 
     def check(self) -> None:
         """Refuse what cannot be measured together.

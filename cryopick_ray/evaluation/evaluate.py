@@ -11,7 +11,15 @@ import numpy as np
 from cryopick_ray.errors import PicksError, UsageError, few
 from cryopick_ray.evaluation.curves import Curve
 from cryopick_ray.evaluation.frame import Pair, check_inside, other_frame
-from cryopick_ray.evaluation.score import Ranked, Score, any_scored, pooled_curve, pooled_score
+from cryopick_ray.evaluation.reliability import Reliability
+from cryopick_ray.evaluation.score import (
+    Ranked,
+    Score,
+    any_scored,
+    pooled_curve,
+    pooled_reliability,
+    pooled_score,
+)
 from cryopick_ray.evaluation.truth import Centres, Truth
 from cryopick_ray.picks.matching import match
 from cryopick_ray.picks.schema import MicrographPicks
@@ -54,6 +62,9 @@ class Evaluation:
         Pooled precision and recall, best scores first, at most 200 points.
     notes
         What was left out or counted as missed, for a person.
+    reliability
+        Whether a score of s means that a share s of the candidates are particles; ``None`` where scores are
+        not from 0 to 1, or there are none.
     """
 
     radius_A: float | None
@@ -61,6 +72,7 @@ class Evaluation:
     micrographs: tuple[MicrographScore, ...]
     curve: tuple[CurvePoint, ...]
     notes: tuple[str, ...]
+    reliability: Reliability | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dicts, lists, numbers and words, ready for JSON."""
@@ -131,6 +143,7 @@ def evaluate(
         ),
         curve=_points(pooled_curve(list(ranked.values()))) if any_scored(list(ranked.values())) else (),
         notes=(*truth.notes, *_told(remarks), *_doubts(list(ranked.values()), pairs)),
+        reliability=pooled_reliability(list(ranked.values())),
     )
 
 

@@ -61,6 +61,19 @@ class CryopickJob(PipelinerJob):  # type: ignore[misc]
             in_continue=True,
             is_required=True,
         )
+        self.joboptions["precision"] = FloatJobOption(
+            label="OR: precision:",
+            hard_min=0.0,
+            hard_max=1.0,
+            help_text="Pick as low as this share of the picks are particles; threshold must be auto.",
+            in_continue=True,
+        )
+        self.joboptions["expect"] = FloatJobOption(
+            label="OR: particles per micrograph:",
+            hard_min=0.0,
+            help_text="Pick so many in the mean; threshold must be auto.",
+            in_continue=True,
+        )
         self.get_runtab_options(threads=True, addtl_args=True)
 
     def create_output_nodes(self) -> None:
@@ -75,6 +88,8 @@ class CryopickJob(PipelinerJob):  # type: ignore[misc]
             "--diameter": "diameter",
             "--model": "model",
             "--threshold": "threshold",
+            "--precision": "precision",
+            "--expect": "expect",
             "--j": "nr_threads",
         }
         for option, name in options.items():

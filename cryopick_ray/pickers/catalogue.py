@@ -115,6 +115,7 @@ def summarise(model: str) -> list[tuple[str, str]]:
         ("trained on", "\n".join(card.trained_on.lines())),
         ("scores", "\n".join(f"{name} {value:.4g}" for name, value in card.scores.items())),
         ("threshold", "found from the scores" if card.threshold is None else f"{card.threshold:.4g}"),
+        ("calibrated", "no" if card.calibration is None else "yes: a score is the share that are particles"),
         ("limits", card.limits),
         ("licence", card.licence),
         ("source", card.source + (f"; {card.date}" if card.date else "")),

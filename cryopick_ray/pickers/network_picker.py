@@ -77,6 +77,7 @@ class NetworkPicker(ABC, Generic[NetworkT]):
                 f"expected {self.normalisation!r}"
             )
         self.name, self.threshold, self.batch = card.name, card.threshold, card.batch
+        self.calibrated = card.calibration is not None
         self.particle_px = card.particle_px if particle_px is None else particle_px
         if not is_positive(self.particle_px):
             raise UsageError(f"`particle_px` {particle_px}: expected a size in pixels above 0")
@@ -88,6 +89,7 @@ class NetworkPicker(ABC, Generic[NetworkT]):
 
     def settings(self) -> dict[str, Any]:
         """Return everything that decides the picks."""
+        calibration = {} if self.card.calibration is None else {"calibration": list(self.card.calibration)}
         return {
             "picker": self.kind,
             "architecture": self.card.architecture,
@@ -98,6 +100,7 @@ class NetworkPicker(ABC, Generic[NetworkT]):
             "scoring": "exact" if self.scoring.exact else "fast",
             "precision": self.scoring.precision,
             "batch": self.batch,
+            **calibration,
         } | self.details()
 
     @abstractmethod

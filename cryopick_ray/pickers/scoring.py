@@ -53,7 +53,7 @@ def choose_scoring(
         If exact answers are wanted in another precision than float32.
     """
     if exact and precision == "bfloat16":
-        raise UsageError("`precision` bfloat16: `exact` answers take float32; leave one of the two out")
+        raise UsageError("`dtype` bfloat16: `exact` answers take float32; leave one of the two out")
     if exact:
         return EXACT
     if precision != "auto":

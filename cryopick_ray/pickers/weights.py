@@ -52,6 +52,9 @@ class ModelCard(BaseModel):
     threshold
         Score from which a candidate is a particle: the best one on validation micrographs; ``None`` if
         none was found.
+    calibration
+        Numbers of the calibration, see pickers/heatmap/calibration.py; ``None`` if scores are not
+        probabilities.
     lowest_precision
         The lowest that the network bears when it is asked fast: ``float32`` where ``bfloat16`` costs it
         more than 0.005 of average precision.
@@ -79,6 +82,7 @@ class ModelCard(BaseModel):
     source: str
     date: datetime.date | None = None
     threshold: FiniteFloat | None = None
+    calibration: tuple[FiniteFloat, ...] | None = None
     lowest_precision: Precision = "bfloat16"
     batch: Annotated[int, Field(ge=1, le=1024)] = 16
     scores: dict[str, FiniteFloat] = {}

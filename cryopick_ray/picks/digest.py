@@ -7,9 +7,13 @@ from typing import Any
 import google_crc32c
 
 THRESHOLD = "threshold"
-"""Where the settings keep the model's threshold: not part of their digest, as it decides no pick."""
+"""Where the settings keep the model's threshold."""
+CALIBRATED = "calibrated"
+"""Where they keep that scores are calibrated; they lack it where scores are not."""
+_BESIDE = {THRESHOLD, CALIBRATED}
+"""What is not part of the digest, as it decides no pick."""
 _CHECKSUM = "checksum"
-"""Of all settings, the threshold among them."""
+"""Of all settings, also of what is not part of the digest."""
 
 
 def settings_digest(settings: dict[str, Any]) -> str:
@@ -37,7 +41,7 @@ def unsealed(data: bytes, digest: str) -> dict[str, Any]:
     checksum = settings.pop(_CHECKSUM, None)
     if checksum is not None and checksum != _checksum(settings):
         raise ValueError("its content is not what was written")
-    found = settings_digest({name: value for name, value in settings.items() if name != THRESHOLD})
+    found = settings_digest({name: value for name, value in settings.items() if name not in _BESIDE})
     if found != digest:
         raise ValueError(f"its settings have the digest {found}")
     return settings

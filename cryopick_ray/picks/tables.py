@@ -7,7 +7,8 @@ picks give the same files, byte for byte.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from cryopick_ray import __version__
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.picks.coverage import coverage
+from cryopick_ray.picks.cuts import Scores
 from cryopick_ray.picks.schema import PICKS, SHARD, PickedMicrograph
 from cryopick_ray.picks.shard import Coverage
 from cryopick_ray.picks.shards import PickShards
@@ -35,7 +37,7 @@ from cryopick_ray.store.publish import whole_folder
 PARTITION_ROWS = 500_000
 """Rows of a partition at most, where one micrograph has no more."""
 THRESHOLD_SCORES = 4_000_000
-"""Scores that an automatic threshold looks at, about at most: all of 20 million changed its sixth digit."""
+"""Scores that a threshold is found on, about at most: all of 20 million changed its sixth digit."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ class TableSettings:
     digest: str
 
 
+def from_scores(scores: Scores) -> Threshold:
+    """Return the cut that the scores of a data set suggest by themselves."""
+    return auto_threshold(scores.score)
+
+
 def build_table(
     shards: PickShards,
     manifest: Mapping[str, ManifestRow],
@@ -74,6 +81,7 @@ def build_table(
     *,
     settings: TableSettings,
     threshold: Threshold | None,
+    choose: Callable[[Scores], Threshold] = from_scores,
     keys: Sequence[str] | None = None,
 ) -> dict[str, Threshold]:
     """Write the table of one digest to the folder ``out`` and return each data set's threshold.
@@ -86,6 +94,8 @@ def build_table(
         The store's micrographs, failed ones included.
     threshold
         Score from which a candidate is picked; ``None`` to choose one per data set.
+    choose
+        How: from the scores of its candidates.
     keys
         Of the shards that count; ``None`` for all there are.
 
@@ -105,7 +115,7 @@ def build_table(
         thresholds = (
             dict.fromkeys((part.dataset for part in partitions), threshold)
             if threshold
-            else {name: auto_threshold(scores) for name, scores in _scores(shards, partitions).items()}
+            else {one: choose(scores) for one, scores in _scores(shards, partitions, micrographs).items()}
         )
         for name, cut in thresholds.items():
             own = [part for part in partitions if part.dataset == name]
@@ -169,7 +179,9 @@ def _micrograph(row: ManifestRow, covered: Mapping[str, tuple[str, Coverage]]) -
     )
 
 
-def _scores(shards: PickShards, partitions: Sequence[Partition]) -> dict[str, NDArray[np.float32]]:
+def _scores(
+    shards: PickShards, partitions: Sequence[Partition], micrographs: Iterable[PickedMicrograph]
+) -> dict[str, Scores]:
     """Return the scores by data set that a threshold is found on: all, or where they are many, every n-th.
 
     Counted in each partition in order of score, so that the distribution stays, and depends on the picks
@@ -179,16 +191,22 @@ def _scores(shards: PickShards, partitions: Sequence[Partition]) -> dict[str, ND
     for part in partitions:
         totals[part.dataset] += part.rows
 
+    step = {name: -(-total // THRESHOLD_SCORES) for name, total in totals.items()}
+    complete = Counter(one.dataset for one in micrographs if one.status == "complete")
+
     def thinned(number: int) -> NDArray[np.float32]:
         part = partitions[number]  # Dask would search an argument for tasks, every name in it
-        step = -(-totals[part.dataset] // THRESHOLD_SCORES)
-        return np.sort(_gather(shards, part)["score"].to_numpy())[step // 2 :: step].copy()
+        own = step[part.dataset]
+        return np.sort(_gather(shards, part)["score"].to_numpy())[own // 2 :: own].copy()
 
     found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in totals}
     tasks = [delayed(thinned)(number) for number in range(len(partitions))]
     for part, scores in zip(partitions, compute(*tasks), strict=True):
         found[part.dataset].append(scores)
-    return {name: np.concatenate(parts) for name, parts in found.items()}
+    return {
+        name: Scores(np.concatenate(parts), complete[name], one_of=step[name])
+        for name, parts in found.items()
+    }
 
 
 def dataset_frame(

@@ -27,10 +27,13 @@ class Threshold:
         The lowest score that is picked.
     method
         How it was found, in words for the report.
+    doubt
+        What was wanted and could not be had; empty if all could.
     """
 
     value: float
     method: str
+    doubt: str = ""
 
 
 @dataclass(frozen=True)

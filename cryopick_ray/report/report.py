@@ -33,6 +33,8 @@ class Report:
         ``(n,)`` scores of all candidates.
     threshold, threshold_reason
         The run's threshold and how it was chosen.
+    expected
+        How many picks are particles, by calibrated scores; empty if they are not.
     settings
         Nested plain settings.
     timings
@@ -61,6 +63,7 @@ class Report:
     diameter: EstimatedDiameter | None = None
     left_out: Sequence[tuple[str, str]] = ()
     warnings: Sequence[str] = ()
+    expected: str = ""
 
     @property
     def n_complete(self) -> int:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cryopick_ray.config import load_settings, over, read_yaml, rooted
+from cryopick_ray.config import load_settings, over, read_yaml, renewed, rooted
+from cryopick_ray.cut import CUTS
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Events, Silence
 from cryopick_ray.engine.serial import SerialEngine
@@ -99,7 +100,10 @@ def settings_for(
     if resume and not (goes_on or config or "inputs" in given):
         raise UsageError(f"{folder.where} holds no run to resume; give `inputs` to start one")
     data = read_yaml(config) if config else folder.plain_settings() if goes_on else {}
-    settings = load_settings(over(data, given), say)
+    data, given = renewed(data, say), renewed(given, say)
+    if given.keys() & {*CUTS}:  # one takes the place of another
+        data = {name: value for name, value in data.items() if name not in CUTS}
+    settings = load_settings(over(data, given))
     if goes_on and settings.diameter_A is None:
         settings = settings.model_copy(update={"diameter_A": folder.settings().diameter_A})
     return rooted(settings)
@@ -167,7 +171,8 @@ def refine(
     split = own_split(first, learn)
     training = TrainingFolder(second.path / "training")
     model = str(training.path / f"{learn.name}.safetensors")
-    settings = old.model_copy(update={"model": model, "particle_px": None, "threshold": "auto"})
+    as_the_model_says = {"threshold": "auto", "precision": None}  # scores of another model mean other things
+    settings = old.model_copy(update={"model": model, "particle_px": None, **as_the_model_says})
     with second.claim(settings, resume=resume):
         share_store(first, second)
         with open_engine(learning.picking, threads=settings.threads) as runner:

@@ -17,6 +17,7 @@ from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.pickers.catalogue import BUILT_IN
 from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.picks.digest import CALIBRATED
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.empiar_run import ArchiveEntry, is_archive
@@ -28,7 +29,7 @@ from cryopick_ray.stages.diameter import find_diameter, keep_diameter
 from cryopick_ray.stages.flow import flow
 from cryopick_ray.stages.ingest import Intake, probe
 from cryopick_ray.stages.pick import Picking, described_picker, prepare_picking
-from cryopick_ray.stages.table import table
+from cryopick_ray.stages.table import check_cut, table
 from cryopick_ray.store.manifest import ManifestRow, complete_ids, read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import working_pixel_size_A
@@ -117,9 +118,10 @@ def plan(
     UsageError, ModelError
         If the model, the micrographs or their pixel size cannot be used.
     """
-    if settings.model in BUILT_IN and (asked := {"exact", "precision"}.intersection(_changed(settings))):
+    if settings.model in BUILT_IN and (asked := {"exact", "dtype"}.intersection(_changed(settings))):
         raise UsageError(f"`{min(asked)}` is for networks, and {settings.model} has none; leave it out")
     picker = described_picker(settings)
+    check_cut(settings.cut, picker.name, calibrated=picker.calibrated)
     if engine.engine == "serial" and picker.wants_gpu:
         from cryopick_ray.pickers.device.choice import usable_device
 
@@ -239,8 +241,7 @@ def prepared(engine: Engine, plan: Plan, folder: RunFolder, events: Events) -> t
 
 def gather(settings: RunSettings, folder: RunFolder, digest: str) -> dict[str, Threshold]:
     """Make the table of a run's picks; return the thresholds used."""
-    threshold = None if settings.threshold == "auto" else settings.threshold
-    return table(folder.store, folder.picks, digest, folder.table, threshold)
+    return table(folder.store, folder.picks, digest, folder.table, settings.cut)
 
 
 def look(engine: Engine, plan: Plan, events: Events) -> EstimatedDiameter:
@@ -260,7 +261,7 @@ def look(engine: Engine, plan: Plan, events: Events) -> EstimatedDiameter:
 
 def _only_to_cut(settings: RunSettings, folder: RunFolder) -> str | None:
     """Return the digest of a run that is done and is only to be cut at another score; else ``None``."""
-    if not folder.config.is_file() or folder.settings().threshold == settings.threshold:
+    if not folder.config.is_file() or folder.settings().cut == settings.cut:
         return None
     try:
         if folder.settings().diameter_A != settings.diameter_A or differences(folder.settings(), settings):
@@ -268,8 +269,10 @@ def _only_to_cut(settings: RunSettings, folder: RunFolder) -> str | None:
         manifest = read_manifest(MicrographStore(folder.store).place)
         digest = read_summary(folder).digest  # of several, where the diameter was changed
         shards = PickShards(folder.picks, digest)
-        if shards.settings()["diameter_A"] != settings.diameter_A:
+        described = shards.settings()
+        if described["diameter_A"] != settings.diameter_A:
             return None
+        check_cut(settings.cut, described["model"], calibrated=described.get(CALIBRATED, False))
         covered = coverage(shards, manifest)
     except CryoPickError:  # told, or mended, by a run that goes on
         return None

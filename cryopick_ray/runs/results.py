@@ -19,6 +19,9 @@ from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import export
 from cryopick_ray.formats.relion.optics import guessed_optics
 from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.picks.digest import CALIBRATED
+from cryopick_ray.picks.expected import Expected
+from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.plain_data import read_json
@@ -53,6 +56,8 @@ class Summary:
         How the diameter was found; ``None`` if it was given.
     warnings
         What was guessed, doubted or decided on the way.
+    expected
+        What the scores say of the picks; ``None`` if they are not calibrated.
     """
 
     version: str
@@ -67,6 +72,7 @@ class Summary:
     diameter: EstimatedDiameter | None = None
     left_out: tuple[tuple[str, str], ...] = ()
     warnings: tuple[RunWarning, ...] = ()
+    expected: Expected | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -85,6 +91,7 @@ class Summary:
             + (f", {len(self.left_out)} left out" if self.left_out else ""),
             *found,
             f"threshold   {'; '.join(cuts) or 'none'}",
+            *([f"expected    {self.expected.text()}"] if self.expected else []),
             f"coordinates {self.folder}/coordinates/autopick.star and particles.star",
             f"table       {self.folder}/table",
             f"report      {self.folder}/report.html",
@@ -121,11 +128,13 @@ def write_results(
     _remove_coordinates(folder.coordinates, table)
     if guess := guessed_optics(table.micrographs, settings.optics):
         told.append(guess)
-    candidates, counts = 0, {}
+    candidates, counts, sums = 0, {}, np.zeros(2)
     for one in table:
         if one.micrograph.status == "complete":
             candidates += len(one.score)
             counts[one.micrograph.micrograph_id] = int(one.picked.sum())
+            sums += [one.score[which].sum(dtype=np.float64) for which in (one.picked, ~one.picked)]
+    calibrated = PickShards(folder.picks, digest).settings().get(CALIBRATED, False)
     inverted = [one.micrograph_id for one in table.micrographs if one.inverted and settings.invert == "auto"]
     manifest, diameter = read_manifest(MicrographStore(folder.store).place), kept_diameter(folder.diameter)
     summary = Summary(
@@ -142,9 +151,10 @@ def write_results(
         diameter=diameter,
         warnings=(
             *(RunWarning("run", text) for text in said),
-            *in_results(manifest, diameter, counts, inverted),
+            *in_results(manifest, diameter, counts, inverted, thresholds),
             *(RunWarning("files", text) for text in told),
         ),
+        expected=Expected.of(sum(counts.values()), *sums.tolist()) if calibrated else None,
     )
     write_whole(folder.summary, json.dumps(summary.to_dict(), indent=1, allow_nan=False))
     write_whole(folder.report, render_report(run_report(settings, folder, summary)))
@@ -176,9 +186,11 @@ def read_summary(folder: RunFolder) -> Summary:
         warnings = tuple(RunWarning(**one) for one in data.pop("warnings", ()))
         found = data.pop("diameter", None)
         diameter = EstimatedDiameter.from_dict(found) if found else None
+        scored = data.pop("expected", None)
+        expected = Expected(**scored) if scored else None
         del data["failed"]
         made = Summary(failures=failures, left_out=left_out, thresholds=thresholds, diameter=diameter, **data)
-        return replace(made, warnings=warnings)
+        return replace(made, warnings=warnings, expected=expected)
     except FileNotFoundError as error:
         raise UsageError(f"{folder.where} holds no finished run; go on with it by `resume`") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -220,6 +232,7 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
         scores=np.concatenate(scores),
         threshold=0.0 if several else next(iter(cuts.values()), math.nan),
         threshold_reason=_reason(summary.thresholds),
+        expected=summary.expected.text() if summary.expected else "",
         settings={**settings.model_dump(mode="json"), "digest": summary.digest},
         timings=summary.seconds,
         failures=summary.failures,

@@ -10,6 +10,7 @@ from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import few
 from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.store.manifest import ManifestRow
 
 FEWEST_COMPARED, FEW = 5, 0.1
@@ -74,6 +75,7 @@ def in_results(
     diameter: EstimatedDiameter | None,
     counts: Mapping[str, int],
     inverted: Sequence[str],
+    thresholds: Mapping[str, Threshold],
 ) -> list[RunWarning]:
     """Return what is to be seen in a run's results.
 
@@ -83,11 +85,14 @@ def in_results(
         Picks by micrograph.
     inverted
         Those whose negatives were picked though nobody said so.
+    thresholds
+        By data set.
     """
     return [
         *(RunWarning("micrographs", text) for text in of_micrographs(manifest)),
         *(RunWarning("micrographs", text) for text in of_polarity(inverted, len(counts))),
         *(RunWarning("diameter", text) for text in of_diameter(diameter)),
+        *(RunWarning("picks", f"{name}: {cut.doubt}") for name, cut in thresholds.items() if cut.doubt),
         *(RunWarning("picks", text) for text in of_counts(counts)),
     ]
 

@@ -36,6 +36,7 @@ from cryopick_ray.stages.diameter import SAMPLED, find_diameter, keep_diameter
 from cryopick_ray.stages.flow import flow
 from cryopick_ray.stages.ingest import probe
 from cryopick_ray.stages.pick import described_picker
+from cryopick_ray.stages.table import check_cut
 from cryopick_ray.store.manifest import complete_ids, read_manifest
 from cryopick_ray.store.store import MicrographStore
 
@@ -130,7 +131,9 @@ def _first(
     events: Events,
 ) -> Plan:
     """Wait for the first micrographs; return the plan of a run that begins with them."""
-    made = Plan(settings, engine, (), (), described_picker(settings).particle_px)
+    picker = described_picker(settings)
+    check_cut(settings.cut, picker.name, calibrated=picker.calibrated)
+    made = Plan(settings, engine, (), (), picker.particle_px)
     wanted = 1 if settings.diameter_A is not None else min(SAMPLED, until.micrographs or SAMPLED)
     events.note(f"watching {', '.join(settings.inputs)}; a file {stop} ends it")
     while True:

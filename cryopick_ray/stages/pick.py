@@ -10,7 +10,7 @@ from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.plan import cut, unit_size
 from cryopick_ray.errors import PixelSizeError
 from cryopick_ray.pickers.picker import Picker
-from cryopick_ray.picks.digest import THRESHOLD, settings_digest
+from cryopick_ray.picks.digest import CALIBRATED, THRESHOLD, settings_digest
 from cryopick_ray.picks.shards import PickShards, digests
 from cryopick_ray.settings import PickSettings, RunSettings
 from cryopick_ray.stages.ledger import covered_ids
@@ -94,7 +94,8 @@ def prepare_picking(
     described = _described(settings, picker)
     digest = settings_digest(described)
     shards = PickShards(picks_url, digest, create=True)
-    if shards.describe({**described, THRESHOLD: picker.threshold}):
+    beside = {THRESHOLD: picker.threshold} | ({CALIBRATED: True} if picker.calibrated else {})
+    if shards.describe(described | beside):
         events.warn(f"{picks_url}/{digest}/settings.json was damaged or changed, and is written again")
     done, complaints = covered_ids(shards, read_manifest(MicrographStore(store_url).place))
     for complaint in complaints:
@@ -132,20 +133,20 @@ def pick(
 
 
 def settled(settings: PickSettings, picks_url: str, *, on_gpu: bool) -> PickSettings:
-    """Return the settings with the precision that all workers are to use.
+    """Return the settings with the numbers that all workers are to use.
 
     ``auto`` is that of the picks that are there already, else what is fastest on a GPU, or on a CPU like
     this machine's: a run that goes on elsewhere does not begin anew.
     """
-    if settings.exact or settings.precision != "auto":
+    if settings.exact or settings.dtype != "auto":
         return settings
     from cryopick_ray.pickers.scoring import fast_precision
 
     fastest = fast_precision(on_gpu=on_gpu)
-    choices = [settings.model_copy(update={"precision": name}) for name in ("bfloat16", "float32")]
+    choices = [settings.model_copy(update={"dtype": name}) for name in ("bfloat16", "float32")]
     there = digests(picks_url)
     known = [one for one in choices if there and _digest(one) in there]
-    return known[0] if len(known) == 1 else settings.model_copy(update={"precision": fastest})
+    return known[0] if len(known) == 1 else settings.model_copy(update={"dtype": fastest})
 
 
 def described_picker(settings: PickSettings | RunSettings) -> Picker:
@@ -157,7 +158,7 @@ def described_picker(settings: PickSettings | RunSettings) -> Picker:
         particle_px=settings.particle_px,
         device="cpu",
         exact=settings.exact,
-        precision=settings.precision,
+        precision=settings.dtype,
     )
 
 

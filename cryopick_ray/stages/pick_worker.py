@@ -76,7 +76,7 @@ class PickWorker:
             particle_px=settings.particle_px,
             device=device,
             exact=settings.exact,
-            precision=settings.precision,
+            precision=settings.dtype,
         )
         self._upload = Upload(self._picker.device)
         self._pixel_size_A = working_pixel_size_A(settings.diameter_A, self._picker.particle_px)

@@ -1,32 +1,42 @@
-"""Shards to the table of a run: one digest, cut at one threshold."""
+"""Shards to the table of a run: one digest, each data set cut at one threshold."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from cryopick_ray.errors import PicksError
-from cryopick_ray.picks.digest import THRESHOLD
+from cryopick_ray.cut import CutSettings
+from cryopick_ray.errors import PicksError, UsageError
+from cryopick_ray.picks.cuts import cut_at_count, cut_at_precision
+from cryopick_ray.picks.digest import CALIBRATED, THRESHOLD
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 
 
-def table(
-    store_url: str, picks_url: str, digest: str, out: Path, threshold: float | None
-) -> dict[str, Threshold]:
+def table(store_url: str, picks_url: str, digest: str, out: Path, cut: CutSettings) -> dict[str, Threshold]:
     """Gather the shards of one digest into the table at ``out``; return the thresholds used.
 
     Parameters
     ----------
-    threshold
-        Score from which a candidate is picked; ``None`` for the model's own, or one found in the scores.
+    cut
+        What chooses the threshold; where nothing is said it is the model's own, or one found in the scores.
+
+    Raises
+    ------
+    UsageError
+        If a precision is wanted of scores that do not tell it.
     """
-    from cryopick_ray.picks.tables import TableSettings, build_table
+    from cryopick_ray.picks.tables import TableSettings, build_table, from_scores
 
     shards = PickShards(picks_url, digest)
     described = shards.settings()
-    own = described.get(THRESHOLD)
-    cut = Threshold(threshold, "given") if threshold is not None else None
+    check_cut(cut, described["model"], calibrated=described.get(CALIBRATED, False))
+    choose = from_scores
+    if cut.precision is not None:
+        choose = partial(cut_at_precision, precision=cut.precision)
+    elif cut.expect is not None:
+        choose = partial(cut_at_count, expected=cut.expect)
     keys = (
         shards.published()
     )  # before the manifest, which then knows what they cover, whatever joins meanwhile
@@ -35,9 +45,34 @@ def table(
         read_manifest(MicrographStore(store_url).place),
         out,
         settings=TableSettings(described["diameter_A"], described["model"], digest),
-        threshold=cut or (Threshold(own, "the model's own") if own is not None else None),
+        threshold=_known(cut, described.get(THRESHOLD)),
+        choose=choose,
         keys=keys,
     )
+
+
+def check_cut(cut: CutSettings, model: str, *, calibrated: bool) -> None:
+    """Refuse to ask for a precision where scores do not tell it.
+
+    Raises
+    ------
+    UsageError
+        Naming what goes instead.
+    """
+    if cut.precision is not None and not calibrated:
+        raise UsageError(
+            f"`precision` {cut.precision:g}: the scores of {model} are not calibrated, so they do not tell "
+            "how many picks are particles; give `expect` or `threshold` instead, or a calibrated `model`"
+        )
+
+
+def _known(cut: CutSettings, own: float | None) -> Threshold | None:
+    """Return the threshold that is given, or the model's own; ``None`` if one is to be found."""
+    if cut.threshold != "auto":
+        return Threshold(cut.threshold, "given")
+    if own is None or cut.precision is not None or cut.expect is not None:
+        return None
+    return Threshold(own, "the model's own")
 
 
 def only_digest(picks_url: str, found: Sequence[str], wanted: str | None) -> str:

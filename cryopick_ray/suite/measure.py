@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from cryopick_ray.cut import CutSettings
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import UnitReport
@@ -97,7 +98,7 @@ def _measure(model: Model, case: Case, bench: Bench, reading: Clock, picking: Cl
     picking_s = picking.median_s(kept, f"picks/{name}/{digest}")
     seconds = None if reading_s is None or picking_s is None else reading_s + picking_s
     out = bench.folder / "tables" / name / digest
-    table(store_url, picks_url, digest, out, None)
+    table(store_url, picks_url, digest, out, CutSettings())
     found = list(PickTable(out))
     failed = [one.micrograph for one in found if one.micrograph.status == "failed"]
     failure = ""

@@ -85,7 +85,7 @@ def test_every_stage_of_every_picker_is_there_with_its_share(model):
 
 def test_exact_and_precision_reach_the_picker(model):
     (exact,) = measured("--model", model, "--exact")["models"]
-    (fast,) = measured("--model", model, "--precision", "bfloat16")["models"]
+    (fast,) = measured("--model", model, "--dtype", "bfloat16")["models"]
     assert (exact["settings"]["scoring"], exact["precision"]) == ("exact", "float32")
     assert (fast["settings"]["scoring"], fast["precision"]) == ("fast", "bfloat16")
 

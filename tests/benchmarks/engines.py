@@ -26,6 +26,7 @@ import mrcfile
 import ray  # noqa: F401 - brings psutil along
 import typer
 
+from cryopick_ray.cut import CutSettings
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.engine import Engine, Kind
 from cryopick_ray.engine.events import Silence
@@ -169,7 +170,7 @@ def run_trial(variant: Variant, micrographs: Path) -> Trial:
         crop = IngestSettings(store_pixel_size_A=working_pixel_size_A(DIAMETER_A, PARTICLE_PX))
         ingest(list_sources([str(micrographs)], relion_project=micrographs), store, crop, watched, events)
         digest = pick(store, picks, settings, watched, events, device="cpu")
-        table(store, picks, digest, Path(out), None)
+        table(store, picks, digest, Path(out), CutSettings())
         trial.published = _digest(Path(picks), Path(out))
     return trial
 

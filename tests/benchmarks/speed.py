@@ -51,8 +51,8 @@ POLL_S = 0.005
 EXACT = "exact"
 MODES = {
     EXACT: ("--exact",),
-    "fast float32": ("--precision", "float32"),
-    "fast bfloat16": ("--precision", "bfloat16"),
+    "fast float32": ("--dtype", "float32"),
+    "fast bfloat16": ("--dtype", "bfloat16"),
 }
 TOPAZ = "Topaz itself"
 

@@ -1,11 +1,14 @@
 """Every setting of a run: given by option and in YAML alike, heard by a stage, told when it changes."""
 
+import itertools
+
 import pytest
 import typer.main
 import yaml
 
 from cli.main import app
 from cryopick_ray.config import load_settings, to_yaml
+from cryopick_ray.cut import CUTS
 from cryopick_ray.errors import UsageError
 from cryopick_ray.leaves import AGAIN, FREE, OF_PICKS, OF_STORE, called, differences, leaves
 from cryopick_ray.settings import EngineSettings, RunSettings
@@ -17,6 +20,8 @@ OTHER = {
     "model": "log",
     "pixel_size_A": 1.25,
     "threshold": 0.5,
+    "precision": 0.9,
+    "expect": 250.0,
     "particle_px": 24.0,
     "invert": "yes",
     "exact": True,
@@ -45,7 +50,7 @@ OTHER = {
     "optics.spherical_aberration_mm": 2.0,
     "optics.amplitude_contrast": 0.07,
     "threads": 2,
-    "precision": "bfloat16",
+    "dtype": "bfloat16",
 }
 """A value of each that is not the default."""
 LEAVES = {name: field for name, field, _ in leaves(RunSettings)}
@@ -53,7 +58,7 @@ HEARD = {
     "the picks": lambda run: run.pick,
     "the store": lambda run: run.ingest(2.0),
     "the list of micrographs": lambda run: (run.inputs, run.which),
-    "the table": lambda run: run.threshold,
+    "the table": lambda run: run.cut,
     "STAR files": lambda run: run.optics,
     "the archive": lambda run: run.archive,
 }
@@ -179,6 +184,23 @@ def test_a_file_never_says_which_cluster_is_joined():
 def test_settings_of_earlier_versions_are_read():
     old = {"movies": {"voltage_kV": 300.0, "pixel_size_A": None}, "archive": {"pattern": "*_DW.mrc"}}
     assert load_settings(base("x") | old).pattern == "*_DW.mrc"
+
+
+def test_the_numbers_of_a_network_were_once_called_precision():
+    assert load_settings(base("x") | {"precision": "float32"}) == load_settings(
+        base("x") | {"dtype": "float32"}
+    )
+    with pytest.raises(UsageError, match="`precision` is 'float16'"):
+        load_settings(base("x") | {"precision": "float16"})
+
+
+@pytest.mark.parametrize("names", itertools.combinations(CUTS, 2))
+def test_two_ways_to_cut_are_refused_by_name(names):
+    one, other = names
+    two = {name: OTHER[name] for name in names}
+    with pytest.raises(UsageError, match=rf"`{one}` {OTHER[one]:g} and `{other}` {OTHER[other]:g}: each"):
+        load_settings(base("x") | two)
+    assert load_settings(base("x") | two | {one: RunSettings.model_fields[one].default})
 
 
 def test_a_setting_without_an_option_is_named_by_its_full_name():

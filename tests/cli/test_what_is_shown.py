@@ -33,6 +33,7 @@ def test_scores_fit_the_terminal_and_no_number_is_cut(width):
         "micrographs": [{"micrograph_id": name, "score": SCORE}],
         "pooled": SCORE,
         "notes": ["1 micrograph has no truth"],
+        "reliability": None,
     }
     head, line, pooled, note = _text(outcome, width).splitlines()
     assert max(map(len, (head, line, pooled))) <= width

@@ -42,9 +42,9 @@ def settings_of(run):
 def test_a_run_goes_on_in_the_precision_that_it_began_with(options, tmp_path, cryopick):
     for precision in ("float32", "bfloat16"):  # one of them is not what this machine would choose
         run = tmp_path / precision
-        assert cryopick("run", *options, "--out", run, "--precision", precision, "--limit", 1)[0] == 0
+        assert cryopick("run", *options, "--out", run, "--dtype", precision, "--limit", 1)[0] == 0
         config = (run / "config.yaml").read_text()
-        (run / "config.yaml").write_text(config.replace(f"precision: {precision}", "precision: auto"))
+        (run / "config.yaml").write_text(config.replace(f"dtype: {precision}", "dtype: auto"))
         status, _, notes = cryopick("run", "--out", run, "--resume", "--limit", 2)
         assert status == 0
         assert f"networks answer in {precision}" in notes
@@ -64,8 +64,6 @@ def test_exact_answers_are_float32_and_may_be_given_up_again(options, tmp_path, 
 
 
 def test_exact_answers_in_bfloat16_are_refused_before_anything_is_written(options, tmp_path, cryopick):
-    status, _, errors = cryopick(
-        "run", *options, "--out", tmp_path / "run", "--exact", "--precision", "bfloat16"
-    )
+    status, _, errors = cryopick("run", *options, "--out", tmp_path / "run", "--exact", "--dtype", "bfloat16")
     assert (status, "--exact answers take float32" in errors) == (2, True)
     assert not (tmp_path / "run").exists()

@@ -69,7 +69,7 @@ def picks(store, folder, settings, monkeypatch, most):
 def test_batches_find_what_single_micrographs_do_and_lose_only_the_torn_one(
     store, model, tmp_path, monkeypatch
 ):
-    settings = PickSettings(model=model, diameter_A=150, precision="float32")
+    settings = PickSettings(model=model, diameter_A=150, dtype="float32")
     report, alone, coverage = picks(store, tmp_path / "alone", settings, monkeypatch, 1)
     assert [line.micrograph_id for line in coverage] == [f"{n}.mrc" for n in (0, 1, 3, 4, 5)]
     [(name, reason)] = report.damaged
@@ -83,7 +83,7 @@ def test_batches_find_what_single_micrographs_do_and_lose_only_the_torn_one(
 
 
 def test_inverted_is_what_the_negatives_would_be(store, model, tmp_path, monkeypatch):
-    settings = PickSettings(model=model, diameter_A=150, precision="float32", invert="yes")
+    settings = PickSettings(model=model, diameter_A=150, dtype="float32", invert="yes")
     _, inverted, _ = picks(store, tmp_path / "inverted", settings, monkeypatch, 1)
     read = MicrographStore.read_stored
     monkeypatch.setattr(MicrographStore, "read_stored", lambda self, row: -read(self, row))
@@ -100,7 +100,7 @@ def test_micrographs_of_both_polarities_are_picked_alike_in_any_order(tmp_path, 
         mrcfile.write(tmp_path / f"{name}.mrc", sign * made.pixels, voxel_size=4.0)
         sources.append(MicrographSource(name, "set", tmp_path / f"{name}.mrc", name))
     IngestWorker(store.place.url, IngestSettings()).process(sources)
-    settings = PickSettings(diameter_A=150, precision="float32")
+    settings = PickSettings(diameter_A=150, dtype="float32")
     _, table, coverage = picks(store, tmp_path / "auto", settings, monkeypatch, 1)
     assert [line.inverted for line in coverage] == [False, True, True, False]
     for sign, names in (("no", "ad"), ("yes", "bc")):
@@ -157,7 +157,7 @@ def test_a_batch_too_large_for_the_device_is_halved_once_and_nothing_is_lost(
             raise torch.OutOfMemoryError("for two there is no room")
         return pick_many(self, images)
 
-    settings = PickSettings(model=model, diameter_A=150, precision="float32")
+    settings = PickSettings(model=model, diameter_A=150, dtype="float32")
     _, alone, coverage = picks(store, tmp_path / "alone", settings, monkeypatch, 1)
     monkeypatch.setattr(TopazPicker, "pick_many", on_a_small_device)
     _, halved, same = picks(store, tmp_path / "halved", settings, monkeypatch, 2)
@@ -167,7 +167,7 @@ def test_a_batch_too_large_for_the_device_is_halved_once_and_nothing_is_lost(
 
 
 def worker(store, folder, model="log", **options):
-    settings = PickSettings(model=model, diameter_A=150, precision="float32")
+    settings = PickSettings(model=model, diameter_A=150, dtype="float32")
     return PickWorker(store.place.url, str(folder), "d", settings, "cpu", **options)
 
 

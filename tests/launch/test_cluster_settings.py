@@ -140,7 +140,7 @@ EVERYTHING = {
     "limit": 7,
     "threads": 2,
     "exact": False,
-    "precision": "float32",
+    "dtype": "float32",
     "relion_project": "/data/project",
     "movies": {"gain": "/data/gain.mrc", "dose_per_frame_e_A2": 1.5, "eer_grouping": 30, "align": False},
     "optics": {"voltage_kV": 200.0, "spherical_aberration_mm": 0.01, "amplitude_contrast": 0.07},

@@ -43,6 +43,16 @@ def test_a_picker_is_what_its_card_says(name):
 
 
 @every
+def test_a_calibration_makes_scores_calibrated_and_decides_picks_and_its_absence_changes_no_digest(name):
+    card, other = card_of(name), card_of(name, calibration=[1.0, 0.5])
+    network = build_network(card)
+    plain, calibrated = make_picker(network, card), make_picker(network, other)
+    assert (plain.calibrated, calibrated.calibrated) == (False, True)
+    assert calibrated.settings() == {**plain.settings(), "calibration": [1.0, 0.5]}
+    assert ModelCard.model_validate_json(other.model_dump_json()) == other
+
+
+@every
 def test_what_cannot_be_is_refused(name):
     card = card_of(name)
     network = build_network(card)
