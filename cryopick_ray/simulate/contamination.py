@@ -1,4 +1,4 @@
-"""What is in a micrograph besides particles and ice: films, crystals, blobs, scratches.
+"""What is in a micrograph besides particles and smooth ice: films, crystals, blobs, textures, lattices.
 
 All matter is counted as **vitreous-ice-equivalent thickness** in angstroms: the thickness of
 vitreous ice with the same projected potential. With mean inner potentials of about 3.5 V for
@@ -15,11 +15,19 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from cryopick_ray.errors import UsageError
+from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.settings import Settings
+from cryopick_ray.simulate.crystalline import CrystallineSettings, crystalline
 from cryopick_ray.simulate.field import FieldOfView, Patch
 from cryopick_ray.simulate.films import CARBON, GOLD, FilmSettings, film
-from cryopick_ray.simulate.lumps import BLOBS, CRYSTALS, SPECKS, LumpSettings, lumps
+from cryopick_ray.simulate.halos import HaloSettings, halos
+from cryopick_ray.simulate.lattice import LatticeSettings, lattice
+from cryopick_ray.simulate.lumps import LumpSettings, fused, lumps
+from cryopick_ray.simulate.lumps_known import BLOBS, CHAINS, CRYSTALS, FIDUCIALS, FLAKES, SPECKS
 from cryopick_ray.simulate.scratches import SCRATCHES, ScratchSettings, scratches
+from cryopick_ray.simulate.strands import StrandSettings, strands
+from cryopick_ray.simulate.texture import TextureSettings, texture
+from cryopick_ray.simulate.uneven import UnevenSettings, uneven
 from cryopick_ray.units import Shape, is_positive
 
 MATERIAL_A = 10.0
@@ -31,8 +39,10 @@ class ContaminationSettings(Settings):
 
     Attributes
     ----------
-    carbon, gold, crystals, blobs, specks, scratches
-        The kinds, see :data:`KINDS`; a probability of 0 leaves one out.
+    carbon, gold, crystals, blobs, specks, scratches, crystalline, texture, uneven, lattice, flakes, \
+    chains, halos, strands, fiducials
+        The kinds, see :data:`KINDS`; a probability of 0, the default from ``crystalline`` on, leaves one
+        out.
     coherent_A
         Thickness that the phase levels off at: what passes more is scattered more than once. Grain
         levels off by itself.
@@ -46,19 +56,50 @@ class ContaminationSettings(Settings):
     blobs: LumpSettings = BLOBS
     specks: LumpSettings = SPECKS
     scratches: ScratchSettings = SCRATCHES
+    crystalline: CrystallineSettings = CrystallineSettings()
+    texture: TextureSettings = TextureSettings()
+    uneven: UnevenSettings = UnevenSettings()
+    lattice: LatticeSettings = LatticeSettings()
+    flakes: LumpSettings = FLAKES
+    chains: LumpSettings = CHAINS
+    halos: HaloSettings = HaloSettings()
+    strands: StrandSettings = StrandSettings()
+    fiducials: LumpSettings = FIDUCIALS
     coherent_A: Annotated[float, Field(ge=10, le=1e5)] = 150.0
     mean_free_path_A: Annotated[float, Field(ge=100, le=1e6)] = 3_000.0
 
 
-KINDS: dict[str, tuple[Callable[[np.random.Generator, FieldOfView, Any], Iterator[Patch]], str]] = {
-    "carbon": (film, "edge of a carbon film: an arc with grain and a bright fringe"),
-    "gold": (film, "edge of a gold foil: an arc, nearly black"),
-    "crystals": (lumps, "crystalline ice: dark, flat-faced, sharp-edged, 400 to 2,500 A"),
-    "blobs": (lumps, "ethane and fallen ice: dark, round to irregular, 300 to 3,000 A"),
-    "specks": (lumps, "small round ice crystals near particle size, 80 to 400 A"),
-    "scratches": (scratches, "scratches, folds and cracks: thin lines, dark or bright"),
+@dataclass(frozen=True)
+class Kind:
+    """One kind of contamination: what draws it, what it is to a picker, and what it looks like."""
+
+    draw: Callable[[np.random.Generator, FieldOfView, Any], Iterator[Patch]]
+    junk: Junk
+    looks: str
+
+
+KINDS: dict[str, Kind] = {
+    "carbon": Kind(film, Junk.CARBON, "edge of a carbon film: an arc with grain and a bright fringe"),
+    "gold": Kind(film, Junk.CARBON, "edge of a gold foil: an arc, nearly black"),
+    "crystals": Kind(lumps, Junk.CONTAMINATION, "crystalline ice: dark, flat-faced, sharp, 400 to 2,500 A"),
+    "blobs": Kind(
+        lumps, Junk.CONTAMINATION, "ethane and fallen ice: dark, round to irregular, 300 to 3,000 A"
+    ),
+    "specks": Kind(lumps, Junk.CONTAMINATION, "small round ice crystals near particle size, 80 to 400 A"),
+    "scratches": Kind(
+        scratches, Junk.CONTAMINATION, "scratches, folds and cracks: thin lines, dark or bright"
+    ),
+    "crystalline": Kind(crystalline, Junk.ICE, "ice that crystallized: mottled, with compact dark spots"),
+    "texture": Kind(texture, Junk.ICE, "thick ice or denatured protein: texture as coarse as particles"),
+    "uneven": Kind(uneven, Junk.NONE, "vitreous ice with gradients, streaks, bands and steps"),
+    "lattice": Kind(lattice, Junk.LATTICE, "two-dimensional crystal of streptavidin over all the picture"),
+    "flakes": Kind(fused, Junk.CONTAMINATION, "flat angular flakes of ice with sharp corners"),
+    "chains": Kind(fused, Junk.CONTAMINATION, "balls grown together: chains, clusters and capsules"),
+    "halos": Kind(halos, Junk.CONTAMINATION, "blobs far out of focus: soft, with rings around"),
+    "strands": Kind(strands, Junk.CONTAMINATION, "nucleic acid and filaments: thin wormlike lines"),
+    "fiducials": Kind(lumps, Junk.CONTAMINATION, "gold beads of 5 to 15 nm: black with a bright fringe"),
 }
-"""Name of each setting: what draws it, and what it looks like."""
+"""Each kind by the name of its setting. New ones come last, so that seeds keep what they showed."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +115,17 @@ class Contamination:
     absorption
         ``(h, w)`` float32 optical depth: the image's intensity is multiplied by ``exp(-absorption)``.
     mask
-        ``(h, w)`` bool, true where more than ``MATERIAL_A`` of thickness is added or missing.
+        ``(h, w)`` bool, true where more than ``MATERIAL_A`` of thickness is added or missing, and on bad
+        ice: no particle is picked there.
+    junk
+        ``(h, w)`` uint8 codes of :class:`~cryopick_ray.micrographs.junk.Junk`: of the kind with the most
+        matter there, or of the ice or lattice underneath. Nowhere ``NONE`` under the mask.
     """
 
     potential_A: NDArray[np.float32]
     absorption: NDArray[np.float32]
     mask: NDArray[np.bool_]
+    junk: NDArray[np.uint8]
 
 
 def contaminate(
@@ -101,17 +147,27 @@ def contaminate(
             "above 0 (`height_px`, `width_px`, `pixel_size_A`)"
         )
     view = FieldOfView(shape, pixel_size_A)
-    thickness, grain = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
-    for stream, (name, (draw_kind, _)) in zip(rng.spawn(len(KINDS)), KINDS.items(), strict=True):
-        for patch in draw_kind(stream, view, getattr(settings, name)):
-            thickness[patch.rows, patch.columns] += patch.thickness_A
+    thickness, grain, most = (np.zeros(shape, dtype=np.float32) for _ in range(3))
+    matter, underneath = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+    for stream, (name, kind) in zip(rng.spawn(len(KINDS)), KINDS.items(), strict=True):
+        for patch in kind.draw(stream, view, getattr(settings, name)):
+            where = patch.rows, patch.columns
+            thickness[where] += patch.thickness_A
+            amount = np.abs(patch.thickness_A)
+            matter[where][amount > most[where]] = kind.junk
+            np.maximum(most[where], amount, out=most[where])
             if patch.grain_A is not None:
-                grain[patch.rows, patch.columns] += patch.grain_A
-    mask = np.abs(thickness) > MATERIAL_A
+                grain[where] += patch.grain_A
+            if patch.covered is not None:
+                # bad ice with a lattice on it is bad ice
+                covered = patch.covered & (underneath[where] != Junk.ICE)
+                underneath[where][covered] = kind.junk
+    material = np.abs(thickness) > MATERIAL_A
     absorption = (thickness + grain) / np.float32(settings.mean_free_path_A)
     potential = _levelled(thickness, settings.coherent_A)
     potential += _levelled(grain, settings.coherent_A) * np.exp(-np.maximum(absorption, 0))
-    return Contamination(potential, absorption, mask)
+    junk = np.where(material, matter, underneath)
+    return Contamination(potential, absorption, material | (underneath == Junk.ICE), junk)
 
 
 def _levelled(thickness: NDArray[np.float32], limit_A: float) -> NDArray[np.float32]:

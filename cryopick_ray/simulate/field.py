@@ -66,12 +66,15 @@ class Patch:
         ``(rows, columns)`` float32: vitreous-ice-equivalent thickness, see :mod:`.contamination`.
     grain_A
         Its variation from grain to grain, of the same shape; ``None`` for smooth matter.
+    covered
+        Where it lies, bool of the same shape, for what is not told by its thickness.
     """
 
     rows: slice
     columns: slice
     thickness_A: NDArray[np.float32]
     grain_A: NDArray[np.float32] | None = None
+    covered: NDArray[np.bool_] | None = None
 
 
 def smooth_noise(

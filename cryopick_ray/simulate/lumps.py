@@ -61,53 +61,43 @@ class LumpSettings(Settings):
     streaks: Annotated[Range, between(0, 0.9)] = (0.0, 0.0)
 
 
-CRYSTALS = LumpSettings(
-    probability=0.05,
-    number=(1, 4),
-    diameter_A=(400, 2_500),
-    lobes=(1, 2),
-    thickness=(0.3, 0.8),
-    steepness=(4, 20),
-    facets=(5, 8),
-    irregularity=0.01,
-    streaks=(0.0, 0.5),
-)
-"""Hexagonal or cubic ice: dark, sharp-edged, flat-faced, often with bend contours."""
-BLOBS = LumpSettings(
-    probability=0.08,
-    number=(1, 3),
-    diameter_A=(300, 3_000),
-    lobes=(1, 4),
-    thickness=(0.4, 1.0),
-    steepness=(2, 4),
-    facets=(12, 24),
-    irregularity=0.06,
-)
-"""Frozen ethane and ice that fell on later: round to irregular, dark, bright fringes."""
-SPECKS = LumpSettings(
-    probability=0.3,
-    number=(1, 20),
-    diameter_A=(80, 400),
-    thickness=(0.05, 0.35),
-    steepness=(2, 10),
-    facets=(10, 24),
-    irregularity=0.03,
-)
-"""Small round ice crystals about the size of particles, which pickers fall for."""
-
-
 def lumps(rng: np.random.Generator, view: FieldOfView, settings: LumpSettings) -> Iterator[Patch]:
     """Yield the lobes of all lumps in the image."""
     if rng.uniform() >= settings.probability:
         return
     for _ in range(draw_count(rng, settings.number)):
-        x_A, y_A = view.random_point_A(rng)
-        diameter_A = draw_log(rng, settings.diameter_A)
-        for scale in (1.0, *rng.uniform(0.3, 0.8, size=draw_count(rng, settings.lobes) - 1)):
-            yield _lobe(rng, view, settings, (x_A, y_A), diameter_A * scale)
-            angle = rng.uniform(0, 2 * np.pi)
-            x_A += 0.45 * diameter_A * scale * float(np.cos(angle))
-            y_A += 0.45 * diameter_A * scale * float(np.sin(angle))
+        yield from _lobes(rng, view, settings)
+
+
+def fused(rng: np.random.Generator, view: FieldOfView, settings: LumpSettings) -> Iterator[Patch]:
+    """Yield whole lumps whose lobes ran into each other: where two meet, the thicker one counts."""
+    if rng.uniform() >= settings.probability:
+        return
+    for _ in range(draw_count(rng, settings.number)):
+        lobes = list(_lobes(rng, view, settings))
+        top, left = (min(part.start for part in parts) for parts in _windows(lobes))
+        bottom, right = (max(part.stop for part in parts) for parts in _windows(lobes))
+        thickness = np.zeros((bottom - top, right - left), dtype=np.float32)
+        for lobe in lobes:
+            rows, columns = lobe.rows, lobe.columns
+            there = thickness[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+            np.maximum(there, lobe.thickness_A, out=there)
+        yield Patch(slice(top, bottom), slice(left, right), thickness)
+
+
+def _windows(lobes: list[Patch]) -> tuple[list[slice], list[slice]]:
+    return [lobe.rows for lobe in lobes], [lobe.columns for lobe in lobes]
+
+
+def _lobes(rng: np.random.Generator, view: FieldOfView, settings: LumpSettings) -> Iterator[Patch]:
+    """Yield the lobes of one lump, each off the one before."""
+    x_A, y_A = view.random_point_A(rng)
+    diameter_A = draw_log(rng, settings.diameter_A)
+    for scale in (1.0, *rng.uniform(0.3, 0.8, size=draw_count(rng, settings.lobes) - 1)):
+        yield _lobe(rng, view, settings, (x_A, y_A), diameter_A * scale)
+        angle = rng.uniform(0, 2 * np.pi)
+        x_A += 0.45 * diameter_A * scale * float(np.cos(angle))
+        y_A += 0.45 * diameter_A * scale * float(np.sin(angle))
 
 
 def _lobe(

@@ -1,15 +1,17 @@
 """One simulated micrograph: settings and a number in, pixels and their truth out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import UsageError
+from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.simulate.contamination import Contamination, contaminate
 from cryopick_ray.simulate.density import box_for
 from cryopick_ray.simulate.detector import Detector, record
+from cryopick_ray.simulate.field import FieldOfView
 from cryopick_ray.simulate.molecule import Molecule
 from cryopick_ray.simulate.noise import (
     IceStructure,
@@ -30,6 +32,7 @@ from cryopick_ray.simulate.projection import preferred_rotations, random_rotatio
 from cryopick_ray.simulate.ranges import draw, draw_log
 from cryopick_ray.simulate.scene import Scene, place
 from cryopick_ray.simulate.settings import LARGEST_PX, MicroscopeSettings, SimulationSettings
+from cryopick_ray.simulate.stain import draw_stain, stained, with_balls
 from cryopick_ray.simulate.stamps import add_fragment, add_particles
 from cryopick_ray.simulate.streaks import draw_widths, mark, streak
 from cryopick_ray.simulate.variety import varied
@@ -38,6 +41,8 @@ from cryopick_ray.units import Optics, Shape
 ICE_POTENTIAL_V = 3.5
 """Mean inner potential that contamination's ice-equivalent thickness is counted in."""
 
+
+PARTICLES_LIE_ON = [Junk.NONE, Junk.LATTICE]
 
 LEAST_INTENSITY = 0.02
 """Weak-phase contrast falls below zero in thick matter, where it does not hold; electrons never do."""
@@ -58,7 +63,12 @@ class SimulatedMicrograph:
     microscope
         How the image was taken.
     mask
-        ``(h, w)`` bool, true on contamination and on streaked borders.
+        ``(h, w)`` bool, true where no particle is picked: on contamination and bad ice, and on streaked
+        borders.
+    junk
+        ``(h, w)`` uint8 codes of :class:`~cryopick_ray.micrographs.junk.Junk`: none under the mask is
+        ``NONE``, for streaked borders count as ``CONTAMINATION``; members of clumps are ``AGGREGATE``
+        and a ``LATTICE`` is told, though particles lie on both.
     """
 
     pixels: NDArray[np.float32]
@@ -66,6 +76,7 @@ class SimulatedMicrograph:
     rotations: NDArray[np.float64]
     microscope: Microscope
     mask: NDArray[np.bool_]
+    junk: NDArray[np.uint8]
 
 
 def simulate(settings: SimulationSettings, molecules: Sequence[Molecule], number: int) -> SimulatedMicrograph:
@@ -81,21 +92,30 @@ def simulate(settings: SimulationSettings, molecules: Sequence[Molecule], number
         Those that ``settings`` names.
     """
     shape = settings.height_px, settings.width_px
-    streams = np.random.default_rng([settings.seed, number]).spawn(9)
+    streams = np.random.default_rng([settings.seed, number]).spawn(10)
     molecules = [varied(one, streams[7], draw(streams[7], settings.variety)) for one in molecules]
     microscope = _microscope(streams[0], settings.microscope, settings.pixel_size_A)
     contamination = contaminate(streams[1], shape, settings.pixel_size_A, settings.contamination)
+    view = FieldOfView(shape, settings.pixel_size_A)
+    if (stain := draw_stain(streams[9], view, settings.stain)) is not None:
+        contamination = with_balls(contamination, stain)
     widths = draw_widths(streams[8], shape, settings.exposure.streaks_px)
-    contamination = replace(contamination, mask=mark(contamination.mask, widths))
+    mask = mark(contamination.mask, widths)
     diameters_A = [molecule.diameter_A for molecule in molecules]
-    scene = place(streams[2], shape, settings.pixel_size_A, diameters_A, settings.scene, contamination.mask)
+    scene = place(streams[2], shape, settings.pixel_size_A, diameters_A, settings.scene, mask)
     rotations = _rotations(streams[3], settings, len(scene))
-    phase = _particles(streams[4], settings, molecules, scene, rotations, shape)
-    phase += contamination.potential_A * np.float32(ICE_POTENTIAL_V)
-    phase *= np.float32(interaction_rad_per_V_A(microscope.optics.voltage_kV))
-    intensity = _seen(streams[5], settings, microscope, contamination, phase)
+    potential = _particles(streams[4], settings, molecules, scene, rotations, shape)
+    if stain is not None:
+        contamination = stained(contamination, stain, potential, settings.pixel_size_A)
+        potential = np.zeros_like(potential)
+    potential += contamination.potential_A * np.float32(ICE_POTENTIAL_V)
+    potential *= np.float32(interaction_rad_per_V_A(microscope.optics.voltage_kV))
+    intensity = _seen(streams[5], settings, microscope, contamination, potential)
     pixels = streak(_recorded(streams[6], settings, intensity), widths)
-    return SimulatedMicrograph(pixels, scene, rotations, microscope, contamination.mask)
+    junk = contamination.junk.copy()
+    junk[mask & np.isin(junk, PARTICLES_LIE_ON)] = Junk.CONTAMINATION
+    _tell_clumps(junk, scene, np.array(diameters_A) / settings.pixel_size_A)
+    return SimulatedMicrograph(pixels, scene, rotations, microscope, mask, junk)
 
 
 def check(settings: SimulationSettings, molecules: Sequence[Molecule]) -> None:
@@ -176,6 +196,17 @@ def _particles(
         x_px, y_px = scene.x_px[i], scene.y_px[i]
         add_fragment(potential, molecule, rotations[i], x_px, y_px, fraction, contrast[i], pixel_size_A)
     return potential
+
+
+def _tell_clumps(junk: NDArray[np.uint8], scene: Scene, diameters_px: NDArray[np.float64]) -> None:
+    """Write ``AGGREGATE`` on the members of clumps, where nothing worse lies."""
+    view = FieldOfView((junk.shape[0], junk.shape[1]), pixel_size_A=1.0)
+    for i in np.flatnonzero(scene.aggregate >= 0):
+        x, y, radius = scene.x_px[i], scene.y_px[i], diameters_px[scene.molecule[i]] / 2
+        rows, columns = view.window(x, y, radius)
+        dy, dx = view.positions_A(rows, 0) - y, view.positions_A(columns, 1) - x
+        near = junk[rows, columns]
+        near[(np.hypot(dy[:, None], dx) <= radius) & np.isin(near, PARTICLES_LIE_ON)] = Junk.AGGREGATE
 
 
 def _seen(

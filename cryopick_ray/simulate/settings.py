@@ -20,6 +20,7 @@ from cryopick_ray.simulate.ranges import (
     between,
 )
 from cryopick_ray.simulate.scene import SceneSettings
+from cryopick_ray.simulate.stain import StainSettings
 from cryopick_ray.units import Optics
 
 SMALLEST_PX, LARGEST_PX = 64, 16_384
@@ -164,6 +165,7 @@ class SimulationSettings(Settings):
     microscope: MicroscopeSettings = MicroscopeSettings()
     ice: IceSettings = IceSettings()
     exposure: ExposureSettings = ExposureSettings()
+    stain: StainSettings = StainSettings()
 
 
 def simulation_settings(data: dict[str, Any]) -> SimulationSettings:

@@ -39,7 +39,8 @@ class SimulateWorker:
     """Makes micrographs and writes them, their truth and their masks below a folder.
 
     ``micrographs/`` (or a store), ``truth/`` with the particles, ``decoys/`` with what looks like
-    particles and is none, ``masks/`` with the contamination. Every file appears whole.
+    particles and is none, ``masks/`` with the codes of :class:`~cryopick_ray.micrographs.junk.Junk`. Every
+    file appears whole.
     """
 
     def __init__(self, out: Path, settings: SimulationSettings, store_url: str | None) -> None:
@@ -77,7 +78,7 @@ class SimulateWorker:
         for folder, pickable in (("truth", True), ("decoys", False)):
             text = truth_star(made, self._molecules, f"micrographs/{name}", pickable=pickable)
             write_whole(below(self._out / folder, Path(name).with_suffix(".star")), text)
-        _write_mrc(below(self._out / "masks", name), made.mask.astype(np.int8), pixel_size_A)
+        _write_mrc(below(self._out / "masks", name), made.junk.astype(np.int8), pixel_size_A)
         if self._store is None:
             # Last of all: a micrograph that is there has its truth.
             _write_mrc(below(self._out / "micrographs", name), made.pixels, pixel_size_A)

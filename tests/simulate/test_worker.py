@@ -10,6 +10,7 @@ from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import UsageError
+from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.settings import EngineSettings
 from cryopick_ray.simulate.contamination import KINDS
@@ -85,14 +86,15 @@ def test_headers_say_what_the_files_hold(serial):
         assert mrcfile.validate(serial / folder / "simulated_000000.mrc")
 
 
-def test_masks_show_contamination_and_are_empty_without(tmp_path):
-    run(plan("micrographs=1", *(f"contamination.{kind}.probability=0" for kind in KINDS)), tmp_path / "clean")
-    run(plan("micrographs=1", "contamination.carbon.probability=1"), tmp_path / "carbon")
+def test_masks_hold_codes_of_junk_and_are_empty_without(tmp_path):
+    clean = ["scene.aggregates=0", *(f"contamination.{kind}.probability=0" for kind in KINDS)]
+    run(plan("micrographs=1", *clean), tmp_path / "clean")
+    run(plan("micrographs=1", *clean, "contamination.carbon.probability=1"), tmp_path / "carbon")
     clean, carbon = (
         mrcfile.read(tmp_path / name / "masks" / "simulated_000000.mrc") for name in ("clean", "carbon")
     )
     assert clean.dtype == np.int8
-    assert (np.unique(clean).tolist(), np.unique(carbon).tolist()) == ([0], [0, 1])
+    assert (np.unique(clean).tolist(), np.unique(carbon).tolist()) == ([0], [Junk.NONE, Junk.CARBON])
 
 
 def test_a_store_holds_what_ingesting_the_files_would(serial, tmp_path):
