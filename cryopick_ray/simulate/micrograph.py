@@ -83,7 +83,7 @@ def simulate(settings: SimulationSettings, molecules: Sequence[Molecule], number
         Those that ``settings`` names.
     """
     shape = settings.height_px, settings.width_px
-    streams = np.random.default_rng([settings.seed, number]).spawn(10)
+    streams = np.random.default_rng([settings.seed, number]).spawn(11)
     molecules = [varied(one, streams[7], draw(streams[7], settings.variety)) for one in molecules]
     microscope = _microscope(streams[0], settings.microscope, settings.pixel_size_A)
     contamination = contaminate(streams[1], shape, settings.pixel_size_A, settings.contamination)
@@ -97,7 +97,7 @@ def simulate(settings: SimulationSettings, molecules: Sequence[Molecule], number
     phase *= np.float32(interaction_rad_per_V_A(microscope.optics.voltage_kV))
     intensity = _seen(streams[5], settings, microscope, contamination, phase)
     pixels = streak(_recorded(streams[6], settings, intensity), widths)
-    pixels = process(pixels, settings.pixel_size_A, draw_processing(streams[9], settings.processing))
+    pixels = process(pixels, settings.pixel_size_A, draw_processing(streams[10], settings.processing))
     return SimulatedMicrograph(pixels, scene, rotations, microscope, contamination.mask)
 
 
