@@ -145,9 +145,10 @@ def _chosen(data: dict[str, Any], models: list[str]) -> dict[str, Any]:
 def _rooted(data: dict[str, Any]) -> dict[str, Any]:
     """Return settings whose paths mean the same from any folder."""
     data = rooted(data)
-    empty, models = data.get("empty"), data.get("models")
-    if isinstance(empty, list):
-        data = data | {"empty": [rooted({_kind(one): [one]})[_kind(one)][0] for one in empty]}
+    models = data.get("models")
+    for name in ("empty", "unlabelled"):
+        if isinstance(sets := data.get(name), list):
+            data = data | {name: [rooted({_kind(one): [one]})[_kind(one)][0] for one in sets]}
     if isinstance(models, list):
         data = data | {"models": [_with_files(one) for one in models]}
     return data

@@ -32,6 +32,10 @@ def _rooted(one: dict[str, Any]) -> dict[str, Any]:
     paths: dict[str, Any] = {
         name: absolute(str(one[name])) for name in ("labels", "false_labels") if one.get(name)
     }
+    if isinstance(bins := one.get("bins"), dict) and bins.get("values"):
+        paths["bins"] = bins | {"values": absolute(str(bins["values"]))}
+    if isinstance(others := one.get("annotators"), dict):
+        paths["annotators"] = {name: absolute(str(folder)) for name, folder in others.items()}
     inputs = one.get("micrographs")
     if isinstance(inputs, str):
         inputs = [inputs]

@@ -55,6 +55,10 @@ class Curve:
         index = int(np.argmax(self.f1))
         return float(self.f1[index]), float(self.threshold[index])
 
+    def recall_at(self, precision: float) -> float:
+        """Return the highest recall of any threshold whose picks are at least so precise; 0 if none are."""
+        return float(self.recall[self.precision >= precision].max(initial=0.0))
+
 
 def curve(score: ArrayLike, is_hit: ArrayLike, n_truth: int) -> Curve:
     """Return the curve of ``(n,)`` scores whose picks are true or false against ``n_truth`` particles."""

@@ -1,5 +1,6 @@
 """Picks in micrographs without particles: all of them are false."""
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,15 +13,18 @@ class FalsePicks:
 
     Attributes
     ----------
-    mean, most
+    mean, median, most
         Of a micrograph.
     """
 
     mean: float | None
+    median: float | None
     most: int | None
 
 
 def false_picks(micrographs: Sequence[MicrographPicks]) -> FalsePicks:
     """Count the picks, not the candidates below the threshold, of micrographs without particles."""
     counts = [int(one.picked.sum()) for one in micrographs if one.micrograph.status == "complete"]
-    return FalsePicks(sum(counts) / len(counts), max(counts)) if counts else FalsePicks(None, None)
+    if not counts:
+        return FalsePicks(None, None, None)
+    return FalsePicks(statistics.fmean(counts), statistics.median(counts), max(counts))

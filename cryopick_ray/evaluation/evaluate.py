@@ -79,6 +79,22 @@ class Evaluation:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Ranking:
+    """Candidates that were compared with truth, before they are counted.
+
+    Attributes
+    ----------
+    micrographs
+        Each micrograph that has truth by its id, in the order of the picks.
+    notes
+        What was left out or counted as missed, for a person.
+    """
+
+    micrographs: Mapping[str, Ranked]
+    notes: tuple[str, ...]
+
+
 def evaluate(
     picks: Iterable[MicrographPicks],
     truth: Truth,
@@ -109,6 +125,29 @@ def evaluate(
     PicksError
         If one truth fits two micrographs.
     """
+    ranking = rank(picks, truth, radius_A=radius_A, exclude=exclude)
+    ranked = list(ranking.micrographs.values())
+    return Evaluation(
+        radius_A=radius_A,
+        pooled=pooled_score(ranked),
+        micrographs=tuple(
+            MicrographScore(name, one.failed, pooled_score([one]))
+            for name, one in ranking.micrographs.items()
+        ),
+        curve=_points(pooled_curve(ranked)) if any_scored(ranked) else (),
+        notes=ranking.notes,
+        reliability=pooled_reliability(ranked),
+    )
+
+
+def rank(
+    picks: Iterable[MicrographPicks],
+    truth: Truth,
+    *,
+    radius_A: float | None = None,
+    exclude: Sequence[str] = (),
+) -> Ranking:
+    """Match candidates with truth as :func:`evaluate` does, which takes and refuses the same."""
     if radius_A is not None and not is_positive(radius_A):
         raise UsageError(f"matching radius is {radius_A} A; give `radius_A` a positive length in angstroms")
     ranked: dict[str, Ranked] = {}
@@ -135,16 +174,8 @@ def evaluate(
         name for name, one in ranked.items() if one.failed
     ]
     remarks["truth without a micrograph, not counted"] = sorted(truth.particles.keys() - owner.keys())
-    return Evaluation(
-        radius_A=radius_A,
-        pooled=pooled_score(list(ranked.values())),
-        micrographs=tuple(
-            MicrographScore(name, one.failed, pooled_score([one])) for name, one in ranked.items()
-        ),
-        curve=_points(pooled_curve(list(ranked.values()))) if any_scored(list(ranked.values())) else (),
-        notes=(*truth.notes, *_told(remarks), *_doubts(list(ranked.values()), pairs)),
-        reliability=pooled_reliability(list(ranked.values())),
-    )
+    notes = (*truth.notes, *_told(remarks), *_doubts(list(ranked.values()), pairs))
+    return Ranking(ranked, notes)
 
 
 def _is_meant(one: MicrographPicks) -> bool:

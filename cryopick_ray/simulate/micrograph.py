@@ -28,6 +28,7 @@ from cryopick_ray.simulate.optics import (
     padded_shape,
     transfer,
 )
+from cryopick_ray.simulate.processing import draw_processing, process
 from cryopick_ray.simulate.projection import preferred_rotations, random_rotations
 from cryopick_ray.simulate.ranges import draw, draw_log
 from cryopick_ray.simulate.scene import Scene, place
@@ -55,7 +56,8 @@ class SimulatedMicrograph:
     Attributes
     ----------
     pixels
-        ``(h, w)`` float32 electrons per pixel; particles are darker than the ice.
+        ``(h, w)`` float32 electrons per pixel, or what processing makes of them; particles are darker
+        than the ice.
     scene
         Where the particles lie and which molecule each is.
     rotations
@@ -84,7 +86,7 @@ def simulate(settings: SimulationSettings, molecules: Sequence[Molecule], number
 
     The phase of the exit wave (particles, contamination, structural ice noise) passes through the
     contrast transfer, uneven ice and contamination take their share of the electrons, and the camera
-    counts the rest. Each part has its own stream of random numbers.
+    counts the rest, and processing does what it is told. Each part has its own stream of random numbers.
 
     Parameters
     ----------
@@ -92,7 +94,7 @@ def simulate(settings: SimulationSettings, molecules: Sequence[Molecule], number
         Those that ``settings`` names.
     """
     shape = settings.height_px, settings.width_px
-    streams = np.random.default_rng([settings.seed, number]).spawn(10)
+    streams = np.random.default_rng([settings.seed, number]).spawn(11)
     molecules = [varied(one, streams[7], draw(streams[7], settings.variety)) for one in molecules]
     microscope = _microscope(streams[0], settings.microscope, settings.pixel_size_A)
     contamination = contaminate(streams[1], shape, settings.pixel_size_A, settings.contamination)
@@ -112,6 +114,7 @@ def simulate(settings: SimulationSettings, molecules: Sequence[Molecule], number
     potential *= np.float32(interaction_rad_per_V_A(microscope.optics.voltage_kV))
     intensity = _seen(streams[5], settings, microscope, contamination, potential)
     pixels = streak(_recorded(streams[6], settings, intensity), widths)
+    pixels = process(pixels, settings.pixel_size_A, draw_processing(streams[10], settings.processing))
     junk = contamination.junk.copy()
     junk[mask & np.isin(junk, PARTICLES_LIE_ON)] = Junk.CONTAMINATION
     _tell_clumps(junk, scene, np.array(diameters_A) / settings.pixel_size_A)

@@ -11,6 +11,7 @@ from cryopick_ray.simulate.contamination import ContaminationSettings
 from cryopick_ray.simulate.detector import DOSE_RANGE, Detector
 from cryopick_ray.simulate.noise import IceStructure
 from cryopick_ray.simulate.optics import Defocus, Microscope
+from cryopick_ray.simulate.processing import ProcessingSettings
 from cryopick_ray.simulate.ranges import (
     CountRange,
     FractionRange,
@@ -104,7 +105,7 @@ class ExposureSettings(Settings):
     Attributes
     ----------
     dose_e_per_A2
-        Electrons on the specimen over the whole exposure.
+        Electrons on the specimen over the whole exposure; a single frame has 0.5 to 2.
     contrast
         Phase contrast of the particles relative to elastic scattering by undamaged molecules; 0.74 to
         0.8 matches the apoferritin of EMPIAR-10146.
@@ -166,6 +167,7 @@ class SimulationSettings(Settings):
     ice: IceSettings = IceSettings()
     exposure: ExposureSettings = ExposureSettings()
     stain: StainSettings = StainSettings()
+    processing: ProcessingSettings = ProcessingSettings()
 
 
 def simulation_settings(data: dict[str, Any]) -> SimulationSettings:

@@ -1,8 +1,8 @@
 """Data sets of the settings -> what pickers are given, and what they are scored by."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -16,7 +16,10 @@ from cryopick_ray.project import project_of
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.stages.ingest import probe
-from cryopick_ray.suite.settings import LabelledSet, MicrographSet, SuiteSettings, title
+from cryopick_ray.suite.bins import Part, parts
+from cryopick_ray.suite.noise import noisy_copies
+from cryopick_ray.suite.sets import LabelledSet, MicrographSet
+from cryopick_ray.suite.settings import SuiteSettings, title
 from cryopick_ray.training.data import simulate_molecule
 from cryopick_ray.training.settings import SimulatedData
 
@@ -39,6 +42,12 @@ class Case:
         Its particles; ``None`` where there are none to be found.
     told_A
         The diameter that pickers are told, in angstroms.
+    is_empty
+        Whether there are no particles; where there are some without truth, picks are only counted.
+    parts
+        Micrographs that have a line of the table of their own, too.
+    annotators
+        Labels of other people, by their names.
     """
 
     name: str
@@ -47,12 +56,20 @@ class Case:
     sources: tuple[MicrographSource, ...]
     truth: Truth | None
     told_A: float
+    is_empty: bool = False
+    parts: tuple[Part, ...] = ()
+    annotators: Mapping[str, Truth] = field(default_factory=dict)
 
     @property
     def radius_A(self) -> float:
         """How near a pick must be to a particle: by the true diameter, whatever pickers are told."""
         given = self.settings.radius_A if isinstance(self.settings, LabelledSet) else None
         return given or self.settings.diameter_A / 2
+
+    @property
+    def labelled_by(self) -> str:
+        """Who made the labels, where they are no truth."""
+        return self.settings.labelled_by if isinstance(self.settings, LabelledSet) else ""
 
     @property
     def molecule(self) -> str | None:
@@ -78,9 +95,16 @@ def prepare_cases(settings: SuiteSettings, folder: Path, engine: Engine, events:
     UsageError
         If micrographs, labels or molecules are wrong; the message names the data set.
     """
-    cases = [case for one in settings.data for case in _listed(one, "")]
-    empty = [case for one in settings.empty if isinstance(one, MicrographSet) for case in _listed(one, "")]
-    for group in settings.simulated:
+    cases = [case for one in settings.data for case in _real(one, folder / "noisy")]
+    unlabelled = [case for one in settings.unlabelled for case in _listed(one, "")]
+    empty = [
+        replace(case, is_empty=True)
+        for one in settings.empty
+        if isinstance(one, MicrographSet)
+        for case in _listed(one, "")
+    ]
+    folder /= "simulated"
+    for group in settings.groups():
         for made in _simulated(group, folder, engine, events):
             cases += _listed(made, title(group) if len(group.molecules) > 1 else "")
     for nothing in settings.empty:
@@ -88,8 +112,31 @@ def prepare_cases(settings: SuiteSettings, folder: Path, engine: Engine, events:
             ice = {"settings": assigned(nothing.settings, ["scene.empty_probability=1"])}
             alone = nothing.name if len(nothing.molecules) == 1 else None
             for made in _simulated(nothing.model_copy(update=ice), folder, engine, events):
-                empty += [replace(case, name=alone or case.name, truth=None) for case in _listed(made, "")]
-    return cases + empty
+                empty += [
+                    replace(case, name=alone or case.name, truth=None, is_empty=True)
+                    for case in _listed(made, "")
+                ]
+    return cases + unlabelled + empty
+
+
+def _real(one: LabelledSet, folder: Path) -> Iterator[Case]:
+    """Yield a real data set, and the same with noise added: below ``folder``."""
+    plain, *others = _listed(one, "")
+    with _said_of(one.name):
+        ids = [source.micrograph_id for source in plain.sources]
+        yield replace(
+            plain,
+            parts=parts(one.bins, ids) if one.bins else (),
+            annotators={name: read_truth(labels) for name, labels in one.annotators.items()},
+        )
+    yield from others
+    for factor in one.noise:
+        copies = folder / one.noisy(factor)
+        with _said_of(one.name):
+            noisy_copies(plain.sources, copies, factor)
+        given = {"name": one.noisy(factor), "micrographs": (str(copies),), "exclude": (), "diameters_off": ()}
+        (noisy,) = _listed(one.model_copy(update=given), "")
+        yield replace(noisy, name=f"{one.name}, noise of {factor:g} sd")
 
 
 def _simulated(group: SimulatedData, folder: Path, engine: Engine, events: Events) -> Iterator[LabelledSet]:

@@ -1,7 +1,9 @@
 """One model on one data set: ingest, pick and table as any run does, then the numbers."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
 
 from cryopick_ray.cut import CutSettings
 from cryopick_ray.engine.engine import Engine
@@ -9,7 +11,8 @@ from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.evaluation.empty import false_picks
-from cryopick_ray.evaluation.evaluate import evaluate
+from cryopick_ray.evaluation.evaluate import rank
+from cryopick_ray.evaluation.score import Ranked, pooled_curve, pooled_score
 from cryopick_ray.pickers.catalogue import load_picker, read_card
 from cryopick_ray.pickers.provenance import Provenance
 from cryopick_ray.picks.schema import MicrographPicks
@@ -18,10 +21,11 @@ from cryopick_ray.settings import PickSettings
 from cryopick_ray.stages.flow import ingest
 from cryopick_ray.stages.pick import pick
 from cryopick_ray.stages.table import table
+from cryopick_ray.suite.calibration import calibration_error
 from cryopick_ray.suite.cases import Case
 from cryopick_ray.suite.clock import Clock
 from cryopick_ray.suite.overlap import overlap
-from cryopick_ray.suite.rows import FOUND, SECONDS, Measures, Result
+from cryopick_ray.suite.rows import FALSE, FOUND, PRECISION, RATIO, SECONDS, Measures, Result
 from cryopick_ray.units import working_pixel_size_A
 
 
@@ -74,19 +78,19 @@ def look_up(name: str, seed: str) -> Model:
     return Model(name, seed, picker.particle_px, card.trained_on if card else None)
 
 
-def measure(model: Model, case: Case, bench: Bench) -> Result:
-    """Pick a data set with a model, as far as it has not been, and score the picks."""
+def measure(model: Model, case: Case, bench: Bench) -> list[Result]:
+    """Pick a data set with a model, as far as it has not been; score the picks, whole and in its parts."""
     reading, picking = (Clock(bench.events, bench.said, shown=shown) for shown in (False, True))
     try:
         return _measure(model, case, bench, reading, picking)
     except Exception as error:  # noqa: BLE001 - whatever one model does, the others go on
-        return _result(model, case, {}, failure=str(error) or repr(error))
+        return [_result(model, case, {}, failure=str(error) or repr(error))]
     finally:
         if left := len(case.sources) - picking.done:  # done before, or failed
             bench.events.report("suite", UnitReport(complete=left))
 
 
-def _measure(model: Model, case: Case, bench: Bench, reading: Clock, picking: Clock) -> Result:
+def _measure(model: Model, case: Case, bench: Bench, reading: Clock, picking: Clock) -> list[Result]:
     name, kept = case.settings.name, bench.folder / "seconds.json"
     working_A = working_pixel_size_A(case.told_A, model.particle_px)
     store = f"stores/{name}-{working_A:.6g}A.zarr"
@@ -106,16 +110,43 @@ def _measure(model: Model, case: Case, bench: Bench, reading: Clock, picking: Cl
         failure = f"{len(failed)} of {len(found)} micrographs, {failed[0].micrograph_id}: {failed[0].reason}"
     if len(failed) == len(found):
         raise MicrographError(failure)
-    measures = {**_score(found, case), SECONDS: seconds}
-    return _result(model, case, measures, failure=failure, picks=digest)
+    whole, *of_parts = _scores(found, case)
+    result = _result(model, case, {**whole, SECONDS: seconds}, failure=failure, picks=digest)
+    return [
+        result,
+        *(
+            replace(
+                result, data=f"{case.name}, {part.name}", micrographs=len(part.micrograph_ids), measures=own
+            )
+            for part, own in zip(case.parts, of_parts, strict=True)
+        ),
+    ]
 
 
-def _score(found: list[MicrographPicks], case: Case) -> Measures:
+def _scores(found: list[MicrographPicks], case: Case) -> list[Measures]:
+    """Return what is measured of the whole data set, then of each of its parts."""
     if case.truth is None:
         counted = false_picks(found)
-        return {"false_mean": counted.mean, "false_most": counted.most}
-    pooled = asdict(evaluate(found, case.truth, radius_A=case.radius_A).pooled)
+        return [dict(zip(FALSE, (counted.mean, counted.median, counted.most), strict=True))]
+    ranked = rank(found, case.truth, radius_A=case.radius_A).micrographs
+    of_parts = [_score([ranked[one] for one in part.micrograph_ids]) for part in case.parts]
+    return [{**_score(list(ranked.values())), **_first_to_last(of_parts)}, *of_parts]
+
+
+def _score(ranked: list[Ranked]) -> Measures:
+    curve, pooled = pooled_curve(ranked), asdict(pooled_score(ranked))
+    scores, is_hit = (np.concatenate([getattr(one, of) for one in ranked]) for of in ("score", "is_hit"))
+    pooled["recall_at_precision"] = curve.recall_at(PRECISION)
+    pooled["calibration_error"] = calibration_error(scores, is_hit)
     return {name: pooled[name] for name in FOUND}
+
+
+def _first_to_last(parts: list[Measures]) -> Measures:
+    """Return how the recall of the first part compares with that of the last."""
+    if len(parts) < 2:
+        return {}
+    first, last = parts[0]["recall"], parts[-1]["recall"]
+    return {RATIO: first / last if first is not None and last else None}
 
 
 def _result(model: Model, case: Case, measures: Measures, *, failure: str = "", picks: str = "") -> Result:
@@ -124,10 +155,12 @@ def _result(model: Model, case: Case, measures: Measures, *, failure: str = "", 
         group=case.group,
         model=model.name,
         seed=model.seed,
-        is_empty=case.truth is None,
+        is_empty=case.is_empty,
         micrographs=len(case.sources),
         measures=measures,
         overlap=overlap(model.trained_on, case.settings.name, case.molecule),
         failure=failure,
         picks=picks,
+        is_labelled=case.truth is not None or case.is_empty,
+        labels=case.labelled_by,
     )

@@ -5,10 +5,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-FOUND = ("precision", "recall", "f1", "best_f1", "best_threshold", "auprc")
+FOUND = (
+    *("precision", "recall", "f1", "best_f1", "best_threshold", "auprc"),
+    *("recall_at_precision", "calibration_error"),
+)
 """Measured where there are particles."""
-FALSE = ("false_mean", "false_most")
-"""Measured where there are none: picks of a micrograph, all of them false."""
+PRECISION = 0.85
+"""Of the picks whose recall is ``recall_at_precision``."""
+RATIO = "recall_ratio"
+"""Recall of the first of a data set's parts over that of the last."""
+FALSE = ("false_mean", "false_median", "false_most")
+"""Measured where there are none, or nobody labelled them: picks of a micrograph."""
 SECONDS = "seconds"
 
 Measures = Mapping[str, float | None]
@@ -37,6 +44,10 @@ class Result:
         Why the model or some of the micrographs failed.
     picks
         Digest of the picks.
+    is_labelled
+        Whether it is known what a pick is: if not, picks are only counted.
+    labels
+        Who made the labels, where they are no truth.
     """
 
     data: str
@@ -49,6 +60,8 @@ class Result:
     overlap: str
     failure: str = ""
     picks: str = ""
+    is_labelled: bool = True
+    labels: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,8 @@ class Row:
     spread: Measures
     overlap: str
     failure: str
+    is_labelled: bool = True
+    labels: str = ""
 
 
 def table_rows(results: Sequence[Result]) -> list[Row]:
@@ -119,6 +134,8 @@ def _row(seeds: Sequence[Result]) -> Row:
         spread=_each(statistics.stdev, good) if len(good) > 1 else {},
         overlap=_joined(one.overlap for one in seeds),
         failure=_joined(f"{seed}: {why}" if len(seeds) > 1 else why for seed, why in failures),
+        is_labelled=first.is_labelled,
+        labels=first.labels,
     )
 
 

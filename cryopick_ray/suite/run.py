@@ -12,6 +12,7 @@ from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.store.claim import claimed, kept_settings
 from cryopick_ray.store.publish import write_whole
+from cryopick_ray.suite.annotators import agreement
 from cryopick_ray.suite.cases import prepare_cases
 from cryopick_ray.suite.measure import Bench, look_up, measure
 from cryopick_ray.suite.rows import Result, table_rows
@@ -85,14 +86,17 @@ def run_suite(settings: SuiteSettings, folder: Path, engine: Engine, device: str
         If a model or a data set cannot be used at all; nothing was picked then.
     """
     models = [look_up(group.name, seed) for group in settings.models for seed in group.seeds]
-    cases = prepare_cases(settings, folder / "simulated", engine, events)
+    cases = prepare_cases(settings, folder, engine, events)
     bench = Bench(folder, engine, device, events)
     events.stage("suite", len(models) * sum(len(case.sources) for case in cases))
-    results = []
+    results: list[Result] = []
     for case in cases:
         for model in models:
-            results.append(measure(model, case, bench))
-            events.note(_line(results[-1]))
+            found = measure(model, case, bench)
+            results += found
+            for one in found:
+                events.note(_line(one))
+        results += [agreement(name, labels, case) for name, labels in case.annotators.items()]
     outcome = Outcome(folder, settings, tuple(results))
     write_whole(folder / "suite.json", json.dumps(outcome.to_dict(), indent=1, allow_nan=False))
     write_whole(folder / "suite.md", to_markdown(table_rows(results)))
@@ -101,9 +105,9 @@ def run_suite(settings: SuiteSettings, folder: Path, engine: Engine, device: str
 
 def _line(result: Result) -> str:
     """Return what a person wants to know while the others are at work."""
-    shown = "false_mean" if result.is_empty else "f1"
-    value = result.measures.get(shown)
-    said = "-" if value is None else f"{value:.3g}" if result.is_empty else f"{value:.3f}"
-    what = "false picks a micrograph" if result.is_empty else "F1"
+    is_scored = result.is_labelled and not result.is_empty
+    value = result.measures.get("f1" if is_scored else "false_mean")
+    said = "-" if value is None else f"{value:.3f}" if is_scored else f"{value:.3g}"
+    what = "F1" if is_scored else "false picks a micrograph" if result.is_empty else "picks a micrograph"
     failure = f"; failed: {result.failure}" if result.failure else ""
     return f"{Path(result.seed).stem} on {result.data}: {what} {said}{failure}"

@@ -8,8 +8,9 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from cryopick_ray.config import checked
 from cryopick_ray.errors import brief
-from cryopick_ray.settings import Invert, Positive, Settings
+from cryopick_ray.settings import Settings
 from cryopick_ray.simulate.library import load_molecule
+from cryopick_ray.suite.sets import LabelledSet, MicrographSet, SweptData
 from cryopick_ray.training.settings import NAME, SimulatedData
 
 
@@ -41,64 +42,6 @@ class ModelGroup(Settings):
         return self
 
 
-class MicrographSet(Settings):
-    """Real micrographs without a single particle: there every pick is a false one.
-
-    Attributes
-    ----------
-    name
-        In tables and folders.
-    micrographs
-        Folders, files, globs or lists, as ``cryopick run`` takes them.
-    diameter_A, pixel_size_A, invert
-        As for ``cryopick run``; nothing said, particles are dark.
-    exclude
-        Globs of micrographs that are not used at all.
-    """
-
-    name: Annotated[str, Field(pattern=NAME)]
-    micrographs: Annotated[tuple[str, ...], Field(min_length=1)]
-    diameter_A: Positive
-    pixel_size_A: Positive | None = None
-    invert: Invert = "no"
-    exclude: tuple[str, ...] = ()
-
-
-class LabelledSet(MicrographSet):
-    """Micrographs of one molecule with its true particles.
-
-    Attributes
-    ----------
-    labels
-        Folder of ``.star`` or ``.box`` files named after the micrographs, or one STAR file of all.
-    radius_A
-        A pick this near finds a particle; ``None`` for half a diameter.
-    molecule
-        Name of the built-in molecule that it is: models that have seen that one are marked.
-    diameters_off
-        The set is picked again with a diameter that is so many times the true one.
-
-    The others are those of :class:`MicrographSet`.
-    """
-
-    labels: Path
-    radius_A: Positive | None = None
-    molecule: str | None = None
-    diameters_off: tuple[Positive, ...] = ()
-
-    @model_validator(mode="after")
-    def _is_a_molecule(self) -> Self:
-        if self.molecule is not None:
-            load_molecule(self.molecule)
-        return self
-
-    @model_validator(mode="after")
-    def _each_diameter_once(self) -> Self:
-        if len(set(self.diameters_off)) < len(self.diameters_off):
-            raise ValueError(f"diameters_off of {self.name} lists one factor twice; leave it out once")
-        return self
-
-
 def _kind(value: Any) -> str:
     simulated = isinstance(value, SimulatedData) or (isinstance(value, dict) and "molecules" in value)
     return "simulated" if simulated else "real"
@@ -120,24 +63,28 @@ class SuiteSettings(Settings):
         Real micrographs with labels.
     simulated
         Groups of molecules to simulate: each molecule is a data set, and each group has a mean.
+    unlabelled
+        Real micrographs with particles that nobody labelled: picks there are counted, not judged.
     empty
         Micrographs without particles; simulated ones are made with ``scene.empty_probability`` 1.
     """
 
     models: Annotated[tuple[ModelGroup, ...], Field(min_length=1)]
     data: tuple[LabelledSet, ...] = ()
-    simulated: tuple[SimulatedData, ...] = ()
+    simulated: tuple[SweptData, ...] = ()
+    unlabelled: tuple[MicrographSet, ...] = ()
     empty: tuple[EmptySet, ...] = ()
 
     @model_validator(mode="after")
     def _names_are_told_apart(self) -> Self:
         if not self.sets():
-            raise ValueError("nothing to pick: give data, simulated or empty")
+            raise ValueError("nothing to pick: give data, simulated, unlabelled or empty")
         for what, names in (
             ("models", [one.name for one in self.models]),
+            ("models or annotators", [*{one.name for one in self.models}, *self._annotators()]),
             ("data sets", self.set_names()),
             ("lines of the table", self._lines()),
-            ("groups of molecules", [title(one) for one in self.simulated if len(one.molecules) > 1]),
+            ("groups of molecules", [title(one) for one in self.groups() if len(one.molecules) > 1]),
         ):
             if twice := sorted(name for name in set(names) if names.count(name) > 1):
                 raise ValueError(f"two {what} are called {brief(twice[0])}; give each a name of its own")
@@ -150,17 +97,24 @@ class SuiteSettings(Settings):
 
     def sets(self) -> tuple[MicrographSet | SimulatedData, ...]:
         """Return all data sets, in the order of the table."""
-        return (*self.data, *self.simulated, *self.empty)
+        return (*self.data, *self.groups(), *self.unlabelled, *self.empty)
+
+    def groups(self) -> tuple[SimulatedData, ...]:
+        """Return the groups of molecules, each point of a sweep a group of its own."""
+        return tuple(point for one in self.simulated for point in one.points())
 
     def set_names(self) -> list[str]:
         """Return the names of all data sets, one for each simulated molecule."""
-        return [name for one in self.sets() for name in _names(one)]
+        noisy = [one.noisy(factor) for one in self.data for factor in one.noise]
+        return [*(name for one in self.sets() for name in _names(one)), *noisy]
+
+    def _annotators(self) -> list[str]:
+        return list(dict.fromkeys(name for one in self.data for name in one.annotators))
 
     def _lines(self) -> list[str]:
         """Return what the table calls all data sets."""
-        labelled: tuple[MicrographSet | SimulatedData, ...] = (*self.data, *self.simulated)
         return [
-            *(name for one in labelled for name in _names(one)),
+            *(name for one in self.sets()[: -len(self.empty) or None] for name in _names(one)),
             *(name for one in self.empty for name in _empty_lines(one)),
         ]
 
@@ -182,7 +136,10 @@ def _empty_lines(one: MicrographSet | SimulatedData) -> list[str]:
     return [one.name] if alone and one.name is not None else _names(one)
 
 
-MAY_CHANGE = {"labels", "radius_A", "molecule", "diameters_off", "molecules"}
+MAY_CHANGE = {
+    *("labels", "labelled_by", "annotators", "radius_A", "molecule", "diameters_off", "bins", "noise"),
+    "molecules",
+}
 """Settings of a data set that decide no pick of it that is there."""
 
 

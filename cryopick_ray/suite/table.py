@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Sequence
 
-from cryopick_ray.suite.rows import SECONDS, Row
+from cryopick_ray.suite.rows import PRECISION, RATIO, SECONDS, Row
 
 Column = tuple[str, Callable[[Row], str]]
 NOTHING = "-"
 ABOUT = (
     "Precision, recall and F1 are of what a model picks by itself (threshold auto), best F1 is at the best "
-    "threshold in hindsight, AUPRC is of all candidates; all pooled over the micrographs. Several trainings "
-    "of one model: mean ± standard deviation. Seconds are a worker's on one thread from file to picks, "
-    "wall-clock, start-up apart: the median micrograph (of one or two, a network's slow first pass shows)."
+    f"threshold in hindsight, recall at P {PRECISION:g} the highest of any threshold whose picks are so "
+    "precise, AUPRC is of all candidates, and ECE is how far the scores of all candidates are from the share "
+    "of particles among them, where scores are from 0 to 1; all pooled over the micrographs. Several "
+    "trainings of one model: mean ± standard deviation. Seconds are a worker's on one thread from file to "
+    "picks, wall-clock, start-up apart: the median micrograph (of one or two, a network's slow first pass "
+    "shows)."
 )
 
 
@@ -29,6 +32,8 @@ WHAT: tuple[Column, ...] = (
     ("model", lambda row: row.model),
     ("micrographs", lambda row: str(row.micrographs)),
 )
+OPTIONAL = ("recall first/last", "labels", "trained on", "failed")
+"""Columns that are there where there is anything to say in them."""
 REMARKS: tuple[Column, ...] = (
     ("s a micrograph", _number(SECONDS, 3)),
     ("trained on", lambda row: row.overlap),
@@ -41,19 +46,25 @@ FOUND: tuple[Column, ...] = (
     ("F1", _number("f1", 3)),
     ("best F1", _number("best_f1", 3)),
     ("at score", _number("best_threshold", 2)),
+    (f"recall at P {PRECISION:g}", _number("recall_at_precision", 3)),
     ("AUPRC", _number("auprc", 3)),
+    ("ECE", _number("calibration_error", 3)),
+    ("recall first/last", _number(RATIO, 2)),
+    ("labels", lambda row: row.labels),
     *REMARKS,
 )
 FALSE: tuple[Column, ...] = (
     *WHAT,
     ("false picks a micrograph", _number("false_mean", 1)),
+    ("median", _number("false_median", 1)),
     ("most in one", _number("false_most", 1)),
     *REMARKS,
 )
+COUNTED: tuple[Column, ...] = (*WHAT, ("picks a micrograph", FALSE[3][1]), *FALSE[4:])
 
 
 def to_markdown(rows: Sequence[Row]) -> str:
-    """Return the tables of labelled and of empty micrographs, ready for a README."""
+    """Return the tables of labelled, unlabelled and empty micrographs, ready for a README."""
     parts = [ABOUT]
     for cells in _tables(rows):
         lines = [f"| {' | '.join(map(_escaped, line))} |" for line in cells]
@@ -73,11 +84,17 @@ def to_text(rows: Sequence[Row]) -> str:
 
 
 def _tables(rows: Sequence[Row]) -> list[list[list[str]]]:
-    """Return the lines of each table, its head first; a last column of remarks only where there are any."""
+    """Return the lines of each table, its head first; columns of remarks only where there are any."""
     tables = []
-    for is_empty, columns in ((False, FOUND), (True, FALSE)):
-        own = [row for row in rows if row.is_empty == is_empty]
-        used = [one for one in columns if one[0] not in ("trained on", "failed") or any(map(one[1], own))]
+    for is_labelled, is_empty, columns in (
+        (True, False, FOUND),
+        (False, False, COUNTED),
+        (True, True, FALSE),
+    ):
+        own = [row for row in rows if (row.is_labelled, row.is_empty) == (is_labelled, is_empty)]
+        used = [
+            one for one in columns if one[0] not in OPTIONAL or {one[1](row) for row in own} - {"", NOTHING}
+        ]
         if own:
             tables.append([[name for name, _ in used], *([show(row) for _, show in used] for row in own)])
     return tables

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cryopick_ray.config import read_yaml
+from cryopick_ray.suite.sets import MicrographSet
 from cryopick_ray.suite.settings import suite_settings
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "10_suite.yaml"
@@ -135,9 +136,8 @@ def test_the_numbers_are_those_of_run_and_evaluate(suite_file, outcome, tmp_path
     scored = call("evaluate", tmp_path / "run", "--truth", one["labels"], "--json")
     pooled = json.loads(scored.stdout)["pooled"]
     (found,) = (x for x in outcome["results"] if (x["data"], x["seed"]) == ("phantoms", weights))
-    assert {name: value for name, value in found["measures"].items() if name != "seconds"} == {
-        name: pooled[name] for name in ("precision", "recall", "f1", "best_f1", "best_threshold", "auprc")
-    }
+    names = ("precision", "recall", "f1", "best_f1", "best_threshold", "auprc")
+    assert {name: found["measures"][name] for name in names} == {name: pooled[name] for name in names}
     assert found["measures"]["seconds"] > 0
 
 
@@ -196,6 +196,49 @@ def test_models_may_be_chosen_and_data_sets_may_not_change(compared, suite_file,
     assert "radius" not in changed.stderr
 
 
+@pytest.fixture(scope="session")
+def in_parts(phantoms, tmp_path_factory):
+    """The blob detector on phantoms in parts, with noise, by another person, and unlabelled; its file."""
+    folder = tmp_path_factory.mktemp("parts")
+    micrographs = phantoms / "micrographs" / "square0"
+    ids = sorted(path.name for path in micrographs.glob("*.mrc"))
+    (folder / "defocus.csv").write_text("".join(f"{name},{i}\n" for i, name in enumerate(ids)))
+    shared = {"micrographs": [str(micrographs)], "diameter_A": 150}
+    truth = str(phantoms / "truth" / "square0")
+    labelled = shared | {"name": "phantoms", "labels": truth, "labelled_by": "a picker", "noise": [3]}
+    labelled |= {"annotators": {"the same": truth}}
+    labelled |= {"bins": {"values": str(folder / "defocus.csv"), "name": "defocus", "edges": [1, 4]}}
+    suite = {"models": ["log"], "data": [labelled], "unlabelled": [shared | {"name": "fields"}]}
+    file = written(folder / "suite.yaml", suite)
+    return file, call("evaluate", "--suite", file, "--out", folder / "out", *ALONE, "--json")
+
+
+def test_parts_noise_another_person_and_unlabelled_fields_are_rows(in_parts):
+    assert in_parts[1].exit_code == 0, in_parts[1].output
+    lines = {(row["data"], row["model"]): row for row in json.loads(in_parts[1].stdout)["rows"]}
+    parts = [f"phantoms, defocus {part}" for part in ("<= 1", "1-4", ">= 4")]
+    assert [data for data, model in lines if model == "log"] == [
+        *("phantoms", *parts, "phantoms, noise of 3 sd", "fields")
+    ]
+    same = lines["phantoms", "the same"]
+    assert (same["mean"]["f1"], same["micrographs"], same["labels"]) == (1, 6, "a picker")
+    whole, low, _, high = (lines[name, "log"] for name in ("phantoms", *parts))
+    assert [lines[name, "log"]["micrographs"] for name in parts] == [2, 2, 2]
+    assert whole["mean"]["recall_ratio"] == pytest.approx(low["mean"]["recall"] / high["mean"]["recall"])
+    assert min(low["mean"]["recall"], high["mean"]["recall"]) <= whole["mean"]["recall"]
+    assert lines["phantoms, noise of 3 sd", "log"]["mean"]["auprc"] < whole["mean"]["auprc"]
+    assert lines["fields", "log"]["mean"]["false_mean"] > 0
+    assert (lines["fields", "log"]["is_labelled"], lines["fields", "log"]["is_empty"]) == (False, False)
+
+
+def test_noise_and_parts_are_gone_on_with(in_parts):
+    file, first = in_parts
+    before = work(file.parent / "out")
+    again = call("evaluate", "--suite", file, "--out", file.parent / "out", "--resume", *ALONE, "--json")
+    assert json.loads(again.stdout) == json.loads(first.stdout)
+    assert work(file.parent / "out") == before
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -232,6 +275,6 @@ def test_the_two_ways_to_evaluate_are_told_apart(arguments, said):
 
 def test_the_example_is_a_suite_of_data_that_is_there(real_data):
     settings = suite_settings(read_yaml(EXAMPLE))
-    for one in (*settings.data, settings.empty[0]):
+    for one in filter(lambda one: isinstance(one, MicrographSet), settings.sets()):
         assert all((real_data / place).exists() for place in one.micrographs)
     assert [group.name for group in settings.models][-1] == "log"

@@ -65,3 +65,12 @@ def test_no_picks_have_no_best_and_no_area():
     empty = curve([], [], 5)
     assert empty.best() is None
     assert empty.average_precision() == 0
+
+
+@given(RANKED, st.integers(0, 9), st.floats(0, 1))
+def test_recall_at_a_precision_is_the_best_of_thresholds_that_reach_it(ranked, missed, precision):
+    score, hit = split(ranked)
+    found = curve(score, hit, int(hit.sum()) + missed)
+    picks = [score >= threshold for threshold in score]
+    fit = [hit[picked].sum() for picked in picks if hit[picked].mean() >= precision]
+    assert found.recall_at(precision) == pytest.approx(max(fit, default=0) / max(found.n_truth, 1))

@@ -12,13 +12,13 @@ def micrograph(picked, status="complete"):
 
 
 @pytest.mark.parametrize(
-    ("picked", "mean", "most"),
-    [([[1, 1, 0], [0]], 1.0, 2), ([[], [0, 0]], 0.0, 0), ([[1], [1], [1, 1, 1, 1]], 2.0, 4)],
+    ("picked", "mean", "median", "most"),
+    [([[1, 1, 0], [0]], 1.0, 1.0, 2), ([[], [0, 0]], 0.0, 0.0, 0), ([[1], [1], [1, 1, 1, 1]], 2.0, 1.0, 4)],
 )
-def test_picks_count_and_candidates_below_the_threshold_do_not(picked, mean, most):
-    assert false_picks([micrograph(one) for one in picked]) == FalsePicks(mean, most)
+def test_picks_count_and_candidates_below_the_threshold_do_not(picked, mean, median, most):
+    assert false_picks([micrograph(one) for one in picked]) == FalsePicks(mean, median, most)
 
 
 def test_a_micrograph_that_failed_is_not_one_without_picks():
-    assert false_picks([micrograph([1, 1]), micrograph([], "failed")]) == FalsePicks(2.0, 2)
-    assert false_picks([micrograph([], "failed")]) == FalsePicks(None, None)
+    assert false_picks([micrograph([1, 1]), micrograph([], "failed")]) == FalsePicks(2.0, 2, 2)
+    assert false_picks([micrograph([], "failed")]) == FalsePicks(None, None, None)

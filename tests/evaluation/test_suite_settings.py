@@ -40,6 +40,13 @@ def test_settings_come_back_from_what_is_kept_of_them():
         ({"data": [REAL | {"name": "ice"}]}, "two lines of the table are called 'ice'"),
         ({"data": [REAL | {"diameters_off": [2, 2]}]}, "diameters_off of real"),
         ({"simulated": [GROUP, GROUP | {"molecules": ["clpb", "cand1"]}]}, "two groups of molecules"),
+        ({"data": [REAL | {"noise": [2, 2]}]}, "noise of real lists one factor twice"),
+        (
+            {"data": [REAL | {"noise": [1]}, REAL | {"name": "real-noise-1"}]},
+            "two data sets are called 'real-no",
+        ),
+        ({"data": [REAL | {"annotators": {"log": "l"}}]}, "two models or annotators are called 'log'"),
+        ({"unlabelled": [REAL]}, "labels is not a setting"),
         ({"data": [REAL | {"diametre_A": 3}]}, r"data\.0\.diametre_A is not a setting"),
         ({"data": [REAL | {"diameter_A": -3}]}, r"data\.0\.diameter_A is -3"),
         ({"data": [REAL | {"molecule": "unobtainium"}]}, "unobtainium"),
@@ -77,3 +84,22 @@ def test_a_molecule_whose_file_can_name_no_folder_is_refused_before_it_is_simula
 )
 def test_models_and_sets_come_and_go_and_a_name_means_the_same(change, lines):
     assert changed_sets(suite_settings(SUITE), suite_settings(SUITE | change)) == lines
+
+
+def test_a_sweep_is_a_group_for_each_combination():
+    sweep = {"scene.packing": [0.1, 0.72], "exposure.dose_e_per_A2": [1]}
+    group = {"name": "crowd", "molecules": ["p97"], "settings": {"height_px": 512}, "sweep": sweep}
+    settings = suite_settings(SUITE | {"simulated": [group]})
+    assert settings.set_names()[1:3] == [f"p97-crowd-packing-{x}-dose_e_per_A2-1" for x in ("0.1", "0.72")]
+    assert settings.groups()[1].settings == {
+        "height_px": 512,
+        "scene": {"packing": 0.72},
+        "exposure": {"dose_e_per_A2": 1},
+    }
+    assert suite_settings(settings.model_dump(mode="json")) == settings
+
+
+def test_parts_noise_and_other_labels_may_be_added_later():
+    more = {"noise": [1, 2], "labelled_by": "a picker", "annotators": {"second": "l2"}}
+    more |= {"bins": {"values": "v.csv", "name": "defocus", "edges": [1]}}
+    assert changed_sets(suite_settings(SUITE), suite_settings(SUITE | {"data": [REAL | more]})) == []

@@ -57,6 +57,22 @@ def test_empty_sets_have_a_table_of_false_picks():
     )
 
 
+def test_unlabelled_sets_have_a_table_of_counts_between_the_two():
+    counted = {"false_mean": 40.0, "false_median": 38, "false_most": 60}
+    unlabelled = Row("good", "m", False, 1, 4, counted, {}, "", "", is_labelled=False)
+    text = to_markdown([row(), unlabelled, row("junk", is_empty=True, mean=counted)])
+    (line,) = table(text, 1)
+    assert (line["picks a micrograph"], line["median"], line["most in one"]) == ("40.0", "38.0", "60.0")
+    assert [line["data"] for line in table(text, 2)] == ["junk"]
+
+
+def test_whose_labels_they_are_and_how_parts_compare_is_said_where_it_is_known():
+    assert {"labels", "recall first/last"}.isdisjoint(table(to_markdown([row()]))[0])
+    mean = FOUND | {"recall_ratio": 0.712}
+    (line,) = table(to_markdown([Row("set", "m", False, 1, 4, mean, {}, "", "", labels="a picker")]))
+    assert (line["labels"], line["recall first/last"]) == ("a picker", "0.71")
+
+
 def test_the_terminal_shows_the_same_cells_in_line():
     text = to_text([row("a"), row("longer", overlap="this data set")])
     head, *lines = text.splitlines()
