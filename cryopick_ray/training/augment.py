@@ -117,13 +117,13 @@ def flatten_out(image: Image, rng: np.random.Generator) -> Image:
     """
     cutoff = 1 / (2 * np.pi * _log_uniform(rng, *FLATTENED_PX))
     depth = np.float32(rng.uniform(*FLATTENED_DEPTH))
-    return _filtered(image, lambda s2: 1 - depth * np.exp(-s2 / np.float32(2 * cutoff**2)))
+    return _filtered(image, lambda s2: np.asarray(1 - depth * np.exp(-s2 / np.float32(2 * cutoff**2))))
 
 
 def denoise(image: Image, rng: np.random.Generator) -> Image:
     """Take away all above 0.12 to 0.45 per px, steeply. Ours, for training across molecules."""
     cutoff = _log_uniform(rng, *DENOISED_PER_PX)
-    return _filtered(image, lambda s2: 1 / (1 + (s2 / np.float32(cutoff**2)) ** DENOISED_ORDER))
+    return _filtered(image, lambda s2: np.asarray(1 / (1 + (s2 / np.float32(cutoff**2)) ** DENOISED_ORDER)))
 
 
 def scramble(image: Image, rng: np.random.Generator) -> Image:

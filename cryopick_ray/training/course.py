@@ -1,6 +1,6 @@
 """One training from labelled micrographs to a model: learn, choose the best, find its threshold, test."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.pickers.provenance import LearntSet, Provenance
-from cryopick_ray.pickers.registry import find_recipe
+from cryopick_ray.pickers.registry import find_network, find_recipe
 from cryopick_ray.pickers.scoring import choose_scoring
 from cryopick_ray.pickers.weights import ModelCard, restore, save_model, weights_digest
 from cryopick_ray.training.dataset import LabelledRow
@@ -167,15 +167,21 @@ def lesson_for(settings: LearnSettings, rows: Sequence[LabelledRow], start: Mode
     lesson = make_lesson(settings.network, given, rows)
     if settings.rounds > 1:
         check_false(settings.network, lesson, f"rounds is {settings.rounds}")
-    if start is not None and (lesson.architecture, lesson.parameters) != (
+    optional = find_network(settings.network).optional
+    if start is not None and (lesson.architecture, _needed(lesson.parameters, optional)) != (
         start.architecture,
-        start.parameters,
+        _needed(start.parameters, optional),
     ):
         raise UsageError(
             f"start is a model of {start.architecture} with {start.parameters}, and {lesson.architecture} "
             f"with {lesson.parameters} is to be trained; give the options of the model, or leave start out"
         )
     return lesson
+
+
+def _needed(parameters: Mapping[str, int], optional: Collection[str]) -> dict[str, int]:
+    """Return the parameters that every model of a network has."""
+    return {name: value for name, value in parameters.items() if name not in optional}
 
 
 def with_false_picks(tried: Tried, card: ModelCard) -> LabelledRow:

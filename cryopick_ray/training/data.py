@@ -155,6 +155,7 @@ def simulate_molecule(
         labels=out / "truth",
         junk=out / "masks",
         diameter_A=found.diameter_A,
+        invert=settings.invert,
         molecule=found.name,
         simulated=True,
     )

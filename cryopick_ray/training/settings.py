@@ -100,6 +100,8 @@ class SimulatedData(Settings):
         Of each molecule.
     particle_px
         Pixels that a molecule's diameter spans: at least as many as the network is shown.
+    invert
+        Whether particles are brighter than what they lie in, as in stain.
     settings
         Anything else that ``cryopick simulate`` takes, such as ``{height_px: 1024, ice: {...}}``.
     """
@@ -109,6 +111,7 @@ class SimulatedData(Settings):
     micrographs: Annotated[int, Field(ge=1)] = 4
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     particle_px: Annotated[float, Field(ge=8, le=512)] = 48.0
+    invert: bool = False
     settings: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -25,8 +25,8 @@ def junk_mask(answers: Tensor, particle_cells: float) -> NDArray[np.uint8]:
         A particle's diameter on their grid.
     """
     side = CELL * particle_cells
-    shape = [max(1, round(length / side)) for length in answers.shape[1:]]
-    chance = functional.adaptive_avg_pool2d(torch.softmax(answers.float(), 0)[None], shape)[0]
+    height, width = (max(1, round(length / side)) for length in answers.shape[1:])
+    chance = functional.adaptive_avg_pool2d(torch.softmax(answers.float(), 0)[None], (height, width))[0]
     kind = chance[1:].argmax(0) + 1
     kind[chance[Junk.NONE] > 1 - SURE] = Junk.NONE
     return kind.to(torch.uint8).cpu().numpy()

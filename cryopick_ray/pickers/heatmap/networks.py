@@ -70,6 +70,7 @@ class HeatmapNetwork(nn.Module):
         nn.init.zeros_(self.head.weight)
         prior = [CENTRE_LOGIT, 0.0, NEAR_LOGIT, *[0.0] * KINDS]
         self.head.bias = nn.Parameter(torch.tensor(prior[:answers]))
+        self.register_load_state_dict_pre_hook(_widened)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return all answers; sides of ``images`` must be multiples of :data:`MULTIPLE`."""
@@ -81,6 +82,14 @@ class HeatmapNetwork(nn.Module):
         for pair, skip in zip(reversed(self.up), reversed(skips[:-1]), strict=True):
             x = pair(torch.cat([skip, functional.interpolate(x, scale_factor=2.0)], dim=1))
         return answered(self.head, x)
+
+
+def _widened(network: HeatmapNetwork, state: dict[str, Tensor], *_: object) -> None:
+    """Let a network of all answers begin with the tensors of an older one, its own where that has none."""
+    for name, own in network.head.state_dict(prefix="head.").items():
+        given = state.get(name)
+        if given is not None and len(given) == FEWEST < len(own):
+            state[name] = torch.cat([given, own[FEWEST:].to(given)])
 
 
 class Pair(nn.Sequential):
