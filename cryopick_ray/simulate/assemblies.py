@@ -18,9 +18,9 @@ from cryopick_ray.simulate.shapes import (
 
 def _washer() -> Solid:
     """Return six subunits on a ring that is broken open and climbs, as helicases that wait for DNA."""
-    at = helix(48, 54, 0.8)
+    at = helix(54, 54, 0.7)
     places = at[[round(i * (len(at) - 1) / 5) for i in range(6)]]
-    return union(*(moved(domains(40 + i, 10, (42, 38, 40), 17), place) for i, place in enumerate(places)))
+    return union(*(moved(domains(40 + i, 8, (37, 36, 38), 16), place) for i, place in enumerate(places)))
 
 
 def _ring_pair() -> Solid:

@@ -11,7 +11,8 @@ CONTRAST_V_A3_PER_KDA = 4200.0
 
 From scattering factors at zero angle (Peng 1996: C 2.51, N 2.21, O 1.98, H 0.53 A) and
 47.88 V A^2: protein's 203 A per kDa fills 1210 A^3 (8.0 V), vitreous ice of 0.93 g/ml has 4.5 V;
-the difference is 3.5 V over 1210 A^3. Nucleic acid has about half as much again, which is left out."""
+the difference is 3.5 V over 1210 A^3. Nucleic acid has about half as much again:
+fitted molecules leave it out, those made of shapes have it in their weights."""
 
 SMALLEST_SQUEEZE = 0.5
 HOLLOW_FROM, HOLLOW_TO = 0.3, 0.8

@@ -30,7 +30,8 @@ class Molecule:
     pdb
         PDB id it was made from, else empty.
     mass_kDa
-        Mass in kilodaltons: the sum of ``weight_kDa``.
+        Mass in kilodaltons: the sum of ``weight_kDa``. Where nucleic acid, lipid or detergent is told
+        apart, the mass of protein that scatters as much.
     diameter_A
         Longest dimension in angstroms (:func:`~cryopick_ray.simulate.gaussians.longest_dimension_A`).
     how

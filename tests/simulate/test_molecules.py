@@ -36,14 +36,14 @@ def test_a_density_that_is_mostly_below_nothing_has_no_outline():
 
 
 def test_the_library_is_large_and_varied():
-    assert len(MOLECULES) >= 26
-    assert len({molecule.family for molecule in MOLECULES}) >= 12
+    assert len(MOLECULES) >= 60
+    assert len({molecule.family for molecule in MOLECULES}) >= 36
     masses = [molecule.mass_kDa for molecule in MOLECULES]
     diameters = [molecule.diameter_A for molecule in MOLECULES]
     assert min(masses) <= 50
-    assert max(masses) >= 3500
+    assert max(masses) >= 50_000
     assert min(diameters) <= 66
-    assert max(diameters) >= 350
+    assert max(diameters) >= 680
     assert masses == sorted(masses)
 
 
@@ -63,7 +63,8 @@ def test_each_molecule_is_what_it_says(molecule):
     np.testing.assert_allclose(molecule.weight_kDa @ molecule.centres_A / molecule.mass_kDa, 0, atol=0.01)
     farthest_A = 2 * np.linalg.norm(molecule.centres_A, axis=1).max()
     assert molecule.diameter_A < farthest_A + 4 * molecule.sigma_A.max()
-    volume = density(molecule, 5.0, box_for(molecule, 5.0))
+    voxel_A = max(5.0, molecule.diameter_A / 64)
+    volume = density(molecule, voxel_A, box_for(molecule, voxel_A))
     # Protein and nucleic acid fill space to about 3.5 V above ice; a coarse model stays below twice that.
     assert 0.8 < np.vdot(volume, volume) / volume.sum() < 7
     assert not molecule.centres_A.flags.writeable
