@@ -63,5 +63,5 @@ def halos(rng: np.random.Generator, view: FieldOfView, settings: HaloSettings) -
         core = np.clip(0.5 - outside, 0, 1)
         fade = np.exp(-np.square(outside / np.float32(RINGS / 2.5)))
         rings = -np.sin(np.pi * np.sign(outside) * np.abs(outside) ** np.float32(1.3)) * fade
-        grain = rings * np.float32(thickness_A * contrast)
-        yield Patch(rows, columns, core * core * (3 - 2 * core) * np.float32(thickness_A), grain)
+        shape = core * core * (3 - 2 * core) + np.float32(contrast) * rings
+        yield Patch(rows, columns, shape * np.float32(thickness_A))

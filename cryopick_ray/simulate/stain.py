@@ -123,8 +123,9 @@ def stained(
 ) -> Contamination:
     """Return what the stain around the particles adds to the contamination.
 
-    The film is deeper near particles and droplets, and shallower by their own thickness: a bright body
-    in a dark rim. What shows is that depth alone; the particles themselves scatter little beside it.
+    The film is deeper near particles and droplets, and shallower by the particles' own thickness: a
+    bright body in a dark rim. It does not climb droplets. What shows is its depth alone; the particles
+    themselves scatter little beside it.
 
     Parameters
     ----------
@@ -132,11 +133,12 @@ def stained(
         ``(h, w)`` projected potential of the particles in V A.
     """
     solid_A = potential * np.float32(1 / PROTEIN_V)
-    solid_A += stain.balls_A
-    wetted = 1 - np.exp(np.maximum(solid_A, 0) * np.float32(-1 / WETTED_A))
+    dry = np.exp(stain.balls_A * np.float32(-1 / WETTED_A))
+    wetted = 1 - dry * np.exp(np.maximum(solid_A, 0) * np.float32(-1 / WETTED_A))
     pool = gaussian_filter(wetted, stain.rim_A / pixel_size_A, mode="nearest", truncate=3)
     depth_A = stain.depth_A * (1 + np.float32(stain.pooling) * pool) - solid_A
     np.maximum(depth_A, COAT * stain.depth_A, out=depth_A)
+    depth_A *= np.maximum(dry, COAT)
     depth_A *= np.maximum(1 + stain.grain, 0)
     absorption: NDArray[np.float32] = depth_A * np.float32(1 / stain.mean_free_path_A)
     absorption += contamination.absorption

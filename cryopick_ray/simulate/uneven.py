@@ -71,7 +71,7 @@ def _streaks(rng: np.random.Generator, view: FieldOfView, width_A: float) -> NDA
     """Return parallel stripes of about unit variance that bend, and fade along their length."""
     side_A = max(view.size_A)
     across_A = _across_A(view, rng.uniform(0, 2 * np.pi))
-    across_A += np.float32(width_A) * all_over(rng, view, side_A / 4)
+    across_A += np.float32(0.4 * width_A) * all_over(rng, view, side_A / 4)
     nodes_A = np.arange(-side_A, side_A + width_A, width_A)
     heights = rng.standard_normal(len(nodes_A))
     stripes = np.interp(across_A, nodes_A, heights).astype(np.float32)

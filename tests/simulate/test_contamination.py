@@ -13,11 +13,14 @@ from cryopick_ray.simulate.contamination import (
 )
 from cryopick_ray.simulate.field import FieldOfView, Patch, smooth_noise
 from cryopick_ray.simulate.films import CARBON, film
-from cryopick_ray.simulate.lumps import SPECKS, lumps
+from cryopick_ray.simulate.lumps import lumps
+from cryopick_ray.simulate.lumps_known import SPECKS
 from cryopick_ray.simulate.ranges import draw, draw_count, draw_log
 
 SHAPE = (600, 800)
 PIXEL_SIZE_A = 4.0
+UNDERNEATH = {"crystalline", "texture", "uneven", "lattice"}
+"""Kinds that change the ice itself, so that thickness does not tell where they are."""
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -53,7 +56,7 @@ def test_nothing_comes_of_no_chance():
     assert not clean.mask.any()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - UNDERNEATH))
 @pytest.mark.parametrize("seed", range(4))
 def test_the_mask_covers_what_matters(kind, seed):
     there = drawn(kind, seed)
@@ -71,7 +74,8 @@ def test_one_seed_one_specimen(kind):
     same, again, other = (drawn(kind, seed) for seed in (3, 3, 4))
     assert same.potential_A.tobytes() == again.potential_A.tobytes()
     assert same.absorption.tobytes() == again.absorption.tobytes()
-    assert not np.array_equal(same.mask, other.mask)
+    assert same.junk.tobytes() == again.junk.tobytes()
+    assert not np.array_equal(same.potential_A, other.potential_A)
 
 
 @pytest.mark.parametrize("kind", KINDS)
