@@ -38,14 +38,16 @@ from cryopick_ray.units import resampled_shape, resampled_to_source, working_pix
 BINS, EDGES = 80, np.linspace(-4.5, 4.5, 61)
 COARSE_A = 60.0
 QUANTILES = (0.1, 0.5, 0.9)
+SNR_PX = 20  # of a diameter, where particles are measured: finer is more exact than their centres
 CROP = 7  # diameters that a crop shows
 SIDE, GAP, TEXT = 168, 8, 14
 COLOURS = (220, 110, 20), (30, 90, 200)
 HEAD = ["kind", "spectra", "below 1/60 A", "SNR", "score at particles", "found", "picks per um2"]
 ABOUT = (
     "Each cell: simulated / real. Spectra: rms of ln(simulated / real), each image of standard deviation 1. "
-    "SNR: of a matched filter at the particles (truth or labels; else picks, marked *). Scores: 10, 50 and "
-    "90 % quantiles of {model}'s at the particles that it finds, and which share it finds with any score."
+    "SNR: of a matched filter at the particles of truth or labels that {model} finds (*: its picks, as nobody "
+    "labelled them). Scores: 10, 50 and 90 % quantiles of its scores at these, and which share of the "
+    "particles it finds with any score. Picks: above its threshold."
 )
 
 
@@ -158,9 +160,7 @@ def figures(fields: list[Field], kind: Kind, picker: Any, pixel_size_A: float) -
         hit = match(x, y, found.score, *centres.T, kind.diameter_A / 2 / field.pixel_size_A) >= 0
         scores += found.score[hit].tolist()
         n_known += len(centres)
-        image = at_scale(field, pixel_size_A)
-        there = centres * (image.shape[1] / shape[1], image.shape[0] / shape[0])
-        snr.append(matched_filter_snr(image, *there.T, kind.diameter_A / 2 / pixel_size_A))
+        snr.append(_snr(field, np.column_stack([x, y])[hit], kind, pixel_size_A))
     known = [one for one in snr if one is not None]
     return Figures(
         snr=float(np.mean(known)) if known else None,
@@ -169,6 +169,14 @@ def figures(fields: list[Field], kind: Kind, picker: Any, pixel_size_A: float) -
         found=len(scores) / n_known if n_known and not of_picks else None,
         picks_per_um2=picks / area_um2,
     )
+
+
+def _snr(field: Field, centres: NDArray, kind: Kind, pixel_size_A: float) -> float | None:
+    """Measure the particles where the model finds them: labels of all kinds are differently exact."""
+    pixel_size_A = max(pixel_size_A, kind.diameter_A / SNR_PX)
+    image = at_scale(field, pixel_size_A)
+    x, y = (centres * (np.array(image.shape) / field.pixels.shape)[::-1]).T
+    return matched_filter_snr(image, x, y, kind.diameter_A / 2 / pixel_size_A)
 
 
 def spectrum(images: list[NDArray[np.float32]], pixel_size_A: float) -> tuple[NDArray, NDArray]:
