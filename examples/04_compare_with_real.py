@@ -45,8 +45,8 @@ COLOURS = (220, 110, 20), (30, 90, 200)
 HEAD = ["kind", "spectra", "below 1/60 A", "SNR", "score at particles", "found", "picks per um2"]
 ABOUT = (
     "Each cell: simulated / real. Spectra: rms of ln(simulated / real), each image of standard deviation 1. "
-    "SNR: of a matched filter at the particles of truth or labels that {model} finds (*: its picks, as nobody "
-    "labelled them). Scores: 10, 50 and 90 % quantiles of its scores at these, and which share of the "
+    "SNR: of a matched filter at the particles of truth or labels that {model} finds (*: its picks, as none "
+    "are labelled). Scores: 10, 50 and 90 % quantiles of its scores at these, and which share of the "
     "particles it finds with any score. Picks: above its threshold."
 )
 
