@@ -1,11 +1,15 @@
 """Every example runs, in order, as its text says."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from cryopick_ray.config import read_yaml
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -35,14 +39,23 @@ def test_micrographs_are_simulated_run_from_the_config_and_read_from_the_table(
     assert all(f"simulated_{seed:06d}.mrc" in table for seed in range(3))
 
 
-@pytest.mark.parametrize("name", ["apoferritin", "betagal"])
-def test_simulations_are_compared_with_the_real_thing(tmp_path, cryopick, real_data, name):
-    real = {"apoferritin": "apoferritin-10146", "betagal": "betagal-10017"}[name]
-    arguments = ["--micrographs", 1, "--out", tmp_path / "sim", "--engine", "serial"]
-    assert cryopick("simulate", "--config", EXAMPLES / f"{name}.yaml", *arguments)[0] == 0
-    picture = tmp_path / "compared.png"
-    python(EXAMPLES / "04_compare_with_real.py", tmp_path / "sim", real_data / real, picture, cwd=tmp_path)
-    assert picture.read_bytes().startswith(b"\x89PNG")
+def test_simulations_are_compared_with_the_real_thing(tmp_path, real_data):
+    script, kinds = EXAMPLES / "04_compare_with_real.py", EXAMPLES / "04_kinds.yaml"
+    few = read_yaml(kinds)
+    for kind in few["kinds"]:
+        kind |= {"micrographs": 1}
+    shutil.copy(EXAMPLES / "apoferritin.yaml", tmp_path)
+    (tmp_path / "kinds.yaml").write_text(yaml.safe_dump(few))
+    out = tmp_path / "likeness"
+    python(script, tmp_path / "kinds.yaml", out, "apoferritin", "frames of apoferritin", cwd=real_data)
+    assert (out / "likeness.png").read_bytes().startswith(b"\x89PNG")
+    whole, frames = json.loads((out / "likeness.json").read_text())
+    assert 0 < whole["spectral_distance"] < 0.3
+    for side in ("simulated", "real"):
+        assert frames[side]["snr"] < whole[side]["snr"]
+        assert frames[side]["score_quantiles"] < whole[side]["score_quantiles"]
+    assert whole["real"]["found"] > 0.95
+    assert len((out / "likeness.md").read_text().splitlines()) == 6
 
 
 def few_small(*groups):
