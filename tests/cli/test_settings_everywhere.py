@@ -194,7 +194,7 @@ def test_the_numbers_of_a_network_were_once_called_precision():
         load_settings(base("x") | {"precision": "float16"})
 
 
-@pytest.mark.parametrize("names", itertools.combinations(CUTS, 2))
+@pytest.mark.parametrize("names", list(itertools.combinations(CUTS, 2)))
 def test_two_ways_to_cut_are_refused_by_name(names):
     one, other = names
     two = {name: OTHER[name] for name in names}

@@ -1,5 +1,6 @@
 import itertools
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks import tables
 from cryopick_ray.picks.coverage import coverage
+from cryopick_ray.picks.cuts import cut_at_count
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import INDEX, PickTable, dataset_folder, open_table, recut
@@ -59,13 +61,13 @@ def some_picks(count=9, seed=0):
     return [*picked, Picked("s0/bad.mrc", "crc", None, "not finite")]
 
 
-def build(tmp_path, name, picked, size, *, threshold=0.0, failed=()):
+def build(tmp_path, name, picked, size, *, threshold=0.0, failed=(), **how):
     shards = PickShards(str(tmp_path / f"{name}.picks"), "d", create=True)
     for start in range(0, len(picked), size):
         shards.publish(picked[start : start + size])
     out = tmp_path / f"{name}.table"
     cut = None if threshold is None else Threshold(threshold, "given")
-    build_table(shards, manifest(picked, failed), out, settings=SETTINGS, threshold=cut)
+    build_table(shards, manifest(picked, failed), out, settings=SETTINGS, threshold=cut, **how)
     return out
 
 
@@ -128,6 +130,29 @@ def test_the_index_says_which_negatives_were_picked_and_an_earlier_one_none(tmp_
     earlier = pq.read_table(table / INDEX).drop_columns(["inverted"]).replace_schema_metadata(None)
     pq.write_table(earlier, table / INDEX)
     assert not any(one.inverted for one in PickTable(table).micrographs)
+
+
+@pytest.mark.parametrize(("most", "noise"), [(10**6, 0.5), (100, 16)])
+def test_each_data_set_is_cut_to_the_count_of_its_own_complete_micrographs(
+    tmp_path, monkeypatch, most, noise
+):
+    monkeypatch.setattr(tables, "PARTITION_ROWS", 150)
+    monkeypatch.setattr(tables, "THRESHOLD_SCORES", most)
+    rng = np.random.default_rng(0)
+    picked = []
+    for number, n in enumerate((0, 300, 0, 200, 90, 0, 110, 100)):  # four of either, two or one empty
+        x, y, score = rng.random((3, n)).astype(np.float32)
+        order = np.argsort(-score)
+        found = Candidates(x[order], y[order], score[order])
+        picked.append(Picked(f"s{number % 2}/{number}.mrc", "crc", found))
+    failed = [Picked("s0/bad.mrc", "crc", None, "not finite")]
+    choose = partial(cut_at_count, expected=20)
+    table = build(
+        tmp_path, "t", picked + failed, 3, threshold=None, choose=choose, failed=("s1/unreadable.mrc",)
+    )
+    counts = pd.read_parquet(table).groupby("dataset")["picked"].sum()
+    assert counts["s0"] == pytest.approx(80, abs=noise)
+    assert counts["s1"] == pytest.approx(80, abs=noise)
 
 
 def test_a_new_cut_changes_nothing_but_what_is_picked(tmp_path):
