@@ -248,10 +248,9 @@ def test_a_threshold_stands_on_all_scores_or_where_they_are_many_on_the_same_dis
     monkeypatch.setattr(tables, "PARTITION_ROWS", 3000)
     monkeypatch.setattr(tables, "THRESHOLD_SCORES", 1000)
     assert found().value == pytest.approx(auto_threshold(scores).value, abs=0.1)
-    thin = tables._scores(
-        shards,
-        tables.plan_partitions(PickTable(tmp_path / "t").micrographs, coverage(shards, {})),
-    )["s"]
+    micrographs = PickTable(tmp_path / "t").micrographs
+    partitions = tables.plan_partitions(micrographs, coverage(shards, {}))
+    thin = tables._scores(shards, partitions, micrographs)["s"].score
     assert len(thin) == 1000
     below, below_thin = (np.searchsorted(np.sort(of), scores) / len(of) for of in (scores, thin))
     assert np.abs(below - below_thin).max() < 0.005
