@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.evaluation.curves import Curve, curve
+from cryopick_ray.evaluation.reliability import Reliability, reliability
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,14 @@ def pooled_curve(micrographs: Sequence[Ranked]) -> Curve:
         np.concatenate([one.is_hit for one in micrographs]),
         sum(one.n_truth for one in micrographs),
     )
+
+
+def pooled_reliability(micrographs: Sequence[Ranked]) -> Reliability | None:
+    """Return how far scores are from the share of hits they promise; ``None`` where they promise none."""
+    if not all(one.scored for one in micrographs):
+        return None
+    score, is_hit = ([getattr(one, name) for one in micrographs] for name in ("score", "is_hit"))
+    return reliability(np.concatenate(score), np.concatenate(is_hit))
 
 
 def any_scored(micrographs: Sequence[Ranked]) -> bool:
