@@ -3,8 +3,6 @@
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from cryopick_ray.cut import CutSettings
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
@@ -12,7 +10,7 @@ from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.evaluation.empty import false_picks
 from cryopick_ray.evaluation.evaluate import rank
-from cryopick_ray.evaluation.score import Ranked, pooled_curve, pooled_score
+from cryopick_ray.evaluation.score import Ranked, pooled_curve, pooled_reliability, pooled_score
 from cryopick_ray.pickers.catalogue import load_picker, read_card
 from cryopick_ray.pickers.provenance import Provenance
 from cryopick_ray.picks.schema import MicrographPicks
@@ -21,7 +19,6 @@ from cryopick_ray.settings import PickSettings
 from cryopick_ray.stages.flow import ingest
 from cryopick_ray.stages.pick import pick
 from cryopick_ray.stages.table import table
-from cryopick_ray.suite.calibration import calibration_error
 from cryopick_ray.suite.cases import Case
 from cryopick_ray.suite.clock import Clock
 from cryopick_ray.suite.overlap import overlap
@@ -134,10 +131,9 @@ def _scores(found: list[MicrographPicks], case: Case) -> list[Measures]:
 
 
 def _score(ranked: list[Ranked]) -> Measures:
-    curve, pooled = pooled_curve(ranked), asdict(pooled_score(ranked))
-    scores, is_hit = (np.concatenate([getattr(one, of) for one in ranked]) for of in ("score", "is_hit"))
-    pooled["recall_at_precision"] = curve.recall_at(PRECISION)
-    pooled["calibration_error"] = calibration_error(scores, is_hit)
+    pooled, reliable = asdict(pooled_score(ranked)), pooled_reliability(ranked)
+    pooled["recall_at_precision"] = pooled_curve(ranked).recall_at(PRECISION)
+    pooled["calibration_error"] = reliable and reliable.ece
     return {name: pooled[name] for name in FOUND}
 
 
