@@ -19,6 +19,8 @@ FREE = {
     "exclude": "micrographs may join",
     "limit": "micrographs may join",
     "threshold": "all candidates are kept, and only the table is cut anew",
+    "masks": "candidates in them are kept, and only the table is made anew",
+    "keep_junk": "candidates on junk are kept, and only the table is made anew",
     "archive.image_set": "micrographs may join",
     "archive.connections": "files come as they are, however they come",
     "archive.bandwidth_MB_s": "files come as they are, however they come",

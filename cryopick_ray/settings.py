@@ -240,6 +240,14 @@ class RunSettings(Settings):
     threshold: Annotated[
         Literal["auto"] | Annotated[float, Field(allow_inf_nan=False)], Shown(metavar="auto|X")
     ] = Field(default="auto", description="Score from which a candidate is picked.")
+    masks: Annotated[Path | None, Shown(metavar="DIR")] = Field(
+        default=None,
+        description="Masks named after the micrographs (MRC, TIFF, PNG; any binning); what is not 0 there is "
+        "not picked.",
+    )
+    keep_junk: bool = Field(
+        default=False, description="Pick what the model takes to lie on carbon, bad ice and other junk, too."
+    )
     particle_px: ParticlePx = None
     invert: Invert = "auto"
     exact: Exact = False

@@ -10,6 +10,7 @@ from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import CryoPickError, UsageError
+from cryopick_ray.formats.mask_names import check_masks, masks_of
 from cryopick_ray.leaves import differences
 from cryopick_ray.micrographs.batches import Batches, Listed
 from cryopick_ray.micrographs.exposure import stamp
@@ -32,6 +33,9 @@ from cryopick_ray.stages.table import table
 from cryopick_ray.store.manifest import ManifestRow, complete_ids, read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import working_pixel_size_A
+
+OF_TABLE = ("threshold", "masks", "keep_junk")
+"""What decides the table of the picks that are there."""
 
 
 def silent(text: str) -> None:
@@ -180,6 +184,7 @@ def pick_all(
         If the folder holds a run and ``resume`` is not asked for, or a setting cannot be used.
     """
     timings = Timings()
+    check_masks(settings.masks)
     if resume and (digest := _only_to_cut(settings, folder)) is not None:
         said = [one.text for one in read_summary(folder).warnings if one.about == "run"]
         with folder.claim(settings, resume=True):
@@ -239,8 +244,15 @@ def prepared(engine: Engine, plan: Plan, folder: RunFolder, events: Events) -> t
 
 def gather(settings: RunSettings, folder: RunFolder, digest: str) -> dict[str, Threshold]:
     """Make the table of a run's picks; return the thresholds used."""
-    threshold = None if settings.threshold == "auto" else settings.threshold
-    return table(folder.store, folder.picks, digest, folder.table, threshold)
+    return table(
+        folder.store,
+        folder.picks,
+        digest,
+        folder.table,
+        None if settings.threshold == "auto" else settings.threshold,
+        keep_junk=settings.keep_junk,
+        masks=masks_of(settings.masks, folder.store),
+    )
 
 
 def look(engine: Engine, plan: Plan, events: Events) -> EstimatedDiameter:
@@ -259,8 +271,10 @@ def look(engine: Engine, plan: Plan, events: Events) -> EstimatedDiameter:
 
 
 def _only_to_cut(settings: RunSettings, folder: RunFolder) -> str | None:
-    """Return the digest of a run that is done and is only to be cut at another score; else ``None``."""
-    if not folder.config.is_file() or folder.settings().threshold == settings.threshold:
+    """Return the digest of a run that is done and of which only another table is asked; else ``None``."""
+    if not folder.config.is_file() or all(
+        getattr(folder.settings(), name) == getattr(settings, name) for name in OF_TABLE
+    ):
         return None
     try:
         if folder.settings().diameter_A != settings.diameter_A or differences(folder.settings(), settings):

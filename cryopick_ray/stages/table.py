@@ -1,6 +1,6 @@
 """Shards to the table of a run: one digest, cut at one threshold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cryopick_ray.errors import PicksError
@@ -12,7 +12,14 @@ from cryopick_ray.store.store import MicrographStore
 
 
 def table(
-    store_url: str, picks_url: str, digest: str, out: Path, threshold: float | None
+    store_url: str,
+    picks_url: str,
+    digest: str,
+    out: Path,
+    threshold: float | None,
+    *,
+    keep_junk: bool = False,
+    masks: Mapping[str, Path] | None = None,
 ) -> dict[str, Threshold]:
     """Gather the shards of one digest into the table at ``out``; return the thresholds used.
 
@@ -20,6 +27,10 @@ def table(
     ----------
     threshold
         Score from which a candidate is picked; ``None`` for the model's own, or one found in the scores.
+    keep_junk
+        Whether what lies on junk may be picked, unless one of ``masks`` excludes it.
+    masks
+        Masks of the user: a file by micrograph id.
     """
     from cryopick_ray.picks.tables import TableSettings, build_table
 
@@ -34,7 +45,9 @@ def table(
         shards,
         read_manifest(MicrographStore(store_url).place),
         out,
-        settings=TableSettings(described["diameter_A"], described["model"], digest),
+        settings=TableSettings(
+            described["diameter_A"], described["model"], digest, keep_junk=keep_junk, masks=masks or {}
+        ),
         threshold=cut or (Threshold(own, "the model's own") if own is not None else None),
         keys=keys,
     )
