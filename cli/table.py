@@ -24,9 +24,7 @@ def table(
     ] = None,
     masks: Annotated[
         Path | None,
-        typer.Option(
-            "--masks", metavar="DIR", help="Masks named after the micrographs: not 0 is not picked."
-        ),
+        typer.Option("--masks", metavar="DIR", help="Masks named after the micrographs: 0 is to be picked."),
     ] = None,
     keep_junk: Annotated[
         bool, typer.Option("--keep-junk", help="Pick what the model takes to lie on junk, too.")

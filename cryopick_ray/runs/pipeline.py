@@ -244,15 +244,9 @@ def prepared(engine: Engine, plan: Plan, folder: RunFolder, events: Events) -> t
 
 def gather(settings: RunSettings, folder: RunFolder, digest: str) -> dict[str, Threshold]:
     """Make the table of a run's picks; return the thresholds used."""
-    return table(
-        folder.store,
-        folder.picks,
-        digest,
-        folder.table,
-        None if settings.threshold == "auto" else settings.threshold,
-        keep_junk=settings.keep_junk,
-        masks=masks_of(settings.masks, folder.store),
-    )
+    threshold = None if settings.threshold == "auto" else settings.threshold
+    kept, masks = settings.keep_junk, masks_of(settings.masks, folder.store)
+    return table(folder.store, folder.picks, digest, folder.table, threshold, keep_junk=kept, masks=masks)
 
 
 def look(engine: Engine, plan: Plan, events: Events) -> EstimatedDiameter:
@@ -272,9 +266,8 @@ def look(engine: Engine, plan: Plan, events: Events) -> EstimatedDiameter:
 
 def _only_to_cut(settings: RunSettings, folder: RunFolder) -> str | None:
     """Return the digest of a run that is done and of which only another table is asked; else ``None``."""
-    if not folder.config.is_file() or all(
-        getattr(folder.settings(), name) == getattr(settings, name) for name in OF_TABLE
-    ):
+    old = folder.settings() if folder.config.is_file() else settings
+    if all(getattr(old, name) == getattr(settings, name) for name in OF_TABLE):
         return None
     try:
         if folder.settings().diameter_A != settings.diameter_A or differences(folder.settings(), settings):
