@@ -1,6 +1,6 @@
 """A run's candidates against truth: how many particles were found, and how many picks are true."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
@@ -76,8 +76,9 @@ def evaluate(
 ) -> Evaluation:
     """Compare candidates with truth, per micrograph and pooled.
 
-    The run's picks are matched by themselves, so they need not be the best candidates. Micrographs
-    without truth are left out; the particles of a failed micrograph count as missed.
+    The run's picks are matched by themselves, so they need not be the best candidates. What is kept out for
+    lying on junk claims nothing: it is neither pick nor candidate, in AUPRC too, and particles there count as
+    missed. Micrographs without truth are left out; the particles of a failed micrograph count as missed.
 
     Parameters
     ----------
@@ -103,6 +104,7 @@ def evaluate(
     owner: dict[str, str] = {}
     remarks: defaultdict[str, list[str]] = defaultdict(list)
     pairs: list[Pair] = []
+    kept_out: Counter[str] = Counter()
     for one in filter(_is_meant, picks):
         micrograph_id = one.micrograph.micrograph_id
         name = _claim(micrograph_id, truth, owner)
@@ -112,6 +114,7 @@ def evaluate(
             remarks["left out for want of truth"].append(micrograph_id)
         else:
             centres = truth.centres(name, one.micrograph.shape)
+            kept_out.update(one.kept_out())
             ranked[micrograph_id], pair = _rank(one, centres, radius_A)
             if pair is not None:
                 _check(pair, micrograph_id, truth)
@@ -130,7 +133,12 @@ def evaluate(
             MicrographScore(name, one.failed, pooled_score([one])) for name, one in ranked.items()
         ),
         curve=_points(pooled_curve(list(ranked.values()))) if any_scored(list(ranked.values())) else (),
-        notes=(*truth.notes, *_told(remarks), *_doubts(list(ranked.values()), pairs)),
+        notes=(
+            *truth.notes,
+            *_told(remarks),
+            *_of_junk(kept_out),
+            *_doubts(list(ranked.values()), pairs),
+        ),
     )
 
 
@@ -161,6 +169,12 @@ def _told(remarks: Mapping[str, Sequence[str]]) -> Iterator[str]:
     return (f"{what}: {few(names)}" for what, names in remarks.items() if names)
 
 
+def _of_junk(kept_out: Counter[str]) -> list[str]:
+    """Return how many candidates on junk are none here."""
+    kinds = ", ".join(f"{count} {kind}" for kind, count in kept_out.items())
+    return [f"{kept_out.total()} candidates lie on junk and count as none ({kinds})"] if kept_out else []
+
+
 def _doubts(ranked: Sequence[Ranked], pairs: Sequence[Pair]) -> list[str]:
     """Return what a person should know of how well picks and truth go together."""
     doubts = []
@@ -183,9 +197,10 @@ def _rank(one: MicrographPicks, centres: Centres, radius_A: float | None) -> tup
         )
     radius_px = (one.diameter_A / 2 if radius_A is None else radius_A) / pixel_size_A
     true_x, true_y = centres.T
-    x, y, picked = one.x_px, one.y_px, one.picked
-    is_scored = not len(x) or not np.isnan(one.score).all()
-    score = np.nan_to_num(one.score, nan=float(np.finfo(np.float32).min) if is_scored else 0.0)
+    free = ~one.is_kept_out
+    x, y, picked, score = one.x_px[free], one.y_px[free], one.picked[free], one.score[free]
+    is_scored = not len(x) or not np.isnan(score).all()
+    score = np.nan_to_num(score, nan=float(np.finfo(np.float32).min) if is_scored else 0.0)
     is_hit = match(x, y, score, true_x, true_y, radius_px) >= 0
     picked_hit = match(x[picked], y[picked], score[picked], true_x, true_y, radius_px) >= 0
     pair = Pair(np.column_stack([x[picked], y[picked]]), centres, one.micrograph.shape, radius_px)

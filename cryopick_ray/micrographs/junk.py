@@ -106,7 +106,10 @@ def read_shares(text: str) -> dict[str, float]:
     ValueError
         If the text is something else.
     """
-    shares = json.loads(text) if text else {}
+    try:
+        shares = json.loads(text) if text else {}
+    except RecursionError as error:
+        raise ValueError("parts of an area by kind of junk are nested") from error
     if not isinstance(shares, dict) or not all(
         kind in KINDS[1:] and type(part) in (int, float) and 0 <= part <= 1 for kind, part in shares.items()
     ):

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from cryopick_ray.micrographs.junk import kept_out
+from cryopick_ray.micrographs.junk import KINDS, kept_out
 from cryopick_ray.store.manifest import Status
 from cryopick_ray.units import Optics, Shape
 
@@ -124,3 +124,11 @@ class MicrographPicks:
         if self.junk is None:
             return np.zeros(len(self.score), bool)
         return kept_out(self.junk, keep_junk=self.keep_junk)
+
+    def kept_out(self, least: float = -np.inf) -> dict[str, int]:
+        """Return how many candidates with a score of at least ``least`` each kind of junk keeps out."""
+        if self.junk is None:
+            return {}
+        codes = self.junk[self.is_kept_out & (self.score >= np.float32(least))]
+        counts = np.bincount(codes, minlength=len(KINDS)).tolist()
+        return {kind: count for kind, count in zip(KINDS, counts, strict=True) if count}

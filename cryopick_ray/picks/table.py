@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, StoreError, brief
-from cryopick_ray.micrographs.junk import KINDS, Junk
+from cryopick_ray.micrographs.junk import KINDS, Junk, read_shares
 from cryopick_ray.picks.schema import PICKS, MicrographPicks, PickedMicrograph
 from cryopick_ray.store.parquet import crc32c, read_parquet
 from cryopick_ray.store.place import Place, is_bucket
@@ -98,7 +98,10 @@ class PickTable:
         self.diameter_A = float(first.get("diameter_A", 0.0))
         self.keep_junk = bool(first.get("keep_junk", False))
         some = rows.to_batches(INDEX_ROWS)
-        self.micrographs = [_micrograph(row) for batch in some for row in batch.to_pylist()]
+        try:
+            self.micrographs = [_micrograph(row) for batch in some for row in batch.to_pylist()]
+        except ValueError as error:
+            raise PicksError(f"{place.url}/{INDEX} is damaged: {brief(error)}; {_AGAIN}") from error
 
     def __iter__(self) -> Iterator[MicrographPicks]:
         """Yield every micrograph, those without candidates and failed ones included."""
@@ -190,6 +193,7 @@ def _micrograph(row: dict[str, Any]) -> PickedMicrograph:
     shape = None if height is None else (height, width)
     optics = {name: row.pop(name) for name in _OPTICS}
     seen = None if None in optics.values() else Optics(**optics)
+    read_shares(row.get("junk_share", ""))  # others rely on it
     return PickedMicrograph(shape=shape, optics=seen, **row)
 
 

@@ -17,6 +17,8 @@ OTHER = {
     "model": "log",
     "pixel_size_A": 1.25,
     "threshold": 0.5,
+    "masks": "/masks",
+    "keep_junk": True,
     "particle_px": 24.0,
     "invert": "yes",
     "exact": True,
@@ -53,7 +55,7 @@ HEARD = {
     "the picks": lambda run: run.pick,
     "the store": lambda run: run.ingest(2.0),
     "the list of micrographs": lambda run: (run.inputs, run.which),
-    "the table": lambda run: run.threshold,
+    "the table": lambda run: (run.threshold, run.masks, run.keep_junk),
     "STAR files": lambda run: run.optics,
     "the archive": lambda run: run.archive,
 }
