@@ -1,6 +1,6 @@
 """A run's candidates against truth: how many particles were found, and how many picks are true."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
@@ -104,7 +104,6 @@ def evaluate(
     owner: dict[str, str] = {}
     remarks: defaultdict[str, list[str]] = defaultdict(list)
     pairs: list[Pair] = []
-    kept_out: Counter[str] = Counter()
     for one in filter(_is_meant, picks):
         micrograph_id = one.micrograph.micrograph_id
         name = _claim(micrograph_id, truth, owner)
@@ -114,7 +113,6 @@ def evaluate(
             remarks["left out for want of truth"].append(micrograph_id)
         else:
             centres = truth.centres(name, one.micrograph.shape)
-            kept_out.update(one.kept_out())
             ranked[micrograph_id], pair = _rank(one, centres, radius_A)
             if pair is not None:
                 _check(pair, micrograph_id, truth)
@@ -133,12 +131,7 @@ def evaluate(
             MicrographScore(name, one.failed, pooled_score([one])) for name, one in ranked.items()
         ),
         curve=_points(pooled_curve(list(ranked.values()))) if any_scored(list(ranked.values())) else (),
-        notes=(
-            *truth.notes,
-            *_told(remarks),
-            *_of_junk(kept_out),
-            *_doubts(list(ranked.values()), pairs),
-        ),
+        notes=(*truth.notes, *_told(remarks), *_doubts(list(ranked.values()), pairs)),
     )
 
 
@@ -169,15 +162,11 @@ def _told(remarks: Mapping[str, Sequence[str]]) -> Iterator[str]:
     return (f"{what}: {few(names)}" for what, names in remarks.items() if names)
 
 
-def _of_junk(kept_out: Counter[str]) -> list[str]:
-    """Return how many candidates on junk are none here."""
-    kinds = ", ".join(f"{count} {kind}" for kind, count in kept_out.items())
-    return [f"{kept_out.total()} candidates lie on junk and count as none ({kinds})"] if kept_out else []
-
-
 def _doubts(ranked: Sequence[Ranked], pairs: Sequence[Pair]) -> list[str]:
     """Return what a person should know of how well picks and truth go together."""
     doubts = []
+    if kept_out := sum(one.n_kept_out for one in ranked):
+        doubts.append(f"{kept_out} candidates lie on junk and count as none; particles there are missed")
     if not any_scored(ranked):
         doubts.append(
             "picks have no scores: they cannot be ranked, so there is no AUPRC and no best threshold"
@@ -204,7 +193,11 @@ def _rank(one: MicrographPicks, centres: Centres, radius_A: float | None) -> tup
     is_hit = match(x, y, score, true_x, true_y, radius_px) >= 0
     picked_hit = match(x[picked], y[picked], score[picked], true_x, true_y, radius_px) >= 0
     pair = Pair(np.column_stack([x[picked], y[picked]]), centres, one.micrograph.shape, radius_px)
-    return Ranked(score, is_hit, len(pair.picks), int(picked_hit.sum()), len(centres), scored=is_scored), pair
+    n_hits, n_kept_out = int(picked_hit.sum()), int((~free).sum())
+    ranked = Ranked(
+        score, is_hit, len(pair.picks), n_hits, len(centres), scored=is_scored, n_kept_out=n_kept_out
+    )
+    return ranked, pair
 
 
 def _points(ranking: Curve) -> tuple[CurvePoint, ...]:
