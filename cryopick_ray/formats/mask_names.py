@@ -1,12 +1,12 @@
 """Which file of a folder masks which micrograph."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.files import bare_name, without_ending
-from cryopick_ray.formats.known import NamesAlike
+from cryopick_ray.formats.known import NamesAlike, shared_folders
 from cryopick_ray.micrographs.reader import is_micrograph_name
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
@@ -24,7 +24,7 @@ def find_masks(folder: Path, micrograph_ids: Iterable[str]) -> Mapping[str, Path
     Raises
     ------
     UsageError
-        If there is no such folder, or two files are meant for one micrograph.
+        If there is no such folder, or it is not clear which micrograph a file masks.
     """
     check_masks(folder)
     files: defaultdict[str, list[Path]] = defaultdict(list)
@@ -33,19 +33,34 @@ def find_masks(folder: Path, micrograph_ids: Iterable[str]) -> Mapping[str, Path
             name = bare_name(path.relative_to(folder).as_posix())
             files[without_ending(name, ENDINGS)].append(path)
     names = NamesAlike(files)
-    found: dict[str, Path] = {}
+    owners: defaultdict[Path, dict[str, int]] = defaultdict(dict)
     for micrograph_id in micrograph_ids:
-        alike = [path for name in names.find(micrograph_id) for path in files[name]]
-        marked = [path for path in alike if bare_name(path.name).lower().endswith(ENDINGS)]
-        meant = marked or alike  # they may lie beside the micrographs
-        if len(meant) > 1:
-            raise UsageError(
-                f"`masks`: {meant[0]} and {meant[1]} may both be the mask of {micrograph_id}; keep one, or "
-                "put them in folders like the micrographs'"
-            )
-        if meant:
-            found[micrograph_id] = meant[0]
-    return found
+        if meant := names.find(micrograph_id):
+            path = _only([path for name in meant for path in files[name]], micrograph_id)
+            owners[path][micrograph_id] = shared_folders(meant[0], micrograph_id)
+    return {_owner(path, fits): path for path, fits in owners.items()}
+
+
+def _only(alike: Sequence[Path], micrograph_id: str) -> Path:
+    marked = [path for path in alike if bare_name(path.name).lower().endswith(ENDINGS)]
+    meant = marked or alike  # they may lie beside the micrographs
+    if len(meant) > 1:
+        raise UsageError(
+            f"`masks`: {meant[0]} and {meant[1]} may both be the mask of {micrograph_id}; keep one, or put "
+            "them in folders like the micrographs'"
+        )
+    return meant[0]
+
+
+def _owner(path: Path, fits: Mapping[str, int]) -> str:
+    """Return the micrograph whose folders a mask shares most of."""
+    best = [name for name, shared in fits.items() if shared == max(fits.values())]
+    if len(best) > 1:
+        raise UsageError(
+            f"`masks`: {path} may be the mask of {best[0]} and of {best[1]}; put masks in folders like the "
+            "micrographs'"
+        )
+    return best[0]
 
 
 def masks_of(folder: Path | None, store_url: str) -> Mapping[str, Path]:

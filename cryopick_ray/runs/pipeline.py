@@ -10,7 +10,7 @@ from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import CryoPickError, UsageError
-from cryopick_ray.formats.mask_names import check_masks, masks_of
+from cryopick_ray.formats.mask_names import check_masks, find_masks, masks_of
 from cryopick_ray.leaves import differences
 from cryopick_ray.micrographs.batches import Batches, Listed
 from cryopick_ray.micrographs.exposure import stamp
@@ -200,6 +200,8 @@ def pick_all(
             "where it is fine enough"
         )
     made = plan(settings, engine, folder.download, heard.decided, complete_ids(folder.store))
+    if settings.masks is not None:
+        find_masks(settings.masks, [one.micrograph_id for one in made.sources])
     with ExitStack() as stack:
         if made.settings.diameter_A is not None:
             probe(made.sample, made.settings.ingest(made.pixel_size_A), made.pixel_size_A)

@@ -32,6 +32,16 @@ def test_folders_tell_apart_micrographs_of_one_name(tmp_path):
     assert found(tmp_path, ids, "1/a.png", "2/a.png") == {"1/a.mrc": "1/a.png", "2/a.mrc": "2/a.png"}
 
 
+def test_a_mask_of_another_folder_s_micrograph_masks_none_of_the_same_name(tmp_path):
+    assert found(tmp_path, ["1/a.mrc", "2/a.mrc"], "1/a.png") == {"1/a.mrc": "1/a.png"}
+
+
+def test_a_mask_that_may_be_of_two_micrographs_is_refused(tmp_path):
+    where = folder(tmp_path, "a.png")
+    with pytest.raises(UsageError, match=r"a\.png may be the mask of 1/a\.mrc and of 2/a\.mrc"):
+        find_masks(where, ["1/a.mrc", "2/a.mrc"])
+
+
 def test_masks_may_lie_beside_the_micrographs(tmp_path):
     assert found(tmp_path, ["a.mrc"], "a.mrc", "a_mask.mrc") == {"a.mrc": "a_mask.mrc"}
 
