@@ -33,6 +33,8 @@ AGAIN = {"diameter_A": "picks are made again, beside the others; micrographs sta
 """What a run may change when it goes on at the price of work done again."""
 OF_PICKS = ("diameter_A", "model", "particle_px", "invert", "exact", "threads", "precision")
 """What stands in the digest of the picks."""
+OF_TABLE = ("threshold", "masks", "keep_junk")
+"""What decides which of them the table calls picked."""
 OF_STORE = ("inputs", "pixel_size_A", "store_pixel_size_A", "relion_project", "optics.voltage_kV", "movies")
 """What decides what is ingested: names, pixels, and averages of movies (the voltage weights doses)."""
 

@@ -15,8 +15,8 @@ ENDINGS = ("_mask", "-mask")
 """What programs add to a micrograph's name for its mask."""
 
 
-def find_masks(folder: Path, micrograph_ids: Iterable[str]) -> Mapping[str, Path]:
-    """Return the file that masks each of these micrographs, of those that have one.
+def find_masks(folder: Path | None, micrograph_ids: Iterable[str]) -> Mapping[str, Path]:
+    """Return the file that masks each of these micrographs, of those that have one; none without a folder.
 
     It is named like the micrograph, whatever the suffix, or like another image of its exposure; in folders
     as the micrographs are, or not.
@@ -26,6 +26,8 @@ def find_masks(folder: Path, micrograph_ids: Iterable[str]) -> Mapping[str, Path
     UsageError
         If there is no such folder, or it is not clear which micrograph a file masks.
     """
+    if folder is None:
+        return {}
     check_masks(folder)
     files: defaultdict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.rglob("*")):
@@ -71,9 +73,7 @@ def masks_of(folder: Path | None, store_url: str) -> Mapping[str, Path]:
     UsageError
         As :func:`find_masks`.
     """
-    if folder is None:
-        return {}
-    manifest = read_manifest(MicrographStore(store_url).place)
+    manifest = {} if folder is None else read_manifest(MicrographStore(store_url).place)
     return find_masks(folder, [name for name, row in manifest.items() if row.status == "complete"])
 
 

@@ -73,8 +73,9 @@ def read_mask(path: Path, shape: Shape) -> OutsideMask:
 def _excluded(pixels: NDArray[Any]) -> NDArray[np.bool_]:
     if pixels.dtype.kind != "f":
         return np.asarray(pixels != 0)
-    if np.isnan(pixels).any():
+    low, high = pixels.min(), pixels.max()
+    if np.isnan(low):
         raise MicrographError("the mask holds NaN; expected numbers")
-    is_sure = (pixels == 0) | (pixels == 1)
-    are_probabilities = not is_sure.all() and pixels.min() >= 0 and pixels.max() <= 1
+    may_be = low >= 0 and high <= 1
+    are_probabilities = may_be and not ((pixels == 0) | (pixels == 1)).all()
     return np.asarray(pixels >= CUT if are_probabilities else pixels != 0)

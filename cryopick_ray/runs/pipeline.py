@@ -11,7 +11,7 @@ from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import CryoPickError, UsageError
 from cryopick_ray.formats.mask_names import check_masks, find_masks, masks_of
-from cryopick_ray.leaves import differences
+from cryopick_ray.leaves import OF_TABLE, differences
 from cryopick_ray.micrographs.batches import Batches, Listed
 from cryopick_ray.micrographs.exposure import stamp
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
@@ -33,9 +33,6 @@ from cryopick_ray.stages.table import table
 from cryopick_ray.store.manifest import ManifestRow, complete_ids, read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import working_pixel_size_A
-
-OF_TABLE = ("threshold", "masks", "keep_junk")
-"""What decides the table of the picks that are there."""
 
 
 def silent(text: str) -> None:
@@ -187,6 +184,7 @@ def pick_all(
     check_masks(settings.masks)
     if resume and (digest := _only_to_cut(settings, folder)) is not None:
         said = [one.text for one in read_summary(folder).warnings if one.about == "run"]
+        masks_of(settings.masks, folder.store)  # refused in time
         with folder.claim(settings, resume=True):
             with timings.stage("table"):
                 thresholds = gather(settings, folder, digest)
@@ -200,8 +198,7 @@ def pick_all(
             "where it is fine enough"
         )
     made = plan(settings, engine, folder.download, heard.decided, complete_ids(folder.store))
-    if settings.masks is not None:
-        find_masks(settings.masks, [one.micrograph_id for one in made.sources])
+    find_masks(settings.masks, [one.micrograph_id for one in made.sources])  # refused in time
     with ExitStack() as stack:
         if made.settings.diameter_A is not None:
             probe(made.sample, made.settings.ingest(made.pixel_size_A), made.pixel_size_A)

@@ -189,13 +189,20 @@ def test_missing_unreadable_and_inverted_masks_are_told_once(serial_run, cryopic
     assert "micrographs have no mask" in (out / "report.html").read_text()
 
 
-def test_masks_that_are_no_folder_change_nothing(serial_run, cryopick, tmp_path):
-    out = tmp_path / "run"
+@pytest.mark.parametrize("there", [False, True])
+def test_masks_that_are_no_folder_or_may_be_of_several_micrographs_change_nothing(
+    serial_run, cryopick, tmp_path, there
+):
+    out, folder = tmp_path / "run", tmp_path / "masks"
     shutil.copytree(serial_run, out)
+    if there:
+        folder.mkdir()
+        Image.fromarray(lower_half().astype(np.uint8)).save(folder / "00.png")
     before = (out / "config.yaml").read_bytes()
-    status, _, errors = cryopick("run", "--out", out, "--resume", "--masks", tmp_path / "nowhere")
+    status, _, errors = cryopick("run", "--out", out, "--resume", "--masks", folder)
     assert status == 2
     assert "--masks" in errors
+    assert ("may be the mask of square0/00.mrc" in errors) == there
     assert (out / "config.yaml").read_bytes() == before
 
 
