@@ -1,6 +1,7 @@
 """``cryopick table``: shards to the data-set-wide table."""
 
 import posixpath
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +22,13 @@ def table(
     store: Annotated[
         str | None, typer.Option("--store", metavar="S", help="Store that was picked; default: beside PICKS.")
     ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option("--masks", metavar="DIR", help="Masks named after the micrographs: 0 is to be picked."),
+    ] = None,
+    keep_junk: Annotated[
+        bool, typer.Option("--keep-junk", help="Pick what the model takes to lie on junk, too.")
+    ] = False,
     digest: options.Digest = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
@@ -31,6 +39,7 @@ def table(
 
     from cryopick_ray.config import fill
     from cryopick_ray.cut import CutSettings
+    from cryopick_ray.formats.mask_names import masks_of
     from cryopick_ray.picks.shards import digests
     from cryopick_ray.picks.table import INDEX
     from cryopick_ray.stages.table import only_digest
@@ -40,8 +49,10 @@ def table(
     wanted = fill(CutSettings, **cut)
     chosen = only_digest(picks, digests(picks), digest)
     beside = posixpath.join(posixpath.dirname(picks.rstrip("/")), "store.zarr")
+    where = store or beside
+    found = masks_of(masks, where)
     with made_locally(out, index=INDEX) as folder:
-        cuts = gather(store or beside, picks, chosen, folder, wanted)
+        cuts = gather(where, picks, chosen, folder, wanted, keep_junk=keep_junk, masks=found)
     outcome = {
         "table": out,
         "digest": chosen,

@@ -225,5 +225,6 @@ def rooted(settings: RunSettings) -> RunSettings:
             "model": absolute_model(settings.model),
             "relion_project": settings.project,
             "movies": movies.model_copy(update=own),
+            "masks": settings.masks and settings.masks.absolute(),
         }
     )

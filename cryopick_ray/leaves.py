@@ -20,6 +20,8 @@ FREE = {
     "exclude": "micrographs may join",
     "limit": "micrographs may join",
     **dict.fromkeys(CUTS, "all candidates are kept, and only the table is cut anew"),
+    "masks": "candidates in them are kept, and only the table is made anew",
+    "keep_junk": "candidates on junk are kept, and only the table is made anew",
     "archive.image_set": "micrographs may join",
     "archive.connections": "files come as they are, however they come",
     "archive.bandwidth_MB_s": "files come as they are, however they come",
@@ -32,6 +34,8 @@ AGAIN = {"diameter_A": "picks are made again, beside the others; micrographs sta
 """What a run may change when it goes on at the price of work done again."""
 OF_PICKS = ("diameter_A", "model", "particle_px", "invert", "exact", "threads", "dtype")
 """What stands in the digest of the picks."""
+OF_TABLE = ("cut", "masks", "keep_junk")
+"""What decides which of them the table calls picked."""
 OF_STORE = ("inputs", "pixel_size_A", "store_pixel_size_A", "relion_project", "optics.voltage_kV", "movies")
 """What decides what is ingested: names, pixels, and averages of movies (the voltage weights doses)."""
 

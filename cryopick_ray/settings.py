@@ -210,15 +210,17 @@ class RunSettings(Settings):
         "empiar:ID, alone.",
     )
     diameter_A: Positive | None = Field(
-        default=None,
-        description="Longest dimension of the particle in angstroms; default: estimated from the "
-        "micrographs.",
+        default=None, description="Longest dimension of the particle in angstroms; default: estimated."
     )
     model: Model = DEFAULT_MODEL
     pixel_size_A: PixelSize = None
     threshold: Lowest = "auto"
     precision: Share = None
     expect: Count = None
+    masks: Annotated[Path | None, Shown(metavar="DIR")] = Field(
+        default=None, description="Masks named after the micrographs: nothing is picked where they are not 0."
+    )
+    keep_junk: bool = Field(default=False, description="Pick what lies on carbon, bad ice or other junk too.")
     particle_px: ParticlePx = None
     invert: Invert = "auto"
     exact: Exact = False
@@ -270,8 +272,7 @@ class RunSettings(Settings):
     @property
     def which(self) -> dict[str, Any]:
         """Which micrographs of the INPUTs, as ``list_sources`` takes it."""
-        chosen = {name: getattr(self, name) for name in ("limit", "pattern", "exclude")}
-        return {"relion_project": self.project, **chosen}
+        return {"relion_project": self.project, **self.model_dump(include={"limit", "pattern", "exclude"})}
 
     @property
     def project(self) -> Path:
@@ -280,9 +281,7 @@ class RunSettings(Settings):
 
     def ingest(self, store_pixel_size_A: float | None) -> IngestSettings:
         """Return the settings of an ingest to ``store_pixel_size_A``, unless one is given."""
-        own: dict[str, Any] = {
-            "store_pixel_size_A": self.store_pixel_size_A or store_pixel_size_A,
-            "voltage_kV": self.optics.voltage_kV,
-        }
+        size_A = self.store_pixel_size_A or store_pixel_size_A
+        own: dict[str, Any] = {"store_pixel_size_A": size_A, "voltage_kV": self.optics.voltage_kV}
         shared = IngestSettings.model_fields.keys() - own.keys()
         return IngestSettings(**{name: getattr(self, name) for name in shared}, **own)

@@ -104,8 +104,9 @@ def evaluate(
 ) -> Evaluation:
     """Compare candidates with truth, per micrograph and pooled.
 
-    The run's picks are matched by themselves, so they need not be the best candidates. Micrographs
-    without truth are left out; the particles of a failed micrograph count as missed.
+    The run's picks are matched by themselves, so they need not be the best candidates. What is kept out for
+    lying on junk claims nothing: it is neither pick nor candidate, in AUPRC too, and particles there count as
+    missed. Micrographs without truth are left out; the particles of a failed micrograph count as missed.
 
     Parameters
     ----------
@@ -208,6 +209,8 @@ def _told(remarks: Mapping[str, Sequence[str]]) -> Iterator[str]:
 def _doubts(ranked: Sequence[Ranked], pairs: Sequence[Pair]) -> list[str]:
     """Return what a person should know of how well picks and truth go together."""
     doubts = []
+    if kept_out := sum(one.n_kept_out for one in ranked):
+        doubts.append(f"{kept_out} candidates lie on junk and count as none; particles there are missed")
     if not any_scored(ranked):
         doubts.append(
             "picks have no scores: they cannot be ranked, so there is no AUPRC and no best threshold"
@@ -227,13 +230,18 @@ def _rank(one: MicrographPicks, centres: Centres, radius_A: float | None) -> tup
         )
     radius_px = (one.diameter_A / 2 if radius_A is None else radius_A) / pixel_size_A
     true_x, true_y = centres.T
-    x, y, picked = one.x_px, one.y_px, one.picked
-    is_scored = not len(x) or not np.isnan(one.score).all()
-    score = np.nan_to_num(one.score, nan=float(np.finfo(np.float32).min) if is_scored else 0.0)
+    free = ~one.is_kept_out
+    x, y, picked, score = one.x_px[free], one.y_px[free], one.picked[free], one.score[free]
+    is_scored = not len(x) or not np.isnan(score).all()
+    score = np.nan_to_num(score, nan=float(np.finfo(np.float32).min) if is_scored else 0.0)
     is_hit = match(x, y, score, true_x, true_y, radius_px) >= 0
     picked_hit = match(x[picked], y[picked], score[picked], true_x, true_y, radius_px) >= 0
     pair = Pair(np.column_stack([x[picked], y[picked]]), centres, one.micrograph.shape, radius_px)
-    return Ranked(score, is_hit, len(pair.picks), int(picked_hit.sum()), len(centres), scored=is_scored), pair
+    n_hits, n_kept_out = int(picked_hit.sum()), int((~free).sum())
+    ranked = Ranked(
+        score, is_hit, len(pair.picks), n_hits, len(centres), scored=is_scored, n_kept_out=n_kept_out
+    )
+    return ranked, pair
 
 
 def _points(ranking: Curve) -> tuple[CurvePoint, ...]:

@@ -24,6 +24,8 @@ class Ranked:
         Whether the micrograph could not be picked at all.
     scored
         Whether its candidates have scores; if not, all are equal.
+    n_kept_out
+        What lies on junk, and is no candidate here.
     """
 
     score: NDArray[np.float32]
@@ -33,6 +35,7 @@ class Ranked:
     n_truth: int
     failed: bool = False
     scored: bool = True
+    n_kept_out: int = 0
 
 
 @dataclass(frozen=True)

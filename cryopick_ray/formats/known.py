@@ -36,7 +36,7 @@ class NamesAlike:
         """Return the names that may be meant, equally well."""
         wanted = PurePosixPath(bare_name(micrograph_id))
         alike = self._by_stem.get(wanted.name) or self._by_exposure.get(exposure_name(micrograph_id), [])
-        depth = {name: _shared_end(_folders(name), wanted.parent.parts) for name in alike}
+        depth = {name: shared_folders(name, micrograph_id) for name in alike}
         return [name for name, shared in depth.items() if shared == max(depth.values())]
 
 
@@ -112,10 +112,8 @@ def _picture_shape(path: Path) -> tuple[int, int]:
         raise UsageError(f"`micrographs`: {path} cannot be read: {brief(error)}") from error
 
 
-def _folders(name: str) -> tuple[str, ...]:
-    return PurePosixPath(bare_name(name)).parent.parts
-
-
-def _shared_end(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    equal = [a == b for a, b in zip(reversed(one), reversed(other), strict=False)]
+def shared_folders(one: str, other: str) -> int:
+    """Return how many folders two names have in common, counted from the file up."""
+    folders = (reversed(PurePosixPath(bare_name(name)).parent.parts) for name in (one, other))
+    equal = [a == b for a, b in zip(*folders, strict=False)]
     return equal.index(False) if False in equal else len(equal)

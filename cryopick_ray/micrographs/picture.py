@@ -15,6 +15,7 @@ GREY_MODES = {"L", "I;16", "I;16B", "I", "F"}
 MAX_DRAWN = 2**30
 """Pixels of a JPEG times the scans that draw them: a progressive one has about ten, and a few bytes make one
 more."""
+PNG_DEPTH = 24  # where a PNG says how many bits a sample has, 1 in masks
 SCAN = b"\xff\xda"  # nowhere else among coded pixels
 
 
@@ -43,7 +44,8 @@ def read_picture(path: Path) -> Micrograph:
         ):
             width, height = picture.size
             check_size(height, width)
-            check_claim(height * width, len(mapped))
+            depth = mapped[PNG_DEPTH] if picture.format == "PNG" else 8
+            check_claim(height * width * min(depth, 8) // 8, len(mapped))
             if picture.format == "JPEG":
                 _check_scans(mapped, height * width)
             frames = getattr(picture, "n_frames", 1)

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from cryopick_ray.micrographs.junk import KINDS, kept_out
 from cryopick_ray.store.manifest import Status
 from cryopick_ray.units import Optics, Shape
 
@@ -19,12 +20,23 @@ PICKS = pa.schema(
         pa.field("diameter_A", pa.float32(), nullable=False),
         pa.field("model", pa.string(), nullable=False),
         pa.field("picked", pa.bool_(), nullable=False),
+        pa.field("junk", pa.string(), nullable=False),
     ]
 )
-"""The table: all candidates, sorted by data set, micrograph, falling score, y, x."""
+"""The table: all candidates, sorted by data set, micrograph, falling score, y, x.
 
-SHARD = pa.schema([PICKS.field(name) for name in ("micrograph_id", "x_px", "y_px", "score")])
-"""One work unit's candidates; ``dataset``, ``diameter_A``, ``model`` and ``picked`` join in the table."""
+``junk`` is what each lies on, by its kind (:data:`~cryopick_ray.micrographs.junk.KINDS`); tables of earlier
+versions lack it.
+"""
+
+SHARD = pa.schema(
+    [
+        *(PICKS.field(name) for name in ("micrograph_id", "x_px", "y_px", "score")),
+        pa.field("junk", pa.uint8(), nullable=False),
+    ]
+)
+"""One work unit's candidates, ``junk`` by its code, which shards of earlier versions lack; ``dataset``,
+``diameter_A``, ``model`` and ``picked`` join in the table."""
 
 SHARD_READ = SHARD.set(0, SHARD.field(0).with_type(pa.dictionary(pa.int32(), pa.string())))
 """The same as it is read: each id once."""
@@ -55,6 +67,12 @@ class PickedMicrograph:
         :class:`~cryopick_ray.micrographs.listing.ListedMicrograph`.
     inverted
         Whether its particles are brighter than the ice, and its negative was picked.
+    mask
+        Key in the store of what the model saw of junk in it; empty if it saw none, or looks for none.
+    junk_share
+        Part of its area that each kind of junk has, as :func:`~cryopick_ray.micrographs.junk.read_shares`
+        reads it; empty if nothing looked for any. What the model and a mask of the user both exclude
+        counts in both.
     """
 
     micrograph_id: str
@@ -68,6 +86,8 @@ class PickedMicrograph:
     optics_group: str = ""
     listed: str = ""
     inverted: bool = False
+    mask: str = ""
+    junk_share: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,9 +99,14 @@ class MicrographPicks:
     x_px, y_px, score
         ``(n,)`` float32; centres in pixels of the source micrograph (see :mod:`cryopick_ray.units`).
     picked
-        ``(n,)`` bool, true where ``score >=`` the run's threshold.
+        ``(n,)`` bool, true where ``score >=`` the run's threshold and no junk keeps it out.
     diameter_A
         Particle diameter in angstroms.
+    junk
+        ``(n,)`` uint8, what each lies on (:class:`~cryopick_ray.micrographs.junk.Junk`); ``None`` if nothing
+        looked for any.
+    keep_junk
+        Whether of what lies on junk only that in masks of the user is kept out.
     """
 
     micrograph: PickedMicrograph
@@ -90,3 +115,20 @@ class MicrographPicks:
     score: NDArray[np.float32]
     picked: NDArray[np.bool_]
     diameter_A: float
+    junk: NDArray[np.uint8] | None = None
+    keep_junk: bool = False
+
+    @property
+    def is_kept_out(self) -> NDArray[np.bool_]:
+        """``(n,)`` bool, true of what lies on junk and is not picked for that, whatever its score."""
+        if self.junk is None:
+            return np.zeros(len(self.score), bool)
+        return kept_out(self.junk, keep_junk=self.keep_junk)
+
+    def kept_out(self, least: float = -np.inf) -> dict[str, int]:
+        """Return how many candidates with a score of at least ``least`` each kind of junk keeps out."""
+        if self.junk is None:
+            return {}
+        codes = self.junk[self.is_kept_out & (self.score >= np.float32(least))]
+        counts = np.bincount(codes, minlength=len(KINDS)).tolist()
+        return {kind: count for kind, count in zip(KINDS, counts, strict=True) if count}

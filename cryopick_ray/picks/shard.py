@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from cryopick_ray.micrographs.junk import KINDS, read_shares
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.schema import SHARD, SHARD_READ
 from cryopick_ray.store.manifest import Status
@@ -22,6 +23,8 @@ _COVERAGE, _COVERAGE_CRC, _ROWS_CRC = (
     b"cryopick." + name for name in (b"coverage", b"coverage_crc", b"rows_crc")
 )
 _NUMBERS = ("x_px", "y_px", "score")
+_JUNK = SHARD.field("junk")
+_EARLIER = SHARD_READ.remove(SHARD_READ.get_field_index(_JUNK.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Coverage:
         Of the source file, as the store's manifest has it.
     inverted
         Whether its negative was picked; shards of earlier versions do not say it.
+    mask, junk_share
+        As in :class:`~cryopick_ray.picks.schema.PickedMicrograph`; earlier shards do not say it.
     """
 
     micrograph_id: str
@@ -42,6 +47,8 @@ class Coverage:
     reason: str
     count: int
     inverted: bool = False
+    mask: str = ""
+    junk_share: str = ""
 
 
 _COLUMNS = tuple(field.name for field in fields(Coverage))
@@ -56,13 +63,16 @@ class Picked:
     candidates: Candidates | None
     reason: str = ""
     inverted: bool = False
+    mask: str = ""
+    junk_share: str = ""
 
     @property
     def coverage(self) -> Coverage:
         """The micrograph's line in its shard."""
         status: Status = "failed" if self.candidates is None else "complete"
         count = len(self.candidates or ())
-        return Coverage(self.micrograph_id, self.checksum, status, self.reason, count, self.inverted)
+        about = self.reason, count, self.inverted, self.mask, self.junk_share
+        return Coverage(self.micrograph_id, self.checksum, status, *about)
 
 
 def encode_shard(picked: Iterable[Picked]) -> bytes:
@@ -74,6 +84,7 @@ def encode_shard(picked: Iterable[Picked]) -> bytes:
         "x_px": _joined([c.x for _, c in found]),
         "y_px": _joined([c.y for _, c in found]),
         "score": _joined([c.score for _, c in found]),
+        _JUNK.name: _joined([_junk(c) for _, c in found], np.uint8),
     }
     lines = [p.coverage for p in picked]
     columns = {name: [getattr(line, name) for line in lines] for name in _COLUMNS}
@@ -88,7 +99,7 @@ def encode_shard(picked: Iterable[Picked]) -> bytes:
         rows,
         buffer,
         compression="zstd",
-        use_dictionary=["micrograph_id"],
+        use_dictionary=["micrograph_id", _JUNK.name],
         use_byte_stream_split=list(_NUMBERS),
         write_page_checksum=True,
     )
@@ -118,7 +129,7 @@ def decode_shard(data: bytes) -> tuple[pa.Table, list[Coverage]]:
         pa.BufferReader(data), page_checksum_verification=True, read_dictionary=["micrograph_id"]
     )
     coverage = _coverage(file.metadata)
-    if not file.schema_arrow.equals(SHARD_READ):
+    if not (file.schema_arrow.equals(SHARD_READ) or file.schema_arrow.equals(_EARLIER)):
         raise ValueError(f"columns {file.schema_arrow.names} instead of {SHARD.names}")
     # One thread: reading small tables through pyarrow's pool can abort the process at its end.
     table = file.read(use_threads=False).replace_schema_metadata(None)
@@ -129,8 +140,13 @@ def decode_shard(data: bytes) -> tuple[pa.Table, list[Coverage]]:
     )
     if not np.array_equal(names.indices.to_numpy(zero_copy_only=False), expected):
         raise ValueError("its rows are not those that its coverage lists")
-    if crc_hex(*(table[name].to_numpy() for name in _NUMBERS)) != file.metadata.metadata[_ROWS_CRC]:
+    numbers = (table[name].to_numpy() for name in table.column_names[1:])
+    if crc_hex(*numbers) != file.metadata.metadata[_ROWS_CRC]:
         raise ValueError("its rows are not those that were written")
+    if _JUNK.name not in table.column_names:
+        table = table.append_column(_JUNK, pa.array(np.zeros(len(table), np.uint8)))
+    if len(table) and np.max(table[_JUNK.name].to_numpy()) >= len(KINDS):
+        raise ValueError(f"a candidate lies on junk of a kind above {len(KINDS) - 1}")
     return table, coverage
 
 
@@ -139,7 +155,8 @@ def _coverage(metadata: pq.FileMetaData) -> list[Coverage]:
     if crc_hex(vouched[_COVERAGE]) != vouched[_COVERAGE_CRC]:
         raise ValueError("its coverage is not the one that was written")
     columns = json.loads(vouched[_COVERAGE])
-    columns = {"inverted": [False] * len(columns["count"])} | columns
+    count = len(columns["count"])
+    columns = {"inverted": [False] * count, "mask": [""] * count, "junk_share": [""] * count} | columns
     if not _is_sound(columns):
         raise ValueError("its coverage lists what no micrograph can be, or one micrograph twice")
     if metadata.num_rows != sum(columns["count"]) or metadata.num_rows > MOST_ROWS:
@@ -156,12 +173,17 @@ def _is_sound(columns: dict[str, list[Any]]) -> bool:
         and all(kind <= {str} for kind in kinds.values())
         and set(columns["status"]) <= set(get_args(Status))
         and min(counts, default=0) >= 0
+        and all(read_shares(text) is not None for text in set(columns["junk_share"]))
         and len(set(names)) == len(names)
     )
 
 
-def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    return np.concatenate(parts).astype(np.float32) if parts else np.empty(0, np.float32)
+def _junk(found: Candidates) -> NDArray[np.uint8]:
+    return np.zeros(len(found), np.uint8) if found.junk is None else found.junk
+
+
+def _joined(parts: list[NDArray[Any]], dtype: type[np.generic] = np.float32) -> NDArray[Any]:
+    return np.concatenate(parts).astype(dtype) if parts else np.empty(0, dtype)
 
 
 def _repeated(counts: list[int]) -> NDArray[np.intp]:

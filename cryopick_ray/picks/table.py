@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, StoreError, brief
+from cryopick_ray.micrographs.junk import KINDS, Junk, read_shares
 from cryopick_ray.picks.schema import PICKS, MicrographPicks, PickedMicrograph
 from cryopick_ray.store.parquet import crc32c, read_parquet
 from cryopick_ray.store.place import Place, is_bucket
@@ -41,9 +44,12 @@ _INDEX = pa.schema(
         pa.field("optics_group", pa.string(), nullable=False),
         pa.field("listed", pa.string(), nullable=False),
         pa.field("inverted", pa.bool_(), nullable=False),
+        pa.field("mask", pa.string(), nullable=False),
+        pa.field("junk_share", pa.string(), nullable=False),
+        pa.field("keep_junk", pa.bool_(), nullable=False),
     ]
 )
-_LATER = ("optics_group", "listed", "inverted")
+_LATER = ("optics_group", "listed", "inverted", "mask", "junk_share", "keep_junk")
 """Columns that indexes of earlier versions lack."""
 
 
@@ -52,14 +58,16 @@ def dataset_folder(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]|^[._]", lambda match: "%" + match[0].encode().hex(), name)
 
 
-def write_index(table: Path, micrographs: Iterable[PickedMicrograph], diameter_A: float) -> None:
+def write_index(
+    table: Path, micrographs: Iterable[PickedMicrograph], diameter_A: float, *, keep_junk: bool = False
+) -> None:
     """Write the micrographs of a table's folder, sorted by data set and id, and vouch for its parts."""
 
     def row(micrograph: PickedMicrograph) -> dict[str, Any]:
         values = asdict(micrograph)
         values["height_px"], values["width_px"] = values.pop("shape") or (None, None)
         values.update(values.pop("optics") or {})
-        return {**values, "diameter_A": diameter_A}
+        return {**values, "diameter_A": diameter_A, "keep_junk": keep_junk}
 
     ordered = sorted(micrographs, key=lambda m: (m.dataset, m.micrograph_id))
     files = sorted(table.glob("*/*.parquet"))
@@ -86,9 +94,14 @@ class PickTable:
         self.place = place
         rows = _rows(place, INDEX, data, _INDEX, may_lack=_LATER)
         self._parts = _vouched(place, data, rows)
-        self.diameter_A = float(rows["diameter_A"][0].as_py()) if len(rows) else 0.0
+        first = rows.slice(0, 1).to_pylist()[0] if len(rows) else {}
+        self.diameter_A = float(first.get("diameter_A", 0.0))
+        self.keep_junk = bool(first.get("keep_junk", False))
         some = rows.to_batches(INDEX_ROWS)
-        self.micrographs = [_micrograph(row) for batch in some for row in batch.to_pylist()]
+        try:
+            self.micrographs = [_micrograph(row) for batch in some for row in batch.to_pylist()]
+        except ValueError as error:
+            raise PicksError(f"{place.url}/{INDEX} is damaged: {brief(error)}; {_AGAIN}") from error
 
     def __iter__(self) -> Iterator[MicrographPicks]:
         """Yield every micrograph, those without candidates and failed ones included."""
@@ -100,7 +113,13 @@ class PickTable:
             else:
                 rows = PICKS.empty_table()
             columns = {name: rows[name].to_numpy() for name in ("x_px", "y_px", "score", "picked")}
-            yield MicrographPicks(micrograph, **columns, diameter_A=self.diameter_A)
+            yield MicrographPicks(
+                micrograph,
+                **columns,
+                diameter_A=self.diameter_A,
+                junk=_codes(rows["junk"]),
+                keep_junk=self.keep_junk,
+            )
         if ahead is not None:
             raise PicksError(f"{self.place.url} has picks of {ahead[0]}, which its index does not list there")
 
@@ -109,9 +128,12 @@ class PickTable:
         for dataset in dict.fromkeys(m.dataset for m in self.micrographs):
             folder = dataset_folder(dataset)
             for key in self._keys(folder):
-                table = _rows(self.place, key, self._whole(key), PICKS)
+                table = _rows(self.place, key, self._whole(key), PICKS, may_lack=("junk",))
                 if not len(table):
                     raise PicksError(f"{self.place.url}/{key} is damaged: it has no rows; {_AGAIN}")
+                if "junk" not in table.column_names:
+                    nothing = pa.repeat(pa.scalar(KINDS[0]), len(table))
+                    table = table.append_column(PICKS.field("junk"), nothing)
                 yield table
 
     def _candidates(self) -> Iterator[tuple[str, pa.Table]]:
@@ -153,17 +175,25 @@ def open_table(where: str | Path) -> PickTable:
 
 
 def recut(picks: Iterable[MicrographPicks], threshold: float) -> Iterator[MicrographPicks]:
-    """Yield the same candidates, picked where ``score >= threshold``."""
+    """Yield the same candidates, picked where ``score >= threshold`` and no junk keeps them out."""
     for one in picks:
-        yield replace(one, picked=one.score >= np.float32(threshold))
+        yield replace(one, picked=(one.score >= np.float32(threshold)) & ~one.is_kept_out)
+
+
+def _codes(kinds: pa.ChunkedArray) -> NDArray[np.uint8]:
+    """Return what :data:`KINDS` calls candidates' junk as its codes; kinds of later versions as masked."""
+    codes = pc.fill_null(pc.index_in(kinds, pa.array(KINDS)), int(Junk.MASKED))
+    return np.asarray(codes.to_numpy(), np.uint8)
 
 
 def _micrograph(row: dict[str, Any]) -> PickedMicrograph:
     del row["diameter_A"]
+    row.pop("keep_junk", None)
     height, width = row.pop("height_px"), row.pop("width_px")
     shape = None if height is None else (height, width)
     optics = {name: row.pop(name) for name in _OPTICS}
     seen = None if None in optics.values() else Optics(**optics)
+    read_shares(row.get("junk_share", ""))  # others rely on it
     return PickedMicrograph(shape=shape, optics=seen, **row)
 
 

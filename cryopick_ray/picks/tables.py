@@ -9,9 +9,8 @@ picks give the same files, byte for byte.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import dask.config
 import dask.dataframe as dd
@@ -24,9 +23,12 @@ from numpy.typing import NDArray
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import PicksError, UsageError
+from cryopick_ray.micrographs.junk import KINDS, kept_out
 from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.cuts import Scores
-from cryopick_ray.picks.schema import PICKS, SHARD, PickedMicrograph
+from cryopick_ray.picks.gather import Partition, gather, places
+from cryopick_ray.picks.outside import Masked, read_masks
+from cryopick_ray.picks.schema import PICKS, PickedMicrograph
 from cryopick_ray.picks.shard import Coverage
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import INDEX, dataset_folder, write_index
@@ -38,35 +40,27 @@ PARTITION_ROWS = 500_000
 """Rows of a partition at most, where one micrograph has no more."""
 THRESHOLD_SCORES = 4_000_000
 """Scores that a threshold is found on, about at most: all of 20 million changed its sixth digit."""
-
-
-@dataclass(frozen=True)
-class Partition:
-    """Consecutive micrographs of one data set.
-
-    Attributes
-    ----------
-    micrograph_ids
-        Sorted.
-    keys
-        The shard that holds each one's candidates.
-    rows
-        Candidates of all of them.
-    """
-
-    dataset: str
-    micrograph_ids: tuple[str, ...]
-    keys: tuple[str, ...]
-    rows: int
+_OF_PICKS = ("inverted", "mask", "junk_share")
+"""What only a shard's coverage says of a micrograph."""
 
 
 @dataclass(frozen=True)
 class TableSettings:
-    """What joins the candidates in the table."""
+    """What joins the candidates in the table, and what of them stays unpicked.
+
+    Attributes
+    ----------
+    keep_junk
+        Whether what lies on junk may be picked, unless a mask of the user excludes it.
+    masks
+        Such masks: a file by micrograph id.
+    """
 
     diameter_A: float
     model: str
     digest: str
+    keep_junk: bool = False
+    masks: Mapping[str, Path] = field(default_factory=dict)
 
 
 def from_scores(scores: Scores) -> Threshold:
@@ -111,17 +105,24 @@ def build_table(
     if unknown := sorted(set(covered) - set(manifest)):
         raise PicksError(f"{shards.place.url} covers {unknown[0]}, which the store does not hold")
     partitions = plan_partitions(micrographs, covered)
+    masked = read_masks(settings.masks, micrographs, (places(shards, part) for part in partitions))
     with whole_folder(out) as aside, dask.config.set(scheduler="threads"):
         thresholds = (
             dict.fromkeys((part.dataset for part in partitions), threshold)
             if threshold
-            else {one: choose(scores) for one, scores in _scores(shards, partitions, micrographs).items()}
+            else {
+                name: choose(scores)
+                for name, scores in _scores(
+                    shards, partitions, micrographs, masked, keep_junk=settings.keep_junk
+                ).items()
+            }
         )
         for name, cut in thresholds.items():
             own = [part for part in partitions if part.dataset == name]
-            frame = dataset_frame(shards, own, settings, cut)
+            frame = dataset_frame(shards, own, settings, cut, masked)
             _write_dataset(frame, aside / dataset_folder(name), settings.digest)
-        write_index(aside, micrographs, settings.diameter_A)
+        said = map(masked.told, micrographs)
+        write_index(aside, said, settings.diameter_A, keep_junk=settings.keep_junk)
     return thresholds
 
 
@@ -175,17 +176,22 @@ def _micrograph(row: ManifestRow, covered: Mapping[str, tuple[str, Coverage]]) -
         reason=line.reason,
         optics_group=row.optics_group,
         listed=row.listed,
-        inverted=isinstance(line, Coverage) and line.inverted,
+        **{name: getattr(line, name) for name in _OF_PICKS if isinstance(line, Coverage)},
     )
 
 
 def _scores(
-    shards: PickShards, partitions: Sequence[Partition], micrographs: Iterable[PickedMicrograph]
+    shards: PickShards,
+    partitions: Sequence[Partition],
+    micrographs: Iterable[PickedMicrograph],
+    masked: Masked,
+    *,
+    keep_junk: bool,
 ) -> dict[str, Scores]:
     """Return the scores by data set that a threshold is found on: all, or where they are many, every n-th.
 
     Counted in each partition in order of score, so that the distribution stays, and depends on the picks
-    alone.
+    alone. What junk keeps out is no candidate here.
     """
     totals = dict.fromkeys((part.dataset for part in partitions), 0)
     for part in partitions:
@@ -197,7 +203,9 @@ def _scores(
     def thinned(number: int) -> NDArray[np.float32]:
         part = partitions[number]  # Dask would search an argument for tasks, every name in it
         own = step[part.dataset]
-        return np.sort(_gather(shards, part)["score"].to_numpy())[own // 2 :: own].copy()
+        rows = gather(shards, part, masked)
+        out = kept_out(rows["junk"].to_numpy(), keep_junk=keep_junk)
+        return np.sort(rows["score"].to_numpy()[~out])[own // 2 :: own].copy()
 
     found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in totals}
     tasks = [delayed(thinned)(number) for number in range(len(partitions))]
@@ -210,19 +218,25 @@ def _scores(
 
 
 def dataset_frame(
-    shards: PickShards, partitions: Sequence[Partition], settings: TableSettings, threshold: Threshold
+    shards: PickShards,
+    partitions: Sequence[Partition],
+    settings: TableSettings,
+    threshold: Threshold,
+    masked: Masked,
 ) -> dd.DataFrame:
     """Return one data set's rows of the table, indexed by micrograph id, its divisions known."""
 
     def frame(part: Partition) -> pd.DataFrame:
-        rows = _gather(shards, part)
-        score = rows["score"].to_numpy()
+        rows = gather(shards, part, masked)
+        score, junk = (rows[name].to_numpy() for name in ("score", "junk"))
+        out = kept_out(junk, keep_junk=settings.keep_junk)
         columns = {
             "dataset": pa.repeat(pa.scalar(part.dataset), len(rows)),
-            **{name: rows[name] for name in rows.column_names},
+            **{name: rows[name] for name in ("micrograph_id", "x_px", "y_px", "score")},
             "diameter_A": np.full(len(rows), settings.diameter_A, np.float32),
             "model": pa.repeat(pa.scalar(settings.model), len(rows)),
-            "picked": score >= np.float32(threshold.value),
+            "picked": (score >= np.float32(threshold.value)) & ~out,
+            "junk": pa.array(KINDS).take(pa.array(junk)),
         }
         return _to_pandas(pa.table(columns, schema=PICKS))
 
@@ -245,7 +259,7 @@ def _write_dataset(table: dd.DataFrame, folder: Path, digest: str) -> None:
         write_metadata_file=False,
         compression="zstd",
         write_page_checksum=True,
-        use_dictionary=["dataset", "micrograph_id", "diameter_A", "model"],
+        use_dictionary=["dataset", "micrograph_id", "diameter_A", "model", "junk"],
         use_byte_stream_split=["x_px", "y_px", "score"],  # smaller and quicker than a dictionary of them
         name_function=lambda number: f"part-{number:05d}.parquet",
         custom_metadata={
@@ -258,41 +272,3 @@ def _write_dataset(table: dd.DataFrame, folder: Path, digest: str) -> None:
 def _to_pandas(table: pa.Table) -> pd.DataFrame:
     frame: pd.DataFrame = table.to_pandas(types_mapper={pa.string(): pd.ArrowDtype(pa.string())}.get)
     return frame.set_index("micrograph_id", drop=False).rename_axis(None)
-
-
-def _gather(shards: PickShards, part: Partition) -> pa.Table:
-    """Return the candidates of a partition's micrographs, sorted by id, falling score, y, x."""
-    places = {name: place for place, name in enumerate(part.micrograph_ids)}
-    found = [_own(shards, key, part, places) for key in dict.fromkeys(part.keys)]
-    place, x, y, score = (np.concatenate(column) for column in zip(*found, strict=True))
-    if len(place) != part.rows:
-        raise PicksError(f"shards in {shards.place.url} changed while the table was made; make it again")
-    if not _in_order(keys := (place, -score, y, x)):
-        order = np.lexsort(keys[::-1])
-        place, x, y, score = (column[order] for column in (place, x, y, score))
-    names = pa.array(part.micrograph_ids, pa.string()).take(place)
-    return pa.table({"micrograph_id": names, "x_px": x, "y_px": y, "score": score}, schema=SHARD)
-
-
-def _in_order(keys: Iterable[NDArray[Any]]) -> bool:
-    """Tell whether rows are sorted by these columns, as they are where one run picked all micrographs."""
-    tied: NDArray[np.bool_] | bool = True
-    for key in keys:
-        step = np.diff(key)
-        if np.any(tied & (step < 0)):
-            return False
-        tied = tied & (step == 0)
-    return True
-
-
-def _own(
-    shards: PickShards, key: str, part: Partition, places: Mapping[str, int]
-) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Return the candidates that a partition takes from one shard, and at which place their micrograph is."""
-    rows, lines = shards.read(key)
-    wanted = [places.get(line.micrograph_id, -1) for line in lines]
-    wanted = [place if place >= 0 and part.keys[place] == key else -1 for place in wanted]
-    place = np.repeat(wanted, [line.count for line in lines])
-    keep = place >= 0
-    x, y, score = (rows[name].to_numpy()[keep] for name in ("x_px", "y_px", "score"))
-    return place[keep], x, y, score

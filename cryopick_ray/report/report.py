@@ -14,6 +14,7 @@ from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.report.diameter_curve import diameter_curve
 from cryopick_ray.report.figures import MAX_COLUMNS, pick_counts, score_histogram
 from cryopick_ray.report.thumbnails import Thumbnail
+from cryopick_ray.report.tints import legend
 
 MAX_FAILURES = 500
 """Longer lists are cut; the summary beside the report has them all."""
@@ -30,7 +31,7 @@ class Report:
     counts
         ``(m,)`` picks of each complete micrograph, in table order.
     scores
-        ``(n,)`` scores of all candidates.
+        ``(n,)`` scores of all candidates that no junk keeps out.
     threshold, threshold_reason
         The run's threshold and how it was chosen.
     expected
@@ -47,6 +48,8 @@ class Report:
         Pictures, in the order shown.
     diameter
         How the diameter was found; ``None`` if it was given.
+    junk
+        How many candidates lie on junk of which kinds and are not picked; empty if none.
     """
 
     title: str
@@ -64,6 +67,7 @@ class Report:
     left_out: Sequence[tuple[str, str]] = ()
     warnings: Sequence[str] = ()
     expected: str = ""
+    junk: str = ""
 
     @property
     def n_complete(self) -> int:
@@ -91,6 +95,7 @@ def render_report(report: Report) -> str:
     low, high = _slider_range(report)
     return page.render(
         diameter_curve=diameter_curve,
+        legend=legend(tint for one in report.thumbnails for tint in one.tints),
         report=report,
         spread=(int(np.median(counts)), int(counts.min()), int(counts.max())) if len(counts) else None,
         histogram=score_histogram(report.scores, report.threshold),

@@ -1,6 +1,6 @@
 """Small pictures of micrographs with their candidates, for the report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -10,6 +10,7 @@ from PIL import Image
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.report.tints import Tint
 from cryopick_ray.units import Shape, diameter_px
 
 LONG_SIDE_PX = 768
@@ -37,6 +38,10 @@ class Thumbnail:
         Particle diameter in pixels of the source micrograph.
     n_candidates, n_picked
         How many the micrograph has, those not shown included.
+    is_kept_out
+        ``(n,)`` bool, whether a candidate is not picked as it lies on junk.
+    tints
+        Masks of junk.
     """
 
     micrograph_id: str
@@ -50,6 +55,8 @@ class Thumbnail:
     diameter_px: float
     n_candidates: int
     n_picked: int
+    is_kept_out: NDArray[np.bool_]
+    tints: Sequence[Tint] = ()
 
     @property
     def view(self) -> tuple[float, float, float, float]:
@@ -74,9 +81,16 @@ class Thumbnail:
     @property
     def circles(self) -> Iterator[tuple[str, str, str, bool]]:
         """Centre (from the edge of the first pixel), score, and whether picked, as text."""
-        for x, y, score, picked in zip(
-            self.x_px.tolist(), self.y_px.tolist(), self.score.tolist(), self.picked.tolist(), strict=True
-        ):
+        return self._marks(~self.is_kept_out)
+
+    @property
+    def crosses(self) -> Iterator[tuple[str, str, str, bool]]:
+        """The same of what junk keeps out."""
+        return self._marks(self.is_kept_out)
+
+    def _marks(self, own: NDArray[np.bool_]) -> Iterator[tuple[str, str, str, bool]]:
+        columns = (column[own].tolist() for column in (self.x_px, self.y_px, self.score, self.picked))
+        for x, y, score, picked in zip(*columns, strict=True):
             yield f"{x + 0.5:.1f}", f"{y + 0.5:.1f}", f"{score:.7g}", picked
 
 
@@ -85,6 +99,7 @@ def make_thumbnail(
     picks: MicrographPicks,
     long_side_px: int = LONG_SIDE_PX,
     max_candidates: int = MAX_CANDIDATES,
+    tints: Sequence[Tint] = (),
 ) -> Thumbnail:
     """Return the picture of a micrograph with its candidates.
 
@@ -99,6 +114,8 @@ def make_thumbnail(
         Longer side of the picture; smaller images stay as they are.
     max_candidates
         How many of the best candidates are kept.
+    tints
+        Masks of junk that are drawn over it.
 
     Raises
     ------
@@ -124,6 +141,8 @@ def make_thumbnail(
         diameter_px=diameter_px(picks.diameter_A, micrograph.pixel_size_A),
         n_candidates=len(picks.score),
         n_picked=int(picks.picked.sum()),
+        is_kept_out=picks.is_kept_out[best],
+        tints=tints,
     )
 
 

@@ -121,8 +121,9 @@ def export(
 def read_table(run: Where) -> "pd.DataFrame":
     """Return the table of all candidates of a run, or of a table, one row each.
 
-    Columns are ``dataset``, ``micrograph_id``, ``x_px``, ``y_px``, ``score``, ``diameter_A``, ``model`` and
-    ``picked``; ``x_px`` and ``y_px`` are in pixels of the micrograph, 0.0 at the centre of the first.
+    Columns are ``dataset``, ``micrograph_id``, ``x_px``, ``y_px``, ``score``, ``diameter_A``, ``model``,
+    ``picked`` and ``junk``, which is what it lies on, empty for clear ice; ``x_px`` and ``y_px`` are in
+    pixels of the micrograph, 0.0 at the centre of the first.
 
     Raises
     ------

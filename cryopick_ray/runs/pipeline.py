@@ -10,7 +10,8 @@ from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import CryoPickError, UsageError
-from cryopick_ray.leaves import differences
+from cryopick_ray.formats.mask_names import check_masks, find_masks, masks_of
+from cryopick_ray.leaves import OF_TABLE, differences
 from cryopick_ray.micrographs.batches import Batches, Listed
 from cryopick_ray.micrographs.exposure import stamp
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
@@ -182,8 +183,10 @@ def pick_all(
         If the folder holds a run and ``resume`` is not asked for, or a setting cannot be used.
     """
     timings = Timings()
+    check_masks(settings.masks)
     if resume and (digest := _only_to_cut(settings, folder)) is not None:
         said = [one.text for one in read_summary(folder).warnings if one.about == "run"]
+        masks_of(settings.masks, folder.store)  # refused in time
         with folder.claim(settings, resume=True):
             with timings.stage("table"):
                 thresholds = gather(settings, folder, digest)
@@ -197,6 +200,7 @@ def pick_all(
             "where it is fine enough"
         )
     made = plan(settings, engine, folder.download, heard.decided, complete_ids(folder.store))
+    find_masks(settings.masks, [one.micrograph_id for one in made.sources])  # refused in time
     with ExitStack() as stack:
         if made.settings.diameter_A is not None:
             probe(made.sample, made.settings.ingest(made.pixel_size_A), made.pixel_size_A)
@@ -241,7 +245,8 @@ def prepared(engine: Engine, plan: Plan, folder: RunFolder, events: Events) -> t
 
 def gather(settings: RunSettings, folder: RunFolder, digest: str) -> dict[str, Threshold]:
     """Make the table of a run's picks; return the thresholds used."""
-    return table(folder.store, folder.picks, digest, folder.table, settings.cut)
+    kept, masks = settings.keep_junk, masks_of(settings.masks, folder.store)
+    return table(folder.store, folder.picks, digest, folder.table, settings.cut, keep_junk=kept, masks=masks)
 
 
 def look(engine: Engine, plan: Plan, events: Events) -> EstimatedDiameter:
@@ -260,8 +265,9 @@ def look(engine: Engine, plan: Plan, events: Events) -> EstimatedDiameter:
 
 
 def _only_to_cut(settings: RunSettings, folder: RunFolder) -> str | None:
-    """Return the digest of a run that is done and is only to be cut at another score; else ``None``."""
-    if not folder.config.is_file() or folder.settings().cut == settings.cut:
+    """Return the digest of a run that is done and of which only another table is asked; else ``None``."""
+    old = folder.settings() if folder.config.is_file() else settings
+    if all(getattr(old, name) == getattr(settings, name) for name in OF_TABLE):
         return None
     try:
         if folder.settings().diameter_A != settings.diameter_A or differences(folder.settings(), settings):

@@ -2,9 +2,10 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Any
@@ -17,10 +18,12 @@ from cryopick_ray.errors import CryoPickError, DamagedError, UsageError, brief, 
 from cryopick_ray.formats.files import relative_path
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import export
+from cryopick_ray.formats.mask_names import masks_of
 from cryopick_ray.formats.relion.optics import guessed_optics
 from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.picks.digest import CALIBRATED
 from cryopick_ray.picks.expected import Expected
+from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
@@ -28,6 +31,7 @@ from cryopick_ray.plain_data import read_json
 from cryopick_ray.report.report import Report, render_report
 from cryopick_ray.report.thumbnails import Thumbnail, choose_thumbnails, make_thumbnail
 from cryopick_ray.runs.folder import SMALL_BYTES, RunFolder
+from cryopick_ray.runs.junk import junk_told, of_masks, tints_of
 from cryopick_ray.runs.warnings import RunWarning, in_results
 from cryopick_ray.settings import RunSettings
 from cryopick_ray.stages.diameter import kept_diameter
@@ -58,6 +62,8 @@ class Summary:
         What was guessed, doubted or decided on the way.
     expected
         What the scores say of the picks; ``None`` if they are not calibrated.
+    junk
+        Candidates at or above the threshold that are not picked as they lie on junk, by its kind.
     """
 
     version: str
@@ -73,6 +79,7 @@ class Summary:
     left_out: tuple[tuple[str, str], ...] = ()
     warnings: tuple[RunWarning, ...] = ()
     expected: Expected | None = None
+    junk: Mapping[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -92,6 +99,7 @@ class Summary:
             *found,
             f"threshold   {'; '.join(cuts) or 'none'}",
             *([f"expected    {self.expected.text()}"] if self.expected else []),
+            *([f"junk        {junk_told(self.junk)}"] if self.junk else []),
             f"coordinates {self.folder}/coordinates/autopick.star and particles.star",
             f"table       {self.folder}/table",
             f"report      {self.folder}/report.html",
@@ -128,12 +136,14 @@ def write_results(
     _remove_coordinates(folder.coordinates, table)
     if guess := guessed_optics(table.micrographs, settings.optics):
         told.append(guess)
-    candidates, counts, sums = 0, {}, np.zeros(2)
+    candidates, counts, sums, junk = 0, {}, np.zeros(2), Counter[str]()
     for one in table:
         if one.micrograph.status == "complete":
             candidates += len(one.score)
             counts[one.micrograph.micrograph_id] = int(one.picked.sum())
-            sums += [one.score[which].sum(dtype=np.float64) for which in (one.picked, ~one.picked)]
+            below = ~one.picked & ~one.is_kept_out
+            sums += [one.score[which].sum(dtype=np.float64) for which in (one.picked, below)]
+            junk.update(one.kept_out(_cut(one, thresholds)))
     calibrated = PickShards(folder.picks, digest).settings().get(CALIBRATED, False)
     inverted = [one.micrograph_id for one in table.micrographs if one.inverted and settings.invert == "auto"]
     manifest, diameter = read_manifest(MicrographStore(folder.store).place), kept_diameter(folder.diameter)
@@ -152,14 +162,22 @@ def write_results(
         warnings=(
             *(RunWarning("run", text) for text in said),
             *in_results(manifest, diameter, counts, inverted, thresholds),
+            *(RunWarning("micrographs", text) for text in of_masks(settings.masks, table.micrographs)),
             *(RunWarning("files", text) for text in told),
         ),
         expected=Expected.of(sum(counts.values()), *sums.tolist()) if calibrated else None,
+        junk=dict(junk),
     )
     write_whole(folder.summary, json.dumps(summary.to_dict(), indent=1, allow_nan=False))
     write_whole(folder.report, render_report(run_report(settings, folder, summary)))
     folder.publish()
     return summary
+
+
+def _cut(one: MicrographPicks, thresholds: Mapping[str, Threshold]) -> float:
+    """Return the score that cuts a micrograph's data set."""
+    cut = thresholds.get(one.micrograph.dataset)
+    return math.inf if cut is None else cut.value
 
 
 def _remove_coordinates(coordinates: Path, table: PickTable) -> None:
@@ -210,7 +228,7 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
     origin = cuts if several else {}
     shown = _shown(table)
     store = MicrographStore(folder.store)
-    rows = read_manifest(store.place)
+    rows, masks = read_manifest(store.place), masks_of(settings.masks, folder.store)
     counts: list[int] = []
     scores: list[NDArray[np.float32]] = [np.empty(0, np.float32)]
     thumbnails: dict[str, Thumbnail] = {}
@@ -220,10 +238,11 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
         name = one.micrograph.micrograph_id
         moved = replace(one, score=one.score - np.float32(origin.get(one.micrograph.dataset, 0)))
         counts.append(int(one.picked.sum()))
-        scores.append(moved.score)
+        scores.append(moved.score[~one.is_kept_out])
         if name in shown:
             with suppress(DamagedError):  # a lost image costs its picture, not the report
-                thumbnails[name] = make_thumbnail(store.read(rows[name]), moved)
+                tints = tints_of(one.micrograph, store.place, masks.get(name))
+                thumbnails[name] = make_thumbnail(store.read(rows[name]), moved, tints=tints)
     return Report(
         title=", ".join(sorted({m.dataset for m in table.micrographs})),
         version=summary.version,
@@ -240,6 +259,7 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
         warnings=[plain(one.text) for one in summary.warnings],
         thumbnails=[thumbnails[name] for name in shown if name in thumbnails],
         diameter=summary.diameter,
+        junk=plain(junk_told(summary.junk)) if summary.junk else "",
     )
 
 

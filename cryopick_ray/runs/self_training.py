@@ -110,7 +110,8 @@ def grade(table: Iterable[MicrographPicks], *, share: float, top: int) -> list[G
 
     Each data set has its own threshold, so ranks count and not scores, each data set's apart: of its
     picks the best ``share``, or its part of ``top``, are sure. Equal scores rank by y and x, so that
-    never more are taken where scores saturate.
+    never more are taken where scores saturate. What junk keeps out counts as neither particle nor empty:
+    nothing is learned of it.
 
     Raises
     ------
@@ -140,7 +141,7 @@ def own_labels(
     """Return the run's micrographs, labelled by its candidates: particles have at least a grade.
 
     What is left unsure to learn from is no particle to choose by: a threshold that may count it or not would
-    be too low.
+    be too low. What junk keeps out stays unsure.
     """
     manifest = read_manifest(MicrographStore(run.store).place)
     diameter_A = settings.pick.diameter_A
@@ -148,6 +149,7 @@ def own_labels(
     for one, grades in graded:
         row = manifest[one.micrograph.micrograph_id]
         places = np.column_stack([one.x_px, one.y_px])
+        is_unsure = (grades < least) & (grades >= Grade.UNSURE) & (least == Grade.SURE)
         rows.append(
             LabelledRow(
                 store_url=run.store,
@@ -158,7 +160,7 @@ def own_labels(
                 sign=-1 if settings.invert == "yes" or one.micrograph.inverted else 1,
                 particles=places[grades >= least],
                 false=nowhere(),
-                unsure=places[(grades < least) & (grades >= Grade.UNSURE) & (least == Grade.SURE)],
+                unsure=places[is_unsure | one.is_kept_out],
             )
         )
     return rows
@@ -236,10 +238,11 @@ def _taken(picked: Sequence[int], share: float, top: int) -> list[int]:
 
 def _grades(own: Sequence[MicrographPicks], taken: int) -> NDArray[np.int8]:
     """Return the grades of one data set's candidates, one micrograph after the other."""
-    x_px, y_px, score, picked = (
-        np.concatenate([getattr(one, name) for one in own]) for name in ("x_px", "y_px", "score", "picked")
+    x_px, y_px, score, picked, is_kept_out = (
+        np.concatenate([getattr(one, name) for one in own])
+        for name in ("x_px", "y_px", "score", "picked", "is_kept_out")
     )
-    best_first = np.lexsort((x_px, y_px, -score, ~picked))
+    best_first = np.lexsort((x_px, y_px, -score, is_kept_out, ~picked))
     n_picked = int(picked.sum())
     grades = np.full(len(score), Grade.NONE, np.int8)
     for count, value in (
@@ -248,4 +251,5 @@ def _grades(own: Sequence[MicrographPicks], taken: int) -> NDArray[np.int8]:
         (taken, Grade.SURE),
     ):
         grades[best_first[:count]] = value
+    grades[is_kept_out] = Grade.UNSURE
     return grades

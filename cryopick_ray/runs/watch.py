@@ -12,6 +12,7 @@ from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events, Silence
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import CryoPickError, UsageError
+from cryopick_ray.formats.mask_names import check_masks
 from cryopick_ray.micrographs.live import LiveFolders
 from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.picks.schema import MicrographPicks
@@ -84,6 +85,7 @@ def watch(
         raise UsageError(
             f"`out` {folder.where} is a bucket; a run that watches needs a folder of this machine"
         )
+    check_masks(settings.masks)
     events = heard = Heard(events)
     folder.check_free(resume=resume)
     stop = folder.path / STOP

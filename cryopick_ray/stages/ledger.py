@@ -1,19 +1,28 @@
 """What is done already: the ids in valid shards, and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 
-from cryopick_ray.errors import PicksError
+from cryopick_ray.errors import PicksError, few
 from cryopick_ray.picks.coverage import is_stale
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.store.manifest import ManifestRow
 
 
-def covered_ids(shards: PickShards, manifest: Mapping[str, ManifestRow]) -> tuple[dict[str, str], list[str]]:
+def covered_ids(
+    shards: PickShards, manifest: Mapping[str, ManifestRow], masks: Callable[[], Collection[str]] = frozenset
+) -> tuple[dict[str, str], list[str]]:
     """Return the ids in valid shards, each with the checksum of its file, and what is wrong with the others.
 
     Each shard is read once. A damaged one is removed, so that its micrographs count as pending and can be
-    published again. Picks of another image than the store's of the same name count for nothing.
+    published again; so is one that names a mask of junk which is gone. Picks of another image than the
+    store's of the same name count for nothing.
+
+    Parameters
+    ----------
+    masks
+        Returns the keys of the masks that are stored; asked if any is named.
     """
+    there: Collection[str] | None = None
     covered: dict[str, str] = {}
     stale: set[str] = set()
     complaints: list[str] = []
@@ -21,6 +30,13 @@ def covered_ids(shards: PickShards, manifest: Mapping[str, ManifestRow]) -> tupl
         if isinstance(lines, PicksError):
             shards.delete(key)
             complaints.append(str(lines))
+            continue
+        named = {line.mask for line in lines if line.mask}
+        if named and there is None:
+            there = masks()
+        if lost := named.difference(there or ()):
+            shards.delete(key)
+            complaints.append(f"{len(lost)} masks of junk are gone ({few(sorted(lost))}); picked again")
             continue
         for line in lines:
             row = manifest.get(line.micrograph_id)

@@ -15,6 +15,7 @@ from cryopick_ray.picks.shards import PickShards, digests
 from cryopick_ray.settings import PickSettings, RunSettings
 from cryopick_ray.stages.ledger import covered_ids
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
+from cryopick_ray.store.masks import MaskShelf
 from cryopick_ray.store.place import Place
 from cryopick_ray.store.scale import check_stored, unfit
 from cryopick_ray.store.store import MicrographStore
@@ -97,7 +98,8 @@ def prepare_picking(
     beside = {THRESHOLD: picker.threshold} | ({CALIBRATED: True} if picker.calibrated else {})
     if shards.describe(described | beside):
         events.warn(f"{picks_url}/{digest}/settings.json was damaged or changed, and is written again")
-    done, complaints = covered_ids(shards, read_manifest(MicrographStore(store_url).place))
+    place = MicrographStore(store_url).place
+    done, complaints = covered_ids(shards, read_manifest(place), MaskShelf(place, digest).keys)
     for complaint in complaints:
         events.warn(complaint)
     make_worker = partial(PickWorker, store_url, picks_url, digest, settings, device)

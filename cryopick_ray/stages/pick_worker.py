@@ -15,6 +15,7 @@ from cryopick_ray.engine.memory import keep_freed_memory
 from cryopick_ray.engine.overlap import ahead
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import DamagedError, UnreachableError
+from cryopick_ray.micrographs.junk import JunkMask, shares_text
 from cryopick_ray.micrographs.no_data import NoData
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.device.batches import in_batches
@@ -26,6 +27,7 @@ from cryopick_ray.picks.shard import Coverage, Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.settings import PickSettings
 from cryopick_ray.store.manifest import ManifestRow
+from cryopick_ray.store.masks import MaskShelf
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import Shape, resampled_shape, resampled_to_source, working_pixel_size_A
 
@@ -71,6 +73,7 @@ class PickWorker:
         keep_freed_memory()
         self._store = MicrographStore(store_url)
         self._shards = PickShards(picks_url, digest, create=True)
+        self._masks = MaskShelf(self._store.place, digest)
         self._picker = load_picker(
             settings.model,
             particle_px=settings.particle_px,
@@ -101,7 +104,7 @@ class PickWorker:
                     if isinstance(answer, DamagedError):
                         damaged[row.micrograph_id] = str(answer)
                     else:
-                        picked[row.micrograph_id] = _picked(row, answer, read.chunk.shape)
+                        picked[row.micrograph_id] = _picked(row, answer, read.chunk.shape, self._masks)
         report = self._publish([picked[row.micrograph_id] for row in items if row.micrograph_id in picked])
         begun = picked.keys() | damaged.keys()
         undone = tuple(at for at, row in enumerate(items) if row.micrograph_id not in begun)
@@ -191,12 +194,20 @@ def _attempt(read: Callable[[ManifestRow], Stored], row: ManifestRow) -> Stored 
         return error
 
 
-def _picked(row: ManifestRow, answer: Found | Exception, shape: Shape) -> Picked:
-    """Return a micrograph's outcome: its candidates where there are data, in pixels of the source."""
+def _picked(row: ManifestRow, answer: Found | Exception, shape: Shape, masks: MaskShelf) -> Picked:
+    """Return a micrograph's outcome: its candidates where there are data, in pixels of the source.
+
+    Its mask of junk is in the store before any shard names it.
+    """
     if isinstance(answer, Exception):
         return Picked(row.micrograph_id, row.checksum, None, str(answer) or repr(answer))
     found, inverted = answer
     x, y = resampled_to_source(found.x, found.y, shape, row.source_shape)
     kept = ~NoData.from_text(row.no_data).holds(x, y)
-    candidates = Candidates(x[kept], y[kept], found.score[kept])
-    return Picked(row.micrograph_id, row.checksum, candidates, inverted=inverted)
+    junk, key, shares = found.junk, "", ""
+    if found.mask is not None:
+        mask = JunkMask(found.mask, shape)
+        junk = mask.at(found.x, found.y) if junk is None else junk
+        key, shares = masks.put(row.micrograph_id, mask), shares_text(mask.shares())
+    candidates = Candidates(x[kept], y[kept], found.score[kept], None if junk is None else junk[kept])
+    return Picked(row.micrograph_id, row.checksum, candidates, inverted=inverted, mask=key, junk_share=shares)

@@ -1,6 +1,6 @@
 """Shards to the table of a run: one digest, each data set cut at one threshold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,13 +14,26 @@ from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 
 
-def table(store_url: str, picks_url: str, digest: str, out: Path, cut: CutSettings) -> dict[str, Threshold]:
+def table(
+    store_url: str,
+    picks_url: str,
+    digest: str,
+    out: Path,
+    cut: CutSettings,
+    *,
+    keep_junk: bool = False,
+    masks: Mapping[str, Path] | None = None,
+) -> dict[str, Threshold]:
     """Gather the shards of one digest into the table at ``out``; return the thresholds used.
 
     Parameters
     ----------
     cut
         What chooses the threshold; where nothing is said it is the model's own, or one found in the scores.
+    keep_junk
+        Whether what lies on junk may be picked, unless one of ``masks`` excludes it.
+    masks
+        Masks of the user: a file by micrograph id.
 
     Raises
     ------
@@ -44,7 +57,9 @@ def table(store_url: str, picks_url: str, digest: str, out: Path, cut: CutSettin
         shards,
         read_manifest(MicrographStore(store_url).place),
         out,
-        settings=TableSettings(described["diameter_A"], described["model"], digest),
+        settings=TableSettings(
+            described["diameter_A"], described["model"], digest, keep_junk=keep_junk, masks=masks or {}
+        ),
         threshold=_known(cut, described.get(THRESHOLD)),
         choose=choose,
         keys=keys,

@@ -6,6 +6,8 @@
     S/<array key>/zarr.json, c/0/0   one array per micrograph, one shard each
     S/manifest/zarr.json             an empty group, so that the hierarchy stays valid zarr
     S/manifest/<digest>.parquet      what ingest vouches for, published in parts
+    S/masks/<digest of picks>/       groups without arrays again; what a model saw of junk in each micrograph,
+      <array key>-<digest>.png       if any: a picture of codes named by its content
 """
 
 import hashlib
@@ -17,6 +19,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from cryopick_ray.units import Shape
 
 MANIFEST = "manifest"
+MASKS = "masks"
 METADATA = "zarr.json"
 SHARD = "c/0/0"
 """Key of an array's one shard, below the array's own."""

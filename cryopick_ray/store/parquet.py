@@ -20,7 +20,7 @@ def crc32c(data: bytes, before: int = 0) -> int:
     return int(google_crc32c.extend(before, data))
 
 
-def crc_hex(*parts: bytes | NDArray[np.float32]) -> bytes:
+def crc_hex(*parts: bytes | NDArray[np.float32] | NDArray[np.uint8]) -> bytes:
     """Return the Crc32c of bytes or little-endian numbers, in hexadecimal."""
     crc = 0
     for part in parts:

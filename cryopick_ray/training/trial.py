@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 
 from cryopick_ray.evaluation.curves import Curve
 from cryopick_ray.evaluation.score import Ranked, Score, pooled_curve, pooled_score
+from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.pickers.picker import Candidates, Picker
 from cryopick_ray.picks.matching import match
@@ -29,7 +30,8 @@ class Tried:
 def try_picker(picker: Picker, rows: Sequence[LabelledRow]) -> list[Tried]:
     """Pick labelled micrographs as ``cryopick run`` would, and match the candidates with the labels.
 
-    Candidates at places that may hold a particle or not are left out: neither found nor false.
+    Candidates at places that may hold a particle or not are left out: neither found nor false. So are those
+    that the picker takes to lie on junk, which a run does not pick.
     """
     return [_try(picker, row) for row in rows]
 
@@ -53,6 +55,8 @@ def _try(picker: Picker, source: LabelledRow) -> Tried:
     x, y = resampled_to_source(found.x, found.y, shape, row.source_shape)
     radius_px = source.radius_A / row.pixel_size_A
     counts = ~_is_unsure(np.column_stack([x, y]), source, radius_px)
+    if found.junk is not None:
+        counts &= found.junk == Junk.NONE
     candidates = Candidates(x[counts], y[counts], found.score[counts])
     true_x, true_y = source.particles.T
     hits = match(candidates.x, candidates.y, candidates.score, true_x, true_y, radius_px) >= 0

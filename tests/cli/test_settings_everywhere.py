@@ -22,6 +22,8 @@ OTHER = {
     "threshold": 0.5,
     "precision": 0.9,
     "expect": 250.0,
+    "masks": "/masks",
+    "keep_junk": True,
     "particle_px": 24.0,
     "invert": "yes",
     "exact": True,
@@ -58,7 +60,7 @@ HEARD = {
     "the picks": lambda run: run.pick,
     "the store": lambda run: run.ingest(2.0),
     "the list of micrographs": lambda run: (run.inputs, run.which),
-    "the table": lambda run: run.cut,
+    "the table": lambda run: (run.cut, run.masks, run.keep_junk),
     "STAR files": lambda run: run.optics,
     "the archive": lambda run: run.archive,
 }

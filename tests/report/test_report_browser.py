@@ -1,16 +1,21 @@
 import json
 import shutil
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
+from cryopick_ray.micrographs.junk import Junk, JunkMask
+from cryopick_ray.micrographs.mask_file import OutsideMask
 from cryopick_ray.report.report import Report, render_report
 from cryopick_ray.report.thumbnails import make_thumbnail
+from cryopick_ray.report.tints import tint_of
 
 FLAGS = (
     "--headless=new",
@@ -184,3 +189,70 @@ def test_reports_that_lack_something_open_without_errors(browser, tmp_path, repo
     show(browser, tmp_path / "report.html", replace(report, **change))
     assert browser.get_log("browser") == []
     assert browser.title == "Picks"
+
+
+@pytest.fixture(scope="module")
+def masked(make_picks) -> Report:
+    """A report of one micrograph whose left half is carbon, a square of it masked by the user, too."""
+    one = make_picks("a.mrc", 200, picked=0, shape=SHAPE)
+    junk = np.where(one.x_px < 599.5, Junk.CARBON, Junk.NONE).astype(np.uint8)
+    one = replace(one, junk=junk, picked=(one.score >= 0) & (junk == 0))
+    codes = np.zeros((10, 12), np.uint8)
+    codes[:, :6] = Junk.CARBON
+    square = np.zeros((100, 120), bool)
+    square[10:30, 80:100] = True
+    tints = [tint_of(JunkMask(codes, SHAPE), SHAPE), tint_of(OutsideMask(square, SHAPE), SHAPE)]
+    image = np.random.default_rng(0).normal(size=SHAPE)
+    return Report(
+        title="Picks",
+        version="0.1.0",
+        generated="1 May 2026, 12:00",
+        counts=np.array([one.picked.sum()]),
+        scores=one.score[~one.is_kept_out],
+        threshold=0.0,
+        threshold_reason="auto",
+        settings={},
+        timings={},
+        failures=[],
+        thumbnails=[make_thumbnail(image, one, tints=tints)],
+        junk="7 candidates above the threshold are not picked: 7 on carbon or gold",
+    )
+
+
+def test_junk_is_tinted_and_what_lies_on_it_crossed_out_from_the_threshold_up(browser, tmp_path, masked):
+    show(browser, tmp_path / "report.html", masked)
+    assert browser.get_log("browser") == []
+    assert all(url.startswith(("file:", "data:image/")) for url in requests(browser))
+    [one] = masked.thumbnails
+    crosses = "document.querySelectorAll('figure .cross:not(.off)').length"
+    for threshold in (0.0, -0.5, 0.7):
+        move(browser, threshold)
+        enough = one.score >= threshold
+        assert browser.execute_script(f"return {crosses}") == (enough & one.is_kept_out).sum() > 5
+        assert drawn(browser) == (enough & ~one.is_kept_out).sum() > 5
+    words = [item.text for item in browser.find_elements(By.CSS_SELECTOR, ".legend li")]
+    assert words == ["carbon or gold", "masks given", "on junk, not picked"]
+    assert browser.find_element(By.ID, "junk").text == masked.junk
+
+
+def test_a_tint_lies_over_its_part_of_the_picture(browser, tmp_path, masked):
+    browser.set_window_size(1200, 900)
+    show(browser, tmp_path / "report.html", masked)
+    browser.execute_script(
+        "for (const one of document.querySelectorAll('circle, .cross')) one.style.display = 'none'"
+    )
+    with Image.open(BytesIO(browser.find_element(By.CSS_SELECTOR, ".frame").screenshot_as_png)) as picture:
+        seen = np.asarray(picture.convert("RGB")).astype(int)
+    height, width = seen.shape[:2]
+    colour = seen.max(axis=2) - seen.min(axis=2)  # grey where there is no tint
+    across, down = (np.arange(side) / side for side in (width, height))
+    expected = np.zeros((height, width), bool)
+    expected[:, across < 0.5] = True
+    expected |= ((down >= 0.1) & (down < 0.3))[:, None] & ((across >= 80 / 120) & (across < 100 / 120))
+    edge = np.zeros_like(expected)
+    edge[1:] |= expected[1:] != expected[:-1]
+    edge[:, 1:] |= expected[:, 1:] != expected[:, :-1]
+    near = edge | np.roll(edge, -1, 0) | np.roll(edge, -1, 1)
+    inner = np.s_[8:-8, 8:-8]  # its corners are round
+    wrong = ((colour > 25) != expected) & ~near
+    assert wrong[inner].mean() < 0.005

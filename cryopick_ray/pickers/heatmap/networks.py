@@ -70,7 +70,7 @@ class HeatmapNetwork(nn.Module):
         nn.init.zeros_(self.head.weight)
         prior = [CENTRE_LOGIT, 0.0, NEAR_LOGIT, *[0.0] * KINDS]
         self.head.bias = nn.Parameter(torch.tensor(prior[:answers]))
-        self.register_load_state_dict_pre_hook(_widened)
+        self.register_load_state_dict_pre_hook(_widened)  # type: ignore[no-untyped-call]  # as torch has it
 
     def forward(self, images: Tensor) -> Tensor:
         """Return all answers; sides of ``images`` must be multiples of :data:`MULTIPLE`."""
