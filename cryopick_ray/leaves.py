@@ -19,6 +19,7 @@ FREE = {
     "exclude": "micrographs may join",
     "limit": "micrographs may join",
     "threshold": "all candidates are kept, and only the table is cut anew",
+    "any_image": "all candidates are kept, and only the table says which are picked",
     "archive.image_set": "micrographs may join",
     "archive.connections": "files come as they are, however they come",
     "archive.bandwidth_MB_s": "files come as they are, however they come",

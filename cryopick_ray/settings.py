@@ -264,6 +264,10 @@ class RunSettings(Settings):
     optics: Annotated[Optics, Shown(panel=RELION)] = Optics()
     threads: Threads = 1
     precision: Precision = "auto"
+    any_image: bool = Field(
+        default=False,
+        description="Pick what looks like no micrograph, too: overviews of a grid, power spectra.",
+    )
 
     @model_validator(mode="after")
     def _archive_is_asked(self) -> Self:

@@ -55,6 +55,12 @@ class PickedMicrograph:
         :class:`~cryopick_ray.micrographs.listing.ListedMicrograph`.
     inverted
         Whether its particles are brighter than the ice, and its negative was picked.
+    candidates, picks, mean_score, just_below
+        Its candidates, counted as :class:`~cryopick_ray.picks.verdict.Facts` says; ``None`` where it was not
+        judged: failed ones, and those of tables of earlier versions.
+    verdict, reasons
+        What it is worth (:data:`~cryopick_ray.picks.verdict.KINDS`), and why, one reason a line; empty where
+        it was not judged.
     """
 
     micrograph_id: str
@@ -68,6 +74,12 @@ class PickedMicrograph:
     optics_group: str = ""
     listed: str = ""
     inverted: bool = False
+    candidates: int | None = None
+    picks: int | None = None
+    mean_score: float | None = None
+    just_below: int | None = None
+    verdict: str = ""
+    reasons: str = ""
 
 
 @dataclass(frozen=True)

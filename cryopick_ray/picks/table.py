@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from cryopick_ray.errors import PicksError, StoreError, brief
 from cryopick_ray.picks.schema import PICKS, MicrographPicks, PickedMicrograph
+from cryopick_ray.picks.verdict import NO_MICROGRAPH
 from cryopick_ray.store.parquet import crc32c, read_parquet
 from cryopick_ray.store.place import Place, is_bucket
 from cryopick_ray.units import Optics
@@ -41,9 +42,16 @@ _INDEX = pa.schema(
         pa.field("optics_group", pa.string(), nullable=False),
         pa.field("listed", pa.string(), nullable=False),
         pa.field("inverted", pa.bool_(), nullable=False),
+        pa.field("candidates", pa.int64()),
+        pa.field("picks", pa.int64()),
+        pa.field("mean_score", pa.float64()),
+        pa.field("just_below", pa.int64()),
+        pa.field("verdict", pa.string(), nullable=False),
+        pa.field("reasons", pa.string(), nullable=False),
     ]
 )
-_LATER = ("optics_group", "listed", "inverted")
+_JUDGED = ("candidates", "picks", "mean_score", "just_below", "verdict", "reasons")
+_LATER = ("optics_group", "listed", "inverted", *_JUDGED)
 """Columns that indexes of earlier versions lack."""
 
 
@@ -153,9 +161,10 @@ def open_table(where: str | Path) -> PickTable:
 
 
 def recut(picks: Iterable[MicrographPicks], threshold: float) -> Iterator[MicrographPicks]:
-    """Yield the same candidates, picked where ``score >= threshold``."""
+    """Yield the same candidates, picked where ``score >= threshold``, and none of what is no micrograph."""
     for one in picks:
-        yield replace(one, picked=one.score >= np.float32(threshold))
+        is_one = one.micrograph.verdict != NO_MICROGRAPH
+        yield replace(one, picked=(one.score >= np.float32(threshold)) & is_one)
 
 
 def _micrograph(row: dict[str, Any]) -> PickedMicrograph:

@@ -7,7 +7,7 @@ picks give the same files, byte for byte.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from cryopick_ray import __version__
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.picks.coverage import coverage
+from cryopick_ray.picks.judged import among, count_parts, judged, strange_ones
 from cryopick_ray.picks.schema import PICKS, SHARD, PickedMicrograph
 from cryopick_ray.picks.shard import Coverage
 from cryopick_ray.picks.shards import PickShards
@@ -60,11 +61,19 @@ class Partition:
 
 @dataclass(frozen=True)
 class TableSettings:
-    """What joins the candidates in the table."""
+    """What joins the candidates in the table.
+
+    Attributes
+    ----------
+    any_image, of_one
+        Whether what looks like no micrograph may be picked, and whether scores are probabilities.
+    """
 
     diameter_A: float
     model: str
     digest: str
+    any_image: bool = False
+    of_one: bool = False
 
 
 def build_table(
@@ -101,6 +110,7 @@ def build_table(
     if unknown := sorted(set(covered) - set(manifest)):
         raise PicksError(f"{shards.place.url} covers {unknown[0]}, which the store does not hold")
     partitions = plan_partitions(micrographs, covered)
+    strange = {} if settings.any_image else strange_ones(manifest, micrographs, settings.diameter_A)
     with whole_folder(out) as aside, dask.config.set(scheduler="threads"):
         thresholds = (
             dict.fromkeys((part.dataset for part in partitions), threshold)
@@ -109,9 +119,11 @@ def build_table(
         )
         for name, cut in thresholds.items():
             own = [part for part in partitions if part.dataset == name]
-            frame = dataset_frame(shards, own, settings, cut)
+            frame = dataset_frame(shards, own, settings, cut, strange)
             _write_dataset(frame, aside / dataset_folder(name), settings.digest)
-        write_index(aside, micrographs, settings.diameter_A)
+        counts = count_parts(aside, thresholds, of_one=settings.of_one)
+        told = judged(micrographs, manifest, counts, strange, settings.diameter_A)
+        write_index(aside, told, settings.diameter_A)
     return thresholds
 
 
@@ -192,9 +204,16 @@ def _scores(shards: PickShards, partitions: Sequence[Partition]) -> dict[str, ND
 
 
 def dataset_frame(
-    shards: PickShards, partitions: Sequence[Partition], settings: TableSettings, threshold: Threshold
+    shards: PickShards,
+    partitions: Sequence[Partition],
+    settings: TableSettings,
+    threshold: Threshold,
+    strange: Collection[str] = (),
 ) -> dd.DataFrame:
-    """Return one data set's rows of the table, indexed by micrograph id, its divisions known."""
+    """Return one data set's rows of the table, indexed by micrograph id, its divisions known.
+
+    Of ``strange`` micrographs nothing is picked.
+    """
 
     def frame(part: Partition) -> pd.DataFrame:
         rows = _gather(shards, part)
@@ -204,7 +223,7 @@ def dataset_frame(
             **{name: rows[name] for name in rows.column_names},
             "diameter_A": np.full(len(rows), settings.diameter_A, np.float32),
             "model": pa.repeat(pa.scalar(settings.model), len(rows)),
-            "picked": score >= np.float32(threshold.value),
+            "picked": (score >= np.float32(threshold.value)) & ~among(rows["micrograph_id"], strange),
         }
         return _to_pandas(pa.table(columns, schema=PICKS))
 

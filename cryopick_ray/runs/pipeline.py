@@ -240,7 +240,7 @@ def prepared(engine: Engine, plan: Plan, folder: RunFolder, events: Events) -> t
 def gather(settings: RunSettings, folder: RunFolder, digest: str) -> dict[str, Threshold]:
     """Make the table of a run's picks; return the thresholds used."""
     threshold = None if settings.threshold == "auto" else settings.threshold
-    return table(folder.store, folder.picks, digest, folder.table, threshold)
+    return table(folder.store, folder.picks, digest, folder.table, threshold, any_image=settings.any_image)
 
 
 def look(engine: Engine, plan: Plan, events: Events) -> EstimatedDiameter:

@@ -12,7 +12,13 @@ from cryopick_ray.store.store import MicrographStore
 
 
 def table(
-    store_url: str, picks_url: str, digest: str, out: Path, threshold: float | None
+    store_url: str,
+    picks_url: str,
+    digest: str,
+    out: Path,
+    threshold: float | None,
+    *,
+    any_image: bool = False,
 ) -> dict[str, Threshold]:
     """Gather the shards of one digest into the table at ``out``; return the thresholds used.
 
@@ -20,6 +26,8 @@ def table(
     ----------
     threshold
         Score from which a candidate is picked; ``None`` for the model's own, or one found in the scores.
+    any_image
+        Whether what looks like no micrograph may be picked.
     """
     from cryopick_ray.picks.tables import TableSettings, build_table
 
@@ -34,7 +42,13 @@ def table(
         shards,
         read_manifest(MicrographStore(store_url).place),
         out,
-        settings=TableSettings(described["diameter_A"], described["model"], digest),
+        settings=TableSettings(
+            described["diameter_A"],
+            described["model"],
+            digest,
+            any_image=any_image,
+            of_one=own is not None and 0 < own < 1,
+        ),
         threshold=cut or (Threshold(own, "the model's own") if own is not None else None),
         keys=keys,
     )
