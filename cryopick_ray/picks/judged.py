@@ -17,7 +17,7 @@ from cryopick_ray.micrographs.no_data import NoData
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import dataset_folder
 from cryopick_ray.picks.thresholds import Threshold
-from cryopick_ray.picks.verdict import COMPARED, Facts, judge, strangeness
+from cryopick_ray.picks.verdict import COMPARED, KINDS, Facts, judge, strangeness
 from cryopick_ray.store.manifest import ManifestRow
 
 READ = ("micrograph_id", "score", "picked")
@@ -130,11 +130,19 @@ def judged(
             picks=own.picked,
             mean_score=own.mean_score,
             just_below=own.just_below,
+            on_junk=facts.on_junk,
             verdict=verdict.kind,
             reasons="\n".join(verdict.reasons),
         )
 
     return [told(one) if one.status == "complete" else one for one in micrographs]
+
+
+def worst_first(micrographs: Iterable[PickedMicrograph]) -> list[PickedMicrograph]:
+    """Return those that were judged: by verdict, the worst first, and those with most reasons in each."""
+    order: dict[str, int] = {kind: place for place, kind in enumerate(KINDS)}
+    some = [one for one in micrographs if one.verdict in order]
+    return sorted(some, key=lambda one: (order[one.verdict], -len(one.reasons.splitlines())))
 
 
 def among(names: pa.ChunkedArray, some: Iterable[str]) -> NDArray[np.bool_]:

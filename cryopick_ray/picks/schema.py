@@ -55,7 +55,7 @@ class PickedMicrograph:
         :class:`~cryopick_ray.micrographs.listing.ListedMicrograph`.
     inverted
         Whether its particles are brighter than the ice, and its negative was picked.
-    candidates, picks, mean_score, just_below
+    candidates, picks, mean_score, just_below, on_junk
         Its candidates, counted as :class:`~cryopick_ray.picks.verdict.Facts` says; ``None`` where it was not
         judged: failed ones, and those of tables of earlier versions.
     verdict, reasons
@@ -78,6 +78,7 @@ class PickedMicrograph:
     picks: int | None = None
     mean_score: float | None = None
     just_below: int | None = None
+    on_junk: int | None = None
     verdict: str = ""
     reasons: str = ""
 

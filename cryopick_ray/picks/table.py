@@ -46,11 +46,12 @@ _INDEX = pa.schema(
         pa.field("picks", pa.int64()),
         pa.field("mean_score", pa.float64()),
         pa.field("just_below", pa.int64()),
+        pa.field("on_junk", pa.int64()),
         pa.field("verdict", pa.string(), nullable=False),
         pa.field("reasons", pa.string(), nullable=False),
     ]
 )
-_JUDGED = ("candidates", "picks", "mean_score", "just_below", "verdict", "reasons")
+_JUDGED = ("candidates", "picks", "mean_score", "just_below", "on_junk", "verdict", "reasons")
 _LATER = ("optics_group", "listed", "inverted", *_JUDGED)
 """Columns that indexes of earlier versions lack."""
 

@@ -2,9 +2,10 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Any
@@ -18,7 +19,9 @@ from cryopick_ray.formats.files import relative_path
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import export
 from cryopick_ray.formats.relion.optics import guessed_optics
+from cryopick_ray.formats.relion.verdicts import write_verdicts
 from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.picks.judged import worst_first
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.plain_data import read_json
@@ -33,6 +36,8 @@ from cryopick_ray.store.publish import check_folder, write_whole
 from cryopick_ray.store.store import MicrographStore
 
 WARNINGS_SHOWN = 8
+SHOWN, WRONG_SHOWN = 12, 6
+"""Micrographs pictured in the report, and how many of them because something is wrong."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,10 @@ class Summary:
         Wall-clock seconds by stage.
     diameter
         How the diameter was found; ``None`` if it was given.
+    verdicts
+        How many micrographs are of each verdict, the worst first.
+    judged
+        Id, verdict and reasons, one a line, of those that are not good, the worst first.
     warnings
         What was guessed, doubted or decided on the way.
     """
@@ -65,6 +74,8 @@ class Summary:
     thresholds: Mapping[str, Threshold]
     seconds: Mapping[str, float]
     diameter: EstimatedDiameter | None = None
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+    judged: tuple[tuple[str, str, str], ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
     warnings: tuple[RunWarning, ...] = ()
 
@@ -74,7 +85,12 @@ class Summary:
             [{"micrograph_id": name, "reason": reason} for name, reason in lines]
             for lines in (self.failures, self.left_out)
         )
-        return {**asdict(self), "failed": len(failures), "failures": failures, "left_out": left_out}
+        judged = [
+            {"micrograph_id": name, "verdict": verdict, "reasons": reasons.splitlines()}
+            for name, verdict, reasons in self.judged
+        ]
+        lists = {"failures": failures, "left_out": left_out, "judged": judged}
+        return {**asdict(self), "failed": len(failures), **lists}
 
     def text(self) -> str:
         """Return a few lines for a terminal."""
@@ -84,6 +100,7 @@ class Summary:
             f"{self.picked} particles in {self.complete} micrographs, {len(self.failures)} failed"
             + (f", {len(self.left_out)} left out" if self.left_out else ""),
             *found,
+            f"verdicts    {', '.join(f'{count} {kind}' for kind, count in self.verdicts.items()) or 'none'}",
             f"threshold   {'; '.join(cuts) or 'none'}",
             f"coordinates {self.folder}/coordinates/autopick.star and particles.star",
             f"table       {self.folder}/table",
@@ -118,6 +135,8 @@ def write_results(
     told: list[str] = []
     given = ExportSettings(folder.relion_project(settings), settings.optics, say=told.append)
     export(table, "star", folder.coordinates, given)
+    ordered = worst_first(table.micrographs)
+    write_verdicts(table.micrographs, folder.coordinates, given)
     _remove_coordinates(folder.coordinates, table)
     if guess := guessed_optics(table.micrographs, settings.optics):
         told.append(guess)
@@ -140,9 +159,11 @@ def write_results(
         thresholds=thresholds,
         seconds=seconds,
         diameter=diameter,
+        verdicts=dict(Counter(one.verdict for one in ordered)),
+        judged=tuple((m.micrograph_id, m.verdict, m.reasons) for m in ordered if m.verdict != "good"),
         warnings=(
             *(RunWarning("run", text) for text in said),
-            *in_results(manifest, diameter, counts, inverted),
+            *in_results(manifest, diameter, counts, inverted, table.micrographs),
             *(RunWarning("files", text) for text in told),
         ),
     )
@@ -172,13 +193,17 @@ def read_summary(folder: RunFolder) -> Summary:
             tuple((line["micrograph_id"], line["reason"]) for line in data.pop(name, ()))
             for name in ("failures", "left_out")
         )
+        judged = tuple(
+            (line["micrograph_id"], line["verdict"], "\n".join(line["reasons"]))
+            for line in data.pop("judged", ())
+        )
         thresholds = {name: Threshold(**cut) for name, cut in data.pop("thresholds").items()}
         warnings = tuple(RunWarning(**one) for one in data.pop("warnings", ()))
         found = data.pop("diameter", None)
         diameter = EstimatedDiameter.from_dict(found) if found else None
         del data["failed"]
         made = Summary(failures=failures, left_out=left_out, thresholds=thresholds, diameter=diameter, **data)
-        return replace(made, warnings=warnings)
+        return replace(made, warnings=warnings, judged=judged)
     except FileNotFoundError as error:
         raise UsageError(f"{folder.where} holds no finished run; go on with it by `resume`") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -224,6 +249,7 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
         timings=summary.seconds,
         failures=summary.failures,
         left_out=summary.left_out,
+        judged=worst_first(table.micrographs),
         warnings=[plain(one.text) for one in summary.warnings],
         thumbnails=[thumbnails[name] for name in shown if name in thumbnails],
         diameter=summary.diameter,
@@ -231,13 +257,15 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
 
 
 def _shown(table: PickTable) -> list[str]:
-    """Return the ids of the micrographs that the report pictures."""
+    """Return the ids of the micrographs that the report pictures: some of what is wrong, then of all."""
+    wrong = [one.micrograph_id for one in worst_first(table.micrographs) if one.verdict != "good"]
+    first = wrong[:WRONG_SHOWN]
     ids, counts = [], []
     for one in table:
-        if one.micrograph.status == "complete":
+        if one.micrograph.status == "complete" and one.micrograph.micrograph_id not in first:
             ids.append(one.micrograph.micrograph_id)
             counts.append(int(one.picked.sum()))
-    return [ids[index] for index in choose_thumbnails(counts)]
+    return first + [ids[index] for index in choose_thumbnails(counts, SHOWN - len(first))]
 
 
 def _reason(thresholds: Mapping[str, Threshold]) -> str:

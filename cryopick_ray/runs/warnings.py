@@ -3,17 +3,15 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Literal
 
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import few
 from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.picks.schema import PickedMicrograph
+from cryopick_ray.runs.doubts import of_verdicts
 from cryopick_ray.store.manifest import ManifestRow
-
-FEWEST_COMPARED, FEW = 5, 0.1
-"""Micrographs from which on counts are held against each other, and the part of the median that is little."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,7 @@ def in_results(
     diameter: EstimatedDiameter | None,
     counts: Mapping[str, int],
     inverted: Sequence[str],
+    judged: Sequence[PickedMicrograph],
 ) -> list[RunWarning]:
     """Return what is to be seen in a run's results.
 
@@ -83,12 +82,14 @@ def in_results(
         Picks by micrograph.
     inverted
         Those whose negatives were picked though nobody said so.
+    judged
+        All micrographs, with their verdicts.
     """
     return [
         *(RunWarning("micrographs", text) for text in of_micrographs(manifest)),
         *(RunWarning("micrographs", text) for text in of_polarity(inverted, len(counts))),
         *(RunWarning("diameter", text) for text in of_diameter(diameter)),
-        *(RunWarning("picks", text) for text in of_counts(counts)),
+        *(RunWarning("picks", text) for text in of_counts(counts) or of_verdicts(judged)),
     ]
 
 
@@ -117,16 +118,7 @@ def of_diameter(found: EstimatedDiameter | None) -> list[str]:
 
 
 def of_counts(counts: Mapping[str, int]) -> list[str]:
-    """Return in which micrographs far fewer particles were picked than in most."""
-    if not counts:
+    """Return that no particle was picked at all."""
+    if not counts or any(counts.values()):
         return []
-    usual = median(counts.values())
-    if not any(counts.values()):
-        return ["no particle was picked; check `diameter_A`, `pixel_size_A`, `invert` and the threshold"]
-    low = [name for name, count in counts.items() if count < FEW * usual]
-    if len(counts) < FEWEST_COMPARED or not low:
-        return []
-    return [
-        f"in {len(low)} of {len(counts)} micrographs fewer than a tenth of the usual {usual:g} particles "
-        f"were picked: {few(low)}"
-    ]
+    return ["no particle was picked; check `diameter_A`, `pixel_size_A`, `invert` and the threshold"]
