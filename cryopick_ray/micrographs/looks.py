@@ -15,6 +15,8 @@ SIDE_PX, LINES = 96, 4
 """Longer side of the small picture, and rows of the image that go into one of it: the rest is not read."""
 TURNED_ROWS = 32
 """Rows that are held against those half a turn away."""
+LARGEST_STEP = 4.0
+"""Medians of the steps between neighbouring pixels: an aperture's edge has larger ones."""
 ALIKE = 1.2
 """Holes of one film differ by less in size."""
 PARTED = 0.9
@@ -107,17 +109,23 @@ def small_picture(image: NDArray[Any]) -> Floats:
 def half_turn(image: NDArray[Any]) -> float:
     """Return how alike the steps between neighbouring pixels are to those half a turn away.
 
-    A power spectrum turns about the pixel at half its sides, a picture made of it perhaps about its middle.
+    A power spectrum turns about a pixel: where a side is even, its first line has no partner.
     """
-    return max(_turned(image), _turned(image[1:, 1:]))
+    return max(_turned(image[top:, left:]) for top in (0, 1) for left in (0, 1))
 
 
 def _turned(image: NDArray[Any]) -> float:
     rows = np.arange(0, len(image) // 2, max(1, len(image) // (2 * TURNED_ROWS)))
-    here = np.diff(image[rows].astype(np.float32), axis=1)
-    there = np.diff(image[len(image) - 1 - rows, ::-1].astype(np.float32), axis=1)
+    here, there = (_steps(lines) for lines in (image[rows], image[len(image) - 1 - rows, ::-1]))
     power = float((here**2).sum()) * float((there**2).sum())
     return float((here * there).sum()) / math.sqrt(power) if power > 0 else 0.0
+
+
+def _steps(lines: NDArray[Any]) -> Floats:
+    """Return the steps between neighbours, those at edges no larger than noise has them."""
+    steps = np.diff(lines.astype(np.float32), axis=1)
+    most = LARGEST_STEP * float(np.median(np.abs(steps)))
+    return np.clip(steps, -most, most)
 
 
 def _windows(small: Floats, noise: float) -> int:

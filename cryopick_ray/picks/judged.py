@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +16,7 @@ from cryopick_ray.micrographs.no_data import NoData
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import dataset_folder
 from cryopick_ray.picks.thresholds import Threshold
-from cryopick_ray.picks.verdict import COMPARED, KINDS, Facts, judge, strangeness
+from cryopick_ray.picks.verdict import KINDS, Facts, judge, strangeness, usual_count
 from cryopick_ray.store.manifest import ManifestRow
 
 READ = ("micrograph_id", "score", "picked")
@@ -101,41 +100,56 @@ def judged(
     strange
         Those that are no micrographs, and why.
     """
-    complete = [one for one in micrographs if one.status == "complete"]
-    of_set: defaultdict[str, list[int]] = defaultdict(list)
-    for one in complete:
-        if one.micrograph_id not in strange:
-            of_set[one.dataset].append(counts.get(one.micrograph_id, Counted()).picked)
-    usual = {name: median(found) for name, found in of_set.items() if len(found) >= COMPARED}
+    facts = {
+        one.micrograph_id: _facts(one, manifest[one.micrograph_id], counts, strange, diameter_A)
+        for one in micrographs
+        if one.status == "complete"
+    }
+    of_set: defaultdict[str, list[Facts]] = defaultdict(list)
+    for one in micrographs:
+        if one.micrograph_id in facts:
+            of_set[one.dataset].append(facts[one.micrograph_id])
+    usual = {name: usual_count(some) for name, some in of_set.items()}
+    return [
+        _told(one, facts[one.micrograph_id], usual[one.dataset]) if one.micrograph_id in facts else one
+        for one in micrographs
+    ]
 
-    def told(one: PickedMicrograph) -> PickedMicrograph:
-        row, own = manifest[one.micrograph_id], counts.get(one.micrograph_id, Counted())
-        why = strange.get(one.micrograph_id, "")
-        no_data = NoData.from_text(row.no_data).share(row.source_shape)
-        area_A2 = row.source_height_px * row.source_width_px * row.pixel_size_A**2 * (1 - no_data)
-        facts = Facts(
-            candidates=own.candidates,
-            picked=own.picked,
-            room=area_A2 / diameter_A**2,
-            mean_score=own.mean_score,
-            just_below=own.just_below,
-            on_junk=0 if why else own.on_junk,
-            no_data=no_data,
-            strange=why,
-        )
-        verdict = judge(facts, usual.get(one.dataset))
-        return replace(
-            one,
-            candidates=own.candidates,
-            picks=own.picked,
-            mean_score=own.mean_score,
-            just_below=own.just_below,
-            on_junk=facts.on_junk,
-            verdict=verdict.kind,
-            reasons="\n".join(verdict.reasons),
-        )
 
-    return [told(one) if one.status == "complete" else one for one in micrographs]
+def _facts(
+    one: PickedMicrograph,
+    row: ManifestRow,
+    counts: Mapping[str, Counted],
+    strange: Mapping[str, str],
+    diameter_A: float,
+) -> Facts:
+    own, why = counts.get(one.micrograph_id, Counted()), strange.get(one.micrograph_id, "")
+    no_data = NoData.from_text(row.no_data).share(row.source_shape)
+    area_A2 = row.source_height_px * row.source_width_px * row.pixel_size_A**2 * (1 - no_data)
+    return Facts(
+        candidates=own.candidates,
+        picked=own.picked,
+        room=area_A2 / diameter_A**2,
+        mean_score=own.mean_score,
+        just_below=own.just_below,
+        on_junk=0 if why else own.on_junk,
+        no_data=no_data,
+        strange=why,
+    )
+
+
+def _told(one: PickedMicrograph, facts: Facts, usual: float | None) -> PickedMicrograph:
+    verdict = judge(facts, usual)
+    return replace(
+        one,
+        candidates=facts.candidates,
+        picks=facts.picked,
+        mean_score=facts.mean_score,
+        just_below=facts.just_below,
+        on_junk=facts.on_junk,
+        verdict=verdict.kind,
+        reasons="\n".join(verdict.reasons),
+    )
 
 
 def worst_first(micrographs: Iterable[PickedMicrograph]) -> list[PickedMicrograph]:

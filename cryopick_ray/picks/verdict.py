@@ -1,7 +1,8 @@
 """Facts of a micrograph -> what it is worth, and why."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Literal, get_args
 
 from cryopick_ray.micrographs.looks import Looks
@@ -21,6 +22,8 @@ COMPARED = 5
 """Micrographs of a data set from which on there is a usual count."""
 SPARSE = 0.01
 """Part of the particles that would fit side by side; a field with fewer is called empty."""
+FAINT = 0.1
+"""Part of them that score just below the cut from which on a field holds faint particles, not none."""
 MOSTLY, PARTLY = 0.5, 0.2
 """Parts of a micrograph's area that are most of it, and much of it."""
 FEWEST_ON_JUNK = 5
@@ -79,16 +82,16 @@ def judge(facts: Facts, usual: float | None = None) -> Verdict:
     Parameters
     ----------
     usual
-        Median count of its data set's picks; ``None`` if it has too few micrographs for one.
+        Count of picks that is usual in its data set; ``None`` if that is not known.
     """
     if facts.strange:
         return Verdict(NO_MICROGRAPH, (facts.strange,))
     doubts = _doubts(facts, usual)
     if spoilt := _spoilt(facts):
         return Verdict("bad", (*spoilt, *doubts))
-    if facts.picked < SPARSE * facts.room or not facts.picked:
+    if facts.picked <= SPARSE * facts.room and (facts.just_below or 0) < FAINT * facts.room:
         few = f"{_count(facts.picked)} where {facts.room:.0f} particles would fit side by side"
-        return Verdict("empty", (few, *doubts))
+        return Verdict("empty", (few,))
     return Verdict("good" if not doubts else "doubtful" if len(doubts) == 1 else "bad", doubts)
 
 
@@ -139,6 +142,15 @@ def _doubts(facts: Facts, usual: float | None) -> tuple[str, ...]:
     if PARTLY <= sum(facts.junk_share.values()) < MOSTLY:
         found.append(_junk(facts))
     return tuple(found)
+
+
+def usual_count(facts: Iterable[Facts]) -> float | None:
+    """Return the median count of those micrographs of a data set that are good by themselves.
+
+    ``None`` if they are fewer than five: spoilt ones tell nothing of what is usual.
+    """
+    counts = [one.picked for one in facts if judge(one).kind == "good"]
+    return median(counts) if len(counts) >= COMPARED else None
 
 
 def is_unlike(count: int, usual: float) -> bool:
