@@ -107,15 +107,15 @@ def strangeness(looks: Looks, view_A: float, diameter_A: float, *, inverted: boo
     """
     if looks.half_turn >= TURNED:
         return (
-            f"it is the same turned by half a turn (correlation {looks.half_turn:.2f}), as power spectra are"
+            f"it is the same turned by half a turn (correlation {looks.half_turn:.2f}) like a power spectrum"
         )
     if looks.noise < NOISELESS:
-        return f"it has no noise ({looks.noise:.4f} of its contrast), as drawings have none"
+        return f"it has no noise ({looks.noise:.4f} of its contrast) like a drawing"
     if looks.windows:
-        return "it shows bright windows in black, as overviews of a grid do"
+        return "it shows bright windows in black like an overview of a grid"
     hole_A = looks.hole_part * view_A
     if looks.holes >= FEWEST_HOLES and not inverted and hole_A >= HOLE_DIAMETERS * diameter_A:
-        return f"it shows {looks.holes} round holes of one size ({hole_A:.0f} A), as overviews of a film do"
+        return f"it shows {looks.holes} round holes of one size ({hole_A:.0f} A) like an overview of a film"
     return ""
 
 
