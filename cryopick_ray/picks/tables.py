@@ -115,7 +115,7 @@ def build_table(
         thresholds = (
             dict.fromkeys((part.dataset for part in partitions), threshold)
             if threshold
-            else {name: auto_threshold(scores) for name, scores in _scores(shards, partitions).items()}
+            else {one: auto_threshold(found) for one, found in _scores(shards, partitions, strange).items()}
         )
         for name, cut in thresholds.items():
             own = [part for part in partitions if part.dataset == name]
@@ -181,11 +181,13 @@ def _micrograph(row: ManifestRow, covered: Mapping[str, tuple[str, Coverage]]) -
     )
 
 
-def _scores(shards: PickShards, partitions: Sequence[Partition]) -> dict[str, NDArray[np.float32]]:
+def _scores(
+    shards: PickShards, partitions: Sequence[Partition], strange: Collection[str]
+) -> dict[str, NDArray[np.float32]]:
     """Return the scores by data set that a threshold is found on: all, or where they are many, every n-th.
 
     Counted in each partition in order of score, so that the distribution stays, and depends on the picks
-    alone.
+    alone; those of ``strange`` micrographs, which may be of any height, do not count.
     """
     totals = dict.fromkeys((part.dataset for part in partitions), 0)
     for part in partitions:
@@ -194,7 +196,9 @@ def _scores(shards: PickShards, partitions: Sequence[Partition]) -> dict[str, ND
     def thinned(number: int) -> NDArray[np.float32]:
         part = partitions[number]  # Dask would search an argument for tasks, every name in it
         step = -(-totals[part.dataset] // THRESHOLD_SCORES)
-        return np.sort(_gather(shards, part)["score"].to_numpy())[step // 2 :: step].copy()
+        rows = _gather(shards, part)
+        score = rows["score"].to_numpy()[~among(rows["micrograph_id"], strange)]
+        return np.sort(score)[step // 2 :: step].copy()
 
     found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in totals}
     tasks = [delayed(thinned)(number) for number in range(len(partitions))]
@@ -210,10 +214,7 @@ def dataset_frame(
     threshold: Threshold,
     strange: Collection[str] = (),
 ) -> dd.DataFrame:
-    """Return one data set's rows of the table, indexed by micrograph id, its divisions known.
-
-    Of ``strange`` micrographs nothing is picked.
-    """
+    """Return one data set's rows of the table by micrograph id; of ``strange`` ones nothing is picked."""
 
     def frame(part: Partition) -> pd.DataFrame:
         rows = _gather(shards, part)

@@ -43,7 +43,8 @@ def _unlike(some: Judged, where: str) -> Iterator[str]:
     """Yield which counts differ from the usual more than five-fold, the worst first."""
     if len(some) < COMPARED:
         return
-    usual = median(_picks(one) for one in some)
+    good = [one for one in some if one.verdict == "good"]
+    usual = median(_picks(one) for one in (good if len(good) >= COMPARED else some))
     unlike = [one for one in some if is_unlike(_picks(one), usual)]
     if unlike:
         unlike.sort(key=lambda one: (-_factor(_picks(one), usual), one.micrograph_id))
@@ -57,7 +58,7 @@ def _unlike(some: Judged, where: str) -> Iterator[str]:
 def _mostly(some: Judged, where: str) -> Iterator[str]:
     """Yield that most micrographs are bad or empty."""
     bad, empty = (sum(one.verdict == kind for one in some) for kind in ("bad", "empty"))
-    if len(some) >= COMPARED and 2 * (bad + empty) > len(some):
+    if len(some) >= COMPARED and 2 * (bad + empty) > len(some) and any(map(_picks, some)):
         yield (
             f"most micrographs{where} are bad or empty: {bad} bad and {empty} empty of {len(some)}; check "
             "`diameter_A`, `pixel_size_A` and `invert`"

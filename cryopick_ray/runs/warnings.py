@@ -89,7 +89,7 @@ def in_results(
         *(RunWarning("micrographs", text) for text in of_micrographs(manifest)),
         *(RunWarning("micrographs", text) for text in of_polarity(inverted, len(counts))),
         *(RunWarning("diameter", text) for text in of_diameter(diameter)),
-        *(RunWarning("picks", text) for text in of_counts(counts) or of_verdicts(judged)),
+        *(RunWarning("picks", text) for text in (*of_verdicts(judged), *of_counts(counts))),
     ]
 
 

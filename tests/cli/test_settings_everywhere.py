@@ -17,6 +17,7 @@ OTHER = {
     "model": "log",
     "pixel_size_A": 1.25,
     "threshold": 0.5,
+    "any_image": True,
     "particle_px": 24.0,
     "invert": "yes",
     "exact": True,
@@ -53,7 +54,7 @@ HEARD = {
     "the picks": lambda run: run.pick,
     "the store": lambda run: run.ingest(2.0),
     "the list of micrographs": lambda run: (run.inputs, run.which),
-    "the table": lambda run: run.threshold,
+    "the table": lambda run: (run.threshold, run.any_image),
     "STAR files": lambda run: run.optics,
     "the archive": lambda run: run.archive,
 }
