@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import StoreError, brief
 from cryopick_ray.micrographs.discs import Floats, find_discs
 
-SIDE_PX, LINES = 96, 4
+SIDE_PX, LINES = 96, 3
 """Longer side of the small picture, and rows of the image that go into one of it: the rest is not read."""
-TURNED_ROWS = 32
-"""Rows that are held against those half a turn away."""
+TURNED_ROWS, TURNED_COLUMNS = 16, 1024
+"""Rows that are held against those half a turn away, and columns of them in the middle of the image."""
 LARGEST_STEP = 4.0
 """Medians of the steps between neighbouring pixels: an aperture's edge has larger ones."""
 ALIKE = 1.2
@@ -83,7 +83,7 @@ def look_at(image: NDArray[Any]) -> Looks:
     """Return the facts of an ``(h, w)`` image; of a large one a few rows in a hundred are read."""
     if min(image.shape) < SIDE_PX:
         return Looks()
-    rows = image[:: max(1, len(image) // (4 * SIDE_PX))]
+    rows = image[:: max(1, len(image) // SIDE_PX)]
     steps = np.abs(np.diff(rows[:: max(1, len(rows) // TURNED_ROWS)], axis=1))
     sigma = float(rows.std())
     small = small_picture(image)
@@ -99,7 +99,7 @@ def look_at(image: NDArray[Any]) -> Looks:
 
 
 def small_picture(image: NDArray[Any]) -> Floats:
-    """Return an image of about 96 pixels a side: means over boxes, of four rows of each box at most."""
+    """Return an image of about 96 pixels a side: means over boxes, of a few rows of each box."""
     box = max(1, round(max(image.shape) / SIDE_PX))
     height, width = image.shape[0] // box, image.shape[1] // box
     boxes = image[: height * box, : width * box].reshape(height, box, width, box)
@@ -109,8 +109,11 @@ def small_picture(image: NDArray[Any]) -> Floats:
 def half_turn(image: NDArray[Any]) -> float:
     """Return how alike the steps between neighbouring pixels are to those half a turn away.
 
-    A power spectrum turns about a pixel: where a side is even, its first line has no partner.
+    A power spectrum turns about a pixel: where a side is even, its first line has no partner. Columns near
+    the edges of a wide image are left alone.
     """
+    aside = max(0, (image.shape[1] - TURNED_COLUMNS) // 2)
+    image = image[:, aside : image.shape[1] - aside]
     return max(_turned(image[top:, left:]) for top in (0, 1) for left in (0, 1))
 
 
