@@ -245,6 +245,7 @@ class RunSettings(Settings):
     optics: Annotated[Optics, Shown(panel=RELION)] = Optics()
     threads: Threads = 1
     dtype: Dtype = "auto"
+    any_image: bool = Field(default=False, description="Pick what looks like no micrograph, too.")
 
     @model_validator(mode="after")
     def _archive_is_asked(self) -> Self:

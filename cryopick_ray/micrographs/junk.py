@@ -83,14 +83,15 @@ def cells_under(places: NDArray[np.floating], side_px: int, cells: int) -> NDArr
 
 
 def kept_out(codes: NDArray[np.uint8], *, keep_junk: bool) -> NDArray[np.bool_]:
-    """Tell of ``(n,)`` codes which keep a candidate from being picked.
+    """Tell of ``(n,)`` codes which keep a candidate from being picked; particles do lie on lattices.
 
     Parameters
     ----------
     keep_junk
         Whether only what the user masked does.
     """
-    return np.asarray(codes == Junk.MASKED if keep_junk else codes != Junk.NONE)
+    clear = (Junk.NONE, Junk.LATTICE)
+    return np.asarray(codes == Junk.MASKED) if keep_junk else ~np.isin(codes, clear)
 
 
 def shares_text(shares: Mapping[str, float]) -> str:

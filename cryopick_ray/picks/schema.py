@@ -73,6 +73,12 @@ class PickedMicrograph:
         Part of its area that each kind of junk has, as :func:`~cryopick_ray.micrographs.junk.read_shares`
         reads it; empty if nothing looked for any. What the model and a mask of the user both exclude
         counts in both.
+    candidates, picks, mean_score, just_below, on_junk
+        Its candidates, counted as :class:`~cryopick_ray.picks.verdict.Facts` says; ``None`` where it was not
+        judged: failed ones, and those of tables of earlier versions.
+    verdict, reasons
+        What it is worth (:data:`~cryopick_ray.picks.verdict.KINDS`), and why, one reason a line; empty where
+        it was not judged.
     """
 
     micrograph_id: str
@@ -88,6 +94,13 @@ class PickedMicrograph:
     inverted: bool = False
     mask: str = ""
     junk_share: str = ""
+    candidates: int | None = None
+    picks: int | None = None
+    mean_score: float | None = None
+    just_below: int | None = None
+    on_junk: int | None = None
+    verdict: str = ""
+    reasons: str = ""
 
 
 @dataclass(frozen=True)

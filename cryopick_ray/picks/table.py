@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import PicksError, StoreError, brief
 from cryopick_ray.micrographs.junk import KINDS, Junk, read_shares
 from cryopick_ray.picks.schema import PICKS, MicrographPicks, PickedMicrograph
+from cryopick_ray.picks.verdict import NO_MICROGRAPH
 from cryopick_ray.store.parquet import crc32c, read_parquet
 from cryopick_ray.store.place import Place, is_bucket
 from cryopick_ray.units import Optics
@@ -47,9 +48,17 @@ _INDEX = pa.schema(
         pa.field("mask", pa.string(), nullable=False),
         pa.field("junk_share", pa.string(), nullable=False),
         pa.field("keep_junk", pa.bool_(), nullable=False),
+        pa.field("candidates", pa.int64()),
+        pa.field("picks", pa.int64()),
+        pa.field("mean_score", pa.float64()),
+        pa.field("just_below", pa.int64()),
+        pa.field("on_junk", pa.int64()),
+        pa.field("verdict", pa.string(), nullable=False),
+        pa.field("reasons", pa.string(), nullable=False),
     ]
 )
-_LATER = ("optics_group", "listed", "inverted", "mask", "junk_share", "keep_junk")
+_JUDGED = ("candidates", "picks", "mean_score", "just_below", "on_junk", "verdict", "reasons")
+_LATER = ("optics_group", "listed", "inverted", "mask", "junk_share", "keep_junk", *_JUDGED)
 """Columns that indexes of earlier versions lack."""
 
 
@@ -175,9 +184,13 @@ def open_table(where: str | Path) -> PickTable:
 
 
 def recut(picks: Iterable[MicrographPicks], threshold: float) -> Iterator[MicrographPicks]:
-    """Yield the same candidates, picked where ``score >= threshold`` and no junk keeps them out."""
+    """Yield the same candidates, picked where ``score >= threshold`` and nothing keeps them out.
+
+    Junk does, and nothing is picked of what is no micrograph.
+    """
     for one in picks:
-        yield replace(one, picked=(one.score >= np.float32(threshold)) & ~one.is_kept_out)
+        is_one = one.micrograph.verdict != NO_MICROGRAPH
+        yield replace(one, picked=(one.score >= np.float32(threshold)) & ~one.is_kept_out & is_one)
 
 
 def _codes(kinds: pa.ChunkedArray) -> NDArray[np.uint8]:

@@ -23,16 +23,18 @@ from numpy.typing import NDArray
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.micrographs.junk import KINDS, kept_out
+from cryopick_ray.micrographs.junk import KINDS
 from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.cuts import Scores
-from cryopick_ray.picks.gather import Partition, gather, places
-from cryopick_ray.picks.outside import Masked, read_masks
+from cryopick_ray.picks.gather import Partition, places
+from cryopick_ray.picks.judged import count_parts, judged, strange_ones
+from cryopick_ray.picks.outside import read_masks
 from cryopick_ray.picks.schema import PICKS, PickedMicrograph
 from cryopick_ray.picks.shard import Coverage
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import INDEX, dataset_folder, write_index
 from cryopick_ray.picks.thresholds import Threshold, auto_threshold
+from cryopick_ray.picks.unpicked import Unpicked
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.publish import whole_folder
 
@@ -54,6 +56,8 @@ class TableSettings:
         Whether what lies on junk may be picked, unless a mask of the user excludes it.
     masks
         Such masks: a file by micrograph id.
+    any_image, calibrated
+        Whether what looks like no micrograph may be picked, and whether scores are probabilities.
     """
 
     diameter_A: float
@@ -61,6 +65,8 @@ class TableSettings:
     digest: str
     keep_junk: bool = False
     masks: Mapping[str, Path] = field(default_factory=dict)
+    any_image: bool = False
+    calibrated: bool = False
 
 
 def from_scores(scores: Scores) -> Threshold:
@@ -106,23 +112,24 @@ def build_table(
         raise PicksError(f"{shards.place.url} covers {unknown[0]}, which the store does not hold")
     partitions = plan_partitions(micrographs, covered)
     masked = read_masks(settings.masks, micrographs, (places(shards, part) for part in partitions))
+    strange = {} if settings.any_image else strange_ones(manifest, micrographs, settings.diameter_A)
+    unpicked = Unpicked(masked, frozenset(strange), settings.keep_junk)
     with whole_folder(out) as aside, dask.config.set(scheduler="threads"):
         thresholds = (
             dict.fromkeys((part.dataset for part in partitions), threshold)
             if threshold
             else {
-                name: choose(scores)
-                for name, scores in _scores(
-                    shards, partitions, micrographs, masked, keep_junk=settings.keep_junk
-                ).items()
+                one: choose(found)
+                for one, found in _scores(shards, partitions, micrographs, unpicked).items()
             }
         )
         for name, cut in thresholds.items():
             own = [part for part in partitions if part.dataset == name]
-            frame = dataset_frame(shards, own, settings, cut, masked)
+            frame = dataset_frame(shards, own, settings, cut, unpicked)
             _write_dataset(frame, aside / dataset_folder(name), settings.digest)
-        said = map(masked.told, micrographs)
-        write_index(aside, said, settings.diameter_A, keep_junk=settings.keep_junk)
+        counts = count_parts(aside, thresholds, calibrated=settings.calibrated)
+        told = judged(list(map(masked.told, micrographs)), manifest, counts, strange, settings.diameter_A)
+        write_index(aside, told, settings.diameter_A, keep_junk=settings.keep_junk)
     return thresholds
 
 
@@ -184,14 +191,12 @@ def _scores(
     shards: PickShards,
     partitions: Sequence[Partition],
     micrographs: Iterable[PickedMicrograph],
-    masked: Masked,
-    *,
-    keep_junk: bool,
+    unpicked: Unpicked,
 ) -> dict[str, Scores]:
     """Return the scores by data set that a threshold is found on: all, or where they are many, every n-th.
 
     Counted in each partition in order of score, so that the distribution stays, and depends on the picks
-    alone. What junk keeps out is no candidate here.
+    alone. What cannot be picked is no candidate here.
     """
     totals = dict.fromkeys((part.dataset for part in partitions), 0)
     for part in partitions:
@@ -203,8 +208,7 @@ def _scores(
     def thinned(number: int) -> NDArray[np.float32]:
         part = partitions[number]  # Dask would search an argument for tasks, every name in it
         own = step[part.dataset]
-        rows = gather(shards, part, masked)
-        out = kept_out(rows["junk"].to_numpy(), keep_junk=keep_junk)
+        rows, out = unpicked.gather(shards, part)
         return np.sort(rows["score"].to_numpy()[~out])[own // 2 :: own].copy()
 
     found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in totals}
@@ -222,21 +226,20 @@ def dataset_frame(
     partitions: Sequence[Partition],
     settings: TableSettings,
     threshold: Threshold,
-    masked: Masked,
+    unpicked: Unpicked,
 ) -> dd.DataFrame:
     """Return one data set's rows of the table, indexed by micrograph id, its divisions known."""
 
     def frame(part: Partition) -> pd.DataFrame:
-        rows = gather(shards, part, masked)
-        score, junk = (rows[name].to_numpy() for name in ("score", "junk"))
-        out = kept_out(junk, keep_junk=settings.keep_junk)
+        rows, out = unpicked.gather(shards, part)
+        score = rows["score"].to_numpy()
         columns = {
             "dataset": pa.repeat(pa.scalar(part.dataset), len(rows)),
             **{name: rows[name] for name in ("micrograph_id", "x_px", "y_px", "score")},
             "diameter_A": np.full(len(rows), settings.diameter_A, np.float32),
             "model": pa.repeat(pa.scalar(settings.model), len(rows)),
             "picked": (score >= np.float32(threshold.value)) & ~out,
-            "junk": pa.array(KINDS).take(pa.array(junk)),
+            "junk": pa.array(KINDS).take(rows["junk"].combine_chunks()),
         }
         return _to_pandas(pa.table(columns, schema=PICKS))
 

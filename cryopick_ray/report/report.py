@@ -2,6 +2,7 @@
 
 import math
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.report.diameter_curve import diameter_curve
 from cryopick_ray.report.figures import MAX_COLUMNS, pick_counts, score_histogram
 from cryopick_ray.report.thumbnails import Thumbnail
@@ -42,6 +44,8 @@ class Report:
         Seconds by stage, in order.
     failures, left_out
         ``(micrograph id, reason)`` of every failed micrograph, and of each that shows what another does.
+    judged
+        Micrographs with their verdicts, in the order in which a person should look at them.
     warnings
         What was guessed, doubted or decided.
     thumbnails
@@ -65,6 +69,7 @@ class Report:
     thumbnails: Sequence[Thumbnail]
     diameter: EstimatedDiameter | None = None
     left_out: Sequence[tuple[str, str]] = ()
+    judged: Sequence[PickedMicrograph] = ()
     warnings: Sequence[str] = ()
     expected: str = ""
     junk: str = ""
@@ -103,6 +108,8 @@ def render_report(report: Report) -> str:
         shared=len(counts) > MAX_COLUMNS,
         slider=(low, high, report.threshold) if low < high else None,
         settings=flatten(report.settings),
+        kinds=Counter(one.verdict for one in report.judged),
+        verdict_of={one.micrograph_id: one for one in report.judged},
         outcomes=[
             ("failures", "Failed micrographs", report.failures),
             ("left-out", "Left out", report.left_out),

@@ -9,29 +9,25 @@ from pathlib import Path
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.errors import CryoPickError, UsageError
+from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.mask_names import check_masks, find_masks, masks_of
-from cryopick_ray.leaves import OF_TABLE, differences
 from cryopick_ray.micrographs.batches import Batches, Listed
-from cryopick_ray.micrographs.exposure import stamp
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.pickers.catalogue import BUILT_IN
-from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.diameter import EstimatedDiameter
-from cryopick_ray.picks.digest import CALIBRATED
-from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.empiar_run import ArchiveEntry, is_archive
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.results import Summary, read_summary, write_results
+from cryopick_ray.runs.tables import gather, only_to_cut
 from cryopick_ray.runs.warnings import Heard
 from cryopick_ray.settings import EngineSettings, RunSettings, Settings
 from cryopick_ray.stages.diameter import find_diameter, keep_diameter
 from cryopick_ray.stages.flow import flow
 from cryopick_ray.stages.ingest import Intake, probe
 from cryopick_ray.stages.pick import Picking, described_picker, prepare_picking
-from cryopick_ray.stages.table import check_cut, table
-from cryopick_ray.store.manifest import ManifestRow, complete_ids, read_manifest
+from cryopick_ray.stages.table import check_cut
+from cryopick_ray.store.manifest import complete_ids
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import working_pixel_size_A
 
@@ -184,7 +180,7 @@ def pick_all(
     """
     timings = Timings()
     check_masks(settings.masks)
-    if resume and (digest := _only_to_cut(settings, folder)) is not None:
+    if resume and (digest := only_to_cut(settings, folder)) is not None:
         said = [one.text for one in read_summary(folder).warnings if one.about == "run"]
         masks_of(settings.masks, folder.store)  # refused in time
         with folder.claim(settings, resume=True):
@@ -243,12 +239,6 @@ def prepared(engine: Engine, plan: Plan, folder: RunFolder, events: Events) -> t
     return intake, picking
 
 
-def gather(settings: RunSettings, folder: RunFolder, digest: str) -> dict[str, Threshold]:
-    """Make the table of a run's picks; return the thresholds used."""
-    kept, masks = settings.keep_junk, masks_of(settings.masks, folder.store)
-    return table(folder.store, folder.picks, digest, folder.table, settings.cut, keep_junk=kept, masks=masks)
-
-
 def look(engine: Engine, plan: Plan, events: Events) -> EstimatedDiameter:
     """Estimate the diameter of a run's particles."""
     events.note("no `diameter_A`: estimating it from a few micrographs")
@@ -262,39 +252,3 @@ def look(engine: Engine, plan: Plan, events: Events) -> EstimatedDiameter:
     )
     events.note(f"diameter {found.text()} (`diameter_A` overrides)")
     return found
-
-
-def _only_to_cut(settings: RunSettings, folder: RunFolder) -> str | None:
-    """Return the digest of a run that is done and of which only another table is asked; else ``None``."""
-    old = folder.settings() if folder.config.is_file() else settings
-    if all(getattr(old, name) == getattr(settings, name) for name in OF_TABLE):
-        return None
-    try:
-        if folder.settings().diameter_A != settings.diameter_A or differences(folder.settings(), settings):
-            return None
-        manifest = read_manifest(MicrographStore(folder.store).place)
-        digest = read_summary(folder).digest  # of several, where the diameter was changed
-        shards = PickShards(folder.picks, digest)
-        described = shards.settings()
-        if described["diameter_A"] != settings.diameter_A:
-            return None
-        check_cut(settings.cut, described["model"], calibrated=described.get(CALIBRATED, False))
-        covered = coverage(shards, manifest)
-    except CryoPickError:  # told, or mended, by a run that goes on
-        return None
-    is_picked = all(row.status != "complete" or name in covered for name, row in manifest.items())
-    return digest if covered and is_picked and not _have_joined(settings, manifest) else None
-
-
-def _have_joined(settings: RunSettings, manifest: dict[str, ManifestRow]) -> bool:
-    """Tell whether there are files that a finished run has not seen; an entry of EMPIAR stays what it is."""
-    if is_archive(settings.inputs):
-        return False
-    held = {name for name, row in manifest.items() if row.status == "complete"}
-    sources = list_sources(settings.inputs, **settings.which, taken=held, say=silent)
-    for source in sources:
-        row = manifest.get(source.micrograph_id)
-        seen = None if row is None else (row.source_bytes, row.source_mtime_ns)
-        if seen is None or (seen != (None, None) and stamp(source) not in (None, seen)):
-            return True
-    return False

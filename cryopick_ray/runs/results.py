@@ -20,10 +20,11 @@ from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import export
 from cryopick_ray.formats.mask_names import masks_of
 from cryopick_ray.formats.relion.optics import guessed_optics
+from cryopick_ray.formats.relion.verdicts import write_verdicts
 from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.picks.digest import CALIBRATED
 from cryopick_ray.picks.expected import Expected
-from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.picks.judged import worst_first
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
@@ -32,6 +33,7 @@ from cryopick_ray.report.report import Report, render_report
 from cryopick_ray.report.thumbnails import Thumbnail, choose_thumbnails, make_thumbnail
 from cryopick_ray.runs.folder import SMALL_BYTES, RunFolder
 from cryopick_ray.runs.junk import junk_told, of_masks, tints_of
+from cryopick_ray.runs.tally import tally
 from cryopick_ray.runs.warnings import RunWarning, in_results
 from cryopick_ray.settings import RunSettings
 from cryopick_ray.stages.diameter import kept_diameter
@@ -40,6 +42,8 @@ from cryopick_ray.store.publish import check_folder, write_whole
 from cryopick_ray.store.store import MicrographStore
 
 WARNINGS_SHOWN = 8
+SHOWN, WRONG_SHOWN = 12, 6
+"""Micrographs pictured in the report, and how many of them because something is wrong."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,10 @@ class Summary:
         Wall-clock seconds by stage.
     diameter
         How the diameter was found; ``None`` if it was given.
+    verdicts
+        How many micrographs are of each verdict, the worst first.
+    judged
+        Id, verdict and reasons, one a line, of those that are not good, the worst first.
     warnings
         What was guessed, doubted or decided on the way.
     expected
@@ -76,6 +84,8 @@ class Summary:
     thresholds: Mapping[str, Threshold]
     seconds: Mapping[str, float]
     diameter: EstimatedDiameter | None = None
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+    judged: tuple[tuple[str, str, str], ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
     warnings: tuple[RunWarning, ...] = ()
     expected: Expected | None = None
@@ -87,7 +97,12 @@ class Summary:
             [{"micrograph_id": name, "reason": reason} for name, reason in lines]
             for lines in (self.failures, self.left_out)
         )
-        return {**asdict(self), "failed": len(failures), "failures": failures, "left_out": left_out}
+        judged = [
+            {"micrograph_id": name, "verdict": verdict, "reasons": reasons.splitlines()}
+            for name, verdict, reasons in self.judged
+        ]
+        lists = {"failures": failures, "left_out": left_out, "judged": judged}
+        return {**asdict(self), "failed": len(failures), **lists}
 
     def text(self) -> str:
         """Return a few lines for a terminal."""
@@ -97,6 +112,7 @@ class Summary:
             f"{self.picked} particles in {self.complete} micrographs, {len(self.failures)} failed"
             + (f", {len(self.left_out)} left out" if self.left_out else ""),
             *found,
+            f"verdicts    {', '.join(f'{count} {kind}' for kind, count in self.verdicts.items()) or 'none'}",
             f"threshold   {'; '.join(cuts) or 'none'}",
             *([f"expected    {self.expected.text()}"] if self.expected else []),
             *([f"junk        {junk_told(self.junk)}"] if self.junk else []),
@@ -133,17 +149,12 @@ def write_results(
     told: list[str] = []
     given = ExportSettings(folder.relion_project(settings), settings.optics, say=told.append)
     export(table, "star", folder.coordinates, given)
+    ordered = worst_first(table.micrographs)
+    write_verdicts(table.micrographs, folder.coordinates, given)
     _remove_coordinates(folder.coordinates, table)
     if guess := guessed_optics(table.micrographs, settings.optics):
         told.append(guess)
-    candidates, counts, sums, junk = 0, {}, np.zeros(2), Counter[str]()
-    for one in table:
-        if one.micrograph.status == "complete":
-            candidates += len(one.score)
-            counts[one.micrograph.micrograph_id] = int(one.picked.sum())
-            below = ~one.picked & ~one.is_kept_out
-            sums += [one.score[which].sum(dtype=np.float64) for which in (one.picked, below)]
-            junk.update(one.kept_out(_cut(one, thresholds)))
+    counted = tally(table, thresholds)
     calibrated = PickShards(folder.picks, digest).settings().get(CALIBRATED, False)
     inverted = [one.micrograph_id for one in table.micrographs if one.inverted and settings.invert == "auto"]
     manifest, diameter = read_manifest(MicrographStore(folder.store).place), kept_diameter(folder.diameter)
@@ -151,33 +162,29 @@ def write_results(
         version=__version__,
         folder=folder.where,
         digest=digest,
-        complete=len(counts),
+        complete=len(counted.counts),
         failures=tuple((m.micrograph_id, m.reason) for m in table.micrographs if m.status == "failed"),
         left_out=tuple((m.micrograph_id, m.reason) for m in table.micrographs if m.status == "left out"),
-        candidates=candidates,
-        picked=sum(counts.values()),
+        candidates=counted.candidates,
+        picked=sum(counted.counts.values()),
         thresholds=thresholds,
         seconds=seconds,
         diameter=diameter,
+        verdicts=dict(Counter(one.verdict for one in ordered)),
+        judged=tuple((m.micrograph_id, m.verdict, m.reasons) for m in ordered if m.verdict != "good"),
         warnings=(
             *(RunWarning("run", text) for text in said),
-            *in_results(manifest, diameter, counts, inverted, thresholds),
+            *in_results(manifest, diameter, counted.counts, inverted, thresholds, table.micrographs),
             *(RunWarning("micrographs", text) for text in of_masks(settings.masks, table.micrographs)),
             *(RunWarning("files", text) for text in told),
         ),
-        expected=Expected.of(sum(counts.values()), *sums.tolist()) if calibrated else None,
-        junk=dict(junk),
+        expected=counted.expected if calibrated else None,
+        junk=counted.junk,
     )
     write_whole(folder.summary, json.dumps(summary.to_dict(), indent=1, allow_nan=False))
     write_whole(folder.report, render_report(run_report(settings, folder, summary)))
     folder.publish()
     return summary
-
-
-def _cut(one: MicrographPicks, thresholds: Mapping[str, Threshold]) -> float:
-    """Return the score that cuts a micrograph's data set."""
-    cut = thresholds.get(one.micrograph.dataset)
-    return math.inf if cut is None else cut.value
 
 
 def _remove_coordinates(coordinates: Path, table: PickTable) -> None:
@@ -200,6 +207,10 @@ def read_summary(folder: RunFolder) -> Summary:
             tuple((line["micrograph_id"], line["reason"]) for line in data.pop(name, ()))
             for name in ("failures", "left_out")
         )
+        judged = tuple(
+            (line["micrograph_id"], line["verdict"], "\n".join(line["reasons"]))
+            for line in data.pop("judged", ())
+        )
         thresholds = {name: Threshold(**cut) for name, cut in data.pop("thresholds").items()}
         warnings = tuple(RunWarning(**one) for one in data.pop("warnings", ()))
         found = data.pop("diameter", None)
@@ -208,7 +219,7 @@ def read_summary(folder: RunFolder) -> Summary:
         expected = Expected(**scored) if scored else None
         del data["failed"]
         made = Summary(failures=failures, left_out=left_out, thresholds=thresholds, diameter=diameter, **data)
-        return replace(made, warnings=warnings, expected=expected)
+        return replace(made, warnings=warnings, expected=expected, judged=judged)
     except FileNotFoundError as error:
         raise UsageError(f"{folder.where} holds no finished run; go on with it by `resume`") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -256,6 +267,7 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
         timings=summary.seconds,
         failures=summary.failures,
         left_out=summary.left_out,
+        judged=worst_first(table.micrographs),
         warnings=[plain(one.text) for one in summary.warnings],
         thumbnails=[thumbnails[name] for name in shown if name in thumbnails],
         diameter=summary.diameter,
@@ -264,13 +276,15 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
 
 
 def _shown(table: PickTable) -> list[str]:
-    """Return the ids of the micrographs that the report pictures."""
+    """Return the ids of the micrographs that the report pictures: some of what is wrong, then of all."""
+    wrong = [one.micrograph_id for one in worst_first(table.micrographs) if one.verdict != "good"]
+    first = wrong[:WRONG_SHOWN]
     ids, counts = [], []
     for one in table:
-        if one.micrograph.status == "complete":
+        if one.micrograph.status == "complete" and one.micrograph.micrograph_id not in first:
             ids.append(one.micrograph.micrograph_id)
             counts.append(int(one.picked.sum()))
-    return [ids[index] for index in choose_thumbnails(counts)]
+    return first + [ids[index] for index in choose_thumbnails(counts, SHOWN - len(first))]
 
 
 def _reason(thresholds: Mapping[str, Threshold]) -> str:

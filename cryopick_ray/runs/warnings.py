@@ -3,18 +3,16 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Literal
 
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import few
 from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.thresholds import Threshold
+from cryopick_ray.runs.doubts import of_verdicts
 from cryopick_ray.store.manifest import ManifestRow
-
-FEWEST_COMPARED, FEW = 5, 0.1
-"""Micrographs from which on counts are held against each other, and the part of the median that is little."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +74,7 @@ def in_results(
     counts: Mapping[str, int],
     inverted: Sequence[str],
     thresholds: Mapping[str, Threshold],
+    judged: Sequence[PickedMicrograph],
 ) -> list[RunWarning]:
     """Return what is to be seen in a run's results.
 
@@ -87,13 +86,15 @@ def in_results(
         Those whose negatives were picked though nobody said so.
     thresholds
         By data set.
+    judged
+        All micrographs, with their verdicts.
     """
     return [
         *(RunWarning("micrographs", text) for text in of_micrographs(manifest)),
         *(RunWarning("micrographs", text) for text in of_polarity(inverted, len(counts))),
         *(RunWarning("diameter", text) for text in of_diameter(diameter)),
         *(RunWarning("picks", f"{name}: {cut.doubt}") for name, cut in thresholds.items() if cut.doubt),
-        *(RunWarning("picks", text) for text in of_counts(counts)),
+        *(RunWarning("picks", text) for text in (*of_verdicts(judged), *of_counts(counts))),
     ]
 
 
@@ -122,16 +123,7 @@ def of_diameter(found: EstimatedDiameter | None) -> list[str]:
 
 
 def of_counts(counts: Mapping[str, int]) -> list[str]:
-    """Return in which micrographs far fewer particles were picked than in most."""
-    if not counts:
+    """Return that no particle was picked at all."""
+    if not counts or any(counts.values()):
         return []
-    usual = median(counts.values())
-    if not any(counts.values()):
-        return ["no particle was picked; check `diameter_A`, `pixel_size_A`, `invert` and the threshold"]
-    low = [name for name, count in counts.items() if count < FEW * usual]
-    if len(counts) < FEWEST_COMPARED or not low:
-        return []
-    return [
-        f"in {len(low)} of {len(counts)} micrographs fewer than a tenth of the usual {usual:g} particles "
-        f"were picked: {few(low)}"
-    ]
+    return ["no particle was picked; check `diameter_A`, `pixel_size_A`, `invert` and the threshold"]

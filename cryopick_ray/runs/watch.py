@@ -23,7 +23,6 @@ from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.pipeline import (
     Plan,
     Timings,
-    gather,
     look,
     prepared,
     silent,
@@ -31,6 +30,7 @@ from cryopick_ray.runs.pipeline import (
 )
 from cryopick_ray.runs.results import Summary, write_results
 from cryopick_ray.runs.rolling import Rolling
+from cryopick_ray.runs.tables import gather
 from cryopick_ray.runs.warnings import Heard
 from cryopick_ray.settings import EngineSettings, RunSettings
 from cryopick_ray.stages.diameter import SAMPLED, find_diameter, keep_diameter

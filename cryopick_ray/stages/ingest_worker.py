@@ -12,6 +12,7 @@ from cryopick_ray.engine.overlap import ahead
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import CryoPickError, NodeError, StoreError
 from cryopick_ray.micrographs.exposure import Exposure, read_exposure
+from cryopick_ray.micrographs.looks import look_at
 from cryopick_ray.micrographs.optics_groups import VOLTAGE
 from cryopick_ray.micrographs.pixel_size import Stated, decide_pixel_size
 from cryopick_ray.micrographs.preprocess import Normalised, prepare
@@ -108,6 +109,7 @@ class IngestWorker:
                 pixel_size_A, doubts = pixel_size_of(source, exposure, settings)
                 shape = stored_shape(micrograph.shape, pixel_size_A, settings.store_pixel_size_A)
                 image = prepare(micrograph.pixels, shape)
+                looks = look_at(image.pixels)
             notes += doubts
             if (voltage_kV := exposure.sidecar.voltage_kV) is not None:
                 source = replace(source, optics_group=json.dumps({VOLTAGE: f"{voltage_kV:.6f}"}))
@@ -132,6 +134,7 @@ class IngestWorker:
             source_mtime_ns=None if exposure.stamp is None else exposure.stamp[1],
             notes="\n".join(notes),
             no_data=image.no_data.to_text(),
+            looks=looks.to_text(),
         )
         return _Prepared(source, row, image)
 

@@ -23,6 +23,7 @@ def table(
     *,
     keep_junk: bool = False,
     masks: Mapping[str, Path] | None = None,
+    any_image: bool = False,
 ) -> dict[str, Threshold]:
     """Gather the shards of one digest into the table at ``out``; return the thresholds used.
 
@@ -34,6 +35,8 @@ def table(
         Whether what lies on junk may be picked, unless one of ``masks`` excludes it.
     masks
         Masks of the user: a file by micrograph id.
+    any_image
+        Whether what looks like no micrograph may be picked.
 
     Raises
     ------
@@ -58,7 +61,13 @@ def table(
         read_manifest(MicrographStore(store_url).place),
         out,
         settings=TableSettings(
-            described["diameter_A"], described["model"], digest, keep_junk=keep_junk, masks=masks or {}
+            described["diameter_A"],
+            described["model"],
+            digest,
+            keep_junk=keep_junk,
+            masks=masks or {},
+            any_image=any_image,
+            calibrated=described.get(CALIBRATED, False),
         ),
         threshold=_known(cut, described.get(THRESHOLD)),
         choose=choose,

@@ -52,6 +52,9 @@ class ManifestRow:
     no_data
         Where it holds no picture, as :class:`~cryopick_ray.micrographs.no_data.NoData` writes it; empty if
         it does everywhere.
+    looks
+        Facts of the image, as :class:`~cryopick_ray.micrographs.looks.Looks` writes them; empty in stores
+        of earlier versions.
     """
 
     micrograph_id: str
@@ -76,6 +79,7 @@ class ManifestRow:
     listed: str = ""
     notes: str = ""
     no_data: str = ""
+    looks: str = ""
 
     @property
     def optics(self) -> Optics | None:
@@ -118,7 +122,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-EARLIER = (16, 18)
+EARLIER = (16, 18, 22)
 """Columns that parts of earlier versions have, of these: the rest is as by default."""
 
 

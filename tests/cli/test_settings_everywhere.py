@@ -24,6 +24,7 @@ OTHER = {
     "expect": 250.0,
     "masks": "/masks",
     "keep_junk": True,
+    "any_image": True,
     "particle_px": 24.0,
     "invert": "yes",
     "exact": True,
@@ -60,7 +61,7 @@ HEARD = {
     "the picks": lambda run: run.pick,
     "the store": lambda run: run.ingest(2.0),
     "the list of micrographs": lambda run: (run.inputs, run.which),
-    "the table": lambda run: (run.cut, run.masks, run.keep_junk),
+    "the table": lambda run: (run.cut, run.masks, run.keep_junk, run.any_image),
     "STAR files": lambda run: run.optics,
     "the archive": lambda run: run.archive,
 }

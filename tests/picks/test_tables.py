@@ -14,12 +14,12 @@ from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks import tables
 from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.cuts import cut_at_count
-from cryopick_ray.picks.outside import Masked
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import INDEX, PickTable, dataset_folder, open_table, recut
 from cryopick_ray.picks.tables import TableSettings, build_table
 from cryopick_ray.picks.thresholds import Threshold, auto_threshold
+from cryopick_ray.picks.unpicked import Unpicked
 from cryopick_ray.store.manifest import ManifestRow
 
 FLIPS = 100
@@ -221,7 +221,7 @@ def test_no_partition_needs_another(tmp_path, monkeypatch):
     covered = coverage(shards, {})
     micrographs = PickTable(build(tmp_path, "t", picked, 40)).micrographs
     partitions = tables.plan_partitions(micrographs, covered)
-    frame = tables.dataset_frame(shards, partitions, SETTINGS, Threshold(0.0, "given"), Masked())
+    frame = tables.dataset_frame(shards, partitions, SETTINGS, Threshold(0.0, "given"), Unpicked())
     assert frame.known_divisions
     assert frame.npartitions == len(partitions) > 5
     graph = dict(frame.optimize().__dask_graph__())
@@ -251,7 +251,7 @@ def test_a_threshold_stands_on_all_scores_or_where_they_are_many_on_the_same_dis
     assert found().value == pytest.approx(auto_threshold(scores).value, abs=0.1)
     micrographs = PickTable(tmp_path / "t").micrographs
     partitions = tables.plan_partitions(micrographs, coverage(shards, {}))
-    thin = tables._scores(shards, partitions, micrographs, Masked(), keep_junk=False)["s"].score
+    thin = tables._scores(shards, partitions, micrographs, Unpicked())["s"].score
     assert len(thin) == 1000
     below, below_thin = (np.searchsorted(np.sort(of), scores) / len(of) for of in (scores, thin))
     assert np.abs(below - below_thin).max() < 0.005

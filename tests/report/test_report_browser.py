@@ -131,6 +131,27 @@ def test_the_slider_draws_what_is_above_it_and_reset_returns(browser, tmp_path, 
     assert browser.get_log("browser") == []
 
 
+def test_verdicts_can_be_shown_alone(browser, tmp_path, report, make_picks):
+    names = [one.micrograph_id for one in report.thumbnails]
+    micrographs = [
+        replace(make_picks(name).micrograph, verdict=verdict, picks=1, reasons="<b>why</b>")
+        for name, verdict in zip(names, ("not a micrograph", "bad", "good"), strict=True)
+    ]
+    show(browser, tmp_path / "report.html", replace(report, judged=micrographs))
+
+    def seen(selector):
+        return [one.text for one in browser.find_elements(By.CSS_SELECTOR, selector) if one.is_displayed()]
+
+    assert seen("#verdicts td.name") == seen("figcaption .name") == names
+    assert seen("figcaption .badge") == ["not a micrograph", "bad", "good"]
+    assert "<b>why</b>" in seen("figcaption .why")
+    browser.find_element(By.CSS_SELECTOR, ".kind[data-kind=bad]").click()
+    assert seen("#verdicts td.name") == seen("figcaption .name") == names[1:2]
+    browser.find_element(By.CSS_SELECTOR, ".kind[data-kind='']").click()
+    assert seen("#verdicts td.name") == seen("figcaption .name") == names
+    assert browser.get_log("browser") == []
+
+
 BOXES = """
 const picture = document.querySelector('img').getBoundingClientRect();
 const circle = document.querySelector('circle').getBoundingClientRect();

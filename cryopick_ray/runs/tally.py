@@ -1,0 +1,56 @@
+"""What a run's table comes to: how many were picked where, what was kept out, what scores promise."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from cryopick_ray.picks.expected import Expected
+from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.picks.thresholds import Threshold
+from cryopick_ray.picks.verdict import NO_MICROGRAPH
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counts over a table.
+
+    Attributes
+    ----------
+    counts
+        Picks of each completed micrograph, by id.
+    candidates
+        Candidates of all of them.
+    junk
+        Candidates at or above the threshold that are not picked as they lie on junk, by its kind.
+    expected
+        What calibrated scores say of the picks.
+    """
+
+    counts: dict[str, int]
+    candidates: int
+    junk: dict[str, int]
+    expected: Expected
+
+
+def tally(table: Iterable[MicrographPicks], thresholds: Mapping[str, Threshold]) -> Tally:
+    """Count a table's candidates and picks.
+
+    Parameters
+    ----------
+    thresholds
+        By data set.
+    """
+    counts: dict[str, int] = {}
+    candidates, sums, junk = 0, np.zeros(2), Counter[str]()
+    for one in table:
+        if one.micrograph.status == "complete":
+            cut = thresholds.get(one.micrograph.dataset)
+            candidates += len(one.score)
+            counts[one.micrograph.micrograph_id] = int(one.picked.sum())
+            below = ~one.picked & ~one.is_kept_out & (one.micrograph.verdict != NO_MICROGRAPH)
+            sums += [one.score[which].sum(dtype=np.float64) for which in (one.picked, below)]
+            junk.update(one.kept_out(math.inf if cut is None else cut.value))
+    return Tally(counts, candidates, dict(junk), Expected.of(sum(counts.values()), *sums.tolist()))
