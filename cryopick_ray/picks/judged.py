@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from cryopick_ray.micrographs.junk import Junk, read_shares
 from cryopick_ray.micrographs.looks import Looks
 from cryopick_ray.micrographs.no_data import NoData
 from cryopick_ray.picks.schema import PickedMicrograph
@@ -133,6 +134,9 @@ def _facts(
         mean_score=own.mean_score,
         just_below=own.just_below,
         on_junk=0 if why else own.on_junk,
+        junk_share={
+            kind: part for kind, part in read_shares(one.junk_share).items() if kind != Junk.LATTICE.kind
+        },
         no_data=no_data,
         strange=why,
     )

@@ -47,7 +47,7 @@ class Facts:
     on_junk
         Candidates at or above the cut that are not picked as they lie on junk.
     junk_share
-        Part of the area that each kind of junk has.
+        Part of the area that each kind of junk has that keeps picks out.
     no_data
         Part of the area without a picture.
     strange
