@@ -53,7 +53,7 @@ class ModelCard(BaseModel):
         Score from which a candidate is a particle: the best one on validation micrographs; ``None`` if
         none was found.
     calibration
-        Numbers of the calibration, see pickers/heatmap/calibration.py; ``None`` if scores are not
+        Numbers of the calibration, see pickers/calibration.py; ``None`` if scores are not
         probabilities.
     lowest_precision
         The lowest that the network bears when it is asked fast: ``float32`` where ``bfloat16`` costs it

@@ -16,8 +16,8 @@ from cryopick_ray.picks.digest import THRESHOLD, settings_digest
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.runs.folder import RunFolder
-from cryopick_ray.runs.tables import gather
 from cryopick_ray.runs.results import write_results
+from cryopick_ray.runs.tables import gather
 from cryopick_ray.settings import RunSettings
 from cryopick_ray.store.manifest import ManifestRow, publish_part
 from cryopick_ray.store.store import MicrographStore

@@ -113,11 +113,11 @@ def test_picked_is_what_scores_enough_and_lies_on_no_junk(tmp_path, keep):
     frame = pd.read_parquet(out)
     junk = np.concatenate([one.candidates.junk for one in UNIT if one.candidates])
     assert [KINDS.index(kind) for kind in frame.junk] == junk.tolist()
-    assert np.array_equal(frame.picked, (frame.score >= 0) & ((frame.junk == "") | keep))
+    assert np.array_equal(frame.picked, (frame.score >= 0) & (frame.junk.isin(["", "lattice"]) | keep))
     for one in PickTable(out):
         own = frame[frame.micrograph_id == one.micrograph.micrograph_id]
         assert [KINDS[code] for code in one.junk] == own.junk.tolist()
-        assert np.array_equal(one.is_kept_out, (one.junk > 0) & (not keep))
+        assert np.array_equal(one.is_kept_out, ~np.isin(one.junk, [0, 5]) & (not keep))
         if one.micrograph.status == "complete":
             assert read_shares(one.micrograph.junk_share) == {"carbon": 0.25}
     for least in (-1.0, 0.5):

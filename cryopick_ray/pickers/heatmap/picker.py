@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cryopick_ray.errors import MicrographError
+from cryopick_ray.pickers.calibration import calibrated
 from cryopick_ray.pickers.grey_values import centre_and_sigma, refuse_without_contrast, sampled
 from cryopick_ray.pickers.heatmap.junk_mask import junk_mask, looked_up
 from cryopick_ray.pickers.heatmap.networks import (
@@ -53,7 +54,10 @@ class Sized:
 
 
 class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
-    """A heat-map network as a picker; scores are its probabilities of a centre, 0 to 1.
+    """A heat-map network as a picker; scores are probabilities, 0 to 1.
+
+    Peaks are those of the answer for centres. Models that know nearness score them by it: the probability,
+    on the line of the card's calibration, that a particle's centre is near; others by the peak's height.
 
     Parameters
     ----------
@@ -120,6 +124,8 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         if len(answers) <= NEAR:
             return Sized(placed, size)
         score = torch.sigmoid(there[NEAR]).numpy()
+        if self.card.calibration is not None:
+            score = calibrated(score, self.card.calibration)
         order = np.lexsort((placed.x, placed.y, -score))
         order = order[score[order] > FLOOR]
         mask = junk_mask(answers[JUNK:], self.particle_px / STRIDE)
