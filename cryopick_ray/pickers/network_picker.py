@@ -57,6 +57,7 @@ class NetworkPicker(ABC, Generic[NetworkT]):
     """
 
     wants_gpu = True
+    can_be_calibrated = False
     kind: ClassVar[str]
     """The picker's name in :meth:`settings`."""
     normalisation: ClassVar[str]

@@ -57,6 +57,8 @@ class Picker(Protocol):
     """Micrographs to give :meth:`pick_many` at once on a GPU, at most."""
     threshold: float | None
     """Score from which its model says a candidate is a particle; ``None`` to find one from the scores."""
+    can_be_calibrated: bool
+    """Whether its scores are probabilities once a line of its card has set them right."""
     calibrated: bool
     """Whether a score of s means that about a share s of such candidates are particles."""
 

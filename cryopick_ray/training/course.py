@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
+from cryopick_ray.pickers.calibration import fitted_line
 from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.pickers.provenance import LearntSet, Provenance
@@ -25,7 +26,7 @@ from cryopick_ray.training.outcome import Line
 from cryopick_ray.training.sampling import NEGATIVE_DISTANCE
 from cryopick_ray.training.settings import LearnSettings
 from cryopick_ray.training.splits import Split, check
-from cryopick_ray.training.trial import Tried, score, try_picker
+from cryopick_ray.training.trial import Tried, on_line, score, told, try_picker
 from cryopick_ray.training.views import Views
 
 Trainer = Callable[[Job, Path, Listener], TrainState]
@@ -232,6 +233,11 @@ def _once(
     chosen_by = split.validation or split.learnt
     means.events.note(f"picking {len(chosen_by)} micrographs to find the threshold")
     validation = tuple(try_picker(picker, chosen_by))
+    if settings.general and split.validation and picker.can_be_calibrated:
+        line = fitted_line(*told(validation))
+        card = card.model_copy(update={"calibration": line})
+        picker = make_picker(network, card, device=means.device, scoring=choose_scoring(device=means.device))
+        validation = tuple(on_line(one, line) for one in validation)
     measured = score(validation)
     scores = _known({"validation_best_f1": measured.best_f1, "validation_auprc": measured.auprc})
     card = card.model_copy(update={"threshold": measured.best_threshold, "scores": scores})

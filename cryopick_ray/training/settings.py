@@ -140,7 +140,8 @@ class LearnSettings(Settings):
         Of the model; ``None`` for network and data set.
     general
         Vary grey values of every micrograph in every epoch (spectrum, noise), for a model of molecules
-        and microscopes that are not in its training data.
+        and microscopes that are not in its training data; its scores are calibrated on the validation
+        micrographs, where the network can be.
     scales
         Least and most that particles are enlarged, anew in every epoch: how far off the diameter may be
         that the model is later given.

@@ -1,7 +1,7 @@
 """A picker on labelled micrographs: what it finds of them, and the score to cut at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +9,9 @@ from scipy.spatial import cKDTree
 
 from cryopick_ray.evaluation.curves import Curve
 from cryopick_ray.evaluation.score import Ranked, Score, pooled_curve, pooled_score
-from cryopick_ray.micrographs.junk import Junk
+from cryopick_ray.micrographs.junk import kept_out
 from cryopick_ray.micrographs.resample import fourier_resize
+from cryopick_ray.pickers.calibration import calibrated
 from cryopick_ray.pickers.picker import Candidates, Picker
 from cryopick_ray.picks.matching import match
 from cryopick_ray.store.store import MicrographStore
@@ -46,6 +47,20 @@ def ranking(tried: Sequence[Tried]) -> Curve:
     return pooled_curve([_ranked(one, -np.inf) for one in tried])
 
 
+def told(tried: Sequence[Tried]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the scores of all candidates, and which find a particle."""
+    return (
+        np.concatenate([one.candidates.score for one in tried]),
+        np.concatenate([one.is_hit for one in tried]),
+    )
+
+
+def on_line(one: Tried, line: Sequence[float]) -> Tried:
+    """Return a micrograph's candidates with calibrated scores."""
+    found = one.candidates
+    return replace(one, candidates=replace(found, score=calibrated(found.score, line)))
+
+
 def _try(picker: Picker, source: LabelledRow) -> Tried:
     row = source.row
     pixels = MicrographStore(source.store_url).read(row) * np.float32(source.sign)
@@ -56,7 +71,7 @@ def _try(picker: Picker, source: LabelledRow) -> Tried:
     radius_px = source.radius_A / row.pixel_size_A
     counts = ~_is_unsure(np.column_stack([x, y]), source, radius_px)
     if found.junk is not None:
-        counts &= found.junk == Junk.NONE
+        counts &= ~kept_out(found.junk, keep_junk=False)
     candidates = Candidates(x[counts], y[counts], found.score[counts])
     true_x, true_y = source.particles.T
     hits = match(candidates.x, candidates.y, candidates.score, true_x, true_y, radius_px) >= 0

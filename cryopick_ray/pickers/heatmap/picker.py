@@ -82,6 +82,7 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
     ) -> None:
         super().__init__(network, card, particle_px=particle_px, device=device, scoring=scoring)
         self.tile_px = tile_px or tile_px_on(self.device)
+        self.can_be_calibrated = network.head.out_channels > NEAR
 
     def details(self) -> dict[str, Any]:
         """Return what of the settings is this kind of picker's own."""
