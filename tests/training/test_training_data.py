@@ -295,12 +295,14 @@ def test_another_simulation_in_a_data_sets_folder_is_refused_before_any_work(tmp
 
 
 def test_micrographs_that_cannot_be_made_are_told_with_their_data_set_and_the_others_are_made(tmp_path):
-    """Contamination all over leaves no room, which only the simulation itself can tell."""
-    crowd = {"scene": {"particles": 12}, "contamination": {"carbon": {"probability": 1, "reach": 0.95}}}
-    with pytest.raises(
-        UsageError, match=r"simulated\.0 \(rubisco-full\): 1 micrographs were not simulated; sim"
-    ):
-        simulated(tmp_path, [{"name": "full", "settings": TINY | crowd}, {}])
+    in_the_way = tmp_path / "simulated/rubisco-barred/truth"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.touch()
+    words = (
+        r"simulated\.0 \(rubisco-barred\): 1 micrographs were not simulated; simulated_000000\.mrc: .*truth"
+    )
+    with pytest.raises(UsageError, match=words):
+        simulated(tmp_path, [{"name": "barred"}, {}])
     assert (tmp_path / "simulated/rubisco/micrographs/simulated_000000.mrc").is_file()
 
 
