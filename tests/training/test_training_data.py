@@ -295,9 +295,8 @@ def test_another_simulation_in_a_data_sets_folder_is_refused_before_any_work(tmp
 
 
 def test_micrographs_that_cannot_be_made_are_told_with_their_data_set_and_the_others_are_made(tmp_path):
-    in_the_way = tmp_path / "simulated/rubisco-barred/truth"
-    in_the_way.parent.mkdir(parents=True)
-    in_the_way.touch()
+    in_the_way = tmp_path / "simulated/rubisco-barred/truth/simulated_000000.star"
+    in_the_way.mkdir(parents=True)
     words = (
         r"simulated\.0 \(rubisco-barred\): 1 micrographs were not simulated; simulated_000000\.mrc: .*truth"
     )
