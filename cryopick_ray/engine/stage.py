@@ -1,35 +1,54 @@
 """One stage alone: units to an engine, what it reports to a listener."""
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from cryopick_ray.engine.engine import Engine
+from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Kind
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.unit import ItemT, Worker, WorkUnit
+from cryopick_ray.engine.unit import UnitReport, Worker, WorkUnit
 
 
-def run_stage(
-    name: str,
-    units: Sequence[WorkUnit[ItemT]],
-    make_worker: Callable[[], Worker[ItemT]],
-    engine: Engine,
-    events: Events,
-    *,
-    done: int = 0,
-) -> list[tuple[str, str]]:
-    """Run all units on CPUs; return ids and reasons of what failed.
+@dataclass(frozen=True)
+class Part:
+    """A part of a stage, such as one data set of many.
 
-    Left early, by an interrupt, too, the engine's workers publish what they have.
-
-    Parameters
+    Attributes
     ----------
+    units
+        What is to be done.
+    make_worker
+        Makes a worker where it is to run.
+    on_gpu
+        Whether its workers take GPUs, where there are any.
     done
         Micrographs that were done before.
     """
-    failures: list[tuple[str, str]] = []
-    events.stage(name, done + sum(len(unit.items) for unit in units), done)
-    with closing(engine.run(units, make_worker, on_gpu=False)) as reports:
-        for report in reports:
-            events.report(name, report)
-            failures.extend(report.failures)
-    return failures
+
+    units: Sequence[WorkUnit[Any]]
+    make_worker: Callable[[], Worker[Any]]
+    on_gpu: bool = False
+    done: int = 0
+
+
+def run_stage(
+    name: str, parts: Mapping[str, Part], engine: Engine, events: Events
+) -> Generator[tuple[str, UnitReport]]:
+    """Do all parts on the same workers, under one line of progress; yield reports with their part's name.
+
+    Closed early, or left by an interrupt, the engine's workers publish what they have.
+    """
+    done = sum(part.done for part in parts.values())
+    left = {key: part for key, part in parts.items() if part.units}
+    events.stage(name, done + sum(len(unit.items) for part in left.values() for unit in part.units), done)
+    if not left:
+        return
+    with engine.shift([Kind(key, part.make_worker, part.on_gpu) for key, part in left.items()]) as shift:
+        for key, part in left.items():
+            shift.add(key, part.units)
+        shift.finish()
+        while shift.unfinished:
+            for key, report in shift.reports(PULSE_SECONDS):
+                events.report(name, report)
+                if key in left:
+                    yield key, report

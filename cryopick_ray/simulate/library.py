@@ -45,15 +45,19 @@ def load_molecule(name_or_path: str | Path) -> Molecule:
         return _built_in(name)
     path = Path(name_or_path)
     suffix = path.suffix.lower()
-    if suffix in MAP_SUFFIXES:
-        return read_map(path)
-    if suffix in COORDINATE_SUFFIXES:
-        return read_coordinates(path)
+    if suffix in (*MAP_SUFFIXES, *COORDINATE_SUFFIXES):
+        return _from_file(path, path.stat().st_mtime_ns if path.is_file() else 0)
     names = ", ".join(_makers())
     raise UsageError(
         f"no molecule {brief(str(name_or_path))}: expected one of {names}; or an unpacked map "
         f"({' '.join(MAP_SUFFIXES)}) or coordinates ({' '.join(COORDINATE_SUFFIXES)}) (`molecules`)"
     )
+
+
+@cache
+def _from_file(path: Path, _mtime_ns: int) -> Molecule:
+    """Read a molecule's file, once as long as it does not change: many data sets are of one."""
+    return read_map(path) if path.suffix.lower() in MAP_SUFFIXES else read_coordinates(path)
 
 
 @cache

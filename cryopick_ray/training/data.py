@@ -1,7 +1,7 @@
 """Data sets named in the settings -> stores and labelled micrographs, ready to be split."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +14,11 @@ from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.project import project_of
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.simulate.micrograph import check
-from cryopick_ray.simulate.run import simulate_all
+from cryopick_ray.simulate.run import Simulation, plan_simulation, simulate_together
 from cryopick_ray.simulate.settings import SimulationSettings, simulation_settings
-from cryopick_ray.stages.flow import ingest
 from cryopick_ray.stages.ingest import probe
-from cryopick_ray.store.manifest import read_manifest
+from cryopick_ray.stages.stores import Filling, fill_stores, plan_filling
 from cryopick_ray.store.scale import check_scale
-from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.training.labels import Labels, in_settings, labelled_rows, read_labels
 from cryopick_ray.training.settings import NAME, DataSettings, SimulatedData, TrainSettings
@@ -66,6 +63,23 @@ class _Listed:
     labels: Labels
 
 
+@dataclass(frozen=True)
+class _Planned:
+    """A data set whose micrographs may have to be made.
+
+    Attributes
+    ----------
+    where
+        Its group's place in the settings.
+    settings
+        What it will be.
+    """
+
+    where: str
+    settings: DataSettings
+    simulation: Simulation
+
+
 def prepare_data(
     settings: TrainSettings, particle_px: float, folder: Path, engine: Engine, events: Events
 ) -> list[DataSet]:
@@ -92,17 +106,17 @@ def prepare_data(
                 f"{settings.network}, which sees particles of {particle_px:g} px; give at least as many, or "
                 "a smaller options.particle_px or scales"
             )
-    _check_simulations(settings)
+    groups = {f"simulated.{number}": group for number, group in enumerate(settings.simulated)}
+    planned = [
+        _plan(where, group, molecule, folder / "simulated")
+        for where, group in groups.items()
+        for molecule in group.molecules
+    ]
     listed = [_list(f"data.{number}", one, particle_px) for number, one in enumerate(settings.data)]
-    for number, group in enumerate(settings.simulated):
-        made = [
-            simulate_molecule(
-                group, molecule, folder / "simulated", engine, events, where=f"simulated.{number}"
-            )
-            for molecule in group.molecules
-        ]
-        listed += [_list(f"simulated.{number}", one, particle_px) for one in made]
-    return [_ingest(one, particle_px, folder / "stores", engine, events) for one in listed]
+    if planned:
+        _simulate(planned, engine, events)
+    listed += [_list(one.where, one.settings, particle_px) for one in planned]
+    return _ingest(listed, particle_px, folder / "stores", engine, events)
 
 
 def _check_names(settings: TrainSettings) -> None:
@@ -126,30 +140,22 @@ def _check_names(settings: TrainSettings) -> None:
 
 
 def simulate_molecule(
-    settings: SimulatedData,
-    molecule: str,
-    folder: Path,
-    engine: Engine,
-    events: Events,
-    *,
-    where: str = "simulated",
+    settings: SimulatedData, molecule: str, folder: Path, engine: Engine, events: Events
 ) -> DataSettings:
-    """Make one molecule's micrographs below ``folder``, as far as they are not there.
+    """Make one molecule's micrographs below ``folder``, as far as they are not there."""
+    planned = _plan("simulated", settings, molecule, folder)
+    _simulate([planned], engine, events)
+    return planned.settings
 
-    Parameters
-    ----------
-    where
-        What errors call the group of molecules.
-    """
+
+def _plan(where: str, settings: SimulatedData, molecule: str, folder: Path) -> _Planned:
+    """Refuse a simulation that cannot be, the last one's too: those before may take hours."""
     found = load_molecule(molecule)
     name = settings.called(found.name)
     out = folder / name
     with _said_of(f"{where} ({name})", where):
-        failures = simulate_all(_simulation(settings, molecule), out, engine, events, store_url=None)
-        if failures:
-            first, reason = failures[0]
-            raise UsageError(f"{len(failures)} micrographs were not simulated; {first}: {reason}")
-    return DataSettings(
+        simulation = plan_simulation(_simulation(settings, molecule), out)
+    data = DataSettings(
         name=name,
         micrographs=(str(out / "micrographs"),),
         labels=out / "truth",
@@ -159,16 +165,17 @@ def simulate_molecule(
         molecule=found.name,
         simulated=True,
     )
+    return _Planned(where, data, simulation)
 
 
-def _check_simulations(settings: TrainSettings) -> None:
-    """Refuse simulations that cannot be, the last group's too: the first may take hours."""
-    for number, group in enumerate(settings.simulated):
-        where = f"simulated.{number}"
-        for molecule in group.molecules:
-            found = load_molecule(molecule)
-            with _said_of(f"{where} ({group.called(found.name)})", where):
-                check(_simulation(group, molecule), [found])
+def _simulate(planned: Sequence[_Planned], engine: Engine, events: Events) -> None:
+    """Make the micrographs of all data sets that are not there."""
+    made = simulate_together({one.settings.name: one.simulation for one in planned}, engine, events)
+    for one in planned:
+        if failures := made[one.settings.name]:
+            first, reason = failures[0]
+            with _said_of(f"{one.where} ({one.settings.name})", one.where):
+                raise UsageError(f"{len(failures)} micrographs were not simulated; {first}: {reason}")
 
 
 def _simulation(settings: SimulatedData, molecule: str) -> SimulationSettings:
@@ -197,19 +204,37 @@ def _list(where: str, settings: DataSettings, particle_px: float) -> _Listed:
     return _Listed(where, settings, labelled, labels)
 
 
-def _ingest(one: _Listed, particle_px: float, folder: Path, engine: Engine, events: Events) -> DataSet:
-    """Bring one data set into its store."""
-    settings, wanted = one.settings, _ingest_settings(one.settings, particle_px)
-    working_A = working_pixel_size_A(settings.diameter_A, particle_px)
-    url = str(folder / f"{settings.name}-{working_A:.4g}A.zarr")
-    with _said_of(f"{one.where} ({settings.name}), store {url} (delete it to have it made anew)"):
-        ingest(one.sources, url, wanted, engine, events)
-        manifest = read_manifest(MicrographStore(url).place)
-        rows = [manifest[source.micrograph_id] for source in one.sources]
+def _ingest(
+    listed: Sequence[_Listed], particle_px: float, folder: Path, engine: Engine, events: Events
+) -> list[DataSet]:
+    """Bring each data set into its store."""
+    urls = [_store_url(one.settings, particle_px, folder) for one in listed]
+    fillings = {}
+    for one, url in zip(listed, urls, strict=True):
+        with _said_of(_in_store(one, url)):
+            fillings[url] = plan_filling(one.sources, url, _ingest_settings(one.settings, particle_px))
+    fill_stores(fillings, engine, events)
+    return [_labelled(one, url, fillings[url], particle_px) for one, url in zip(listed, urls, strict=True)]
+
+
+def _labelled(one: _Listed, url: str, filling: Filling, particle_px: float) -> DataSet:
+    """Return what a store holds of a data set, with its labels."""
+    settings, manifest = one.settings, filling.manifest()
+    rows = [manifest[source.micrograph_id] for source in one.sources]
+    with _said_of(_in_store(one, url)):
+        working_A = working_pixel_size_A(settings.diameter_A, particle_px)
         check_scale([row for row in rows if row.status == "complete"], working_A)
     with _said_of(f"{one.where} ({settings.name})"):
         labelled = labelled_rows(settings, one.labels, url, {row.micrograph_id: row for row in rows})
     return DataSet(settings, tuple(labelled))
+
+
+def _store_url(settings: DataSettings, particle_px: float, folder: Path) -> str:
+    return str(folder / f"{settings.name}-{working_pixel_size_A(settings.diameter_A, particle_px):.4g}A.zarr")
+
+
+def _in_store(one: _Listed, url: str) -> str:
+    return f"{one.where} ({one.settings.name}), store {url} (delete it to have it made anew)"
 
 
 def _ingest_settings(settings: DataSettings, particle_px: float) -> IngestSettings:

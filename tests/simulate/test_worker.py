@@ -14,7 +14,7 @@ from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.settings import EngineSettings
 from cryopick_ray.simulate.contamination import KINDS
-from cryopick_ray.simulate.run import SETTINGS, simulate_all
+from cryopick_ray.simulate.run import SETTINGS, plan_simulation, simulate_all, simulate_together
 from cryopick_ray.simulate.settings import simulation_settings
 from cryopick_ray.simulate.worker import Simulated, SimulateWorker
 from cryopick_ray.store.manifest import read_manifest
@@ -58,6 +58,32 @@ def test_ray_makes_the_same_bytes(serial, tmp_path, workers):
     with open_engine(EngineSettings(workers=workers), threads=1) as engine:
         assert run(plan(), tmp_path, engine) == []
     assert contents(tmp_path) == contents(serial)
+
+
+@pytest.mark.parametrize("name", ["serial", "ray"])
+def test_simulations_made_together_are_those_made_alone(serial, tmp_path, name):
+    run(plan("micrographs=1"), tmp_path / "begun")
+    kept = (tmp_path / "begun/micrographs/simulated_000000.mrc").stat().st_mtime_ns
+    other = plan("micrographs=2", "seed=5", "molecules=[rubisco,hsp90]")
+    run(other, tmp_path / "alone")
+    planned = {
+        "begun": plan_simulation(plan(), tmp_path / "begun"),
+        "other": plan_simulation(other, tmp_path / "other"),
+    }
+    assert (planned["begun"].done, planned["other"].done) == (1, 0)
+    with open_engine(EngineSettings(engine=name, workers=2), threads=1) as engine:
+        assert simulate_together(planned, engine, Silence()) == {"begun": [], "other": []}
+    assert contents(tmp_path / "begun") == contents(serial)
+    assert contents(tmp_path / "other") == contents(tmp_path / "alone")
+    assert (tmp_path / "begun/micrographs/simulated_000000.mrc").stat().st_mtime_ns == kept
+    assert (tmp_path / "other" / SETTINGS).read_bytes() == (tmp_path / "alone" / SETTINGS).read_bytes()
+    assert plan_simulation(plan(), tmp_path / "begun").is_told
+
+
+def test_planning_writes_nothing(tmp_path):
+    planned = plan_simulation(plan(), tmp_path / "out")
+    assert (len(planned.left), planned.is_told) == (4, False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_going_on_makes_what_is_missing_and_ends_with_the_same_bytes(serial, tmp_path):

@@ -9,7 +9,9 @@ from labelled_sources import names
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import UsageError
+from cryopick_ray.simulate import library
 from cryopick_ray.simulate.contamination import KINDS
+from cryopick_ray.simulate.molecule_files import read_coordinates
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.data import prepare_data
@@ -19,8 +21,35 @@ from cryopick_ray.training.settings import train_settings
 class NoEngine:
     """Does no work: what is wrong is told before there is any."""
 
-    def run(self, units, make_worker, *, on_gpu):
+    has_gpus = False
+
+    def shift(self, kinds):
         raise AssertionError("micrographs were read")
+
+
+class CountingEngine(SerialEngine):
+    """Counts how often workers are brought together."""
+
+    def __init__(self):
+        self.shifts = 0
+
+    def shift(self, kinds):
+        self.shifts += 1
+        return super().shift(kinds)
+
+
+class Stages(Silence):
+    """Keeps what is said of each stage: its name, its micrographs, those done before and since."""
+
+    def __init__(self):
+        self.said = []
+
+    def stage(self, name, total, done=0):
+        self.said.append([name, total, done, 0])
+
+    def report(self, name, report):
+        assert name == self.said[-1][0]
+        self.said[-1][3] += report.complete
 
 
 @pytest.fixture
@@ -142,12 +171,12 @@ TINY = {
 }
 
 
-def simulated(folder, groups, engine=None, particle_px=12.0, **changes):
+def simulated(folder, groups, engine=None, particle_px=12.0, events=None, **changes):
     """Prepare groups of molecules; each tells only how it differs from a small one."""
     small = {"molecules": ["rubisco"], "micrographs": 1, "particle_px": 16.0}
     groups = [small | one | {"settings": TINY | one.get("settings", {})} for one in groups]
     settings = train_settings({"network": "heatmap", "simulated": groups} | changes)
-    return prepare_data(settings, particle_px, folder, engine or SerialEngine(), Silence())
+    return prepare_data(settings, particle_px, folder, engine or SerialEngine(), events or Silence())
 
 
 def pixels(one):
@@ -228,3 +257,74 @@ def test_what_is_wrong_with_any_group_is_told_before_any_work_and_where(tmp_path
         simulated(tmp_path / "out", [{}, {"name": "b"} | group], NoEngine())
     assert not {"--", "`"} & set(re.findall(r"--|`", str(caught.value)))
     assert not (tmp_path / "out").exists()
+
+
+def test_workers_come_together_once_to_simulate_and_once_to_ingest_however_many_data_sets(tmp_path):
+    groups = [{"molecules": ["rubisco", "hsp90"]}, {"name": "two", "micrographs": 2}]
+    engine, stages = CountingEngine(), Stages()
+    simulated(tmp_path, groups, engine, events=stages)
+    assert engine.shifts == 2
+    assert stages.said == [["simulate", 4, 0, 4], ["ingest", 4, 0, 4]]
+
+
+def test_what_is_in_place_is_not_made_again_and_no_worker_comes_for_it(tmp_path):
+    groups = [{"molecules": ["rubisco", "hsp90"]}, {"name": "two", "micrographs": 2}]
+    first = simulated(tmp_path, groups)
+    stages = Stages()
+    again = simulated(tmp_path, groups, NoEngine(), events=stages)
+    assert stages.said == [["simulate", 4, 4, 0], ["ingest", 4, 4, 0]]
+    assert [[row.row for row in one.rows] for one in again] == [
+        [row.row for row in one.rows] for one in first
+    ]
+    assert np.array_equal(pixels(again[2]), pixels(first[2]))
+    (tmp_path / "simulated/hsp90/micrographs/simulated_000000.mrc").unlink()
+    stages = Stages()
+    simulated(tmp_path, groups, events=stages)
+    assert [line[:2] + line[3:] for line in stages.said] == [["simulate", 4, 1], ["ingest", 4, 1]]
+
+
+def test_another_simulation_in_a_data_sets_folder_is_refused_before_any_work(tmp_path):
+    simulated(tmp_path, [{}])
+    files = sorted(tmp_path.rglob("*"))
+    changed = [{"name": "new"}, {"settings": {"scene": {"particles": 6}}}]
+    with pytest.raises(
+        UsageError, match=r"simulated\.1 \(rubisco\): .*rubisco holds a simulation with other"
+    ):
+        simulated(tmp_path, changed, NoEngine())
+    assert sorted(tmp_path.rglob("*")) == files
+
+
+def test_micrographs_that_cannot_be_made_are_told_with_their_data_set_and_the_others_are_made(tmp_path):
+    in_the_way = tmp_path / "simulated/rubisco-barred/truth/simulated_000000.star"
+    in_the_way.mkdir(parents=True)
+    words = (
+        r"simulated\.0 \(rubisco-barred\): 1 micrographs were not simulated; simulated_000000\.mrc: .*truth"
+    )
+    with pytest.raises(UsageError, match=words):
+        simulated(tmp_path, [{"name": "barred"}, {}])
+    assert (tmp_path / "simulated/rubisco/micrographs/simulated_000000.mrc").is_file()
+
+
+def test_a_data_set_that_cannot_be_read_is_told_and_the_others_are_in_their_stores(folder):
+    for name in "ab":
+        path = folder / "broken" / f"{name}.mrc"
+        write(path, 2.0)
+        path.write_bytes(path.read_bytes()[:1500])
+    common = {"labels": str(folder / "labels"), "diameter_A": 40}
+    sets = [("broken", "broken"), ("apo", "m")]
+    data = [common | {"name": name, "micrographs": [str(folder / where)]} for name, where in sets]
+    settings = train_settings({"network": "deepem", "data": data})
+    with pytest.raises(UsageError, match=r"data\.0 \(broken\): none of the 2 .*could be read; a\.mrc: "):
+        prepare_data(settings, 10.0, folder / "out", SerialEngine(), Silence())
+    assert len(read_manifest(MicrographStore(str(folder / "out/stores/apo-4A.zarr")).place)) == 2
+
+
+def test_a_molecules_file_is_read_once_for_all_its_data_sets(tmp_path, monkeypatch):
+    path = tmp_path / "two.pdb"
+    atom = "ATOM  {0:5d}  CA  ALA A{0:4d}    {1:8.3f}{2:8.3f}{3:8.3f}  1.00 20.00           C\n"
+    places = np.random.default_rng(0).uniform(-30, 30, (400, 3))
+    path.write_text("".join(atom.format(number, *xyz) for number, xyz in enumerate(places, 1)) + "END\n")
+    read = []
+    monkeypatch.setattr(library, "read_coordinates", lambda one: read.append(one) or read_coordinates(one))
+    simulated(tmp_path / "out", [{"molecules": [str(path)]}, {"molecules": [str(path)], "name": "b"}])
+    assert read == [path]
