@@ -39,8 +39,8 @@ BLOCK_PX = 8
 """The background is found of blocks of so many pixels: so wide a Gaussian does not see them."""
 CLIP = 6.0
 """Standard deviations beyond which grey values carry nothing about particles."""
-FLOOR = 0.02
-"""Lowest score of a candidate."""
+FLOOR, PEAK_FLOOR = 0.02, 0.01
+"""Lowest score of a candidate, and lowest peak that is one where nearness is known: faint ones are low."""
 SUPPRESSION = 0.5
 """Suppression radius in diameters."""
 
@@ -56,8 +56,9 @@ class Sized:
 class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
     """A heat-map network as a picker; scores are probabilities, 0 to 1.
 
-    Peaks are those of the answer for centres. Models that know nearness score them by it: the probability,
-    on the line of the card's calibration, that a particle's centre is near; others by the peak's height.
+    Peaks are those of the answer for centres. Their height is the score of models that know no more. Those
+    that know nearness too take the mean of both answers' log odds, on the line of the card's calibration:
+    where the signal is weak a centre may be sure though its place is not.
 
     Parameters
     ----------
@@ -113,7 +114,8 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         maps = torch.sigmoid(answers[:, CENTRE]).contiguous()
         for edge in (0, -1):
             maps[:, edge] = maps[:, :, edge] = -torch.inf
-        found = self.peaks(maps, radius_px=SUPPRESSION * self.particle_px / STRIDE, floor=FLOOR)
+        floor = PEAK_FLOOR if self.can_be_calibrated else FLOOR
+        found = self.peaks(maps, radius_px=SUPPRESSION * self.particle_px / STRIDE, floor=floor)
         return [self._sized(one, answer) for one, answer in zip(found, answers, strict=True)]
 
     def _sized(self, peaks: Candidates, answers: Tensor) -> Sized:
@@ -124,7 +126,7 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         placed = Candidates(_to_image(peaks.x), _to_image(peaks.y), peaks.score)
         if len(answers) <= NEAR:
             return Sized(placed, size)
-        score = torch.sigmoid(there[NEAR]).numpy()
+        score = torch.sigmoid((there[NEAR] + there[CENTRE]) / 2).numpy()
         if self.card.calibration is not None:
             score = calibrated(score, self.card.calibration)
         order = np.lexsort((placed.x, placed.y, -score))
