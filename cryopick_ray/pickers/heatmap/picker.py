@@ -16,6 +16,7 @@ from cryopick_ray.pickers.grey_values import centre_and_sigma, refuse_without_co
 from cryopick_ray.pickers.heatmap.junk_mask import junk_mask, looked_up
 from cryopick_ray.pickers.heatmap.networks import (
     CENTRE,
+    FEWEST,
     JUNK,
     MULTIPLE,
     NEAR,
@@ -83,7 +84,7 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
     ) -> None:
         super().__init__(network, card, particle_px=particle_px, device=device, scoring=scoring)
         self.tile_px = tile_px or tile_px_on(self.device)
-        self.can_be_calibrated = network.head.out_channels > NEAR
+        self.can_be_calibrated = card.parameters.get("answers", FEWEST) > NEAR
 
     def details(self) -> dict[str, Any]:
         """Return what of the settings is this kind of picker's own."""
@@ -124,7 +125,7 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         there = answers[:, row.to(answers.device), column.to(answers.device)].cpu()
         size = there[SIZE].exp().numpy()
         placed = Candidates(_to_image(peaks.x), _to_image(peaks.y), peaks.score)
-        if len(answers) <= NEAR:
+        if not self.can_be_calibrated:
             return Sized(placed, size)
         score = torch.sigmoid((there[NEAR] + there[CENTRE]) / 2).numpy()
         if self.card.calibration is not None:

@@ -1,0 +1,149 @@
+"""Models that also answer how likely a particle is near and what else lies there."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit, logit
+from torch import nn
+
+from cryopick_ray.errors import ModelError
+from cryopick_ray.micrographs.junk import Junk
+from cryopick_ray.pickers.calibration import calibrated
+from cryopick_ray.pickers.families import build_network
+from cryopick_ray.pickers.heatmap.junk_mask import junk_mask, looked_up
+from cryopick_ray.pickers.heatmap.networks import KINDS, MOST, HeatmapNetwork
+from cryopick_ray.pickers.heatmap.picker import FLOOR, PEAK_FLOOR, STRIDE, HeatmapPicker
+from cryopick_ray.pickers.weights import ModelCard
+
+CARD = ModelCard(
+    name="hm",
+    architecture="heatmap",
+    parameters={"base": 3, "answers": MOST},
+    particle_px=20.0,
+    normalisation="flattened",
+    trained_on="",
+    licence="",
+    source="",
+    threshold=0.4,
+    digest="0" * 64,
+)
+
+
+def network(answers=MOST, seed=0):
+    torch.manual_seed(seed)
+    made = HeatmapNetwork("heatmap", 3, answers)
+    nn.init.normal_(made.head.weight, std=2.0)
+    return made.eval()
+
+
+def picker(**changes):
+    return HeatmapPicker(network(), CARD.model_copy(update=changes))
+
+
+def noise(shape=(160, 128), seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def answers(it, image):
+    with torch.inference_mode():
+        return it._answers(torch.from_numpy(image)[None])[0].numpy()
+
+
+def places(found):
+    return np.rint((found.y - 0.5) / STRIDE).astype(int), np.rint((found.x - 0.5) / STRIDE).astype(int)
+
+
+def test_a_score_is_the_mean_of_the_log_odds_of_centre_and_nearness():
+    it, image = picker(), noise()
+    found, told = it.pick(image), answers(it, image)
+    assert len(found) > 10
+    rows, columns = places(found)
+    mean = (told[0, rows, columns] + told[2, rows, columns]) / 2
+    np.testing.assert_allclose(found.score, expit(mean), rtol=1e-5)
+    assert (np.diff(found.score) <= 0).all()
+    assert found.score.min() > FLOOR
+    assert expit(told[0, rows, columns]).min() > PEAK_FLOOR
+
+
+def test_the_line_of_the_card_calibrates_and_keeps_the_order():
+    plain, line = picker().pick(noise()), (0.5, -0.3)
+    found = picker(calibration=line).pick(noise())
+    kept = calibrated(plain.score, line) > FLOOR
+    np.testing.assert_allclose(found.score[: kept.sum()], calibrated(plain.score[kept], line), rtol=1e-5)
+    np.testing.assert_array_equal(found.x[: kept.sum()], plain.x[kept])
+    assert picker(calibration=line).calibrated
+    assert not picker().calibrated
+
+
+def test_candidates_have_the_junk_of_the_mask_at_their_place():
+    it, image = picker(), noise()
+    found = it.pick(image)
+    assert found.mask.dtype == found.junk.dtype == np.uint8
+    rows, columns = found.mask.shape
+    row, column = (
+        (found.y * rows / image.shape[0]).astype(int),
+        (found.x * columns / image.shape[1]).astype(int),
+    )
+    np.testing.assert_array_equal(found.junk, found.mask[row, column])
+    assert len(np.unique(found.mask)) > 1
+
+
+def test_equal_batches_give_equal_picks():
+    it, images = picker(), np.stack([noise(seed=seed) for seed in (1, 2)])
+    for one, image in zip(it.pick_many(torch.from_numpy(images)), images, strict=True):
+        alone = it.pick(image)
+        for field in dataclasses.fields(alone):
+            np.testing.assert_array_equal(getattr(one, field.name), getattr(alone, field.name))
+
+
+def test_a_mask_is_the_likeliest_kind_where_junk_is_likelier_than_none():
+    logits = torch.full((KINDS, 16, 24), -9.0)
+    logits[Junk.NONE] = 0
+    logits[Junk.CARBON, :, :8] = 2
+    logits[Junk.ICE, 8:, 16:] = 1.2
+    logits[Junk.CONTAMINATION, 8:, 16:] = 1.0  # together likelier than none, neither alone is by much
+    logits[Junk.LATTICE, :8, 16:] = -1
+    mask = junk_mask(logits, 20.0)
+    assert mask.shape == (2, 3)
+    assert mask.tolist() == [[Junk.CARBON, 0, 0], [Junk.CARBON, 0, Junk.ICE]]
+    at = np.array([0.0, 0.34, 0.99, 1.0])
+    assert looked_up(mask, at, np.full(4, 0.9)).tolist() == [Junk.CARBON, 0, Junk.ICE, Junk.ICE]
+
+
+def test_models_without_nearness_answer_as_ever():
+    torch.manual_seed(0)
+    old = HeatmapPicker(network(2), CARD.model_copy(update={"parameters": {"base": 3}}))
+    found, told = old.pick(noise()), None
+    told = answers(old, noise())
+    assert found.junk is None
+    assert found.mask is None
+    rows, columns = places(found)
+    np.testing.assert_allclose(logit(found.score.astype(float)), told[0, rows, columns], atol=1e-3)
+    assert not old.can_be_calibrated
+
+
+def test_a_network_of_all_answers_begins_with_an_older_ones_tensors():
+    old, new = network(2, seed=1), network(MOST, seed=2)
+    own = {name: value.clone() for name, value in new.state_dict().items()}
+    new.load_state_dict(old.state_dict())
+    image = torch.from_numpy(noise((64, 64)))[None, None]
+    with torch.inference_mode():
+        torch.testing.assert_close(new(image)[:, :2], old(image))
+    for name in ("head.weight", "head.bias"):
+        torch.testing.assert_close(new.state_dict()[name][2:], own[name][2:])
+
+
+@pytest.mark.parametrize("answers", [0, 3, 10])
+def test_other_numbers_of_answers_are_refused(answers):
+    with pytest.raises(ModelError, match=f"{answers} answers; expected 2 or 9"):
+        HeatmapNetwork("heatmap", 3, answers)
+
+
+def test_cards_may_lack_the_number_of_answers_and_nothing_else():
+    assert build_network(CARD).head.out_channels == MOST
+    assert build_network(CARD.model_copy(update={"parameters": {"base": 3}})).head.out_channels == 2
+    for wrong in ({"answers": MOST}, {"base": 3, "answer": 9}):
+        with pytest.raises(ModelError, match="parameters"):
+            build_network(CARD.model_copy(update={"parameters": wrong}))
