@@ -140,7 +140,7 @@ def _real(one: LabelledSet, folder: Path) -> Iterator[Case]:
 
 
 def _simulated(group: SimulatedData, folder: Path, engine: Engine, events: Events) -> Iterator[LabelledSet]:
-    """Yield the data set of each molecule."""
+    """Yield the data set of each molecule; that particles are bright is for pickers to see."""
     for molecule in group.molecules:
         made = simulate_molecule(group, molecule, folder, engine, events)
         yield LabelledSet(
@@ -148,6 +148,7 @@ def _simulated(group: SimulatedData, folder: Path, engine: Engine, events: Event
             micrographs=made.micrographs,
             labels=made.labels,
             diameter_A=made.diameter_A,
+            invert="auto" if made.invert else "no",
             molecule=molecule,
         )
 

@@ -25,6 +25,8 @@ from cryopick_ray.training.settings import SimulatedData, train_settings
 
 RECIPE = Path(__file__).parents[2] / "examples" / "09_general.yaml"
 NARROW = "scales=[0.8,1.25]"
+FINE_PX, FINE_SIDE_PX = 54, 1536
+"""Particles and micrographs for networks that see particles larger than the heat map does."""
 MODELS = {
     "heatmap-general": (),
     "heatmap-general-seed-1": ("seed=1",),
@@ -32,6 +34,7 @@ MODELS = {
     "repeated-1": ("epochs=2",),
     "repeated-2": ("epochs=2",),
     "topaz-general": (
+        "FINE",
         "network=topaz",
         "options={units: 32, objective: pn, pi: 0.1, positive_share: 0.25}",
         "batch=256",
@@ -40,6 +43,7 @@ MODELS = {
         "steps=60",
     ),
     "cryolo-general": (
+        "FINE",
         "network=cryolo",
         "options={width: 16, crop_px: 256}",
         "batch=16",
@@ -48,6 +52,7 @@ MODELS = {
         "steps=200",
     ),
     "deeppicker-general": (
+        "FINE",
         "network=deeppicker",
         "options={jitter_px: 2}",
         "batch=100",
@@ -57,6 +62,7 @@ MODELS = {
         NARROW,
     ),
     "deepem-general": (
+        "FINE",
         "network=deepem",
         "options={box_px: 48}",
         "batch=256",
@@ -66,7 +72,7 @@ MODELS = {
         NARROW,
     ),
 }
-"""What is different from the recipe in each model."""
+"""What is different from the recipe in each model. FINE: larger micrographs with larger particles."""
 SHORT = (
     "options={base: 16, scale_jitter: 1, crop_px: 160}",
     "epochs=8",
@@ -78,7 +84,7 @@ TRIALS = {
     "trial": SHORT,
     "trial-without-greys": (*SHORT, "general=false"),
     "trial-without-scales": (*SHORT, "scales=[1,1]"),
-    "trial-sparse-alone": (*SHORT, "GROUPS=1"),
+    "trial-plain-alone": (*SHORT, "GROUPS=1"),
     "trial-varied": (*SHORT, "VARIED"),
 }
 """What is left out of the recipe in each trial. GROUPS: the first ones; VARIED: other shapes everywhere."""
@@ -118,6 +124,12 @@ def recipe(path: Path, changes: Sequence[str]) -> dict:
             for group in plain["simulated"]:
                 group["name"] = f"{group['name']}-varied"
                 group["settings"] = {**group["settings"], "variety": [0, 1]}
+        elif word == "FINE":
+            sides = {"height_px": FINE_SIDE_PX, "width_px": FINE_SIDE_PX}
+            for group in plain["simulated"]:
+                group["name"] = f"{group['name']}-fine"
+                group["particle_px"] = FINE_PX
+                group["settings"] = {**group["settings"], **sides}
         elif word.startswith("GROUPS="):
             plain["simulated"] = plain["simulated"][: int(word[-1])]
     return plain
@@ -154,7 +166,7 @@ def start(
     config.write_text(yaml.safe_dump(plain))
     words = [word for word in (f"name={name}", *changes) if "=" in word and not word.startswith("GROUPS")]
     sets = [part for word in words for part in ("--set", word)]
-    command = (sys.executable, "-m", "cryopick_ray.cli.main", "train", config, "--out", out / name, *sets)
+    command = (sys.executable, "-m", "cryopick_ray", "train", config, "--out", out / name, *sets)
     return subprocess.Popen(
         [*map(str, command), "--engine", "serial", "--threads", "1"],
         stdout=(out / f"{name}.log").open("w"),

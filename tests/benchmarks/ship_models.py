@@ -13,19 +13,16 @@ from cryopick_ray.pickers.shipped import FOLDER
 from cryopick_ray.pickers.weights import load_model, save_model
 
 LIMITS = {
-    "heatmap-general": "Small particles (below about 80 kDa) and filaments are not what it has learnt. "
-    "Texture of thick ice that is as coarse as the particles is taken for some: look at the report.",
+    "heatmap-general": "Particles below about 60 kDa and filaments are not what it has learnt. "
+    "Its scores are probabilities as far as simulations are like the micrographs: look at the report.",
     "heatmap-general-real": "As heatmap-general; it knows beta-galactosidase (EMPIAR-10017), so scores there "
-    "are not of an unseen molecule, and it bears a diameter that is given too small less well.",
+    "are not of an unseen molecule.",
     "topaz-general": "For comparison; heatmap-general finds more and is surer of it.",
     "deeppicker-general": "For comparison; windows of one particle each see little of what lies around them.",
     "deepem-general": "For comparison; windows of one particle each see little of what lies around them.",
     "cryolo-general": "For comparison; half of the paper's channels (width 16 of 32), 3.7 million weights; "
     "its training was cut off after 10 of 12 epochs.",
 }
-THRESHOLDS = {"heatmap-general": 0.45, "heatmap-general-real": 0.4}
-"""Instead of what validation found: nearly the best F1 on kept-out simulations and on beta-galactosidase,
-with a fifth of the false picks in empty micrographs."""
 LICENCE = "Apache-2.0; learnt from simulations"
 REAL = "Apache-2.0; learnt from simulations and from EMPIAR-10017 (CC0)"
 SCORES = {
@@ -39,24 +36,22 @@ def main(
     models: Annotated[list[str], typer.Argument(help="Trained models, each as NAME=FILE.")],
     device: Annotated[str, typer.Option(help="What they were trained on.")],
     suite: Annotated[Path | None, typer.Option(help="suite.json of the suite.")] = None,
-    earlier: Annotated[
-        float, typer.Option(help="Seconds of the trainings that the last one began with.")
-    ] = 0,
+    earlier: Annotated[float, typer.Option(help="Seconds of the training that it began with.")] = 0,
 ) -> None:
     """Write weights and cards."""
     rows = json.loads(suite.read_text())["rows"] if suite else []
     for one in models:
         name, _, file = one.partition("=")
         state, card = load_model(Path(file))
-        recipes = "examples/09_general.yaml" + ", 11_general_real.yaml" * name.startswith("heatmap")
+        is_real = any(one.simulated is False for one in card.trained_on.sets)
+        recipes = "examples/09_general.yaml" + ", 11_general_real.yaml" * is_real
         said = {
             "name": name,
-            "threshold": THRESHOLDS.get(name, card.threshold),
             "device": device,
             "training_seconds": round(earlier + (card.training_seconds or 0)),
             "source": f"{recipes}; {card.source}",
             "limits": LIMITS[name],
-            "licence": REAL if any(one.simulated is False for one in card.trained_on.sets) else LICENCE,
+            "licence": REAL if is_real else LICENCE,
             "scores": {**card.scores, **measured(rows, name)},
         }
         save_model(FOLDER / f"{name}.safetensors", state, card.model_copy(update=said))

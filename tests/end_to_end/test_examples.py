@@ -58,6 +58,11 @@ def test_simulations_are_compared_with_the_real_thing(tmp_path, real_data):
     assert len((out / "likeness.md").read_text().splitlines()) == 6
 
 
+def all_small(name):
+    """Return few_small of all groups of an example."""
+    return few_small(*range(len(read_yaml(EXAMPLES / name)["simulated"])))
+
+
 def few_small(*groups):
     """Return settings that make each group of simulated micrographs one small one of one molecule."""
     small = {"molecules": "[rubisco]", "micrographs": 1, "settings.height_px": 384, "settings.width_px": 384}
@@ -77,7 +82,7 @@ QUICK = ["epochs=1", "steps=1", "batch=2", "options.base=2", "options.crop_px=64
             [*few_small(0), "simulated.0.molecules=[rubisco,ring]", "validation_share=0"],
             1,
         ),
-        ("11_general_real.yaml", [*few_small(0, 1, 2, 3), "options.base=24"], 1),
+        ("11_general_real.yaml", [*all_small("11_general_real.yaml"), "options.base=24"], 1),
     ],
 )
 def test_trainings_run_from_their_configs(tmp_path, cryopick, real_data, monkeypatch, name, smaller, models):
@@ -93,7 +98,7 @@ def test_trainings_run_from_their_configs(tmp_path, cryopick, real_data, monkeyp
 
 def test_the_general_recipe_runs_on_ray_train(tmp_path):
     """In a process of its own, where warnings of Ray's are nobody's errors."""
-    words = [word for setting in (*QUICK, *few_small(0, 1, 2)) for word in ("--set", setting)]
+    words = [word for setting in (*QUICK, *all_small("09_general.yaml")) for word in ("--set", setting)]
     config, folder = EXAMPLES / "09_general.yaml", tmp_path / "out"
     program = Path(sys.executable).with_name("cryopick")
     command = [program, "train", config, "--out", folder, *words, "--workers", 2, "--threads", 1, "--json"]
