@@ -24,10 +24,13 @@ def table(
     ] = None,
     masks: Annotated[
         Path | None,
-        typer.Option("--masks", metavar="DIR", help="Masks named after the micrographs: 0 is to be picked."),
+        typer.Option("--masks", metavar="DIR", help="Masks named after the micrographs: only 0 is picked."),
     ] = None,
     keep_junk: Annotated[
         bool, typer.Option("--keep-junk", help="Pick what the model takes to lie on junk, too.")
+    ] = False,
+    any_image: Annotated[
+        bool, typer.Option("--any-image", help="Pick what looks like no micrograph, too.")
     ] = False,
     digest: options.Digest = None,
     as_json: options.Json = False,
@@ -52,7 +55,9 @@ def table(
     where = store or beside
     found = masks_of(masks, where)
     with made_locally(out, index=INDEX) as folder:
-        cuts = gather(where, picks, chosen, folder, wanted, keep_junk=keep_junk, masks=found)
+        cuts = gather(
+            where, picks, chosen, folder, wanted, keep_junk=keep_junk, masks=found, any_image=any_image
+        )
     outcome = {
         "table": out,
         "digest": chosen,

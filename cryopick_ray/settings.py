@@ -218,7 +218,7 @@ class RunSettings(Settings):
     precision: Share = None
     expect: Count = None
     masks: Annotated[Path | None, Shown(metavar="DIR")] = Field(
-        default=None, description="Masks named after the micrographs: nothing is picked where they are not 0."
+        default=None, description="Masks named after the micrographs: only where they are 0 is picked."
     )
     keep_junk: bool = Field(default=False, description="Pick what lies on carbon, bad ice or other junk too.")
     particle_px: ParticlePx = None
