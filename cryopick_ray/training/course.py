@@ -223,6 +223,8 @@ def _once(
     )
     job = Job(lesson, split.training, split.validation, loop, start[0] if start else None)
     state = means.train(job, folder / "checkpoints", means.listener)
+    if start and settings.start_share:
+        state = replace(state, best=between(start[0], state.best, settings.start_share))
     seconds = sum(one.seconds for one in state.history)
     card = _card(settings, lesson, split, state, start[1].trained_on if start else None)
     kept = best_epoch(state.history) if lesson.validation_chooses else len(state.history)
@@ -246,6 +248,18 @@ def _once(
     save_model(path, state.best, card)
     seen = frozenset(row.row.checksum for row in split.training + split.validation)
     return Trained(path, card, state.best, picker, state.history, kept, validation, (), seconds, seen)
+
+
+def between(start: Mapping[str, Tensor], end: Mapping[str, Tensor], start_share: float) -> dict[str, Tensor]:
+    """Return weights on the line between two models; rows that the first lacks are the second's."""
+    found = {}
+    for name, last in end.items():
+        first, part = start[name].to(last), last.clone()
+        if last.is_floating_point():
+            rows = part[: len(first)] if last.dim() else part
+            rows += start_share * (first - rows)
+        found[name] = part
+    return found
 
 
 def learnt_from(rows: Sequence[LabelledRow], before: Provenance | None) -> Provenance:

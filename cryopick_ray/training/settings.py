@@ -161,6 +161,9 @@ class LearnSettings(Settings):
         negatives of the next, which starts anew (DeepEM's recursive training). As for ``false_labels``.
     validation_share
         Part of each data set's micrographs that chooses the best epoch and the threshold.
+    start_share
+        Part of the weights that training began with in those that are kept, between both on a line: what
+        was learnt before is forgotten less (Wortsman et al. 2022, arXiv:2109.01903).
     """
 
     network: Annotated[str, AfterValidator(_can_learn)]
@@ -178,6 +181,7 @@ class LearnSettings(Settings):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     rounds: Annotated[int, Field(ge=1)] = 1
     validation_share: Annotated[float, Field(ge=0, le=0.5)] = 0.2
+    start_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
 class TrainSettings(LearnSettings):

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor
 from torch.nn import functional
 
 from cryopick_ray.errors import MicrographError
+from cryopick_ray.micrographs.junk import kept_out
 from cryopick_ray.pickers.calibration import calibrated
 from cryopick_ray.pickers.grey_values import centre_and_sigma, refuse_without_contrast, sampled
 from cryopick_ray.pickers.heatmap.junk_mask import junk_mask, looked_up
@@ -44,6 +46,8 @@ FLOOR, PEAK_FLOOR = 0.02, 0.01
 """Lowest score of a candidate, and lowest peak that is one where nearness is known: faint ones are low."""
 SUPPRESSION = 0.5
 """Suppression radius in diameters."""
+EDGE, CUT_LOG_ODDS = 0.3, 1.0
+"""Diameters from the edge of the image within which a particle is cut by it, and the most that costs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,15 +131,19 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         placed = Candidates(_to_image(peaks.x), _to_image(peaks.y), peaks.score)
         if not self.can_be_calibrated:
             return Sized(placed, size)
-        score = torch.sigmoid((there[NEAR] + there[CENTRE]) / 2).numpy()
+        height, width = (STRIDE * side for side in answers.shape[1:])
+        seen = _from_edge(placed, height, width) / (EDGE * self.particle_px)
+        odds = (there[NEAR] + there[CENTRE]).numpy() / 2 - CUT_LOG_ODDS * np.clip(1 - seen, 0, 1)
+        score = expit(odds)
+        mask = junk_mask(answers[JUNK:], self.particle_px / STRIDE)
+        junk = looked_up(mask, (placed.x + 0.5) / width, (placed.y + 0.5) / height)
         if self.card.calibration is not None:
-            score = calibrated(score, self.card.calibration)
+            clear = ~kept_out(junk, keep_junk=False) & (score > FLOOR)
+            score[clear] = calibrated(score[clear], self.card.calibration)
         order = np.lexsort((placed.x, placed.y, -score))
         order = order[score[order] > FLOOR]
-        mask = junk_mask(answers[JUNK:], self.particle_px / STRIDE)
-        x, y = placed.x[order], placed.y[order]
-        junk = looked_up(mask, x / (STRIDE * answers.shape[2]), y / (STRIDE * answers.shape[1]))
-        return Sized(Candidates(x, y, score[order], junk, mask), size[order])
+        found = Candidates(placed.x[order], placed.y[order], score[order], junk[order], mask)
+        return Sized(found, size[order])
 
     def score_maps(self, images: Tensor) -> Tensor:
         """Return the probabilities of a centre on the grid of every second pixel of ``(n, h, w)`` images.
@@ -210,6 +218,12 @@ def _smoothing(length: int) -> NDArray[np.float32]:
             weights += np.where(away <= reach, np.exp(-((away / BACKGROUND_PX) ** 2) / 2), 0) * pixels
     smoothing: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     return smoothing
+
+
+def _from_edge(places: Candidates, height: int, width: int) -> NDArray[np.float32]:
+    """Return how far ``(n,)`` places are from the nearest edge of their image."""
+    sides = (places.x, places.y, width - 1 - places.x, height - 1 - places.y)
+    return np.asarray(np.minimum.reduce(sides) + np.float32(0.5))
 
 
 def _to_image(grid: NDArray[np.float32]) -> NDArray[np.float32]:
