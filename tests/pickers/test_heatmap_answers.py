@@ -14,7 +14,7 @@ from cryopick_ray.pickers.calibration import calibrated
 from cryopick_ray.pickers.families import build_network
 from cryopick_ray.pickers.heatmap.junk_mask import junk_mask, looked_up
 from cryopick_ray.pickers.heatmap.networks import KINDS, MOST, HeatmapNetwork
-from cryopick_ray.pickers.heatmap.picker import FLOOR, PEAK_FLOOR, STRIDE, HeatmapPicker
+from cryopick_ray.pickers.heatmap.picker import CUT_LOG_ODDS, EDGE, FLOOR, PEAK_FLOOR, STRIDE, HeatmapPicker
 from cryopick_ray.pickers.weights import ModelCard
 
 CARD = ModelCard(
@@ -61,7 +61,13 @@ def test_a_score_is_the_mean_of_the_log_odds_of_centre_and_nearness():
     assert len(found) > 10
     rows, columns = places(found)
     mean = (told[0, rows, columns] + told[2, rows, columns]) / 2
-    np.testing.assert_allclose(found.score, expit(mean), rtol=1e-5)
+    height, width = image.shape
+    off = np.min([found.x, found.y, width - 1 - found.x, height - 1 - found.y], axis=0) + 0.5
+    whole = off >= EDGE * 20
+    np.testing.assert_allclose(found.score[whole], expit(mean[whole]), rtol=1e-5)
+    assert 0 < whole.sum() < len(found)
+    assert (found.score[~whole] < expit(mean[~whole])).all()  # the edge cuts them
+    assert (logit(found.score[~whole]) >= mean[~whole] - CUT_LOG_ODDS - 1e-3).all()
     assert (np.diff(found.score) <= 0).all()
     assert found.score.min() > FLOOR
     assert expit(told[0, rows, columns]).min() > PEAK_FLOOR
@@ -70,11 +76,23 @@ def test_a_score_is_the_mean_of_the_log_odds_of_centre_and_nearness():
 def test_the_line_of_the_card_calibrates_and_keeps_the_order():
     plain, line = picker().pick(noise()), (0.5, -0.3)
     found = picker(calibration=line).pick(noise())
-    kept = calibrated(plain.score, line) > FLOOR
-    np.testing.assert_allclose(found.score[: kept.sum()], calibrated(plain.score[kept], line), rtol=1e-5)
-    np.testing.assert_array_equal(found.x[: kept.sum()], plain.x[kept])
+    clear = np.isin(plain.junk, [Junk.NONE, Junk.LATTICE])
+    expected = np.where(clear, calibrated(plain.score, line), plain.score)
+    order = np.argsort(-expected, kind="stable")
+    order = order[expected[order] > FLOOR]
+    np.testing.assert_allclose(found.score, expected[order], rtol=1e-5)
+    np.testing.assert_array_equal(found.x, plain.x[order])
     assert picker(calibration=line).calibrated
     assert not picker().calibrated
+
+
+def test_scores_of_a_micrograph_follow_its_own_share_of_particles():
+    plain, numbers = picker().pick(noise()), (1.2, 0.2, 0.35, 0.6)
+    found = picker(calibration=numbers).pick(noise())
+    clear = np.isin(plain.junk, [Junk.NONE, Junk.LATTICE])
+    expected = calibrated(plain.score[clear], numbers)
+    kept = np.sort(found.score[np.isin(found.junk, [Junk.NONE, Junk.LATTICE])])
+    np.testing.assert_allclose(kept, np.sort(expected[expected > FLOOR]), rtol=1e-5)
 
 
 def test_candidates_have_the_junk_of_the_mask_at_their_place():

@@ -125,7 +125,7 @@ def ask(
         except MicrographError:  # nothing but one grey value is left at this scale
             continue
         area_A2 = part.size * pixel_size_A**2
-        answers.append(Answer(diameter_A, found.candidates.score, found.size, area_A2))
+        answers.append(Answer(diameter_A, found.peak, found.size, area_A2))
     return tuple(answers)
 
 

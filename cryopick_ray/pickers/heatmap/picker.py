@@ -52,10 +52,20 @@ EDGE, CUT_LOG_ODDS = 0.3, 1.0
 
 @dataclass(frozen=True, eq=False)
 class Sized:
-    """Candidates of one micrograph, and ``(n,)`` how many times larger than expected each of them is."""
+    """Candidates of one micrograph, and what else is known of them.
+
+    Attributes
+    ----------
+    size
+        ``(n,)`` how many times larger than expected each is.
+    peak
+        ``(n,)`` heights of their peaks, as the network answers: what a diameter that is tried is judged by,
+        for scores suppose the right one.
+    """
 
     candidates: Candidates
     size: NDArray[np.float32]
+    peak: NDArray[np.float32]
 
 
 class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
@@ -130,7 +140,7 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         size = there[SIZE].exp().numpy()
         placed = Candidates(_to_image(peaks.x), _to_image(peaks.y), peaks.score)
         if not self.can_be_calibrated:
-            return Sized(placed, size)
+            return Sized(placed, size, peaks.score)
         height, width = (STRIDE * side for side in answers.shape[1:])
         seen = _from_edge(placed, height, width) / (EDGE * self.particle_px)
         odds = (there[NEAR] + there[CENTRE]).numpy() / 2 - CUT_LOG_ODDS * np.clip(1 - seen, 0, 1)
@@ -143,7 +153,7 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         order = np.lexsort((placed.x, placed.y, -score))
         order = order[score[order] > FLOOR]
         found = Candidates(placed.x[order], placed.y[order], score[order], junk[order], mask)
-        return Sized(found, size[order])
+        return Sized(found, size[order], peaks.score[order])
 
     def score_maps(self, images: Tensor) -> Tensor:
         """Return the probabilities of a centre on the grid of every second pixel of ``(n, h, w)`` images.
