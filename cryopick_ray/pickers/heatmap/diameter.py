@@ -23,7 +23,7 @@ MOST_ACROSS = 40
 """Diameters across what is looked at, the middle of a larger micrograph: enough to tell, in seconds."""
 LARGEST_ENLARGEMENT = 2.0
 """Beyond which a micrograph's pixels are too coarse for so small a particle."""
-POWER = 4
+POWER = 6
 """Of a pick's score in its weight: thousands of doubtful picks in noise count less than nine sure ones."""
 NEARNESS = 0.13
 """Logarithm of the size at which a pick hardly counts for the diameter tried. Junk seems 0.75 times as large
