@@ -35,6 +35,7 @@ def network(answers=MOST, seed=0):
     torch.manual_seed(seed)
     made = HeatmapNetwork("heatmap", 3, answers)
     nn.init.normal_(made.head.weight, std=2.0)
+    made.head.bias.data[3:4] = 0  # as if it had seen junk
     return made.eval()
 
 
@@ -165,3 +166,8 @@ def test_cards_may_lack_the_number_of_answers_and_nothing_else():
     for wrong in ({"answers": MOST}, {"base": 3, "answer": 9}):
         with pytest.raises(ModelError, match="parameters"):
             build_network(CARD.model_copy(update={"parameters": wrong}))
+
+
+def test_a_network_that_never_saw_junk_sees_none():
+    fresh = HeatmapPicker(HeatmapNetwork("heatmap", 3, MOST).eval(), CARD)
+    assert not junk_mask(torch.from_numpy(answers(fresh, noise()))[3:], 10.0).any()

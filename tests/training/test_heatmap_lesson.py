@@ -352,3 +352,14 @@ def test_a_short_training_lowers_the_loss_on_another_micrograph():
         after = it.loss(network(held_out[0]), held_out[1], 0).item()
         before = it.loss(it.build().eval()(held_out[0]), held_out[1], 0).item()
     assert after < 0.7 * before
+
+
+def test_labelled_particles_are_on_no_junk_and_of_the_rest_nothing_is_known():
+    labelled = dots([(60, 60), (150, 100)])
+    for example in drawn(lesson(), labelled, 16):
+        near, junk = example.target[3] == 1, example.target[4]
+        assert (junk[near] == 0).all()
+        assert (junk[~near] == -1).all()
+    codes = np.full(labelled.image.shape, 2, np.uint8)
+    for example in drawn(lesson(), dataclasses.replace(labelled, junk=codes), 4):
+        assert (example.target[4] == 2).all()

@@ -30,8 +30,8 @@ KINDS = 6
 """Kinds of junk that are told apart: those below :attr:`~cryopick_ray.micrographs.junk.Junk.MASKED`."""
 FEWEST, MOST = 2, JUNK + KINDS
 """Answers of the first models, which know centres and sizes alone, and of those that know all."""
-CENTRE_LOGIT, NEAR_LOGIT = -4.0, -2.5
-"""Biases: at the start almost nothing is a particle or near one, as in a micrograph."""
+CENTRE_LOGIT, NEAR_LOGIT, CLEAR_LOGIT = -4.0, -2.5, 4.0
+"""Biases: at the start almost nothing is a particle or near one, or junk, as in a micrograph."""
 
 
 class HeatmapNetwork(nn.Module):
@@ -68,7 +68,7 @@ class HeatmapNetwork(nn.Module):
         self.pool = MaxPool2()
         self.head = nn.Conv2d(base, answers, 1)
         nn.init.zeros_(self.head.weight)
-        prior = [CENTRE_LOGIT, 0.0, NEAR_LOGIT, *[0.0] * KINDS]
+        prior = [CENTRE_LOGIT, 0.0, NEAR_LOGIT, CLEAR_LOGIT, *[0.0] * (KINDS - 1)]
         self.head.bias = nn.Parameter(torch.tensor(prior[:answers]))
         self.register_load_state_dict_pre_hook(_widened)  # type: ignore[no-untyped-call]  # as torch has it
 

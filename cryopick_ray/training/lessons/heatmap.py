@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.optim import AdamW, Optimizer
 
 from cryopick_ray.errors import UsageError
+from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.pickers.heatmap.networks import (
     CENTRE,
     JUNK,
@@ -44,7 +45,7 @@ MAX_JITTER = 2.0
 SIZE_WEIGHT, NEAR_WEIGHT, JUNK_WEIGHT = 0.5, 2.0, 0.5
 """Of a particle's size, of nearness and of junk in the loss, beside its place."""
 UNKNOWN = -1.0
-"""Junk of micrographs of which nobody said where it lies."""
+"""Junk of micrographs of which nobody said where it lies, but where particles are labelled."""
 FOCUS, FORGIVENESS = 2, 4
 """Exponents of the focal loss: on easy pixels, and on pixels near a centre."""
 
@@ -121,7 +122,7 @@ class HeatmapLesson:
         near_unsure = paint_discs(window.locate(micrograph.unsure), self.crop_px, IGNORED * diameter_px)
         judged = window.cells_within(micrograph.image.shape, STRIDE) & ~near_unsure
         sizes = np.full_like(peaks, math.log(size))
-        junk = np.full_like(peaks, UNKNOWN)
+        junk = np.where(near, np.float32(Junk.NONE), np.float32(UNKNOWN))  # what is labelled is no junk
         if micrograph.junk is not None:
             junk = window.codes(micrograph.junk)[::STRIDE, ::STRIDE].astype(np.float32)
         return Example(image, np.stack([peaks, judged, sizes, near, junk]).astype(np.float32))
