@@ -22,6 +22,7 @@ from cryopick_ray.training.job import Job
 from cryopick_ray.training.lesson import Lesson
 from cryopick_ray.training.lessons.catalogue import Value, check_false, make_lesson
 from cryopick_ray.training.loop import Epoch, Listener, LoopSettings, Precision, TrainState, best_epoch
+from cryopick_ray.training.mixing import between
 from cryopick_ray.training.outcome import Line
 from cryopick_ray.training.sampling import NEGATIVE_DISTANCE
 from cryopick_ray.training.settings import LearnSettings
@@ -248,18 +249,6 @@ def _once(
     save_model(path, state.best, card)
     seen = frozenset(row.row.checksum for row in split.training + split.validation)
     return Trained(path, card, state.best, picker, state.history, kept, validation, (), seconds, seen)
-
-
-def between(start: Mapping[str, Tensor], end: Mapping[str, Tensor], start_share: float) -> dict[str, Tensor]:
-    """Return weights on the line between two models; rows that the first lacks are the second's."""
-    found = {}
-    for name, last in end.items():
-        first, part = start[name].to(last), last.clone()
-        if last.is_floating_point():
-            rows = part[: len(first)] if last.dim() else part
-            rows += start_share * (first - rows)
-        found[name] = part
-    return found
 
 
 def learnt_from(rows: Sequence[LabelledRow], before: Provenance | None) -> Provenance:
