@@ -255,7 +255,7 @@ def seeing(monkeypatch, sees=lambda codes: codes):
 
 
 def test_masks_lie_in_the_store_and_candidates_know_what_they_lie_on(store, model, tmp_path, monkeypatch):
-    settings = PickSettings(model=model, diameter_A=150, precision="float32")
+    settings = PickSettings(model=model, diameter_A=150, dtype="float32")
     _, blind, _ = picks(store, tmp_path / "blind", settings, monkeypatch, 1)
     assert not blind["junk"].any()
     assert store.place.sizes("masks") == {}
@@ -287,7 +287,7 @@ def test_what_the_picker_says_of_a_candidate_counts_before_its_mask(store, model
         ]
 
     monkeypatch.setattr(TopazPicker, "pick_many", with_codes)
-    settings = PickSettings(model=model, diameter_A=150, precision="float32")
+    settings = PickSettings(model=model, diameter_A=150, dtype="float32")
     _, table, _ = picks(store, tmp_path / "seen", settings, monkeypatch, 1)
     expected = table.groupby("micrograph_id", observed=True).cumcount() % 6
     assert np.array_equal(table.junk, expected)
@@ -295,7 +295,7 @@ def test_what_the_picker_says_of_a_candidate_counts_before_its_mask(store, model
 
 def test_a_clear_mask_is_known_without_a_file(store, model, tmp_path, monkeypatch):
     seeing(monkeypatch, np.zeros_like)
-    settings = PickSettings(model=model, diameter_A=150, precision="float32")
+    settings = PickSettings(model=model, diameter_A=150, dtype="float32")
     _, table, coverage = picks(store, tmp_path / "clear", settings, monkeypatch, 1)
     assert {(line.mask, line.junk_share) for line in coverage} == {("", "{}")}
     assert not table.junk.any()
@@ -304,7 +304,7 @@ def test_a_clear_mask_is_known_without_a_file(store, model, tmp_path, monkeypatc
 
 def test_a_worker_killed_between_mask_and_shard_leaves_nothing_doubled(store, model, tmp_path, monkeypatch):
     seeing(monkeypatch)
-    settings = PickSettings(model=model, diameter_A=150, precision="float32")
+    settings = PickSettings(model=model, diameter_A=150, dtype="float32")
 
     def killed(self, picked):
         raise KeyboardInterrupt
@@ -324,7 +324,7 @@ def test_a_worker_killed_between_mask_and_shard_leaves_nothing_doubled(store, mo
 
 def test_a_lost_mask_is_picked_again_and_no_other(store, model, tmp_path, monkeypatch):
     seeing(monkeypatch)
-    settings = PickSettings(model=model, diameter_A=150, precision="float32")
+    settings = PickSettings(model=model, diameter_A=150, dtype="float32")
     one = PickWorker(store.place.url, str(tmp_path / "picks"), "d", settings, "cpu")
     rows = read_manifest(store.place)
     for name in ("0.mrc", "1.mrc"):
