@@ -25,6 +25,7 @@ LIMITS = {
 }
 LICENCE = "Apache-2.0; learnt from simulations"
 REAL = "Apache-2.0; learnt from simulations and from EMPIAR-10017 (CC0)"
+EMPTY = ("fields-crystalline", "fields-empty", "junk", "contaminated")
 SCORES = {
     "betagal-10017": "betagal",
     "apoferritin-10146": "apoferritin",
@@ -64,7 +65,7 @@ def measured(rows: list[dict], name: str) -> dict[str, float]:
     for row in (row for row in rows if row["model"] == name and row["data"] in SCORES):
         for key in ("f1", "best_f1", "auprc"):
             found[f"{SCORES[row['data']]}_{key}"] = round(row["mean"][key], 4)
-    for row in (row for row in rows if row["model"] == name and row["is_empty"]):
+    for row in (row for row in rows if row["model"] == name and row["data"] in EMPTY):
         found[f"{row['data']}_false_picks"] = row["mean"]["false_mean"]
     return found
 
