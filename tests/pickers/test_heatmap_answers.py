@@ -9,10 +9,10 @@ from scipy.special import expit, logit
 from torch import nn
 
 from cryopick_ray.errors import ModelError
-from cryopick_ray.micrographs.junk import Junk
+from cryopick_ray.micrographs.junk import Junk, JunkMask
 from cryopick_ray.pickers.calibration import calibrated
 from cryopick_ray.pickers.families import build_network
-from cryopick_ray.pickers.heatmap.junk_mask import junk_mask, looked_up
+from cryopick_ray.pickers.heatmap.junk_mask import junk_mask
 from cryopick_ray.pickers.heatmap.networks import KINDS, MOST, HeatmapNetwork
 from cryopick_ray.pickers.heatmap.picker import CUT_LOG_ODDS, EDGE, FLOOR, PEAK_FLOOR, STRIDE, HeatmapPicker
 from cryopick_ray.pickers.weights import ModelCard
@@ -127,8 +127,8 @@ def test_a_mask_is_the_likeliest_kind_where_junk_is_likelier_than_none():
     mask = junk_mask(logits, 20.0)
     assert mask.shape == (2, 3)
     assert mask.tolist() == [[Junk.CARBON, 0, 0], [Junk.CARBON, 0, Junk.ICE]]
-    at = np.array([0.0, 0.34, 0.99, 1.0])
-    assert looked_up(mask, at, np.full(4, 0.9)).tolist() == [Junk.CARBON, 0, Junk.ICE, Junk.ICE]
+    at = np.array([0.0, 8.1, 23.4, 24.0])
+    assert JunkMask(mask, (16, 24)).at(at, np.full(4, 14.4)).tolist() == [Junk.CARBON, 0, Junk.ICE, Junk.ICE]
 
 
 def test_models_without_nearness_answer_as_ever():

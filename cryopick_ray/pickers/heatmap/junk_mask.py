@@ -30,15 +30,3 @@ def junk_mask(answers: Tensor, particle_cells: float) -> NDArray[np.uint8]:
     kind = chance[1:].argmax(0) + 1
     kind[chance[Junk.NONE] > 1 - SURE] = Junk.NONE
     return kind.to(torch.uint8).cpu().numpy()
-
-
-def looked_up(
-    mask: NDArray[np.uint8], across: NDArray[np.floating], down: NDArray[np.floating]
-) -> NDArray[np.uint8]:
-    """Return what a ``(k, l)`` mask holds at ``(n,)`` places, in parts of the image's width and height."""
-    rows, columns = (
-        np.clip((part * cells).astype(np.intp), 0, cells - 1)
-        for part, cells in zip((down, across), mask.shape, strict=True)
-    )
-    junk: NDArray[np.uint8] = mask[rows, columns]
-    return junk

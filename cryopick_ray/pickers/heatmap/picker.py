@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from cryopick_ray.errors import MicrographError
-from cryopick_ray.micrographs.junk import kept_out
+from cryopick_ray.micrographs.junk import JunkMask, kept_out
 from cryopick_ray.pickers.calibration import calibrated
 from cryopick_ray.pickers.grey_values import centre_and_sigma, refuse_without_contrast, sampled
-from cryopick_ray.pickers.heatmap.junk_mask import junk_mask, looked_up
+from cryopick_ray.pickers.heatmap.junk_mask import junk_mask
 from cryopick_ray.pickers.heatmap.networks import (
     CENTRE,
     FEWEST,
@@ -72,8 +72,8 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
     """A heat-map network as a picker; scores are probabilities, 0 to 1.
 
     Peaks are those of the answer for centres. Their height is the score of models that know no more. Those
-    that know nearness too take the mean of both answers' log odds, on the line of the card's calibration:
-    where the signal is weak a centre may be sure though its place is not.
+    that know nearness too take the mean of both answers' log odds, less where the edge cuts a particle,
+    calibrated as the card says: where the signal is weak a particle may be sure though its place is not.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         odds = (there[NEAR] + there[CENTRE]).numpy() / 2 - CUT_LOG_ODDS * np.clip(1 - seen, 0, 1)
         score = expit(odds)
         mask = junk_mask(answers[JUNK:], self.particle_px / STRIDE)
-        junk = looked_up(mask, (placed.x + 0.5) / width, (placed.y + 0.5) / height)
+        junk = JunkMask(mask, (height, width)).at(placed.x, placed.y)
         if self.card.calibration is not None:
             clear = ~kept_out(junk, keep_junk=False) & (score > FLOOR)
             score[clear] = calibrated(score[clear], self.card.calibration)
