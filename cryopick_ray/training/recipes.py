@@ -16,7 +16,7 @@ from cryopick_ray.training.lesson import Lesson
 from cryopick_ray.training.lessons.catalogue import check_false, check_sparse
 from cryopick_ray.training.outcome import Outcome
 from cryopick_ray.training.settings import TrainSettings
-from cryopick_ray.training.splits import Split, check, folds, split
+from cryopick_ray.training.splits import Split, check, folds, split_all
 from cryopick_ray.training.write import write_training
 
 Parts = Iterator[tuple[str, Split]]
@@ -112,10 +112,8 @@ def _parts(settings: TrainSettings, data: Sequence[DataSet]) -> Parts:
 
 def _joined(settings: TrainSettings, data: Sequence[DataSet]) -> Split:
     """Return the splits of all data sets as one."""
-    whole = Split((), (), ())
-    for one in data:
-        whole += split(one.rows, one.settings, settings.validation_share, settings.seed)
-    return whole
+    sets = [(one.rows, one.settings) for one in data]
+    return split_all(sets, settings.validation_share, settings.seed)
 
 
 def _folded(settings: TrainSettings, data: Sequence[DataSet], count: int) -> Parts:

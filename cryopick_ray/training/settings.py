@@ -160,7 +160,8 @@ class LearnSettings(Settings):
         Trainings; after each but the last, its false picks on the training micrographs become
         negatives of the next, which starts anew (DeepEM's recursive training). As for ``false_labels``.
     validation_share
-        Part of each data set's micrographs that chooses the best epoch and the threshold.
+        Part of each data set's micrographs, of simulated ones together, that chooses the best epoch and the
+        threshold.
     start_share
         Part of the weights that training began with in those that are kept, between both on a line: what
         was learnt before is forgotten less (Wortsman et al. 2022, arXiv:2109.01903).

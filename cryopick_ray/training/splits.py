@@ -40,8 +40,20 @@ class Split:
         )
 
 
-def split(rows: Sequence[LabelledRow], settings: DataSettings, share: float, seed: int) -> Split:
+def split(
+    rows: Sequence[LabelledRow],
+    settings: DataSettings,
+    share: float,
+    seed: int,
+    *,
+    drawn: Collection[LabelledRow] | None = None,
+) -> Split:
     """Split one data set as its settings say; without a list, a ``share`` drawn at random validates.
+
+    Parameters
+    ----------
+    drawn
+        Those that validate if the settings have no list, where the share is one of several data sets.
 
     Raises
     ------
@@ -51,14 +63,28 @@ def split(rows: Sequence[LabelledRow], settings: DataSettings, share: float, see
     check_patterns([row.row.micrograph_id for row in rows], settings)
     test = [row for row in rows if matches(row.row.micrograph_id, settings.test)]
     rest = [row for row in rows if not matches(row.row.micrograph_id, settings.test)]
-    if settings.validation is None:
-        training, validation = split_rows(rest, share, seed)
-    else:
-        chosen = {i for i, row in enumerate(rest) if matches(row.row.micrograph_id, settings.validation)}
-        training = tuple(row for i, row in enumerate(rest) if i not in chosen)
-        validation = tuple(row for i, row in enumerate(rest) if i in chosen)
+    if settings.validation is not None:
+        drawn = [row for row in rest if matches(row.row.micrograph_id, settings.validation)]
+    elif drawn is None:
+        drawn = split_rows(rest, share, seed)[1]
+    chosen = set(drawn)
+    training = tuple(row for row in rest if row not in chosen)
+    validation = tuple(row for row in rest if row in chosen)
     shown = tuple(_sparse(training, settings.labels_used, seed)) * settings.repeat
     return Split(shown, validation, tuple(test))
+
+
+def split_all(sets: Sequence[tuple[Rows, DataSettings]], share: float, seed: int) -> Split:
+    """Split several data sets, each as its settings say, and join the parts.
+
+    Simulated sets are many and small: of all of them together the ``share`` is drawn.
+    """
+    simulated = [row for rows, settings in sets if settings.simulated for row in rows]
+    _, drawn = split_rows(simulated, share, seed)
+    whole = Split((), (), ())
+    for rows, settings in sets:
+        whole += split(rows, settings, share, seed, drawn=drawn if settings.simulated else None)
+    return whole
 
 
 def check_patterns(names: Collection[str], settings: DataSettings) -> None:

@@ -1,5 +1,5 @@
 from collections import Counter
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from labelled_sources import labelled_row, names
 from cryopick_ray.errors import UsageError
 from cryopick_ray.training.labelled import nowhere
 from cryopick_ray.training.settings import DataSettings
-from cryopick_ray.training.splits import Split, check, check_patterns, folds, split, split_rows
+from cryopick_ray.training.splits import Split, check, check_patterns, folds, split, split_all, split_rows
 
 ROWS = [labelled_row(f"m{number:02}.mrc", count=number % 4) for number in range(12)]
 SHARES = st.floats(0, 0.5)
@@ -153,3 +153,21 @@ def test_a_training_set_must_show_a_particle():
         check(Split((empty, empty), (labelled_row("a"),), ()))
     with pytest.raises(UsageError, match="no micrograph is left to learn from"):
         check(Split((), (labelled_row("a"),), ()))
+
+
+@given(sizes=st.lists(st.integers(1, 3), min_size=1, max_size=12), share=SHARES, seed=SEEDS)
+def test_of_many_small_simulated_sets_a_share_of_all_chooses_and_of_real_ones_a_share_of_each(
+    sizes, share, seed
+):
+    rows = [labelled_row(f"s{number:02}.mrc", count=1) for number in range(sum(sizes))]
+    ends = np.cumsum([0, *sizes])
+    small = [
+        (tuple(rows[start:end]), settings(name=f"set{start}", simulated=True))
+        for start, end in pairwise(ends)
+    ]
+    found = split_all([*small, (tuple(ROWS), settings())], share, seed)
+    real = split(ROWS, settings(), share, seed)
+    assert sorted(chain(*parts(found))) == sorted(names(ROWS) + names(rows))
+    wanted = min(max(round(share * len(rows)), bool(share)), len(rows) - 1)
+    assert len(found.validation) == wanted + len(real.validation)
+    assert set(names(real.validation)) <= set(names(found.validation))
