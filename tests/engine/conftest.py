@@ -1,4 +1,5 @@
 import pytest
+from torn_store import tiny_model, torn_store
 
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.settings import EngineSettings
@@ -18,3 +19,13 @@ def engine(request):
         return
     with open_engine(EngineSettings(engine="serial"), threads=1) as serial:
         yield serial
+
+
+@pytest.fixture
+def model(tmp_path):
+    return tiny_model(tmp_path)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return torn_store(tmp_path)

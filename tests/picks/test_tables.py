@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_tables import SETTINGS, build, contents, manifest, some_picks
 
-from cryopick_ray.errors import PicksError, UsageError
+from cryopick_ray.errors import PicksError
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks import tables
 from cryopick_ray.picks.coverage import coverage
@@ -17,65 +18,9 @@ from cryopick_ray.picks.cuts import cut_at_count
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import INDEX, PickTable, dataset_folder, open_table, recut
-from cryopick_ray.picks.tables import TableSettings, build_table
+from cryopick_ray.picks.tables import build_table
 from cryopick_ray.picks.thresholds import Threshold, auto_threshold
 from cryopick_ray.picks.unpicked import Unpicked
-from cryopick_ray.store.manifest import ManifestRow
-
-FLIPS = 100
-"""In each file of a table."""
-SETTINGS = TableSettings(diameter_A=150.0, model="log", digest="d")
-
-
-def manifest(picked, failed=()):
-    rows = {}
-    for name in [*(p.micrograph_id for p in picked), *failed]:
-        rows[name] = ManifestRow(
-            micrograph_id=name,
-            dataset=name.partition("/")[0],
-            relion_name=f"Micrographs/{name}",
-            source=f"/data/{name}",
-            checksum="crc",
-            source_height_px=1000,
-            source_width_px=2000,
-            pixel_size_A=1.5,
-            height_px=100,
-            width_px=200,
-            shard_bytes=1,
-            voltage_kV=200.0 if name.startswith("s1") else None,
-            spherical_aberration_mm=1.4 if name.startswith("s1") else None,
-            amplitude_contrast=0.07 if name.startswith("s1") else None,
-            status="failed" if name in failed else "complete",
-            reason="torn" if name in failed else "",
-        )
-    return rows
-
-
-def some_picks(count=9, seed=0):
-    rng = np.random.default_rng(seed)
-    picked = []
-    for number in range(count):
-        n = int(rng.integers(0, 40)) if number % 4 else 0
-        x, y = rng.integers(0, 30, (2, n)).astype(np.float32)
-        score = rng.integers(-3, 4, n).astype(np.float32)  # plenty of ties
-        picked.append(Picked(f"s{number % 2}/{number:02d}.mrc", "crc", Candidates(x, y, score)))
-    return [*picked, Picked("s0/bad.mrc", "crc", None, "not finite")]
-
-
-def build(tmp_path, name, picked, size, *, threshold=0.0, failed=(), **how):
-    shards = PickShards(str(tmp_path / f"{name}.picks"), "d", create=True)
-    for start in range(0, len(picked), size):
-        shards.publish(picked[start : start + size])
-    out = tmp_path / f"{name}.table"
-    cut = None if threshold is None else Threshold(threshold, "given")
-    build_table(shards, manifest(picked, failed), out, settings=SETTINGS, threshold=cut, **how)
-    return out
-
-
-def contents(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
 
 
 @settings(max_examples=15, deadline=None)
@@ -281,86 +226,3 @@ def test_unlike_data_sets_get_unlike_folders():
     assert len({folder for folder in folders if folder}) == len(names)
     assert all(a != b for a, b in itertools.combinations(folders, 2))
     assert all("/" not in folder and not folder.startswith((".", "_")) for folder in folders)
-
-
-def test_a_folder_that_is_no_table_says_how_to_make_one(tmp_path):
-    with pytest.raises(PicksError, match="cryopick table"):
-        open_table(tmp_path)
-
-
-def read(table):
-    return [
-        (
-            one.micrograph,
-            one.diameter_A,
-            *(column.tobytes() for column in (one.x_px, one.y_px, one.score, one.picked)),
-        )
-        for one in PickTable(table)
-    ]
-
-
-def test_a_flipped_bit_is_refused_or_changes_nothing(tmp_path):
-    """Wherever in a table it is: pages, statistics, footers, the index and its own checksums."""
-    build(tmp_path, "t", some_picks(), 4, failed=("s0/bad.mrc",))
-    table = tmp_path / "t.table"
-    whole = read(table)
-    rng = np.random.default_rng(15)
-    refused = 0
-    for path in sorted(path for path in table.rglob("*") if path.is_file()):
-        data = path.read_bytes()
-        for place in rng.integers(0, 8 * len(data), FLIPS):
-            harmed = bytearray(data)
-            harmed[place // 8] ^= 1 << (place % 8)
-            path.write_bytes(harmed)
-            try:
-                found = read(table)
-            except PicksError as error:
-                refused += path.name in str(error)
-            else:
-                assert found == whole
-        path.write_bytes(data)
-    assert refused > FLIPS
-    assert read(table) == whole
-
-
-def test_parts_that_are_missing_or_of_another_table_are_refused(tmp_path):
-    build(tmp_path, "t", some_picks(), 4)
-    build(tmp_path, "other", some_picks(seed=1), 4)
-    part = tmp_path / "t.table" / "s1" / "part-00000.parquet"
-    whole = part.read_bytes()
-    part.write_bytes((tmp_path / "other.table" / "s1" / part.name).read_bytes())
-    with pytest.raises(PicksError, match=r"part-00000\.parquet is damaged: its checksum is wrong; make"):
-        read(tmp_path / "t.table")
-    part.unlink()
-    with pytest.raises(PicksError, match=r"s1/part-00000\.parquet is missing; make"):
-        read(tmp_path / "t.table")
-    part.write_bytes(whole)
-    part.with_name("part-00001.parquet").write_bytes(whole)
-    with pytest.raises(PicksError, match=r"part-00001\.parquet is not part of this table"):
-        read(tmp_path / "t.table")
-
-
-def test_a_table_without_its_index_is_made_again_and_nothing_else_is_replaced(tmp_path):
-    build(tmp_path, "t", some_picks(), 4)
-    whole = read(tmp_path / "t.table")
-    (tmp_path / "t.table" / "_micrographs.parquet").unlink()
-    build(tmp_path, "t", some_picks(), 4)
-    assert read(tmp_path / "t.table") == whole
-    (tmp_path / "t.table" / "_micrographs.parquet").unlink()
-    (tmp_path / "t.table" / "thesis.txt").touch()
-    with pytest.raises(UsageError, match="is no table"):
-        build(tmp_path, "t", some_picks(), 4)
-
-
-def test_a_link_in_the_place_of_a_table_is_not_followed(tmp_path):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.txt").write_text("mine")
-    (tmp_path / "t.table.partial").symlink_to(tmp_path / "mine")
-    build(tmp_path, "t", some_picks(), 4)
-    assert not (tmp_path / "t.table.partial").exists()
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "u.table").symlink_to(tmp_path / "empty")
-    with pytest.raises(UsageError, match=r"u\.table is a symbolic link"):
-        build(tmp_path, "u", some_picks(), 4)
-    assert (tmp_path / "mine" / "thesis.txt").read_text() == "mine"
-    assert not list((tmp_path / "empty").iterdir())
