@@ -1,0 +1,8 @@
+import pytest
+from mrc_files import pixels_of, write
+
+
+@pytest.fixture
+def good(tmp_path):
+    """The bytes of a small little-endian float32 micrograph."""
+    return write(tmp_path / "good.mrc", pixels_of("f4")).read_bytes()
