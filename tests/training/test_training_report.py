@@ -1,6 +1,4 @@
-import json
 import re
-import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -8,19 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
+from training_reports import EVIL, LACKING, RADIUS_PX, STORED, made_report, make_history, make_tried
 
 from cryopick_ray.evaluation.curves import curve
-from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.picks.matching import match
 from cryopick_ray.report.figures import Axis, LineChart, fitted_axis, log_ticks
-from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore, StoredPixels
-from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.labelled import nowhere
-from cryopick_ray.training.loop import Epoch
-from cryopick_ray.training.outcome import Line, score_table
+from cryopick_ray.training.outcome import score_table
 from cryopick_ray.training.report import (
     TrainingReport,
     loss_curves,
@@ -29,74 +20,12 @@ from cryopick_ray.training.report import (
     tried_thumbnail,
     tried_thumbnails,
 )
-from cryopick_ray.training.trial import Tried, ranking, score
-
-EVIL = "<script>alert(1)</script>\"'&"
-SHAPE, STORED = (600, 800), (150, 200)
-RADIUS_PX = 20.0
-
-
-def make_tried(seed, name="a.mrc", *, n_truth=30, n_found=25, n_false=12, url="") -> Tried:
-    """Particles on a grid, candidates within 5 px of some of them, and false ones far from all."""
-    rng = np.random.default_rng(seed)
-    grid = np.stack(np.meshgrid(np.arange(60, 760, 100), np.arange(60, 560, 100)), -1).reshape(-1, 2)
-    truth = rng.permutation(grid)[:n_truth].astype(np.float32)
-    found = truth[:n_found] + rng.uniform(-5, 5, (n_found, 2))
-    false = rng.permutation(grid)[:n_false] + 50.0
-    xy = np.concatenate([found, false]).astype(np.float32)
-    scores = np.concatenate([rng.normal(1, 1, n_found), rng.normal(-1, 1, n_false)]).astype(np.float32)
-    order = np.argsort(-scores, kind="stable")
-    x, y, scores = *xy[order].T, scores[order]
-    row = ManifestRow(
-        micrograph_id=name,
-        dataset="10146",
-        relion_name=name,
-        source=name,
-        checksum="crc32c:00000000",
-        source_height_px=SHAPE[0],
-        source_width_px=SHAPE[1],
-        pixel_size_A=1.5,
-        height_px=STORED[0],
-        width_px=STORED[1],
-        shard_bytes=0,
-        voltage_kV=None,
-        spherical_aberration_mm=None,
-        amplitude_contrast=None,
-        status="complete",
-        reason="",
-    )
-    source = LabelledRow(url, row, "10146", 60.0, 1.5 * RADIUS_PX, 1, truth, nowhere(), nowhere())
-    hits = match(x, y, scores, *truth.T, RADIUS_PX) >= 0
-    return Tried(source, Candidates(x, y, scores), hits)
-
-
-def make_history(n, *, validated=True) -> list[Epoch]:
-    return [
-        Epoch(e, 2.0 * 0.8**e, 2.5 * 0.82**e if validated else None, 1e-3 / e, 3.0, 400, 2)
-        for e in range(1, n + 1)
-    ]
+from cryopick_ray.training.trial import score
 
 
 @pytest.fixture(scope="module")
 def report() -> TrainingReport:
-    parts = [("validation", [make_tried(0, f"{EVIL}.mrc")]), ("10146", [make_tried(1), make_tried(2)])]
-    image = np.random.default_rng(0).normal(size=STORED)
-    return TrainingReport(
-        title="heatmap of 10146",
-        version="0.2.0",
-        generated="1 May 2026, 12:00",
-        settings={"network": "heatmap", "data": [{"name": "10146", "test": ("a", "b")}], "folds": None},
-        history=make_history(12),
-        curves=[(name, ranking(tried)) for name, tried in parts],
-        lines=[
-            Line("", "10146", 2, score(parts[1][1], 0.25)),
-            Line("fold 2", "10017", 1, score(parts[0][1], 0.25), overlap=True),
-        ],
-        threshold=0.25,
-        best_epoch=9,
-        thumbnails=[tried_thumbnail(name, one, image, 0.25) for name, tried in parts for one in tried],
-        seconds={"train": 60.0, "score": 5.0},
-    )
+    return made_report()
 
 
 class Page(HTMLParser):
@@ -289,25 +218,6 @@ def test_a_curve_of_a_million_points_is_drawn_with_what_can_be_seen():
     assert drawn[-1].tolist() == [628, 14]
 
 
-NOTHING = curve([], [], 5)
-LACKING = [
-    {"history": make_history(1), "best_epoch": 1},
-    {"history": make_history(5, validated=False), "best_epoch": 5},
-    {"history": [replace(one, train_loss=np.nan, validation_loss=np.nan) for one in make_history(3)]},
-    {"history": (), "curves": (), "lines": (), "thumbnails": (), "settings": {}, "seconds": {}},
-    {"curves": [("validation", NOTHING), ("no labels", curve([1.0], [False], 0))]},
-    {"threshold": float("nan")},
-    {"threshold": float("-inf")},
-    {
-        "thumbnails": [
-            tried_thumbnail("v", make_tried(0, n_found=0, n_false=0), np.full(STORED, np.nan), 0.0),
-            tried_thumbnail("v", make_tried(0, n_truth=0, n_found=0), np.zeros(STORED), -np.inf),
-        ]
-    },
-    {"lines": [Line("", "empty", 1, score([make_tried(0, n_truth=0, n_found=0, n_false=0)]))]},
-]
-
-
 @pytest.mark.parametrize("change", LACKING)
 def test_a_report_that_lacks_something_still_renders(report, change):
     page = Page(render_training_report(replace(report, **change)))
@@ -323,137 +233,3 @@ def test_a_single_epoch_is_a_dot_of_each_loss():
     assert place(svg, "c0 d0")
     assert place(svg, "c1 d1")
     assert not place(loss_curves(make_history(1, validated=False), 1), "c1 d1")
-
-
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1200,900",
-)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("chromium or chromedriver is not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    running = webdriver.Chrome(options=options, service=Service(driver))
-    yield running
-    running.quit()
-
-
-def show(browser, path, report):
-    path.write_text(render_training_report(report), encoding="utf-8")
-    browser.get_log("browser")
-    browser.get_log("performance")
-    browser.get(path.as_uri())
-
-
-def requests(browser):
-    messages = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
-    sent = [one["params"] for one in messages if one["method"] == "Network.requestWillBeSent"]
-    return {one["request"]["url"] for one in sent if one["documentURL"].startswith("file:")}
-
-
-def boxes(browser, css):
-    """Return ``(n, 4)`` left, top, width and height on the screen."""
-    return np.array(
-        browser.execute_script(
-            "return [...document.querySelectorAll(arguments[0])].map((one) => {"
-            "const box = one.getBoundingClientRect(); return [box.left, box.top, box.width, box.height]; })",
-            css,
-        )
-    ).reshape(-1, 4)
-
-
-def strokes(browser, css):
-    return browser.execute_script(
-        "const look = getComputedStyle(document.querySelector(arguments[0]));"
-        "return [look.stroke, look.strokeDasharray, look.fill]",
-        css,
-    )
-
-
-def test_the_page_opens_without_errors_dialogs_or_requests(browser, tmp_path, report):
-    show(browser, tmp_path / "report.html", report)
-    assert browser.get_log("browser") == []
-    urls = requests(browser)
-    assert (tmp_path / "report.html").as_uri() in urls
-    assert sum(url.startswith("file:") for url in urls) == 1
-    assert all(url.startswith(("file:", "data:image/jpeg")) for url in urls)
-
-
-def test_circles_and_squares_sit_on_their_particles(browser, tmp_path, report):
-    show(browser, tmp_path / "report.html", report)
-    one = report.thumbnails[0]
-    picture = boxes(browser, "figure:first-of-type img")[0]
-    scale = picture[2] / SHAPE[1]
-    left, top, *_ = one.picture.view
-    picks = np.stack([one.picture.x_px, one.picture.y_px], 1)
-    for css, centres in (
-        ("figure:first-of-type .hit", picks[one.is_hit]),
-        ("figure:first-of-type .false", picks[~one.is_hit]),
-        ("figure:first-of-type .missed", one.missed),
-    ):
-        drawn = boxes(browser, css)
-        expected = picture[:2] + (centres + 0.5 - [left, top]) * scale
-        np.testing.assert_allclose(drawn[:, :2] + drawn[:, 2:] / 2, expected, atol=0.5)
-
-
-def test_true_false_and_missed_differ_by_more_than_colour(browser, tmp_path, report):
-    show(browser, tmp_path / "report.html", report)
-    looks = {css: strokes(browser, f"figure .{css}") for css in ("hit", "false", "missed")}
-    assert len({look[0] for look in looks.values()}) == 3
-    assert all(look[2] == "none" for look in looks.values())
-    assert looks["hit"][1] == "none" != looks["missed"][1]
-
-
-def test_curves_are_drawn_inside_their_charts(browser, tmp_path, report):
-    show(browser, tmp_path / "report.html", report)
-    charts, lines = boxes(browser, ".chart"), boxes(browser, "polyline")
-    assert (len(charts), len(lines)) == (2, 4)
-    for line, chart in zip(lines, np.repeat(charts, 2, axis=0), strict=True):
-        assert (line[2:] > 0.2 * chart[2:]).any()
-        assert (line[:2] >= chart[:2]).all()
-        assert (line[:2] + line[2:] <= chart[:2] + chart[2:]).all()
-    looks = [strokes(browser, f"polyline.c{index}") for index in range(2)]
-    assert looks[0][0] != looks[1][0]
-    assert looks[0][1] != looks[1][1]
-    assert all(stroke != "none" and fill == "none" for stroke, _, fill in looks)
-
-
-def test_a_click_enlarges_a_picture(browser, tmp_path, report):
-    show(browser, tmp_path / "report.html", report)
-    before = boxes(browser, "figure:first-of-type img")[0]
-    browser.execute_script("document.querySelector('.frame').click()")
-    assert boxes(browser, "figure:first-of-type img")[0][2] > 1.5 * before[2]
-
-
-@pytest.mark.parametrize(("width", "medium"), [(1200, ""), (360, ""), (680, "print")])
-def test_nothing_is_wider_than_the_window_or_the_paper(browser, tmp_path, report, width, medium):
-    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": medium})
-    show(browser, tmp_path / "report.html", report)
-    wide = browser.execute_script("return document.documentElement.scrollWidth")
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    assert wide <= width
-
-
-@pytest.mark.parametrize("change", LACKING)
-def test_reports_that_lack_something_open_without_errors(browser, tmp_path, report, change):
-    show(browser, tmp_path / "report.html", replace(report, **change))
-    assert browser.get_log("browser") == []
-    assert browser.title == "heatmap of 10146"
