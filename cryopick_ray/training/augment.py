@@ -23,7 +23,7 @@ FACTOR = (0.5, 1.5)
 DROPOUT = (0.01, 0.10)
 NOISE = (0.1, 0.5)
 """Standard deviation of added noise in those of the image; crYOLO's paper gives no number."""
-STRONG_NOISE = (0.1, 4.0)
+STRONG_NOISE = (0.3, 6.0)
 """Likewise, for training across molecules: thick ice, short exposures, single frames."""
 FLATTENED_PX = (2.0, 12.0)
 FLATTENED_DEPTH = (0.6, 1.0)
@@ -56,7 +56,7 @@ def add_noise(image: Image, rng: np.random.Generator) -> Image:
 
 
 def add_strong_noise(image: Image, rng: np.random.Generator) -> Image:
-    """Add white Gaussian noise of 0.1 to 4 of the image's standard deviation, as often weak as strong."""
+    """Add white Gaussian noise of 0.3 to 6 of the image's standard deviation, as often weak as strong."""
     sigma = np.float32(_log_uniform(rng, *STRONG_NOISE)) * image.std()
     return np.asarray(image + sigma * rng.standard_normal(image.shape, np.float32))
 
