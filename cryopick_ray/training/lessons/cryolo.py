@@ -1,6 +1,5 @@
 """How crYOLO is taught (Wagner et al. 2019, Commun. Biol. 2:218, and its public manual)."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ from cryopick_ray.pickers.cryolo.picker import NORMALISATION, normalise
 from cryopick_ray.training.augment import cryolo_chain
 from cryopick_ray.training.labelled import LabelledMicrograph
 from cryopick_ray.training.lesson import Example, Slot
+from cryopick_ray.training.rates import half_cosine
 from cryopick_ray.training.windows import Window
 
 OBJECT_WEIGHT = 5.0
@@ -134,7 +134,7 @@ class CryoloLesson:
 
         The paper has the plateaus alone: trainings there are long enough to meet them.
         """
-        factor, best, waited = (1 + math.cos(math.pi * epoch / epochs)) / 2, np.inf, 0
+        factor, best, waited = half_cosine(epoch, epochs), np.inf, 0
         for loss in validation:
             waited = 0 if loss < best else waited + 1
             best = min(best, loss)
