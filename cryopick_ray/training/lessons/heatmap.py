@@ -115,7 +115,7 @@ class HeatmapLesson:
         size = micrograph.scale * zoom
         diameter_px = self.particle_px * size
         particles = window.locate(micrograph.particles)
-        cells_px = np.arange(self.crop_px // STRIDE) * STRIDE + (STRIDE - 1) / 2
+        cells_px = np.arange(self.crop_px // STRIDE, dtype=np.float64) * STRIDE + (STRIDE - 1) / 2
         peaks = paint(particles, cells_px, SIGMA * diameter_px)
         near = paint_discs(particles, cells_px, REACH * diameter_px)
         near_unsure = paint_discs(window.locate(micrograph.unsure), cells_px, IGNORED * diameter_px)

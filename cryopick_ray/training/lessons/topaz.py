@@ -157,7 +157,9 @@ class TopazLesson:
         centre = positive(micrograph, rng, jitter_px=spread_px) if aimed else None
         aimed = centre is not None
         window = Window.oriented(*(centre or self._elsewhere(micrograph, rng)), self.crop_px, rng, free=True)
-        labels = self._labels(micrograph, window, aimed=aimed) if self.is_dense else np.float32([aimed])
+        labels = np.array([aimed], np.float32)
+        if self.is_dense:
+            labels = self._labels(micrograph, window, aimed=aimed)
         return Example(window.cut(micrograph.image), labels)
 
     def loss(self, answer: Tensor, target: Tensor, epoch: int) -> Tensor:
@@ -194,7 +196,8 @@ class TopazLesson:
     def _labels(self, micrograph: LabelledMicrograph, window: Window, *, aimed: bool) -> NDArray[np.float32]:
         """Return what the ``(n, n)`` answers about a crop should be, or that they are not judged."""
         answers_px, diameter_px = self.answers_px, self.particle_px * micrograph.scale
-        places = window.places(np.stack(np.meshgrid(answers_px, answers_px), -1).reshape(-1, 2))
+        grid = np.stack(np.meshgrid(answers_px, answers_px), -1).reshape(-1, 2)
+        places = window.places(grid.astype(np.float32))
         height, width = micrograph.image.shape
         within = ((places >= -0.5) & (places <= (width - 0.5, height - 0.5))).all(axis=1)
         judged = within.reshape(len(answers_px), -1)
