@@ -27,6 +27,9 @@ class Recipe:
     share
         The option that is the share of particles among all places, found from the labels unless given;
         empty for none. Its lesson is an :class:`~cryopick_ray.training.lesson.UnlabelledLesson`.
+    own_greys
+        The option that tells whether the lesson changes grey values itself, off where ``general`` changes
+        them; empty if it never does.
     """
 
     lesson: str
@@ -34,6 +37,7 @@ class Recipe:
     steps: int
     whole_image: bool = False
     share: str = ""
+    own_greys: str = ""
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,8 @@ def load_model(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
 def restore(build: Callable[[], NetworkT], state: Mapping[str, Tensor], title: str) -> NetworkT:
     """Return the network that holds exactly the tensors of ``state``, in evaluation mode.
 
-    Nothing is allocated before every name, shape and type has been found right.
+    Nothing is allocated before every name, shape and type has been found right. Numbers kept in half
+    precision, at half the size, are widened.
 
     Parameters
     ----------
@@ -177,11 +178,13 @@ def restore(build: Callable[[], NetworkT], state: Mapping[str, Tensor], title: s
         raise ModelError(f"{title}: the state {verb} tensor {brief(wrong[0])}")
     for name, tensor in state.items():
         kind, wanted = (tensor.dtype, *tensor.shape), (expected[name].dtype, *expected[name].shape)
-        if kind != wanted:
+        is_half = kind == (torch.float16, *wanted[1:]) and wanted[0] == torch.float32
+        if kind != wanted and not is_half:
             raise ModelError(f"{title}: {name} is {kind}; expected {wanted}")
         if not bool(torch.isfinite(tensor).all()):
             raise ModelError(f"{title}: {name} holds NaN or infinite values")
-    network.load_state_dict(state, assign=True)
+    whole = {name: tensor.to(expected[name].dtype) for name, tensor in state.items()}
+    network.load_state_dict(whole, assign=True)
     return network.eval()
 
 

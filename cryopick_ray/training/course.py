@@ -156,7 +156,9 @@ def lesson_for(settings: LearnSettings, rows: Sequence[LabelledRow], start: Mode
         If an option is wrong, the model to begin with is of another network, or there are rounds for a
         network that learns nothing from them.
     """
-    given: dict[str, Value] = dict(settings.options)
+    own_greys = find_recipe(settings.network).own_greys
+    given: dict[str, Value] = {own_greys: False} if settings.general and own_greys else {}
+    given |= settings.options
     for name in ("batch", "learning_rate"):
         if name in given:
             raise UsageError(f"options.{name}: give {name} beside options, not in it")

@@ -130,7 +130,7 @@ class Examples:
     def __getitem__(self, spot: Spot) -> tuple[Tensor, Tensor]:
         """Draw one example: image ``(1, s, s)`` and target."""
         micrograph = self._read(self._plan.micrograph(spot), spot.epoch)
-        slot = Slot(spot.slot, self._plan.batch)
+        slot = Slot(self._plan.turn(spot), self._plan.batch)
         example = self._lesson.example(micrograph, slot, self._plan.generator(spot))
         return torch.from_numpy(example.image[None]), torch.from_numpy(example.target)
 

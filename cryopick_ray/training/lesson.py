@@ -14,7 +14,10 @@ from cryopick_ray.training.labelled import LabelledMicrograph
 
 @dataclass(frozen=True)
 class Slot:
-    """A place in the batch: which one, of how many in the whole batch over all workers."""
+    """A place in the batch: which one, of how many in the whole batch over all workers.
+
+    It moves on by one every step (:meth:`~cryopick_ray.training.plan.Plan.turn`).
+    """
 
     index: int
     of: int

@@ -29,7 +29,8 @@ class Plan:
     Every epoch deals the micrographs, shuffled, to the slots of the batch: a slot draws its examples
     from its own micrographs, one after the other, and neighbouring slots share one where there are
     fewer micrographs than slots. A worker fills a run of slots, so workers read different micrographs,
-    and what is drawn does not depend on how many workers there are.
+    and what is drawn does not depend on how many workers there are. What slots are to show, particles or
+    none, moves on by one slot every step, or a micrograph would show one of the two all epoch.
 
     Attributes
     ----------
@@ -50,6 +51,10 @@ class Plan:
         first = spot.slot * self.micrographs // self.batch
         last = max((spot.slot + 1) * self.micrographs // self.batch, first + 1)
         return int(order[first + spot.step * (last - first) // self.steps])
+
+    def turn(self, spot: Spot) -> int:
+        """Return which slot of the batch an example counts as when particles are dealt."""
+        return (spot.slot + spot.step) % self.batch
 
     def view_generator(self, micrograph: int, epoch: int) -> np.random.Generator:
         """Return the stream that decides how a micrograph is seen in an epoch."""

@@ -108,6 +108,12 @@ class Window:
         placed = (centres[:, ::-1] - offset) @ np.linalg.inv(matrix).T
         return placed[:, ::-1].astype(np.float32)
 
+    def places(self, points: Centres) -> Centres:
+        """Return where ``(n, 2)`` points of the window lie in the micrograph: what :meth:`locate` undoes."""
+        matrix, offset, _ = self._map()
+        placed = points[:, ::-1] @ matrix.T + offset
+        return placed[:, ::-1].astype(np.float32)
+
     def cells_within(self, shape: Shape, cell_px: int) -> NDArray[np.bool_]:
         """Mark the cells of the window that lie wholly on an ``(h, w)`` micrograph, not on its mirror image.
 

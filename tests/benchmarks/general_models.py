@@ -25,8 +25,9 @@ from cryopick_ray.training.settings import SimulatedData, train_settings
 
 RECIPE = Path(__file__).parents[2] / "examples" / "09_general.yaml"
 NARROW = "scales=[0.8,1.25]"
-FINE_PX, FINE_SIDE_PX = 54, 1536
-"""Particles and micrographs for networks that see particles larger than the heat map does."""
+HALF = "precision=bfloat16"
+FINE_PX = 54
+"""Of particles for networks that see larger ones than the heat map does."""
 MODELS = {
     "heatmap-general": (),
     "heatmap-general-seed-1": ("seed=1",),
@@ -36,43 +37,59 @@ MODELS = {
     "topaz-general": (
         "FINE",
         "network=topaz",
-        "options={units: 32, objective: pn, pi: 0.1, positive_share: 0.25}",
-        "batch=256",
+        "options={units: 32, objective: focal, crop_px: 131, pi: 0.1, positive_share: 0.75}",
+        "batch=16",
         "learning_rate=1e-3",
-        "epochs=5",
-        "steps=60",
+        "epochs=6",
+        "steps=600",
+        HALF,
     ),
     "cryolo-general": (
         "FINE",
         "network=cryolo",
+        "options={width: 32, crop_px: 256}",
+        "batch=4",
+        "learning_rate=3e-4",
+        "epochs=4",
+        "steps=300",
+        NARROW,
+        HALF,
+    ),
+    "cryolo-narrow": (
+        "FINE",
+        "network=cryolo",
         "options={width: 16, crop_px: 256}",
-        "batch=16",
+        "batch=8",
         "learning_rate=5e-4",
-        "epochs=10",
-        "steps=200",
+        "epochs=4",
+        "steps=600",
+        NARROW,
+        HALF,
     ),
     "deeppicker-general": (
         "FINE",
         "network=deeppicker",
-        "options={jitter_px: 2}",
+        "options={jitter_px: 2, ring_share: 0.3, decay: cosine}",
         "batch=100",
-        "learning_rate=0.01",
-        "epochs=2",
-        "steps=300",
+        "learning_rate=0.02",
+        "epochs=3",
+        "steps=800",
         NARROW,
+        HALF,
     ),
     "deepem-general": (
         "FINE",
         "network=deepem",
-        "options={box_px: 48}",
+        "options={box_px: 48, jitter_px: 1.5, ring_share: 0.3, decay: cosine}",
         "batch=256",
         "learning_rate=2",
-        "epochs=2",
-        "steps=150",
+        "epochs=3",
+        "steps=600",
         NARROW,
+        HALF,
     ),
 }
-"""What is different from the recipe in each model. FINE: larger micrographs with larger particles."""
+"""What is different from the recipe in each model. FINE: larger particles, on half as many micrographs."""
 SHORT = (
     "options={base: 16, scale_jitter: 1, crop_px: 160}",
     "epochs=8",
@@ -125,11 +142,10 @@ def recipe(path: Path, changes: Sequence[str]) -> dict:
                 group["name"] = f"{group['name']}-varied"
                 group["settings"] = {**group["settings"], "variety": [0, 1]}
         elif word == "FINE":
-            sides = {"height_px": FINE_SIDE_PX, "width_px": FINE_SIDE_PX}
             for group in plain["simulated"]:
                 group["name"] = f"{group['name']}-fine"
                 group["particle_px"] = FINE_PX
-                group["settings"] = {**group["settings"], **sides}
+                group["micrographs"] = -(-group["micrographs"] // 2)
         elif word.startswith("GROUPS="):
             plain["simulated"] = plain["simulated"][: int(word[-1])]
     return plain

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cryopick_ray.pickers.shipped import FOLDER
-from cryopick_ray.pickers.weights import load_model, save_model
+from cryopick_ray.pickers.weights import load_model, save_model, weights_digest
 
 LIMITS = {
     "heatmap-general": "Single frames are hardly found; small particles (below about 80 kDa) in noise and "
@@ -21,8 +21,8 @@ LIMITS = {
     "topaz-general": "For comparison; heatmap-general finds more and is surer of it.",
     "deeppicker-general": "For comparison; windows of one particle each see little of what lies around them.",
     "deepem-general": "For comparison; windows of one particle each see little of what lies around them.",
-    "cryolo-general": "For comparison; half of the paper's channels (width 16 of 32), 3.7 million weights; "
-    "its training was cut off after 10 of 12 epochs.",
+    "cryolo-general": "For comparison; at most one particle in each square of half a diameter; it learnt for "
+    "minutes, not to convergence.",
 }
 BY_HAND = {"heatmap-general": {"threshold": 0.5, "calibration": (1.2, 0.0, 0.35, 0.45)}}
 """Instead of what validation found: chosen on beta-galactosidase, the proteasome of many defoci and fields
@@ -41,6 +41,7 @@ def main(
     models: Annotated[list[str], typer.Argument(help="Trained models, each as NAME=FILE.")],
     device: Annotated[str, typer.Option(help="What they were trained on.")],
     suite: Annotated[Path | None, typer.Option(help="suite.json of the suite.")] = None,
+    half: Annotated[list[str] | None, typer.Option(help="Kept in float16, at half the size.")] = None,
     earlier: Annotated[float, typer.Option(help="Seconds of the training that it began with.")] = 0,
 ) -> None:
     """Write weights and cards."""
@@ -48,6 +49,8 @@ def main(
     for one in models:
         name, _, file = one.partition("=")
         state, card = load_model(Path(file))
+        if name in (half or ()):
+            state = {key: one.half() if one.is_floating_point() else one for key, one in state.items()}
         is_real = any(one.simulated is False for one in card.trained_on.sets)
         recipes = "examples/09_general.yaml" + ", 11_general_real.yaml" * is_real
         said = {
@@ -59,6 +62,7 @@ def main(
             "limits": LIMITS[name],
             "licence": REAL if is_real else LICENCE,
             "scores": {**card.scores, **measured(rows, name)},
+            "digest": weights_digest(state),
         }
         save_model(FOLDER / f"{name}.safetensors", state, card.model_copy(update=said))
         typer.echo(f"{name}: {said['scores']}")

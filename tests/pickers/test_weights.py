@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from cryopick_ray.errors import ModelError
-from cryopick_ray.pickers.weights import MAX_CARD_BYTES, ModelCard, load_model, save_model, weights_digest
+from cryopick_ray.pickers.topaz.networks import TopazNetwork
+from cryopick_ray.pickers.weights import (
+    MAX_CARD_BYTES,
+    ModelCard,
+    load_model,
+    restore,
+    save_model,
+    weights_digest,
+)
 
 
 def tensors(seed: int = 0) -> dict[str, torch.Tensor]:
@@ -54,6 +62,38 @@ def test_a_model_comes_back_whole(path):
     for name, tensor in tensors().items():
         assert state[name].dtype == tensor.dtype
         assert torch.equal(state[name], tensor)
+
+
+def test_weights_kept_in_half_precision_are_widened(tmp_path):
+    """At half the size; every number is the nearest of its kind, and the digest is that of the file."""
+    network = TopazNetwork("topaz-conv3", 2)
+    state = network.state_dict()
+    half = {name: one.half() if one.is_floating_point() else one for name, one in state.items()}
+    save_model(tmp_path / "whole.safetensors", state, card_of(state))
+    save_model(tmp_path / "half.safetensors", half, card_of(half))
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("half", "whole")]
+    assert sizes[0] < 0.75 * sizes[1]
+    kept, card = load_model(tmp_path / "half.safetensors")
+    assert card.digest == weights_digest(half)
+    found = restore(lambda: TopazNetwork("topaz-conv3", 2), kept, "half").state_dict()
+    for name, one in state.items():
+        assert found[name].dtype == one.dtype
+        torch.testing.assert_close(found[name], one, rtol=2**-11, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float64, torch.int64])
+def test_weights_of_another_type_are_refused(kind):
+    state = TopazNetwork("topaz-conv3", 2).state_dict()
+    name = "classifier.weight"
+    with pytest.raises(ModelError, match=name):
+        restore(lambda: TopazNetwork("topaz-conv3", 2), {**state, name: state[name].to(kind)}, "odd")
+
+
+def test_counters_are_not_widened():
+    state = TopazNetwork("topaz-conv3", 2).state_dict()
+    (name, *_) = [name for name, one in state.items() if not one.is_floating_point()]
+    with pytest.raises(ModelError, match=name):
+        restore(lambda: TopazNetwork("topaz-conv3", 2), {**state, name: state[name].half()}, "odd")
 
 
 def test_a_card_of_before_says_nothing_of_its_training(path):

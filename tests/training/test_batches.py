@@ -1,9 +1,11 @@
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cryopick_ray.training.lesson import Slot
 from cryopick_ray.training.plan import VALIDATION_EPOCH, Plan, Spot
 
 PLANS = st.builds(
@@ -87,6 +89,28 @@ def test_every_example_has_its_own_random_numbers():
     assert [Plan(5, 4, 6, 5).generator(spot).integers(2**63) for spot in every] == drawn
     other = {Plan(6, 4, 6, 5).generator(spot).integers(2**63) for spot in every}
     assert not other & set(drawn)
+
+
+SHARES = st.sampled_from([0.0625, 0.1, 0.25, 1 / 3, 0.5, 0.75, 0.9])
+
+
+@given(
+    plan=PLANS.flatmap(lambda plan: st.builds(replace, st.just(plan), steps=st.integers(1, 80))),
+    epoch=EPOCHS,
+    share=SHARES,
+)
+def test_every_batch_holds_its_share_and_every_micrograph_shows_both(plan, epoch, share):
+    shown: dict[tuple[int, int], list[bool]] = {}
+    for step in spots(plan, epoch):
+        wanted = [Slot(plan.turn(spot), plan.batch).falls_to(share) for spot, _ in step]
+        assert sum(wanted) == int(plan.batch * share)
+        for (spot, _), one in zip(step, wanted, strict=True):
+            shown.setdefault((plan.micrograph(spot), spot.slot), []).append(one)
+    for one in shown.values():
+        rounds = len(one) / plan.batch + 1  # a batch holds less than its share where it does not divide
+        assert abs(sum(one) - share * len(one)) <= 1 + rounds
+        if plan.batch * min(share, 1 - share) >= 1 and len(one) * min(share, 1 - share) >= 2:
+            assert len(set(one)) == 2
 
 
 @given(plan=PLANS)

@@ -102,6 +102,13 @@ def test_options_of_no_network():
         lesson_options("unet")
 
 
+@pytest.mark.parametrize(("options", "own_greys"), [({}, False), ({"own_greys": True}, True)])
+def test_grey_values_are_not_changed_twice_unless_asked(options, own_greys):
+    given = {"network": "cryolo", "options": options}
+    assert lesson_for(learn_settings({**given, "general": True}), [], None).own_greys == own_greys
+    assert lesson_for(learn_settings(given), [], None).own_greys
+
+
 @pytest.mark.parametrize("network", LEARNING)
 def test_an_unknown_option_is_named_with_those_there_are(network):
     with pytest.raises(UsageError, match=f"colour is not an option of {network}; .*particle_px"):

@@ -15,7 +15,6 @@ from cryopick_ray.pickers.registry import find_network
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
 from cryopick_ray.training.labelled import LabelledMicrograph, nowhere
 from cryopick_ray.training.lesson import Slot
-from cryopick_ray.training.lessons import cryolo
 from cryopick_ray.training.lessons.cryolo import CryoloLesson
 
 SLOT = Slot(0, 1)
@@ -31,16 +30,9 @@ def micrograph(shape=(200, 260), count=20, seed=0, **changes):
     return LabelledMicrograph("m", "d", image, **({"particles": centres} | changes))
 
 
-@pytest.fixture
-def plain(monkeypatch):
-    """Without changes of grey values."""
-    monkeypatch.setattr(cryolo, "cryolo_chain", lambda image, rng: image)
-
-
-@pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("seed", range(12))
 def test_targets_lie_where_the_particles_are(seed):
-    lesson = CryoloLesson(crop_px=96)
+    lesson = CryoloLesson(crop_px=96, own_greys=False)
     example = lesson.example(micrograph(), SLOT, np.random.default_rng(seed))
     assert example.image.shape == (96, 96)
     assert example.target.shape == (5, 6, 6)
@@ -54,9 +46,22 @@ def test_targets_lie_where_the_particles_are(seed):
         assert example.image[top - 1 : top + 3, left - 1 : left + 3].sum() == pytest.approx(-1, abs=0.5)
 
 
-@pytest.mark.usefixtures("plain")
+def test_grey_values_are_changed_as_in_the_paper_unless_told():
+    dots = micrograph()
+    shown = [
+        [CryoloLesson(crop_px=96, own_greys=own).example(dots, SLOT, np.random.default_rng(seed)).image]
+        for own in (True, False)
+        for seed in range(20)
+    ]
+    paper, plain = shown[:20], shown[20:]
+    alike = [np.array_equal(*pair) for pair in zip(paper, plain, strict=True)]
+    assert 0 < sum(alike) < 12  # one in four has no change
+    at_rest = [seed for seed in range(20) if np.random.default_rng(seed).uniform(0.9, 1.1) <= 1]
+    assert all(set(np.unique(plain[seed])) <= {-1.0, 0.0} for seed in at_rest)  # not enlarged: as they are
+
+
 def test_boxes_grow_with_the_image_and_half_of_the_crops_do_not():
-    lesson = CryoloLesson(crop_px=160, particle_px=30.0)
+    lesson = CryoloLesson(crop_px=160, particle_px=30.0, own_greys=False)
     sides = []
     for seed in range(60):
         target = lesson.example(micrograph(), SLOT, np.random.default_rng(seed)).target
@@ -72,10 +77,9 @@ def test_boxes_grow_with_the_image_and_half_of_the_crops_do_not():
     assert 32.5 < max(sides) <= 33
 
 
-@pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("scale", [0.7, 1.5])
 def test_boxes_are_as_much_larger_as_the_particles_of_a_view_and_the_anchor_stays(scale):
-    lesson = CryoloLesson(crop_px=160, particle_px=30.0)
+    lesson = CryoloLesson(crop_px=160, particle_px=30.0, own_greys=False)
     for seed in range(10):
         usual, seen = (
             lesson.example(micrograph(scale=at), SLOT, np.random.default_rng(seed)) for at in (1.0, scale)
@@ -107,12 +111,11 @@ def test_cells_beyond_a_small_micrograph_are_not_taught():
         assert not taught[:, [0, -1]].any()
 
 
-@pytest.mark.usefixtures("plain")
 def test_unsure_places_are_neither_particle_nor_empty():
     sure = micrograph()
     half = len(sure.particles) // 2
     split = micrograph(particles=sure.particles[:half], unsure=sure.particles[half:])
-    lesson = CryoloLesson(crop_px=160)
+    lesson = CryoloLesson(crop_px=160, own_greys=False)
     for seed in range(10):
         whole = lesson.example(sure, SLOT, np.random.default_rng(seed)).target
         part = lesson.example(split, SLOT, np.random.default_rng(seed)).target

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.deepem.picker import DeepEMPicker
 from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
@@ -141,6 +142,28 @@ def test_the_optimiser_is_plain_and_its_rate_stays():
     for parameter, old in zip(network.parameters(), before, strict=True):
         torch.testing.assert_close(parameter.detach(), old - 1.0)
     assert {lesson.rate(epoch, 20, [1.0, 2.0]) for epoch in (0, 3.5, 20)} == {1.0}
+
+
+def test_the_rate_may_fall_along_a_half_cosine_and_then_the_last_epoch_is_kept():
+    lesson = DeepEMLesson(decay="cosine")
+    assert [lesson.rate(epoch, 8, []) for epoch in (0, 4, 8)] == pytest.approx([1, 0.5, 0])
+    assert not lesson.validation_chooses
+    assert DeepEMLesson().validation_chooses
+
+
+def test_negatives_may_lie_beside_a_particle():
+    image = np.zeros((99, 99), np.float32)
+    image[49, 49] = 1
+    micrograph = LabelledMicrograph("m", "d", image, np.array([[49, 49]], np.float32))
+    lesson, rng = DeepEMLesson(box_px=48, particle_px=20.0, ring_share=1.0), np.random.default_rng(0)
+    shown = [lesson.example(micrograph, Slot(0, 2), rng) for _ in range(60)]
+    at = np.array([np.unravel_index(one.image.argmax(), one.image.shape) for one in shown]) - 23.5
+    reach = np.hypot(*at.T) / 20
+    assert not any(one.target for one in shown)
+    assert 0.25 - 0.04 <= reach.min() < 0.35
+    assert 0.6 < reach.max() <= 0.7 + 0.04
+    with pytest.raises(UsageError, match="ring_share is 2"):
+        DeepEMLesson(ring_share=2)
 
 
 def test_a_short_lesson_finds_spots_and_weights_that_start_positive_learn_less():

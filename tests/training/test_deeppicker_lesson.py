@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.deeppicker.picker import DeepPickerPicker
 from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
@@ -80,6 +81,40 @@ def test_negatives_keep_their_distance_from_every_particle(scale):
     assert min(nearest) == pytest.approx(0.6 * 40 * scale, abs=1.5)
 
 
+def nearest_dots(lesson, count=200):
+    """Return how far from the middle of negatives the nearest of some particles lies, in diameters."""
+    dots, rng = np.zeros((300, 300), np.float32), np.random.default_rng(0)
+    particles = np.stack(np.meshgrid([70, 150, 230], [70, 150, 230]), -1).reshape(-1, 2)
+    dots[particles[:, 1], particles[:, 0]] = 1
+    micrograph = LabelledMicrograph("m", "d", dots, particles.astype(np.float32))
+    rows, columns = np.mgrid[:64, :64]
+    nearest = []
+    for _ in range(count):
+        example = lesson.example(micrograph, Slot(0, 2), rng)
+        assert example.target == 0
+        nearest.append(np.hypot(rows - 31.5, columns - 31.5)[example.image > 1].min(initial=99))
+    return np.array(nearest) / lesson.particle_px
+
+
+@pytest.mark.parametrize("ring_share", [0.0, 0.3, 1.0])
+def test_so_many_negatives_as_asked_lie_beside_a_particle(ring_share):
+    nearest = nearest_dots(DeepPickerLesson(particle_px=40, ring_share=ring_share), 400)
+    beside = nearest < 0.58  # all others are 0.6 diameters away, but for rounding to pixels
+    assert beside.mean() == pytest.approx(ring_share * (0.58 - 0.25) / (0.7 - 0.25), abs=0.07)
+    assert nearest[beside].min(initial=1) >= 0.25 - 0.03
+
+
+def test_without_particles_none_lies_beside_one_and_every_example_is_negative():
+    lesson, rng = DeepPickerLesson(ring_share=1), np.random.default_rng(0)
+    assert batch(lesson, ramp([]), rng)[1].sum() == 0
+
+
+@pytest.mark.parametrize("ring_share", [-0.1, 1.1, float("nan")])
+def test_a_share_that_is_none_is_refused(ring_share):
+    with pytest.raises(UsageError, match="ring_share"):
+        DeepPickerLesson(ring_share=ring_share)
+
+
 def test_without_particles_every_example_is_negative():
     lesson, rng = DeepPickerLesson(), np.random.default_rng(0)
     assert batch(lesson, ramp([]), rng)[1].sum() == 0
@@ -133,6 +168,14 @@ def test_the_rate_falls_every_ten_epochs():
     lesson = DeepPickerLesson()
     rates = [lesson.rate(epoch, 200, []) for epoch in (0, 9.9, 10, 19.9, 20, 105)]
     assert rates == pytest.approx([1, 1, 0.95, 0.95, 0.95**2, 0.95**10])
+
+
+def test_the_rate_may_fall_along_a_half_cosine_and_then_the_last_epoch_is_kept():
+    lesson = DeepPickerLesson(decay="cosine")
+    rates = [lesson.rate(epoch, 8, []) for epoch in (0, 2, 4, 6, 8)]
+    assert rates == pytest.approx([1, 0.5 + 8**-0.5, 0.5, 0.5 - 8**-0.5, 0])
+    assert not lesson.validation_chooses
+    assert DeepPickerLesson().validation_chooses
 
 
 def test_a_short_lesson_finds_spots_on_another_micrograph():

@@ -11,15 +11,8 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.training.labelled import LabelledMicrograph, nowhere
 from cryopick_ray.training.lesson import Slot
-from cryopick_ray.training.lessons.heatmap import (
-    HeatmapLesson,
-    focal_loss,
-    junk_loss,
-    near_loss,
-    paint,
-    paint_discs,
-    size_loss,
-)
+from cryopick_ray.training.lessons.heatmap import HeatmapLesson, junk_loss, near_loss, size_loss
+from cryopick_ray.training.lessons.peaks import focal_loss, paint, paint_discs
 
 PLACES = st.floats(-20, 84, width=32)
 
@@ -40,7 +33,7 @@ def cells(size=64):
 
 @given(x=PLACES, y=PLACES)
 def test_a_centre_is_painted_one_in_its_own_cell(x, y):
-    peaks = paint(np.float32([[x, y]]), 64, 1.8)
+    peaks = paint(np.float32([[x, y]]), cells(), 1.8)
     assert peaks.shape == (32, 32)
     assert peaks.dtype == np.float32
     ones = np.argwhere(peaks == 1)
@@ -61,20 +54,20 @@ def test_a_centre_is_painted_one_in_its_own_cell(x, y):
 
 @given(st.lists(st.tuples(PLACES, PLACES), max_size=5))
 def test_of_overlapping_peaks_the_highest_counts(places):
-    together = paint(np.array(places, np.float32).reshape(-1, 2), 64, 3.0)
-    alone = [paint(np.float32([place]), 64, 3.0) for place in places]
+    together = paint(np.array(places, np.float32).reshape(-1, 2), cells(), 3.0)
+    alone = [paint(np.float32([place]), cells(), 3.0) for place in places]
     np.testing.assert_array_equal(together, np.max(alone, axis=0) if alone else np.zeros((32, 32)))
 
 
 @given(st.lists(st.tuples(PLACES, PLACES), min_size=1, max_size=4))
 def test_painting_commutes_with_the_turns_of_a_square(places):
     centres = np.array(places, np.float32).astype(np.float64)
-    whole = paint(centres, 64, 2.0)
+    whole = paint(centres, cells(), 2.0)
     on_edge = (np.abs((centres + 0.5) / 2 - np.rint((centres + 0.5) / 2)) < 1e-6).any()
     if on_edge:  # between two cells a centre belongs to one of them
         return
-    np.testing.assert_allclose(paint(centres[:, ::-1], 64, 2.0), whole.T, atol=4e-4)
-    np.testing.assert_allclose(paint(63 - centres, 64, 2.0), whole[::-1, ::-1], atol=4e-4)
+    np.testing.assert_allclose(paint(centres[:, ::-1], cells(), 2.0), whole.T, atol=4e-4)
+    np.testing.assert_allclose(paint(63 - centres, cells(), 2.0), whole[::-1, ::-1], atol=4e-4)
 
 
 def focal_by_hand(logits, peaks, weights):
@@ -100,11 +93,11 @@ def test_the_loss_is_that_of_the_paper(seed, centres, judged):
 
 
 def target_of(places, unsure=(), size=1.0):
-    peaks = paint(np.array(places, np.float32).reshape(-1, 2), 64, 1.8)
-    weights = (paint(np.array(unsure, np.float32).reshape(-1, 2), 64, 10.0) < math.exp(-0.5)).astype(
+    peaks = paint(np.array(places, np.float32).reshape(-1, 2), cells(), 1.8)
+    weights = (paint(np.array(unsure, np.float32).reshape(-1, 2), cells(), 10.0) < math.exp(-0.5)).astype(
         np.float32
     )
-    near = paint_discs(np.array(places, np.float32).reshape(-1, 2), 64, 6.0).astype(np.float32)
+    near = paint_discs(np.array(places, np.float32).reshape(-1, 2), cells(), 6.0).astype(np.float32)
     unknown = np.full_like(peaks, -1)
     return torch.from_numpy(np.stack([peaks, weights, np.full_like(peaks, np.log(size)), near, unknown]))[
         None
@@ -153,7 +146,7 @@ def test_junk_is_judged_where_it_is_known_alone():
 
 @given(st.lists(st.tuples(PLACES, PLACES), max_size=4), st.floats(1, 12))
 def test_discs_hold_the_cells_within_their_radius(places, radius_px):
-    marks = paint_discs(np.array(places, np.float32).reshape(-1, 2), 64, radius_px)
+    marks = paint_discs(np.array(places, np.float32).reshape(-1, 2), cells(), radius_px)
     away = [np.hypot(cells()[:, None] - y, cells()[None] - x) <= radius_px for x, y in places]
     np.testing.assert_array_equal(marks, np.any(away, axis=0) if places else np.zeros((32, 32), bool))
 

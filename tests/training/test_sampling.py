@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from cryopick_ray.training.labelled import LabelledMicrograph, nowhere
-from cryopick_ray.training.sampling import TRIES, anywhere, negative, positive
+from cryopick_ray.training.sampling import RING, TRIES, anywhere, beside, negative, positive
 
 HEIGHT, WIDTH = 120, 200
 
@@ -47,6 +47,34 @@ def test_negatives_are_not_drawn_to_the_far_places_where_near_ones_do():
     distances = [away(negative(crowd, rng, distance_px=20), crowd.particles) for _ in range(1000)]
     free_area = HEIGHT * WIDTH - np.pi * 20**2
     assert np.mean(np.less(distances, 40)) == pytest.approx(3 * np.pi * 20**2 / free_area, abs=0.04)
+
+
+@given(particles=places(12), unsure=places(3), seed=st.integers(0, 99))
+def test_a_place_beside_a_particle_is_in_its_ring_and_near_no_other(particles, unsure, seed):
+    labelled = micrograph(particles, unsure=unsure)
+    place = beside(labelled, np.random.default_rng(seed), diameter_px=30)
+    assert place == beside(labelled, np.random.default_rng(seed), diameter_px=30)
+    if place is None:
+        assert (len(particles), len(unsure)) != (1, 0)  # alone it leaves room, wherever it lies
+    else:
+        assert away(place, particles + unsure) >= RING[0] * 30 - 2e-3
+        assert away(place, particles) <= RING[1] * 30 + 1e-3
+        assert -0.5 <= place[0] <= WIDTH - 0.5
+        assert -0.5 <= place[1] <= HEIGHT - 0.5
+
+
+def test_places_beside_a_particle_are_spread_evenly_from_near_to_far_and_around():
+    one, rng = micrograph([(100, 60)]), np.random.default_rng(0)
+    drawn = np.array([beside(one, rng, diameter_px=40) for _ in range(2000)]) - (100, 60)
+    reach = np.hypot(*drawn.T) / 40
+    assert np.quantile(reach, [0, 0.25, 0.5, 0.75, 1]) == pytest.approx(np.linspace(*RING, 5), abs=0.02)
+    assert np.histogram(np.arctan2(*drawn.T), 8, (-np.pi, np.pi))[0].min() > 190
+
+
+def test_where_particles_touch_all_around_there_is_no_place_beside_one():
+    crowd = np.stack(np.meshgrid(np.arange(0, WIDTH, 5), np.arange(0, HEIGHT, 5)), -1).reshape(-1, 2)
+    assert beside(micrograph(crowd), np.random.default_rng(0), diameter_px=40) is None
+    assert beside(micrograph(), np.random.default_rng(0), diameter_px=40) is None
 
 
 def test_half_of_the_negatives_are_known_false_picks():

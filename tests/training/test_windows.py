@@ -42,6 +42,17 @@ def test_what_lies_at_a_centre_appears_where_it_is_located(middle, away, size, a
 
 
 @given(
+    point=st.tuples(st.floats(-30, 90, width=32), st.floats(-30, 90, width=32)),
+    angle=st.floats(0, 7),
+    flip=st.booleans(),
+)
+def test_a_point_of_the_window_is_located_where_it_is(point, angle, flip):
+    window = Window(31.0, 40.5, 64, angle, 1.25, flip)
+    there = window.places(np.float32([point]))
+    np.testing.assert_allclose(window.locate(there)[0], point, atol=1e-3)
+
+
+@given(
     middle=st.tuples(st.floats(-9, 60), st.floats(-9, 60)),
     step=st.tuples(st.floats(-30, 30), st.floats(-30, 30)),
     size=st.integers(1, 64),

@@ -13,6 +13,7 @@ from cryopick_ray.pickers.grey_values import centre_and_sigma, refuse_without_co
 from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.scoring import EXACT, Scoring
+from cryopick_ray.pickers.smoothing import smoothed_along
 from cryopick_ray.pickers.tiles import answer_in_tiles, extended, extended_to_multiple, tile_px_on
 from cryopick_ray.pickers.weights import ModelCard
 
@@ -146,28 +147,15 @@ def low_passed(images: Tensor, low: Tensor, high: Tensor) -> Tensor:
     low, high
         What they are clipped to first, ``(n, 1, 1)``.
     """
-    margin = (LOW_PASS_REACH_PX, LOW_PASS_REACH_PX)
+    low_pass, margin = (LOW_PASS_SIGMA_PX, LOW_PASS_REACH_PX), (LOW_PASS_REACH_PX, LOW_PASS_REACH_PX)
     mirrored = torch.from_numpy(np.pad(np.arange(images.shape[1]), margin, "reflect")).to(images.device)
     height, width = images.shape[1:]
     rows = max(32, BAND_PX // width) if images.device.type == "cpu" else height
     smooth = torch.empty_like(images)
     for top in range(0, height, rows):
         seen = mirrored[top : top + rows + 2 * LOW_PASS_REACH_PX]
-        band = _smoothed(images.index_select(1, seen).clamp_(low, high), 1)
-        smooth[:, top : top + rows] = _smoothed(extended(band, 2, margin, "reflect"), 2)
-    return smooth
-
-
-def _smoothed(padded: Tensor, axis: int) -> Tensor:
-    """Return values through the Gaussian along an axis, less the margins."""
-    away = torch.arange(LOW_PASS_REACH_PX + 1, dtype=torch.float64)
-    weights = torch.exp(-((away / LOW_PASS_SIGMA_PX) ** 2) / 2)
-    middle, *others = (weights / (2 * weights.sum() - weights[0])).tolist()
-    length = padded.shape[axis] - 2 * LOW_PASS_REACH_PX
-    smooth: Tensor = middle * padded.narrow(axis, LOW_PASS_REACH_PX, length)
-    for step, weight in enumerate(others, 1):
-        for start in (LOW_PASS_REACH_PX - step, LOW_PASS_REACH_PX + step):
-            smooth.add_(padded.narrow(axis, start, length), alpha=weight)
+        band = smoothed_along(images.index_select(1, seen).clamp_(low, high), 1, *low_pass)
+        smooth[:, top : top + rows] = smoothed_along(extended(band, 2, margin, "reflect"), 2, *low_pass)
     return smooth
 
 

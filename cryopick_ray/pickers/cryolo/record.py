@@ -7,5 +7,11 @@ RECORD = Network(
     network="cryopick_ray.pickers.cryolo.networks:CryoloNetwork",
     picker="cryopick_ray.pickers.cryolo.picker:CryoloPicker",
     parameters=frozenset({"width"}),
-    recipe=Recipe("cryopick_ray.training.lessons.cryolo:CryoloLesson", epochs=20, steps=50, whole_image=True),
+    recipe=Recipe(
+        "cryopick_ray.training.lessons.cryolo:CryoloLesson",
+        epochs=20,
+        steps=50,
+        whole_image=True,
+        own_greys="own_greys",
+    ),
 )

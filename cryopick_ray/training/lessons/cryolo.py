@@ -1,6 +1,5 @@
 """How crYOLO is taught (Wagner et al. 2019, Commun. Biol. 2:218, and its public manual)."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ from cryopick_ray.pickers.cryolo.picker import NORMALISATION, normalise
 from cryopick_ray.training.augment import cryolo_chain
 from cryopick_ray.training.labelled import LabelledMicrograph
 from cryopick_ray.training.lesson import Example, Slot
+from cryopick_ray.training.rates import half_cosine
 from cryopick_ray.training.windows import Window
 
 OBJECT_WEIGHT = 5.0
@@ -49,6 +49,9 @@ class CryoloLesson:
         Epochs in which the boxes of empty cells are pulled to the anchor in the cell's middle.
     plateau
         Epochs without a better validation loss after which the learning rate falls to a tenth.
+    own_greys
+        Whether crops' grey values are changed as in the paper; not unless asked where ``general`` changes
+        those of whole micrographs: both together blur particles away.
     """
 
     architecture: str = "cryolo-16"
@@ -59,6 +62,7 @@ class CryoloLesson:
     learning_rate: float = 1e-4
     warm_up: int = 3
     plateau: int = 6
+    own_greys: bool = True
     normalisation: str = field(default=NORMALISATION, init=False)
     validation_chooses: bool = field(default=True, init=False)
 
@@ -82,7 +86,7 @@ class CryoloLesson:
         return prepared
 
     def example(self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator) -> Example:
-        """Cut a crop from anywhere, turned, flipped, half of them enlarged by up to 1.1; change its greys.
+        """Cut a crop from anywhere, turned, flipped, half of them enlarged by up to 1.1.
 
         The target is what :func:`~cryopick_ray.pickers.cryolo.boxes.encode` says of the crop's cells;
         cells of unsure places and beyond the micrograph are not taught.
@@ -100,7 +104,8 @@ class CryoloLesson:
         column, row, _ = cells_of(window.locate(micrograph.unsure), grid)
         unknown[row, column] = True
         target[4][unknown & (target[4] == EMPTY)] = UNKNOWN
-        return Example(cryolo_chain(window.cut(micrograph.image), rng), target)
+        image = window.cut(micrograph.image)
+        return Example(cryolo_chain(image, rng) if self.own_greys else image, target)
 
     def loss(self, answer: Tensor, target: Tensor, epoch: int) -> Tensor:
         """Return YOLO's loss, a sum over the cells and a mean over the examples.
@@ -134,7 +139,7 @@ class CryoloLesson:
 
         The paper has the plateaus alone: trainings there are long enough to meet them.
         """
-        factor, best, waited = (1 + math.cos(math.pi * epoch / epochs)) / 2, np.inf, 0
+        factor, best, waited = half_cosine(epoch, epochs), np.inf, 0
         for loss in validation:
             waited = 0 if loss < best else waited + 1
             best = min(best, loss)

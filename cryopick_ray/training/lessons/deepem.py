@@ -14,7 +14,8 @@ from cryopick_ray.pickers.deepem.picker import BOX_DIAMETERS
 from cryopick_ray.pickers.patches import NORMALISATION, z_scored_micrograph
 from cryopick_ray.training.labelled import LabelledMicrograph
 from cryopick_ray.training.lesson import Example, Slot
-from cryopick_ray.training.lessons.patches import window_example
+from cryopick_ray.training.lessons.patches import check_ring, window_example
+from cryopick_ray.training.rates import half_cosine
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,12 @@ class DeepEMLesson:
     start
         How weights begin: ``glorot``, +-sqrt(6 / (fan_in + fan_out)) as in the authors' code, or
         ``positive``, uniform in (0, 1) as on their slides, which saturates every unit.
+    ring_share
+        Part of the places without a particle that lie beside one (a ring of .25 to .7 diameters around its
+        centre); the paper has none.
+    decay
+        How the rate falls: ``paper``, not at all, or ``cosine``, along half a cosine to nothing; then the
+        last epoch is kept.
     """
 
     architecture: str = GENERAL
@@ -42,13 +49,20 @@ class DeepEMLesson:
     batch: int = 50
     learning_rate: float = 1.0
     start: Literal["glorot", "positive"] = "glorot"
+    ring_share: float = 0.0
+    decay: Literal["paper", "cosine"] = "paper"
     normalisation: str = field(default=NORMALISATION, init=False)
-    validation_chooses: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
-        """Let the particle fill as much of the box as the picker counts on."""
+        """Let the particle fill as much of the box as the picker counts on; refuse a share that is none."""
+        check_ring(self.ring_share)
         if cast("float | None", self.particle_px) is None:
             object.__setattr__(self, "particle_px", self.box_px / BOX_DIAMETERS)
+
+    @property
+    def validation_chooses(self) -> bool:
+        """Whether the best epoch is kept: not where the rate falls to nothing."""
+        return self.decay == "paper"
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -80,6 +94,7 @@ class DeepEMLesson:
             particle_px=self.particle_px,
             wanted=slot.falls_to(0.5),
             jitter_px=self.jitter_px,
+            ring_share=self.ring_share,
         )
 
     def loss(self, answer: Tensor, target: Tensor, epoch: int) -> Tensor:
@@ -91,5 +106,5 @@ class DeepEMLesson:
         return SGD(network.parameters(), lr=learning_rate)
 
     def rate(self, epoch: float, epochs: int, validation: Sequence[float]) -> float:
-        """Return 1: the rate stays."""
-        return 1.0
+        """Return 1, the rate stays, or what ``decay`` says."""
+        return half_cosine(epoch, epochs) if self.decay == "cosine" else 1.0

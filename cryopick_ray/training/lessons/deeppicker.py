@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,9 @@ from cryopick_ray.pickers.deeppicker.picker import PARTICLE_PX
 from cryopick_ray.pickers.patches import NORMALISATION, z_scored_micrograph
 from cryopick_ray.training.labelled import LabelledMicrograph
 from cryopick_ray.training.lesson import Example, Slot
-from cryopick_ray.training.lessons.patches import window_example
+from cryopick_ray.training.lessons.patches import check_ring, window_example
 from cryopick_ray.training.objectives import two_class_cross_entropy
+from cryopick_ray.training.rates import half_cosine
 
 INIT_STD = 0.05
 DECAY, DECAY_EPOCHS = 0.95, 10
@@ -35,6 +36,12 @@ class DeepPickerLesson:
         How far a particle may be off the patch's middle; the paper has none.
     weight_decay
         L2 on the weights of the fully connected layers.
+    ring_share
+        Part of the places without a particle that lie beside one (a ring of .25 to .7 diameters around its
+        centre); the paper has none. Unless it sees them, the network takes a wall for a centre.
+    decay
+        How the rate falls: ``paper``, by 0.95 every ten epochs, or ``cosine``, along half a cosine to
+        nothing; then the last epoch is kept.
     """
 
     hidden: int = 256
@@ -45,8 +52,18 @@ class DeepPickerLesson:
     learning_rate: float = 0.01
     momentum: float = 0.9
     weight_decay: float = 5e-4
+    ring_share: float = 0.0
+    decay: Literal["paper", "cosine"] = "paper"
     normalisation: str = field(default=NORMALISATION, init=False)
-    validation_chooses: bool = field(default=True, init=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a share that is none."""
+        check_ring(self.ring_share)
+
+    @property
+    def validation_chooses(self) -> bool:
+        """Whether the best epoch is kept: not where the rate falls to nothing."""
+        return self.decay == "paper"
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -76,6 +93,7 @@ class DeepPickerLesson:
             particle_px=self.particle_px,
             wanted=slot.falls_to(0.5),
             jitter_px=self.jitter_px,
+            ring_share=self.ring_share,
         )
 
     def loss(self, answer: Tensor, target: Tensor, epoch: int) -> Tensor:
@@ -96,5 +114,7 @@ class DeepPickerLesson:
         return SGD(groups, lr=learning_rate, momentum=self.momentum)
 
     def rate(self, epoch: float, epochs: int, validation: Sequence[float]) -> float:
-        """Return 0.95 to the number of tens of epochs that are over."""
+        """Return 0.95 to the number of tens of epochs that are over, or what ``decay`` says."""
+        if self.decay == "cosine":
+            return half_cosine(epoch, epochs)
         return float(DECAY ** (epoch // DECAY_EPOCHS))

@@ -25,13 +25,13 @@ from cryopick_ray.pickers.heatmap.networks import (
     HeatmapNetwork,
 )
 from cryopick_ray.pickers.heatmap.picker import NORMALISATION, flatten
-from cryopick_ray.training.labelled import Centres, LabelledMicrograph
+from cryopick_ray.training.labelled import LabelledMicrograph
 from cryopick_ray.training.lesson import Example, Slot
+from cryopick_ray.training.lessons.peaks import SIGMA, focal_loss, paint, paint_discs
+from cryopick_ray.training.rates import half_cosine
 from cryopick_ray.training.sampling import anywhere, positive
 from cryopick_ray.training.windows import Window
 
-SIGMA = 0.09
-"""Of the painted peaks, in diameters: about twice what labels made by hand scatter."""
 REACH = 0.3
 """In diameters: so near a centre a place counts as near a particle. Picks count as hits within a half."""
 PARTICLE_SHARE = 0.75
@@ -46,8 +46,6 @@ SIZE_WEIGHT, NEAR_WEIGHT, JUNK_WEIGHT = 0.5, 2.0, 0.5
 """Of a particle's size, of nearness and of junk in the loss, beside its place."""
 UNKNOWN = -1.0
 """Junk of micrographs of which nobody said where it lies, but where particles are labelled."""
-FOCUS, FORGIVENESS = 2, 4
-"""Exponents of the focal loss: on easy pixels, and on pixels near a centre."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +115,10 @@ class HeatmapLesson:
         size = micrograph.scale * zoom
         diameter_px = self.particle_px * size
         particles = window.locate(micrograph.particles)
-        peaks = paint(particles, self.crop_px, SIGMA * diameter_px)
-        near = paint_discs(particles, self.crop_px, REACH * diameter_px)
-        near_unsure = paint_discs(window.locate(micrograph.unsure), self.crop_px, IGNORED * diameter_px)
+        cells_px = np.arange(self.crop_px // STRIDE, dtype=np.float64) * STRIDE + (STRIDE - 1) / 2
+        peaks = paint(particles, cells_px, SIGMA * diameter_px)
+        near = paint_discs(particles, cells_px, REACH * diameter_px)
+        near_unsure = paint_discs(window.locate(micrograph.unsure), cells_px, IGNORED * diameter_px)
         judged = window.cells_within(micrograph.image.shape, STRIDE) & ~near_unsure
         sizes = np.full_like(peaks, math.log(size))
         junk = np.where(near, np.float32(Junk.NONE), np.float32(UNKNOWN))  # what is labelled is no junk
@@ -145,8 +144,7 @@ class HeatmapLesson:
     def rate(self, epoch: float, epochs: int, validation: Sequence[float]) -> float:
         """Rise, then fall along a half cosine to nothing."""
         del validation
-        done = epoch / epochs
-        return min(1.0, (done + 1e-3) / WARM_UP) * (1 + math.cos(math.pi * done)) / 2
+        return min(1.0, (epoch / epochs + 1e-3) / WARM_UP) * half_cosine(epoch, epochs)
 
 
 def _inside(centre: tuple[float, float], shape: tuple[int, ...], seen_px: int) -> tuple[float, float]:
@@ -157,53 +155,6 @@ def _inside(centre: tuple[float, float], shape: tuple[int, ...], seen_px: int) -
         for at, side in zip(centre, reversed(shape), strict=True)
     )
     return x, y
-
-
-def paint(centres: Centres, size_px: int, sigma_px: float) -> NDArray[np.float32]:
-    """Return a ``(size / 2, size / 2)`` map with a Gaussian of height 1 on every centre.
-
-    Where they overlap the highest counts. The cell that holds a centre is exactly 1: there the loss
-    expects a particle.
-    """
-    grid = _grid(size_px)
-    reach = 4 * sigma_px
-    near = centres[((centres > -reach) & (centres < size_px + reach)).all(axis=1)]
-    peaks = np.zeros((len(grid), len(grid)), np.float32)
-    for x, y in near:
-        along_x = np.exp(-((grid - x) ** 2) / (2 * sigma_px**2))
-        along_y = np.exp(-((grid - y) ** 2) / (2 * sigma_px**2))
-        np.maximum(peaks, np.outer(along_y, along_x), out=peaks)
-    columns, rows = np.floor((near + 0.5) / STRIDE).astype(np.intp).T
-    inside = (columns >= 0) & (columns < len(grid)) & (rows >= 0) & (rows < len(grid))
-    peaks[rows[inside], columns[inside]] = 1
-    return peaks
-
-
-def paint_discs(centres: Centres, size_px: int, radius_px: float) -> NDArray[np.bool_]:
-    """Mark the cells of a ``(size / 2, size / 2)`` map within a radius of any centre."""
-    grid = _grid(size_px)
-    marks = np.zeros((len(grid), len(grid)), np.bool_)
-    for x, y in centres[((centres > -radius_px) & (centres < size_px + radius_px)).all(axis=1)]:
-        marks |= ((grid - y) ** 2)[:, None] + (grid - x) ** 2 <= radius_px**2
-    return marks
-
-
-def focal_loss(logits: Tensor, peaks: Tensor, weights: Tensor) -> Tensor:
-    """Return the penalty-reduced focal loss of Zhou et al. (2019, arXiv:1904.07850, eq. 1).
-
-    ``-(1 - p)^2 log p`` where ``peaks`` is 1, ``-(1 - y)^4 p^2 log(1 - p)`` elsewhere, summed over the
-    judged pixels and divided by the number of centres in the batch.
-
-    Parameters
-    ----------
-    logits, peaks, weights
-        ``(n, h, w)``.
-    """
-    p = torch.sigmoid(logits)
-    is_centre = (peaks == 1).float() * weights
-    hit = is_centre * (1 - p) ** FOCUS * functional.softplus(-logits)
-    miss = weights * (1 - peaks) ** FORGIVENESS * p**FOCUS * functional.softplus(logits)
-    return (hit + miss).sum() / is_centre.sum().clamp(min=1)
 
 
 def near_loss(logits: Tensor, near: Tensor, weights: Tensor) -> Tensor:
@@ -228,8 +179,3 @@ def size_loss(answers: Tensor, sizes: Tensor, centres: Tensor) -> Tensor:
         ``(n, h, w)``; ``centres`` is 1 where a particle is judged.
     """
     return ((answers - sizes).abs() * centres).sum() / centres.sum().clamp(min=1)
-
-
-def _grid(size_px: int) -> NDArray[np.float64]:
-    """Return where the cells of a heat map lie in a crop, along one axis."""
-    return np.arange(size_px // STRIDE, dtype=np.float64) * STRIDE + (STRIDE - 1) / 2

@@ -1,0 +1,35 @@
+"""Images and maps of scores through a narrow Gaussian, in torch, wherever they lie."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from cryopick_ray.pickers.patches import mirrored
+
+SIGMAS = 3.0
+"""Where the Gaussian of :func:`smoothed` ends."""
+
+
+def smoothed(maps: Tensor, sigma_px: float) -> Tensor:
+    """Return ``(n, h, w)`` maps through a Gaussian, mirrored at their edges; as they are for sigma 0."""
+    if sigma_px == 0 or 0 in maps.shape:
+        return maps
+    reach_px = math.ceil(SIGMAS * sigma_px)
+    rows, columns = (range(-reach_px, side + reach_px) for side in maps.shape[1:])
+    wide = mirrored(maps, rows, columns)
+    down = smoothed_along(wide, 1, sigma_px, reach_px)
+    return smoothed_along(down, 2, sigma_px, reach_px)
+
+
+def smoothed_along(padded: Tensor, axis: int, sigma_px: float, reach_px: int) -> Tensor:
+    """Return values through a Gaussian of ``2 reach_px + 1`` weights along an axis, less the margins."""
+    away = torch.arange(reach_px + 1, dtype=torch.float64)
+    weights = torch.exp(-((away / sigma_px) ** 2) / 2)
+    middle, *others = (weights / (2 * weights.sum() - weights[0])).tolist()
+    length = padded.shape[axis] - 2 * reach_px
+    smooth: Tensor = middle * padded.narrow(axis, reach_px, length)
+    for step, weight in enumerate(others, 1):
+        for start in (reach_px - step, reach_px + step):
+            smooth.add_(padded.narrow(axis, start, length), alpha=weight)
+    return smooth
