@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from cryopick_ray.cut import CutSettings
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
@@ -125,7 +127,11 @@ def _scores(found: list[MicrographPicks], case: Case) -> list[Measures]:
     if case.truth is None:
         counted = false_picks(found)
         return [dict(zip(FALSE, (counted.mean, counted.median, counted.most), strict=True))]
-    ranked = rank(found, case.truth, radius_A=case.radius_A).micrographs
+    stretch = case.told_A / case.settings.diameter_A
+    ranked = {
+        name: replace(one, offset=one.offset * np.float32(stretch))
+        for name, one in rank(found, case.truth, radius_A=case.radius_A).micrographs.items()
+    }
     of_parts = [_score([ranked[one] for one in part.micrograph_ids]) for part in case.parts]
     return [{**_score(list(ranked.values())), **_first_to_last(of_parts)}, *of_parts]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 FOUND = (
     *("precision", "recall", "f1", "best_f1", "best_threshold", "auprc"),
-    *("recall_at_precision", "calibration_error"),
+    *("recall_at_precision", "calibration_error", "centring_error", "picks_per_particle"),
 )
 """Measured where there are particles."""
 PRECISION = 0.85
