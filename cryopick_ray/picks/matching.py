@@ -70,4 +70,4 @@ def offsets(
     """
     is_hit = finds >= 0
     apart_px = np.linalg.norm(picks[is_hit] - truth[finds[is_hit]], axis=1)
-    return (apart_px / diameter_px).astype(np.float32)
+    return np.asarray(apart_px / diameter_px, np.float32)

@@ -48,6 +48,8 @@ class Result:
         Whether it is known what a pick is: if not, picks are only counted.
     labels
         Who made the labels, where they are no truth.
+    curve
+        Recall and precision at falling thresholds; nothing where there are no particles.
     """
 
     data: str
@@ -62,6 +64,7 @@ class Result:
     picks: str = ""
     is_labelled: bool = True
     labels: str = ""
+    curve: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -86,19 +86,20 @@ def to_text(rows: Sequence[Row]) -> str:
     return "\n\n".join(parts)
 
 
+def used_columns(rows: Sequence[Row]) -> list[Column]:
+    """Return what is shown of rows of one kind; columns of remarks only where there are any."""
+    first = rows[0]
+    columns = COUNTED if not first.is_labelled else FALSE if first.is_empty else FOUND
+    return [one for one in columns if one[0] not in OPTIONAL or {one[1](row) for row in rows} - {"", NOTHING}]
+
+
 def _tables(rows: Sequence[Row]) -> list[list[list[str]]]:
-    """Return the lines of each table, its head first; columns of remarks only where there are any."""
+    """Return the lines of each table, its head first."""
     tables = []
-    for is_labelled, is_empty, columns in (
-        (True, False, FOUND),
-        (False, False, COUNTED),
-        (True, True, FALSE),
-    ):
-        own = [row for row in rows if (row.is_labelled, row.is_empty) == (is_labelled, is_empty)]
-        used = [
-            one for one in columns if one[0] not in OPTIONAL or {one[1](row) for row in own} - {"", NOTHING}
-        ]
+    for kind in ((True, False), (False, False), (True, True)):
+        own = [row for row in rows if (row.is_labelled, row.is_empty) == kind]
         if own:
+            used = used_columns(own)
             tables.append([[name for name, _ in used], *([show(row) for _, show in used] for row in own)])
     return tables
 

@@ -239,6 +239,61 @@ def test_noise_and_parts_are_gone_on_with(in_parts):
     assert work(file.parent / "out") == before
 
 
+@pytest.fixture(scope="session")
+def against_templates(tmp_path_factory):
+    """Templates of each molecule beside the blob detector, and a model that one set alone is given."""
+    folder = tmp_path_factory.mktemp("templates")
+    some = {"micrographs": 1, "particle_px": 24, "settings": SMALL}
+    again = {"name": "again", "seeds": ["log"], "after": "log", "only": ["rubisco"]}
+    suite = {"models": ["log", "template", again]}
+    suite |= {"simulated": [{"molecules": ["rubisco"], "seed": 5} | some]}
+    suite |= {"empty": [{"name": "nothing", "molecules": ["rubisco"], "seed": 6} | some]}
+    file = written(folder / "suite.yaml", suite)
+    return file, call("evaluate", "--suite", file, "--out", folder / "out", *ALONE, "--json")
+
+
+def test_templates_are_made_of_each_sets_molecule_and_models_keep_to_their_sets(against_templates):
+    file, done = against_templates
+    assert done.exit_code == 0, done.output
+    outcome = json.loads(done.stdout)
+    met = [(row["data"], row["model"]) for row in outcome["rows"]]
+    assert met == [
+        *(("rubisco", model) for model in ("log", "template", "again")),
+        *(("nothing", model) for model in ("log", "template")),
+    ]
+    template, blob = (rows(outcome, data="rubisco", model=name)[0] for name in ("template", "log"))
+    assert template["overlap"] == "its molecule (rubisco)"
+    assert template["mean"]["best_f1"] > 0.6
+    assert 0 < template["mean"]["centring_error"] < 0.15
+    assert rows(outcome, data="rubisco", model="again")[0]["mean"] == blob["mean"]
+    assert template["mean"]["picks_per_particle"] == pytest.approx(
+        template["mean"]["recall"] / template["mean"]["precision"]
+    )
+    before = work(file.parent / "out")
+    again = call("evaluate", "--suite", file, "--out", file.parent / "out", "--resume", *ALONE, "--json")
+    assert json.loads(again.stdout) == outcome
+    assert work(file.parent / "out") == before
+
+
+def test_the_page_has_the_numbers_of_the_table(against_templates):
+    out = against_templates[0].parent / "out"
+    page, outcome = (out / "suite.html").read_text(), json.loads((out / "suite.json").read_text())
+    for row in outcome["rows"]:
+        for name in {"f1", "best_f1", "auprc"} & row["mean"].keys():
+            assert f"{row['mean'][name]:.3f}" in page
+    assert page.count('class="line c') >= 3
+    assert "after log" in page
+    assert "curve" not in outcome["results"][0]
+
+
+def test_of_models_that_are_chosen_none_is_after_one_that_is_not(against_templates):
+    file = against_templates[0]
+    out = file.parent / "chosen"
+    done = call("evaluate", "--suite", file, "--model", "again", "--out", out, *ALONE)
+    assert done.exit_code == 0, done.output
+    assert "after log" not in (out / "suite.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
