@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cryopick_ray.config import read_yaml
+from cryopick_ray.pickers.registry import LEARNING
 from cryopick_ray.suite.sets import MicrographSet
 from cryopick_ray.suite.settings import suite_settings
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "10_suite.yaml"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ALONE = ["--engine", "serial", "--device", "cpu"]
 SMALL = {"height_px": 256, "width_px": 256, "scene": {"aggregates": 0}}
 TRAINING = {"network": "heatmap", "options": {"base": 4, "crop_px": 64}, "steps": 25, "epochs": 3}
@@ -328,8 +329,16 @@ def test_the_two_ways_to_evaluate_are_told_apart(arguments, said):
     assert (done.exit_code, said in done.stderr) == (2, True), done.stderr
 
 
-def test_the_example_is_a_suite_of_data_that_is_there(real_data):
-    settings = suite_settings(read_yaml(EXAMPLE))
+@pytest.mark.parametrize("name", ["10_suite.yaml", "15_comparison.yaml"])
+def test_an_example_is_a_suite_of_data_that_is_there(real_data, name):
+    settings = suite_settings(read_yaml(EXAMPLES / name))
     for one in filter(lambda one: isinstance(one, MicrographSet), settings.sets()):
         assert all((real_data / place).exists() for place in one.micrographs)
-    assert [group.name for group in settings.models][-1] == "log"
+    assert "log" in [group.name for group in settings.models]
+
+
+def test_the_comparison_has_all_networks_and_what_they_are_compared_with():
+    settings = suite_settings(read_yaml(EXAMPLES / "15_comparison.yaml"))
+    seeds = {seed for group in settings.models for seed in group.seeds}
+    assert {f"{network}-general" for network in LEARNING} | {"log", "template", "topaz:resnet8_u64"} <= seeds
+    assert all(one.molecule for one in settings.sets() if isinstance(one, MicrographSet))

@@ -97,7 +97,8 @@ def test_a_spreadsheet_has_a_line_of_each_training():
     assert [(row["network"], row["left_out"]) for row in rows] == [
         ("heatmap", "rings"), ("heatmap", "capsids"), ("topaz", "rings"),
     ]  # fmt: skip
-    assert (float(rows[1]["f1"]), float(rows[1]["best_f1"]), float(rows[1]["auprc"])) == (0.4, 0.45, 0.3)
+    numbers = [float(rows[1][name]) for name in ("f1", "best_f1", "auprc")]
+    assert numbers == pytest.approx([0.4, 0.45, 0.3])
     assert (rows[0]["particles"], rows[0]["training_s"], rows[0]["centring_error"]) == ("40", "12.3", "0.08")
 
 
