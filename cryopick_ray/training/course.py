@@ -102,13 +102,6 @@ class Trained:
             for name, own in self.tests()
         ]
 
-    def whole(self, part: str = "") -> Line | None:
-        """Return the score on all test micrographs together; ``None`` without any."""
-        if not self.test:
-            return None
-        measured = score(self.test, self.card.threshold)
-        return Line(part, "", len(self.test), measured, self._has_seen(self.test))
-
     def _has_seen(self, tried: Sequence[Tried]) -> bool:
         return any(one.source.row.checksum in self.seen for one in tried)
 

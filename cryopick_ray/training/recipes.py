@@ -123,7 +123,7 @@ def _check_folds(settings: TrainSettings) -> None:
         return
     if with_test := [one.name for one in settings.data if one.test]:
         raise UsageError(f"folds leave out each part in turn; take away the test of {with_test[0]}")
-    if settings.folds != "molecules" and (listed := [one.name for one in settings.data if one.validation]):
+    if isinstance(settings.folds, int) and (listed := [one.name for one in settings.data if one.validation]):
         raise UsageError(f"folds leave out every micrograph in turn; take away the validation of {listed[0]}")
     if isinstance(settings.folds, str):
         learnt = [one.molecule or one.name for one in settings.data]

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,14 +16,15 @@ from cryopick_ray.training.course import Trained
 from cryopick_ray.training.outcome import Finished, Line
 from cryopick_ray.training.report import TrainingReport, render_training_report, tried_thumbnails
 from cryopick_ray.training.settings import LearnSettings
-from cryopick_ray.training.trial import ranking
+from cryopick_ray.training.trial import ranking, score
 
 MAX_SUMMARY_BYTES = 2**26
 
 
 def write_training(settings: LearnSettings, trained: Trained, folder: Path, part: str) -> Finished:
     """Write ``report.html`` and ``summary.json`` of one model into its folder; return what is kept."""
-    lines, whole = trained.lines(part), trained.whole(part)
+    lines = trained.lines(part)
+    whole = _whole(trained, part, lines) if lines else None
     summary = {
         "version": __version__,
         "model": str(trained.path),
@@ -49,6 +51,12 @@ def kept_training(settings: LearnSettings, folder: Path, part: str) -> Finished 
         return Finished(part, str(model), tuple(map(_line, kept["test"])), whole, kept["seconds"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError):  # what is damaged is made again
         return None
+
+
+def _whole(trained: Trained, part: str, lines: Sequence[Line]) -> Line:
+    """Return the score on the test micrographs of all data sets together."""
+    measured = score(trained.test, trained.card.threshold)
+    return Line(part, "", len(trained.test), measured, any(line.overlap for line in lines))
 
 
 def _line(kept: dict[str, Any]) -> Line:

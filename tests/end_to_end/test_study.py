@@ -132,8 +132,8 @@ def test_the_example_runs_on_ray_train(tmp_path):
     data = yaml.safe_load(EXAMPLE.read_text())
     sides = {"height_px": 384, "width_px": 384}
     few = [
-        group | {"molecules": ["rubisco", "ring"], "settings": group["settings"] | sides}
-        for group in data["simulated"][:2]
+        group | {"molecules": ["rubisco", "ring"], "micrographs": 1, "settings": group["settings"] | sides}
+        for group in data["simulated"]
     ]
     tiny = {"epochs": 1, "steps": 1}
     networks = {"heatmap": tiny | {"options": {"base": 2, "crop_px": 64}, "batch": 2}}
