@@ -39,7 +39,7 @@ def call(*arguments):
 
 
 def written(path, data):
-    path.write_text(yaml.safe_dump(data))
+    path.write_text(yaml.safe_dump(data, sort_keys=False))
     return path
 
 
