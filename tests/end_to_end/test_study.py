@@ -130,7 +130,8 @@ def test_nothing_is_learned_before_the_last_network_is_checked(tmp_path):
 def test_the_example_runs_on_ray_train(tmp_path):
     """In a process of its own, where warnings of Ray's are nobody's errors."""
     data = yaml.safe_load(EXAMPLE.read_text())
-    sides = {"height_px": 384, "width_px": 384, "contamination": {"carbon": {"probability": 0}}}
+    sides = {"height_px": 384, "width_px": 384, "scene": {"packing": 0.1, "aggregates": 0}}
+    sides |= {"contamination": {"carbon": {"probability": 0}}}
     few = [
         group | {"molecules": ["rubisco", "ring"], "micrographs": 1, "settings": group["settings"] | sides}
         for group in data["simulated"]
