@@ -72,7 +72,7 @@ def evaluate(
 ) -> None:
     """Score picks: one-to-one matching, greedy by score; precision, recall, F1, AUPRC, best threshold.
 
-    With --suite: pick data sets with many models, and put their scores into one table.
+    With --suite: pick data sets with many models, and put their scores into one table and one page.
     """
     del debug
     from cryopick_ray.errors import UsageError
@@ -139,7 +139,13 @@ def _chosen(data: dict[str, Any], models: list[str]) -> dict[str, Any]:
     listed = data.get("models")
     groups = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     named = {str(one.get("name")): one for one in groups}
-    return {"models": [named.get(name, name) for name in models]}
+    chosen = [named.get(name, name) for name in models]
+    return {"models": [_alone(one, models) if isinstance(one, dict) else one for one in chosen]}
+
+
+def _alone(group: dict[str, Any], chosen: list[str]) -> dict[str, Any]:
+    """Return a group that names no model which was not asked for."""
+    return {name: value for name, value in group.items() if name != "after" or value in chosen}
 
 
 def _rooted(data: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """``cryopick models``: what picks, foreign weights brought in, and templates made of a map."""
 
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,6 @@ from .console import say
 from .group import Group
 
 app = typer.Typer(cls=Group, no_args_is_help=True, help="List, show, import and make models.")
-DIAMETERS = (0.5, 2.0)  # over the measured one: further off it is a slip, such as nanometres
 
 
 @app.command("list")
@@ -123,26 +121,10 @@ def template(
 ) -> None:
     """Make a model of projections of a map, matched by local cross-correlation (template matching)."""
     del debug
-    from cryopick_ray.errors import UsageError
-    from cryopick_ray.pickers.template.templates import check_settings, make_templates, template_card
     from cryopick_ray.pickers.weights import save_model
-    from cryopick_ray.simulate.density import density
-    from cryopick_ray.simulate.library import load_molecule
+    from cryopick_ray.runs.templates import template_model
 
-    found = load_molecule(molecule)
-    diameter_A = found.diameter_A if diameter is None else diameter
-    check_settings(diameter_A, particle_px, angular_step)
-    low_A, high_A = (factor * found.diameter_A for factor in DIAMETERS)
-    if not low_A <= diameter_A <= high_A:
-        raise UsageError(
-            f"--diameter {diameter_A:g}: {found.name} measures {found.diameter_A:g} A; "
-            f"expected {low_A:.0f} to {high_A:.0f}"
-        )
-    voxel_A, box = diameter_A / particle_px / 2, 2 * math.ceil(1.5 * particle_px)  # half as large again
-    volume = density(found, voxel_A, box)
-    network = make_templates(volume, voxel_A, diameter_A, particle_px, angular_step)
-    views = f"projections every {angular_step:g} degrees; a diameter of {diameter_A:g} A"
-    card = template_card(network, found.name, particle_px, views=views, source=f"{found.name}: {found.how}")
+    network, card, diameter_A = template_model(molecule, diameter, particle_px, angular_step)
     target = out or Path(f"{card.name}.safetensors")
     save_model(target, network.state_dict(), card)
     say(

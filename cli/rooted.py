@@ -13,6 +13,10 @@ def rooted(data: dict[str, Any]) -> dict[str, Any]:
     groups = data.get("simulated")
     if isinstance(groups, list):
         data = data | {"simulated": [_with_files(one) if isinstance(one, dict) else one for one in groups]}
+    networks = data.get("networks")
+    if isinstance(networks, dict):
+        own = {name: rooted(one) if isinstance(one, dict) else one for name, one in networks.items()}
+        data = data | {"networks": own}
     if isinstance(data.get("start"), str):
         data = data | {"start": absolute_model(data["start"])}
     return data

@@ -1,7 +1,8 @@
 """``cryopick train``: labelled micrographs to a model."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,12 +11,18 @@ from .bridge import Given, takes
 from .console import ConsoleEvents, say
 from .rooted import rooted
 
+if TYPE_CHECKING:
+    from cryopick_ray.runs.learning import LearningSettings
+    from cryopick_ray.training.outcome import Outcome
+    from cryopick_ray.training.study_table import StudyOutcome
+
 
 @takes(engine=options.LEARNING)
 def train(
     engine: Given,
     config: Annotated[
-        Path, typer.Argument(metavar="CONFIG", help="YAML file: network, data, how long. See examples/.")
+        Path,
+        typer.Argument(metavar="CONFIG", help="YAML file: networks, data, how long. See examples/."),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the model and its report.")],
     assign: Annotated[
@@ -30,23 +37,45 @@ def train(
 ) -> None:
     """Train a picker's network; DIR then holds the model, its card, checkpoints, log.csv and report.html.
 
+    With several networks each is taught in turn, and study.md compares them on what was left out.
+
     Stopped or killed, it goes on from the last finished epoch with --resume.
     """
     del debug
     from cryopick_ray.config import assigned, fill, read_yaml
+    from cryopick_ray.runs.learning import LearningSettings
+
+    data = rooted(assigned(read_yaml(config), assign or []))
+    teach = _study if "networks" in data else _one
+    outcome = teach(data, out, fill(LearningSettings, **engine), resume=resume)
+    say(outcome.to_dict(), outcome.text(), as_json=as_json)
+
+
+def _one(data: dict[str, Any], out: Path, learning: "LearningSettings", *, resume: bool) -> "Outcome":
     from cryopick_ray.engine.choice import open_engine
-    from cryopick_ray.runs.learning import LearningSettings, means
+    from cryopick_ray.runs.learning import means
     from cryopick_ray.training.folder import TrainingFolder
     from cryopick_ray.training.recipes import train as train_all
     from cryopick_ray.training.settings import train_settings
 
-    settings = train_settings(rooted(assigned(read_yaml(config), assign or [])))
-    learning = fill(LearningSettings, **engine)
-    folder = TrainingFolder(out)
+    settings, folder = train_settings(data), TrainingFolder(out)
     with (
         folder.claim(settings, resume=resume),
         ConsoleEvents() as events,
         open_engine(learning.picking, threads=1) as runner,
     ):
-        outcome = train_all(settings, folder.path, runner, means(learning, settings.precision, events))
-    say(outcome.to_dict(), outcome.text(), as_json=as_json)
+        return train_all(settings, folder.path, runner, means(learning, settings.precision, events))
+
+
+def _study(data: dict[str, Any], out: Path, learning: "LearningSettings", *, resume: bool) -> "StudyOutcome":
+    from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.runs.learning import means
+    from cryopick_ray.training.study import StudyFolder, run_study, study_settings
+
+    settings, folder = study_settings(data), StudyFolder(out)
+    with (
+        folder.claim(settings, resume=resume),
+        ConsoleEvents() as events,
+        open_engine(learning.picking, threads=1) as runner,
+    ):
+        return run_study(settings, folder.path, runner, partial(means, learning, events=events), events)

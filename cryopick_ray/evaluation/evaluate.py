@@ -21,7 +21,7 @@ from cryopick_ray.evaluation.score import (
     pooled_score,
 )
 from cryopick_ray.evaluation.truth import Centres, Truth
-from cryopick_ray.picks.matching import match
+from cryopick_ray.picks.matching import match, offsets
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.units import is_positive
 
@@ -235,11 +235,17 @@ def _rank(one: MicrographPicks, centres: Centres, radius_A: float | None) -> tup
     is_scored = not len(x) or not np.isnan(score).all()
     score = np.nan_to_num(score, nan=float(np.finfo(np.float32).min) if is_scored else 0.0)
     is_hit = match(x, y, score, true_x, true_y, radius_px) >= 0
-    picked_hit = match(x[picked], y[picked], score[picked], true_x, true_y, radius_px) >= 0
+    finds = match(x[picked], y[picked], score[picked], true_x, true_y, radius_px)
     pair = Pair(np.column_stack([x[picked], y[picked]]), centres, one.micrograph.shape, radius_px)
-    n_hits, n_kept_out = int(picked_hit.sum()), int((~free).sum())
     ranked = Ranked(
-        score, is_hit, len(pair.picks), n_hits, len(centres), scored=is_scored, n_kept_out=n_kept_out
+        score,
+        is_hit,
+        len(pair.picks),
+        int((finds >= 0).sum()),
+        len(centres),
+        scored=is_scored,
+        n_kept_out=int((~free).sum()),
+        offset=offsets(pair.picks, centres, finds, one.diameter_A / pixel_size_A),
     )
     return ranked, pair
 

@@ -1,7 +1,7 @@
 """Micrographs of true and false candidates -> the numbers that a run is judged by."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ class Ranked:
         Whether its candidates have scores; if not, all are equal.
     n_kept_out
         What lies on junk, and is no candidate here.
+    offset
+        ``(n_hits,)`` how far each hit among the picks is off its particle's centre, in diameters.
     """
 
     score: NDArray[np.float32]
@@ -36,6 +38,7 @@ class Ranked:
     failed: bool = False
     scored: bool = True
     n_kept_out: int = 0
+    offset: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,10 @@ class Score:
         The highest F1 that any threshold gives; picks are the candidates with a score of at least that.
     auprc
         Average precision of all candidates over all true particles.
+    centring_error
+        Median distance of the picks that find a particle from its centre, in diameters.
+    picks_per_particle
+        Picks for each true particle; above 1, some are false or doubled.
     """
 
     n_candidates: int
@@ -65,6 +72,8 @@ class Score:
     best_f1: float | None
     best_threshold: float | None
     auprc: float | None
+    centring_error: float | None = None
+    picks_per_particle: float | None = None
 
 
 def pooled_curve(micrographs: Sequence[Ranked]) -> Curve:
@@ -96,6 +105,7 @@ def pooled_score(micrographs: Sequence[Ranked]) -> Score:
     n_picks, n_hits = sum(one.n_picks for one in micrographs), sum(one.n_hits for one in micrographs)
     is_ranked = any_scored(micrographs)
     best_f1, best_threshold = (ranking.best() if is_ranked else None) or (None, None)
+    offset = np.concatenate([one.offset for one in micrographs])
     return Score(
         n_candidates=sum(len(one.score) for one in micrographs),
         n_picks=n_picks,
@@ -107,4 +117,6 @@ def pooled_score(micrographs: Sequence[Ranked]) -> Score:
         best_f1=best_f1,
         best_threshold=best_threshold,
         auprc=ranking.average_precision() if n_truth and is_ranked else None,
+        centring_error=float(np.median(offset)) if len(offset) else None,
+        picks_per_particle=n_picks / n_truth if n_truth else None,
     )

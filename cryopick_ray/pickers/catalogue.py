@@ -10,6 +10,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.log import LogPicker
 from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.pickers.shipped import shipped_models, shipped_weights
+from cryopick_ray.pickers.topaz.installed import PREFIX, installed_weights
 
 if TYPE_CHECKING:
     from cryopick_ray.pickers.weights import ModelCard
@@ -72,18 +73,26 @@ def load_picker(
 
 
 def weights_file(model: str) -> Path:
-    """Return the weights of the shipped model named ``model``, or the file ``model``.
+    """Return the weights of the shipped model named ``model``, of ``topaz:NAME``, or the file ``model``.
+
+    Topaz's own, such as ``topaz:resnet8_u64``, are those of the package ``topaz-em`` where it is installed.
 
     Raises
     ------
     UsageError
-        If there is neither.
+        If there is none of them.
     """
     path = shipped_weights(model) or Path(model)
+    if model.startswith(PREFIX):
+        known = installed_weights()
+        if model not in known:
+            there = f"expected one of {', '.join(known)}" if known else "install topaz-em, which ships them"
+            raise UsageError(f"there are no weights {model!r} of Topaz: {there} (`model`)")
+        return known[model]
     if not path.is_file():
         raise UsageError(
             f"there is no model {model!r}: give `model` one of {', '.join([*shipped_models(), *BUILT_IN])}, "
-            "or a weights file (.safetensors, or Topaz's .sav)"
+            "a weights file (.safetensors, or Topaz's .sav), or topaz:NAME for what topaz-em ships"
         )
     return path
 

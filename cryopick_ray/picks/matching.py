@@ -52,3 +52,22 @@ def match(
             found[pick] = particle
             taken[particle] = True
     return found
+
+
+def offsets(
+    picks: NDArray[np.floating], truth: NDArray[np.floating], finds: NDArray[np.intp], diameter_px: float
+) -> NDArray[np.float32]:
+    """Return ``(h,)`` distances, in diameters, of the picks that find a particle from its centre.
+
+    Parameters
+    ----------
+    picks, truth
+        ``(n, 2)`` picks and ``(m, 2)`` true centres, x and y in pixels.
+    finds
+        ``(n,)`` indices into the truth, as :func:`match` returns them.
+    diameter_px
+        Of a particle.
+    """
+    is_hit = finds >= 0
+    apart_px = np.linalg.norm(picks[is_hit] - truth[finds[is_hit]], axis=1)
+    return np.asarray(apart_px / diameter_px, np.float32)

@@ -74,9 +74,12 @@ class Case:
     @property
     def molecule(self) -> str | None:
         """Name of the built-in molecule that the particles are, if it is known."""
-        if not isinstance(self.settings, LabelledSet) or self.settings.molecule is None or self.truth is None:
-            return None
-        return load_molecule(self.settings.molecule).name
+        return self.sought if self.truth is not None else None
+
+    @property
+    def sought(self) -> str | None:
+        """Name of the built-in molecule that pickers search for, found there or not."""
+        return None if self.settings.molecule is None else load_molecule(self.settings.molecule).name
 
     def ingest(self, store_pixel_size_A: float | None) -> IngestSettings:
         """Return how the micrographs come into a store."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 FOUND = (
     *("precision", "recall", "f1", "best_f1", "best_threshold", "auprc"),
-    *("recall_at_precision", "calibration_error"),
+    *("recall_at_precision", "calibration_error", "centring_error", "picks_per_particle"),
 )
 """Measured where there are particles."""
 PRECISION = 0.85
@@ -48,6 +48,8 @@ class Result:
         Whether it is known what a pick is: if not, picks are only counted.
     labels
         Who made the labels, where they are no truth.
+    curve
+        Recall and precision at falling thresholds; nothing where there are no particles.
     """
 
     data: str
@@ -62,6 +64,7 @@ class Result:
     picks: str = ""
     is_labelled: bool = True
     labels: str = ""
+    curve: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ from cryopick_ray.store.claim import claimed, kept_settings
 from cryopick_ray.store.publish import write_whole
 from cryopick_ray.suite.annotators import agreement
 from cryopick_ray.suite.cases import prepare_cases
-from cryopick_ray.suite.measure import Bench, look_up, measure
+from cryopick_ray.suite.entrants import entrants
+from cryopick_ray.suite.measure import Bench, measure
+from cryopick_ray.suite.page import render_comparison
 from cryopick_ray.suite.rows import Result, table_rows
 from cryopick_ray.suite.settings import SuiteSettings, changed_sets, suite_settings
 from cryopick_ray.suite.table import ABOUT, to_markdown, to_text
@@ -27,7 +29,7 @@ class Outcome:
     Attributes
     ----------
     folder
-        Holds ``suite.md``, ``suite.json`` and all picks.
+        Holds ``suite.md``, ``suite.html``, ``suite.json`` and all picks.
     results
         Each model, seeds apart, on each data set.
     """
@@ -47,13 +49,17 @@ class Outcome:
             "version": __version__,
             "about": ABOUT,
             "rows": [asdict(row) for row in table_rows(self.results)],
-            "results": [asdict(one) for one in self.results],
+            "results": [
+                {name: value for name, value in asdict(one).items() if name != "curve"}
+                for one in self.results
+            ],
             "settings": self.settings.model_dump(mode="json"),
         }
 
     def text(self) -> str:
         """Return the table for a terminal."""
-        return f"{to_text(table_rows(self.results))}\n\ntable {self.folder / 'suite.md'}"
+        made = f"table {self.folder / 'suite.md'}\npage {self.folder / 'suite.html'}"
+        return f"{to_text(table_rows(self.results))}\n\n{made}"
 
 
 @contextmanager
@@ -75,7 +81,7 @@ def claim(folder: Path, settings: SuiteSettings, *, resume: bool) -> Iterator[No
 
 
 def run_suite(settings: SuiteSettings, folder: Path, engine: Engine, device: str, events: Events) -> Outcome:
-    """Measure every model on every data set in a claimed folder; write ``suite.json`` and ``suite.md``.
+    """Measure every model on every data set in a claimed folder; write the tables.
 
     What the folder holds of simulated micrographs, stores and picks is not made again. A model that
     fails on a data set is a result with the reason.
@@ -85,14 +91,15 @@ def run_suite(settings: SuiteSettings, folder: Path, engine: Engine, device: str
     UsageError, ModelError
         If a model or a data set cannot be used at all; nothing was picked then.
     """
-    models = [look_up(group.name, seed) for group in settings.models for seed in group.seeds]
+    everyone = entrants(settings)
     cases = prepare_cases(settings, folder, engine, events)
+    met = [(case, [one for one in everyone if one.meets(case)]) for case in cases]
     bench = Bench(folder, engine, device, events)
-    events.stage("suite", len(models) * sum(len(case.sources) for case in cases))
+    events.stage("suite", sum(len(some) * len(case.sources) for case, some in met))
     results: list[Result] = []
-    for case in cases:
-        for model in models:
-            found = measure(model, case, bench)
+    for case, some in met:
+        for entrant in some:
+            found = measure(entrant, case, bench)
             results += found
             for one in found:
                 events.note(_line(one))
@@ -100,6 +107,7 @@ def run_suite(settings: SuiteSettings, folder: Path, engine: Engine, device: str
     outcome = Outcome(folder, settings, tuple(results))
     write_whole(folder / "suite.json", json.dumps(outcome.to_dict(), indent=1, allow_nan=False))
     write_whole(folder / "suite.md", to_markdown(table_rows(results)))
+    write_whole(folder / "suite.html", render_comparison(settings, results))
     return outcome
 
 

@@ -26,6 +26,8 @@ class MicrographSet(Settings):
         As for ``cryopick run``; nothing said, particles are dark.
     exclude
         Globs of micrographs that are not used at all.
+    molecule
+        Name of the built-in molecule that is searched for: templates are made of it.
     """
 
     name: Annotated[str, Field(pattern=NAME)]
@@ -34,6 +36,13 @@ class MicrographSet(Settings):
     pixel_size_A: Positive | None = None
     invert: Invert = "no"
     exclude: tuple[str, ...] = ()
+    molecule: str | None = None
+
+    @model_validator(mode="after")
+    def _is_a_molecule(self) -> Self:
+        if self.molecule is not None:
+            load_molecule(self.molecule)
+        return self
 
 
 class LabelledSet(MicrographSet):
@@ -46,7 +55,7 @@ class LabelledSet(MicrographSet):
     radius_A
         A pick this near finds a particle; ``None`` for half a diameter.
     molecule
-        Name of the built-in molecule that it is: models that have seen that one are marked.
+        Name of the built-in molecule that it is: models that have seen that one are marked, too.
     diameters_off
         The set is picked again with a diameter that is so many times the true one.
     noise
@@ -64,7 +73,6 @@ class LabelledSet(MicrographSet):
 
     labels: Path
     radius_A: Positive | None = None
-    molecule: str | None = None
     diameters_off: tuple[Positive, ...] = ()
     noise: tuple[Positive, ...] = ()
     bins: Bins | None = None
@@ -74,12 +82,6 @@ class LabelledSet(MicrographSet):
     def noisy(self, factor: float) -> str:
         """Return the name of the set with noise added, for folders."""
         return f"{self.name}-noise-{factor:g}"
-
-    @model_validator(mode="after")
-    def _is_a_molecule(self) -> Self:
-        if self.molecule is not None:
-            load_molecule(self.molecule)
-        return self
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from cryopick_ray.config import checked
-from cryopick_ray.errors import brief
+from cryopick_ray.errors import brief, few
 from cryopick_ray.settings import Settings
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.suite.sets import LabelledSet, MicrographSet, SweptData
@@ -24,11 +24,17 @@ class ModelGroup(Settings):
     name
         In the table.
     seeds
-        Names of shipped models, or weights files.
+        Names of shipped models, or weights files; ``template`` for templates of each set's own molecule.
+    after
+        Name of the model that it was before it taught itself more: what it gained is shown.
+    only
+        Data sets that it meets; all, if none is named.
     """
 
     name: Annotated[str, Field(min_length=1)]
     seeds: Annotated[tuple[str, ...], Field(min_length=1)]
+    after: str | None = None
+    only: tuple[str, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -74,6 +80,20 @@ class SuiteSettings(Settings):
     simulated: tuple[SweptData, ...] = ()
     unlabelled: tuple[MicrographSet, ...] = ()
     empty: tuple[EmptySet, ...] = ()
+
+    @model_validator(mode="after")
+    def _models_name_what_is_there(self) -> Self:
+        models, sets = [one.name for one in self.models], self.set_names()
+        for one in self.models:
+            if one.after is not None and one.after not in {*models} - {one.name}:
+                raise ValueError(
+                    f"after of {one.name} is {brief(one.after)}; expected another model: {few(models)}"
+                )
+            if unknown := [name for name in one.only if name not in sets]:
+                raise ValueError(
+                    f"only of {one.name} has {brief(unknown[0])}; expected data sets: {few(sets)}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _names_are_told_apart(self) -> Self:

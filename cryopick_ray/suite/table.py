@@ -10,7 +10,8 @@ ABOUT = (
     "Precision, recall and F1 are of what a model picks by itself (threshold auto), best F1 is at the best "
     f"threshold in hindsight, recall at P {PRECISION:g} the highest of any threshold whose picks are so "
     "precise, AUPRC is of all candidates, and ECE is how far scores of 0.05 and more are from the share of "
-    "particles among such candidates, where scores are from 0 to 1; all pooled over the micrographs. Several "
+    "particles among such candidates, where scores are from 0 to 1; off centre is the median distance of the "
+    "picks that find a particle from its middle, in diameters; all pooled over the micrographs. Several "
     "trainings of one model: mean ± standard deviation. Seconds are a worker's on one thread from file to "
     "picks, wall-clock, start-up apart: the median micrograph (of one or two, a network's slow first pass "
     "shows)."
@@ -49,6 +50,8 @@ FOUND: tuple[Column, ...] = (
     (f"recall at P {PRECISION:g}", _number("recall_at_precision", 3)),
     ("AUPRC", _number("auprc", 3)),
     ("ECE", _number("calibration_error", 3)),
+    ("off centre", _number("centring_error", 3)),
+    ("picks a particle", _number("picks_per_particle", 2)),
     ("recall first/last", _number(RATIO, 2)),
     ("labels", lambda row: row.labels),
     *REMARKS,
@@ -83,19 +86,20 @@ def to_text(rows: Sequence[Row]) -> str:
     return "\n\n".join(parts)
 
 
+def used_columns(rows: Sequence[Row]) -> list[Column]:
+    """Return what is shown of rows of one kind; columns of remarks only where there are any."""
+    first = rows[0]
+    columns = COUNTED if not first.is_labelled else FALSE if first.is_empty else FOUND
+    return [one for one in columns if one[0] not in OPTIONAL or {one[1](row) for row in rows} - {"", NOTHING}]
+
+
 def _tables(rows: Sequence[Row]) -> list[list[list[str]]]:
-    """Return the lines of each table, its head first; columns of remarks only where there are any."""
+    """Return the lines of each table, its head first."""
     tables = []
-    for is_labelled, is_empty, columns in (
-        (True, False, FOUND),
-        (False, False, COUNTED),
-        (True, True, FALSE),
-    ):
-        own = [row for row in rows if (row.is_labelled, row.is_empty) == (is_labelled, is_empty)]
-        used = [
-            one for one in columns if one[0] not in OPTIONAL or {one[1](row) for row in own} - {"", NOTHING}
-        ]
+    for kind in ((True, False), (False, False), (True, True)):
+        own = [row for row in rows if (row.is_labelled, row.is_empty) == kind]
         if own:
+            used = used_columns(own)
             tables.append([[name for name, _ in used], *([show(row) for _, show in used] for row in own)])
     return tables
 

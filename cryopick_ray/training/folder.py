@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from cryopick_ray.errors import UsageError
+from cryopick_ray.settings import Settings
 from cryopick_ray.store.claim import claimed, kept_settings
 from cryopick_ray.training.checkpoint import CHECKPOINT
-from cryopick_ray.training.settings import LearnSettings
 
 
 class TrainingFolder:
@@ -22,7 +22,7 @@ class TrainingFolder:
         self.config = self.path / "config.yaml"
 
     @contextmanager
-    def claim(self, settings: LearnSettings, *, resume: bool) -> Iterator[None]:
+    def claim(self, settings: Settings, *, resume: bool) -> Iterator[None]:
         """Take the folder for a training with ``settings`` and hold it against others.
 
         How long it lasts may change; what is learned, from what and how may not, once there is a
@@ -39,7 +39,7 @@ class TrainingFolder:
         with claimed(self.path, settings, changed, resume=resume or not began):
             yield
 
-    def _changes(self, settings: LearnSettings) -> list[str]:
+    def _changes(self, settings: Settings) -> list[str]:
         """Return what ``settings`` would change of the training, as ``name: old -> new`` lines."""
         try:
             old = type(settings).model_validate(kept_settings(self.path, "training"))
@@ -49,14 +49,19 @@ class TrainingFolder:
             raise UsageError(
                 f"{self.path} holds a training of another kind ({name}: {first['msg']}); choose another `out`"
             ) from error
-        free = {"epochs", "patience"}
-        before, after = (dict(_flat(one.model_dump(mode="json", exclude=free))) for one in (old, settings))
-        names = dict.fromkeys([*before, *after])
-        return [
-            f"{name}: {before.get(name)} -> {after.get(name)}"
-            for name in names
-            if before.get(name) != after.get(name)
-        ]
+        return changed(old, settings)
+
+
+def changed(old: Settings, new: Settings) -> list[str]:
+    """Return how two trainings differ, but for how long they last, as ``name: old -> new`` lines."""
+    free = {"epochs", "patience"}
+    before, after = (dict(_flat(one.model_dump(mode="json", exclude=free))) for one in (old, new))
+    names = dict.fromkeys([*before, *after])
+    return [
+        f"{name}: {before.get(name)} -> {after.get(name)}"
+        for name in names
+        if before.get(name) != after.get(name)
+    ]
 
 
 def _flat(data: Any, name: str = "") -> Iterator[tuple[str, Any]]:

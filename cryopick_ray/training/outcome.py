@@ -35,6 +35,31 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Finished:
+    """One training that is done.
+
+    Attributes
+    ----------
+    part
+        Its name: empty, or the fold.
+    model
+        The weights file.
+    lines
+        Scores on each test data set.
+    whole
+        The score on all test micrographs together; ``None`` without any.
+    seconds
+        Of training alone.
+    """
+
+    part: str
+    model: str
+    lines: tuple[Line, ...]
+    whole: Line | None
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What ``cryopick train`` ends with.
 

@@ -1,26 +1,45 @@
 """From settings to models: one training, or one for each part left out."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryopick_ray.engine.engine import Engine
+from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.pickers.importers import open_model
 from cryopick_ray.pickers.registry import find_recipe
 from cryopick_ray.pickers.shipped import shipped_weights
-from cryopick_ray.training.course import Means, Start, Trained, lesson_for, take
+from cryopick_ray.simulate.families import broad_family
+from cryopick_ray.training.course import Means, Start, lesson_for, take
 from cryopick_ray.training.data import DataSet, prepare_data
 from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.training.lesson import Lesson
 from cryopick_ray.training.lessons.catalogue import check_false, check_sparse
-from cryopick_ray.training.outcome import Outcome
-from cryopick_ray.training.settings import TrainSettings
+from cryopick_ray.training.outcome import Finished, Outcome
+from cryopick_ray.training.settings import TrainSettings, own_name
 from cryopick_ray.training.splits import Split, check, folds, split_all
-from cryopick_ray.training.write import write_training
+from cryopick_ray.training.write import kept_training, write_training
 
 Parts = Iterator[tuple[str, Split]]
 """Trainings to be done, each with its name; empty where there is only one."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Trainings that can begin: their micrographs are there.
+
+    Attributes
+    ----------
+    start
+        What all of them begin with.
+    parts
+        Name and micrographs of each.
+    """
+
+    settings: TrainSettings
+    start: Start
+    parts: tuple[tuple[str, Split], ...]
 
 
 def train(settings: TrainSettings, folder: Path, engine: Engine, means: Means) -> Outcome:
@@ -33,26 +52,39 @@ def train(settings: TrainSettings, folder: Path, engine: Engine, means: Means) -
     ModelError
         If the model to begin with cannot be used.
     """
+    done = list(carry_out(plan_training(settings, folder, engine, means.events), folder, means))
+    return Outcome(
+        models=tuple(one.model for one in done),
+        lines=tuple(line for one in done for line in one.lines),
+        seconds=sum(one.seconds for one in done),
+    )
+
+
+def plan_training(settings: TrainSettings, folder: Path, engine: Engine, events: Events) -> Prepared:
+    """Check everything, and bring the micrographs into stores below ``folder``; raise as :func:`train`."""
     _check_folds(settings)
     start = _start(settings)
     lesson = _lesson(settings, start)
     _check_labels(settings, lesson)
-    data = prepare_data(settings, lesson.particle_px, folder, engine, means.events)
-    parts = list(_parts(settings, data))
+    data = prepare_data(settings, lesson.particle_px, folder, engine, events)
+    parts = tuple(_parts(settings, data))
     for _, one in parts:
         check(one)
-    trained: list[tuple[str, Trained]] = []
-    for name, one in parts:
-        if name:
-            means.events.note(f"{name}: {len(one.learnt)} micrographs to learn from, {len(one.test)} to test")
-        result = take(settings, one, folder / name, means, start=start)
-        write_training(settings, result, folder / name, name)
-        trained.append((name, result))
-    return Outcome(
-        models=tuple(str(one.path) for _, one in trained),
-        lines=tuple(line for name, one in trained for line in one.lines(name)),
-        seconds=sum(one.seconds for _, one in trained),
-    )
+    return Prepared(settings, start, parts)
+
+
+def carry_out(plan: Prepared, folder: Path, means: Means) -> Iterator[Finished]:
+    """Yield the trainings of a plan as they are done, each in a folder of its own where there are several."""
+    for number, (name, one) in enumerate(plan.parts, 1):
+        if (done := kept_training(plan.settings, folder / name, name)) is None:
+            if name:
+                means.events.note(
+                    f"{name}, {number} of {len(plan.parts)}: {len(one.learnt)} micrographs to learn from, "
+                    f"{len(one.test)} to test"
+                )
+            result = take(plan.settings, one, folder / name, means, start=plan.start)
+            done = write_training(plan.settings, result, folder / name, name)
+        yield done
 
 
 def _start(settings: TrainSettings) -> Start:
@@ -91,23 +123,38 @@ def _check_folds(settings: TrainSettings) -> None:
         return
     if with_test := [one.name for one in settings.data if one.test]:
         raise UsageError(f"folds leave out each part in turn; take away the test of {with_test[0]}")
-    if settings.folds != "molecules" and (listed := [one.name for one in settings.data if one.validation]):
+    if isinstance(settings.folds, int) and (listed := [one.name for one in settings.data if one.validation]):
         raise UsageError(f"folds leave out every micrograph in turn; take away the validation of {listed[0]}")
-    count = len(settings.data) + sum(len(group.molecules) for group in settings.simulated)
-    if settings.folds == "molecules" and count < 2:
-        raise UsageError(f"folds: molecules needs two data sets to leave one out; there is {count}")
+    if isinstance(settings.folds, str):
+        learnt = [one.molecule or one.name for one in settings.data]
+        learnt += [own_name(molecule) for group in settings.simulated for molecule in group.molecules]
+        if len(parts := {_left_out(one, settings.folds) for one in learnt}) < 2:
+            raise UsageError(
+                f"folds: {settings.folds} needs two {settings.folds} to leave one out; there is "
+                f"{', '.join(parts) or 'none'}"
+            )
 
 
 def _parts(settings: TrainSettings, data: Sequence[DataSet]) -> Parts:
     """Yield each training's split."""
     if settings.folds is None:
         yield "", _joined(settings, data)
-    elif settings.folds == "molecules":
-        for out in data:
-            rest = _joined(settings, [one for one in data if one is not out])
-            yield f"without-{out.settings.name}", replace(rest, test=out.rows)
-    else:
+    elif isinstance(settings.folds, int):
         yield from _folded(settings, data, settings.folds)
+    else:
+        names = [_left_out(one.settings.molecule or one.settings.name, settings.folds) for one in data]
+        for out in dict.fromkeys(names):
+            kept, away = (
+                [one for one, name in zip(data, names, strict=True) if (name == out) is wanted]
+                for wanted in (False, True)
+            )
+            test = tuple(row for one in away for row in one.rows)
+            yield f"without-{out}", replace(_joined(settings, kept), test=test)
+
+
+def _left_out(molecule: str, folds: str) -> str:
+    """Return the name of what a molecule is left out with."""
+    return broad_family(molecule) if folds == "families" else molecule
 
 
 def _joined(settings: TrainSettings, data: Sequence[DataSet]) -> Split:

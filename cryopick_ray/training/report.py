@@ -15,6 +15,7 @@ from cryopick_ray.evaluation.curves import Curve
 from cryopick_ray.picks.matching import match
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.report.figures import Axis, LineChart, fitted_axis, nice_ticks
+from cryopick_ray.report.lines import line_style
 from cryopick_ray.report.report import duration, flatten, page_maker
 from cryopick_ray.report.thumbnails import MAX_CANDIDATES, Thumbnail, choose_thumbnails, make_thumbnail
 from cryopick_ray.store.store import MicrographStore
@@ -24,8 +25,6 @@ from cryopick_ray.training.outcome import AVERAGED, Line, average
 from cryopick_ray.training.trial import Tried
 
 MAX_PICTURES = 8
-COLOURS, DASHES = 4, 3
-"""Of lines, as the style sheet has them; without a common factor, so that twelve lines differ."""
 
 
 @dataclass(frozen=True)
@@ -237,11 +236,6 @@ def precision_recall(curves: Sequence[tuple[str, Curve]], threshold: float) -> M
             words = f"threshold {threshold:.4g}: precision {at[1]:.3f}, recall {at[0]:.3f}"
             dots.append(chart.dot(line_style(index), *at, words))
     return chart.draw(lines + dots)
-
-
-def line_style(index: int) -> str:
-    """Return the CSS classes of a line: neighbours differ in colour and in dashes."""
-    return f"c{index % COLOURS} d{index % DASHES}"
 
 
 def number(value: float | None) -> str:

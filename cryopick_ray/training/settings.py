@@ -24,7 +24,7 @@ def _can_learn(network: str) -> str:
     return network
 
 
-def _own_name(molecule: str) -> str:
+def own_name(molecule: str) -> str:
     """Return a built-in molecule's name for its alias; any other as it is."""
     known = {alias: one.name for one in list_molecules() for alias in one.aliases}
     return known.get(molecule.lower(), molecule)
@@ -83,7 +83,7 @@ class DataSettings(Settings):
     junk: Path | None = None
     radius_A: Positive | None = None
     repeat: Annotated[int, Field(ge=1, le=1000)] = 1
-    molecule: Annotated[str, AfterValidator(_own_name)] | None = None
+    molecule: Annotated[str, AfterValidator(own_name)] | None = None
     simulated: bool | None = None
 
 
@@ -195,14 +195,16 @@ class TrainSettings(LearnSettings):
     start
         Model to begin with (its file) instead of fresh weights.
     folds
-        ``molecules``: leave each data set out in turn; a number: split micrographs into so many parts
-        and leave each out in turn. ``None``: one training.
+        ``molecules``: leave each molecule out in turn, with all of its data sets (one that names no molecule
+        is its own); ``families``: leave out molecules that look alike together
+        (:mod:`~cryopick_ray.simulate.families`); a number: split micrographs into so many parts and leave
+        each out in turn. ``None``: one training.
     """
 
     data: tuple[DataSettings, ...] = ()
     simulated: tuple[SimulatedData, ...] = ()
     start: str | None = None
-    folds: Literal["molecules"] | Annotated[int, Field(ge=2)] | None = None
+    folds: Literal["molecules", "families"] | Annotated[int, Field(ge=2)] | None = None
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:

@@ -1,7 +1,7 @@
 """A picker on labelled micrographs: what it finds of them, and the score to cut at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from cryopick_ray.micrographs.junk import kept_out
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.pickers.calibration import calibrated
 from cryopick_ray.pickers.picker import Candidates, Picker
-from cryopick_ray.picks.matching import match
+from cryopick_ray.picks.matching import match, offsets
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.units import resampled_shape, resampled_to_source, working_pixel_size_A
@@ -21,11 +21,18 @@ from cryopick_ray.units import resampled_shape, resampled_to_source, working_pix
 
 @dataclass(frozen=True)
 class Tried:
-    """One micrograph's candidates, in pixels of the source, and which of them find a particle."""
+    """One micrograph's candidates, in pixels of the source, and which of them find a particle.
+
+    Attributes
+    ----------
+    offset
+        ``(h,)`` how far each that does is off its centre, in diameters; empty if nobody measured it.
+    """
 
     source: LabelledRow
     candidates: Candidates
     is_hit: NDArray[np.bool_]
+    offset: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
 
 
 def try_picker(picker: Picker, rows: Sequence[LabelledRow]) -> list[Tried]:
@@ -74,8 +81,10 @@ def _try(picker: Picker, source: LabelledRow) -> Tried:
         counts &= ~kept_out(found.junk, keep_junk=False)
     candidates = Candidates(x[counts], y[counts], found.score[counts])
     true_x, true_y = source.particles.T
-    hits = match(candidates.x, candidates.y, candidates.score, true_x, true_y, radius_px) >= 0
-    return Tried(source, candidates, hits)
+    finds = match(candidates.x, candidates.y, candidates.score, true_x, true_y, radius_px)
+    places = np.column_stack([candidates.x, candidates.y])
+    offset = offsets(places, source.particles, finds, source.diameter_A / row.pixel_size_A)
+    return Tried(source, candidates, finds >= 0, offset)
 
 
 def _is_unsure(places: NDArray[np.float32], source: LabelledRow, radius_px: float) -> NDArray[np.bool_]:
@@ -95,4 +104,5 @@ def _ranked(one: Tried, threshold: float) -> Ranked:
         int(picked.sum()),
         int((one.is_hit & picked).sum()),
         len(one.source.particles),
+        offset=one.offset[picked[one.is_hit]] if len(one.offset) else one.offset,
     )

@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cryopick_ray.config import read_yaml
+from cryopick_ray.pickers.registry import LEARNING
 from cryopick_ray.suite.sets import MicrographSet
 from cryopick_ray.suite.settings import suite_settings
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "10_suite.yaml"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ALONE = ["--engine", "serial", "--device", "cpu"]
 SMALL = {"height_px": 256, "width_px": 256, "scene": {"aggregates": 0}}
 TRAINING = {"network": "heatmap", "options": {"base": 4, "crop_px": 64}, "steps": 25, "epochs": 3}
@@ -239,6 +240,61 @@ def test_noise_and_parts_are_gone_on_with(in_parts):
     assert work(file.parent / "out") == before
 
 
+@pytest.fixture(scope="session")
+def against_templates(tmp_path_factory):
+    """Templates of each molecule beside the blob detector, and a model that one set alone is given."""
+    folder = tmp_path_factory.mktemp("templates")
+    some = {"micrographs": 1, "particle_px": 24, "settings": SMALL}
+    again = {"name": "again", "seeds": ["log"], "after": "log", "only": ["rubisco"]}
+    suite = {"models": ["log", "template", again]}
+    suite |= {"simulated": [{"molecules": ["rubisco"], "seed": 5} | some]}
+    suite |= {"empty": [{"name": "nothing", "molecules": ["rubisco"], "seed": 6} | some]}
+    file = written(folder / "suite.yaml", suite)
+    return file, call("evaluate", "--suite", file, "--out", folder / "out", *ALONE, "--json")
+
+
+def test_templates_are_made_of_each_sets_molecule_and_models_keep_to_their_sets(against_templates):
+    file, done = against_templates
+    assert done.exit_code == 0, done.output
+    outcome = json.loads(done.stdout)
+    met = [(row["data"], row["model"]) for row in outcome["rows"]]
+    assert met == [
+        *(("rubisco", model) for model in ("log", "template", "again")),
+        *(("nothing", model) for model in ("log", "template")),
+    ]
+    template, blob = (rows(outcome, data="rubisco", model=name)[0] for name in ("template", "log"))
+    assert template["overlap"] == "its molecule (rubisco)"
+    assert template["mean"]["best_f1"] > 0.6
+    assert 0 < template["mean"]["centring_error"] < 0.15
+    assert rows(outcome, data="rubisco", model="again")[0]["mean"] == blob["mean"]
+    assert template["mean"]["picks_per_particle"] == pytest.approx(
+        template["mean"]["recall"] / template["mean"]["precision"]
+    )
+    before = work(file.parent / "out")
+    again = call("evaluate", "--suite", file, "--out", file.parent / "out", "--resume", *ALONE, "--json")
+    assert json.loads(again.stdout) == outcome
+    assert work(file.parent / "out") == before
+
+
+def test_the_page_has_the_numbers_of_the_table(against_templates):
+    out = against_templates[0].parent / "out"
+    page, outcome = (out / "suite.html").read_text(), json.loads((out / "suite.json").read_text())
+    for row in outcome["rows"]:
+        for name in {"f1", "best_f1", "auprc"} & row["mean"].keys():
+            assert f"{row['mean'][name]:.3f}" in page
+    assert page.count('class="line c') >= 3
+    assert "after log" in page
+    assert "curve" not in outcome["results"][0]
+
+
+def test_of_models_that_are_chosen_none_is_after_one_that_is_not(against_templates):
+    file = against_templates[0]
+    out = file.parent / "chosen"
+    done = call("evaluate", "--suite", file, "--model", "again", "--out", out, *ALONE)
+    assert done.exit_code == 0, done.output
+    assert "after log" not in (out / "suite.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -273,8 +329,16 @@ def test_the_two_ways_to_evaluate_are_told_apart(arguments, said):
     assert (done.exit_code, said in done.stderr) == (2, True), done.stderr
 
 
-def test_the_example_is_a_suite_of_data_that_is_there(real_data):
-    settings = suite_settings(read_yaml(EXAMPLE))
+@pytest.mark.parametrize("name", ["10_suite.yaml", "15_comparison.yaml"])
+def test_an_example_is_a_suite_of_data_that_is_there(real_data, name):
+    settings = suite_settings(read_yaml(EXAMPLES / name))
     for one in filter(lambda one: isinstance(one, MicrographSet), settings.sets()):
         assert all((real_data / place).exists() for place in one.micrographs)
-    assert [group.name for group in settings.models][-1] == "log"
+    assert "log" in [group.name for group in settings.models]
+
+
+def test_the_comparison_has_all_networks_and_what_they_are_compared_with():
+    settings = suite_settings(read_yaml(EXAMPLES / "15_comparison.yaml"))
+    seeds = {seed for group in settings.models for seed in group.seeds}
+    assert {f"{network}-general" for network in LEARNING} | {"log", "template", "topaz:resnet8_u64"} <= seeds
+    assert all(one.molecule for one in settings.sets() if isinstance(one, MicrographSet))

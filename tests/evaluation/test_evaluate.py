@@ -33,6 +33,7 @@ def truth(**particles):
 
 A = micrograph("a.mrc", [(10, 10, 9), (100, 100, 5), (300, 300, 1)], threshold=2)
 B = micrograph("b.mrc", [(50, 50, 7), (52, 50, 6)], threshold=2)
+AT = {"a": [(0, 0), (100, 100), (200, 200), (490, 490)]}
 TRUTH = truth(a=[(12, 10), (300, 301), (400, 400)], b=[(50, 50)])
 
 
@@ -51,6 +52,18 @@ def test_scores_per_micrograph_and_pooled():
     assert [(p.threshold, p.precision, p.recall) for p in found.curve] == [
         (9, 1, 1 / 4), (7, 1, 1 / 2), (6, 2 / 3, 1 / 2), (5, 1 / 2, 1 / 2), (1, 3 / 5, 3 / 4),
     ]  # fmt: skip
+
+
+def test_hits_among_the_picks_tell_how_far_off_centre_they_are_in_diameters():
+    one = micrograph("a.mrc", [(3, 4, 9), (110, 100, 8), (300, 300, 7), (200, 205, 1)], threshold=2)
+    at = truth(**AT)
+    score = evaluate([one], at).pooled  # 5 and 10 of 50 px; what is no pick or no hit does not count
+    assert score.centring_error == pytest.approx((0.1 + 0.2) / 2)
+    assert score.picks_per_particle == 3 / 4
+    both = evaluate([one, micrograph("b.mrc", [(50, 50, 9)], pixel_size_A=1.0)], truth(**AT, b=[(53, 50)]))
+    assert both.pooled.centring_error == pytest.approx(0.1)
+    nothing = evaluate([micrograph("a.mrc", [(400, 300, 9)])], at).pooled
+    assert (nothing.centring_error, nothing.picks_per_particle) == (None, 1 / 4)
 
 
 @pytest.mark.parametrize(("radius_A", "hits"), [(None, 1), (50, 1), (49, 0), (98, 1)])

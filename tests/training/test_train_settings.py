@@ -16,6 +16,7 @@ WHOLE = {"network": "heatmap", "data": [APO]}
 
 
 TOPAZ = {"network": "topaz"}
+ALIKE = {"data": [APO | {"molecule": "apoferritin"}], "simulated": [{"molecules": ["shell", "20s"]}]}
 
 
 def with_data(**changes):
@@ -130,7 +131,8 @@ def test_settings_survive_their_file(tmp_path):
     [
         (with_data(test=["a*"]) | {"folds": 2}, "take away the test of apo"),
         (with_data(validation=["a*"]) | {"folds": 2}, "validation of apo"),
-        (WHOLE | {"folds": "molecules"}, "two data sets to leave one out; there is 1"),
+        (WHOLE | {"folds": "molecules"}, "two molecules to leave one out; there is apo"),
+        (WHOLE | ALIKE | {"folds": "families"}, "there is hollow"),
         (WHOLE | {"options": {"bse": 8}}, "bse is not an option of heatmap"),
         (WHOLE | {"options": {"batch": 8}}, "give batch beside options"),
         (WHOLE | {"options": {"particle_px": 0}}, "particle_px of heatmap is 0"),
@@ -224,3 +226,41 @@ def test_a_molecule_left_out_is_tested_whole_and_never_seen():
         assert ids(one.test) == ids(row for row in rows if row.dataset == out)
         assert ids([*one.training, *one.validation, *one.test]) == ids(rows)
         assert {row.dataset for row in one.validation} == {"a", "b", "c"} - {out}
+
+
+def of_molecules(folds, sets):
+    """Return the parts of data sets by their molecules, and all rows."""
+    rows = {name: [labelled_row(f"{name}{n}", dataset=name) for n in range(2)] for name in sets}
+    data = [APO | {"name": name, "molecule": molecule} for name, molecule in sets.items()]
+    settings = train_settings({"network": "heatmap", "folds": folds, "data": data, "validation_share": 0})
+    made = [DataSet(one, tuple(rows[one.name])) for one in settings.data]
+    return dict(_parts(settings, made))
+
+
+def datasets(rows):
+    return {row.dataset for row in rows}
+
+
+def test_a_molecule_is_left_out_with_all_of_its_sets():
+    sets = {"plain": "p97", "other": "rubisco", "crowded": "p97", "nobody-knows": None}
+    found = of_molecules("molecules", sets)
+    assert {name: datasets(one.test) for name, one in found.items()} == {
+        "without-p97": {"plain", "crowded"},
+        "without-rubisco": {"other"},
+        "without-nobody-knows": {"nobody-knows"},
+    }
+    for one in found.values():
+        assert datasets(one.training).isdisjoint(datasets(one.test))
+        assert datasets(one.training) | datasets(one.test) == set(sets)
+
+
+def test_molecules_that_look_alike_are_left_out_together():
+    sets = {"a": "ring", "b": "rubisco", "c": "lock-washer", "d": "betagal", "e": "ring", "f": "of-mine"}
+    found = of_molecules("families", sets)
+    assert {name: datasets(one.test) for name, one in found.items()} == {
+        "without-rings": {"a", "c", "e"},
+        "without-globular": {"b", "d"},
+        "without-of-mine": {"f"},
+    }
+    for one in found.values():
+        assert datasets(one.training) == set(sets) - datasets(one.test)

@@ -57,6 +57,15 @@ def test_a_pick_finds_a_particle_within_the_radius_only(row):
         assert tried.is_hit.sum() == hits
 
 
+def test_only_picks_above_the_threshold_tell_how_far_off_centre_they_are(row):
+    off_px = np.where(np.arange(20) < 15, 1.0, 5.0).astype(np.float32)
+    places = row.particles + np.stack([off_px, np.zeros(20, np.float32)], axis=1)
+    tried = try_picker(Pointing(OWN_PX, places, np.linspace(1, 0.05, 20)), [row])
+    assert score(tried).centring_error == pytest.approx(1 / OWN_PX, rel=1e-3)
+    worst_first = try_picker(Pointing(OWN_PX, places, np.linspace(0.05, 1, 20)), [row])
+    assert score(worst_first, 0.8).centring_error == pytest.approx(5 / OWN_PX, rel=1e-3)
+
+
 def test_bright_particles_are_shown_dark(row):
     pickers = [Pointing(13.0, row.particles, np.ones(20)) for _ in range(2)]
     try_picker(pickers[0], [row])

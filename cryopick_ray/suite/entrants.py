@@ -1,0 +1,107 @@
+"""Who takes part: models that are the same everywhere, and those that are made for each data set."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryopick_ray.pickers.catalogue import load_picker, read_card
+from cryopick_ray.pickers.provenance import Provenance
+from cryopick_ray.pickers.weights import save_model
+from cryopick_ray.runs.templates import template_model
+from cryopick_ray.suite.cases import Case
+from cryopick_ray.suite.settings import SuiteSettings
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that was found to load.
+
+    Attributes
+    ----------
+    weights
+        Its name or file, as a run is told.
+    particle_px
+        Pixels of a particle at its scale.
+    trained_on
+        Of its card; ``None`` for a picker that learns nothing.
+    """
+
+    weights: str
+    particle_px: float
+    trained_on: Provenance | None
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes a model for a data set.
+
+    Attributes
+    ----------
+    fits
+        Whether there is anything to make one of.
+    make
+        Returns the weights file, made below a folder unless it is there.
+    """
+
+    fits: Callable[[Case], bool]
+    make: Callable[[Case, Path], Path]
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One line of each data set's table: a model, or one of several seeds of it.
+
+    Attributes
+    ----------
+    name, seed
+        Name of its group, and its own name or file.
+    only
+        Data sets that it meets; all, if none is named.
+    model
+        The same for all data sets; ``None`` if one is made for each.
+    """
+
+    name: str
+    seed: str
+    only: tuple[str, ...]
+    model: Model | None
+
+    def meets(self, case: Case) -> bool:
+        """Tell whether it picks this data set."""
+        is_meant = not self.only or case.settings.name in self.only
+        return is_meant and (self.model is not None or MAKERS[self.seed].fits(case))
+
+    def model_for(self, case: Case, folder: Path) -> Model:
+        """Return its model for a data set, made below ``folder`` if it must be."""
+        return self.model or look_up(str(MAKERS[self.seed].make(case, folder)))
+
+
+def entrants(settings: SuiteSettings) -> list[Entrant]:
+    """Return all of the settings, or raise what is wrong with one: before anything is picked."""
+    return [
+        Entrant(group.name, seed, group.only, None if seed in MAKERS else look_up(seed))
+        for group in settings.models
+        for seed in group.seeds
+    ]
+
+
+def look_up(weights: str) -> Model:
+    """Return what is known of a model, or raise what is wrong with it."""
+    picker, card = load_picker(weights, particle_px=None, device="cpu"), read_card(weights)
+    return Model(weights, picker.particle_px, card.trained_on if card else None)
+
+
+def _templates(case: Case, folder: Path) -> Path:
+    """Return templates of the molecule that is searched for, at the true diameter, whatever is told."""
+    assert case.sought is not None
+    diameter_A = case.settings.diameter_A
+    path = folder / "templates" / f"{case.sought}-{diameter_A:g}A.safetensors"
+    if not path.is_file():
+        network, card, _ = template_model(case.sought, diameter_A)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_model(path, network.state_dict(), card)
+    return path
+
+
+MAKERS = {"template": Maker(lambda case: case.sought is not None, _templates)}
+"""By the name that stands for them among the models."""
