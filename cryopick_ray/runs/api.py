@@ -128,23 +128,34 @@ def plan(settings: RunSettings, *, engine: EngineSettings = HERE) -> "Estimate":
     return estimate(len(sources), total_bytes(sources), measure(checked), Machines(workers))
 
 
-def refine(
+def self_train(
     run: Where,
     out: Where,
     *,
-    share: float = 0.85,
-    top: int = 10_000,
+    teacher: str | None = None,
+    preset: str | None = None,
+    rounds: int | None = None,
+    share: float | None = None,
+    top: int | None = None,
     assignments: Sequence[str] = (),
     engine: "LearningSettings | None" = None,
     resume: bool = False,
     events: Events = SILENCE,
 ) -> Summary:
-    """Train a run's model on its own best picks, and pick the same micrographs again; no labels needed.
+    """Train a run's model on a teacher's best picks, and pick the same micrographs again; no labels needed.
 
-    ``out`` then holds a run like any other, and ``out/training`` the new model with its report.
+    ``out`` then holds a run like any other, ``out/training`` the new model with its report, and
+    ``out/teacher`` the teacher's run. Without a student that is better by its own evidence than the model
+    that began, the run keeps that one, and its summary's ``taught`` says so.
 
     Parameters
     ----------
+    teacher
+        Whose picks are the labels: a model's name or file, or ``self``; the default model unless given.
+    preset
+        ``deeppicker`` or ``deepem``: as the paper has it.
+    rounds
+        How often it learns at most.
     share, top
         Part of the picks, best first, to learn from, and how many at most.
     assignments
@@ -157,18 +168,21 @@ def refine(
     Raises
     ------
     UsageError, ModelError
-        If the run has too few picks, or its model cannot learn.
+        If there are too few picks, or the run's model cannot learn.
     """
     from cryopick_ray.runs.learning import LearningSettings, means
-    from cryopick_ray.runs.self_training import own_split, refine_settings, share_store, teach
+    from cryopick_ray.runs.self_training import Target, finest_px, share_store, teach, teachers_table
+    from cryopick_ray.runs.student import self_train_settings
     from cryopick_ray.store.claim import local_folder
     from cryopick_ray.training.folder import TrainingFolder
 
     learning = engine or LearningSettings()
     first, second = RunFolder(local_folder(str(run))), RunFolder(local_folder(str(out)))
     timings, old = Timings(), first.settings()
-    learn, start = refine_settings(old, assignments, share=share, top=top)
-    split = own_split(first, learn)
+    asked = {"teacher": teacher, "preset": preset, "rounds": rounds, "share": share, "top": top}
+    given = {name: value for name, value in asked.items() if value is not None}
+    learn, start = self_train_settings(old, given, assignments, finest_px=finest_px(first, old))
+    target = Target(first, old, learn, start)
     training = TrainingFolder(second.path / "training")
     model = str(training.path / f"{learn.name}.safetensors")
     as_the_model_says = {"threshold": "auto", "precision": None}  # scores of another model mean other things
@@ -176,8 +190,16 @@ def refine(
     with second.claim(settings, resume=resume):
         share_store(first, second)
         with open_engine(learning.picking, threads=settings.threads) as runner:
-            with training.claim(learn, resume=resume), timings.stage("train"):
-                teach(split, start, training.path, learn, means(learning, learn.precision, events))
+            with training.claim(learn, resume=resume):
+                using = means(learning, learn.precision, events)
+                with timings.stage("teacher"):
+                    table = teachers_table(target, second, runner, learning.picking, using)
+                with timings.stage("train"):
+                    taught = teach(target, table, training.path, runner, using)
+            if taught.is_refused:
+                events.warn(taught.text())
+            else:
+                events.note(taught.text())
             again = plan_again(settings, learning.picking)
             digest, thresholds = run_on(runner, again, second, events, timings)
-        return write_results(settings, second, digest, thresholds, timings.seconds)
+        return write_results(settings, second, digest, thresholds, timings.seconds, taught=taught)

@@ -1,6 +1,6 @@
-"""A molecule that the default model has never seen: its picks before and after ``refine``, as Markdown.
+"""A molecule that the default model has never seen: its picks before and after ``self-train``, as Markdown.
 
-``refine`` learns from the run's own best picks, without a label. Learning alone might help, too: the
+``self-train`` learns from a teacher's best picks, without a label. Learning alone might help, too: the
 control goes on for as long with the simulated micrographs that the model knows, and never sees the target.
 """
 
@@ -28,10 +28,11 @@ AS_LONG = (f"epochs={LONG.epochs}", f"steps={LONG.steps}", f"batch={HeatmapLesso
 def main(
     data: Annotated[Path, typer.Option(envvar="CRYOPICK_DATA", help="Folder of the real sets.")] = BESIDE,
     model: Annotated[str, typer.Option(help="Name or file.")] = DEFAULT_MODEL,
+    teacher: Annotated[str, typer.Option(help="Whose picks are learned from: a model, or self.")] = "self",
     share: Annotated[float, typer.Option(help="Of the picks, to learn from.")] = 0.85,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
 ) -> None:
-    """Pick, refine, pick again, train the control, pick with it and print the table."""
+    """Pick, self-train, pick again, train the control, pick with it and print the table."""
     alone = ("--engine", "serial", "--threads", threads)
     typer.echo("| picks | precision | recall | F1 | best F1 | AUPRC |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as scratch:
@@ -40,9 +41,20 @@ def main(
         )
         cryopick("run", *TARGET, "--model", model, "--engine", "serial", folder=data, out=first)
         typer.echo(row("the model as it is", first, data))
-        words = [word for text in LESSON for word in ("--set", text)]
-        cryopick("refine", first, "--share", share, *words, *alone, folder=data, out=second)
-        typer.echo(row("after `refine`", second, data))
+        words: list[object] = [word for text in LESSON for word in ("--set", text)]
+        cryopick(
+            "self-train",
+            first,
+            "--teacher",
+            teacher,
+            "--share",
+            share,
+            *words,
+            *alone,
+            folder=data,
+            out=second,
+        )
+        typer.echo(row("after `self-train`", second, data))
         changes = ("data=[]", f"start={model}", "name=control", *AS_LONG, *LESSON)
         words = [word for text in changes for word in ("--set", text)]
         recipe = EXAMPLES / "11_general_real.yaml"

@@ -44,6 +44,7 @@ class DeepPickerPicker(NetworkPicker[DeepPickerNetwork]):
 
     kind = "deeppicker"
     normalisation = NORMALISATION
+    spreads = True
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A run teaches its model: through the real command."""
+"""A run teaches its model, by its own picks or another's: through the real command."""
 
 import json
 import signal
@@ -16,13 +16,17 @@ from cli.console import ConsoleEvents
 from cli.main import app
 from cryopick_ray.errors import PixelSizeError
 from cryopick_ray.pickers.weights import load_model
+from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs.folder import RunFolder
-from cryopick_ray.runs.self_training import own_split, refine_settings
+from cryopick_ray.runs.results import read_summary
+from cryopick_ray.runs.self_training import Target, check_fine, finest_px
+from cryopick_ray.runs.student import self_train_settings
 from cryopick_ray.training.loop import Epoch
 
 ROOT = Path(__file__).resolve().parents[2]
 ALONE = ["--engine", "serial", "--threads", 1]
-SMALL = ["--set", "options.crop_px=64", "--set", "steps=4", "--set", "epochs=1"]
+SMALL = ["--set", "options.crop_px=64", "--set", "steps=4", "--set", "epochs=1", "--rounds", 1]
+SELF = ["--teacher", "self", "--set", "simulated_share=0"]
 PARTICLE_PX = 16.0
 
 
@@ -65,13 +69,14 @@ def first(training, phantoms, tmp_path_factory):
 @pytest.fixture(scope="session")
 def second(first, tmp_path_factory):
     out = tmp_path_factory.mktemp("second") / "run"
-    succeed("refine", first, "--out", out, *SMALL, *ALONE, "--share", 0.5)
+    succeed("self-train", first, "--out", out, *SMALL, *SELF, *ALONE, "--share", 0.5)
     return out
 
 
 def test_the_new_model_learns_and_picks_at_the_scale_of_the_run(first, second):
     _, card = load_model(next((second / "training").glob("*.safetensors")))
     assert card.particle_px == PARTICLE_PX
+    assert "cryopick self-train, teacher self" in card.source or card.name == "heatmap-phantoms"
     settings = RunFolder(second).settings()
     assert (settings.particle_px, settings.threshold) == (None, "auto")
     assert Path(settings.model).parent == second / "training"
@@ -81,7 +86,7 @@ def test_the_new_model_learns_and_picks_at_the_scale_of_the_run(first, second):
 
 def test_half_of_the_picks_are_learned_from(first, second):
     """Those of the micrographs that do not choose: 5 of 6."""
-    taught = json.loads((second / "training" / "summary.json").read_text())
+    taught = json.loads((second / "training" / "round-1" / "summary.json").read_text())
     count = taught["card"]["trained_on"]["particles"]
     picked = json.loads((first / "summary.json").read_text())["picked"]
     assert 0 < count <= picked // 2
@@ -91,15 +96,65 @@ def test_half_of_the_picks_are_learned_from(first, second):
 @pytest.mark.parametrize("finer", [{"options": {"particle_px": 2 * PARTICLE_PX}}, {"scales": (0.7, 1.5)}])
 def test_a_store_too_coarse_to_learn_from_is_refused(first, finer):
     run = RunFolder(first)
-    settings, _ = refine_settings(run.settings(), [], share=0.5, top=100)
-    assert own_split(run, settings).training
+    old = run.settings()
+    given = {"share": 0.5, "top": 100, "teacher": "self"}
+    settings, start = self_train_settings(old, given, [], finest_px=finest_px(run, old))
+    target = Target(run, old, settings, start)
+    split = target.split(target.sample(PickTable(run.table)), target.own_picker("cpu"))
+    assert (len(split.training), len(split.validation)) == (5, 1)
+    check_fine(split, settings, old)
     with pytest.raises(PixelSizeError, match="`store_pixel_size_A`"):
-        own_split(run, settings.model_copy(update=finer))
+        check_fine(split, settings.model_copy(update=finer), old)
+
+
+def test_there_is_no_command_of_the_old_name(cryopick):
+    status, _, errors = cryopick("refine")
+    assert status == 2
+    assert "No such command 'refine'" in errors
+
+
+def test_another_model_teaches_by_picks_of_its_own_run(first, cryopick, tmp_path):
+    """Whatever comes of it, what was measured is told, and what is kept is not worse by it."""
+    out = tmp_path / "out"
+    status, said, _ = cryopick(
+        "self-train", first, "--out", out, "--teacher", "log", *SMALL, *ALONE, "--json", "--rounds", 2
+    )
+    assert status == 0
+    summary = json.loads(said)
+    taught = summary["taught"]
+    assert (taught["teacher"], taught["measure"], taught["held_back"]) == ("log", "agreement", 1)
+    evidence = [taught["before"], *taught["rounds"]]
+    assert evidence[taught["kept"]] == max(evidence)
+    picked = json.loads((out / "teacher" / "summary.json").read_text())
+    learned = json.loads((out / "training" / "round-1" / "summary.json").read_text())
+    own, *simulated = learned["card"]["trained_on"]["sets"]
+    assert 0 < own["particles"] < picked["picked"]
+    assert len(simulated) == 6
+    assert read_summary(RunFolder(out)).taught.rounds == tuple(taught["rounds"])
+    assert (out / "teacher" / "table").is_dir()
+
+
+def test_a_student_that_is_no_better_is_not_kept(first, cryopick, tmp_path):
+    """One that learned to see nothing: the run keeps its model, picks as before, and says so."""
+    out = tmp_path / "out"
+    ruin = ["--set", "learning_rate=30", "--set", "steps=12"]
+    status, said, errors = cryopick("self-train", first, "--out", out, *SMALL, *SELF, *ruin, *ALONE)
+    assert status == 0
+    words = "no student is better: the run keeps the model that it began with; steadiness under noise"
+    assert words in said
+    assert words in errors
+    before, after = (json.loads((run / "summary.json").read_text()) for run in (first, out))
+    assert after["taught"]["kept"] == 0
+    assert after["taught"]["rounds"][0] <= after["taught"]["before"]
+    assert after["picked"] == before["picked"]
+    assert any(words in one["text"] for one in after["warnings"])
+    assert words in (out / "report.html").read_text()
 
 
 def test_resuming_changes_nothing_of_what_was_learned(first, second, cryopick):
-    before = (second / "summary.json").read_text(), (second / "training" / "summary.json").read_text()
-    again = ["refine", first, "--out", second, *SMALL, *ALONE]
+    files = second / "summary.json", second / "training" / "round-1" / "summary.json"
+    before = [file.read_text() for file in files]
+    again = ["self-train", first, "--out", second, *SMALL, *SELF, *ALONE]
     status, _, errors = cryopick(*again, "--share", 0.5)
     assert (status, "--resume" in errors) == (2, True)
     for changes, words in (
@@ -110,20 +165,19 @@ def test_resuming_changes_nothing_of_what_was_learned(first, second, cryopick):
         status, _, errors = cryopick(*again, *changes, "--resume")
         assert status == 2
         assert f"holds a run with other settings ({words})" in errors
-    assert (
-        (second / "summary.json").read_text(),
-        (second / "training" / "summary.json").read_text(),
-    ) == before
+    assert [file.read_text() for file in files] == before
     assert cryopick(*again, "--share", 0.5, "--resume")[0] == 0
     old, new = json.loads(before[0]), json.loads((second / "summary.json").read_text())
-    assert (old["digest"], old["picked"]) == (new["digest"], new["picked"])
+    assert [old[name] for name in ("digest", "picked", "taught")] == [
+        new[name] for name in ("digest", "picked", "taught")
+    ]
 
 
 def test_a_model_that_is_gone_is_said_to_be(first, training, cryopick, tmp_path):
     model = training / "heatmap-phantoms.safetensors"
     model.rename(tmp_path / "elsewhere.safetensors")
     try:
-        status, _, errors = cryopick("refine", first, "--out", tmp_path / "out", *ALONE)
+        status, _, errors = cryopick("self-train", first, "--out", tmp_path / "out", *ALONE)
     finally:
         (tmp_path / "elsewhere.safetensors").rename(model)
     assert status == 1
@@ -134,8 +188,8 @@ def test_a_model_that_is_gone_is_said_to_be(first, training, cryopick, tmp_path)
 def test_a_folder_of_another_kind_is_named_in_a_line(first, training, cryopick, tmp_path):
     config = training.parent / "training.yaml"
     for arguments, words in (
-        (["refine", training, "--out", tmp_path / "out"], f"{training} holds a training, not a run"),
-        (["refine", first, "--out", training, "--resume"], f"{training} holds a training, not a run"),
+        (["self-train", training, "--out", tmp_path / "out"], f"{training} holds a training, not a run"),
+        (["self-train", first, "--out", training, "--resume"], f"{training} holds a training, not a run"),
         (["train", config, "--out", first], f"{first} holds a run, not a training"),
         (["train", config, "--out", first, "--resume"], f"{first} holds a run, not a training"),
     ):
@@ -157,7 +211,7 @@ def test_a_folder_of_another_kind_is_named_in_a_line(first, training, cryopick, 
     ],
 )
 def test_a_wrong_number_of_workers_or_threads_is_refused(first, cryopick, tmp_path, arguments):
-    status, _, errors = cryopick("refine", first, "--out", tmp_path / "out", *arguments)
+    status, _, errors = cryopick("self-train", first, "--out", tmp_path / "out", *arguments)
     assert status == 2
     assert arguments[0] in errors
     assert "Traceback" not in errors
@@ -166,7 +220,7 @@ def test_a_wrong_number_of_workers_or_threads_is_refused(first, cryopick, tmp_pa
 
 def test_without_room_on_ray_nothing_waits(first, cryopick, tmp_path):
     status, _, errors = cryopick(
-        "refine", first, "--out", tmp_path / "out", "--workers", 2, "--threads", 4096
+        "self-train", first, "--out", tmp_path / "out", "--workers", 2, "--threads", 4096
     )
     assert status == 1
     assert "--workers" in errors
@@ -180,9 +234,20 @@ def epochs_in(log):
 
 @pytest.mark.timeout(500)
 def test_a_notice_to_end_is_obeyed_on_ray_in_a_line(first, cryopick, tmp_path):
-    arguments = ["refine", first, "--out", tmp_path / "out", *SMALL, "--workers", 1, "--threads", 1]
+    arguments = [
+        "self-train",
+        first,
+        "--out",
+        tmp_path / "out",
+        *SMALL,
+        *SELF,
+        "--workers",
+        1,
+        "--threads",
+        1,
+    ]
     command = [sys.executable, "-m", "cli.main", *map(str, arguments), "--set", "epochs=100000"]
-    checkpoints = tmp_path / "out" / "training" / "checkpoints"
+    checkpoints = tmp_path / "out" / "training" / "round-1" / "checkpoints"
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         try:
             deadline = time.monotonic() + 240
@@ -195,7 +260,7 @@ def test_a_notice_to_end_is_obeyed_on_ray_in_a_line(first, cryopick, tmp_path):
         finally:
             process.kill()
     assert process.returncode == 130
-    said = [line for line in errors.splitlines() if not line.startswith(("learning from", "epoch"))]
+    said = [line for line in errors.splitlines() if not line.startswith(("round 1: learning from", "epoch"))]
     assert said == ["cryopick: error: interrupted; finished work is kept, go on with --resume"]
     done = epochs_in(checkpoints / "log.csv")
     status, _, errors = cryopick(*arguments, "--engine", "serial", "--resume", "--set", f"epochs={done + 1}")
