@@ -219,10 +219,11 @@ def test_a_wrong_share_is_refused(model, share):
 def test_a_student_learns_by_the_options_and_scales_of_its_card(model, finest_px, scales):
     """Scales as far as the store has the pixels, and even."""
     state, card = load_model(model)
-    own = {"options": {"scale_jitter": 1.3, "long_gone": 7}, "scales": (0.5, 2)}
+    own = {"options": {"scale_jitter": 1.3, "batch": 5, "long_gone": 7}, "scales": (0.5, 2)}
     save_model(model, state, card.model_copy(update=own))
     settings, _ = settings_of(run_of(model), finest_px=finest_px)
     assert settings.options == {"particle_px": 20, "scale_jitter": 1.3}
+    assert (settings.batch, settings.learning_rate) == (5, None)
     assert settings.scales == pytest.approx(scales)
     assert settings_of(run_of(model), "scales=1,1", "options.scale_jitter=1")[0].scales == (1, 1)
 

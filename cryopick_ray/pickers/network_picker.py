@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cryopick_ray.errors import ModelError, UsageError, brief
+from cryopick_ray.pickers.centring import smoothed_maps
 from cryopick_ray.pickers.device.choice import repeatable, usable_device
 from cryopick_ray.pickers.device.peaks import find_peaks_on_device
 from cryopick_ray.pickers.folding import fold_batch_norm
 from cryopick_ray.pickers.peaks import find_peaks
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.scoring import EXACT, Scoring
-from cryopick_ray.pickers.smoothing import smoothed_maps
 from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.units import is_positive
 

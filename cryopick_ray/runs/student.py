@@ -15,6 +15,7 @@ from cryopick_ray.pickers.importers import open_model
 from cryopick_ray.pickers.registry import LEARNING, find_network, find_recipe
 from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.settings import RunSettings
+from cryopick_ray.training.card import BESIDE
 from cryopick_ray.training.lessons.catalogue import lesson_options
 from cryopick_ray.training.settings import LearnSettings
 
@@ -175,7 +176,8 @@ def _usual(run: RunSettings, card: ModelCard, preset: str | None, finest: float)
         How many times larger particles may be shown than the run saw them.
     """
     base: dict[str, Any] = {"network": card.network, "name": f"{Path(run.model).stem}-self-trained"}
-    known = lesson_options(card.network)
+    known = lesson_options(card.network).keys() - BESIDE
+    base |= {name: card.options[name] for name in BESIDE if name in card.options}
     kept = {name: value for name, value in card.options.items() if name in known}
     if preset is not None:
         return base | {"options": kept} | dict(PRESETS[preset])

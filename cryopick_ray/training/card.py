@@ -13,6 +13,9 @@ from cryopick_ray.training.loop import TrainState
 from cryopick_ray.training.settings import LearnSettings
 from cryopick_ray.training.splits import Split
 
+BESIDE = ("batch", "learning_rate")
+"""Options of a lesson that settings have beside the others."""
+
 
 def learnt_from(rows: Sequence[LabelledRow], before: Provenance | None) -> Provenance:
     """Return what a card says of the micrographs that were learnt from, and of those before."""
@@ -67,4 +70,8 @@ def model_card(
 def _kept_options(settings: LearnSettings, lesson: Lesson) -> dict[str, Value]:
     """Return the options that hold whatever is learned from: not the network's, its scale's or the data's."""
     own = {*lesson.parameters, "architecture", "particle_px", EXPECTED, find_recipe(settings.network).share}
-    return {name: value for name, value in settings.options.items() if name not in own}
+    kept: dict[str, Value] = {name: value for name, value in settings.options.items() if name not in own}
+    for name in BESIDE:
+        if (value := getattr(settings, name)) is not None:
+            kept[name] = value
+    return kept
