@@ -15,7 +15,7 @@ from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.pickers.registry import find_network, find_recipe
 from cryopick_ray.pickers.scoring import choose_scoring
 from cryopick_ray.pickers.weights import ModelCard, restore, save_model
-from cryopick_ray.training.card import BESIDE, model_card
+from cryopick_ray.training.card import model_card
 from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.training.job import Job
 from cryopick_ray.training.lesson import Lesson
@@ -156,7 +156,7 @@ def lesson_for(settings: LearnSettings, rows: Sequence[LabelledRow], start: Mode
         network that learns nothing from them.
     """
     given: dict[str, Value] = dict(settings.options)
-    for name in BESIDE:
+    for name in ("batch", "learning_rate"):
         if name in given:
             raise UsageError(f"options.{name}: give {name} beside options, not in it")
         if (value := getattr(settings, name)) is not None:
