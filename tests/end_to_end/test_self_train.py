@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import ray
+import torch
 import yaml
 from typer.testing import CliRunner
 
@@ -22,6 +23,7 @@ from cryopick_ray.runs.results import read_summary
 from cryopick_ray.runs.self_training import Target, check_fine, finest_px
 from cryopick_ray.runs.student import self_train_settings
 from cryopick_ray.training.loop import Epoch
+from tests.pickers.test_importers import topaz_state
 
 ROOT = Path(__file__).resolve().parents[2]
 ALONE = ["--engine", "serial", "--threads", 1]
@@ -313,3 +315,40 @@ def test_steps_of_an_epoch_are_told_now_and_then_where_there_is_no_terminal(caps
     assert lines[0] == "epoch 1: 1 of 8 steps"
     assert 2 <= len(lines) - 1 < 8  # the last one is the epoch's own
     assert all(line.startswith("epoch 1: ") for line in lines[:-1])
+
+
+@pytest.mark.parametrize("network", ["deepem", "deeppicker"])
+def test_a_preset_learns_as_its_paper_has_it(network, phantoms, cryopick, tmp_path):
+    """DeepEM from nothing, its own false picks too; DeepPicker on from its weights, picks from 0.5 up."""
+    inputs = [phantoms / "micrographs" / "square1", "--diameter", 150, "--engine", "serial", "--threads", 1]
+    first, out = tmp_path / "first", tmp_path / "out"
+    succeed("run", *inputs, "--model", f"{network}-general", "--out", first, "--threshold", 0.5)
+    short = ["--set", "epochs=1", "--set", "steps=3", "--set", "batch=8"]
+    status, said, errors = cryopick(
+        "self-train", first, "--out", out, "--preset", network, *short, *ALONE, "--json"
+    )
+    assert status == 0
+    taught = json.loads(said)["taught"]
+    assert (taught["teacher"], len(taught["rounds"])) == ("self", 1)
+    learned = json.loads((out / "training" / "round-1" / "summary.json").read_text())
+    card = learned["card"]["trained_on"]
+    assert card["sets"][0]["particles"] <= json.loads((first / "summary.json").read_text())["picked"]
+    assert (card["before"] is None) == (network == "deepem")
+    assert ("false picks are negatives of the next" in errors) == (network == "deepem")
+    assert len(card["sets"]) == (7 if network == "deepem" else 1)
+
+
+def test_weights_of_topaz_itself_learn(phantoms, cryopick, tmp_path):
+    path = tmp_path / "mine.sav"
+    torch.manual_seed(0)
+    torch.save(topaz_state("topaz-resnet8", 2), path)
+    inputs = [phantoms / "micrographs" / "square1", "--diameter", 150, "--engine", "serial", "--threads", 1]
+    first, out = tmp_path / "first", tmp_path / "out"
+    succeed("run", *inputs, "--model", path, "--out", first)
+    short = ["--set", "epochs=1", "--set", "steps=3", "--set", "batch=16", "--rounds", 1]
+    status, _, _ = cryopick("self-train", first, "--out", out, "--teacher", "log", *short, *ALONE)
+    assert status == 0
+    _, card = load_model(out / "training" / "mine-self-trained.safetensors")
+    assert card.architecture == "topaz-resnet8"
+    learned = json.loads((out / "training" / "round-1" / "summary.json").read_text())
+    assert learned["card"]["options"] == {"batch": 16}
