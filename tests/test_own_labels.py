@@ -11,6 +11,8 @@ from manifest_row import manifest_row
 from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.config import load_settings
 from cryopick_ray.errors import ModelError, UsageError
+from cryopick_ray.micrographs.junk import Junk
+from cryopick_ray.pickers.catalogue import read_card
 from cryopick_ray.pickers.heatmap.networks import HeatmapNetwork
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.weights import ModelCard, load_model, save_model, weights_digest
@@ -234,6 +236,12 @@ def test_a_preset_is_what_the_paper_says_and_of_its_network(model):
     assert (settings.simulated_share, settings.recentred, settings.fresh) == (0, False, False)
     settings, _ = settings_of(run_of("deepem-general"), preset="deepem", teacher=DEFAULT_MODEL)
     assert (settings.teacher, settings.fresh, settings.false_picks) == (DEFAULT_MODEL, True, True)
+    card = read_card("deepem-general")
+    assert settings.options == {
+        "architecture": card.architecture,
+        "particle_px": card.particle_px,
+        **card.parameters,
+    }
     with pytest.raises(UsageError, match=r"`preset` is deepem, and the run's model .* is of heatmap"):
         settings_of(run_of(model), preset="deepem")
     with pytest.raises(UsageError, match="`preset` is 'topaz'"):
@@ -281,3 +289,7 @@ def test_a_student_s_picks_take_the_place_of_the_run_s():
     assert (anew.x_px.tolist(), anew.y_px.tolist(), anew.picked.tolist()) == ([1, 2], [3, 4], [True, False])
     (every,) = picked_anew([picks("a", [0.9, 0.8])], found, None)
     assert every.picked.all()
+    on_junk = replace(picks("a", [0.9, 0.8], threshold=0.85), junk=np.uint8([Junk.NONE, Junk.CARBON]))
+    (anew,) = picked_anew([on_junk], found, 0.5)
+    assert anew.is_kept_out.tolist() == [False, False, True]
+    assert (anew.x_px[2], anew.picked[2]) == (on_junk.x_px[1], False)

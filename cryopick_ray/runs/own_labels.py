@@ -118,6 +118,8 @@ def picked_anew(
 ) -> list[MicrographPicks]:
     """Return the same micrographs with other candidates, picked from a threshold up (all without one).
 
+    What junk keeps out stays as it is.
+
     Parameters
     ----------
     found
@@ -126,9 +128,19 @@ def picked_anew(
     least = np.float32(-np.inf if threshold is None else threshold)
     made = []
     for one in picks:
-        other = found[one.micrograph.micrograph_id]
-        picked = other.score >= least
-        made.append(replace(one, x_px=other.x, y_px=other.y, score=other.score, picked=picked, junk=None))
+        other, out = found[one.micrograph.micrograph_id], one.is_kept_out
+        made.append(
+            replace(
+                one,
+                x_px=np.concatenate([other.x, one.x_px[out]]),
+                y_px=np.concatenate([other.y, one.y_px[out]]),
+                score=np.concatenate([other.score, one.score[out]]),
+                picked=np.concatenate([other.score >= least, one.picked[out]]),
+                junk=None
+                if one.junk is None
+                else np.concatenate([np.zeros(len(other), np.uint8), one.junk[out]]),
+            )
+        )
     return made
 
 

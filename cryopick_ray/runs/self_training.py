@@ -72,7 +72,7 @@ class Target:
         return self.learn.teacher == SELF
 
     def own_picker(self, device: str) -> Picker:
-        """Return the picker that the run picked with."""
+        """Return the picker of the model that begins, asked as students are."""
         state, card = self.start
         network = restore(lambda: build_network(card), state, card.name)
         return make_picker(

@@ -142,7 +142,7 @@ def self_train_settings(
     teacher = SELF if settings.teacher == run.model else absolute_model(settings.teacher)
     if teacher not in (SELF, *BUILT_IN):
         weights_file(teacher)
-    options = {**settings.options, "particle_px": particle_px}
+    options = {**(_network(card) if settings.fresh else {}), **settings.options, "particle_px": particle_px}
     return settings.model_copy(update={"teacher": teacher, "options": options}), start
 
 
@@ -165,6 +165,12 @@ def starting_model(model: str) -> Model:
             f"{model} has no network that can learn; self-train a run of a model of {', '.join(LEARNING)}"
         )
     return found
+
+
+def _network(card: ModelCard) -> dict[str, int | str]:
+    """Return the options that make a model's network, fresh."""
+    variant = {} if card.architecture == card.network else {"architecture": card.architecture}
+    return {**variant, **card.parameters}
 
 
 def _usual(run: RunSettings, card: ModelCard, preset: str | None, finest: float) -> dict[str, Any]:
