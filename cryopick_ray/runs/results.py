@@ -152,7 +152,8 @@ def write_results(
     taught
         What came of a self-training.
     """
-    said = [*said, taught.text()] if taught and taught.is_refused else said
+    told_of_it = [taught.text()] if taught and taught.is_refused else []
+    said = list(dict.fromkeys([*said, *told_of_it]))
     table = PickTable(folder.table)
     told: list[str] = []
     given = ExportSettings(folder.relion_project(settings), settings.optics, say=told.append)

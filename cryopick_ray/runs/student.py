@@ -169,7 +169,9 @@ def starting_model(model: str) -> Model:
 
 def _network(card: ModelCard) -> dict[str, int | str]:
     """Return the options that make a model's network, fresh."""
-    variant = {} if card.architecture == card.network else {"architecture": card.architecture}
+    variant: dict[str, int | str] = (
+        {} if card.architecture == card.network else {"architecture": card.architecture}
+    )
     return {**variant, **card.parameters}
 
 

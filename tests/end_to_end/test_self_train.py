@@ -151,6 +151,11 @@ def test_a_student_that_is_no_better_is_not_kept(first, cryopick, tmp_path):
     assert after["picked"] == before["picked"]
     assert any(words in one["text"] for one in after["warnings"])
     assert words in (out / "report.html").read_text()
+    status, _, _ = cryopick("run", "--out", out, "--resume", "--threshold", 0.3, "--engine", "serial")
+    assert status == 0
+    again = json.loads((out / "summary.json").read_text())
+    assert again["taught"] == after["taught"]
+    assert sum(words in one["text"] for one in again["warnings"]) == 1
 
 
 def test_resuming_changes_nothing_of_what_was_learned(first, second, cryopick):
@@ -319,11 +324,11 @@ def test_steps_of_an_epoch_are_told_now_and_then_where_there_is_no_terminal(caps
 
 @pytest.mark.parametrize("network", ["deepem", "deeppicker"])
 def test_a_preset_learns_as_its_paper_has_it(network, phantoms, cryopick, tmp_path):
-    """DeepEM from nothing, its own false picks too; DeepPicker on from its weights, picks from 0.5 up."""
+    """DeepEM from nothing, its own false picks too; DeepPicker on from its weights."""
     inputs = [phantoms / "micrographs" / "square1", "--diameter", 150, "--engine", "serial", "--threads", 1]
     first, out = tmp_path / "first", tmp_path / "out"
-    succeed("run", *inputs, "--model", f"{network}-general", "--out", first, "--threshold", 0.5)
-    short = ["--set", "epochs=1", "--set", "steps=3", "--set", "batch=8"]
+    succeed("run", *inputs, "--model", f"{network}-general", "--out", first, "--threshold", 0.1)
+    short = ["--set", "epochs=1", "--set", "steps=3", "--set", "batch=8", "--set", "lowest=0.1"]
     status, said, errors = cryopick(
         "self-train", first, "--out", out, "--preset", network, *short, *ALONE, "--json"
     )
