@@ -237,11 +237,7 @@ def test_a_preset_is_what_the_paper_says_and_of_its_network(model):
     settings, _ = settings_of(run_of("deepem-general"), preset="deepem", teacher=DEFAULT_MODEL)
     assert (settings.teacher, settings.fresh, settings.false_picks) == (DEFAULT_MODEL, True, True)
     card = read_card("deepem-general")
-    assert settings.options == {
-        "architecture": card.architecture,
-        "particle_px": card.particle_px,
-        **card.parameters,
-    }
+    assert settings.options == {"particle_px": card.particle_px, **card.parameters}
     with pytest.raises(UsageError, match=r"`preset` is deepem, and the run's model .* is of heatmap"):
         settings_of(run_of(model), preset="deepem")
     with pytest.raises(UsageError, match="`preset` is 'topaz'"):

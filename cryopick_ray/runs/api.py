@@ -170,36 +170,23 @@ def self_train(
     UsageError, ModelError
         If there are too few picks, or the run's model cannot learn.
     """
-    from cryopick_ray.runs.learning import LearningSettings, means
-    from cryopick_ray.runs.self_training import Target, finest_px, share_store, teach, teachers_table
-    from cryopick_ray.runs.student import self_train_settings
+    from cryopick_ray.runs.learning import LearningSettings
+    from cryopick_ray.runs.self_training import learn_on, share_store
+    from cryopick_ray.runs.target import target_of
     from cryopick_ray.store.claim import local_folder
-    from cryopick_ray.training.folder import TrainingFolder
 
     learning = engine or LearningSettings()
     first, second = RunFolder(local_folder(str(run))), RunFolder(local_folder(str(out)))
-    timings, old = Timings(), first.settings()
     asked = {"teacher": teacher, "preset": preset, "rounds": rounds, "share": share, "top": top}
     given = {name: value for name, value in asked.items() if value is not None}
-    learn, start = self_train_settings(old, given, assignments, finest_px=finest_px(first, old))
-    target = Target(first, old, learn, start)
-    training = TrainingFolder(second.path / "training")
-    model = str(training.path / f"{learn.name}.safetensors")
+    timings, target = Timings(), target_of(first, given, assignments)
     as_the_model_says = {"threshold": "auto", "precision": None}  # scores of another model mean other things
-    settings = old.model_copy(update={"model": model, "particle_px": None, **as_the_model_says})
+    model = str(target.model(second))
+    settings = target.settings.model_copy(update={"model": model, "particle_px": None, **as_the_model_says})
     with second.claim(settings, resume=resume):
         share_store(first, second)
         with open_engine(learning.picking, threads=settings.threads) as runner:
-            with training.claim(learn, resume=resume):
-                using = means(learning, learn.precision, events)
-                with timings.stage("teacher"):
-                    table = teachers_table(target, second, runner, learning.picking, using)
-                with timings.stage("train"):
-                    taught = teach(target, table, training.path, runner, using)
-            if taught.is_refused:
-                events.warn(taught.text())
-            else:
-                events.note(taught.text())
+            taught = learn_on(runner, target, second, learning, events, timings, resume=resume)
             again = plan_again(settings, learning.picking)
             digest, thresholds = run_on(runner, again, second, events, timings)
         return write_results(settings, second, digest, thresholds, timings.seconds, taught=taught)

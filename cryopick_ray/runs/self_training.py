@@ -4,122 +4,65 @@ DeepPicker's second stage (Wang et al. 2016, J. Struct. Biol. 195:325) for every
 with a general model, train on the best picks, pick again. No label of the target is needed.
 """
 
-import math
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from cryopick_ray.engine.engine import Engine
+from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
-from cryopick_ray.pickers.catalogue import load_picker
-from cryopick_ray.pickers.families import build_network, make_picker
-from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.picker import Picker
-from cryopick_ray.pickers.scoring import choose_scoring
-from cryopick_ray.pickers.weights import restore, save_model
+from cryopick_ray.pickers.weights import save_model
 from cryopick_ray.picks.schema import MicrographPicks
-from cryopick_ray.picks.table import PickTable, recut
+from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs.evidence import agreement, steadiness
 from cryopick_ray.runs.folder import RunFolder
-from cryopick_ray.runs.own_labels import Grade, grade, labelled, picked_anew, recentred
+from cryopick_ray.runs.learning import LearningSettings
+from cryopick_ray.runs.learning import means as means_of
+from cryopick_ray.runs.own_labels import picked_anew
 from cryopick_ray.runs.pipeline import Timings, plan_again, run_on
 from cryopick_ray.runs.results import write_results
-from cryopick_ray.runs.student import SELF, Model, SelfTrainSettings
+from cryopick_ray.runs.student import SelfTrainSettings
+from cryopick_ray.runs.target import TRAINING, Target
 from cryopick_ray.runs.taught import Taught
 from cryopick_ray.settings import EngineSettings, RunSettings
-from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.scale import check_scale
-from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.course import Means, Trained, take
 from cryopick_ray.training.dataset import LabelledRow
+from cryopick_ray.training.folder import TrainingFolder
 from cryopick_ray.training.remembered import mixed, remembered
-from cryopick_ray.training.splits import Rows, Split, split_rows
+from cryopick_ray.training.splits import Rows, Split
 from cryopick_ray.training.trial import found_by
 from cryopick_ray.training.write import write_training
 from cryopick_ray.units import working_pixel_size_A
 
-SMOOTHING = 0.125
-"""Sigma in diameters of the Gaussian through the score map on whose peaks labels are centred."""
-MICROGRAPHS = 100
-"""Learned from and held back at most, drawn at random: the paper picks as many for its 10,000 particles."""
+TEACHER = "teacher"
+"""Folder of the teacher's run in that of a run that learned."""
 
 
-@dataclass(frozen=True)
-class Target:
-    """A finished run that teaches.
-
-    Attributes
-    ----------
-    run, settings
-        Its folder, and how it was picked.
-    learn
-        How its model learns.
-    start
-        Weights and card to begin with.
-    """
-
-    run: RunFolder
-    settings: RunSettings
-    learn: SelfTrainSettings
-    start: Model
-
-    @property
-    def is_own_teacher(self) -> bool:
-        """Whether its own picks are the labels."""
-        return self.learn.teacher == SELF
-
-    def own_picker(self, device: str) -> Picker:
-        """Return the picker of the model that begins, asked as students are."""
-        state, card = self.start
-        network = restore(lambda: build_network(card), state, card.name)
-        return make_picker(
-            network,
-            card,
-            particle_px=float(self.learn.options["particle_px"]),
-            device=device,
-            scoring=choose_scoring(device=device),
-        )
-
-    def teachers_picker(self, device: str) -> Picker:
-        """Return the picker whose picks are the labels."""
-        if self.is_own_teacher:
-            return self.own_picker(device)
-        return load_picker(self.learn.teacher, particle_px=None, device=device)
-
-    def sample(self, table: PickTable) -> list[MicrographPicks]:
-        """Return the micrographs that are learned from or held back, with the teacher's picks."""
-        picks = [one for one in table if one.micrograph.status == "complete"]
-        if len(picks) > MICROGRAPHS:
-            drawn = np.random.default_rng(self.learn.seed).permutation(len(picks))[:MICROGRAPHS]
-            picks = [picks[index] for index in sorted(drawn.tolist())]
-        return picks if self.learn.lowest is None else list(recut(picks, self.learn.lowest))
-
-    def split(self, picks: Iterable[MicrographPicks], picker: Picker) -> Split:
-        """Return what picks teach: the sure ones to learn from, all to choose by.
-
-        Parameters
-        ----------
-        picker
-            The one that picked.
-
-        Raises
-        ------
-        UsageError
-            If there are too few picks.
-        """
-        learn = self.learn
-        graded = grade(picks, share=learn.share, top=learn.top)
-        sure, every = (labelled(graded, self.run, self.settings, one) for one in (Grade.SURE, Grade.PICKED))
-        if learn.recentred and isinstance(picker, NetworkPicker) and picker.spreads:
-            smooth = picker.smoothed(SMOOTHING)
-            peaks = [found_by(smooth, row) for row in sure]
-            sure, every = (list(map(recentred, rows, peaks)) for rows in (sure, every))
-        training, _ = split_rows(sure, learn.validation_share, learn.seed)
-        _, held_back = split_rows(every, learn.validation_share, learn.seed)
-        return Split(training, held_back, ())
+def learn_on(
+    engine: Engine,
+    target: Target,
+    out: RunFolder,
+    learning: LearningSettings,
+    events: Events,
+    timings: Timings,
+    *,
+    resume: bool,
+) -> Taught:
+    """Let a run's model learn in the claimed run folder ``out``, and tell what came of it."""
+    folder = TrainingFolder(out.path / TRAINING)
+    with folder.claim(target.learn, resume=resume):
+        using = means_of(learning, target.learn.precision, events)
+        with timings.stage("teacher"):
+            table = teachers_table(target, out, engine, learning.picking, using)
+        with timings.stage("train"):
+            taught = teach(target, table, folder.path, engine, using)
+    (events.warn if taught.is_refused else events.note)(taught.text())
+    return taught
 
 
 def teach(target: Target, table: PickTable, folder: Path, engine: Engine, means: Means) -> Taught:
@@ -169,7 +112,7 @@ def teachers_table(
         return PickTable(target.run.table)
     as_the_model_says = {"particle_px": None, "threshold": "auto", "precision": None}
     settings = target.settings.model_copy(update={"model": target.learn.teacher, **as_the_model_says})
-    folder, timings = RunFolder(out.path / "teacher"), Timings()
+    folder, timings = RunFolder(out.path / TEACHER), Timings()
     means.events.note(f"the teacher {target.learn.teacher} picks")
     with folder.claim(settings, resume=folder.config.exists()):
         share_store(target.run, folder)
@@ -191,14 +134,6 @@ def share_store(run: RunFolder, out: RunFolder) -> None:
         link.symlink_to(os.path.relpath(run.store, out.path))
     elif not link.samefile(run.store):
         raise UsageError(f"{out.path} does not learn from {run.path}; choose another `out`")
-
-
-def finest_px(run: RunFolder, settings: RunSettings) -> float:
-    """Return how many pixels a diameter may have, given how a run's micrographs are stored."""
-    rows = read_manifest(MicrographStore(run.store).place).values()
-    cropped = [row for row in rows if row.status == "complete" and row.shape != row.source_shape]
-    sizes_A = [row.pixel_size_A * row.source_shape[0] / row.shape[0] for row in cropped]
-    return settings.pick.diameter_A / max(sizes_A) if sizes_A else math.inf
 
 
 def _round(
