@@ -19,10 +19,10 @@ from . import (
     models,
     pick,
     plan,
-    refine,
     relion,
     report,
     run,
+    self_train,
     simulate,
     table,
     train,
@@ -72,7 +72,7 @@ app.command(cls=SettingsCommand)(diameter.diameter)
 app.command(cls=SettingsCommand)(evaluate.evaluate)
 app.command(cls=SettingsCommand)(simulate.simulate)
 app.command(cls=SettingsCommand)(train.train)
-app.command(cls=SettingsCommand)(refine.refine)
+app.command(cls=SettingsCommand)(self_train.self_train)
 app.command(cls=SettingsCommand)(bench.bench)
 app.add_typer(models.app, name="models")
 app.add_typer(empiar.app, name="empiar")

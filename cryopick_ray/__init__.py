@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cryopick_ray.runs.api import plan, refine, resume, run
+    from cryopick_ray.runs.api import plan, resume, run, self_train
     from cryopick_ray.runs.outcome import evaluate, export, read_table
     from cryopick_ray.runs.results import Summary
     from cryopick_ray.settings import EngineSettings
@@ -23,7 +23,7 @@ _HOMES = {
     "run": "runs.api",
     "resume": "runs.api",
     "plan": "runs.api",
-    "refine": "runs.api",
+    "self_train": "runs.api",
     "evaluate": "runs.outcome",
     "export": "runs.outcome",
     "read_table": "runs.outcome",
@@ -40,9 +40,9 @@ __all__ = [
     "export",
     "plan",
     "read_table",
-    "refine",
     "resume",
     "run",
+    "self_train",
 ]
 
 

@@ -191,7 +191,7 @@ def test_a_folder_that_is_trained_in_is_refused_to_a_second_training(tmp_path, r
 
 
 def test_a_training_of_another_kind_is_refused(tmp_path):
-    """Such as that of ``refine``, which has settings of its own."""
+    """Such as that of ``self-train``, which has settings of its own."""
 
     class OtherSettings(LearnSettings):
         share: float

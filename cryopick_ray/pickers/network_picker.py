@@ -1,10 +1,10 @@
 """What pickers that are a network and its card have in common."""
 
 from abc import ABC, abstractmethod
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from cryopick_ray.pickers.folding import fold_batch_norm
 from cryopick_ray.pickers.peaks import find_peaks
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.scoring import EXACT, Scoring
+from cryopick_ray.pickers.smoothing import smoothed
 from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.units import is_positive
 
@@ -62,6 +63,10 @@ class NetworkPicker(ABC, Generic[NetworkT]):
     """The picker's name in :meth:`settings`."""
     normalisation: ClassVar[str]
     """The one that the picker does; the card must name it."""
+    spreads: ClassVar[bool] = False
+    """Whether places beside a centre score high, too: peaks of a smoothed map are then nearer to centres."""
+    smoothing = 0.0
+    """Sigma, in diameters, of the Gaussian that maps of scores go through before their peaks are found."""
 
     def __init__(
         self,
@@ -104,6 +109,12 @@ class NetworkPicker(ABC, Generic[NetworkT]):
             **calibration,
         } | self.details()
 
+    def smoothed(self, sigma: float) -> Self:
+        """Return the picker of peaks of its score maps through a Gaussian, ``sigma`` in diameters."""
+        one = copy(self)
+        one.smoothing = sigma
+        return one
+
     @abstractmethod
     def details(self) -> dict[str, Any]:
         """Return what of the settings is this kind of picker's own."""
@@ -138,7 +149,14 @@ class NetworkPicker(ABC, Generic[NetworkT]):
             return answer.float()
 
     def peaks(self, maps: Tensor, *, radius_px: float, floor: float) -> list[Candidates]:
-        """Return the peaks of ``(n, h, w)`` float32 maps, found where the maps lie."""
+        """Return the peaks of ``(n, h, w)`` float32 maps, found where the maps lie.
+
+        Parameters
+        ----------
+        radius_px
+            Suppression radius, half a diameter, in pixels of the maps.
+        """
+        maps = smoothed(maps, self.smoothing * 2 * radius_px, floor=floor)
         if maps.device.type == "cpu":
             return [find_peaks(one.numpy(), radius_px=radius_px, floor=floor) for one in maps]
         return find_peaks_on_device(maps, radius_px=radius_px, floor=floor)

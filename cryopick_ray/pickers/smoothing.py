@@ -11,15 +11,20 @@ SIGMAS = 3.0
 """Where the Gaussian of :func:`smoothed` ends."""
 
 
-def smoothed(maps: Tensor, sigma_px: float) -> Tensor:
-    """Return ``(n, h, w)`` maps through a Gaussian, mirrored at their edges; as they are for sigma 0."""
+def smoothed(maps: Tensor, sigma_px: float, *, floor: float) -> Tensor:
+    """Return ``(n, h, w)`` maps of scores through a Gaussian, mirrored at their edges; the same for sigma 0.
+
+    Where scores are high all around a centre, the middle stands out. Scores below ``floor`` count as
+    ``floor``; ``-inf``, which is no peak, stays.
+    """
     if sigma_px == 0 or 0 in maps.shape:
         return maps
     reach_px = math.ceil(SIGMAS * sigma_px)
     rows, columns = (range(-reach_px, side + reach_px) for side in maps.shape[1:])
-    wide = mirrored(maps, rows, columns)
+    wide = mirrored(maps.clamp(min=floor), rows, columns)
     down = smoothed_along(wide, 1, sigma_px, reach_px)
-    return smoothed_along(down, 2, sigma_px, reach_px)
+    smooth = smoothed_along(down, 2, sigma_px, reach_px)
+    return smooth.masked_fill(maps == -torch.inf, -torch.inf)
 
 
 def smoothed_along(padded: Tensor, axis: int, sigma_px: float, reach_px: int) -> Tensor:

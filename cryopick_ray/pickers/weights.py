@@ -47,6 +47,9 @@ class ModelCard(BaseModel):
         How that image's grey values are normalised.
     trained_on
         What the weights learnt from.
+    options, scales
+        How: what was set of the lesson, but for the network and the data, and how many times smaller and
+        larger particles were shown; cards of older models do not say.
     licence, source, date
         Where they come from and what may be done with them.
     threshold
@@ -78,6 +81,8 @@ class ModelCard(BaseModel):
     particle_px: Annotated[PositiveFloat, Field(allow_inf_nan=False)]
     normalisation: str
     trained_on: Annotated[Provenance, BeforeValidator(as_provenance)]
+    options: dict[str, bool | int | float | str] = {}
+    scales: tuple[PositiveFloat, PositiveFloat] = (1.0, 1.0)
     licence: str
     source: str
     date: datetime.date | None = None

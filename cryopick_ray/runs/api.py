@@ -128,23 +128,34 @@ def plan(settings: RunSettings, *, engine: EngineSettings = HERE) -> "Estimate":
     return estimate(len(sources), total_bytes(sources), measure(checked), Machines(workers))
 
 
-def refine(
+def self_train(
     run: Where,
     out: Where,
     *,
-    share: float = 0.85,
-    top: int = 10_000,
+    teacher: str | None = None,
+    preset: str | None = None,
+    rounds: int | None = None,
+    share: float | None = None,
+    top: int | None = None,
     assignments: Sequence[str] = (),
     engine: "LearningSettings | None" = None,
     resume: bool = False,
     events: Events = SILENCE,
 ) -> Summary:
-    """Train a run's model on its own best picks, and pick the same micrographs again; no labels needed.
+    """Train a run's model on a teacher's best picks, and pick the same micrographs again; no labels needed.
 
-    ``out`` then holds a run like any other, and ``out/training`` the new model with its report.
+    ``out`` then holds a run like any other, ``out/training`` the new model with its report, and
+    ``out/teacher`` the teacher's run. Without a student that is better by its own evidence than the model
+    that began, the run keeps that one, and its summary's ``taught`` says so.
 
     Parameters
     ----------
+    teacher
+        Whose picks are the labels: a model's name or file, or ``self``; the default model unless given.
+    preset
+        ``deeppicker`` or ``deepem``: as the paper has it.
+    rounds
+        How often it learns at most.
     share, top
         Part of the picks, best first, to learn from, and how many at most.
     assignments
@@ -157,27 +168,25 @@ def refine(
     Raises
     ------
     UsageError, ModelError
-        If the run has too few picks, or its model cannot learn.
+        If there are too few picks, or the run's model cannot learn.
     """
-    from cryopick_ray.runs.learning import LearningSettings, means
-    from cryopick_ray.runs.self_training import own_split, refine_settings, share_store, teach
+    from cryopick_ray.runs.learning import LearningSettings
+    from cryopick_ray.runs.self_training import learn_on, share_store
+    from cryopick_ray.runs.target import target_of
     from cryopick_ray.store.claim import local_folder
-    from cryopick_ray.training.folder import TrainingFolder
 
     learning = engine or LearningSettings()
     first, second = RunFolder(local_folder(str(run))), RunFolder(local_folder(str(out)))
-    timings, old = Timings(), first.settings()
-    learn, start = refine_settings(old, assignments, share=share, top=top)
-    split = own_split(first, learn)
-    training = TrainingFolder(second.path / "training")
-    model = str(training.path / f"{learn.name}.safetensors")
+    asked = {"teacher": teacher, "preset": preset, "rounds": rounds, "share": share, "top": top}
+    given = {name: value for name, value in asked.items() if value is not None}
+    timings, target = Timings(), target_of(first, given, assignments)
     as_the_model_says = {"threshold": "auto", "precision": None}  # scores of another model mean other things
-    settings = old.model_copy(update={"model": model, "particle_px": None, **as_the_model_says})
+    model = str(target.model(second))
+    settings = target.settings.model_copy(update={"model": model, "particle_px": None, **as_the_model_says})
     with second.claim(settings, resume=resume):
         share_store(first, second)
         with open_engine(learning.picking, threads=settings.threads) as runner:
-            with training.claim(learn, resume=resume), timings.stage("train"):
-                teach(split, start, training.path, learn, means(learning, learn.precision, events))
+            taught = learn_on(runner, target, second, learning, events, timings, resume=resume)
             again = plan_again(settings, learning.picking)
             digest, thresholds = run_on(runner, again, second, events, timings)
-        return write_results(settings, second, digest, thresholds, timings.seconds)
+        return write_results(settings, second, digest, thresholds, timings.seconds, taught=taught)

@@ -181,12 +181,13 @@ def pick_all(
     timings = Timings()
     check_masks(settings.masks)
     if resume and (digest := only_to_cut(settings, folder)) is not None:
-        said = [one.text for one in read_summary(folder).warnings if one.about == "run"]
+        before = read_summary(folder)
+        said = [one.text for one in before.warnings if one.about == "run"]
         masks_of(settings.masks, folder.store)  # refused in time
         with folder.claim(settings, resume=True):
             with timings.stage("table"):
                 thresholds = gather(settings, folder, digest)
-            return write_results(settings, folder, digest, thresholds, timings.seconds, said)
+            return write_results(settings, folder, digest, thresholds, timings.seconds, said, before.taught)
     events = heard = Heard(events)
     folder.check_free(resume=resume)  # before minutes of work
     before_A = folder.settings().diameter_A if folder.config.is_file() else settings.diameter_A

@@ -30,10 +30,12 @@ from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.plain_data import read_json
 from cryopick_ray.report.report import Report, render_report
-from cryopick_ray.report.thumbnails import Thumbnail, choose_thumbnails, make_thumbnail
+from cryopick_ray.report.thumbnails import Thumbnail, make_thumbnail
 from cryopick_ray.runs.folder import SMALL_BYTES, RunFolder
 from cryopick_ray.runs.junk import junk_told, of_masks, tints_of
+from cryopick_ray.runs.pictured import pictured
 from cryopick_ray.runs.tally import tally
+from cryopick_ray.runs.taught import Taught
 from cryopick_ray.runs.warnings import RunWarning, in_results
 from cryopick_ray.settings import RunSettings
 from cryopick_ray.stages.diameter import kept_diameter
@@ -42,8 +44,6 @@ from cryopick_ray.store.publish import check_folder, write_whole
 from cryopick_ray.store.store import MicrographStore
 
 WARNINGS_SHOWN = 8
-SHOWN, WRONG_SHOWN = 12, 6
-"""Micrographs pictured in the report, and how many of them because something is wrong."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,8 @@ class Summary:
         What the scores say of the picks; ``None`` if they are not calibrated.
     junk
         Candidates at or above the threshold that are not picked as they lie on junk, by its kind.
+    taught
+        What came of the self-training that made the model; ``None`` of any other run.
     """
 
     version: str
@@ -90,6 +92,7 @@ class Summary:
     warnings: tuple[RunWarning, ...] = ()
     expected: Expected | None = None
     junk: Mapping[str, int] = field(default_factory=dict)
+    taught: Taught | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -116,6 +119,7 @@ class Summary:
             f"threshold   {'; '.join(cuts) or 'none'}",
             *([f"expected    {self.expected.text()}"] if self.expected else []),
             *([f"junk        {junk_told(self.junk)}"] if self.junk else []),
+            *([f"self-train  {self.taught.text()}"] if self.taught else []),
             f"coordinates {self.folder}/coordinates/autopick.star and particles.star",
             f"table       {self.folder}/table",
             f"report      {self.folder}/report.html",
@@ -137,6 +141,7 @@ def write_results(
     thresholds: Mapping[str, Threshold],
     seconds: Mapping[str, float],
     said: Sequence[str] = (),
+    taught: Taught | None = None,
 ) -> Summary:
     """Write coordinates, report and summary of a run whose table is there; return the summary.
 
@@ -144,7 +149,11 @@ def write_results(
     ----------
     said
         Warnings that a person was told while it went on.
+    taught
+        What came of a self-training.
     """
+    told_of_it = [taught.text()] if taught and taught.is_refused else []
+    said = list(dict.fromkeys([*said, *told_of_it]))
     table = PickTable(folder.table)
     told: list[str] = []
     given = ExportSettings(folder.relion_project(settings), settings.optics, say=told.append)
@@ -180,6 +189,7 @@ def write_results(
         ),
         expected=counted.expected if calibrated else None,
         junk=counted.junk,
+        taught=taught,
     )
     write_whole(folder.summary, json.dumps(summary.to_dict(), indent=1, allow_nan=False))
     write_whole(folder.report, render_report(run_report(settings, folder, summary)))
@@ -217,9 +227,11 @@ def read_summary(folder: RunFolder) -> Summary:
         diameter = EstimatedDiameter.from_dict(found) if found else None
         scored = data.pop("expected", None)
         expected = Expected(**scored) if scored else None
+        learned = data.pop("taught", None)
+        taught = Taught(**learned | {"rounds": tuple(learned["rounds"])}) if learned else None
         del data["failed"]
         made = Summary(failures=failures, left_out=left_out, thresholds=thresholds, diameter=diameter, **data)
-        return replace(made, warnings=warnings, expected=expected, judged=judged)
+        return replace(made, warnings=warnings, expected=expected, judged=judged, taught=taught)
     except FileNotFoundError as error:
         raise UsageError(f"{folder.where} holds no finished run; go on with it by `resume`") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -237,7 +249,7 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
     cuts = {name: cut.value for name, cut in summary.thresholds.items()}
     several = len(set(cuts.values())) > 1
     origin = cuts if several else {}
-    shown = _shown(table)
+    shown = pictured(table)
     store = MicrographStore(folder.store)
     rows, masks = read_manifest(store.place), masks_of(settings.masks, folder.store)
     counts: list[int] = []
@@ -273,18 +285,6 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
         diameter=summary.diameter,
         junk=plain(junk_told(summary.junk)) if summary.junk else "",
     )
-
-
-def _shown(table: PickTable) -> list[str]:
-    """Return the ids of the micrographs that the report pictures: some of what is wrong, then of all."""
-    wrong = [one.micrograph_id for one in worst_first(table.micrographs) if one.verdict != "good"]
-    first = wrong[:WRONG_SHOWN]
-    ids, counts = [], []
-    for one in table:
-        if one.micrograph.status == "complete" and one.micrograph.micrograph_id not in first:
-            ids.append(one.micrograph.micrograph_id)
-            counts.append(int(one.picked.sum()))
-    return first + [ids[index] for index in choose_thumbnails(counts, SHOWN - len(first))]
 
 
 def _reason(thresholds: Mapping[str, Threshold]) -> str:

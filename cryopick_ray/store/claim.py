@@ -14,7 +14,7 @@ from cryopick_ray.store.publish import check_links, is_aside, open_lock, write_w
 
 DOWNLOAD = "download"
 STORE = "store.zarr"
-"""May be a link to that of another run, which one that refines it shares: its micrographs are only read."""
+"""May be a link to that of another run, which one learning from it shares: its micrographs are only read."""
 OWN = (".lock", "config.partial", DOWNLOAD)
 """What a run that was killed before it began leaves, beside files that are not whole."""
 KINDS = {"inputs": "run", "network": "training", "networks": "study", "models": "suite"}

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +12,10 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.calibration import fitted_line
 from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.picker import Picker
-from cryopick_ray.pickers.provenance import LearntSet, Provenance
 from cryopick_ray.pickers.registry import find_network, find_recipe
 from cryopick_ray.pickers.scoring import choose_scoring
-from cryopick_ray.pickers.weights import ModelCard, restore, save_model, weights_digest
+from cryopick_ray.pickers.weights import ModelCard, restore, save_model
+from cryopick_ray.training.card import model_card
 from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.training.job import Job
 from cryopick_ray.training.lesson import Lesson
@@ -229,7 +228,7 @@ def _once(
     if start and settings.start_share:
         state = replace(state, best=between(start[0], state.best, settings.start_share))
     seconds = sum(one.seconds for one in state.history)
-    card = _card(settings, lesson, split, state, start[1].trained_on if start else None)
+    card = model_card(settings, lesson, split, state, start[1].trained_on if start else None)
     kept = best_epoch(state.history) if lesson.validation_chooses else len(state.history)
     network = restore(lesson.build, state.best, card.name)
     picker = make_picker(
@@ -251,47 +250,6 @@ def _once(
     save_model(path, state.best, card)
     seen = frozenset(row.row.checksum for row in split.training + split.validation)
     return Trained(path, card, state.best, picker, state.history, kept, validation, (), seconds, seen)
-
-
-def learnt_from(rows: Sequence[LabelledRow], before: Provenance | None) -> Provenance:
-    """Return what a card says of the micrographs that were learnt from, and of those before."""
-    sets: dict[str, list[LabelledRow]] = {}
-    for row in rows:
-        sets.setdefault(row.dataset, []).append(row)
-    return Provenance(
-        sets=tuple(
-            LearntSet(
-                dataset=name,
-                molecule=own[0].molecule,
-                simulated=own[0].simulated,
-                micrographs=len(own),
-                particles=sum(len(row.particles) for row in own),
-            )
-            for name, own in sets.items()
-        ),
-        micrographs=len(rows),
-        particles=sum(len(row.particles) for row in rows),
-        before=before,
-    )
-
-
-def _card(
-    settings: LearnSettings, lesson: Lesson, split: Split, state: TrainState, before: Provenance | None
-) -> ModelCard:
-    names = list(dict.fromkeys(row.dataset for row in split.learnt))
-    return ModelCard(
-        name=settings.name or f"{settings.network}-{names[0] if len(names) == 1 else 'general'}",
-        architecture=lesson.architecture,
-        parameters=lesson.parameters,
-        particle_px=lesson.particle_px,
-        normalisation=lesson.normalisation,
-        trained_on=learnt_from(split.learnt, before),
-        licence="that of the training data",
-        source=f"cryopick train, seed {settings.seed}",
-        training_seconds=sum(one.seconds for one in state.history),
-        date=datetime.now(UTC).date(),
-        digest=weights_digest(state.best),
-    )
 
 
 def _known(scores: dict[str, float | None]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """A picker on labelled micrographs: what it finds of them, and the score to cut at."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from cryopick_ray.pickers.picker import Candidates, Picker
 from cryopick_ray.picks.matching import match, offsets
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.dataset import LabelledRow
+from cryopick_ray.training.views import Image, unvaried
 from cryopick_ray.units import resampled_shape, resampled_to_source, working_pixel_size_A
 
 
@@ -69,21 +70,36 @@ def on_line(one: Tried, line: Sequence[float]) -> Tried:
 
 
 def _try(picker: Picker, source: LabelledRow) -> Tried:
+    return matched(source, found_by(picker, source))
+
+
+def found_by(picker: Picker, source: LabelledRow, vary: Callable[[Image], Image] = unvaried) -> Candidates:
+    """Return a picker's candidates of a micrograph in pixels of the source, but for those on junk.
+
+    Parameters
+    ----------
+    vary
+        Changes the grey values that the picker is given.
+    """
     row = source.row
     pixels = MicrographStore(source.store_url).read(row) * np.float32(source.sign)
     pixel_size_A = working_pixel_size_A(source.diameter_A, picker.particle_px)
     shape = resampled_shape(row.source_shape, row.pixel_size_A, pixel_size_A)
-    found = picker.pick(pixels if shape == pixels.shape else fourier_resize(pixels, shape))
+    found = picker.pick(vary(pixels if shape == pixels.shape else fourier_resize(pixels, shape)))
     x, y = resampled_to_source(found.x, found.y, shape, row.source_shape)
-    radius_px = source.radius_A / row.pixel_size_A
-    counts = ~_is_unsure(np.column_stack([x, y]), source, radius_px)
-    if found.junk is not None:
-        counts &= ~kept_out(found.junk, keep_junk=False)
-    candidates = Candidates(x[counts], y[counts], found.score[counts])
+    clear = np.ones(len(found), bool) if found.junk is None else ~kept_out(found.junk, keep_junk=False)
+    return Candidates(x[clear], y[clear], found.score[clear])
+
+
+def matched(source: LabelledRow, found: Candidates) -> Tried:
+    """Return a micrograph's candidates, in pixels of the source, matched with its labels."""
+    radius_px = source.radius_A / source.row.pixel_size_A
+    counts = ~_is_unsure(np.column_stack([found.x, found.y]), source, radius_px)
+    candidates = Candidates(found.x[counts], found.y[counts], found.score[counts])
     true_x, true_y = source.particles.T
     finds = match(candidates.x, candidates.y, candidates.score, true_x, true_y, radius_px)
     places = np.column_stack([candidates.x, candidates.y])
-    offset = offsets(places, source.particles, finds, source.diameter_A / row.pixel_size_A)
+    offset = offsets(places, source.particles, finds, source.diameter_A / source.row.pixel_size_A)
     return Tried(source, candidates, finds >= 0, offset)
 
 

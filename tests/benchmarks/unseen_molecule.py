@@ -1,13 +1,14 @@
-"""A molecule that the default model has never seen: its picks before and after ``refine``, as Markdown.
+"""A molecule that a general model has never seen: its picks before and after ``self-train``, as Markdown.
 
-``refine`` learns from the run's own best picks, without a label. Learning alone might help, too: the
-control goes on for as long with the simulated micrographs that the model knows, and never sees the target.
+``self-train`` learns from a teacher's best picks, without a label. Learning alone might help, too: the
+control goes on for as long with simulated micrographs of other molecules, and never sees the target.
 """
 
+import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy, and for the commands run from here
 
@@ -15,24 +16,24 @@ import typer
 from commands import BESIDE, EXAMPLES, cryopick
 
 from cryopick_ray import DEFAULT_MODEL
+from cryopick_ray.pickers.catalogue import read_card
 from cryopick_ray.pickers.registry import find_recipe
-from cryopick_ray.training.lessons.heatmap import HeatmapLesson
 
 TARGET = ("apoferritin-10146", "--pixel-size", 1.5, "--diameter", 120)
 RADIUS_A = 46.5
-LONG = find_recipe("heatmap")
-LESSON = ("precision=bfloat16", "learning_rate=5e-4")
-AS_LONG = (f"epochs={LONG.epochs}", f"steps={LONG.steps}", f"batch={HeatmapLesson.batch}")
+OTHERS = EXAMPLES / "08_across_molecules.yaml"
 
 
 def main(
     data: Annotated[Path, typer.Option(envvar="CRYOPICK_DATA", help="Folder of the real sets.")] = BESIDE,
     model: Annotated[str, typer.Option(help="Name or file.")] = DEFAULT_MODEL,
-    share: Annotated[float, typer.Option(help="Of the picks, to learn from.")] = 0.85,
+    teacher: Annotated[str, typer.Option(help="Whose picks are learned from: a model, or self.")] = "self",
+    assign: Annotated[list[str] | None, typer.Option("--set", help="Of both trainings.")] = None,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
 ) -> None:
-    """Pick, refine, pick again, train the control, pick with it and print the table."""
+    """Pick, self-train, pick again, train the control, pick with it and print the table."""
     alone = ("--engine", "serial", "--threads", threads)
+    both = _set(assign or [])
     typer.echo("| picks | precision | recall | F1 | best F1 | AUPRC |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as scratch:
         first, second, third, control = (
@@ -40,16 +41,29 @@ def main(
         )
         cryopick("run", *TARGET, "--model", model, "--engine", "serial", folder=data, out=first)
         typer.echo(row("the model as it is", first, data))
-        words = [word for text in LESSON for word in ("--set", text)]
-        cryopick("refine", first, "--share", share, *words, *alone, folder=data, out=second)
-        typer.echo(row("after `refine`", second, data))
-        changes = ("data=[]", f"start={model}", "name=control", *AS_LONG, *LESSON)
-        words = [word for text in changes for word in ("--set", text)]
-        recipe = EXAMPLES / "11_general_real.yaml"
-        cryopick("train", recipe, *words, *alone, folder=data, out=control)
+        cryopick("self-train", first, "--teacher", teacher, *both, *alone, folder=data, out=second)
+        typer.echo(row("after `self-train`", second, data))
+        words = _set(as_long(second, model))
+        cryopick("train", OTHERS, *words, *both, *alone, folder=data, out=control)
         with_control = ("--model", control / "control.safetensors", "--engine", "serial")
         cryopick("run", *TARGET, *with_control, folder=data, out=third)
         typer.echo(row("control: as long without the target", third, data))
+
+
+def as_long(run: Path, model: str) -> list[str]:
+    """Return settings of a training from the same model with as many updates as a self-training had."""
+    rounds = len(json.loads((run / "summary.json").read_text())["taught"]["rounds"])
+    first = json.loads((run / "training" / "round-1" / "summary.json").read_text())["settings"]
+    card = read_card(model)
+    assert card is not None, f"{model} has no weights"
+    usual = find_recipe(card.network)
+    epochs, steps = rounds * (first["epochs"] or usual.epochs), first["steps"] or usual.steps
+    words = {"network": card.network, "start": model, "name": "control", "epochs": epochs, "steps": steps}
+    return [f"{name}={value}" for name, value in words.items()]
+
+
+def _set(assignments: list[str]) -> list[Any]:
+    return [word for text in assignments for word in ("--set", text)]
 
 
 def row(name: str, run: Path, data: Path) -> str:

@@ -75,7 +75,7 @@ def test_a_training_leaves_what_it_promises(trained):
     assert card.threshold is not None
 
 
-def test_the_model_picks_at_its_own_threshold_and_refines_itself(trained, phantoms, cryopick, tmp_path):
+def test_the_model_picks_at_its_own_threshold_and_teaches_itself(trained, phantoms, cryopick, tmp_path):
     model = trained[0] / "heatmap-phantoms.safetensors"
     inputs = [phantoms / "micrographs", "--diameter", 150, "--model", model]
     status, _, _ = cryopick("run", *inputs, "--out", tmp_path / "first", "--engine", "serial")
@@ -84,15 +84,15 @@ def test_the_model_picks_at_its_own_threshold_and_refines_itself(trained, phanto
     assert first["thresholds"]["micrographs"]["method"] == "the model's own"
     quick = ["--set", "epochs=2", "--set", "steps=10", "--set", "options.crop_px=96"]
     status, _, _ = cryopick(
-        "refine", tmp_path / "first", "--out", tmp_path / "second", *quick, *ALONE, "--share", 0.5
+        "self-train", tmp_path / "first", "--out", tmp_path / "second", "--teacher", "self", *quick, *ALONE
     )
     assert status == 0
     second = json.loads((tmp_path / "second" / "summary.json").read_text())
     assert second["complete"] == 12
-    assert second["digest"] != first["digest"]
-    taught = json.loads((tmp_path / "second" / "training" / "summary.json").read_text())
-    (own,) = taught["card"]["trained_on"]["sets"]
+    taught = json.loads((tmp_path / "second" / "training" / "round-1" / "summary.json").read_text())
+    own, *simulated = taught["card"]["trained_on"]["sets"]
     assert own["dataset"] == "micrographs"
+    assert [one["simulated"] for one in simulated] == [True] * 6
     (before,) = taught["card"]["trained_on"]["before"]["sets"]
     assert (before["dataset"], before["micrographs"]) == ("phantoms", 7)
     scores = []
@@ -226,8 +226,8 @@ def test_a_training_is_no_run(trained, cryopick):
     assert "holds a training, not a run" in errors
 
 
-def test_the_log_has_no_network_to_refine(serial_run, cryopick, tmp_path):
-    status, _, errors = cryopick("refine", serial_run, "--out", tmp_path / "second", *ALONE)
+def test_the_log_has_no_network_to_teach(serial_run, cryopick, tmp_path):
+    status, _, errors = cryopick("self-train", serial_run, "--out", tmp_path / "second", *ALONE)
     assert status == 1
     assert "log has no network that can learn" in errors
     assert not (tmp_path / "second").exists()

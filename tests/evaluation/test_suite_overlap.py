@@ -41,10 +41,10 @@ def test_a_card_that_does_not_list_data_sets_is_not_taken_for_innocent():
 
 
 def test_what_the_model_before_had_seen_counts_too():
-    refined = Provenance(sets=(LearntSet(dataset="micrographs"),), before=GENERAL)
-    assert overlap(refined, "betagal-10061", "betagal") == "its molecule (betagal-10017)"
-    assert overlap(refined, "junk", None) == ""
-    unknown = refined.model_copy(update={"before": Provenance()})
+    taught = Provenance(sets=(LearntSet(dataset="micrographs"),), before=GENERAL)
+    assert overlap(taught, "betagal-10061", "betagal") == "its molecule (betagal-10017)"
+    assert overlap(taught, "junk", None) == ""
+    unknown = taught.model_copy(update={"before": Provenance()})
     assert overlap(unknown, "betagal-10017", "betagal") == NOT_SAID
     assert overlap(unknown, "micrographs", None) == "this data set"
 

@@ -125,7 +125,7 @@ def test_smoothing_finds_the_middle_of_a_hollow_particle(scoring):
         image -= 2 * np.exp(-((np.hypot(x - at_x, y - at_y) - 11) ** 2) / 8)
     off = {}
     for smoothing in (0.0, 0.15):
-        picker = DeepPickerPicker(*dark_middle(), scoring=scoring, smoothing=smoothing)
+        picker = DeepPickerPicker(*dark_middle(), scoring=scoring).smoothed(smoothing)
         found = picker.pick(image.astype(np.float32))
         off[smoothing] = [np.hypot(found.x[:3] - u, found.y[:3] - v).min() for u, v in centres]
     assert max(off[0.15]) < 2 < 3.5 < min(off[0.0])

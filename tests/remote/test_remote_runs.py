@@ -131,7 +131,7 @@ def test_files_make_room_where_the_disk_is_bounded_and_nothing_is_fetched_twice(
     assert {path: archive.sent(path) for path in archive.files} == sent
 
 
-def test_a_run_of_an_entry_is_refined_without_its_files(tmp_path, serve):
+def test_a_run_of_an_entry_teaches_its_model_without_its_files(tmp_path, serve):
     archive = serve(averages_archive(tmp_path))
     alone = ["--engine", "serial", "--device", "cpu", "--threads", 1]
     command = ["run", "empiar:10999", "--diameter", 150, *alone, "--threshold", 0.1, "--disk-gb", 1]
@@ -140,7 +140,7 @@ def test_a_run_of_an_entry_is_refined_without_its_files(tmp_path, serve):
     asked = {path: archive.sent(path) for path in archive.files}
     assert [path for path, sent in asked.items() if not sent] == ["data/images/grid 0/m0.mrc"]
     few = [f"--set={text}" for text in ("epochs=1", "steps=1", "batch=2", "options.crop_px=64")]
-    result = run("refine", tmp_path / "first", "--out", tmp_path / "second", *alone, *few)
+    result = run("self-train", tmp_path / "first", "--out", tmp_path / "second", *alone, *few)
     assert result.exit_code == 0, result.output
     assert set(picks(tmp_path / "second")["micrograph_id"]) <= set(archive.files)
     assert json.loads((tmp_path / "second" / "summary.json").read_text())["complete"] == 5

@@ -47,6 +47,7 @@ class DeepEMPicker(NetworkPicker[DeepEMNetwork]):
 
     kind = "deepem"
     normalisation = NORMALISATION
+    spreads = True
 
     def __init__(
         self,

@@ -11,7 +11,6 @@ from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.patches import NORMALISATION, Windows, z_scored_micrographs
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.scoring import EXACT, Scoring
-from cryopick_ray.pickers.smoothing import smoothed
 from cryopick_ray.pickers.weights import ModelCard
 
 PARTICLE_PX = PATCH_PX / 1.5
@@ -21,7 +20,7 @@ STRIDE = 0.1
 """Step of the patch in diameters: about the paper's 4 px on micrographs binned by 3 (TRPV1: 180 px / 3)."""
 SMOOTHING = 0.1
 """Sigma, in diameters, of the Gaussian that the map of scores goes through: a hollow particle answers all
-around its middle. A peak within half a step of the outermost patches moves to those."""
+around its middle; the paper has none. A peak within half a step of the outermost patches moves to those."""
 FLOOR = 0.05
 TILE_PX = 768
 """Side of the parts of an image that are scored at once, fast: larger ones leave a CPU's cache."""
@@ -44,12 +43,12 @@ class DeepPickerPicker(NetworkPicker[DeepPickerNetwork]):
     ----------
     network, card, particle_px, device, scoring
         As a :class:`~cryopick_ray.pickers.network_picker.NetworkPicker` takes them.
-    smoothing
-        Of the map of scores before its peaks are found, in diameters; 0, none, in the paper.
     """
 
     kind = "deeppicker"
     normalisation = NORMALISATION
+    spreads = True
+    smoothing = SMOOTHING
 
     def __init__(
         self,
@@ -59,10 +58,8 @@ class DeepPickerPicker(NetworkPicker[DeepPickerNetwork]):
         particle_px: float | None = None,
         device: str = "cpu",
         scoring: Scoring = EXACT,
-        smoothing: float = SMOOTHING,
     ) -> None:
         super().__init__(network, card, particle_px=particle_px, device=device, scoring=scoring)
-        self.smoothing = smoothing
         # of the powers of two, which the poolings divide, the nearest
         self.step_px = 2 ** max(0, round(math.log2(STRIDE * self.particle_px)))
 
@@ -85,8 +82,7 @@ class DeepPickerPicker(NetworkPicker[DeepPickerNetwork]):
         """
         windows = self.windows(images)
         size = self.particle_px / self.step_px
-        maps = smoothed(self.score_maps(windows), self.smoothing * size)
-        found = self.peaks(maps, radius_px=size / 2, floor=FLOOR)
+        found = self.peaks(self.score_maps(windows), radius_px=size / 2, floor=FLOOR)
         return [windows.in_image(one) for one in found]
 
     def windows(self, images: Tensor) -> Windows:

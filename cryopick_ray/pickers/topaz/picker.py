@@ -39,6 +39,7 @@ class TopazPicker(NetworkPicker[TopazNetwork]):
 
     kind = "topaz"
     normalisation = NORMALISATION
+    spreads = True
 
     def __init__(
         self,

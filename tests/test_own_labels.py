@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from datetime import date
 
@@ -5,41 +6,24 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from manifest_row import manifest_row
 
 from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.config import load_settings
 from cryopick_ray.errors import ModelError, UsageError
+from cryopick_ray.micrographs.junk import Junk
+from cryopick_ray.pickers.catalogue import read_card
 from cryopick_ray.pickers.heatmap.networks import HeatmapNetwork
-from cryopick_ray.pickers.weights import ModelCard, save_model, weights_digest
+from cryopick_ray.pickers.picker import Candidates
+from cryopick_ray.pickers.weights import ModelCard, load_model, save_model, weights_digest
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.runs.folder import RunFolder
-from cryopick_ray.runs.self_training import Grade, grade, own_labels, refine_settings, share_store
-from cryopick_ray.store.manifest import ManifestRow, publish_part, read_manifest
+from cryopick_ray.runs.own_labels import Grade, grade, labelled, picked_anew, recentred
+from cryopick_ray.runs.self_training import share_store
+from cryopick_ray.runs.student import SELF, self_train_settings
+from cryopick_ray.store.manifest import publish_part, read_manifest
 from cryopick_ray.store.store import MicrographStore
-
-
-def manifest_row(name, status, **changes):
-    return ManifestRow(
-        **{
-            "micrograph_id": name,
-            "dataset": "d",
-            "relion_name": name,
-            "source": name,
-            "checksum": "crc32c:00000000",
-            "source_height_px": 90,
-            "source_width_px": 110,
-            "pixel_size_A": 2.0,
-            "height_px": 90,
-            "width_px": 110,
-            "shard_bytes": 1,
-            "voltage_kV": None,
-            "spherical_aberration_mm": None,
-            "amplitude_contrast": None,
-            "status": status,
-            "reason": "",
-        }
-        | changes
-    )
+from cryopick_ray.training.dataset import LabelledRow
 
 
 def picks(name, score, status="complete", *, dataset="d", threshold=0.4):
@@ -77,7 +61,7 @@ def test_sure_picks_are_the_best_and_never_more_than_share_and_top(sizes, cut, s
     }
     wanted = {name: int(share * count) for name, count in n_picked.items()}
     if not any(wanted.values()):
-        with pytest.raises(UsageError, match=f"picked {sum(n_picked.values())} particles, too few"):
+        with pytest.raises(UsageError, match=f"there are {sum(n_picked.values())} picks, too few"):
             grade(table, share=share, top=top)
         return
     graded = grade(table, share=share, top=top)
@@ -120,7 +104,7 @@ def test_a_data_set_of_low_scores_teaches_its_share_too():
 
 @pytest.mark.parametrize("n_picked", [0, 1])
 def test_too_few_picks_teach_nothing(n_picked):
-    with pytest.raises(UsageError, match=f"picked {n_picked} particles, too few to learn from"):
+    with pytest.raises(UsageError, match=f"there are {n_picked} picks, too few to learn from"):
         grade([picks("a", [0.9, 0.1, 0.0][1 - n_picked :])], share=0.85, top=10_000)
 
 
@@ -134,18 +118,18 @@ def test_a_run_labels_its_own_micrographs(tmp_path, invert):
     settings = load_settings({"inputs": ["x"], "diameter_A": 60, "invert": invert})
     table = [picks("a", [0.9, 0.8, 0.5, 0.3, 0.1]), picks("b", []), picks("c", [], "failed")]
     graded = grade(table, share=0.7, top=9)
-    a, b = own_labels(graded, run, settings, Grade.SURE)
+    a, b = labelled(graded, run, settings, Grade.SURE)
     np.testing.assert_array_equal(a.particles, [[10, 50], [11, 49]])
     np.testing.assert_array_equal(a.unsure, [[12, 48], [13, 47]])
     assert len(a.false) == 0
     assert (a.row.micrograph_id, a.dataset, a.diameter_A, a.radius_A) == ("a", "d", 60, 30)
     assert a.sign == (-1 if invert == "yes" else 1)
     seen = [replace(one, micrograph=replace(one.micrograph, inverted=True)) for one in table]
-    labelled = own_labels(grade(seen, share=0.7, top=9), run, settings, Grade.SURE)
-    assert [one.sign for one in labelled] == [-1, -1]
+    signed = labelled(grade(seen, share=0.7, top=9), run, settings, Grade.SURE)
+    assert [one.sign for one in signed] == [-1, -1]
     assert a.store_url == run.store
     assert (b.row.micrograph_id, b.particles.shape, b.unsure.shape) == ("b", (0, 2), (0, 2))
-    chosen_by, _ = own_labels(graded, run, settings, Grade.PICKED)
+    chosen_by, _ = labelled(graded, run, settings, Grade.PICKED)
     np.testing.assert_array_equal(chosen_by.particles, [[10, 50], [11, 49], [12, 48]])
     assert chosen_by.unsure.shape == (0, 2)  # a threshold found with picks left open would be too low
 
@@ -164,7 +148,7 @@ def test_a_second_run_sees_the_store_of_the_first(tmp_path):
     assert list(read_manifest(MicrographStore(moved.store).place)) == ["a"]
     other = RunFolder(tmp_path / "other")
     publish_part(MicrographStore(other.store, create=True).place, [manifest_row("a", "failed")])
-    with pytest.raises(UsageError, match=r"two was not refined from .*other"):
+    with pytest.raises(UsageError, match=r"two does not learn from .*other"):
         share_store(other, moved)
 
 
@@ -192,14 +176,14 @@ def model(tmp_path):
     return path
 
 
-def settings_of(run, *assignments):
-    return refine_settings(run, assignments, share=0.85, top=10_000)
+def settings_of(run, *assignments, finest_px=math.inf, **given):
+    return self_train_settings(run, given, assignments, finest_px=finest_px)
 
 
 def test_a_model_learns_at_the_scale_that_its_run_picked_at(model):
     settings, (_, card) = settings_of(run_of(model), "epochs=3")
-    assert (settings.network, settings.name, settings.epochs) == ("heatmap", "mine-refined", 3)
-    assert (settings.share, settings.top) == (0.85, 10_000)
+    assert (settings.network, settings.name, settings.epochs) == ("heatmap", "mine-self-trained", 3)
+    assert (settings.share, settings.top, settings.teacher) == (0.85, 10_000, DEFAULT_MODEL)
     assert settings.options == {"particle_px": card.particle_px} == {"particle_px": 20}
     settings, _ = settings_of(run_of(model, particle_px=31), "options.crop_px=96")
     assert settings.options == {"particle_px": 31, "crop_px": 96}
@@ -213,16 +197,51 @@ def test_a_model_learns_at_the_scale_that_its_run_picked_at(model):
             settings_of(run, "options.particle_px=24")
 
 
-def test_a_shipped_model_learns_under_its_name():
+def test_a_shipped_model_learns_under_its_name_from_itself():
     settings, (_, card) = settings_of(run_of(DEFAULT_MODEL))
-    assert (settings.name, card.name) == (f"{DEFAULT_MODEL}-refined", DEFAULT_MODEL)
-    assert settings.options == {"particle_px": card.particle_px}
+    assert (settings.name, card.name) == (f"{DEFAULT_MODEL}-self-trained", DEFAULT_MODEL)
+    assert (settings.options, settings.teacher) == ({"particle_px": card.particle_px}, SELF)
+
+
+def test_what_a_person_says_goes_over_what_is_usual(model):
+    settings, _ = settings_of(run_of(model), "rounds=5", "share=0.4", teacher="self", rounds=2)
+    assert (settings.teacher, settings.rounds, settings.share) == ("self", 5, 0.4)
+    assert settings_of(run_of(model), teacher="log")[0].teacher == "log"
+    with pytest.raises(UsageError, match="there is no model 'nobody'"):
+        settings_of(run_of(model), teacher="nobody")
 
 
 @pytest.mark.parametrize("share", [float("nan"), 0, 1.5])
 def test_a_wrong_share_is_refused(model, share):
     with pytest.raises(UsageError, match="`share` is"):
-        refine_settings(run_of(model), [], share=share, top=9)
+        settings_of(run_of(model), share=share)
+
+
+@pytest.mark.parametrize(("finest_px", "scales"), [(math.inf, (0.5, 2)), (30, (2 / 3, 1.5)), (20.1, (1, 1))])
+def test_a_student_learns_by_the_options_and_scales_of_its_card(model, finest_px, scales):
+    """Scales as far as the store has the pixels, and even."""
+    state, card = load_model(model)
+    own = {"options": {"scale_jitter": 1.3, "batch": 5, "long_gone": 7}, "scales": (0.5, 2)}
+    save_model(model, state, card.model_copy(update=own))
+    settings, _ = settings_of(run_of(model), finest_px=finest_px)
+    assert settings.options == {"particle_px": 20, "scale_jitter": 1.3}
+    assert (settings.batch, settings.learning_rate) == (5, None)
+    assert settings.scales == pytest.approx(scales)
+    assert settings_of(run_of(model), "scales=1,1", "options.scale_jitter=1")[0].scales == (1, 1)
+
+
+def test_a_preset_is_what_the_paper_says_and_of_its_network(model):
+    settings, _ = settings_of(run_of("deeppicker-general"), preset="deeppicker")
+    assert (settings.teacher, settings.lowest, settings.top, settings.rounds) == (SELF, 0.5, 10_000, 1)
+    assert (settings.simulated_share, settings.recentred, settings.fresh) == (0, False, False)
+    settings, _ = settings_of(run_of("deepem-general"), preset="deepem", teacher=DEFAULT_MODEL)
+    assert (settings.teacher, settings.fresh, settings.false_picks) == (DEFAULT_MODEL, True, True)
+    card = read_card("deepem-general")
+    assert settings.options == {"particle_px": card.particle_px, **card.parameters}
+    with pytest.raises(UsageError, match=r"`preset` is deepem, and the run's model .* is of heatmap"):
+        settings_of(run_of(model), preset="deepem")
+    with pytest.raises(UsageError, match="`preset` is 'topaz'"):
+        settings_of(run_of(model), preset="topaz")
 
 
 def test_a_picker_without_a_network_cannot_learn():
@@ -234,3 +253,39 @@ def test_a_picker_without_a_network_cannot_learn():
 def test_a_model_that_is_gone_is_said_to_be(name):
     with pytest.raises(ModelError, match=rf"model {name} is gone; put the file back"):
         settings_of(run_of(name))
+
+
+def row_with(particles, unsure=()):
+    return LabelledRow(
+        store_url="",
+        row=manifest_row("a", "complete"),
+        dataset="d",
+        diameter_A=40,  # 20 px
+        radius_A=20,
+        sign=1,
+        particles=np.float32(particles).reshape(-1, 2),
+        false=np.empty((0, 2), np.float32),
+        unsure=np.float32(unsure).reshape(-1, 2),
+    )
+
+
+def test_labels_on_a_wall_move_to_the_middle_and_become_one():
+    """The middle is what a smoothed map says; what is far from any peak stays."""
+    row = row_with([[44, 50], [56, 50], [80, 80]], unsure=[[50, 58], [90, 20]])
+    moved = recentred(row, Candidates(*np.float32([[50.5, 20], [50, 20], [0.9, 0.8]])))
+    np.testing.assert_array_equal(moved.particles, [[50.5, 50], [80, 80]])
+    np.testing.assert_array_equal(moved.unsure, [[90, 20]])
+    none = recentred(row, Candidates(*np.empty((3, 0), np.float32)))
+    np.testing.assert_array_equal(none.particles, row.particles)
+
+
+def test_a_student_s_picks_take_the_place_of_the_run_s():
+    found = {"a": Candidates(*np.float32([[1, 2], [3, 4], [0.7, 0.2]]))}
+    (anew,) = picked_anew([picks("a", [0.9, 0.8])], found, 0.5)
+    assert (anew.x_px.tolist(), anew.y_px.tolist(), anew.picked.tolist()) == ([1, 2], [3, 4], [True, False])
+    (every,) = picked_anew([picks("a", [0.9, 0.8])], found, None)
+    assert every.picked.all()
+    on_junk = replace(picks("a", [0.9, 0.8], threshold=0.85), junk=np.uint8([Junk.NONE, Junk.CARBON]))
+    (anew,) = picked_anew([on_junk], found, 0.5)
+    assert anew.is_kept_out.tolist() == [False, False, True]
+    assert (anew.x_px[2], anew.picked[2]) == (on_junk.x_px[1], False)
