@@ -51,7 +51,7 @@ class LogPicker:
     wants_gpu = False
     batch = 1
     threshold: float | None = None
-    can_be_calibrated = calibrated = False
+    is_probability = can_be_calibrated = calibrated = False
 
     def __init__(self, particle_px: float = PARTICLE_PX) -> None:
         if not MIN_PARTICLE_PX <= particle_px < math.inf:

@@ -58,6 +58,7 @@ class NetworkPicker(ABC, Generic[NetworkT]):
     """
 
     wants_gpu = True
+    is_probability = True
     can_be_calibrated = False
     kind: ClassVar[str]
     """The picker's name in :meth:`settings`."""

@@ -57,6 +57,8 @@ class Picker(Protocol):
     """Micrographs to give :meth:`pick_many` at once on a GPU, at most."""
     threshold: float | None
     """Score from which its model says a candidate is a particle; ``None`` to find one from the scores."""
+    is_probability: bool
+    """Whether scores are from 0 to 1, as a network's answers through a sigmoid or softmax are."""
     can_be_calibrated: bool
     """Whether its scores are probabilities once a line of its card has set them right."""
     calibrated: bool

@@ -10,7 +10,9 @@ THRESHOLD = "threshold"
 """Where the settings keep the model's threshold."""
 CALIBRATED = "calibrated"
 """Where they keep that scores are calibrated; they lack it where scores are not."""
-_BESIDE = {THRESHOLD, CALIBRATED}
+PROBABILITY = "probability"
+"""Where they keep that scores are from 0 to 1; they lack it where they are not."""
+_BESIDE = {THRESHOLD, CALIBRATED, PROBABILITY}
 """What is not part of the digest, as it decides no pick."""
 _CHECKSUM = "checksum"
 """Of all settings, also of what is not part of the digest."""

@@ -33,7 +33,7 @@ from cryopick_ray.picks.schema import PICKS, PickedMicrograph
 from cryopick_ray.picks.shard import Coverage
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import INDEX, dataset_folder, write_index
-from cryopick_ray.picks.thresholds import Threshold, auto_threshold
+from cryopick_ray.picks.thresholds import Threshold, auto_threshold, log_odds_threshold
 from cryopick_ray.picks.unpicked import Unpicked
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.publish import whole_folder
@@ -72,6 +72,11 @@ class TableSettings:
 def from_scores(scores: Scores) -> Threshold:
     """Return the cut that the scores of a data set suggest by themselves."""
     return auto_threshold(scores.score)
+
+
+def from_probabilities(scores: Scores) -> Threshold:
+    """Likewise where scores are from 0 to 1."""
+    return log_odds_threshold(scores.score)
 
 
 def build_table(

@@ -1,14 +1,17 @@
 """Scores of a data set -> where to cut, without labels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit
 
 BINS = 256
 BULK = (0.05, 0.5, 0.95)
 REACH = 3.0
 """Scores further from the median than so many widths of the bulk share the outermost bins."""
+NEVER_SURE = 1e-6
+"""Nearest that a score comes to 0 or 1: log odds stay finite."""
 MIN_CANDIDATES = 30
 MIN_MEMBERS = 10
 """Fewer scores than these are freaks, not a population."""
@@ -96,6 +99,15 @@ def auto_threshold(score: ArrayLike) -> Threshold:
         return Threshold(float(median), "median: the scores form one population")
     cut = float(np.clip(best.crossing(), 0, 1))
     return Threshold(float(bottom + cut * (top - bottom)), "two normal populations of one width, equal odds")
+
+
+def log_odds_threshold(score: ArrayLike) -> Threshold:
+    """Return :func:`auto_threshold` of the log odds of ``(n,)`` scores from 0 to 1, as a score.
+
+    What a sigmoid crowds at 0 and 1 is spread again: either population is then nearly normal.
+    """
+    found = auto_threshold(logit(np.clip(np.asarray(score, np.float64), NEVER_SURE, 1 - NEVER_SURE)))
+    return replace(found, value=float(expit(found.value)))
 
 
 def _fit(weight: NDArray[np.float64], centre: NDArray[np.float64], start: float) -> _Mixture:

@@ -10,7 +10,7 @@ from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.plan import cut, unit_size
 from cryopick_ray.errors import PixelSizeError
 from cryopick_ray.pickers.picker import Picker
-from cryopick_ray.picks.digest import CALIBRATED, THRESHOLD, settings_digest
+from cryopick_ray.picks.digest import CALIBRATED, PROBABILITY, THRESHOLD, settings_digest
 from cryopick_ray.picks.shards import PickShards, digests
 from cryopick_ray.settings import PickSettings, RunSettings
 from cryopick_ray.stages.ledger import covered_ids
@@ -95,7 +95,8 @@ def prepare_picking(
     described = _described(settings, picker)
     digest = settings_digest(described)
     shards = PickShards(picks_url, digest, create=True)
-    beside = {THRESHOLD: picker.threshold} | ({CALIBRATED: True} if picker.calibrated else {})
+    said = {CALIBRATED: picker.calibrated, PROBABILITY: picker.is_probability}
+    beside = {THRESHOLD: picker.threshold} | {name: True for name, holds in said.items() if holds}
     if shards.describe(described | beside):
         events.warn(f"{picks_url}/{digest}/settings.json was damaged or changed, and is written again")
     place = MicrographStore(store_url).place

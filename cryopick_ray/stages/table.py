@@ -7,7 +7,7 @@ from pathlib import Path
 from cryopick_ray.cut import CutSettings
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.picks.cuts import cut_at_count, cut_at_precision
-from cryopick_ray.picks.digest import CALIBRATED, THRESHOLD
+from cryopick_ray.picks.digest import CALIBRATED, PROBABILITY, THRESHOLD
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.store.manifest import read_manifest
@@ -43,12 +43,12 @@ def table(
     UsageError
         If a precision is wanted of scores that do not tell it.
     """
-    from cryopick_ray.picks.tables import TableSettings, build_table, from_scores
+    from cryopick_ray.picks.tables import TableSettings, build_table, from_probabilities, from_scores
 
     shards = PickShards(picks_url, digest)
     described = shards.settings()
     check_cut(cut, described["model"], calibrated=described.get(CALIBRATED, False))
-    choose = from_scores
+    choose = from_probabilities if described.get(PROBABILITY) else from_scores
     if cut.precision is not None:
         choose = partial(cut_at_precision, precision=cut.precision)
     elif cut.expect is not None:

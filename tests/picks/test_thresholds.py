@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cryopick_ray.picks.thresholds import auto_threshold
+from cryopick_ray.picks.thresholds import auto_threshold, log_odds_threshold
 
 
 def two(n_false, n_true, false_mean=-3.0, true_mean=4.0, sigma=1.5, seed=0):
@@ -89,3 +89,12 @@ def test_any_scores_give_a_cut_among_them(scores):
 def test_few_distinct_scores_give_a_cut_among_them(levels):
     scores = np.repeat([float(level) for level, _ in levels], [count for _, count in levels])
     assert scores.min() <= auto_threshold(scores).value <= scores.max()
+
+
+@pytest.mark.parametrize("shift", [-3.0, 0.0, 2.0])
+def test_a_cut_of_probabilities_is_that_of_their_log_odds_wherever_they_crowd(shift):
+    rng = np.random.default_rng(0)
+    odds = np.concatenate([rng.normal(-2, 1, 4000), rng.normal(3, 1, 1000)]) + shift
+    found = log_odds_threshold(1 / (1 + np.exp(-odds)))
+    assert np.log(found.value / (1 - found.value)) == pytest.approx(auto_threshold(odds).value, abs=1e-6)
+    assert log_odds_threshold([0.0, 1.0] * 100).value == pytest.approx(0.5, abs=0.5)

@@ -52,6 +52,7 @@ class TemplatePicker(NetworkPicker[Templates]):
     normalisation = NORMALISATION
 
     kind = "template"
+    is_probability = False
 
     def __init__(
         self,

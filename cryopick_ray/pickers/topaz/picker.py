@@ -40,6 +40,7 @@ class TopazPicker(NetworkPicker[TopazNetwork]):
     kind = "topaz"
     normalisation = NORMALISATION
     spreads = True
+    is_probability = False
 
     def __init__(
         self,
