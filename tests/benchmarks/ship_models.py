@@ -24,9 +24,14 @@ LIMITS = {
     "cryolo-general": "For comparison; at most one particle in each square of half a diameter; it learnt for "
     "minutes, not to convergence.",
 }
-BY_HAND = {"heatmap-general": {"threshold": 0.5, "calibration": (1.2, 0.0, 0.35, 0.45)}}
-"""Instead of what validation found: chosen on beta-galactosidase, the proteasome of many defoci and fields
-without particles, with apoferritin in view."""
+BY_HAND: dict[str, dict] = {
+    "heatmap-general": {"threshold": 0.5, "calibration": (1.2, 0.0, 0.35, 0.45)},
+    "deeppicker-general": {"threshold": None},
+    "deepem-general": {"threshold": None},
+}
+"""Instead of what validation found. The default model's numbers were chosen on beta-galactosidase, the proteasome
+of many defoci and fields without particles, with apoferritin in view. Scores of the others lie lower on real
+micrographs than on simulated ones: the run's own scores tell where to cut."""
 LICENCE = "Apache-2.0; learnt from simulations"
 REAL = "Apache-2.0; learnt from simulations and from EMPIAR-10017 (CC0)"
 EMPTY = ("fields-crystalline", "fields-empty", "junk", "contaminated")
