@@ -29,9 +29,9 @@ BY_HAND: dict[str, dict] = {
     "deeppicker-general": {"threshold": None},
     "deepem-general": {"threshold": None},
 }
-"""Instead of what validation found. The default model's numbers were chosen on beta-galactosidase, the proteasome
-of many defoci and fields without particles, with apoferritin in view. Scores of the others lie lower on real
-micrographs than on simulated ones: the run's own scores tell where to cut."""
+"""Instead of what validation found. The default model's numbers were chosen on beta-galactosidase, the
+proteasome of many defoci and fields without particles, with apoferritin in view. Scores of the others lie
+lower on real micrographs than on simulated ones: the run's own scores tell where to cut."""
 LICENCE = "Apache-2.0; learnt from simulations"
 REAL = "Apache-2.0; learnt from simulations and from EMPIAR-10017 (CC0)"
 EMPTY = ("fields-crystalline", "fields-empty", "junk", "contaminated")
@@ -63,7 +63,7 @@ def main(
             **BY_HAND.get(name, {}),
             "device": device,
             "training_seconds": round(earlier + (card.training_seconds or 0)),
-            "source": f"{recipes}; {card.source}",
+            "source": card.source if card.source.startswith(recipes) else f"{recipes}; {card.source}",
             "limits": LIMITS[name],
             "licence": REAL if is_real else LICENCE,
             "scores": {**card.scores, **measured(rows, name)},
