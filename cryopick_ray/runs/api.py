@@ -103,7 +103,12 @@ def settings_for(
     data, given = renewed(data, say), renewed(given, say)
     if given.keys() & {*CUTS}:  # one takes the place of another
         data = {name: value for name, value in data.items() if name not in CUTS}
-    settings = load_settings(over(data, given))
+    try:
+        settings = load_settings(over(data, given))
+    except UsageError:
+        if goes_on and not config:
+            folder.settings()  # names the file, if it is that which is wrong
+        raise
     if goes_on and settings.diameter_A is None:
         settings = settings.model_copy(update={"diameter_A": folder.settings().diameter_A})
     return rooted(settings)

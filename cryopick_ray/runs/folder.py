@@ -61,7 +61,11 @@ class RunFolder:
             If it holds none, or a training.
         """
         with self.named():
-            return load_settings(self.plain_settings())
+            plain = self.plain_settings()
+            try:
+                return load_settings(plain)
+            except UsageError as error:
+                raise UsageError(f"{self.config}: {error}") from error
 
     def plain_settings(self) -> dict[str, Any]:
         """Return the same as they stand in the file."""

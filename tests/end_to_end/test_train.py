@@ -209,7 +209,7 @@ def test_bad_input_is_told_before_anything_is_learned(phantoms, cryopick, tmp_pa
         ("options.base=many", "options.base of heatmap is 'many'"),
         ("epochs=0", "epochs is 0"),
         ("start=nothing.safetensors", "nothing.safetensors"),
-        ("folds=molecules", "needs two data sets"),
+        ("folds=molecules", "needs two molecules"),
         ("rounds=2", "rounds"),
     ],
 )

@@ -128,7 +128,7 @@ def test_multiply_is_one_factor():
 
 @pytest.mark.parametrize(
     ("change", "least", "median", "most"),
-    [(augment.add_noise, 0.1, 0.3, 0.5), (augment.add_strong_noise, 0.1, 0.4**0.5, 4.0)],
+    [(augment.add_noise, 0.1, 0.3, 0.5), (augment.add_strong_noise, 0.3, 1.8**0.5, 6.0)],
 )
 def test_noise_adds_its_variance(change, least, median, most):
     image = picture(shape=(200, 200))

@@ -1,7 +1,7 @@
 """Whether particles are darker or brighter than the ice, as a heat-map network sees it.
 
-Such a network has learnt dark particles and sees hardly anything where they are bright. So where it sees
-little it is shown the negative, too, and particles are bright where it sees far more in that; else dark.
+Such a network has learnt dark particles and sees less where they are bright. So where it does not see much
+it is shown the negative, too, and particles are bright where it sees far more in that; else dark.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,13 @@ from cryopick_ray.pickers.picker import Candidates, Picker
 
 POWER = 8
 """Of a score in its weight: gaps between bright particles are seen as particles, but never surely."""
-SURE = 0.005
-"""Evidence from which the negative need not be looked at. Bright particles of 20 molecules gave 0.002 at
-most, and 0.003 with a diameter a quarter too large."""
-LEAST, MARGIN = 0.001, 6.0
+SURE = 0.04
+"""Evidence from which the negative need not be looked at. Bright particles of 60 molecules gave 0.033 at
+most, but for empty capsids, which look alike both ways, 0.056."""
+LEAST, MARGIN = 0.001, 2.5
 """Evidence for bright particles, and how many times that for dark ones it must be. Negatives of ice, carbon
-and contamination gave 0.0005 at most, those of particles 0.1 times what the particles did."""
+and contamination gave 0.0003 at most, those of particles 0.4 times what the particles did, but for empty
+capsids."""
 ACROSS = 16
 """Diameters across the middle of a micrograph that is looked at for a picker of another kind."""
 
