@@ -16,6 +16,18 @@ from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
+CHROMIUM = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1200,900",
+)
+
 OPT_IN = {"slow": "--run-slow", "gpu": "--run-gpu", "cluster": "--run-cluster"}
 
 
@@ -110,3 +122,22 @@ def mixed(make_picks) -> list[MicrographPicks]:
         make_picks("b/empty.mrc", 5, picked=0),
         make_picks("b/broken.mrc", status="failed"),
     ]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Chromium, opened once for the tests of a file; it tells errors and requests."""
+    from selenium import webdriver  # a second that other tests need not wait
+    from selenium.webdriver.chrome.service import Service
+
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("chromium or chromedriver is not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*CHROMIUM, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    running = webdriver.Chrome(options=options, service=Service(driver))
+    yield running
+    running.quit()

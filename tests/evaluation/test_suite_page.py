@@ -1,12 +1,9 @@
 """The page that compares models, in a real browser."""
 
 import json
-import shutil
 from dataclasses import replace
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 from cryopick_ray.report.figures import BOTTOM, HEIGHT, LEFT, LINE_HEIGHT, RIGHT, TOP
@@ -14,17 +11,6 @@ from cryopick_ray.suite.page import render_comparison
 from cryopick_ray.suite.rows import Result
 from cryopick_ray.suite.settings import suite_settings
 
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1500,1200",
-)
 HOSTILE = "<script>alert(1)</script>"
 MODELS = [
     "log",
@@ -56,21 +42,6 @@ def results():
     other = {"f1": 0.99, "best_f1": None, "auprc": None}
     person = found("a person", 0.99, measures=other, curve=(), labels="a picker")
     return [*(found(model, f1) for model, f1 in F1.items()), person, failed, *ice]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("chromium or chromedriver is not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    running = webdriver.Chrome(options=options, service=Service(driver))
-    yield running
-    running.quit()
 
 
 @pytest.fixture

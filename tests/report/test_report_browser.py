@@ -1,5 +1,4 @@
 import json
-import shutil
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -7,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 from cryopick_ray.micrographs.junk import Junk, JunkMask
@@ -17,34 +14,8 @@ from cryopick_ray.report.report import Report, render_report
 from cryopick_ray.report.thumbnails import make_thumbnail
 from cryopick_ray.report.tints import tint_of
 
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1200,900",
-)
 DRAWN = "document.querySelectorAll('circle:not(.off)').length"
 SHAPE = (1000, 1200)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("chromium or chromedriver is not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    running = webdriver.Chrome(options=options, service=Service(driver))
-    yield running
-    running.quit()
 
 
 @pytest.fixture(scope="module")
