@@ -26,7 +26,7 @@ def calibrated(score: ArrayLike, numbers: Sequence[float]) -> NDArray[np.float32
         see :func:`matched`.
     """
     slope, offset, *rest = numbers
-    line = slope * _log_odds(score) + offset
+    line = slope * log_odds_of(score) + offset
     return np.asarray(expit(matched(line, *rest) if rest else line), np.float32)
 
 
@@ -60,7 +60,7 @@ def fitted_line(score: ArrayLike, is_true: ArrayLike) -> tuple[float, float]:
 
     Logistic regression of one variable; the slope stays above 0, so that the order is kept.
     """
-    x, true = _log_odds(score), np.asarray(is_true, np.float64)
+    x, true = log_odds_of(score), np.asarray(is_true, np.float64)
 
     def unlikeliness(line: NDArray[np.float64]) -> float:
         odds = np.exp(line[0]) * x + line[1]
@@ -71,5 +71,6 @@ def fitted_line(score: ArrayLike, is_true: ArrayLike) -> tuple[float, float]:
     return round(float(np.exp(found.x[0])), 6), round(float(found.x[1]), 6)
 
 
-def _log_odds(score: ArrayLike) -> NDArray[np.float64]:
+def log_odds_of(score: ArrayLike) -> NDArray[np.float64]:
+    """Return the log odds of scores from 0 to 1, finite even of 0 and 1."""
     return np.asarray(logit(np.clip(np.asarray(score, np.float64), NEVER_SURE, 1 - NEVER_SURE)))

@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
+
+from cryopick_ray.pickers.calibration import log_odds_of
 
 BINS = 256
 BULK = (0.05, 0.5, 0.95)
 REACH = 3.0
 """Scores further from the median than so many widths of the bulk share the outermost bins."""
-NEVER_SURE = 1e-6
-"""Nearest that a score comes to 0 or 1: log odds stay finite."""
 MIN_CANDIDATES = 30
 MIN_MEMBERS = 10
 """Fewer scores than these are freaks, not a population."""
@@ -106,7 +106,7 @@ def log_odds_threshold(score: ArrayLike) -> Threshold:
 
     What a sigmoid crowds at 0 and 1 is spread again: either population is then nearly normal.
     """
-    found = auto_threshold(logit(np.clip(np.asarray(score, np.float64), NEVER_SURE, 1 - NEVER_SURE)))
+    found = auto_threshold(log_odds_of(score))
     return replace(found, value=float(expit(found.value)))
 
 
