@@ -12,9 +12,13 @@ from .console import say
 from .spelling import tell
 
 
-@takes(cut=Offer("cryopick_ray.cut:CutSettings"))
+@takes(
+    cut=Offer("cryopick_ray.cut:CutSettings"),
+    selection=Offer("cryopick_ray.selection:SelectionSettings"),
+)
 def table(
     cut: Given,
+    selection: Given,
     picks: Annotated[str, typer.Argument(metavar="PICKS", help="Folder or bucket of picks.")],
     out: Annotated[
         str, typer.Option("--out", metavar="T", help="Folder or bucket of the table; replaced if it is one.")
@@ -43,20 +47,29 @@ def table(
     from cryopick_ray.config import fill
     from cryopick_ray.cut import CutSettings
     from cryopick_ray.formats.mask_names import masks_of
+    from cryopick_ray.picks.index import INDEX
     from cryopick_ray.picks.shards import digests
-    from cryopick_ray.picks.table import INDEX
+    from cryopick_ray.selection import SelectionSettings
     from cryopick_ray.stages.table import only_digest
     from cryopick_ray.stages.table import table as gather
     from cryopick_ray.store.copies import made_locally
 
-    wanted = fill(CutSettings, **cut)
+    wanted, chosen_by = fill(CutSettings, **cut), fill(SelectionSettings, **selection)
     chosen = only_digest(picks, digests(picks), digest)
     beside = posixpath.join(posixpath.dirname(picks.rstrip("/")), "store.zarr")
     where = store or beside
     found = masks_of(masks, where)
     with made_locally(out, index=INDEX) as folder:
         cuts = gather(
-            where, picks, chosen, folder, wanted, keep_junk=keep_junk, masks=found, any_image=any_image
+            where,
+            picks,
+            chosen,
+            folder,
+            wanted,
+            keep_junk=keep_junk,
+            masks=found,
+            any_image=any_image,
+            selection=chosen_by,
         )
     outcome = {
         "table": out,

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from cryopick_ray.cut import CUTS
 from cryopick_ray.plain_data import parse_yaml
+from cryopick_ray.selection import SelectionSettings
 from cryopick_ray.settings import RunSettings, Shown
 
 FREE = {
@@ -23,6 +24,10 @@ FREE = {
     "masks": "candidates in them are kept, and only the table is made anew",
     "keep_junk": "candidates on junk are kept, and only the table is made anew",
     "any_image": "all candidates are kept, and only the table says which are picked",
+    **dict.fromkeys(
+        (f"selection.{name}" for name in SelectionSettings.model_fields),
+        "all candidates are kept, and only the table says which are picked",
+    ),
     "archive.image_set": "micrographs may join",
     "archive.connections": "files come as they are, however they come",
     "archive.bandwidth_MB_s": "files come as they are, however they come",
@@ -35,7 +40,7 @@ AGAIN = {"diameter_A": "picks are made again, beside the others; micrographs sta
 """What a run may change when it goes on at the price of work done again."""
 OF_PICKS = ("diameter_A", "model", "particle_px", "invert", "exact", "threads", "dtype")
 """What stands in the digest of the picks."""
-OF_TABLE = ("cut", "masks", "keep_junk", "any_image")
+OF_TABLE = ("cut", "masks", "keep_junk", "any_image", "selection")
 """What decides which of them the table calls picked."""
 OF_STORE = ("inputs", "pixel_size_A", "store_pixel_size_A", "relion_project", "optics.voltage_kV", "movies")
 """What decides what is ingested: names, pixels, and averages of movies (the voltage weights doses)."""

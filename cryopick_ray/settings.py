@@ -12,6 +12,7 @@ from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.cut import Count, CutSettings, Lowest, Share, check_one
 from cryopick_ray.project import project_of
 from cryopick_ray.ranges import worker_range
+from cryopick_ray.selection import SelectionSettings
 from cryopick_ray.setting import Positive as Positive
 from cryopick_ray.setting import Settings as Settings
 from cryopick_ray.setting import Shown as Shown
@@ -246,6 +247,7 @@ class RunSettings(Settings):
     threads: Threads = 1
     dtype: Dtype = "auto"
     any_image: bool = Field(default=False, description="Pick what looks like no micrograph, too.")
+    selection: SelectionSettings = SelectionSettings()
 
     @model_validator(mode="after")
     def _archive_is_asked(self) -> Self:

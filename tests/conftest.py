@@ -103,7 +103,7 @@ def _make_picks(
         rng.uniform(0, width - 1, n).astype(np.float32),
         rng.uniform(0, height - 1, n).astype(np.float32),
         score,
-        np.arange(n) < (n // 2 if picked is None else picked),
+        np.where(np.arange(n) < (n // 2 if picked is None else picked), 0, 1).astype(np.uint16),
         diameter_A,
     )
 

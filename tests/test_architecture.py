@@ -14,11 +14,12 @@ SOURCES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "cli").glob("*.py")])
 LAYERS = [
     ["errors"],
     ["units", "plain_data"],
-    ["project", "ranges", "setting", "cut", "settings", "leaves", "config"],
+    ["project", "ranges", "setting", "cut", "selection", "settings", "leaves", "config"],
     ["micrographs"],
     ["store"],
     ["pickers"],
     ["picks"],
+    ["passes"],
     ["engine"],
     ["stages"],
     ["simulate"],
@@ -44,7 +45,7 @@ ONLY_IN = {
         "launch/ray_jobs.py",
         "launch/ray_launcher.py",
     },
-    "dask": {"picks/tables.py"},
+    "dask": {"passes/build.py"},
 }
 
 

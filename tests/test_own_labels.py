@@ -16,6 +16,7 @@ from cryopick_ray.pickers.catalogue import read_card
 from cryopick_ray.pickers.heatmap.networks import HeatmapNetwork
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.weights import ModelCard, load_model, save_model, weights_digest
+from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.own_labels import Grade, grade, labelled, picked_anew, recentred
@@ -30,7 +31,9 @@ def picks(name, score, status="complete", *, dataset="d", threshold=0.4):
     score = np.float32(score)
     places = np.arange(len(score), dtype=np.float32)
     micrograph = PickedMicrograph(name, dataset, name, (90, 110), 2.0, None, status, "")
-    return MicrographPicks(micrograph, 10 + places, 50 - places, score, score >= threshold, 60.0)
+    return MicrographPicks(
+        micrograph, 10 + places, 50 - places, score, (score < threshold).astype(np.uint16), 60.0
+    )
 
 
 def counts(graded, dataset=None):
@@ -285,7 +288,8 @@ def test_a_student_s_picks_take_the_place_of_the_run_s():
     assert (anew.x_px.tolist(), anew.y_px.tolist(), anew.picked.tolist()) == ([1, 2], [3, 4], [True, False])
     (every,) = picked_anew([picks("a", [0.9, 0.8])], found, None)
     assert every.picked.all()
-    on_junk = replace(picks("a", [0.9, 0.8], threshold=0.85), junk=np.uint8([Junk.NONE, Junk.CARBON]))
+    on_junk = replace(picks("a", [0.9, 0.8]), junk=np.uint8([Junk.NONE, Junk.CARBON]))
+    on_junk = on_junk.marked(Why.ON_JUNK, np.array([False, True]))
     (anew,) = picked_anew([on_junk], found, 0.5)
     assert anew.is_kept_out.tolist() == [False, False, True]
     assert (anew.x_px[2], anew.picked[2]) == (on_junk.x_px[1], False)

@@ -7,6 +7,7 @@ import numpy as np
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.picks.reasons import none
 from cryopick_ray.picks.schema import MicrographPicks
 
 
@@ -40,6 +41,6 @@ def as_picks(
             one.x_px.astype(np.float32),
             one.y_px.astype(np.float32),
             one.score.astype(np.float32),
-            np.ones(len(one.x_px), bool),
+            none(len(one.x_px)),
             across_A,
         )

@@ -13,7 +13,8 @@ from cryopick_ray.formats.relion import jobs
 from cryopick_ray.formats.star import STAR
 from cryopick_ray.formats.text import MAX_BYTES
 from cryopick_ray.micrographs.cs_table import GROUP, TABLE
-from cryopick_ray.picks.table import INDEX, open_table
+from cryopick_ray.picks.index import INDEX
+from cryopick_ray.picks.table import open_table
 from cryopick_ray.store.place import is_bucket
 
 HEAD_BYTES = 2**14

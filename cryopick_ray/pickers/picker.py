@@ -1,6 +1,7 @@
 """What a picker is: an image in, candidates out."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -27,6 +28,10 @@ class Candidates:
     mask
         ``(k, l)`` uint8, the same over the whole image, whose height and width are cut into so many equal
         cells; ``None`` likewise.
+    more
+        What else the picker knows: ``(n,)`` arrays named as a column of
+        :data:`~cryopick_ray.picks.columns.COLUMNS`, but lengths, in pixels of the image, whose names end in
+        ``_px``.
     """
 
     x: NDArray[np.float32]
@@ -34,6 +39,7 @@ class Candidates:
     score: NDArray[np.float32]
     junk: NDArray[np.uint8] | None = None
     mask: NDArray[np.uint8] | None = None
+    more: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.score)

@@ -1,26 +1,18 @@
 """The micrographs of a table, each with its verdict."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from cryopick_ray.micrographs.junk import Junk, read_shares
 from cryopick_ray.micrographs.looks import Looks
 from cryopick_ray.micrographs.no_data import NoData
-from cryopick_ray.picks.schema import PickedMicrograph
-from cryopick_ray.picks.table import dataset_folder
-from cryopick_ray.picks.thresholds import Threshold
+from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.verdict import KINDS, Facts, judge, strangeness, usual_count
 from cryopick_ray.store.manifest import ManifestRow
-
-READ = ("micrograph_id", "score", "picked")
 
 
 @dataclass(frozen=True)
@@ -48,41 +40,23 @@ def strange_ones(
     return found
 
 
-def count(score: NDArray[np.float32], picked: NDArray[np.bool_], cut: float, *, calibrated: bool) -> Counted:
-    """Return the counts of a micrograph's ``(n,)`` candidates.
+def count(picks: MicrographPicks, cut: float, *, calibrated: bool) -> Counted:
+    """Return the counts of a micrograph's candidates.
 
     Parameters
     ----------
     calibrated
         Whether scores are probabilities.
     """
-    above, cut_at = score >= np.float32(cut), np.float32(cut)
-    chosen = int(picked.sum())
+    score, picked, cut_at = picks.score, picks.picked, np.float32(cut)
+    above, chosen = score >= cut_at, int(picked.sum())
     return Counted(
         candidates=len(score),
         picked=chosen,
         mean_score=float(score[picked].mean(dtype=np.float64)) if chosen else None,
         just_below=int(((score >= cut_at / 2) & ~above).sum()) if calibrated else None,
-        on_junk=int((above & ~picked).sum()),
+        on_junk=int((above & picks.has(Why.ON_JUNK)).sum()),
     )
-
-
-def count_parts(table: Path, cuts: Mapping[str, Threshold], *, calibrated: bool) -> dict[str, Counted]:
-    """Return the counts of all micrographs that have candidates, of a table's folder without its index.
-
-    Parameters
-    ----------
-    cuts
-        By data set.
-    calibrated
-        Whether scores are probabilities.
-    """
-    return {
-        micrograph_id: count(score, picked, cut.value, calibrated=calibrated)
-        for name, cut in cuts.items()
-        for file in sorted((table / dataset_folder(name)).glob("*.parquet"))
-        for micrograph_id, score, picked in _rows(file)
-    }
 
 
 def judged(
@@ -161,22 +135,3 @@ def worst_first(micrographs: Iterable[PickedMicrograph]) -> list[PickedMicrograp
     order: dict[str, int] = {kind: place for place, kind in enumerate(KINDS)}
     some = [one for one in micrographs if one.verdict in order]
     return sorted(some, key=lambda one: (order[one.verdict], -len(one.reasons.splitlines())))
-
-
-def among(names: pa.ChunkedArray, some: Iterable[str]) -> NDArray[np.bool_]:
-    """Tell which of ``(n,)`` names are among some."""
-    wanted = pa.array(sorted(some), pa.string())
-    if not len(wanted):
-        return np.zeros(len(names), bool)
-    return np.asarray(pc.is_in(names, wanted).to_numpy())
-
-
-def _rows(file: Path) -> Iterator[tuple[str, NDArray[np.float32], NDArray[np.bool_]]]:
-    """Yield id, scores and picks of each micrograph in a part."""
-    rows = pq.read_table(file, columns=list(READ))
-    names = rows["micrograph_id"].combine_chunks().dictionary_encode()
-    codes = names.indices.to_numpy()
-    score, picked = rows["score"].to_numpy(), rows["picked"].to_numpy()
-    starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(codes)], strict=True):
-        yield names.dictionary[int(codes[start])].as_py(), score[start:end], picked[start:end]

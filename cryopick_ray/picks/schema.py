@@ -1,12 +1,15 @@
 """The shape of picks: one row a candidate, one row a micrograph."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from cryopick_ray.micrographs.junk import KINDS, kept_out
+from cryopick_ray.micrographs.junk import KINDS
+from cryopick_ray.picks.columns import Columns, taken
+from cryopick_ray.picks.reasons import Reasons, Why, marked
 from cryopick_ray.store.manifest import Status
 from cryopick_ray.units import Optics, Shape
 
@@ -20,13 +23,15 @@ PICKS = pa.schema(
         pa.field("diameter_A", pa.float32(), nullable=False),
         pa.field("model", pa.string(), nullable=False),
         pa.field("picked", pa.bool_(), nullable=False),
+        pa.field("unpicked", pa.string(), nullable=False),
         pa.field("junk", pa.string(), nullable=False),
     ]
 )
-"""The table: all candidates, sorted by data set, micrograph, falling score, y, x.
+"""The table: all candidates by data set, micrograph, falling score, y, x; optional columns follow.
 
-``junk`` is what each lies on, by its kind (:data:`~cryopick_ray.micrographs.junk.KINDS`); tables of earlier
-versions lack it.
+``unpicked`` says why a candidate is not picked (:mod:`~cryopick_ray.picks.reasons`), empty where it is.
+``junk`` is what each lies on, by its kind (:data:`~cryopick_ray.micrographs.junk.KINDS`). Tables of earlier
+versions lack either.
 """
 
 SHARD = pa.schema(
@@ -35,8 +40,8 @@ SHARD = pa.schema(
         pa.field("junk", pa.uint8(), nullable=False),
     ]
 )
-"""One work unit's candidates, ``junk`` by its code, which shards of earlier versions lack; ``dataset``,
-``diameter_A``, ``model`` and ``picked`` join in the table."""
+"""One work unit's candidates, ``junk`` by its code, which shards of earlier versions lack; optional columns
+follow. What else tables have joins in them."""
 
 SHARD_READ = SHARD.set(0, SHARD.field(0).with_type(pa.dictionary(pa.int32(), pa.string())))
 """The same as it is read: each id once."""
@@ -105,43 +110,76 @@ class PickedMicrograph:
 
 @dataclass(frozen=True)
 class MicrographPicks:
-    """The candidates of one micrograph, best first: what exporters, evaluation and reports read.
+    """The candidates of one micrograph, best first: what passes, exporters, evaluation and reports read.
 
     Attributes
     ----------
     x_px, y_px, score
         ``(n,)`` float32; centres in pixels of the source micrograph (see :mod:`cryopick_ray.units`).
-    picked
-        ``(n,)`` bool, true where ``score >=`` the run's threshold and no junk keeps it out.
+    unpicked
+        ``(n,)`` uint16, why each is not picked (:class:`~cryopick_ray.picks.reasons.Why`).
     diameter_A
         Particle diameter in angstroms.
     junk
         ``(n,)`` uint8, what each lies on (:class:`~cryopick_ray.micrographs.junk.Junk`); ``None`` if nothing
         looked for any.
-    keep_junk
-        Whether of what lies on junk only that in masks of the user is kept out.
+    more
+        What else is known of them, by column (:data:`~cryopick_ray.picks.columns.COLUMNS`).
+    model
+        Name of what found them.
     """
 
     micrograph: PickedMicrograph
     x_px: NDArray[np.float32]
     y_px: NDArray[np.float32]
     score: NDArray[np.float32]
-    picked: NDArray[np.bool_]
+    unpicked: Reasons
     diameter_A: float
     junk: NDArray[np.uint8] | None = None
-    keep_junk: bool = False
+    more: Columns = field(default_factory=dict)
+    model: str = ""
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    @property
+    def picked(self) -> NDArray[np.bool_]:
+        """``(n,)`` bool, true where nothing keeps a candidate from being picked."""
+        return np.asarray(self.unpicked == 0)
 
     @property
     def is_kept_out(self) -> NDArray[np.bool_]:
-        """``(n,)`` bool, true of what lies on junk and is not picked for that, whatever its score."""
-        if self.junk is None:
-            return np.zeros(len(self.score), bool)
-        return kept_out(self.junk, keep_junk=self.keep_junk)
+        """``(n,)`` bool, true of what is not picked whatever its score."""
+        return self.has(~Why.BELOW_THRESHOLD)
+
+    def has(self, why: Why) -> NDArray[np.bool_]:
+        """Return ``(n,)`` bool, true where any of these is among the reasons."""
+        return np.asarray((self.unpicked & np.uint16(why)) != 0)
+
+    def marked(self, why: Why, where: NDArray[np.bool_]) -> "MicrographPicks":
+        """Return the same with one reason more where it holds."""
+        return replace(self, unpicked=marked(self.unpicked, why, where)) if where.any() else self
+
+    def take(self, chosen: Any) -> "MicrographPicks":
+        """Return the candidates that an index, mask or slice chooses."""
+        return replace(
+            self,
+            x_px=self.x_px[chosen],
+            y_px=self.y_px[chosen],
+            score=self.score[chosen],
+            unpicked=self.unpicked[chosen],
+            junk=None if self.junk is None else self.junk[chosen],
+            more=taken(self.more, chosen),
+        )
+
+    def best_first(self) -> "MicrographPicks":
+        """Return them in the order of tables: by falling score, y, x."""
+        return self.take(np.lexsort((self.x_px, self.y_px, -self.score)))
 
     def kept_out(self, least: float = -np.inf) -> dict[str, int]:
         """Return how many candidates with a score of at least ``least`` each kind of junk keeps out."""
         if self.junk is None:
             return {}
-        codes = self.junk[self.is_kept_out & (self.score >= np.float32(least))]
+        codes = self.junk[self.has(Why.ON_JUNK) & (self.score >= np.float32(least))]
         counts = np.bincount(codes, minlength=len(KINDS)).tolist()
         return {kind: count for kind, count in zip(KINDS, counts, strict=True) if count}

@@ -3,7 +3,8 @@
 import io
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from typing import Any, get_args
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.micrographs.junk import KINDS, read_shares
 from cryopick_ray.pickers.picker import Candidates
+from cryopick_ray.picks.columns import COLUMNS, OF_SHARDS, among, fields, joined
 from cryopick_ray.picks.schema import SHARD, SHARD_READ
 from cryopick_ray.store.manifest import Status
 from cryopick_ray.store.parquet import crc_hex
@@ -22,9 +24,14 @@ MOST_ROWS = 2**24
 _COVERAGE, _COVERAGE_CRC, _ROWS_CRC = (
     b"cryopick." + name for name in (b"coverage", b"coverage_crc", b"rows_crc")
 )
-_NUMBERS = ("x_px", "y_px", "score")
 _JUNK = SHARD.field("junk")
 _EARLIER = SHARD_READ.remove(SHARD_READ.get_field_index(_JUNK.name))
+
+
+def _may_be(schema: pa.Schema) -> bool:
+    """Tell whether shards have such columns: all of theirs, or earlier ones', and optional ones."""
+    more = fields(name for name in among(schema.names) if name in OF_SHARDS)
+    return any(schema.equals(pa.schema([*own, *more])) for own in (SHARD_READ, _EARLIER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ class Coverage:
     junk_share: str = ""
 
 
-_COLUMNS = tuple(field.name for field in fields(Coverage))
+_COLUMNS = tuple(field.name for field in fields_of(Coverage))
 
 
 @dataclass(frozen=True)
@@ -86,21 +93,30 @@ def encode_shard(picked: Iterable[Picked]) -> bytes:
         "score": _joined([c.score for _, c in found]),
         _JUNK.name: _joined([_junk(c) for _, c in found], np.uint8),
     }
+    more = {
+        name: COLUMNS[name].to_arrow(values)
+        for name, values in joined([(len(c), c.more) for _, c in found]).items()
+    }
     lines = [p.coverage for p in picked]
     columns = {name: [getattr(line, name) for line in lines] for name in _COLUMNS}
     coverage = json.dumps(columns).encode()
-    vouched = {_COVERAGE: coverage, _COVERAGE_CRC: crc_hex(coverage), _ROWS_CRC: crc_hex(*numbers.values())}
+    vouched = {
+        _COVERAGE: coverage,
+        _COVERAGE_CRC: crc_hex(coverage),
+        _ROWS_CRC: crc_hex(
+            *numbers.values(), *(COLUMNS[name].to_numpy(values) for name, values in more.items())
+        ),
+    }
     rows = pa.table(
-        {"micrograph_id": names.take(_repeated([len(c) for _, c in found])), **numbers},
-        schema=SHARD.with_metadata(vouched),
+        {"micrograph_id": names.take(_repeated([len(c) for _, c in found])), **numbers, **more},
+        schema=pa.schema([*SHARD, *fields(more)], vouched),
     )
     buffer = io.BytesIO()
     pq.write_table(
         rows,
         buffer,
         compression="zstd",
-        use_dictionary=["micrograph_id", _JUNK.name],
-        use_byte_stream_split=list(_NUMBERS),
+        **encodings(rows.schema),
         write_page_checksum=True,
     )
     return buffer.getvalue()
@@ -129,7 +145,7 @@ def decode_shard(data: bytes) -> tuple[pa.Table, list[Coverage]]:
         pa.BufferReader(data), page_checksum_verification=True, read_dictionary=["micrograph_id"]
     )
     coverage = _coverage(file.metadata)
-    if not (file.schema_arrow.equals(SHARD_READ) or file.schema_arrow.equals(_EARLIER)):
+    if not _may_be(file.schema_arrow.remove_metadata()):
         raise ValueError(f"columns {file.schema_arrow.names} instead of {SHARD.names}")
     # One thread: reading small tables through pyarrow's pool can abort the process at its end.
     table = file.read(use_threads=False).replace_schema_metadata(None)
@@ -140,14 +156,29 @@ def decode_shard(data: bytes) -> tuple[pa.Table, list[Coverage]]:
     )
     if not np.array_equal(names.indices.to_numpy(zero_copy_only=False), expected):
         raise ValueError("its rows are not those that its coverage lists")
-    numbers = (table[name].to_numpy() for name in table.column_names[1:])
+    numbers = (_values(table, name) for name in table.column_names[1:])
     if crc_hex(*numbers) != file.metadata.metadata[_ROWS_CRC]:
         raise ValueError("its rows are not those that were written")
     if _JUNK.name not in table.column_names:
-        table = table.append_column(_JUNK, pa.array(np.zeros(len(table), np.uint8)))
+        table = table.add_column(4, _JUNK, pa.array(np.zeros(len(table), np.uint8)))
     if len(table) and np.max(table[_JUNK.name].to_numpy()) >= len(KINDS):
         raise ValueError(f"a candidate lies on junk of a kind above {len(KINDS) - 1}")
     return table, coverage
+
+
+def encodings(schema: pa.Schema) -> dict[str, list[str]]:
+    """Return how Parquet is to keep columns: reals by their bytes, smaller and quicker than a dictionary."""
+    is_split = {field.name: pa.types.is_floating(field.type) for field in schema}
+    is_split["diameter_A"] = False
+    return {
+        "use_dictionary": [name for name in schema.names if not is_split[name]],
+        "use_byte_stream_split": [name for name in schema.names if is_split[name]],
+    }
+
+
+def _values(table: pa.Table, name: str) -> NDArray[Any]:
+    column = table[name]
+    return COLUMNS[name].to_numpy(column) if name in COLUMNS else column.to_numpy()
 
 
 def _coverage(metadata: pq.FileMetaData) -> list[Coverage]:

@@ -39,7 +39,7 @@ class Thumbnail:
     n_candidates, n_picked
         How many the micrograph has, those not shown included.
     is_kept_out
-        ``(n,)`` bool, whether a candidate is not picked as it lies on junk.
+        ``(n,)`` bool, whether a candidate is not picked whatever its score.
     tints
         Masks of junk.
     """

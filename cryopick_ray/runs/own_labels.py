@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.picker import Candidates
+from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.settings import RunSettings
@@ -135,10 +136,16 @@ def picked_anew(
                 x_px=np.concatenate([other.x, one.x_px[out]]),
                 y_px=np.concatenate([other.y, one.y_px[out]]),
                 score=np.concatenate([other.score, one.score[out]]),
-                picked=np.concatenate([other.score >= least, one.picked[out]]),
+                unpicked=np.concatenate(
+                    [
+                        np.where(other.score >= least, 0, Why.BELOW_THRESHOLD).astype(np.uint16),
+                        one.unpicked[out],
+                    ]
+                ),
                 junk=None
                 if one.junk is None
                 else np.concatenate([np.zeros(len(other), np.uint8), one.junk[out]]),
+                more={},
             )
         )
     return made

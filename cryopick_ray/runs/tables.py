@@ -29,6 +29,7 @@ def gather(settings: RunSettings, folder: RunFolder, digest: str) -> dict[str, T
         keep_junk=settings.keep_junk,
         masks=masks_of(settings.masks, folder.store),
         any_image=settings.any_image,
+        selection=settings.selection,
     )
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cryopick_ray.picks.expected import Expected
+from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.thresholds import Threshold
-from cryopick_ray.picks.verdict import NO_MICROGRAPH
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def tally(table: Iterable[MicrographPicks], thresholds: Mapping[str, Threshold])
             cut = thresholds.get(one.micrograph.dataset)
             candidates += len(one.score)
             counts[one.micrograph.micrograph_id] = int(one.picked.sum())
-            below = ~one.picked & ~one.is_kept_out & (one.micrograph.verdict != NO_MICROGRAPH)
+            below = one.unpicked == Why.BELOW_THRESHOLD
             sums += [one.score[which].sum(dtype=np.float64) for which in (one.picked, below)]
             junk.update(one.kept_out(math.inf if cut is None else cut.value))
     return Tally(counts, candidates, dict(junk), Expected.of(sum(counts.values()), *sums.tolist()))

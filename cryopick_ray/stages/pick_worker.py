@@ -23,6 +23,7 @@ from cryopick_ray.pickers.device.resize import fourier_resize_on_device
 from cryopick_ray.pickers.device.upload import Upload
 from cryopick_ray.pickers.heatmap.polarity import judge_for, pick_settled
 from cryopick_ray.pickers.picker import Candidates, Picker
+from cryopick_ray.picks.columns import in_angstroms, taken
 from cryopick_ray.picks.shard import Coverage, Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.settings import PickSettings
@@ -104,7 +105,7 @@ class PickWorker:
                     if isinstance(answer, DamagedError):
                         damaged[row.micrograph_id] = str(answer)
                     else:
-                        picked[row.micrograph_id] = _picked(row, answer, read.chunk.shape, self._masks)
+                        picked[row.micrograph_id] = self._picked(row, answer, read.chunk.shape)
         report = self._publish([picked[row.micrograph_id] for row in items if row.micrograph_id in picked])
         begun = picked.keys() | damaged.keys()
         undone = tuple(at for at, row in enumerate(items) if row.micrograph_id not in begun)
@@ -154,6 +155,32 @@ class PickWorker:
             self._most = max(1, len(images) // 2)  # the next ones need not find out again
             raise
 
+    def _picked(self, row: ManifestRow, answer: Found | Exception, shape: Shape) -> Picked:
+        """Return a micrograph's outcome: its candidates where there are data, in pixels of the source.
+
+        Its mask of junk is in the store before any shard names it.
+        """
+        if isinstance(answer, Exception):
+            return Picked(row.micrograph_id, row.checksum, None, str(answer) or repr(answer))
+        found, inverted = answer
+        x, y = resampled_to_source(found.x, found.y, shape, row.source_shape)
+        kept = ~NoData.from_text(row.no_data).holds(x, y)
+        junk, key, shares = found.junk, "", ""
+        if found.mask is not None:
+            mask = JunkMask(found.mask, shape)
+            junk = mask.at(found.x, found.y) if junk is None else junk
+            key, shares = self._masks.put(row.micrograph_id, mask), shares_text(mask.shares())
+        candidates = Candidates(
+            x[kept],
+            y[kept],
+            found.score[kept],
+            None if junk is None else junk[kept],
+            more=taken(in_angstroms(found.more, self._pixel_size_A), kept),
+        )
+        return Picked(
+            row.micrograph_id, row.checksum, candidates, inverted=inverted, mask=key, junk_share=shares
+        )
+
     def _publish(self, picked: list[Picked]) -> UnitReport:
         start = time.perf_counter()
         if picked:
@@ -192,22 +219,3 @@ def _attempt(read: Callable[[ManifestRow], Stored], row: ManifestRow) -> Stored 
         raise
     except Exception as error:  # noqa: BLE001 - whatever one micrograph does, the run goes on
         return error
-
-
-def _picked(row: ManifestRow, answer: Found | Exception, shape: Shape, masks: MaskShelf) -> Picked:
-    """Return a micrograph's outcome: its candidates where there are data, in pixels of the source.
-
-    Its mask of junk is in the store before any shard names it.
-    """
-    if isinstance(answer, Exception):
-        return Picked(row.micrograph_id, row.checksum, None, str(answer) or repr(answer))
-    found, inverted = answer
-    x, y = resampled_to_source(found.x, found.y, shape, row.source_shape)
-    kept = ~NoData.from_text(row.no_data).holds(x, y)
-    junk, key, shares = found.junk, "", ""
-    if found.mask is not None:
-        mask = JunkMask(found.mask, shape)
-        junk = mask.at(found.x, found.y) if junk is None else junk
-        key, shares = masks.put(row.micrograph_id, mask), shares_text(mask.shares())
-    candidates = Candidates(x[kept], y[kept], found.score[kept], None if junk is None else junk[kept])
-    return Picked(row.micrograph_id, row.checksum, candidates, inverted=inverted, mask=key, junk_share=shares)

@@ -10,6 +10,7 @@ from cryopick_ray.picks.cuts import cut_at_count, cut_at_precision
 from cryopick_ray.picks.digest import CALIBRATED, PROBABILITY, THRESHOLD
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.thresholds import Threshold
+from cryopick_ray.selection import SelectionSettings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 
@@ -24,6 +25,7 @@ def table(
     keep_junk: bool = False,
     masks: Mapping[str, Path] | None = None,
     any_image: bool = False,
+    selection: SelectionSettings | None = None,
 ) -> dict[str, Threshold]:
     """Gather the shards of one digest into the table at ``out``; return the thresholds used.
 
@@ -37,13 +39,15 @@ def table(
         Masks of the user: a file by micrograph id.
     any_image
         Whether what looks like no micrograph may be picked.
+    selection
+        What else keeps candidates from being picked.
 
     Raises
     ------
     UsageError
         If a precision is wanted of scores that do not tell it.
     """
-    from cryopick_ray.picks.tables import TableSettings, build_table, from_probabilities, from_scores
+    from cryopick_ray.passes.build import TableSettings, build_table, from_probabilities, from_scores
 
     shards = PickShards(picks_url, digest)
     described = shards.settings()
@@ -68,6 +72,7 @@ def table(
             masks=masks or {},
             any_image=any_image,
             calibrated=described.get(CALIBRATED, False),
+            selection=selection or SelectionSettings(),
         ),
         threshold=_known(cut, described.get(THRESHOLD)),
         choose=choose,

@@ -9,6 +9,7 @@ from cryopick_ray.errors import CryoPickError
 from cryopick_ray.evaluation.evaluate import evaluate
 from cryopick_ray.evaluation.truth import Truth
 from cryopick_ray.micrographs.reader import read_micrograph
+from cryopick_ray.picks.reasons import none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.suite.cases import Case
 from cryopick_ray.suite.rows import FOUND, Result
@@ -60,6 +61,6 @@ def _as_picks(others: Truth, case: Case) -> Iterator[MicrographPicks]:
             x_px,
             y_px,
             np.full(len(x_px), np.nan, np.float32),
-            np.ones(len(x_px), bool),
+            none(len(x_px)),
             case.told_A,
         )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import DamagedError
 from cryopick_ray.evaluation.curves import Curve
 from cryopick_ray.picks.matching import match
+from cryopick_ray.picks.reasons import none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.report.figures import Axis, LineChart, fitted_axis, nice_ticks
 from cryopick_ray.report.lines import line_style
@@ -162,7 +163,7 @@ def tried_thumbnail(part: str, tried: Tried, image: NDArray[np.floating], thresh
         row.status,
         row.reason,
     )
-    every = np.ones(len(score), bool)
+    every = none(len(score))
     return TriedThumbnail(
         part=part,
         picture=make_thumbnail(image, MicrographPicks(micrograph, x, y, score, every, source.diameter_A)),

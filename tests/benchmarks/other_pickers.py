@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from spent import Spent, spend
 
+from cryopick_ray.picks.reasons import none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.units import Shape, resampled_to_source
 
@@ -73,7 +74,7 @@ def _picks(path: Path, x: object, y: object, score: object, diameter_A: float) -
     with mrcfile.open(path, header_only=True) as file:
         pixel_size_A = float(file.voxel_size.x)
     micrograph = PickedMicrograph(path.name, "", path.name, _shape(path), pixel_size_A, None, "complete", "")
-    return MicrographPicks(micrograph, x_px, y_px, fom, np.ones(len(fom), bool), diameter_A)
+    return MicrographPicks(micrograph, x_px, y_px, fom, none(len(fom)), diameter_A)
 
 
 def _shape(path: Path) -> Shape:

@@ -85,7 +85,7 @@ def manifest(micrographs: int) -> dict[str, ManifestRow]:
 
 def own_table(folder: Path, out: Path, *, auto: bool = False) -> int:
     """Make the table as a run does."""
-    from cryopick_ray.picks.tables import TableSettings, build_table
+    from cryopick_ray.passes.build import TableSettings, build_table
 
     shards = PickShards(str(folder), DIGEST)
     rows = manifest(len(shards.published()) * PER_SHARD)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from cryopick_ray.errors import DamagedError, PicksError, StoreError, UnreachableError
+from cryopick_ray.passes.build import TableSettings, build_table
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import PickTable, open_table
-from cryopick_ray.picks.tables import TableSettings, build_table
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.store import place as module
 from cryopick_ray.store.copies import made_locally

@@ -8,7 +8,7 @@ from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 def micrograph(picked, status="complete"):
     about = PickedMicrograph("a.mrc", "set", "a.mrc", (9, 9), 1.0, None, status, "")
     zeros = np.zeros(len(picked), np.float32)
-    return MicrographPicks(about, zeros, zeros, zeros, np.array(picked, bool), 100.0)
+    return MicrographPicks(about, zeros, zeros, zeros, 1 - np.array(picked, np.uint16), 100.0)
 
 
 @pytest.mark.parametrize(

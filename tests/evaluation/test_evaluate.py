@@ -15,15 +15,14 @@ def micrograph(micrograph_id, rows, *, threshold=0.0, pixel_size_A=2.0, diameter
     about = PickedMicrograph(
         micrograph_id, "set", micrograph_id, (500, 500), pixel_size_A, None, "complete", ""
     )
-    return MicrographPicks(
-        about, x, y, score, score >= threshold if picked is None else np.array(picked), diameter_A
-    )
+    is_picked = score >= threshold if picked is None else np.array(picked)
+    return MicrographPicks(about, x, y, score, (~is_picked).astype(np.uint16), diameter_A)
 
 
 def failed(micrograph_id, status="failed"):
     about = PickedMicrograph(micrograph_id, "set", micrograph_id, None, None, None, status, "truncated")
     nothing = np.empty(0, np.float32)
-    return MicrographPicks(about, nothing, nothing, nothing, np.empty(0, bool), 100.0)
+    return MicrographPicks(about, nothing, nothing, nothing, np.empty(0, np.uint16), 100.0)
 
 
 def truth(**particles):

@@ -41,6 +41,7 @@ from cryopick_ray.micrographs.remote.listing import HttpFiles
 from cryopick_ray.micrographs.remote.manifest import Manifest
 from cryopick_ray.micrographs.sidecars.beside import sidecar_of
 from cryopick_ray.micrographs.sources import list_sources
+from cryopick_ray.passes.build import TableSettings, build_table
 from cryopick_ray.pickers.families import load_network_picker
 from cryopick_ray.pickers.importers import import_topaz
 from cryopick_ray.pickers.picker import Candidates
@@ -49,7 +50,6 @@ from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.picks.tables import TableSettings, build_table
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.rates import from_bench

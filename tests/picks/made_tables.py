@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from cryopick_ray.passes.build import TableSettings, build_table
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
-from cryopick_ray.picks.tables import TableSettings, build_table
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.store.manifest import ManifestRow
 

@@ -12,12 +12,14 @@ from PIL import Image
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.micrographs.junk import KINDS, Junk, read_shares
+from cryopick_ray.passes.build import TableSettings, build_table
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.picks import tables
+from cryopick_ray.picks import partitions
+from cryopick_ray.picks.index import INDEX
+from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.shard import Picked, decode_coverage, decode_shard, encode_shard
 from cryopick_ray.picks.shards import PickShards
-from cryopick_ray.picks.table import INDEX, PickTable, recut
-from cryopick_ray.picks.tables import TableSettings, build_table
+from cryopick_ray.picks.table import PickTable, recut
 from cryopick_ray.picks.thresholds import Threshold, auto_threshold
 from cryopick_ray.store.manifest import ManifestRow
 
@@ -154,13 +156,27 @@ def test_an_earlier_table_is_read_as_one_without_junk(tmp_path):
     out = build(tmp_path, [picked("a.mrc", 40, sees=False)])
     before = list(PickTable(out))
     part = out / "s" / "part-00000.parquet"
-    pq.write_table(pq.read_table(part).drop_columns(["junk"]), part)
-    later = ["mask", "junk_share", "keep_junk"]
+    pq.write_table(pq.read_table(part).drop_columns(["junk", "unpicked"]), part)
+    later = ["mask", "junk_share"]
     pq.write_table(pq.read_table(out / INDEX).drop_columns(later).replace_schema_metadata(None), out / INDEX)
     [one] = PickTable(out)
     assert np.array_equal(one.picked, before[0].picked)
     assert not one.is_kept_out.any()
     assert next(iter(PickTable(out).parts())).column_names[-1] == "junk"
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_an_earlier_table_that_does_not_say_why_is_read_as_it_was_cut(tmp_path, keep):
+    out = build(tmp_path, UNIT, keep_junk=keep)
+    before = list(PickTable(out))
+    part, index = out / "s" / "part-00000.parquet", pq.read_table(out / INDEX)
+    pq.write_table(pq.read_table(part).drop_columns(["unpicked"]), part)
+    index = index.append_column("keep_junk", pa.array([keep] * len(index)))
+    pq.write_table(index.replace_schema_metadata(None), out / INDEX)
+    for one, same in zip(PickTable(out), before, strict=True):
+        assert np.array_equal(one.picked, same.picked)
+        assert np.array_equal(one.is_kept_out, same.is_kept_out)
+        assert not (one.has(Why.BELOW_THRESHOLD) & ~same.has(Why.BELOW_THRESHOLD)).any()
 
 
 def test_an_index_that_says_what_no_share_is_is_damaged(tmp_path):
@@ -189,7 +205,7 @@ def half():
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("rows", [1, 10_000])
 def test_a_mask_of_the_user_keeps_out_what_lies_in_it_and_nothing_else(tmp_path, monkeypatch, keep, rows):
-    monkeypatch.setattr(tables, "PARTITION_ROWS", rows)
+    monkeypatch.setattr(partitions, "PARTITION_ROWS", rows)
     files = masks(tmp_path / "m", a=half(), b=~half(), d=np.zeros(SHAPE, bool))
     plain = pd.read_parquet(build(tmp_path, UNIT, "plain", keep_junk=keep))
     out = build(tmp_path, UNIT, keep_junk=keep, masks=files)

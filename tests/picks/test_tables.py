@@ -2,6 +2,7 @@ import itertools
 from dataclasses import replace
 from functools import partial
 
+import dask
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -11,16 +12,18 @@ from hypothesis import strategies as st
 from made_tables import SETTINGS, build, contents, manifest, some_picks
 
 from cryopick_ray.errors import PicksError
+from cryopick_ray.passes import build as building
+from cryopick_ray.passes.build import build_table
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.picks import tables
+from cryopick_ray.picks import partitions as parting
 from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.cuts import cut_at_count
+from cryopick_ray.picks.gather import gather
+from cryopick_ray.picks.index import INDEX, dataset_folder
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
-from cryopick_ray.picks.table import INDEX, PickTable, dataset_folder, open_table, recut
-from cryopick_ray.picks.tables import build_table
+from cryopick_ray.picks.table import PickTable, open_table, recut
 from cryopick_ray.picks.thresholds import Threshold, auto_threshold
-from cryopick_ray.picks.unpicked import Unpicked
 
 
 @settings(max_examples=15, deadline=None)
@@ -35,7 +38,7 @@ def test_the_same_picks_give_the_same_bytes_however_they_were_cut_and_ordered(tm
 
 @pytest.mark.parametrize("rows", [1, 17, 10_000])
 def test_nothing_is_lost_or_doubled_and_all_is_in_order(tmp_path, monkeypatch, rows):
-    monkeypatch.setattr(tables, "PARTITION_ROWS", rows)
+    monkeypatch.setattr(parting, "PARTITION_ROWS", rows)
     picked = some_picks()
     table = build(tmp_path, "t", picked, 3)
     frame = pd.read_parquet(table)
@@ -82,8 +85,8 @@ def test_the_index_says_which_negatives_were_picked_and_an_earlier_one_none(tmp_
 def test_each_data_set_is_cut_to_the_count_of_its_own_complete_micrographs(
     tmp_path, monkeypatch, most, noise
 ):
-    monkeypatch.setattr(tables, "PARTITION_ROWS", 150)
-    monkeypatch.setattr(tables, "THRESHOLD_SCORES", most)
+    monkeypatch.setattr(parting, "PARTITION_ROWS", 150)
+    monkeypatch.setattr(building, "THRESHOLD_SCORES", most)
     rng = np.random.default_rng(0)
     picked = []
     for number, n in enumerate((0, 300, 0, 200, 90, 0, 110, 100)):  # four of either, two or one empty
@@ -159,19 +162,18 @@ def test_of_unlike_shards_the_complete_one_counts_and_then_that_of_the_smallest_
 
 
 def test_no_partition_needs_another(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "PARTITION_ROWS", 17)
+    monkeypatch.setattr(parting, "PARTITION_ROWS", 17)
+    graphs = []
+
+    def compute(*tasks, **how):
+        graphs.extend(dict(task.__dask_graph__()) for task in tasks)
+        return dask.compute(*tasks, **how)
+
+    monkeypatch.setattr(building, "compute", compute)
     picked = [one for one in some_picks(40) if one.micrograph_id.startswith("s0")]
-    shards = PickShards(str(tmp_path), "d", create=True)
-    shards.publish(picked)
-    covered = coverage(shards, {})
-    micrographs = PickTable(build(tmp_path, "t", picked, 40)).micrographs
-    partitions = tables.plan_partitions(micrographs, covered)
-    frame = tables.dataset_frame(shards, partitions, SETTINGS, Threshold(0.0, "given"), Unpicked())
-    assert frame.known_divisions
-    assert frame.npartitions == len(partitions) > 5
-    graph = dict(frame.optimize().__dask_graph__())
-    assert len(graph) == len(partitions)
-    assert not any(task.dependencies for task in graph.values())
+    parts = list(build(tmp_path, "t", picked, 40).glob("*/*.parquet"))
+    assert len(graphs) == len(parts) > 5
+    assert all(len(graph) == 1 for graph in graphs)
 
 
 def test_a_threshold_stands_on_all_scores_or_where_they_are_many_on_the_same_distribution(
@@ -191,12 +193,15 @@ def test_a_threshold_stands_on_all_scores_or_where_they_are_many_on_the_same_dis
         return build_table(shards, manifest(picked), tmp_path / "t", settings=SETTINGS, threshold=None)["s"]
 
     assert found() == auto_threshold(scores)
-    monkeypatch.setattr(tables, "PARTITION_ROWS", 3000)
-    monkeypatch.setattr(tables, "THRESHOLD_SCORES", 1000)
+    monkeypatch.setattr(parting, "PARTITION_ROWS", 3000)
+    monkeypatch.setattr(building, "THRESHOLD_SCORES", 1000)
     assert found().value == pytest.approx(auto_threshold(scores).value, abs=0.1)
     micrographs = PickTable(tmp_path / "t").micrographs
-    partitions = tables.plan_partitions(micrographs, coverage(shards, {}))
-    thin = tables._scores(shards, partitions, micrographs, Unpicked())["s"].score
+    partitions = parting.plan_partitions(micrographs, coverage(shards, {}))
+    seen = []
+    source = partial(gather, shards, diameter_A=150.0, model="log")
+    building._cuts(source, [], partitions, micrographs, lambda scores: seen.append(scores.score))
+    [thin] = seen
     assert len(thin) == 1000
     below, below_thin = (np.searchsorted(np.sort(of), scores) / len(of) for of in (scores, thin))
     assert np.abs(below - below_thin).max() < 0.005

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.picks.judged import count
+from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.verdict import COMPARED, KINDS, Facts, judge, usual_count
 
 GOOD = Facts(candidates=900, picked=200, room=700.0, mean_score=0.8, just_below=20)
@@ -74,13 +76,19 @@ def test_what_is_spoilt_says_nothing_of_the_usual():
     assert usual_count([*spoilt, *some[1:]]) is None
 
 
+def made(score, unpicked):
+    about = PickedMicrograph("a", "s", "a", (9, 9), 1.0, None, "complete", "")
+    return MicrographPicks(about, score, score, score, unpicked.astype(np.uint16), 100.0)
+
+
 def test_candidates_are_counted_about_the_cut():
     score = np.array([0.9, 0.6, 0.5, 0.49, 0.25, 0.24, 0.0], np.float32)
-    picked = np.array([1, 0, 1, 0, 0, 0, 0], bool)
-    found = count(score, picked, 0.5, calibrated=True)
+    picks = made(score, np.where(np.array([1, 0, 1, 0, 0, 0, 0], bool), 0, Why.BELOW_THRESHOLD))
+    picks = picks.marked(Why.ON_JUNK, np.arange(7) == 1)
+    found = count(picks, 0.5, calibrated=True)
     assert (found.candidates, found.picked, found.just_below, found.on_junk) == (7, 2, 2, 1)
     assert found.mean_score is not None
     assert abs(found.mean_score - 0.7) < 1e-6
-    assert count(score, picked, 0.5, calibrated=False).just_below is None
-    nothing = count(score[:0], picked[:0], 0.5, calibrated=True)
+    assert count(picks, 0.5, calibrated=False).just_below is None
+    nothing = count(picks.take(slice(0)), 0.5, calibrated=True)
     assert (nothing.candidates, nothing.mean_score, nothing.just_below) == (0, None, 0)

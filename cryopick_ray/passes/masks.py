@@ -1,4 +1,4 @@
-"""Candidates that lie in masks of the user: a pass over the picks of a run, each mask read once."""
+"""Candidates that lie in masks of the user are on junk."""
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,17 +11,15 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.micrographs.junk import Junk, read_shares, shares_text
 from cryopick_ray.micrographs.mask_file import OutsideMask, read_mask
-from cryopick_ray.picks.schema import PickedMicrograph
+from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 READERS = 4
 """Masks read at once; each may be as large as a micrograph."""
-Places = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""Columns and rows of candidates, in pixels of the source micrograph."""
 
 
 @dataclass(frozen=True)
 class Masked:
-    """What masks of the user exclude.
+    """Puts :attr:`Junk.MASKED` over the junk of candidates that masks of the user exclude.
 
     Attributes
     ----------
@@ -34,6 +32,14 @@ class Masked:
     shares: dict[str, float] = field(default_factory=dict)
     packed: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
 
+    def __call__(self, picks: MicrographPicks) -> MicrographPicks:
+        """Return the picks of a micrograph, in the order in which masks were read, marked."""
+        if (bits := self.packed.get(picks.micrograph.micrograph_id)) is None:
+            return picks
+        inside = np.unpackbits(bits, count=len(picks)).view(bool)
+        junk = np.zeros(len(picks), np.uint8) if picks.junk is None else picks.junk
+        return replace(picks, junk=np.where(inside, np.uint8(Junk.MASKED), junk))
+
     def told(self, micrograph: PickedMicrograph) -> PickedMicrograph:
         """Return a micrograph whose parts of junk include what a mask excludes."""
         if (share := self.shares.get(micrograph.micrograph_id)) is None:
@@ -41,16 +47,11 @@ class Masked:
         shares = {**read_shares(micrograph.junk_share), Junk.MASKED.kind: share}
         return replace(micrograph, junk_share=shares_text(shares))
 
-    def mark(self, micrograph_id: str, codes: NDArray[np.uint8]) -> None:
-        """Put :attr:`Junk.MASKED` over the codes of a micrograph's candidates that are excluded."""
-        if (bits := self.packed.get(micrograph_id)) is not None:
-            codes[np.unpackbits(bits, count=len(codes)).view(bool)] = Junk.MASKED
-
 
 def read_masks(
     masks: Mapping[str, Path],
     micrographs: Iterable[PickedMicrograph],
-    candidates: Iterable[Mapping[str, Places]],
+    candidates: Iterable[Iterable[MicrographPicks]],
 ) -> Masked:
     """Return what masks exclude of micrographs and of their candidates; a mask that cannot be read, nothing.
 
@@ -59,19 +60,19 @@ def read_masks(
     masks
         A file by micrograph id.
     candidates
-        Some micrographs' at a time, by id, in the table's order; of those that have none nothing.
+        Some micrographs' at a time; of those that have none nothing.
     """
     found = Masked()
     shapes = {one.micrograph_id: one.shape for one in micrographs if one.micrograph_id in masks and one.shape}
 
-    def look(micrograph_id: str, places: Places | None) -> bool:
+    def look(micrograph_id: str, picks: MicrographPicks | None) -> bool:
         try:
             mask: OutsideMask = read_mask(masks[micrograph_id], shapes[micrograph_id])
         except MicrographError:
             return True
         found.shares[micrograph_id] = round(mask.share, 6)
-        if places is not None:
-            found.packed[micrograph_id] = np.packbits(mask.holds(*places))
+        if picks is not None:
+            found.packed[micrograph_id] = np.packbits(mask.holds(picks.x_px, picks.y_px))
         return True
 
     if not shapes:
@@ -79,7 +80,8 @@ def read_masks(
     left = dict.fromkeys(shapes)
     with ThreadPoolExecutor(READERS, "masks") as pool:
         for some in candidates:
-            own = {name: places for name, places in some.items() if name in left}
+            own = {one.micrograph.micrograph_id: one for one in some}
+            own = {name: picks for name, picks in own.items() if name in left}
             all(pool.map(look, own, own.values()))
             left = {name: None for name in left if name not in own}
         all(pool.map(look, left, left.values()))

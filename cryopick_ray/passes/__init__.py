@@ -1,0 +1,1 @@
+"""Passes over picks: pure functions from a micrograph's candidates to the same, some with a reason more."""

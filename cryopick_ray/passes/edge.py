@@ -1,0 +1,29 @@
+"""Particles that the edge of a micrograph cuts are not picked."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.schema import MicrographPicks
+
+
+@dataclass(frozen=True)
+class FromEdge:
+    """Marks candidates whose centres are nearer to an edge of their micrograph than ``edge_A`` angstroms.
+
+    The edge is that of the outermost pixels, half a pixel beyond their centres. Micrographs whose shape or
+    pixel size is not known stay as they are.
+    """
+
+    edge_A: float
+
+    def __call__(self, picks: MicrographPicks) -> MicrographPicks:
+        """Return the picks of a micrograph, marked."""
+        about = picks.micrograph
+        if about.shape is None or about.pixel_size_A is None:
+            return picks
+        height, width = about.shape
+        x, y = picks.x_px + 0.5, picks.y_px + 0.5
+        away_px = np.minimum.reduce([x, width - x, y, height - y])
+        return picks.marked(Why.NEAR_EDGE, away_px * about.pixel_size_A < self.edge_A)

@@ -1,0 +1,133 @@
+"""What is known of a candidate beside place and score: every column, its unit and meaning, declared once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Columns = Mapping[str, NDArray[Any]]
+"""``(n,)`` values of candidates by the column's name."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """An optional column of shards and tables.
+
+    Attributes
+    ----------
+    name
+        As everywhere, its unit in it.
+    type
+        In Parquet, where what is not known is null.
+    missing
+        What stands for that in arrays.
+    meaning
+        In words, unit included.
+    written_by
+        Who knows it.
+    """
+
+    name: str
+    type: pa.DataType
+    missing: Any
+    meaning: str
+    written_by: str
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of its arrays."""
+        return np.dtype(object if pa.types.is_string(self.type) else self.type.to_pandas_dtype())
+
+    def nothing(self, n: int) -> NDArray[Any]:
+        """Return ``(n,)`` values that are not known."""
+        return np.full(n, self.missing, self.dtype)
+
+    def to_arrow(self, values: NDArray[Any]) -> pa.Array:
+        """Return ``(n,)`` values as Parquet has them."""
+        unknown = np.isnan(values) if values.dtype.kind == "f" else values == self.missing
+        return pa.array(values, self.type, mask=np.asarray(unknown, bool))
+
+    def to_numpy(self, values: pa.ChunkedArray) -> NDArray[Any]:
+        """Return what :meth:`to_arrow` was given."""
+        whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+        filled = whole.fill_null(self.missing).to_numpy(zero_copy_only=False)
+        return np.asarray(filled, self.dtype)
+
+
+_NAN = float("nan")
+COLUMNS = {
+    one.name: one
+    for one in (
+        Column(
+            "size_A",
+            pa.float32(),
+            _NAN,
+            "longest dimension of this particle in angstroms, as the picker sees it",
+            "heat-map networks",
+        ),
+        Column(
+            "box_w_A",
+            pa.float32(),
+            _NAN,
+            "width in angstroms of the box that the picker draws around this particle",
+            "crYOLO",
+        ),
+        Column("box_h_A", pa.float32(), _NAN, "height of that box in angstroms", "crYOLO"),
+        Column(
+            "angle_deg",
+            pa.float32(),
+            _NAN,
+            "turn in the plane of the image in degrees, as rlnAnglePsi counts it",
+            "template matching, class averages, STAR files",
+        ),
+        Column("view", pa.int16(), -1, "number of the template that fits best", "template matching"),
+        Column(
+            "class_number", pa.int32(), -1, "class, as rlnClassNumber counts", "class averages, STAR files"
+        ),
+        Column("votes", pa.uint8(), 0, "pickers that agree on this particle", "consensus"),
+        Column("source", pa.string(), "", "who found it: a picker, a person's hand", "consensus, curation"),
+    )
+}
+"""By name, in the order of files."""
+OF_SHARDS = tuple(name for name, one in COLUMNS.items() if not pa.types.is_string(one.type))
+"""Those that a picker may write."""
+
+
+def fields(names: Iterable[str]) -> list[pa.Field]:
+    """Return what files say of some columns."""
+    return [pa.field(name, COLUMNS[name].type) for name in names]
+
+
+def among(names: Iterable[str]) -> list[str]:
+    """Return which of the columns are among some, in their order."""
+    there = set(names)
+    return [name for name in COLUMNS if name in there]
+
+
+def joined(parts: Sequence[tuple[int, Columns]]) -> dict[str, NDArray[Any]]:
+    """Return the columns of ``(number of candidates, their columns)``, one after the other."""
+    names = among(name for _, columns in parts for name in columns)
+    return {
+        name: np.concatenate(
+            [columns[name] if name in columns else COLUMNS[name].nothing(n) for n, columns in parts]
+        ).astype(COLUMNS[name].dtype, copy=False)
+        for name in names
+    }
+
+
+def in_angstroms(columns: Columns, pixel_size_A: float) -> dict[str, NDArray[Any]]:
+    """Return columns as tables have them: of lengths in pixels (``size_px``) those in angstroms (``size_A``)."""
+    return {
+        f"{name[:-3]}_A" if name.endswith("_px") else name: (
+            (values * np.float32(pixel_size_A)).astype(np.float32) if name.endswith("_px") else values
+        )
+        for name, values in columns.items()
+    }
+
+
+def taken(columns: Columns, chosen: Any) -> dict[str, NDArray[Any]]:
+    """Return the columns of the candidates that an index, mask or slice chooses."""
+    return {name: values[chosen] for name, values in columns.items()}

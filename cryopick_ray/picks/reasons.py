@@ -1,0 +1,68 @@
+"""Why a candidate is not picked: flags in arrays, words in tables."""
+
+from enum import IntFlag
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+Reasons = NDArray[np.uint16]
+"""``(n,)`` flags of :class:`Why`; what has none is picked."""
+
+
+class Why(IntFlag):
+    """What keeps a candidate from being picked; several may."""
+
+    BELOW_THRESHOLD = 1
+    ON_JUNK = 2
+    NEAR_EDGE = 4
+    EXCLUDED_MICROGRAPH = 8
+    DUPLICATE = 16
+    REMOVED_BY_HAND = 32
+    WRONG_SIZE = 64
+    SURPLUS = 128
+    OTHER = 256
+
+
+WORDS = {one: (one.name or "").lower().replace("_", " ") for one in Why}
+"""As tables say it; what a later version says there is :attr:`Why.OTHER`."""
+_FLAGS = {word: one for one, word in WORDS.items()}
+
+
+def none(n: int) -> Reasons:
+    """Return no reason for any of ``n`` candidates."""
+    return np.zeros(n, np.uint16)
+
+
+def marked(reasons: Reasons, why: Why, where: NDArray[np.bool_]) -> Reasons:
+    """Return the reasons, one more where it holds."""
+    return reasons | np.where(where, np.uint16(why), np.uint16(0))
+
+
+def to_words(reasons: Reasons) -> pa.Array:
+    """Return ``(n,)`` reasons as text, those of one candidate parted by commas; picks have none."""
+    codes, places = np.unique(reasons, return_inverse=True)
+    words = pa.array([_text(int(code)) for code in codes], pa.string())
+    return words.take(pa.array(places.ravel()))
+
+
+def from_words(words: pa.ChunkedArray) -> Reasons:
+    """Return what :func:`to_words` was given."""
+    unique = pc.unique(words)
+    codes = np.array([_flags(text) for text in unique.to_pylist()], np.uint16)
+    places = pc.index_in(words, unique).to_numpy()
+    return codes[places] if len(places) else none(0)
+
+
+@lru_cache(maxsize=1024)
+def _text(code: int) -> str:
+    return ", ".join(word for one, word in WORDS.items() if code & one)
+
+
+def _flags(text: str) -> int:
+    flags = 0
+    for word in text.split(", ") if text else ():
+        flags |= _FLAGS.get(word, Why.OTHER)
+    return flags

@@ -1,0 +1,42 @@
+"""What of the candidates may be picked, beside the cut through their scores."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from cryopick_ray.setting import Positive, Settings, Shown
+
+
+class SelectionSettings(Settings):
+    """What keeps candidates from being picked, whatever their score."""
+
+    panel: ClassVar[str] = "Selection"
+    edge_A: Positive | None = Field(
+        default=None, description="Pick no centre nearer to the edge of a micrograph than this."
+    )
+    min_distance_A: Positive | None = Field(
+        default=None, description="Of two centres nearer than this, pick the one that scores higher."
+    )
+    smallest_A: Positive | None = Field(
+        default=None, description="Pick no particle that the picker sees as smaller (size_A)."
+    )
+    largest_A: Positive | None = Field(default=None, description="Nor one that it sees as larger.")
+    most_picks: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Pick so many of a micrograph at most, the best."
+    )
+    exclude_micrographs: Annotated[
+        Literal["bad", "empty", "doubtful"] | None, Shown(metavar="bad|empty|doubtful")
+    ] = Field(default=None, description="Pick nothing in micrographs with this verdict or a worse one.")
+    curation: Annotated[Path | None, Shown(metavar="FILE")] = Field(
+        default=None,
+        description="CSV of a person's decisions: micrograph_id, action (exclude, remove, add), x_px, y_px.",
+    )
+
+    @model_validator(mode="after")
+    def _sizes_leave_room(self) -> Self:
+        if self.smallest_A and self.largest_A and self.smallest_A > self.largest_A:
+            raise ValueError(
+                f"`smallest_A` {self.smallest_A:g} is above `largest_A` {self.largest_A:g}: nothing is left"
+            )
+        return self
