@@ -119,7 +119,7 @@ def joined(parts: Sequence[tuple[int, Columns]]) -> dict[str, NDArray[Any]]:
 
 
 def in_angstroms(columns: Columns, pixel_size_A: float) -> dict[str, NDArray[Any]]:
-    """Return columns as tables have them: of lengths in pixels (``size_px``) those in angstroms (``size_A``)."""
+    """Return columns as tables have them: of lengths in pixels (``size_px``) in angstroms (``size_A``)."""
     return {
         f"{name[:-3]}_A" if name.endswith("_px") else name: (
             (values * np.float32(pixel_size_A)).astype(np.float32) if name.endswith("_px") else values
