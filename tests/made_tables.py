@@ -1,5 +1,7 @@
 """Pick tables made from a few random picks."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from cryopick_ray.passes.build import TableSettings, build_table
@@ -47,13 +49,14 @@ def some_picks(count=9, seed=0):
     return [*picked, Picked("s0/bad.mrc", "crc", None, "not finite")]
 
 
-def build(tmp_path, name, picked, size, *, threshold=0.0, failed=(), **how):
+def build(tmp_path, name, picked, size, *, threshold=0.0, failed=(), selection=None, **how):
     shards = PickShards(str(tmp_path / f"{name}.picks"), "d", create=True)
     for start in range(0, len(picked), size):
         shards.publish(picked[start : start + size])
     out = tmp_path / f"{name}.table"
     cut = None if threshold is None else Threshold(threshold, "given")
-    build_table(shards, manifest(picked, failed), out, settings=SETTINGS, threshold=cut, **how)
+    own = SETTINGS if selection is None else replace(SETTINGS, selection=selection)
+    build_table(shards, manifest(picked, failed), out, settings=own, threshold=cut, **how)
     return out
 
 
