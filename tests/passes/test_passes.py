@@ -125,12 +125,11 @@ def test_a_size_that_no_picker_measured_is_not_wrong():
     assert InSize(largest_A=110)(sized).picked.tolist() == [True, True, False, True]
 
 
-def test_junk_keeps_out_what_it_did_before(picks=None):
+def test_junk_keeps_out_what_it_did_before():
     about = PickedMicrograph("a", "s", "a", SHAPE, PIXEL_A, None, "complete", "")
     spots = np.arange(len(KINDS), dtype=np.float32)
-    picks = MicrographPicks(
-        about, spots, spots, spots, none(len(KINDS)), 100.0, np.arange(len(KINDS), dtype=np.uint8)
-    )
+    junk = np.arange(len(KINDS), dtype=np.uint8)
+    picks = MicrographPicks(about, spots, spots, spots, none(len(KINDS)), 100.0, junk)
     assert [KINDS[at] for at in np.flatnonzero(OnJunk()(picks).picked)] == ["", "lattice"]
     assert np.flatnonzero(~OnJunk(keep_junk=True)(picks).picked).tolist() == [Junk.MASKED]
 
