@@ -26,12 +26,14 @@ LIMITS = {
 }
 BY_HAND: dict[str, dict] = {
     "heatmap-general": {"threshold": 0.5, "calibration": (1.2, 0.0, 0.35, 0.45)},
+    "topaz-general": {"threshold": -0.66},
     "deeppicker-general": {"threshold": None},
     "deepem-general": {"threshold": None},
 }
 """Instead of what validation found. The default model's numbers were chosen on beta-galactosidase, the
-proteasome of many defoci and fields without particles, with apoferritin in view. Scores of the others lie
-lower on real micrographs than on simulated ones: the run's own scores tell where to cut."""
+proteasome of many defoci and fields without particles, with apoferritin in view; Topaz' threshold is the best
+on beta-galactosidase. Scores of the others lie lower on real micrographs than on simulated ones: the run's own
+scores tell where to cut."""
 LICENCE = "Apache-2.0; learnt from simulations"
 REAL = "Apache-2.0; learnt from simulations and from EMPIAR-10017 (CC0)"
 EMPTY = ("fields-crystalline", "fields-empty", "junk", "contaminated")
