@@ -32,8 +32,8 @@ BY_HAND: dict[str, dict] = {
 }
 """Instead of what validation found. The default model's numbers were chosen on beta-galactosidase, the
 proteasome of many defoci and fields without particles, with apoferritin in view; Topaz' threshold is the best
-on beta-galactosidase. Scores of the others lie lower on real micrographs than on simulated ones: the run's own
-scores tell where to cut."""
+on beta-galactosidase. Scores of the others lie lower on real micrographs than on simulated ones: scores of a
+run tell where to cut."""
 LICENCE = "Apache-2.0; learnt from simulations"
 REAL = "Apache-2.0; learnt from simulations and from EMPIAR-10017 (CC0)"
 EMPTY = ("fields-crystalline", "fields-empty", "junk", "contaminated")
