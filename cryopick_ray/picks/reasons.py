@@ -23,7 +23,8 @@ class Why(IntFlag):
     REMOVED_BY_HAND = 32
     WRONG_SIZE = 64
     SURPLUS = 128
-    OTHER = 256
+    TOO_FEW_VOTES = 256
+    OTHER = 512
 
 
 WORDS = {one: (one.name or "").lower().replace("_", " ") for one in Why}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from cryopick_ray.micrographs.junk import KINDS, Junk, kept_out
 from cryopick_ray.picks.columns import COLUMNS, among, fields
 from cryopick_ray.picks.index import AGAIN, INDEX, dataset_folder, read_index, read_rows
 from cryopick_ray.picks.reasons import Reasons, Why, from_words, marked, none, to_words
-from cryopick_ray.picks.schema import PICKS, MicrographPicks
+from cryopick_ray.picks.schema import PICKS, MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.verdict import NO_MICROGRAPH
 from cryopick_ray.store.parquet import crc32c
 from cryopick_ray.store.place import Place, is_bucket
@@ -48,28 +49,48 @@ class PickTable:
                 rows, ahead = ahead[1], next(found, None)
             else:
                 rows = _NOTHING
-            yield MicrographPicks(
-                micrograph,
-                rows["x_px"].to_numpy(),
-                rows["y_px"].to_numpy(),
-                rows["score"].to_numpy(),
-                from_words(rows["unpicked"]),
-                self.diameter_A,
-                junk=_codes(rows["junk"]),
-                more={name: COLUMNS[name].to_numpy(rows[name]) for name in among(rows.column_names)},
-                model=rows["model"][0].as_py() if len(rows) else "",
-            )
+            yield self._picks(micrograph, rows)
         if ahead is not None:
             raise PicksError(f"{self.place.url} has picks of {ahead[0]}, which its index does not list there")
+
+    def of(self, micrograph_ids: Iterable[str]) -> dict[str, MicrographPicks]:
+        """Return some micrographs of the table, by id; only parts that hold any of them are read."""
+        wanted = set(micrograph_ids)
+        own = [one for one in self.micrographs if one.micrograph_id in wanted]
+        keys = [
+            key
+            for key, (dataset, first, last) in self._ranges.items()
+            if any(one.dataset == dataset and first <= one.micrograph_id <= last for one in own)
+        ]
+        names = pa.array(sorted(wanted), pa.string())
+        found: dict[str, pa.Table] = {}
+        for key in keys:
+            part = self._part(key)
+            found.update(_by_micrograph(part.filter(pc.is_in(part["micrograph_id"], names))))
+        return {one.micrograph_id: self._picks(one, found.get(one.micrograph_id, _NOTHING)) for one in own}
+
+    @cached_property
+    def _ranges(self) -> dict[str, tuple[str, str, str]]:
+        """The data set, and the first and the last micrograph, of each part."""
+        datasets = dict.fromkeys(one.dataset for one in self.micrographs)
+        found = {}
+        for dataset in datasets:
+            for key in self._keys(dataset_folder(dataset)):
+                names = self._part(key)["micrograph_id"]
+                found[key] = dataset, names[0].as_py(), names[-1].as_py()
+        return found
 
     def parts(self) -> Iterator[pa.Table]:
         """Yield the rows of all candidates, a file at a time; of earlier versions, with what they lack."""
         for dataset in dict.fromkeys(m.dataset for m in self.micrographs):
             for key in self._keys(dataset_folder(dataset)):
-                table = read_rows(self.place, key, self._whole(key), _READ, may_lack=_MAY_LACK)
-                if not len(table):
-                    raise PicksError(f"{self.place.url}/{key} is damaged: it has no rows; {AGAIN}")
-                yield self._completed(table)
+                yield self._part(key)
+
+    def _part(self, key: str) -> pa.Table:
+        table = read_rows(self.place, key, self._whole(key), _READ, may_lack=_MAY_LACK)
+        if not len(table):
+            raise PicksError(f"{self.place.url}/{key} is damaged: it has no rows; {AGAIN}")
+        return self._completed(table)
 
     def _completed(self, table: pa.Table) -> pa.Table:
         """Return the rows of a part with the columns that earlier versions lack."""
@@ -91,15 +112,23 @@ class PickTable:
         reasons = marked(reasons, Why.EXCLUDED_MICROGRAPH, is_strange & ~picked)
         return marked(reasons, Why.BELOW_THRESHOLD, ~picked & (reasons == 0))
 
+    def _picks(self, micrograph: PickedMicrograph, rows: pa.Table) -> MicrographPicks:
+        return MicrographPicks(
+            micrograph,
+            rows["x_px"].to_numpy(),
+            rows["y_px"].to_numpy(),
+            rows["score"].to_numpy(),
+            from_words(rows["unpicked"]),
+            self.diameter_A,
+            junk=_codes(rows["junk"]),
+            more={name: COLUMNS[name].to_numpy(rows[name]) for name in among(rows.column_names)},
+            model=rows["model"][0].as_py() if len(rows) else "",
+        )
+
     def _candidates(self) -> Iterator[tuple[str, pa.Table]]:
         """Yield ids and rows of the micrographs that have candidates."""
         for table in self.parts():
-            names = table["micrograph_id"].combine_chunks().dictionary_encode()
-            codes = names.indices.to_numpy()
-            starts = np.flatnonzero(np.diff(codes, prepend=-1))
-            ends = np.append(starts[1:], len(codes))
-            for start, end in zip(starts, ends, strict=True):
-                yield names.dictionary[int(codes[start])].as_py(), table.slice(start, end - start)
+            yield from _by_micrograph(table)
 
     def _keys(self, folder: str) -> list[str]:
         """Return the keys of a data set's parts, which are those that the index vouches for."""
@@ -135,6 +164,16 @@ def recut(picks: Iterable[MicrographPicks], threshold: float) -> Iterator[Microg
         others = one.unpicked & ~np.uint16(Why.BELOW_THRESHOLD)
         below = one.score < np.float32(threshold)
         yield replace(one, unpicked=marked(others, Why.BELOW_THRESHOLD, below))
+
+
+def _by_micrograph(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """Yield ids and rows of the micrographs in a part."""
+    names = table["micrograph_id"].combine_chunks().dictionary_encode()
+    codes = names.indices.to_numpy()
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    ends = np.append(starts[1:], len(codes))
+    for start, end in zip(starts, ends, strict=True):
+        yield names.dictionary[int(codes[start])].as_py(), table.slice(start, end - start)
 
 
 def _codes(kinds: pa.ChunkedArray) -> NDArray[np.uint8]:

@@ -132,7 +132,9 @@ def read_table(run: Where) -> "pd.DataFrame":
     """
     import pyarrow as pa
 
-    frame: pd.DataFrame = pa.concat_tables([PICKS.empty_table(), *open_table(run).parts()]).to_pandas()
+    frame: pd.DataFrame = pa.concat_tables(
+        [PICKS.empty_table(), *open_table(run).parts()], promote_options="default"
+    ).to_pandas()
     return frame
 
 

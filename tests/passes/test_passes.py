@@ -134,7 +134,7 @@ def test_junk_keeps_out_what_it_did_before():
     assert np.flatnonzero(~OnJunk(keep_junk=True)(picks).picked).tolist() == [Junk.MASKED]
 
 
-@given(hnp.arrays(np.uint16, st.integers(0, 20), elements=st.integers(0, 511)))
+@given(hnp.arrays(np.uint16, st.integers(0, 20), elements=st.integers(0, 1023)))
 def test_reasons_survive_as_words(reasons):
     assert np.array_equal(from_words(to_words(reasons)), reasons)
 
