@@ -19,6 +19,7 @@ LAYERS = [
     ["store"],
     ["pickers"],
     ["picks"],
+    ["passes"],
     ["engine"],
     ["stages"],
     ["simulate"],

@@ -1,0 +1,1 @@
+"""Passes over tables: pure functions from a micrograph's picks to picks."""
