@@ -10,6 +10,7 @@ from cryopick_ray import __version__
 from . import (
     bench,
     cluster,
+    consensus,
     convert,
     diameter,
     empiar,
@@ -67,6 +68,7 @@ app.command(cls=SettingsCommand)(pick.pick)
 app.command(cls=SettingsCommand)(table.table)
 app.command()(export.export)
 app.command()(convert.convert)
+app.command()(consensus.consensus)
 app.command()(report.report)
 app.command(cls=SettingsCommand)(diameter.diameter)
 app.command(cls=SettingsCommand)(evaluate.evaluate)

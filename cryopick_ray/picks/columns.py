@@ -45,10 +45,14 @@ class Column:
         """Return ``(n,)`` values that are not known."""
         return np.full(n, self.missing, self.dtype)
 
+    def is_known(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """Tell which of ``(n,)`` values are known."""
+        known = ~np.isnan(values) if values.dtype.kind == "f" else values != self.missing
+        return np.asarray(known, bool)
+
     def to_arrow(self, values: NDArray[Any]) -> pa.Array:
         """Return ``(n,)`` values as Parquet has them."""
-        unknown = np.isnan(values) if values.dtype.kind == "f" else values == self.missing
-        return pa.array(values, self.type, mask=np.asarray(unknown, bool))
+        return pa.array(values, self.type, mask=~self.is_known(values))
 
     def to_numpy(self, values: pa.ChunkedArray) -> NDArray[Any]:
         """Return what :meth:`to_arrow` was given."""
