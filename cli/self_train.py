@@ -18,8 +18,9 @@ def self_train(
         str | None,
         typer.Option(
             "--teacher",
-            metavar="MODEL|self",
-            help="Whose picks are the labels; default: the default model, or self if the run is its.",
+            metavar="MODEL|self|TABLE",
+            help="Whose picks are the labels, or a table or run that holds them, such as a consensus; "
+            "default: the default model, or self if the run is its.",
         ),
     ] = None,
     preset: Annotated[

@@ -17,7 +17,7 @@ from cryopick_ray.settings import RunSettings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.labelled import Centres, nowhere
+from cryopick_ray.training.labelled import Centres
 
 UNSURE_SHARE = 0.5
 """Candidates after the picks, as part of the number taken, that count as neither particle nor empty."""
@@ -75,7 +75,7 @@ def labelled(
     """Return the run's micrographs, labelled by candidates: particles have at least a grade.
 
     What is left unsure to learn from is no particle to choose by: a threshold that may count it or not would
-    be too low. What junk keeps out stays unsure.
+    be too low. What anything else keeps out stays unsure, but what a person removed is none.
     """
     manifest = read_manifest(MicrographStore(run.store).place)
     diameter_A = settings.pick.diameter_A
@@ -83,6 +83,7 @@ def labelled(
     for one, grades in graded:
         row = manifest[one.micrograph.micrograph_id]
         places = np.column_stack([one.x_px, one.y_px])
+        removed = one.has(Why.REMOVED_BY_HAND)
         is_unsure = (grades < least) & (grades >= Grade.UNSURE) & (least == Grade.SURE)
         rows.append(
             LabelledRow(
@@ -93,8 +94,8 @@ def labelled(
                 radius_A=diameter_A / 2,
                 sign=-1 if settings.invert == "yes" or one.micrograph.inverted else 1,
                 particles=places[grades >= least],
-                false=nowhere(),
-                unsure=places[is_unsure | one.is_kept_out],
+                false=places[removed],
+                unsure=places[(is_unsure | one.is_kept_out) & ~removed],
             )
         )
     return rows

@@ -17,7 +17,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.pickers.weights import save_model
 from cryopick_ray.picks.schema import MicrographPicks
-from cryopick_ray.picks.table import PickTable
+from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.runs.evidence import agreement, steadiness
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.learning import LearningSettings
@@ -107,9 +107,11 @@ def teach(target: Target, table: PickTable, folder: Path, engine: Engine, means:
 def teachers_table(
     target: Target, out: RunFolder, engine: Engine, where: EngineSettings, means: Means
 ) -> PickTable:
-    """Return the teacher's picks of the run's micrographs: its own, or those of a run in ``teacher/``."""
+    """Return the teacher's picks of the run's micrographs: its own, a table's, or a run's in ``teacher/``."""
     if target.is_own_teacher:
         return PickTable(target.run.table)
+    if target.is_table_teacher:
+        return open_table(target.learn.teacher)
     as_the_model_says = {"particle_px": None, "threshold": "auto", "precision": None}
     settings = target.settings.model_copy(update={"model": target.learn.teacher, **as_the_model_says})
     folder, timings = RunFolder(out.path / TEACHER), Timings()

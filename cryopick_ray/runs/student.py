@@ -10,11 +10,13 @@ from torch import Tensor
 from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.config import absolute_model, assigned, checked, fill, over
 from cryopick_ray.errors import ModelError, UsageError
+from cryopick_ray.formats.reading import is_table
 from cryopick_ray.pickers.catalogue import BUILT_IN, weights_file
 from cryopick_ray.pickers.importers import open_model
 from cryopick_ray.pickers.registry import LEARNING, find_network, find_recipe
 from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.settings import RunSettings
+from cryopick_ray.store.place import is_bucket
 from cryopick_ray.training.card import BESIDE
 from cryopick_ray.training.lessons.catalogue import lesson_options
 from cryopick_ray.training.settings import LearnSettings
@@ -64,7 +66,8 @@ class SelfTrainSettings(LearnSettings):
     Attributes
     ----------
     teacher
-        Whose picks are the labels: a model's name or file, or ``self`` for the run's own.
+        Whose picks are the labels: a model's name or file, ``self`` for the run's own, or a table or another
+        run of the same micrographs, such as a consensus.
     preset
         The paper that it learns by.
     lowest
@@ -139,11 +142,27 @@ def self_train_settings(
             f"options.particle_px is {other}, but the run picked with {particle_px:g} pixels a diameter; "
             "leave it out, or begin with a run with another `particle_px`"
         )
-    teacher = SELF if settings.teacher == run.model else absolute_model(settings.teacher)
-    if teacher not in (SELF, *BUILT_IN):
-        weights_file(teacher)
+    teacher = _teacher(settings.teacher, run.model)
     options = {**(_network(card) if settings.fresh else {}), **settings.options, "particle_px": particle_px}
     return settings.model_copy(update={"teacher": teacher, "options": options}), start
+
+
+def _teacher(asked: str, model: str) -> str:
+    """Return who teaches: ``self``, a model that is there, or the whole path of a table.
+
+    Raises
+    ------
+    UsageError
+        There is neither such a model nor such a table.
+    """
+    if asked == model:
+        return SELF
+    if asked not in (SELF, *BUILT_IN) and is_table(asked):
+        return asked if is_bucket(asked) else str(Path(asked).resolve())
+    teacher = absolute_model(asked)
+    if teacher not in (SELF, *BUILT_IN):
+        weights_file(teacher)
+    return teacher
 
 
 def starting_model(model: str) -> Model:

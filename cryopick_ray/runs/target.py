@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from cryopick_ray.errors import UsageError
+from cryopick_ray.formats.reading import is_table
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.families import build_network, make_picker
 from cryopick_ray.pickers.network_picker import NetworkPicker
@@ -73,27 +75,42 @@ class Target:
             scoring=choose_scoring(device=device),
         )
 
-    def teachers_picker(self, device: str) -> Picker:
-        """Return the picker whose picks are the labels."""
+    @property
+    def is_table_teacher(self) -> bool:
+        """Whether the labels are the picks of a table."""
+        return not self.is_own_teacher and is_table(self.learn.teacher)
+
+    def teachers_picker(self, device: str) -> Picker | None:
+        """Return the picker whose picks are the labels; none where they are those of a table."""
         if self.is_own_teacher:
             return self.own_picker(device)
+        if self.is_table_teacher:
+            return None
         return load_picker(self.learn.teacher, particle_px=None, device=device)
 
     def sample(self, table: PickTable) -> list[MicrographPicks]:
         """Return the micrographs that are learned from or held back, with the teacher's picks."""
-        picks = [one for one in table if one.micrograph.status == "complete"]
+        manifest = read_manifest(MicrographStore(self.run.store).place)
+        known = {name for name, row in manifest.items() if row.status == "complete"}
+        complete = [one for one in table if one.micrograph.status == "complete"]
+        picks = [one for one in complete if one.micrograph.micrograph_id in known]
+        if complete and not picks:
+            raise UsageError(
+                f"the `teacher` {self.learn.teacher} has none of the run's micrographs, but such as "
+                f"{complete[0].micrograph.micrograph_id!r}; expected the table of a run of the same ones"
+            )
         if len(picks) > MICROGRAPHS:
             drawn = np.random.default_rng(self.learn.seed).permutation(len(picks))[:MICROGRAPHS]
             picks = [picks[index] for index in sorted(drawn.tolist())]
         return picks if self.learn.lowest is None else list(recut(picks, self.learn.lowest))
 
-    def split(self, picks: Iterable[MicrographPicks], picker: Picker) -> Split:
+    def split(self, picks: Iterable[MicrographPicks], picker: Picker | None) -> Split:
         """Return what picks teach: the sure ones to learn from, all to choose by.
 
         Parameters
         ----------
         picker
-            The one that picked.
+            The one that picked, on whose smoothed map labels are centred; those of a table stay.
 
         Raises
         ------

@@ -10,10 +10,12 @@ import numpy as np
 from cryopick_ray.errors import UsageError, few, spelled
 from cryopick_ray.evaluation.frame import check_inside, corner_factor
 from cryopick_ray.evaluation.truth import Truth, read_truth
+from cryopick_ray.formats.reading import is_table
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.training.labelled import Centres, nowhere
 from cryopick_ray.training.settings import DataSettings
+from cryopick_ray.training.table_labels import read_table_labels
 
 OWN_NAMES = {
     "inputs": "micrographs",
@@ -31,7 +33,7 @@ class Labels:
 
     Attributes
     ----------
-    particles, false
+    particles, false, unsure
         Places by micrograph.
     names
         What the labels call each labelled micrograph, by id; excluded ones are left out.
@@ -40,6 +42,7 @@ class Labels:
     particles: Truth
     false: Truth | None
     names: Mapping[str, str]
+    unsure: Truth | None = None
 
 
 def read_labels(settings: DataSettings, micrograph_ids: Collection[str]) -> Labels:
@@ -52,8 +55,16 @@ def read_labels(settings: DataSettings, micrograph_ids: Collection[str]) -> Labe
     PicksError
         If a file cannot be read or it is not clear whose labels it holds.
     """
-    particles = _read(settings.labels, "labels")
-    false = _read(settings.false_labels, "false_labels") if settings.false_labels else None
+    unsure = None
+    if is_table(settings.labels):
+        own = read_table_labels(settings.labels, settings.chosen)
+        particles, false, unsure = own.particles, own.false, own.unsure
+    elif settings.chosen is not None:
+        raise UsageError(f"labels {settings.labels} is no table of ours: leave `chosen` out")
+    else:
+        particles, false = _read(settings.labels, "labels"), None
+    if settings.false_labels:
+        false = _read(settings.false_labels, "false_labels")
     for one in (particles, false):
         if one is not None:
             _check_owners(one, micrograph_ids, settings)
@@ -64,7 +75,7 @@ def read_labels(settings: DataSettings, micrograph_ids: Collection[str]) -> Labe
             f"no micrograph of data set {settings.name} has labels in {settings.labels}, which knows "
             f"{few(sorted(particles.particles))}; labels are files named after the micrographs"
         )
-    return Labels(particles, false, names)
+    return Labels(particles, false, names, unsure)
 
 
 def labelled_rows(
@@ -90,8 +101,8 @@ def labelled_rows(
                 radius_A=settings.radius_A or settings.diameter_A / 2,
                 sign=-1 if settings.invert else 1,
                 particles=_inside(labels.particles, labels.names[name], row),
-                false=_false(labels.false, row),
-                unsure=nowhere(),
+                false=_optional(labels.false, row),
+                unsure=_optional(labels.unsure, row),
                 molecule=settings.molecule,
                 simulated=settings.simulated,
                 junk=_junk(settings, name),
@@ -165,6 +176,6 @@ def _junk(settings: DataSettings, name: str) -> Path | None:
     return path
 
 
-def _false(truth: Truth | None, row: ManifestRow) -> Centres:
+def _optional(truth: Truth | None, row: ManifestRow) -> Centres:
     name = truth.name_of(row.micrograph_id) if truth else None
     return _inside(truth, name, row) if truth and name else nowhere()

@@ -30,6 +30,24 @@ def own_name(molecule: str) -> str:
     return known.get(molecule.lower(), molecule)
 
 
+class LabelChoice(Settings):
+    """Which picks of a table are labels to learn from; all conditions must hold.
+
+    Attributes
+    ----------
+    least_votes
+        Those on which so many pickers agree (``votes``).
+    source
+        Those that this picker found; ``hand``: a person.
+    classes
+        Those of these classes (``class_number``).
+    """
+
+    least_votes: Annotated[int, Field(ge=1)] | None = None
+    source: str | None = None
+    classes: tuple[int, ...] = ()
+
+
 class DataSettings(Settings):
     """One data set: micrographs of one molecule with labels.
 
@@ -40,7 +58,10 @@ class DataSettings(Settings):
     micrographs
         Folders, files, globs or lists, as ``cryopick run`` takes them.
     labels
-        Folder of ``.star`` or ``.box`` files named after the micrographs, or one STAR file of all.
+        Coordinates of any program, or a run or a table. Of a table the picks are particles, what a person
+        removed is none, and what anything but the threshold keeps out may be either.
+    chosen
+        Which picks of a table are learned from; the others may be either.
     diameter_A, pixel_size_A
         As for ``cryopick run``.
     invert
@@ -72,6 +93,7 @@ class DataSettings(Settings):
     name: Annotated[str, Field(pattern=NAME)]
     micrographs: Annotated[tuple[str, ...], Field(min_length=1)]
     labels: Path
+    chosen: LabelChoice | None = None
     diameter_A: Positive
     pixel_size_A: Positive | None = None
     invert: bool = False
