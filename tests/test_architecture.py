@@ -45,7 +45,7 @@ ONLY_IN = {
         "launch/ray_jobs.py",
         "launch/ray_launcher.py",
     },
-    "dask": {"passes/build.py"},
+    "dask": {"passes/tasks.py"},
 }
 
 

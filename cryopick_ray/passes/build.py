@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from dask.base import compute
-from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from cryopick_ray import __version__
@@ -25,6 +23,7 @@ from cryopick_ray.passes.curation import Curated, read_decisions
 from cryopick_ray.passes.excluded import Excluded
 from cryopick_ray.passes.junk import OnJunk
 from cryopick_ray.passes.masks import read_masks
+from cryopick_ray.passes.tasks import each
 from cryopick_ray.passes.threshold import AboveCut
 from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.cuts import Scores
@@ -144,37 +143,25 @@ def build_table(
 
     with whole_folder(out) as aside:
         last: list[Pass] = [Curated(decisions)]
-        found = _all(write, partitions, last)
+        found = _together(each(partial(write, last=last), partitions))
         counts = {name: own for name, (own, _) in found.items()}
         told = judged(list(map(masked.told, micrographs)), manifest, counts, strange, settings.diameter_A)
         if bad := _worse(told, chosen.exclude_micrographs):
             again = [part for part in partitions if bad & {one.micrograph_id for one in part.micrographs}]
-            found |= _all(write, again, [*last, Excluded(bad)])
+            found |= _together(each(partial(write, last=[*last, Excluded(bad)]), again))
         told = [_with_picks(one, found) for one in told]
         write_index(aside, told, settings.diameter_A, _history(settings, cuts))
     return cuts
 
 
+def _together(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
+    """Return what is known of the micrographs of all partitions, by id."""
+    return {name: value for part in parts for name, value in part.items()}
+
+
 def _with_picks(one: PickedMicrograph, found: Mapping[str, tuple[Counted, int]]) -> PickedMicrograph:
     """Return a micrograph with the number of its picks after the last pass."""
     return replace(one, picks=found[one.micrograph_id][1]) if one.micrograph_id in found else one
-
-
-def _all(
-    do: Callable[[Partition, Sequence[Pass]], Mapping[str, T]],
-    partitions: Sequence[Partition],
-    passes: Sequence[Pass],
-) -> dict[str, T]:
-    """Return what is done to each partition, a task each, together."""
-
-    def one(number: int) -> Mapping[str, T]:  # Dask would search an argument for tasks, every name in it
-        return do(partitions[number], passes)
-
-    tasks = [delayed(one)(number) for number in range(len(partitions))]
-    found: dict[str, T] = {}
-    for part in compute(*tasks, scheduler="threads"):
-        found.update(part)
-    return found
 
 
 def _cuts(
@@ -195,15 +182,14 @@ def _cuts(
     step = {name: max(1, -(-total // THRESHOLD_SCORES)) for name, total in totals.items()}
     complete = Counter(one.dataset for one in micrographs if one.status == "complete")
 
-    def thinned(part: Partition, passes: Sequence[Pass]) -> dict[str, NDArray[np.float32]]:
+    def thinned(part: Partition) -> NDArray[np.float32]:
         free = [one.score[one.picked] for one in (made(one, passes) for one in source(part))]
         own = step[part.dataset]
-        return {f"{part.dataset}/{part.number}": np.sort(np.concatenate(free))[own // 2 :: own].copy()}
+        return np.sort(np.concatenate(free))[own // 2 :: own].copy()
 
-    found = _all(thinned, partitions, passes)
     scores: dict[str, list[NDArray[np.float32]]] = {name: [] for name in totals}
-    for part in partitions:
-        scores[part.dataset].append(found[f"{part.dataset}/{part.number}"])
+    for part, own in zip(partitions, each(thinned, partitions), strict=True):
+        scores[part.dataset].append(own)
     return {
         name: choose(Scores(np.concatenate(parts), complete[name], one_of=step[name]))
         for name, parts in scores.items()

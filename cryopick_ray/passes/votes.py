@@ -1,16 +1,14 @@
 """Tables of several pickers -> the table of what they agree on, with Dask: a task a partition, no shuffle."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
-from dask.base import compute
-from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from cryopick_ray import __version__
@@ -21,6 +19,7 @@ from cryopick_ray.passes.consensus import Votes
 from cryopick_ray.passes.joint import Joint, join, voted
 from cryopick_ray.passes.patterns import Patterns, levels, patterns, score_cuts, total
 from cryopick_ray.passes.reliability import Reliability, reliability
+from cryopick_ray.passes.tasks import each
 from cryopick_ray.picks.index import Made, write_index
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.write import check_replaceable, write_part
@@ -30,7 +29,6 @@ PARTITION_PICKS = 100_000
 """Picks of all pickers together in a partition, about."""
 LEVEL_SCORES = 1_000_000
 """Scores of a picker that its levels are found on, about at most."""
-T = TypeVar("T")
 
 
 class Source(Protocol):
@@ -183,11 +181,11 @@ def vote(
     if not parts:
         raise UsageError("no picker has found anything; give other `inputs`")
     ours = _Vote(sources, names, _score_cuts(sources, parts, sum(sizes.values())), diameter_A, how)
-    agreed = total(_each(ours.counted, parts))
+    agreed = total(each(ours.counted, parts))
     sites = sum(map(_area_A2, micrographs)) / (math.pi * ours.radius_A**2)
     told = reliability(agreed, sites)
     with whole_folder(out) as aside:
-        written = _each(lambda part: ours.written(part, told, aside), parts)
+        written = each(lambda part: ours.written(part, told, aside), parts)
         done = {one.micrograph_id: one for part in written for one in part.micrographs}
         index = [done.get(one.micrograph_id, replace(one, candidates=0, picks=0)) for one in micrographs]
         passes = ({"consensus": {**asdict(how), "pickers": list(names)}},)
@@ -233,7 +231,7 @@ def _score_cuts(
             found[name] = np.sort(np.concatenate([np.empty(0, np.float32), *own]))[step // 2 :: step].copy()
         return found
 
-    found = _each(scores, parts)
+    found = each(scores, parts)
     return {name: score_cuts(np.concatenate([one[name] for one in found])) for name in sources}
 
 
@@ -241,12 +239,3 @@ def _area_A2(one: PickedMicrograph) -> float:
     assert one.shape is not None
     assert one.pixel_size_A is not None
     return one.shape[0] * one.shape[1] * one.pixel_size_A**2
-
-
-def _each(do: Callable[[_Part], T], parts: Sequence[_Part]) -> list[T]:
-    """Return what is done to each partition, a task each."""
-
-    def one(number: int) -> T:  # Dask would search an argument for tasks
-        return do(parts[number])
-
-    return list(compute(*(delayed(one)(number) for number in range(len(parts))), scheduler="threads"))

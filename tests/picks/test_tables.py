@@ -13,6 +13,7 @@ from made_tables import SETTINGS, build, contents, manifest, some_picks
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.passes import build as building
+from cryopick_ray.passes import tasks
 from cryopick_ray.passes.build import build_table
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks import partitions as parting
@@ -169,7 +170,7 @@ def test_no_partition_needs_another(tmp_path, monkeypatch):
         graphs.extend(dict(task.__dask_graph__()) for task in tasks)
         return dask.compute(*tasks, **how)
 
-    monkeypatch.setattr(building, "compute", compute)
+    monkeypatch.setattr(tasks, "compute", compute)
     picked = [one for one in some_picks(40) if one.micrograph_id.startswith("s0")]
     parts = list(build(tmp_path, "t", picked, 40).glob("*/*.parquet"))
     assert len(graphs) == len(parts) > 5
