@@ -80,10 +80,10 @@ MODELS = {
     "deepem-general": (
         "FINE",
         "network=deepem",
-        "options={box_px: 48, jitter_px: 1.5, ring_share: 0.3, decay: cosine}",
+        "options={box_px: 48, relu: 1, jitter_px: 1.5, ring_share: 0.4, decay: cosine}",
         "batch=256",
-        "learning_rate=2",
-        "epochs=3",
+        "learning_rate=1",
+        "epochs=8",
         "steps=600",
         NARROW,
         HALF,
