@@ -1,5 +1,8 @@
 """What a table of many picks costs: ours with Dask, pyarrow alone and DuckDB on the same shards.
 
+``passes`` is the table with three of them: no pick near the edge, 200 of a micrograph at most, a threshold;
+``spacing`` has a fourth, a least distance of picks, which SQL has no words for.
+
 Shards of 64 micrographs with 300 candidates each are made in a folder. Each trial is a process of its own;
 trials alternate. ``table`` writes the sorted table from the shards, ``counts`` is candidates per
 micrograph, ``resume`` reads the manifest and the ledger, as a run does before its first unit. pyarrow
@@ -35,6 +38,7 @@ SIDE_PX = 4096
 DIGEST = "d"
 IN_MEMORY_PICKS = 50_000_000
 CUT = 0.4
+EDGE_PX, MOST = 100, 200
 
 
 @dataclass(frozen=True)
@@ -83,15 +87,70 @@ def manifest(micrographs: int) -> dict[str, ManifestRow]:
     }  # fmt: skip
 
 
-def own_table(folder: Path, out: Path, *, auto: bool = False) -> int:
+def own_table(folder: Path, out: Path, *, auto: bool = False, **selection: float) -> int:
     """Make the table as a run does."""
     from cryopick_ray.passes.build import TableSettings, build_table
+    from cryopick_ray.selection import SelectionSettings
 
     shards = PickShards(str(folder), DIGEST)
     rows = manifest(len(shards.published()) * PER_SHARD)
     threshold = None if auto else Threshold(CUT, "given")
-    build_table(shards, rows, out, settings=TableSettings(150.0, "log", DIGEST), threshold=threshold)
+    settings = TableSettings(150.0, "log", DIGEST, selection=SelectionSettings.model_validate(selection))
+    build_table(shards, rows, out, settings=settings, threshold=threshold)
     return rows_of(out)
+
+
+def own_passes(folder: Path, out: Path) -> int:
+    """Make it with three passes, and count the picks."""
+    own_table(folder, out, edge_A=EDGE_PX, most_picks=MOST)
+    return picks_of(out)
+
+
+def own_spacing(folder: Path, out: Path) -> int:
+    """The same with a least distance, too."""
+    own_table(folder, out, edge_A=EDGE_PX, most_picks=MOST, min_distance_A=75)
+    return picks_of(out)
+
+
+def duckdb_passes(folder: Path, out: Path) -> int:
+    """The three passes as one statement."""
+    import duckdb
+
+    out.mkdir()
+    inside = f"least(x_px, y_px, {SIDE_PX - 1} - x_px, {SIDE_PX - 1} - y_px) + 0.5 >= {EDGE_PX}"
+    rank = "row_number() OVER (PARTITION BY micrograph_id, inside ORDER BY score DESC, y_px, x_px)"
+    with duckdb.connect() as connection:
+        connection.execute(f"SET temp_directory='{out}.spill'")
+        connection.execute(
+            f"COPY (SELECT *, inside AND score >= {CUT}::FLOAT AND {rank} <= {MOST} AS picked FROM "
+            f"(SELECT *, {inside} AS inside FROM read_parquet('{folder}/{DIGEST}/*.parquet')) "
+            "ORDER BY micrograph_id, score DESC, y_px, x_px) "
+            f"TO '{out}/part-0.parquet' (FORMAT parquet, COMPRESSION zstd)"
+        )
+    return picks_of(out)
+
+
+def pyarrow_passes(folder: Path, out: Path) -> int:
+    """The three passes over all rows in memory."""
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+    import pyarrow.parquet as pq
+
+    table = ds.dataset(_files(folder)).to_table()
+    order = [("micrograph_id", "ascending"), ("score", "descending"), ("y_px", "ascending")]
+    table = table.sort_by([*order, ("x_px", "ascending")])
+    x, y, score = (table[name].to_numpy() for name in ("x_px", "y_px", "score"))
+    inside = np.minimum.reduce([x, y, SIDE_PX - 1 - x, SIDE_PX - 1 - y]) + np.float32(0.5) >= EDGE_PX
+    codes = table["micrograph_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    first = np.flatnonzero(np.diff(codes, prepend=-1))
+    counted = np.concatenate([[0], np.cumsum(inside)])
+    rank = counted[1:] - np.repeat(counted[first], np.diff(first, append=len(codes)))
+    picked = inside & (score >= np.float32(CUT)) & (rank <= MOST)
+    out.mkdir()
+    pq.write_table(
+        table.append_column("picked", pa.array(picked)), out / "part-0.parquet", compression="zstd"
+    )
+    return picks_of(out)
 
 
 def own_table_auto(folder: Path, out: Path) -> int:
@@ -184,6 +243,10 @@ VARIANTS: dict[str, Callable[[Path, Path], int]] = {
     "table, ours, threshold found": own_table_auto,
     "table, pyarrow": pyarrow_table,
     "table, DuckDB": duckdb_table,
+    "passes, ours": own_passes,
+    "passes, pyarrow": pyarrow_passes,
+    "passes, DuckDB": duckdb_passes,
+    "passes and spacing, ours": own_spacing,
     "resume, ours": own_resume,
     "counts, ours": own_counts,
     "counts, pyarrow": pyarrow_counts,
@@ -200,6 +263,15 @@ def rows_of(out: Path) -> int:
     import pyarrow.parquet as pq
 
     return sum(pq.read_metadata(path).num_rows for path in out.rglob("part-*.parquet"))
+
+
+def picks_of(out: Path) -> int:
+    """Return the picks in all parts below a folder."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    parts = (pq.read_table(path, columns=["picked"]) for path in out.rglob("part-*.parquet"))
+    return sum(int(pc.sum(part["picked"]).as_py() or 0) for part in parts)
 
 
 def trial(variant: str, folder: Path) -> Trial:
@@ -226,7 +298,7 @@ def main(
     micrographs = -(-picks // (PER_MICROGRAPH * PER_SHARD)) * PER_SHARD
     names = [name for name in VARIANTS if only in name]
     if picks > IN_MEMORY_PICKS:
-        names = [name for name in names if name != "table, pyarrow"]
+        names = [name for name in names if "pyarrow" not in name or name == "counts, pyarrow"]
     trials: dict[str, list[Trial]] = {name: [] for name in names}
     with tempfile.TemporaryDirectory(prefix="cryopick-tables-") as temporary:
         place = folder or Path(temporary)
