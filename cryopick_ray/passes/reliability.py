@@ -1,0 +1,202 @@
+"""How often pickers agree -> how reliable each is, without any labels."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick_ray.errors import UsageError
+from cryopick_ray.passes.patterns import LEVELS, Patterns
+from cryopick_ray.units import is_positive
+
+FEWEST = 3
+"""Pickers that agreement can tell apart: of two that differ it cannot say which one errs."""
+STEPS = 5000
+STILL = 1e-7
+"""Of EM: most steps, and the change of a probability that ends it."""
+PRIOR = 0.5
+"""Groups added to each picker's places, and as many to its misses, so that no rate is 0 or 1."""
+ALIKE = 0.95
+"""Jaccard index of two tables that are nearly one."""
+SIGMAS, OFF = 3.0, 0.1
+"""What two pickers share beyond what independent ones would, in standard deviations and as a share."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How often pickers have a place at each level of their scores.
+
+    Attributes
+    ----------
+    share
+        The share of all sites that hold a particle.
+    particle, elsewhere
+        ``(k, 4)`` the share of the particles, and of the other sites, where each picker has no place, or one
+        at level 1 to 3. The rows of a picker without any places are equal: it says nothing.
+    """
+
+    share: float
+    particle: NDArray[np.float64]
+    elsewhere: NDArray[np.float64]
+
+    def posterior(self, level: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return the probability ``(p,)`` of a particle where pickers have these ``(p, k)`` levels."""
+        odds = np.log(self.particle) - np.log(self.elsewhere)
+        prior = math.log(self.share) - math.log1p(-self.share)
+        total = prior + sum(odds[picker, column] for picker, column in enumerate(level.T))
+        return np.asarray(1 / (1 + np.exp(-np.clip(total, -500, 500))))
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """What agreement tells of pickers.
+
+    Attributes
+    ----------
+    names
+        ``k`` pickers, sorted.
+    active
+        ``(k,)`` which of them have found anything.
+    precision
+        ``(k,)`` the share of each one's places that are particles; 1 where that is not told.
+    rates
+        What the posterior is made of; ``None`` where agreement tells nothing.
+    particles
+        How many there are, those that all missed among them; ``None`` where that is not told.
+    doubts
+        Why these numbers may be wrong, for a person.
+    """
+
+    names: tuple[str, ...]
+    active: NDArray[np.bool_]
+    precision: NDArray[np.float64]
+    rates: Rates | None
+    particles: float | None
+    doubts: tuple[str, ...]
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """How much each picker counts, by its name: its precision."""
+        return dict(zip(self.names, self.precision.tolist(), strict=True))
+
+    @property
+    def recall(self) -> NDArray[np.float64] | None:
+        """``(k,)`` the share of the particles that each finds; ``None`` where that is not told."""
+        return None if self.rates is None else 1 - self.rates.particle[:, 0]
+
+    def posterior(self, level: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return the probability ``(g,)`` that groups are particles; where not told, the share of votes.
+
+        Parameters
+        ----------
+        level
+            ``(g, k)`` level of each picker's place in each group, 0 where it has none.
+        """
+        if self.rates is not None:
+            return self.rates.posterior(level)
+        return np.asarray((level > 0).sum(axis=1) / max(int(self.active.sum()), 1))
+
+
+def reliability(agreed: Patterns, sites: float) -> Reliability:
+    """Return how reliable each picker is, from how often which of them agree.
+
+    That is Dawid and Skene (1979), Applied Statistics 28, "Maximum likelihood estimation of observer
+    error-rates using the EM algorithm": each site of the micrographs is a particle or not, and each picker
+    has its own rates of answering there with nothing, or with a low, a middle or a high score. The sites
+    where nobody has found anything are counted, too, so that what all missed, and what coincides by chance,
+    is not forgotten.
+
+    Pickers must err independently of each other, and they do not: particles that are hard for one are hard
+    for all, and so is ice that looks like one. Then agreement flatters those that err alike, and a picker
+    that alone finds what the others miss is judged too badly. Two pickers, or ones that agree no more than by
+    chance, are not judged: all count alike.
+
+    Parameters
+    ----------
+    agreed
+        Of the whole data set.
+    sites
+        How many places there are for a pick to be: the area of all micrographs over that of a circle of the
+        radius within which pickers agree.
+
+    Raises
+    ------
+    UsageError
+        If the number of sites is not positive.
+    """
+    if not is_positive(sites):
+        raise UsageError(f"there are {sites} sites; give `sites` the micrographs' area over that of a pick")
+    active = agreed.places > 0
+    nowhere = np.zeros((1, len(active)), np.uint8)
+    level = np.vstack([agreed.level, nowhere])
+    count = np.append(agreed.count.astype(np.float64), max(sites - agreed.count.sum(), 1.0))
+    alike = np.ones(len(active))
+    if why := _untold(level[:, active] > 0, count):
+        return Reliability(agreed.names, active, alike, None, None, (f"{why}: all pickers count alike",))
+    rates = _fit(level, count, active)
+    has, true = level > 0, count * rates.posterior(level)
+    precision = np.where(active, (true @ has + PRIOR) / (count @ has + 2 * PRIOR), 1.0)
+    doubts = tuple(_doubts(agreed.names, has, count, rates))
+    return Reliability(agreed.names, active, precision, rates, float(true.sum()), doubts)
+
+
+def _untold(has: NDArray[np.bool_], count: NDArray[np.float64]) -> str:
+    """Return why agreement of active pickers tells nothing; empty if it does."""
+    k = has.shape[1]
+    if k < FEWEST:
+        return f"agreement tells nothing of {k} picker{'s' * (k != 1)}, it takes {FEWEST}"
+    sites = count.sum()
+    rate = (count @ has) / sites
+    alone = [rate[at] * np.prod(1 - np.delete(rate, at)) for at in range(k)]
+    by_chance = sites * float(1 - np.prod(1 - rate) - sum(alone))
+    shared = float(count[has.sum(axis=1) > 1].sum())
+    if shared <= by_chance + SIGMAS * math.sqrt(max(by_chance, 0.0)):
+        return f"pickers share {shared:.0f} places, and {by_chance:.0f} would be chance"
+    return ""
+
+
+def _fit(level: NDArray[np.uint8], count: NDArray[np.float64], active: NDArray[np.bool_]) -> Rates:
+    """Return the rates of ``(p, k)`` patterns by EM, which starts from the share of votes."""
+    posterior = (level > 0).sum(axis=1) / active.sum()
+    for _ in range(STEPS):
+        true = count * posterior
+        rates = Rates(
+            float((true.sum() + PRIOR) / (count.sum() + 2 * PRIOR)),
+            _shares(level, true),
+            _shares(level, count - true),
+        )
+        rates.elsewhere[~active] = rates.particle[~active]
+        before, posterior = posterior, rates.posterior(level)
+        if np.abs(posterior - before).max() < STILL:
+            break
+    return rates
+
+
+def _shares(level: NDArray[np.uint8], count: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ``(k, 4)`` shares of the groups in which each picker has each level."""
+    prior = PRIOR * np.array([1.0, *[1 / LEVELS] * LEVELS])
+    groups = np.array([np.bincount(column, count, LEVELS + 1) for column in level.T]) + prior
+    return np.asarray(groups / groups.sum(axis=1, keepdims=True))
+
+
+def _doubts(
+    names: tuple[str, ...], has: NDArray[np.bool_], count: NDArray[np.float64], rates: Rates
+) -> Iterator[str]:
+    """Yield what speaks against pickers that err independently of each other."""
+    finds, errs = 1 - rates.particle[:, 0], 1 - rates.elsewhere[:, 0]
+    for one, other in combinations(range(len(names)), 2):
+        shared = float(count @ (has[:, one] & has[:, other]))
+        either = float(count @ (has[:, one] | has[:, other]))
+        true = rates.share * finds[one] * finds[other]
+        expected = count.sum() * (true + (1 - rates.share) * errs[one] * errs[other])
+        pair = f"{names[one]} and {names[other]}"
+        if shared > 0 and shared >= ALIKE * either:
+            yield f"{pair} are nearly one table: that they agree says little"
+        elif shared - expected > max(SIGMAS * math.sqrt(expected), OFF * expected):
+            yield (
+                f"{pair} share {shared:.0f} places, {expected:.0f} if they erred independently: both may be "
+                "judged too well"
+            )
