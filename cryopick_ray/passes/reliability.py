@@ -182,7 +182,7 @@ def _shares(level: NDArray[np.uint8], count: NDArray[np.float64]) -> NDArray[np.
 
 
 def _sums(has: NDArray[np.bool_], count: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return ``(k,)`` groups that each picker has; by BLAS, bits would depend on how many pickers there are."""
+    """Return ``(k,)`` groups that each picker has; by BLAS, bits would depend on the number of pickers."""
     return np.asarray((has * count[:, None]).sum(axis=0))
 
 
