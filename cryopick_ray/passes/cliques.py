@@ -56,13 +56,9 @@ def programme(lists: Mapping[str, Places], radius_px: float, weights: Mapping[st
     whole = graph(lists, radius_px)
     worth = _worth(whole, weights, radius_px)
     pairs, apart_px = whole.pairs, whole.apart_px
-    n = len(whole.picker)
-    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    n_parts, part = connected_components(links, directed=False)
-    places = np.split(np.argsort(part, kind="stable"), np.cumsum(np.bincount(part, minlength=n_parts))[:-1])
     sets: list[list[int]] = []
     greedily = 0
-    for own in (one.tolist() for one in places):
+    for own in _parts(whole):
         if all(len(whole.near[place]) == len(own) - 1 for place in own):
             sets.append(own)  # all near each other: nothing weighs more
         elif (found := cliques(whole, own)) is not None:
@@ -100,6 +96,17 @@ def cliques(whole: Graph, places: list[int]) -> list[Clique] | None:
         if len(found) > MOST_CLIQUES:
             return None
     return sorted(found)
+
+
+def _parts(whole: Graph) -> list[list[int]]:
+    """Return the places of each connected part of the graph."""
+    n = len(whole.picker)
+    links = coo_array((np.ones(len(whole.pairs)), tuple(whole.pairs.T)), shape=(n, n))
+    n_parts, part = connected_components(links, directed=False)
+    parts: list[list[int]] = [[] for _ in range(n_parts)]
+    for place, number in enumerate(part.tolist()):
+        parts[number].append(place)
+    return parts
 
 
 def _worth(whole: Graph, weights: Mapping[str, float], radius_px: float) -> dict[tuple[int, int], float]:

@@ -14,8 +14,8 @@ from cryopick_ray.units import is_positive
 
 FEWEST = 3
 """Pickers that agreement can tell apart: of two that differ it cannot say which one errs."""
-STEPS = 5000
-STILL = 1e-7
+STEPS = 2000
+STILL = 1e-6
 """Of EM: most steps, and the change of a probability that ends it."""
 PRIOR = 0.5
 """Groups added to each picker's places, and as many to its misses, so that no rate is 0 or 1."""
@@ -138,7 +138,7 @@ def reliability(agreed: Patterns, sites: float) -> Reliability:
         return Reliability(agreed.names, active, alike, None, None, (f"{why}: all pickers count alike",))
     rates = _fit(level, count, active)
     has, true = level > 0, count * rates.posterior(level)
-    precision = np.where(active, (true @ has + PRIOR) / (count @ has + 2 * PRIOR), 1.0)
+    precision = np.where(active, (_sums(has, true) + PRIOR) / (_sums(has, count) + 2 * PRIOR), 1.0)
     doubts = tuple(_doubts(agreed.names, has, count, rates))
     return Reliability(agreed.names, active, precision, rates, float(true.sum()), doubts)
 
@@ -148,13 +148,12 @@ def _untold(has: NDArray[np.bool_], count: NDArray[np.float64]) -> str:
     k = has.shape[1]
     if k < FEWEST:
         return f"agreement tells nothing of {k} picker{'s' * (k != 1)}, it takes {FEWEST}"
-    sites = count.sum()
-    rate = (count @ has) / sites
-    alone = [rate[at] * np.prod(1 - np.delete(rate, at)) for at in range(k)]
-    by_chance = sites * float(1 - np.prod(1 - rate) - sum(alone))
-    shared = float(count[has.sum(axis=1) > 1].sum())
-    if shared <= by_chance + SIGMAS * math.sqrt(max(by_chance, 0.0)):
-        return f"pickers share {shared:.0f} places, and {by_chance:.0f} would be chance"
+    places = _sums(has, count)
+    by_chance = float((places.sum() ** 2 - (places**2).sum()) / 2 / count.sum())
+    number = has.sum(axis=1)
+    shared = float((count * number * (number - 1) / 2).sum())
+    if shared <= by_chance + SIGMAS * math.sqrt(by_chance):
+        return f"pairs of pickers share {shared:.0f} places, and {by_chance:.0f} would be chance"
     return ""
 
 
@@ -182,14 +181,19 @@ def _shares(level: NDArray[np.uint8], count: NDArray[np.float64]) -> NDArray[np.
     return np.asarray(groups / groups.sum(axis=1, keepdims=True))
 
 
+def _sums(has: NDArray[np.bool_], count: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ``(k,)`` groups that each picker has; by BLAS, bits would depend on the number of pickers."""
+    return np.asarray((has * count[:, None]).sum(axis=0))
+
+
 def _doubts(
     names: tuple[str, ...], has: NDArray[np.bool_], count: NDArray[np.float64], rates: Rates
 ) -> Iterator[str]:
     """Yield what speaks against pickers that err independently of each other."""
     finds, errs = 1 - rates.particle[:, 0], 1 - rates.elsewhere[:, 0]
     for one, other in combinations(range(len(names)), 2):
-        shared = float(count @ (has[:, one] & has[:, other]))
-        either = float(count @ (has[:, one] | has[:, other]))
+        shared = float(count[has[:, one] & has[:, other]].sum())
+        either = float(count[has[:, one] | has[:, other]].sum())
         true = rates.share * finds[one] * finds[other]
         expected = count.sum() * (true + (1 - rates.share) * errs[one] * errs[other])
         pair = f"{names[one]} and {names[other]}"
