@@ -24,8 +24,7 @@ def programme(lists: Mapping[str, Places], radius_px: float, weights: Mapping[st
     """Return the groups of most weight, all pairs of a group within the radius.
 
     Places that are all near each other are a clique of the graph of near pairs, and a group is a clique. The
-    integer programme picks the cliques of the largest sum of weights in which no place is twice, exactly, for
-    each connected part of the graph by itself. So does REPIC, Cameron et al. (2024), Commun. Biol. 7, with
+    integer programme picks the cliques of the largest sum of weights in which no place is twice, exactly. So does REPIC, Cameron et al. (2024), Commun. Biol. 7, with
     other weights and with cliques that have a place of every picker only.
 
     The weight of a clique is the sum over its pairs of closeness x the sum of the two places' values:
@@ -57,16 +56,21 @@ def programme(lists: Mapping[str, Places], radius_px: float, weights: Mapping[st
     worth = _worth(whole, weights, radius_px)
     pairs, apart_px = whole.pairs, whole.apart_px
     sets: list[list[int]] = []
+    tangled: list[int] = []
+    among: list[Clique] = []
     greedily = 0
     for own in _parts(whole):
         if all(len(whole.near[place]) == len(own) - 1 for place in own):
             sets.append(own)  # all near each other: nothing weighs more
         elif (found := cliques(whole, own)) is not None:
-            sets += _heaviest(own, found, worth)
+            tangled += own
+            among += found
         else:
             inside = np.isin(pairs[:, 0], own)
             sets += nearest_first(whole, pairs[inside], apart_px[inside], own)
             greedily += 1
+    if tangled:  # all parts in one programme, which falls into them: each call costs milliseconds
+        sets += _heaviest(tangled, among, worth)
     return whole.groups(sets, greedily)
 
 
