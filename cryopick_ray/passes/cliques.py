@@ -24,8 +24,9 @@ def programme(lists: Mapping[str, Places], radius_px: float, weights: Mapping[st
     """Return the groups of most weight, all pairs of a group within the radius.
 
     Places that are all near each other are a clique of the graph of near pairs, and a group is a clique. The
-    integer programme picks the cliques of the largest sum of weights in which no place is twice, exactly. So does REPIC, Cameron et al. (2024), Commun. Biol. 7, with
-    other weights and with cliques that have a place of every picker only.
+    integer programme picks the cliques of the largest sum of weights in which no place is twice, exactly. So
+    does REPIC, Cameron et al. (2024), Commun. Biol. 7, with other weights and with cliques that have a place
+    of every picker only.
 
     The weight of a clique is the sum over its pairs of closeness x the sum of the two places' values:
     closeness is 1 for equal places and falls in a line to one half at the radius (1 - distance / diameter,

@@ -19,9 +19,10 @@ from cryopick_ray.passes.agreement import Agreement, agreement
 from cryopick_ray.passes.votes import Source, Vote, Voted, vote
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable, open_table
+from cryopick_ray.report.consensus import render_consensus
 from cryopick_ray.store.publish import write_whole
 
-AGREEMENT = "agreement.json"
+AGREEMENT, PAGE = "agreement.json", "consensus.html"
 _JUDGED: Mapping[str, Any] = {
     "mean_score": None, "just_below": None, "on_junk": None, "verdict": "", "reasons": "",
 }  # fmt: skip
@@ -130,7 +131,7 @@ def agree(
     pixel_size_A: float | None = None,
     micrographs: str | None = None,
 ) -> Outcome:
-    """Write ``table/`` and ``agreement.json`` below ``out``: what pickers agree on.
+    """Write ``table/``, ``agreement.json`` and ``consensus.html`` below ``out``: what pickers agree on.
 
     Parameters
     ----------
@@ -165,8 +166,11 @@ def agree(
     voters = {one.name: source for one, source in zip(found, sources, strict=True)}
     of = [f"{one.name}={one.where}" for one in found]
     result = vote(voters, listed, sizes, across_A, out / "table", how, of)
-    notes += result.reliability.doubts
-    outcome = Outcome(str(out / "table"), agreement(result.patterns), result, tuple(notes))
+    agreed = agreement(result.patterns)
+    if result.greedily:
+        notes.append(f"{result.greedily} crowded parts of micrographs were grouped greedily")
+    write_whole(out / PAGE, render_consensus(how, result, agreed, notes))
+    outcome = Outcome(str(out / "table"), agreed, result, (*notes, *result.reliability.doubts))
     write_whole(out / AGREEMENT, json.dumps(outcome.to_dict(), indent=1) + "\n")
     return outcome
 
