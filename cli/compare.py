@@ -104,9 +104,9 @@ def _pair(pair: "TwoRuns") -> list[str]:
     for side, (own, other) in enumerate(((a, b), (b, a))):
         true = pair.truth.only[side] if pair.truth else None
         judged = f", of {true[1]} judged {true[0]} are true" if true else ""
-        score = _number(pair.median_score_only[side])
-        usual = _number(pair.median_score_shared[side])
-        scores = f", median score {score} (of shared ones {usual})" if pair.only[side] else ""
+        score, usual = pair.median_score_only[side], pair.median_score_shared[side]
+        scores = f", median score {score:.3f}" if score is not None else ""
+        scores += f" (of shared ones {usual:.3f})" if scores and usual is not None else ""
         lines.append(f"  only {own}: {pair.only[side]}{scores}{judged}; {other} did not pick them, as")
         total = sum(pair.why[side].values())
         width = len(str(total))

@@ -24,8 +24,8 @@ class Median:
         numbers = np.ascontiguousarray(values, np.float32)
         bits = numbers[np.isfinite(numbers)].view(np.int32)
         rounded = ((bits + (1 << _DROPPED >> 1)) & -(1 << _DROPPED)).view(np.float32)
-        for value, count in zip(*map(np.ndarray.tolist, np.unique(rounded, return_counts=True)), strict=True):
-            self._counts[value] += count
+        values_of, counts = np.unique(rounded, return_counts=True)
+        self._counts.update(dict(zip(values_of.tolist(), counts.tolist(), strict=True)))
 
     @property
     def value(self) -> float | None:

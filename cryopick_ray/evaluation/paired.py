@@ -77,4 +77,5 @@ def _near(some: Places, others: Places, radius_px: float) -> int:
     """Return how many places lie near any of others."""
     if not len(some) or not len(others):
         return 0
-    return int((cKDTree(others).query(some)[0] <= radius_px).sum())
+    nearest_px = cKDTree(others).query(some)[0]
+    return int(np.count_nonzero(nearest_px <= radius_px))

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from cryopick_ray.errors import UsageError, few
 from cryopick_ray.evaluation.comparison import OneMicrograph, Run, letter
 from cryopick_ray.evaluation.frame import LOOKED_AT, Pair, other_frame
@@ -39,10 +41,10 @@ class Frames:
         sizes = [one.micrograph.pixel_size_A for _, one in there if one.micrograph.pixel_size_A]
         if sizes and max(sizes) > (1 + SAME_SIZE) * min(sizes):
             self._sizes.append(beside.name)
-        first, *others = there or [(0, None)]
-        for number, one in others:
-            if first[0] == 0 and len(self._pairs[number]) < LOOKED_AT:
-                picks, theirs = (places(some, some.picked.nonzero()[0]) for some in (first[1], one))
+        first = beside.ready[0]
+        for number, one in there[1:]:
+            if first is not None and len(self._pairs[number]) < LOOKED_AT:
+                picks, theirs = (places(some, np.flatnonzero(some.picked)) for some in (first, one))
                 self._pairs[number].append(Pair(picks, theirs, beside.shape, beside.radius_px))
 
     def notes(self) -> Iterator[str]:

@@ -67,7 +67,8 @@ def find(beside: Beside, centres: Centres) -> Finds:
         if one is not None:
             own = np.flatnonzero(one.picked)
             score = np.nan_to_num(one.score[own], nan=float(np.finfo(np.float32).min))
-            finds = match(one.x_px[own], one.y_px[own], score, *centres.T, beside.radius_px)
+            true_x, true_y = centres.T
+            finds = match(one.x_px[own], one.y_px[own], score, true_x, true_y, beside.radius_px)
             hit[own[finds >= 0]] = True
             seen[finds[finds >= 0]] = True
         hits.append(hit)

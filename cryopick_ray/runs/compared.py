@@ -144,7 +144,7 @@ def _settings(made: Made, folder: RunFolder | None) -> dict[str, str]:
         said = folder.settings().model_dump(mode="json")
         if not thresholds:
             with suppress(UsageError):  # of a run that is not finished
-                cuts = read_summary(folder).thresholds
-                thresholds = {name: vars(cut) for name, cut in cuts.items()}
+                kept = read_summary(folder).thresholds
+                thresholds = {name: vars(cut) for name, cut in kept.items()}
     cuts = {f"cut of {name}": f"{cut['value']:.4g} ({cut['method']})" for name, cut in thresholds.items()}
     return {**cuts, **dict(flatten(said)), "version": made.version or UNSAID}
