@@ -20,7 +20,7 @@ WIDEST = 48
 def compare(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN RUN...", help="Runs or tables, or coordinates of any program."),
+        typer.Argument(metavar="RUN", help="Two or more: runs, tables, or coordinates of any program."),
     ],
     truth: Annotated[
         str | None,

@@ -18,6 +18,7 @@ from cryopick_ray.report.report import flatten
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.results import read_summary
 
+CONFIG = "config.yaml"
 UNSAID = "-"
 """Of a setting that a run does not have."""
 
@@ -79,6 +80,8 @@ def open_compared(where: str | Path) -> Compared:
             store=folder.store if is_run else "",
             settings=_settings(table.made, folder if is_run else None),
         )
+    if (Path(where) / CONFIG).is_file():
+        raise UsageError(f"{where} holds a run that has no table yet; go on with it by `resume` first")
     try:
         found = read_coordinates(where)
     except UnclearFormatError as error:

@@ -78,6 +78,9 @@ def test_files_that_say_nothing_are_compared_when_told(cryopick, tmp_path):
 def test_what_cannot_be_compared_is_refused_with_a_remedy(serial_run, cryopick, tmp_path):
     assert "expected 2 to 26" in cryopick("compare", serial_run)[2]
     assert cryopick("compare", serial_run, tmp_path / "nowhere")[0] == 2
+    (tmp_path / "begun").mkdir()
+    shutil.copy(serial_run / "config.yaml", tmp_path / "begun")
+    assert "no table yet" in cryopick("compare", serial_run, tmp_path / "begun")[2]
     header = "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n"
     (tmp_path / "other.star").write_text(f"{header}1 2\n")
     status, _, errors = cryopick("compare", serial_run, tmp_path / "other.star", "--pixel-size", PIXEL_SIZE_A)
