@@ -10,6 +10,7 @@ from cryopick_ray import __version__
 from . import (
     bench,
     cluster,
+    compare,
     consensus,
     convert,
     diameter,
@@ -72,6 +73,7 @@ app.command()(consensus.consensus)
 app.command()(report.report)
 app.command(cls=SettingsCommand)(diameter.diameter)
 app.command(cls=SettingsCommand)(evaluate.evaluate)
+app.command()(compare.compare)
 app.command(cls=SettingsCommand)(simulate.simulate)
 app.command(cls=SettingsCommand)(train.train)
 app.command(cls=SettingsCommand)(self_train.self_train)

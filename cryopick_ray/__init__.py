@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cryopick_ray.runs.api import plan, resume, run, self_train
+    from cryopick_ray.runs.comparison import compare
     from cryopick_ray.runs.outcome import evaluate, export, read_table
     from cryopick_ray.runs.results import Summary
     from cryopick_ray.settings import EngineSettings
@@ -24,6 +25,7 @@ _HOMES = {
     "resume": "runs.api",
     "plan": "runs.api",
     "self_train": "runs.api",
+    "compare": "runs.comparison",
     "evaluate": "runs.outcome",
     "export": "runs.outcome",
     "read_table": "runs.outcome",
@@ -36,6 +38,7 @@ __all__ = [
     "EngineSettings",
     "Settings",
     "Summary",
+    "compare",
     "evaluate",
     "export",
     "plan",

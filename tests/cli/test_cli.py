@@ -20,6 +20,7 @@ COMMANDS = [
     "report",
     "diameter",
     "evaluate",
+    "compare",
     "models",
     "bench",
     "relion",
