@@ -48,7 +48,10 @@ def consensus(
     reliability: Reliability,
     votes: Votes,
 ) -> Consensus:
-    """Return the groups that are voted for, each at the mean place of its members by their precision.
+    """Return the groups that are voted for, each where its most reliable member is.
+
+    That is nearer to the truth than any mean of the members, which poor centring spoils more than it helps.
+    Where members count alike, the place is their mean.
 
     Parameters
     ----------
@@ -81,20 +84,21 @@ def consensus(
     score, number = reliability.posterior(level), groups.has.sum(axis=1)
     kept = score > 0.5 if votes == "weighted" else number >= votes
     members = groups.members[kept]
-    weight = np.where(groups.has[kept], reliability.precision, 0.0)
+    trust = np.where(groups.has[kept], reliability.precision, -1.0)
+    is_best = trust == trust.max(axis=1, keepdims=True, initial=-1.0)
     x_px, y_px = (
-        _mean(members, [getattr(lists[name], column) for name in groups.names], weight)
+        _mean(members, [getattr(lists[name], column) for name in groups.names], is_best)
         for column in ("x_px", "y_px")
     )
     return Consensus(groups.names, x_px, y_px, score[kept], number[kept].astype(np.uint8), members)
 
 
 def _mean(
-    members: NDArray[np.intp], columns: list[NDArray[np.floating]], weight: NDArray[np.float64]
+    members: NDArray[np.intp], columns: list[NDArray[np.floating]], some: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return ``(n,)`` weighted means of what members have; exact where all have the same."""
+    """Return ``(n,)`` means of what some ``(n, k)`` members have; exact where all have the same."""
     places = [np.append(column, 0.0)[members[:, picker]] for picker, column in enumerate(columns)]
     values = np.column_stack([np.empty((len(members), 0)), *places])
-    first = np.take_along_axis(values, np.argmax(members >= 0, axis=1)[:, None], axis=1)
-    moved = ((values - first) * weight).sum(axis=1) / weight.sum(axis=1)
+    first = np.take_along_axis(values, np.argmax(some, axis=1)[:, None], axis=1)
+    moved = np.where(some, values - first, 0.0).sum(axis=1) / some.sum(axis=1)
     return np.asarray(first[:, 0] + moved)

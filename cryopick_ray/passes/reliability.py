@@ -31,21 +31,24 @@ class Rates:
 
     Attributes
     ----------
-    share
-        The share of all sites that hold a particle.
+    particles
+        How many there are, those that all missed among them.
+    sites
+        How many places there are for a pick that finds none.
     particle, elsewhere
-        ``(k, 4)`` the share of the particles, and of the other sites, where each picker has no place, or one
-        at level 1 to 3. The rows of a picker without any places are equal: it says nothing.
+        ``(k, 4)`` the share of the particles, and of the sites, where each picker has no place, or one at
+        level 1 to 3. The rows of a picker without any places are equal: it says nothing.
     """
 
-    share: float
+    particles: float
+    sites: float
     particle: NDArray[np.float64]
     elsewhere: NDArray[np.float64]
 
     def posterior(self, level: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return the probability ``(p,)`` of a particle where pickers have these ``(p, k)`` levels."""
         odds = np.log(self.particle) - np.log(self.elsewhere)
-        prior = math.log(self.share) - math.log1p(-self.share)
+        prior = math.log(self.particles / self.sites)
         total = prior + sum(odds[picker, column] for picker, column in enumerate(level.T))
         return np.asarray(1 / (1 + np.exp(-np.clip(total, -500, 500))))
 
@@ -64,8 +67,6 @@ class Reliability:
         ``(k,)`` the share of each one's places that are particles; 1 where that is not told.
     rates
         What the posterior is made of; ``None`` where agreement tells nothing.
-    particles
-        How many there are, those that all missed among them; ``None`` where that is not told.
     doubts
         Why these numbers may be wrong, for a person.
     """
@@ -74,7 +75,6 @@ class Reliability:
     active: NDArray[np.bool_]
     precision: NDArray[np.float64]
     rates: Rates | None
-    particles: float | None
     doubts: tuple[str, ...]
 
     @property
@@ -104,10 +104,10 @@ def reliability(agreed: Patterns, sites: float) -> Reliability:
     """Return how reliable each picker is, from how often which of them agree.
 
     That is Dawid and Skene (1979), Applied Statistics 28, "Maximum likelihood estimation of observer
-    error-rates using the EM algorithm": each site of the micrographs is a particle or not, and each picker
-    has its own rates of answering there with nothing, or with a low, a middle or a high score. The sites
-    where nobody has found anything are counted, too, so that what all missed, and what coincides by chance,
-    is not forgotten.
+    error-rates using the EM algorithm": a group is a particle or a site without one, and each picker has its
+    own rates of answering to either with nothing, or with a low, a middle or a high score. Where nobody has
+    found anything is counted, too: particles that all missed, by their rates, and empty sites, by the
+    micrographs' area, so that what coincides by chance is not taken for agreement.
 
     Pickers must err independently of each other, and they do not: particles that are hard for one are hard
     for all, and so is ice that looks like one. Then agreement flatters those that err alike, and a picker
@@ -130,53 +130,56 @@ def reliability(agreed: Patterns, sites: float) -> Reliability:
     if not is_positive(sites):
         raise UsageError(f"there are {sites} sites; give `sites` the micrographs' area over that of a pick")
     active = agreed.places > 0
-    nowhere = np.zeros((1, len(active)), np.uint8)
-    level = np.vstack([agreed.level, nowhere])
-    count = np.append(agreed.count.astype(np.float64), max(sites - agreed.count.sum(), 1.0))
+    level, count = agreed.level, agreed.count.astype(np.float64)
     alike = np.ones(len(active))
-    if why := _untold(level[:, active] > 0, count):
-        return Reliability(agreed.names, active, alike, None, None, (f"{why}: all pickers count alike",))
-    rates = _fit(level, count, active)
+    if why := _untold(agreed.places[active], agreed.shared[np.ix_(active, active)], sites):
+        return Reliability(agreed.names, active, alike, None, (f"{why}: all pickers count alike",))
+    rates = _fit(level, count, sites, active)
     has, true = level > 0, count * rates.posterior(level)
     precision = np.where(active, (_sums(has, true) + PRIOR) / (_sums(has, count) + 2 * PRIOR), 1.0)
-    doubts = tuple(_doubts(agreed.names, has, count, rates))
-    return Reliability(agreed.names, active, precision, rates, float(true.sum()), doubts)
+    return Reliability(agreed.names, active, precision, rates, tuple(_doubts(agreed, rates)))
 
 
-def _untold(has: NDArray[np.bool_], count: NDArray[np.float64]) -> str:
+def _untold(places: NDArray[np.int64], shared: NDArray[np.int64], sites: float) -> str:
     """Return why agreement of active pickers tells nothing; empty if it does."""
-    k = has.shape[1]
+    k = len(places)
     if k < FEWEST:
         return f"agreement tells nothing of {k} picker{'s' * (k != 1)}, it takes {FEWEST}"
-    places = _sums(has, count)
-    by_chance = float((places.sum() ** 2 - (places**2).sum()) / 2 / count.sum())
-    number = has.sum(axis=1)
-    shared = float((count * number * (number - 1) / 2).sum())
-    if shared <= by_chance + SIGMAS * math.sqrt(by_chance):
-        return f"pairs of pickers share {shared:.0f} places, and {by_chance:.0f} would be chance"
+    pairs = np.triu_indices(k, 1)
+    taken = -np.expm1(-places / sites)  # the share of sites where places that lie anywhere are
+    by_chance = sites * float(np.outer(taken, taken)[pairs].sum())
+    found = int(shared[pairs].sum())
+    if found <= by_chance + SIGMAS * math.sqrt(by_chance):
+        return f"pairs of pickers share {found} places, and {by_chance:.0f} would be chance"
     return ""
 
 
-def _fit(level: NDArray[np.uint8], count: NDArray[np.float64], active: NDArray[np.bool_]) -> Rates:
+def _fit(
+    level: NDArray[np.uint8], count: NDArray[np.float64], sites: float, active: NDArray[np.bool_]
+) -> Rates:
     """Return the rates of ``(p, k)`` patterns by EM, which starts from the share of votes."""
     posterior = (level > 0).sum(axis=1) / active.sum()
+    missed = 0.0
     for _ in range(STEPS):
         true = count * posterior
+        false = count - true
         rates = Rates(
-            float((true.sum() + PRIOR) / (count.sum() + 2 * PRIOR)),
-            _shares(level, true),
-            _shares(level, count - true),
+            float(true.sum()) + missed + PRIOR,
+            sites,
+            _shares(level, true, missed),
+            _shares(level, false, max(sites - float(false.sum()), 0.0)),
         )
         rates.elsewhere[~active] = rates.particle[~active]
+        missed = rates.particles * float(np.prod(rates.particle[active, 0]))
         before, posterior = posterior, rates.posterior(level)
         if np.abs(posterior - before).max() < STILL:
             break
     return rates
 
 
-def _shares(level: NDArray[np.uint8], count: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return ``(k, 4)`` shares of the groups in which each picker has each level."""
-    prior = PRIOR * np.array([1.0, *[1 / LEVELS] * LEVELS])
+def _shares(level: NDArray[np.uint8], count: NDArray[np.float64], nobody: float) -> NDArray[np.float64]:
+    """Return ``(k, 4)`` shares of groups, those that nobody has among them, where pickers have each level."""
+    prior = np.array([nobody + PRIOR, *[PRIOR / LEVELS] * LEVELS])
     groups = np.array([np.bincount(column, count, LEVELS + 1) for column in level.T]) + prior
     return np.asarray(groups / groups.sum(axis=1, keepdims=True))
 
@@ -186,21 +189,19 @@ def _sums(has: NDArray[np.bool_], count: NDArray[np.float64]) -> NDArray[np.floa
     return np.asarray((has * count[:, None]).sum(axis=0))
 
 
-def _doubts(
-    names: tuple[str, ...], has: NDArray[np.bool_], count: NDArray[np.float64], rates: Rates
-) -> Iterator[str]:
+def _doubts(agreed: Patterns, rates: Rates) -> Iterator[str]:
     """Yield what speaks against pickers that err independently of each other."""
+    names, places, shared = agreed.names, agreed.places.tolist(), agreed.shared.tolist()
     finds, errs = 1 - rates.particle[:, 0], 1 - rates.elsewhere[:, 0]
     for one, other in combinations(range(len(names)), 2):
-        shared = float(count[has[:, one] & has[:, other]].sum())
-        either = float(count[has[:, one] | has[:, other]].sum())
-        true = rates.share * finds[one] * finds[other]
-        expected = count.sum() * (true + (1 - rates.share) * errs[one] * errs[other])
+        both = shared[one][other]
+        either = places[one] + places[other] - both
+        expected = rates.particles * finds[one] * finds[other] + rates.sites * errs[one] * errs[other]
         pair = f"{names[one]} and {names[other]}"
-        if shared > 0 and shared >= ALIKE * either:
+        if both > 0 and both >= ALIKE * either:
             yield f"{pair} are nearly one table: that they agree says little"
-        elif shared - expected > max(SIGMAS * math.sqrt(expected), OFF * expected):
+        elif both - expected > max(SIGMAS * math.sqrt(expected), OFF * expected):
             yield (
-                f"{pair} share {shared:.0f} places, {expected:.0f} if they erred independently: both may be "
-                "judged too well"
+                f"{pair} share {both} places, {expected:.0f} if they erred independently: both may be judged "
+                "too well"
             )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from cryopick_ray.formats.reading import read_coordinates
 from cryopick_ray.passes.clusters import Places, greedy
 from cryopick_ray.passes.consensus import consensus
 from cryopick_ray.passes.patterns import levels, patterns, score_cuts, total
-from cryopick_ray.passes.reliability import reliability
+from cryopick_ray.passes.reliability import Reliability, reliability
 from cryopick_ray.picks.matching import match
 
 
@@ -90,6 +92,16 @@ def test_a_place_is_among_those_of_its_members_and_votes_are_their_number(rows, 
     assert found.votes.dtype == np.uint8
 
 
+def test_a_place_is_that_of_the_most_reliable_member():
+    lists = lists_of({"a": [(0, 0, 1), (40, 0, 1)], "b": [(2, 0, 1), (43, 0, 1)], "c": [(46, 0, 1)]})
+    groups = greedy(lists, 10.0)
+    level = (groups.members >= 0).astype(np.uint8)
+    told = Reliability(groups.names, np.ones(3, bool), np.array([0.5, 0.8, 0.7]), None, ())
+    assert as_rows(consensus(groups, lists, level, told, 1)) == [(2.0, 0.0, 2), (43.0, 0.0, 3)]
+    alike = replace(told, precision=np.array([0.5, 0.5, 0.4]))
+    assert as_rows(consensus(groups, lists, level, alike, 1)) == [(1.0, 0.0, 2), (41.5, 0.0, 3)]
+
+
 def test_two_pickers_must_both_have_it_where_agreement_does_not_tell():
     rows = {"a": [(0, 0, 1), (50, 50, 1)], "b": [(1, 0, 1)]}
     assert as_rows(outcome(rows, "weighted")) == [(0.5, 0.0, 2)]
@@ -145,6 +157,6 @@ def test_agreement_of_published_pickers_tells_without_labels_what_labels_tell(re
             picks[name] += len(one.x_px)
             hits[name] += int((match(one.x_px, one.y_px, one.score, *true.T, across_px / 2) >= 0).sum())
     for name, precision in told.weights.items():
-        assert precision == pytest.approx(hits[name] / picks[name], abs=0.07)
+        assert precision == pytest.approx(hits[name] / picks[name], abs=0.08)
     assert max(told.weights, key=told.weights.__getitem__) == "crYOLO"
-    assert told.particles == pytest.approx(n_true, rel=0.08)
+    assert told.rates.particles == pytest.approx(n_true, rel=0.05)
