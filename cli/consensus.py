@@ -36,8 +36,8 @@ def consensus(
     radius: Annotated[
         float, typer.Option("--radius", metavar="D", help="Diameters within which places are one particle.")
     ] = 0.5,
-    greedy: Annotated[
-        bool, typer.Option("--greedy", help="Group places nearest first, not by the integer programme.")
+    crowded: Annotated[
+        bool, typer.Option("--crowded", help="Group by an integer programme over cliques, not nearest first.")
     ] = False,
     diameter: Annotated[
         float | None, typer.Option("--diameter", metavar="A", help="Of the particle, where no INPUT says it.")
@@ -60,7 +60,7 @@ def consensus(
     from cryopick_ray.passes.votes import Vote
     from cryopick_ray.runs.consensus import agree
 
-    wanted = Vote(_votes(votes), radius, crowded=not greedy)
+    wanted = Vote(_votes(votes), radius, crowded=crowded)
     outcome = agree(
         inputs, out, wanted, diameter_A=diameter, pixel_size_A=pixel_size, micrographs=micrographs
     )

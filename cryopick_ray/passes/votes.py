@@ -56,7 +56,7 @@ class Vote:
 
     votes: Votes = "weighted"
     radius_diameters: float = 0.5
-    crowded: bool = True
+    crowded: bool = False
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ class Outcome:
             "candidates": self.voted.groups,
             "picks": self.voted.picks,
             "grouped_greedily": self.voted.greedily,
-            "particles_estimated": told.particles,
+            "particles_estimated": None if told.rates is None else told.rates.particles,
             "pickers": {
                 name: {
                     "picks": self.agreement.places[name],

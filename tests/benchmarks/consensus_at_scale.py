@@ -42,7 +42,7 @@ def table(micrographs: int, picker: int) -> Iterator[MicrographPicks]:
 def main(
     picks: Annotated[int, typer.Option(help="Picks of each table, about.")] = 1_000_000,
     pickers: Annotated[int, typer.Option(help="Tables.")] = 3,
-    greedy: Annotated[bool, typer.Option(help="Group nearest first.")] = False,
+    crowded: Annotated[bool, typer.Option(help="Group by the integer programme.")] = False,
 ) -> None:
     """Make the tables, let them vote, print seconds and the most memory."""
     with tempfile.TemporaryDirectory(prefix="cryopick-consensus-") as folder:
@@ -52,7 +52,7 @@ def main(
             write_table(table(picks // PER_MICROGRAPH, picker), where)
             inputs.append(str(where))
         start, cpu = time.perf_counter(), time.process_time()
-        outcome = agree(inputs, Path(folder) / "agreed", Vote(2, crowded=not greedy))
+        outcome = agree(inputs, Path(folder) / "agreed", Vote(2, crowded=crowded))
         status = Path("/proc/self/status").read_text()
         peak_KiB = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
         told = {
