@@ -35,9 +35,9 @@ def nearest_pairs(
         return nothing, nothing, np.empty(0)
     near = cKDTree(first).sparse_distance_matrix(cKDTree(second), radius_px, output_type="ndarray")
     one, other, apart = near["i"], near["j"], near["v"]
-    middle = first[one] + second[other]
-    # Equal in all but the indices are only pairs of places that coincide, or that have none in common.
-    order = np.lexsort((other, one, middle[:, 0], middle[:, 1], apart))
+    # The first of these pairs is the best of both its places, so the answer is the one stable matching of
+    # places that want the nearest, of equally near ones the first: the same from either side.
+    order = np.lexsort((other, one, apart))
     free, wanted = np.ones(len(first), bool), np.ones(len(second), bool)
     taken = []
     for at, i, j in zip(order.tolist(), one[order].tolist(), other[order].tolist(), strict=True):

@@ -115,6 +115,9 @@ def test_without_a_picture_marks_are_on_a_field_of_the_micrograph_s_shape(show, 
     assert width / height == pytest.approx(SHAPE[1] / SHAPE[0], rel=0.01)
     assert "no run kept its picture" in texts(page, "figcaption")[0]
     assert not page.find_elements(By.CSS_SELECTOR, "figure img")
+    page.find_element(By.CSS_SELECTOR, ".frame").click()
+    large = page.find_element(By.CSS_SELECTOR, ".frame svg").size
+    assert large["width"] > width + 20
 
 
 def test_several_runs_have_a_matrix_of_shares(show, two, make_picks):
