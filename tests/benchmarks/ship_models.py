@@ -21,14 +21,15 @@ LIMITS = {
     "topaz-general": "For comparison; heatmap-general finds more and is surer of it.",
     "deeppicker-general": "For comparison; windows of one particle each see little of what lies around them.",
     "deepem-general": "For comparison; windows of one particle each see little of what lies around them.",
-    "cryolo-general": "For comparison; at most one particle in each square of half a diameter; it learnt for "
-    "minutes, not to convergence.",
+    "cryolo-general": "For comparison; at most one particle in each square of half a diameter; half as wide as "
+    "published, and still learning when it was stopped.",
 }
 BY_HAND: dict[str, dict] = {
     "heatmap-general": {"threshold": 0.5, "calibration": (1.2, 0.0, 0.35, 0.45)},
     "topaz-general": {"threshold": -0.66},
     "deeppicker-general": {"threshold": None},
     "deepem-general": {"threshold": None},
+    "cryolo-general": {"threshold": None},
 }
 """Instead of what validation found. The default model's numbers were chosen on beta-galactosidase, the
 proteasome of many defoci and fields without particles, with apoferritin in view; Topaz' threshold is the best
