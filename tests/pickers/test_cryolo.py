@@ -136,8 +136,17 @@ def test_a_cell_of_an_answer_becomes_a_box_of_the_image():
     assert boxes.score.tolist() == pytest.approx([1 / (1 + np.exp(-3.0))])
     candidates = painted(answers).pick(image)
     assert (candidates.x, candidates.y, candidates.score) == (boxes.x, boxes.y, boxes.score)
+    assert candidates.more == {"box_w_px": boxes.width, "box_h_px": boxes.height}
     larger = painted(answers, particle_px=64.0).find_boxes(stacked(image))[0]
     assert larger.height.tolist() == pytest.approx([64.0])
+
+
+def test_candidates_carry_the_sizes_of_their_boxes(image):
+    picker = CryoloPicker(*model())
+    found, boxes = picker.pick(image), picker.find_boxes(stacked(image))[0]
+    assert len(found) > 10
+    np.testing.assert_array_equal(found.more["box_w_px"], boxes.width)
+    np.testing.assert_array_equal(found.more["box_h_px"], boxes.height)
 
 
 def test_no_centre_lies_on_the_mirrored_margin():

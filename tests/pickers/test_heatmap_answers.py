@@ -113,8 +113,32 @@ def test_equal_batches_give_equal_picks():
     it, images = picker(), np.stack([noise(seed=seed) for seed in (1, 2)])
     for one, image in zip(it.pick_many(torch.from_numpy(images)), images, strict=True):
         alone = it.pick(image)
-        for field in dataclasses.fields(alone):
-            np.testing.assert_array_equal(getattr(one, field.name), getattr(alone, field.name))
+        for name in (field.name for field in dataclasses.fields(alone) if field.name != "more"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(alone, name))
+        assert one.more.keys() == alone.more.keys() == {"size_px"}
+        np.testing.assert_array_equal(one.more["size_px"], alone.more["size_px"])
+
+
+def test_candidates_have_the_size_that_the_network_tells_at_their_place():
+    it, image = picker(calibration=(0.5, -0.3)), noise()
+    found, told = it.pick(image), answers(it, image)
+    rows, columns = places(found)
+    assert found.more["size_px"].dtype == np.float32
+    np.testing.assert_allclose(found.more["size_px"], 20 * np.exp(told[1, rows, columns]), rtol=1e-5)
+    assert found.more["size_px"].std() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("changes", "knows"),
+    [
+        ({}, True),
+        ({"options": {"scale_jitter": 1.0}}, False),
+        ({"options": {"scale_jitter": 1}, "scales": (0.8, 1.25)}, True),
+        ({"options": {"scale_jitter": 1.3}}, True),
+    ],
+)
+def test_a_network_that_was_shown_one_size_alone_tells_none(changes, knows):
+    assert ("size_px" in picker(**changes).pick(noise()).more) == knows
 
 
 def test_a_mask_is_the_likeliest_kind_where_junk_is_likelier_than_none():

@@ -159,6 +159,35 @@ def test_scores_are_those_of_a_direct_loop(picker, network):
     np.testing.assert_allclose(scores, fit / np.maximum(contrast, np.median(contrast)), atol=1e-5)
 
 
+def test_the_view_is_the_template_that_fits_best_there(picker, network, monkeypatch):
+    image = noise((90, 130))
+    found = picker.pick(image)
+    rim = network.templates.shape[1] // 2
+    padded = np.pad(image, rim, mode="reflect")
+    fits = []
+    for y, x in zip(np.rint(found.y).astype(int), np.rint(found.x).astype(int), strict=True):
+        patch = padded[y : y + 2 * rim + 1, x : x + 2 * rim + 1]
+        fits.append((network.templates.numpy() * patch).sum((1, 2)))
+    view = found.more["view"]
+    assert view.dtype == np.int16
+    np.testing.assert_array_equal(view, np.argmax(fits, axis=1))
+    assert len(np.unique(view)) > 5
+    monkeypatch.setattr("cryopick_ray.pickers.template.picker.PEAKS", 3)
+    np.testing.assert_array_equal(picker.pick(image).more["view"], view)
+
+
+def test_a_template_in_an_image_is_its_own_view(picker, network):
+    drawn = network.templates.numpy()[[3, 11, 17]]
+    image = 0.01 * noise((60, 150))
+    side = drawn.shape[1]
+    for number, one in enumerate(drawn):
+        image[20 : 20 + side, 15 + 45 * number : 15 + 45 * number + side] += one
+    found = picker.pick(image)
+    best = np.argsort(found.x[:3])
+    assert found.score[:3].min() > 0.9
+    assert found.more["view"][:3][best].tolist() == [3, 11, 17]
+
+
 def test_tiles_leave_no_seam(network, picker, monkeypatch):
     image = noise((173, 211))
     whole = score_map(picker, image)  # one tile

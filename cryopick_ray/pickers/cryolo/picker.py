@@ -68,8 +68,13 @@ class CryoloPicker(NetworkPicker[CryoloNetwork]):
         return {"floor": FLOOR, "max_iou": MAX_IOU}
 
     def pick_many(self, images: Tensor) -> list[Candidates]:
-        """Return the centres of all boxes of ``(n, h, w)`` images; see :meth:`find_boxes`."""
-        return [Candidates(boxes.x, boxes.y, boxes.score) for boxes in self.find_boxes(images)]
+        """Return the centres and sizes of all boxes of ``(n, h, w)`` images; see :meth:`find_boxes`."""
+        return [
+            Candidates(
+                boxes.x, boxes.y, boxes.score, more={"box_w_px": boxes.width, "box_h_px": boxes.height}
+            )
+            for boxes in self.find_boxes(images)
+        ]
 
     def find_boxes(self, images: Tensor) -> list[Boxes]:
         """Return the boxes of each of ``(n, h, w)`` images above the floor, best first.

@@ -1,6 +1,6 @@
 """The heat-map picker: grey values, one pass of the network in overlapping tiles, peaks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -99,6 +99,8 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         super().__init__(network, card, particle_px=particle_px, device=device, scoring=scoring)
         self.tile_px = tile_px or tile_px_on(self.device)
         self.can_be_calibrated = card.parameters.get("answers", FEWEST) > NEAR
+        # who never saw a particle of another size answers one size for all
+        self.knows_size = card.options.get("scale_jitter") != 1 or card.scales[0] < card.scales[1]
 
     def details(self) -> dict[str, Any]:
         """Return what of the settings is this kind of picker's own."""
@@ -115,7 +117,7 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         MicrographError
             If an image is empty, constant or holds NaN or infinite values.
         """
-        return [one.candidates for one in self.pick_sized(images)]
+        return [self._with_size(one) for one in self.pick_sized(images)]
 
     def pick_sized(self, images: Tensor) -> list[Sized]:
         """Return what :meth:`pick_many` does, with the size that the network sees in each.
@@ -154,6 +156,12 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         order = order[score[order] > FLOOR]
         found = Candidates(placed.x[order], placed.y[order], score[order], junk[order], mask)
         return Sized(found, size[order], peaks.score[order])
+
+    def _with_size(self, one: Sized) -> Candidates:
+        """Return candidates that carry their sizes, where the network has learnt to tell them."""
+        if not self.knows_size:
+            return one.candidates
+        return replace(one.candidates, more={"size_px": one.size * np.float32(self.particle_px)})
 
     def score_maps(self, images: Tensor) -> Tensor:
         """Return the probabilities of a centre on the grid of every second pixel of ``(n, h, w)`` images.

@@ -1,11 +1,13 @@
 """The template picker: how well the best of all views of a map fits at each pixel."""
 
 import math
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cryopick_ray.errors import ModelError, UsageError
@@ -21,6 +23,7 @@ SUPPRESSION = 0.5  # radius in diameters: touching particles are both kept
 QUIETEST = 0.01  # of the strongest contrast of a micrograph: below it lies rounding
 TRANSFORM_PX = 256  # side of the tiles that are transformed: small enough for a processor's cache
 BATCH = 8  # templates at a time
+PEAKS = 256  # whose surroundings are compared with all templates at a time
 
 
 class TemplatePicker(NetworkPicker[Templates]):
@@ -82,6 +85,7 @@ class TemplatePicker(NetworkPicker[Templates]):
         """Return all peaks above the floor of ``(n, h, w)`` images, half a particle apart at least.
 
         A centre nearer to an edge than half a particle belongs to one that cannot be boxed whole: left out.
+        Each has the ``view`` that fits best there, counted from 0 in the order of the templates.
 
         Raises
         ------
@@ -90,11 +94,14 @@ class TemplatePicker(NetworkPicker[Templates]):
         """
         margin = math.ceil(self.particle_px / 2)
         found = []
-        for scores in self.score_maps(images):
+        for image in images:
+            padded = self._padded(image)
+            scores = self._score_map(padded)
             whole = torch.full_like(scores, -math.inf)
             inside = np.s_[margin : scores.shape[0] - margin, margin : scores.shape[1] - margin]
             whole[inside] = scores[inside]
-            found += self.peaks(whole[None], radius_px=SUPPRESSION * self.particle_px, floor=FLOOR)
+            (one,) = self.peaks(whole[None], radius_px=SUPPRESSION * self.particle_px, floor=FLOOR)
+            found.append(replace(one, more={"view": self._views_at(padded, one)}))
         return found
 
     def score_maps(self, images: Tensor) -> Tensor:
@@ -105,21 +112,39 @@ class TemplatePicker(NetworkPicker[Templates]):
         MicrographError
             As :meth:`pick_many`.
         """
-        return torch.stack([self._score_map(image) for image in images])
+        return torch.stack([self._score_map(self._padded(image)) for image in images])
 
-    def _score_map(self, image: Tensor) -> Tensor:
+    def _padded(self, image: Tensor) -> Tensor:
+        """Return an ``(h, w)`` image normalised, with a rim of half a template on all sides."""
         pixels = image.cpu().numpy()
         check_pixels(pixels)
-        height, width = image.shape
+        rim = len(self._disc) // 2
+        padded = torch.from_numpy(np.pad(normalise(pixels).pixels, rim, mode="reflect"))
+        return padded.to(self.device)
+
+    def _score_map(self, padded: Tensor) -> Tensor:
         rim = len(self._disc) // 2
         step = TRANSFORM_PX - 2 * rim
-        padded = torch.from_numpy(np.pad(normalise(pixels).pixels, rim, mode="reflect")).to(self.device)
-        fit, contrast = image.new_empty(image.shape), image.new_empty(image.shape)
+        height, width = (side - 2 * rim for side in padded.shape)
+        fit, contrast = padded.new_empty(height, width), padded.new_empty(height, width)
         for y, x in product(range(0, height, step), range(0, width, step)):
             tile = np.s_[y : y + step, x : x + step]
             fit[tile], contrast[tile] = self._match(padded[y : y + TRANSFORM_PX, x : x + TRANSFORM_PX])
         floor = torch.maximum(contrast.median(), QUIETEST * contrast.max())
         return fit / torch.maximum(contrast, floor)
+
+    def _views_at(self, padded: Tensor, found: Candidates) -> NDArray[np.int16]:
+        """Return which template fits best at each candidate: maxima over all pixels would cost far more."""
+        width = padded.shape[1]
+        rows, columns = self._disc.nonzero().T
+        around, templates = rows * width + columns, self.network.templates.to(self.device)[:, self._disc].T
+        y, x = (torch.from_numpy(np.rint(at).astype(np.int64)).to(self.device) for at in (found.y, found.x))
+        flat, fits = padded.flatten(), []
+        for some in torch.split(y * width + x, PEAKS):
+            seen = flat.index_select(0, (some[:, None] + around).flatten()).view(len(some), len(around))
+            fits.append((seen @ templates).argmax(dim=1))
+        view: NDArray[np.int16] = torch.cat(fits).cpu().numpy().astype(np.int16)
+        return view
 
     def _match(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Return the greatest product with a template, and the root of the sum of squares about the mean.
