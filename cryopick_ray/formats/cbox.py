@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cryopick_ray.formats.boxes import box_sizes_px
+from cryopick_ray.formats.columns import is_known, single
 from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
@@ -41,19 +43,25 @@ def write_cbox(picks: Iterable[Coordinates], out: Path, settings: ExportSettings
     Notes
     -----
     Coordinates are box corners (see :mod:`cryopick_ray.formats.boxes`) on slice 0, as in real 2-D files.
-    ``Confidence`` is the picker's own score, whatever its scale; what crYOLO would have estimated is
-    ``<NA>``.
+    ``Confidence`` is the picker's own score, whatever its scale. ``Width`` and ``Height`` are those of the
+    box to cut out; ``EstWidth`` and ``EstHeight`` those of the box that the picker drew, else the size that
+    it saw, ``<NA>`` where it tells neither.
     """
+    both = False
     for name, one in complete(picks, without_extension, settings.say):
-        sizes = box_sizes_px(one, settings.box_px)
+        sizes, estimated = box_sizes_px(one, settings.box_px), _estimated_px(one).tolist()
+        both |= {"size_px", "box_w_px"} <= one.known.keys()
         with published(below(out, f"{name}.cbox")) as file:
             file.write(HEAD)
-            for (x, y, score), (width, height) in zip(one.rows(), sizes, strict=True):
+            for (x, y, score), (width, height), seen in zip(one.rows(), sizes, estimated, strict=True):
                 corner = f"{x - width / 2:.6f} {y - height / 2:.6f} 0.000000"
                 size = f"{width:.6f} {height:.6f} {max(width, height):.6f}"
                 confidence = f"{score:.7g}" if np.isfinite(score) else NONE
-                file.write(f"{corner} {size} {NONE} {NONE} {confidence} {NONE} {NONE}\n")
+                across, down = (NONE if np.isnan(side) else f"{side:.6f}" for side in seen)
+                file.write(f"{corner} {size} {across} {down} {confidence} {NONE} {NONE}\n")
             file.write(TAIL)
+    if both:
+        settings.say("crYOLO cbox has room for one size of a particle: size_px of those with boxes left out")
 
 
 def read_cbox(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
@@ -68,8 +76,9 @@ def read_cbox(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
         if len(words) != OLD_FIELDS:
             raise ValueError(f"line {number} has {len(words)} fields; expected {OLD_FIELDS}, or STAR text")
         rows.append(numbers(words, number))
-    x, y, width, height, score, _, _ = np.reshape(rows, (-1, OLD_FIELDS)).T
-    yield from_file(name, x + width / 2, y + height / 2, score, np.column_stack([width, height]))
+    x, y, width, height, score, *seen = np.reshape(rows, (-1, OLD_FIELDS)).T
+    sizes, more = np.column_stack([width, height]), _more(*seen)
+    yield from_file(name, x + width / 2, y + height / 2, score, sizes, more=more)
 
 
 def _read_star(path: Path, name: str) -> Coordinates:
@@ -84,8 +93,23 @@ def _read_star(path: Path, name: str) -> Coordinates:
     if len(np.unique(z[np.isfinite(z)])) > 1:
         raise ValueError("its particles lie on several slices (CoordinateZ), expected one micrograph")
     x, y, width, height = (column(block, label) for label in NEEDED)
-    sizes = np.column_stack([width, height])
-    return from_file(name, x + width / 2, y + height / 2, column(block, "Confidence"), sizes)
+    score, *seen = (column(block, label) for label in ("Confidence", "EstWidth", "EstHeight"))
+    sizes, more = np.column_stack([width, height]), _more(*seen)
+    return from_file(name, x + width / 2, y + height / 2, score, sizes, more=more)
+
+
+def _more(width: NDArray[np.float64], height: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
+    """Return the sizes that crYOLO estimates, where it does."""
+    sides = {"box_w_px": width, "box_h_px": height}
+    return {name: single(np.where(side > 0, side, np.nan)) for name, side in sides.items()}
+
+
+def _estimated_px(one: Coordinates) -> NDArray[np.float32]:
+    """Return the ``(n, 2)`` widths and heights that a picker estimated; NaN where none did."""
+    unknown = np.full(len(one.x_px), np.nan, np.float32)
+    size = one.more.get("size_px", unknown)
+    sides = [one.more.get(name, unknown) for name in ("box_w_px", "box_h_px")]
+    return np.column_stack([np.where(is_known("size_px", side), side, size) for side in sides])
 
 
 def _looks_like_cbox(head: str) -> bool:
@@ -102,4 +126,5 @@ CBOX = Format(
     read=read_cbox,
     write=write_cbox,
     holds=frozenset({"scores", "boxes", "fractions", "empty", "folders"}),
+    columns=frozenset({"box_w_px", "box_h_px", "size_px"}),
 )

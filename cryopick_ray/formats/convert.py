@@ -3,7 +3,10 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from cryopick_ray.errors import UsageError
+from cryopick_ray.formats.columns import measured
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_picks import strip_uid
 from cryopick_ray.formats.format import ExportSettings
@@ -109,6 +112,7 @@ class Frame:
             x_px=factor * one.x_px + shift,
             y_px=factor * one.y_px + shift,
             box_px=None if one.box_px is None else factor * one.box_px,
+            more=measured(one.more, lambda lengths_px: lengths_px * np.float32(factor)),
         )
 
     def _named(self, one: Coordinates) -> Coordinates:

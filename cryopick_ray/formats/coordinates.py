@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cryopick_ray.formats.columns import IN_FILES, from_relion, in_pixels, is_known
+from cryopick_ray.picks.columns import Columns, taken
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 
@@ -28,7 +30,10 @@ class Coordinates:
     box_px
         ``(n, 2)`` widths and heights of boxes in pixels; ``None`` of a file without boxes.
     columns
-        ``(n,)`` columns that only some formats hold, by RELION's names, such as rlnClassNumber.
+        ``(n,)`` columns that only RELION's files hold, by its names, such as rlnDefocusU.
+    more
+        What else is known of them: ``(n,)`` columns by their names in files
+        (:data:`~cryopick_ray.formats.columns.IN_FILES`), lengths in pixels of the micrograph.
     is_upside_down
         Whether ``y_px`` counts from the micrograph's last row up, which a file may do that does not know how
         many rows there are: see :meth:`upright`.
@@ -41,6 +46,7 @@ class Coordinates:
     diameter_A: float | None = None
     box_px: NDArray[np.floating[Any]] | None = None
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    more: Columns = field(default_factory=dict)
     is_upside_down: bool = False
 
     def rows(self) -> Iterator[tuple[float, float, float]]:
@@ -54,6 +60,12 @@ class Coordinates:
     def whole(self) -> "Coordinates":
         """Return the same with centres at the nearest whole pixels."""
         return replace(self, x_px=np.floor(self.x_px + 0.5), y_px=np.floor(self.y_px + 0.5))
+
+    @property
+    def known(self) -> dict[str, NDArray[Any]]:
+        """Those of :attr:`more` in which something is known, and what :attr:`columns` says of the same."""
+        found = from_relion(self.columns) | dict(self.more)
+        return {name: found[name] for name in IN_FILES if name in found and is_known(name, found[name]).any()}
 
     @property
     def is_scored(self) -> bool:
@@ -101,7 +113,8 @@ def by_micrograph(
     y_px: Sequence[float] | NDArray[Any],
     score: Sequence[float] | NDArray[Any] | None = None,
     box_px: Sequence[Sequence[float]] | NDArray[Any] | None = None,
-    **more: Any,
+    *,
+    more: Columns | None = None,
 ) -> Iterator[Coordinates]:
     """Yield the rows of a table of many micrographs, one micrograph after the other."""
     rows: dict[str, list[int]] = {}
@@ -112,13 +125,18 @@ def by_micrograph(
         x, y, scores, boxes = (None if one is None else one[chosen] for one in table)
         assert x is not None
         assert y is not None
-        yield from_file(name, x, y, scores, boxes, **more)
+        yield from_file(name, x, y, scores, boxes, more=taken(more or {}, chosen))
 
 
 def picked(picks: Iterable[MicrographPicks]) -> Iterator[Coordinates]:
     """Yield the picked candidates of each micrograph, failed ones included."""
     for one in picks:
-        keep = one.picked
+        keep, size_A = one.picked, one.micrograph.pixel_size_A
         yield Coordinates(
-            one.micrograph, one.x_px[keep], one.y_px[keep], one.score[keep], diameter_A=one.diameter_A
+            one.micrograph,
+            one.x_px[keep],
+            one.y_px[keep],
+            one.score[keep],
+            diameter_A=one.diameter_A,
+            more={} if size_A is None else in_pixels(taken(one.more, keep), size_A),
         )

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import PicksError, UsageError, brief
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_like import CsLike
-from cryopick_ray.formats.cs_picks import read_cs
+from cryopick_ray.formats.cs_picks import TEMPLATE, TEMPLATE_ANGLE, read_cs
 from cryopick_ray.formats.files import complete, relative_path
 from cryopick_ray.formats.format import ExportSettings, Format
 from cryopick_ray.micrographs.exposures import MOST_UID, CsExposure
 from cryopick_ray.store.publish import published, write_whole
 from cryopick_ray.units import Shape
 
-SPOOLED = np.dtype(
+PLACED = np.dtype(
     [
         ("uid", "<u8"),
         ("location/center_x_frac", "<f4"),
@@ -29,6 +29,8 @@ SPOOLED = np.dtype(
         ("pick_stats/ncc_score", "<f4"),
     ]
 )
+"""What tells a particle from others."""
+SPOOLED = np.dtype([*PLACED.descr, (TEMPLATE, "<u4"), (TEMPLATE_ANGLE, "<f4")])
 RESULTS = ("location", "pick_stats")
 LIKE_VERSION = "v4.5.3"
 """Of the CryoSPARC whose groups ours are like."""
@@ -73,8 +75,9 @@ def write_cs(
     ``center_y_frac`` row / height, row 0 first as stored in the file (programs disagree on it), unless picks
     of ``like`` agree with ours the other way round; 0 is the centre of the first pixel.
     ``micrograph_shape`` is height, width. ``min_dist_A`` is half the particle diameter, within which we keep
-    one pick. ``ncc_score`` is our score, 0 for none. Placeholders: ``power`` is the score again, so that
-    Inspect Picks keeps what it keeps by score; ``template_idx`` and ``angle_rad`` are 0.
+    one pick. ``ncc_score`` is our score, 0 for none. ``template_idx`` is the view, ``angle_rad`` the turn in
+    the plane, 0 for none. A placeholder: ``power`` is the score again, so that Inspect Picks keeps what it
+    keeps by score. Classes are left out: CryoSPARC has them as one of a score of results of an alignment.
     A particle's ``uid`` follows from its micrograph and the picks on it: equal picks give equal tables.
 
     Raises
@@ -134,8 +137,8 @@ def _dtype(path_length: int) -> np.dtype[np.void]:
             ("location/micrograph_psize_A", "<f4"),
             ("pick_stats/ncc_score", "<f4"),
             ("pick_stats/power", "<f4"),
-            ("pick_stats/template_idx", "<u4"),
-            ("pick_stats/angle_rad", "<f4"),
+            (TEMPLATE, "<u4"),
+            (TEMPLATE_ANGLE, "<f4"),
         ]
     )
 
@@ -156,13 +159,20 @@ def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[Or
             "`pixel_size_A`, `micrographs`, or `like`, picks or exposures that know it"
         )
     height, width = own_shape
-    rows = np.zeros(len(one.x_px), SPOOLED)
-    rows["location/center_x_frac"] = one.x_px / np.float32(width)
-    rows["location/center_y_frac"] = one.y_px / np.float32(height)
-    rows["pick_stats/ncc_score"] = np.nan_to_num(one.score, nan=0)
+    placed = np.zeros(len(one.x_px), PLACED)
+    placed["location/center_x_frac"] = one.x_px / np.float32(width)
+    placed["location/center_y_frac"] = one.y_px / np.float32(height)
+    placed["pick_stats/ncc_score"] = np.nan_to_num(one.score, nan=0)
     name = f"{micrograph.dataset}\0{micrograph.micrograph_id}".encode()
-    seed = _digest(name + rows.tobytes())
-    rows["uid"] = np.random.default_rng(seed).integers(1, MOST_UID - 1, len(rows), dtype=np.uint64)
+    seed = _digest(name + placed.tobytes())
+    placed["uid"] = np.random.default_rng(seed).integers(1, MOST_UID - 1, len(placed), dtype=np.uint64)
+    rows, known = np.zeros(len(placed), SPOOLED), one.known
+    for column in PLACED.names or ():
+        rows[column] = placed[column]
+    if "view" in known:
+        rows[TEMPLATE] = known["view"].clip(min=0)
+    if "angle_deg" in known:
+        rows[TEMPLATE_ANGLE] = np.radians(np.nan_to_num(known["angle_deg"], nan=0))
     exposure = CsExposure.from_text(micrograph.listed)
     shape, pixel_size_A = own_shape, size_A
     if found is not None:
@@ -231,4 +241,5 @@ CS = Format(
     read=lambda path, name, note: read_cs(path, note),
     write=_write,
     holds=frozenset({"scores", "fractions", "folders"}),
+    columns=frozenset({"view", "angle_deg"}),
 )

@@ -3,17 +3,31 @@
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, brief
+from cryopick_ray.formats.columns import single
 from cryopick_ray.formats.coordinates import Coordinates
-from cryopick_ray.micrographs.cs_table import GROUP, NUMPY, STREAM, TABLE, as_written, read_table
+from cryopick_ray.micrographs.cs_table import (
+    GROUP,
+    NUMPY,
+    STREAM,
+    TABLE,
+    CsTable,
+    as_written,
+    read_table,
+)
 from cryopick_ray.micrographs.exposures import CsExposure
+from cryopick_ray.picks.columns import taken
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.units import is_positive
 
 NEEDED = ("micrograph_path", "micrograph_shape", "center_x_frac", "center_y_frac")
+TEMPLATE, TEMPLATE_ANGLE = "pick_stats/template_idx", "pick_stats/angle_rad"
+CLASS, POSE = "alignments2D/class", "alignments2D/pose"
 UID_PREFIX = re.compile(r"^\d{18,21}_(?=.)")
 
 
@@ -38,8 +52,9 @@ def read_cs(path: Path, say: Callable[[str], None] = lambda text: None) -> Itera
 
     Columns of ``location`` may be in the passthrough beside the file. ``x_px`` is ``center_x_frac`` x width
     and ``y_px`` ``center_y_frac`` x height, row 0 first, as :func:`~cryopick_ray.formats.cs.write_cs` has
-    them; the score is ``pick_stats/ncc_score``. Shifts of aligned particles are not applied: CryoSPARC's own
-    examples and other converters read their axes in different order.
+    them; the score is ``pick_stats/ncc_score``. Templates and angles of picks are taken where any is not 0,
+    angles of an alignment in two dimensions before them. Shifts of aligned particles are not applied:
+    CryoSPARC's own examples and other converters read their axes in different order.
 
     Parameters
     ----------
@@ -69,6 +84,7 @@ def read_cs(path: Path, say: Callable[[str], None] = lambda text: None) -> Itera
         table.numbers(name)
         for name in ("location/center_x_frac", "location/center_y_frac", "pick_stats/ncc_score")
     )
+    more = _more(table)
     rows_of: dict[tuple[int | None, str], list[int]] = {}
     for row, key in enumerate(zip(uids, paths, strict=True)):
         rows_of.setdefault(key, []).append(row)
@@ -85,4 +101,24 @@ def read_cs(path: Path, say: Callable[[str], None] = lambda text: None) -> Itera
             *(None, "complete", ""),
             listed=exposure.to_text() if exposure else "",
         )
-        yield Coordinates(micrograph, x[rows] * width, y[rows] * height, score[rows])
+        at = x[rows] * width, y[rows] * height
+        yield Coordinates(micrograph, *at, score[rows], more=taken(more, rows))
+
+
+def _more(table: CsTable) -> dict[str, NDArray[Any]]:
+    """Return what a table says of templates, angles and classes; CryoSPARC counts classes from 0."""
+    found: dict[str, NDArray[Any]] = {}
+    if np.nan_to_num(view := table.numbers(TEMPLATE)).any():
+        found["view"] = _whole(view, np.int16)
+    for name in (TEMPLATE_ANGLE, POSE):
+        if np.nan_to_num(angle := table.numbers(name)).any():
+            found["angle_deg"] = single(np.degrees(angle))
+    if table.has(CLASS):
+        found["class_number"] = _whole(table.numbers(CLASS) + 1, np.int32)
+    return found
+
+
+def _whole(numbers: NDArray[np.float64], kind: type[np.signedinteger[Any]]) -> NDArray[np.signedinteger[Any]]:
+    """Return whole numbers, -1 for those that are none or too large."""
+    fits = (numbers >= 0) & (numbers <= np.iinfo(kind).max)
+    return np.where(fits, numbers, -1).astype(kind)

@@ -67,6 +67,9 @@ class Format:
     holds
         What of :class:`~cryopick_ray.formats.coordinates.Coordinates` its files have room for, beside names
         and places: ``empty`` are micrographs without particles, ``folders`` those of names.
+    columns
+        Which optional columns they have room for, by their names in files
+        (:data:`~cryopick_ray.formats.columns.IN_FILES`).
     is_marked
         Whether ``looks_like`` goes by words that no other format has, not by counts of numbers alone.
     endings
@@ -80,5 +83,6 @@ class Format:
     read: Reader | None
     write: Writer | None
     holds: frozenset[Thing]
+    columns: frozenset[str] = frozenset()
     is_marked: bool = True
     endings: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ import numpy as np
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.box import BOX
 from cryopick_ray.formats.cbox import CBOX
+from cryopick_ray.formats.columns import RELION
 from cryopick_ray.formats.coordinates import Coordinates, picked
 from cryopick_ray.formats.cryoppp import CRYOPPP
 from cryopick_ray.formats.cs import CS
@@ -77,6 +78,8 @@ def _watched(
 ) -> Iterator[Coordinates]:
     for one in coordinates:
         lost.update((words, None) for thing, words in _things(one) if thing not in format.holds)
+        if len(one.x_px):
+            lost.update((name, None) for name in one.known if name not in format.columns)
         yield one
 
 
@@ -92,5 +95,5 @@ def _things(one: Coordinates) -> Iterator[tuple[Thing, str]]:
         yield "empty", "micrographs without particles"
     elif not (np.array_equal(one.x_px, np.rint(one.x_px)) and np.array_equal(one.y_px, np.rint(one.y_px))):
         yield "fractions", "fractions of pixels"
-    if one.columns:
-        yield "columns", ", ".join(one.columns)
+    if others := one.columns.keys() - RELION.values():
+        yield "columns", ", ".join(name for name in one.columns if name in others)

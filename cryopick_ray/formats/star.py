@@ -6,6 +6,7 @@ from tempfile import TemporaryFile
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.box import read_box
+from cryopick_ray.formats.columns import RELION
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.files import RELION_ENDINGS, complete, relative_path
 from cryopick_ray.formats.format import ExportSettings, Format, Note
@@ -116,5 +117,6 @@ STAR = Format(
     read=read_star_file,
     write=write_star,
     holds=frozenset({"scores", "fractions", "empty", "folders", "columns"}),
+    columns=frozenset(RELION),
     endings=RELION_ENDINGS,
 )

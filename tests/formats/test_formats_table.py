@@ -2,18 +2,36 @@
 
 from pathlib import Path
 
+from cryopick_ray.formats.columns import in_file
 from cryopick_ray.formats.formats import ROWS
+from cryopick_ray.picks.columns import COLUMNS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
 
 
+def table_of(first):
+    """Return the rows of the table whose first column has that name, its head included."""
+    _, head, rest = DOCS.read_text().partition(f"| {first} |")
+    lines = [line for line in (head + rest).partition("\n\n")[0].splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
 def test_the_documented_table_is_that_of_the_code():
-    lines = [line for line in DOCS.read_text().splitlines() if line.startswith("| ")]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    rows = table_of("F")
     documented = [(*row[:4], frozenset(row[4].split(", "))) for row in rows[1:] if row[0] != "-"]
     assert documented == [
         (one.name, one.title, "yes" if one.read else "no", "yes" if one.write else "no", one.holds)
         for one in ROWS
+    ]
+
+
+def test_the_documented_columns_are_those_of_the_code():
+    assert table_of("column")[1:] == [
+        [
+            *(name, in_file(name), str(one.type), one.meaning, one.written_by),
+            ", ".join(row.name for row in ROWS if in_file(name) in row.columns),
+        ]
+        for name, one in COLUMNS.items()
     ]
 
 

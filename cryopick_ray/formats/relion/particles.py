@@ -3,10 +3,12 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cryopick_ray.formats.columns import RELION, in_relion
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.relion.rows import NO_SCORE, SCORE, X, Y
 from cryopick_ray.formats.star_text import loop
@@ -72,7 +74,8 @@ def coordinate_rows(one: Coordinates, more: Sequence[str]) -> Iterator[str]:
     """Yield x, y, score and the columns asked for of each particle; 0 for those it has not."""
     scores = np.where(np.isnan(one.score), NO_SCORE, one.score)
     none = np.zeros(len(one.x_px), np.int64)
-    others = [one.columns.get(name, none).tolist() for name in more]
+    columns = _columns(one)
+    others = [columns.get(name, none).tolist() for name in more]
     for x, y, score, *rest in zip(
         one.x_px.tolist(), one.y_px.tolist(), scores.tolist(), *others, strict=True
     ):
@@ -82,8 +85,16 @@ def coordinate_rows(one: Coordinates, more: Sequence[str]) -> Iterator[str]:
 def more_columns(one: Coordinates) -> list[str]:
     """Return which columns of numbers a micrograph's particles have that RELION knows, or may."""
     return [
-        name for name, values in one.columns.items() if name.startswith("rln") and values.dtype.kind in "fiu"
+        name
+        for name, values in _columns(one).items()
+        if name.startswith("rln") and values.dtype.kind in "fiu"
     ]
+
+
+def _columns(one: Coordinates) -> dict[str, NDArray[Any]]:
+    """Return the columns of particles by RELION's names."""
+    known = one.known
+    return in_relion({name: known[name] for name in RELION if name in known}) | dict(one.columns)
 
 
 def _ctf(one: Coordinates) -> dict[str, str]:
