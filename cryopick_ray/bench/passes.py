@@ -19,6 +19,7 @@ from cryopick_ray.pickers.device.resize import fourier_resize_on_device
 from cryopick_ray.pickers.device.upload import Upload
 from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.picker import Candidates, Picker
+from cryopick_ray.picks.columns import in_angstroms
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.store.manifest import ManifestRow
@@ -89,7 +90,9 @@ def pick_pass(watch: Stopwatch, way: Way, shard_name: str) -> Candidates:
             part.bytes = images.nbytes
     with watch.part("parquet") as part:
         x, y = resampled_to_source(found.x, found.y, way.shape, way.row.source_shape)
-        picked = Picked(shard_name, way.row.checksum, Candidates(x, y, found.score))
+        pixel_size_A = way.row.pixel_size_A * way.row.source_shape[0] / way.shape[0]
+        more = in_angstroms(found.more, pixel_size_A)
+        picked = Picked(shard_name, way.row.checksum, Candidates(x, y, found.score, more=more))
         way.shards.publish([picked])
         part.bytes = 2 * (x.nbytes + y.nbytes + found.score.nbytes)
     return found

@@ -71,7 +71,7 @@ def score_histogram(scores: NDArray[np.floating], threshold: float) -> Markup:
         return LEFT + (value - x_low) / (x_high - x_low) * (RIGHT - LEFT)
 
     bars = (
-        _bar(
+        bar(
             x_at(left),
             x_at(right),
             0,
@@ -85,13 +85,13 @@ def score_histogram(scores: NDArray[np.floating], threshold: float) -> Markup:
     marks = ""
     if x_low <= threshold <= x_high:
         at = x_at(threshold)
-        marks = _upright("mark", at, BOTTOM)
+        marks = upright_at("mark", at, BOTTOM)
     # The page's slider moves this line; it needs the axis.
     marks += (
         f'<line class="live" data-low="{x_low!r}" data-high="{x_high!r}" data-left="{LEFT}"'
         f' data-right="{RIGHT}" y1="{TOP}" y2="{BOTTOM}" visibility="hidden"/>'
     )
-    return _chart("Candidates by score", "score", "candidates", [*bars, marks], x_ticks, _count_ticks(top))
+    return framed("Candidates by score", "score", "candidates", [*bars, marks], x_ticks, count_ticks(top))
 
 
 def pick_counts(counts: NDArray[np.integer]) -> Markup:
@@ -114,19 +114,19 @@ def pick_counts(counts: NDArray[np.integer]) -> Markup:
         last = position + len(column) - 1
         if len(column) == 1:
             title = f"micrograph {position:,}: {int(column[0]):,} picks"
-            bars.append(_bar(left, left + step, 0, int(column[0]) / top, "bar", title))
+            bars.append(bar(left, left + step, 0, int(column[0]) / top, "bar", title))
         else:
             least, middle, most = int(column.min()), float(np.median(column)), int(column.max())
             title = f"micrographs {position:,} to {last:,}: {least:,} to {most:,} picks, median {middle:,.0f}"
-            bars.append(_bar(left, left + step, least / top, most / top, "bar range", title))
-            bars.append(_bar(left, left + step, middle / top, middle / top, "bar", title))
+            bars.append(bar(left, left + step, least / top, most / top, "bar range", title))
+            bars.append(bar(left, left + step, middle / top, middle / top, "bar", title))
         position = last + 1
     ticks = [tick for tick in nice_ticks(1, len(counts), 6) if tick >= 1 and tick == int(tick)]
     if 1 not in ticks:
         ticks.insert(0, 1)
     x_ticks = [(LEFT + (tick - 0.5) / len(counts) * (RIGHT - LEFT), short(tick)) for tick in ticks]
-    return _chart(
-        "Picks per micrograph", "micrograph, in table order", "picks", bars, x_ticks, _count_ticks(top)
+    return framed(
+        "Picks per micrograph", "micrograph, in table order", "picks", bars, x_ticks, count_ticks(top)
     )
 
 
@@ -208,7 +208,7 @@ class LineChart:
 
     def upright(self, css: str, x: float) -> str:
         """Return a line from top to bottom."""
-        return _upright(css, float(self._at(x, self.y.low)[0]), self._BOTTOM)
+        return upright_at(css, float(self._at(x, self.y.low)[0]), self._BOTTOM)
 
     def column(self, x_low: float, x_high: float, title: str) -> str:
         """Return a tooltip for all of the chart between two values of x."""
@@ -222,23 +222,25 @@ class LineChart:
         """Return the chart of the parts, the first lowest."""
         x_ticks = [(float(self._at(tick, self.y.low)[0]), f"{tick:g}") for tick in self.x.ticks]
         y_ticks = [(float(self._at(self.x.low, tick)[1]), f"{tick:g}") for tick in self.y.ticks]
-        return _chart(self.label, self.x.label, self.y.label, parts, x_ticks, y_ticks, LINE_HEIGHT)
+        return framed(self.label, self.x.label, self.y.label, parts, x_ticks, y_ticks, LINE_HEIGHT)
 
     def _at(self, x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         left = LEFT + self.x.part(x) * (RIGHT - LEFT)
         return left, self._BOTTOM - self.y.part(y) * (self._BOTTOM - TOP)
 
 
-def _upright(css: str, at: float, bottom: float) -> str:
+def upright_at(css: str, at: float, bottom: float) -> str:
+    """Return a line from top to bottom at a place of a figure."""
     return f'<line class="{css}" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{bottom}"/>'
 
 
-def _count_ticks(top: int) -> list[tuple[float, str]]:
+def count_ticks(top: int) -> list[tuple[float, str]]:
+    """Return the ticks of an axis of counts from 0 to ``top``."""
     whole = [tick for tick in nice_ticks(0, top, 4) if tick == int(tick)]
     return [(BOTTOM - tick / top * (BOTTOM - TOP), short(tick)) for tick in whole]
 
 
-def _bar(left: float, right: float, low: float, high: float, css: str, title: str) -> str:
+def bar(left: float, right: float, low: float, high: float, css: str, title: str) -> str:
     """Return a bar; ``low`` and ``high`` are fractions of the axis. Thin gaps part wide bars."""
     gap = 1.0 if right - left > 5 else 0.3
     y = BOTTOM - high * (BOTTOM - TOP)
@@ -249,7 +251,7 @@ def _bar(left: float, right: float, low: float, high: float, css: str, title: st
     )
 
 
-def _chart(
+def framed(
     label: str,
     x_label: str,
     y_label: str,

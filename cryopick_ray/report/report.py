@@ -4,7 +4,7 @@ import math
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.report.diameter_curve import diameter_curve
 from cryopick_ray.report.figures import MAX_COLUMNS, pick_counts, score_histogram
+from cryopick_ray.report.size_histogram import size_histogram
 from cryopick_ray.report.thumbnails import Thumbnail
 from cryopick_ray.report.tints import legend
 
@@ -54,6 +55,11 @@ class Report:
         How the diameter was found; ``None`` if it was given.
     junk
         How many candidates lie on junk of which kinds and are not picked; empty if none.
+    unpicked
+        Candidates at or above the threshold that are not picked, by why.
+    sizes_A, diameter_A
+        ``(n,)`` sizes of the picks as the picker sees them, NaN where it does not tell, and their diameter,
+        in angstroms.
     """
 
     title: str
@@ -73,6 +79,9 @@ class Report:
     warnings: Sequence[str] = ()
     expected: str = ""
     junk: str = ""
+    unpicked: Mapping[str, int] = field(default_factory=dict)
+    sizes_A: NDArray[np.floating] = field(default_factory=lambda: np.empty(0))
+    diameter_A: float = math.nan
 
     @property
     def n_complete(self) -> int:
@@ -105,6 +114,7 @@ def render_report(report: Report) -> str:
         spread=(int(np.median(counts)), int(counts.min()), int(counts.max())) if len(counts) else None,
         histogram=score_histogram(report.scores, report.threshold),
         per_micrograph=pick_counts(counts),
+        sizes=size_histogram(report.sizes_A, report.diameter_A),
         shared=len(counts) > MAX_COLUMNS,
         slider=(low, high, report.threshold) if low < high else None,
         settings=flatten(report.settings),

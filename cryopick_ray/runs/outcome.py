@@ -13,6 +13,7 @@ from cryopick_ray.evaluation.truth import read_truth
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import export as write
 from cryopick_ray.formats.reading import UnclearFormatError, is_table, read_coordinates
+from cryopick_ray.picks.columns import among
 from cryopick_ray.picks.schema import PICKS, MicrographPicks
 from cryopick_ray.picks.table import open_table, recut
 from cryopick_ray.runs.folder import RunFolder
@@ -122,8 +123,10 @@ def read_table(run: Where) -> "pd.DataFrame":
     """Return the table of all candidates of a run, or of a table, one row each.
 
     Columns are ``dataset``, ``micrograph_id``, ``x_px``, ``y_px``, ``score``, ``diameter_A``, ``model``,
-    ``picked`` and ``junk``, which is what it lies on, empty for clear ice; ``x_px`` and ``y_px`` are in
-    pixels of the micrograph, 0.0 at the centre of the first.
+    ``picked``, ``unpicked``, which says why it is not picked, and ``junk``, which is what it lies on, empty
+    for clear ice; ``x_px`` and ``y_px`` are in pixels of the micrograph, 0.0 at the centre of the first.
+    What else is known of any follows, such as ``size_A``
+    (:data:`~cryopick_ray.picks.columns.COLUMNS`); NaN or ``None`` where it is not.
 
     Raises
     ------
@@ -132,7 +135,9 @@ def read_table(run: Where) -> "pd.DataFrame":
     """
     import pyarrow as pa
 
-    frame: pd.DataFrame = pa.concat_tables([PICKS.empty_table(), *open_table(run).parts()]).to_pandas()
+    parts = [PICKS.empty_table(), *open_table(run).parts()]
+    rows = pa.concat_tables(parts, promote_options="permissive")  # not all parts have all optional columns
+    frame: pd.DataFrame = rows.select([*PICKS.names, *among(rows.column_names)]).to_pandas()
     return frame
 
 

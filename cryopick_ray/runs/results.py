@@ -7,20 +7,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray import __version__
-from cryopick_ray.errors import CryoPickError, DamagedError, UsageError, brief, plain
-from cryopick_ray.formats.files import relative_path
+from cryopick_ray.errors import DamagedError, UsageError, brief, plain
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import export
 from cryopick_ray.formats.mask_names import masks_of
 from cryopick_ray.formats.relion.optics import guessed_optics
-from cryopick_ray.formats.relion.verdicts import write_verdicts
 from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.picks.digest import CALIBRATED
 from cryopick_ray.picks.expected import Expected
@@ -31,6 +27,7 @@ from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.plain_data import read_json
 from cryopick_ray.report.report import Report, render_report
 from cryopick_ray.report.thumbnails import Thumbnail, make_thumbnail
+from cryopick_ray.runs.coordinates import write_coordinates
 from cryopick_ray.runs.folder import SMALL_BYTES, RunFolder
 from cryopick_ray.runs.junk import junk_told, of_masks, tints_of
 from cryopick_ray.runs.pictured import pictured
@@ -40,7 +37,7 @@ from cryopick_ray.runs.warnings import RunWarning, in_results
 from cryopick_ray.settings import RunSettings
 from cryopick_ray.stages.diameter import kept_diameter
 from cryopick_ray.store.manifest import read_manifest
-from cryopick_ray.store.publish import check_folder, write_whole
+from cryopick_ray.store.publish import write_whole
 from cryopick_ray.store.store import MicrographStore
 
 WARNINGS_SHOWN = 8
@@ -72,6 +69,9 @@ class Summary:
         What the scores say of the picks; ``None`` if they are not calibrated.
     junk
         Candidates at or above the threshold that are not picked as they lie on junk, by its kind.
+    unpicked
+        Candidates at or above the threshold that are not picked, by why; those with several reasons count
+        for each.
     taught
         What came of the self-training that made the model; ``None`` of any other run.
     """
@@ -92,6 +92,7 @@ class Summary:
     warnings: tuple[RunWarning, ...] = ()
     expected: Expected | None = None
     junk: Mapping[str, int] = field(default_factory=dict)
+    unpicked: Mapping[str, int] = field(default_factory=dict)
     taught: Taught | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -157,10 +158,8 @@ def write_results(
     table = PickTable(folder.table)
     told: list[str] = []
     given = ExportSettings(folder.relion_project(settings), settings.optics, say=told.append)
-    export(table, "star", folder.coordinates, given)
     ordered = worst_first(table.micrographs)
-    write_verdicts(table.micrographs, folder.coordinates, given)
-    _remove_coordinates(folder.coordinates, table)
+    write_coordinates(table, folder.coordinates, given)
     if guess := guessed_optics(table.micrographs, settings.optics):
         told.append(guess)
     counted = tally(table, thresholds)
@@ -189,24 +188,13 @@ def write_results(
         ),
         expected=counted.expected if calibrated else None,
         junk=counted.junk,
+        unpicked=counted.unpicked,
         taught=taught,
     )
     write_whole(folder.summary, json.dumps(summary.to_dict(), indent=1, allow_nan=False))
     write_whole(folder.report, render_report(run_report(settings, folder, summary)))
     folder.publish()
     return summary
-
-
-def _remove_coordinates(coordinates: Path, table: PickTable) -> None:
-    """Remove the files of micrographs that were picked once, but failed or are left out now."""
-    for one in table.micrographs:
-        if one.status == "complete":
-            continue
-        with suppress(CryoPickError, OSError):  # of a name that no file has
-            below = PurePath("star", f"{relative_path(one.micrograph_id)}.star")
-            for folder in below.parents:
-                check_folder(coordinates / folder)
-            (coordinates / below).unlink(missing_ok=True)
 
 
 def read_summary(folder: RunFolder) -> Summary:
@@ -254,6 +242,7 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
     rows, masks = read_manifest(store.place), masks_of(settings.masks, folder.store)
     counts: list[int] = []
     scores: list[NDArray[np.float32]] = [np.empty(0, np.float32)]
+    sizes_A: list[NDArray[np.float32]] = [np.empty(0, np.float32)]
     thumbnails: dict[str, Thumbnail] = {}
     for one in table:
         if one.micrograph.status != "complete":
@@ -262,6 +251,7 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
         moved = replace(one, score=one.score - np.float32(origin.get(one.micrograph.dataset, 0)))
         counts.append(int(one.picked.sum()))
         scores.append(moved.score[~one.is_kept_out])
+        sizes_A.append(one.more["size_A"][one.picked] if "size_A" in one.more else sizes_A[0])
         if name in shown:
             with suppress(DamagedError):  # a lost image costs its picture, not the report
                 tints = tints_of(one.micrograph, store.place, masks.get(name))
@@ -272,6 +262,8 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
         generated=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         counts=np.array(counts, np.int64),
         scores=np.concatenate(scores),
+        sizes_A=np.concatenate(sizes_A),
+        diameter_A=table.diameter_A,
         threshold=0.0 if several else next(iter(cuts.values()), math.nan),
         threshold_reason=_reason(summary.thresholds),
         expected=summary.expected.text() if summary.expected else "",
@@ -284,6 +276,7 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
         thumbnails=[thumbnails[name] for name in shown if name in thumbnails],
         diameter=summary.diameter,
         junk=plain(junk_told(summary.junk)) if summary.junk else "",
+        unpicked=summary.unpicked,
     )
 
 

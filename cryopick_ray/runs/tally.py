@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from cryopick_ray.picks.expected import Expected
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import WORDS, Why
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.thresholds import Threshold
+
+OTHERS = tuple(why for why in Why if why != Why.BELOW_THRESHOLD)
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Tally:
         Candidates of all of them.
     junk
         Candidates at or above the threshold that are not picked as they lie on junk, by its kind.
+    unpicked
+        Likewise all that are not picked, by why; what has several reasons counts for each.
     expected
         What calibrated scores say of the picks.
     """
@@ -32,6 +36,7 @@ class Tally:
     counts: dict[str, int]
     candidates: int
     junk: dict[str, int]
+    unpicked: dict[str, int]
     expected: Expected
 
 
@@ -44,7 +49,7 @@ def tally(table: Iterable[MicrographPicks], thresholds: Mapping[str, Threshold])
         By data set.
     """
     counts: dict[str, int] = {}
-    candidates, sums, junk = 0, np.zeros(2), Counter[str]()
+    candidates, sums, junk, unpicked = 0, np.zeros(2), Counter[str](), Counter[Why]()
     for one in table:
         if one.micrograph.status == "complete":
             cut = thresholds.get(one.micrograph.dataset)
@@ -52,5 +57,9 @@ def tally(table: Iterable[MicrographPicks], thresholds: Mapping[str, Threshold])
             counts[one.micrograph.micrograph_id] = int(one.picked.sum())
             below = one.unpicked == Why.BELOW_THRESHOLD
             sums += [one.score[which].sum(dtype=np.float64) for which in (one.picked, below)]
-            junk.update(one.kept_out(math.inf if cut is None else cut.value))
-    return Tally(counts, candidates, dict(junk), Expected.of(sum(counts.values()), *sums.tolist()))
+            least = math.inf if cut is None else cut.value
+            junk.update(one.kept_out(least))
+            enough = one.score >= np.float32(least)
+            unpicked.update({why: int((one.has(why) & enough).sum()) for why in OTHERS})
+    why_not = {WORDS[why]: unpicked[why] for why in OTHERS if unpicked[why]}
+    return Tally(counts, candidates, dict(junk), why_not, Expected.of(sum(counts.values()), *sums.tolist()))

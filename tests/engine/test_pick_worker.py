@@ -72,6 +72,23 @@ def test_micrographs_of_both_polarities_are_picked_alike_in_any_order(tmp_path, 
     assert np.array_equal(again.to_numpy(), before.to_numpy())
 
 
+def test_particles_have_their_size_in_angstroms_whatever_they_are_picked_for(tmp_path, monkeypatch):
+    made = make_phantom(3, shape=(500, 516), pixel_size_A=4.0, diameter_A=150, particles=20)
+    mrcfile.write(tmp_path / "a.mrc", made.pixels, voxel_size=4.0)
+    store = MicrographStore(str(tmp_path / "s.zarr"), create=True)
+    sources = [MicrographSource("a", "set", tmp_path / "a.mrc", "a")]
+    IngestWorker(store.place.url, IngestSettings()).process(sources)
+    relative = {}
+    for diameter_A in (130, 150, 180):
+        settings = PickSettings(diameter_A=diameter_A, dtype="float32", invert="no")
+        _, table, _ = picks(store, tmp_path / str(diameter_A), settings, monkeypatch, 1)
+        sure = table[table["score"] > 0.5]
+        assert len(sure) > 8
+        assert sure["size_A"].median() == pytest.approx(150, rel=0.2)
+        relative[diameter_A] = sure["size_A"].median() / diameter_A
+    assert relative[130] > relative[150] > relative[180]
+
+
 def row(index, side, pixel_size_A):
     return ManifestRow(
         f"{index}.mrc", "set", "", "", "", 100, side, pixel_size_A, 50, side // 2, 1, None, None, None,

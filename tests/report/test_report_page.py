@@ -152,3 +152,25 @@ def test_nested_settings_become_dotted_rows():
 )
 def test_durations_read_as_people_say_them(seconds, text):
     assert duration(seconds) == text
+
+
+def test_sizes_of_picks_are_drawn_with_the_diameter(report):
+    sizes_A = np.random.default_rng(0).normal(110, 12, 3000).clip(80, 140)
+    report = replace(report, sizes_A=np.append(sizes_A, np.nan), diameter_A=120.0)
+    html = render_report(report)
+    assert "size (A)" in html
+    bars = [tuple(map(int, found)) for found in re.findall(r"(\d+) to \d+ A: (\d+) picks", html)]
+    assert sum(count for _, count in bars) == 3000
+    assert abs(max(bars, key=lambda bar: bar[1])[0] - 110) < 12
+    chart = re.search(r'aria-label="Picks by size".*?</svg>', html)[0]
+    (mark,) = re.findall(r'class="mark" x1="([\d.]+)"', chart)
+    left = [float(x) for x in re.findall(r'<rect class="bar" x="([\d.]+)"', chart)]
+    assert left[0] < float(mark) < left[-1]
+    assert bars[np.searchsorted(left, float(mark)) - 1][0] == pytest.approx(120, abs=2)
+    assert 'id="sizes"' not in render_report(replace(report, sizes_A=np.full(3, np.nan)))
+
+
+def test_the_page_says_why_candidates_are_not_picked(report):
+    assert 'id="unpicked"' not in render_report(report)
+    words = Page(render_report(replace(report, unpicked={"near edge": 1234, "wrong size": 7}))).words
+    assert "near edge 1,234 wrong size 7" in words

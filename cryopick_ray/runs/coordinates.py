@@ -1,0 +1,39 @@
+"""The files that a run leaves for RELION."""
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path, PurePath
+
+from cryopick_ray.errors import CryoPickError
+from cryopick_ray.formats.columns import RELION
+from cryopick_ray.formats.files import relative_path
+from cryopick_ray.formats.format import ExportSettings
+from cryopick_ray.formats.formats import export
+from cryopick_ray.formats.relion.verdicts import write_verdicts
+from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.picks.table import PickTable
+from cryopick_ray.store.publish import check_folder
+
+
+def write_coordinates(table: PickTable, out: Path, settings: ExportSettings) -> None:
+    """Write the picks and verdicts of a table as STAR files; none stay of micrographs without picks now."""
+    export(map(_in_star, table), "star", out, settings)
+    write_verdicts(table.micrographs, out, settings)
+    _remove_coordinates(out, table)
+
+
+def _in_star(one: MicrographPicks) -> MicrographPicks:
+    """Return picks without what STAR files have no room for: nobody asked for it there, the table has it."""
+    return replace(one, more={name: values for name, values in one.more.items() if name in RELION})
+
+
+def _remove_coordinates(coordinates: Path, table: PickTable) -> None:
+    """Remove the files of micrographs that were picked once, but failed or are left out now."""
+    for one in table.micrographs:
+        if one.status == "complete":
+            continue
+        with suppress(CryoPickError, OSError):  # of a name that no file has
+            below = PurePath("star", f"{relative_path(one.micrograph_id)}.star")
+            for folder in below.parents:
+                check_folder(coordinates / folder)
+            (coordinates / below).unlink(missing_ok=True)
