@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from cryopick_ray.errors import UsageError
+from cryopick_ray.formats.columns import single
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.picks.columns import in_angstroms
 from cryopick_ray.picks.reasons import none
@@ -44,7 +45,7 @@ def as_picks(
             raise UsageError(f"rows of {name!r} are counted from the last: convert it, with `image_height`")
         more = one.known
         if one.box_px is not None:
-            more = dict(zip(BOX, one.box_px.astype(np.float32).T, strict=True)) | more
+            more = dict(zip(BOX, single(one.box_px).T, strict=True)) | more
         yield MicrographPicks(
             replace(one.micrograph, pixel_size_A=size_A),
             one.x_px.astype(np.float32),

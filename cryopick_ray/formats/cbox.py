@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.formats.boxes import box_sizes_px
-from cryopick_ray.formats.columns import is_known
+from cryopick_ray.formats.columns import is_known, single
 from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
@@ -49,9 +49,8 @@ def write_cbox(picks: Iterable[Coordinates], out: Path, settings: ExportSettings
     """
     both = False
     for name, one in complete(picks, without_extension, settings.say):
+        sizes, estimated = box_sizes_px(one, settings.box_px), _estimated_px(one).tolist()
         both |= {"size_px", "box_w_px"} <= one.known.keys()
-        estimated = _estimated_px(one).tolist()
-        sizes = box_sizes_px(one, settings.box_px)
         with published(below(out, f"{name}.cbox")) as file:
             file.write(HEAD)
             for (x, y, score), (width, height), seen in zip(one.rows(), sizes, estimated, strict=True):
@@ -102,7 +101,7 @@ def _read_star(path: Path, name: str) -> Coordinates:
 def _more(width: NDArray[np.float64], height: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
     """Return the sizes that crYOLO estimates, where it does."""
     sides = {"box_w_px": width, "box_h_px": height}
-    return {name: np.where(side > 0, side, np.nan).astype(np.float32) for name, side in sides.items()}
+    return {name: single(np.where(side > 0, side, np.nan)) for name, side in sides.items()}
 
 
 def _estimated_px(one: Coordinates) -> NDArray[np.float32]:

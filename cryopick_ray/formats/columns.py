@@ -36,6 +36,13 @@ def is_known(name: str, values: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(~unknown, bool)
 
 
+def single(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Return numbers of a file as columns have them; NaN for those that are infinite there."""
+    with np.errstate(over="ignore"):
+        found = values.astype(np.float32)
+    return np.where(np.isfinite(found), found, np.float32(np.nan))
+
+
 def in_relion(columns: Columns) -> dict[str, NDArray[Any]]:
     """Return those that RELION knows as it has them."""
     return {
@@ -60,7 +67,7 @@ def from_relion(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         untold = psi_deg == UNKNOWN
         if number is not None:
             untold |= (psi_deg == 0) & (number == 0)
-        found["angle_deg"] = np.where(untold | ~np.isfinite(psi_deg), np.nan, psi_deg).astype(np.float32)
+        found["angle_deg"] = single(np.where(untold, np.nan, psi_deg))
     return {name: values for name, values in found.items() if is_known(name, values).any()}
 
 

@@ -64,7 +64,7 @@ class Coordinates:
     @property
     def known(self) -> dict[str, NDArray[Any]]:
         """Those of :attr:`more` in which something is known, and what :attr:`columns` says of the same."""
-        found = from_relion(self.columns) | self.more
+        found = from_relion(self.columns) | dict(self.more)
         return {name: found[name] for name in IN_FILES if name in found and is_known(name, found[name]).any()}
 
     @property
@@ -113,6 +113,7 @@ def by_micrograph(
     y_px: Sequence[float] | NDArray[Any],
     score: Sequence[float] | NDArray[Any] | None = None,
     box_px: Sequence[Sequence[float]] | NDArray[Any] | None = None,
+    *,
     more: Columns | None = None,
 ) -> Iterator[Coordinates]:
     """Yield the rows of a table of many micrographs, one micrograph after the other."""

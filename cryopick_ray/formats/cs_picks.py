@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, brief
+from cryopick_ray.formats.columns import single
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.micrographs.cs_table import (
     GROUP,
@@ -111,7 +112,7 @@ def _more(table: CsTable) -> dict[str, NDArray[Any]]:
         found["view"] = _whole(view, np.int16)
     for name in (TEMPLATE_ANGLE, POSE):
         if np.nan_to_num(angle := table.numbers(name)).any():
-            found["angle_deg"] = np.degrees(angle).astype(np.float32)
+            found["angle_deg"] = single(np.degrees(angle))
     if table.has(CLASS):
         found["class_number"] = _whole(table.numbers(CLASS) + 1, np.int32)
     return found

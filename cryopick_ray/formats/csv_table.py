@@ -12,7 +12,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.formats.columns import IN_FILES, is_known
+from cryopick_ray.formats.columns import IN_FILES, is_known, single
 from cryopick_ray.formats.coordinates import Coordinates, by_micrograph
 from cryopick_ray.formats.files import FORMULA, complete, relative_path
 from cryopick_ray.formats.format import ExportSettings, Format, Note
@@ -111,7 +111,7 @@ def _values(found: Sequence[Row], name: str) -> NDArray[Any]:
         return np.array([row.cells[name] for row in found], object)
     numbers = [row.value_or_nan(name) for row in found]
     if one.dtype.kind == "f":
-        return np.array(numbers, one.dtype)
+        return single(np.array(numbers))
     limits = np.iinfo(one.dtype)
     for row, number in zip(found, numbers, strict=True):
         if not math.isnan(number) and not (number.is_integer() and limits.min <= number <= limits.max):

@@ -1,7 +1,5 @@
 """The sizes of picks, as the picker sees them, as bars."""
 
-import math
-
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
@@ -18,6 +16,8 @@ from cryopick_ray.report.figures import (
 )
 
 BINS = 40
+ROOM = 0.04
+"""Of the range that is drawn, on either side: the diameter may lie at its end."""
 
 
 def size_histogram(sizes_A: NDArray[np.floating], diameter_A: float) -> Markup:
@@ -34,7 +34,9 @@ def size_histogram(sizes_A: NDArray[np.floating], diameter_A: float) -> Markup:
     if not len(known):
         return Markup("")
     low, high = (float(value) for value in np.percentile(known, (0.1, 99.9)))
-    low, high = math.floor(min(low, diameter_A)), math.ceil(max(high, diameter_A)) + 1
+    low, high = min(low, diameter_A), max(high, diameter_A)
+    room = max(ROOM * (high - low), 1.0)
+    low, high = low - room, high + room
     counts, edges = np.histogram(known, BINS, (low, high))
     top = max(int(counts.max()), 1)
 

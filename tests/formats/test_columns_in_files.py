@@ -114,6 +114,15 @@ def test_a_csv_with_no_such_number_is_refused_with_its_line(tmp_path, column, va
         read_coordinates(tmp_path / "p.csv")
 
 
+def test_numbers_beyond_a_column_are_not_known(tmp_path):
+    (tmp_path / "x.cbox").write_text("1 2 8 8 0.5 1e39 9\n")
+    (tmp_path / "p.csv").write_text("micrograph_id,x_px,y_px,size_px\nx,1,2,1e39\nx,1,2,7\n")
+    (cbox,) = read_coordinates(tmp_path / "x.cbox").coordinates
+    assert list(cbox.known) == ["box_h_px"]
+    (csv,) = read_coordinates(tmp_path / "p.csv").coordinates
+    assert csv.known["size_px"].tolist() == pytest.approx([np.nan, 7], nan_ok=True)
+
+
 def test_lengths_follow_the_pixels_they_are_counted_in(tmp_path, make_picks):
     size_A = np.float32([90, 120, 150])
     picks = replace(make_picks("a.mrc", 3, picked=3), more={"size_A": size_A, "view": np.int16([1, 2, 3])})

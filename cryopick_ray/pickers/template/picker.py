@@ -23,7 +23,7 @@ SUPPRESSION = 0.5  # radius in diameters: touching particles are both kept
 QUIETEST = 0.01  # of the strongest contrast of a micrograph: below it lies rounding
 TRANSFORM_PX = 256  # side of the tiles that are transformed: small enough for a processor's cache
 BATCH = 8  # templates at a time
-PEAKS = 1024  # whose surroundings are compared with all templates at a time
+PEAKS = 256  # whose surroundings are compared with all templates at a time
 
 
 class TemplatePicker(NetworkPicker[Templates]):
@@ -119,13 +119,14 @@ class TemplatePicker(NetworkPicker[Templates]):
         pixels = image.cpu().numpy()
         check_pixels(pixels)
         rim = len(self._disc) // 2
-        return torch.from_numpy(np.pad(normalise(pixels).pixels, rim, mode="reflect")).to(self.device)
+        padded = torch.from_numpy(np.pad(normalise(pixels).pixels, rim, mode="reflect"))
+        return padded.to(self.device)
 
     def _score_map(self, padded: Tensor) -> Tensor:
         rim = len(self._disc) // 2
         step = TRANSFORM_PX - 2 * rim
         height, width = (side - 2 * rim for side in padded.shape)
-        fit, contrast = padded.new_empty((2, height, width))
+        fit, contrast = padded.new_empty(height, width), padded.new_empty(height, width)
         for y, x in product(range(0, height, step), range(0, width, step)):
             tile = np.s_[y : y + step, x : x + step]
             fit[tile], contrast[tile] = self._match(padded[y : y + TRANSFORM_PX, x : x + TRANSFORM_PX])
@@ -134,14 +135,16 @@ class TemplatePicker(NetworkPicker[Templates]):
 
     def _views_at(self, padded: Tensor, found: Candidates) -> NDArray[np.int16]:
         """Return which template fits best at each candidate: maxima over all pixels would cost far more."""
-        side, templates = len(self._disc), self.network.templates.to(self.device).flatten(1).T
-        seen = padded.unfold(0, side, 1).unfold(1, side, 1)
+        width = padded.shape[1]
+        rows, columns = self._disc.nonzero().T
+        around, templates = rows * width + columns, self.network.templates.to(self.device)[:, self._disc].T
         y, x = (torch.from_numpy(np.rint(at).astype(np.int64)).to(self.device) for at in (found.y, found.x))
-        fits = [
-            (seen[rows, columns].flatten(1) @ templates).argmax(dim=1)
-            for rows, columns in zip(y.split(PEAKS), x.split(PEAKS), strict=True)
-        ]
-        return torch.cat(fits).cpu().numpy().astype(np.int16)
+        flat, fits = padded.flatten(), []
+        for some in torch.split(y * width + x, PEAKS):
+            seen = flat.index_select(0, (some[:, None] + around).flatten()).view(len(some), len(around))
+            fits.append((seen @ templates).argmax(dim=1))
+        view: NDArray[np.int16] = torch.cat(fits).cpu().numpy().astype(np.int16)
+        return view
 
     def _match(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Return the greatest product with a template, and the root of the sum of squares about the mean.
