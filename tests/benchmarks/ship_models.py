@@ -21,8 +21,8 @@ LIMITS = {
     "topaz-general": "For comparison; heatmap-general finds more and is surer of it.",
     "deeppicker-general": "For comparison; windows of one particle each see little of what lies around them.",
     "deepem-general": "For comparison; windows of one particle each see little of what lies around them.",
-    "cryolo-general": "For comparison; at most one particle in each square of half a diameter; half as wide as "
-    "published, and still learning when it was stopped.",
+    "cryolo-general": "For comparison; at most one particle in each square of half a diameter; half as wide "
+    "as published, and still learning when it was stopped.",
 }
 BY_HAND: dict[str, dict] = {
     "heatmap-general": {"threshold": 0.5, "calibration": (1.2, 0.0, 0.35, 0.45)},
