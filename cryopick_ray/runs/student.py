@@ -207,7 +207,7 @@ def _usual(run: RunSettings, card: ModelCard, preset: str | None, finest: float)
     base |= {name: card.options[name] for name in BESIDE if name in card.options}
     kept = {name: value for name, value in card.options.items() if name in known}
     if preset is not None:
-        return base | {"options": kept} | dict(PRESETS[preset])
+        return base | dict(PRESETS[preset])  # the lesson's own options are the paper's
     fits = {name: value for name, value in TARGET_OPTIONS.items() if name in known}
     widest = finest if finest > LEAST_WIDENING else 1.0
     low, high = card.scales
