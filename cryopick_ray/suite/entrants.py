@@ -4,12 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.catalogue import load_picker, read_card
 from cryopick_ray.pickers.provenance import Provenance
-from cryopick_ray.pickers.weights import save_model
-from cryopick_ray.runs.templates import template_model
+from cryopick_ray.pickers.template.templates import Templates
+from cryopick_ray.pickers.weights import ModelCard, save_model
+from cryopick_ray.runs.templates import ANGULAR_STEP_DEG, template_model
 from cryopick_ray.suite.cases import Case
 from cryopick_ray.suite.settings import SuiteSettings
+
+COARSER_DEG = (20.0, 30.0)
+"""Steps between views of a molecule of which there are too many at the usual one."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +102,23 @@ def _templates(case: Case, folder: Path) -> Path:
     diameter_A = case.settings.diameter_A
     path = folder / "templates" / f"{case.sought}-{diameter_A:g}A.safetensors"
     if not path.is_file():
-        network, card, _ = template_model(case.sought, diameter_A)
+        network, card = _views(case.sought, diameter_A)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_model(path, network.state_dict(), card)
     return path
+
+
+def _views(molecule: str, diameter_A: float) -> tuple[Templates, ModelCard]:
+    """Return templates every 15 degrees, or as fine as a molecule's unlike views are few enough."""
+    for step_deg in (ANGULAR_STEP_DEG, *COARSER_DEG):
+        try:
+            network, card, _ = template_model(molecule, diameter_A, angular_step_deg=step_deg)
+        except UsageError:
+            if step_deg == COARSER_DEG[-1]:
+                raise
+        else:
+            break
+    return network, card
 
 
 MAKERS = {"template": Maker(lambda case: case.sought is not None, _templates)}
