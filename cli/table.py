@@ -47,8 +47,10 @@ def table(
     from cryopick_ray.config import fill
     from cryopick_ray.cut import CutSettings
     from cryopick_ray.formats.mask_names import masks_of
+    from cryopick_ray.passes.curation import unheeded
     from cryopick_ray.picks.index import INDEX
     from cryopick_ray.picks.shards import digests
+    from cryopick_ray.picks.table import PickTable
     from cryopick_ray.selection import SelectionSettings
     from cryopick_ray.stages.table import only_digest
     from cryopick_ray.stages.table import table as gather
@@ -71,12 +73,15 @@ def table(
             any_image=any_image,
             selection=chosen_by,
         )
+        notes = unheeded(chosen_by.curation, PickTable(folder))
     outcome = {
         "table": out,
         "digest": chosen,
         "thresholds": {name: asdict(cut) for name, cut in cuts.items()},
     }
     text = "\n".join(f"{name}: threshold {cut.value:.3g} ({cut.method})" for name, cut in cuts.items())
+    for note in notes:
+        tell(note)
     for name, one in cuts.items():
         if one.doubt:
             tell(f"{name}: {one.doubt}")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from cryopick_ray import __version__
 from cryopick_ray.errors import PicksError
 from cryopick_ray.passes.chain import Pass, made, passes_of
-from cryopick_ray.passes.curation import Curated, read_decisions
+from cryopick_ray.passes.curation import Curated, check_places, read_decisions
 from cryopick_ray.passes.excluded import Excluded
 from cryopick_ray.passes.junk import OnJunk
 from cryopick_ray.passes.masks import read_masks
@@ -121,6 +121,7 @@ def build_table(
     if unknown := sorted(set(covered) - set(manifest)):
         raise PicksError(f"{shards.place.url} covers {unknown[0]}, which the store does not hold")
     micrographs = [_micrograph(row, covered) for row in manifest.values() if _is_known(row, covered)]
+    check_places(chosen.curation, decisions, micrographs)
     partitions = plan_partitions(micrographs, covered, [name for name in decisions if decisions[name].adds])
     source = partial(gather, shards, diameter_A=settings.diameter_A, model=settings.model)
     masked = read_masks(settings.masks, micrographs, map(source, partitions))
@@ -131,20 +132,20 @@ def build_table(
         cuts = _cuts(source, passes, partitions, micrographs, choose)
     passes.append(AboveCut({name: cut.value for name, cut in cuts.items()}))
 
-    def write(part: Partition, last: Sequence[Pass]) -> dict[str, tuple[Counted, int]]:
+    def write(part: Partition, last: Sequence[Pass]) -> dict[str, tuple[Counted, int, int]]:
         some = [made(one, passes) for one in source(part)]
         done = [made(one, last) for one in some]
         write_part(done, aside, part.number)
         cut = cuts[part.dataset].value
         return {
-            one.micrograph.micrograph_id: (count(one, cut, calibrated=settings.calibrated), picks)
-            for one, picks in zip(some, (int(one.picked.sum()) for one in done), strict=True)
+            one.micrograph.micrograph_id: (count(one, cut, calibrated=settings.calibrated), len(own), picks)
+            for one, own, picks in zip(some, done, (int(one.picked.sum()) for one in done), strict=True)
         }
 
     with whole_folder(out) as aside:
         last: list[Pass] = [Curated(decisions)]
         found = _together(each(partial(write, last=last), partitions))
-        counts = {name: own for name, (own, _) in found.items()}
+        counts = {name: own for name, (own, _, _) in found.items()}
         told = judged(list(map(masked.told, micrographs)), manifest, counts, strange, settings.diameter_A)
         if bad := _worse(told, chosen.exclude_micrographs):
             again = [part for part in partitions if bad & {one.micrograph_id for one in part.micrographs}]
@@ -159,9 +160,12 @@ def _together(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
     return {name: value for part in parts for name, value in part.items()}
 
 
-def _with_picks(one: PickedMicrograph, found: Mapping[str, tuple[Counted, int]]) -> PickedMicrograph:
-    """Return a micrograph with the number of its picks after the last pass."""
-    return replace(one, picks=found[one.micrograph_id][1]) if one.micrograph_id in found else one
+def _with_picks(one: PickedMicrograph, found: Mapping[str, tuple[Counted, int, int]]) -> PickedMicrograph:
+    """Return a micrograph with the numbers of its candidates and picks after the last pass."""
+    if one.micrograph_id not in found:
+        return one
+    _, candidates, picks = found[one.micrograph_id]
+    return replace(one, candidates=candidates, picks=picks)
 
 
 def _cuts(

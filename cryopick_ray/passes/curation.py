@@ -2,7 +2,7 @@
 
 import csv
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from cryopick_ray.errors import UsageError, brief
+from cryopick_ray.errors import UsageError, brief, few
 from cryopick_ray.picks.columns import COLUMNS
 from cryopick_ray.picks.reasons import Why, none
-from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
+from cryopick_ray.picks.table import PickTable
 
 Action = Literal["exclude", "remove", "add"]
 HEAD = ("micrograph_id", "action", "x_px", "y_px")
@@ -23,6 +24,8 @@ HAND = "hand"
 REACH_PX = 1.0
 """How far from what it means a place may be: as far as rounding moves it."""
 MOST_BYTES = 2**30
+MOST_PX = 2.0**24
+"""From here on float32 does not tell neighbouring pixels apart; no micrograph is as large."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,62 @@ def read_decisions(path: Path) -> dict[str, Decisions]:
     return {name: _decisions(own) for name, own in found.items()}
 
 
+def check_curation(path: Path | None) -> None:
+    """Refuse decisions that cannot be read, before there is work done for them.
+
+    Raises
+    ------
+    UsageError
+        As :func:`read_decisions`.
+    """
+    if path is not None:
+        read_decisions(path)
+
+
+def check_places(
+    path: Path | None, decisions: Mapping[str, Decisions], micrographs: Iterable[PickedMicrograph]
+) -> None:
+    """Refuse to add picks outside their micrograph.
+
+    Raises
+    ------
+    UsageError
+        Naming the first.
+    """
+    for one in micrographs:
+        own = decisions.get(one.micrograph_id)
+        if own is None or one.shape is None:
+            continue
+        height, width = one.shape
+        inside = ((own.add >= -0.5) & (own.add <= [width - 0.5, height - 0.5])).all(axis=1)
+        if not inside.all():
+            x_px, y_px = own.add[~inside][0].tolist()
+            raise UsageError(
+                f"`curation` {path} adds a pick at {x_px:g}, {y_px:g} to {one.micrograph_id}, which has "
+                f"{width} x {height} pixels; expected x_px, y_px in pixels of the micrograph"
+            )
+
+
+def unheeded(path: Path | None, table: PickTable) -> list[str]:
+    """Return which of a person's decisions changed nothing in a table that was made with them."""
+    decisions = {} if path is None else read_decisions(path)
+    ids = {one.micrograph_id for one in table.micrographs if one.status == "complete"}
+    lines = []
+    if unknown := sorted(decisions.keys() - ids):
+        lines.append(
+            f"`curation` {path} names {len(unknown)} micrographs that were not picked: {few(unknown)}; "
+            "expected micrograph_id as the table has it"
+        )
+    wanted = {name: len(own.remove) for name, own in decisions.items() if name in ids and len(own.remove)}
+    removed = {name: int(one.has(Why.REMOVED_BY_HAND).sum()) for name, one in table.of(wanted).items()}
+    if missed := sorted(name for name, count in wanted.items() if removed[name] < count):
+        lines.append(
+            f"`curation` {path} removes {sum(wanted[name] - removed[name] for name in missed)} picks where "
+            f"none is within {REACH_PX:g} px, or twice: {few(missed)}"
+        )
+    return lines
+
+
 def _decision(row: list[str], where: str) -> tuple[str, str, tuple[float, float]]:
     name, action, *place = [*row, "", "", ""][:4]
     if action not in get_args(Action):
@@ -92,7 +151,7 @@ def _decision(row: list[str], where: str) -> tuple[str, str, tuple[float, float]
         return name, action, (0.0, 0.0)
     try:
         x_px, y_px = (float(text) for text in place)
-        if not np.isfinite([x_px, y_px]).all():
+        if not max(abs(x_px), abs(y_px)) < MOST_PX:
             raise ValueError
     except ValueError:
         raise UsageError(f"{where}: x_px, y_px are {', '.join(place)!r}, expected two numbers") from None

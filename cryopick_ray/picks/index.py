@@ -54,6 +54,8 @@ _INDEX = pa.schema(
 )
 _KEEP_JUNK = pa.field("keep_junk", pa.bool_(), nullable=False)
 """What tables have that do not say why candidates are not picked."""
+_READ = _INDEX.insert(_INDEX.get_field_index("candidates"), _KEEP_JUNK)
+"""In the order of earlier versions, which their checksums are of."""
 _JUDGED = ("candidates", "picks", "mean_score", "just_below", "on_junk", "verdict", "reasons")
 _LATER = ("optics_group", "listed", "inverted", "mask", "junk_share", _KEEP_JUNK.name, *_JUDGED)
 """Columns that indexes of earlier versions lack."""
@@ -130,7 +132,7 @@ def read_index(place: Place, data: bytes) -> Index:
     PicksError
         If it is damaged.
     """
-    rows = read_rows(place, INDEX, data, pa.schema([*_INDEX, _KEEP_JUNK]), may_lack=_LATER)
+    rows = read_rows(place, INDEX, data, _READ, may_lack=_LATER)
     parts, made = _vouched(place, data, rows)
     first = rows.slice(0, 1).to_pylist()[0] if len(rows) else {}
     try:

@@ -21,11 +21,23 @@ def ask(*words):
     return CliRunner().invoke(app, [str(word) for word in words])
 
 
-def table(folder, name, places, *, shape=(400, 600), dataset="set", micrograph="grid/a.mrc"):
+def table(
+    folder,
+    name,
+    places,
+    *,
+    shape=(400, 600),
+    dataset="set",
+    micrograph="grid/a.mrc",
+    size_A=2.0,
+    across_A=100.0,
+):
     x, y = np.float32(places).reshape(-1, 2).T
-    about = PickedMicrograph(micrograph, dataset, micrograph, shape, 2.0, None, "complete", "", picks=len(x))
+    about = PickedMicrograph(
+        micrograph, dataset, micrograph, shape, size_A, None, "complete", "", picks=len(x)
+    )
     score = np.linspace(1, 0.5, len(x), dtype=np.float32)
-    write_table([MicrographPicks(about, x, y, score, none(len(x)), 100.0, model=name)], folder / name)
+    write_table([MicrographPicks(about, x, y, score, none(len(x)), across_A, model=name)], folder / name)
     return folder / name
 
 
@@ -88,3 +100,28 @@ def test_names_and_folders_of_micrographs_may_differ(tmp_path):
     outcome = agree([str(a), f"second={b}"], tmp_path / "out", Vote(2))
     assert (outcome.voted.micrographs, outcome.voted.picks) == (1, 1)
     assert set(outcome.agreement.places) == {"a", "second"}
+
+
+def test_what_inputs_say_differently_of_a_micrograph_is_told(tmp_path):
+    a = table(tmp_path, "a", [(50, 60)])
+    b = table(tmp_path, "b", [(50, 61)], size_A=4.0, across_A=200.0)
+    said = " ".join(agree([str(a), str(b)], tmp_path / "out", Vote(2)).notes)
+    assert "pixel sizes of 1 micrographs in b differ" in said
+    assert "b has 200 A; 100 A is used" in said
+
+
+def test_picks_in_a_binned_image_are_no_votes(tmp_path):
+    a, b = table(tmp_path, "a", [(50, 60)]), table(tmp_path, "b", [(25, 30)], shape=(200, 300))
+    with pytest.raises(UsageError, match=r"300 x 200 pixels, others with 600 x 400"):
+        agree([str(a), str(b)], tmp_path / "out", Vote(2))
+
+
+def test_a_consensus_writes_over_no_run_and_no_input(tmp_path):
+    a, b = table(tmp_path, "a", [(50, 60)]), table(tmp_path / "run", "table", [(50, 61)])
+    before = (b / "_micrographs.parquet").read_bytes()
+    with pytest.raises(UsageError, match="is that of the input"):
+        agree([str(a), f"b={b.parent}"], b.parent, Vote(2))
+    (b.parent / "config.yaml").write_text("")
+    with pytest.raises(UsageError, match="holds a run"):
+        agree([str(a), f"a2={a}"], b.parent, Vote(2))
+    assert (b / "_micrographs.parquet").read_bytes() == before

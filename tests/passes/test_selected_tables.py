@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from made_tables import build, contents, some_picks
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.passes.curation import read_decisions
+from cryopick_ray.passes.curation import read_decisions, unheeded
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks import partitions
 from cryopick_ray.picks.columns import COLUMNS
@@ -141,6 +141,29 @@ def test_a_person_s_decisions_win_over_every_pass(tmp_path):
     assert not found["s0/b.mrc"].picked.any()
     assert found["s0/empty.mrc"].picked.tolist() == [True]
     assert found["s0/empty.mrc"].micrograph.picks == 1
+    assert all(one.micrograph.candidates == len(one) for one in table)
+    assert unheeded(file, table) == []
+
+
+def curated(tmp_path, lines):
+    file = tmp_path / "curation.csv"
+    file.write_text("micrograph_id,action,x_px,y_px\n" + lines)
+    picked = [Picked("s0/a.mrc", "crc", Candidates(*np.float32([[10, 50], [10, 10], [0.9, 0.5]])))]
+    return file, build(tmp_path, "t", picked, 1, selection=SelectionSettings(curation=file))
+
+
+def test_decisions_that_changed_nothing_are_told(tmp_path):
+    lines = "s0/none.mrc,exclude,,\ns0/a,remove,10,10\ns0/a.mrc,remove,10,10\ns0/a.mrc,remove,30,10\n"
+    file, table = curated(tmp_path, lines)
+    names, places = unheeded(file, PickTable(table))
+    assert "2 micrographs that were not picked: s0/a, s0/none.mrc" in names
+    assert "removes 1 picks where none is within 1 px, or twice: s0/a.mrc" in places
+
+
+@pytest.mark.parametrize("place", ["-1,5", "5,1e6"])
+def test_a_pick_is_not_added_outside_its_micrograph(tmp_path, place):
+    with pytest.raises(UsageError, match=r"adds a pick at .* to s0/a.mrc, which has \d+ x \d+ pixels"):
+        curated(tmp_path, f"s0/a.mrc,add,{place}\n")
 
 
 @pytest.mark.parametrize(
@@ -150,6 +173,7 @@ def test_a_person_s_decisions_win_over_every_pass(tmp_path):
         ("micrograph_id,action,x_px,y_px\na,kill,1,2\n", "line 2: action is 'kill', expected one of exclude"),
         ("micrograph_id,action,x_px,y_px\na,add,1\n", "line 2: x_px, y_px are '1, '"),
         ("micrograph_id,action,x_px,y_px\na,remove,nan,2\n", "expected two numbers"),
+        ("micrograph_id,action,x_px,y_px\na,remove,1e300,2\n", "expected two numbers"),
         ("micrograph_id,action,x_px,y_px\n\xff\xfe,exclude", "cannot be read"),
     ],
 )

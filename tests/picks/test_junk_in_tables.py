@@ -1,4 +1,5 @@
 import io
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +23,7 @@ from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import PickTable, recut
 from cryopick_ray.picks.thresholds import Threshold, auto_threshold
 from cryopick_ray.store.manifest import ManifestRow
+from cryopick_ray.store.parquet import crc32c
 
 SHAPE = (60, 90)
 SETTINGS = TableSettings(diameter_A=150.0, model="seeing", digest="d")
@@ -171,8 +173,11 @@ def test_an_earlier_table_that_does_not_say_why_is_read_as_it_was_cut(tmp_path, 
     before = list(PickTable(out))
     part, index = out / "s" / "part-00000.parquet", pq.read_table(out / INDEX)
     pq.write_table(pq.read_table(part).drop_columns(["unpicked"]), part)
-    index = index.append_column("keep_junk", pa.array([keep] * len(index)))
-    pq.write_table(index.replace_schema_metadata(None), out / INDEX)
+    index = index.add_column(17, "keep_junk", pa.array([keep] * len(index)))
+    parts = json.dumps({"s/part-00000.parquet": crc32c(part.read_bytes())}).encode()
+    crc = crc32c(json.dumps(index.to_pylist()).encode(), crc32c(parts))
+    vouched = {"cryopick.parts": parts, "cryopick.index_crc": str(crc)}
+    pq.write_table(index.replace_schema_metadata(vouched), out / INDEX)
     for one, same in zip(PickTable(out), before, strict=True):
         assert np.array_equal(one.picked, same.picked)
         assert np.array_equal(one.is_kept_out, same.is_kept_out)
