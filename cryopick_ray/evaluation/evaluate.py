@@ -22,6 +22,7 @@ from cryopick_ray.evaluation.score import (
 )
 from cryopick_ray.evaluation.truth import Centres, Truth
 from cryopick_ray.picks.matching import match, offsets
+from cryopick_ray.picks.reasons import Why, to_words
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.units import is_positive
 
@@ -210,7 +211,11 @@ def _doubts(ranked: Sequence[Ranked], pairs: Sequence[Pair]) -> list[str]:
     """Return what a person should know of how well picks and truth go together."""
     doubts = []
     if kept_out := sum(one.n_kept_out for one in ranked):
-        doubts.append(f"{kept_out} candidates lie on junk and count as none; particles there are missed")
+        why = to_words(np.bitwise_or.reduce([[one.kept_out_by] for one in ranked]).astype(np.uint16))[0]
+        doubts.append(
+            f"{kept_out} candidates are left out whatever their score ({why}) and count as none; particles "
+            "there are missed"
+        )
     if not any_scored(ranked):
         doubts.append(
             "picks have no scores: they cannot be ranked, so there is no AUPRC and no best threshold"
@@ -245,6 +250,7 @@ def _rank(one: MicrographPicks, centres: Centres, radius_A: float | None) -> tup
         len(centres),
         scored=is_scored,
         n_kept_out=int((~free).sum()),
+        kept_out_by=int(np.bitwise_or.reduce(one.unpicked[~free] & ~np.uint16(Why.BELOW_THRESHOLD))),
         offset=offsets(pair.picks, centres, finds, one.diameter_A / pixel_size_A),
     )
     return ranked, pair

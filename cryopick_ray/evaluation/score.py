@@ -24,8 +24,9 @@ class Ranked:
         Whether the micrograph could not be picked at all.
     scored
         Whether its candidates have scores; if not, all are equal.
-    n_kept_out
-        What lies on junk, and is no candidate here.
+    n_kept_out, kept_out_by
+        What is not picked whatever its score, and is no candidate here; the reasons for that, together
+        (:class:`~cryopick_ray.picks.reasons.Why`).
     offset
         ``(n_hits,)`` how far each hit among the picks is off its particle's centre, in diameters.
     """
@@ -38,6 +39,7 @@ class Ranked:
     failed: bool = False
     scored: bool = True
     n_kept_out: int = 0
+    kept_out_by: int = 0
     offset: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
 
 

@@ -146,7 +146,7 @@ def unheeded(path: Path | None, table: PickTable) -> list[str]:
 def _decision(row: list[str], where: str) -> tuple[str, str, tuple[float, float]]:
     name, action, *place = [*row, "", "", ""][:4]
     if action not in get_args(Action):
-        raise UsageError(f"{where}: action is {action!r}, expected one of {', '.join(get_args(Action))}")
+        raise UsageError(f"{where}: action is {brief(action)}, expected one of {', '.join(get_args(Action))}")
     if action == "exclude":
         return name, action, (0.0, 0.0)
     try:
@@ -154,7 +154,7 @@ def _decision(row: list[str], where: str) -> tuple[str, str, tuple[float, float]
         if not max(abs(x_px), abs(y_px)) < MOST_PX:
             raise ValueError
     except ValueError:
-        raise UsageError(f"{where}: x_px, y_px are {', '.join(place)!r}, expected two numbers") from None
+        raise UsageError(f"{where}: x_px, y_px are {brief(', '.join(place))}, expected two numbers") from None
     return name, action, (x_px, y_px)
 
 

@@ -75,7 +75,11 @@ def test_a_consensus_teaches_exports_and_is_evaluated_like_any_table(tmp_path):
     assert outcome.voted.picks == 2
     scored = ask("evaluate", tmp_path / "agreed", "--truth", a, "--json")
     assert scored.exit_code == 0, scored.output
-    assert json.loads(scored.stdout)["pooled"]["recall"] == pytest.approx(2 / 3)
+    found = json.loads(scored.stdout)
+    assert found["pooled"]["recall"] == pytest.approx(2 / 3)
+    assert any(
+        "1 candidates are left out whatever their score (too few votes)" in one for one in found["notes"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_evaluation_takes_what_lies_on_junk_for_no_candidate(seen, phantoms, cry
     assert found["pooled"]["n_picks"] == frame.picked.sum()
     assert found["pooled"]["precision"] > 0.9
     assert found["pooled"]["recall"] < 0.8  # particles under the mask are missed
-    assert any("lie on junk and count as none" in note for note in found["notes"])
+    assert any("(on junk) and count as none" in note for note in found["notes"])
     assert cryopick("run", "--out", seen, "--resume", "--set", "keep_junk=true")[0] == 0
     kept = json.loads(cryopick("evaluate", seen, "--truth", phantoms / "truth", "--json")[1])
     assert kept["pooled"]["n_candidates"] == len(frame)

@@ -42,15 +42,20 @@ from cryopick_ray.micrographs.remote.manifest import Manifest
 from cryopick_ray.micrographs.sidecars.beside import sidecar_of
 from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.passes.build import TableSettings, build_table
+from cryopick_ray.passes.curation import read_decisions
 from cryopick_ray.pickers.families import load_network_picker
 from cryopick_ray.pickers.importers import import_topaz
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.weights import load_model, save_model
+from cryopick_ray.picks.columns import COLUMNS
 from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
+from cryopick_ray.picks.write import write_table
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.rates import from_bench
 from cryopick_ray.runs.results import Summary, read_summary
@@ -488,11 +493,40 @@ def _table(folder: Path) -> None:
     picks.rmdir()
 
 
+def _full_table(folder: Path) -> None:
+    """Write a table with every optional column, some of it not known, and every reason."""
+    n = len(Why)
+    more = {name: one.nothing(n) for name, one in COLUMNS.items()}
+    for name, values in more.items():
+        values[: n // 2] = "hand" if name == "source" else 3
+    x, y, score = np.random.default_rng(3).uniform(0, 50, (3, n)).astype(np.float32)
+    about = PickedMicrograph("a.mrc", "d", "a.mrc", (60, 80), 1.5, None, "complete", "")
+    picks = MicrographPicks(about, x, y, score, np.array([0, *Why][:n], np.uint16), 150.0, more=more)
+    write_table([picks], folder / "table")
+
+
 def _tabled(folder: Path) -> object:
     return [
-        (repr(one.micrograph), one.x_px.tobytes(), one.score.tobytes(), one.picked.tobytes())
+        (
+            *(repr(one.micrograph), one.x_px.tobytes(), one.score.tobytes(), one.unpicked.tobytes()),
+            {name: values.tolist() for name, values in one.more.items()},
+        )
         for one in PickTable(folder / "table")
     ]
+
+
+CURATION = """micrograph_id,action,x_px,y_px
+"grid 1/a, b.mrc",exclude,,
+c.mrc,remove,1200.5,873
+c.mrc,add,310,2044
+"""
+
+
+def _decided(folder: Path) -> object:
+    return {
+        name: (own.exclude, own.remove.tolist(), own.add.tolist())
+        for name, own in read_decisions(only(folder)).items()
+    }
 
 
 def _summary(folder: Path) -> object:
@@ -621,5 +655,8 @@ READERS: Mapping[str, Reader] = {
     ),
     "store": Reader((_store,), _stored, vouched=True),
     "picks": Reader((_shards,), _picked, vouched=True),
-    "table": Reader((_table,), _tabled, vouched=True),
+    "table": Reader((_table, _full_table), _tabled, vouched=True),
+    "curation": Reader(
+        (_text("c.csv", CURATION), _text("c.csv", "\ufeff" + CURATION.replace("\n", "\r\n"))), _decided
+    ),
 }
