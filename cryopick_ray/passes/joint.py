@@ -37,6 +37,11 @@ class Joint:
     lists: Mapping[str, Places]
     groups: Groups
 
+    @property
+    def looked(self) -> NDArray[np.bool_]:
+        """``(k,)`` which pickers have seen the micrograph."""
+        return np.array([self.found[name] is not None for name in self.groups.names])
+
 
 def join(
     micrograph: PickedMicrograph,
@@ -77,6 +82,7 @@ def voted(
     level
         ``(g, k)`` levels of the members' scores.
     """
+    told = told.told_by(joint.looked)
     one = consensus(joint.groups, joint.lists, level, told, votes=1)
     is_kept = one.score > 0.5 if votes == "weighted" else one.votes >= votes
     names = np.array(one.names, object)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -86,6 +86,13 @@ class Reliability:
     def recall(self) -> NDArray[np.float64] | None:
         """``(k,)`` the share of the particles that each finds; ``None`` where that is not told."""
         return None if self.rates is None else 1 - self.rates.particle[:, 0]
+
+    def told_by(self, looked: NDArray[np.bool_]) -> "Reliability":
+        """Return the same where only those of ``(k,)`` pickers have looked: the others say nothing."""
+        rates = self.rates
+        if rates is not None:
+            rates = replace(rates, elsewhere=np.where(looked[:, None], rates.elsewhere, rates.particle))
+        return replace(self, active=self.active & looked, rates=rates)
 
     def posterior(self, level: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return the probability ``(g,)`` that groups are particles; where not told, the share of votes.

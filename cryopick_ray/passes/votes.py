@@ -116,10 +116,16 @@ class _Vote:
             for one in part.micrographs
         ]
 
-    def counted(self, part: _Part) -> Patterns:
-        """Return how often which pickers agree in a partition, each counting alike."""
-        some = self.joint(part, dict.fromkeys(self.names, 1.0))
-        return total(patterns(self.names, levels(one.groups, one.lists, self.cuts)) for one in some)
+    def counted(self, part: _Part) -> tuple[Patterns, float]:
+        """Return how often which pickers agree in a partition, each counting alike, and in what area in A^2.
+
+        That is in the micrographs that all have seen: elsewhere to have nothing does not mean that nothing is
+        there.
+        """
+        some = [one for one in self.joint(part, dict.fromkeys(self.names, 1.0)) if one.looked.all()]
+        nothing = patterns(self.names, np.empty((0, len(self.names)), np.uint8))
+        found = [patterns(self.names, levels(one.groups, one.lists, self.cuts)) for one in some]
+        return total([nothing, *found]), sum(_area_A2(one.micrograph) for one in some)
 
     def written(self, part: _Part, told: Reliability, table: Path) -> "_Written":
         """Write what they agree on in a partition."""
@@ -181,9 +187,10 @@ def vote(
     if not parts:
         raise UsageError("no picker has found anything; give other `inputs`")
     ours = _Vote(sources, names, _score_cuts(sources, parts, sum(sizes.values())), diameter_A, how)
-    agreed = total(each(ours.counted, parts))
-    sites = sum(map(_area_A2, micrographs)) / (math.pi * ours.radius_A**2)
-    told = reliability(agreed, sites)
+    counted = each(ours.counted, parts)
+    agreed = total(one for one, _ in counted)
+    sites = sum(area_A2 for _, area_A2 in counted) / (math.pi * ours.radius_A**2)
+    told = reliability(agreed, max(sites, 1.0))
     with whole_folder(out) as aside:
         written = each(lambda part: ours.written(part, told, aside), parts)
         done = {one.micrograph_id: one for part in written for one in part.micrographs}

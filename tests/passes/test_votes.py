@@ -145,3 +145,21 @@ def test_more_votes_than_pickers_are_refused(tmp_path, votes):
     a = found(0)
     with pytest.raises(UsageError, match="give `votes` from 1 to 3"):
         table(tmp_path, "t", Vote(votes), a=a, b=a, c=a)
+
+
+def test_who_has_not_seen_a_micrograph_says_nothing_about_it(tmp_path):
+    a = found(0, mean=60)
+    b, c = found(1, base=a, jitter=2, keep=0.9), found(2, base=a, jitter=2, keep=0.9)
+    last = MICROGRAPHS[-1].micrograph_id
+    fewer = Held({name: one for name, one in c.picks.items() if name != last})
+    whole, _ = table(tmp_path, "whole", Vote("weighted"), a=a, b=b, c=c)
+    how = Vote("weighted")
+    sources = {"a": a, "b": b, "c": fewer}
+    done = vote(sources, MICROGRAPHS, sizes(a, b, c), DIAMETER_A, tmp_path / "fewer", how)
+    assert done.reliability.recall is not None
+    assert (done.reliability.recall > 0.8).all()
+    one = PickTable(tmp_path / "fewer").of([last])[last]
+    alone = one.more["source"] == "a+b"
+    assert alone.any()
+    assert one.picked[alone].all()
+    assert sum(int(one.picked.sum()) for one in whole) > 0
