@@ -98,20 +98,22 @@ def filled(
 ) -> list[Iterable[MicrographPicks]]:
     """Return the picks of each run, to be read as often as one likes.
 
-    What files of coordinates do not say of a micrograph, another run does.
+    What files of coordinates do not say of a micrograph, another run does. Of one that no other run has
+    nothing is compared, so that any pixel size will do.
     """
     known: dict[str, PickedMicrograph] = {}
     for run, own in zip(runs, names, strict=True):
         for one in run.micrographs:
             if one.shape and one.pixel_size_A:
                 known.setdefault(own[one.micrograph_id], one)
+    any_size_A = next((one.pixel_size_A for one in known.values()), None)
     return [
         run.table
         if run.table is not None
         else list(
             as_picks(
                 [_told(one, known.get(own[one.micrograph.micrograph_id])) for one in run.coordinates],
-                pixel_size_A=pixel_size_A,
+                pixel_size_A=pixel_size_A or any_size_A,
                 diameter_A=diameter_A,
             )
         )

@@ -96,3 +96,14 @@ def test_all_picks_are_accounted_for_in_the_terminal(serial_run, fewer, cryopick
     most = picked(serial_run).groupby("micrograph_id").size() - picked(fewer).groupby("micrograph_id").size()
     first = text[text.index("most different micrographs") :].splitlines()[1].split()
     assert int(first[-1]) == np.nanmax(most)
+
+
+def test_what_only_a_folder_has_needs_no_pixel_size(serial_run, cryopick, tmp_path):
+    out = tmp_path / "boxes"
+    assert cryopick("export", serial_run, "--format", "box", "--out", out)[0] == 0
+    some = sorted(out.rglob("*.box"))
+    shutil.copy(some[0], some[0].with_name("unknown.box"))
+    status, text, _ = cryopick("compare", serial_run, out, "--json")
+    assert status == 0
+    [pair] = json.loads(text)["pairs"]
+    assert pair["shared"] > 0
