@@ -149,7 +149,7 @@ def build_table(
         told = judged(list(map(masked.told, micrographs)), manifest, counts, strange, settings.diameter_A)
         if bad := _worse(told, chosen.exclude_micrographs):
             again = [part for part in partitions if bad & {one.micrograph_id for one in part.micrographs}]
-            found |= _together(each(partial(write, last=[*last, Excluded(bad)]), again))
+            found |= _together(each(partial(write, last=[Excluded(bad), *last]), again))
         told = [_with_picks(one, found) for one in told]
         write_index(aside, told, settings.diameter_A, _history(settings, cuts))
     return cuts

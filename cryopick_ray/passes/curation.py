@@ -12,15 +12,13 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from cryopick_ray.errors import UsageError, brief, few
-from cryopick_ray.picks.columns import COLUMNS
+from cryopick_ray.picks.columns import COLUMNS, HAND
 from cryopick_ray.picks.reasons import Why, none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable
 
 Action = Literal["exclude", "remove", "add"]
 HEAD = ("micrograph_id", "action", "x_px", "y_px")
-HAND = "hand"
-"""Source of picks that a person added."""
 REACH_PX = 1.0
 """How far from what it means a place may be: as far as rounding moves it."""
 MOST_BYTES = 2**30
@@ -47,7 +45,7 @@ class Curated:
     """Marks what a person removed or excluded, and adds what they added, whatever other passes say of it.
 
     Of the candidates within a pixel of a place to remove, the nearest is meant. What is added takes the place
-    of candidates within a pixel, and has the micrograph's highest score, so that no threshold takes it away.
+    of candidates within a pixel, and has the micrograph's highest score; no other threshold takes it away.
     """
 
     decisions: Mapping[str, Decisions]

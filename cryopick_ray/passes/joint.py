@@ -85,10 +85,9 @@ def voted(
     told = told.told_by(joint.looked)
     one = consensus(joint.groups, joint.lists, level, told, votes=1)
     is_kept = one.score > 0.5 if votes == "weighted" else one.votes >= votes
-    names = np.array(one.names, object)
     more: dict[str, NDArray[Any]] = _carried(joint, told, one.members)
     more["votes"] = one.votes
-    more["source"] = np.array(["+".join(names[row != ABSENT]) for row in one.members], object)
+    more["source"] = _sources(one.names, one.members != ABSENT)
     return (
         MicrographPicks(
             joint.micrograph,
@@ -103,6 +102,13 @@ def voted(
         .marked(Why.TOO_FEW_VOTES, ~is_kept)
         .best_first()
     )
+
+
+def _sources(names: tuple[str, ...], has: NDArray[np.bool_]) -> NDArray[np.object_]:
+    """Return who has each of ``(g, k)`` groups, by names."""
+    patterns, which = np.unique(has, axis=0, return_inverse=True)
+    texts = ["+".join(name for name, there in zip(names, row, strict=True) if there) for row in patterns]
+    return np.array(texts, object)[which.ravel()]
 
 
 def _carried(joint: Joint, told: Reliability, members: NDArray[np.intp]) -> dict[str, NDArray[Any]]:

@@ -61,6 +61,8 @@ class Column:
         return np.asarray(filled, self.dtype)
 
 
+HAND = "hand"
+"""Source of picks that a person added."""
 _NAN = float("nan")
 COLUMNS = {
     one.name: one
@@ -85,7 +87,7 @@ COLUMNS = {
             pa.float32(),
             _NAN,
             "turn in the plane of the image in degrees, as rlnAnglePsi counts it",
-            "class averages, STAR and CryoSPARC files",
+            "STAR and CryoSPARC files",
         ),
         Column(
             "view",
@@ -99,7 +101,7 @@ COLUMNS = {
             pa.int32(),
             -1,
             "class, as rlnClassNumber counts",
-            "class averages, STAR and CryoSPARC files",
+            "STAR and CryoSPARC files",
         ),
         Column("votes", pa.uint8(), 0, "pickers that agree on this particle", "consensus"),
         Column("source", pa.string(), "", "who found it: a picker, a person's hand", "consensus, curation"),

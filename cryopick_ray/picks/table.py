@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, StoreError
 from cryopick_ray.micrographs.junk import KINDS, Junk, kept_out
-from cryopick_ray.picks.columns import COLUMNS, among, fields
+from cryopick_ray.picks.columns import COLUMNS, HAND, among, fields
 from cryopick_ray.picks.index import AGAIN, INDEX, dataset_folder, read_index, read_rows
 from cryopick_ray.picks.reasons import Reasons, Why, from_words, marked, none, to_words
 from cryopick_ray.picks.schema import PICKS, MicrographPicks, PickedMicrograph
@@ -159,10 +159,15 @@ def open_table(where: str | Path) -> PickTable:
 
 
 def recut(picks: Iterable[MicrographPicks], threshold: float) -> Iterator[MicrographPicks]:
-    """Yield the same candidates, picked where ``score >= threshold`` and no other reason keeps them out."""
+    """Yield the same candidates, picked where ``score >= threshold`` and no other reason keeps them out.
+
+    What a person added stays picked, whatever it scores.
+    """
     for one in picks:
         others = one.unpicked & ~np.uint16(Why.BELOW_THRESHOLD)
         below = one.score < np.float32(threshold)
+        if "source" in one.more:
+            below &= one.more["source"] != HAND
         yield replace(one, unpicked=marked(others, Why.BELOW_THRESHOLD, below))
 
 

@@ -13,7 +13,7 @@ from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks import partitions
 from cryopick_ray.picks.columns import COLUMNS
 from cryopick_ray.picks.shard import Picked, decode_shard, encode_shard
-from cryopick_ray.picks.table import PickTable
+from cryopick_ray.picks.table import PickTable, recut
 from cryopick_ray.picks.write import write_table
 from cryopick_ray.selection import SelectionSettings
 
@@ -194,3 +194,16 @@ def test_how_a_table_was_made_is_kept(tmp_path):
     assert made.of == ("d",)
     assert made.passes == ()
     assert json.loads(json.dumps(made.thresholds))["s0"] == {"value": 0.0, "method": "given", "doubt": ""}
+
+
+def test_what_a_person_added_stays_whatever_is_said_of_its_field(tmp_path):
+    places = np.float32([[10], [10], [0.9]])
+    picked = [Picked(f"s0/{n}.mrc", "crc", Candidates(*np.tile(places, 40))) for n in range(7)]
+    picked.append(Picked("s0/empty.mrc", "crc", Candidates(*places)))
+    file = tmp_path / "curation.csv"
+    file.write_text("micrograph_id,action,x_px,y_px\ns0/empty.mrc,add,500,400\n")
+    chosen = SelectionSettings(curation=file, exclude_micrographs="empty")
+    table = PickTable(build(tmp_path, "t", picked, 3, selection=chosen))
+    own = table.of(["s0/empty.mrc"])["s0/empty.mrc"]
+    assert own.x_px[own.picked].tolist() == [500]
+    assert [one.x_px[one.picked].tolist() for one in recut([own], 5.0)] == [[500]]

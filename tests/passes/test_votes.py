@@ -152,7 +152,6 @@ def test_who_has_not_seen_a_micrograph_says_nothing_about_it(tmp_path):
     b, c = found(1, base=a, jitter=2, keep=0.9), found(2, base=a, jitter=2, keep=0.9)
     last = MICROGRAPHS[-1].micrograph_id
     fewer = Held({name: one for name, one in c.picks.items() if name != last})
-    whole, _ = table(tmp_path, "whole", Vote("weighted"), a=a, b=b, c=c)
     how = Vote("weighted")
     sources = {"a": a, "b": b, "c": fewer}
     done = vote(sources, MICROGRAPHS, sizes(a, b, c), DIAMETER_A, tmp_path / "fewer", how)
@@ -162,4 +161,3 @@ def test_who_has_not_seen_a_micrograph_says_nothing_about_it(tmp_path):
     alone = one.more["source"] == "a+b"
     assert alone.any()
     assert one.picked[alone].all()
-    assert sum(int(one.picked.sum()) for one in whole) > 0
