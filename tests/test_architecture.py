@@ -25,6 +25,7 @@ LAYERS = [
     ["simulate"],
     ["formats"],
     ["evaluation"],
+    ["particles"],
     ["report"],
     ["training"],
     ["bench", "launch"],

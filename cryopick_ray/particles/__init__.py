@@ -1,0 +1,1 @@
+"""Images of particles cut out of micrographs, and what is made of them: classes, maps."""
