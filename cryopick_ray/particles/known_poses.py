@@ -18,7 +18,7 @@ SCORE = "rlnAutopickFigureOfMerit"
 
 
 @dataclass(frozen=True, eq=False)
-class Poses:
+class KnownPoses:
     """Views of ``n`` particles.
 
     Attributes
@@ -61,7 +61,7 @@ def read_poses(where: str | Path) -> dict[str, NDArray[np.float64]]:
 
 def known_poses(
     particles: Particles, truth: Mapping[str, NDArray[np.float64]], radius_px: float, pixel_size_A: float
-) -> Poses:
+) -> KnownPoses:
     """Return the poses of the true particles that picks find, one-to-one and best scores first.
 
     A pick is where its picker put it: the pose has no shift towards the true centre.
@@ -97,4 +97,4 @@ def known_poses(
         which = true[finds[finds != FREE]]
         angles[hit] = which[:, 2:]
         off_A[hit] = np.linalg.norm(particles.xy_px[hit] - which[:, :2], axis=1) * pixel_size_A
-    return Poses(angles, off_A)
+    return KnownPoses(angles, off_A)
