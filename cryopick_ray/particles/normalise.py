@@ -1,0 +1,100 @@
+"""Boxes with an even background of mean 0 and standard deviation 1, as RELION normalises them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Images = NDArray[np.float64]
+BACKGROUND_SHARE = 0.75
+"""Diameter of the circle that holds the particle, of the box: the default of RELION's user interface."""
+LEAST_PIXELS = 5
+ROUNDING = 1e-9
+"""Of a background's grey values: what varies less is constant."""
+
+
+@dataclass(frozen=True)
+class Dust:
+    """Pixels that are replaced by noise of the background: brighter or darker than so many deviations."""
+
+    white: float | None = None
+    black: float | None = None
+
+
+class Background:
+    """What lies outside a circle around the middle of a box.
+
+    Parameters
+    ----------
+    box_px
+        Side of the box in pixels.
+    radius_px
+        Of the circle; whole pixels count, as in RELION. Pixels on it are the particle's.
+
+    Raises
+    ------
+    ValueError
+        If hardly anything lies outside.
+    """
+
+    def __init__(self, box_px: int, radius_px: float) -> None:
+        away = np.arange(box_px) - box_px // 2
+        outside = (away[:, None] ** 2 + away**2 > int(radius_px) ** 2).ravel()
+        if outside.sum() < LEAST_PIXELS:
+            raise ValueError(f"a circle of {radius_px:g} pixels leaves no background in a box of {box_px}")
+        self._outside = outside
+        self._weights = outside / outside.sum()
+        x, y = (one.ravel() for one in np.meshgrid(away, away))
+        plane = np.column_stack([x, y, np.ones(box_px**2)])
+        # On the background the plane's functions are made orthogonal: a fit is then a product.
+        _, triangle = np.linalg.qr(plane[outside])
+        self._plane = plane @ np.linalg.inv(triangle)
+        self._fit = self._plane * outside[:, None]
+
+    def evened(self, images: Images) -> Images:
+        """Return ``(n, b, b)`` images less the plane that fits their backgrounds best, deviation 1.
+
+        The mean of a background is 0 then, too. One that is a plane but for rounding becomes NaN.
+        """
+        flat = images.reshape(len(images), -1)
+        planes = flat @ self._fit
+        rest = flat - planes @ self._plane.T
+        deviation = np.sqrt((rest * rest) @ self._weights)
+        least = ROUNDING * np.linalg.norm(planes, axis=1) / np.sqrt(self._outside.sum())
+        rest /= np.where(deviation > least, deviation, np.nan)[:, None]
+        return rest.reshape(images.shape)
+
+    def moments(self, images: Images) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return ``(n, 1, 1)`` mean and standard deviation of each background."""
+        flat = images.reshape(len(images), -1)
+        mean = flat @ self._weights
+        away = flat - mean[:, None]
+        deviation = np.sqrt((away * away) @ self._weights)
+        return mean[:, None, None], deviation[:, None, None]
+
+
+def normalise(images: Images, background: Background, dust: Dust, seed: int = 0) -> Images:
+    """Return ``(n, b, b)`` images without dust and ramp, background mean 0 and deviation 1.
+
+    An image whose background is constant becomes NaN.
+
+    Parameters
+    ----------
+    seed
+        Of the noise in place of dust.
+    """
+    if dust != Dust():
+        images = _dusted(images, *background.moments(images), dust, seed)
+    return background.evened(images)
+
+
+def _dusted(
+    images: Images, mean: NDArray[np.float64], deviation: NDArray[np.float64], dust: Dust, seed: int
+) -> Images:
+    is_dust = np.zeros(images.shape, bool)
+    if dust.white is not None:
+        is_dust |= images > mean + dust.white * deviation
+    if dust.black is not None:
+        is_dust |= images < mean - dust.black * deviation
+    noise = np.random.default_rng(seed).standard_normal(images.shape)
+    return np.where(is_dust, mean + deviation * noise, images)
