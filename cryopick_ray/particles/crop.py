@@ -5,6 +5,7 @@ alike, so that the particle is at its pixel ``b / 2``. What a box has beyond the
 the edge; a box that holds nothing of the micrograph is nobody's particle (RELION's extraction ends there).
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from cryopick_ray.units import Shape
 
 Centres = NDArray[np.int64]
+SAMPLED_ROWS = 64
 
 
 def whole_centres(x_px: NDArray[Any], y_px: NDArray[Any]) -> Centres:
@@ -41,17 +43,29 @@ def is_inside(centres: Centres, box_px: int, shape: Shape) -> NDArray[np.bool_]:
     return np.asarray(((first >= 0) & (first + box_px <= sides)).all(axis=1))
 
 
-def crop(pixels: NDArray[Any], centres: Centres, box_px: int) -> NDArray[np.float64]:
-    """Return ``(n, box_px, box_px)`` float64 boxes of ``(h, w)`` pixels around ``(n, 2)`` centres x, y."""
-    inside = is_inside(centres, box_px, (pixels.shape[0], pixels.shape[1]))
-    boxes = np.empty((len(centres), box_px, box_px))
-    reach = np.arange(box_px)
+def crop(pixels: NDArray[Any], centres: Centres, box_px: int, offset: float = 0.0) -> NDArray[np.float32]:
+    """Return ``(n, box_px, box_px)`` float32 boxes of ``(h, w)`` pixels around ``(n, 2)`` centres x, y.
+
+    Parameters
+    ----------
+    offset
+        Taken off all grey values, so that few digits go into what they have in common.
+    """
+    height, width = pixels.shape
+    inside = is_inside(centres, box_px, (height, width))
+    boxes = np.empty((len(centres), box_px, box_px), np.float32)
+    reach, off = np.arange(box_px), np.float32(offset)
     for box, (x, y), is_whole in zip(boxes, (centres - box_px // 2).tolist(), inside.tolist(), strict=True):
         if is_whole:
-            box[:] = pixels[y : y + box_px, x : x + box_px]
+            seen = pixels[y : y + box_px, x : x + box_px]
         else:
-            rows, columns = (
-                np.clip(first + reach, 0, side - 1) for first, side in zip((y, x), pixels.shape, strict=True)
-            )
-            box[:] = pixels[np.ix_(rows, columns)]
+            rows, columns = np.clip(y + reach, 0, height - 1), np.clip(x + reach, 0, width - 1)
+            seen = pixels[np.ix_(rows, columns)]
+        np.subtract(seen, off, out=box, casting="same_kind")
     return boxes
+
+
+def common_value(pixels: NDArray[Any]) -> float:
+    """Return about the mean of a micrograph's grey values, 0 where they are not all numbers."""
+    mean = float(pixels[:: max(1, len(pixels) // SAMPLED_ROWS)].mean(dtype=np.float64))
+    return mean if math.isfinite(mean) else 0.0

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Images = NDArray[np.float64]
+Images = NDArray[np.float32]
 BACKGROUND_SHARE = 0.75
 """Diameter of the circle that holds the particle, of the box: the default of RELION's user interface."""
 LEAST_PIXELS = 5
-ROUNDING = 1e-9
+ROUNDING = 1e-6
 """Of a background's grey values: what varies less is constant."""
 
 
@@ -42,14 +42,14 @@ class Background:
         outside = (away[:, None] ** 2 + away**2 > int(radius_px) ** 2).ravel()
         if outside.sum() < LEAST_PIXELS:
             raise ValueError(f"a circle of {radius_px:g} pixels leaves no background in a box of {box_px}")
-        self._outside = outside
-        self._weights = outside / outside.sum()
+        self._pixels = int(outside.sum())
+        self._weights = (outside / outside.sum()).astype(np.float32)
         x, y = (one.ravel() for one in np.meshgrid(away, away))
         plane = np.column_stack([x, y, np.ones(box_px**2)])
         # On the background the plane's functions are made orthogonal: a fit is then a product.
         _, triangle = np.linalg.qr(plane[outside])
-        self._plane = plane @ np.linalg.inv(triangle)
-        self._fit = self._plane * outside[:, None]
+        even = plane @ np.linalg.inv(triangle)
+        self._plane, self._fit = (one.astype(np.float32) for one in (even.T, even * outside[:, None]))
 
     def evened(self, images: Images) -> Images:
         """Return ``(n, b, b)`` images less the plane that fits their backgrounds best, deviation 1.
@@ -58,13 +58,14 @@ class Background:
         """
         flat = images.reshape(len(images), -1)
         planes = flat @ self._fit
-        rest = flat - planes @ self._plane.T
+        rest = planes @ self._plane
+        np.subtract(flat, rest, out=rest)
         deviation = np.sqrt((rest * rest) @ self._weights)
-        least = ROUNDING * np.linalg.norm(planes, axis=1) / np.sqrt(self._outside.sum())
-        rest /= np.where(deviation > least, deviation, np.nan)[:, None]
+        least = ROUNDING * np.linalg.norm(planes, axis=1) / np.sqrt(self._pixels)
+        rest /= np.where(deviation > least, deviation, np.float32(np.nan))[:, None]
         return rest.reshape(images.shape)
 
-    def moments(self, images: Images) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def moments(self, images: Images) -> tuple[Images, Images]:
         """Return ``(n, 1, 1)`` mean and standard deviation of each background."""
         flat = images.reshape(len(images), -1)
         mean = flat @ self._weights
@@ -89,12 +90,12 @@ def normalise(images: Images, background: Background, dust: Dust, seed: int = 0)
 
 
 def _dusted(
-    images: Images, mean: NDArray[np.float64], deviation: NDArray[np.float64], dust: Dust, seed: int
+    images: Images, mean: Images, deviation: Images, dust: Dust, seed: int
 ) -> Images:
     is_dust = np.zeros(images.shape, bool)
     if dust.white is not None:
         is_dust |= images > mean + dust.white * deviation
     if dust.black is not None:
         is_dust |= images < mean - dust.black * deviation
-    noise = np.random.default_rng(seed).standard_normal(images.shape)
+    noise = np.random.default_rng(seed).standard_normal(images.shape, np.float32)
     return np.where(is_dust, mean + deviation * noise, images)

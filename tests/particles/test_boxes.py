@@ -48,25 +48,25 @@ def test_a_centre_is_its_whole_pixel_less_the_origin():
 def test_a_rescaled_box_keeps_its_low_frequencies_and_its_middle():
     away = np.arange(48) - 24
     wave = np.cos(2 * np.pi * (3 * away[:, None] + 5 * away) / 48)
-    (small,) = rescale(wave[None] + 7, 32)
+    (small,) = rescale(np.float32(wave[None] + 7), 32)
     away = np.arange(32) - 16
-    np.testing.assert_allclose(small, np.cos(2 * np.pi * (3 * away[:, None] + 5 * away) / 32) + 7, atol=1e-12)
+    np.testing.assert_allclose(small, np.cos(2 * np.pi * (3 * away[:, None] + 5 * away) / 32) + 7, atol=1e-5)
 
 
 def test_a_background_is_even_and_what_is_inside_does_not_count(micrograph):
     y, x = np.mgrid[:32, :32] - 16
     inside = x**2 + y**2 <= 12**2
     images = crop(micrograph, np.array([[30, 30], [41, 22]]), 32)
-    ramped = images + 0.3 * x - 0.2 * y + 5
+    ramped = images + np.float32(0.3 * x - 0.2 * y + 5)
     ramped[:, inside] += 40
     background = Background(32, 12.9)
     even = normalise(images, background, Dust())
     other = normalise(ramped, background, Dust())
-    np.testing.assert_allclose(other[:, ~inside], even[:, ~inside], atol=1e-9)
-    np.testing.assert_allclose(even[:, ~inside].mean(axis=1), 0, atol=1e-12)
-    np.testing.assert_allclose(even[:, ~inside].std(axis=1), 1)
+    np.testing.assert_allclose(other[:, ~inside], even[:, ~inside], atol=1e-4)
+    np.testing.assert_allclose(even[:, ~inside].mean(axis=1), 0, atol=1e-5)
+    np.testing.assert_allclose(even[:, ~inside].std(axis=1), 1, rtol=1e-5)
     slope = np.linalg.lstsq(np.column_stack([x[~inside], y[~inside]]), even[:, ~inside].T)[0]
-    np.testing.assert_allclose(slope, 0, atol=1e-12)
+    np.testing.assert_allclose(slope, 0, atol=1e-5)
 
 
 def test_dust_becomes_background(micrograph):
@@ -78,7 +78,7 @@ def test_dust_becomes_background(micrograph):
 
 
 def test_a_constant_background_has_no_numbers():
-    assert np.isnan(normalise(np.ones((1, 16, 16)), Background(16, 6), Dust())).all()
+    assert np.isnan(normalise(np.ones((1, 16, 16), np.float32), Background(16, 6), Dust())).all()
 
 
 def test_a_circle_that_leaves_no_background_is_refused():
