@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Images = NDArray[np.float32]
+Seed = int | np.random.SeedSequence
 BACKGROUND_SHARE = 0.75
 """Diameter of the circle that holds the particle, of the box: the default of RELION's user interface."""
 LEAST_PIXELS = 5
@@ -63,7 +64,7 @@ class Background:
         deviation = np.sqrt((rest * rest) @ self._weights)
         least = ROUNDING * np.linalg.norm(planes, axis=1) / np.sqrt(self._pixels)
         rest /= np.where(deviation > least, deviation, np.float32(np.nan))[:, None]
-        return rest.reshape(images.shape)
+        return np.asarray(rest.reshape(images.shape))
 
     def moments(self, images: Images) -> tuple[Images, Images]:
         """Return ``(n, 1, 1)`` mean and standard deviation of each background."""
@@ -71,10 +72,10 @@ class Background:
         mean = flat @ self._weights
         away = flat - mean[:, None]
         deviation = np.sqrt((away * away) @ self._weights)
-        return mean[:, None, None], deviation[:, None, None]
+        return mean[:, None, None], np.asarray(deviation[:, None, None], np.float32)
 
 
-def normalise(images: Images, background: Background, dust: Dust, seed: int = 0) -> Images:
+def normalise(images: Images, background: Background, dust: Dust, seed: Seed = 0) -> Images:
     """Return ``(n, b, b)`` images without dust and ramp, background mean 0 and deviation 1.
 
     An image whose background is constant becomes NaN.
@@ -89,9 +90,7 @@ def normalise(images: Images, background: Background, dust: Dust, seed: int = 0)
     return background.evened(images)
 
 
-def _dusted(
-    images: Images, mean: Images, deviation: Images, dust: Dust, seed: int
-) -> Images:
+def _dusted(images: Images, mean: Images, deviation: Images, dust: Dust, seed: Seed) -> Images:
     is_dust = np.zeros(images.shape, bool)
     if dust.white is not None:
         is_dust |= images > mean + dust.white * deviation
