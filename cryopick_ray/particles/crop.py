@@ -22,13 +22,20 @@ def whole_centres(x_px: NDArray[Any], y_px: NDArray[Any]) -> Centres:
     return np.floor(np.column_stack([x_px, y_px]).astype(np.float64) + 0.5).astype(np.int64)
 
 
-def origins_A(x_px: NDArray[Any], y_px: NDArray[Any], pixel_size_A: float) -> NDArray[np.float64]:
+def origins_A(
+    centres: NDArray[Any], x_px: NDArray[Any], y_px: NDArray[Any], pixel_size_A: float
+) -> NDArray[np.float64]:
     """Return ``(n, 2)`` what rounding left, as rlnOriginXAngst and YAngst: minus the rest of x and of y.
 
     The true centre is ``coordinate - origin / pixel size``, as RELION recentres.
+
+    Parameters
+    ----------
+    centres
+        ``(n, 2)`` x, y of the boxes' middle pixels, in pixels of the micrograph as all else.
     """
     places = np.column_stack([x_px, y_px]).astype(np.float64)
-    return np.asarray((whole_centres(x_px, y_px) - places) * pixel_size_A)
+    return np.asarray((centres - places) * pixel_size_A)
 
 
 def is_touched(centres: Centres, box_px: int, shape: Shape) -> NDArray[np.bool_]:

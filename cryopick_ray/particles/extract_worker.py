@@ -197,8 +197,8 @@ class _Cut:
         ``(h, w)`` of the image.
     scale
         Its pixels a pixel of the micrograph, along x and y.
-    here_A
-        Size of its pixels in angstroms.
+    micrograph_A
+        Size of the micrograph's pixels in angstroms.
     centres
         ``(n, 2)`` whole pixels of the image.
     side, box_px
@@ -209,7 +209,7 @@ class _Cut:
 
     pixels: NDArray[Any]
     scale: NDArray[np.float64]
-    here_A: float
+    micrograph_A: float
     centres: Centres
     side: int
     box_px: int
@@ -217,18 +217,19 @@ class _Cut:
     @classmethod
     def of(cls, one: Coordinates, image: Image, size: Size) -> "_Cut":
         scale = np.array(image.pixels.shape[::-1]) / image.shape[::-1]
-        here_A = image.pixel_size_A * image.coarser
         centres = whole_centres(one.x_px * scale[0], one.y_px * scale[1])
-        return cls(image.pixels, scale, here_A, centres, *size.sides(here_A, image.coarser))
+        sides = size.sides(image.pixel_size_A * image.coarser, image.coarser)
+        return cls(image.pixels, scale, image.pixel_size_A, centres, *sides)
 
     @property
     def pixel_size_A(self) -> float:
-        return self.here_A * self.side / self.box_px
+        return float(self.micrograph_A / self.scale[0] * self.side / self.box_px)
 
     def rows(self, one: Coordinates, kept: NDArray[np.intp]) -> tuple[tuple[str, ...], list[str]]:
         """Return columns and rows of the particles kept: where they are, all that is known, and origins."""
-        origins = origins_A(one.x_px * self.scale[0], one.y_px * self.scale[1], self.here_A)
-        x_px, y_px = (self.centres / self.scale).T
+        places = self.centres / self.scale
+        origins = origins_A(places, one.x_px, one.y_px, self.micrograph_A)
+        x_px, y_px = places.T
         more = more_columns(one)
         ctf = {name: word for name, word in ctf_of(one).items() if name not in more}
         end = "".join(f" {word}" for word in ctf.values())

@@ -40,7 +40,8 @@ def test_what_a_box_holds_of_a_micrograph_is_told():
 
 def test_a_centre_is_its_whole_pixel_less_the_origin():
     x, y = np.random.default_rng(1).uniform(0, 60, (2, 50))
-    whole, origins = whole_centres(x, y), origins_A(x, y, 1.7)
+    whole = whole_centres(x, y)
+    origins = origins_A(whole, x, y, 1.7)
     assert (abs(origins) <= 0.85 + 1e-9).all()
     np.testing.assert_allclose(whole - origins / 1.7, np.column_stack([x, y]))
 
