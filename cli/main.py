@@ -17,6 +17,7 @@ from . import (
     empiar,
     evaluate,
     export,
+    extract,
     ingest,
     models,
     pick,
@@ -69,6 +70,7 @@ app.command(cls=SettingsCommand)(pick.pick)
 app.command(cls=SettingsCommand)(table.table)
 app.command()(export.export)
 app.command()(convert.convert)
+app.command(cls=SettingsCommand)(extract.extract)
 app.command()(consensus.consensus)
 app.command()(report.report)
 app.command(cls=SettingsCommand)(diameter.diameter)
