@@ -96,7 +96,7 @@ def test_nothing_finer_than_asked_is_in_the_map(tmp_path, volume):
     assert power[radius > 10].mean() < 1e-3 * power[(radius > 4) & (radius < 8)].mean()
 
 
-@pytest.mark.parametrize("group, count", [("C1", 1), ("c4", 4), ("D3", 6)])
+@pytest.mark.parametrize(("group", "count"), [("C1", 1), ("c4", 4), ("D3", 6)])
 def test_symmetric_poses_are_as_good_as_images(group, count):
     turns = rotations_of(group)
     assert turns.shape == (count, 3, 3)

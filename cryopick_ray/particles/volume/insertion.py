@@ -42,7 +42,8 @@ class Sums:
         """Return the sums of no images: 12 bytes x ``(2 side_px)^3 / 2``."""
         padded = PADDING * side_px
         size = padded * padded * (padded // 2 + 1)
-        return cls(side_px, radius, *(torch.zeros(size, device=device) for _ in range(3)))
+        real, imaginary, weights = torch.zeros((3, size), device=device)
+        return cls(side_px, radius, real, imaginary, weights)
 
     def add(self, images: Tensor, rotations: Tensor, ctfs: Tensor | None, shifts_px: Tensor) -> None:
         """Add images.
@@ -76,8 +77,14 @@ class Sums:
 
     def __add__(self, other: "Sums") -> "Sums":
         """Return the sums of both sets of images."""
-        both = (self.real + other.real, self.imaginary + other.imaginary, self.weights + other.weights)
-        return Sums(self.side_px, self.radius, *both, self.count + other.count)
+        return Sums(
+            self.side_px,
+            self.radius,
+            self.real + other.real,
+            self.imaginary + other.imaginary,
+            self.weights + other.weights,
+            self.count + other.count,
+        )
 
     def spectra(self) -> tuple[Tensor, Tensor]:
         """Return the sums of images and of weights as padded spectra, the plane of x = 0 completed.
@@ -108,4 +115,5 @@ def tensor(values: NDArray[np.generic], device: torch.device | None = None) -> T
 
 def _mates(plane: Tensor) -> Tensor:
     """Return a ``(z, y)`` plane with the values of frequencies at those opposite."""
-    return torch.roll(plane.flip(0, 1), (1, 1), (0, 1))
+    mates: Tensor = torch.roll(plane.flip(0, 1), (1, 1), (0, 1))
+    return mates

@@ -99,7 +99,10 @@ class _Matcher:
         self._grid = tensor(even_rotations(settings.step_deg, symmetry), device)
         _, frequencies = self._coarse
         self._views = torch.cat(
-            [slices(self._spectrum, on_slices(frequencies, some)) for some in self._grid.split(POSES_AT_ONCE)]
+            [
+                slices(self._spectrum, on_slices(frequencies, some))
+                for some in torch.split(self._grid, POSES_AT_ONCE)
+            ]
         )
         self._power = self._views.abs() ** 2
         self._shift_step_px = coarse_A / 4 / self._pixel_A
@@ -140,7 +143,9 @@ class _Matcher:
         ramps = _ramps(self._shifts, frequencies, self._side)
         moved = torch.view_as_real((seen[:, None] * ramps).flatten(0, 1)).flatten(1)
         norms = (power @ self._power.T).sqrt()  # (n, poses)
-        products = (moved @ torch.view_as_real(self._views).flatten(1).T).unflatten(0, (len(seen), -1))
+        products = (moved @ torch.view_as_real(self._views).flatten(1).T).reshape(
+            len(seen), len(self._shifts), -1
+        )
         best, shift = products.max(dim=1)
         pose = (best / norms).topk(KEPT, dim=1).indices
         return self._grid[pose], self._shifts[shift.gather(1, pose)]
@@ -160,9 +165,8 @@ class _Matcher:
                 seen.device,
             )
             tried, moves = turns @ rotations[:, None], shifts[:, None] + around * shift_px
-            views = slices(self._spectrum, on_slices(frequencies, tried.flatten(0, 1))).unflatten(
-                0, (len(seen), -1)
-            )
+            views = slices(self._spectrum, on_slices(frequencies, tried.flatten(0, 1)))
+            views = views.reshape(len(seen), len(near), -1)
             norms = torch.einsum("nm,npm->np", power, views.abs() ** 2).sqrt()
             moved = torch.view_as_real(seen[:, None] * _ramps(moves, frequencies, self._side)).flatten(2)
             products = torch.view_as_real(views).flatten(2) @ moved.transpose(1, 2)

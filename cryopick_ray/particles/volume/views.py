@@ -53,8 +53,8 @@ def sampling(rotations: NDArray[np.float64], symmetry: NDArray[np.float64]) -> t
     Returns
     -------
     The sampling compensation factor over directions that are seen (Baldwin & Lyumkis 2020, Prog. Biophys.
-    Mol. Biol. 150:160): 1 for even views, the less the more particles it takes to make up for uneven ones; and
-    the part of all directions that no slice comes within 5 degrees of.
+    Mol. Biol. 150:160): 1 for even views, the less the more particles it takes to make up for uneven ones;
+    and the part of all directions that no slice comes within 5 degrees of.
     """
     axes = np.einsum("nj,sji->nsi", rotations[:, 2, :], symmetry).reshape(-1, 3).astype(np.float32)
     probes = directions(PROBES).astype(np.float32)
