@@ -1,6 +1,6 @@
 """Particles whose true poses are known, as those of simulated micrographs are."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.formats.files import bare_name
 from cryopick_ray.formats.known import NamesAlike
 from cryopick_ray.formats.reading import read_coordinates
-from cryopick_ray.particles.particles import ANGLES, Particles
+from cryopick_ray.particles.particles import ANGLES, DEFOCUS, Particles
 from cryopick_ray.picks.matching import FREE, match
 
 SCORE = "rlnAutopickFigureOfMerit"
@@ -38,8 +38,27 @@ class KnownPoses:
         return np.isfinite(self.angles_deg[:, 0])
 
 
-def read_poses(where: str | Path) -> dict[str, NDArray[np.float64]]:
-    """Return ``(m, 5)`` x, y in pixels and three angles in degrees of true particles, by micrograph.
+@dataclass(frozen=True, eq=False)
+class TrueParticles:
+    """True particles of a micrograph.
+
+    Attributes
+    ----------
+    xy_px
+        ``(m, 2)`` centres x, y in pixels of the micrograph.
+    angles_deg
+        ``(m, 3)`` rlnAngleRot, Tilt and Psi.
+    defocus
+        rlnDefocusU, V (angstroms) and Angle (degrees) of the micrograph; ``None`` if the truth has none.
+    """
+
+    xy_px: NDArray[np.float64]
+    angles_deg: NDArray[np.float64]
+    defocus: tuple[float, float, float] | None
+
+
+def read_poses(where: str | Path) -> dict[str, TrueParticles]:
+    """Return true particles by micrograph, those without particles left out.
 
     Raises
     ------
@@ -48,23 +67,27 @@ def read_poses(where: str | Path) -> dict[str, NDArray[np.float64]]:
     """
     found = {}
     for one in read_coordinates(where).coordinates:
-        if len(one.x_px) and not all(name in one.columns for name in ANGLES):
+        if not len(one.x_px):
+            continue
+        if not all(name in one.columns for name in ANGLES):
             raise UsageError(
                 f"`truth` {where} has no {', '.join(ANGLES)} for {one.micrograph.micrograph_id!r}; give "
                 "poses, as simulated micrographs have them, or leave `truth` out: all are matched then"
             )
-        if len(one.x_px):
-            columns = [one.x_px, one.y_px, *(one.columns[name] for name in ANGLES)]
-            found[bare_name(one.micrograph.micrograph_id)] = np.column_stack(columns).astype(np.float64)
+        has_ctf = all(name in one.columns for name in DEFOCUS)
+        u_A, v_A, angle_deg = (float(one.columns[name][0]) if has_ctf else 0.0 for name in DEFOCUS)
+        found[bare_name(one.micrograph.micrograph_id)] = TrueParticles(
+            np.column_stack([one.x_px, one.y_px]).astype(np.float64),
+            np.column_stack([one.columns[name] for name in ANGLES]).astype(np.float64),
+            (u_A, v_A, angle_deg) if has_ctf else None,
+        )
     return found
 
 
 def known_poses(
-    particles: Particles, truth: Mapping[str, NDArray[np.float64]], radius_px: float, pixel_size_A: float
+    particles: Particles, truth: Mapping[str, TrueParticles], radius_px: float, pixel_size_A: float
 ) -> KnownPoses:
-    """Return the poses of the true particles that picks find, one-to-one and best scores first.
-
-    A pick is where its picker put it: the pose has no shift towards the true centre.
+    """Return the views of the true particles that picks find, one-to-one and best scores first.
 
     Parameters
     ----------
@@ -80,21 +103,39 @@ def known_poses(
     PicksError
         The particles have no coordinates or name no micrographs.
     """
-    if particles.xy_px is None or particles.micrographs is None:
-        raise PicksError(f"{particles.path} has no coordinates in micrographs, which tell true particles")
     angles, off_A = np.full((len(particles), 3), np.nan), np.full(len(particles), np.nan)
-    score = particles.numbers(SCORE, 0.0)
-    names = NamesAlike(truth)
-    micrographs = np.array(particles.micrographs)
+    score, xy_px = particles.numbers(SCORE, 0.0), _places(particles)
+    for here, true in _by_micrograph(particles, truth):
+        finds = match(*xy_px[here].T, score[here], *true.xy_px.T, radius_px)
+        hit, which = here[finds != FREE], finds[finds != FREE]
+        angles[hit] = true.angles_deg[which]
+        off_A[hit] = np.linalg.norm(xy_px[hit] - true.xy_px[which], axis=1) * pixel_size_A
+    return KnownPoses(angles, off_A)
+
+
+def known_defocus(particles: Particles, truth: Mapping[str, TrueParticles]) -> dict[str, NDArray[np.float64]]:
+    """Return rlnDefocusU, V and Angle ``(n,)`` as the truth of each micrograph has them; empty if it has none."""
+    values = np.full((len(particles), len(DEFOCUS)), np.nan)
+    for here, true in _by_micrograph(particles, truth):
+        if true.defocus is not None:
+            values[here] = true.defocus
+    return {} if np.isnan(values).any() else dict(zip(DEFOCUS, values.T, strict=True))
+
+
+def _places(particles: Particles) -> NDArray[np.float64]:
+    if particles.xy_px is None:
+        raise PicksError(f"{particles.path} has no coordinates in micrographs, which tell true particles")
+    return particles.xy_px
+
+
+def _by_micrograph(
+    particles: Particles, truth: Mapping[str, TrueParticles]
+) -> Iterator[tuple[NDArray[np.intp], TrueParticles]]:
+    """Yield the particles of each micrograph, by their places, and the true ones."""
+    if particles.micrographs is None:
+        raise PicksError(f"{particles.path} names no micrographs, which tell true particles")
+    names, micrographs = NamesAlike(truth), np.array(particles.micrographs)
     for micrograph in np.unique(micrographs):
         alike = names.find(str(micrograph))
-        if len(alike) != 1:
-            continue
-        here, true = np.flatnonzero(micrographs == micrograph), truth[alike[0]]
-        x, y = particles.xy_px[here].T
-        finds = match(x, y, score[here], true[:, 0], true[:, 1], radius_px)
-        hit = here[finds != FREE]
-        which = true[finds[finds != FREE]]
-        angles[hit] = which[:, 2:]
-        off_A[hit] = np.linalg.norm(particles.xy_px[hit] - which[:, :2], axis=1) * pixel_size_A
-    return KnownPoses(angles, off_A)
+        if len(alike) == 1:
+            yield np.flatnonzero(micrographs == micrograph), truth[alike[0]]

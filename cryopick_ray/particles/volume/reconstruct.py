@@ -66,14 +66,40 @@ def reconstruct(
     resolution_A
         Finest detail; default: as fine as pixels can show.
     """
+    first, second = added(
+        particles, poses, half - 1, 2, symmetry, resolution_A=resolution_A, device=device
+    )
+    made = [solve(sums).cpu().numpy() for sums in (first, second, first + second)]
+    return Maps((made[0], made[1]), made[2], (first.count, second.count))
+
+
+def added(
+    particles: Particles,
+    poses: Poses,
+    group: NDArray[np.int64],
+    groups: int,
+    symmetry: NDArray[np.float64],
+    *,
+    resolution_A: float | None = None,
+    device: torch.device | None = None,
+) -> list[Sums]:
+    """Return what particles add up to, apart for each group of them.
+
+    Parameters
+    ----------
+    group
+        ``(n,)`` from 0 to ``groups - 1``.
+
+    The others are those of :func:`reconstruct`.
+    """
     radius = particles.box_px / 2
     if resolution_A is not None:
         radius = min(radius, particles.box_px * particles.pixel_size_A / resolution_A)
-    halves = tuple(Sums.empty(particles.box_px, radius, device) for _ in range(2))
+    made = [Sums.empty(particles.box_px, radius, device) for _ in range(groups)]
     turns = tensor(symmetry, device)
     for places in batches(particles, BATCH):
-        for number, sums in enumerate(halves, 1):
-            own = places[half[places] == number]
+        for number, sums in enumerate(made):
+            own = places[group[places] == number]
             if not len(own):
                 continue
             transfer = None
@@ -85,9 +111,7 @@ def reconstruct(
                 transfer,
                 tensor(poses.origin_A[own] / particles.pixel_size_A, device),
             )
-    first, second = halves
-    made = [solve(sums).cpu().numpy() for sums in (first, second, first + second)]
-    return Maps((made[0], made[1]), made[2], (first.count, second.count))
+    return made
 
 
 def halves_of(particles: Particles, seed: int) -> NDArray[np.int64]:

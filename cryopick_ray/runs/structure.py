@@ -1,0 +1,235 @@
+"""Runs compared by the maps that their picks make: the verdict of a reconstruction."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick_ray.engine.engine import Engine
+from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.unit import UnitReport
+from cryopick_ray.errors import UsageError
+from cryopick_ray.evaluation.comparison import letter
+from cryopick_ray.evaluation.evaluate import evaluate
+from cryopick_ray.evaluation.score import Score
+from cryopick_ray.evaluation.truth import read_truth
+from cryopick_ray.formats.relion.rows import SCORE
+from cryopick_ray.particles.extract_settings import ExtractSettings
+from cryopick_ray.particles.known_poses import TrueParticles, known_defocus, known_poses, read_poses
+from cryopick_ray.particles.particles import ANGLES, Particles, read_particles, write_particles
+from cryopick_ray.particles.volume.fsc import Map
+from cryopick_ray.particles.volume.gridding import EDGE_PX, sphere
+from cryopick_ray.particles.volume.pose_search import find_poses
+from cryopick_ray.particles.volume.reconstruct import Poses
+from cryopick_ray.particles.volume.reference import reference_map
+from cryopick_ray.particles.volume.settings import SearchSettings
+from cryopick_ray.particles.volume.symmetry import rotations_of
+from cryopick_ray.particles.volume.worth import Worth, worth_of
+from cryopick_ray.picks.table import PickTable, open_table
+from cryopick_ray.runs.extracted import extract_particles
+from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.runs.results import read_summary
+from cryopick_ray.simulate.projection import euler_to_rotations, rotations_to_euler
+
+BOX_DIAMETERS, FINEST_OF_DIAMETER = 1.5, 44
+"""Side of a box, and pixels that a diameter becomes at most, which is what search and maps take time for."""
+MASK_DIAMETERS = 1.2
+OWN, EQUAL = "own threshold", "equal numbers"
+PLACED, MATCHED = "as placed", "matched"
+STAGE = "structure"
+
+
+@dataclass(frozen=True)
+class StructureSettings:
+    """What picks are reconstructed with.
+
+    Attributes
+    ----------
+    reference
+        A map, or a molecule of ``cryopick simulate``.
+    symmetry
+        Point group of both.
+    truth
+        Coordinates with poses, as simulated micrographs have them; ``None`` to match all picks.
+    diameter_A, seed
+        Of a particle; of what is drawn.
+    """
+
+    reference: str
+    symmetry: str
+    truth: Path | None
+    diameter_A: float
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """What a run's picks came to.
+
+    Attributes
+    ----------
+    score
+        Against the truth; ``None`` without one.
+    seconds
+        Of picking a micrograph, wall-clock; ``None`` if it does not say.
+    worth
+        By which picks, and how their poses were found.
+    match_score
+        Mean of how well picks match the reference, in standard deviations of the noise.
+    """
+
+    name: str
+    picks: int
+    score: Score | None
+    seconds: float | None
+    worth: Mapping[tuple[str, str], Worth]
+    match_score: float
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        score = self.score
+        return {
+            "run": self.name,
+            "picks": self.picks,
+            **{name: score and getattr(score, name) for name in ("precision", "recall", "f1", "best_f1", "auprc")},
+            "centring_error_diameters": score and score.centring_error,
+            "seconds_a_micrograph": self.seconds,
+            "match_score": self.match_score,
+            "maps": [
+                {
+                    "picks": which,
+                    "poses": how,
+                    "particles": one.particles,
+                    "half_maps_A": [_finite(value) for value in one.half_A],
+                    "reference_A": _finite(one.reference_A),
+                    "sampling_compensation": one.sampling,
+                    "directions_unseen": one.unseen,
+                }
+                for (which, how), one in self.worth.items()
+            ],
+            "notes": list(self.notes),
+        }
+
+
+def structures(
+    runs: Sequence[str], settings: StructureSettings, out: Path, engine: Engine, events: Events
+) -> list[Structure]:
+    """Extract each run's picks, find their poses, and reconstruct them below ``out``.
+
+    Raises
+    ------
+    UsageError
+        A run has no table, or the reference cannot be used.
+    """
+    truth = None if settings.truth is None else read_poses(settings.truth)
+    tables = [open_table(run) for run in runs]
+    found = [
+        _particles(run, settings, truth, out / letter(number), engine, events)
+        for number, run in enumerate(runs)
+    ]
+    fewest = min(len(one) for one in found)
+    events.stage(STAGE, len(runs))
+    made = []
+    for run, table, particles in zip(runs, tables, found, strict=True):
+        made.append(_structure(run, table, particles, settings, truth, fewest))
+        events.report(STAGE, UnitReport(complete=1))
+    return made
+
+
+def _particles(
+    run: str,
+    settings: StructureSettings,
+    truth: Mapping[str, TrueParticles] | None,
+    out: Path,
+    engine: Engine,
+    events: Events,
+) -> Particles:
+    """Return a run's picks as images, with the CTF that its input or the truth knows."""
+    box_A = BOX_DIAMETERS * settings.diameter_A
+    box_px = 2 * round(BOX_DIAMETERS * FINEST_OF_DIAMETER / 2)
+    sizes_A = {one.pixel_size_A for one in open_table(run).micrographs if one.pixel_size_A}
+    if not sizes_A:
+        raise UsageError(f"{run} says no pixel size of its micrographs; run again with `pixel_size_A`")
+    box_px = min(box_px, 2 * math.floor(box_A / max(sizes_A) / 2))
+    wanted = ExtractSettings(picks=run, box=(f"{box_A:.2f}A",), scale_to=(box_px,))
+    done = extract_particles(wanted, str(out), engine, events, resume=(out / "config.yaml").is_file())
+    particles = read_particles(Path(done.files[0].star))
+    if particles.ctf is None and truth is not None and (defocus := known_defocus(particles, truth)):
+        write_particles(out / "with_ctf.star", particles, defocus)
+        particles = read_particles(out / "with_ctf.star")
+    return particles
+
+
+def _structure(
+    run: str,
+    table: PickTable,
+    particles: Particles,
+    settings: StructureSettings,
+    truth: Mapping[str, TrueParticles] | None,
+    fewest: int,
+) -> Structure:
+    box, size_A = particles.box_px, particles.pixel_size_A
+    reference = reference_map(settings.reference, box, size_A)
+    symmetry = rotations_of(settings.symmetry)
+    radius_px = min(box / 2 - EDGE_PX, MASK_DIAMETERS * settings.diameter_A / size_A / 2)
+    mask = sphere(box, radius_px, EDGE_PX).numpy()
+    search = SearchSettings(range_A=settings.diameter_A / 4)
+    matched, scores = find_poses(particles, reference, symmetry, search, settings.diameter_A)
+    ways = {MATCHED: matched}
+    if truth is not None:
+        ways[PLACED] = _as_placed(particles, matched, truth, table, settings.diameter_A)
+    best = np.argsort(-particles.numbers(SCORE, 0.0), kind="stable")[:fewest]
+    worth = {}
+    for which, chosen in ((OWN, np.arange(len(particles))), (EQUAL, np.sort(best))):
+        for how, poses in ways.items():
+            own = Poses(poses.rotations[chosen], poses.origin_A[chosen])
+            worth[which, how] = worth_of(
+                particles.of(chosen), own, symmetry, mask, reference, seed=settings.seed
+            )
+    _write_poses(particles, matched)
+    score = None if settings.truth is None else evaluate(table, read_truth(settings.truth)).pooled
+    return Structure(
+        run, len(particles), score, _seconds(run), worth, float(scores.mean()), particles.notes
+    )
+
+
+def _as_placed(
+    particles: Particles,
+    matched: Poses,
+    truth: Mapping[str, TrueParticles],
+    table: PickTable,
+    diameter_A: float,
+) -> Poses:
+    """Return true views for true particles, which lie where the picker put them; others as matched."""
+    size_A = next(one.pixel_size_A for one in table.micrographs if one.pixel_size_A)
+    known = known_poses(particles, truth, diameter_A / 2 / size_A, size_A)
+    rotations, origin_A = matched.rotations.copy(), matched.origin_A.copy()
+    rotations[known.is_known] = euler_to_rotations(known.angles_deg[known.is_known])
+    origin_A[known.is_known] = particles.origin_A[known.is_known]
+    return Poses(rotations, origin_A)
+
+
+def _write_poses(particles: Particles, poses: Poses) -> None:
+    angles = rotations_to_euler(poses.rotations)
+    columns: dict[str, NDArray[Any]] = dict(zip(ANGLES, angles.T, strict=True))
+    columns |= dict(zip(("rlnOriginXAngst", "rlnOriginYAngst"), poses.origin_A.T, strict=True))
+    write_particles(particles.path.with_name("matched.star"), particles, columns)
+
+
+def _seconds(run: str) -> float | None:
+    folder = RunFolder(run)
+    if not folder.summary.is_file():
+        return None
+    summary = read_summary(folder)
+    if not summary.complete or "ingest and pick" not in summary.seconds:
+        return None
+    return summary.seconds["ingest and pick"] / summary.complete
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
