@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import options
-from .console import say
+from .bridge import ENGINE, Given, Offer, takes
+from .console import ConsoleEvents, say
 
 if TYPE_CHECKING:
     from cryopick_ray.evaluation.comparison import Comparison, Run, TwoRuns
+    from cryopick_ray.particles.volume.structure import Structure
 
 SHOWN = 10
 """Micrographs and settings in the terminal."""
@@ -17,7 +19,9 @@ WIDEST = 48
 """Characters of a value in the terminal."""
 
 
+@takes(engine=Offer(ENGINE, ("engine", "workers", "address")))
 def compare(
+    engine: Given,
     runs: Annotated[
         list[str],
         typer.Argument(metavar="RUN", help="Two or more: runs, tables, or coordinates of any program."),
@@ -38,18 +42,85 @@ def compare(
         float | None,
         typer.Option("--diameter", metavar="A", help="Of the particles, where no RUN says it."),
     ] = None,
+    structure: Annotated[
+        str | None,
+        typer.Option(
+            "--structure",
+            metavar="MAP|MOLECULE",
+            help="Compare by the maps that picks of runs make, against this one or a molecule of simulate.",
+        ),
+    ] = None,
+    symmetry: Annotated[
+        str, typer.Option("--symmetry", metavar="C1|D7", help="Of the maps, the main axis along z.")
+    ] = "C1",
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """Say what runs share and where they differ, and why: one-to-one matching within half a diameter."""
+    """Say what runs share and where they differ, and why: one-to-one matching within half a diameter.
+
+    With --structure each run's picks are extracted, matched to the reference and reconstructed:
+    structure.html in DIR shows what they are worth.
+    """
     del debug
     from cryopick_ray.runs.comparison import PAGE
     from cryopick_ray.runs.comparison import compare as count
 
+    if structure is not None:
+        _structures(
+            runs, engine, structure, symmetry, truth=truth, out=out, diameter_A=diameter, as_json=as_json
+        )
+        return
     found = count(runs, truth=truth, out=out, pixel_size_A=pixel_size, diameter_A=diameter)
     page = None if out is None else str(out / PAGE)
     lines = [*_text(found), *([f"page  {page}"] if page else [])]
     say({**found.to_dict(), "page": page}, "\n".join(lines), as_json=as_json)
+
+
+def _structures(
+    runs: list[str],
+    engine: Given,
+    reference: str,
+    symmetry: str,
+    *,
+    truth: str | None,
+    out: Path | None,
+    diameter_A: float | None,
+    as_json: bool,
+) -> None:
+    from cryopick_ray.config import fill
+    from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.errors import UsageError
+    from cryopick_ray.runs.structure import PAGE, StructureSettings, compare_structures
+    from cryopick_ray.settings import EngineSettings
+
+    if out is None:
+        raise UsageError("`out` is missing: give the folder for particles, maps and the page")
+    wanted = StructureSettings(reference, symmetry, None if truth is None else Path(truth), diameter_A)
+    running = fill(EngineSettings, **engine)
+    with ConsoleEvents() as events, open_engine(running, threads=1) as runner:
+        found = compare_structures(runs, wanted, out, runner, events)
+    rows = [["", "run", "particles", "poses", "reference A", "half maps A"]]
+    rows += [row for number, one in enumerate(found) for row in _maps(number, one)]
+    page = str(out / PAGE)
+    outcome = {"runs": [one.to_dict() for one in found], "page": page}
+    say(outcome, "\n".join([*_table(rows, words=2), f"page  {page}"]), as_json=as_json)
+
+
+def _maps(number: int, one: "Structure") -> list[list[str]]:
+    """Return what the maps of a run's picks came to."""
+    from cryopick_ray.evaluation.comparison import letter
+
+    return [
+        [
+            letter(number),
+            one.name,
+            f"{worth.particles} {which}",
+            how,
+            f"{worth.reference_A:.1f}",
+            f"{sum(worth.half_A) / len(worth.half_A):.1f}",
+        ]
+        for (which, how), worth in one.worth.items()
+    ]
 
 
 def _text(found: "Comparison") -> list[str]:

@@ -106,7 +106,8 @@ def known_poses(
     angles, off_A = np.full((len(particles), 3), np.nan), np.full(len(particles), np.nan)
     score, xy_px = particles.numbers(SCORE, 0.0), _places(particles)
     for here, true in _by_micrograph(particles, truth):
-        finds = match(*xy_px[here].T, score[here], *true.xy_px.T, radius_px)
+        (x_px, y_px), (true_x_px, true_y_px) = xy_px[here].T, true.xy_px.T
+        finds = match(x_px, y_px, score[here], true_x_px, true_y_px, radius_px)
         hit, which = here[finds != FREE], finds[finds != FREE]
         angles[hit] = true.angles_deg[which]
         off_A[hit] = np.linalg.norm(xy_px[hit] - true.xy_px[which], axis=1) * pixel_size_A
@@ -114,7 +115,7 @@ def known_poses(
 
 
 def known_defocus(particles: Particles, truth: Mapping[str, TrueParticles]) -> dict[str, NDArray[np.float64]]:
-    """Return rlnDefocusU, V and Angle ``(n,)`` as the truth of each micrograph has them; empty if it has none."""
+    """Return rlnDefocusU, V and Angle ``(n,)`` of each micrograph's truth; nothing if it has none."""
     values = np.full((len(particles), len(DEFOCUS)), np.nan)
     for here, true in _by_micrograph(particles, truth):
         if true.defocus is not None:

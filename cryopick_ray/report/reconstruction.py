@@ -51,9 +51,9 @@ def render_reconstruction(
     if to_reference is not None:
         curves["map and reference in the mask"] = to_reference
     styles = {name: line_style(number) for number, name in enumerate(curves)}
-    pictures = {"map": _slices(volume)}
+    pictures = {"map": middle_slices(volume)}
     if reference is not None:
-        pictures["reference"] = _slices(reference)
+        pictures["reference"] = middle_slices(reference)
     return (
         page_maker("report")
         .get_template("reconstruction.html")
@@ -81,7 +81,7 @@ def _chart(frequency: NDArray[np.float64], curves: Mapping[str, NDArray[np.float
     return chart.draw(reversed(lines))
 
 
-def _slices(volume: NDArray[np.float32]) -> list[bytes]:
+def middle_slices(volume: NDArray[np.float32]) -> list[bytes]:
     """Return PNGs of the three central planes, on one scale of greys."""
     middle = len(volume) // 2
     planes = [volume[middle], volume[:, middle], volume[:, :, middle]]

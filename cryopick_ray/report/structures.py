@@ -15,9 +15,9 @@ from cryopick_ray.report.reconstruction import middle_slices
 from cryopick_ray.report.report import page_maker
 
 EXPLAINED = {
-    PLACED: "Particles have their true views and lie where the picker put them, so that what it is off the centre "
-    "blurs the map; false picks have the view that fits the reference best.",
-    MATCHED: "All picks have the view and the shift that fit the reference best, as a refinement would find them.",
+    PLACED: "Particles have their true views and lie where the picker put them: what it is off the centre "
+    "blurs the map. False picks have the view that fits the reference best.",
+    MATCHED: "All picks have the view and the shift that fit the reference best, as a refinement finds them.",
 }
 WHICH = {OWN: "at each picker's own threshold", EQUAL: "equal numbers, the best of each by score"}
 
@@ -53,7 +53,10 @@ def render_structures(
             which=WHICH,
             explained=EXPLAINED,
             charts={how: _charts(found, styles, how) for how in hows},
-            pictures={name: middle_slices(one.worth[OWN, hows[0]].volume) for name, one in zip(names, found, strict=True)},
+            pictures={
+                name: middle_slices(one.worth[OWN, hows[0]].volume)
+                for name, one in zip(names, found, strict=True)
+            },
             true=middle_slices(volume),
             notes=notes,
         )
@@ -62,13 +65,20 @@ def render_structures(
 
 def _best(found: Sequence[Structure], hows: Sequence[str]) -> Mapping[tuple[str, str], float]:
     """Return the finest resolution against the reference of each kind of map."""
-    return {(which, how): min(one.worth[which, how].reference_A for one in found) for which in WHICH for how in hows}
+    return {
+        (which, how): min(one.worth[which, how].reference_A for one in found)
+        for which in WHICH
+        for how in hows
+    }
 
 
 def _charts(found: Sequence[Structure], styles: Sequence[str], how: str) -> list[tuple[str, Markup]]:
     """Return the curves of the half maps and those with the reference, at own thresholds."""
     worth = [one.worth[OWN, how] for one in found]
-    kinds = {"half maps": [one.halves for one in worth], "map and reference": [one.to_reference for one in worth]}
+    kinds = {
+        "half maps": [one.halves for one in worth],
+        "map and reference": [one.to_reference for one in worth],
+    }
     return [
         (title, _chart(title, [one.frequency_per_A for one in worth], curves, styles))
         for title, curves in kinds.items()

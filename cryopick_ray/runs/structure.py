@@ -1,8 +1,9 @@
 """Runs compared by the maps that their picks make: the verdict of a reconstruction."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +16,33 @@ from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import UsageError
 from cryopick_ray.evaluation.comparison import letter
 from cryopick_ray.evaluation.evaluate import evaluate
-from cryopick_ray.evaluation.score import Score
 from cryopick_ray.evaluation.truth import read_truth
+from cryopick_ray.formats.reading import is_table
 from cryopick_ray.formats.relion.rows import SCORE
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.particles.known_poses import TrueParticles, known_defocus, known_poses, read_poses
 from cryopick_ray.particles.particles import ANGLES, Particles, read_particles, write_particles
-from cryopick_ray.particles.volume.fsc import Map
 from cryopick_ray.particles.volume.gridding import EDGE_PX, sphere
 from cryopick_ray.particles.volume.pose_search import find_poses
 from cryopick_ray.particles.volume.reconstruct import Poses
 from cryopick_ray.particles.volume.reference import reference_map
 from cryopick_ray.particles.volume.settings import SearchSettings
+from cryopick_ray.particles.volume.structure import EQUAL, MATCHED, OWN, PLACED, Structure
 from cryopick_ray.particles.volume.symmetry import rotations_of
-from cryopick_ray.particles.volume.worth import Worth, worth_of
+from cryopick_ray.particles.volume.worth import worth_of
 from cryopick_ray.picks.table import PickTable, open_table
+from cryopick_ray.report.structures import render_structures
 from cryopick_ray.runs.extracted import extract_particles
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.results import read_summary
 from cryopick_ray.simulate.projection import euler_to_rotations, rotations_to_euler
+from cryopick_ray.store.publish import write_whole
 
 BOX_DIAMETERS, FINEST_OF_DIAMETER = 1.5, 44
 """Side of a box, and pixels that a diameter becomes at most, which is what search and maps take time for."""
 MASK_DIAMETERS = 1.2
-OWN, EQUAL = "own threshold", "equal numbers"
-PLACED, MATCHED = "as placed", "matched"
 STAGE = "structure"
+PAGE, NUMBERS = "structure.html", "structure.json"
 
 
 @dataclass(frozen=True)
@@ -55,71 +57,23 @@ class StructureSettings:
         Point group of both.
     truth
         Coordinates with poses, as simulated micrographs have them; ``None`` to match all picks.
-    diameter_A, seed
-        Of a particle; of what is drawn.
+    diameter_A
+        Of a particle; ``None`` for that of the first run.
+    seed
+        Of what is drawn.
     """
 
     reference: str
     symmetry: str
     truth: Path | None
-    diameter_A: float
+    diameter_A: float | None = None
     seed: int = 0
 
 
-@dataclass(frozen=True, eq=False)
-class Structure:
-    """What a run's picks came to.
-
-    Attributes
-    ----------
-    score
-        Against the truth; ``None`` without one.
-    seconds
-        Of picking a micrograph, wall-clock; ``None`` if it does not say.
-    worth
-        By which picks, and how their poses were found.
-    match_score
-        Mean of how well picks match the reference, in standard deviations of the noise.
-    """
-
-    name: str
-    picks: int
-    score: Score | None
-    seconds: float | None
-    worth: Mapping[tuple[str, str], Worth]
-    match_score: float
-    notes: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
-        score = self.score
-        return {
-            "run": self.name,
-            "picks": self.picks,
-            **{name: score and getattr(score, name) for name in ("precision", "recall", "f1", "best_f1", "auprc")},
-            "centring_error_diameters": score and score.centring_error,
-            "seconds_a_micrograph": self.seconds,
-            "match_score": self.match_score,
-            "maps": [
-                {
-                    "picks": which,
-                    "poses": how,
-                    "particles": one.particles,
-                    "half_maps_A": [_finite(value) for value in one.half_A],
-                    "reference_A": _finite(one.reference_A),
-                    "sampling_compensation": one.sampling,
-                    "directions_unseen": one.unseen,
-                }
-                for (which, how), one in self.worth.items()
-            ],
-            "notes": list(self.notes),
-        }
-
-
-def structures(
+def compare_structures(
     runs: Sequence[str], settings: StructureSettings, out: Path, engine: Engine, events: Events
 ) -> list[Structure]:
-    """Extract each run's picks, find their poses, and reconstruct them below ``out``.
+    """Extract each run's picks, find their poses, and reconstruct them below ``out``; write a page.
 
     Raises
     ------
@@ -127,30 +81,49 @@ def structures(
         A run has no table, or the reference cannot be used.
     """
     truth = None if settings.truth is None else read_poses(settings.truth)
+    for run in runs:
+        if not is_table(run):
+            raise UsageError(f"{run} is no run or table: structures are compared of picks that runs made")
     tables = [open_table(run) for run in runs]
+    diameter_A = settings.diameter_A or tables[0].diameter_A
     found = [
-        _particles(run, settings, truth, out / letter(number), engine, events)
+        _particles(run, diameter_A, truth, out / letter(number), engine, events)
         for number, run in enumerate(runs)
     ]
     fewest = min(len(one) for one in found)
     events.stage(STAGE, len(runs))
     made = []
     for run, table, particles in zip(runs, tables, found, strict=True):
-        made.append(_structure(run, table, particles, settings, truth, fewest))
+        made.append(_structure(run, table, particles, settings, diameter_A, truth, fewest))
         events.report(STAGE, UnitReport(complete=1))
+    notes = list(dict.fromkeys(f"{one.name}: {note}" for one in made for note in one.notes))
+    seen = found[0]
+    volume = reference_map(settings.reference, seen.box_px, seen.pixel_size_A)
+    names = short_names(runs)
+    write_whole(out / NUMBERS, json.dumps([one.to_dict() for one in made], indent=1) + "\n")
+    write_whole(out / PAGE, render_structures(made, names, settings.reference, volume, notes))
     return made
+
+
+def short_names(runs: Sequence[str]) -> list[str]:
+    """Return what runs are called: their paths without the folders that all have in common."""
+    parts = [Path(run).parts for run in runs]
+    shared = 0
+    while all(len(one) > shared + 1 for one in parts) and len({one[shared] for one in parts}) == 1:
+        shared += 1
+    return ["/".join(one[shared:]) for one in parts]
 
 
 def _particles(
     run: str,
-    settings: StructureSettings,
+    diameter_A: float,
     truth: Mapping[str, TrueParticles] | None,
     out: Path,
     engine: Engine,
     events: Events,
 ) -> Particles:
     """Return a run's picks as images, with the CTF that its input or the truth knows."""
-    box_A = BOX_DIAMETERS * settings.diameter_A
+    box_A = BOX_DIAMETERS * diameter_A
     box_px = 2 * round(BOX_DIAMETERS * FINEST_OF_DIAMETER / 2)
     sizes_A = {one.pixel_size_A for one in open_table(run).micrographs if one.pixel_size_A}
     if not sizes_A:
@@ -170,19 +143,20 @@ def _structure(
     table: PickTable,
     particles: Particles,
     settings: StructureSettings,
+    diameter_A: float,
     truth: Mapping[str, TrueParticles] | None,
     fewest: int,
 ) -> Structure:
     box, size_A = particles.box_px, particles.pixel_size_A
     reference = reference_map(settings.reference, box, size_A)
     symmetry = rotations_of(settings.symmetry)
-    radius_px = min(box / 2 - EDGE_PX, MASK_DIAMETERS * settings.diameter_A / size_A / 2)
+    radius_px = min(box / 2 - EDGE_PX, MASK_DIAMETERS * diameter_A / size_A / 2)
     mask = sphere(box, radius_px, EDGE_PX).numpy()
-    search = SearchSettings(range_A=settings.diameter_A / 4)
-    matched, scores = find_poses(particles, reference, symmetry, search, settings.diameter_A)
+    search = SearchSettings(range_A=diameter_A / 4)
+    matched, scores = find_poses(particles, reference, symmetry, search, diameter_A)
     ways = {MATCHED: matched}
     if truth is not None:
-        ways[PLACED] = _as_placed(particles, matched, truth, table, settings.diameter_A)
+        ways[PLACED] = _as_placed(particles, matched, truth, table, diameter_A)
     best = np.argsort(-particles.numbers(SCORE, 0.0), kind="stable")[:fewest]
     worth = {}
     for which, chosen in ((OWN, np.arange(len(particles))), (EQUAL, np.sort(best))):
@@ -193,9 +167,7 @@ def _structure(
             )
     _write_poses(particles, matched)
     score = None if settings.truth is None else evaluate(table, read_truth(settings.truth)).pooled
-    return Structure(
-        run, len(particles), score, _seconds(run), worth, float(scores.mean()), particles.notes
-    )
+    return Structure(run, len(particles), score, _seconds(run), worth, float(scores.mean()), particles.notes)
 
 
 def _as_placed(
@@ -229,7 +201,3 @@ def _seconds(run: str) -> float | None:
     if not summary.complete or "ingest and pick" not in summary.seconds:
         return None
     return summary.seconds["ingest and pick"] / summary.complete
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

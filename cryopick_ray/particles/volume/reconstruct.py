@@ -66,9 +66,7 @@ def reconstruct(
     resolution_A
         Finest detail; default: as fine as pixels can show.
     """
-    first, second = added(
-        particles, poses, half - 1, 2, symmetry, resolution_A=resolution_A, device=device
-    )
+    first, second = added(particles, poses, half - 1, 2, symmetry, resolution_A=resolution_A, device=device)
     made = [solve(sums).cpu().numpy() for sums in (first, second, first + second)]
     return Maps((made[0], made[1]), made[2], (first.count, second.count))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import scipy.fft
 import scipy.ndimage
+from numpy.typing import NDArray
 
 from cryopick_ray.particles.volume.fsc import Map
 from cryopick_ray.simulate.density import density
@@ -33,8 +34,8 @@ def reference_map(where: str, box_px: int, pixel_size_A: float) -> Map:
     return density(load_molecule(where), pixel_size_A, box_px)
 
 
-def resampled(values: Map, sides_A: np.ndarray, box_px: int, pixel_size_A: float) -> Map:
-    """Return a map in a box of other pixels: cropped in Fourier space as far as it must be, then interpolated.
+def resampled(values: Map, sides_A: NDArray[np.float64], box_px: int, pixel_size_A: float) -> Map:
+    """Return a map in a box of other pixels: cropped in Fourier space by whole factors, then interpolated.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def resampled(values: Map, sides_A: np.ndarray, box_px: int, pixel_size_A: float
     voxel_A = sides_A * shape / small
     scale = pixel_size_A / voxel_A
     offset = np.array(small) // 2 - scale * (box_px // 2)
-    # From a finer map to a coarser one the spectrum still holds up to twice too much: Gaussian at the new Nyquist.
+    # what is left beyond the new Nyquist frequency would fold back
     smooth = scipy.ndimage.gaussian_filter(cropped, np.sqrt(np.maximum(scale**2 - 1, 0)) / 2)
     made = scipy.ndimage.affine_transform(smooth, scale, offset, (box_px,) * 3, order=3, mode="constant")
     return np.asarray(made, np.float32)

@@ -80,7 +80,9 @@ def worth_of(
     """
     count = len(particles)
     if count < QUARTERS:
-        raise PicksError(f"{particles.path} has {count} particles to make a map of; expected {QUARTERS} or more")
+        raise PicksError(
+            f"{particles.path} has {count} particles to make a map of; expected {QUARTERS} or more"
+        )
     quarter = np.random.default_rng(seed).permutation(np.arange(count) % QUARTERS)
     sums = added(particles, poses, quarter, QUARTERS, symmetry, device=device)
     found = []
