@@ -16,6 +16,8 @@ from cryopick_ray.particles.extract_worker import ToExtract
 from cryopick_ray.particles.part import Part, read_rows
 from cryopick_ray.store.publish import published
 
+FIRST = "000001"
+
 
 @dataclass(frozen=True)
 class Joined:
@@ -83,11 +85,11 @@ def join(
         for (item, part), group in zip(kept, numbers, strict=True):
             stack = item.stack(out.resolve(), size)
             seen = stack.relative_to(project) if stack.is_relative_to(project) else stack
-            name = quoted(item.micrograph.relion_name)
+            name, image = quoted(item.micrograph.relion_name), quoted(f"{FIRST}@{seen}")
             rows = _completed(read_rows(item.part(out, size)), part, columns)
             number = 0
             for number, row in enumerate(rows, 1):
-                file.write(f"{row} {quoted(f'{number:06d}@{seen}')} {name} {group}\n")
+                file.write(f"{row} {image.replace(FIRST, f'{number:06d}', 1)} {name} {group}\n")
             if number != part.particles:
                 raise PicksError(f"{item.part(out, size)} is damaged: delete it and go on by `resume`")
         file.write("\n")
