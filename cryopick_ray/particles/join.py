@@ -83,9 +83,7 @@ def join(
         file.write(groups.text(has_images=True))
         file.write(loop("particles", (*columns, IMAGE, MICROGRAPH, GROUP)))
         for (item, part), group in zip(kept, numbers, strict=True):
-            stack = item.stack(out.resolve(), size)
-            seen = stack.relative_to(project) if stack.is_relative_to(project) else stack
-            name, image = quoted(item.micrograph.relion_name), quoted(f"{FIRST}@{seen}")
+            name, image = quoted(item.micrograph.relion_name), first_image(item, out, size, project)
             rows = _completed(read_rows(item.part(out, size)), part, columns)
             number = 0
             for number, row in enumerate(rows, 1):
@@ -94,6 +92,18 @@ def join(
                 raise PicksError(f"{item.part(out, size)} is damaged: delete it and go on by `resume`")
         file.write("\n")
     return _joined(star, found, notes)
+
+
+def first_image(item: ToExtract, out: Path, size: Size, project: Path) -> str:
+    """Return what the first image of a micrograph is called, as a STAR word.
+
+    Raises
+    ------
+    PicksError
+        No program that reads STAR files would find it.
+    """
+    stack = item.stack(out.resolve(), size)
+    return quoted(f"{FIRST}@{stack.relative_to(project) if stack.is_relative_to(project) else stack}")
 
 
 def _completed(rows: Iterable[str], part: Part, columns: Sequence[str]) -> Iterable[str]:
