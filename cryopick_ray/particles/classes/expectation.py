@@ -118,8 +118,9 @@ class Expectation:
         return self._refine(images, ctf, cells)
 
     def sums(self) -> Sums:
-        """Return what all images added up to."""
-        return self._sums.finish()
+        """Return what all images added up to; the next one is the first of others."""
+        done, self._sums = self._sums, _Adding(self._search, self._fine)
+        return done.finish()
 
     def _cells(self, images: torch.Tensor, ctf: torch.Tensor) -> torch.Tensor:
         """Return ``(n, c)`` likeliest coarse cells: flat places in shift, class and turn."""

@@ -1,12 +1,9 @@
 """What classification knows between two looks at the images, and how it learns from what they add up to."""
 
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import reduce
-from typing import Any
 
-import numpy as np
 import torch
 
 from cryopick_ray.particles.classes.components import Components, soft_disc
@@ -26,9 +23,8 @@ class Sums:
         ``(k, f)`` complex: images times their CTF, turned and shifted to their class.
     transfer
         ``(k, f)``: squared CTFs of the images in a class.
-    residual, images
-        ``(s,)`` by shell: squared difference between images and their classes, over components and images;
-        images alone.
+    residual
+        ``(s,)`` squared differences between images and their classes, by shell.
     weight
         ``(k,)`` images in a class.
     offset_A2
@@ -122,18 +118,3 @@ def new_noise(sums: Sums, components: Components, images: float) -> torch.Tensor
     noise = (sums.residual / (components.sizes.clamp(min=1) * images)).clamp(min=1e-6)
     noise[0] = noise[1]
     return noise.to(torch.float32)
-
-
-def to_bytes(model: Model, **more: Any) -> bytes:
-    """Return a model as a NumPy archive, with numbers beside it."""
-    file = io.BytesIO()
-    np.savez(
-        file,
-        pictures=model.pictures.numpy(),
-        share=model.share.numpy(),
-        noise=model.noise.numpy(),
-        offset_sigma_A=model.offset_sigma_A,
-        radius=model.radius,
-        **more,
-    )
-    return file.getvalue()
