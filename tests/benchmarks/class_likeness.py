@@ -36,7 +36,7 @@ HELD_OUT = (
     *("small-shell", "nanodisc-channel", "lock-washer", "cas9-like", "proteasome-capped"),
 )
 BOX_PX, DIAMETERS_PER_BOX = 56, 1.5
-CLASSES, MOST_PARTICLES = 16, 700
+CLASSES, MOST_PARTICLES = (8, 12, 16, 24), 700
 MEASURES = (
     *("details", "agreement", "log_snr", "log_contrast", "off_centre", "at_edge", "brightness"),
     *("lumpiness", "roundness", "probability", "wander"),
@@ -69,23 +69,26 @@ def make(folder: Path, name: str, seed: int) -> None:
     }
     out = folder / name
     simulate_all(simulation_settings(given), out / "sim", SerialEngine(), Silence(), store_url=None)
-    truth = cut_out(out, pixel_size_A, molecule.diameter_A, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    truth = cut_out(out, pixel_size_A, molecule.diameter_A, rng)
+    classes = int(rng.choice(CLASSES))
     particles = read_particles(out / "particles.star")
     settings = ClassSettings(
-        particles=out / "particles.star", classes=CLASSES, diameter_A=1.15 * molecule.diameter_A, seed=seed
+        particles=out / "particles.star", classes=classes, diameter_A=1.15 * molecule.diameter_A, seed=seed
     )
     plan = ClassPlan(settings, len(particles), particles.box_px, particles.pixel_size_A)
     found = classify(plan, out, SerialEngine(), Silence(), "cpu")
     measured = measure(plan, found.halves, found.noise, found.label, found.shift_A, found.probability)
-    share = np.bincount(found.label, truth, CLASSES) / np.maximum(np.bincount(found.label, minlength=CLASSES), 1)
+    share = np.bincount(found.label, truth, classes) / np.maximum(measured.particles, 1)
     rows = {key: values.tolist() for key, values in measured.table().items()}
     (folder / f"{name}.json").write_text(json.dumps({**rows, "true_share": share.tolist()}))
     clear(out)
-    print(name, len(truth), f"true {truth.mean():.2f}", np.round(share, 2).tolist(), flush=True)
+    sys.stdout.write(f"{name} {len(truth)} true {truth.mean():.2f} {np.round(share, 2).tolist()}\n")
+    sys.stdout.flush()
 
 
 def cut_out(out: Path, pixel_size_A: float, diameter_A: float, rng: np.random.Generator) -> np.ndarray:
-    """Cut true particles, a few pixels off, and junk out of all micrographs; return ``(n,)`` which are true."""
+    """Cut true particles, a few pixels off, and junk out of micrographs; return ``(n,)`` which are true."""
     images, rows, truth = [], [], []
     share = rng.uniform(0.2, 0.6)
     for path in sorted((out / "sim/micrographs").glob("*.mrc")):
@@ -104,7 +107,9 @@ def cut_out(out: Path, pixel_size_A: float, diameter_A: float, rng: np.random.Ge
         kept = rng.permutation(len(true))[: MOST_PARTICLES // 6]
         junk = np.concatenate([decoys[:, :2], away_xy])
         junk = junk[rng.permutation(len(junk))[: int(len(kept) * share / (1 - share)) + 5]]
-        defocus = pd.DataFrame(starfile.read(out / "sim/truth" / f"{path.stem}.star", always_dict=True)["particles"])
+        defocus = pd.DataFrame(
+            starfile.read(out / "sim/truth" / f"{path.stem}.star", always_dict=True)["particles"]
+        )
         u_v_angle = defocus[["rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle"]].to_numpy()[0]
         for xy, is_true in ((true[kept, :2] + rng.normal(0, 1.5, (len(kept), 2)), 1), (junk, 0)):
             for x, y in np.rint(xy).astype(int):
@@ -117,8 +122,9 @@ def cut_out(out: Path, pixel_size_A: float, diameter_A: float, rng: np.random.Ge
     order = rng.permutation(len(rows))
     with mrcfile.new(out / "particles.mrcs", overwrite=True) as file:
         file.set_data(np.stack(images))
-    names = "ImageName MicrographName CoordinateX CoordinateY DefocusU DefocusV DefocusAngle OpticsGroup".split()
-    table = pd.DataFrame(rows, columns=[f"rln{name}" for name in names]).iloc[order]
+    micrograph = ("rlnImageName", "rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY")
+    names = [*micrograph, "rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle", "rlnOpticsGroup"]
+    table = pd.DataFrame(rows, columns=names).iloc[order]
     optics = starfile.read(next((out / "sim/truth").glob("*.star")), always_dict=True)["optics"]
     optics = pd.DataFrame(optics).assign(rlnImagePixelSize=pixel_size_A, rlnImageSize=BOX_PX)
     starfile.write({"optics": optics, "particles": table}, out / "particles.star", overwrite=True)
@@ -180,7 +186,7 @@ def fit(folder: Path) -> None:
     made_from = {"learnt_from": LEARNT, "held_out": HELD_OUT, "script": "tests/benchmarks/class_likeness.py"}
     for key, names in (("error_learnt", LEARNT), ("error_held_out", HELD_OUT)):
         made_from[key] = errors(card, *load(folder, names))
-    print(json.dumps({**card, "made_from": made_from}, indent=1))
+    sys.stdout.write(json.dumps({**card, "made_from": made_from}, indent=1) + "\n")
 
 
 def errors(card: dict, x: np.ndarray, share: np.ndarray, count: np.ndarray) -> dict:

@@ -208,7 +208,10 @@ class _Adding:
         cell_weight = weights.sum(dim=(2, 3))
         row, cell = torch.nonzero(cell_weight > LEAST, as_tuple=True)
         kept = weights[row, cell]  # (m, 4, 2)
-        kept = kept / torch.zeros_like(cell_weight[:, 0]).index_add_(0, row, kept.sum(dim=(1, 2)))[row, None, None]
+        kept = (
+            kept
+            / torch.zeros_like(cell_weight[:, 0]).index_add_(0, row, kept.sum(dim=(1, 2)))[row, None, None]
+        )
         moved = (images * ctf)[row][:, None] * moves[shift[row, cell]]  # (m, 4, f)
         added = (kept.transpose(1, 2) @ _real(moved)).unflatten(-1, (-1, 2))  # (m, 2, f, 2)
         places = turned[row, cell].flatten()

@@ -22,19 +22,19 @@ class WorkFiles:
     out: Path
 
     def images(self, part: int) -> Path:
-        """``(n, f)`` complex64 components of a part's images."""
+        """Return the file of the ``(n, f)`` complex64 components of a part's images."""
         return self._path(f"images/{part:04d}.npy")
 
     def ctfs(self, part: int) -> Path:
-        """``(n, f)`` float32 CTFs of a part."""
+        """Return the file of the ``(n, f)`` float32 CTFs of a part."""
         return self._path(f"ctfs/{part:04d}.npy")
 
     def sums(self, iteration: int, part: int) -> Path:
-        """What a part added up to, and its poses."""
+        """Return the archive of what a part added up to, and of its poses."""
         return self._path(f"sums_{iteration:03d}/{part:04d}.npz")
 
     def model(self, iteration: int) -> Path:
-        """The model after an iteration."""
+        """Return the archive of the model after an iteration."""
         return self._path(f"model_{iteration:03d}.npz")
 
     def _path(self, name: str) -> Path:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.passes.classes import QUALITIES, Quality
 from cryopick_ray.particles.classes.quality import ClassMeasures
+from cryopick_ray.passes.classes import QUALITIES, Quality
 
 RULE = "likeness.json"
 LEAST_PARTICLES = 10

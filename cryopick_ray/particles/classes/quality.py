@@ -1,4 +1,4 @@
-"""What is measured of each class: does it look and behave like a particle?"""
+"""What is measured of each class, to tell particles from junk."""
 
 from dataclasses import dataclass, fields
 
@@ -91,7 +91,8 @@ def measure(
     inside = torch.from_numpy(soft_disc(side, mask_px * side / plan.box_px / 2, 1.0))
     variance = (picture**2 * inside).sum(dim=(1, 2)) / inside.sum()
     by_turns, coarse = _power_shares(small, picture, box_A / plan.mask_A)
-    wander = np.sqrt(_mean(label, (shift_A - _mean_of(label, shift_A, len(count))) ** 2, count).sum(axis=1) / 2)
+    away_A = shift_A - _mean(label, shift_A, count)[label]
+    wander = np.sqrt(_mean(label, away_A**2, count).sum(axis=1) / 2)
     centre, edge, bright = _shape(picture, inside, mask_px * side / plan.box_px / 2)
     return ClassMeasures(
         particles=count,
@@ -111,7 +112,7 @@ def measure(
 
 
 def ring_correlation(components: Components, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Return the ``(k, s)`` Fourier ring correlation of two sets of ``(k, h, h)`` pictures; 0 of empty ones."""
+    """Return the ``(k, s)`` Fourier ring correlation of two sets of pictures; 0 of empty ones."""
     a, b = components.of_images(one), components.of_images(other)
     norm = components.by_shell(a.abs() ** 2) * components.by_shell(b.abs() ** 2)
     return components.by_shell((a * b.conj()).real) / norm.sqrt().clamp(min=1e-20)
@@ -147,9 +148,7 @@ def _power_shares(components: Components, picture: torch.Tensor, shells: float) 
     return _numbers(turned), _numbers(coarse)
 
 
-def _shape(
-    picture: torch.Tensor, inside: torch.Tensor, radius_px: float
-) -> tuple[Numbers, Numbers, Numbers]:
+def _shape(picture: torch.Tensor, inside: torch.Tensor, radius_px: float) -> tuple[Numbers, Numbers, Numbers]:
     side = picture.shape[-1]
     line = torch.arange(side) - side // 2
     y, x = torch.meshgrid(line, line, indexing="ij")
@@ -168,12 +167,6 @@ def _mean(label: NDArray[np.int64], values: Numbers, count: Numbers) -> Numbers:
     """Return the ``(k, c)`` means of ``(n, c)`` values by class."""
     sums = np.stack([np.bincount(label, column, len(count)) for column in values.T], axis=1)
     return sums / np.maximum(count, 1)[:, None]
-
-
-def _mean_of(label: NDArray[np.int64], values: Numbers, classes: int) -> Numbers:
-    """Return for each value the mean of its class."""
-    count = np.bincount(label, minlength=classes).astype(np.float64)
-    return _mean(label, values, count)[label]
 
 
 def _numbers(values: torch.Tensor) -> Numbers:

@@ -72,6 +72,15 @@ def classify(plan: ClassPlan, out: Path, engine: Engine, events: Events, device:
     return _gathered(plan, files, sums, model)
 
 
+def begin(plan: ClassPlan, out: Path, engine: Engine, events: Events, device: str) -> None:
+    """Only make images ready, as iteration 0 does."""
+    events.stage(STAGE, plan.parts)
+    kind = Kind(STAGE, partial(ClassWorker, plan, out, device), on_gpu=True)
+    with engine.shift([kind]) as shift:
+        shift.finish()
+        _iterate(plan, WorkFiles(out), 0, shift, events)
+
+
 def clear(out: Path) -> None:
     """Remove what a classification keeps to go on from."""
     shutil.rmtree(out / WORK, ignore_errors=True)
