@@ -9,6 +9,7 @@ from cryopick_ray import __version__
 
 from . import (
     bench,
+    classify2d,
     cluster,
     compare,
     consensus,
@@ -76,8 +77,9 @@ app.command()(consensus.consensus)
 app.command()(report.report)
 app.command(cls=SettingsCommand)(diameter.diameter)
 app.command(cls=SettingsCommand)(evaluate.evaluate)
-app.command()(compare.compare)
+app.command(cls=SettingsCommand)(compare.compare)
 app.command(cls=SettingsCommand)(reconstruct.reconstruct)
+app.command(cls=SettingsCommand)(classify2d.classify2d)
 app.command(cls=SettingsCommand)(simulate.simulate)
 app.command(cls=SettingsCommand)(train.train)
 app.command(cls=SettingsCommand)(self_train.self_train)

@@ -59,6 +59,7 @@ def crop(pixels: NDArray[Any], centres: Centres, box_px: int, offset: float = 0.
         Taken off all grey values, so that few digits go into what they have in common.
     """
     height, width = pixels.shape
+    pixels = np.asarray(pixels)  # slices of a mapped file cost twice as much
     inside = is_inside(centres, box_px, (height, width))
     boxes = np.empty((len(centres), box_px, box_px), np.float32)
     reach, off = np.arange(box_px), np.float32(offset)

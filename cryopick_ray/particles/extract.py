@@ -24,7 +24,7 @@ from cryopick_ray.formats.relion.optics import guessed_optics
 from cryopick_ray.formats.star_text import quoted
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.particles.extract_worker import ExtractWorker, ToExtract
-from cryopick_ray.particles.join import Joined, join
+from cryopick_ray.particles.join import Joined, first_image, join
 from cryopick_ray.particles.pixels import Origin
 from cryopick_ray.picks.index import INDEX
 from cryopick_ray.picks.schema import PickedMicrograph
@@ -107,7 +107,8 @@ def extract(
     UsageError
         ``out`` holds something else, or an extraction with other settings, or ``resume`` is not asked for.
     """
-    items, failures = found
+    project = project.resolve()
+    items, failures = _named(*found, out, settings, project)
     with claimed(out, settings, _changed(settings, out), resume=resume):
         left = [item for item in items if not _is_done(item, out, settings)]
         units = cut(left, unit_size(len(items)))
@@ -121,9 +122,7 @@ def extract(
         files = []
         for size in settings.sizes:
             made = [(item, item.done(out, size, is_half=settings.float16)) for item in items]
-            files.append(
-                join([(i, p) for i, p in made if p is not None], out, size, settings, project.resolve())
-            )
+            files.append(join([(i, p) for i, p in made if p is not None], out, size, settings, project))
         told = [f"{text} ({count} micrographs)" for text, count in sorted(doubts.items())]
         notes = (*told, *_notes(files, items, settings))
         outcome = Extracted(str(out), tuple(files), tuple(sorted(failures)), notes)
@@ -167,6 +166,21 @@ def _matched(
         told = f": {failures[0][0]}: {failures[0][1]}" if failures else ""
         raise UsageError(f"there are no particles to extract{told}")
     return items, failures
+
+
+def _named(
+    items: Sequence[ToExtract], failures: Failures, out: Path, settings: ExtractSettings, project: Path
+) -> tuple[list[ToExtract], Failures]:
+    """Return the micrographs whose images can be named in STAR files, and all that failed."""
+    kept, failures = list[ToExtract](), [*failures]
+    for item in items:
+        try:
+            for size in settings.sizes:
+                first_image(item, out, size, project)
+            kept.append(item)
+        except PicksError as error:
+            failures.append((item.micrograph_id, str(error)))
+    return kept, failures
 
 
 def _digest(one: Coordinates) -> str:

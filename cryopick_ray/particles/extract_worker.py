@@ -1,5 +1,6 @@
 """Micrographs to stacks of particles: what one worker does with a unit."""
 
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -97,6 +98,7 @@ class ExtractWorker:
 
     def process(self, items: Sequence[ToExtract], leaving: Callable[[], bool] = stay) -> UnitReport:
         """Extract the particles of the micrographs; a second worker would write the same files."""
+        start = time.perf_counter()
         ids = [item.micrograph_id for item in items if item.coordinates is None]
         found = self._table.of(ids) if self._table and ids else {}
         picks = {name: next(picked([one])) for name, one in found.items()}
@@ -112,7 +114,13 @@ class ExtractWorker:
                     raise
                 failures.append((name, str(error)))
         undone = tuple(range(begun, len(items)))
-        return UnitReport(begun - len(failures), tuple(failures), undone=undone, remarks=tuple(remarks))
+        return UnitReport(
+            begun - len(failures),
+            tuple(failures),
+            undone=undone,
+            seconds={"extract": time.perf_counter() - start},
+            remarks=tuple(remarks),
+        )
 
     def give_up(self, items: Sequence[ToExtract], reason: str) -> UnitReport:
         """Report that the micrographs failed."""

@@ -16,6 +16,8 @@ from cryopick_ray.particles.extract_worker import ToExtract
 from cryopick_ray.particles.part import Part, read_rows
 from cryopick_ray.store.publish import published
 
+FIRST = "000001"
+
 
 @dataclass(frozen=True)
 class Joined:
@@ -81,17 +83,27 @@ def join(
         file.write(groups.text(has_images=True))
         file.write(loop("particles", (*columns, IMAGE, MICROGRAPH, GROUP)))
         for (item, part), group in zip(kept, numbers, strict=True):
-            stack = item.stack(out.resolve(), size)
-            seen = stack.relative_to(project) if stack.is_relative_to(project) else stack
-            name = quoted(item.micrograph.relion_name)
+            name, image = quoted(item.micrograph.relion_name), first_image(item, out, size, project)
             rows = _completed(read_rows(item.part(out, size)), part, columns)
             number = 0
             for number, row in enumerate(rows, 1):
-                file.write(f"{row} {quoted(f'{number:06d}@{seen}')} {name} {group}\n")
+                file.write(f"{row} {image.replace(FIRST, f'{number:06d}', 1)} {name} {group}\n")
             if number != part.particles:
                 raise PicksError(f"{item.part(out, size)} is damaged: delete it and go on by `resume`")
         file.write("\n")
     return _joined(star, found, notes)
+
+
+def first_image(item: ToExtract, out: Path, size: Size, project: Path) -> str:
+    """Return what the first image of a micrograph is called, as a STAR word.
+
+    Raises
+    ------
+    PicksError
+        No program that reads STAR files would find it.
+    """
+    stack = item.stack(out.resolve(), size)
+    return quoted(f"{FIRST}@{stack.relative_to(project) if stack.is_relative_to(project) else stack}")
 
 
 def _completed(rows: Iterable[str], part: Part, columns: Sequence[str]) -> Iterable[str]:

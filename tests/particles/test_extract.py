@@ -251,6 +251,20 @@ def test_boxes_that_no_micrograph_has_fail_with_what_mends_it(folder):
     assert "`background_radius_A`" in outcome.failures[0][1]
 
 
+def test_images_that_no_star_file_can_name_are_not_made(folder):
+    outcome = extract("it's")
+    assert len(outcome.failures) == 3
+    assert "rename" in outcome.failures[0][1]
+    assert not list((folder / "it's").rglob("*.mrcs"))
+
+
+def test_names_with_blanks_are_one_word(folder):
+    (folder / "mics/a.mrc").rename(folder / "mics/a b.mrc")
+    (folder / "places/a.star").rename(folder / "places/a b.star")
+    assert extract("my out").files[0].particles == 3 * EACH
+    assert len(read_particles(folder / "my out/particles.star").files) == 3
+
+
 def test_a_bucket_to_write_to_is_refused(folder):
     with pytest.raises(UsageError, match="bucket"):
         extract("s3://bucket/out")

@@ -1,0 +1,246 @@
+"""Where each image lies among classes, turns and shifts, and what images add up to: the E step."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from cryopick_ray.particles.classes.components import Components, soft_disc
+from cryopick_ray.particles.classes.model import Model, Sums
+from cryopick_ray.particles.classes.turning import Turning, psi_grid
+
+CELLS = 16
+"""Coarse cells of class, turn and shift that are looked at finely, the likeliest of an image."""
+LEAST = 1e-3
+"""Probability below which a cell adds nothing."""
+SCORES = 2**22
+"""Numbers in the table of coarse scores at a time."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """The turns and shifts that are tried: coarse cells, each cut into eight.
+
+    Attributes
+    ----------
+    psi_step_deg, shift_step_A, shift_range_A
+        Of the coarse cells; shifts lie in a disc of the range about the origin an image came with.
+    coarse_radius
+        Frequency in cycles a box up to which coarse cells are compared.
+    """
+
+    components: Components
+    side_px: int
+    pixel_size_A: float
+    psi_step_deg: float
+    shift_step_A: float
+    shift_range_A: float
+    coarse_radius: float
+
+    @cached_property
+    def coarse(self) -> Turning:
+        """Turns of the cells' middles, for the components compared coarsely."""
+        radius = max(1, math.floor(self.coarse_radius))
+        few = Components(self.components.box_px, min(radius, self.components.radius))
+        return Turning(few, self.side_px, psi_grid(self.psi_step_deg))
+
+    @cached_property
+    def fine(self) -> Turning:
+        """Two turns in each cell, one after the other."""
+        psi = self.coarse.psi_deg
+        quarter = 360 / len(psi) / 4
+        return Turning(self.components, self.side_px, tuple(a + d for a in psi for d in (-quarter, quarter)))
+
+    @cached_property
+    def shifts_A(self) -> torch.Tensor:
+        """``(t, 2)`` coarse shifts."""
+        reach = math.floor(self.shift_range_A / self.shift_step_A + 1e-9)
+        line = torch.arange(-reach, reach + 1, dtype=torch.float32) * self.shift_step_A
+        grid = torch.cartesian_prod(line, line)
+        return grid[(grid**2).sum(dim=1) <= (self.shift_range_A * 1.001) ** 2]
+
+    @cached_property
+    def fine_shifts_A(self) -> torch.Tensor:
+        """``(t, 4, 2)`` shifts in each coarse one."""
+        quarter = torch.tensor([-self.shift_step_A / 4, self.shift_step_A / 4])
+        return self.shifts_A[:, None] + torch.cartesian_prod(quarter, quarter)
+
+
+@dataclass(frozen=True, eq=False)
+class Poses:
+    """Of ``n`` images: class (from 0), rlnAnglePsi, shift, its probability, and ``(n, k)`` of the classes."""
+
+    label: torch.Tensor
+    psi_deg: torch.Tensor
+    shift_A: torch.Tensor
+    probability: torch.Tensor
+    likelihood: torch.Tensor
+
+
+class Expectation:
+    """Adds up images under one model.
+
+    Images and CTFs are ``(n, f)`` components; see :class:`Search` for what is tried. Coarse cells are scored
+    by one product of matrices, over all classes, turns, shifts and images of a batch.
+    """
+
+    def __init__(self, search: Search, model: Model) -> None:
+        self._search = search
+        self._model = model
+        device = model.pictures.device
+        self._device = device
+        everything = search.fine.turn(model.pictures)
+        classes, turns, count = everything.shape
+        self._shape = (classes, len(search.coarse.psi_deg))
+        self._fine = everything.reshape(classes * turns, count)
+        coarse = search.coarse.turn(model.pictures)
+        self._coarse_count = min(coarse.shape[-1], search.components.count(model.radius))
+        self._count = search.components.count(model.radius)
+        self._coarse = coarse.reshape(-1, coarse.shape[-1])[:, : self._coarse_count].contiguous()
+        self._packed = torch.view_as_real(self._coarse).flatten(1)
+        self._power = self._coarse.abs() ** 2
+        self._precision = 1 / model.noise[search.components.shell.to(device)]
+        scale = 1 / search.pixel_size_A
+        self._moves = search.components.shifts(search.shifts_A.to(device) * scale)
+        self._fine_moves = search.components.shifts(search.fine_shifts_A.to(device) * scale)
+        self._sums = _Adding(search, self._fine)
+
+    @property
+    def batch(self) -> int:
+        """Images that are best handed over at a time."""
+        classes, turns = self._shape
+        return max(1, min(64, SCORES // (classes * turns * len(self._moves))))
+
+    def add(self, images: torch.Tensor, ctf: torch.Tensor) -> Poses:
+        """Add images; return where they lie."""
+        cells = self._cells(images, ctf)
+        return self._refine(images, ctf, cells)
+
+    def sums(self) -> Sums:
+        """Return what all images added up to; the next one is the first of others."""
+        done, self._sums = self._sums, _Adding(self._search, self._fine)
+        return done.finish()
+
+    def _cells(self, images: torch.Tensor, ctf: torch.Tensor) -> torch.Tensor:
+        """Return ``(n, c)`` likeliest coarse cells: flat places in shift, class and turn."""
+        n, count = len(images), self._coarse_count
+        weighted = (images * ctf)[:, :count] * self._precision[:count]
+        moved = weighted[:, None] * self._moves[:, :count]
+        packed = torch.view_as_real(moved).reshape(n * len(self._moves), -1)
+        cross = packed @ self._packed.T
+        power = (ctf[:, :count] ** 2 * self._precision[:count]) @ self._power.T
+        scores = cross.reshape(n, len(self._moves), -1).mul_(2).sub_(power[:, None])
+        scores += self._prior(self._search.shifts_A.to(self._device))[:, None]
+        scores += self._log_share().repeat_interleave(self._shape[1])
+        flat = scores.flatten(1)
+        return flat.topk(min(CELLS, flat.shape[1]), dim=1, sorted=False).indices
+
+    def _refine(self, images: torch.Tensor, ctf: torch.Tensor, cells: torch.Tensor) -> Poses:
+        (n, c), (classes, turns), count = cells.shape, self._shape, self._count
+        shift, template = cells // (classes * turns), cells % (classes * turns)
+        label = template // turns
+        turned = 2 * template[..., None] + torch.arange(2, device=self._device)  # (n, c, 2)
+        picture = self._fine[turned, :count] if count < self._fine.shape[1] else self._fine[turned]
+        weighted = (images * ctf)[:, :count] * self._precision[:count]
+        moved = weighted[:, None, None] * self._fine_moves[shift, :, :count]  # (n, c, 4, f)
+        cross = _real(moved).flatten(0, 1) @ _real(picture).flatten(0, 1).transpose(1, 2)
+        strength = ctf[:, :count] ** 2 * self._precision[:count]
+        power = torch.einsum("nf,ncrf->ncr", strength, picture.abs() ** 2)
+        scores = 2 * cross.reshape(n, c, 4, 2) - power[:, :, None]
+        scores += self._prior(self._search.fine_shifts_A.to(self._device))[shift][..., None]
+        scores += self._log_share()[label][..., None, None]
+        weights = torch.softmax(scores.flatten(1), dim=1).reshape(n, c, 4, 2)
+        self._sums.add(images, ctf, weights, turned, shift, label, self._fine_moves)
+        return self._poses(weights, turned, shift, label)
+
+    def _poses(
+        self, weights: torch.Tensor, turned: torch.Tensor, shift: torch.Tensor, label: torch.Tensor
+    ) -> Poses:
+        n = len(weights)
+        best, place = weights.flatten(1).max(dim=1)
+        cell, move, turn = place // 8, place // 2 % 4, place % 2
+        row = torch.arange(n, device=self._device)
+        psi = torch.tensor(self._search.fine.psi_deg, device=self._device)
+        of_class = weights.new_zeros((n, self._shape[0]))
+        of_class.scatter_add_(1, label, weights.sum(dim=(2, 3)))
+        return Poses(
+            label=label[row, cell],
+            psi_deg=psi[turned[row, cell, turn] % len(psi)],
+            shift_A=self._search.fine_shifts_A.to(self._device)[shift[row, cell], move],
+            probability=best,
+            likelihood=of_class,
+        )
+
+    def _prior(self, shifts_A: torch.Tensor) -> torch.Tensor:
+        return -(shifts_A**2).sum(dim=-1) / (2 * self._model.offset_sigma_A**2)
+
+    def _log_share(self) -> torch.Tensor:
+        return torch.log(self._model.share.clamp(min=1e-10))
+
+
+class _Adding:
+    """Weighted sums over images, by class and turn until the end."""
+
+    def __init__(self, search: Search, templates: torch.Tensor) -> None:
+        self._search = search
+        self._templates = templates
+        count = len(search.components)
+        turns = len(search.fine.psi_deg)
+        classes = len(templates) // turns
+        self._signal = torch.zeros_like(templates)
+        zeros = templates.real.new_zeros
+        self._transfer, self._weight = zeros((classes, count)), zeros(classes)
+        self._power = zeros(count)
+        self._fitted = zeros(count)
+        self._offset = zeros(())
+
+    def add(
+        self,
+        images: torch.Tensor,
+        ctf: torch.Tensor,
+        weights: torch.Tensor,
+        turned: torch.Tensor,
+        shift: torch.Tensor,
+        label: torch.Tensor,
+        moves: torch.Tensor,
+    ) -> None:
+        cell_weight = weights.sum(dim=(2, 3))
+        row, cell = torch.nonzero(cell_weight > LEAST, as_tuple=True)
+        kept = weights[row, cell]  # (m, 4, 2)
+        kept = (
+            kept
+            / torch.zeros_like(cell_weight[:, 0]).index_add_(0, row, kept.sum(dim=(1, 2)))[row, None, None]
+        )
+        moved = (images * ctf)[row][:, None] * moves[shift[row, cell]]  # (m, 4, f)
+        added = (kept.transpose(1, 2) @ _real(moved)).unflatten(-1, (-1, 2))  # (m, 2, f, 2)
+        places = turned[row, cell].flatten()
+        self._signal.index_add_(0, places, torch.view_as_complex(added.flatten(0, 1).contiguous()))
+        of_class = kept.new_zeros((len(images), len(self._weight)))
+        of_class.index_put_((row, label[row, cell]), kept.sum(dim=(1, 2)), accumulate=True)
+        square = ctf**2
+        self._transfer += of_class.T @ square
+        self._weight += of_class.sum(dim=0)
+        self._power += (images.abs() ** 2).sum(dim=0)
+        for turn in range(2):
+            fitted = self._templates[turned[row, cell, turn]].abs() ** 2 * square[row]
+            self._fitted += kept[:, :, turn].sum(dim=1) @ fitted
+        shifts = self._search.fine_shifts_A.to(images.device)[shift[row, cell]]
+        self._offset += (kept.sum(dim=2) * (shifts**2).sum(dim=-1)).sum()
+
+    def finish(self) -> Sums:
+        search, components = self._search, self._search.components
+        cross = (self._signal.conj() * self._templates).real.sum(dim=0)
+        residual = components.by_shell(self._power - 2 * cross + self._fitted)
+        sums = self._signal.reshape(len(self._weight), -1, len(components))
+        # Outside the circle that fits the box, turned pictures hold copies of themselves.
+        circle = torch.from_numpy(soft_disc(search.side_px, search.side_px / 2 - 2, 2.0)).to(residual)
+        pictures = search.fine.turn_back(sums) * circle
+        side = Components(search.side_px, components.radius)
+        signal = side.of_images(pictures) * (components.box_px / search.side_px)
+        return Sums(signal, self._transfer, residual, self._weight, self._offset)
+
+
+def _real(values: torch.Tensor) -> torch.Tensor:
+    """Return ``(..., 2 f)`` real numbers of ``(..., f)`` complex ones."""
+    return torch.view_as_real(values).flatten(-2)

@@ -1,0 +1,120 @@
+"""What classification knows between two looks at the images, and how it learns from what they add up to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from functools import reduce
+
+import torch
+
+from cryopick_ray.particles.classes.components import Components, soft_disc
+
+FUDGE = 2.0
+"""How much the spectrum of signal is trusted beyond its estimate; RELION's tau2_fudge."""
+EDGE_A_PER_DIAMETER = 0.06
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What images add up to, given the model: enough to make the next one. Sums of parts are added.
+
+    Attributes
+    ----------
+    signal
+        ``(k, f)`` complex: images times their CTF, turned and shifted to their class.
+    transfer
+        ``(k, f)``: squared CTFs of the images in a class.
+    residual
+        ``(s,)`` squared differences between images and their classes, by shell.
+    weight
+        ``(k,)`` images in a class.
+    offset_A2
+        Sum of squared shifts, x and y.
+    """
+
+    signal: torch.Tensor
+    transfer: torch.Tensor
+    residual: torch.Tensor
+    weight: torch.Tensor
+    offset_A2: torch.Tensor
+
+    def __add__(self, other: "Sums") -> "Sums":
+        """Return the sums of both."""
+        return Sums(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
+
+
+def total(parts: Iterable[Sums]) -> Sums:
+    """Return the sum of parts, in their order: equal parts give equal sums."""
+    return reduce(Sums.__add__, parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Classes and what else decides how likely an image is.
+
+    Attributes
+    ----------
+    pictures
+        ``(k, side, side)`` float32 averages, background 0, masked.
+    share
+        ``(k,)`` of the images.
+    noise
+        ``(s,)`` variance of a component's noise by shell, of unitary transforms.
+    offset_sigma_A
+        Standard deviation of shifts along x or y.
+    radius
+        Frequency in cycles a box up to which images are compared.
+    """
+
+    pictures: torch.Tensor
+    share: torch.Tensor
+    noise: torch.Tensor
+    offset_sigma_A: float
+    radius: float
+
+    def to(self, device: torch.device) -> "Model":
+        """Return the model where it is to work."""
+        moved = (getattr(self, one).to(device) for one in ("pictures", "share", "noise"))
+        return Model(*moved, self.offset_sigma_A, self.radius)
+
+
+def averages(sums: Sums, components: Components, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return ``(k, f)`` components of regularised class averages, and their ``(k, s)`` signal to noise.
+
+    The maximum a posteriori of Scheres 2012 (J. Mol. Biol. 415:406): images weighted by their CTF over
+    squared CTFs plus noise over signal. The signal's spectrum is estimated from the sums themselves: the
+    power of the unregularised average less that of its noise.
+    """
+    shell = components.shell
+    floor = 1e-3 * sums.weight.clamp(min=1e-3)[:, None]
+    plain = sums.signal / torch.maximum(sums.transfer, floor)
+    sizes = components.sizes.clamp(min=1)
+    power = components.by_shell(plain.abs() ** 2) / sizes
+    own_noise = noise * components.by_shell(1 / torch.maximum(sums.transfer, floor)) / sizes
+    signal = (power - own_noise).clamp(min=0)
+    snr = FUDGE * signal / own_noise.clamp(min=1e-12)
+    prior = noise / (FUDGE * signal).clamp(min=1e-12)
+    made = sums.signal / (sums.transfer + prior[:, shell])
+    return made, snr
+
+
+def picture_of(
+    values: torch.Tensor, components: Components, side_px: int, diameter_px: float
+) -> torch.Tensor:
+    """Return ``(k, side_px, side_px)`` pictures of components: background 0, masked, masses in the middle."""
+    pictures = components.images(values, side_px)
+    scale = side_px / components.box_px
+    mask = torch.from_numpy(
+        soft_disc(side_px, diameter_px * scale / 2, max(2.0, EDGE_A_PER_DIAMETER * diameter_px * scale))
+    )
+    outside = (mask < 0.5).to(pictures.dtype)
+    if outside.sum() > 0:
+        level = (pictures * outside).sum(dim=(1, 2)) / outside.sum()
+        pictures = pictures - level[:, None, None]
+    return pictures * mask
+
+
+def new_noise(sums: Sums, components: Components, images: float) -> torch.Tensor:
+    """Return ``(s,)`` the noise's variance by shell, shell 0 that of the first."""
+    noise = (sums.residual / (components.sizes.clamp(min=1) * images)).clamp(min=1e-6)
+    noise[0] = noise[1]
+    return noise.to(torch.float32)

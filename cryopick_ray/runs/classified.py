@@ -1,0 +1,214 @@
+"""Particles -> classes, their qualities, and what is kept of them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cryopick_ray.config import read_yaml, to_yaml
+from cryopick_ray.engine.engine import Engine
+from cryopick_ray.engine.events import Events
+from cryopick_ray.errors import UsageError
+from cryopick_ray.particles.classes.classes import (
+    CLASSES_JSON,
+    Classes,
+    write_classes,
+    write_json,
+    write_kept,
+)
+from cryopick_ray.particles.classes.files import WorkFiles
+from cryopick_ray.particles.classes.likeness import learnt_rule
+from cryopick_ray.particles.classes.model import Sums, averages, picture_of
+from cryopick_ray.particles.classes.plan import ClassPlan
+from cryopick_ray.particles.classes.posed import posed_halves
+from cryopick_ray.particles.classes.quality import measure
+from cryopick_ray.particles.classes.relion import find_relion, run_relion
+from cryopick_ray.particles.classes.run import begin, classify, clear
+from cryopick_ray.particles.classes.settings import ClassSettings
+from cryopick_ray.particles.particles import Particles, read_particles
+from cryopick_ray.passes.classes import Quality
+from cryopick_ray.report.classes import render_classes
+from cryopick_ray.store.publish import write_whole
+
+SETTINGS, PAGE = "classify.yaml", "classes.html"
+
+
+@dataclass(frozen=True)
+class ClassOutcome:
+    """What a classification came to; ``notes`` says what was guessed, doubted or left out."""
+
+    out: Path
+    root: str
+    classes: Classes
+    kept: int | None
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return {
+            "out": str(self.out),
+            "data": f"{self.root}_data.star",
+            "averages": f"{self.root}_classes.mrcs",
+            "particles": len(self.classes.label),
+            "particles_by_quality": self.classes.counts(),
+            "kept": self.kept,
+            "likeness": dict(learnt_rule().made_from),
+            "notes": list(self.notes),
+            "classes": self.classes.rows(),
+        }
+
+    def text(self) -> str:
+        """Return the counts for a person."""
+        classes = self.classes
+        named = [classes.quality[one] for one in classes.ranking]
+        lines = [f"{len(classes.label)} particles in {len(named)} classes, shown in {self.out / PAGE}"]
+        for name, count in classes.counts().items():
+            lines.append(f"{name}: {count} particles in {named.count(name)} classes")
+        if self.kept is not None:
+            lines.append(f"{self.kept} kept in {self.out / 'kept.star'}")
+        return "\n".join(lines)
+
+
+def classify2d(
+    settings: ClassSettings,
+    out: Path,
+    engine: Engine,
+    events: Events,
+    *,
+    device: str = "auto",
+    threads: int = 1,
+    resume: bool = False,
+    keep: Quality | None = None,
+) -> ClassOutcome:
+    """Classify particles, tell how good each class is, and write all that below ``out``.
+
+    Parameters
+    ----------
+    device
+        Where images are compared.
+    threads
+        Of RELION, if it classifies.
+    resume
+        Whether to go on with what ``out`` holds.
+    keep
+        The worst quality of classes whose particles are written to ``kept.star``.
+
+    Raises
+    ------
+    UsageError
+        ``out`` holds a classification and ``resume`` is not set, or one with other settings.
+    PicksError
+        The particles cannot be read.
+    """
+    if settings.program == "relion":
+        find_relion()
+    particles = read_particles(settings.particles)
+    _check(settings, particles)
+    _claim(settings, out, resume=resume)
+    plan = ClassPlan(settings, len(particles), particles.box_px, particles.pixel_size_A)
+    notes = [*particles.notes, *_doubts(plan)]
+    if settings.program == "own":
+        classes = _own(plan, particles, out, engine, events, device)
+    else:
+        classes = _relion(plan, particles, out, engine, events, device, threads)
+    root = f"run_it{settings.iterations:03d}"
+    notes += write_classes(out, root, particles, classes)
+    empty = settings.classes - len(classes.ranking)
+    notes += [f"{empty} of {settings.classes} classes are empty"] if empty else []
+    kept = None if keep is None else write_kept(out, particles, classes, keep)
+    outcome = ClassOutcome(out, root, classes, kept, tuple(notes))
+    write_json(out / CLASSES_JSON, outcome.to_dict())
+    write_whole(out / PAGE, render_classes(classes, settings.model_dump(mode="json"), notes))
+    clear(out)
+    return outcome
+
+
+def _own(
+    plan: ClassPlan, particles: Particles, out: Path, engine: Engine, events: Events, device: str
+) -> Classes:
+    found = classify(plan, out, engine, events, device)
+    made = _averages(plan, found.halves, found.noise)
+    return _judged(
+        plan, particles, found.halves, found.noise, made,
+        label=found.label, psi_deg=found.psi_deg, shift_A=found.shift_A, probability=found.probability,
+    )  # fmt: skip
+
+
+def _relion(
+    plan: ClassPlan,
+    particles: Particles,
+    out: Path,
+    engine: Engine,
+    events: Events,
+    device: str,
+    threads: int,
+) -> Classes:
+    found = run_relion(plan, particles, out, threads)
+    begin(plan, out, engine, events, device)
+    shift_A = found.origin_A - particles.origin_A
+    halves, noise = posed_halves(plan, WorkFiles(out), found.label, found.psi_deg, shift_A)
+    return _judged(
+        plan, particles, halves, noise, found.averages,
+        label=found.label, psi_deg=found.psi_deg, shift_A=shift_A, probability=found.probability,
+    )  # fmt: skip
+
+
+def _averages(plan: ClassPlan, halves: tuple[Sums, Sums], noise: torch.Tensor) -> NDArray[np.float32]:
+    values, _ = averages(halves[0] + halves[1], plan.components, noise)
+    mask_px = plan.mask_A / plan.pixel_size_A
+    return picture_of(values, plan.components, plan.box_px, mask_px).numpy()
+
+
+def _judged(
+    plan: ClassPlan,
+    particles: Particles,
+    halves: tuple[Sums, Sums],
+    noise: torch.Tensor,
+    made: NDArray[np.float32],
+    *,
+    label: NDArray[np.int64],
+    psi_deg: NDArray[np.float64],
+    shift_A: NDArray[np.float64],
+    probability: NDArray[np.float64],
+) -> Classes:
+    measured = measure(plan, halves, noise, label, shift_A, probability)
+    rule = learnt_rule()
+    likeness = rule.probability(measured)
+    origin_A = particles.origin_A + shift_A
+    return Classes(made, label, psi_deg, origin_A, probability, measured, likeness, rule.qualities(likeness))
+
+
+def _claim(settings: ClassSettings, out: Path, *, resume: bool) -> None:
+    """Note the settings in a new folder; refuse one that holds a classification that is not gone on with."""
+    path, text = out / SETTINGS, to_yaml(settings)
+    if path.is_file():
+        if not resume:
+            raise UsageError(f"{out} holds a classification: choose another `out`, or go on with `resume`")
+        if path.read_text() != text:
+            before, now = read_yaml(path), settings.model_dump(mode="json")
+            changed = [
+                f"{name}: {before.get(name)} -> {now[name]}" for name in now if before.get(name) != now[name]
+            ]
+            raise UsageError(f"{out} holds a classification with other settings ({'; '.join(changed)})")
+    write_whole(path, text)
+
+
+def _check(settings: ClassSettings, particles: Particles) -> None:
+    if len(particles) < 2 * settings.classes:
+        raise UsageError(
+            f"{len(particles)} particles for {settings.classes} `classes`: expected at least two for each"
+        )
+
+
+def _doubts(plan: ClassPlan) -> list[str]:
+    if plan.settings.diameter_A is None:
+        return [f"`diameter_A` is not given: the mask is {plan.mask_A:.0f} A wide, .85 of the box"]
+    box_A = plan.box_px * plan.pixel_size_A
+    if plan.settings.diameter_A > box_A:
+        return [
+            f"`diameter_A` {plan.settings.diameter_A:g} is more than the box of {box_A:.0f} A, which is taken"
+        ]
+    return []
