@@ -20,6 +20,7 @@ from . import (
     export,
     extract,
     ingest,
+    iterate,
     models,
     pick,
     plan,
@@ -83,6 +84,7 @@ app.command(cls=SettingsCommand)(classify2d.classify2d)
 app.command(cls=SettingsCommand)(simulate.simulate)
 app.command(cls=SettingsCommand)(train.train)
 app.command(cls=SettingsCommand)(self_train.self_train)
+app.command(cls=SettingsCommand)(iterate.iterate)
 app.command(cls=SettingsCommand)(bench.bench)
 app.add_typer(models.app, name="models")
 app.add_typer(empiar.app, name="empiar")

@@ -1,5 +1,7 @@
 """A run's table, and whether a run that goes on needs no more than another one."""
 
+from pathlib import Path
+
 from cryopick_ray.errors import CryoPickError
 from cryopick_ray.formats.mask_names import masks_of
 from cryopick_ray.leaves import OF_TABLE, differences
@@ -18,13 +20,15 @@ from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore
 
 
-def gather(settings: RunSettings, folder: RunFolder, digest: str) -> dict[str, Threshold]:
-    """Make the table of a run's picks; return the thresholds used."""
+def gather(
+    settings: RunSettings, folder: RunFolder, digest: str, out: Path | None = None
+) -> dict[str, Threshold]:
+    """Make the table of a run's picks, its own or another in ``out``; return the thresholds used."""
     return table(
         folder.store,
         folder.picks,
         digest,
-        folder.table,
+        out or folder.table,
         settings.cut,
         keep_junk=settings.keep_junk,
         masks=masks_of(settings.masks, folder.store),

@@ -1,0 +1,176 @@
+"""Pick, extract, classify, keep, teach, pick again: a run that looks at its particles and learns, alone.
+
+DeepEM's recursive training (Zhu, Ouyang, Mao 2017, BMC Bioinformatics 18:348) and DeepPicker's selection by
+classes (Wang et al. 2016, J. Struct. Biol. 195:325) put a person between picking and learning; here what
+classes look like decides.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryopick_ray.engine.choice import open_engine
+from cryopick_ray.engine.events import Events
+from cryopick_ray.errors import UsageError
+from cryopick_ray.particles.classes.settings import ClassSettings
+from cryopick_ray.particles.extract_settings import ExtractSettings
+from cryopick_ray.picks.table import open_table
+from cryopick_ray.runs.api import self_train
+from cryopick_ray.runs.classified import classify2d
+from cryopick_ray.runs.extracted import extract_particles
+from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.runs.learning import LearningSettings
+from cryopick_ray.runs.results import read_summary
+from cryopick_ray.runs.tables import gather
+from cryopick_ray.runs.warnings import Heard
+from cryopick_ray.store.claim import local_folder
+from cryopick_ray.store.publish import check_folder, write_whole
+
+BOX_DIAMETERS, MASK_DIAMETERS = 1.5, 1.15
+MOST_PX = 64
+"""Side of the images that are classified: classes of two pixels' detail tell junk, and more takes time."""
+PARTICLES_A_CLASS, FEWEST, MOST = 80, 5, 50
+TABLE, NUMBERS = "table", "iterate.json"
+
+
+@dataclass(frozen=True)
+class Round:
+    """One look at the picks of a run.
+
+    Attributes
+    ----------
+    run
+        Whose picks.
+    picks, kept
+        How many, and how many of them lie in no junk class.
+    by_quality
+        Particles by the quality of their classes.
+    taught
+        What came of teaching with those kept; empty after the last look.
+    """
+
+    run: str
+    picks: int
+    kept: int
+    by_quality: dict[str, int]
+    taught: str = ""
+
+
+@dataclass(frozen=True)
+class Iterated:
+    """What an iteration came to; ``table`` holds the last run's picks that lie in no junk class."""
+
+    table: str
+    model: str
+    rounds: tuple[Round, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """Return a line a round for a person."""
+        lines = []
+        for number, one in enumerate(self.rounds, 1):
+            qualities = ", ".join(f"{count} {name}" for name, count in one.by_quality.items())
+            lines.append(f"look {number}: {one.picks} picks, in classes {qualities}; {one.kept} kept")
+            lines += [f"  {one.taught}"] if one.taught else []
+        return "\n".join([*lines, f"table {self.table}", f"model {self.model}"])
+
+
+@dataclass(frozen=True)
+class IterateSettings:
+    """How often a run learns at most, and into how many classes its picks go (``None``: by their number)."""
+
+    rounds: int = 2
+    classes: int | None = None
+
+
+def iterate(
+    run: str,
+    out: str,
+    settings: IterateSettings,
+    learning: LearningSettings,
+    events: Events,
+    *,
+    resume: bool = False,
+) -> Iterated:
+    """Clean a run's picks by classes, teach its model with them, pick again; look at the last picks, too.
+
+    Raises
+    ------
+    UsageError
+        The run is not finished or too small, or ``out`` is not free and ``resume`` not asked for.
+    """
+    folder, current = local_folder(out).absolute(), RunFolder(local_folder(run))
+    if (folder / "round-1").exists() and not resume:
+        raise UsageError(f"{folder} holds an iteration; go on with it by `resume`, or choose another `out`")
+    check_folder(folder)
+    heard = Heard(events)
+    rounds: list[Round] = []
+    for number in range(1, settings.rounds + 2):
+        place = folder / f"round-{number}"
+        looked = _look(current, place, settings, learning, heard)
+        if number > settings.rounds:
+            rounds.append(looked)
+            break
+        taught = RunFolder(place / "run")
+        if taught.summary.is_file():
+            summary = read_summary(taught)
+        else:
+            again = taught.config.is_file()
+            summary = self_train(
+                current.path,
+                taught.path,
+                teacher=str(place / TABLE),
+                engine=learning,
+                resume=again,
+                events=events,
+            )
+        assert summary.taught is not None
+        rounds.append(Round(looked.run, looked.picks, looked.kept, looked.by_quality, summary.taught.text()))
+        if summary.taught.is_refused:
+            break
+        current = taught
+    done = Iterated(str(place / TABLE), current.settings().model, tuple(rounds), tuple(heard.warnings))
+    write_whole(folder / NUMBERS, json.dumps(done.to_dict(), indent=1) + "\n")
+    return done
+
+
+def _look(
+    run: RunFolder, place: Path, settings: IterateSettings, learning: LearningSettings, events: Events
+) -> Round:
+    """Extract a run's picks, classify them, and make a table of those in no junk class."""
+    table = open_table(run.path)
+    diameter_A, picks = table.diameter_A, sum(one.picks or 0 for one in table.micrographs)
+    sizes_A = [one.pixel_size_A for one in table.micrographs if one.pixel_size_A]
+    box_A = BOX_DIAMETERS * diameter_A
+    box_px = min(MOST_PX, 2 * int(box_A / max(sizes_A) / 2))
+    with open_engine(learning.picking, threads=1) as engine:
+        wanted = ExtractSettings(picks=str(run.path), box=(f"{box_A:.2f}A",), scale_to=(box_px,))
+        particles = place / "particles"
+        cut = extract_particles(
+            wanted, str(particles), engine, events, resume=(particles / "config.yaml").is_file()
+        )
+        for note in cut.notes:
+            events.warn(note)
+        own = classes_for(cut.files[0].particles) if settings.classes is None else settings.classes
+        how = ClassSettings(
+            particles=Path(cut.files[0].star), classes=own, diameter_A=min(MASK_DIAMETERS * diameter_A, box_A)
+        )
+        found = classify2d(how, place / "classes", engine, events, device=learning.device, resume=True)
+    for note in found.notes:
+        events.warn(note)
+    given = run.settings()
+    by_class = {"classes": place / "classes" / "classes.csv", "keep_classes": "doubtful"}
+    chosen = given.selection.model_copy(update=by_class)
+    gather(given.model_copy(update={"selection": chosen}), run, read_summary(run).digest, place / TABLE)
+    kept = sum(one.picks or 0 for one in open_table(place / TABLE).micrographs)
+    return Round(str(run.path), picks, kept, found.classes.counts())
+
+
+def classes_for(particles: int) -> int:
+    """Return into how many classes so many particles go."""
+    return max(FEWEST, min(MOST, particles // PARTICLES_A_CLASS))
