@@ -9,7 +9,7 @@ from cryopick_ray.micrographs.ctf.search import STEP_A, Search
 LEAST_EVIDENCE = 30.0
 """Noise alone reaches 13 in a range of 5 um."""
 FEWEST_RINGS = 2.0
-RIVAL = 0.75
+RIVAL = 0.6
 """Part of the best evidence from which another defocus fits nearly as well."""
 
 

@@ -18,7 +18,7 @@ DEFOCUS_RANGE_A = 3_000.0, 50_000.0
 COARSEST_A, FINEST_A = 30.0, 4.0
 """Particles' own shapes rule below, ice rings and noise above."""
 SPAN = 5.0
-"""How many times coarser than the finest the coarsest is at least: coarse pixels show the first rings only."""
+"""How many times coarser than the finest the coarsest is at least: coarse pixels show few rings."""
 
 
 def fit_ctf(

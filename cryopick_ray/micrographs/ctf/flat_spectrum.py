@@ -12,7 +12,7 @@ from cryopick_ray.micrographs.ctf.power_spectrum import PowerSpectrum
 
 FloatArray = NDArray[np.float64]
 BENDS_A, MOST_BENDS = 36.0, 9
-"""Of the background: one in so many parts of 1 per angstrom. Rings of 0.5 um are finer from 20 angstroms on."""
+"""Of the background: so many for each 1 per angstrom. Rings of 0.5 um lie closer, from 20 angstroms on."""
 FEWEST_RINGS = 20
 NOISE_RINGS = 60
 

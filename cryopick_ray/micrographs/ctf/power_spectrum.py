@@ -132,8 +132,8 @@ def _polar(power: NDArray[np.float64], pixel_size_A: float) -> PowerSpectrum:
     with np.errstate(invalid="ignore"):
         mean = sums / samples
     return PowerSpectrum(
-        k2=(first + 0.5 + np.arange(rings)) * RING_WIDTH,
-        angle_rad=(np.arange(SECTORS) + 0.5) * (math.pi / SECTORS),
+        k2=np.asarray((first + 0.5 + np.arange(rings)) * RING_WIDTH, np.float64),
+        angle_rad=np.asarray((np.arange(SECTORS) + 0.5) * (math.pi / SECTORS), np.float64),
         power=mean.reshape(SECTORS, rings),
         samples=samples.reshape(SECTORS, rings).astype(np.float64),
     )

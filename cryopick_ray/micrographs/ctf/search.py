@@ -44,7 +44,7 @@ def search(flat: FlatSpectrum, phase: RingPhase, defocus_range_A: tuple[float, f
     least, most = defocus_range_A
     margin = math.ceil(LARGEST_ASTIGMATISM_A / STEP_A)
     count = math.floor((most - least) / STEP_A) + 1
-    defocus_A = least + STEP_A * np.arange(-margin, count + margin)
+    defocus_A = np.asarray(least + STEP_A * np.arange(-margin, count + margin), np.float64)
     table = np.stack([_correlations(flat, phase, defocus_A, fall) for fall in FALLS_A2], axis=1)
     table /= math.sqrt(len(table))  # of all sectors together, the rings have length 1 again
     evidence, lenses, falls = np.full(count, -np.inf), np.zeros((count, 2)), np.zeros(count, np.intp)
@@ -70,13 +70,17 @@ def refine(flat: FlatSpectrum, phase: RingPhase, found: Search) -> tuple[Lens, f
         tried = Lens(*lens.tolist())
         rings = phase.rings(flat.k2, tried.defocus_A(flat.angle_rad)[:, None]) * fall
         rings -= (rings @ flat.background) @ flat.background.T
-        along = np.vdot(rings, flat.residual) / math.sqrt(np.vdot(rings, rings))
+        along = float(np.vdot(rings, flat.residual)) / math.sqrt(np.vdot(rings, rings))
         return tried.unlikely - float(_gain(along))
 
     start = np.array(found.best)
     simplex = start + FIRST_MOVE_A * np.vstack([np.zeros(3), np.eye(3)])
-    options = {"initial_simplex": simplex, "xatol": 1.0, "fatol": 1e-3, "maxiter": 200}
-    done = scipy.optimize.minimize(loss, start, method="Nelder-Mead", options=options)
+    done = scipy.optimize.minimize(
+        loss,
+        start,
+        method="Nelder-Mead",
+        options={"initial_simplex": simplex, "xatol": 1.0, "fatol": 1e-3, "maxiter": 200},
+    )
     return Lens(*done.x.tolist()), -float(done.fun)
 
 
