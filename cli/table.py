@@ -47,7 +47,7 @@ def table(
     from cryopick_ray.config import fill
     from cryopick_ray.cut import CutSettings
     from cryopick_ray.formats.mask_names import masks_of
-    from cryopick_ray.passes.curation import unheeded
+    from cryopick_ray.passes.files import left_over
     from cryopick_ray.picks.index import INDEX
     from cryopick_ray.picks.shards import digests
     from cryopick_ray.picks.table import PickTable
@@ -73,7 +73,7 @@ def table(
             any_image=any_image,
             selection=chosen_by,
         )
-        notes = unheeded(chosen_by.curation, PickTable(folder))
+        notes = left_over(chosen_by, PickTable(folder))
     outcome = {
         "table": out,
         "digest": chosen,

@@ -216,7 +216,7 @@ def absolute_model(model: str) -> str:
 
 def rooted(settings: RunSettings) -> RunSettings:
     """Return settings of a run whose paths mean the same from any folder."""
-    movies, curation = settings.movies, settings.selection.curation
+    movies, chosen = settings.movies, settings.selection
     files = {name: getattr(movies, name) for name in ("gain", "defects")}
     own = {name: path.absolute() for name, path in files.items() if path is not None}
     return settings.model_copy(
@@ -226,8 +226,11 @@ def rooted(settings: RunSettings) -> RunSettings:
             "relion_project": settings.project,
             "movies": movies.model_copy(update=own),
             "masks": settings.masks and settings.masks.absolute(),
-            "selection": settings.selection.model_copy(
-                update={"curation": curation and curation.absolute()},
+            "selection": chosen.model_copy(
+                update={
+                    "curation": chosen.curation and chosen.curation.absolute(),
+                    "classes": chosen.classes and chosen.classes.absolute(),
+                },
             ),
         }
     )

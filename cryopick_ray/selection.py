@@ -32,6 +32,13 @@ class SelectionSettings(Settings):
         default=None,
         description="CSV of a person's decisions: micrograph_id, action (exclude, remove, add), x_px, y_px.",
     )
+    classes: Annotated[Path | None, Shown(metavar="FILE")] = Field(
+        default=None,
+        description="classes.csv of classify2d: pick nothing in classes worse than keep_classes.",
+    )
+    keep_classes: Annotated[Literal["good", "doubtful"], Shown(metavar="good|doubtful")] = Field(
+        default="good", description="The worst of classes that are picked."
+    )
 
     @model_validator(mode="after")
     def _sizes_leave_room(self) -> Self:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from cryopick_ray import __version__
 from cryopick_ray.errors import PicksError
 from cryopick_ray.passes.chain import Pass, made, passes_of
+from cryopick_ray.passes.classes import InClass, read_classes
 from cryopick_ray.passes.curation import Curated, check_places, read_decisions
 from cryopick_ray.passes.excluded import Excluded
 from cryopick_ray.passes.junk import OnJunk
@@ -143,7 +144,7 @@ def build_table(
         }
 
     with whole_folder(out) as aside:
-        last: list[Pass] = [Curated(decisions)]
+        last: list[Pass] = [*_of_classes(chosen), Curated(decisions)]
         found = _together(each(partial(write, last=last), partitions))
         counts = {name: own for name, (own, _, _) in found.items()}
         told = judged(list(map(masked.told, micrographs)), manifest, counts, strange, settings.diameter_A)
@@ -153,6 +154,10 @@ def build_table(
         told = [_with_picks(one, found) for one in told]
         write_index(aside, told, settings.diameter_A, _history(settings, cuts))
     return cuts
+
+
+def _of_classes(chosen: SelectionSettings) -> list[Pass]:
+    return [] if chosen.classes is None else [InClass(read_classes(chosen.classes), chosen.keep_classes)]
 
 
 def _together(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
@@ -210,6 +215,8 @@ def _worse(micrographs: Iterable[PickedMicrograph], verdict: str | None) -> set[
 
 def _history(settings: TableSettings, cuts: Mapping[str, Threshold]) -> Made:
     given = settings.selection.model_dump(mode="json", exclude_none=True)
+    if settings.selection.classes is None:
+        del given["keep_classes"]
     how = {
         **({"keep_junk": True} if settings.keep_junk else {}),
         **({"masks": len(settings.masks)} if settings.masks else {}),

@@ -85,18 +85,6 @@ def read_decisions(path: Path) -> dict[str, Decisions]:
     return {name: _decisions(own) for name, own in found.items()}
 
 
-def check_curation(path: Path | None) -> None:
-    """Refuse decisions that cannot be read, before there is work done for them.
-
-    Raises
-    ------
-    UsageError
-        As :func:`read_decisions`.
-    """
-    if path is not None:
-        read_decisions(path)
-
-
 def check_places(
     path: Path | None, decisions: Mapping[str, Decisions], micrographs: Iterable[PickedMicrograph]
 ) -> None:

@@ -25,6 +25,7 @@ class Why(IntFlag):
     SURPLUS = 128
     TOO_FEW_VOTES = 256
     OTHER = 512
+    BAD_CLASS = 1024
 
 
 WORDS = {one: (one.name or "").lower().replace("_", " ") for one in Why}

@@ -13,7 +13,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.mask_names import check_masks, find_masks, masks_of
 from cryopick_ray.micrographs.batches import Batches, Listed
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
-from cryopick_ray.passes.curation import check_curation
+from cryopick_ray.passes.files import check_files
 from cryopick_ray.pickers.catalogue import BUILT_IN
 from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.picks.thresholds import Threshold
@@ -181,7 +181,7 @@ def pick_all(
     """
     timings = Timings()
     check_masks(settings.masks)
-    check_curation(settings.selection.curation)
+    check_files(settings.selection)
     if resume and (digest := only_to_cut(settings, folder)) is not None:
         before = read_summary(folder)
         said = [one.text for one in before.warnings if one.about == "run"]

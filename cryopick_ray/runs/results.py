@@ -17,7 +17,7 @@ from cryopick_ray.errors import DamagedError, UsageError, brief, plain
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.mask_names import masks_of
 from cryopick_ray.formats.relion.optics import guessed_optics
-from cryopick_ray.passes.curation import unheeded
+from cryopick_ray.passes.files import left_over
 from cryopick_ray.picks.diameter import EstimatedDiameter
 from cryopick_ray.picks.digest import CALIBRATED
 from cryopick_ray.picks.expected import Expected
@@ -185,7 +185,7 @@ def write_results(
             *(RunWarning("run", text) for text in said),
             *in_results(manifest, diameter, counted.counts, inverted, thresholds, table.micrographs),
             *(RunWarning("micrographs", text) for text in of_masks(settings.masks, table.micrographs)),
-            *(RunWarning("picks", text) for text in unheeded(settings.selection.curation, table)),
+            *(RunWarning("picks", text) for text in left_over(settings.selection, table)),
             *(RunWarning("files", text) for text in told),
         ),
         expected=counted.expected if calibrated else None,

@@ -15,7 +15,7 @@ from cryopick_ray.errors import CryoPickError, UsageError
 from cryopick_ray.formats.mask_names import check_masks
 from cryopick_ray.micrographs.live import LiveFolders
 from cryopick_ray.micrographs.sources import list_sources
-from cryopick_ray.passes.curation import check_curation
+from cryopick_ray.passes.files import check_files
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs.drift import Seen, diameter_drift, drift
@@ -87,7 +87,7 @@ def watch(
             f"`out` {folder.where} is a bucket; a run that watches needs a folder of this machine"
         )
     check_masks(settings.masks)
-    check_curation(settings.selection.curation)
+    check_files(settings.selection)
     events = heard = Heard(events)
     folder.check_free(resume=resume)
     stop = folder.path / STOP

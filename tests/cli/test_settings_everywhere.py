@@ -32,6 +32,8 @@ OTHER = {
     "selection.most_picks": 400,
     "selection.exclude_micrographs": "bad",
     "selection.curation": "/decisions.csv",
+    "selection.classes": "/classes.csv",
+    "selection.keep_classes": "doubtful",
     "particle_px": 24.0,
     "invert": "yes",
     "exact": True,

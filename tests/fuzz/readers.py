@@ -42,6 +42,7 @@ from cryopick_ray.micrographs.remote.manifest import Manifest
 from cryopick_ray.micrographs.sidecars.beside import sidecar_of
 from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.passes.build import TableSettings, build_table
+from cryopick_ray.passes.classes import read_classes
 from cryopick_ray.passes.curation import read_decisions
 from cryopick_ray.pickers.families import load_network_picker
 from cryopick_ray.pickers.importers import import_topaz
@@ -522,6 +523,20 @@ c.mrc,add,310,2044
 """
 
 
+CLASSES = """micrograph,x_px,y_px,class_number,quality
+s0/a.mrc,10.5,20,1,good
+"s0/b,c.mrc",0,0,12,junk
+s0/a.mrc,100.25,3.5,2,doubtful
+"""
+
+
+def _classified(folder: Path) -> object:
+    return {
+        name: (own.places.tolist(), own.class_number.tolist(), own.rank.tolist())
+        for name, own in read_classes(only(folder)).items()
+    }
+
+
 def _decided(folder: Path) -> object:
     return {
         name: (own.exclude, own.remove.tolist(), own.add.tolist())
@@ -659,4 +674,5 @@ READERS: Mapping[str, Reader] = {
     "curation": Reader(
         (_text("c.csv", CURATION), _text("c.csv", "\ufeff" + CURATION.replace("\n", "\r\n"))), _decided
     ),
+    "classes": Reader((_text("c.csv", CLASSES),), _classified),
 }

@@ -1,0 +1,98 @@
+"""The pass that leaves out bad classes: what it marks, what it leaves, what it refuses."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_tables import build
+
+from cryopick_ray.errors import UsageError
+from cryopick_ray.passes.classes import read_classes, unmet
+from cryopick_ray.pickers.picker import Candidates
+from cryopick_ray.picks.shard import Picked
+from cryopick_ray.picks.table import PickTable
+from cryopick_ray.selection import SelectionSettings
+
+HEAD = "micrograph,x_px,y_px,class_number,quality\n"
+SHIFT_PX = 0.001
+"""As rounding in a STAR file leaves them."""
+
+
+def some_picks():
+    """Return picks of a few micrographs, no two at one place."""
+    rng = np.random.default_rng(0)
+    made = []
+    for number in range(4):
+        y, x = 2 * np.array(np.divmod(rng.permutation(225)[:20], 15), np.float32)
+        score = rng.integers(-3, 4, 20).astype(np.float32)
+        made.append(Picked(f"s{number % 2}/{number}.mrc", "crc", Candidates(x, y, score)))
+    return made
+
+
+@pytest.fixture
+def plain(tmp_path):
+    return build(tmp_path, "plain", some_picks(), 1)
+
+
+def classified(path, frame, *, name="micrograph_id"):
+    """Write a table's rows as classified, in turn good, doubtful and junk; return these."""
+    qualities = np.array(["good", "doubtful", "junk"])[np.arange(len(frame)) % 3]
+    rows = zip(
+        frame[name], frame.x_px + SHIFT_PX, frame.y_px, np.arange(len(frame)) % 7, qualities, strict=True
+    )
+    path.write_text(HEAD + "".join(",".join(map(str, row)) + "\n" for row in rows))
+    return qualities
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("good", ["good"]), ("doubtful", ["good", "doubtful"])])
+def test_only_picks_of_the_classes_that_are_kept_stay(tmp_path, plain, keep, kept):
+    before = pd.read_parquet(plain)
+    file = tmp_path / "classes.csv"
+    qualities = classified(file, before)
+    chosen = SelectionSettings(classes=file, keep_classes=keep)
+    table = build(tmp_path, "t", some_picks(), 1, selection=chosen)
+    after = pd.read_parquet(table)
+    assert (after.picked == (before.picked & np.isin(qualities, kept))).all()
+    assert (after.class_number == np.arange(len(before)) % 7).all()
+    assert (after.unpicked.str.contains("bad class") == ~np.isin(qualities, kept)).all()
+    assert unmet(file, PickTable(table)) == []
+
+
+def test_what_was_not_classified_stays_as_it_is(tmp_path, plain):
+    before = pd.read_parquet(plain)
+    file = tmp_path / "classes.csv"
+    classified(file, before.iloc[::2])
+    after = pd.read_parquet(build(tmp_path, "t", some_picks(), 1, selection=SelectionSettings(classes=file)))
+    assert (after.picked[1::2] == before.picked[1::2]).all()
+    assert after.class_number[1::2].isna().all()
+    assert after.class_number[::2].notna().all()
+
+
+def test_particles_that_meet_nothing_are_told(tmp_path, plain):
+    file = tmp_path / "classes.csv"
+    one = pd.read_parquet(plain).iloc[0]
+    file.write_text(
+        HEAD + f"elsewhere.mrc,1,1,1,good\n{one.micrograph_id},{one.x_px + 1.5},{one.y_px},1,junk\n"
+    )
+    table = build(tmp_path, "t", some_picks(), 1, selection=SelectionSettings(classes=file))
+    assert [text.split(" has ")[1] for text in unmet(file, PickTable(table))] == [
+        "1 particles of micrographs that the table does not have",
+        "1 particles where no candidate is",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a,b\n", "as its first line"),
+        (HEAD + "a.mrc,1,2,3\n", "line 2"),
+        (HEAD + "a.mrc,1,2,3,good\na.mrc,nan,2,3,good\n", "line 3"),
+        (HEAD + "a.mrc,1,2,3,fine\n", "good, doubtful, junk"),
+        (HEAD + "a.mrc,1,2,-3,good\n", "line 2"),
+        (HEAD + "a.mrc,1,1e30,3,good\n", "line 2"),
+    ],
+)
+def test_a_line_that_cannot_be_is_named(tmp_path, text, told):
+    file = tmp_path / "classes.csv"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=told):
+        read_classes(file)
