@@ -57,7 +57,7 @@ def render_structures(
                 name: middle_slices(one.worth[OWN, hows[0]].volume)
                 for name, one in zip(names, found, strict=True)
             },
-            true=middle_slices(volume),
+            planes=middle_slices(volume),
             notes=notes,
         )
     )
