@@ -13,6 +13,7 @@ from . import (
     compare,
     consensus,
     convert,
+    ctf,
     diameter,
     empiar,
     evaluate,
@@ -73,6 +74,7 @@ app.command()(convert.convert)
 app.command(cls=SettingsCommand)(extract.extract)
 app.command()(consensus.consensus)
 app.command()(report.report)
+app.command(cls=SettingsCommand)(ctf.ctf)
 app.command(cls=SettingsCommand)(diameter.diameter)
 app.command(cls=SettingsCommand)(evaluate.evaluate)
 app.command()(compare.compare)
