@@ -1,6 +1,5 @@
 """``cryopick extract``: stacks of particles."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,7 +26,7 @@ def extract(
     settings: Given,
     engine: Given,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Folder for particles.star particles/ parts/.")
+        str | None, typer.Option("--out", metavar="DIR", help="Folder for particles.star particles/ parts/.")
     ] = None,
     invert: Annotated[
         bool | None,
@@ -58,7 +57,7 @@ def extract(
     wanted = fill(ExtractSettings, **settings, invert=invert, relion_project=relion_project)
     running = fill(EngineSettings, **engine)
     with ConsoleEvents() as events, open_engine(running, threads=1) as runner:
-        outcome = extract_particles(wanted, str(out), runner, events, resume=resume)
+        outcome = extract_particles(wanted, out, runner, events, resume=resume)
         for note in outcome.notes:
             events.warn(note)
     say(outcome.to_dict(), outcome.text(), as_json=as_json)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
@@ -58,8 +57,9 @@ class Extracted:
         for one in self.files:
             sides = ", ".join(f"{side} px" for side in one.boxes_px)
             sizes = ", ".join(f"{size_A:g}" for size_A in one.pixel_sizes_A)
+            images = f" of {sides} at {sizes} A/px" if one.particles else ""
             lines.append(
-                f"{one.particles} particles of {sides} at {sizes} A/px from {one.micrographs} micrographs "
+                f"{one.particles} particles{images} from {one.micrographs} micrographs "
                 f"({one.from_store} of them from the store, the others from their files): {one.star}"
             )
         return "\n".join([*lines, *([f"{len(self.failures)} micrographs failed"] if self.failures else [])])
@@ -114,18 +114,15 @@ def extract(
         units = cut(left, unit_size(len(items)))
         make_worker = partial(ExtractWorker, out, settings, table)
         parts = {"": StagePart(units, make_worker, done=len(items) - len(left))}
-        doubts: Counter[str] = Counter()
         with closing(run_stage("extract", parts, engine, events)) as reports:
             for _, report in reports:
                 failures += report.failures
-                doubts.update(text for _, text in report.remarks)
         files = []
         for size in settings.sizes:
             made = [(item, item.done(out, size, is_half=settings.float16)) for item in items]
             files.append(join([(i, p) for i, p in made if p is not None], out, size, settings, project))
-        told = [f"{text} ({count} micrographs)" for text, count in sorted(doubts.items())]
-        notes = (*told, *_notes(files, items, settings))
-        outcome = Extracted(str(out), tuple(files), tuple(sorted(failures)), notes)
+        notes = _notes(files, items, settings)
+        outcome = Extracted(str(out), tuple(files), tuple(sorted(failures)), tuple(notes))
         write_whole(out / SUMMARY, json.dumps(outcome.to_dict(), indent=1) + "\n")
     return outcome
 
@@ -209,7 +206,7 @@ def _changed(settings: ExtractSettings, out: Path) -> list[str]:
 def _notes(files: Sequence[Joined], items: Sequence[ToExtract], settings: ExtractSettings) -> list[str]:
     """Return what was guessed or left out."""
     first = files[0]
-    notes = [note for one in files for note in one.notes]
+    notes = [*dict.fromkeys(note for one in files for note in one.notes)]
     if guess := guessed_optics([item.micrograph for item in items], settings.optics):
         notes.append(guess)
     if first.without_ctf == first.particles:

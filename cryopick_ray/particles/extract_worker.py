@@ -102,13 +102,12 @@ class ExtractWorker:
         ids = [item.micrograph_id for item in items if item.coordinates is None]
         found = self._table.of(ids) if self._table and ids else {}
         picks = {name: next(picked([one])) for name, one in found.items()}
-        failures, remarks, begun = list[tuple[str, str]](), list[tuple[str, str]](), 0
+        failures, begun = list[tuple[str, str]](), 0
         for item in until(leaving, items):
             begun += 1
             name = item.micrograph_id
             try:
-                doubts = self._extract(item, item.coordinates or picks[name])
-                remarks += [(name, text) for text in doubts]
+                self._extract(item, item.coordinates or picks[name])
             except CryoPickError as error:
                 if error.elsewhere:
                     raise
@@ -119,15 +118,14 @@ class ExtractWorker:
             tuple(failures),
             undone=undone,
             seconds={"extract": time.perf_counter() - start},
-            remarks=tuple(remarks),
         )
 
     def give_up(self, items: Sequence[ToExtract], reason: str) -> UnitReport:
         """Report that the micrographs failed."""
         return UnitReport(complete=0, failures=tuple((item.micrograph_id, reason) for item in items))
 
-    def _extract(self, item: ToExtract, one: Coordinates) -> tuple[str, ...]:
-        """Write what is not there of a micrograph; return what there is to doubt of it."""
+    def _extract(self, item: ToExtract, one: Coordinates) -> None:
+        """Write what is not there of a micrograph."""
         settings = self._settings
         image = item.pixels.read(item.micrograph, settings.pixel_size_A)
         if one.is_upside_down:
@@ -136,7 +134,6 @@ class ExtractWorker:
         for size in settings.sizes:
             if item.done(self._out, size, is_half=settings.float16) is None:
                 self._write(item, one, image, size)
-        return image.doubts
 
     def _write(self, item: ToExtract, one: Coordinates, image: Image, size: Size) -> None:
         """Write the stack of a size, and then its rows: whoever finds those finds the stack."""
@@ -161,6 +158,7 @@ class ExtractWorker:
             outside=len(cut.centres) - len(touched),
             without_data=len(touched) - len(kept),
             has_ctf=DEFOCUS in columns,
+            doubts=image.doubts,
         )
         write_part(self._out, f"{PARTS}/{size.name}/{item.stem}.rows", part, rows)
 

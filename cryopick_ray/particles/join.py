@@ -1,5 +1,6 @@
 """Parts of an extraction joined into one STAR file of particles, row after row."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,6 +92,8 @@ def join(
             if number != part.particles:
                 raise PicksError(f"{item.part(out, size)} is damaged: delete it and go on by `resume`")
         file.write("\n")
+    doubts = Counter(text for _, part in found for text in part.doubts)
+    notes += [f"{text} ({count} micrographs)" for text, count in sorted(doubts.items())]
     return _joined(star, found, notes)
 
 

@@ -34,6 +34,8 @@ class Part:
         a background of one value.
     has_ctf
         Whether the rows have a CTF.
+    doubts
+        What there is to doubt of the micrograph's pixel size.
     """
 
     digest: str
@@ -47,6 +49,7 @@ class Part:
     outside: int
     without_data: int
     has_ctf: bool
+    doubts: tuple[str, ...]
 
 
 def write_part(root: Path, name: str, part: Part, rows: list[str]) -> None:
@@ -61,7 +64,7 @@ def read_part(path: Path) -> Part | None:
     try:
         with path.open(encoding="utf-8") as file:
             head: dict[str, Any] = json.loads(file.readline(LARGEST_HEAD))
-        return Part(**(head | {"columns": tuple(head["columns"])}))
+        return Part(**(head | {name: tuple(head[name]) for name in ("columns", "doubts")}))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -70,8 +70,8 @@ def _images(where: str, settings: ExtractSettings) -> _Images:
     if _has_store(where):
         run = RunFolder(where)
         of = run.settings()
-        project = given.absolute() if given else run.relion_project(of)
-        return _Images(of_run(run.store, run.averages(run.relion_project(of))), project, of.optics)
+        averages = run.averages(run.relion_project(of))
+        return _Images(of_run(run.store, averages), given.absolute() if given else of.project, of.optics)
     if settings.micrographs is None:
         raise UsageError(f"where the micrographs of {where} are is not known: give `micrographs`")
     project = project_of([settings.picks, where], given)

@@ -292,6 +292,26 @@ def test_a_runs_picks_come_from_its_files_and_where_they_are_gone_from_its_store
     assert "1 of them from the store" in outcome.text()
 
 
+def test_bright_particles_of_a_run_stay_white(folder):
+    settings = cryopick_ray.Settings(inputs=["mics"], model="log", diameter_A=30, invert="yes")
+    cryopick_ray.run(settings, folder / "run", engine=EngineSettings(engine="serial"))
+    extract(picks="run", micrographs=None)
+    extract("dark", picks="run", micrographs=None, invert=True)
+    images = images_of("out/particles.star")
+    np.testing.assert_array_equal(images, -images_of("dark/particles.star"))
+    assert np.median(images[:, 10:14, 10:14].mean(axis=(1, 2))) > 0.2
+
+
+def test_doubts_are_told_again(folder):
+    (folder / "list.star").write_text(
+        "data_micrographs\n\nloop_\n_rlnMicrographName #1\n_rlnMicrographPixelSize #2\n"
+        + "".join(f"mics/{name}.mrc 2.5\n" for name in "abc")
+    )
+    notes = extract(micrographs="list.star").notes
+    assert any("(3 micrographs)" in note and "2.5" in note for note in notes)
+    assert extract(micrographs="list.star", resume=True).notes == notes
+
+
 def test_a_coarser_store_gives_boxes_in_angstroms(folder):
     settings = cryopick_ray.Settings(inputs=["mics"], model="log", diameter_A=60, store_pixel_size_A=4)
     cryopick_ray.run(settings, folder / "run", engine=EngineSettings(engine="serial"))

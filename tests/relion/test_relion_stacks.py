@@ -1,5 +1,6 @@
 """Our stacks are those that RELION extracts of the same micrographs: numbers, origins, optics, CTF."""
 
+import shutil
 import subprocess
 
 import mrcfile
@@ -131,6 +132,7 @@ def read(star):
 
 def ours(picks, **settings):
     made = ExtractSettings(picks=picks, micrographs="mics.star", **settings)
+    shutil.rmtree("Ours", ignore_errors=True)
     outcome = extract_particles(made, "Ours", SerialEngine(), Silence())
     assert outcome.failures == ()
     return read("Ours/particles.star")
@@ -138,6 +140,15 @@ def ours(picks, **settings):
 
 def alike(one, other):
     return abs(one - other).max() / abs(other).max()
+
+
+def replaced(before, after):
+    """Return where images are other than a brightness and contrast of what they were."""
+    found = []
+    for one, other in zip(before, after, strict=True):
+        usual = abs(one) < 2
+        found.append(abs(np.polyval(np.polyfit(one[usual], other[usual], 1), one) - other) > 0.5)
+    return np.array(found)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +166,20 @@ def test_stacks_are_those_of_relion(project, relion_extracts, box, scale_to, rad
     np.testing.assert_allclose(particles[names], theirs[0][names])
     assert particles["rlnMicrographName"].tolist() == theirs[0]["rlnMicrographName"].tolist()
     assert optics[[*OPTICS]].to_dict() == theirs[1][[*OPTICS]].to_dict()
+
+
+def test_dust_is_where_relion_finds_it(project, relion_extracts):
+    with mrcfile.open(project / "Mic/a.mrc", "r+") as mrc:
+        mrc.data[60:160:9, 40:200:11] = 1400
+        mrc.data[65:160:9, 45:200:11] = 700
+    options = ["--norm", "--bg_radius", "18", "--extract_size", "48", "--invert_contrast"]
+    options += ["--white_dust", "6", "--black_dust", "6"]
+    theirs = relion_extracts("--coord_dir", "./", "--coord_suffix", "_pick.star", *options)[2]
+    whole, dusted = (ours("places", box=["48"], **how)[2] for how in ({}, {"white_dust": 6, "black_dust": 6}))
+    spikes = abs(whole) > 4.5
+    gone, gone_there = (replaced(whole, one)[spikes] for one in (dusted, theirs))
+    assert 100 < gone.sum() < spikes.sum() - 20
+    assert (gone != gone_there).sum() < 0.03 * len(gone)  # noise may be as bright as dust
 
 
 def test_origins_are_those_of_recentred_particles(project, relion_extracts):
