@@ -72,11 +72,7 @@ def reconstruct(
     PicksError
         Boxes have more than :data:`LARGEST_PX` pixels a side.
     """
-    if particles.box_px > LARGEST_PX:
-        raise PicksError(
-            f"{particles.path} has boxes of {particles.box_px} pixels, expected at most {LARGEST_PX}: extract "
-            "the particles again at a smaller size"
-        )
+    check_box(particles)
     radius = particles.box_px / 2
     if resolution_A is not None:
         radius = min(radius, particles.box_px * particles.pixel_size_A / resolution_A)
@@ -99,6 +95,15 @@ def reconstruct(
     first, second = halves
     made = [solve(sums).cpu().numpy() for sums in (first, second, first + second)]
     return Maps((made[0], made[1]), made[2], (first.count, second.count))
+
+
+def check_box(particles: Particles) -> None:
+    """Refuse boxes of more than :data:`LARGEST_PX` pixels a side, before room is made for maps of them."""
+    if particles.box_px > LARGEST_PX:
+        raise PicksError(
+            f"{particles.path} has boxes of {particles.box_px} pixels, expected at most {LARGEST_PX}: "
+            "extract the particles again at a smaller size"
+        )
 
 
 def halves_of(particles: Particles, seed: int) -> NDArray[np.int64]:
