@@ -13,6 +13,7 @@ from . import (
     compare,
     consensus,
     convert,
+    ctf,
     diameter,
     empiar,
     evaluate,
@@ -72,6 +73,7 @@ app.command()(export.export)
 app.command()(convert.convert)
 app.command()(consensus.consensus)
 app.command()(report.report)
+app.command(cls=SettingsCommand)(ctf.ctf)
 app.command(cls=SettingsCommand)(diameter.diameter)
 app.command(cls=SettingsCommand)(evaluate.evaluate)
 app.command()(compare.compare)

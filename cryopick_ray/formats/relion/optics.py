@@ -112,13 +112,17 @@ class OpticsGroups:
         return {NAME: name, GROUP: group}
 
 
-def guessed_optics(micrographs: Iterable[PickedMicrograph], given: Optics) -> str | None:
+def guessed_optics(
+    micrographs: Iterable[PickedMicrograph], given: Optics, file: str = "particles.star"
+) -> str | None:
     """Return what to tell of a microscope that neither INPUT nor a person has described.
 
     Parameters
     ----------
     given
         The settings' microscope; what it has as by default is a guess.
+    file
+        Where the guess is written.
     """
     unknown = [one.optics_group for one in micrographs if one.status == "complete" and one.optics is None]
     usual = Optics()
@@ -135,7 +139,7 @@ def guessed_optics(micrographs: Iterable[PickedMicrograph], given: Optics) -> st
     names = ", ".join(f"`optics.{name}`" for name in left)
     return (
         f"nothing is known of the microscope of {len(unknown)} micrographs: {', '.join(left.values())} in "
-        f"particles.star are a guess; give {names}"
+        f"{file} are a guess; give {names}"
     )
 
 
