@@ -16,7 +16,7 @@ from cryopick_ray.particles.particles import ANGLES, SUBSET, Particles, read_par
 from cryopick_ray.particles.volume.fsc import agreement, fsc
 from cryopick_ray.particles.volume.gridding import sphere
 from cryopick_ray.particles.volume.pose_search import find_poses
-from cryopick_ray.particles.volume.reconstruct import Map, Maps, Poses, halves_of, reconstruct
+from cryopick_ray.particles.volume.reconstruct import Map, Maps, Poses, check_box, halves_of, reconstruct
 from cryopick_ray.particles.volume.settings import ReconstructSettings
 from cryopick_ray.particles.volume.symmetry import rotations_of
 from cryopick_ray.particles.volume.views import sampling
@@ -69,6 +69,7 @@ def reconstruct_file(
     chosen = usable_device(device)
     torch.set_num_threads(settings.threads)
     particles = read_particles(star)
+    check_box(particles)
     notes = list(particles.notes)
     if match and (out / POSES).resolve() == star.resolve():
         raise UsageError(f"{star} would be written over; choose another `out`")

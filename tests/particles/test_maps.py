@@ -87,6 +87,14 @@ def test_one_half_alone_is_refused(tmp_path):
         halves_of(read_particles(star), 0)
 
 
+def test_boxes_that_no_memory_holds_are_refused(tmp_path):
+    star = write_stack(tmp_path, np.zeros((2, 514, 514)), angles=random_angles(2), subset=[1, 2])
+    particles = read_particles(star)
+    poses = Poses(euler_to_rotations(random_angles(2)), np.zeros((2, 2)))
+    with pytest.raises(PicksError, match="boxes of 514 pixels, expected at most 512"):
+        reconstruct(particles, poses, halves_of(particles, 0), C1)
+
+
 def test_nothing_finer_than_asked_is_in_the_map(tmp_path, volume):
     particles, poses = star_of(tmp_path, volume, noise=1.0)
     coarse = reconstruct(particles, poses, halves_of(particles, 0), C1, resolution_A=16.0).whole

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from made_images import PIXEL_A, SIDE, defocus, images_of, molecule, random_angles, write_stack
 
+from cryopick_ray.errors import PicksError
 from cryopick_ray.particles.particles import read_particles
 from cryopick_ray.particles.volume.fsc import agreement
 from cryopick_ray.particles.volume.gridding import sphere
@@ -70,6 +71,29 @@ def test_noise_gets_poses_and_agrees_with_the_reference_as_far_as_it_is_compared
     compared = round(SIDE * PIXEL_A / 20.0)
     assert found.masked[2 : compared - 1].min() > 0.3
     assert abs(found.masked[compared + 3 :].mean()) < 0.15
+
+
+def test_what_a_filter_took_away_does_not_count(tmp_path, volume):
+    angles = random_angles(N)
+    spectra = np.fft.rfft2(images_of(volume, angles, noise=0.3))
+    spectra[:, np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)) > 0.2] = 0
+    star = write_stack(tmp_path, np.fft.irfft2(spectra))
+    poses, _ = find_poses(read_particles(star), volume, C1, SEARCH, DIAMETER_A)
+    assert np.mean(degrees_apart(poses.rotations, euler_to_rotations(angles)) < 6) > 0.9
+
+
+def test_images_of_nothing_are_refused(tmp_path, volume):
+    particles = read_particles(write_stack(tmp_path, np.ones((3, SIDE, SIDE))))
+    with pytest.raises(PicksError, match="images without content"):
+        find_poses(particles, volume, C1, SEARCH, DIAMETER_A)
+
+
+def test_the_coarsest_search_finds_something(tmp_path, volume):
+    star = write_stack(tmp_path, images_of(volume, random_angles(4), noise=1.0))
+    coarse = SearchSettings(step_deg=30.0, finest_deg=30.0)
+    poses, scores = find_poses(read_particles(star), volume, rotations_of("D99"), coarse, DIAMETER_A)
+    assert np.isfinite(poses.rotations).all()
+    assert (scores > 0).all()
 
 
 def test_equal_images_get_equal_poses(tmp_path, volume):

@@ -36,11 +36,12 @@ def _density(weights: Tensor, radius: float) -> Tensor:
     inside = distance < PADDING * radius
     shell = distance.round().long()
     weights = torch.where(inside, torch.maximum(weights, FLOOR * _means(weights, shell)[shell]), 0)
+    del distance, shell
     density, blob = inside.float(), _blob(padded, weights.device)
     for _ in range(ITERATIONS):
         spectrum = torch.complex(density * weights, torch.zeros_like(weights))
-        blurred = torch.fft.rfftn(torch.fft.irfftn(spectrum, s=(padded,) * 3) * blob).real
-        density = torch.where(inside, density / blurred.abs().clamp(min=1e-6), 0)
+        spread = torch.fft.irfftn(spectrum, s=(padded,) * 3).mul_(blob)
+        density = torch.where(inside, density / torch.fft.rfftn(spread).real.abs().clamp(min=1e-6), 0)
     return density
 
 
@@ -57,11 +58,15 @@ def _blob(padded: int, device: torch.device) -> Tensor:
     Of order 0 in three dimensions (Lewitt 1990, J. Opt. Soc. Am. A 7:1834, eq. A3): the Bessel function of
     order 3/2 over its argument to that power, written out.
     """
-    along = torch.fft.fftfreq(padded, device=device, dtype=torch.float64)
-    squared = along[:, None, None] ** 2 + along[:, None] ** 2 + along**2
+    steps = torch.fft.fftfreq(padded, 1 / padded, device=device).round().long() ** 2
+    squared = torch.arange(3 * int(steps.max()) + 1, device=device, dtype=torch.float64) / padded**2
     s = torch.sqrt((BLOB_ALPHA**2 - (2 * torch.pi * BLOB_PX) ** 2 * squared).clamp(min=1e-6))
     peak = (math.cosh(BLOB_ALPHA) - math.sinh(BLOB_ALPHA) / BLOB_ALPHA) / BLOB_ALPHA**2
-    return ((torch.cosh(s) - torch.sinh(s) / s) / s**2 / peak).float()
+    by_square = ((torch.cosh(s) - torch.sinh(s) / s) / s**2 / peak).float()
+    blob = torch.empty((padded,) * 3, device=device)
+    for plane, square in zip(blob, steps, strict=True):
+        plane[:] = by_square[square + steps[:, None] + steps]
+    return blob
 
 
 def radii(side: int, device: torch.device | None = None) -> Tensor:

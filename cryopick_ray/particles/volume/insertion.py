@@ -105,7 +105,8 @@ def centred(images: Tensor, shifts_px: Tensor, places: Tensor, frequencies: Tens
     side = images.shape[-1]
     spectra = torch.fft.rfft2(images).flatten(1)[:, places]
     turn = (2 * np.pi / side) * ((side // 2 - shifts_px) @ frequencies.T)
-    return spectra * torch.polar(torch.ones_like(turn), turn)
+    moved: Tensor = spectra * torch.polar(torch.ones_like(turn), turn)
+    return moved
 
 
 def tensor(values: NDArray[np.generic], device: torch.device | None = None) -> Tensor:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from cryopick_ray.errors import PicksError
 from cryopick_ray.particles.ctf import ctfs
 from cryopick_ray.particles.images import batches, read_images
 from cryopick_ray.particles.particles import Particles
@@ -31,6 +32,8 @@ NOISE_FROM = 1024
 """Images that the noise is measured in."""
 COARSEST = 1.5
 """The first search compares details as large as neighbouring poses move the particle's rim, times this."""
+NOTHING = 1e-9
+"""Of the strongest ring's power: what a ring has that was filtered out."""
 KEPT = 3
 """Poses of the grid that are refined; the best of them is kept."""
 POSES_AT_ONCE = 4096
@@ -95,7 +98,8 @@ class _Matcher:
             disc(self._side, min(self._side / 2, self._side * self._pixel_A / detail_A), device)
             for detail_A in (coarse_A, settings.resolution_A)
         )
-        self._noise = self._noise_by_ring()
+        self._trust = self._trust_by_ring()
+        self._rounds = max(1, math.ceil(math.log2(settings.step_deg / settings.finest_deg)))
         self._grid = tensor(even_rotations(settings.step_deg, symmetry), device)
         _, frequencies = self._coarse
         self._views = torch.cat(
@@ -104,7 +108,6 @@ class _Matcher:
                 for some in torch.split(self._grid, POSES_AT_ONCE)
             ]
         )
-        self._power = self._views.abs() ** 2
         self._shift_step_px = coarse_A / 4 / self._pixel_A
         reach = math.ceil(settings.range_A / self._pixel_A / self._shift_step_px)
         steps = torch.arange(-reach, reach + 1, dtype=torch.float32, device=device)
@@ -121,7 +124,7 @@ class _Matcher:
             transfer = ctfs(chosen.ctf.of(places), self._side, self._pixel_A).to(images.device)
         rotations, shifts = self._over_the_grid(*self._weighted(images, origin, transfer, self._coarse))
         seen, power = self._weighted(images, origin, transfer, self._fine)
-        found = [self._refined(seen, power, rotations[:, k], shifts[:, k]) for k in range(KEPT)]
+        found = [self._refined(seen, power, rotations[:, k], shifts[:, k]) for k in range(rotations.shape[1])]
         scores = torch.stack([score for _, _, score in found])
         best = scores.argmax(dim=0)
         here = torch.arange(len(places), device=best.device)
@@ -133,22 +136,24 @@ class _Matcher:
     ) -> tuple[Tensor, Tensor]:
         """Return ``(n, m)`` images times transfer over noise, and transfer squared over noise."""
         places, frequencies = where
-        noise = self._noise[frequencies.norm(dim=1).round().long()]
+        trust = self._trust[frequencies.norm(dim=1).round().long()]
         own = transfer.flatten(1)[:, places]
-        return centred(images, origin, places, frequencies) * own / noise, own**2 / noise
+        return centred(images, origin, places, frequencies) * (own * trust), own**2 * trust
 
     def _over_the_grid(self, seen: Tensor, power: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``(n, k)`` best rotations of the grid and shifts."""
         _, frequencies = self._coarse
         ramps = _ramps(self._shifts, frequencies, self._side)
         moved = torch.view_as_real((seen[:, None] * ramps).flatten(0, 1)).flatten(1)
-        norms = (power @ self._power.T).sqrt()  # (n, poses)
-        products = (moved @ torch.view_as_real(self._views).flatten(1).T).reshape(
-            len(seen), len(self._shifts), -1
-        )
-        best, shift = products.max(dim=1)
-        pose = (best / norms).topk(KEPT, dim=1).indices
-        return self._grid[pose], self._shifts[shift.gather(1, pose)]
+        scores, shifts = [], []
+        for views in torch.split(self._views, POSES_AT_ONCE):
+            norms = (power @ (views.abs() ** 2).T).sqrt()  # (n, poses)
+            products = moved @ torch.view_as_real(views).flatten(1).T
+            best, shift = products.reshape(len(seen), len(self._shifts), -1).max(dim=1)
+            scores.append(best / norms)
+            shifts.append(shift)
+        pose = torch.cat(scores, dim=1).topk(min(KEPT, len(self._grid)), dim=1).indices
+        return self._grid[pose], self._shifts[torch.cat(shifts, dim=1).gather(1, pose)]
 
     def _refined(
         self, seen: Tensor, power: Tensor, rotations: Tensor, shifts: Tensor
@@ -156,17 +161,15 @@ class _Matcher:
         """Return rotations, shifts and scores after ever finer steps about a pose of each image."""
         _, frequencies = self._fine
         step_deg, shift_px = self._settings.step_deg / 2, self._shift_step_px / 2
-        near, around = NEAR.to(seen.device), AROUND.to(seen.device)
+        around = AROUND.to(seen.device)
         here = torch.arange(len(seen), device=seen.device)
-        score = seen.real.new_zeros(len(seen))
-        while step_deg > self._settings.finest_deg / 2:
+        for _ in range(self._rounds):
             turns = tensor(
-                Rotation.from_rotvec((near * step_deg).double().cpu().numpy(), degrees=True).as_matrix(),
-                seen.device,
+                Rotation.from_rotvec(step_deg * NEAR.numpy(), degrees=True).as_matrix(), self._device
             )
             tried, moves = turns @ rotations[:, None], shifts[:, None] + around * shift_px
             views = slices(self._spectrum, on_slices(frequencies, tried.flatten(0, 1)))
-            views = views.reshape(len(seen), len(near), -1)
+            views = views.reshape(len(seen), len(NEAR), -1)
             norms = torch.einsum("nm,npm->np", power, views.abs() ** 2).sqrt()
             moved = torch.view_as_real(seen[:, None] * _ramps(moves, frequencies, self._side)).flatten(2)
             products = torch.view_as_real(views).flatten(2) @ moved.transpose(1, 2)
@@ -175,10 +178,11 @@ class _Matcher:
             step_deg, shift_px = step_deg / 2, shift_px / 2
         return rotations, shifts, score
 
-    def _noise_by_ring(self) -> Tensor:
-        """Return the mean power of a real part in each ring: particles are the lesser part of it.
+    def _trust_by_ring(self) -> Tensor:
+        """Return one over the mean power of a real part in each ring: particles are the lesser part of it.
 
-        That of zero frequency is infinite: the grey value of the background is anyone's choice.
+        It is 0 at zero frequency, for the grey value of the background is anyone's choice, and where a filter
+        has left nothing.
         """
         places, frequencies = disc(self._side, self._side / 2, self._device)
         ring = frequencies.norm(dim=1).round().long()
@@ -187,10 +191,12 @@ class _Matcher:
         for own in batches(some, BATCH):
             spectra = torch.fft.rfft2(tensor(read_images(some, own), self._device)).flatten(1)[:, places]
             total.scatter_add_(0, ring, (spectra.abs() ** 2).sum(dim=0))
+        total[0] = 0
+        if not total.any():
+            raise PicksError(f"{some.path} has images without content; extract them again")
         counts = torch.zeros_like(total).scatter_add(0, ring, torch.ones_like(ring, dtype=total.dtype))
-        noise = total / (2 * counts * len(some))
-        noise[0] = math.inf
-        return noise
+        power = total / (2 * counts * len(some))
+        return torch.where(power > NOTHING * power.max(), 1 / power, 0)
 
 
 def _ramps(shifts_px: Tensor, frequencies: Tensor, side: int) -> Tensor:

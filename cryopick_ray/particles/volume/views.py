@@ -29,7 +29,8 @@ def even_rotations(step_deg: float, symmetry: NDArray[np.float64]) -> NDArray[np
         ``(s, 3, 3)`` rotations of :func:`~.symmetry.rotations_of`.
     """
     step = math.radians(step_deg)
-    views = directions(math.ceil(4 * math.pi / step**2))
+    # A part of the sphere that is narrower than a step still has views all along it.
+    views = directions(math.ceil(max(4 * math.pi / step**2, len(symmetry) * math.pi / step)))
     # Views that symmetry makes alike have one representative: the first of a fixed order of them.
     alike = np.einsum("nj,sji->nsi", views, symmetry)
     reach = alike @ np.array([1.0, 0.618, 0.382])
