@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray import __version__
 from cryopick_ray.particles.volume.structure import EQUAL, MATCHED, OWN, PLACED, Structure
+from cryopick_ray.report.classes import picture
 from cryopick_ray.report.figures import Axis, LineChart, nice_ticks
 from cryopick_ray.report.lines import line_style
 from cryopick_ray.report.reconstruction import middle_slices
@@ -58,6 +59,10 @@ def render_structures(
                 for name, one in zip(names, found, strict=True)
             },
             planes=middle_slices(volume),
+            averages={
+                name: [picture(average) for average in one.averages]
+                for name, one in zip(names, found, strict=True)
+            },
             notes=notes,
         )
     )

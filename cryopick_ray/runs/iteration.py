@@ -13,24 +13,18 @@ from typing import Any
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
-from cryopick_ray.particles.classes.settings import ClassSettings
-from cryopick_ray.particles.extract_settings import ExtractSettings
+from cryopick_ray.particles.classes.classes import CLASSES_CSV
 from cryopick_ray.picks.table import open_table
 from cryopick_ray.runs.api import self_train
-from cryopick_ray.runs.classified import classify2d
-from cryopick_ray.runs.extracted import extract_particles
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.learning import LearningSettings
+from cryopick_ray.runs.look import CLASSES, picks_as_images, sorted_into_classes
 from cryopick_ray.runs.results import read_summary
 from cryopick_ray.runs.tables import gather
 from cryopick_ray.runs.warnings import Heard
 from cryopick_ray.store.claim import local_folder
 from cryopick_ray.store.publish import check_folder, write_whole
 
-BOX_DIAMETERS, MASK_DIAMETERS = 1.5, 1.15
-MOST_PX = 64
-"""Side of the images that are classified: classes of two pixels' detail tell junk, and more takes time."""
-PARTICLES_A_CLASS, FEWEST, MOST = 80, 5, 50
 TABLE, NUMBERS = "table", "iterate.json"
 
 
@@ -144,33 +138,21 @@ def _look(
 ) -> Round:
     """Extract a run's picks, classify them, and make a table of those in no junk class."""
     table = open_table(run.path)
-    diameter_A, picks = table.diameter_A, sum(one.picks or 0 for one in table.micrographs)
-    sizes_A = [one.pixel_size_A for one in table.micrographs if one.pixel_size_A]
-    box_A = BOX_DIAMETERS * diameter_A
-    box_px = min(MOST_PX, 2 * int(box_A / max(sizes_A) / 2))
+    picks = sum(one.picks or 0 for one in table.micrographs)
     with open_engine(learning.picking, threads=1) as engine:
-        wanted = ExtractSettings(picks=str(run.path), box=(f"{box_A:.2f}A",), scale_to=(box_px,))
-        particles = place / "particles"
-        cut = extract_particles(
-            wanted, str(particles), engine, events, resume=(particles / "config.yaml").is_file()
+        particles = picks_as_images(run.path, place, table.diameter_A, engine, events)
+        found = sorted_into_classes(
+            particles,
+            place,
+            table.diameter_A,
+            engine,
+            events,
+            device=learning.device,
+            classes=settings.classes,
         )
-        for note in cut.notes:
-            events.warn(note)
-        own = classes_for(cut.files[0].particles) if settings.classes is None else settings.classes
-        how = ClassSettings(
-            particles=Path(cut.files[0].star), classes=own, diameter_A=min(MASK_DIAMETERS * diameter_A, box_A)
-        )
-        found = classify2d(how, place / "classes", engine, events, device=learning.device, resume=True)
-    for note in found.notes:
-        events.warn(note)
     given = run.settings()
-    by_class = {"classes": place / "classes" / "classes.csv", "keep_classes": "doubtful"}
+    by_class = {"classes": place / CLASSES / CLASSES_CSV, "keep_classes": "doubtful"}
     chosen = given.selection.model_copy(update=by_class)
     gather(given.model_copy(update={"selection": chosen}), run, read_summary(run).digest, place / TABLE)
     kept = sum(one.picks or 0 for one in open_table(place / TABLE).micrographs)
     return Round(str(run.path), picks, kept, found.classes.counts())
-
-
-def classes_for(particles: int) -> int:
-    """Return into how many classes so many particles go."""
-    return max(FEWEST, min(MOST, particles // PARTICLES_A_CLASS))

@@ -1,7 +1,6 @@
 """Runs compared by the maps that their picks make: the verdict of a reconstruction."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from cryopick_ray.evaluation.evaluate import evaluate
 from cryopick_ray.evaluation.truth import read_truth
 from cryopick_ray.formats.reading import is_table
 from cryopick_ray.formats.relion.rows import SCORE
-from cryopick_ray.particles.extract_settings import ExtractSettings
+from cryopick_ray.particles.classes.classes import Classes
 from cryopick_ray.particles.known_poses import TrueParticles, known_defocus, known_poses, read_poses
 from cryopick_ray.particles.particles import ANGLES, Particles, read_particles, write_particles
 from cryopick_ray.particles.volume.gridding import EDGE_PX, sphere
@@ -32,16 +31,15 @@ from cryopick_ray.particles.volume.symmetry import rotations_of
 from cryopick_ray.particles.volume.worth import worth_of
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.report.structures import render_structures
-from cryopick_ray.runs.extracted import extract_particles
 from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.runs.look import picks_as_images, sorted_into_classes
 from cryopick_ray.runs.results import read_summary
 from cryopick_ray.simulate.projection import euler_to_rotations, rotations_to_euler
 from cryopick_ray.store.publish import write_whole
 
-BOX_DIAMETERS, FINEST_OF_DIAMETER = 1.5, 44
-"""Side of a box, and pixels that a diameter becomes at most, which is what search and maps take time for."""
 MASK_DIAMETERS = 1.2
 STAGE = "structure"
+CLASSES_SHOWN = 8
 PAGE, NUMBERS = "structure.html", "structure.json"
 
 
@@ -86,15 +84,19 @@ def compare_structures(
             raise UsageError(f"{run} is no run or table: structures are compared of picks that runs made")
     tables = [open_table(run) for run in runs]
     diameter_A = settings.diameter_A or tables[0].diameter_A
-    found = [
-        _particles(run, diameter_A, truth, out / letter(number), engine, events)
-        for number, run in enumerate(runs)
-    ]
+    places = [out / letter(number) for number in range(len(runs))]
+    found, classes = [], []
+    for run, place in zip(runs, places, strict=True):
+        particles = _with_ctf(picks_as_images(run, place, diameter_A, engine, events), truth)
+        classes.append(
+            sorted_into_classes(particles, place, diameter_A, engine, events, device="auto").classes
+        )
+        found.append(particles)
     fewest = min(len(one) for one in found)
     events.stage(STAGE, len(runs))
     made = []
-    for run, table, particles in zip(runs, tables, found, strict=True):
-        made.append(_structure(run, table, particles, settings, diameter_A, truth, fewest))
+    for run, table, particles, sorted_ in zip(runs, tables, found, classes, strict=True):
+        made.append(_structure(run, table, particles, sorted_, settings, diameter_A, truth, fewest))
         events.report(STAGE, UnitReport(complete=1))
     notes = list(dict.fromkeys(f"{one.name}: {note}" for one in made for note in one.notes))
     seen = found[0]
@@ -114,34 +116,20 @@ def short_names(runs: Sequence[str]) -> list[str]:
     return ["/".join(one[shared:]) for one in parts]
 
 
-def _particles(
-    run: str,
-    diameter_A: float,
-    truth: Mapping[str, TrueParticles] | None,
-    out: Path,
-    engine: Engine,
-    events: Events,
-) -> Particles:
-    """Return a run's picks as images, with the CTF that its input or the truth knows."""
-    box_A = BOX_DIAMETERS * diameter_A
-    box_px = 2 * round(BOX_DIAMETERS * FINEST_OF_DIAMETER / 2)
-    sizes_A = {one.pixel_size_A for one in open_table(run).micrographs if one.pixel_size_A}
-    if not sizes_A:
-        raise UsageError(f"{run} says no pixel size of its micrographs; run again with `pixel_size_A`")
-    box_px = min(box_px, 2 * math.floor(box_A / max(sizes_A) / 2))
-    wanted = ExtractSettings(picks=run, box=(f"{box_A:.2f}A",), scale_to=(box_px,))
-    done = extract_particles(wanted, str(out), engine, events, resume=(out / "config.yaml").is_file())
-    particles = read_particles(Path(done.files[0].star))
-    if particles.ctf is None and truth is not None and (defocus := known_defocus(particles, truth)):
-        write_particles(out / "with_ctf.star", particles, defocus)
-        particles = read_particles(out / "with_ctf.star")
-    return particles
+def _with_ctf(particles: Particles, truth: Mapping[str, TrueParticles] | None) -> Particles:
+    """Return particles with the CTF that their input or the truth knows."""
+    if particles.ctf is not None or truth is None or not (defocus := known_defocus(particles, truth)):
+        return particles
+    known = particles.path.with_name("with_ctf.star")
+    write_particles(known, particles, defocus)
+    return read_particles(known)
 
 
 def _structure(
     run: str,
     table: PickTable,
     particles: Particles,
+    classes: Classes,
     settings: StructureSettings,
     diameter_A: float,
     truth: Mapping[str, TrueParticles] | None,
@@ -167,7 +155,17 @@ def _structure(
             )
     _write_poses(particles, matched)
     score = None if settings.truth is None else evaluate(table, read_truth(settings.truth)).pooled
-    return Structure(run, len(particles), score, _seconds(run), worth, float(scores.mean()), particles.notes)
+    return Structure(
+        run,
+        len(particles),
+        score,
+        _seconds(run),
+        worth,
+        float(scores.mean()),
+        classes.counts(),
+        classes.averages[classes.ranking[:CLASSES_SHOWN]],
+        particles.notes,
+    )
 
 
 def _as_placed(

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cryopick_ray.evaluation.score import Score
 from cryopick_ray.particles.volume.worth import Worth
 
@@ -26,6 +29,8 @@ class Structure:
         By which picks, and how their poses were found.
     match_score
         Mean of how well picks match the reference, in standard deviations of the noise.
+    by_quality, averages
+        Picks by the quality of the 2-D class that they are in, and ``(k, box, box)`` averages of the best.
     """
 
     name: str
@@ -34,6 +39,8 @@ class Structure:
     seconds: float | None
     worth: Mapping[tuple[str, str], Worth]
     match_score: float
+    by_quality: Mapping[str, int]
+    averages: NDArray[np.float32]
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,6 +56,7 @@ class Structure:
             "centring_error_diameters": score and score.centring_error,
             "seconds_a_micrograph": self.seconds,
             "match_score": self.match_score,
+            "particles_by_quality": dict(self.by_quality),
             "maps": [
                 {
                     "picks": which,
