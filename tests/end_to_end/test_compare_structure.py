@@ -56,7 +56,7 @@ def test_pickers_are_compared_by_maps_of_their_picks(simulated, runs, tmp_path, 
     assert "strict" in page
     assert "lax" in page
     assert 'src="http' not in page
-    assert (out / "A" / "matched.star").is_file()
+    assert (out / "A" / "particles" / "matched.star").is_file()
 
 
 def test_what_is_no_run_is_refused(simulated, runs, tmp_path, cryopick):
