@@ -40,7 +40,7 @@ def micrographs_star(
     ]
     columns = [column for column in dict.fromkeys(rows[0] if rows else ()) if _in_all(column, rows)]
     lines = "".join(" ".join(row[column] for column in columns) + "\n" for row in rows)
-    return groups.text(has_ctf=False) + loop("micrographs", columns or (MICROGRAPH,)) + lines + "\n"
+    return groups.text(has_images=False) + loop("micrographs", columns or (MICROGRAPH,)) + lines + "\n"
 
 
 def _ctf(fit: CtfFit) -> dict[str, str]:
