@@ -23,6 +23,7 @@ from . import (
     models,
     pick,
     plan,
+    reconstruct,
     relion,
     report,
     run,
@@ -78,6 +79,7 @@ app.command(cls=SettingsCommand)(ctf.ctf)
 app.command(cls=SettingsCommand)(diameter.diameter)
 app.command(cls=SettingsCommand)(evaluate.evaluate)
 app.command()(compare.compare)
+app.command(cls=SettingsCommand)(reconstruct.reconstruct)
 app.command(cls=SettingsCommand)(simulate.simulate)
 app.command(cls=SettingsCommand)(train.train)
 app.command(cls=SettingsCommand)(self_train.self_train)
