@@ -210,7 +210,10 @@ def _notes(files: Sequence[Joined], items: Sequence[ToExtract], settings: Extrac
     if guess := guessed_optics([item.micrograph for item in items], settings.optics):
         notes.append(guess)
     if first.without_ctf == first.particles:
-        notes.append("nothing is known of the CTF: particles.star has no columns of it")
+        notes.append(
+            "nothing is known of the CTF: particles.star has no columns of it; `cryopick ctf` fits it, and "
+            "its list can be given as `micrographs`"
+        )
     elif first.without_ctf:
         notes.append(f"{first.without_ctf} particles have a defocus of 0: nothing is known of their CTF")
     for one in files:

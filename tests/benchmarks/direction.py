@@ -2,7 +2,8 @@
 
 Of the same number of picks each: true centres; a share of them places without a particle, with the poses
 that fit them best; centres that are off by a share of the diameter, at random, which nobody corrects; true
-centres of particles of which one kind of view is missing. True picks have their true poses.
+centres of particles of which one kind of view is missing. Views of one kind alone are fewer, and so have
+fewer picks beside them. True picks have their true poses.
 """
 
 import os
@@ -37,8 +38,10 @@ FURTHEST = 0.2
 MASK_A = 1.2 * DIAMETER_A
 COMPARED_A = 20.0
 """Poses of false picks are found with a reference and images without finer detail."""
-MISSING_DEG = 40.0
-"""Views nearer to the long axis of the molecule than this are those that are missing."""
+ALONG_DEG = 40.0
+"""Views nearer to the long axis of the molecule than this are along it."""
+FEW = 0.25
+"""Of the picks: as many views along the axis as there are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,15 +152,15 @@ def off_centre(made: Simulated, rng: np.random.Generator, count: int, share: flo
     return Picks(true.micrograph, true.xy_px + rng.uniform(-most_px, most_px, true.xy_px.shape), true.row)
 
 
-def one_view_missing(made: Simulated, rng: np.random.Generator, count: int) -> Picks:
-    """Return true picks of particles that are not seen along their long axis."""
+def by_view(made: Simulated, rng: np.random.Generator, count: int, *, along: bool) -> Picks:
+    """Return true picks of particles seen along their long axis alone, or of the others."""
     true = made.true()
     shape = load_molecule(MOLECULE)
     spread = (shape.centres_A.T * shape.weight_kDa) @ shape.centres_A
     axis = np.linalg.eigh(spread)[1][:, 2]
     rot, tilt = np.deg2rad(made.truth[["rlnAngleRot", "rlnAngleTilt"]].to_numpy()[true.row]).T
     beam = np.stack([np.sin(tilt) * np.cos(rot), np.sin(tilt) * np.sin(rot), np.cos(tilt)], axis=1)
-    seen = np.flatnonzero(np.abs(beam @ axis) < np.cos(np.deg2rad(MISSING_DEG)))
+    seen = np.flatnonzero((np.abs(beam @ axis) > np.cos(np.deg2rad(ALONG_DEG))) == along)
     return true.of(rng.permutation(seen)[:count])
 
 
@@ -168,7 +171,11 @@ KINDS: dict[str, Callable[[Simulated, np.random.Generator, int], Picks]] = {
     "5 % of a diameter off": partial(off_centre, share=0.05),
     "10 % of a diameter off": partial(off_centre, share=0.1),
     "20 % of a diameter off": partial(off_centre, share=0.2),
-    "no views along the axis": one_view_missing,
+    "no views along the axis": partial(by_view, along=False),
+    "a quarter, true centres": lambda made, rng, count: all_true(made, rng, int(FEW * count)),
+    "a quarter, views along the axis": lambda made, rng, count: by_view(
+        made, rng, int(FEW * count), along=True
+    ),
 }
 
 

@@ -292,6 +292,19 @@ def test_a_runs_picks_come_from_its_files_and_where_they_are_gone_from_its_store
     assert "1 of them from the store" in outcome.text()
 
 
+def test_a_run_without_a_ctf_has_it_from_a_list(folder, run):
+    names = ("rlnMicrographName", "rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle")
+    head = "".join(f"_{name} #{n}\n" for n, name in enumerate(names, 1))
+    rows = "".join(f"mics/{name}.mrc {12000 + n} 11000 30\n" for n, name in enumerate("abc"))
+    (folder / "ctf.star").write_text(f"data_micrographs\n\nloop_\n{head}{rows}")
+    outcome = extract(picks="run", micrographs="ctf.star")
+    assert outcome.failures == ()
+    found = starfile.read("out/particles.star")["particles"].groupby("rlnMicrographName")["rlnDefocusU"]
+    assert found.unique().map(list).to_dict() == {
+        f"mics/{name}.mrc": [12000 + n] for n, name in enumerate("abc")
+    }
+
+
 def test_bright_particles_of_a_run_stay_white(folder):
     settings = cryopick_ray.Settings(inputs=["mics"], model="log", diameter_A=30, invert="yes")
     cryopick_ray.run(settings, folder / "run", engine=EngineSettings(engine="serial"))
