@@ -30,6 +30,10 @@ def iterate(
             "--classes", metavar="K", min=2, help="Classes of a look; default: by the number of picks."
         ),
     ] = None,
+    assign: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Of the training, such as epochs=5 or seed=1."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what DIR holds.")] = False,
     as_json: options.Json = False,
     debug: options.Debug = False,
@@ -47,5 +51,7 @@ def iterate(
 
     learning = fill(LearningSettings, **engine)
     with ConsoleEvents() as events:
-        done = go(run, out, IterateSettings(rounds, classes), learning, events, resume=resume)
+        done = go(
+            run, out, IterateSettings(rounds, classes, tuple(assign or ())), learning, events, resume=resume
+        )
     say(done.to_dict(), done.text(), as_json=as_json)

@@ -76,10 +76,21 @@ class Iterated:
 
 @dataclass(frozen=True)
 class IterateSettings:
-    """How often a run learns at most, and into how many classes its picks go (``None``: by their number)."""
+    """How a run is iterated.
+
+    Attributes
+    ----------
+    rounds
+        How often it learns at most.
+    classes
+        Into which its picks go; ``None``: by their number.
+    assignments
+        ``NAME=VALUE`` of the training, as for ``self-train``.
+    """
 
     rounds: int = 2
     classes: int | None = None
+    assignments: tuple[str, ...] = ()
 
 
 def iterate(
@@ -119,6 +130,7 @@ def iterate(
                 current.path,
                 taught.path,
                 teacher=str(place / TABLE),
+                assignments=settings.assignments,
                 engine=learning,
                 resume=again,
                 events=events,

@@ -1,7 +1,9 @@
 import pandas as pd
 import pytest
 import starfile
+import yaml
 from micrograph_files import LOG, phantom, write_mrc
+from small_learning import ALONE, PARTICLE_PX, succeed
 from typer.testing import CliRunner
 
 from cli.main import app
@@ -43,4 +45,35 @@ def serial_run(phantoms, tmp_path_factory):
         ["run", str(phantoms / "micrographs"), *map(str, LOG), "--out", str(out), "--engine", "serial"],
     )
     assert result.exit_code == 0, result.output
+    return out
+
+
+@pytest.fixture(scope="session")
+def training(phantoms, tmp_path_factory):
+    """A small heatmap, taught for seconds at its own scale."""
+    folder = tmp_path_factory.mktemp("taught")
+    one = {"name": "phantoms", "micrographs": [str(phantoms / "micrographs")], "diameter_A": 150}
+    settings = {"network": "heatmap", "data": [one | {"labels": str(phantoms / "truth")}]}
+    (folder / "training.yaml").write_text(yaml.safe_dump(settings))
+    small = [
+        "--set",
+        "options.base=4",
+        "--set",
+        "options.crop_px=96",
+        "--set",
+        "steps=20",
+        "--set",
+        "epochs=3",
+    ]
+    succeed("train", folder / "training.yaml", "--out", folder / "training", *small, *ALONE)
+    return folder / "training"
+
+
+@pytest.fixture(scope="session")
+def first(training, phantoms, tmp_path_factory):
+    """A run of that model at another scale than its own."""
+    out = tmp_path_factory.mktemp("first") / "run"
+    inputs = [phantoms / "micrographs" / "square0", "--diameter", 150, "--threads", 1]
+    model = ["--model", training / "heatmap-phantoms.safetensors", "--particle-px", PARTICLE_PX]
+    succeed("run", *inputs, *model, "--out", out, "--engine", "serial")
     return out

@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 import ray
 import torch
-import yaml
-from typer.testing import CliRunner
+from small_learning import ALONE, PARTICLE_PX, SELF, SMALL, succeed
 
 from cli.console import ConsoleEvents
-from cli.main import app
 from cryopick_ray.errors import PixelSizeError
 from cryopick_ray.pickers.weights import load_model
 from cryopick_ray.picks.table import PickTable
@@ -26,46 +24,6 @@ from cryopick_ray.training.loop import Epoch
 from tests.pickers.test_importers import topaz_state
 
 ROOT = Path(__file__).resolve().parents[2]
-ALONE = ["--engine", "serial", "--threads", 1]
-SMALL = ["--set", "options.crop_px=64", "--set", "steps=4", "--set", "epochs=1", "--rounds", 1]
-SELF = ["--teacher", "self", "--set", "simulated_share=0"]
-PARTICLE_PX = 16.0
-
-
-def succeed(*arguments):
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == 0, result.output
-
-
-@pytest.fixture(scope="session")
-def training(phantoms, tmp_path_factory):
-    """A small heatmap, taught for seconds at its own scale."""
-    folder = tmp_path_factory.mktemp("taught")
-    one = {"name": "phantoms", "micrographs": [str(phantoms / "micrographs")], "diameter_A": 150}
-    settings = {"network": "heatmap", "data": [one | {"labels": str(phantoms / "truth")}]}
-    (folder / "training.yaml").write_text(yaml.safe_dump(settings))
-    small = [
-        "--set",
-        "options.base=4",
-        "--set",
-        "options.crop_px=96",
-        "--set",
-        "steps=20",
-        "--set",
-        "epochs=3",
-    ]
-    succeed("train", folder / "training.yaml", "--out", folder / "training", *small, *ALONE)
-    return folder / "training"
-
-
-@pytest.fixture(scope="session")
-def first(training, phantoms, tmp_path_factory):
-    """A run of that model at another scale than its own."""
-    out = tmp_path_factory.mktemp("first") / "run"
-    inputs = [phantoms / "micrographs" / "square0", "--diameter", 150, "--threads", 1]
-    model = ["--model", training / "heatmap-phantoms.safetensors", "--particle-px", PARTICLE_PX]
-    succeed("run", *inputs, *model, "--out", out, "--engine", "serial")
-    return out
 
 
 @pytest.fixture(scope="session")

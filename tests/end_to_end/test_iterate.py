@@ -1,0 +1,32 @@
+"""Pick, extract, classify, keep, teach, pick again: through the real command."""
+
+import json
+
+import pandas as pd
+from small_learning import ALONE
+
+TRAINING = ["--set", "options.crop_px=64", "--set", "steps=4", "--set", "epochs=1"]
+TRAINING += ["--set", "rounds=1", "--set", "simulated_share=0"]
+
+
+def test_a_run_cleans_its_picks_learns_from_them_and_picks_again(first, tmp_path, cryopick):
+    out = tmp_path / "iterated"
+    told = ["iterate", first, "--out", out, "--rounds", 1, "--classes", 5, *TRAINING, *ALONE, "--json"]
+    status, printed, errors = cryopick(*told)
+    assert status == 0, errors
+    done = json.loads(printed)
+    assert done == json.loads((out / "iterate.json").read_text())
+    looked = done["rounds"][0]
+    before, after = (pd.read_parquet(where) for where in (first / "table", out / "round-1" / "table"))
+    assert looked["picks"] == before.picked.sum()
+    assert 0 < sum(looked["by_quality"].values()) <= looked["picks"]
+    assert looked["kept"] == after.picked.sum() <= looked["picks"]
+    in_junk = after.unpicked.str.contains("bad class")
+    assert in_junk.sum() == looked["by_quality"]["junk"]
+    assert (out / "round-1" / "classes" / "classes.html").is_file()
+    assert looked["taught"]
+    assert (out / "round-1" / "run" / "summary.json").is_file()
+    status, again, _ = cryopick(*told, "--resume")
+    assert status == 0
+    assert json.loads(again)["rounds"] == done["rounds"]
+    assert cryopick(*told)[0] == 2
