@@ -30,8 +30,12 @@ def reconstruct(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of maps, curves and a page.")],
     reference: Annotated[
-        Path | None,
-        typer.Option("--reference", metavar="MAP", help="Map of the same box and pixels to compare with."),
+        str | None,
+        typer.Option(
+            "--reference",
+            metavar="MAP|MOLECULE",
+            help="What to compare with: an MRC map, or a molecule of simulate --list-molecules.",
+        ),
     ] = None,
     match: Annotated[
         bool, typer.Option("--match", help="Find views by projection matching against --reference.")

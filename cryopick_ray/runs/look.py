@@ -15,6 +15,7 @@ from cryopick_ray.runs.extracted import extract_particles
 BOX_DIAMETERS, MASK_DIAMETERS = 1.5, 1.15
 MOST_PX = 64
 """Side of the images: what a diameter of 40 pixels shows tells pickers apart, and more takes time."""
+ITERATIONS = 15
 PARTICLES_A_CLASS, FEWEST, MOST = 80, 5, 50
 PARTICLES, CLASSES = "particles", "classes"
 
@@ -60,7 +61,12 @@ def sorted_into_classes(
         ``None`` for as many as their number makes sense.
     """
     count = classes or max(FEWEST, min(MOST, len(particles) // PARTICLES_A_CLASS))
-    settings = ClassSettings(particles=particles.path, classes=count, diameter_A=MASK_DIAMETERS * diameter_A)
+    settings = ClassSettings(
+        particles=particles.path,
+        classes=count,
+        diameter_A=MASK_DIAMETERS * diameter_A,
+        iterations=ITERATIONS,
+    )
     found = classify2d(settings, place / CLASSES, engine, events, device=device, resume=True)
     for note in found.notes:
         events.warn(note)

@@ -17,6 +17,7 @@ from cryopick_ray.particles.volume.fsc import agreement, fsc
 from cryopick_ray.particles.volume.gridding import sphere
 from cryopick_ray.particles.volume.pose_search import find_poses
 from cryopick_ray.particles.volume.reconstruct import Map, Maps, Poses, check_box, halves_of, reconstruct
+from cryopick_ray.particles.volume.reference import reference_map
 from cryopick_ray.particles.volume.settings import ReconstructSettings
 from cryopick_ray.particles.volume.symmetry import rotations_of
 from cryopick_ray.particles.volume.views import sampling
@@ -41,7 +42,7 @@ def reconstruct_file(
     out: Path,
     settings: ReconstructSettings,
     *,
-    reference: Path | None = None,
+    reference: str | None = None,
     mask: Path | None = None,
     match: bool = False,
     device: str = "auto",
@@ -53,9 +54,9 @@ def reconstruct_file(
     star
         Particles with images; with views, unless ``match``.
     reference
-        A map of their box and pixel size that the map is compared with.
+        What the map is compared with: a map of any voxels, or a molecule of ``cryopick simulate``.
     mask
-        Likewise, 0 to 1, in place of a sphere.
+        A map of the particles' box and pixel size, 0 to 1, in place of a sphere.
     match
         Whether views and origins are looked for by projection matching against the reference; they are
         written to ``particles.star``.
@@ -73,7 +74,9 @@ def reconstruct_file(
     notes = list(particles.notes)
     if match and (out / POSES).resolve() == star.resolve():
         raise UsageError(f"{star} would be written over; choose another `out`")
-    given = None if reference is None else _map_for(particles, reference)
+    given = None
+    if reference is not None:
+        given = reference_map(reference, particles.box_px, particles.pixel_size_A)
     region = _mask(particles, settings, mask, notes)
     half = halves_of(particles, settings.seed)
     if particles.subset is None:

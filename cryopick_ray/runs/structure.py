@@ -38,6 +38,8 @@ from cryopick_ray.simulate.projection import euler_to_rotations, rotations_to_eu
 from cryopick_ray.store.publish import write_whole
 
 MASK_DIAMETERS = 1.2
+FURTHEST_SHIFT = 1 / 6
+"""In diameters: picks further from their particle are as good as false."""
 STAGE = "structure"
 CLASSES_SHOWN = 8
 PAGE, NUMBERS = "structure.html", "structure.json"
@@ -140,7 +142,7 @@ def _structure(
     symmetry = rotations_of(settings.symmetry)
     radius_px = min(box / 2 - EDGE_PX, MASK_DIAMETERS * diameter_A / size_A / 2)
     mask = sphere(box, radius_px, EDGE_PX).numpy()
-    search = SearchSettings(range_A=diameter_A / 4)
+    search = SearchSettings(range_A=diameter_A * FURTHEST_SHIFT)
     matched, scores = find_poses(particles, reference, symmetry, search, diameter_A)
     ways = {MATCHED: matched}
     if truth is not None:

@@ -121,8 +121,8 @@ def test_views_that_are_missing_are_told(folder):
     [
         (["picks.star"], "has no rlnAngleRot, so views are not known: give --reference and --match"),
         (["picks.star", "--match"], "nothing to match them with: give --reference"),
-        (["particles.star", "--reference", "small.mrc"], "expected 32 a side of 4 A"),
-        (["particles.star", "--reference", "coarse.mrc"], "32 x 32 x 32 voxels of 5 A"),
+        (["particles.star", "--mask", "small.mrc"], "expected 32 a side of 4 A"),
+        (["particles.star", "--mask", "coarse.mrc"], "32 x 32 x 32 voxels of 5 A"),
         (["particles.star", "--mask", "true.mrc", "--mask-diameter", "60"], "expected one of them"),
         (["particles.star", "--mask", "negative.mrc"], "is no mask: values from -"),
         (["particles.star", "--mask-diameter", "200"], "--mask-diameter 200 is wider than the box of 128 A"),
