@@ -75,7 +75,7 @@ def _whole_names(particles: Particles) -> Particles:
 def _call(plan: ClassPlan, particles: Particles, folder: Path, threads: int) -> None:
     settings = plan.settings
     options = {
-        "o": "run",
+        "o": "./run",
         "i": "particles.star",
         "iter": settings.iterations,
         "tau2_fudge": 2,
