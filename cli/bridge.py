@@ -225,7 +225,7 @@ def _text(value: Any) -> str:
 
 
 def _repeats(field: "FieldInfo") -> bool:
-    return field.annotation == tuple[str, ...]
+    return field.annotation in (tuple[str, ...], tuple[int, ...])
 
 
 def _metavar(name: str, field: "FieldInfo") -> str:

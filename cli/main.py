@@ -14,14 +14,17 @@ from . import (
     compare,
     consensus,
     convert,
+    ctf,
     diameter,
     empiar,
     evaluate,
     export,
+    extract,
     ingest,
     models,
     pick,
     plan,
+    reconstruct,
     relion,
     report,
     run,
@@ -70,12 +73,15 @@ app.command(cls=SettingsCommand)(pick.pick)
 app.command(cls=SettingsCommand)(table.table)
 app.command()(export.export)
 app.command()(convert.convert)
+app.command(cls=SettingsCommand)(extract.extract)
 app.command()(consensus.consensus)
 app.command()(report.report)
+app.command(cls=SettingsCommand)(ctf.ctf)
 app.command(cls=SettingsCommand)(diameter.diameter)
 app.command(cls=SettingsCommand)(evaluate.evaluate)
 app.command()(compare.compare)
 app.command(cls=SettingsCommand)(classify2d.classify2d)
+app.command(cls=SettingsCommand)(reconstruct.reconstruct)
 app.command(cls=SettingsCommand)(simulate.simulate)
 app.command(cls=SettingsCommand)(train.train)
 app.command(cls=SettingsCommand)(self_train.self_train)

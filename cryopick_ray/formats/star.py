@@ -92,7 +92,7 @@ def _write_particles(
     # Topaz reads the first block alone, so the particles come before their optics.
     with published(path) as file:
         without_ctf = particles.write(file)
-        file.write(groups.text(has_ctf=particles.has_ctf))
+        file.write(groups.text(has_images=particles.has_ctf))
     if lost:
         say(f"particles.star has no {', '.join(sorted(lost))}, which only some of its micrographs have")
     if without_ctf:

@@ -1,25 +1,20 @@
 """Molecules from a person's own files: density maps (MRC) and coordinates (PDB, mmCIF)."""
 
 import math
-import struct
-import warnings
 from pathlib import Path
 from typing import Any
 
 import gemmi
-import mrcfile
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import UsageError, brief
-from cryopick_ray.micrographs.mrc_header import HEADER_BYTES, MAX_EXTENDED_BYTES, STAMPS
+from cryopick_ray.simulate.map_file import read_map_values
 from cryopick_ray.simulate.molecule import MAX_REACH_A, PROTEIN_A3_PER_KDA, Molecule, make_molecule
 
 MAP_SUFFIXES = (".mrc", ".map", ".ccp4")
 COORDINATE_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
-MAX_VOXELS = 2**27  # 512 voxels a side
-VOXELS_A = (0.1, 100.0)  # a map finer or coarser has a damaged header, or none
 MAX_COORDINATE_BYTES = 2**29  # the largest mmCIF files of the PDB (HIV capsids) stay below
 MAX_GAUSSIANS = 20_000  # what a grid is filled with in a second
 FINEST_A = 3.0  # spacing of the Gaussians: finer than any picker looks
@@ -43,7 +38,7 @@ def read_map(path: Path) -> Molecule:
     UsageError
         Unreadable, not a volume, too large, no voxel size, or no density.
     """
-    values, voxel_A = _map_values(path)
+    values, voxel_A = read_map_values(path)
     values = values - np.float32(np.median(values))
     top = float(values.max())
     inside = np.argwhere(values > EDGE * top)
@@ -112,54 +107,6 @@ def read_coordinates(path: Path) -> Molecule:
         mass_kDa=float(HYDROGEN * weight.sum() / 1000),
         how=f"{len(weight)} Gaussians from {len(places_A)} atoms in cells of {spacing_A:.1f} A",
     )
-
-
-def _map_values(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Return ``(z, y, x)`` values and the voxel's sides along them in angstroms."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # bytes after the data
-            _check_extended(path)
-            with mrcfile.open(path, permissive=False, header_only=True) as file:
-                header = file.header
-            nx, ny, nz = int(header.nx), int(header.ny), int(header.nz)
-            if min(nx, ny, nz) < 2 or nx * ny * nz > MAX_VOXELS:
-                raise UsageError(
-                    f"map {str(path)!r} states {nx} x {ny} x {nz} voxels; "
-                    f"expected a volume of at most {MAX_VOXELS} voxels"
-                )
-            with mrcfile.mmap(path, permissive=False) as file:
-                if np.iscomplexobj(file.data) or file.data.ndim != 3:
-                    raise UsageError(f"map {str(path)!r} is no real volume (MRC mode {int(header.mode)})")
-                values = np.array(file.data, np.float32)
-                axes = [int(header[name]) for name in ("maps", "mapr", "mapc")]  # 1 x, 2 y, 3 z
-                sides_A = [float(file.voxel_size[name]) for name in "zyx"]
-    except (OSError, ValueError, EOFError) as error:
-        if isinstance(error, UsageError):
-            raise
-        raise UsageError(f"map {str(path)!r} cannot be read: {brief(error)}") from error
-    if sorted(axes) != [1, 2, 3]:
-        raise UsageError(f"map {str(path)!r} states axes {axes}; expected a permutation of 1, 2, 3")
-    if not all(VOXELS_A[0] <= side <= VOXELS_A[1] for side in sides_A):
-        raise UsageError(
-            f"map {str(path)!r} states voxels of {' x '.join(f'{side:g}' for side in sides_A)} A; expected "
-            f"{VOXELS_A[0]} to {VOXELS_A[1]:.0f} A; set its header's cell (mrcfile's voxel_size)"
-        )
-    return np.transpose(values, [axes.index(axis) for axis in (3, 2, 1)]), np.array(sides_A)
-
-
-def _check_extended(path: Path) -> None:
-    """Refuse an extended header that the file does not hold: the library makes room for it unread."""
-    with path.open("rb") as file:
-        raw = file.read(HEADER_BYTES)
-    order = STAMPS.get(raw[212:214])  # the library refuses other stamps
-    if order is not None and len(raw) == HEADER_BYTES:
-        (size,) = struct.unpack_from(f"{order}i", raw, 92)
-        if not 0 <= size <= MAX_EXTENDED_BYTES:
-            raise UsageError(
-                f"map {str(path)!r} states an extended header of {size} bytes; "
-                f"expected 0 to {MAX_EXTENDED_BYTES}"
-            )
 
 
 def _binned(values: NDArray[np.float32], factors: list[int]) -> NDArray[np.float32]:

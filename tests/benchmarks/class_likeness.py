@@ -28,12 +28,20 @@ from cryopick_ray.simulate.run import simulate_all
 from cryopick_ray.simulate.settings import simulation_settings
 
 LEARNT = (
-    *("betagal", "p97", "ribosome-50s", "fatty-acid-synthase", "rubisco", "hsp90", "polymerase-like"),
-    *("ring", "triple-ring", "capsid", "tripod", "bent-rod-5", "micelle-channel", "c-shape", "cand1"),
+    *("betagal", "p97", "ribosome-50s", "fatty-acid-synthase", "rubisco", "polymerase-like", "ring"),
+    *("triple-ring", "capsid", "tripod"),
 )
 HELD_OUT = (
-    *("proteasome-20s", "ribosome-70s", "clpb", "ribosome-30s", "antibody", "knobbed-rod-6", "hsp110"),
-    *("small-shell", "nanodisc-channel", "lock-washer", "cas9-like", "proteasome-capped"),
+    *(
+        "proteasome-20s",
+        "ribosome-70s",
+        "clpb",
+        "antibody",
+        "small-shell",
+        "lock-washer",
+        "proteasome-capped",
+    ),
+    "ribosome-30s",
 )
 BOX_PX, DIAMETERS_PER_BOX = 56, 1.5
 CLASSES, MOST_PARTICLES = (8, 12, 16, 24), 700

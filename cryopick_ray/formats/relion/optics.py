@@ -35,6 +35,19 @@ IDENTITY = ("rlnMagMat00", "rlnMagMat11")
 Columns = dict[str, str]
 
 
+@dataclass(frozen=True)
+class Boxes:
+    """What images of particles are like that were cut out: pixel size in angstroms, and side in pixels."""
+
+    pixel_size_A: float
+    side_px: int
+
+    @property
+    def columns(self) -> Columns:
+        """Return the same as columns of an optics group."""
+        return dict(zip(IMAGES, (f"{self.pixel_size_A:.6f}", str(self.side_px), "2"), strict=True))
+
+
 @dataclass
 class OpticsGroups:
     """The groups met so far.
@@ -52,13 +65,17 @@ class OpticsGroups:
     _groups: dict[tuple[str, ...], Columns] = field(default_factory=dict)
     _images: dict[tuple[str, ...], Columns] = field(default_factory=dict)
 
-    def number(self, micrograph: PickedMicrograph, diameter_A: float | None) -> str:
+    def number(
+        self, micrograph: PickedMicrograph, diameter_A: float | None, boxes: Boxes | None = None
+    ) -> str:
         """Return the number of a micrograph's group; pixel sizes agree when equal to 1e-4 angstroms.
 
         Parameters
         ----------
         diameter_A
             Of its particles; where it is known they are said to be seen in boxes of 1.5 diameters.
+        boxes
+            Those that its particles were cut out in.
         """
         if micrograph.pixel_size_A is None:
             raise PicksError(
@@ -68,24 +85,26 @@ class OpticsGroups:
         microscope = micrograph.optics or self.default
         size = f"{micrograph.pixel_size_A:.4f}"
         own = "" if NAME in micrograph.optics_group else micrograph.dataset
-        key = (own, micrograph.optics_group, size, repr(microscope))
+        key = (own, micrograph.optics_group, size, repr(microscope), repr(boxes))
         if key not in self._groups:
             listed = _listed(micrograph.optics_group)
             made = _columns(listed, micrograph.pixel_size_A, microscope)
             self._groups[key] = made | self._identity(listed, micrograph.dataset, size)
-            self._images[key] = _images(micrograph.pixel_size_A, diameter_A) | listed
+            usual = _usual_boxes(micrograph.pixel_size_A, diameter_A).columns | listed
+            self._images[key] = usual if boxes is None else boxes.columns
         return self._groups[key][GROUP]
 
-    def text(self, *, has_ctf: bool) -> str:
+    def text(self, *, has_images: bool) -> str:
         """Return the ``data_optics`` block.
 
         Parameters
         ----------
-        has_ctf
-            The particles have a CTF: RELION extracts such again only where groups say how large images are.
+        has_images
+            Whether groups say how large images are. Particles with a CTF need it: RELION extracts them again
+            only where it is said.
         """
         groups = list(self._groups.values())
-        if has_ctf:
+        if has_images:
             groups = [
                 group | {one: self._images[key][one] for one in IMAGES} for key, group in self._groups.items()
             ]
@@ -112,13 +131,17 @@ class OpticsGroups:
         return {NAME: name, GROUP: group}
 
 
-def guessed_optics(micrographs: Iterable[PickedMicrograph], given: Optics) -> str | None:
+def guessed_optics(
+    micrographs: Iterable[PickedMicrograph], given: Optics, file: str = "particles.star"
+) -> str | None:
     """Return what to tell of a microscope that neither INPUT nor a person has described.
 
     Parameters
     ----------
     given
         The settings' microscope; what it has as by default is a guess.
+    file
+        Where the guess is written.
     """
     unknown = [one.optics_group for one in micrographs if one.status == "complete" and one.optics is None]
     usual = Optics()
@@ -135,7 +158,7 @@ def guessed_optics(micrographs: Iterable[PickedMicrograph], given: Optics) -> st
     names = ", ".join(f"`optics.{name}`" for name in left)
     return (
         f"nothing is known of the microscope of {len(unknown)} micrographs: {', '.join(left.values())} in "
-        f"particles.star are a guess; give {names}"
+        f"{file} are a guess; give {names}"
     )
 
 
@@ -170,14 +193,14 @@ def _columns(listed: Mapping[str, str], pixel_size_A: float, microscope: Optics)
     return kept | {PIXEL_SIZE: size}
 
 
-def _images(pixel_size_A: float, diameter_A: float | None) -> Columns:
-    """Return what groups of extracted particles have, for those that were never extracted."""
+def _usual_boxes(pixel_size_A: float, diameter_A: float | None) -> Boxes:
+    """Return boxes for particles that were never extracted, whose groups must have some."""
     side = (
         USUAL_SIDE
         if diameter_A is None
         else 2 * math.ceil(BOX_DIAMETERS * diameter_px(diameter_A, pixel_size_A) / 2)
     )
-    return dict(zip(IMAGES, (f"{pixel_size_A:.6f}", str(side), "2"), strict=True))
+    return Boxes(pixel_size_A, side)
 
 
 def _missing(column: str) -> str:

@@ -45,7 +45,7 @@ class ParticleRows:
         columns = self._more or []
         rows = coordinate_rows(one, columns)
         self._aside.writelines(f"{name} {row} {group}\n" for row in rows)
-        self._ctf.append((len(one.x_px), _ctf(one)))
+        self._ctf.append((len(one.x_px), ctf_of(one)))
         return [column for column in own if column not in columns] if len(one.x_px) else []
 
     @property
@@ -97,7 +97,7 @@ def _columns(one: Coordinates) -> dict[str, NDArray[Any]]:
     return in_relion({name: known[name] for name in RELION if name in known}) | dict(one.columns)
 
 
-def _ctf(one: Coordinates) -> dict[str, str]:
+def ctf_of(one: Coordinates) -> dict[str, str]:
     """Return the CTF that INPUT's list gives the micrograph, as far as it is one."""
     listed = json.loads(one.micrograph.listed) if one.micrograph.listed else {}
     return {column: listed[column] for column in CTF if NUMBER.fullmatch(str(listed.get(column)))}

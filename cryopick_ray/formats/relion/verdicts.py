@@ -44,7 +44,7 @@ def write_verdicts(micrographs: Iterable[PickedMicrograph], out: Path, settings:
         rows.append((one.verdict, listed | _own(one)))
     columns = dict.fromkeys(name for _, row in rows for name in row if name not in (MICROGRAPH, GROUP, *OWN))
     usual = (MICROGRAPH, *columns, GROUP)
-    optics = groups.text(has_ctf=False) if rows else ""
+    optics = groups.text(has_images=False) if rows else ""
     _write(out / ALL, optics, (*usual, *OWN), [row for _, row in rows])
     _write(out / GOOD, optics, usual, [row for kind, row in rows if kind == "good"])
 

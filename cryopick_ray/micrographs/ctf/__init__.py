@@ -1,0 +1,1 @@
+"""Defocus of micrographs, fitted to the rings of their power spectra."""

@@ -1,0 +1,1 @@
+"""Maps from images with poses, and what they are worth."""
