@@ -103,15 +103,15 @@ def cut_out(out: Path, pixel_size_A: float, diameter_A: float, rng: np.random.Ge
         with mrcfile.open(path, permissive=True) as file:
             pixels = np.array(file.data, np.float32)
         true, decoys = (places(out / "sim" / kind / f"{path.stem}.star") for kind in ("truth", "decoys"))
+        if not len(true):
+            continue  # and nothing tells the defocus
         with mrcfile.open(out / "sim/masks" / path.name, permissive=True) as file:
             soiled = np.argwhere(np.array(file.data) > 0)[:, ::-1]
         anywhere = rng.uniform(0, pixels.shape[0], (60, 2))
         on_junk = soiled[rng.integers(0, len(soiled), 60)] if len(soiled) else soiled[:0]
-        away = [p for p in (anywhere, on_junk) if len(p)]
-        away_xy = np.concatenate(away)
-        if len(true):
-            gap = np.sqrt(((away_xy[:, None] - true[None, :, :2]) ** 2).sum(axis=2)).min(axis=1)
-            away_xy = away_xy[gap > 0.6 * diameter_A / pixel_size_A]
+        away_xy = np.concatenate([anywhere, on_junk])
+        gap = np.sqrt(((away_xy[:, None] - true[None, :, :2]) ** 2).sum(axis=2)).min(axis=1)
+        away_xy = away_xy[gap > 0.6 * diameter_A / pixel_size_A]
         kept = rng.permutation(len(true))[: MOST_PARTICLES // 6]
         junk = np.concatenate([decoys[:, :2], away_xy])
         junk = junk[rng.permutation(len(junk))[: int(len(kept) * share / (1 - share)) + 5]]

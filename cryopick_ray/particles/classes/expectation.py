@@ -215,7 +215,7 @@ class _Adding:
             / torch.zeros_like(cell_weight[:, 0]).index_add_(0, row, kept.sum(dim=(1, 2)))[row, None, None]
         )
         moved = (images * ctf)[row][:, None] * moves[shift[row, cell]]  # (m, s, f)
-        added = (kept.transpose(1, 2) @ _real(moved)).unflatten(-1, (-1, 2))  # (m, r, f, 2)
+        added = (kept.transpose(1, 2) @ _real(moved)).reshape(len(kept), SPLIT, -1, 2)  # (m, r, f, 2)
         places = turned[row, cell].flatten()
         self._signal.index_add_(0, places, torch.view_as_complex(added.flatten(0, 1).contiguous()))
         of_class = kept.new_zeros((len(images), len(self._weight)))
