@@ -117,11 +117,13 @@ def test_nothing_to_go_on_from_is_left(made):
     assert not [one.name for one in made[2].iterdir() if one.name.startswith(".")]
 
 
-def test_two_workers_make_what_one_makes(made, tmp_path):
-    path, _, out, _ = made
+def test_two_workers_make_what_one_makes(tmp_path):
+    path, _ = boxed.two_kinds(tmp_path, n=80)
+    given = {"classes": 2, "iterations": 2}
+    classified(path, tmp_path / "one", **given)
     with RayEngine(size=Size(2, 2), threads=1, gpus_per_worker=1.0, wants_gpus=False, address=None) as engine:
-        classified(path, tmp_path, engine=engine, keep="good")
-    assert files_of(tmp_path) == files_of(out)
+        classified(path, tmp_path / "two", engine=engine, **given)
+    assert files_of(tmp_path / "two") == files_of(tmp_path / "one")
 
 
 def test_a_stopped_classification_goes_on_to_the_same_end(made, tmp_path, monkeypatch):
