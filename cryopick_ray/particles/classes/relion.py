@@ -89,10 +89,9 @@ def _call(plan: ClassPlan, particles: Particles, folder: Path, threads: int) -> 
         "j": threads,
     }
     flags = ["flatten_solvent", "zero_mask", "norm", "scale", *(["ctf"] if particles.ctf is not None else [])]
-    mark = "-" * 2
-    words = [f"{mark}{flag}" for flag in flags]
+    words = [f"--{flag}" for flag in flags]
     for name, value in options.items():
-        words += [f"{mark}{name}", str(value)]
+        words += [f"--{name}", str(value)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with (folder / "run.out").open("wb") as log:
         done = subprocess.run(
