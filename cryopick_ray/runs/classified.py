@@ -63,7 +63,7 @@ class ClassOutcome:
     def text(self) -> str:
         """Return the counts for a person."""
         classes = self.classes
-        named = [classes.quality[one] for one in classes.ranking]
+        named: list[str] = [classes.quality[one] for one in classes.ranking]
         lines = [f"{len(classes.label)} particles in {len(named)} classes, shown in {self.out / PAGE}"]
         for name, count in classes.counts().items():
             lines.append(f"{name}: {count} particles in {named.count(name)} classes")

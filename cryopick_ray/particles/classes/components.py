@@ -75,7 +75,10 @@ class Components:
         axis = self.k[:, 0] == 0  # irfft2 does not make the other half of this column
         mirrored = (-self.k[axis, 1]) % side
         spectra[:, mirrored, 0] = values[:, axis].conj() * (side / self.box_px)
-        return torch.fft.fftshift(torch.fft.irfft2(spectra, s=(side, side), norm="ortho"), dim=(-2, -1))
+        made: torch.Tensor = torch.fft.fftshift(
+            torch.fft.irfft2(spectra, s=(side, side), norm="ortho"), dim=(-2, -1)
+        )
+        return made
 
     def shifts(self, xy_px: torch.Tensor) -> torch.Tensor:
         """Return the ``(..., f)`` factors that move an image by ``(..., 2)`` pixels of ``box_px``."""

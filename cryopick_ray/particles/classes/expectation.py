@@ -10,6 +10,8 @@ from cryopick_ray.particles.classes.components import Components, soft_disc
 from cryopick_ray.particles.classes.model import Model, Sums
 from cryopick_ray.particles.classes.turning import Turning, psi_grid
 
+SPLIT = 2
+"""Parts of a coarse cell along its turn and along either shift."""
 CELLS = 16
 """Coarse cells of class, turn and shift that are looked at finely, the likeliest of an image."""
 LEAST = 1e-3
@@ -20,7 +22,7 @@ SCORES = 2**22
 
 @dataclass(frozen=True)
 class Search:
-    """The turns and shifts that are tried: coarse cells, each cut into eight.
+    """The turns and shifts that are tried: coarse cells, each cut into 2 x 2 x 2.
 
     Attributes
     ----------
@@ -47,10 +49,10 @@ class Search:
 
     @cached_property
     def fine(self) -> Turning:
-        """Two turns in each cell, one after the other."""
+        """Turns in each cell, one after the other."""
         psi = self.coarse.psi_deg
-        quarter = 360 / len(psi) / 4
-        return Turning(self.components, self.side_px, tuple(a + d for a in psi for d in (-quarter, quarter)))
+        parts = _parts(360 / len(psi)).tolist()
+        return Turning(self.components, self.side_px, tuple(a + d for a in psi for d in parts))
 
     @cached_property
     def shifts_A(self) -> torch.Tensor:
@@ -62,9 +64,9 @@ class Search:
 
     @cached_property
     def fine_shifts_A(self) -> torch.Tensor:
-        """``(t, 4, 2)`` shifts in each coarse one."""
-        quarter = torch.tensor([-self.shift_step_A / 4, self.shift_step_A / 4])
-        return self.shifts_A[:, None] + torch.cartesian_prod(quarter, quarter)
+        """``(t, s, 2)`` shifts in each coarse one."""
+        parts = _parts(self.shift_step_A)
+        return self.shifts_A[:, None] + torch.cartesian_prod(parts, parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,17 +142,17 @@ class Expectation:
         (n, c), (classes, turns), count = cells.shape, self._shape, self._count
         shift, template = cells // (classes * turns), cells % (classes * turns)
         label = template // turns
-        turned = 2 * template[..., None] + torch.arange(2, device=self._device)  # (n, c, 2)
+        turned = SPLIT * template[..., None] + torch.arange(SPLIT, device=self._device)  # (n, c, r)
         picture = self._fine[turned, :count] if count < self._fine.shape[1] else self._fine[turned]
         weighted = (images * ctf)[:, :count] * self._precision[:count]
-        moved = weighted[:, None, None] * self._fine_moves[shift, :, :count]  # (n, c, 4, f)
+        moved = weighted[:, None, None] * self._fine_moves[shift, :, :count]  # (n, c, s, f)
         cross = _real(moved).flatten(0, 1) @ _real(picture).flatten(0, 1).transpose(1, 2)
         strength = ctf[:, :count] ** 2 * self._precision[:count]
         power = torch.einsum("nf,ncrf->ncr", strength, picture.abs() ** 2)
-        scores = 2 * cross.reshape(n, c, 4, 2) - power[:, :, None]
+        scores = 2 * cross.reshape(n, c, SPLIT**2, SPLIT) - power[:, :, None]
         scores += self._prior(self._search.fine_shifts_A.to(self._device))[shift][..., None]
         scores += self._log_share()[label][..., None, None]
-        weights = torch.softmax(scores.flatten(1), dim=1).reshape(n, c, 4, 2)
+        weights = torch.softmax(scores.flatten(1), dim=1).reshape(n, c, SPLIT**2, SPLIT)
         self._sums.add(images, ctf, weights, turned, shift, label, self._fine_moves)
         return self._poses(weights, turned, shift, label)
 
@@ -159,7 +161,7 @@ class Expectation:
     ) -> Poses:
         n = len(weights)
         best, place = weights.flatten(1).max(dim=1)
-        cell, move, turn = place // 8, place // 2 % 4, place % 2
+        cell, move, turn = place // SPLIT**3, place // SPLIT % SPLIT**2, place % SPLIT
         row = torch.arange(n, device=self._device)
         psi = torch.tensor(self._search.fine.psi_deg, device=self._device)
         of_class = weights.new_zeros((n, self._shape[0]))
@@ -207,13 +209,13 @@ class _Adding:
     ) -> None:
         cell_weight = weights.sum(dim=(2, 3))
         row, cell = torch.nonzero(cell_weight > LEAST, as_tuple=True)
-        kept = weights[row, cell]  # (m, 4, 2)
+        kept = weights[row, cell]  # (m, s, r)
         kept = (
             kept
             / torch.zeros_like(cell_weight[:, 0]).index_add_(0, row, kept.sum(dim=(1, 2)))[row, None, None]
         )
-        moved = (images * ctf)[row][:, None] * moves[shift[row, cell]]  # (m, 4, f)
-        added = (kept.transpose(1, 2) @ _real(moved)).unflatten(-1, (-1, 2))  # (m, 2, f, 2)
+        moved = (images * ctf)[row][:, None] * moves[shift[row, cell]]  # (m, s, f)
+        added = (kept.transpose(1, 2) @ _real(moved)).reshape(len(kept), SPLIT, -1, 2)  # (m, r, f, 2)
         places = turned[row, cell].flatten()
         self._signal.index_add_(0, places, torch.view_as_complex(added.flatten(0, 1).contiguous()))
         of_class = kept.new_zeros((len(images), len(self._weight)))
@@ -222,7 +224,7 @@ class _Adding:
         self._transfer += of_class.T @ square
         self._weight += of_class.sum(dim=0)
         self._power += (images.abs() ** 2).sum(dim=0)
-        for turn in range(2):
+        for turn in range(SPLIT):
             fitted = self._templates[turned[row, cell, turn]].abs() ** 2 * square[row]
             self._fitted += kept[:, :, turn].sum(dim=1) @ fitted
         shifts = self._search.fine_shifts_A.to(images.device)[shift[row, cell]]
@@ -244,3 +246,8 @@ class _Adding:
 def _real(values: torch.Tensor) -> torch.Tensor:
     """Return ``(..., 2 f)`` real numbers of ``(..., f)`` complex ones."""
     return torch.view_as_real(values).flatten(-2)
+
+
+def _parts(step: float) -> torch.Tensor:
+    """Return the middles of a cell's parts, from its middle."""
+    return (torch.arange(SPLIT, dtype=torch.float32) - (SPLIT - 1) / 2) * step / SPLIT

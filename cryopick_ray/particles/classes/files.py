@@ -68,5 +68,5 @@ def write_model(path: Path, model: Model) -> None:
 def read_model(path: Path) -> Model:
     """Return a model."""
     found = unpack(path)
-    tensors = (torch.from_numpy(found[name]) for name in ("pictures", "share", "noise"))
-    return Model(*tensors, float(found["offset_sigma_A"]), float(found["radius"]))
+    pictures, share, noise = (torch.from_numpy(found[name]) for name in ("pictures", "share", "noise"))
+    return Model(pictures, share, noise, float(found["offset_sigma_A"]), float(found["radius"]))

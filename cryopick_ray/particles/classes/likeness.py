@@ -63,6 +63,13 @@ class Rule:
 def learnt_rule() -> Rule:
     """Return the rule that comes with the package; ``tests/benchmarks/class_likeness.py`` learns it."""
     card = json.loads(files(__package__).joinpath(RULE).read_text())
-    numbers = {name: np.array(card[name]) for name in ("mean", "spread", "weight")}
-    alone = {name: card[name] for name in ("bias", "good", "doubtful", "made_from")}
-    return Rule(measures=tuple(card["measures"]), **numbers, **alone)
+    return Rule(
+        measures=tuple(card["measures"]),
+        mean=np.array(card["mean"]),
+        spread=np.array(card["spread"]),
+        weight=np.array(card["weight"]),
+        bias=card["bias"],
+        good=card["good"],
+        doubtful=card["doubtful"],
+        made_from=card["made_from"],
+    )

@@ -73,8 +73,9 @@ class Model:
 
     def to(self, device: torch.device) -> "Model":
         """Return the model where it is to work."""
-        moved = (getattr(self, one).to(device) for one in ("pictures", "share", "noise"))
-        return Model(*moved, self.offset_sigma_A, self.radius)
+        tensors = self.pictures, self.share, self.noise
+        pictures, share, noise = (one.to(device) for one in tensors)
+        return Model(pictures, share, noise, self.offset_sigma_A, self.radius)
 
 
 def averages(sums: Sums, components: Components, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

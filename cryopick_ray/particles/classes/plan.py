@@ -19,12 +19,14 @@ from cryopick_ray.particles.classes.model import Model, Sums, averages, new_nois
 from cryopick_ray.particles.classes.settings import ClassSettings
 
 PSI_STEP_DEG = 12.0
-SHIFT_RANGE_PER_DIAMETER = 0.11
+SHIFT_RANGE_PER_DIAMETER, SHIFT_STEP_PER_DIAMETER = 0.11, 0.03
 FIRST_SHIFT_SIGMA_PER_DIAMETER = 0.05
 FIRST_DETAILS, COARSE_DETAILS = 4.0, 10.0
 """Details across the mask that averages begin with, and that coarse cells are told apart by."""
 MORE_SHELLS = 4
 """Shells looked at beyond the last that rises above the noise: what comes next must be seen to rise."""
+RAMP = 0.6
+"""Of the iterations: until then ever finer detail is compared."""
 FREE_SHARE = 0.6
 """Of the iterations: so long all classes are held to be equally large, and empty ones are made anew."""
 LEAST_SHARE, MOST_SHARE = 0.25, 1.5
@@ -78,14 +80,14 @@ class ClassPlan:
     def search(self) -> Search:
         """What is tried."""
         box_A = self.box_px * self.pixel_size_A
-        step_A = box_A / self.components.radius
+        step_A = SHIFT_STEP_PER_DIAMETER * self.mask_A
         return Search(
             components=self.components,
             side_px=self.side_px,
             pixel_size_A=self.pixel_size_A,
             psi_step_deg=PSI_STEP_DEG,
             shift_step_A=step_A,
-            shift_range_A=max(step_A, SHIFT_RANGE_PER_DIAMETER * self.mask_A),
+            shift_range_A=SHIFT_RANGE_PER_DIAMETER * self.mask_A,
             coarse_radius=box_A * COARSE_DETAILS / self.mask_A,
         )
 
@@ -94,7 +96,7 @@ class ClassPlan:
         settings, components = self.settings, self.components
         noise = new_noise(sums, components, self.count)
         made, _ = averages(sums, components, noise)
-        radius = max(1.0, self.box_px * self.pixel_size_A * FIRST_DETAILS / self.mask_A)
+        radius = self._most(0)
         made = made * (torch.arange(len(components)) < components.count(radius))
         share = torch.full((settings.classes,), 1 / settings.classes)
         sigma_A = FIRST_SHIFT_SIGMA_PER_DIAMETER * self.mask_A
@@ -112,12 +114,18 @@ class ClassPlan:
             (sums.weight / self.count).to(torch.float32),
             noise,
             sigma_A,
-            float(min(components.radius, int(rising.max()) + MORE_SHELLS)),
+            min(self._most(iteration), float(int(rising.max()) + MORE_SHELLS)),
         )
         if iteration > FREE_SHARE * self.settings.iterations:
             return model
         even = torch.full_like(model.share, 1 / len(model.share))
         return replace(self._renewed(model, iteration) if iteration % 2 == 0 else model, share=even)
+
+    def _most(self, iteration: int) -> float:
+        """Return the highest frequency compared after an iteration: early averages align noise to noise."""
+        first = max(1.0, self.box_px * self.pixel_size_A * FIRST_DETAILS / self.mask_A)
+        part = min(1.0, iteration / (RAMP * self.settings.iterations))
+        return min(float(self.components.radius), first + part * (self.components.radius - first))
 
     def _pictures(self, made: torch.Tensor) -> torch.Tensor:
         return picture_of(made, self.components, self.side_px, self.mask_A / self.pixel_size_A)

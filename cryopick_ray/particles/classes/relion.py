@@ -75,7 +75,7 @@ def _whole_names(particles: Particles) -> Particles:
 def _call(plan: ClassPlan, particles: Particles, folder: Path, threads: int) -> None:
     settings = plan.settings
     options = {
-        "o": "run",
+        "o": "./run",
         "i": "particles.star",
         "iter": settings.iterations,
         "tau2_fudge": 2,
@@ -89,10 +89,9 @@ def _call(plan: ClassPlan, particles: Particles, folder: Path, threads: int) -> 
         "j": threads,
     }
     flags = ["flatten_solvent", "zero_mask", "norm", "scale", *(["ctf"] if particles.ctf is not None else [])]
-    mark = "-" * 2
-    words = [f"{mark}{flag}" for flag in flags]
+    words = [f"--{flag}" for flag in flags]
     for name, value in options.items():
-        words += [f"{mark}{name}", str(value)]
+        words += [f"--{name}", str(value)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with (folder / "run.out").open("wb") as log:
         done = subprocess.run(

@@ -82,10 +82,9 @@ class Turning:
         # Half of the components stand for all.
         padded = 2 * torch.fft.ifft2(flat.reshape(-1, side, side), norm="forward").real
         margin = (side - self.side_px) // 2
-        inner = torch.fft.fftshift(padded, dim=(-2, -1))[:, margin : margin + self.side_px, margin:][
-            :, :, : self.side_px
-        ]
-        return inner / self._falloff.to(sums.device) / self.components.box_px
+        inner = slice(margin, margin + self.side_px)
+        made: torch.Tensor = torch.fft.fftshift(padded, dim=(-2, -1))[:, inner, inner]
+        return made / self._falloff.to(sums.device) / self.components.box_px
 
 
 def psi_grid(step_deg: float) -> tuple[float, ...]:
