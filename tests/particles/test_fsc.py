@@ -31,6 +31,13 @@ def test_signal_in_noise_has_the_correlation_of_its_share(noises):
     assert fsc(signal, signal + noises[1])[8:].mean() == pytest.approx(math.sqrt(0.5), abs=0.02)
 
 
+def test_the_mean_of_a_map_does_not_say_where_phases_are_random(noises):
+    signal = 3 * molecule(SIDE) / molecule(SIDE).std()
+    first, second = (signal - signal.mean() + noise for noise in noises)
+    same, other = (agreement(first + 0.01, second + mean, ALL, 1.0) for mean in (0.01, -0.01))
+    assert same.randomised_from == other.randomised_from > 1
+
+
 def test_an_empty_map_agrees_with_nothing():
     assert np.array_equal(fsc(0 * ALL, molecule()), np.zeros(SIDE // 2 + 1))
 

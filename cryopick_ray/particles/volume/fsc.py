@@ -69,8 +69,9 @@ def agreement(first: Map, second: Map, mask: Map, pixel_size_A: float, seed: int
     """
     side = first.shape[0]
     unmasked, masked = fsc(first, second), fsc(first * mask, second * mask)
-    low = np.flatnonzero(unmasked < RANDOMISED_BELOW)
-    start = int(low[0]) if len(low) else side // 2 + 1
+    # Shell 0 is the mean, whose sign is chance.
+    low = np.flatnonzero(unmasked[1:] < RANDOMISED_BELOW)
+    start = int(low[0]) + 1 if len(low) else side // 2 + 1
     rng = np.random.default_rng(seed)
     blurred = (randomised_beyond(one, start, rng) * mask for one in (first, second))
     by_chance = fsc(*blurred)
