@@ -157,7 +157,7 @@ def _matched(
         if (other := stems.setdefault(stem, own)) != own:
             failures.append((own, f"its stack would be called as that of {other}: rename one of them"))
             continue
-        whole = hashlib.sha256(f"{digest} {origin.pixels.stamp}".encode()).hexdigest()[:32]
+        whole = hashlib.sha256(f"{digest} {origin.pixels.stamp} {known.listed}".encode()).hexdigest()[:32]
         items.append(ToExtract(known, origin.pixels, stem, whole, coordinates))
     if not items:
         told = f": {failures[0][0]}: {failures[0][1]}" if failures else ""
@@ -209,7 +209,7 @@ def _notes(files: Sequence[Joined], items: Sequence[ToExtract], settings: Extrac
     notes = [*dict.fromkeys(note for one in files for note in one.notes)]
     if guess := guessed_optics([item.micrograph for item in items], settings.optics):
         notes.append(guess)
-    if first.without_ctf == first.particles:
+    if first.particles and first.without_ctf == first.particles:
         notes.append(
             "nothing is known of the CTF: particles.star has no columns of it; `cryopick ctf` fits it, and "
             "its list can be given as `micrographs`"

@@ -305,6 +305,25 @@ def test_a_run_without_a_ctf_has_it_from_a_list(folder, run):
     }
 
 
+def test_a_ctf_that_is_fitted_anew_in_the_same_list_is_taken(folder):
+    head = "data_micrographs\n\nloop_\n_rlnMicrographName #1\n_rlnDefocusU #2\n"
+    for defocus_A in (12000, 15000):
+        rows = "".join(f"mics/{name}.mrc {defocus_A}\n" for name in "abc")
+        (folder / "ctf.star").write_text(head + rows)
+        extract(micrographs="ctf.star", resume=defocus_A != 12000)
+    assert set(starfile.read("out/particles.star")["particles"]["rlnDefocusU"]) == {15000}
+
+
+def test_nothing_is_said_of_the_ctf_of_no_particles(folder):
+    rows = "".join(f"mics/{name}.mrc 12000\n" for name in "abc")
+    (folder / "ctf.star").write_text(
+        f"data_micrographs\n\nloop_\n_rlnMicrographName #1\n_rlnDefocusU #2\n{rows}"
+    )
+    outcome = extract(micrographs="ctf.star", box=["24"], scale_to=[26])
+    assert len(outcome.failures) == 3
+    assert not any("nothing is known of the CTF" in note for note in outcome.notes)
+
+
 def test_bright_particles_of_a_run_stay_white(folder):
     settings = cryopick_ray.Settings(inputs=["mics"], model="log", diameter_A=30, invert="yes")
     cryopick_ray.run(settings, folder / "run", engine=EngineSettings(engine="serial"))
