@@ -1,5 +1,7 @@
 """A STAR file of particles with images: what classification and reconstruction begin with and add to."""
 
+import hashlib
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,6 +21,8 @@ from cryopick_ray.micrographs.optics_groups import (
     ABERRATION,
     CONTRAST,
     IMAGE_SIZE,
+    ORIGINAL_SIZE,
+    PIXEL_SIZE,
     VOLTAGE,
     Group,
     groups_of,
@@ -114,9 +118,32 @@ class Particles:
         return np.stack([self.numbers(name) for name in (X, Y)], axis=1)
 
     @property
+    def picked_px(self) -> NDArray[np.float64] | None:
+        """``(n, 2)`` x, y where particles were picked, in pixels of the micrograph; ``None`` if not known.
+
+        Boxes lie on whole pixels, maybe of a coarser image. Origins within half a pixel of the images are
+        what that left; once one is larger, a program has looked for centres, and those of boxes are meant.
+        """
+        places = self.xy_px
+        if places is None or np.abs(self.origin_A).max() > self.pixel_size_A * (0.5 + 1e-3):
+            return places
+        groups = groups_of(self.rows, self.optics or None, lambda text: None)
+        sizes_A = [positive(one.get(PIXEL_SIZE)) or positive(one.get(ORIGINAL_SIZE)) for one in groups]
+        known = np.array([math.inf if size_A is None else size_A for size_A in sizes_A])
+        return np.asarray(places - self.origin_A / known[:, None])
+
+    @property
     def micrographs(self) -> Sequence[str] | None:
         """``(n,)`` rlnMicrographName; ``None`` if the file has none."""
         return self.rows.get(MICROGRAPH)
+
+    def digest(self) -> str:
+        """Return what tells these particles from others, and their stacks from ones made anew."""
+        found = hashlib.sha256(self.path.read_bytes())
+        for file in self.files:
+            about = file.stat() if file.is_file() else None
+            found.update(f"{file} {about and (about.st_size, about.st_mtime_ns)}".encode())
+        return found.hexdigest()
 
     def numbers(self, column: str, default: float | None = None) -> NDArray[np.float64]:
         """Return a column as ``(n,)`` finite numbers; ``default`` for all if the file lacks it.

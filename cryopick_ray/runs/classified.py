@@ -110,6 +110,10 @@ def classify2d(
     _claim(settings, out, resume=resume)
     plan = ClassPlan(settings, len(particles), particles.box_px, particles.pixel_size_A)
     notes = [*particles.notes, *_doubts(plan)]
+    if not WorkFiles(out).are_of(particles):
+        notes.append(f"{settings.particles} has changed since its classification was stopped: begun anew")
+        clear(out)
+        WorkFiles(out).are_of(particles)
     if settings.program == "own":
         classes = _own(plan, particles, out, engine, events, device)
     else:

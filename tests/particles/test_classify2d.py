@@ -15,6 +15,7 @@ from cryopick_ray.engine.sizing import Size
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.particles.classes import run
 from cryopick_ray.particles.classes.settings import ClassSettings
+from cryopick_ray.particles.particles import read_particles
 from cryopick_ray.passes.classes import read_classes
 from cryopick_ray.runs.classified import classify2d
 
@@ -146,6 +147,46 @@ def test_a_stopped_classification_goes_on_to_the_same_end(made, tmp_path, monkey
         classified(path, tmp_path, resume=True, seed=1)
     classified(path, tmp_path, resume=True, keep="good")
     assert files_of(tmp_path) == files_of(out)
+
+
+def test_a_stopped_classification_of_other_particles_is_begun_anew(tmp_path, monkeypatch):
+    path, _ = boxed.two_kinds(tmp_path, n=60)
+    given = {"classes": 2, "iterations": 3}
+
+    def stops(*_):
+        raise KeyboardInterrupt
+
+    write = run.write_model
+    monkeypatch.setattr(run, "write_model", stops)
+    with pytest.raises(KeyboardInterrupt):
+        classified(path, tmp_path / "gone on", **given)
+    monkeypatch.setattr(run, "write_model", write)
+    boxed.two_kinds(tmp_path, n=50, seed=1)
+    gone_on = classified(path, tmp_path / "gone on", resume=True, **given)
+    assert any("begun anew" in note for note in gone_on.notes)
+    classified(path, tmp_path / "at once", **given)
+    assert files_of(tmp_path / "gone on") == files_of(tmp_path / "at once")
+
+
+@pytest.mark.parametrize(("largest_A", "is_rest"), [(2.9, True), (3.1, False)])
+def test_places_are_those_of_picks_where_origins_are_what_rounding_left(made, tmp_path, largest_A, is_rest):
+    given = starfile.read(made[0])
+    given["optics"]["rlnMicrographPixelSize"] = 1.5
+    rows = given["particles"]
+    rows["rlnOriginXAngst"], rows["rlnOriginYAngst"] = 1.2, -2.1
+    rows.loc[7, "rlnOriginXAngst"] = largest_A
+    rows["rlnImageName"] = rows["rlnImageName"].str.replace("@", f"@{made[0].parent}/")
+    starfile.write(given, tmp_path / "moved.star")
+    found = read_particles(tmp_path / "moved.star").picked_px
+    boxes = rows[["rlnCoordinateX", "rlnCoordinateY"]].to_numpy()
+    assert np.allclose(found[0], boxes[0] + ([-0.8, 1.4] if is_rest else [0, 0]))
+
+
+def test_a_model_names_its_averages_as_one_word(tmp_path):
+    path, _ = boxed.two_kinds(tmp_path, n=40)
+    classified(path, tmp_path / "with a blank", classes=2, iterations=2)
+    model = starfile.read(tmp_path / "with a blank" / "run_it002_model.star")
+    assert model["model_classes"]["rlnReferenceImage"].str.endswith("_classes.mrcs").all()
 
 
 def test_origins_given_are_composed_with_shifts_found(made, tmp_path):

@@ -11,7 +11,7 @@ import mrcfile
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.formats.star_text import loop
+from cryopick_ray.formats.star_text import loop, word
 from cryopick_ray.particles.classes.quality import ClassMeasures
 from cryopick_ray.particles.particles import Particles, write_particles
 from cryopick_ray.passes.classes import HEAD, QUALITIES, Quality
@@ -135,7 +135,7 @@ def _write_model(path: Path, stack: Path, particles: Particles, classes: Classes
         "rlnNrClasses": [str(len(share))],
     }
     own = {
-        "rlnReferenceImage": [f"{number + 1:06d}@{stack}" for number in range(len(share))],
+        "rlnReferenceImage": [word(f"{number + 1:06d}@{stack}") for number in range(len(share))],
         "rlnClassDistribution": [f"{one:.6f}" for one in share],
         "rlnEstimatedResolution": [f"{one:.6f}" for one in classes.measured.resolution_A],
     }
@@ -147,12 +147,12 @@ def _write_model(path: Path, stack: Path, particles: Particles, classes: Classes
 
 
 def _write_csv(path: Path, particles: Particles, classes: Classes) -> list[str]:
-    places, names = particles.xy_px, particles.micrographs
+    places, names = particles.picked_px, particles.micrographs
     if places is None or names is None:
         return [f"{particles.path} has no coordinates in micrographs: no {path.name} for the table of picks"]
     with published(path) as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(HEAD)
-        for name, (x, y), label in zip(names, places.tolist(), classes.label.tolist(), strict=True):
-            rows.writerow((name, f"{x:g}", f"{y:g}", label + 1, classes.quality[label]))
+        for name, (x, y), label in zip(names, places.round(3).tolist(), classes.label.tolist(), strict=True):
+            rows.writerow((name, f"{x:.9g}", f"{y:.9g}", label + 1, classes.quality[label]))
     return []

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.particles.classes.model import Model, Sums
 from cryopick_ray.particles.classes.plan import pack, unpack
+from cryopick_ray.particles.particles import Particles
 from cryopick_ray.store.publish import below, whole, write_whole
 
 WORK = ".classify"
@@ -36,6 +37,15 @@ class WorkFiles:
     def model(self, iteration: int) -> Path:
         """Return the archive of the model after an iteration."""
         return self._path(f"model_{iteration:03d}.npz")
+
+    def are_of(self, particles: Particles) -> bool:
+        """Tell whether what lies here, if anything, is of these particles; note that all to come is."""
+        path, digest = self._path("particles"), particles.digest()
+        is_begun = any(path.parent.iterdir()) if path.parent.is_dir() else False
+        if is_begun and not (path.is_file() and path.read_text() == digest):
+            return False
+        write_whole(path, digest)
+        return True
 
     def _path(self, name: str) -> Path:
         return below(self.out, f"{WORK}/{name}")

@@ -14,6 +14,7 @@ from cryopick_ray.formats.relion.rows import IMAGE
 from cryopick_ray.particles.classes.plan import PSI_STEP_DEG, ClassPlan
 from cryopick_ray.particles.images import open_stack
 from cryopick_ray.particles.particles import Particles, read_particles, write_particles
+from cryopick_ray.store.publish import write_whole
 
 PROGRAM = "relion_refine"
 FOLDER = "relion"
@@ -46,7 +47,7 @@ def find_relion() -> str:
 
 
 def run_relion(plan: ClassPlan, particles: Particles, out: Path, threads: int) -> RelionClasses:
-    """Classify with RELION below ``out/relion``; one that ended there before is read, not run again.
+    """Classify with RELION below ``out/relion``; what ended there of the same particles is read.
 
     Raises
     ------
@@ -56,10 +57,12 @@ def run_relion(plan: ClassPlan, particles: Particles, out: Path, threads: int) -
     folder = out / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     root = f"run_it{plan.settings.iterations:03d}"
-    if not (folder / f"{root}_model.star").is_file():
+    of, digest = folder / "particles.sha256", particles.digest()
+    if not ((folder / f"{root}_model.star").is_file() and of.is_file() and of.read_text() == digest):
         whole = _whole_names(particles)
         write_particles(folder / "particles.star", whole, {})
         _call(plan, particles, folder, threads)
+        write_whole(of, digest)
     return _read(folder, root, particles)
 
 
