@@ -94,7 +94,7 @@ def doubts_of(done: Reconstruction) -> list[str]:
         doubts.append(f"half maps agree to the last shell, {finest_A:g} A: finer pixels would show more")
     if done.unseen > 0:
         doubts.append(
-            f"{done.unseen:.0%} of the directions of the spectrum are in no image: views are missing"
+            f"{100 * done.unseen:.2g}% of the directions of the spectrum are in no image: views are missing"
         )
     return doubts
 
