@@ -5,6 +5,7 @@ classes (Wang et al. 2016, J. Struct. Biol. 195:325) put a person between pickin
 classes look like decides.
 """
 
+import csv
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
 from cryopick_ray.particles.classes.classes import CLASSES_CSV
+from cryopick_ray.passes.classes import QUALITIES, read_classes
 from cryopick_ray.picks.table import open_table
 from cryopick_ray.runs.api import self_train
 from cryopick_ray.runs.folder import RunFolder
@@ -22,8 +24,9 @@ from cryopick_ray.runs.look import CLASSES, picks_as_images, sorted_into_classes
 from cryopick_ray.runs.results import read_summary
 from cryopick_ray.runs.tables import gather
 from cryopick_ray.runs.warnings import Heard
+from cryopick_ray.selection import SelectionSettings
 from cryopick_ray.store.claim import local_folder
-from cryopick_ray.store.publish import check_folder, write_whole
+from cryopick_ray.store.publish import check_folder, published, write_whole
 
 TABLE, NUMBERS = "table", "iterate.json"
 
@@ -163,8 +166,27 @@ def _look(
             classes=settings.classes,
         )
     given = run.settings()
-    by_class = {"classes": place / CLASSES / CLASSES_CSV, "keep_classes": "doubtful"}
+    by_class = {"classes": _with_earlier(given.selection, place), "keep_classes": "doubtful"}
     chosen = given.selection.model_copy(update=by_class)
     gather(given.model_copy(update={"selection": chosen}), run, read_summary(run).digest, place / TABLE)
     kept = sum(one.picks or 0 for one in open_table(place / TABLE).micrographs)
     return Round(str(run.path), picks, kept, found.classes.counts())
+
+
+def _with_earlier(earlier: SelectionSettings, place: Path) -> Path:
+    """Return the classes of a look, completed by what an earlier classification of the run took away.
+
+    That has no images here: the pass would take what is in no class back.
+    """
+    found = place / CLASSES / CLASSES_CSV
+    if earlier.classes is None:
+        return found
+    worst = QUALITIES.index(earlier.keep_classes)
+    with published(place / CLASSES_CSV) as file:
+        file.write(found.read_text(encoding="utf-8"))
+        rows = csv.writer(file, lineterminator="\n")
+        for name, one in read_classes(earlier.classes).items():
+            bad = one.rank > worst
+            for (x, y), number in zip(one.places[bad].tolist(), one.class_number[bad].tolist(), strict=True):
+                rows.writerow((name, f"{x:.9g}", f"{y:.9g}", number, QUALITIES[-1]))
+    return place / CLASSES_CSV

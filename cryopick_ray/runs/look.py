@@ -1,7 +1,9 @@
 """A run's picks as images, small enough for a look: cut out, and sorted into classes."""
 
+import shutil
 from pathlib import Path
 
+from cryopick_ray.config import read_yaml
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
@@ -9,7 +11,7 @@ from cryopick_ray.particles.classes.settings import ClassSettings
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.particles.particles import Particles, read_particles
 from cryopick_ray.picks.table import open_table
-from cryopick_ray.runs.classified import ClassOutcome, classify2d
+from cryopick_ray.runs.classified import SETTINGS, ClassOutcome, classify2d
 from cryopick_ray.runs.extracted import extract_particles
 
 BOX_DIAMETERS, MASK_DIAMETERS = 1.5, 1.15
@@ -53,7 +55,7 @@ def sorted_into_classes(
     device: str,
     classes: int | None = None,
 ) -> ClassOutcome:
-    """Classify particles below ``place``; a finished classification is told again.
+    """Classify particles below ``place``; one that was stopped is gone on with.
 
     Parameters
     ----------
@@ -67,7 +69,16 @@ def sorted_into_classes(
         diameter_A=MASK_DIAMETERS * diameter_A,
         iterations=ITERATIONS,
     )
+    if classes is None:
+        _forget_another_number(place / CLASSES, count)
     found = classify2d(settings, place / CLASSES, engine, events, device=device, resume=True)
     for note in found.notes:
         events.warn(note)
     return found
+
+
+def _forget_another_number(out: Path, count: int) -> None:
+    """Remove a classification whose number of classes is not that of particles that have changed."""
+    begun = out / SETTINGS
+    if begun.is_file() and read_yaml(begun).get("classes") != count:
+        shutil.rmtree(out)

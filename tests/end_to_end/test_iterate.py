@@ -1,6 +1,7 @@
 """Pick, extract, classify, keep, teach, pick again: through the real command."""
 
 import json
+import shutil
 
 import pandas as pd
 from small_learning import ALONE
@@ -30,3 +31,31 @@ def test_a_run_cleans_its_picks_learns_from_them_and_picks_again(first, tmp_path
     assert status == 0
     assert json.loads(again)["rounds"] == done["rounds"]
     assert cryopick(*told)[0] == 2
+
+
+def test_what_classes_took_from_a_run_before_does_not_come_back(first, tmp_path, cryopick):
+    run = tmp_path / "run"
+    shutil.copytree(first, run)
+    before = pd.read_parquet(run / "table")
+    rows = before[before.picked].iloc[::2]
+    lines = [f"{one.micrograph_id},{one.x_px},{one.y_px},1,doubtful\n" for one in rows.itertuples()]
+    (tmp_path / "classes.csv").write_text("micrograph,x_px,y_px,class_number,quality\n" + "".join(lines))
+    status, _, errors = cryopick(
+        "run",
+        "--out",
+        run,
+        "--resume",
+        "--classes",
+        tmp_path / "classes.csv",
+        "--keep-classes",
+        "good",
+        *ALONE,
+    )
+    assert status == 0, errors
+    left = pd.read_parquet(run / "table")
+    assert left.picked.sum() == before.picked.sum() - len(rows)
+    told = ["iterate", run, "--out", tmp_path / "it", "--rounds", 1, "--classes", 5, *TRAINING, *ALONE]
+    status, _, errors = cryopick(*told)
+    assert status == 0, errors
+    after = pd.read_parquet(tmp_path / "it" / "round-1" / "table")
+    assert not (after.picked & ~left.picked).any()

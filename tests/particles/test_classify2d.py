@@ -17,6 +17,7 @@ from cryopick_ray.particles.classes import run
 from cryopick_ray.particles.classes.settings import ClassSettings
 from cryopick_ray.particles.particles import read_particles
 from cryopick_ray.passes.classes import read_classes
+from cryopick_ray.runs import look
 from cryopick_ray.runs.classified import classify2d
 
 GIVEN = {"classes": 4, "iterations": 8, "diameter_A": 150.0, "resolution_A": 16.0}
@@ -166,6 +167,17 @@ def test_a_stopped_classification_of_other_particles_is_begun_anew(tmp_path, mon
     assert any("begun anew" in note for note in gone_on.notes)
     classified(path, tmp_path / "at once", **given)
     assert files_of(tmp_path / "gone on") == files_of(tmp_path / "at once")
+
+
+def test_a_look_at_more_particles_is_taken_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(look, "PARTICLES_A_CLASS", 10)
+    monkeypatch.setattr(look, "ITERATIONS", 2)
+    for count in (60, 70):
+        path, _ = boxed.two_kinds(tmp_path / "set", n=count)
+        found = look.sorted_into_classes(
+            read_particles(path), tmp_path, 130.0, SerialEngine(), Silence(), device="cpu"
+        )
+        assert (len(found.classes.quality), len(found.classes.label)) == (count // 10, count)
 
 
 @pytest.mark.parametrize(("largest_A", "is_rest"), [(2.9, True), (3.1, False)])
