@@ -57,6 +57,8 @@ def open_stack(path: Path) -> NDArray[Any]:
         There is none, or it is shorter than its header promises.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise PicksError("it is no file")
         with path.open("rb") as file:
             there = os.fstat(file.fileno()).st_size
             header = parse_header(file.read(HEADER_BYTES), there)

@@ -1,5 +1,7 @@
 """Particles of a STAR file: what RELION and starfile read, read and written back."""
 
+import os
+
 import mrcfile
 import numpy as np
 import pytest
@@ -73,6 +75,14 @@ def test_each_row_has_its_image(star, images):
     assert np.array_equal(read_images(particles, np.array([2, 0])), images[[0, 1]])
     assert np.array_equal(read_images(particles.of(np.array([1])), np.array([0])), images[[2]])
     assert [len(one) for one in batches(particles, 2)] == [2, 1]
+
+
+def test_a_pipe_in_place_of_a_stack_is_refused_not_waited_for(star):
+    stack = star.parents[1] / "stacks" / "b.mrcs"
+    stack.unlink()
+    os.mkfifo(stack)
+    with pytest.raises(PicksError, match="it is no file"):
+        read_images(read_particles(star), np.arange(3))
 
 
 def test_a_ctf_is_that_of_the_simulator_in_its_own_optics_group(star):
