@@ -106,6 +106,8 @@ def _rows(path: Path, rows: Iterator[list[str]]) -> Iterator[tuple[str, tuple[fl
         raise UsageError(f"`classes` {path}: expected {','.join(HEAD)} as its first line")
     ranks: dict[str, int] = {name: rank for rank, name in enumerate(QUALITIES)}
     for number, row in enumerate(rows, 2):
+        if not row:
+            continue
         try:
             name, x, y, class_number, quality = row
             made = float(x), float(y), int(class_number), ranks[quality]

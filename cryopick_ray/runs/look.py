@@ -32,7 +32,10 @@ def picks_as_images(
     UsageError
         The run has no picks, or says no pixel size.
     """
-    sizes_A = [one.pixel_size_A for one in open_table(run).micrographs if one.pixel_size_A]
+    micrographs = open_table(run).micrographs
+    if not any(one.picks for one in micrographs):
+        raise UsageError(f"{run} has no picks to look at: choose another `threshold`")
+    sizes_A = [one.pixel_size_A for one in micrographs if one.pixel_size_A]
     if not sizes_A:
         raise UsageError(f"{run} says no pixel size of its micrographs; run again with `pixel_size_A`")
     box_A = BOX_DIAMETERS * diameter_A

@@ -110,6 +110,6 @@ def only_digest(picks_url: str, found: Sequence[str], wanted: str | None) -> str
         return wanted
     if wanted is None and len(found) == 1:
         return found[0]
-    raise PicksError(
-        f"{picks_url} holds picks of {', '.join(found) or 'no settings at all'}; choose with `digest`"
-    )
+    if not found:
+        raise PicksError(f"{picks_url} holds no picks: give the folder of them, of a run RUN/picks")
+    raise PicksError(f"{picks_url} holds picks of {', '.join(found)}; choose with `digest`")

@@ -57,6 +57,12 @@ def test_only_picks_of_the_classes_that_are_kept_stay(tmp_path, plain, keep, kep
     assert unmet(file, PickTable(table)) == []
 
 
+def test_empty_lines_say_nothing(tmp_path):
+    file = tmp_path / "classes.csv"
+    file.write_text(HEAD + "\na.mrc,1,2,3,good\n\n")
+    assert read_classes(file)["a.mrc"].places.tolist() == [[1, 2]]
+
+
 def test_what_was_not_classified_stays_as_it_is(tmp_path, plain):
     before = pd.read_parquet(plain)
     file = tmp_path / "classes.csv"
