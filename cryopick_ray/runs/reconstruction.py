@@ -81,7 +81,7 @@ class Reconstruction:
         lines = [
             f"{sum(self.counts)} particles: {first:.1f} A at .143, {second:.1f} A at .5 of the half maps' FSC"
         ]
-        if self.reference_A is not None:
+        if self.reference_A is not None and math.isfinite(self.reference_A):
             lines.append(f"FSC with the reference is .5 at {self.reference_A:.1f} A")
         return "\n".join([*lines, f"maps, curves and a page in {self.out}"])
 
@@ -92,6 +92,11 @@ def doubts_of(done: Reconstruction) -> list[str]:
     finest_A = 2 * done.halves.pixel_size_A
     if done.resolutions_A["0.143"] <= finest_A * 1.001:
         doubts.append(f"half maps agree to the last shell, {finest_A:g} A: finer pixels would show more")
+    if done.reference_A is not None and math.isinf(done.reference_A):
+        doubts.append(
+            "the map agrees with the reference nowhere: see that matter is bright in both, in the middle, "
+            "and the same molecule"
+        )
     if done.unseen > 0:
         doubts.append(
             f"{100 * done.unseen:.2g}% of the directions of the spectrum are in no image: views are missing"

@@ -153,3 +153,26 @@ def test_a_resolution_that_is_none_is_null(folder):
     _, text, _ = call(folder / "noise.star", "--out", folder / "out", "--json")
     value = json.loads(text)["resolution_A"]["0.5"]
     assert value is None or (math.isfinite(value) and value > 30)
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_a_reference_without_content_is_refused(folder, value):
+    write_map(folder / "empty.mrc", molecule(), PIXEL_A)
+    header = (folder / "empty.mrc").read_bytes()[:1024]
+    (folder / "empty.mrc").write_bytes(header + np.full(SIDE**3, value, np.float32).tobytes())
+    status, _, errors = call(
+        folder / "picks.star", "--match", "--reference", folder / "empty.mrc", "--out", folder / "out"
+    )
+    assert status == 2
+    assert "--reference" in errors
+    assert not (folder / "out").exists()
+
+
+def test_a_reference_of_the_other_sign_is_doubted(folder):
+    write_map(folder / "dark.mrc", -molecule(), PIXEL_A)
+    status, text, errors = call(
+        folder / "particles.star", "--reference", folder / "dark.mrc", "--out", folder / "out"
+    )
+    assert status == 0, errors
+    assert "agrees with the reference nowhere" in errors
+    assert "inf" not in text

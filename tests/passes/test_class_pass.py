@@ -57,6 +57,16 @@ def test_only_picks_of_the_classes_that_are_kept_stay(tmp_path, plain, keep, kep
     assert unmet(file, PickTable(table)) == []
 
 
+def test_it_is_told_if_classes_leave_no_pick(tmp_path, plain):
+    file = tmp_path / "classes.csv"
+    classified(file, pd.read_parquet(plain))
+    file.write_text(file.read_text().replace(",good", ",doubtful"))
+    for keep, is_told in (("good", True), ("doubtful", False)):
+        chosen = SelectionSettings(classes=file, keep_classes=keep)
+        table = PickTable(build(tmp_path, keep, some_picks(), 1, selection=chosen))
+        assert any("left no pick" in line for line in unmet(file, table)) == is_told
+
+
 def test_empty_lines_say_nothing(tmp_path):
     file = tmp_path / "classes.csv"
     file.write_text(HEAD + "\na.mrc,1,2,3,good\n\n")

@@ -8,6 +8,7 @@ import scipy.fft
 import scipy.ndimage
 from numpy.typing import NDArray
 
+from cryopick_ray.errors import UsageError
 from cryopick_ray.particles.volume.fsc import Map
 from cryopick_ray.simulate.density import density
 from cryopick_ray.simulate.library import load_molecule
@@ -30,6 +31,10 @@ def reference_map(where: str, box_px: int, pixel_size_A: float) -> Map:
     """
     if Path(where).suffix.lower() in (".mrc", ".map", ".ccp4"):
         values, sides_A = read_map_values(Path(where))
+        if not np.isfinite(values).all() or values.min() == values.max():
+            raise UsageError(
+                f"`reference` {where} has values that are no numbers, or one alone: expected a map"
+            )
         return resampled(values, sides_A, box_px, pixel_size_A)
     return density(load_molecule(where), pixel_size_A, box_px)
 
