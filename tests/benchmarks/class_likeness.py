@@ -204,7 +204,7 @@ def fit(folder: Path) -> None:
         "weight": theta[:-1].round(4).tolist(),
         "bias": round(float(theta[-1]), 4),
         "good": 0.75,
-        "doubtful": 0.35,
+        "doubtful": 0.4,
     }
     made_from = {"learnt_from": LEARNT, "held_out": HELD_OUT, "script": "tests/benchmarks/class_likeness.py"}
     for key, names in (("error_learnt", LEARNT), ("error_held_out", HELD_OUT)):
