@@ -121,8 +121,11 @@ def iterate(
     for number in range(1, settings.rounds + 2):
         place = folder / f"round-{number}"
         looked = _look(current, place, settings, learning, heard)
-        if number > settings.rounds:
+        is_clean = looked.kept == looked.picks
+        if number > settings.rounds or is_clean:
             rounds.append(looked)
+            if is_clean:
+                heard.warn(f"no pick of {current.path} lies in a junk class: classes teach its model nothing")
             break
         taught = RunFolder(place / "run")
         if taught.summary.is_file():

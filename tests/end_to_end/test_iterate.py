@@ -12,16 +12,18 @@ TRAINING += ["--set", "rounds=1", "--set", "simulated_share=0"]
 
 def test_a_run_cleans_its_picks_learns_from_them_and_picks_again(first, tmp_path, cryopick):
     out = tmp_path / "iterated"
-    told = ["iterate", first, "--out", out, "--rounds", 1, "--classes", 5, *TRAINING, *ALONE, "--json"]
+    picks = int(pd.read_parquet(first / "table").picked.sum())
+    many = picks // 8  # some have fewer than ten particles, and are junk for that
+    told = ["iterate", first, "--out", out, "--rounds", 1, "--classes", many, *TRAINING, *ALONE, "--json"]
     status, printed, errors = cryopick(*told)
     assert status == 0, errors
     done = json.loads(printed)
     assert done == json.loads((out / "iterate.json").read_text())
     looked = done["rounds"][0]
     before, after = (pd.read_parquet(where) for where in (first / "table", out / "round-1" / "table"))
-    assert looked["picks"] == before.picked.sum()
+    assert looked["picks"] == before.picked.sum() == picks
     assert 0 < sum(looked["by_quality"].values()) <= looked["picks"]
-    assert looked["kept"] == after.picked.sum() <= looked["picks"]
+    assert looked["kept"] == after.picked.sum() < looked["picks"]
     in_junk = after.unpicked.str.contains("bad class")
     assert in_junk.sum() == looked["by_quality"]["junk"]
     assert (out / "round-1" / "classes" / "classes.html").is_file()
@@ -59,3 +61,13 @@ def test_what_classes_took_from_a_run_before_does_not_come_back(first, tmp_path,
     assert status == 0, errors
     after = pd.read_parquet(tmp_path / "it" / "round-1" / "table")
     assert not (after.picked & ~left.picked).any()
+
+
+def test_where_nothing_is_junk_nothing_is_learned(first, tmp_path, cryopick):
+    out = tmp_path / "iterated"
+    status, printed, errors = cryopick("iterate", first, "--out", out, "--classes", 2, *ALONE, "--json")
+    assert status == 0, errors
+    done = json.loads(printed)
+    assert done["rounds"][0]["kept"] == done["rounds"][0]["picks"]
+    assert "teach its model nothing" in " ".join(done["notes"])
+    assert not (out / "round-1" / "run").exists()
