@@ -1,5 +1,6 @@
 """Images of particles out of their stacks, which are mapped, never loaded whole."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,15 @@ def batches(particles: Particles, size: int) -> Iterator[NDArray[np.int64]]:
     """Yield the places of all particles, ``size`` at a time, in order."""
     for start in range(0, len(particles), size):
         yield np.arange(start, min(start + size, len(particles)))
+
+
+def digest_of(particles: Particles) -> str:
+    """Return what tells particles of a file from others, and their stacks from ones made anew."""
+    found = hashlib.sha256(particles.path.read_bytes())
+    for file in particles.files:
+        about = file.stat() if file.is_file() else None
+        found.update(f"{file} {about and (about.st_size, about.st_mtime_ns)}".encode())
+    return found.hexdigest()
 
 
 def open_stack(path: Path) -> NDArray[Any]:

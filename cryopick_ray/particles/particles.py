@@ -1,6 +1,5 @@
 """A STAR file of particles with images: what classification and reconstruction begin with and add to."""
 
-import hashlib
 import math
 import re
 from collections import Counter
@@ -136,14 +135,6 @@ class Particles:
     def micrographs(self) -> Sequence[str] | None:
         """``(n,)`` rlnMicrographName; ``None`` if the file has none."""
         return self.rows.get(MICROGRAPH)
-
-    def digest(self) -> str:
-        """Return what tells these particles from others, and their stacks from ones made anew."""
-        found = hashlib.sha256(self.path.read_bytes())
-        for file in self.files:
-            about = file.stat() if file.is_file() else None
-            found.update(f"{file} {about and (about.st_size, about.st_mtime_ns)}".encode())
-        return found.hexdigest()
 
     def numbers(self, column: str, default: float | None = None) -> NDArray[np.float64]:
         """Return a column as ``(n,)`` finite numbers; ``default`` for all if the file lacks it.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.particles.classes.model import Model, Sums
 from cryopick_ray.particles.classes.plan import pack, unpack
+from cryopick_ray.particles.images import digest_of
 from cryopick_ray.particles.particles import Particles
 from cryopick_ray.store.publish import below, whole, write_whole
 
@@ -40,7 +41,7 @@ class WorkFiles:
 
     def are_of(self, particles: Particles) -> bool:
         """Tell whether what lies here, if anything, is of these particles; note that all to come is."""
-        path, digest = self._path("particles"), particles.digest()
+        path, digest = self._path("particles"), digest_of(particles)
         is_begun = any(path.parent.iterdir()) if path.parent.is_dir() else False
         if is_begun and not (path.is_file() and path.read_text() == digest):
             return False

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import PicksError, UsageError, brief
 from cryopick_ray.formats.relion.rows import IMAGE
 from cryopick_ray.particles.classes.plan import PSI_STEP_DEG, ClassPlan
-from cryopick_ray.particles.images import open_stack
+from cryopick_ray.particles.images import digest_of, open_stack
 from cryopick_ray.particles.particles import Particles, read_particles, write_particles
 from cryopick_ray.store.publish import write_whole
 
@@ -57,7 +57,7 @@ def run_relion(plan: ClassPlan, particles: Particles, out: Path, threads: int) -
     folder = out / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     root = f"run_it{plan.settings.iterations:03d}"
-    of, digest = folder / "particles.sha256", particles.digest()
+    of, digest = folder / "particles.sha256", digest_of(particles)
     if not ((folder / f"{root}_model.star").is_file() and of.is_file() and of.read_text() == digest):
         whole = _whole_names(particles)
         write_particles(folder / "particles.star", whole, {})
