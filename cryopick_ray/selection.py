@@ -37,7 +37,7 @@ class SelectionSettings(Settings):
         description="classes.csv of classify2d: pick nothing in classes worse than keep_classes.",
     )
     keep_classes: Annotated[Literal["good", "doubtful"], Shown(metavar="good|doubtful")] = Field(
-        default="good", description="The worst of classes that are picked."
+        default="doubtful", description="The worst of classes that are picked."
     )
 
     @model_validator(mode="after")

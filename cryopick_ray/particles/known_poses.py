@@ -115,12 +115,15 @@ def known_poses(
 
 
 def known_defocus(particles: Particles, truth: Mapping[str, TrueParticles]) -> dict[str, NDArray[np.float64]]:
-    """Return rlnDefocusU, V and Angle ``(n,)`` of each micrograph's truth; nothing if it has none."""
+    """Return rlnDefocusU, V and Angle ``(n,)`` of each micrograph's truth; nothing if it has none.
+
+    Where only some micrographs have true particles, the others get NaN.
+    """
     values = np.full((len(particles), len(DEFOCUS)), np.nan)
     for here, true in _by_micrograph(particles, truth):
         if true.defocus is not None:
             values[here] = true.defocus
-    return {} if np.isnan(values).any() else dict(zip(DEFOCUS, values.T, strict=True))
+    return {} if np.isnan(values).all() else dict(zip(DEFOCUS, values.T, strict=True))
 
 
 def _places(particles: Particles) -> NDArray[np.float64]:

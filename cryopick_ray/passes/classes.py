@@ -95,7 +95,7 @@ def unmet(path: Path | None, table: PickTable) -> list[str]:
     met = sum(int((one.more["class_number"] >= 0).sum()) for one in table if "class_number" in one.more)
     lines = []
     if not any(one.picks for one in table.micrographs) and any(one.has(Why.BAD_CLASS).any() for one in table):
-        lines.append(f"`classes` {path} left no pick: look at its averages; `keep_classes` may be doubtful")
+        lines.append(f"`classes` {path} left no pick: look at its averages, and at `keep_classes`")
     if strange:
         lines.append(f"`classes` {path} has {strange} particles of micrographs that the table does not have")
     if total - strange > met:

@@ -10,9 +10,11 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.particles.classes.settings import ClassSettings
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.particles.particles import Particles, read_particles
+from cryopick_ray.particles.pixels import InStore, of_run
 from cryopick_ray.picks.table import open_table
 from cryopick_ray.runs.classified import SETTINGS, ClassOutcome, classify2d
 from cryopick_ray.runs.extracted import extract_particles
+from cryopick_ray.runs.folder import RunFolder
 
 BOX_DIAMETERS, MASK_DIAMETERS = 1.5, 1.15
 MOST_PX = 64
@@ -39,13 +41,24 @@ def picks_as_images(
     if not sizes_A:
         raise UsageError(f"{run} says no pixel size of its micrographs; run again with `pixel_size_A`")
     box_A = BOX_DIAMETERS * diameter_A
-    box_px = min(MOST_PX, 2 * int(box_A / max(sizes_A) / 2))
+    box_px = min(MOST_PX, 2 * int(box_A / max(*sizes_A, *_sizes_in_store_A(run)) / 2))
     wanted = ExtractSettings(picks=str(run), box=(f"{box_A:.2f}A",), scale_to=(box_px,))
     out = place / PARTICLES
     done = extract_particles(wanted, str(out), engine, events, resume=(out / "config.yaml").is_file())
     for note in done.notes:
         events.warn(note)
     return read_particles(Path(done.files[0].star))
+
+
+def _sizes_in_store_A(run: str | Path) -> list[float]:
+    """Return the pixel sizes of micrographs that only the run's store has; 0 stands for none."""
+    folder = RunFolder(run)
+    if not folder.config.is_file():
+        return [0.0]
+    averages = folder.averages(folder.relion_project(folder.settings()))
+    held = (one.pixels for one in of_run(folder.store, averages).values())
+    stored = [one.row for one in held if isinstance(one, InStore)]
+    return [0.0, *(row.pixel_size_A * row.source_width_px / row.width_px for row in stored)]
 
 
 def sorted_into_classes(

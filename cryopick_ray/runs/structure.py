@@ -15,12 +15,13 @@ from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import UsageError
 from cryopick_ray.evaluation.comparison import letter
 from cryopick_ray.evaluation.evaluate import evaluate
+from cryopick_ray.evaluation.score import Score
 from cryopick_ray.evaluation.truth import read_truth
 from cryopick_ray.formats.reading import is_table
 from cryopick_ray.formats.relion.rows import SCORE
 from cryopick_ray.particles.classes.classes import Classes
 from cryopick_ray.particles.known_poses import TrueParticles, known_defocus, known_poses, read_poses
-from cryopick_ray.particles.particles import ANGLES, Particles, read_particles, write_particles
+from cryopick_ray.particles.particles import ANGLES, DEFOCUS, Particles, read_particles, write_particles
 from cryopick_ray.particles.volume.gridding import EDGE_PX, sphere
 from cryopick_ray.particles.volume.pose_search import find_poses
 from cryopick_ray.particles.volume.reconstruct import Poses
@@ -85,11 +86,12 @@ def compare_structures(
         if not is_table(run):
             raise UsageError(f"{run} is no run or table: structures are compared of picks that runs made")
     tables = [open_table(run) for run in runs]
+    scores = [_score(table, settings.truth) for table in tables]  # minutes before names are found not to fit
     diameter_A = settings.diameter_A or tables[0].diameter_A
     places = [out / letter(number) for number in range(len(runs))]
     found, classes = [], []
     for run, place in zip(runs, places, strict=True):
-        particles = _with_ctf(picks_as_images(run, place, diameter_A, engine, events), truth)
+        particles = _with_ctf(picks_as_images(run, place, diameter_A, engine, events), truth, events)
         classes.append(
             sorted_into_classes(particles, place, diameter_A, engine, events, device="auto").classes
         )
@@ -97,8 +99,8 @@ def compare_structures(
     fewest = min(len(one) for one in found)
     events.stage(STAGE, len(runs))
     made = []
-    for run, table, particles, sorted_ in zip(runs, tables, found, classes, strict=True):
-        made.append(_structure(run, table, particles, sorted_, settings, diameter_A, truth, fewest))
+    for run, table, score, particles, sorted_ in zip(runs, tables, scores, found, classes, strict=True):
+        made.append(_structure(run, table, score, particles, sorted_, settings, diameter_A, truth, fewest))
         events.report(STAGE, UnitReport(complete=1))
     notes = list(dict.fromkeys(f"{one.name}: {note}" for one in made for note in one.notes))
     seen = found[0]
@@ -118,18 +120,32 @@ def short_names(runs: Sequence[str]) -> list[str]:
     return ["/".join(one[shared:]) for one in parts]
 
 
-def _with_ctf(particles: Particles, truth: Mapping[str, TrueParticles] | None) -> Particles:
+def _with_ctf(particles: Particles, truth: Mapping[str, TrueParticles] | None, events: Events) -> Particles:
     """Return particles with the CTF that their input or the truth knows."""
     if particles.ctf is not None or truth is None or not (defocus := known_defocus(particles, truth)):
         return particles
+    if unknown := int(np.isnan(defocus[DEFOCUS[0]]).sum()):
+        events.warn(
+            f"{unknown} picks of {particles.path} are on micrographs without true particles, whose defocus "
+            "is not known: they have the mean of the others"
+        )
     known = particles.path.with_name("with_ctf.star")
-    write_particles(known, particles, defocus)
+    write_particles(
+        known,
+        particles,
+        {name: np.where(np.isnan(own), np.nanmean(own), own) for name, own in defocus.items()},
+    )
     return read_particles(known)
+
+
+def _score(table: PickTable, truth: Path | None) -> Score | None:
+    return None if truth is None else evaluate(table, read_truth(truth)).pooled
 
 
 def _structure(
     run: str,
     table: PickTable,
+    score: Score | None,
     particles: Particles,
     classes: Classes,
     settings: StructureSettings,
@@ -156,7 +172,6 @@ def _structure(
                 particles.of(chosen), own, symmetry, mask, reference, seed=settings.seed
             )
     _write_poses(particles, matched)
-    score = None if settings.truth is None else evaluate(table, read_truth(settings.truth)).pooled
     return Structure(
         run,
         len(particles),

@@ -33,7 +33,7 @@ OTHER = {
     "selection.exclude_micrographs": "bad",
     "selection.curation": "/decisions.csv",
     "selection.classes": "/classes.csv",
-    "selection.keep_classes": "doubtful",
+    "selection.keep_classes": "good",
     "particle_px": 24.0,
     "invert": "yes",
     "exact": True,

@@ -1,12 +1,16 @@
 """Runs compared by the maps of their picks: simulated micrographs to a page."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.serial import SerialEngine
+from cryopick_ray.runs.look import picks_as_images
 
 PIXEL_A, DIAMETER_A = 6.0, 150.0
 
@@ -68,3 +72,16 @@ def test_what_is_no_run_is_refused(simulated, runs, tmp_path, cryopick):
     status, _, told = cryopick("compare", *runs, "--structure", "p97", "--engine", "serial")
     assert status == 2
     assert "--out" in told
+
+
+def test_where_files_are_gone_the_coarser_store_is_looked_at(tmp_path, cryopick):
+    sim, out = tmp_path / "sim", tmp_path / "run"
+    told = ["simulate", "--molecules", "p97", "--micrographs", "1", "--shape", "512x512", "--seed", "6"]
+    told += ["--pixel-size", "3", "--particles", "12,12", "--engine", "serial", "--out", sim]
+    assert cryopick(*told)[0] == 0
+    told = ["run", sim / "micrographs", "--model", "log", "--diameter", DIAMETER_A, "--expect", 10]
+    assert cryopick(*told, "--engine", "serial", "--out", out)[0] == 0
+    shutil.rmtree(sim / "micrographs")
+    particles = picks_as_images(out, tmp_path / "look", DIAMETER_A, SerialEngine(), Silence())
+    assert len(particles) > 5
+    assert particles.pixel_size_A > 4

@@ -71,3 +71,9 @@ def test_the_truth_lends_its_defocus(tmp_path, particles):
 def test_truth_without_views_is_refused(tmp_path):
     with pytest.raises(UsageError, match="rlnAngleRot"):
         read_poses(truth(tmp_path / "t"))
+
+
+def test_a_micrograph_without_true_particles_lends_no_defocus(tmp_path, particles):
+    particles.rows["rlnMicrographName"][3] = "elsewhere/empty.mrc"
+    found = known_defocus(particles, read_poses(truth(tmp_path / "t", **ANGLES, **DEFOCUS)))
+    assert np.isnan(found["rlnDefocusU"]).tolist() == [False, False, False, True]
