@@ -75,7 +75,7 @@ def labelled(
     """Return the run's micrographs, labelled by candidates: particles have at least a grade.
 
     What is left unsure to learn from is no particle to choose by: a threshold that may count it or not would
-    be too low. What anything else keeps out stays unsure, but what a person removed is none.
+    be too low. What anything else keeps out stays unsure, but what a person removed or a bad class holds is none.
     """
     manifest = read_manifest(MicrographStore(run.store).place)
     diameter_A = settings.pick.diameter_A
@@ -83,7 +83,7 @@ def labelled(
     for one, grades in graded:
         row = manifest[one.micrograph.micrograph_id]
         places = np.column_stack([one.x_px, one.y_px])
-        removed = one.has(Why.REMOVED_BY_HAND)
+        removed = one.has(Why.REMOVED_BY_HAND | Why.BAD_CLASS)
         is_unsure = (grades < least) & (grades >= Grade.UNSURE) & (least == Grade.SURE)
         rows.append(
             LabelledRow(

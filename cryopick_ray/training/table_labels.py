@@ -26,7 +26,7 @@ class TableLabels:
     particles
         The picks that are chosen.
     false
-        What a person removed.
+        What a person removed or a bad class holds.
     unsure
         The other picks, and what is not picked for any reason but its score.
     """
@@ -51,7 +51,7 @@ def read_table_labels(where: Path, choice: LabelChoice | None) -> TableLabels:
             continue
         some += one.more
         is_label = one.picked & is_chosen(one, choice)
-        is_false = one.has(Why.REMOVED_BY_HAND)
+        is_false = one.has(Why.REMOVED_BY_HAND | Why.BAD_CLASS)
         is_unsure = (one.picked & ~is_label) | (one.is_kept_out & ~is_false)
         places = np.column_stack([one.x_px, one.y_px]).astype(np.float64)
         for name, which in (("particles", is_label), ("false", is_false), ("unsure", is_unsure)):

@@ -19,6 +19,7 @@ REASONS = [
     Why.ON_JUNK,
     Why.REMOVED_BY_HAND | Why.BELOW_THRESHOLD,
     Why.TOO_FEW_VOTES,
+    Why.BAD_CLASS,
 ]
 
 
@@ -37,10 +38,10 @@ def places(truth):
     return truth.particles["s/a"][:, 0].tolist()
 
 
-def test_picks_are_particles_what_a_person_removed_is_none_and_the_rest_is_told_apart(tmp_path):
+def test_picks_are_particles_what_a_person_or_a_class_removed_is_none_and_the_rest_is_told_apart(tmp_path):
     labels = read_table_labels(table(tmp_path), None)
     assert places(labels.particles) == [0, 1, 2]
-    assert places(labels.false) == [5]
+    assert places(labels.false) == [5, 7]
     assert places(labels.unsure) == [4, 6]  # what scores too low is empty
 
 
@@ -54,8 +55,8 @@ def test_picks_are_particles_what_a_person_removed_is_none_and_the_rest_is_told_
     ],
 )
 def test_of_picks_that_are_not_chosen_nothing_is_learned(tmp_path, choice, chosen):
-    source = np.array(["log", "hand", "hand", "log", "log", "log", "log"], object)
-    votes, classes = np.uint8([3, 1, 2, 3, 3, 3, 1]), np.int32([4, -1, 5, 4, 4, 4, 4])
+    source = np.array(["log", "hand", "hand", "log", "log", "log", "log", "log"], object)
+    votes, classes = np.uint8([3, 1, 2, 3, 3, 3, 1, 3]), np.int32([4, -1, 5, 4, 4, 4, 4, 4])
     labels = read_table_labels(table(tmp_path, votes=votes, source=source, class_number=classes), choice)
     assert places(labels.particles) == chosen
     assert places(labels.unsure) == sorted({0, 1, 2, 4, 6} - set(chosen))
