@@ -75,7 +75,7 @@ def labelled(
     """Return the run's micrographs, labelled by candidates: particles have at least a grade.
 
     What is left unsure to learn from is no particle to choose by: a threshold that may count it or not would
-    be too low. What anything else keeps out stays unsure, but what a person removed or a bad class holds is none.
+    be too low. What anything else keeps out stays unsure; what a person removed or a bad class holds is none.
     """
     manifest = read_manifest(MicrographStore(run.store).place)
     diameter_A = settings.pick.diameter_A
