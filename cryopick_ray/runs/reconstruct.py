@@ -4,19 +4,25 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.formats.relion.rows import ORIGINS_A
 from cryopick_ray.particles.particles import ANGLES, SUBSET, Particles, read_particles, write_particles
 from cryopick_ray.particles.volume.fsc import agreement, fsc
 from cryopick_ray.particles.volume.gridding import sphere
 from cryopick_ray.particles.volume.pose_search import find_poses
-from cryopick_ray.particles.volume.reconstruct import Map, Maps, Poses, check_box, halves_of, reconstruct
+from cryopick_ray.particles.volume.reconstruct import (
+    Map,
+    Maps,
+    Poses,
+    check_box,
+    halves_of,
+    pose_columns,
+    reconstruct,
+)
 from cryopick_ray.particles.volume.reference import reference_map
 from cryopick_ray.particles.volume.settings import ReconstructSettings
 from cryopick_ray.particles.volume.symmetry import rotations_of
@@ -25,7 +31,7 @@ from cryopick_ray.pickers.device.choice import usable_device
 from cryopick_ray.report.reconstruction import render_reconstruction
 from cryopick_ray.runs.reconstruction import Reconstruction, curves_csv, doubts_of
 from cryopick_ray.simulate.map_file import read_map_values, write_map
-from cryopick_ray.simulate.projection import euler_to_rotations, rotations_to_euler
+from cryopick_ray.simulate.projection import euler_to_rotations
 from cryopick_ray.store.publish import write_whole
 
 HALVES, MAP, POSES = ("half1.mrc", "half2.mrc"), "map.mrc", "particles.star"
@@ -88,7 +94,7 @@ def reconstruct_file(
         start = time.perf_counter()
         poses, score = _matched(particles, given, symmetry, settings, chosen, notes)
         seconds["match"] = round(time.perf_counter() - start, 3)
-        _write_poses(out / POSES, particles, poses, half)
+        write_particles(out / POSES, particles, pose_columns(poses) | {SUBSET: half})
     start = time.perf_counter()
     maps = reconstruct(particles, poses, half, symmetry, resolution_A=settings.resolution_A, device=chosen)
     seconds["reconstruct"] = round(time.perf_counter() - start, 3)
@@ -139,13 +145,6 @@ def _matched(
         "false picks, too: that far half maps agree with it, and so with each other, whatever images hold"
     )
     return poses, float(scores.mean())
-
-
-def _write_poses(path: Path, particles: Particles, poses: Poses, half: NDArray[np.int64]) -> None:
-    angles = rotations_to_euler(poses.rotations)
-    columns: dict[str, NDArray[Any]] = dict(zip(ANGLES, angles.T, strict=True))
-    columns |= dict(zip(ORIGINS_A, poses.origin_A.T, strict=True))
-    write_particles(path, particles, columns | {SUBSET: half})
 
 
 def _map_for(particles: Particles, path: Path) -> Map:

@@ -4,10 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
@@ -21,10 +19,10 @@ from cryopick_ray.formats.reading import is_table
 from cryopick_ray.formats.relion.rows import SCORE
 from cryopick_ray.particles.classes.classes import Classes
 from cryopick_ray.particles.known_poses import TrueParticles, known_defocus, known_poses, read_poses
-from cryopick_ray.particles.particles import ANGLES, DEFOCUS, Particles, read_particles, write_particles
+from cryopick_ray.particles.particles import DEFOCUS, Particles, read_particles, write_particles
 from cryopick_ray.particles.volume.gridding import EDGE_PX, sphere
 from cryopick_ray.particles.volume.pose_search import find_poses
-from cryopick_ray.particles.volume.reconstruct import Poses
+from cryopick_ray.particles.volume.reconstruct import Poses, pose_columns
 from cryopick_ray.particles.volume.reference import reference_map
 from cryopick_ray.particles.volume.settings import SearchSettings
 from cryopick_ray.particles.volume.structure import EQUAL, MATCHED, OWN, PLACED, Structure
@@ -35,7 +33,7 @@ from cryopick_ray.report.structures import render_structures
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.look import picks_as_images, sorted_into_classes
 from cryopick_ray.runs.results import read_summary
-from cryopick_ray.simulate.projection import euler_to_rotations, rotations_to_euler
+from cryopick_ray.simulate.projection import euler_to_rotations
 from cryopick_ray.store.publish import write_whole
 
 MASK_DIAMETERS = 1.2
@@ -86,7 +84,9 @@ def compare_structures(
         if not is_table(run):
             raise UsageError(f"{run} is no run or table: structures are compared of picks that runs made")
     tables = [open_table(run) for run in runs]
-    scores = [_score(table, settings.truth) for table in tables]  # minutes before names are found not to fit
+    # before the work, for names may not fit
+    known = None if settings.truth is None else read_truth(settings.truth)
+    scores = [None if known is None else evaluate(table, known).pooled for table in tables]
     diameter_A = settings.diameter_A or tables[0].diameter_A
     places = [out / letter(number) for number in range(len(runs))]
     found, classes = [], []
@@ -138,10 +138,6 @@ def _with_ctf(particles: Particles, truth: Mapping[str, TrueParticles] | None, e
     return read_particles(known)
 
 
-def _score(table: PickTable, truth: Path | None) -> Score | None:
-    return None if truth is None else evaluate(table, read_truth(truth)).pooled
-
-
 def _structure(
     run: str,
     table: PickTable,
@@ -171,7 +167,7 @@ def _structure(
             worth[which, how] = worth_of(
                 particles.of(chosen), own, symmetry, mask, reference, seed=settings.seed
             )
-    _write_poses(particles, matched)
+    write_particles(particles.path.with_name("matched.star"), particles, pose_columns(matched))
     return Structure(
         run,
         len(particles),
@@ -199,13 +195,6 @@ def _as_placed(
     rotations[known.is_known] = euler_to_rotations(known.angles_deg[known.is_known])
     origin_A[known.is_known] = particles.origin_A[known.is_known]
     return Poses(rotations, origin_A)
-
-
-def _write_poses(particles: Particles, poses: Poses) -> None:
-    angles = rotations_to_euler(poses.rotations)
-    columns: dict[str, NDArray[Any]] = dict(zip(ANGLES, angles.T, strict=True))
-    columns |= dict(zip(("rlnOriginXAngst", "rlnOriginYAngst"), poses.origin_A.T, strict=True))
-    write_particles(particles.path.with_name("matched.star"), particles, columns)
 
 
 def _seconds(run: str) -> float | None:

@@ -1,17 +1,20 @@
 """Images with poses -> two half maps and a map of all, batch by batch."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError
+from cryopick_ray.formats.relion.rows import ORIGINS_A
 from cryopick_ray.particles.ctf import ctfs
 from cryopick_ray.particles.images import batches, read_images
-from cryopick_ray.particles.particles import SUBSET, Particles
+from cryopick_ray.particles.particles import ANGLES, SUBSET, Particles
 from cryopick_ray.particles.volume.gridding import solve
 from cryopick_ray.particles.volume.insertion import Sums, tensor
+from cryopick_ray.simulate.projection import rotations_to_euler
 
 BATCH = 64
 LARGEST_PX = 512  # 70 GB of memory
@@ -42,6 +45,12 @@ class Maps:
     halves: tuple[Map, Map]
     whole: Map
     counts: tuple[int, int]
+
+
+def pose_columns(poses: Poses) -> dict[str, NDArray[Any]]:
+    """Return poses as RELION's columns: angles in degrees and origins in angstroms."""
+    angles = dict(zip(ANGLES, rotations_to_euler(poses.rotations).T, strict=True))
+    return angles | dict(zip(ORIGINS_A, poses.origin_A.T, strict=True))
 
 
 def reconstruct(
