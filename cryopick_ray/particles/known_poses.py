@@ -18,27 +18,6 @@ SCORE = "rlnAutopickFigureOfMerit"
 
 
 @dataclass(frozen=True, eq=False)
-class KnownPoses:
-    """Views of ``n`` particles.
-
-    Attributes
-    ----------
-    angles_deg
-        ``(n, 3)`` rlnAngleRot, Tilt and Psi; NaN where they are not known.
-    off_A
-        ``(n,)`` distances from the true centre in angstroms; NaN where there is no particle.
-    """
-
-    angles_deg: NDArray[np.float64]
-    off_A: NDArray[np.float64]
-
-    @property
-    def is_known(self) -> NDArray[np.bool_]:
-        """``(n,)`` which particles have a true pose."""
-        return np.isfinite(self.angles_deg[:, 0])
-
-
-@dataclass(frozen=True, eq=False)
 class TrueParticles:
     """True particles of a micrograph.
 
@@ -85,9 +64,11 @@ def read_poses(where: str | Path) -> dict[str, TrueParticles]:
 
 
 def known_poses(
-    particles: Particles, truth: Mapping[str, TrueParticles], radius_px: float, pixel_size_A: float
-) -> KnownPoses:
-    """Return the views of the true particles that picks find, one-to-one and best scores first.
+    particles: Particles, truth: Mapping[str, TrueParticles], radius_px: float
+) -> NDArray[np.float64]:
+    """Return ``(n, 3)`` rlnAngleRot, Tilt and Psi of the true particles that picks find, else NaN.
+
+    One-to-one and best scores first.
 
     Parameters
     ----------
@@ -95,23 +76,19 @@ def known_poses(
         As :func:`read_poses` returns it.
     radius_px
         Largest distance of a pick to the particle that it finds, in pixels of the micrograph.
-    pixel_size_A
-        Of the micrographs.
 
     Raises
     ------
     PicksError
         The particles have no coordinates or name no micrographs.
     """
-    angles, off_A = np.full((len(particles), 3), np.nan), np.full(len(particles), np.nan)
+    angles = np.full((len(particles), 3), np.nan)
     score, xy_px = particles.numbers(SCORE, 0.0), _places(particles)
     for here, true in _by_micrograph(particles, truth):
         (x_px, y_px), (true_x_px, true_y_px) = xy_px[here].T, true.xy_px.T
         finds = match(x_px, y_px, score[here], true_x_px, true_y_px, radius_px)
-        hit, which = here[finds != FREE], finds[finds != FREE]
-        angles[hit] = true.angles_deg[which]
-        off_A[hit] = np.linalg.norm(xy_px[hit] - true.xy_px[which], axis=1) * pixel_size_A
-    return KnownPoses(angles, off_A)
+        angles[here[finds != FREE]] = true.angles_deg[finds[finds != FREE]]
+    return angles
 
 
 def known_defocus(particles: Particles, truth: Mapping[str, TrueParticles]) -> dict[str, NDArray[np.float64]]:

@@ -190,10 +190,11 @@ def _as_placed(
 ) -> Poses:
     """Return true views for true particles, which lie where the picker put them; others as matched."""
     size_A = next(one.pixel_size_A for one in table.micrographs if one.pixel_size_A)
-    known = known_poses(particles, truth, diameter_A / 2 / size_A, size_A)
+    angles_deg = known_poses(particles, truth, diameter_A / 2 / size_A)
+    is_true = np.isfinite(angles_deg[:, 0])
     rotations, origin_A = matched.rotations.copy(), matched.origin_A.copy()
-    rotations[known.is_known] = euler_to_rotations(known.angles_deg[known.is_known])
-    origin_A[known.is_known] = particles.origin_A[known.is_known]
+    rotations[is_true] = euler_to_rotations(angles_deg[is_true])
+    origin_A[is_true] = particles.origin_A[is_true]
     return Poses(rotations, origin_A)
 
 
