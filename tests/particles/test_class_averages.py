@@ -1,5 +1,7 @@
 """The pieces of classification: packing, turning, comparing, adding up."""
 
+from dataclasses import replace
+
 import boxed
 import numpy as np
 import pytest
@@ -94,6 +96,22 @@ def test_images_find_their_class_turn_and_shift():
     assert np.mean(np.abs(off_deg[right]) < 12) > 0.9
     off_px = np.abs(poses.shift_A.numpy() / boxed.PIXEL_SIZE_A - shift)
     assert np.median(off_px[right]) < 0.6
+
+
+def test_sharper_likelihoods_leave_the_likeliest_place_and_are_surer_of_it():
+    rng = np.random.default_rng(6)
+    images = COMPONENTS.of_images(
+        torch.from_numpy(boxed.seen(np.stack([boxed.picture("bent")] * 20), None, rng, 2.0))
+    )
+    plain, squared = (
+        Expectation(search(), replace(model("bent", "long"), sharpness=power)).add(
+            images, torch.ones(images.shape)
+        )
+        for power in (1.0, 2.0)
+    )
+    assert torch.equal(plain.label, squared.label)
+    assert torch.equal(plain.psi_deg, squared.psi_deg)
+    assert (squared.probability > plain.probability).all()
 
 
 def test_sums_give_the_pictures_back_and_the_noise_they_were_seen_with():

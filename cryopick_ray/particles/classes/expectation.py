@@ -12,7 +12,7 @@ from cryopick_ray.particles.classes.turning import Turning, psi_grid
 
 SPLIT = 2
 """Parts of a coarse cell along its turn and along either shift."""
-CELLS = 16
+CELLS = 8
 """Coarse cells of class, turn and shift that are looked at finely, the likeliest of an image."""
 LEAST = 1e-3
 """Probability below which a cell adds nothing."""
@@ -152,6 +152,7 @@ class Expectation:
         scores = 2 * cross.reshape(n, c, SPLIT**2, SPLIT) - power[:, :, None]
         scores += self._prior(self._search.fine_shifts_A.to(self._device))[shift][..., None]
         scores += self._log_share()[label][..., None, None]
+        scores *= self._model.sharpness
         weights = torch.softmax(scores.flatten(1), dim=1).reshape(n, c, SPLIT**2, SPLIT)
         self._sums.add(images, ctf, weights, turned, shift, label, self._fine_moves)
         return self._poses(weights, turned, shift, label)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cryopick_ray.errors import UsageError
 from cryopick_ray.particles.classes.model import Model, Sums
 from cryopick_ray.particles.classes.plan import pack, unpack
 from cryopick_ray.particles.images import digest_of
@@ -77,7 +78,16 @@ def write_model(path: Path, model: Model) -> None:
 
 
 def read_model(path: Path) -> Model:
-    """Return a model."""
+    """Return a model.
+
+    Raises
+    ------
+    UsageError
+        It is damaged, or an earlier version's.
+    """
     found = unpack(path)
+    if "sharpness" not in found:
+        raise UsageError(f"{path} is an earlier version's; remove {path.parent} and go on with `resume`")
     pictures, share, noise = (torch.from_numpy(found[name]) for name in ("pictures", "share", "noise"))
-    return Model(pictures, share, noise, float(found["offset_sigma_A"]), float(found["radius"]))
+    numbers = (float(found[name]) for name in ("offset_sigma_A", "radius", "sharpness"))
+    return Model(pictures, share, noise, *numbers)

@@ -1,15 +1,18 @@
 """What classification knows between two looks at the images, and how it learns from what they add up to."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import reduce
 
 import torch
 
 from cryopick_ray.particles.classes.components import Components, soft_disc
 
-FUDGE = 2.0
-"""How much the spectrum of signal is trusted beyond its estimate; RELION's tau2_fudge."""
+FUDGE = 4.0
+"""How much the spectrum of signal is trusted beyond its estimate; RELION's tau2_fudge.
+
+RELION's 2 is of noise of masked images, which is weaker by the share of the box that the mask leaves.
+"""
 EDGE_A_PER_DIAMETER = 0.06
 
 
@@ -63,6 +66,8 @@ class Model:
         Standard deviation of shifts along x or y.
     radius
         Frequency in cycles a box up to which images are compared.
+    sharpness
+        Power that likelihoods are raised to: above 1, images go to fewer places than their noise says.
     """
 
     pictures: torch.Tensor
@@ -70,12 +75,13 @@ class Model:
     noise: torch.Tensor
     offset_sigma_A: float
     radius: float
+    sharpness: float = 1.0
 
     def to(self, device: torch.device) -> "Model":
         """Return the model where it is to work."""
         tensors = self.pictures, self.share, self.noise
         pictures, share, noise = (one.to(device) for one in tensors)
-        return Model(pictures, share, noise, self.offset_sigma_A, self.radius)
+        return replace(self, pictures=pictures, share=share, noise=noise)
 
 
 def averages(sums: Sums, components: Components, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -29,6 +29,9 @@ RAMP = 0.6
 """Of the iterations: until then ever finer detail is compared."""
 FREE_SHARE = 0.6
 """Of the iterations: so long all classes are held to be equally large, and empty ones are made anew."""
+SHARPNESS, SHARP_SHARE = 2.0, 0.9
+"""Likelihoods are raised to this power, and in which share of the iterations: averages of few images that are
+alike draw in more of their kind, where averages of many that hardly fit would stay as they are."""
 LEAST_SHARE, MOST_SHARE = 0.25, 1.5
 """Of an even share: below it a class is made anew, out of one above."""
 PART, LEAST_PARTS = 2500, 8
@@ -100,7 +103,7 @@ class ClassPlan:
         made = made * (torch.arange(len(components)) < components.count(radius))
         share = torch.full((settings.classes,), 1 / settings.classes)
         sigma_A = FIRST_SHIFT_SIGMA_PER_DIAMETER * self.mask_A
-        return Model(self._pictures(made), share, noise, sigma_A, radius)
+        return Model(self._pictures(made), share, noise, sigma_A, radius, self._sharpness(0))
 
     def next(self, sums: Sums, iteration: int) -> Model:
         """Return the model that images were added up to in an iteration, counted from 1."""
@@ -115,6 +118,7 @@ class ClassPlan:
             noise,
             sigma_A,
             min(self._most(iteration), float(int(rising.max()) + MORE_SHELLS)),
+            self._sharpness(iteration),
         )
         if iteration > FREE_SHARE * self.settings.iterations:
             return model
@@ -126,6 +130,10 @@ class ClassPlan:
         first = max(1.0, self.box_px * self.pixel_size_A * FIRST_DETAILS / self.mask_A)
         part = min(1.0, iteration / (RAMP * self.settings.iterations))
         return min(float(self.components.radius), first + part * (self.components.radius - first))
+
+    def _sharpness(self, iteration: int) -> float:
+        """Return how sharply images are sorted after an iteration: in the end as their noise says."""
+        return SHARPNESS if iteration + 1 < SHARP_SHARE * self.settings.iterations else 1.0
 
     def _pictures(self, made: torch.Tensor) -> torch.Tensor:
         return picture_of(made, self.components, self.side_px, self.mask_A / self.pixel_size_A)

@@ -20,7 +20,7 @@ class ClassSettings(Settings):
         description="STAR file of particles with images, of RELION 3.1 or later, or of cryopick extract."
     )
     classes: int = Field(default=50, ge=1, le=1000, description="Classes to begin with; some may end empty.")
-    iterations: int = Field(default=25, ge=1, le=999, description="How often averages are made anew.")
+    iterations: int = Field(default=40, ge=1, le=999, description="How often averages are made anew.")
     diameter_A: Positive | None = Field(
         default=None,
         description="Of the mask round the averages, somewhat larger than the particle; default: .85 of the "
