@@ -9,9 +9,9 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from cryopick_ray.errors import MicrographError
+from cryopick_ray.microscope import MicroscopeSettings
 from cryopick_ray.particles.normalise import BACKGROUND_SHARE, Dust
 from cryopick_ray.settings import PixelSize, Positive, Settings, Shown
-from cryopick_ray.units import Optics
 
 BOX = re.compile(r"(\d+(?:\.\d*)?) ?(A|px)?", re.IGNORECASE)
 LARGEST_PX = 2**12
@@ -109,7 +109,7 @@ class ExtractSettings(Settings):
         default=None,
         description="Folder RELION runs in; default: that above INPUT, else the working folder.",
     )
-    optics: Optics = Optics()
+    optics: MicroscopeSettings = MicroscopeSettings()
 
     @field_validator("box", mode="before")
     @classmethod
