@@ -218,6 +218,12 @@ def _notes(files: Sequence[Joined], items: Sequence[ToExtract], settings: Extrac
         notes.append(f"{first.without_ctf} particles have a defocus of 0: nothing is known of their CTF")
     for one in files:
         name = Path(one.star).name
+        if len(one.pixel_sizes_A) > 1:
+            told = ", ".join(f"{size_A:g}" for size_A in one.pixel_sizes_A)
+            notes.append(
+                f"{name}: images have pixels of {told} A, and classification and reconstruction take one "
+                "size: a `box` in angstroms with `scale_to` makes it"
+            )
         if one.beyond_edge:
             notes.append(f"{name}: {one.beyond_edge} boxes reach beyond the edge, which is repeated there")
         if one.outside:

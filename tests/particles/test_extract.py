@@ -6,7 +6,7 @@ import pytest
 import starfile
 from made_extraction import EACH, PLACES, SIZE_A, extract, images_of
 
-from cryopick_ray.errors import UsageError
+from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.particles.particles import read_particles
 
 
@@ -163,3 +163,34 @@ def test_nothing_is_said_of_the_ctf_of_no_particles(folder):
     outcome = extract(micrographs="ctf.star", box=["24"], scale_to=[26])
     assert len(outcome.failures) == 3
     assert not any("nothing is known of the CTF" in note for note in outcome.notes)
+
+
+def two_data_sets(folder):
+    """A particle in the middle of two micrographs, of equal size in angstroms, with unequal pixels."""
+    (folder / "both").mkdir()
+    (folder / "middles").mkdir()
+    for name, size_A in (("fine", 2.0), ("coarse", 2.7)):
+        y, x = (np.mgrid[:120, :120] - 60) * size_A
+        blob = np.exp(-((x - 8) ** 2 + (y / 1.5) ** 2) / (2 * 9**2))
+        with mrcfile.new(folder / f"both/{name}.mrc") as mrc:
+            mrc.set_data((100 - blob + np.random.default_rng(1).normal(0, 1e-3, blob.shape)).astype("f4"))
+            mrc.voxel_size = size_A
+        (folder / f"middles/{name}.star").write_text(PLACES + "60 60 1\n60 70 1\n")
+    return {"picks": "middles", "micrographs": "both"}
+
+
+def test_scaled_boxes_in_angstroms_have_one_pixel_size_whatever_micrographs_have(folder):
+    (made,) = extract(**two_data_sets(folder), box=["101A"], scale_to=[28]).files
+    assert made.pixel_sizes_A == (round(101 / 28, 4),)
+    assert read_particles(folder / "out/particles.star").pixel_size_A == pytest.approx(101 / 28, abs=1e-6)
+    one, _, other, _ = images_of(made.star)
+    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.9999
+    at = [np.unravel_index(image.argmax(), image.shape) for image in (one, other)]
+    assert at == [(14, 14 + round(8 / (101 / 28)))] * 2
+
+
+def test_unequal_pixel_sizes_are_told_and_refused_with_what_mends_it(folder):
+    outcome = extract(**two_data_sets(folder), box=["101A"])
+    assert any("2, 2.7 A" in note and "`scale_to`" in note for note in outcome.notes)
+    with pytest.raises(PicksError, match="`box` in angstroms and one `scale_to`"):
+        read_particles(folder / "out/particles.star")
