@@ -50,4 +50,4 @@ def _weights(side: int, side_px: int, step_px: float) -> NDArray[np.float32]:
     series = np.ones_like(away)
     for wave in range(1, math.ceil(side / (2 * step_px) - SLACK)):
         series += 2 * np.cos(wave * away)
-    return np.float32(series / side)
+    return (series / side).astype(np.float32)
