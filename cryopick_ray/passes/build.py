@@ -157,7 +157,8 @@ def build_table(
 
 
 def _of_classes(chosen: SelectionSettings) -> list[Pass]:
-    return [] if chosen.classes is None else [InClass(read_classes(chosen.classes), chosen.keep_classes)]
+    files = [read_classes(path) for path in chosen.classes]
+    return [InClass(files, chosen.keep_classes)] if files else []
 
 
 def _together(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
@@ -215,8 +216,8 @@ def _worse(micrographs: Iterable[PickedMicrograph], verdict: str | None) -> set[
 
 def _history(settings: TableSettings, cuts: Mapping[str, Threshold]) -> Made:
     given = settings.selection.model_dump(mode="json", exclude_none=True)
-    if settings.selection.classes is None:
-        del given["keep_classes"]
+    if not settings.selection.classes:
+        del given["classes"], given["keep_classes"]
     how = {
         **({"keep_junk": True} if settings.keep_junk else {}),
         **({"masks": len(settings.masks)} if settings.masks else {}),

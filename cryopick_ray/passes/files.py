@@ -16,8 +16,8 @@ def check_files(selection: SelectionSettings) -> None:
     """
     if selection.curation is not None:
         read_decisions(selection.curation)
-    if selection.classes is not None:
-        read_classes(selection.classes)
+    for path in selection.classes:
+        read_classes(path)
 
 
 def left_over(selection: SelectionSettings, table: PickTable) -> list[str]:
