@@ -28,9 +28,9 @@ class SelectionSettings(Settings):
     exclude_micrographs: Annotated[
         Literal["bad", "empty", "doubtful"] | None, Shown(metavar="bad|empty|doubtful")
     ] = Field(default=None, description="Pick nothing in micrographs with this verdict or a worse one.")
-    curation: Annotated[Path | None, Shown(metavar="FILE")] = Field(
-        default=None,
-        description="CSV of a person's decisions: micrograph_id, action (exclude, remove, add), x_px, y_px.",
+    curation: Annotated[tuple[Path, ...], Shown(metavar="FILE|DIR")] = Field(
+        default=(),
+        description="CSV of people's decisions (exclude, remove, add ...) or folder of it; may be repeated.",
     )
     classes: Annotated[tuple[Path, ...], Shown(metavar="FILE")] = Field(
         default=(),
@@ -41,9 +41,10 @@ class SelectionSettings(Settings):
         default="doubtful", description="The worst of classes that are picked."
     )
 
-    @field_validator("classes", mode="before")
+    @field_validator("curation", "classes", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
+        """Take the one file, or none, that settings of earlier versions hold."""
         return () if value is None else (value,) if isinstance(value, str | Path) else value
 
     @model_validator(mode="after")

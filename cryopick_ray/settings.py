@@ -247,6 +247,9 @@ class RunSettings(Settings):
     optics: Annotated[MicroscopeSettings, Shown(panel=RELION)] = MicroscopeSettings()
     threads: Threads = 1
     dtype: Dtype = "auto"
+    pictures: bool = Field(
+        default=True, description="Keep a small picture of each micrograph, for `cryopick view`."
+    )
     any_image: bool = Field(default=False, description="Pick what looks like no micrograph, too.")
     selection: SelectionSettings = SelectionSettings()
 
