@@ -228,8 +228,8 @@ def rooted(settings: RunSettings) -> RunSettings:
             "masks": settings.masks and settings.masks.absolute(),
             "selection": chosen.model_copy(
                 update={
-                    "curation": chosen.curation and chosen.curation.absolute(),
-                    "classes": chosen.classes and chosen.classes.absolute(),
+                    "curation": tuple(path.absolute() for path in chosen.curation),
+                    "classes": tuple(path.absolute() for path in chosen.classes),
                 },
             ),
         }

@@ -20,7 +20,9 @@ from cryopick_ray import __version__
 from cryopick_ray.errors import PicksError
 from cryopick_ray.passes.chain import Pass, made, passes_of
 from cryopick_ray.passes.classes import InClass, read_classes
-from cryopick_ray.passes.curation import Curated, check_places, read_decisions
+from cryopick_ray.passes.curation import Curated, check_places
+from cryopick_ray.passes.decision_files import read_rows
+from cryopick_ray.passes.decisions import decisions_of
 from cryopick_ray.passes.excluded import Excluded
 from cryopick_ray.passes.junk import OnJunk
 from cryopick_ray.passes.masks import read_masks
@@ -117,12 +119,10 @@ def build_table(
     """
     check_replaceable(out)
     chosen = settings.selection
-    decisions = {} if chosen.curation is None else read_decisions(chosen.curation)
+    decisions = decisions_of(read_rows(chosen.curation))
     covered = coverage(shards, manifest, keys)
-    if unknown := sorted(set(covered) - set(manifest)):
-        raise PicksError(f"{shards.place.url} covers {unknown[0]}, which the store does not hold")
-    micrographs = [_micrograph(row, covered) for row in manifest.values() if _is_known(row, covered)]
-    check_places(chosen.curation, decisions, micrographs)
+    micrographs = _known(manifest, covered, shards.place.url)
+    check_places(decisions, micrographs)
     partitions = plan_partitions(micrographs, covered, [name for name in decisions if decisions[name].adds])
     source = partial(gather, shards, diameter_A=settings.diameter_A, model=settings.model)
     masked = read_masks(settings.masks, micrographs, map(source, partitions))
@@ -151,13 +151,15 @@ def build_table(
         if bad := _worse(told, chosen.exclude_micrographs):
             again = [part for part in partitions if bad & {one.micrograph_id for one in part.micrographs}]
             found |= _together(each(partial(write, last=[Excluded(bad), *last]), again))
-        told = [_with_picks(one, found) for one in told]
+        out_of_it = {*strange, *bad, *(name for name, own in decisions.items() if own.exclude)}
+        told = [replace(_with_picks(one, found), excluded=one.micrograph_id in out_of_it) for one in told]
         write_index(aside, told, settings.diameter_A, _history(settings, cuts))
     return cuts
 
 
 def _of_classes(chosen: SelectionSettings) -> list[Pass]:
-    return [] if chosen.classes is None else [InClass(read_classes(chosen.classes), chosen.keep_classes)]
+    files = [read_classes(path) for path in chosen.classes]
+    return [InClass(files, chosen.keep_classes)] if files else []
 
 
 def _together(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
@@ -215,8 +217,10 @@ def _worse(micrographs: Iterable[PickedMicrograph], verdict: str | None) -> set[
 
 def _history(settings: TableSettings, cuts: Mapping[str, Threshold]) -> Made:
     given = settings.selection.model_dump(mode="json", exclude_none=True)
-    if settings.selection.classes is None:
-        del given["keep_classes"]
+    if not settings.selection.classes:
+        del given["classes"], given["keep_classes"]
+    if not settings.selection.curation:
+        del given["curation"]
     how = {
         **({"keep_junk": True} if settings.keep_junk else {}),
         **({"masks": len(settings.masks)} if settings.masks else {}),
@@ -227,8 +231,16 @@ def _history(settings: TableSettings, cuts: Mapping[str, Threshold]) -> Made:
     return Made(__version__, (settings.digest,), passes, {name: asdict(cut) for name, cut in cuts.items()})
 
 
-def _is_known(row: ManifestRow, covered: Mapping[str, object]) -> bool:
-    return row.status != "complete" or row.micrograph_id in covered
+def _known(
+    manifest: Mapping[str, ManifestRow], covered: Mapping[str, tuple[str, Coverage]], where: str
+) -> list[PickedMicrograph]:
+    """Return the store's micrographs that were picked or failed."""
+    if unknown := sorted(covered.keys() - manifest.keys()):
+        raise PicksError(f"{where} covers {unknown[0]}, which the store does not hold")
+    rows = manifest.values()
+    return [
+        _micrograph(row, covered) for row in rows if row.status != "complete" or row.micrograph_id in covered
+    ]
 
 
 def _micrograph(row: ManifestRow, covered: Mapping[str, tuple[str, Coverage]]) -> PickedMicrograph:
