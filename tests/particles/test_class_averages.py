@@ -1,7 +1,5 @@
 """The pieces of classification: packing, turning, comparing, adding up."""
 
-from dataclasses import replace
-
 import boxed
 import numpy as np
 import pytest
@@ -9,7 +7,7 @@ import torch
 
 from cryopick_ray.particles.classes.components import Components
 from cryopick_ray.particles.classes.expectation import Expectation, Search
-from cryopick_ray.particles.classes.model import Model, averages, picture_of
+from cryopick_ray.particles.classes.model import Model, Sums, averages, picture_of
 from cryopick_ray.particles.classes.turning import Turning, psi_grid
 from cryopick_ray.particles.ctf import ctfs
 from cryopick_ray.simulate.density import box_for, density
@@ -73,7 +71,7 @@ def search(psi_step_deg=12.0):
 def model(*kinds):
     pictures = torch.cat([smooth(kind) for kind in kinds])
     noise = torch.full((COMPONENTS.radius + 1,), 0.25)
-    return Model(pictures, torch.full((len(kinds),), 1 / len(kinds)), noise, 12.0, 14.0)
+    return Model(pictures, noise, 12.0, 14.0)
 
 
 def test_images_find_their_class_turn_and_shift():
@@ -96,22 +94,6 @@ def test_images_find_their_class_turn_and_shift():
     assert np.mean(np.abs(off_deg[right]) < 12) > 0.9
     off_px = np.abs(poses.shift_A.numpy() / boxed.PIXEL_SIZE_A - shift)
     assert np.median(off_px[right]) < 0.6
-
-
-def test_sharper_likelihoods_leave_the_likeliest_place_and_are_surer_of_it():
-    rng = np.random.default_rng(6)
-    images = COMPONENTS.of_images(
-        torch.from_numpy(boxed.seen(np.stack([boxed.picture("bent")] * 20), None, rng, 2.0))
-    )
-    plain, squared = (
-        Expectation(search(), replace(model("bent", "long"), sharpness=power)).add(
-            images, torch.ones(images.shape)
-        )
-        for power in (1.0, 2.0)
-    )
-    assert torch.equal(plain.label, squared.label)
-    assert torch.equal(plain.psi_deg, squared.psi_deg)
-    assert (squared.probability > plain.probability).all()
 
 
 def test_sums_give_the_pictures_back_and_the_noise_they_were_seen_with():
@@ -164,3 +146,22 @@ def test_an_average_of_noise_alone_is_held_down():
     made, snr = averages(sums, COMPONENTS, torch.ones(COMPONENTS.radius + 1))
     assert made.abs().max() < 1e-3
     assert snr.max() < 0.1
+
+
+def test_a_class_of_few_images_is_held_down_for_its_noise_and_no_more():
+    rng = np.random.default_rng(5)
+    counts = torch.tensor([8.0, 400.0])
+    images = [
+        COMPONENTS.of_images(
+            torch.from_numpy(boxed.seen(np.stack([boxed.picture("bent")] * n), None, rng, 2.0))
+        )
+        for n in counts.int().tolist()
+    ]
+    signal = torch.stack([one.sum(dim=0) for one in images])
+    transfer = counts[:, None].expand(-1, len(COMPONENTS))
+    sums = Sums(signal, transfer, torch.zeros(COMPONENTS.radius + 1), counts, torch.zeros(()))
+    made, _ = averages(sums, COMPONENTS, torch.full((COMPONENTS.radius + 1,), 4.0))
+    # What is added to the number of images: noise over signal, which is the same particle's in both.
+    added = (signal / made).real - counts[:, None]
+    low = slice(0, COMPONENTS.count(5))
+    assert added[0, low] == pytest.approx(added[1, low], rel=0.01, abs=0.01)

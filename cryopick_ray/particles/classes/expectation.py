@@ -134,7 +134,6 @@ class Expectation:
         power = (ctf[:, :count] ** 2 * self._precision[:count]) @ self._power.T
         scores = cross.reshape(n, len(self._moves), -1).mul_(2).sub_(power[:, None])
         scores += self._prior(self._search.shifts_A.to(self._device))[:, None]
-        scores += self._log_share().repeat_interleave(self._shape[1])
         flat = scores.flatten(1)
         return flat.topk(min(CELLS, flat.shape[1]), dim=1, sorted=False).indices
 
@@ -151,8 +150,6 @@ class Expectation:
         power = torch.einsum("nf,ncrf->ncr", strength, picture.abs() ** 2)
         scores = 2 * cross.reshape(n, c, SPLIT**2, SPLIT) - power[:, :, None]
         scores += self._prior(self._search.fine_shifts_A.to(self._device))[shift][..., None]
-        scores += self._log_share()[label][..., None, None]
-        scores *= self._model.sharpness
         weights = torch.softmax(scores.flatten(1), dim=1).reshape(n, c, SPLIT**2, SPLIT)
         self._sums.add(images, ctf, weights, turned, shift, label, self._fine_moves)
         return self._poses(weights, turned, shift, label)
@@ -177,9 +174,6 @@ class Expectation:
 
     def _prior(self, shifts_A: torch.Tensor) -> torch.Tensor:
         return -(shifts_A**2).sum(dim=-1) / (2 * self._model.offset_sigma_A**2)
-
-    def _log_share(self) -> torch.Tensor:
-        return torch.log(self._model.share.clamp(min=1e-10))
 
 
 class _Adding:

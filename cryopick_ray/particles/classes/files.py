@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cryopick_ray.errors import UsageError
 from cryopick_ray.particles.classes.model import Model, Sums
 from cryopick_ray.particles.classes.plan import pack, unpack
 from cryopick_ray.particles.images import digest_of
@@ -78,16 +77,7 @@ def write_model(path: Path, model: Model) -> None:
 
 
 def read_model(path: Path) -> Model:
-    """Return a model.
-
-    Raises
-    ------
-    UsageError
-        It is damaged, or an earlier version's.
-    """
+    """Return a model."""
     found = unpack(path)
-    if "sharpness" not in found:
-        raise UsageError(f"{path} is an earlier version's; remove {path.parent} and go on with `resume`")
-    pictures, share, noise = (torch.from_numpy(found[name]) for name in ("pictures", "share", "noise"))
-    numbers = (float(found[name]) for name in ("offset_sigma_A", "radius", "sharpness"))
-    return Model(pictures, share, noise, *numbers)
+    pictures, noise = (torch.from_numpy(found[name]) for name in ("pictures", "noise"))
+    return Model(pictures, noise, float(found["offset_sigma_A"]), float(found["radius"]))

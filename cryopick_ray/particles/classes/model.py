@@ -8,11 +8,8 @@ import torch
 
 from cryopick_ray.particles.classes.components import Components, soft_disc
 
-FUDGE = 4.0
-"""How much the spectrum of signal is trusted beyond its estimate; RELION's tau2_fudge.
-
-RELION's 2 is of noise of masked images, which is weaker by the share of the box that the mask leaves.
-"""
+FUDGE = 2.0
+"""How much the spectrum of signal is trusted beyond its estimate; RELION's tau2_fudge."""
 EDGE_A_PER_DIAMETER = 0.06
 
 
@@ -58,30 +55,22 @@ class Model:
     ----------
     pictures
         ``(k, side, side)`` float32 averages, background 0, masked.
-    share
-        ``(k,)`` of the images.
     noise
         ``(s,)`` variance of a component's noise by shell, of unitary transforms.
     offset_sigma_A
         Standard deviation of shifts along x or y.
     radius
         Frequency in cycles a box up to which images are compared.
-    sharpness
-        Power that likelihoods are raised to: above 1, images go to fewer places than their noise says.
     """
 
     pictures: torch.Tensor
-    share: torch.Tensor
     noise: torch.Tensor
     offset_sigma_A: float
     radius: float
-    sharpness: float = 1.0
 
     def to(self, device: torch.device) -> "Model":
         """Return the model where it is to work."""
-        tensors = self.pictures, self.share, self.noise
-        pictures, share, noise = (one.to(device) for one in tensors)
-        return replace(self, pictures=pictures, share=share, noise=noise)
+        return replace(self, pictures=self.pictures.to(device), noise=self.noise.to(device))
 
 
 def averages(sums: Sums, components: Components, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -89,7 +78,8 @@ def averages(sums: Sums, components: Components, noise: torch.Tensor) -> tuple[t
 
     The maximum a posteriori of Scheres 2012 (J. Mol. Biol. 415:406): images weighted by their CTF over
     squared CTFs plus noise over signal. The signal's spectrum is estimated from the sums themselves: the
-    power of the unregularised average less that of its noise.
+    power of unregularised averages less that of their noise, the mean over all images. A class's own would
+    be too weak to tell in one of few images: held down, it would lose these to the largest.
     """
     shell = components.shell
     floor = 1e-3 * sums.weight.clamp(min=1e-3)[:, None]
@@ -97,10 +87,12 @@ def averages(sums: Sums, components: Components, noise: torch.Tensor) -> tuple[t
     sizes = components.sizes.clamp(min=1)
     power = components.by_shell(plain.abs() ** 2) / sizes
     own_noise = noise * components.by_shell(1 / torch.maximum(sums.transfer, floor)) / sizes
-    signal = (power - own_noise).clamp(min=0)
-    snr = FUDGE * signal / own_noise.clamp(min=1e-12)
+    excess = power - own_noise
+    snr = FUDGE * excess.clamp(min=0) / own_noise.clamp(min=1e-12)
+    weight = sums.weight[:, None]
+    signal = ((weight * excess).sum(dim=0) / weight.sum().clamp(min=1e-3)).clamp(min=0)
     prior = noise / (FUDGE * signal).clamp(min=1e-12)
-    made = sums.signal / (sums.transfer + prior[:, shell])
+    made = sums.signal / (sums.transfer + prior[shell])
     return made, snr
 
 

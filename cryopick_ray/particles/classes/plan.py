@@ -27,11 +27,8 @@ MORE_SHELLS = 4
 """Shells looked at beyond the last that rises above the noise: what comes next must be seen to rise."""
 RAMP = 0.6
 """Of the iterations: until then ever finer detail is compared."""
-FREE_SHARE = 0.6
-"""Of the iterations: so long all classes are held to be equally large, and empty ones are made anew."""
-SHARPNESS, SHARP_SHARE = 2.0, 0.9
-"""Likelihoods are raised to this power, and in which share of the iterations: averages of few images that are
-alike draw in more of their kind, where averages of many that hardly fit would stay as they are."""
+RENEWING = 0.6
+"""Of the iterations: so long empty classes are made anew."""
 LEAST_SHARE, MOST_SHARE = 0.25, 1.5
 """Of an even share: below it a class is made anew, out of one above."""
 PART, LEAST_PARTS = 2500, 8
@@ -106,9 +103,8 @@ class ClassPlan:
         made, _ = averages(sums, components, noise)
         radius = self._most(0)
         made = made * (torch.arange(len(components)) < components.count(radius))
-        share = torch.full((self.classes,), 1 / self.classes)
         sigma_A = FIRST_SHIFT_SIGMA_PER_DIAMETER * self.mask_A
-        return Model(self._pictures(made), share, noise, sigma_A, radius, self._sharpness(0))
+        return Model(self._pictures(made), noise, sigma_A, radius)
 
     def next(self, sums: Sums, iteration: int) -> Model:
         """Return the model that images were added up to in an iteration, counted from 1."""
@@ -119,16 +115,14 @@ class ClassPlan:
         sigma_A = max(self.search.shift_step_A / 2, float((sums.offset_A2 / (2 * self.count)).sqrt()))
         model = Model(
             self._pictures(made),
-            (sums.weight / self.count).to(torch.float32),
             noise,
             sigma_A,
             min(self._most(iteration), float(int(rising.max()) + MORE_SHELLS)),
-            self._sharpness(iteration),
         )
-        if iteration > FREE_SHARE * self.settings.iterations:
+        if iteration % 2 or iteration > RENEWING * self.settings.iterations:
             return model
-        even = torch.full_like(model.share, 1 / len(model.share))
-        return replace(self._renewed(model, iteration) if iteration % 2 == 0 else model, share=even)
+        share = (sums.weight / self.count).to(torch.float32)
+        return replace(model, pictures=self._renewed(model.pictures, share, iteration))
 
     def _most(self, iteration: int) -> float:
         """Return the highest frequency compared after an iteration: early averages align noise to noise."""
@@ -136,16 +130,12 @@ class ClassPlan:
         part = min(1.0, iteration / (RAMP * self.settings.iterations))
         return min(float(self.components.radius), first + part * (self.components.radius - first))
 
-    def _sharpness(self, iteration: int) -> float:
-        """Return how sharply images are sorted after an iteration: in the end as their noise says."""
-        return SHARPNESS if iteration + 1 < SHARP_SHARE * self.settings.iterations else 1.0
-
     def _pictures(self, made: torch.Tensor) -> torch.Tensor:
         return picture_of(made, self.components, self.side_px, self.mask_A / self.pixel_size_A)
 
-    def _renewed(self, model: Model, iteration: int) -> Model:
+    def _renewed(self, pictures: torch.Tensor, share: torch.Tensor, iteration: int) -> torch.Tensor:
         """Let each class that hardly any image is in share a large class: both differ by a smooth pattern."""
-        pictures, share = model.pictures.clone(), model.share.clone()
+        pictures, share = pictures.clone(), share.clone()
         even = 1 / len(share)
         rng = torch.Generator().manual_seed(self.settings.seed * 1000 + iteration)
         for small in torch.nonzero(share < LEAST_SHARE * even).flatten().tolist():
@@ -157,7 +147,7 @@ class ClassPlan:
             pattern *= 0.3 * pictures[big].std() / pattern.std()
             pictures[small], pictures[big] = pictures[big] + pattern, pictures[big] - pattern
             share[small] = share[big] = share[big] / 2
-        return replace(model, pictures=pictures, share=share)
+        return pictures
 
 
 def pack(**arrays: Any) -> bytes:
