@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, StoreError
@@ -67,6 +68,11 @@ class PickTable:
         for key in keys:
             part = self._part(key)
             found.update(_by_micrograph(part.filter(pc.is_in(part["micrograph_id"], names))))
+        if lost := [one for one in own if one.candidates and one.micrograph_id not in found]:
+            raise PicksError(
+                f"{self.place.url} lacks the {lost[0].candidates} candidates of {lost[0].micrograph_id} that its "
+                f"index counts; {AGAIN}"
+            )
         return {one.micrograph_id: self._picks(one, found.get(one.micrograph_id, _NOTHING)) for one in own}
 
     @cached_property
@@ -76,9 +82,13 @@ class PickTable:
         found = {}
         for dataset in datasets:
             for key in self._keys(dataset_folder(dataset)):
-                names = self._part(key)["micrograph_id"]
-                found[key] = dataset, names[0].as_py(), names[-1].as_py()
+                found[key] = dataset, *(_ends(self.place, key) or self._read_ends(key))
         return found
+
+    def _read_ends(self, key: str) -> tuple[str, str]:
+        """Return the same from the rows of a part."""
+        names = self._part(key)["micrograph_id"]
+        return names[0].as_py(), names[-1].as_py()
 
     def parts(self) -> Iterator[pa.Table]:
         """Yield the rows of all candidates, a file at a time; of earlier versions, with what they lack."""
@@ -179,6 +189,21 @@ def _by_micrograph(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     ends = np.append(starts[1:], len(codes))
     for start, end in zip(starts, ends, strict=True):
         yield names.dictionary[int(codes[start])].as_py(), table.slice(start, end - start)
+
+
+def _ends(place: Place, key: str) -> tuple[str, str] | None:
+    """Return the least and the greatest id in a part, as its footer says; ``None`` if that is not to be had."""
+    if is_bucket(place.url):
+        return None
+    try:
+        about = pq.read_metadata(Path(place.url, key))
+        at = about.schema.names.index("micrograph_id")
+        ends = [about.row_group(group).column(at).statistics for group in range(about.num_row_groups)]
+        if not all(one.has_min_max for one in ends):
+            return None
+        return min(one.min for one in ends), max(one.max for one in ends)
+    except (pa.ArrowException, OSError, ValueError, TypeError, AttributeError):
+        return None
 
 
 def _codes(kinds: pa.ChunkedArray) -> NDArray[np.uint8]:
