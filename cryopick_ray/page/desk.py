@@ -1,0 +1,197 @@
+"""What lies on the page: micrographs, their candidates and pictures, and what people decide about them."""
+
+import json
+from collections.abc import Sequence
+from threading import RLock
+from typing import Any
+
+import numpy as np
+
+from cryopick_ray import __version__
+from cryopick_ray.errors import MicrographError
+from cryopick_ray.evaluation.truth import Truth, read_truth
+from cryopick_ray.formats.mask_names import masks_of
+from cryopick_ray.page.columns import listed_columns, outliers
+from cryopick_ray.page.levels import TILE_PX
+from cryopick_ray.page.looks import LOOKS
+from cryopick_ray.page.opened import Opened, PageSettings, open_sources
+from cryopick_ray.page.packing import packed_candidates, packed_places
+from cryopick_ray.page.pictures import Pictures
+from cryopick_ray.page.tally import Tally
+from cryopick_ray.page.truths import calibration, centres_of, finds
+from cryopick_ray.picks.reasons import WORDS
+from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
+from cryopick_ray.runs.junk import tints_of
+
+
+class NotReadyError(Exception):
+    """What is asked for is still being made."""
+
+
+class UnknownError(Exception):
+    """What is asked for is not there."""
+
+
+class Desk:
+    """All that a page asks for.
+
+    Parameters
+    ----------
+    settings
+        What is shown.
+    """
+
+    def __init__(self, settings: PageSettings) -> None:
+        self.settings = settings
+        self.opened: Opened = open_sources(settings)
+        self.shown = list(self.opened.shown)
+        self.truth: Truth | None = None if settings.truth is None else read_truth(settings.truth)
+        pixels = self.opened.pixels
+        self.pictures = None if pixels is None else Pictures(pixels, self.opened.diameter_A)
+        self.tally = Tally(
+            self.shown[0], lambda: self.micrographs, self.truth, self.opened.diameter_A, self.before
+        )
+        self._lock = RLock()
+        self._listing: tuple[int, bytes] = (-1, b"")
+
+    @property
+    def micrographs(self) -> Sequence[PickedMicrograph]:
+        """All of them; a place in this list stays one micrograph's."""
+        return self.opened.listed if self.opened.run is None else self.opened.run.micrographs
+
+    @property
+    def generation(self) -> int:
+        """A number that grows with every change."""
+        return 1 if self.opened.run is None else self.opened.run.generation
+
+    def refresh(self) -> None:
+        """Look for what others did meanwhile: a run that goes on, people who decide."""
+        if self.opened.run is not None and self.opened.run.refresh():
+            self.shown[0].forget()
+            self.tally.again()
+
+    def about(self) -> dict[str, Any]:
+        """Return what the page is of."""
+        run = self.opened.run
+        return {
+            "title": self.shown[0].about.name,
+            "version": __version__,
+            "by": self.settings.by,
+            "is_run": run is not None,
+            "is_live": run is not None and run.is_live,
+            "has_truth": self.truth is not None,
+            "has_masks": run is not None,
+            "has_pictures": self.pictures is not None,
+            "looks": list(LOOKS),
+            "diameter_A": self.opened.diameter_A,
+            "reasons": list(WORDS.values()),
+            "sources": [vars(one.about) for one in self.shown],
+            "notes": list(self.opened.notes),
+        }
+
+    def listing(self) -> bytes:
+        """Return all micrographs as JSON."""
+        with self._lock:
+            generation = self.generation
+            if self._listing[0] != generation:
+                micrographs = self.micrographs
+                columns = listed_columns(micrographs)
+                found = {
+                    "generation": generation,
+                    "n": len(micrographs),
+                    "columns": columns,
+                    "outliers": outliers(columns),
+                }
+                self._listing = generation, json.dumps(found, allow_nan=False).encode()
+            return self._listing[1]
+
+    def micrograph(self, place: int) -> PickedMicrograph:
+        """Return a micrograph by its place, or raise :class:`UnknownError`."""
+        micrographs = self.micrographs
+        if not 0 <= place < len(micrographs):
+            raise UnknownError(f"there is no micrograph {place}; expected 0 to {len(micrographs) - 1}")
+        return micrographs[place]
+
+    def before(self, picks: MicrographPicks) -> MicrographPicks:
+        """Return a micrograph's picks as they are without any decision."""
+        return picks
+
+    def picks(self, source: int, place: int) -> MicrographPicks:
+        """Return a micrograph's candidates in a source; of the first one as people decided."""
+        if not 0 <= source < len(self.shown):
+            raise UnknownError(f"there is no source {source}; expected 0 to {len(self.shown) - 1}")
+        about = self.micrograph(place)
+        found = self.shown[source].picks(about)
+        return _nothing(about, self.opened.diameter_A) if found is None else found
+
+    def candidates(self, source: int, place: int) -> bytes:
+        """Return the same as bytes."""
+        picks = self.picks(source, place)
+        return packed_candidates(picks, finds(self.truth, picks, self.opened.diameter_A))
+
+    def true_places(self, place: int) -> bytes:
+        """Return a micrograph's true particles as bytes."""
+        centres = centres_of(self.truth, self.micrograph(place))
+        if centres is None:
+            raise UnknownError("its true particles are not known: give `truth`")
+        return packed_places(centres[:, 0], centres[:, 1])
+
+    def picture(self, place: int, long_side_px: int) -> bytes:
+        """Return a whole micrograph as a JPEG."""
+        return self._pictures().small(self._pixel_id(place), long_side_px)
+
+    def pyramid(self, place: int) -> dict[str, Any]:
+        """Return the sizes of a micrograph's tiles."""
+        found = self._pictures().pyramid(self._pixel_id(place))
+        height, width = found.source
+        return {
+            "width_px": width,
+            "height_px": height,
+            "tile_px": TILE_PX,
+            "max_level": found.max_level,
+            "frame": [0, 0, width, height],
+        }
+
+    def tile(self, look: str, place: int, level: int, column: int, row: int) -> bytes:
+        """Return a tile as a JPEG."""
+        size_A = self.micrograph(place).pixel_size_A
+        return self._pictures().tile(look, self._pixel_id(place), size_A, level, column, row)
+
+    def mask(self, place: int) -> tuple[bytes, tuple[float, float, float, float]]:
+        """Return junk as a translucent PNG, and where it lies in the micrograph."""
+        run, about = self.opened.run, self.micrograph(place)
+        if run is None:
+            raise UnknownError("only runs have masks")
+        outside = masks_of(run.settings.masks, run.folder.store).get(about.micrograph_id)
+        tints = tints_of(about, run.store.place, outside)
+        if not tints:
+            raise UnknownError(f"{about.micrograph_id} has no junk")
+        return tints[-1].png, tints[-1].frame
+
+    def calibration(self) -> list[dict[str, Any]]:
+        """Return what scores promise and what is true."""
+        if (counted := self.tally.counted) is None:
+            raise NotReadyError
+        return calibration(counted.candidates, counted.has_truth)
+
+    def close(self) -> None:
+        """End what goes on in the background."""
+        self.tally.stop()
+
+    def _pictures(self) -> Pictures:
+        if self.pictures is None:
+            raise UnknownError("nothing says where the micrographs are: give `micrographs`")
+        return self.pictures
+
+    def _pixel_id(self, place: int) -> str:
+        name, ids = self.micrograph(place).micrograph_id, self.opened.pixel_ids
+        if ids is None:
+            return name
+        if name not in ids:
+            raise MicrographError(f"{name} is not among the `micrographs`; give those that were picked")
+        return ids[name]
+
+
+def _nothing(about: PickedMicrograph, diameter_A: float) -> MicrographPicks:
+    none = np.empty(0, np.float32)
+    return MicrographPicks(about, none, none, none, np.empty(0, np.uint16), diameter_A)

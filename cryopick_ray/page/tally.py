@@ -1,0 +1,141 @@
+"""Counts of all candidates, made in the background while a page is looked at."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event, Lock, Thread
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryopick_ray.errors import CryoPickError
+from cryopick_ray.evaluation.truth import Truth
+from cryopick_ray.page.counts import Candidates, Free, Histogram, free_ones, histogram, joined
+from cryopick_ray.page.sources import Shown
+from cryopick_ray.page.truths import centres_of, finds
+from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
+
+BREATH_SECONDS, EVERY = 0.002, 16
+"""So long, every so many micrographs, other threads go first: a person waits for them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """What came of counting: all free candidates, by the micrographs' places, and their histogram."""
+
+    candidates: Candidates
+    histogram: Histogram
+    has_truth: NDArray[np.bool_]
+
+
+class Tally:
+    """Exact counts of a source's candidates at any cut.
+
+    Parameters
+    ----------
+    source
+        Whose candidates.
+    places
+        Gives the place of each micrograph on the page.
+    about
+        Gives the micrographs by id.
+    before
+        Makes a micrograph's picks what they were before a person's decisions.
+    """
+
+    def __init__(
+        self,
+        source: Shown,
+        micrographs: Callable[[], Sequence[PickedMicrograph]],
+        truth: Truth | None,
+        diameter_A: float,
+        before: Callable[[MicrographPicks], MicrographPicks],
+    ) -> None:
+        self._source, self._micrographs, self._truth = source, micrographs, truth
+        self._diameter_A, self._before = diameter_A, before
+        self._counted: Counted | None = None
+        self._curated: dict[int, Free] = {}
+        self._error = ""
+        self._wanted, self._ended = Event(), False
+        self._lock = Lock()
+        self._thread = Thread(target=self._run, name="tally", daemon=True)
+
+    def start(self) -> None:
+        """Begin to count."""
+        self._wanted.set()
+        self._thread.start()
+
+    def again(self) -> None:
+        """Count anew: there are others now."""
+        self._wanted.set()
+
+    def stop(self) -> None:
+        """End."""
+        self._ended = True
+        self._wanted.set()
+
+    @property
+    def counted(self) -> Counted | None:
+        """What came of it; ``None`` while it is not ready.
+
+        Raises
+        ------
+        CryoPickError
+            If the candidates cannot be read.
+        """
+        if self._error:
+            raise CryoPickError(self._error)
+        return self._counted
+
+    def curate(self, picks: Mapping[int, MicrographPicks | None]) -> None:
+        """Let micrographs, by their places, count as they are after decisions; ``None`` as before them."""
+        with self._lock:
+            for place, own in picks.items():
+                if own is None:
+                    self._curated.pop(place, None)
+                else:
+                    self._curated[place] = free_ones(own)
+
+    def counts(
+        self, threshold: float, smallest_A: float | None, largest_A: float | None
+    ) -> NDArray[np.uint32] | None:
+        """Return ``(m,)`` picks of each micrograph at a cut, decisions heeded; ``None`` if not ready yet."""
+        if (counted := self.counted) is None:
+            return None
+        counts = counted.candidates.counts(threshold, smallest_A, largest_A)
+        found = np.zeros(len(self._micrographs()), np.uint32)
+        found[: len(counts)] = counts
+        with self._lock:
+            places = [place for place in self._curated if place < len(found)]
+            if places:
+                own = joined([self._curated[place] for place in places])
+                found[places] = own.counts(threshold, smallest_A, largest_A)
+        return found
+
+    def _run(self) -> None:
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            if self._ended:
+                return
+            try:
+                self._counted, self._error = self._count(), ""
+            except CryoPickError as error:
+                self._error = str(error)
+
+    def _count(self) -> Counted | None:
+        micrographs = list(self._micrographs())
+        places = {one.micrograph_id: at for at, one in enumerate(micrographs)}
+        parts: list[Free | None] = [None] * len(micrographs)
+        for number, (name, picks) in enumerate(self._source.every()):
+            if self._ended:
+                return None
+            if number % EVERY == 0:
+                time.sleep(BREATH_SECONDS)
+            if (at := places.get(name)) is not None:
+                before = self._before(picks)
+                parts[at] = free_ones(before, finds(self._truth, before, self._diameter_A))
+        candidates = joined(parts)
+        known = [centres_of(self._truth, one) is not None for one in micrographs]
+        made = histogram(candidates, self._source.about.threshold)
+        return Counted(candidates, made, np.array(known, bool))
