@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 from cryopick_ray.picks.schema import PickedMicrograph
 
@@ -64,6 +63,8 @@ def outliers(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[int]]:
 
 
 def _is_outlying(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    from scipy.ndimage import median_filter
+
     away = np.abs(values - median_filter(values, min(NEIGHBOURS, len(values) | 1), mode="nearest"))
     usual = 1.4826 * np.median(away)  # of a normal distribution, its sigma
     if usual == 0:

@@ -1,6 +1,5 @@
 """Scores and sizes of all candidates in compact arrays: exact counts at any cut, and the histogram."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,20 +58,21 @@ def free_ones(picks: MicrographPicks, true: NDArray[np.bool_] | None = None) -> 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """The free candidates of all micrographs, one micrograph after the other.
+    """The free candidates of all micrographs, those of one after those of another.
 
     Attributes
     ----------
     score, size_A, true
-        As of :class:`Free`; about 9 bytes a candidate.
-    starts
-        ``(m + 1,)`` where each micrograph's begin, and the last ones end.
+        As of :class:`Free`; 9 bytes a candidate.
+    starts, ends
+        ``(m,)`` where each micrograph's begin and end.
     """
 
     score: NDArray[np.float32]
     size_A: NDArray[np.float32]
     true: NDArray[np.bool_]
     starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
 
     def counts(
         self, threshold: float, smallest_A: float | None, largest_A: float | None
@@ -81,22 +81,32 @@ class Candidates:
 
         A candidate without a known size has any.
         """
-        cut, lengths = np.float32(threshold), np.diff(self.starts)
+        cut = np.float32(threshold)
         if smallest_A is None and largest_A is None:
-            return (self._ends(cut) - self.starts[:-1]).astype(np.uint32)
+            return (self._above(cut) - self.starts).astype(np.uint32)
         chosen = self.score >= cut
         if smallest_A is not None:
             chosen &= ~(self.size_A < np.float32(smallest_A))
         if largest_A is not None:
             chosen &= ~(self.size_A > np.float32(largest_A))
-        counts, some = np.zeros(len(lengths), np.uint32), np.flatnonzero(lengths)
+        counts, some = np.zeros(len(self.starts), np.uint32), np.flatnonzero(self.ends > self.starts)
+        some = some[np.argsort(self.starts[some], kind="stable")]
         if len(some):
             counts[some] = np.add.reduceat(chosen.view(np.uint8), self.starts[some], dtype=np.uint32)
         return counts
 
-    def _ends(self, cut: np.float32) -> NDArray[np.int64]:
+    def of(self, micrographs: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which candidates are of some of the micrographs, ``(m,)``."""
+        found = np.zeros(len(self.score), bool)
+        for start, end in zip(
+            self.starts[micrographs].tolist(), self.ends[micrographs].tolist(), strict=True
+        ):
+            found[start:end] = True
+        return found
+
+    def _above(self, cut: np.float32) -> NDArray[np.int64]:
         """Return ``(m,)`` where the scores at or above a cut end: bisected in all micrographs at once."""
-        low, high = self.starts[:-1].copy(), self.starts[1:].copy()
+        low, high = self.starts.copy(), self.ends.copy()
         while (is_open := low < high).any():
             middle = (low + high) // 2
             above = np.zeros(len(low), bool)
@@ -106,21 +116,38 @@ class Candidates:
         return low
 
 
-def joined(parts: Sequence[Free | None]) -> Candidates:
-    """Return the candidates of micrographs in their order; ``None`` stands for none."""
-    lengths = [0 if one is None else len(one) for one in parts]
-    known = [one for one in parts if one is not None]
+class Collected:
+    """Candidates of micrographs as they come, in arrays that grow.
 
-    def all_of(name: str, dtype: type[np.generic]) -> NDArray[np.generic]:
-        columns = [getattr(one, name) for one in known]
-        return np.concatenate(columns) if columns else np.empty(0, dtype)
+    Parameters
+    ----------
+    micrographs
+        How many there are.
+    room
+        Candidates that are expected, about.
+    """
 
-    return Candidates(
-        all_of("score", np.float32),  # type: ignore[arg-type]
-        all_of("size_A", np.float32),  # type: ignore[arg-type]
-        all_of("true", np.bool_),  # type: ignore[arg-type]
-        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-    )
+    def __init__(self, micrographs: int, room: int = 1024) -> None:
+        self._arrays = [np.empty(max(room, 1), kind) for kind in (np.float32, np.float32, np.bool_)]
+        self._starts, self._ends = np.zeros(micrographs, np.int64), np.zeros(micrographs, np.int64)
+        self._n = 0
+
+    def add(self, place: int, own: Free) -> None:
+        """Take those of the micrograph at a place, which comes once."""
+        start, end = self._n, self._n + len(own)
+        if end > len(self._arrays[0]):
+            room = max(end, 2 * len(self._arrays[0]))
+            self._arrays = [
+                np.concatenate([one[:start], np.empty(room - start, one.dtype)]) for one in self._arrays
+            ]
+        for array, values in zip(self._arrays, (own.score, own.size_A, own.true), strict=True):
+            array[start:end] = values
+        self._starts[place], self._ends[place], self._n = start, end, end
+
+    def all(self) -> Candidates:
+        """Return what came."""
+        score, size_A, true = (one[: self._n] for one in self._arrays)
+        return Candidates(score, size_A, true.astype(np.bool_, copy=False), self._starts, self._ends)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,10 +179,9 @@ def histogram(candidates: Candidates, threshold: float) -> Histogram:
     threshold
         A score that is a stop, so that counts at it are exact.
     """
-    finite = candidates.score[np.isfinite(candidates.score)]
-    score_stops = _stops(finite, SCORE_BINS, threshold)
-    sizes = candidates.size_A[np.isfinite(candidates.size_A)]
-    size_stops_A = _stops(sizes, SIZE_BINS) if len(sizes) else None
+    score_stops = _stops(_ends_of(candidates.score) or (0.0, 1.0), SCORE_BINS, threshold)
+    sizes = _ends_of(candidates.size_A)
+    size_stops_A = None if sizes is None else _stops(sizes, SIZE_BINS)
     columns = 1 if size_stops_A is None else SIZE_BINS + 1
     counts, true = (np.zeros(SCORE_BINS * columns, np.int64) for _ in range(2))
     for start in range(0, len(candidates.score), SLICE):
@@ -180,9 +206,19 @@ def _bins(values: NDArray[np.float32], stops: NDArray[np.float32]) -> NDArray[np
     return np.clip(np.searchsorted(stops, values, side="right") - 1, 0, len(stops) - 2)
 
 
-def _stops(values: NDArray[np.float32], bins: int, one_of: float | None = None) -> NDArray[np.float32]:
-    """Return rising stops over all values, equally far apart but for one that is given."""
-    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+def _ends_of(values: NDArray[np.float32]) -> tuple[float, float] | None:
+    """Return the least and the greatest finite value; ``None`` without any."""
+    ends = []
+    for start in range(0, len(values), SLICE):
+        some = values[start : start + SLICE]
+        if len(some := some[np.isfinite(some)]):
+            ends += [float(some.min()), float(some.max())]
+    return (min(ends), max(ends)) if ends else None
+
+
+def _stops(ends: tuple[float, float], bins: int, one_of: float | None = None) -> NDArray[np.float32]:
+    """Return rising stops from end to end, equally far apart but for one that is given."""
+    low, high = ends
     high = max(high, low + max(abs(low), abs(high), 1e-30) * LEAST_SPREAD)
     stops = np.linspace(low, high, bins + 1).astype(np.float32)
     if one_of is not None and low < one_of < high:

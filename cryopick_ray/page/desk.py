@@ -3,14 +3,10 @@
 import json
 from collections.abc import Sequence
 from threading import RLock
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import MicrographError
-from cryopick_ray.evaluation.truth import Truth, read_truth
-from cryopick_ray.formats.mask_names import masks_of
 from cryopick_ray.page.columns import listed_columns, outliers
 from cryopick_ray.page.levels import TILE_PX
 from cryopick_ray.page.looks import LOOKS
@@ -19,9 +15,12 @@ from cryopick_ray.page.packing import packed_candidates, packed_places
 from cryopick_ray.page.pictures import Pictures
 from cryopick_ray.page.tally import Tally
 from cryopick_ray.page.truths import calibration, centres_of, finds
+from cryopick_ray.picks.part import no_picks
 from cryopick_ray.picks.reasons import WORDS
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
-from cryopick_ray.runs.junk import tints_of
+
+if TYPE_CHECKING:
+    from cryopick_ray.evaluation.truth import Truth
 
 
 class NotReadyError(Exception):
@@ -45,7 +44,7 @@ class Desk:
         self.settings = settings
         self.opened: Opened = open_sources(settings)
         self.shown = list(self.opened.shown)
-        self.truth: Truth | None = None if settings.truth is None else read_truth(settings.truth)
+        self.truth = _truth(settings.truth)
         pixels = self.opened.pixels
         self.pictures = None if pixels is None else Pictures(pixels, self.opened.diameter_A)
         self.tally = Tally(
@@ -122,7 +121,7 @@ class Desk:
             raise UnknownError(f"there is no source {source}; expected 0 to {len(self.shown) - 1}")
         about = self.micrograph(place)
         found = self.shown[source].picks(about)
-        return _nothing(about, self.opened.diameter_A) if found is None else found
+        return no_picks(about, self.opened.diameter_A) if found is None else found
 
     def candidates(self, source: int, place: int) -> bytes:
         """Return the same as bytes."""
@@ -159,6 +158,9 @@ class Desk:
 
     def mask(self, place: int) -> tuple[bytes, tuple[float, float, float, float]]:
         """Return junk as a translucent PNG, and where it lies in the micrograph."""
+        from cryopick_ray.formats.mask_names import masks_of
+        from cryopick_ray.runs.junk import tints_of
+
         run, about = self.opened.run, self.micrograph(place)
         if run is None:
             raise UnknownError("only runs have masks")
@@ -192,6 +194,9 @@ class Desk:
         return ids[name]
 
 
-def _nothing(about: PickedMicrograph, diameter_A: float) -> MicrographPicks:
-    none = np.empty(0, np.float32)
-    return MicrographPicks(about, none, none, none, np.empty(0, np.uint16), diameter_A)
+def _truth(where: str | None) -> "Truth | None":
+    if where is None:
+        return None
+    from cryopick_ray.evaluation.truth import read_truth
+
+    return read_truth(where)

@@ -4,7 +4,6 @@ import math
 from typing import Literal, get_args
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 Look = Literal["plain", "band", "denoised"]
@@ -24,6 +23,8 @@ def filtered(image: NDArray[np.floating], look: Look, diameter_px: float) -> NDA
     ``denoised`` is a Wiener filter: each ring of frequencies keeps the part of its power that stands out of
     the noise, whose power is that at the highest frequencies.
     """
+    import scipy.fft
+
     spectrum = scipy.fft.rfft2(image.astype(np.float32))
     height, width = image.shape
     y = scipy.fft.fftfreq(height).astype(np.float32)[:, None]

@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.formats.known import KnownMicrographs, NamesAlike
-from cryopick_ray.formats.reading import is_table
-from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.page.pixels import InFiles, InStore, Pixels
 from cryopick_ray.page.run_source import RunSource
 from cryopick_ray.page.sources import About, FileSource, Shown, table_threshold
@@ -17,6 +15,9 @@ from cryopick_ray.project import project_of
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.store.place import is_bucket
 from cryopick_ray.store.store import MicrographStore
+
+if TYPE_CHECKING:
+    from cryopick_ray.micrographs.sources import MicrographSource
 
 CONFIG = "config.yaml"
 ASSUMED_DIAMETER_A = 100.0
@@ -96,19 +97,13 @@ def open_sources(settings: PageSettings) -> Opened:
         runs[place] = run
     found = [_opened(name, where, runs, place, settings, notes) for name, where in named]
     first = found[0].source
-    files = (
-        [] if place is None or place in runs else list_sources([place], relion_project=project_of([place]))
-    )
-    if not isinstance(first, FileSource):
-        listed: Sequence[PickedMicrograph] = first.micrographs
-    elif place in runs:
-        listed = runs[place].micrographs
-    else:
-        listed = _of_files(files, first)
-    ids = [one.micrograph_id for one in listed]
-    shown = [found[0], *(_beside(one, ids, notes) for one in found[1:])]
+    files = [] if place is None or place in runs else _files(place)
+    listed = first.micrographs
     if isinstance(first, FileSource):
-        shown[0] = _beside(found[0], ids, notes)
+        listed = runs[place].micrographs if place in runs else _of_files(files, first)
+    ids = [one.micrograph_id for one in listed]
+    own = [] if isinstance(first, FileSource) else found[:1]
+    shown = [*own, *(_beside(one, ids, notes) for one in found[len(own) :])]
     pixels: Pixels | None = None
     pixel_ids = None
     if place in runs:
@@ -131,6 +126,12 @@ def open_sources(settings: PageSettings) -> Opened:
         across_A or ASSUMED_DIAMETER_A,
         notes,
     )
+
+
+def _files(place: str) -> "list[MicrographSource]":
+    from cryopick_ray.micrographs.sources import list_sources
+
+    return list_sources([place], relion_project=project_of([place]))
 
 
 def _named(text: str) -> tuple[str, str]:
@@ -168,6 +169,8 @@ def _opened(
     settings: PageSettings,
     notes: list[str],
 ) -> Shown:
+    from cryopick_ray.formats.reading import is_table
+
     if where in runs:
         run = runs[where]
         return Shown(lambda: replace(run.about, name=name), run)
@@ -179,6 +182,7 @@ def _opened(
         raise UsageError(
             f"{where} holds coordinates, and nothing says where their micrographs are: give `micrographs`"
         )
+    from cryopick_ray.formats.known import KnownMicrographs
     from cryopick_ray.runs.voters import read_input
 
     known = KnownMicrographs(place)
@@ -188,7 +192,7 @@ def _opened(
     return Shown(lambda: about, source)
 
 
-def _of_files(files: Sequence[MicrographSource], first: FileSource) -> list[PickedMicrograph]:
+def _of_files(files: "Sequence[MicrographSource]", first: FileSource) -> list[PickedMicrograph]:
     """Return files as micrographs, with what is known of those that have coordinates."""
     ids = [one.micrograph_id for one in files]
     about = {page: first.picks[own].micrograph for page, own in _alike(ids, first.picks).items()}
@@ -224,6 +228,8 @@ def _beside(one: Shown, ids: Sequence[str], notes: list[str]) -> Shown:
 
 def _alike(ids: Iterable[str], names: Iterable[str]) -> dict[str, str]:
     """Return which of other names each id means, where that is clear; equal ones are meant first."""
+    from cryopick_ray.formats.known import NamesAlike
+
     there = set(names)
     alike = NamesAlike(there)
     found: dict[str, str] = {}

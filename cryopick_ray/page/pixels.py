@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import CryoPickError, MicrographError
 from cryopick_ray.micrographs.micrograph import Micrograph
 from cryopick_ray.micrographs.reader import read_micrograph
-from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.page.levels import Frame, binned, cropped
-from cryopick_ray.particles.pixels import file_of
-from cryopick_ray.stages.averages import Averages
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import Shape
+
+if TYPE_CHECKING:
+    from cryopick_ray.micrographs.sources import MicrographSource
+    from cryopick_ray.stages.averages import Averages
 
 LONGEST_PX = 2048
 """Longer side to which images of files are binned; what is finer is read from the file as it is asked for."""
@@ -57,7 +58,7 @@ class InStore:
 
     store: MicrographStore
     rows: Mapping[str, ManifestRow]
-    averages: Averages | None = None
+    averages: "Averages | None" = None
 
     def shape(self, micrograph_id: str) -> Shape:
         """Return height and width of the source micrograph."""
@@ -70,6 +71,8 @@ class InStore:
 
     def source(self, micrograph_id: str) -> NDArray[Any] | None:
         """Return the pixels of the file that was picked, if it is there and unchanged."""
+        from cryopick_ray.particles.pixels import file_of
+
         row = self._row(micrograph_id)
         if row.shape == row.source_shape or self.averages is None:
             return None
@@ -97,7 +100,7 @@ class InStore:
 class InFiles:
     """Micrographs in files of any format, by the id that they are shown under."""
 
-    files: Mapping[str, MicrographSource]
+    files: "Mapping[str, MicrographSource]"
 
     def shape(self, micrograph_id: str) -> Shape:
         """Return height and width of the micrograph."""

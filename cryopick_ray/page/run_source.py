@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import CryoPickError, PicksError
 from cryopick_ray.page.sources import About, table_threshold
-from cryopick_ray.passes.chain import Pass, made, passes_of
-from cryopick_ray.passes.junk import OnJunk
-from cryopick_ray.passes.threshold import AboveCut
 from cryopick_ray.picks.coverage import is_stale
 from cryopick_ray.picks.digest import CALIBRATED, PROBABILITY, THRESHOLD
 from cryopick_ray.picks.gather import gather
@@ -23,7 +20,6 @@ from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.shard import Coverage
 from cryopick_ray.picks.shards import PickShards, digests
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.picks.thresholds import auto_threshold, log_odds_threshold
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.settings import RunSettings
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
@@ -207,7 +203,11 @@ class RunSource:
         """Yield micrographs from their shards, after the passes that ask for no more than they have."""
         if self._shards is None:
             return
-        passes: list[Pass] = [OnJunk(self.settings.keep_junk), *passes_of(self.settings.selection)]
+        from cryopick_ray.passes.chain import made, passes_of
+        from cryopick_ray.passes.junk import OnJunk
+        from cryopick_ray.passes.threshold import AboveCut
+
+        passes = [OnJunk(self.settings.keep_junk), *passes_of(self.settings.selection)]
         described, by_set = self._shards.settings(), defaultdict(list)
         for name in sorted(set(wanted) & self._covered.keys()):
             by_set[self.rows[name].dataset].append(name)
@@ -232,6 +232,8 @@ class RunSource:
         if self._shards is None or not self._read_keys:
             return 0.0
         if self._cut is None or len(self._read_keys) >= 2 * self._cut[0]:
+            from cryopick_ray.picks.thresholds import auto_threshold, log_odds_threshold
+
             score = self._some_scores()
             choose = log_odds_threshold if described.get(PROBABILITY) else auto_threshold
             value = choose(score).value if len(score) else 0.0

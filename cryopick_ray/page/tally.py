@@ -4,16 +4,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import CryoPickError
-from cryopick_ray.evaluation.truth import Truth
-from cryopick_ray.page.counts import Candidates, Free, Histogram, free_ones, histogram, joined
+from cryopick_ray.page.counts import Candidates, Collected, Free, Histogram, free_ones, histogram
 from cryopick_ray.page.sources import Shown
 from cryopick_ray.page.truths import centres_of, finds
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
+
+if TYPE_CHECKING:
+    from cryopick_ray.evaluation.truth import Truth
 
 BREATH_SECONDS, EVERY = 0.002, 16
 """So long, every so many micrographs, other threads go first: a person waits for them."""
@@ -47,7 +50,7 @@ class Tally:
         self,
         source: Shown,
         micrographs: Callable[[], Sequence[PickedMicrograph]],
-        truth: Truth | None,
+        truth: "Truth | None",
         diameter_A: float,
         before: Callable[[MicrographPicks], MicrographPicks],
     ) -> None:
@@ -108,8 +111,10 @@ class Tally:
         with self._lock:
             places = [place for place in self._curated if place < len(found)]
             if places:
-                own = joined([self._curated[place] for place in places])
-                found[places] = own.counts(threshold, smallest_A, largest_A)
+                own = Collected(len(places))
+                for at, place in enumerate(places):
+                    own.add(at, self._curated[place])
+                found[places] = own.all().counts(threshold, smallest_A, largest_A)
         return found
 
     def _run(self) -> None:
@@ -126,7 +131,7 @@ class Tally:
     def _count(self) -> Counted | None:
         micrographs = list(self._micrographs())
         places = {one.micrograph_id: at for at, one in enumerate(micrographs)}
-        parts: list[Free | None] = [None] * len(micrographs)
+        found = Collected(len(micrographs), sum(one.candidates or 0 for one in micrographs))
         for number, (name, picks) in enumerate(self._source.every()):
             if self._ended:
                 return None
@@ -134,8 +139,8 @@ class Tally:
                 time.sleep(BREATH_SECONDS)
             if (at := places.get(name)) is not None:
                 before = self._before(picks)
-                parts[at] = free_ones(before, finds(self._truth, before, self._diameter_A))
-        candidates = joined(parts)
+                found.add(at, free_ones(before, finds(self._truth, before, self._diameter_A)))
+        candidates = found.all()
         known = [centres_of(self._truth, one) is not None for one in micrographs]
         made = histogram(candidates, self._source.about.threshold)
         return Counted(candidates, made, np.array(known, bool))
