@@ -57,11 +57,17 @@ def view(
     The page is served to this machine alone, to who has its address; Ctrl-C ends it.
     """
     del debug
+    import getpass
+
     from cryopick_ray.page.desk import Desk
     from cryopick_ray.page.opened import PageSettings
     from cryopick_ray.page.serve import serve
 
-    desk = Desk(PageSettings(tuple(sources), micrographs, truth, by or "", curation, diameter, pixel_size))
+    desk = Desk(
+        PageSettings(
+            tuple(sources), micrographs, truth, by or getpass.getuser(), curation, diameter, pixel_size
+        )
+    )
     for note in desk.opened.notes:
         tell(note)
 

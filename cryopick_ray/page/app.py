@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from cryopick_ray.errors import CryoPickError, StoreError, UsageError, plain
-from cryopick_ray.page.desk import Desk, NotReadyError, UnknownError
+from cryopick_ray.errors import UsageError
+from cryopick_ray.page.answers import Answer, answered
+from cryopick_ray.page.desk import Desk, NotReadyError
 from cryopick_ray.page.pictures import PICTURE_PX, THUMBNAIL_PX
+from cryopick_ray.page.posts import post_routes
 from cryopick_ray.page.security import Guard
 
 KINDS = {
@@ -33,12 +34,11 @@ KINDS = {
 BYTES = "application/octet-stream"
 KEEP = {"cache-control": "private, max-age=3600"}
 """Pictures do not change while a page is served."""
-Answer = Callable[[Request], Response]
 
 
 def make_app(desk: Desk, token: str) -> Guard:
     """Return the page as an ASGI application."""
-    get = {
+    get: dict[str, Answer] = {
         "/api/about": lambda r: JSONResponse(desk.about()),
         "/api/micrographs": lambda r: _listing(desk, r),
         "/api/candidates/{source:int}/{i:int}": lambda r: _bytes(
@@ -55,34 +55,11 @@ def make_app(desk: Desk, token: str) -> Guard:
             desk.tile(r.path_params["look"], *(_int(r, name) for name in ("i", "level", "column", "row")))
         ),
         "/api/mask/{i:int}.png": lambda r: _mask(desk, r),
+        "/api/decisions/{i:int}": lambda r: JSONResponse({"rows": _rows(desk, _int(r, "i"))}),
         "/api/calibration": lambda r: JSONResponse({"bins": desk.calibration()}),
     }
-    routes = [Route(path, _answered(answer)) for path, answer in get.items()]
-    return Guard(Starlette(routes=[*routes, *_static_routes()]), token)
-
-
-def _answered(answer: Answer) -> Callable[[Request], Any]:
-    """Return an endpoint that answers in a thread, and tells errors as JSON."""
-
-    async def endpoint(request: Request) -> Response:
-        try:
-            return await run_in_threadpool(answer, request)
-        except NotReadyError:
-            return JSONResponse({"error": "still counting"}, 503, {"retry-after": "1"})
-        except UnknownError as error:
-            return _error(404, str(error))
-        except UsageError as error:
-            return _error(400, str(error))
-        except StoreError as error:
-            return _error(404, str(error))
-        except CryoPickError as error:
-            return _error(404, str(error))
-
-    return endpoint
-
-
-def _error(status: int, text: str) -> JSONResponse:
-    return JSONResponse({"error": plain(text)}, status)
+    routes = [Route(path, answered(answer)) for path, answer in get.items()]
+    return Guard(Starlette(routes=[*routes, *post_routes(desk), *_static_routes()]), token)
 
 
 def _static_routes() -> list[Route]:
@@ -118,6 +95,14 @@ def _bytes(content: bytes) -> Response:
 
 def _jpeg(content: bytes) -> Response:
     return Response(content, media_type="image/jpeg", headers=KEEP)
+
+
+def _rows(desk: Desk, place: int) -> list[dict[str, Any]]:
+    rows = desk.judgement.rows_of(desk.micrograph(place).micrograph_id)
+    return [
+        {name: getattr(row, name) for name in ("action", "x_px", "y_px", "radius_px", "by", "at")}
+        for row in rows
+    ]
 
 
 def _listing(desk: Desk, request: Request) -> Response:

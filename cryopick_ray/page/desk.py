@@ -1,26 +1,32 @@
 """What lies on the page: micrographs, their candidates and pictures, and what people decide about them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.page.columns import listed_columns, outliers
+from cryopick_ray.page.judgement import Judgement
 from cryopick_ray.page.levels import TILE_PX
 from cryopick_ray.page.looks import LOOKS
-from cryopick_ray.page.opened import Opened, PageSettings, open_sources
+from cryopick_ray.page.opened import Opened, PageSettings, applied_of, curation_folder, open_sources
 from cryopick_ray.page.packing import packed_candidates, packed_places
 from cryopick_ray.page.pictures import Pictures
 from cryopick_ray.page.tally import Tally
 from cryopick_ray.page.truths import calibration, centres_of, finds
+from cryopick_ray.passes.decisions import Decision
 from cryopick_ray.picks.part import no_picks
 from cryopick_ray.picks.reasons import WORDS
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 if TYPE_CHECKING:
     from cryopick_ray.evaluation.truth import Truth
+
+MOST_READ = 64
+"""Micrographs that are read at once to be counted; more are counted in the background."""
 
 
 class NotReadyError(Exception):
@@ -47,8 +53,11 @@ class Desk:
         self.truth = _truth(settings.truth)
         pixels = self.opened.pixels
         self.pictures = None if pixels is None else Pictures(pixels, self.opened.diameter_A)
+        self.judgement = Judgement(
+            curation_folder(settings, self.opened.run), settings.by, self.opened.applied
+        )
         self.tally = Tally(
-            self.shown[0], lambda: self.micrographs, self.truth, self.opened.diameter_A, self.before
+            self.shown[0], lambda: self.micrographs, self.truth, self.opened.diameter_A, self.judgement
         )
         self._lock = RLock()
         self._listing: tuple[int, bytes] = (-1, b"")
@@ -61,13 +70,16 @@ class Desk:
     @property
     def generation(self) -> int:
         """A number that grows with every change."""
-        return 1 if self.opened.run is None else self.opened.run.generation
+        run = self.opened.run
+        return (0 if run is None else run.generation) + self.judgement.generation + len(self.shown)
 
     def refresh(self) -> None:
         """Look for what others did meanwhile: a run that goes on, people who decide."""
         if self.opened.run is not None and self.opened.run.refresh():
             self.shown[0].forget()
+            self.judgement.applied = applied_of(self.opened.run, self.settings, [])
             self.tally.again()
+        self.heed(self.judgement.refresh())
 
     def about(self) -> dict[str, Any]:
         """Return what the page is of."""
@@ -75,7 +87,10 @@ class Desk:
         return {
             "title": self.shown[0].about.name,
             "version": __version__,
-            "by": self.settings.by,
+            "by": self.judgement.by,
+            "people": self.judgement.people,
+            "curation": str(self.judgement.folder),
+            "is_writable": not self.judgement.why_not,
             "is_run": run is not None,
             "is_live": run is not None and run.is_live,
             "has_truth": self.truth is not None,
@@ -88,13 +103,34 @@ class Desk:
             "notes": list(self.opened.notes),
         }
 
+    def heed(self, changed: Collection[str]) -> list[int]:
+        """Count anew where decisions changed; return the places of these micrographs."""
+        ids = [one.micrograph_id for one in self.micrographs] if changed else []
+        places = [at for at, name in enumerate(ids) if name in changed]
+        if len(places) > MOST_READ:
+            self.tally.again()
+            return places
+        for place in places:
+            self.tally.curate(place, self.picks(0, place))
+        return places
+
+    def _decided(self, micrographs: Sequence[PickedMicrograph]) -> dict[str, list[Any]]:
+        """Return the columns that tell of decisions."""
+        ids = [one.micrograph_id for one in micrographs]
+        picked = self.tally.picked
+        return {
+            "picks": [picked.get(at, one.picks) for at, one in enumerate(micrographs)],
+            "excluded": [self.judgement.is_excluded(name) for name in ids],
+            "decisions": [len(self.judgement.rows_of(name)) for name in ids],
+        }
+
     def listing(self) -> bytes:
         """Return all micrographs as JSON."""
         with self._lock:
             generation = self.generation
             if self._listing[0] != generation:
                 micrographs = self.micrographs
-                columns = listed_columns(micrographs)
+                columns = listed_columns(micrographs) | self._decided(micrographs)
                 found = {
                     "generation": generation,
                     "n": len(micrographs),
@@ -111,17 +147,29 @@ class Desk:
             raise UnknownError(f"there is no micrograph {place}; expected 0 to {len(micrographs) - 1}")
         return micrographs[place]
 
-    def before(self, picks: MicrographPicks) -> MicrographPicks:
-        """Return a micrograph's picks as they are without any decision."""
-        return picks
-
     def picks(self, source: int, place: int) -> MicrographPicks:
         """Return a micrograph's candidates in a source; of the first one as people decided."""
         if not 0 <= source < len(self.shown):
             raise UnknownError(f"there is no source {source}; expected 0 to {len(self.shown) - 1}")
         about = self.micrograph(place)
         found = self.shown[source].picks(about)
-        return no_picks(about, self.opened.diameter_A) if found is None else found
+        picks = no_picks(about, self.opened.diameter_A) if found is None else found
+        return self.judgement.curated(picks) if source == 0 else picks
+
+    def decide(self, place: int, rows: Sequence[Decision]) -> None:
+        """Keep decisions about a micrograph."""
+        about = self.micrograph(place)
+        own = [replace(row, micrograph_id=about.micrograph_id) for row in rows]
+        self.heed(self.judgement.decide(about, own))
+
+    def exclude(self, places: Sequence[int], *, exclude: bool) -> None:
+        """Leave micrographs out, or take them back."""
+        ids = [self.micrograph(place).micrograph_id for place in places]
+        self.heed(self.judgement.exclude(ids, exclude=exclude))
+
+    def undo(self) -> list[int]:
+        """Take back what this person decided last; return the places of micrographs that it was about."""
+        return self.heed(self.judgement.undo())
 
     def candidates(self, source: int, place: int) -> bytes:
         """Return the same as bytes."""
@@ -179,6 +227,7 @@ class Desk:
     def close(self) -> None:
         """End what goes on in the background."""
         self.tally.stop()
+        self.judgement.close()
 
     def _pictures(self) -> Pictures:
         if self.pictures is None:

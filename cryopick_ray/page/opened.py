@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryopick_ray.errors import UsageError
+from cryopick_ray.page.judgement import Applied
 from cryopick_ray.page.pixels import InFiles, InStore, Pixels
 from cryopick_ray.page.run_source import RunSource
-from cryopick_ray.page.sources import About, FileSource, Shown, table_threshold
+from cryopick_ray.page.sources import About, FileSource, Shown, Source, table_threshold
 from cryopick_ray.picks.schema import PickedMicrograph
-from cryopick_ray.picks.table import open_table
+from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.project import project_of
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.store.place import is_bucket
@@ -19,7 +20,7 @@ from cryopick_ray.store.store import MicrographStore
 if TYPE_CHECKING:
     from cryopick_ray.micrographs.sources import MicrographSource
 
-CONFIG = "config.yaml"
+CONFIG, CURATION = "config.yaml", "curation"
 ASSUMED_DIAMETER_A = 100.0
 """Where nobody says how large particles are: circles need some size."""
 
@@ -75,6 +76,7 @@ class Opened:
     shown: Sequence[Shown]
     pixels: Pixels | None
     pixel_ids: Mapping[str, str] | None
+    applied: Applied
     diameter_A: float
     notes: Sequence[str]
 
@@ -123,9 +125,34 @@ def open_sources(settings: PageSettings) -> Opened:
         shown,
         pixels,
         pixel_ids,
+        applied_of(first, settings, notes),
         across_A or ASSUMED_DIAMETER_A,
         notes,
     )
+
+
+def curation_folder(settings: PageSettings, run: RunSource | None) -> Path:
+    """Return the folder of decisions."""
+    if settings.curation is not None:
+        return settings.curation.absolute()
+    is_here = run is None or is_bucket(run.folder.where)
+    return Path.cwd() / CURATION if is_here or run is None else Path(run.folder.where) / CURATION
+
+
+def applied_of(first: Source, settings: PageSettings, notes: list[str]) -> Applied:
+    """Return what the table of the first source says of decisions that it heeds."""
+    table = first.table if isinstance(first, RunSource) else first
+    if not isinstance(table, PickTable):
+        return Applied()
+    passes = {name: value for one in table.made.passes for name, value in one.items()}
+    given = passes.get("curation") or ()
+    paths = [Path(one) for one in ([given] if isinstance(given, str) else given)]
+    own = curation_folder(settings, first if isinstance(first, RunSource) else None)
+    elsewhere = tuple(path for path in paths if own not in (path, path.parent))
+    is_known = all(path.exists() for path in elsewhere)
+    if not is_known:
+        notes.append(f"decisions in {elsewhere[0]} were heeded and cannot be read: they are not taken back")
+    return Applied(elsewhere, is_known, passes.get("exclude_micrographs") is not None)
 
 
 def _files(place: str) -> "list[MicrographSource]":

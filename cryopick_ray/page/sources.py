@@ -114,8 +114,11 @@ class Shown:
         """Yield all micrographs that have candidates, by the ids of the page."""
         for one in self.source:
             name = one.micrograph.micrograph_id
-            if self._own is None or name in self._page_ids:
-                yield self._page_ids.get(name, name), one
+            if self._own is None:
+                yield name, one
+            elif name in self._page_ids:
+                own = self._page_ids[name]
+                yield own, replace(one, micrograph=replace(one.micrograph, micrograph_id=own))
 
     def called(self, own: Mapping[str, str]) -> "Shown":
         """Return the same whose micrographs are called otherwise on the page."""

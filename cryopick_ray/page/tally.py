@@ -1,7 +1,7 @@
 """Counts of all candidates, made in the background while a page is looked at."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import CryoPickError
 from cryopick_ray.page.counts import Candidates, Collected, Free, Histogram, free_ones, histogram
+from cryopick_ray.page.judgement import Judgement
 from cryopick_ray.page.sources import Shown
 from cryopick_ray.page.truths import centres_of, finds
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
@@ -38,12 +39,10 @@ class Tally:
     ----------
     source
         Whose candidates.
-    places
-        Gives the place of each micrograph on the page.
-    about
-        Gives the micrographs by id.
-    before
-        Makes a micrograph's picks what they were before a person's decisions.
+    micrographs
+        Gives those of the page, in order.
+    judgement
+        What people decided: counts heed it, the histogram does not.
     """
 
     def __init__(
@@ -52,12 +51,13 @@ class Tally:
         micrographs: Callable[[], Sequence[PickedMicrograph]],
         truth: "Truth | None",
         diameter_A: float,
-        before: Callable[[MicrographPicks], MicrographPicks],
+        judgement: Judgement,
     ) -> None:
         self._source, self._micrographs, self._truth = source, micrographs, truth
-        self._diameter_A, self._before = diameter_A, before
+        self._diameter_A, self._judgement = diameter_A, judgement
         self._counted: Counted | None = None
         self._curated: dict[int, Free] = {}
+        self._picked: dict[int, int] = {}
         self._error = ""
         self._wanted, self._ended = Event(), False
         self._lock = Lock()
@@ -90,14 +90,17 @@ class Tally:
             raise CryoPickError(self._error)
         return self._counted
 
-    def curate(self, picks: Mapping[int, MicrographPicks | None]) -> None:
-        """Let micrographs, by their places, count as they are after decisions; ``None`` as before them."""
+    def curate(self, place: int, picks: MicrographPicks) -> None:
+        """Let a micrograph count as it is once people decided."""
         with self._lock:
-            for place, own in picks.items():
-                if own is None:
-                    self._curated.pop(place, None)
-                else:
-                    self._curated[place] = free_ones(own)
+            self._curated[place] = free_ones(picks)
+            self._picked[place] = int(picks.picked.sum())
+
+    @property
+    def picked(self) -> dict[int, int]:
+        """Picks of micrographs, by their places, that people decided about."""
+        with self._lock:
+            return dict(self._picked)
 
     def counts(
         self, threshold: float, smallest_A: float | None, largest_A: float | None
@@ -138,7 +141,9 @@ class Tally:
             if number % EVERY == 0:
                 time.sleep(BREATH_SECONDS)
             if (at := places.get(name)) is not None:
-                before = self._before(picks)
+                before = self._judgement.before(picks)
+                if self._judgement.is_decided(name):
+                    self.curate(at, self._judgement.curated(picks))
                 found.add(at, free_ones(before, finds(self._truth, before, self._diameter_A)))
         candidates = found.all()
         known = [centres_of(self._truth, one) is not None for one in micrographs]
