@@ -39,6 +39,12 @@ def view(
             help="Folder of decisions, a file a person; default: curation/ in the run, else here.",
         ),
     ] = None,
+    classes: Annotated[
+        Path | None,
+        typer.Option(
+            "--classes", metavar="DIR", help="Folder of classify2d, whose classes are kept or dropped."
+        ),
+    ] = None,
     diameter: Annotated[
         float | None,
         typer.Option("--diameter", metavar="A", help="Of the particle, where no SOURCE says it."),
@@ -63,10 +69,9 @@ def view(
     from cryopick_ray.page.opened import PageSettings
     from cryopick_ray.page.serve import serve
 
+    who = by or getpass.getuser()
     desk = Desk(
-        PageSettings(
-            tuple(sources), micrographs, truth, by or getpass.getuser(), curation, diameter, pixel_size
-        )
+        PageSettings(tuple(sources), micrographs, truth, who, curation, classes, diameter, pixel_size)
     )
     for note in desk.opened.notes:
         tell(note)

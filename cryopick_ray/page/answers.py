@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from cryopick_ray.errors import CryoPickError, UsageError, brief, plain
 from cryopick_ray.page.desk import NotReadyError, UnknownError
+from cryopick_ray.page.jobs import TooManyError
 
 Answer = Callable[[Request], Response]
 PostAnswer = Callable[[bytes], Response]
@@ -45,6 +46,8 @@ def _told(answer: Callable[[], Response]) -> Response:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the body"
         return _error(400, f"{where}: {first['msg']}")
+    except TooManyError as error:
+        return _error(409, str(error))
     except UsageError as error:
         return _error(400, str(error))
     except (UnknownError, CryoPickError) as error:

@@ -18,6 +18,7 @@ from cryopick_ray.page.desk import Desk, NotReadyError
 from cryopick_ray.page.pictures import PICTURE_PX, THUMBNAIL_PX
 from cryopick_ray.page.posts import post_routes
 from cryopick_ray.page.security import Guard
+from cryopick_ray.page.work import Work
 
 KINDS = {
     ".html": "text/html; charset=utf-8",
@@ -36,10 +37,10 @@ KEEP = {"cache-control": "private, max-age=3600"}
 """Pictures do not change while a page is served."""
 
 
-def make_app(desk: Desk, token: str) -> Guard:
+def make_app(desk: Desk, work: Work, token: str) -> Guard:
     """Return the page as an ASGI application."""
     get: dict[str, Answer] = {
-        "/api/about": lambda r: JSONResponse(desk.about()),
+        "/api/about": lambda r: JSONResponse(desk.about() | {"commands": work.commands()}),
         "/api/micrographs": lambda r: _listing(desk, r),
         "/api/candidates/{source:int}/{i:int}": lambda r: _bytes(
             desk.candidates(_int(r, "source"), _int(r, "i"))
@@ -56,10 +57,15 @@ def make_app(desk: Desk, token: str) -> Guard:
         ),
         "/api/mask/{i:int}.png": lambda r: _mask(desk, r),
         "/api/decisions/{i:int}": lambda r: JSONResponse({"rows": _rows(desk, _int(r, "i"))}),
+        "/api/jobs": lambda r: JSONResponse(work.jobs.listed()),
+        "/api/classes": lambda r: JSONResponse({"classes": desk.classes().listed()}),
+        "/api/class/{number:int}.png": lambda r: Response(
+            desk.classes().picture(_int(r, "number")), media_type="image/png", headers=KEEP
+        ),
         "/api/calibration": lambda r: JSONResponse({"bins": desk.calibration()}),
     }
     routes = [Route(path, answered(answer)) for path, answer in get.items()]
-    return Guard(Starlette(routes=[*routes, *post_routes(desk), *_static_routes()]), token)
+    return Guard(Starlette(routes=[*routes, *post_routes(desk, work), *_static_routes()]), token)
 
 
 def _static_routes() -> list[Route]:
@@ -126,6 +132,7 @@ def _histogram(desk: Desk) -> dict[str, Any]:
         "score_stops": counted.histogram.score_stops.tolist(),
         "size_stops_A": None if sizes is None else sizes.tolist(),
         "ready": True,
+        "truth_total": counted.true_particles if desk.truth is not None else None,
     }
 
 

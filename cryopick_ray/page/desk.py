@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import MicrographError
+from cryopick_ray.page.classes import Averages, find_averages
 from cryopick_ray.page.columns import listed_columns, outliers
 from cryopick_ray.page.judgement import Judgement
 from cryopick_ray.page.levels import TILE_PX
 from cryopick_ray.page.looks import LOOKS
-from cryopick_ray.page.opened import Opened, PageSettings, applied_of, curation_folder, open_sources
+from cryopick_ray.page.opened import (
+    Opened,
+    PageSettings,
+    applied_of,
+    curation_folder,
+    open_beside,
+    open_sources,
+)
 from cryopick_ray.page.packing import packed_candidates, packed_places
 from cryopick_ray.page.pictures import Pictures
 from cryopick_ray.page.tally import Tally
@@ -55,6 +63,12 @@ class Desk:
         self.pictures = None if pixels is None else Pictures(pixels, self.opened.diameter_A)
         self.judgement = Judgement(
             curation_folder(settings, self.opened.run), settings.by, self.opened.applied
+        )
+        self.averages = find_averages(
+            settings.classes,
+            None if self.opened.run is None else self.opened.run.folder.path,
+            self.judgement.folder,
+            self.judgement.by,
         )
         self.tally = Tally(
             self.shown[0], lambda: self.micrographs, self.truth, self.opened.diameter_A, self.judgement
@@ -156,6 +170,16 @@ class Desk:
         picks = no_picks(about, self.opened.diameter_A) if found is None else found
         return self.judgement.curated(picks) if source == 0 else picks
 
+    def look_again(self) -> None:
+        """See at once what a job of the page did to the run."""
+        if self.opened.run is not None:
+            self.opened.run.look_now()
+        self.refresh()
+
+    def show_beside(self, name: str, table: str) -> None:
+        """Show the picks of a table beside the others."""
+        self.shown.append(open_beside(name, table, [one.micrograph_id for one in self.micrographs]))
+
     def decide(self, place: int, rows: Sequence[Decision]) -> None:
         """Keep decisions about a micrograph."""
         about = self.micrograph(place)
@@ -228,6 +252,12 @@ class Desk:
         """End what goes on in the background."""
         self.tally.stop()
         self.judgement.close()
+
+    def classes(self) -> Averages:
+        """Return the class averages, or raise :class:`UnknownError`."""
+        if self.averages is None:
+            raise UnknownError("there are no class averages: give `classes`, a folder of classify2d")
+        return self.averages
 
     def _pictures(self) -> Pictures:
         if self.pictures is None:

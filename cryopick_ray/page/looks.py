@@ -25,7 +25,7 @@ def filtered(image: NDArray[np.floating], look: Look, diameter_px: float) -> NDA
     """
     import scipy.fft
 
-    spectrum = scipy.fft.rfft2(image.astype(np.float32))
+    spectrum = np.asarray(scipy.fft.rfft2(image.astype(np.float32)), np.complex64)
     height, width = image.shape
     y = scipy.fft.fftfreq(height).astype(np.float32)[:, None]
     x = scipy.fft.rfftfreq(width).astype(np.float32)[None]
@@ -45,7 +45,8 @@ def _band(frequency: NDArray[np.float32], diameter_px: float) -> NDArray[np.floa
     """Return a difference of two Gaussians of the frequency."""
     low, high = 1 / (2 * diameter_px), 2 / diameter_px
     squared = frequency**2
-    return np.exp(-squared / (2 * high**2)) * (1 - np.exp(-squared / (2 * low**2)))
+    band = np.exp(-squared / (2 * high**2)) * (1 - np.exp(-squared / (2 * low**2)))
+    return np.asarray(band, np.float32)
 
 
 def _wiener(spectrum: NDArray[np.complex64], frequency: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -42,6 +42,8 @@ class PageSettings:
         Who decides.
     curation
         Folder of decisions; ``None`` for ``curation`` in the first run, else here.
+    classes
+        Folder of a classification of its particles; ``None`` for ``classes`` in the first run.
     """
 
     sources: tuple[str, ...]
@@ -49,6 +51,7 @@ class PageSettings:
     truth: str | None = None
     by: str = ""
     curation: Path | None = None
+    classes: Path | None = None
     diameter_A: float | None = None
     pixel_size_A: float | None = None
 
@@ -238,6 +241,13 @@ def _of_files(files: "Sequence[MicrographSource]", first: FileSource) -> list[Pi
 
 
 _UNKNOWN = PickedMicrograph("", "", "", None, None, None, "complete", "")
+
+
+def open_beside(name: str, table: str, ids: Sequence[str]) -> Shown:
+    """Return the picks of a table, by the ids of the page."""
+    found = open_table(table)
+    about = About(name, "table", "", table_threshold(found))
+    return _beside(Shown(lambda: about, found), ids, [])
 
 
 def _beside(one: Shown, ids: Sequence[str], notes: list[str]) -> Shown:

@@ -1,13 +1,16 @@
 """What a page sends: decisions, and what is to be started."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from cryopick_ray.page.answers import PostAnswer, posted
-from cryopick_ray.page.desk import Desk
+from cryopick_ray.page.cut import Cut
+from cryopick_ray.page.desk import Desk, UnknownError
+from cryopick_ray.page.preview import Trial
+from cryopick_ray.page.work import Work
 from cryopick_ray.passes.decisions import Action, Decision
 
 Place = Annotated[int, Field(ge=0)]
@@ -40,7 +43,52 @@ class _Nothing(_Body):
     pass
 
 
-def post_routes(desk: Desk) -> list[Route]:
+class _Class(_Body):
+    number: int
+    keep: bool
+
+
+class _Stop(_Body):
+    job: str
+
+
+class _CutBody(_Body):
+    threshold: Number | None = None
+    smallest_A: Number | None = None
+    largest_A: Number | None = None
+
+    @property
+    def cut(self) -> Cut:
+        return Cut(self.threshold, self.smallest_A, self.largest_A)
+
+
+class _Apply(_CutBody):
+    what: Literal["apply"]
+
+
+class _Export(_CutBody):
+    what: Literal["export"]
+    format: str = "star"
+
+
+class _Trial(_Body):
+    diameter_A: Number | None = None
+    model: str | None = None
+    threshold: Number | None = None
+
+
+class _Preview(_Body):
+    what: Literal["preview"]
+    micrographs: list[Place]
+    settings: list[_Trial]
+
+
+_START: TypeAdapter[_Apply | _Export | _Preview] = TypeAdapter(
+    Annotated[_Apply | _Export | _Preview, Field(discriminator="what")]
+)
+
+
+def post_routes(desk: Desk, work: Work) -> list[Route]:
     """Return the addresses that take what a page sends."""
 
     def decisions(body: bytes) -> Response:
@@ -58,9 +106,37 @@ def post_routes(desk: Desk) -> list[Route]:
         _Nothing.model_validate_json(body or b"{}")
         return JSONResponse({"micrographs": desk.undo()})
 
+    def classes(body: bytes) -> Response:
+        asked = _Class.model_validate_json(body)
+        desk.classes().keep(asked.number, keep=asked.keep)
+        return JSONResponse({"classes": desk.classes().listed()})
+
+    def start(body: bytes) -> Response:
+        return JSONResponse({"job": _started(work, _START.validate_json(body))})
+
+    def stop(body: bytes) -> Response:
+        asked = _Stop.model_validate_json(body)
+        if not work.jobs.stop(asked.job):
+            raise UnknownError(f"there is no job {asked.job[:20]!r}")
+        return JSONResponse({"job": asked.job})
+
     answers: dict[str, PostAnswer] = {
         "/api/decisions": decisions,
         "/api/exclude": exclude,
         "/api/undo": undo,
+        "/api/classes": classes,
+        "/api/start": start,
+        "/api/stop": stop,
     }
     return [Route(path, posted(answer), methods=["POST"]) for path, answer in answers.items()]
+
+
+def _started(work: Work, asked: _Apply | _Export | _Preview) -> str:
+    match asked:
+        case _Apply():
+            return work.apply(asked.cut)
+        case _Export():
+            return work.export(asked.format, asked.cut)
+        case _Preview():
+            trials = [Trial(one.diameter_A, one.model, one.threshold) for one in asked.settings]
+            return work.preview(asked.micrographs, trials)

@@ -113,6 +113,10 @@ class RunSource:
             self.generation += 1
             return True
 
+    def look_now(self) -> None:
+        """Let the next look for what is new be no sooner than wanted."""
+        self._looked = -LOOK_SECONDS
+
     def of(self, micrograph_ids: Iterable[str]) -> dict[str, MicrographPicks]:
         """Return some micrographs."""
         with self._lock:

@@ -14,6 +14,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.page.app import make_app
 from cryopick_ray.page.desk import Desk
 from cryopick_ray.page.security import new_token
+from cryopick_ray.page.work import Work
 
 HOST = "127.0.0.1"
 PATIENCE_S = 2
@@ -36,12 +37,12 @@ def serve(desk: Desk, port: int, *, say: Callable[[str], None], browse: bool) ->
     UsageError
         If the port is taken.
     """
-    token = new_token()
+    token, work = new_token(), Work(desk)
     with _bound(port) as bound, tempfile.TemporaryDirectory(prefix="cryopick-") as private:
         own = bound.getsockname()[1]
         url = f"http://{HOST}:{own}/{token}/"
         config = uvicorn.Config(
-            make_app(desk, token),
+            make_app(desk, work, token),
             access_log=False,  # it would tell the secret
             log_level="warning",
             server_header=False,
@@ -58,6 +59,7 @@ def serve(desk: Desk, port: int, *, say: Callable[[str], None], browse: bool) ->
             with suppress(KeyboardInterrupt):  # how a page is ended
                 uvicorn.Server(config).run(sockets=[bound])
         finally:
+            work.close()
             desk.close()
 
 

@@ -110,6 +110,21 @@ class Shown:
         found = self._kept.get(micrograph.micrograph_id, lambda: self._read(micrograph.micrograph_id))
         return None if found is None else replace(found, micrograph=micrograph)
 
+    def some(self, micrographs: Sequence[PickedMicrograph]) -> dict[str, MicrographPicks]:
+        """Return some micrographs' candidates, read at once, by the ids of the page."""
+        own = (
+            {one.micrograph_id: one.micrograph_id for one in micrographs} if self._own is None else self._own
+        )
+        wanted = {
+            one.micrograph_id: own[one.micrograph_id] for one in micrographs if one.micrograph_id in own
+        }
+        found = self.source.of(list(wanted.values()))
+        return {
+            one.micrograph_id: replace(found[name], micrograph=one)
+            for one in micrographs
+            if (name := wanted.get(one.micrograph_id)) in found
+        }
+
     def every(self) -> Iterator[tuple[str, MicrographPicks]]:
         """Yield all micrographs that have candidates, by the ids of the page."""
         for one in self.source:

@@ -25,11 +25,22 @@ BREATH_SECONDS, EVERY = 0.002, 16
 
 @dataclass(frozen=True, eq=False)
 class Counted:
-    """What came of counting: all free candidates, by the micrographs' places, and their histogram."""
+    """What came of counting.
+
+    Attributes
+    ----------
+    candidates, histogram
+        All free candidates, by the micrographs' places.
+    has_truth
+        ``(m,)`` which micrographs have known particles.
+    true_particles
+        How many all of these have.
+    """
 
     candidates: Candidates
     histogram: Histogram
     has_truth: NDArray[np.bool_]
+    true_particles: int
 
 
 class Tally:
@@ -146,6 +157,7 @@ class Tally:
                     self.curate(at, self._judgement.curated(picks))
                 found.add(at, free_ones(before, finds(self._truth, before, self._diameter_A)))
         candidates = found.all()
-        known = [centres_of(self._truth, one) is not None for one in micrographs]
+        centres = [centres_of(self._truth, one) for one in micrographs]
+        known = np.array([one is not None for one in centres], bool)
         made = histogram(candidates, self._source.about.threshold)
-        return Counted(candidates, made, np.array(known, bool))
+        return Counted(candidates, made, known, sum(len(one) for one in centres if one is not None))

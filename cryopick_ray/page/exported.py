@@ -1,0 +1,97 @@
+"""The picks of a page as files of another program: as people decided, cut as the page has it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryopick_ray.errors import CryoPickError, UsageError
+from cryopick_ray.page.cut import Cut
+from cryopick_ray.page.jobs import Job
+from cryopick_ray.page.judgement import Judgement
+from cryopick_ray.page.sources import Shown
+from cryopick_ray.picks.part import no_picks
+from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
+from cryopick_ray.store.publish import check_folder
+from cryopick_ray.units import Optics
+
+AT_ONCE = 256
+FOLDER, STAR = "exported", "star"
+
+
+@dataclass(frozen=True)
+class Export:
+    """What is written, and how.
+
+    Attributes
+    ----------
+    relion_project, optics
+        As a run has them.
+    """
+
+    format: str
+    cut: Cut
+    out: Path
+    relion_project: Path | None = None
+    optics: Optics | None = None
+
+    def __call__(
+        self,
+        source: Shown,
+        micrographs: Sequence[PickedMicrograph],
+        judgement: Judgement,
+        diameter_A: float,
+        job: Job,
+    ) -> None:
+        """Write the picks of all micrographs; the job hears what came of it."""
+        from cryopick_ray.formats.format import ExportSettings
+        from cryopick_ray.formats.formats import export
+        from cryopick_ray.runs.coordinates import in_star
+
+        picks = micrographs_done = 0
+
+        def counted() -> Iterator[MicrographPicks]:
+            nonlocal picks, micrographs_done
+            for one in _curated(source, micrographs, judgement, diameter_A):
+                if job.stopped.is_set():
+                    raise CryoPickError("stopped: what was written is not whole")
+                made = self.cut(one)
+                if self.format == STAR:
+                    made = in_star(made)
+                picks += int(made.picked.sum())
+                micrographs_done += 1
+                yield made
+
+        told = [self.optics] if self.optics is not None else []
+        export(counted(), self.format, self.out, ExportSettings(self.relion_project, *told, say=job.say))
+        job.say(f"{picks} picks of {micrographs_done} micrographs in {self.out}")
+
+
+def new_folder(beside: Path, format: str) -> Path:
+    """Return a folder for an export that nothing has been written into, made now.
+
+    Raises
+    ------
+    UsageError
+        If a link is in its way, or the format is none that is written.
+    """
+    from cryopick_ray.formats.formats import WRITTEN
+
+    if format not in WRITTEN:
+        raise UsageError(f"format is {format!r}, expected one of {', '.join(WRITTEN)}")
+    check_folder(beside / FOLDER)
+    out = beside / FOLDER / f"{format}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
+    out.mkdir(parents=True)
+    return out
+
+
+def _curated(
+    source: Shown, micrographs: Sequence[PickedMicrograph], judgement: Judgement, diameter_A: float
+) -> Iterator[MicrographPicks]:
+    """Yield all micrographs in the order of tables, as people decided."""
+    ordered = sorted(micrographs, key=lambda one: (one.dataset, one.micrograph_id))
+    for start in range(0, len(ordered), AT_ONCE):
+        some = ordered[start : start + AT_ONCE]
+        found = source.some(some)
+        for one in some:
+            yield judgement.curated(found.get(one.micrograph_id) or no_picks(one, diameter_A))

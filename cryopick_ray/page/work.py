@@ -1,0 +1,105 @@
+"""What a page may start: the run again with its decisions, lessons, trials, files for other programs."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from cryopick_ray.errors import UsageError
+from cryopick_ray.page.cut import Cut, said
+from cryopick_ray.page.desk import Desk
+from cryopick_ray.page.exported import Export, new_folder
+from cryopick_ray.page.jobs import Jobs, Step, shown_command
+from cryopick_ray.page.preview import MOST_TRIED, Trial, small_store, trial_commands
+from cryopick_ray.page.run_source import RunSource
+
+
+class Work:
+    """Starts what a page asks for.
+
+    Parameters
+    ----------
+    desk
+        What lies on the page.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk, self.jobs = desk, Jobs()
+        self._private: Path | None = None
+        self._trials = 0
+
+    def close(self) -> None:
+        """End what goes on, and remove what it left."""
+        self.jobs.close()
+        if self._private is not None:
+            shutil.rmtree(self._private, ignore_errors=True)
+
+    def commands(self) -> dict[str, str]:
+        """Return the commands that a person may type instead, by what they do."""
+        if self.desk.opened.run is None:
+            return {}
+        return {"apply": shown_command(self._apply_words(Cut()))}
+
+    def apply(self, cut: Cut) -> str:
+        """Let the run go on with all decisions, cut anew where a cut is given; return the job's number."""
+        words = self._apply_words(cut)
+        averages = self.desk.averages
+        if averages is not None and averages.is_changed:
+            averages.write_csv()
+        return self.jobs.run("apply", [Step(words, self.desk.look_again)])
+
+    def preview(self, places: Sequence[int], trials: Sequence[Trial]) -> str:
+        """Pick a few micrographs with other settings; their picks become sources."""
+        run = self._run()
+        if not 1 <= len(trials) <= MOST_TRIED:
+            raise UsageError(f"{len(trials)} settings to try, expected 1 to {MOST_TRIED}")
+        wanted = [(trial, trial.settings(run.settings)) for trial in trials]
+        out = self._folder()
+        rows = [run.rows[self.desk.micrograph(place).micrograph_id] for place in dict.fromkeys(places)]
+        small_store(run.store, rows, out / "store.zarr")
+        steps = []
+        for number, (trial, settings) in enumerate(wanted):
+            settings = settings.model_copy(update={"diameter_A": settings.diameter_A or run.diameter_A})
+            pick, table = trial_commands(settings, out / "store.zarr", out / str(number))
+            show = partial(self.desk.show_beside, trial.name, str(out / str(number) / "table"))
+            steps += [Step(pick), Step(table, show)]
+        return self.jobs.run("preview", steps)
+
+    def export(self, format: str, cut: Cut) -> str:
+        """Write the picks as people decided in another program's format."""
+        desk, run = self.desk, self.desk.opened.run
+        out = new_folder(desk.judgement.folder.parent, format)
+        project = None if run is None else run.folder.relion_project(run.settings)
+        write = Export(format, cut, out, project, None if run is None else run.settings.optics)
+        table = "" if run is None else run.folder.where
+        command = shown_command(["export", table, *said("format", format), *cut.words()]) if table else ""
+        return self.jobs.do(
+            "export",
+            command,
+            lambda job: write(desk.shown[0], desk.micrographs, desk.judgement, desk.opened.diameter_A, job),
+        )
+
+    def _apply_words(self, cut: Cut) -> list[str]:
+        run, judgement = self._run(), self.desk.judgement
+        files = [*judgement.applied.elsewhere, judgement.folder]
+        words = ["run", *said("out", run.folder.where), *said("resume"), *cut.words()]
+        words += [word for path in files for word in said("curation", path)]
+        averages = self.desk.averages
+        if averages is not None and averages.is_changed:
+            words += said("classes", averages.csv)
+        return words
+
+    def _folder(self) -> Path:
+        """Return a new private folder."""
+        if self._private is None:
+            self._private = Path(tempfile.mkdtemp(prefix="cryopick-"))
+        self._trials += 1
+        made = self._private / str(self._trials)
+        made.mkdir()
+        return made
+
+    def _run(self) -> RunSource:
+        if self.desk.opened.run is None:
+            raise UsageError("only a run can go on: give one as the first of `sources`")
+        return self.desk.opened.run
