@@ -19,21 +19,21 @@ import { fixed, grouped, plain } from "./format.js";
 export const COLUMNS = Object.freeze([
   { key: "order", label: "#", type: "number", format: grouped },
   { key: "id", label: "name", type: "text", also: ["name"] },
-  { key: "dataset", label: "data set", type: "text" },
-  { key: "status", label: "status", type: "text" },
-  { key: "verdict", label: "verdict", type: "text" },
   { key: "picks", label: "picks", type: "number", format: grouped },
-  { key: "candidates", label: "candidates", type: "number", format: grouped },
   { key: "mean_score", label: "mean score", type: "number", format: (v) => fixed(v, 3), also: ["score"] },
   { key: "defocus_A", label: "defocus", unit: "µm", type: "number", scale: 1e-4, format: (v) => fixed(v, 2), also: ["defocus", "defocus_um"] },
   { key: "ctf_resolution_A", label: "CTF", unit: "Å", type: "number", format: (v) => fixed(v, 1), also: ["ctf"] },
+  { key: "verdict", label: "verdict", type: "text" },
+  { key: "excluded", label: "excluded", type: "flag" },
+  { key: "decisions", label: "decisions", type: "number", format: grouped },
+  { key: "candidates", label: "candidates", type: "number", format: grouped },
+  { key: "status", label: "status", type: "text" },
+  { key: "reason", label: "failure", type: "text" },
+  { key: "reasons", label: "why", type: "text" },
+  { key: "dataset", label: "data set", type: "text" },
   { key: "pixel_size_A", label: "pixel", unit: "Å", type: "number", format: (v) => fixed(v, 3), also: ["pixel"] },
   { key: "width_px", label: "width", unit: "px", type: "number", format: grouped, also: ["width"] },
   { key: "height_px", label: "height", unit: "px", type: "number", format: grouped, also: ["height"] },
-  { key: "decisions", label: "decisions", type: "number", format: grouped },
-  { key: "excluded", label: "excluded", type: "flag" },
-  { key: "reason", label: "failure", type: "text" },
-  { key: "reasons", label: "why", type: "text" },
 ]);
 
 /** What is plotted over the order of acquisition. */
@@ -44,9 +44,15 @@ export function columnNamed(name) {
   return COLUMNS.find((one) => one.key === name || one.also?.includes(name) || one.label === name);
 }
 
-/** @param {Micrographs} micrographs */
+/** Values that tell nothing. */
+const TRIVIAL = new Set([null, undefined, "", false, "complete"]);
+
+/**
+ * Columns that something is known of.
+ * @param {Micrographs} micrographs
+ */
 export function present(micrographs) {
-  return COLUMNS.filter(({ key }) => key === "order" || micrographs.columns[key]?.some((value) => value !== null && value !== ""));
+  return COLUMNS.filter(({ key }) => key === "order" || micrographs.columns[key]?.some((value) => !TRIVIAL.has(/** @type {any} */ (value))));
 }
 
 /**

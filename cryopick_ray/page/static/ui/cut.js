@@ -53,6 +53,7 @@ export function startCut() {
   chart.addEventListener("pointermove", (event) => event.buttons === 1 && pick(event));
   onAny([state.cut, state.kinds, state.truth], () => onFrame(show));
   onAny([state.cut, state.loaded], askExactly);
+  new ResizeObserver(() => onFrame(show)).observe(chart);
   onTheme(() => onFrame(show));
   state.about.on(() => {
     exact.value = state.cut.value.threshold.toPrecision(4);

@@ -81,10 +81,10 @@ function options(column) {
     label: name, stroke: colour(name), paths: () => null, points: { show: true, size, fill: colour(name), width: 0 },
   });
   return {
-    width: width(), height: HEIGHT_px, legend: { show: false }, padding: [8, 8, 0, 0],
+    width: width(), height: HEIGHT_px, legend: { show: false }, padding: [8, 22, 0, 0],
     scales: { x: { time: false } },
     axes: [{ ...axis, size: 26 }, { ...axis, size: 52 }],
-    series: [{}, points("muted", 3), points("accent", 3.5), points("mark", 6)],
+    series: [{}, points("muted", 2.5), points("accent", 2.5), points("mark", 6)],
     cursor: { sync: { key: "plots", setSeries: false }, points: { show: false }, drag: { x: true, y: true, uni: 12, setScale: false } },
     hooks: {
       setSelect: [(plot) => brushed(plot, column)],

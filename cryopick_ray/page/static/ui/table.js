@@ -1,6 +1,7 @@
 // All micrographs as a table, sorted by any column.
 
 import { present, textOf } from "../core/columns.js";
+import { shortened } from "../core/format.js";
 import { onAny } from "../core/signal.js";
 import { byId, el } from "./dom.js";
 import { onFrame } from "./frame.js";
@@ -10,7 +11,8 @@ import { VirtualList } from "./virtual.js";
 /** @typedef {import("../core/columns.js").Shown} Shown */
 
 const ROW_px = 26;
-const WIDTHS = /** @type {Record<string, number>} */ ({ order: 56, id: 240, reasons: 200, reason: 200, dataset: 110, verdict: 96, mean_score: 96, candidates: 92, decisions: 88, excluded: 82 });
+const NAME_LETTERS = 38;
+const WIDTHS = /** @type {Record<string, number>} */ ({ order: 56, id: 256, reasons: 200, reason: 200, dataset: 110, verdict: 96, mean_score: 96, candidates: 92, decisions: 88, excluded: 82 });
 
 /** @type {Shown[]} */
 let columns = [];
@@ -82,8 +84,9 @@ function fill(row, i, at) {
   const { outliers } = state.micrographs.value;
   columns.forEach((column, k) => {
     const cell = /** @type {HTMLElement} */ (row.children[k]);
-    cell.textContent = textOf(state.micrographs.value, column, i);
-    cell.title = column.type === "text" ? cell.textContent : "";
+    const text = textOf(state.micrographs.value, column, i);
+    cell.textContent = column.key === "id" ? shortened(text, NAME_LETTERS) : text;
+    cell.title = column.type === "text" ? text : "";
     cell.classList.toggle("outlier", outlierSet(outliers, column.key).has(i));
     if (column.key === "verdict") cell.dataset.verdict = cell.textContent;
   });
