@@ -50,23 +50,26 @@ const some = candidates([
   [95, 10, NaN, 150, 0, 0],
 ]);
 
-test("a cut decides on score and size alone; hands and other reasons hold at any cut", () => {
+test("a cut decides on score and size alone; other reasons hold at any cut, and what has no score is left out by none", () => {
   const kinds = (cut) => [...kindsAt(some, { smallest_A: null, largest_A: null, ...cut })];
-  assert.deepEqual(kinds({ threshold: 0.5 }), [PICKED, PICKED, PICKED, LOW, JUNK, REMOVED, ADDED, JUNK, EDGE, LOW]);
-  assert.deepEqual(kinds({ threshold: 0.3, largest_A: 200 }), [PICKED, SIZE, PICKED, PICKED, JUNK, REMOVED, ADDED, JUNK, EDGE, LOW]);
+  assert.deepEqual(kinds({ threshold: 0.5 }), [PICKED, SIZE, PICKED, LOW, JUNK, REMOVED, ADDED, JUNK, EDGE, PICKED]);
+  assert.deepEqual(kinds({ threshold: 0.3, largest_A: 200 }), [PICKED, SIZE, PICKED, PICKED, JUNK, REMOVED, ADDED, JUNK, EDGE, PICKED]);
   assert.deepEqual(kinds({ threshold: 0.3, smallest_A: 200 })[0], SIZE);
-  assert.deepEqual(kinds({ threshold: 2 }).filter((kind) => kind >= PICKED), [ADDED]);
+  assert.deepEqual(kinds({ threshold: 2 }).filter((kind) => kind >= PICKED), [ADDED, PICKED]);
 });
 
-test("the largest size is left out as the bins' upper ends are", () => {
-  const one = candidates([[0, 0, 1, 200, 0, 0]]);
-  assert.equal(kindsAt(one, { threshold: 0, smallest_A: null, largest_A: 200 })[0], SIZE);
-  assert.equal(kindsAt(one, { threshold: 0, smallest_A: 200, largest_A: null })[0], PICKED);
+test("both ends of a range of sizes are in it, and scores are compared as float32", () => {
+  const one = candidates([[0, 0, 0.1, 200, 0, 0]]);
+  const kind = (smallest_A, largest_A, threshold = 0) => kindsAt(one, { threshold, smallest_A, largest_A })[0];
+  assert.deepEqual([kind(200, null), kind(null, 200), kind(201, null), kind(null, 199)], [PICKED, PICKED, SIZE, SIZE]);
+  assert.equal(kind(null, null, 0.1), PICKED, "0.1 as a double is below 0.1 as float32 was written");
+  assert.equal(kind(null, null, 0.1000001), LOW);
+  assert.equal(stopAt([0, Math.fround(0.3), 1], 0.3), 1);
 });
 
 test("picks, those that match truth, precision and recall are counted at the cut", () => {
   const { picks, matched, counts } = tally(some, kindsAt(some, { threshold: 0.5, smallest_A: null, largest_A: null }));
-  assert.deepEqual([picks, matched, counts[LOW]], [4, 2, 2]);
+  assert.deepEqual([picks, matched, counts[LOW]], [4, 2, 1]);
   assert.deepEqual(precisionRecall(2, 4, 8), { precision: 0.5, recall: 0.25 });
   assert.deepEqual(precisionRecall(0, 0, 0), { precision: null, recall: null });
   assert.deepEqual(precisionRecall(1, 2, null), { precision: 0.5, recall: null });

@@ -7,6 +7,7 @@ import { byId } from "./ui/dom.js";
 import { startFilterBox } from "./ui/filterbox.js";
 import { startHead } from "./ui/head.js";
 import { startLists } from "./ui/lists.js";
+import { startMask } from "./ui/mask.js";
 import { startParts } from "./ui/parts.js";
 import { startPlots } from "./ui/plots.js";
 import { startRun } from "./ui/run.js";
@@ -20,7 +21,7 @@ import { startTheme } from "./ui/theme.js";
 import { startTools } from "./ui/tools.js";
 import { watch } from "./ui/work.js";
 
-for (const start of [startTheme, startParts, startLists, startStage, startTools, startHead, startStrip, startTable, startPlots,
+for (const start of [startTheme, startParts, startLists, startStage, startMask, startTools, startHead, startStrip, startTable, startPlots,
   startFilterBox, startCut, startShow, startTeach, startRun, startShortcuts]) start();
 
 try {

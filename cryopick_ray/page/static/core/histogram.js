@@ -53,16 +53,17 @@ export class Sums {
 }
 
 /**
- * The stop at which a cut at a value keeps the same: the first that is not below it.
+ * The stop at which a cut at a value keeps the same: the first that is not below it, as float32.
  * @param {ArrayLike<number>} stops rising
  * @param {number} value
  */
 export function stopAt(stops, value) {
+  const wanted = Math.fround(value);
   let low = 0;
   let high = stops.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (stops[middle] < value) low = middle + 1;
+    if (Math.fround(stops[middle]) < wanted) low = middle + 1;
     else high = middle;
   }
   return Math.min(low, stops.length - 1);

@@ -11,15 +11,16 @@ export const Why = Object.freeze({
   REMOVED_BY_HAND: 32, WRONG_SIZE: 64, SURPLUS: 128, TOO_FEW_VOTES: 256, OTHER: 512, BAD_CLASS: 1024,
 });
 
-/** What the page decides itself at its sliders. */
-const OF_CUT = Why.BELOW_THRESHOLD | Why.WRONG_SIZE;
+/** What the page decides itself at its slider; other reasons hold at any cut. */
+const OF_CUT = Why.BELOW_THRESHOLD;
 
 /** How a candidate is shown; the order is that of drawing, picks above the others. */
 export const KINDS = Object.freeze(["low", "size", "other", "edge", "duplicate", "junk", "removed", "picked", "added"]);
 export const [LOW, SIZE, OTHER, EDGE, DUPLICATE, JUNK, REMOVED, PICKED, ADDED] = KINDS.keys();
 
 /**
- * Kind of every candidate at a cut, as indices of KINDS.
+ * Kind of every candidate at a cut, as indices of KINDS. Scores are compared as float32, as the server does; what
+ * has no score or no known size is left out by none.
  * @param {Candidates} candidates
  * @param {Cut} cut
  * @param {Uint8Array} [into] reused where it is long enough
@@ -27,14 +28,15 @@ export const [LOW, SIZE, OTHER, EDGE, DUPLICATE, JUNK, REMOVED, PICKED, ADDED] =
 export function kindsAt(candidates, cut, into) {
   const { n, score, size_A, unpicked, marks } = candidates;
   const kinds = into !== undefined && into.length >= n ? into : new Uint8Array(n);
-  const smallest = cut.smallest_A ?? -Infinity;
-  const largest = cut.largest_A ?? Infinity;
+  const threshold = Math.fround(cut.threshold);
+  const smallest = Math.fround(cut.smallest_A ?? -Infinity);
+  const largest = Math.fround(cut.largest_A ?? Infinity);
   for (let k = 0; k < n; k++) {
     const kept = unpicked[k] & ~OF_CUT;
     if (kept !== 0) kinds[k] = kindOf(kept);
     else if (marks[k] & BY_HAND) kinds[k] = ADDED;
-    else if (!(score[k] >= cut.threshold)) kinds[k] = LOW;
-    else if (size_A[k] < smallest || size_A[k] >= largest) kinds[k] = SIZE;
+    else if (score[k] < threshold) kinds[k] = LOW;
+    else if (size_A[k] < smallest || size_A[k] > largest) kinds[k] = SIZE;
     else kinds[k] = PICKED;
   }
   return kinds;
@@ -47,6 +49,7 @@ function kindOf(flags) {
   if (flags & Why.REMOVED_BY_HAND) return flags & Why.ON_JUNK ? JUNK : REMOVED;
   if (flags & Why.ON_JUNK) return JUNK;
   if (flags & Why.NEAR_EDGE) return EDGE;
+  if (flags & Why.WRONG_SIZE) return SIZE;
   if (flags & (Why.DUPLICATE | Why.SURPLUS)) return DUPLICATE;
   return OTHER;
 }

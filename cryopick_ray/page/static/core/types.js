@@ -14,8 +14,8 @@
  * @property {string} title
  * @property {string} version
  * @property {string} by
- * @property {string[]} people
- * @property {string} curation
+ * @property {string[]} [people]
+ * @property {string} [curation]
  * @property {boolean} is_run
  * @property {boolean} is_live
  * @property {boolean} has_truth
@@ -24,7 +24,7 @@
  * @property {number} diameter_A
  * @property {string[]} [reasons] words of the flags, by bit
  * @property {Source[]} sources
- * @property {Record<string, string>} commands
+ * @property {Record<string, string>} [commands]
  */
 
 /** @typedef {(string|number|boolean|null)[]} Column */

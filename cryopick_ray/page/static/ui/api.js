@@ -120,6 +120,22 @@ export const api = {
    */
   pyramid: (i) => json(`api/pyramid/${i}`),
 
+  /**
+   * Junk as a picture, and where it lies in pixels of the micrograph (edges, left, top, width, height).
+   * @param {number} i
+   * @returns {Promise<{image: ImageBitmap, frame: number[]|null}|null>} null: none
+   */
+  async mask(i) {
+    try {
+      const response = await answer(`api/mask/${i}.png`);
+      const frame = JSON.parse(response.headers.get("X-Frame") ?? "null");
+      return { image: await createImageBitmap(await response.blob()), frame };
+    } catch (error) {
+      if (error instanceof Refused && error.status === 404) return null;
+      throw error;
+    }
+  },
+
   /** @returns {Promise<{bins: {score: number, share_true: number, n: number}[]}>} */
   calibration: () => json("api/calibration"),
 

@@ -148,7 +148,7 @@ function showAll({ head, all, matched, sizes: bins }) {
   const k = stopOf(head);
   const range = first === 0 && last === bins ? null : { first, last };
   const picks = all.from(k, range);
-  const isStop = head.score_stops[k] === state.cut.value.threshold;
+  const isStop = Math.fround(head.score_stops[k]) === Math.fround(state.cut.value.threshold);
   told.all.textContent = `${isStop || k === 0 ? "" : "≈ "}${grouped(picks)}`;
   told.allOf.textContent = grouped(all.from(0));
   if (matched !== null) {

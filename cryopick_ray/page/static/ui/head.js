@@ -19,7 +19,7 @@ export function startHead() {
   state.about.on((about) => {
     document.title = `${about.title} – cryopick`;
     byId("title").textContent = about.title;
-    byId("title").title = `cryopick ${about.version}; decisions of ${about.by} in ${about.curation}`;
+    byId("title").title = `cryopick ${about.version}; decisions of ${about.by} in ${about.curation ?? "no file"}${others(about)}`;
     byId("live").hidden = !about.is_live;
   });
   state.reply.on((text) => {
@@ -33,6 +33,12 @@ export function startHead() {
     ["undo", undo], ["retry", retry], ["zoom-in", () => main.zoom(1.4)], ["zoom-out", () => main.zoom(1 / 1.4)], ["fit", () => main.fit()],
   ];
   for (const [id, press] of buttons) byId(id).addEventListener("click", press);
+}
+
+/** @param {import("../core/types.js").About} about */
+function others({ people = [], by }) {
+  const names = people.filter((name) => name !== by);
+  return names.length > 0 ? `; also of ${names.join(", ")}` : "";
 }
 
 function show() {

@@ -1,25 +1,19 @@
 // The picture of junk of the open micrograph, asked for when it is shown.
 
+import { onAny } from "../core/signal.js";
+import { api } from "./api.js";
 import { state } from "./state.js";
 
-/** @type {{i: number, image: HTMLImageElement}|null} */
-let kept = null;
-
-/**
- * @param {number} i
- * @returns {HTMLImageElement|null} null until it is here
- */
-export function maskOf(i) {
-  if (kept?.i !== i) {
-    const image = new Image();
-    image.addEventListener("load", () => state.showMasks.listeners.forEach((listener) => listener(true, true)));
-    image.src = `api/mask/${i}.png`;
-    kept = { i, image };
-  }
-  return kept.image.complete && kept.image.naturalWidth > 0 ? kept.image : null;
+export function startMask() {
+  onAny([state.current, state.showMasks], () => void ask());
 }
 
-/** Ask again: junk was painted. */
-export function forgetMask() {
-  kept = null;
+async function ask() {
+  const i = state.current.value;
+  state.mask.set(null);
+  if (!state.showMasks.value || i < 0) return;
+  const found = await api.mask(i).catch(() => null);
+  if (i !== state.current.value) return;
+  if (found === null) state.reply.set("no junk in this micrograph");
+  else state.mask.set(found);
 }

@@ -5,7 +5,6 @@ import { SECOND_COLOURS, STYLES, circles } from "../core/scene.js";
 import { discsOf } from "../core/edits.js";
 import { drawCursor, drawScaleBar, strokeCircles, strokeShape } from "./brushwork.js";
 import { gesture } from "./gesture.js";
-import { maskOf } from "./mask.js";
 import { pixelSizeOf, shapeOf, state } from "./state.js";
 
 /** @typedef {import("../core/types.js").Candidates} Candidates */
@@ -32,7 +31,7 @@ function frameOf(width, height) {
  */
 export function drawMain(context, view, width, height) {
   const frame = frameOf(width, height);
-  if (state.showMasks.value) drawMask(context, view);
+  drawMask(context, view);
   drawDiscs(context, view);
   const candidates = state.candidates.value;
   if (candidates !== null && state.circles.value) drawKinds(context, candidates, view, frame);
@@ -104,13 +103,12 @@ function drawTruth(context, view, frame) {
  * @param {View} view
  */
 function drawMask(context, view) {
-  const image = maskOf(state.current.value);
-  if (image === null) return;
+  const mask = state.mask.value;
+  if (mask === null) return;
   const { width, height } = shapeOf(state.current.value);
-  context.globalAlpha = 0.45;
+  const [left, top, wide, tall] = mask.frame ?? [0, 0, width, height];
   context.imageSmoothingEnabled = false;
-  context.drawImage(image, view.x, view.y, width * view.scale, height * view.scale);
-  context.globalAlpha = 1;
+  context.drawImage(mask.image, left * view.scale + view.x, top * view.scale + view.y, wide * view.scale, tall * view.scale);
 }
 
 /**

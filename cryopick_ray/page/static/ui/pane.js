@@ -8,6 +8,8 @@ import { el } from "./dom.js";
 /** @typedef {{x: number, y: number, scale: number}} View screen = (px + 0.5) * scale + x, y */
 /** @typedef {Awaited<ReturnType<typeof api.pyramid>>} Pyramid */
 
+const GREY = "data:image/gif;base64,R0lGODlhAQABAIAAAGRkZAAAACwAAAAAAQABAAACAkQBADs=";
+
 export class Pane {
   /**
    * @param {HTMLElement} host
@@ -43,12 +45,9 @@ export class Pane {
     this.shown = asked;
     const isFirst = this.pyramid === null;
     this.pyramid = pyramid;
-    const { width_px, tile_px, max_level, frame } = pyramid;
+    const { width_px, frame } = pyramid;
     this.viewer.addTiledImage({
-      tileSource: {
-        width: pyramid.width_px, height: pyramid.height_px, tileSize: tile_px, minLevel: 0, maxLevel: max_level,
-        getTileUrl: (/** @type {number} */ level, /** @type {number} */ x, /** @type {number} */ y) => `api/tile/${encodeURIComponent(look)}/${i}/${level}/${x}_${y}.jpg`,
-      },
+      tileSource: tiles(i, look, pyramid),
       x: frame[0] / width_px, y: frame[1] / width_px, width: frame[2] / width_px,
       index: 0, replace: !isFirst, preload: false,
       success: () => {
@@ -130,6 +129,19 @@ export class Pane {
     this.viewer.destroy();
     this.host.replaceChildren();
   }
+}
+
+/**
+ * Tiles of the server; without levels one grey pixel stands for all.
+ * @param {number} i
+ * @param {string} look
+ * @param {Pyramid} pyramid
+ */
+function tiles(i, look, { width_px, height_px, tile_px, max_level }) {
+  const size = { width: width_px, height: height_px, tileSize: tile_px, minLevel: 0, maxLevel: Math.max(max_level, 0) };
+  if (max_level < 0) return { ...size, getTileUrl: () => GREY };
+  const address = `api/tile/${encodeURIComponent(look)}/${i}`;
+  return { ...size, getTileUrl: (/** @type {number} */ level, /** @type {number} */ x, /** @type {number} */ y) => `${address}/${level}/${x}_${y}.jpg` };
 }
 
 /** @param {HTMLElement} element */

@@ -8,7 +8,7 @@ import { onFrame } from "./frame.js";
 import { acted, dragged, gesture, pressed, released } from "./gesture.js";
 import { colourOf, drawBeside, drawMain } from "./overlay.js";
 import { Pane } from "./pane.js";
-import { pixelSizeOf, state } from "./state.js";
+import { pixelSizeOf, shapeOf, state } from "./state.js";
 
 const CLICK_REACH_px = 10;
 
@@ -28,7 +28,7 @@ export function startStage() {
   main.viewer.addHandler("update-viewport", follow);
   onAny([state.current, state.look], () => void open());
   onAny([state.candidates, state.cut], () => onFrame(sortOut));
-  onAny([state.kinds, state.others, state.truth, state.shown, state.circles, state.showTruth, state.showMasks,
+  onAny([state.kinds, state.others, state.truth, state.shown, state.circles, state.showTruth, state.mask,
     state.decisions, state.cursor, state.brush_px, state.tool, gesture, state.about], () => onFrame(redraw));
   onAny([state.split, state.beside], () => onFrame(splitUp));
   state.tone.on(tint);
@@ -47,7 +47,7 @@ async function open() {
   gesture.set(null);
   if (i < 0) return;
   try {
-    const pyramid = await api.pyramid(i);
+    const pyramid = await api.pyramid(i).catch((error) => withoutPicture(i, error));
     if (ticket !== opened) return;
     for (const pane of [main, ...beside.values()]) pane.show(i, look, pyramid);
   } catch (error) {
@@ -55,6 +55,18 @@ async function open() {
     main.clear();
     state.reply.set(error instanceof Error ? error.message : String(error));
   }
+}
+
+/**
+ * Picks can be judged by their places where there is no picture.
+ * @param {number} i
+ * @param {Error} error
+ */
+function withoutPicture(i, error) {
+  const { width, height } = shapeOf(i);
+  if (width === 0) throw error;
+  state.reply.set(error.message);
+  return { width_px: width, height_px: height, tile_px: Math.max(width, height), max_level: -1, frame: [0, 0, width, height] };
 }
 
 function sortOut() {

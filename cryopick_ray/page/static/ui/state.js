@@ -57,6 +57,8 @@ export const state = {
   circles: new Signal(true),
   showTruth: new Signal(false),
   showMasks: new Signal(false),
+  /** Picture of junk and where it lies. */
+  mask: new Signal(/** @type {{image: ImageBitmap, frame: number[]|null}|null} */ (null)),
   /** Further sources that are shown. */
   beside: new Signal(/** @type {Set<number>} */ (new Set())),
   split: new Signal(false),
