@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from dataclasses import field as field_of
 from importlib import import_module
 from itertools import pairwise
+from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
@@ -225,7 +226,7 @@ def _text(value: Any) -> str:
 
 
 def _repeats(field: "FieldInfo") -> bool:
-    return field.annotation in (tuple[str, ...], tuple[int, ...])
+    return field.annotation in (tuple[str, ...], tuple[int, ...], tuple[Path, ...])
 
 
 def _metavar(name: str, field: "FieldInfo") -> str:

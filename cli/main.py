@@ -33,6 +33,7 @@ from . import (
     simulate,
     table,
     train,
+    view,
     watch,
 )
 from .bridge import SettingsCommand
@@ -77,6 +78,7 @@ app.command()(convert.convert)
 app.command(cls=SettingsCommand)(extract.extract)
 app.command()(consensus.consensus)
 app.command()(report.report)
+app.command()(view.view)
 app.command(cls=SettingsCommand)(ctf.ctf)
 app.command(cls=SettingsCommand)(diameter.diameter)
 app.command(cls=SettingsCommand)(evaluate.evaluate)

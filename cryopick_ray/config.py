@@ -228,7 +228,7 @@ def rooted(settings: RunSettings) -> RunSettings:
             "masks": settings.masks and settings.masks.absolute(),
             "selection": chosen.model_copy(
                 update={
-                    "curation": chosen.curation and chosen.curation.absolute(),
+                    "curation": tuple(path.absolute() for path in chosen.curation),
                     "classes": chosen.classes and chosen.classes.absolute(),
                 },
             ),

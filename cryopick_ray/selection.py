@@ -1,9 +1,9 @@
 """What of the candidates may be picked, beside the cut through their scores."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from cryopick_ray.setting import Positive, Settings, Shown
 
@@ -28,9 +28,9 @@ class SelectionSettings(Settings):
     exclude_micrographs: Annotated[
         Literal["bad", "empty", "doubtful"] | None, Shown(metavar="bad|empty|doubtful")
     ] = Field(default=None, description="Pick nothing in micrographs with this verdict or a worse one.")
-    curation: Annotated[Path | None, Shown(metavar="FILE")] = Field(
-        default=None,
-        description="CSV of a person's decisions: micrograph_id, action (exclude, remove, add), x_px, y_px.",
+    curation: Annotated[tuple[Path, ...], Shown(metavar="FILE|DIR")] = Field(
+        default=(),
+        description="CSV of people's decisions (exclude, remove, add ...) or folder of it; may be repeated.",
     )
     classes: Annotated[Path | None, Shown(metavar="FILE")] = Field(
         default=None,
@@ -39,6 +39,12 @@ class SelectionSettings(Settings):
     keep_classes: Annotated[Literal["good", "doubtful"], Shown(metavar="good|doubtful")] = Field(
         default="doubtful", description="The worst of classes that are picked."
     )
+
+    @field_validator("curation", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        """Take the one file, or none, that settings of earlier versions hold."""
+        return () if value is None else (value,) if isinstance(value, str | Path) else value
 
     @model_validator(mode="after")
     def _sizes_leave_room(self) -> Self:

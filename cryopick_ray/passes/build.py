@@ -20,7 +20,9 @@ from cryopick_ray import __version__
 from cryopick_ray.errors import PicksError
 from cryopick_ray.passes.chain import Pass, made, passes_of
 from cryopick_ray.passes.classes import InClass, read_classes
-from cryopick_ray.passes.curation import Curated, check_places, read_decisions
+from cryopick_ray.passes.curation import Curated, check_places
+from cryopick_ray.passes.decision_files import read_rows
+from cryopick_ray.passes.decisions import decisions_of
 from cryopick_ray.passes.excluded import Excluded
 from cryopick_ray.passes.junk import OnJunk
 from cryopick_ray.passes.masks import read_masks
@@ -117,12 +119,12 @@ def build_table(
     """
     check_replaceable(out)
     chosen = settings.selection
-    decisions = {} if chosen.curation is None else read_decisions(chosen.curation)
+    decisions = decisions_of(read_rows(chosen.curation))
     covered = coverage(shards, manifest, keys)
     if unknown := sorted(set(covered) - set(manifest)):
         raise PicksError(f"{shards.place.url} covers {unknown[0]}, which the store does not hold")
     micrographs = [_micrograph(row, covered) for row in manifest.values() if _is_known(row, covered)]
-    check_places(chosen.curation, decisions, micrographs)
+    check_places(decisions, micrographs)
     partitions = plan_partitions(micrographs, covered, [name for name in decisions if decisions[name].adds])
     source = partial(gather, shards, diameter_A=settings.diameter_A, model=settings.model)
     masked = read_masks(settings.masks, micrographs, map(source, partitions))
@@ -217,6 +219,8 @@ def _history(settings: TableSettings, cuts: Mapping[str, Threshold]) -> Made:
     given = settings.selection.model_dump(mode="json", exclude_none=True)
     if settings.selection.classes is None:
         del given["keep_classes"]
+    if not settings.selection.curation:
+        del given["curation"]
     how = {
         **({"keep_junk": True} if settings.keep_junk else {}),
         **({"masks": len(settings.masks)} if settings.masks else {}),

@@ -1,51 +1,28 @@
-"""What a person decided about micrographs and picks, kept in a CSV file."""
+"""What people decided about micrographs and picks, as a pass."""
 
-import csv
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from cryopick_ray.errors import UsageError, brief, few
+from cryopick_ray.errors import UsageError
+from cryopick_ray.micrographs.junk import Junk
+from cryopick_ray.passes.decisions import REACH_PX, Decisions, Places, Turns, covered
 from cryopick_ray.picks.columns import COLUMNS, HAND
 from cryopick_ray.picks.reasons import Why, none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
-from cryopick_ray.picks.table import PickTable
-
-Action = Literal["exclude", "remove", "add"]
-HEAD = ("micrograph_id", "action", "x_px", "y_px")
-REACH_PX = 1.0
-"""How far from what it means a place may be: as far as rounding moves it."""
-MOST_BYTES = 2**30
-MOST_PX = 2.0**24
-"""From here on float32 does not tell neighbouring pixels apart; no micrograph is as large."""
-
-
-@dataclass(frozen=True)
-class Decisions:
-    """Of one micrograph: whether it is excluded, and ``(n, 2)`` places of picks to remove and to add."""
-
-    exclude: bool
-    remove: NDArray[np.float32]
-    add: NDArray[np.float32]
-
-    @property
-    def adds(self) -> bool:
-        """Whether there is anything to add."""
-        return len(self.add) > 0
 
 
 @dataclass(frozen=True)
 class Curated:
     """Marks what a person removed or excluded, and adds what they added, whatever other passes say of it.
 
-    Of the candidates within a pixel of a place to remove, the nearest is meant. What is added takes the place
-    of candidates within a pixel, and has the micrograph's highest score; no other threshold takes it away.
+    Of the candidates within a pixel of a place to remove or to keep, the nearest is meant, and what was said
+    of it last counts. What lies in a disc of junk is junk, unless it was kept later. What is added takes the
+    place of candidates within a pixel, and has the micrograph's highest score; no other threshold takes it
+    away.
     """
 
     decisions: Mapping[str, Decisions]
@@ -55,39 +32,20 @@ class Curated:
         own = self.decisions.get(picks.micrograph.micrograph_id)
         if own is None:
             return picks
-        picks = picks.marked(Why.REMOVED_BY_HAND, _nearest(picks, own.remove))
+        said = _said_last(picks, own)
+        is_said = said >= 0
+        is_removed = np.zeros(len(picks), bool)
+        is_removed[is_said] = own.is_removed[said[is_said]]
+        picks = picks.marked(Why.REMOVED_BY_HAND, is_removed)
+        if len(own.discs):
+            kept_at = np.full(len(picks), -1)
+            kept_at[is_said] = np.where(own.is_removed, -1, own.said_turn)[said[is_said]]
+            picks = _on_junk(picks, covered(_places(picks), own.discs, own.disc_turn) > kept_at)
         picks = _added(picks, own.add)
         return picks.marked(Why.EXCLUDED_MICROGRAPH, np.full(len(picks), own.exclude))
 
 
-def read_decisions(path: Path) -> dict[str, Decisions]:
-    """Return the decisions in a CSV file by micrograph, whose head is ``micrograph_id,action,x_px,y_px``.
-
-    Raises
-    ------
-    UsageError
-        Naming the line that cannot be read, and what was expected.
-    """
-    found: defaultdict[str, dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
-    try:
-        if (size := path.stat().st_size) > MOST_BYTES:
-            raise UsageError(f"`curation` {path} has {size} bytes, expected at most {MOST_BYTES}")
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
-            if tuple(next(rows, [])) != HEAD:
-                raise UsageError(f"`curation` {path}: expected {','.join(HEAD)} as its first line")
-            for row in rows:
-                if row:
-                    name, action, place = _decision(row, f"`curation` {path}, line {rows.line_num}")
-                    found[name][action].append(place)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"`curation` {path} cannot be read: {brief(error)}") from error
-    return {name: _decisions(own) for name, own in found.items()}
-
-
-def check_places(
-    path: Path | None, decisions: Mapping[str, Decisions], micrographs: Iterable[PickedMicrograph]
-) -> None:
+def check_places(decisions: Mapping[str, Decisions], micrographs: Iterable[PickedMicrograph]) -> None:
     """Refuse to add picks outside their micrograph.
 
     Raises
@@ -104,68 +62,43 @@ def check_places(
         if not inside.all():
             x_px, y_px = own.add[~inside][0].tolist()
             raise UsageError(
-                f"`curation` {path} adds a pick at {x_px:g}, {y_px:g} to {one.micrograph_id}, which has "
+                f"`curation` adds a pick at {x_px:g}, {y_px:g} to {one.micrograph_id}, which has "
                 f"{width} x {height} pixels; expected x_px, y_px in pixels of the micrograph"
             )
 
 
-def unheeded(path: Path | None, table: PickTable) -> list[str]:
-    """Return which of a person's decisions changed nothing in a table that was made with them."""
-    decisions = {} if path is None else read_decisions(path)
-    ids = {one.micrograph_id for one in table.micrographs if one.status == "complete"}
-    lines = []
-    if unknown := sorted(decisions.keys() - ids):
-        lines.append(
-            f"`curation` {path} names {len(unknown)} micrographs that were not picked: {few(unknown)}; "
-            "expected micrograph_id as the table has it"
+def _places(picks: MicrographPicks) -> Places:
+    return np.column_stack([picks.x_px, picks.y_px])
+
+
+def _said_last(picks: MicrographPicks, own: Decisions) -> Turns:
+    """Return ``(n,)`` which of the said places means each candidate, the last of several; -1 for none."""
+    last = np.full(len(picks), -1, np.int64)
+    if len(picks) and len(own.said):
+        away, nearest = map(
+            np.asarray, cKDTree(_places(picks)).query(own.said, distance_upper_bound=REACH_PX)
         )
-    wanted = {name: len(own.remove) for name, own in decisions.items() if name in ids and len(own.remove)}
-    removed = {name: int(one.has(Why.REMOVED_BY_HAND).sum()) for name, one in table.of(wanted).items()}
-    if missed := sorted(name for name, count in wanted.items() if removed[name] < count):
-        lines.append(
-            f"`curation` {path} removes {sum(wanted[name] - removed[name] for name in missed)} picks where "
-            f"none is within {REACH_PX:g} px, or twice: {few(missed)}"
-        )
-    return lines
+        near = np.flatnonzero(np.isfinite(away))
+        np.maximum.at(last, nearest[near], near)
+    return last
 
 
-def _decision(row: list[str], where: str) -> tuple[str, str, tuple[float, float]]:
-    name, action, *place = [*row, "", "", ""][:4]
-    if action not in get_args(Action):
-        raise UsageError(f"{where}: action is {brief(action)}, expected one of {', '.join(get_args(Action))}")
-    if action == "exclude":
-        return name, action, (0.0, 0.0)
-    try:
-        x_px, y_px = (float(text) for text in place)
-        if not max(abs(x_px), abs(y_px)) < MOST_PX:
-            raise ValueError
-    except ValueError:
-        raise UsageError(f"{where}: x_px, y_px are {brief(', '.join(place))}, expected two numbers") from None
-    return name, action, (x_px, y_px)
+def _on_junk(picks: MicrographPicks, where: NDArray[np.bool_]) -> MicrographPicks:
+    """Return the picks, of which some lie on what a person says is junk."""
+    if not where.any():
+        return picks
+    junk = np.zeros(len(picks), np.uint8) if picks.junk is None else picks.junk
+    picks = replace(picks, junk=np.where(where, np.uint8(Junk.MASKED), junk))
+    return picks.marked(Why.ON_JUNK | Why.REMOVED_BY_HAND, where)
 
 
-def _decisions(own: Mapping[str, list[tuple[float, float]]]) -> Decisions:
-    remove, add = (np.array(own.get(name, []), np.float32).reshape(-1, 2) for name in ("remove", "add"))
-    return Decisions("exclude" in own, remove, add)
-
-
-def _nearest(picks: MicrographPicks, places: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return ``(n,)`` which candidates are meant by places."""
-    meant = np.zeros(len(picks), bool)
-    if len(picks) and len(places):
-        tree = cKDTree(np.column_stack([picks.x_px, picks.y_px]))
-        away, nearest = map(np.asarray, tree.query(places, distance_upper_bound=REACH_PX))
-        meant[nearest[np.isfinite(away)]] = True
-    return meant
-
-
-def _added(picks: MicrographPicks, places: NDArray[np.float32]) -> MicrographPicks:
+def _added(picks: MicrographPicks, places: Places) -> MicrographPicks:
     """Return the picks with those that a person added."""
     n = len(places)
     if not n:
         return picks
     best = picks.score.max() if len(picks) else np.float32(1)
-    away, _ = cKDTree(places).query(np.column_stack([picks.x_px, picks.y_px]))
+    away, _ = cKDTree(places).query(_places(picks))
     picks = picks.take(np.asarray(away) > REACH_PX)
     names = {*picks.more, "source"}
     before = {name: picks.more.get(name, COLUMNS[name].nothing(len(picks))) for name in names}

@@ -1,7 +1,8 @@
 """Files that a selection names: readable before there is work done for them, and heeded after it."""
 
 from cryopick_ray.passes.classes import read_classes, unmet
-from cryopick_ray.passes.curation import read_decisions, unheeded
+from cryopick_ray.passes.decision_files import read_rows
+from cryopick_ray.passes.unheeded import unheeded
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.selection import SelectionSettings
 
@@ -14,8 +15,7 @@ def check_files(selection: SelectionSettings) -> None:
     UsageError
         Naming the file, the line and what was expected.
     """
-    if selection.curation is not None:
-        read_decisions(selection.curation)
+    read_rows(selection.curation)
     if selection.classes is not None:
         read_classes(selection.classes)
 

@@ -20,6 +20,7 @@ from cryopick_ray.units import Optics
 INDEX = "_micrographs.parquet"
 """Parquet readers pass over names with a leading underscore, so ``table/`` reads as picks alone."""
 
+BY_DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 INDEX_ROWS = 50_000
 """Micrographs that are turned from rows to columns and back at once."""
 AGAIN = "make the table again, by `resume` if it is a run's"
@@ -144,9 +145,19 @@ def read_index(place: Place, data: bytes) -> Index:
 
 
 def read_rows(
-    place: Place, key: str, data: bytes | None, schema: pa.Schema, may_lack: Collection[str] = ()
+    place: Place,
+    key: str,
+    data: bytes | None,
+    schema: pa.Schema,
+    may_lack: Collection[str] = (),
+    texts: Collection[str] = (),
 ) -> pa.Table:
     """Return the columns of ``schema`` in a Parquet file of the table.
+
+    Parameters
+    ----------
+    texts
+        Columns of texts to read by dictionary, each text once.
 
     Raises
     ------
@@ -154,9 +165,9 @@ def read_rows(
         If it is damaged.
     """
     try:
-        rows = read_parquet(data)
+        rows = read_parquet(data, texts)
         there = [one for one in schema if one.name in rows.column_names or one.name not in may_lack]
-        schema = pa.schema(there)
+        schema = pa.schema([one.with_type(BY_DICTIONARY) if one.name in texts else one for one in there])
         rows = rows.select(schema.names).cast(schema)
         rows.validate(full=True)  # texts that are none
         if any(column.null_count for column, kind in zip(rows, schema, strict=True) if not kind.nullable):

@@ -31,7 +31,7 @@ OTHER = {
     "selection.largest_A": 130.0,
     "selection.most_picks": 400,
     "selection.exclude_micrographs": "bad",
-    "selection.curation": "/decisions.csv",
+    "selection.curation": ["/decisions.csv", "/curation"],
     "selection.classes": "/classes.csv",
     "selection.keep_classes": "good",
     "particle_px": 24.0,

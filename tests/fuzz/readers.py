@@ -43,7 +43,7 @@ from cryopick_ray.micrographs.sidecars.beside import sidecar_of
 from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.passes.build import TableSettings, build_table
 from cryopick_ray.passes.classes import read_classes
-from cryopick_ray.passes.curation import read_decisions
+from cryopick_ray.passes.decision_files import read_rows
 from cryopick_ray.pickers.families import load_network_picker
 from cryopick_ray.pickers.importers import import_topaz
 from cryopick_ray.pickers.picker import Candidates
@@ -521,6 +521,11 @@ CURATION = """micrograph_id,action,x_px,y_px
 c.mrc,remove,1200.5,873
 c.mrc,add,310,2044
 """
+DATED = """micrograph_id,action,x_px,y_px,radius_px,by,at
+"grid 1/a, b.mrc",include,,,,anna,2026-11-30T10:00:00.123Z
+c.mrc,keep,1200.5,873,,anna,2026-11-30T10:00:01.000Z
+c.mrc,junk,310,2044,25.5,bo,2026-11-30T10:00:02.000Z
+"""
 
 
 CLASSES = """micrograph,x_px,y_px,class_number,quality
@@ -538,10 +543,7 @@ def _classified(folder: Path) -> object:
 
 
 def _decided(folder: Path) -> object:
-    return {
-        name: (own.exclude, own.remove.tolist(), own.add.tolist())
-        for name, own in read_decisions(only(folder)).items()
-    }
+    return read_rows([only(folder)])
 
 
 def _summary(folder: Path) -> object:
@@ -672,7 +674,12 @@ READERS: Mapping[str, Reader] = {
     "picks": Reader((_shards,), _picked, vouched=True),
     "table": Reader((_table, _full_table), _tabled, vouched=True),
     "curation": Reader(
-        (_text("c.csv", CURATION), _text("c.csv", "\ufeff" + CURATION.replace("\n", "\r\n"))), _decided
+        (
+            _text("c.csv", CURATION),
+            _text("c.csv", "\ufeff" + CURATION.replace("\n", "\r\n")),
+            _text("c.csv", DATED + CURATION),
+        ),
+        _decided,
     ),
     "classes": Reader((_text("c.csv", CLASSES),), _classified),
 }

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from made_tables import build, contents, some_picks
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.passes.curation import read_decisions, unheeded
+from cryopick_ray.passes.decision_files import read_rows
+from cryopick_ray.passes.unheeded import unheeded
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks import partitions
 from cryopick_ray.picks.columns import COLUMNS
@@ -142,7 +143,7 @@ def test_a_person_s_decisions_win_over_every_pass(tmp_path):
     assert found["s0/empty.mrc"].picked.tolist() == [True]
     assert found["s0/empty.mrc"].micrograph.picks == 1
     assert all(one.micrograph.candidates == len(one) for one in table)
-    assert unheeded(file, table) == []
+    assert unheeded([file], table) == []
 
 
 def curated(tmp_path, lines):
@@ -155,9 +156,9 @@ def curated(tmp_path, lines):
 def test_decisions_that_changed_nothing_are_told(tmp_path):
     lines = "s0/none.mrc,exclude,,\ns0/a,remove,10,10\ns0/a.mrc,remove,10,10\ns0/a.mrc,remove,30,10\n"
     file, table = curated(tmp_path, lines)
-    names, places = unheeded(file, PickTable(table))
+    names, places = unheeded([file], PickTable(table))
     assert "2 micrographs that were not picked: s0/a, s0/none.mrc" in names
-    assert "removes 1 picks where none is within 1 px, or twice: s0/a.mrc" in places
+    assert "removes 1 picks where none is within 1 px: s0/a.mrc" in places
 
 
 @pytest.mark.parametrize("place", ["-1,5", "5,1e6"])
@@ -181,7 +182,7 @@ def test_a_file_that_holds_no_decisions_is_refused_with_its_line(tmp_path, text,
     path = tmp_path / "c.csv"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(UsageError, match=said):
-        read_decisions(path)
+        read_rows([path])
 
 
 def test_sizes_that_leave_no_room_are_refused():

@@ -1,0 +1,180 @@
+"""One person's file of decisions in a folder that several people share."""
+
+import fcntl
+import os
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from cryopick_ray.errors import UsageError, brief
+from cryopick_ray.passes.decision_files import (
+    LAST_YEAR,
+    LONGEST_NAME,
+    OF_CLASSES,
+    Numbered,
+    decision,
+    fields,
+    files_of,
+    in_order,
+    numbered,
+    read_numbered,
+    read_rows,
+    text_of,
+)
+from cryopick_ray.passes.decisions import Decision
+from cryopick_ray.store.publish import check_folder, open_lock, write_whole
+
+DECIMALS = 2
+"""Of pixels, in files."""
+MOST_NAME_BYTES = 200
+_NAME = re.compile(r"\w(?:[\w .@+-]*[\w@+-])?")
+_STEP = timedelta(milliseconds=1)
+
+
+class Notebook:
+    """A person's decisions: every one is in the file before a method returns, and the file is always whole.
+
+    Parameters
+    ----------
+    folder
+        Where everyone's file lies, as ``NAME.csv``; made if it is missing.
+    by
+        Who decides.
+
+    Raises
+    ------
+    UsageError
+        If the name can name no file, somebody else writes under it, or the file cannot be read; links are
+        never written through.
+    """
+
+    def __init__(self, folder: Path, by: str) -> None:
+        self.by = _checked_name(by)
+        self.folder, self.path = folder, folder / f"{self.by}.csv"
+        check_folder(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = os.fdopen(open_lock(folder / f".{self.by}.lock"), "r+b", buffering=0)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._rows = read_rows([self.path]) if self.path.exists() else []
+        except BlockingIOError as error:
+            self._lock.close()
+            raise UsageError(
+                f"{self.path} is being written already, by another page of `by` {self.by}; close that, or "
+                "give another name"
+            ) from error
+        except UsageError:
+            self._lock.close()
+            raise
+        self._read: dict[Path, tuple[object, list[Numbered]]] = {}
+        self._merged: tuple[object, list[Decision]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let another one write this person's file."""
+        self._lock.close()
+
+    @property
+    def rows(self) -> list[Decision]:
+        """The decisions in this person's file, in the order they count in."""
+        return list(self._rows)
+
+    def append(self, rows: Iterable[Decision]) -> list[Decision]:
+        """Keep decisions and return them with this person's name and one time, later than all that are there.
+
+        Raises
+        ------
+        UsageError
+            If one of them is none; nothing is kept then.
+        """
+        given = list(rows)
+        if not given:
+            return []
+        at = self._next()
+        own = [decision(fields(_rounded(replace(row, by=self.by, at=at))), "decisions") for row in given]
+        self._keep([*self._rows, *own])
+        return own
+
+    def undo(self) -> list[Decision]:
+        """Take the last call of :meth:`append` back, an earlier session's too, and return what it kept."""
+        last = max((row.at for row in self._rows if row.by == self.by), default="")
+        gone = [row for row in self._rows if (row.by, row.at) == (self.by, last) and last]
+        if gone:
+            self._keep([row for row in self._rows if row.call != (last, self.by)])
+        return gone
+
+    def everyone(self) -> list[Decision]:
+        """Return all people's decisions in the order they count in; files are read again as they change."""
+        others = [path for path in files_of([self.folder]) if path != self.path]
+        seen = {path: _state(path) for path in others}
+        if self._merged is None or self._merged[0] != seen:
+            self._read = {
+                path: self._read[path]
+                if path in self._read and self._read[path][0] == seen[path]
+                else (seen[path], list(read_numbered(path)))
+                for path in others
+            }
+            theirs = [one for _, some in self._read.values() for one in some]
+            self._merged = seen, in_order([*theirs, *numbered(self._rows)])
+        return list(self._merged[1])
+
+    def _keep(self, rows: list[Decision]) -> None:
+        try:
+            write_whole(self.path, text_of(rows))
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                f"a micrograph's name is no text that a file can hold: {brief(error)}"
+            ) from error
+        self._rows, self._merged = rows, None
+
+    def _next(self) -> str:
+        """Return the time now, or what follows the last that is in the folder."""
+        last = max((row.at for row in self.everyone()), default="")
+        now = datetime.now(UTC)
+        if last:
+            now = max(now, datetime.fromisoformat(last) + _STEP)
+        if now.year > LAST_YEAR:
+            raise UsageError(
+                f"a decision in {self.folder} is of {last}, after which none can be; take it out"
+            )
+        return now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
+
+
+def _rounded(row: Decision) -> Decision:
+    x_px, y_px, radius_px = (round(one, DECIMALS) for one in row.disc)
+    return replace(row, x_px=x_px, y_px=y_px, radius_px=radius_px)
+
+
+def _checked_name(by: str) -> str:
+    name = unicodedata.normalize("NFC", by)
+    fits = _NAME.fullmatch(name) and len(name) <= LONGEST_NAME and len(name.encode()) <= MOST_NAME_BYTES
+    if not fits or f"{name}.csv".endswith(OF_CLASSES):
+        raise UsageError(
+            f"`by` is {brief(by)}, which can name no file; expected up to {LONGEST_NAME} letters, digits, "
+            "spaces or ._@+- and a letter or digit first"
+        )
+    return name
+
+
+def _state(path: Path) -> object:
+    """Return what changes when a file does."""
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_ino, about.st_size, about.st_mtime_ns
