@@ -1,0 +1,138 @@
+// Decisions on their way to the file: sent one after the other, kept until the server has written them.
+
+import { applied } from "../core/optimistic.js";
+import { counted } from "../core/format.js";
+import { Signal } from "../core/signal.js";
+import { Refused, api } from "./api.js";
+import { fillCandidates, refreshMicrographs } from "./data.js";
+import { state } from "./state.js";
+
+/** @typedef {import("../core/types.js").Row} Row */
+/** @typedef {{send: () => Promise<void>, micrograph: number}} Work */
+
+const LONGEST_WAIT_ms = 30000;
+
+/** @type {Work[]} */
+const queue = [];
+let isSending = false;
+let wait_ms = 1000;
+/** @type {ReturnType<typeof setTimeout>|undefined} */
+let timer;
+
+/** @type {Signal<{state: "saved"|"saving"|"failed", text: string}>} */
+export const saved = new Signal(/** @type {{state: "saved"|"saving"|"failed", text: string}} */ ({ state: "saved", text: "saved" }));
+
+/**
+ * Decide about places of the open micrograph: seen at once, sent at once.
+ * @param {Row[]} rows
+ */
+export function decide(rows) {
+  const i = state.current.value;
+  const before = state.candidates.value;
+  if (i < 0 || before === null || rows.length === 0) return;
+  state.candidates.set(applied(before, rows));
+  state.decisions.set([...state.decisions.value, ...rows]);
+  enqueue(i, async () => {
+    const after = await api.decide(i, rows);
+    if (i === state.current.value && !queue.slice(1).some((work) => work.micrograph === i)) fillCandidates(i, after);
+  });
+}
+
+/**
+ * @param {number[]} micrographs
+ * @param {boolean} exclude
+ */
+export function exclude(micrographs, exclude) {
+  if (micrographs.length === 0) return;
+  const { loaded } = state;
+  const excluded = [...(loaded.value.columns.excluded ?? new Array(loaded.value.n).fill(false))];
+  for (const i of micrographs) excluded[i] = exclude;
+  loaded.set({ ...loaded.value, columns: { ...loaded.value.columns, excluded } });
+  enqueue(micrographs[0], async () => {
+    await api.exclude(micrographs, exclude);
+    await refreshMicrographs();
+    if (micrographs.includes(state.current.value)) fillCandidates(state.current.value, await api.candidates(0, state.current.value));
+  });
+}
+
+/** Take back the last decision; the micrograph it was about is opened. */
+export function undo() {
+  enqueue(-1, async () => {
+    const changed = await api.undo();
+    if (changed.length === 0) {
+      state.reply.set("nothing of yours to undo");
+      return;
+    }
+    await refreshMicrographs();
+    const current = state.current.value;
+    if (!changed.includes(current)) state.current.set(changed[0]);
+    else {
+      fillCandidates(current, await api.candidates(0, current));
+      state.decisions.set(await api.decisions(current));
+    }
+    state.reply.set("undone");
+  });
+}
+
+/** Try again now. */
+export function retry() {
+  clearTimeout(timer);
+  wait_ms = 1000;
+  void send();
+}
+
+/** Whether anything is not yet written. */
+export const isUnsaved = () => queue.length > 0;
+
+/**
+ * @param {number} micrograph
+ * @param {() => Promise<void>} work
+ */
+function enqueue(micrograph, work) {
+  queue.push({ send: work, micrograph });
+  if (saved.value.state === "failed") tellFailed(saved.value.text);
+  else void send();
+}
+
+async function send() {
+  if (isSending) return;
+  isSending = true;
+  while (queue.length > 0) {
+    saved.set({ state: "saving", text: "saving" });
+    try {
+      await queue[0].send();
+      queue.shift();
+      wait_ms = 1000;
+    } catch (error) {
+      if (error instanceof Refused && !error.mayPass) await refuse(error);
+      else {
+        tellFailed(error instanceof Error ? error.message : String(error));
+        timer = setTimeout(send, wait_ms);
+        wait_ms = Math.min(2 * wait_ms, LONGEST_WAIT_ms);
+        isSending = false;
+        return;
+      }
+    }
+  }
+  isSending = false;
+  if (saved.value.state === "saving") saved.set({ state: "saved", text: "saved" });
+}
+
+/**
+ * What the server will never take is dropped and said; the page shows what holds.
+ * @param {Refused} error
+ */
+async function refuse(error) {
+  const work = queue.shift();
+  state.reply.set(`not saved: ${error.message}`);
+  await refreshMicrographs(true).catch(() => undefined);
+  const i = state.current.value;
+  if (work === undefined || i < 0) return;
+  const after = await api.candidates(0, i).catch(() => null);
+  if (after !== null && i === state.current.value) fillCandidates(i, after);
+}
+
+/** @param {string} why */
+function tellFailed(why) {
+  saved.set({ state: "failed", text: `${counted(queue.length, "decision")} could not be saved: ${why.replace(/^.*could not be saved: /, "")}` });
+}
