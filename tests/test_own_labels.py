@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from manifest_row import manifest_row
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.config import load_settings
+from cryopick_ray.config import load_settings, to_yaml
 from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.pickers.catalogue import read_card
@@ -18,10 +18,13 @@ from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.weights import ModelCard, load_model, save_model, weights_digest
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
+from cryopick_ray.picks.table import PickTable
+from cryopick_ray.picks.write import write_table
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.own_labels import Grade, grade, labelled, picked_anew, recentred
 from cryopick_ray.runs.self_training import share_store
 from cryopick_ray.runs.student import SELF, self_train_settings
+from cryopick_ray.runs.target import target_of
 from cryopick_ray.store.manifest import publish_part, read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.dataset import LabelledRow
@@ -293,3 +296,31 @@ def test_a_student_s_picks_take_the_place_of_the_run_s():
     (anew,) = picked_anew([on_junk], found, 0.5)
     assert anew.is_kept_out.tolist() == [False, False, True]
     assert (anew.x_px[2], anew.picked[2]) == (on_junk.x_px[1], False)
+
+
+def test_a_student_finds_nothing_anew_where_a_person_decided():
+    """The diameter is 30 px: half of it is how far a decision reaches."""
+    before = replace(picks("a", [0.9, 0.8, 0.7]), more={"source": np.array(["", "hand", ""], object)})
+    before = replace(before, x_px=np.float32([10, 50, 90]), y_px=np.float32([50, 50, 50]))
+    before = before.marked(Why.REMOVED_BY_HAND, np.array([True, False, False]))
+    found = Candidates(*np.float32([[12, 53, 90, 26], [50, 50, 50, 50], [0.9, 0.9, 0.9, 0.9]]))
+    (anew,) = picked_anew([before], {"a": found}, 0.5)
+    assert anew.x_px[anew.picked].tolist() == [90, 26, 50]
+    assert anew.x_px[anew.has(Why.REMOVED_BY_HAND)].tolist() == [10]
+
+
+def test_micrographs_that_are_excluded_teach_nothing(tmp_path, model):
+    run = RunFolder(tmp_path / "run")
+    ids = [f"{number}.mrc" for number in range(6)]
+    rows = [manifest_row(name, "complete") for name in ids]
+    publish_part(MicrographStore(run.store, create=True).place, rows)
+    (run.path / "config.yaml").write_text(to_yaml(run_of(model)))
+    table = [picks(name, [0.9, 0.8, 0.7]) for name in ids]
+    table[1] = replace(picks(ids[1], []), micrograph=replace(table[1].micrograph, excluded=True))
+    table[4] = table[4].marked(Why.EXCLUDED_MICROGRAPH, np.ones(3, bool))
+    write_table(table, tmp_path / "table")
+    target = target_of(run, {"teacher": "self"}, [])
+    sample = target.sample(PickTable(tmp_path / "table"))
+    split = target.split(sample, None)
+    learned = {row.row.micrograph_id for row in split.training + split.validation}
+    assert learned == {*ids} - {ids[1], ids[4]}

@@ -153,7 +153,8 @@ def build_table(
         if bad := _worse(told, chosen.exclude_micrographs):
             again = [part for part in partitions if bad & {one.micrograph_id for one in part.micrographs}]
             found |= _together(each(partial(write, last=[Excluded(bad), *last]), again))
-        told = [_with_picks(one, found) for one in told]
+        out_of_it = {*strange, *bad, *(name for name, own in decisions.items() if own.exclude)}
+        told = [replace(_with_picks(one, found), excluded=one.micrograph_id in out_of_it) for one in told]
         write_index(aside, told, settings.diameter_A, _history(settings, cuts))
     return cuts
 

@@ -51,6 +51,7 @@ _INDEX = pa.schema(
         pa.field("on_junk", pa.int64()),
         pa.field("verdict", pa.string(), nullable=False),
         pa.field("reasons", pa.string(), nullable=False),
+        pa.field("excluded", pa.bool_(), nullable=False),
     ]
 )
 _KEEP_JUNK = pa.field("keep_junk", pa.bool_(), nullable=False)
@@ -58,7 +59,7 @@ _KEEP_JUNK = pa.field("keep_junk", pa.bool_(), nullable=False)
 _READ = _INDEX.insert(_INDEX.get_field_index("candidates"), _KEEP_JUNK)
 """In the order of earlier versions, which their checksums are of."""
 _JUDGED = ("candidates", "picks", "mean_score", "just_below", "on_junk", "verdict", "reasons")
-_LATER = ("optics_group", "listed", "inverted", "mask", "junk_share", _KEEP_JUNK.name, *_JUDGED)
+_LATER = ("optics_group", "listed", "inverted", "mask", "junk_share", _KEEP_JUNK.name, *_JUDGED, "excluded")
 """Columns that indexes of earlier versions lack."""
 
 

@@ -84,6 +84,8 @@ class PickedMicrograph:
     verdict, reasons
         What it is worth (:data:`~cryopick_ray.picks.verdict.KINDS`), and why, one reason a line; empty where
         it was not judged.
+    excluded
+        Whether nothing in it may be picked: a person said so, or its verdict. It is no data then.
     """
 
     micrograph_id: str
@@ -106,6 +108,7 @@ class PickedMicrograph:
     on_junk: int | None = None
     verdict: str = ""
     reasons: str = ""
+    excluded: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,12 @@ class MicrographPicks:
     def is_kept_out(self) -> NDArray[np.bool_]:
         """``(n,)`` bool, true of what is not picked whatever its score."""
         return self.has(~Why.BELOW_THRESHOLD)
+
+    @property
+    def is_excluded(self) -> bool:
+        """Whether the micrograph is no data; tables of earlier versions say so of their candidates alone."""
+        all_out = len(self) > 0 and bool(self.has(Why.EXCLUDED_MICROGRAPH).all())
+        return self.micrograph.excluded or all_out
 
     def has(self, why: Why) -> NDArray[np.bool_]:
         """Return ``(n,)`` bool, true where any of these is among the reasons."""

@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.picker import Candidates
+from cryopick_ray.picks.columns import HAND
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.runs.folder import RunFolder
@@ -120,7 +121,8 @@ def picked_anew(
 ) -> list[MicrographPicks]:
     """Return the same micrographs with other candidates, picked from a threshold up (all without one).
 
-    What junk keeps out stays as it is.
+    What junk keeps out stays as it is; what a person added, removed or painted over and what a bad class
+    holds stays, too, and nothing else is found within half a diameter of it.
 
     Parameters
     ----------
@@ -130,7 +132,9 @@ def picked_anew(
     least = np.float32(-np.inf if threshold is None else threshold)
     made = []
     for one in picks:
-        other, out = found[one.micrograph.micrograph_id], one.is_kept_out
+        other, out = found[one.micrograph.micrograph_id], one.is_kept_out | _is_added(one)
+        decided = _is_added(one) | one.has(Why.REMOVED_BY_HAND | Why.BAD_CLASS)
+        other = _clear_of(other, one, decided)
         made.append(
             replace(
                 one,
@@ -150,6 +154,24 @@ def picked_anew(
             )
         )
     return made
+
+
+def _is_added(picks: MicrographPicks) -> NDArray[np.bool_]:
+    """Return ``(n,)`` which a person added and nothing keeps out."""
+    source = picks.more.get("source")
+    return np.zeros(len(picks), bool) if source is None else (source == HAND) & picks.picked
+
+
+def _clear_of(found: Candidates, picks: MicrographPicks, which: NDArray[np.bool_]) -> Candidates:
+    """Return those that lie farther than a label moves from some of the picks."""
+    if not which.any():
+        return found
+    assert picks.micrograph.pixel_size_A is not None
+    reach_px = REACH * picks.diameter_A / picks.micrograph.pixel_size_A
+    tree = cKDTree(np.column_stack([picks.x_px, picks.y_px])[which])
+    away, _ = tree.query(np.column_stack([found.x, found.y]))
+    clear = np.asarray(away) > reach_px
+    return Candidates(found.x[clear], found.y[clear], found.score[clear])
 
 
 def _away_from(places: Centres, particles: Centres, reach_px: float) -> Centres:

@@ -89,10 +89,13 @@ class Target:
         return load_picker(self.learn.teacher, particle_px=None, device=device)
 
     def sample(self, table: PickTable) -> list[MicrographPicks]:
-        """Return the micrographs that are learned from or held back, with the teacher's picks."""
+        """Return the micrographs that are learned from or held back, with the teacher's picks.
+
+        Excluded ones are neither.
+        """
         manifest = read_manifest(MicrographStore(self.run.store).place)
         known = {name for name, row in manifest.items() if row.status == "complete"}
-        complete = [one for one in table if one.micrograph.status == "complete"]
+        complete = [one for one in table if one.micrograph.status == "complete" and not one.is_excluded]
         picks = [one for one in complete if one.micrograph.micrograph_id in known]
         if complete and not picks:
             raise UsageError(

@@ -133,6 +133,8 @@ def paired(
                 raise UsageError(f"{one.name} has {name!r} as {before!r} and as {key!r}; keep one of them")
             about = one.micrographs[key]
             listed.setdefault(name, replace(about, dataset=about.dataset or dataset, **_JUDGED))
+            if listed[name].excluded and not about.excluded:
+                listed[name] = replace(listed[name], excluded=False)
             if about.shape != listed[name].shape:
                 raise UsageError(
                     f"{one.name} has {key} with {_sides(about)} pixels, others with {_sides(listed[name])}; "

@@ -55,10 +55,10 @@ def read_labels(settings: DataSettings, micrograph_ids: Collection[str]) -> Labe
     PicksError
         If a file cannot be read or it is not clear whose labels it holds.
     """
-    unsure = None
+    unsure, excluded = None, frozenset[str]()
     if is_table(settings.labels):
         own = read_table_labels(settings.labels, settings.chosen)
-        particles, false, unsure = own.particles, own.false, own.unsure
+        particles, false, unsure, excluded = own.particles, own.false, own.unsure, own.excluded
     elif settings.chosen is not None:
         raise UsageError(f"labels {settings.labels} is no table of ours: leave `chosen` out")
     else:
@@ -69,7 +69,7 @@ def read_labels(settings: DataSettings, micrograph_ids: Collection[str]) -> Labe
         if one is not None:
             _check_owners(one, micrograph_ids, settings)
     known = {name: particles.name_of(name) for name in micrograph_ids if not matches(name, settings.exclude)}
-    names = {name: own for name, own in known.items() if own is not None}
+    names = {name: own for name, own in known.items() if own is not None and own not in excluded}
     if not names:
         raise UsageError(
             f"no micrograph of data set {settings.name} has labels in {settings.labels}, which knows "

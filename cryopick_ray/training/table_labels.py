@@ -29,11 +29,14 @@ class TableLabels:
         What a person removed or a bad class holds.
     unsure
         The other picks, and what is not picked for any reason but its score.
+    excluded
+        Micrographs that are no data, and have none of it.
     """
 
     particles: Truth
     false: Truth
     unsure: Truth
+    excluded: frozenset[str] = frozenset()
 
 
 def read_table_labels(where: Path, choice: LabelChoice | None) -> TableLabels:
@@ -46,18 +49,24 @@ def read_table_labels(where: Path, choice: LabelChoice | None) -> TableLabels:
     """
     found: dict[str, dict[str, Centres]] = {"particles": {}, "false": {}, "unsure": {}}
     some: list[str] = []
+    excluded = set()
     for one in open_table(where):
         if one.micrograph.status != "complete":
             continue
         some += one.more
+        name = bare_name(one.micrograph.micrograph_id)
+        if one.is_excluded:
+            excluded.add(name)
+            one = one.take(slice(0))
         is_label = one.picked & is_chosen(one, choice)
         is_false = one.has(Why.REMOVED_BY_HAND | Why.BAD_CLASS)
         is_unsure = (one.picked & ~is_label) | (one.is_kept_out & ~is_false)
         places = np.column_stack([one.x_px, one.y_px]).astype(np.float64)
-        for name, which in (("particles", is_label), ("false", is_false), ("unsure", is_unsure)):
-            found[name][bare_name(one.micrograph.micrograph_id)] = places[which]
+        for kind, which in (("particles", is_label), ("false", is_false), ("unsure", is_unsure)):
+            found[kind][name] = places[which]
     _check_known(where, choice, some)
-    return TableLabels(**{name: Truth(where, places, ()) for name, places in found.items()})
+    truths = {kind: Truth(where, places, ()) for kind, places in found.items()}
+    return TableLabels(**truths, excluded=frozenset(excluded))
 
 
 def is_chosen(picks: MicrographPicks, choice: LabelChoice | None) -> NDArray[np.bool_]:

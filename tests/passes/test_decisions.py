@@ -154,7 +154,8 @@ def test_a_folder_of_people_s_files_makes_a_table(tmp_path):
     folder.mkdir()
     own = [replace(row, micrograph_id="s0/a.mrc") for row in said("junk 50 10 5", "add 300 200")]
     a_file(folder / "anna.csv", own)
-    a_file(folder / "bo.csv", [Decision("s0/b.mrc", "exclude", by="bo", at=SOON)])
+    out = [Decision(f"s0/{name}.mrc", "exclude", by="bo", at=SOON) for name in ("b", "nothing")]
+    a_file(folder / "bo.csv", out)
     (folder / "anna.classes.csv").write_text("something else")
     (folder / ".bo.lock").touch()
     table = made_table(tmp_path, folder)
@@ -164,6 +165,7 @@ def test_a_folder_of_people_s_files_makes_a_table(tmp_path):
     assert a[a.x_px == 50].unpicked.tolist() == ["on junk, removed by hand"]
     assert a[a.x_px == 50].junk.tolist() == ["masked"]
     assert not frame[frame.micrograph_id == "s0/b.mrc"].picked.any()
+    assert [one.excluded for one in table.micrographs] == [False, True, True]
     assert unheeded([folder], table) == []
     assert table.made.passes == ({"curation": [str(folder)]},)
 
