@@ -17,7 +17,7 @@ from cryopick_ray.page.answers import Answer, answered
 from cryopick_ray.page.desk import Desk, NotReadyError
 from cryopick_ray.page.pictures import PICTURE_PX, THUMBNAIL_PX
 from cryopick_ray.page.posts import post_routes
-from cryopick_ray.page.security import Guard
+from cryopick_ray.page.security import Guard, TooLargeError, too_large
 from cryopick_ray.page.work import Work
 
 KINDS = {
@@ -65,7 +65,8 @@ def make_app(desk: Desk, work: Work, token: str) -> Guard:
         "/api/calibration": lambda r: JSONResponse({"bins": desk.calibration()}),
     }
     routes = [Route(path, answered(answer)) for path, answer in get.items()]
-    return Guard(Starlette(routes=[*routes, *post_routes(desk, work), *_static_routes()]), token)
+    every = [*routes, *post_routes(desk, work), *_static_routes()]
+    return Guard(Starlette(routes=every, exception_handlers={TooLargeError: too_large}), token)
 
 
 def _static_routes() -> list[Route]:

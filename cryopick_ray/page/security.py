@@ -5,11 +5,13 @@ import secrets
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 4 << 20
 """Of what a page sends at once."""
+TOO_LARGE = f"more than {MOST_BYTES} bytes were sent; expected fewer at once"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -63,11 +65,13 @@ class Guard:
             "raw_path": f"/{rest}".encode("utf-8", "surrogateescape"),
             "root_path": "",
         }
-        try:
-            await self._app(inside, _bounded(receive), answer)
-        except TooLargeError:
-            text = f"more than {MOST_BYTES} bytes were sent; expected fewer at once"
-            await JSONResponse({"error": text}, 413)(scope, receive, answer)
+        await self._app(inside, _bounded(receive), answer)
+
+
+async def too_large(request: Request, error: Exception) -> Response:
+    """Answer where more came than was announced."""
+    del request, error
+    return JSONResponse({"error": TOO_LARGE}, 413, {"connection": "close"})
 
 
 def _refusal(method: str, headers: Headers, *, is_known: bool) -> tuple[int, str] | None:
@@ -90,7 +94,7 @@ def _refusal(method: str, headers: Headers, *, is_known: bool) -> tuple[int, str
         return 403, "another page sent this"
     length = headers.get("content-length", "0")
     if not length.isascii() or not length.isdigit() or int(length) > MOST_BYTES:
-        return 413, f"more than {MOST_BYTES} bytes were sent; expected fewer at once"
+        return 413, TOO_LARGE
     return None
 
 

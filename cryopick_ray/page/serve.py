@@ -38,7 +38,7 @@ def serve(desk: Desk, port: int, *, say: Callable[[str], None], browse: bool) ->
         If the port is taken.
     """
     token, work = new_token(), Work(desk)
-    with _bound(port) as bound, tempfile.TemporaryDirectory(prefix="cryopick-") as private:
+    with bound_socket(port) as bound, tempfile.TemporaryDirectory(prefix="cryopick-") as private:
         own = bound.getsockname()[1]
         url = f"http://{HOST}:{own}/{token}/"
         config = uvicorn.Config(
@@ -63,7 +63,7 @@ def serve(desk: Desk, port: int, *, say: Callable[[str], None], browse: bool) ->
             desk.close()
 
 
-def _bound(port: int) -> socket.socket:
+def bound_socket(port: int) -> socket.socket:
     """Return a socket of this machine alone."""
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

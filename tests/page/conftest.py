@@ -1,0 +1,27 @@
+import shutil
+
+import pytest
+from served import micrographs, pick
+
+NAMES = [f"square{number % 2}/{number:02d}.mrc" for number in range(4)]
+
+
+@pytest.fixture(scope="session")
+def picked(tmp_path_factory):
+    """A finished run of the blob detector, its micrographs and what is true of them: not to be changed."""
+    root = tmp_path_factory.mktemp("page")
+    truth = micrographs(root / "micrographs", NAMES)
+    for name, (x_px, y_px) in truth.items():
+        path = (root / "truth" / name).with_suffix(".csv")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = [f"{x:.2f},{y:.2f}" for x, y in zip(x_px, y_px, strict=True)]
+        path.write_text("\n".join(["x_px,y_px", *rows]) + "\n")
+    pick(root / "micrographs", root / "run")
+    return root
+
+
+@pytest.fixture
+def run(picked, tmp_path):
+    """A copy of that run."""
+    shutil.copytree(picked / "run", tmp_path / "run", symlinks=True)
+    return tmp_path / "run"
