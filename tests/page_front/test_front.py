@@ -100,3 +100,11 @@ def test_what_others_made_is_as_published():
     assert told.keys() == files
     for name, digest in told.items():
         assert sha256((STATIC / "vendor" / name).read_bytes()).hexdigest() == digest
+
+
+def test_all_modules_are_asked_for_at_once():
+    """Through a tunnel, each step of imports would take a round trip."""
+    text = (STATIC / "index.html").read_text(encoding="utf-8")
+    told = re.findall(r'rel="modulepreload" href="static/([^"]+)"', text)
+    there = {path.relative_to(STATIC).as_posix() for path in modules()} - {"main.js", "core/types.js"}
+    assert sorted(told) == sorted(there)

@@ -26,8 +26,7 @@ for (const start of [startTheme, startParts, startLists, startStage, startMask, 
 
 try {
   await startData();
-  void startHistogram();
-  await Promise.all([startClasses(), startCalibration(), watch()]);
+  await Promise.all([startClasses(), startHistogram().then(startCalibration), watch()]);
 } catch (error) {
   byId("reply").textContent = error instanceof Error ? error.message : String(error);
 }

@@ -44,6 +44,15 @@ export function doubtful(micrographs, outlying) {
 }
 
 /**
+ * What is said of a micrograph in a word.
+ * @param {Micrographs} micrographs
+ * @param {number} i
+ */
+export function verdictOf({ columns }, i) {
+  return String(columns.status?.[i] === "failed" ? "failed" : columns.verdict?.[i] ?? "");
+}
+
+/**
  * Columns in which a micrograph is unlike its neighbours.
  * @param {Micrographs} micrographs
  * @param {number} i

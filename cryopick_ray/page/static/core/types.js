@@ -20,6 +20,8 @@
  * @property {boolean} is_live
  * @property {boolean} has_truth
  * @property {boolean} has_masks
+ * @property {boolean} [is_writable]
+ * @property {string[]} [notes]
  * @property {string[]} looks
  * @property {number} diameter_A
  * @property {string[]} [reasons] words of the flags, by bit

@@ -3,6 +3,7 @@
 import { unpackCandidates, unpackHistogram, unpackPlaces } from "../core/unpack.js";
 
 /** @typedef {import("../core/types.js").Row} Row */
+/** @typedef {{number: number, quality: number|null, count: number, resolution_A: number|null, kept: boolean}} AverageClass */
 
 /** What the server answers where something cannot be done. */
 export class Refused extends Error {
@@ -54,6 +55,23 @@ const json = async (path) => (await answer(path)).json();
  */
 const buffer = async (path, signal) => (await answer(path, { signal })).arrayBuffer();
 
+/**
+ * What is asked for, or something else where there is none of it.
+ * @template T
+ * @template N
+ * @param {() => Promise<T>} ask
+ * @param {N} nothing
+ * @returns {Promise<T|N>}
+ */
+async function orNothing(ask, nothing) {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof Refused && error.status === 404) return nothing;
+    throw error;
+  }
+}
+
 export const api = {
   /** @returns {Promise<import("../core/types.js").About>} */
   about: () => json("api/about"),
@@ -78,21 +96,14 @@ export const api = {
    * @param {number} i
    * @param {AbortSignal} [signal]
    */
-  truth: async (i, signal) => unpackPlaces(await buffer(`api/truth/${i}`, signal)),
+  truth: async (i, signal) => orNothing(async () => unpackPlaces(await buffer(`api/truth/${i}`, signal)), null),
 
   /**
    * Decisions of all people about a micrograph, oldest first.
    * @param {number} i
    * @returns {Promise<Row[]>}
    */
-  async decisions(i) {
-    try {
-      return (await json(`api/decisions/${i}`)).rows;
-    } catch (error) {
-      if (error instanceof Refused && [404, 405].includes(error.status)) return [];
-      throw error;
-    }
-  },
+  decisions: async (i) => (await json(`api/decisions/${i}`)).rows,
 
   /** @returns {Promise<import("../core/types.js").HistogramHead>} */
   histogramHead: () => json("api/histogram"),
@@ -125,16 +136,11 @@ export const api = {
    * @param {number} i
    * @returns {Promise<{image: ImageBitmap, frame: number[]|null}|null>} null: none
    */
-  async mask(i) {
-    try {
-      const response = await answer(`api/mask/${i}.png`);
-      const frame = JSON.parse(response.headers.get("X-Frame") ?? "null");
-      return { image: await createImageBitmap(await response.blob()), frame };
-    } catch (error) {
-      if (error instanceof Refused && error.status === 404) return null;
-      throw error;
-    }
-  },
+  mask: (i) => orNothing(async () => {
+    const response = await answer(`api/mask/${i}.png`);
+    const frame = JSON.parse(response.headers.get("X-Frame") ?? "null");
+    return { image: await createImageBitmap(await response.blob()), frame };
+  }, null),
 
   /** @returns {Promise<{bins: {score: number, share_true: number, n: number}[]}>} */
   calibration: () => json("api/calibration"),
@@ -154,12 +160,13 @@ export const api = {
   /** @returns {Promise<number[]>} */
   undo: async () => (await (await post("api/undo", {})).json()).micrographs,
 
-  /** @returns {Promise<{number: number, quality: number|null, count: number, resolution_A: number|null, kept: boolean}[]>} */
-  classes: async () => (await json("api/classes")).classes,
+  /** @returns {Promise<AverageClass[]>} */
+  classes: () => orNothing(async () => (await json("api/classes")).classes, []),
 
   /**
    * @param {number} number
    * @param {boolean} keep
+   * @returns {Promise<AverageClass[]>}
    */
   keepClass: async (number, keep) => (await (await post("api/classes", { number, keep })).json()).classes,
 

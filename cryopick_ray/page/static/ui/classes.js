@@ -1,22 +1,19 @@
 // Class averages: kept or dropped by a click.
 
 import { counted, fixed, grouped } from "../core/format.js";
-import { Refused, api } from "./api.js";
+import { api } from "./api.js";
 import { byId, el } from "./dom.js";
 import { state } from "./state.js";
 
-/** @typedef {Awaited<ReturnType<typeof api.classes>>} Classes */
+/** @typedef {import("./api.js").AverageClass} AverageClass */
 
 export async function startClasses() {
-  try {
-    show(await api.classes());
-    byId("tab-classes").hidden = false;
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-  }
+  const classes = await api.classes();
+  byId("tab-classes").hidden = classes.length === 0;
+  if (classes.length > 0) show(classes);
 }
 
-/** @param {Classes} classes */
+/** @param {AverageClass[]} classes */
 function show(classes) {
   const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.number : undefined;
   const kept = classes.filter((one) => one.kept);
@@ -28,7 +25,7 @@ function show(classes) {
   if (focused !== undefined) /** @type {HTMLElement|null} */ (byId("classes").querySelector(`[data-number="${Number(focused)}"]`))?.focus();
 }
 
-/** @param {Classes[number]} one */
+/** @param {AverageClass} one */
 function card({ number, quality, count, resolution_A, kept }) {
   const told = [`${grouped(count)}`, quality === null ? "" : `quality ${fixed(quality, 2)}`, resolution_A === null ? "" : `${fixed(resolution_A, 1)} Å`].filter(Boolean).join(" · ");
   return el("button", {

@@ -2,7 +2,7 @@
 
 import { COLUMNS, columnNamed, textOf } from "../core/columns.js";
 import { counted, grouped, shortened } from "../core/format.js";
-import { outlyingIn } from "../core/places.js";
+import { outlyingIn, verdictOf } from "../core/places.js";
 import { onAny } from "../core/signal.js";
 import { aria, byId } from "./dom.js";
 import { onFrame } from "./frame.js";
@@ -21,6 +21,8 @@ export function startHead() {
     byId("title").textContent = about.title;
     byId("title").title = `cryopick ${about.version}; decisions of ${about.by} in ${about.curation ?? "no file"}${others(about)}`;
     byId("live").hidden = !about.is_live;
+    if (about.is_writable === false) byId("saved").textContent = "to look at only: decisions cannot be kept";
+    if (about.notes?.length) state.reply.set(about.notes.join("; "));
   });
   state.reply.on((text) => {
     byId("reply").textContent = text;
@@ -50,10 +52,10 @@ function show() {
   const at = order.indexOf(i);
   byId("name").textContent = shortened(idOf(i), 64);
   byId("name").title = idOf(i);
-  const verdict = String(columns.status?.[i] === "failed" ? "failed" : columns.verdict?.[i] ?? "");
+  const verdict = verdictOf(micrographs, i);
   byId("verdict").textContent = verdict;
   byId("verdict").dataset.verdict = verdict;
-  byId("verdict").title = String(columns.reasons?.[i] ?? columns.reason?.[i] ?? "");
+  byId("verdict").title = String(columns.reasons?.[i] || columns.reason?.[i] || "");
   const facts = FACTS.flatMap((key) => {
     const column = columnNamed(key);
     const text = column === undefined ? "" : textOf(micrographs, column, i);

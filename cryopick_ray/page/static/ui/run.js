@@ -27,8 +27,7 @@ export function startRun() {
   );
   addSet();
   addSet();
-  state.about.on((about) => commands.replaceChildren(...Object.entries(about.commands ?? {}).map(([name, text]) =>
-    el("div", {}, el("p", { class: "quiet", text: name }), command(text)))));
+  state.about.on((about) => commands.replaceChildren(...Object.values(about.commands ?? {}).map(command)));
   onAny([state.order, state.current, state.filter], () => {
     chosen.textContent = `${counted(open().length, "micrograph")}: the open one${open().length > 1 ? " and the first in the list" : ""}`;
   });

@@ -2,6 +2,7 @@
 
 import { columnNamed, textOf } from "../core/columns.js";
 import { nameOf, shortened } from "../core/format.js";
+import { verdictOf } from "../core/places.js";
 import { onAny } from "../core/signal.js";
 import { byId, el } from "./dom.js";
 import { onFrame } from "./frame.js";
@@ -20,13 +21,22 @@ export function startStrip() {
       return { across, cellHeight: Math.round(width / across) + CAPTION_px - 12 };
     },
     make: () => el("div", { class: "thumb", role: "option" },
-      el("span", { class: "picture" }, el("img", { alt: "", decoding: "async" })),
+      el("span", { class: "picture" }, picture()),
       el("span", { class: "name" }), el("span", { class: "line" }, el("span", { class: "dot", "aria-hidden": "true" }), el("span", { class: "count" }), el("span", { class: "flag" }))),
     fill,
     choose: (item) => state.current.set(item),
   });
   onAny([state.order, state.micrographs], () => list.setItems(state.order.value));
   state.current.on((i) => onFrame(() => list.setChosen(i)));
+}
+
+/** A picture that is not shown where there is none. */
+function picture() {
+  const image = el("img", { alt: "", decoding: "async" });
+  image.addEventListener("error", () => {
+    image.hidden = true;
+  });
+  return image;
 }
 
 /**
@@ -38,8 +48,11 @@ function fill(cell, i) {
   const [picture, name, line] = /** @type {HTMLElement[]} */ ([...cell.children]);
   const image = /** @type {HTMLImageElement} */ (picture.firstElementChild);
   const address = `api/thumbnail/${i}.jpg`;
-  if (image.getAttribute("src") !== address) image.src = address;
-  const verdict = String(columns.status?.[i] === "failed" ? "failed" : columns.verdict?.[i] ?? "");
+  if (image.getAttribute("src") !== address) {
+    image.hidden = false;
+    image.src = address;
+  }
+  const verdict = verdictOf(state.micrographs.value, i);
   const [isOut, isOutlier] = [columns.excluded?.[i] === true, state.outlying.value.has(i)];
   name.textContent = shortened(nameOf(idOf(i)), 18);
   cell.title = idOf(i);

@@ -2,6 +2,7 @@
 
 import { present, textOf } from "../core/columns.js";
 import { shortened } from "../core/format.js";
+import { verdictOf } from "../core/places.js";
 import { onAny } from "../core/signal.js";
 import { byId, el } from "./dom.js";
 import { onFrame } from "./frame.js";
@@ -84,11 +85,11 @@ function fill(row, i, at) {
   const { outliers } = state.micrographs.value;
   columns.forEach((column, k) => {
     const cell = /** @type {HTMLElement} */ (row.children[k]);
-    const text = textOf(state.micrographs.value, column, i);
+    const text = column.key === "verdict" ? verdictOf(state.micrographs.value, i) : textOf(state.micrographs.value, column, i);
     cell.textContent = column.key === "id" ? shortened(text, NAME_LETTERS) : text;
     cell.title = column.type === "text" ? text : "";
     cell.classList.toggle("outlier", outlierSet(outliers, column.key).has(i));
-    if (column.key === "verdict") cell.dataset.verdict = cell.textContent;
+    if (column.key === "verdict") cell.dataset.verdict = text;
   });
 }
 
