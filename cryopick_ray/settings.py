@@ -246,6 +246,9 @@ class RunSettings(Settings):
     optics: Annotated[Optics, Shown(panel=RELION)] = Optics()
     threads: Threads = 1
     dtype: Dtype = "auto"
+    pictures: bool = Field(
+        default=True, description="Keep a small picture of each micrograph, for `cryopick view`."
+    )
     any_image: bool = Field(default=False, description="Pick what looks like no micrograph, too.")
     selection: SelectionSettings = SelectionSettings()
 

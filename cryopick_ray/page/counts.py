@@ -1,6 +1,7 @@
 """Scores and sizes of all candidates in compact arrays: exact counts at any cut, and the histogram."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,7 +129,9 @@ class Collected:
     """
 
     def __init__(self, micrographs: int, room: int = 1024) -> None:
-        self._arrays = [np.empty(max(room, 1), kind) for kind in (np.float32, np.float32, np.bool_)]
+        self._arrays: list[NDArray[Any]] = [
+            np.empty(max(room, 1), kind) for kind in (np.float32, np.float32, np.bool_)
+        ]
         self._starts, self._ends = np.zeros(micrographs, np.int64), np.zeros(micrographs, np.int64)
         self._n = 0
 
@@ -147,7 +150,7 @@ class Collected:
     def all(self) -> Candidates:
         """Return what came."""
         score, size_A, true = (one[: self._n] for one in self._arrays)
-        return Candidates(score, size_A, true.astype(np.bool_, copy=False), self._starts, self._ends)
+        return Candidates(score, size_A, true, self._starts, self._ends)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """The picks of a page as files of another program: as people decided, cut as the page has it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class Export:
     cut: Cut
     out: Path
     relion_project: Path | None = None
-    optics: Optics | None = None
+    optics: Optics = field(default_factory=Optics)
 
     def __call__(
         self,
@@ -62,8 +62,8 @@ class Export:
                 micrographs_done += 1
                 yield made
 
-        told = [self.optics] if self.optics is not None else []
-        export(counted(), self.format, self.out, ExportSettings(self.relion_project, *told, say=job.say))
+        given = ExportSettings(self.relion_project, self.optics, say=job.say)
+        export(counted(), self.format, self.out, given)
         job.say(f"{picks} picks of {micrographs_done} micrographs in {self.out}")
 
 

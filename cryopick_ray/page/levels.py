@@ -114,7 +114,7 @@ class Levels:
         box = self.frame.of(rect)
         step = min((box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1])
         at = min(max(0, math.floor(math.log2(max(step, 1.0)))), len(self.images) - 1)
-        inside: Rect = tuple(edge / 2**at for edge in box)  # type: ignore[assignment]
+        inside: Rect = tuple(edge / 2**at for edge in box)
         return jpeg(resized(self.images[at], inside, size), self.limits[at])
 
 

@@ -31,7 +31,7 @@ def packed_candidates(picks: MicrographPicks, true: NDArray[np.bool_] | None = N
     numbers = (picks.x_px, picks.y_px, picks.score, size_A)
     return b"".join(
         [
-            np.uint32(n).astype("<u4").tobytes(),
+            n.to_bytes(4, "little"),
             *(np.asarray(one, "<f4").tobytes() for one in numbers),
             picks.unpicked.astype("<u2").tobytes(),
             junk.astype(np.uint8).tobytes(),
@@ -43,7 +43,7 @@ def packed_candidates(picks: MicrographPicks, true: NDArray[np.bool_] | None = N
 def packed_places(x_px: ArrayLike, y_px: ArrayLike) -> bytes:
     """Return ``(n,)`` places: a uint32 ``n``, then ``n`` float32 each of x and y."""
     x, y = np.asarray(x_px, "<f4"), np.asarray(y_px, "<f4")
-    return np.uint32(len(x)).astype("<u4").tobytes() + x.tobytes() + y.tobytes()
+    return len(x).to_bytes(4, "little") + x.tobytes() + y.tobytes()
 
 
 def is_by_hand(picks: MicrographPicks) -> NDArray[np.bool_]:

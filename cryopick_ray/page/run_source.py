@@ -207,11 +207,11 @@ class RunSource:
         """Yield micrographs from their shards, after the passes that ask for no more than they have."""
         if self._shards is None:
             return
-        from cryopick_ray.passes.chain import made, passes_of
+        from cryopick_ray.passes.chain import Pass, made, passes_of
         from cryopick_ray.passes.junk import OnJunk
         from cryopick_ray.passes.threshold import AboveCut
 
-        passes = [OnJunk(self.settings.keep_junk), *passes_of(self.settings.selection)]
+        passes: list[Pass] = [OnJunk(self.settings.keep_junk), *passes_of(self.settings.selection)]
         described, by_set = self._shards.settings(), defaultdict(list)
         for name in sorted(set(wanted) & self._covered.keys()):
             by_set[self.rows[name].dataset].append(name)

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -70,8 +71,11 @@ class Work:
         """Write the picks as people decided in another program's format."""
         desk, run = self.desk, self.desk.opened.run
         out = new_folder(desk.judgement.folder.parent, format)
-        project = None if run is None else run.folder.relion_project(run.settings)
-        write = Export(format, cut, out, project, None if run is None else run.settings.optics)
+        write = Export(format, cut, out)
+        if run is not None:
+            write = replace(
+                write, relion_project=run.folder.relion_project(run.settings), optics=run.settings.optics
+            )
         table = "" if run is None else run.folder.where
         command = shown_command(["export", table, *said("format", format), *cut.words()]) if table else ""
         return self.jobs.do(

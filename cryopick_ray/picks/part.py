@@ -78,7 +78,7 @@ def _by_dictionary(texts: pa.ChunkedArray) -> pa.DictionaryArray:
 def each(texts: pa.ChunkedArray, meaning: Callable[[pa.Array], NDArray[Any]]) -> NDArray[Any]:
     """Return what each of ``(n,)`` texts means, given what different ones mean."""
     found = _by_dictionary(texts)
-    return meaning(found.dictionary)[found.indices.to_numpy()]
+    return np.asarray(meaning(found.dictionary)[found.indices.to_numpy()])
 
 
 def junk_codes(kinds: pa.Array) -> NDArray[np.uint8]:
