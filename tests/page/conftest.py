@@ -1,7 +1,8 @@
 import shutil
 
 import pytest
-from served import micrographs, pick
+from browsed import Look
+from served import HOSTILE, micrographs, pick, served
 
 NAMES = [f"square{number % 2}/{number:02d}.mrc" for number in range(4)]
 
@@ -25,3 +26,28 @@ def run(picked, tmp_path):
     """A copy of that run."""
     shutil.copytree(picked / "run", tmp_path / "run", symlinks=True)
     return tmp_path / "run"
+
+
+@pytest.fixture(scope="session")
+def odd(tmp_path_factory, picked):
+    """The micrographs of that run and two of hostile names, and a run over all."""
+    root = tmp_path_factory.mktemp("odd")
+    shutil.copytree(picked / "micrographs", root / "micrographs")
+    micrographs(root / "micrographs", [HOSTILE[0], HOSTILE[3]])
+    pick(root / "micrographs", root / "run")
+    return root
+
+
+@pytest.fixture
+def page(odd, picked, tmp_path):
+    """A page of Ana over a copy of that run."""
+    shutil.copytree(odd / "run", tmp_path / "run", symlinks=True)
+    with served(tmp_path / "run", truth=str(picked / "truth"), by="ana") as page:
+        page.folder = tmp_path / "run" / "curation"
+        yield page
+
+
+@pytest.fixture
+def look(browser, page):
+    """A browser on that page."""
+    return Look(browser, page)

@@ -17,6 +17,8 @@ export async function startData() {
   state.cut.set({ threshold, smallest_A: null, largest_A: null });
   state.about.set(about);
   if (micrographs !== null) state.loaded.set(micrographs);
+  const pixel_size_A = state.loaded.value.columns.pixel_size_A?.find((value) => Number(value) > 0);
+  if (pixel_size_A) state.brush_px.set(Math.round(about.diameter_A / Number(pixel_size_A)));
   state.current.on((i) => void open(i));
   state.beside.on(() => void openBeside(state.current.value));
   setInterval(() => void poll(), POLL_ms);

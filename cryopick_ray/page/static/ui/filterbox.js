@@ -15,10 +15,9 @@ export function startFilterBox() {
   const box = /** @type {HTMLInputElement} */ (byId("filter"));
   box.addEventListener("input", () => state.filter.set(box.value));
   box.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && state.order.value.length > 0) {
-      state.current.set(state.order.value[0]);
-      box.blur();
-    }
+    if (event.key !== "Enter") return;
+    box.blur();
+    onFrame(openFirst);
   });
   state.filter.on((text) => {
     if (box.value !== text) box.value = text;
@@ -36,6 +35,11 @@ export function startFilterBox() {
   state.micrographs.on(() => onFrame(() => fillSort(sort)));
   state.sort.on(() => fillSort(sort));
   onAny([state.order, state.filter], () => onFrame(tell));
+}
+
+/** Of the list as it is by then. */
+function openFirst() {
+  if (state.order.value.length > 0) state.current.set(state.order.value[0]);
 }
 
 /** @param {HTMLSelectElement} sort */

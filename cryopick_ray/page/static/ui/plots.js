@@ -82,7 +82,7 @@ function options(column) {
   });
   return {
     width: width(), height: HEIGHT_px, legend: { show: false }, padding: [8, 22, 0, 0],
-    scales: { x: { time: false } },
+    scales: { x: { time: false, range: () => [0.5, Math.max(1, state.micrographs.value.n) + 0.5] } },
     axes: [{ ...axis, size: 26 }, { ...axis, size: 52 }],
     series: [{}, points("muted", 2.5), points("accent", 2.5), points("mark", 6)],
     cursor: { sync: { key: "plots", setSeries: false }, points: { show: false }, drag: { x: true, y: true, uni: 12, setScale: false } },
