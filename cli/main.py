@@ -32,6 +32,7 @@ from . import (
     self_train,
     simulate,
     table,
+    teach,
     train,
     view,
     watch,
@@ -88,6 +89,7 @@ app.command(cls=SettingsCommand)(reconstruct.reconstruct)
 app.command(cls=SettingsCommand)(simulate.simulate)
 app.command(cls=SettingsCommand)(train.train)
 app.command(cls=SettingsCommand)(self_train.self_train)
+app.command(cls=SettingsCommand)(teach.teach)
 app.command(cls=SettingsCommand)(iterate.iterate)
 app.command(cls=SettingsCommand)(bench.bench)
 app.add_typer(models.app, name="models")

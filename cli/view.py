@@ -63,13 +63,12 @@ def view(
     The page is served to this machine alone, to who has its address; Ctrl-C ends it.
     """
     del debug
-    import getpass
-
     from cryopick_ray.page.desk import Desk
+    from cryopick_ray.page.judgement import login_name
     from cryopick_ray.page.opened import PageSettings
     from cryopick_ray.page.serve import serve
 
-    who = by or getpass.getuser()
+    who = by or login_name()
     desk = Desk(
         PageSettings(tuple(sources), micrographs, truth, who, curation, classes, diameter, pixel_size)
     )

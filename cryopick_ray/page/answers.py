@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from pydantic import ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -14,13 +15,16 @@ from cryopick_ray.page.jobs import TooManyError
 Answer = Callable[[Request], Response]
 PostAnswer = Callable[[bytes], Response]
 Endpoint = Callable[[Request], Awaitable[Response]]
+PICTURES, OTHERS = CapacityLimiter(4), CapacityLimiter(8)
+"""Answers that are made at once: each may hold some megabytes."""
 
 
-def answered(answer: Answer) -> Endpoint:
-    """Return an endpoint that answers a GET."""
+def answered(answer: Answer, *, is_picture: bool = False) -> Endpoint:
+    """Return an endpoint that answers a GET; pictures wait for each other, not others for them."""
+    limiter = PICTURES if is_picture else OTHERS
 
     async def endpoint(request: Request) -> Response:
-        return await run_in_threadpool(_told, lambda: answer(request))
+        return await run_sync(_told, lambda: answer(request), limiter=limiter)
 
     return endpoint
 
@@ -30,7 +34,7 @@ def posted(answer: PostAnswer) -> Endpoint:
 
     async def endpoint(request: Request) -> Response:
         body = await request.body()
-        return await run_in_threadpool(_told, lambda: answer(body))
+        return await run_sync(_told, lambda: answer(body), limiter=OTHERS)
 
     return endpoint
 

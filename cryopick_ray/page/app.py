@@ -1,5 +1,6 @@
 """The page's addresses: what is asked over HTTP, and what answers."""
 
+import gzip
 import json
 from collections.abc import Callable
 from importlib.resources import files
@@ -15,7 +16,6 @@ from starlette.routing import Route
 from cryopick_ray.errors import UsageError
 from cryopick_ray.page.answers import Answer, answered
 from cryopick_ray.page.desk import Desk, NotReadyError
-from cryopick_ray.page.pictures import PICTURE_PX, THUMBNAIL_PX
 from cryopick_ray.page.posts import post_routes
 from cryopick_ray.page.security import Guard, TooLargeError, too_large
 from cryopick_ray.page.work import Work
@@ -49,8 +49,8 @@ def make_app(desk: Desk, work: Work, token: str) -> Guard:
         "/api/histogram": lambda r: JSONResponse(_histogram(desk)),
         "/api/histogram.bin": lambda r: _bytes(_histogram_bytes(desk)),
         "/api/counts": lambda r: _bytes(_counts(desk, r)),
-        "/api/thumbnail/{i:int}.jpg": lambda r: _jpeg(desk.picture(_int(r, "i"), THUMBNAIL_PX)),
-        "/api/picture/{i:int}.jpg": lambda r: _jpeg(desk.picture(_int(r, "i"), PICTURE_PX)),
+        "/api/thumbnail/{i:int}.jpg": lambda r: _jpeg(desk.thumbnail(_int(r, "i"))),
+        "/api/picture/{i:int}.jpg": lambda r: _jpeg(desk.picture(_int(r, "i"))),
         "/api/pyramid/{i:int}": lambda r: JSONResponse(desk.pyramid(_int(r, "i"))),
         "/api/tile/{look:str}/{i:int}/{level:int}/{column:int}_{row:int}.jpg": lambda r: _jpeg(
             desk.tile(r.path_params["look"], *(_int(r, name) for name in ("i", "level", "column", "row")))
@@ -64,7 +64,10 @@ def make_app(desk: Desk, work: Work, token: str) -> Guard:
         ),
         "/api/calibration": lambda r: JSONResponse({"bins": desk.calibration()}),
     }
-    routes = [Route(path, answered(answer)) for path, answer in get.items()]
+    routes = [
+        Route(path, answered(answer, is_picture=path.endswith((".jpg", ".png"))))
+        for path, answer in get.items()
+    ]
     every = [*routes, *post_routes(desk, work), *_static_routes()]
     return Guard(Starlette(routes=every, exception_handlers={TooLargeError: too_large}), token)
 
@@ -116,7 +119,10 @@ def _listing(desk: Desk, request: Request) -> Response:
     desk.refresh()
     if request.query_params.get("since") == str(desk.generation):
         return Response(status_code=204)
-    return Response(desk.listing(), media_type="application/json")
+    content, headers = desk.listing(), {"vary": "accept-encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        content, headers["content-encoding"] = gzip.compress(content, 1), "gzip"
+    return Response(content, media_type="application/json", headers=headers)
 
 
 def _mask(desk: Desk, request: Request) -> Response:

@@ -60,7 +60,8 @@ class Desk:
         self.shown = list(self.opened.shown)
         self.truth = _truth(settings.truth)
         pixels = self.opened.pixels
-        self.pictures = None if pixels is None else Pictures(pixels, self.opened.diameter_A)
+        shelf = self.opened.shelf
+        self.pictures = None if pixels is None else Pictures(pixels, self.opened.diameter_A, shelf)
         self.judgement = Judgement(
             curation_folder(settings, self.opened.run), settings.by, self.opened.applied
         )
@@ -75,6 +76,7 @@ class Desk:
         )
         self._lock = RLock()
         self._listing: tuple[int, bytes] = (-1, b"")
+        self._listed: tuple[object, dict[str, list[Any]]] = (None, {})
 
     @property
     def micrographs(self) -> Sequence[PickedMicrograph]:
@@ -128,6 +130,12 @@ class Desk:
             self.tally.curate(place, self.picks(0, place))
         return places
 
+    def _columns(self, micrographs: Sequence[PickedMicrograph]) -> dict[str, list[Any]]:
+        """Return what is known of micrographs without decisions."""
+        if self._listed[0] is not micrographs:
+            self._listed = micrographs, listed_columns(micrographs)
+        return self._listed[1]
+
     def _decided(self, micrographs: Sequence[PickedMicrograph]) -> dict[str, list[Any]]:
         """Return the columns that tell of decisions."""
         ids = [one.micrograph_id for one in micrographs]
@@ -144,7 +152,7 @@ class Desk:
             generation = self.generation
             if self._listing[0] != generation:
                 micrographs = self.micrographs
-                columns = listed_columns(micrographs) | self._decided(micrographs)
+                columns = self._columns(micrographs) | self._decided(micrographs)
                 found = {
                     "generation": generation,
                     "n": len(micrographs),
@@ -207,9 +215,13 @@ class Desk:
             raise UnknownError("its true particles are not known: give `truth`")
         return packed_places(centres[:, 0], centres[:, 1])
 
-    def picture(self, place: int, long_side_px: int) -> bytes:
-        """Return a whole micrograph as a JPEG."""
-        return self._pictures().small(self._pixel_id(place), long_side_px)
+    def thumbnail(self, place: int) -> bytes:
+        """Return a whole micrograph as a small JPEG."""
+        return self._pictures().thumbnail(self._pixel_id(place))
+
+    def picture(self, place: int) -> bytes:
+        """Return a whole micrograph as a larger one."""
+        return self._pictures().picture(self._pixel_id(place))
 
     def pyramid(self, place: int) -> dict[str, Any]:
         """Return the sizes of a micrograph's tiles."""

@@ -1,5 +1,6 @@
 """What people decide on the page: kept in their files at once, and seen by all pages of the folder."""
 
+import getpass
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -192,3 +193,17 @@ def undecided(picks: MicrographPicks, *, included: bool) -> MicrographPicks:
     if included:
         gone |= np.uint16(Why.EXCLUDED_MICROGRAPH)
     return replace(picks, unpicked=picks.unpicked & ~gone) if (picks.unpicked & gone).any() else picks
+
+
+def login_name() -> str:
+    """Return what this machine calls who runs this.
+
+    Raises
+    ------
+    UsageError
+        If it has no name for them.
+    """
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError) as error:
+        raise UsageError("this machine has no name for you: give `by`") from error

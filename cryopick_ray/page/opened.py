@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.page.judgement import Applied
+from cryopick_ray.page.names import alike, beside, of_files
 from cryopick_ray.page.pixels import InFiles, InStore, Pixels
 from cryopick_ray.page.run_source import RunSource
 from cryopick_ray.page.sources import About, FileSource, Shown, Source, table_threshold
@@ -14,7 +15,8 @@ from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.project import project_of
 from cryopick_ray.runs.folder import RunFolder
-from cryopick_ray.store.place import is_bucket
+from cryopick_ray.store.pictures import PictureShelf
+from cryopick_ray.store.place import Place, is_bucket
 from cryopick_ray.store.store import MicrographStore
 
 if TYPE_CHECKING:
@@ -68,6 +70,8 @@ class Opened:
         The micrographs as they were when the page was opened; those of a run may become more.
     pixels
         Where their pictures come from; ``None`` if nobody knows.
+    shelf
+        Where pictures of them are that were made as they were picked.
     pixel_ids
         What that place calls each micrograph; ``None`` where it is called the same.
     notes
@@ -78,6 +82,7 @@ class Opened:
     listed: Sequence[PickedMicrograph]
     shown: Sequence[Shown]
     pixels: Pixels | None
+    shelf: PictureShelf | None
     pixel_ids: Mapping[str, str] | None
     applied: Applied
     diameter_A: float
@@ -105,18 +110,18 @@ def open_sources(settings: PageSettings) -> Opened:
     files = [] if place is None or place in runs else _files(place)
     listed = first.micrographs
     if isinstance(first, FileSource):
-        listed = runs[place].micrographs if place in runs else _of_files(files, first)
+        listed = runs[place].micrographs if place in runs else of_files(files, first)
     ids = [one.micrograph_id for one in listed]
     own = [] if isinstance(first, FileSource) else found[:1]
-    shown = [*own, *(_beside(one, ids, notes) for one in found[len(own) :])]
+    shown = [*own, *(beside(one, ids, notes) for one in found[len(own) :])]
     pixels: Pixels | None = None
     pixel_ids = None
     if place in runs:
         pixels = _in_store(runs[place])
-        pixel_ids = None if first is runs[place] else _alike(ids, runs[place].rows)
+        pixel_ids = None if first is runs[place] else alike(ids, runs[place].rows)
     elif files:
         pixels = InFiles({one.micrograph_id: one for one in files})
-        pixel_ids = _alike(ids, [one.micrograph_id for one in files])
+        pixel_ids = alike(ids, [one.micrograph_id for one in files])
     across_A = settings.diameter_A or next((one for one in map(_diameter_A, found) if one), None)
     if across_A is None:
         notes.append(
@@ -127,6 +132,7 @@ def open_sources(settings: PageSettings) -> Opened:
         listed,
         shown,
         pixels,
+        PictureShelf(Place(runs[place].folder.where)) if place in runs else None,
         pixel_ids,
         applied_of(first, settings, notes),
         across_A or ASSUMED_DIAMETER_A,
@@ -222,59 +228,11 @@ def _opened(
     return Shown(lambda: about, source)
 
 
-def _of_files(files: "Sequence[MicrographSource]", first: FileSource) -> list[PickedMicrograph]:
-    """Return files as micrographs, with what is known of those that have coordinates."""
-    ids = [one.micrograph_id for one in files]
-    about = {page: first.picks[own].micrograph for page, own in _alike(ids, first.picks).items()}
-    return [
-        replace(
-            about.get(one.micrograph_id, _UNKNOWN),
-            micrograph_id=one.micrograph_id,
-            dataset=one.dataset,
-            relion_name=one.relion_name,
-            optics=one.optics,
-            listed=one.listed,
-            optics_group=one.optics_group,
-        )
-        for one in files
-    ]
-
-
-_UNKNOWN = PickedMicrograph("", "", "", None, None, None, "complete", "")
-
-
 def open_beside(name: str, table: str, ids: Sequence[str]) -> Shown:
     """Return the picks of a table, by the ids of the page."""
     found = open_table(table)
     about = About(name, "table", "", table_threshold(found))
-    return _beside(Shown(lambda: about, found), ids, [])
-
-
-def _beside(one: Shown, ids: Sequence[str], notes: list[str]) -> Shown:
-    """Return a source whose micrographs are called as on the page."""
-    own = _alike(ids, [about.micrograph_id for about in one.source.micrographs])
-    if not own:
-        raise UsageError(
-            f"{one.about.name} has none of the micrographs, such as {ids[0]!r}; give `sources` of the same"
-        )
-    lacks = len(one.source.micrographs) - len(own)
-    if lacks > 0:
-        notes.append(f"{one.about.name} has {lacks} micrographs that are not shown")
-    return one.called(own)
-
-
-def _alike(ids: Iterable[str], names: Iterable[str]) -> dict[str, str]:
-    """Return which of other names each id means, where that is clear; equal ones are meant first."""
-    from cryopick_ray.formats.known import NamesAlike
-
-    there = set(names)
-    alike = NamesAlike(there)
-    found: dict[str, str] = {}
-    for one in ids:
-        meant = [one] if one in there else alike.find(one)
-        if len(meant) == 1:
-            found[one] = meant[0]
-    return found
+    return beside(Shown(lambda: about, found), ids, [])
 
 
 def _in_store(run: RunSource) -> InStore | None:

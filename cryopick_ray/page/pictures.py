@@ -21,9 +21,9 @@ from cryopick_ray.page.levels import (
 )
 from cryopick_ray.page.looks import LOOKS, Look, binning_for, filtered
 from cryopick_ray.page.pixels import Pixels
+from cryopick_ray.store.pictures import PictureShelf, make_pictures
 
-THUMBNAIL_PX, PICTURE_PX = 160, 1024
-LEVELS_BYTES, TILES_BYTES, THUMBNAILS_BYTES = 256 << 20, 64 << 20, 64 << 20
+LEVELS_BYTES, TILES_BYTES = 256 << 20, 64 << 20
 AT_ONCE = 2
 """Images that are read and filtered at a time: each may take several times its own bytes."""
 PATCHES, PATCH_PX = 4, 128
@@ -48,10 +48,12 @@ class Pictures:
     ----------
     diameter_A
         Of the particle, which the filtered looks are made for.
+    shelf
+        Where pictures are that were made as micrographs were picked.
     """
 
-    def __init__(self, pixels: Pixels, diameter_A: float) -> None:
-        self.pixels = pixels
+    def __init__(self, pixels: Pixels, diameter_A: float, shelf: PictureShelf | None = None) -> None:
+        self.pixels, self._shelf = pixels, shelf
         self._diameter_A = diameter_A
         self._levels: Kept[tuple[str, Look], Levels] = Kept(LEVELS_BYTES, lambda one: one.nbytes)
         self._sources: Kept[str, _Source | None] = Kept(
@@ -59,18 +61,21 @@ class Pictures:
             lambda one: 0 if one is None or isinstance(one.pixels, np.memmap) else one.pixels.nbytes,
         )
         self._tiles: Kept[tuple[Any, ...], bytes] = Kept(TILES_BYTES, len)
-        self._small: Kept[tuple[str, int], bytes] = Kept(THUMBNAILS_BYTES, len)
+        self._thumbnails: Kept[str, bytes] = Kept(TILES_BYTES, len)
+        self._pictures: Kept[str, bytes] = Kept(TILES_BYTES, len)
         self._busy = BoundedSemaphore(AT_ONCE)
 
     def pyramid(self, micrograph_id: str) -> Pyramid:
         """Return the sizes of a micrograph's tiles."""
         return Pyramid(self.pixels.shape(micrograph_id))
 
-    def small(self, micrograph_id: str, long_side_px: int) -> bytes:
-        """Return the whole stored image as a JPEG."""
-        return self._small.get(
-            (micrograph_id, long_side_px), lambda: self._made_small(micrograph_id, long_side_px)
-        )
+    def thumbnail(self, micrograph_id: str) -> bytes:
+        """Return a small JPEG of a whole micrograph: one that was made as it was picked, or made now."""
+        return self._thumbnails.get(micrograph_id, lambda: self._both(micrograph_id)[0])
+
+    def picture(self, micrograph_id: str) -> bytes:
+        """Return a larger one."""
+        return self._pictures.get(micrograph_id, lambda: self._both(micrograph_id)[1])
 
     def tile(
         self, look: str, micrograph_id: str, pixel_size_A: float | None, level: int, column: int, row: int
@@ -122,15 +127,13 @@ class Pictures:
             pixels = self.pixels.source(micrograph_id)
             return None if pixels is None else _Source(pixels, _limits(pixels))
 
-    def _made_small(self, micrograph_id: str, long_side_px: int) -> bytes:
+    def _both(self, micrograph_id: str) -> tuple[bytes, bytes]:
+        if self._shelf is not None:
+            found = self._shelf.find(micrograph_id, self.pixels.checksum(micrograph_id))
+            if found is not None:
+                return found
         with self._busy:
-            image, _ = self.pixels.base(micrograph_id)
-            while max(image.shape) >= 2 * long_side_px:
-                image = halved(image)
-            height, width = image.shape
-            shrink = min(1.0, long_side_px / max(height, width))
-            size = max(1, round(width * shrink)), max(1, round(height * shrink))
-            return jpeg(resized(image, (0, 0, width, height), size), None)
+            return make_pictures(self.pixels.base(micrograph_id)[0])
 
 
 def _limits(pixels: NDArray[Any]) -> tuple[float, float]:

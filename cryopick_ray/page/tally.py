@@ -19,6 +19,8 @@ from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 if TYPE_CHECKING:
     from cryopick_ray.evaluation.truth import Truth
 
+REST = 4.0
+"""Times as long as it counted, it does not count again: a run at work changes every few seconds."""
 BREATH_SECONDS, EVERY = 0.002, 16
 """So long, every so many micrographs, other threads go first: a person waits for them."""
 
@@ -70,7 +72,7 @@ class Tally:
         self._curated: dict[int, Free] = {}
         self._picked: dict[int, int] = {}
         self._error = ""
-        self._wanted, self._ended = Event(), False
+        self._wanted, self._ended = Event(), Event()
         self._lock = Lock()
         self._thread = Thread(target=self._run, name="tally", daemon=True)
 
@@ -85,7 +87,7 @@ class Tally:
 
     def stop(self) -> None:
         """End."""
-        self._ended = True
+        self._ended.set()
         self._wanted.set()
 
     @property
@@ -135,19 +137,21 @@ class Tally:
         while True:
             self._wanted.wait()
             self._wanted.clear()
-            if self._ended:
+            if self._ended.is_set():
                 return
+            began = time.monotonic()
             try:
                 self._counted, self._error = self._count(), ""
             except CryoPickError as error:
                 self._error = str(error)
+            self._ended.wait(REST * (time.monotonic() - began))
 
     def _count(self) -> Counted | None:
         micrographs = list(self._micrographs())
         places = {one.micrograph_id: at for at, one in enumerate(micrographs)}
         found = Collected(len(micrographs), sum(one.candidates or 0 for one in micrographs))
         for number, (name, picks) in enumerate(self._source.every()):
-            if self._ended:
+            if self._ended.is_set():
                 return None
             if number % EVERY == 0:
                 time.sleep(BREATH_SECONDS)
