@@ -103,7 +103,7 @@ function rowOf(i) {
 
 /**
  * Table of all candidates, once the server has counted them.
- * @param {(ready: {head: HistogramHead, all: Uint32Array, matched: Uint32Array|null, sizeBins: number}) => void} ready
+ * @param {(ready: {head: HistogramHead, all: Uint32Array, matched: Uint32Array|null, judged: Uint32Array|null, sizeBins: number}) => void} ready
  */
 export async function loadHistogram(ready) {
   for (let wait_ms = 300; ; wait_ms = Math.min(2 * wait_ms, 5000)) {
