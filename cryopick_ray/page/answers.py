@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from cryopick_ray.errors import CryoPickError, UsageError, brief, plain
-from cryopick_ray.page.desk import NotReadyError, UnknownError
 from cryopick_ray.page.jobs import TooManyError
+from cryopick_ray.page.missing import NotReadyError, UnknownError
 
 Answer = Callable[[Request], Response]
 PostAnswer = Callable[[bytes], Response]

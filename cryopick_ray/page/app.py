@@ -15,7 +15,8 @@ from starlette.routing import Route
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.page.answers import Answer, answered
-from cryopick_ray.page.desk import Desk, NotReadyError
+from cryopick_ray.page.desk import Desk
+from cryopick_ray.page.missing import NotReadyError
 from cryopick_ray.page.posts import post_routes
 from cryopick_ray.page.security import Guard, TooLargeError, too_large
 from cryopick_ray.page.work import Work

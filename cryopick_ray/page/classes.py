@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cryopick_ray.errors import CryoPickError, PicksError, brief
+from cryopick_ray.errors import PicksError, brief
 from cryopick_ray.page.levels import limits_of
 from cryopick_ray.passes.classes import HEAD, QUALITIES
 from cryopick_ray.passes.decision_files import OF_CLASSES
@@ -150,15 +150,3 @@ class Averages:
             return {int(number): bool(keep) for number, keep in told.items() if int(number) in self._classes}
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise PicksError(f"{self._choices} is damaged ({brief(error)}); remove it") from error
-
-
-def find_averages(folder: Path | None, run: Path | None, curation: Path, by: str) -> Averages | None:
-    """Return the classes in a folder, or in the ``classes`` of a run; ``None`` if there are none."""
-    if folder is not None:
-        return Averages(folder, curation, by)
-    if run is None or not (run / "classes" / JSON).is_file():
-        return None
-    try:
-        return Averages(run / "classes", curation, by)
-    except CryoPickError:
-        return None

@@ -3,16 +3,17 @@
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import MicrographError
-from cryopick_ray.page.classes import Averages, find_averages
 from cryopick_ray.page.columns import listed_columns, outliers
 from cryopick_ray.page.judgement import Judgement
 from cryopick_ray.page.levels import TILE_PX
 from cryopick_ray.page.looks import LOOKS
+from cryopick_ray.page.missing import NotReadyError, UnknownError
 from cryopick_ray.page.opened import (
     Opened,
     PageSettings,
@@ -23,6 +24,7 @@ from cryopick_ray.page.opened import (
 )
 from cryopick_ray.page.packing import packed_candidates, packed_places
 from cryopick_ray.page.pictures import Pictures
+from cryopick_ray.page.run_source import RunSource
 from cryopick_ray.page.tally import Tally
 from cryopick_ray.page.truths import calibration, centres_of, finds
 from cryopick_ray.passes.decisions import Decision
@@ -32,17 +34,10 @@ from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 if TYPE_CHECKING:
     from cryopick_ray.evaluation.truth import Truth
+    from cryopick_ray.page.classes import Averages
 
 MOST_READ = 64
 """Micrographs that are read at once to be counted; more are counted in the background."""
-
-
-class NotReadyError(Exception):
-    """What is asked for is still being made."""
-
-
-class UnknownError(Exception):
-    """What is asked for is not there."""
 
 
 class Desk:
@@ -65,12 +60,7 @@ class Desk:
         self.judgement = Judgement(
             curation_folder(settings, self.opened.run), settings.by, self.opened.applied
         )
-        self.averages = find_averages(
-            settings.classes,
-            None if self.opened.run is None else self.opened.run.folder.path,
-            self.judgement.folder,
-            self.judgement.by,
-        )
+        self.averages = _averages(settings.classes, self.opened.run, self.judgement)
         self.tally = Tally(
             self.shown[0], lambda: self.micrographs, self.truth, self.opened.diameter_A, self.judgement
         )
@@ -265,7 +255,7 @@ class Desk:
         self.tally.stop()
         self.judgement.close()
 
-    def classes(self) -> Averages:
+    def classes(self) -> "Averages":
         """Return the class averages, or raise :class:`UnknownError`."""
         if self.averages is None:
             raise UnknownError("there are no class averages: give `classes`, a folder of classify2d")
@@ -291,3 +281,13 @@ def _truth(where: str | None) -> "Truth | None":
     from cryopick_ray.evaluation.truth import read_truth
 
     return read_truth(where)
+
+
+def _averages(folder: Path | None, run: RunSource | None, judgement: Judgement) -> "Averages | None":
+    """Return the class averages in a folder, or those that lie in a run, if there are any."""
+    found = folder or (None if run is None else run.folder.path / "classes")
+    if found is None or (folder is None and not (found / "classes.json").is_file()):
+        return None
+    from cryopick_ray.page.classes import Averages
+
+    return Averages(found, judgement.folder, judgement.by)

@@ -16,7 +16,7 @@ from cryopick_ray.store.publish import check_folder
 from cryopick_ray.units import Optics
 
 AT_ONCE = 256
-FOLDER, STAR = "exported", "star"
+STAR = "star"
 
 
 @dataclass(frozen=True)
@@ -67,20 +67,30 @@ class Export:
         job.say(f"{picks} picks of {micrographs_done} micrographs in {self.out}")
 
 
-def new_folder(beside: Path, format: str) -> Path:
-    """Return a folder for an export that nothing has been written into, made now.
+def check_written(format: str) -> None:
+    """Refuse a format that is not written.
 
     Raises
     ------
     UsageError
-        If a link is in its way, or the format is none that is written.
+        Naming those that are.
     """
     from cryopick_ray.formats.formats import WRITTEN
 
     if format not in WRITTEN:
         raise UsageError(f"format is {format!r}, expected one of {', '.join(WRITTEN)}")
-    check_folder(beside / FOLDER)
-    out = beside / FOLDER / f"{format}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
+
+
+def new_folder(beside: Path, name: str, kind: str) -> Path:
+    """Return a folder that nothing has been written into, below ``name``, made now.
+
+    Raises
+    ------
+    UsageError
+        If a link is in its way.
+    """
+    check_folder(beside / name)
+    out = beside / name / f"{kind}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
     out.mkdir(parents=True)
     return out
 

@@ -12,7 +12,6 @@ import numpy as np
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.page.packing import is_by_hand
-from cryopick_ray.passes.curation import Curated, check_places
 from cryopick_ray.passes.decision_files import read_rows
 from cryopick_ray.passes.decisions import OF_MICROGRAPHS, Decision, Decisions, decisions_of
 from cryopick_ray.passes.notebook import Notebook
@@ -115,6 +114,8 @@ class Judgement:
         UsageError
             If one of them is none, or adds a pick outside.
         """
+        from cryopick_ray.passes.curation import check_places
+
         with self._lock:
             check_places(decisions_of(rows), [micrograph])
             return self._keep(rows)
@@ -161,7 +162,12 @@ class Judgement:
 
     def curated(self, picks: MicrographPicks) -> MicrographPicks:
         """Return a micrograph's picks as people decided."""
-        return Curated(self._decisions)(self.before(picks))
+        picks = self.before(picks)
+        if not self.is_decided(picks.micrograph.micrograph_id):
+            return picks
+        from cryopick_ray.passes.curation import Curated  # with SciPy, which a page starts without
+
+        return Curated(self._decisions)(picks)
 
     def _keep(self, rows: Sequence[Decision]) -> set[str]:
         if len(rows) > MOST_ROWS:

@@ -8,7 +8,8 @@ from starlette.routing import Route
 
 from cryopick_ray.page.answers import PostAnswer, posted
 from cryopick_ray.page.cut import Cut
-from cryopick_ray.page.desk import Desk, UnknownError
+from cryopick_ray.page.desk import Desk
+from cryopick_ray.page.missing import UnknownError
 from cryopick_ray.page.preview import Trial
 from cryopick_ray.page.work import Work
 from cryopick_ray.passes.decisions import Action, Decision
@@ -83,9 +84,13 @@ class _Preview(_Body):
     settings: list[_Trial]
 
 
-_START: TypeAdapter[_Apply | _Export | _Preview] = TypeAdapter(
-    Annotated[_Apply | _Export | _Preview, Field(discriminator="what")]
-)
+class _Teach(_Body):
+    what: Literal["teach"]
+    micrographs: list[Place]
+
+
+_Start = _Apply | _Export | _Preview | _Teach
+_START: TypeAdapter[_Start] = TypeAdapter(Annotated[_Start, Field(discriminator="what")])
 
 
 def post_routes(desk: Desk, work: Work) -> list[Route]:
@@ -131,12 +136,14 @@ def post_routes(desk: Desk, work: Work) -> list[Route]:
     return [Route(path, posted(answer), methods=["POST"]) for path, answer in answers.items()]
 
 
-def _started(work: Work, asked: _Apply | _Export | _Preview) -> str:
+def _started(work: Work, asked: _Start) -> str:
     match asked:
         case _Apply():
             return work.apply(asked.cut)
         case _Export():
             return work.export(asked.format, asked.cut)
+        case _Teach():
+            return work.teach(asked.micrographs)
         case _Preview():
             trials = [Trial(one.diameter_A, one.model, one.threshold) for one in asked.settings]
             return work.preview(asked.micrographs, trials)

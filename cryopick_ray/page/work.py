@@ -10,10 +10,13 @@ from pathlib import Path
 from cryopick_ray.errors import UsageError
 from cryopick_ray.page.cut import Cut, said
 from cryopick_ray.page.desk import Desk
-from cryopick_ray.page.exported import Export, new_folder
+from cryopick_ray.page.exported import Export, check_written, new_folder
 from cryopick_ray.page.jobs import Jobs, Step, shown_command
 from cryopick_ray.page.preview import MOST_TRIED, Trial, small_store, trial_commands
 from cryopick_ray.page.run_source import RunSource
+from cryopick_ray.store.claim import local_folder
+
+EXPORTED, TAUGHT = "exported", "taught"
 
 
 class Work:
@@ -29,6 +32,7 @@ class Work:
         self.desk, self.jobs = desk, Jobs()
         self._private: Path | None = None
         self._trials = 0
+        self._taught: Path | None = None
 
     def close(self) -> None:
         """End what goes on, and remove what it left."""
@@ -40,7 +44,10 @@ class Work:
         """Return the commands that a person may type instead, by what they do."""
         if self.desk.opened.run is None:
             return {}
-        return {"apply": shown_command(self._apply_words(Cut()))}
+        found = {"apply": shown_command(self._apply_words(Cut()))}
+        if self._taught is not None:
+            found["pick all with what was taught"] = shown_command(self._again_words(self._taught))
+        return found
 
     def apply(self, cut: Cut) -> str:
         """Let the run go on with all decisions, cut anew where a cut is given; return the job's number."""
@@ -67,10 +74,25 @@ class Work:
             steps += [Step(pick), Step(table, show)]
         return self.jobs.run("preview", steps)
 
+    def teach(self, places: Sequence[int]) -> str:
+        """Teach the run's model what people marked; what it then finds becomes a source."""
+        run = self._run()
+        out = new_folder(local_folder(run.folder.where), TAUGHT, "model")
+        ids = [self.desk.micrograph(place).micrograph_id for place in dict.fromkeys(places)]
+        words = ["teach", run.folder.where, *said("out", out), *said("engine", "serial")]
+        words += [*self._curation_words(), *(word for name in ids for word in said("micrographs", name))]
+
+        def show() -> None:
+            self.desk.show_beside(f"taught {out.name}", str(out / "table"))
+            self._taught = out / "model.safetensors"
+
+        return self.jobs.run("teach", [Step(words, show)])
+
     def export(self, format: str, cut: Cut) -> str:
         """Write the picks as people decided in another program's format."""
         desk, run = self.desk, self.desk.opened.run
-        out = new_folder(desk.judgement.folder.parent, format)
+        check_written(format)
+        out = new_folder(desk.judgement.folder.parent, EXPORTED, format)
         write = Export(format, cut, out)
         if run is not None:
             write = replace(
@@ -85,14 +107,24 @@ class Work:
         )
 
     def _apply_words(self, cut: Cut) -> list[str]:
-        run, judgement = self._run(), self.desk.judgement
-        files = [*judgement.applied.elsewhere, judgement.folder]
-        words = ["run", *said("out", run.folder.where), *said("resume"), *cut.words()]
-        words += [word for path in files for word in said("curation", path)]
+        where = self._run().folder.where
+        words = ["run", *said("out", where), *said("resume"), *cut.words(), *self._curation_words()]
         averages = self.desk.averages
         if averages is not None and averages.is_changed:
             words += said("classes", averages.csv)
         return words
+
+    def _again_words(self, model: Path) -> list[str]:
+        """Return a new run of the same micrographs with another model."""
+        folder = self._run().folder
+        out = f"{folder.where}-{model.parent.name}"
+        words = ["run", *said("config", folder.config), *said("model", model), *said("out", out)]
+        return [*words, *self._curation_words()]
+
+    def _curation_words(self) -> list[str]:
+        judgement = self.desk.judgement
+        files = (*judgement.applied.elsewhere, judgement.folder)
+        return [word for path in files for word in said("curation", path)]
 
     def _folder(self) -> Path:
         """Return a new private folder."""

@@ -122,7 +122,7 @@ def write_index(
             some = ordered[start : start + INDEX_ROWS]
             rows = pa.Table.from_pylist([row(one) for one in some], schema=_INDEX)
             writer.write_table(rows)
-            crc = crc32c(_content(rows), crc)
+            crc = crc32c(_content(rows.to_pylist()), crc)
         writer.add_key_value_metadata({**vouched, _CRC: b"%d" % crc})
 
 
@@ -135,12 +135,20 @@ def read_index(place: Place, data: bytes) -> Index:
         If it is damaged.
     """
     rows = read_rows(place, INDEX, data, _READ, may_lack=_LATER)
-    parts, made = _vouched(place, data, rows)
-    first = rows.slice(0, 1).to_pylist()[0] if len(rows) else {}
+    vouched = pq.read_metadata(pa.BufferReader(data)).metadata or {}
+    is_vouched = bool({_PARTS, _CRC} & vouched.keys())
+    crc = _crc_of(vouched)
+    micrographs: list[PickedMicrograph] = []
+    first: dict[str, Any] = {}
     try:
-        micrographs = [_micrograph(row) for batch in rows.to_batches(INDEX_ROWS) for row in batch.to_pylist()]
+        for start in range(0, len(rows), INDEX_ROWS):
+            some = rows.slice(start, INDEX_ROWS).to_pylist()
+            crc = crc32c(_content(some), crc) if is_vouched else crc
+            first = first or dict(some[0])
+            micrographs += map(_micrograph, some)
     except ValueError as error:
         raise PicksError(f"{place.url}/{INDEX} is damaged: {brief(error)}; {AGAIN}") from error
+    parts, made = _vouched(place, vouched, crc) if is_vouched else ({}, Made())
     diameter_A, keep_junk = float(first.get("diameter_A", 0.0)), bool(first.get(_KEEP_JUNK.name, False))
     return Index(micrographs, diameter_A, keep_junk, parts, made)
 
@@ -193,22 +201,16 @@ def _crc_of(vouched: Mapping[bytes, bytes]) -> int:
     return crc32c(vouched.get(_MADE, b""), crc32c(vouched.get(_PARTS, b"")))
 
 
-def _content(rows: pa.Table) -> bytes:
+def _content(rows: list[dict[str, Any]]) -> bytes:
     """Return the content of an index's rows, however its file is laid out."""
-    return json.dumps(rows.to_pylist()).encode()
+    return json.dumps(rows).encode()
 
 
-def _vouched(place: Place, data: bytes, rows: pa.Table) -> tuple[Mapping[str, int], Made]:
+def _vouched(place: Place, found: Mapping[bytes, bytes], crc: int) -> tuple[Mapping[str, int], Made]:
     """Return the checksums of the table's parts and how it was made, once the index's own is found right.
 
     Tables of earlier versions have none; no single flaw makes one look like that and changes its rows.
     """
-    found = pq.read_metadata(pa.BufferReader(data)).metadata or {}
-    if not {_PARTS, _CRC} & found.keys():
-        return {}, Made()
-    crc = _crc_of(found)
-    for start in range(0, len(rows), INDEX_ROWS):
-        crc = crc32c(_content(rows.slice(start, INDEX_ROWS)), crc)
     if found.get(_CRC) != b"%d" % crc:
         raise PicksError(f"{place.url}/{INDEX} is damaged: its checksum is wrong; {AGAIN}")
     return json.loads(found[_PARTS]), _made(json.loads(found.get(_MADE, b"{}")))

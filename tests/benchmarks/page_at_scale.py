@@ -7,6 +7,7 @@ page is then served as a person has it, in a process of its own, and asked over 
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -129,6 +130,7 @@ def timed(served: Served, path: str) -> float:
 
 def measure(folder: Path) -> dict[str, object]:
     """Serve the page and ask it."""
+    shutil.rmtree(folder / "curation", ignore_errors=True)
     served = Served(folder)
     try:
         served.get("api/about")
@@ -149,6 +151,8 @@ def measure(folder: Path) -> dict[str, object]:
         plain = [timed(served, f"api/counts?threshold={cut}") for cut in cuts]
         sized = [timed(served, f"api/counts?threshold={cut}&smallest_A=120&largest_A=180") for cut in cuts]
         thumbnails = [timed(served, f"api/thumbnail/{one}.jpg") for one in some]
+        decisions = [_decide(served, one) for one in some]
+        listings = [timed(served, "api/micrographs") for _ in range(5)]
         for one in rng.integers(0, n, 200).tolist():
             served.get(f"api/candidates/0/{one}")
             served.get(f"api/tile/plain/{one}/{level}/0_0.jpg")
@@ -164,6 +168,8 @@ def measure(folder: Path) -> dict[str, object]:
             "ms_counts_by_size": _told(sized),
             "ms_candidates_anywhere": _told(far),
             "ms_thumbnail": _told(thumbnails),
+            "ms_decision": _told(decisions),
+            "ms_listing": _told(listings),
             "MiB_at_first_picture": before[0],
             "MiB_counted, most": after,
             "MiB_after_200_micrographs, most": served.memory_MiB(),
@@ -171,6 +177,18 @@ def measure(folder: Path) -> dict[str, object]:
     finally:
         served.process.terminate()
         served.process.wait()
+
+
+def _decide(served: Served, place: int) -> float:
+    """Return the milliseconds until a decision is kept and the micrograph's candidates are back."""
+    body = {"micrograph": place, "rows": [{"action": "add", "x_px": 100.0, "y_px": 100.0}]}
+    request = urllib.request.Request(
+        f"{served.url}api/decisions", json.dumps(body).encode(), {"content-type": "application/json"}
+    )
+    began = time.perf_counter()
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        answer.read()
+    return 1000 * (time.perf_counter() - began)
 
 
 def _told(values: list[float]) -> str:
