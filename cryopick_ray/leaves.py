@@ -23,6 +23,7 @@ FREE = {
     **dict.fromkeys(CUTS, "all candidates are kept, and only the table is cut anew"),
     "masks": "candidates in them are kept, and only the table is made anew",
     "keep_junk": "candidates on junk are kept, and only the table is made anew",
+    "pictures": "they are made for people's eyes, and picks are the same without them",
     "any_image": "all candidates are kept, and only the table says which are picked",
     **dict.fromkeys(
         (f"selection.{name}" for name in SelectionSettings.model_fields),

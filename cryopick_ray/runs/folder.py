@@ -29,7 +29,7 @@ class RunFolder:
     """A run's ``DIR``: config.yaml store.zarr picks/ table/ coordinates/ report.html summary.json.
 
     And diameter.json, where the diameter was not given; micrographs/, the averages of movies; download/, the
-    files of an archive.
+    files of an archive; pictures/ of the micrographs; curation/, what people decided, a file each.
 
     Parameters
     ----------

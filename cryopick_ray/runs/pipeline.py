@@ -238,7 +238,10 @@ def prepared(engine: Engine, plan: Plan, folder: RunFolder, events: Events) -> t
     settings, device = plan.settings, plan.engine.device
     averages = folder.averages(settings.project)
     intake = Intake(folder.store, settings.ingest(plan.pixel_size_A), averages=averages, device=device)
-    picking = prepare_picking(folder.store, folder.picks, settings.pick, engine, events, device=device)
+    pictures = folder.where if settings.pictures else None
+    picking = prepare_picking(
+        folder.store, folder.picks, settings.pick, engine, events, device=device, pictures_url=pictures
+    )
     return intake, picking
 
 

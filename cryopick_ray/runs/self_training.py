@@ -112,7 +112,7 @@ def teachers_table(
         return PickTable(target.run.table)
     if target.is_table_teacher:
         return open_table(target.learn.teacher)
-    as_the_model_says = {"particle_px": None, "threshold": "auto", "precision": None}
+    as_the_model_says = {"particle_px": None, "threshold": "auto", "precision": None, "pictures": False}
     settings = target.settings.model_copy(update={"model": target.learn.teacher, **as_the_model_says})
     folder, timings = RunFolder(out.path / TEACHER), Timings()
     means.events.note(f"the teacher {target.learn.teacher} picks")

@@ -83,8 +83,15 @@ def prepare_picking(
     events: Events,
     *,
     device: str,
+    pictures_url: str | None = None,
 ) -> Picking:
-    """Find out what is picked already, and write down what the picks' digest stands for."""
+    """Find out what is picked already, and write down what the picks' digest stands for.
+
+    Parameters
+    ----------
+    pictures_url
+        The run that gets pictures of what is picked; ``None`` for none.
+    """
     from cryopick_ray.stages.pick_worker import PickWorker
 
     Place(picks_url, create=True)
@@ -103,7 +110,7 @@ def prepare_picking(
     done, complaints = covered_ids(shards, read_manifest(place), MaskShelf(place, digest).keys)
     for complaint in complaints:
         events.warn(complaint)
-    make_worker = partial(PickWorker, store_url, picks_url, digest, settings, device)
+    make_worker = partial(PickWorker, store_url, picks_url, digest, settings, device, pictures_url)
     on_gpu = picker.wants_gpu and device != "cpu"
     pixel_size_A = working_pixel_size_A(settings.diameter_A, picker.particle_px)
     return Picking(Kind("pick", make_worker, on_gpu), digest, done, pixel_size_A)

@@ -27,6 +27,7 @@ from cryopick_ray.picks.columns import in_angstroms, taken
 from cryopick_ray.picks.shard import Coverage, Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.settings import PickSettings
+from cryopick_ray.stages.pictured import THREADS, Pictured
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.masks import MaskShelf
 from cryopick_ray.store.store import MicrographStore
@@ -60,6 +61,11 @@ class PickWorker:
     The unit's next micrographs are read while the network works on these. On a GPU several go through it
     at once: the picker's batch, or as many as its memory holds. Micrographs whose stored pixels are damaged
     are reported; nothing is published of them.
+
+    Parameters
+    ----------
+    pictures_url
+        The run that gets pictures of them; ``None`` for none.
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class PickWorker:
         digest: str,
         settings: PickSettings,
         device: str,
+        pictures_url: str | None = None,
     ) -> None:
         torch.set_num_threads(settings.threads)
         keep_freed_memory()
@@ -87,6 +94,8 @@ class PickWorker:
         self._invert = settings.invert
         self._judge = judge_for(self._picker) if settings.invert == "auto" else None
         self._most = most_at_once(self._picker)
+        threads = THREADS if self._picker.device.type == "cuda" else 1
+        self._pictured = Pictured(pictures_url, threads) if pictures_url else None
         self._seconds: dict[str, float] = {}
 
     def process(self, items: Sequence[ManifestRow], leaving: Callable[[], bool] = stay) -> UnitReport:
@@ -106,10 +115,11 @@ class PickWorker:
                         damaged[row.micrograph_id] = str(answer)
                     else:
                         picked[row.micrograph_id] = self._picked(row, answer, read.chunk.shape)
+        notes = self._pictured.finish() if self._pictured else ()
         report = self._publish([picked[row.micrograph_id] for row in items if row.micrograph_id in picked])
         begun = picked.keys() | damaged.keys()
         undone = tuple(at for at, row in enumerate(items) if row.micrograph_id not in begun)
-        return replace(report, damaged=tuple(damaged.items()), undone=undone)
+        return replace(report, damaged=tuple(damaged.items()), undone=undone, notes=notes)
 
     def give_up(self, items: Sequence[ManifestRow], reason: str) -> UnitReport:
         """Publish that the micrographs failed, without touching them."""
@@ -119,7 +129,11 @@ class PickWorker:
     def _read(self, chunk: Chunk) -> Read:
         start = time.perf_counter()
         stored = [_attempt(self._store.read_stored, row) for row in chunk.rows]
-        good = [one for one in stored if not isinstance(one, Exception)]
+        pairs = zip(chunk.rows, stored, strict=True)
+        read = [(row, one) for row, one in pairs if not isinstance(one, Exception)]
+        if self._pictured:
+            self._pictured.begin(read)
+        good = [one for _, one in read]
         try:
             images = self._upload(good) if good else torch.empty(0)
         except torch.OutOfMemoryError:  # they go there in parts, later

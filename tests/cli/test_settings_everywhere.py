@@ -25,6 +25,7 @@ OTHER = {
     "masks": "/masks",
     "keep_junk": True,
     "any_image": True,
+    "pictures": False,
     "selection.edge_A": 40.0,
     "selection.min_distance_A": 90.0,
     "selection.smallest_A": 80.0,
@@ -32,7 +33,7 @@ OTHER = {
     "selection.most_picks": 400,
     "selection.exclude_micrographs": "bad",
     "selection.curation": ["/decisions.csv", "/curation"],
-    "selection.classes": "/classes.csv",
+    "selection.classes": ["/classes.csv", "/more.csv"],
     "selection.keep_classes": "good",
     "particle_px": 24.0,
     "invert": "yes",
@@ -71,6 +72,7 @@ HEARD = {
     "the store": lambda run: run.ingest(2.0),
     "the list of micrographs": lambda run: (run.inputs, run.which),
     "the table": lambda run: (run.cut, run.masks, run.keep_junk, run.any_image, run.selection),
+    "the pictures": lambda run: run.pictures,
     "STAR files": lambda run: run.optics,
     "the archive": lambda run: run.archive,
 }
@@ -114,6 +116,8 @@ def test_a_setting_means_the_same_on_the_command_line_and_in_yaml(name):
         ways.append(value)
     elif option and value is True:
         ways.append([option])
+    elif option and value is False:
+        ways.append([option.replace("--", "--no-")])
     elif option:
         ways.append([f"{option}={text(one)}" for one in (value if isinstance(value, list) else [value])])
     for way in ways:
