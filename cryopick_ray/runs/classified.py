@@ -199,7 +199,10 @@ def _claim(settings: ClassSettings, out: Path, *, resume: bool) -> None:
             changed = [
                 f"{name}: {before.get(name)} -> {now[name]}" for name in now if before.get(name) != now[name]
             ]
-            raise UsageError(f"{out} holds a classification with other settings ({'; '.join(changed)})")
+            raise UsageError(
+                f"{out} holds a classification with other settings ({'; '.join(changed)}): go on with "
+                "the old ones or choose another `out`"
+            )
     write_whole(path, text)
 
 
