@@ -126,7 +126,10 @@ test("binaries of the wrong length are refused", () => {
   const lies = new ArrayBuffer(24);
   new DataView(lies).setUint32(0, 2 ** 32 - 1, true);
   assert.throws(() => unpackCandidates(lies));
-  assert.throws(() => unpackHistogram(new ArrayBuffer(12), 2, 2), /expected 16 or 32/);
+  assert.throws(() => unpackHistogram(new ArrayBuffer(12), 2, 2), /expected 16, two or three/);
   assert.equal(unpackHistogram(new ArrayBuffer(32), 2, 2).matched?.length, 4);
-  assert.equal(unpackHistogram(new ArrayBuffer(16), 2, 2).matched, null);
+  assert.deepEqual(unpackHistogram(new ArrayBuffer(16), 2, 2), { all: new Uint32Array(4), matched: null, judged: null });
+  const two = unpackHistogram(new ArrayBuffer(32), 2, 2);
+  assert.equal(two.judged, two.all, "truth is known of all");
+  assert.equal(unpackHistogram(new ArrayBuffer(48), 2, 2).judged?.byteOffset, 32);
 });

@@ -37,19 +37,21 @@ export function unpackPlaces(buffer) {
 }
 
 /**
- * One or two tables (score bins x size bins): all candidates, and those that match truth.
+ * Tables (score bins x size bins): of all candidates, of those that match truth, of those in micrographs whose truth is
+ * known; without the last, it is known of all.
  * @param {ArrayBuffer} buffer
  * @param {number} scoreBins
  * @param {number} sizeBins
- * @returns {{all: Uint32Array, matched: Uint32Array|null}}
+ * @returns {{all: Uint32Array, matched: Uint32Array|null, judged: Uint32Array|null}}
  */
 export function unpackHistogram(buffer, scoreBins, sizeBins) {
   const cells = scoreBins * sizeBins;
-  if (buffer.byteLength !== 4 * cells && buffer.byteLength !== 8 * cells) {
-    throw new Error(`histogram has ${buffer.byteLength} bytes, expected ${4 * cells} or ${8 * cells}`);
+  const tables = buffer.byteLength / (4 * cells);
+  if (![1, 2, 3].includes(tables)) {
+    throw new Error(`histogram has ${buffer.byteLength} bytes, expected ${4 * cells}, two or three times as many`);
   }
-  const matched = buffer.byteLength === 8 * cells ? new Uint32Array(buffer, 4 * cells, cells) : null;
-  return { all: new Uint32Array(buffer, 0, cells), matched };
+  const [all, matched, judged] = [0, 1, 2].map((k) => (k < tables ? new Uint32Array(buffer, 4 * cells * k, cells) : null));
+  return { all: /** @type {Uint32Array} */ (all), matched, judged: judged ?? (matched && all) };
 }
 
 /**

@@ -17,7 +17,7 @@ import { onTheme } from "./theme.js";
 const PAUSE_ms = 350;
 const BARS = 128;
 
-/** @type {{head: HistogramHead, all: Sums, matched: Sums|null, sizes: number}|null} */
+/** @type {{head: HistogramHead, all: Sums, matched: Sums|null, judged: Sums|null, sizes: number}|null} */
 let table = null;
 /** Which size bins are kept. */
 let first = 0;
@@ -73,9 +73,10 @@ function counts() {
 }
 
 /** @param {Parameters<Parameters<typeof loadHistogram>[0]>[0]} loaded */
-function ready({ head, all, matched, sizeBins }) {
+function ready({ head, all, matched, judged, sizeBins }) {
   const scoreBins = head.score_stops.length - 1;
-  table = { head, all: new Sums(all, scoreBins, sizeBins), matched: matched && new Sums(matched, scoreBins, sizeBins), sizes: sizeBins - 1 };
+  const sums = (/** @type {Uint32Array} */ counts) => new Sums(counts, scoreBins, sizeBins);
+  table = { head, all: sums(all), matched: matched && sums(matched), judged: judged && sums(judged), sizes: sizeBins - 1 };
   threshold.input.max = String(scoreBins);
   threshold.input.disabled = false;
   sizes.hidden = head.size_stops_A === null;
@@ -144,15 +145,15 @@ function show() {
 }
 
 /** @param {NonNullable<typeof table>} known */
-function showAll({ head, all, matched, sizes: bins }) {
+function showAll({ head, all, matched, judged, sizes: bins }) {
   const k = stopOf(head);
   const range = first === 0 && last === bins ? null : { first, last };
   const picks = all.from(k, range);
   const isStop = Math.fround(head.score_stops[k]) === Math.fround(state.cut.value.threshold);
   told.all.textContent = `${isStop || k === 0 ? "" : "≈ "}${grouped(picks)}`;
   told.allOf.textContent = grouped(all.from(0));
-  if (matched !== null) {
-    const { precision, recall } = precisionRecall(matched.from(k, range), picks, head.truth_total ?? null);
+  if (matched !== null && judged !== null) {
+    const { precision, recall } = precisionRecall(matched.from(k, range), judged.from(k, range), head.truth_total ?? null);
     told.allP.textContent = percent(precision);
     told.allR.textContent = percent(recall);
   }
@@ -186,7 +187,7 @@ function askExactly() {
   const { threshold: value, smallest_A, largest_A } = state.cut.value;
   if (value === own && smallest_A === null && largest_A === null) {
     state.counts.set(null);
-    exactTold.textContent = "";
+    tellExactly((state.loaded.value.columns.picks ?? []).map(Number));
     return;
   }
   pause = setTimeout(async () => {
@@ -194,11 +195,18 @@ function askExactly() {
     try {
       const exactly = await api.counts(state.cut.value, asked.signal);
       state.counts.set(exactly);
-      exactTold.textContent = `${counted(exactly.reduce((sum, n) => sum + n, 0), "pick")} at this cut, corrections included`;
+      tellExactly(exactly);
     } catch {
       // Superseded by another cut, or not counted yet: the sliders' own counts stand.
     }
   }, PAUSE_ms);
+}
+
+/** @param {ArrayLike<number>} picks of every micrograph */
+function tellExactly(picks) {
+  let sum = 0;
+  for (let i = 0; i < picks.length; i++) sum += picks[i];
+  exactTold.textContent = `${counted(sum, "pick")} at this cut, corrections included`;
 }
 
 /** Where truth is known: how true a score is. */

@@ -42,7 +42,7 @@ async function open(i) {
     const beside = openBeside(i);
     const candidates = await api.candidates(0, i, signal);
     if (signal.aborted) return;
-    fillCandidates(i, candidates);
+    state.candidates.set(candidates);
     const [places, rows] = await Promise.all([truth, api.decisions(i), beside]);
     if (signal.aborted) return;
     state.truth.set(places);
@@ -66,14 +66,6 @@ async function openBeside(i) {
 }
 
 /**
- * @param {number} i
- * @param {Candidates} candidates
- */
-export function fillCandidates(i, candidates) {
-  if (i === state.current.value) state.candidates.set(candidates);
-}
-
-/**
  * Ask for the table of micrographs where it changed; true if it did.
  * @param {boolean} [all] even if it did not
  */
@@ -93,9 +85,9 @@ async function poll() {
     if (state.about.value.is_live) state.about.set(await api.about());
     if (i < 0 || i !== state.current.value || rowOf(i) === before || isUnsaved()) return;
     const [candidates, rows] = await Promise.all([api.candidates(0, i), api.decisions(i)]);
-    if (isUnsaved()) return;
-    fillCandidates(i, candidates);
-    if (i === state.current.value) state.decisions.set(rows);
+    if (isUnsaved() || i !== state.current.value) return;
+    state.candidates.set(candidates);
+    state.decisions.set(rows);
   } catch {
     // The next save or poll tells; a page that only looks need not be disturbed.
   }
@@ -111,7 +103,7 @@ function rowOf(i) {
 
 /**
  * Table of all candidates, once the server has counted them.
- * @param {(ready: {head: HistogramHead, all: Uint32Array, matched: Uint32Array|null, sizeBins: number}) => void} ready
+ * @param {(ready: {head: HistogramHead, all: Uint32Array, matched: Uint32Array|null, judged: Uint32Array|null, sizeBins: number}) => void} ready
  */
 export async function loadHistogram(ready) {
   for (let wait_ms = 300; ; wait_ms = Math.min(2 * wait_ms, 5000)) {

@@ -10,6 +10,9 @@ import { el } from "./dom.js";
 
 const GREY = "data:image/gif;base64,R0lGODlhAQABAIAAAGRkZAAAACwAAAAAAQABAAACAkQBADs=";
 
+/** Screen pixels of a source pixel. */
+const LARGE = 1.5;
+
 export class Pane {
   /**
    * @param {HTMLElement} host
@@ -25,8 +28,12 @@ export class Pane {
     /** @type {Pyramid|null} */
     this.pyramid = null;
     this.shown = "";
+    this.isSmooth = true;
     this.viewer = viewerIn(this.deep);
-    this.viewer.addHandler("update-viewport", () => this.redraw());
+    this.viewer.addHandler("update-viewport", () => {
+      this.smooth();
+      this.redraw();
+    });
     this.viewer.addHandler("canvas-key", (/** @type {any} */ event) => {
       event.preventDefaultAction = true;
     });
@@ -110,6 +117,14 @@ export class Pane {
     return new OpenSeadragon.Point((x + 0.5) / width, (y + 0.5) / width);
   }
 
+  /** Source pixels are shown as such once they are large; smoothed, they would show the edges of tiles. */
+  smooth() {
+    const isSmooth = this.view().scale < LARGE;
+    if (isSmooth === this.isSmooth) return;
+    this.isSmooth = isSmooth;
+    this.viewer.drawer.setImageSmoothingEnabled(isSmooth);
+  }
+
   redraw() {
     const { context, canvas } = this;
     const ratio = devicePixelRatio || 1;
@@ -158,7 +173,7 @@ function viewerIn(element) {
     gestureSettingsTouch: { clickToZoom: false, dblClickToZoom: false, flickEnabled: false, pinchRotate: false },
     gestureSettingsPen: { clickToZoom: false, dblClickToZoom: false, flickEnabled: false },
     animationTime: 0.25, zoomPerScroll: 1.25, maxZoomPixelRatio: 12, minZoomImageRatio: 0.5, visibilityRatio: 0.3,
-    imageSmoothingEnabled: true, subPixelRoundingForTransparency: /** @type {any} */ (OpenSeadragon.SUBPIXEL_ROUNDING_OCCURRENCES.ALWAYS),
+    imageSmoothingEnabled: true, smoothTileEdgesMinZoom: Infinity, subPixelRoundingForTransparency: /** @type {any} */ (OpenSeadragon.SUBPIXEL_ROUNDING_OCCURRENCES.ALWAYS),
     placeholderFillStyle: "#1b1e21", preload: false,
   });
 }

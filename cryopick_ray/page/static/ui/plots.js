@@ -12,6 +12,8 @@ import { colour, onTheme } from "./theme.js";
 /** @typedef {import("../core/columns.js").Shown} Shown */
 
 const HEIGHT_px = 150;
+/** Micrographs whose points may be large. */
+const FEW = 600;
 /** @type {{plot: uPlot, key: string}[]} */
 let plots = [];
 
@@ -80,11 +82,12 @@ function options(column) {
   const points = (/** @type {string} */ name, /** @type {number} */ size) => ({
     label: name, stroke: colour(name), paths: () => null, points: { show: true, size, fill: colour(name), width: 0 },
   });
+  const size = state.micrographs.value.n > FEW ? 2.5 : 5;
   return {
     width: width(), height: HEIGHT_px, legend: { show: false }, padding: [8, 22, 0, 0],
     scales: { x: { time: false, range: () => [0.5, Math.max(1, state.micrographs.value.n) + 0.5] } },
     axes: [{ ...axis, size: 26 }, { ...axis, size: 52 }],
-    series: [{}, points("muted", 2.5), points("accent", 2.5), points("mark", 6)],
+    series: [{}, points("muted", size), points("accent", size), points("mark", size + 3)],
     cursor: { sync: { key: "plots", setSeries: false }, points: { show: false }, drag: { x: true, y: true, uni: 12, setScale: false } },
     hooks: {
       setSelect: [(plot) => brushed(plot, column)],

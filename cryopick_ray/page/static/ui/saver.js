@@ -4,7 +4,7 @@ import { applied } from "../core/optimistic.js";
 import { counted } from "../core/format.js";
 import { Signal } from "../core/signal.js";
 import { Refused, api } from "./api.js";
-import { fillCandidates, refreshMicrographs } from "./data.js";
+import { refreshMicrographs } from "./data.js";
 import { state } from "./state.js";
 
 /** @typedef {import("../core/types.js").Row} Row */
@@ -33,9 +33,22 @@ export function decide(rows) {
   state.candidates.set(applied(before, rows));
   state.decisions.set([...state.decisions.value, ...rows]);
   enqueue(i, async () => {
-    const after = await api.decide(i, rows);
-    if (i === state.current.value && !queue.slice(1).some((work) => work.micrograph === i)) fillCandidates(i, after);
+    await settle(i, await api.decide(i, rows));
   });
+}
+
+/**
+ * Show what the server has of a micrograph, unless more about it is on its way.
+ * @param {number} i
+ * @param {import("../core/types.js").Candidates} [candidates]
+ */
+async function settle(i, candidates) {
+  const isSuperseded = () => i !== state.current.value || queue.slice(1).some((work) => work.micrograph === i);
+  if (isSuperseded()) return;
+  const [after, rows] = await Promise.all([candidates ?? api.candidates(0, i), api.decisions(i)]);
+  if (isSuperseded()) return;
+  state.candidates.set(after);
+  state.decisions.set(rows);
 }
 
 /**
@@ -51,7 +64,7 @@ export function exclude(micrographs, exclude) {
   enqueue(micrographs[0], async () => {
     await api.exclude(micrographs, exclude);
     await refreshMicrographs();
-    if (micrographs.includes(state.current.value)) fillCandidates(state.current.value, await api.candidates(0, state.current.value));
+    if (micrographs.includes(state.current.value)) await settle(state.current.value);
   });
 }
 
@@ -66,10 +79,7 @@ export function undo() {
     await refreshMicrographs();
     const current = state.current.value;
     if (!changed.includes(current)) state.current.set(changed[0]);
-    else {
-      fillCandidates(current, await api.candidates(0, current));
-      state.decisions.set(await api.decisions(current));
-    }
+    else await settle(current);
     state.reply.set("undone");
   });
 }
@@ -123,13 +133,10 @@ async function send() {
  * @param {Refused} error
  */
 async function refuse(error) {
-  const work = queue.shift();
   state.reply.set(`not saved: ${error.message}`);
   await refreshMicrographs(true).catch(() => undefined);
-  const i = state.current.value;
-  if (work === undefined || i < 0) return;
-  const after = await api.candidates(0, i).catch(() => null);
-  if (after !== null && i === state.current.value) fillCandidates(i, after);
+  if (state.current.value >= 0) await settle(state.current.value).catch(() => undefined);
+  queue.shift();
 }
 
 /** @param {string} why */

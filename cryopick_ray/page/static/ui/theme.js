@@ -10,7 +10,7 @@ const listeners = [];
 export function startTheme() {
   apply(kept());
   byId("theme").addEventListener("click", nextTheme);
-  system.addEventListener("change", () => listeners.forEach((listener) => listener()));
+  system.addEventListener("change", changed);
 }
 
 /** @param {() => void} listener */
@@ -31,14 +31,26 @@ export function nextTheme() {
 
 export const isDark = () => (document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";
 
+/** Colours of the theme, as far as they were asked for: to ask the style sheet takes long. @type {Map<string, string>} */
+const colours = new Map();
+
 /** Colour of the style sheet by the name of its variable. @param {string} name */
-export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+export function colour(name) {
+  const known = colours.get(name) ?? getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  colours.set(name, known);
+  return known;
+}
+
+function changed() {
+  colours.clear();
+  for (const listener of listeners) listener();
+}
 
 /** @param {string|null} theme */
 function apply(theme) {
   if (theme !== null) document.documentElement.dataset.theme = theme;
   aria(byId("theme"), "pressed", isDark());
-  listeners.forEach((listener) => listener());
+  changed();
 }
 
 function kept() {
