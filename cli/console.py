@@ -20,6 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from cryopick_ray.engine.events import MICROGRAPHS
 from cryopick_ray.engine.unit import UnitReport
 
 from .spelling import in_options
@@ -34,7 +35,7 @@ BARS, BARS_SHOWN = "▁▂▃▄▅▆▇█", 40
 
 @dataclass
 class _Stage:
-    """One bar: micrographs to be done, done before, and done now."""
+    """One bar: what is to be done, was done before, and is done now."""
 
     bar: TaskID
     total: int = 0
@@ -93,13 +94,13 @@ class ConsoleEvents:
         self._progress.stop()
         self._stray.close()
 
-    def stage(self, name: str, total: int, done: int = 0) -> None:
+    def stage(self, name: str, total: int, done: int = 0, of: str = MICROGRAPHS) -> None:
         """Begin a bar, or change how long it is; one that was at its end begins anew."""
         known = self._stages.get(name)
         if known is None or known.done + known.before >= known.total:
             known = _Stage(self._progress.add_task(name, total=total, extra=""))
             self._stages[name] = known
-            what = f"{total} micrographs" if total > done else "nothing left to do"
+            what = f"{total} {of}" if total > done else "nothing left to do"
             self._plain(name, f"{what}, {done} already done" if done else what)
         known.total, known.before = total, done
         self._show(known)

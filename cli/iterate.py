@@ -45,13 +45,12 @@ def iterate(
     """
     del debug
     from cryopick_ray.config import fill
-    from cryopick_ray.runs.iteration import IterateSettings
     from cryopick_ray.runs.iteration import iterate as go
+    from cryopick_ray.runs.iteration_settings import IterateSettings
     from cryopick_ray.runs.learning import LearningSettings
 
     learning = fill(LearningSettings, **engine)
+    wanted = fill(IterateSettings, rounds=rounds, classes=classes, assignments=tuple(assign or ()))
     with ConsoleEvents() as events:
-        done = go(
-            run, out, IterateSettings(rounds, classes, tuple(assign or ())), learning, events, resume=resume
-        )
+        done = go(run, out, wanted, learning, events, resume=resume)
     say(done.to_dict(), done.text(), as_json=as_json)

@@ -229,7 +229,7 @@ def rooted(settings: RunSettings) -> RunSettings:
             "selection": chosen.model_copy(
                 update={
                     "curation": tuple(path.absolute() for path in chosen.curation),
-                    "classes": chosen.classes and chosen.classes.absolute(),
+                    "classes": tuple(path.absolute() for path in chosen.classes),
                 },
             ),
         }

@@ -1,7 +1,7 @@
 """What of the candidates may be picked, beside the cut through their scores."""
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -32,17 +32,18 @@ class SelectionSettings(Settings):
         default=(),
         description="CSV of people's decisions (exclude, remove, add ...) or folder of it; may be repeated.",
     )
-    classes: Annotated[Path | None, Shown(metavar="FILE")] = Field(
-        default=None,
-        description="classes.csv of classify2d: pick nothing in classes worse than keep_classes.",
+    classes: Annotated[tuple[Path, ...], Shown(metavar="FILE")] = Field(
+        default=(),
+        description="classes.csv of classify2d: pick nothing in classes worse than keep_classes; may be "
+        "repeated: of one particle the last that has it counts.",
     )
     keep_classes: Annotated[Literal["good", "doubtful"], Shown(metavar="good|doubtful")] = Field(
         default="doubtful", description="The worst of classes that are picked."
     )
 
-    @field_validator("curation", mode="before")
+    @field_validator("curation", "classes", mode="before")
     @classmethod
-    def _one_or_several(cls, value: Any) -> Any:
+    def _one_or_several(cls, value: object) -> object:
         """Take the one file, or none, that settings of earlier versions hold."""
         return () if value is None else (value,) if isinstance(value, str | Path) else value
 

@@ -10,13 +10,14 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.cut import Count, CutSettings, Lowest, Share, check_one
+from cryopick_ray.microscope import MicroscopeSettings
 from cryopick_ray.project import project_of
 from cryopick_ray.ranges import worker_range
 from cryopick_ray.selection import SelectionSettings
 from cryopick_ray.setting import Positive as Positive
 from cryopick_ray.setting import Settings as Settings
 from cryopick_ray.setting import Shown as Shown
-from cryopick_ray.units import Optics, Voltage
+from cryopick_ray.units import Voltage
 
 ENGINE, MOVIES, RELION = "Engine", "Movies", "RELION"
 RARE = Shown(option="")
@@ -243,7 +244,7 @@ class RunSettings(Settings):
         default=None,
         description="Folder RELION runs in; default: that above INPUT, else the working folder.",
     )
-    optics: Annotated[Optics, Shown(panel=RELION)] = Optics()
+    optics: Annotated[MicroscopeSettings, Shown(panel=RELION)] = MicroscopeSettings()
     threads: Threads = 1
     dtype: Dtype = "auto"
     pictures: bool = Field(
@@ -288,6 +289,6 @@ class RunSettings(Settings):
     def ingest(self, store_pixel_size_A: float | None) -> IngestSettings:
         """Return the settings of an ingest to ``store_pixel_size_A``, unless one is given."""
         size_A = self.store_pixel_size_A or store_pixel_size_A
-        own: dict[str, Any] = {"store_pixel_size_A": size_A, "voltage_kV": self.optics.voltage_kV}
+        own: dict[str, Any] = {"store_pixel_size_A": size_A, "voltage_kV": self.optics.completed.voltage_kV}
         shared = IngestSettings.model_fields.keys() - own.keys()
         return IngestSettings(**{name: getattr(self, name) for name in shared}, **own)

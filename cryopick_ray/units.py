@@ -89,15 +89,9 @@ def is_positive(value: float) -> bool:
 class Optics:
     """How the microscope was set, as RELION's optics groups state it; the defaults of RELION's Import job."""
 
-    voltage_kV: Annotated[
-        Voltage, Field(description="Acceleration voltage, where the input does not say.")
-    ] = 300.0
-    spherical_aberration_mm: Annotated[
-        float, Field(ge=0, description="Spherical aberration, where the input does not say.")
-    ] = 2.7
-    amplitude_contrast: Annotated[
-        float, Field(ge=0, le=1, description="Fraction of amplitude contrast, where the input does not say.")
-    ] = 0.1
+    voltage_kV: float = 300.0
+    spherical_aberration_mm: float = 2.7
+    amplitude_contrast: float = 0.1
 
     def __post_init__(self) -> None:
         """Refuse what no microscope has."""

@@ -14,7 +14,7 @@ SOURCES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "cli").glob("*.py")])
 LAYERS = [
     ["errors"],
     ["units", "plain_data"],
-    ["project", "ranges", "setting", "cut", "selection", "settings", "leaves", "config"],
+    ["project", "ranges", "setting", "cut", "selection", "microscope", "settings", "leaves", "config"],
     ["micrographs"],
     ["store"],
     ["pickers"],

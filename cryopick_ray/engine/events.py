@@ -4,12 +4,15 @@ from typing import Protocol
 
 from cryopick_ray.engine.unit import UnitReport
 
+MICROGRAPHS = "micrographs"
+"""What most stages have some of."""
+
 
 class Events(Protocol):
     """A listener: a progress bar, plain lines, or nothing."""
 
-    def stage(self, name: str, total: int, done: int = 0) -> None:
-        """Note that a stage has ``total`` micrographs, ``done`` done before; said again if that changes."""
+    def stage(self, name: str, total: int, done: int = 0, of: str = MICROGRAPHS) -> None:
+        """Note that a stage has ``total`` of something, ``done`` done before; said again if that changes."""
         ...
 
     def report(self, name: str, report: UnitReport) -> None:
@@ -28,7 +31,7 @@ class Events(Protocol):
 class Silence:
     """Listens to nothing."""
 
-    def stage(self, name: str, total: int, done: int = 0) -> None:
+    def stage(self, name: str, total: int, done: int = 0, of: str = MICROGRAPHS) -> None:
         """Do nothing."""
 
     def report(self, name: str, report: UnitReport) -> None:

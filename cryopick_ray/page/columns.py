@@ -65,7 +65,7 @@ def outliers(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[int]]:
 def _is_outlying(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     from scipy.ndimage import median_filter
 
-    away = np.abs(values - median_filter(values, min(NEIGHBOURS, len(values) | 1), mode="nearest"))
+    away = np.abs(values - median_filter(values, min(NEIGHBOURS, len(values) | 1), mode="mirror"))
     usual = 1.4826 * np.median(away)  # of a normal distribution, its sigma
     if usual == 0:
         usual = 1.2533 * away.mean()

@@ -31,7 +31,7 @@ class Work:
     def __init__(self, desk: Desk) -> None:
         self.desk, self.jobs = desk, Jobs()
         self._private: Path | None = None
-        self._trials = 0
+        self._trials = self._lessons = 0
         self._taught: Path | None = None
 
     def close(self) -> None:
@@ -83,7 +83,8 @@ class Work:
         words += [*self._curation_words(), *(word for name in ids for word in said("micrographs", name))]
 
         def show() -> None:
-            self.desk.show_beside(f"taught {out.name}", str(out / "table"))
+            self._lessons += 1
+            self.desk.show_beside(f"taught {self._lessons}", str(out / "table"))
             self._taught = out / "model.safetensors"
 
         return self.jobs.run("teach", [Step(words, show)])

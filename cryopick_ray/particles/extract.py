@@ -25,7 +25,6 @@ from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.particles.extract_worker import ExtractWorker, ToExtract
 from cryopick_ray.particles.join import Joined, first_image, join
 from cryopick_ray.particles.pixels import Origin
-from cryopick_ray.picks.index import INDEX
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.store.claim import claimed, kept_settings
@@ -67,9 +66,8 @@ class Extracted:
 
 def of_table(table: PickTable, origins: Mapping[str, Origin], where: str) -> tuple[list[ToExtract], Failures]:
     """Return the micrographs of a table that have picks, and those that have no image."""
-    index = hashlib.sha256(table.place.get(INDEX) or b"").hexdigest()
     picked = [one for one in table.micrographs if one.status == "complete" and one.picks != 0]
-    return _matched([(one, None, index) for one in picked], origins, where)
+    return _matched([(one, None, table.digest) for one in picked], origins, where)
 
 
 def of_coordinates(
@@ -218,6 +216,12 @@ def _notes(files: Sequence[Joined], items: Sequence[ToExtract], settings: Extrac
         notes.append(f"{first.without_ctf} particles have a defocus of 0: nothing is known of their CTF")
     for one in files:
         name = Path(one.star).name
+        if len(one.pixel_sizes_A) > 1:
+            told = ", ".join(f"{size_A:g}" for size_A in one.pixel_sizes_A)
+            notes.append(
+                f"{name}: images have pixels of {told} A, and classification and reconstruction take one "
+                "size: a `box` in angstroms with `scale_to` makes it"
+            )
         if one.beyond_edge:
             notes.append(f"{name}: {one.beyond_edge} boxes reach beyond the edge, which is repeated there")
         if one.outside:

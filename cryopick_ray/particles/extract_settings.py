@@ -9,9 +9,9 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from cryopick_ray.errors import MicrographError
+from cryopick_ray.microscope import MicroscopeSettings
 from cryopick_ray.particles.normalise import BACKGROUND_SHARE, Dust
 from cryopick_ray.settings import PixelSize, Positive, Settings, Shown
-from cryopick_ray.units import Optics
 
 BOX = re.compile(r"(\d+(?:\.\d*)?) ?(A|px)?", re.IGNORECASE)
 LARGEST_PX = 2**12
@@ -38,8 +38,11 @@ class Size:
     is_A: bool
     scale_to: int | None
 
-    def sides(self, pixel_size_A: float, coarser: float = 1.0) -> tuple[int, int]:
-        """Return the side of a box before and after scaling, in pixels.
+    def sides(self, pixel_size_A: float, coarser: float = 1.0) -> tuple[int, int, float]:
+        """Return the side of a box before and after scaling, and what pixel of the image one is after it.
+
+        A scaled box in angstroms is exactly so wide, so that all images have one pixel size, whatever
+        micrographs have: of what is cut out, a whole number of pixels, a little may be left over.
 
         Parameters
         ----------
@@ -62,12 +65,14 @@ class Size:
                     f"only the store has its pixels, {coarser:.4g} times coarser: a box of {self.side:g} px "
                     f"is {self.side / coarser:.2f} there, expected an even number: give `box` in angstroms"
                 )
-        if not 4 <= side <= LARGEST_PX or (self.scale_to or 4) > side:
+        box_px = self.scale_to or side
+        step = self.side / box_px / pixel_size_A if self.is_A and self.scale_to else side / box_px
+        if not 4 <= side <= LARGEST_PX or step < 1 - SLACK:
             raise MicrographError(
                 f"a box of {side} pixels of {pixel_size_A:.4g} A; expected 4 to {LARGEST_PX} (`box`), and no "
                 "fewer than it is scaled to (`scale_to`)"
             )
-        return side, self.scale_to or side
+        return side, box_px, step
 
 
 class ExtractSettings(Settings):
@@ -109,7 +114,7 @@ class ExtractSettings(Settings):
         default=None,
         description="Folder RELION runs in; default: that above INPUT, else the working folder.",
     )
-    optics: Optics = Optics()
+    optics: MicroscopeSettings = MicroscopeSettings()
 
     @field_validator("box", mode="before")
     @classmethod

@@ -24,11 +24,11 @@ from cryopick_ray.particles.crop import (
     origins_A,
     whole_centres,
 )
-from cryopick_ray.particles.extract_settings import ExtractSettings, Size
+from cryopick_ray.particles.extract_settings import SLACK, ExtractSettings, Size
 from cryopick_ray.particles.normalise import Background, normalise
 from cryopick_ray.particles.part import Part, read_part, write_part
 from cryopick_ray.particles.pixels import Image, InFile, InStore
-from cryopick_ray.particles.rescale import rescale
+from cryopick_ray.particles.rescale import resample, rescale
 from cryopick_ray.particles.stack import StackWriter, stack_bytes, written_stack
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable, open_table
@@ -176,7 +176,7 @@ class ExtractWorker:
         for start in range(0, len(chosen), count):
             boxes = crop(cut.pixels, cut.centres[chosen[start : start + count]], cut.side, offset)
             with np.errstate(invalid="ignore", over="ignore"):
-                images = normalise(rescale(boxes, cut.box_px), background, settings.dust, seeds.spawn(1)[0])
+                images = normalise(cut.scaled(boxes), background, settings.dust, seeds.spawn(1)[0])
                 is_whole = np.asarray(np.isfinite(images).all(axis=(1, 2)))
             images *= sign
             writer.add(images[is_whole] if not is_whole.all() else images)
@@ -209,8 +209,8 @@ class _Cut:
         ``(n, 2)`` whole pixels of the image.
     side, box_px
         Of boxes in pixels, before and after scaling.
-    pixel_size_A
-        After scaling.
+    step_px
+        Pixels of the image that make up one after scaling.
     """
 
     pixels: NDArray[Any]
@@ -219,6 +219,7 @@ class _Cut:
     centres: Centres
     side: int
     box_px: int
+    step_px: float
 
     @classmethod
     def of(cls, one: Coordinates, image: Image, size: Size) -> "_Cut":
@@ -229,7 +230,14 @@ class _Cut:
 
     @property
     def pixel_size_A(self) -> float:
-        return float(self.micrograph_A / self.scale[0] * self.side / self.box_px)
+        """Of images, after scaling."""
+        return float(self.micrograph_A / self.scale[0] * self.step_px)
+
+    def scaled(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return boxes of the side and the pixel size that images have."""
+        if abs(self.step_px * self.box_px - self.side) <= 2 * SLACK:
+            return rescale(boxes, self.box_px)
+        return resample(boxes, self.box_px, self.step_px)
 
     def rows(self, one: Coordinates, kept: NDArray[np.intp]) -> tuple[tuple[str, ...], list[str]]:
         """Return columns and rows of the particles kept: where they are, all that is known, and origins."""

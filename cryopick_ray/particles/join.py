@@ -65,7 +65,7 @@ def join(
     if no particle has one.
     """
     notes: list[str] = []
-    groups = OpticsGroups(settings.optics, notes.append)
+    groups = OpticsGroups(settings.optics.completed, notes.append)
     numbers = [
         groups.number(
             replace(item.micrograph, pixel_size_A=part.micrograph_pixel_size_A),

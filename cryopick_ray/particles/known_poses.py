@@ -43,8 +43,10 @@ def read_poses(where: str | Path) -> dict[str, TrueParticles]:
     ------
     UsageError
         There are no coordinates, or they have no angles.
+    PicksError
+        A micrograph's particles are there under two names.
     """
-    found = {}
+    found, names = dict[str, TrueParticles](), dict[str, str]()
     for one in read_coordinates(where).coordinates:
         if not len(one.x_px):
             continue
@@ -53,9 +55,15 @@ def read_poses(where: str | Path) -> dict[str, TrueParticles]:
                 f"`truth` {where} has no {', '.join(ANGLES)} for {one.micrograph.micrograph_id!r}; give "
                 "poses, as simulated micrographs have them, or leave `truth` out: all are matched then"
             )
+        own = one.micrograph.micrograph_id
+        name = bare_name(own)
+        if (other := names.setdefault(name, own)) != own:
+            raise PicksError(
+                f"`truth` {where} has the particles of {name!r} as {other!r} and as {own!r}; keep one of them"
+            )
         has_ctf = all(name in one.columns for name in DEFOCUS)
         u_A, v_A, angle_deg = (float(one.columns[name][0]) if has_ctf else 0.0 for name in DEFOCUS)
-        found[bare_name(one.micrograph.micrograph_id)] = TrueParticles(
+        found[name] = TrueParticles(
             np.column_stack([one.x_px, one.y_px]).astype(np.float64),
             np.column_stack([one.columns[name] for name in ANGLES]).astype(np.float64),
             (u_A, v_A, angle_deg) if has_ctf else None,
@@ -80,7 +88,8 @@ def known_poses(
     Raises
     ------
     PicksError
-        The particles have no coordinates or name no micrographs.
+        The particles have no coordinates or name no micrographs, or one that may be either of two of the
+        truth.
     """
     angles = np.full((len(particles), 3), np.nan)
     score, xy_px = particles.numbers(SCORE, 0.0), _places(particles)
@@ -118,5 +127,10 @@ def _by_micrograph(
     names, micrographs = NamesAlike(truth), np.array(particles.micrographs)
     for micrograph in np.unique(micrographs):
         alike = names.find(str(micrograph))
-        if len(alike) == 1:
+        if len(alike) > 1:
+            raise PicksError(
+                f"true particles of {str(micrograph)!r} may be those of {alike[0]!r} or of {alike[1]!r}; "
+                "give `truth` the micrographs' folders"
+            )
+        if alike:
             yield np.flatnonzero(micrographs == micrograph), truth[alike[0]]

@@ -220,7 +220,8 @@ def _one(path: Path, groups: Sequence[Group], column: str, read: Any) -> float:
     found = Counter(read(group.get(column)) for group in distinct)
     if len(found) != 1 or None in found:
         told = ", ".join("none" if value is None else f"{value:g}" for value in found)
-        raise PicksError(f"{path} has images with {column} {told}; expected one and the same for all")
+        mend = ": extract them with a `box` in angstroms and one `scale_to`" if len(found) > 1 else ""
+        raise PicksError(f"{path} has images with {column} {told}; expected one and the same for all{mend}")
     (value,) = found
     assert value is not None
     return float(value)

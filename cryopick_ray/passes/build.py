@@ -121,9 +121,7 @@ def build_table(
     chosen = settings.selection
     decisions = decisions_of(read_rows(chosen.curation))
     covered = coverage(shards, manifest, keys)
-    if unknown := sorted(set(covered) - set(manifest)):
-        raise PicksError(f"{shards.place.url} covers {unknown[0]}, which the store does not hold")
-    micrographs = [_micrograph(row, covered) for row in manifest.values() if _is_known(row, covered)]
+    micrographs = _known(manifest, covered, shards.place.url)
     check_places(decisions, micrographs)
     partitions = plan_partitions(micrographs, covered, [name for name in decisions if decisions[name].adds])
     source = partial(gather, shards, diameter_A=settings.diameter_A, model=settings.model)
@@ -160,7 +158,8 @@ def build_table(
 
 
 def _of_classes(chosen: SelectionSettings) -> list[Pass]:
-    return [] if chosen.classes is None else [InClass(read_classes(chosen.classes), chosen.keep_classes)]
+    files = [read_classes(path) for path in chosen.classes]
+    return [InClass(files, chosen.keep_classes)] if files else []
 
 
 def _together(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
@@ -218,8 +217,8 @@ def _worse(micrographs: Iterable[PickedMicrograph], verdict: str | None) -> set[
 
 def _history(settings: TableSettings, cuts: Mapping[str, Threshold]) -> Made:
     given = settings.selection.model_dump(mode="json", exclude_none=True)
-    if settings.selection.classes is None:
-        del given["keep_classes"]
+    if not settings.selection.classes:
+        del given["classes"], given["keep_classes"]
     if not settings.selection.curation:
         del given["curation"]
     how = {
@@ -232,8 +231,16 @@ def _history(settings: TableSettings, cuts: Mapping[str, Threshold]) -> Made:
     return Made(__version__, (settings.digest,), passes, {name: asdict(cut) for name, cut in cuts.items()})
 
 
-def _is_known(row: ManifestRow, covered: Mapping[str, object]) -> bool:
-    return row.status != "complete" or row.micrograph_id in covered
+def _known(
+    manifest: Mapping[str, ManifestRow], covered: Mapping[str, tuple[str, Coverage]], where: str
+) -> list[PickedMicrograph]:
+    """Return the store's micrographs that were picked or failed."""
+    if unknown := sorted(covered.keys() - manifest.keys()):
+        raise PicksError(f"{where} covers {unknown[0]}, which the store does not hold")
+    rows = manifest.values()
+    return [
+        _micrograph(row, covered) for row in rows if row.status != "complete" or row.micrograph_id in covered
+    ]
 
 
 def _micrograph(row: ManifestRow, covered: Mapping[str, tuple[str, Coverage]]) -> PickedMicrograph:

@@ -1,7 +1,7 @@
 """What lies in a bad class of a 2-D classification is not picked."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -43,22 +43,25 @@ class InClass:
 
     Attributes
     ----------
-    classified
-        By micrograph id or by RELION's name of the micrograph.
+    files
+        Of each classification the particles, by micrograph id or by RELION's name of the micrograph. Of a
+        particle that is in several the last counts: a second one, of what a first left, takes nothing of
+        the first back.
     """
 
-    classified: Mapping[str, Classified]
+    files: Sequence[Mapping[str, Classified]]
     worst: Quality
 
     def __call__(self, picks: MicrographPicks) -> MicrographPicks:
         """Return the picks of a micrograph, marked."""
-        own = _of(self.classified, picks)
         numbers = picks.more.get("class_number", COLUMNS["class_number"].nothing(len(picks)))
         is_bad = np.zeros(len(picks), bool)
-        if own is not None and len(picks):
-            is_met, nearest = _met(picks, own)
-            numbers = np.where(is_met, own.class_number[nearest], numbers)
-            is_bad = is_met & (own.rank[nearest] > QUALITIES.index(self.worst))
+        for classified in self.files:
+            own = _of(classified, picks)
+            if own is not None and len(picks):
+                is_met, nearest = _met(picks, own)
+                numbers = np.where(is_met, own.class_number[nearest], numbers)
+                is_bad = np.where(is_met, own.rank[nearest] > QUALITIES.index(self.worst), is_bad)
         return replace(picks, more={**picks.more, "class_number": numbers}).marked(Why.BAD_CLASS, is_bad)
 
 
@@ -84,23 +87,41 @@ def read_classes(path: Path) -> dict[str, Classified]:
     return {name: _classified(own) for name, own in found.items()}
 
 
-def unmet(path: Path | None, table: PickTable) -> list[str]:
+def unmet(paths: Sequence[Path], table: PickTable) -> list[str]:
     """Return what a person should know of classes that a table was made with."""
-    if path is None:
+    if not paths:
         return []
-    classified = read_classes(path)
-    known = {name for one in table.micrographs for name in (one.micrograph_id, one.relion_name)}
-    strange = sum(len(own.places) for name, own in classified.items() if name not in known)
-    total = sum(len(own.places) for own in classified.values())
-    met = sum(int((one.more["class_number"] >= 0).sum()) for one in table if "class_number" in one.more)
     lines = []
     if not any(one.picks for one in table.micrographs) and any(one.has(Why.BAD_CLASS).any() for one in table):
-        lines.append(f"`classes` {path} left no pick: look at its averages, and at `keep_classes`")
-    if strange:
-        lines.append(f"`classes` {path} has {strange} particles of micrographs that the table does not have")
-    if total - strange > met:
-        lines.append(f"`classes` {path} has {total - strange - met} particles where no candidate is")
+        lines.append(f"`classes` {paths[-1]} left no pick: look at its averages, and at `keep_classes`")
+    known = {name for one in table.micrographs for name in (one.micrograph_id, one.relion_name)}
+    for path in paths:
+        classified = read_classes(path)
+        strange = sum(len(own.places) for name, own in classified.items() if name not in known)
+        total = sum(len(own.places) for own in classified.values())
+        met = sum(_count_met(picks, classified) for picks in table)
+        if strange:
+            lines.append(
+                f"`classes` {path} has {strange} particles of micrographs that the table does not have"
+            )
+        if total - strange > met:
+            lines.append(f"`classes` {path} has {total - strange - met} particles where no candidate is")
+    if left := sum(_unclassified(picks) for picks in table):
+        lines.append(
+            f"{left} picks are in no class and stay picks; where `classes` of an earlier classification took "
+            "them out, give its file, too, before the later one"
+        )
     return lines
+
+
+def _count_met(picks: MicrographPicks, classified: Mapping[str, Classified]) -> int:
+    own = _of(classified, picks)
+    return int(_met(picks, own)[0].sum()) if own is not None and len(picks) else 0
+
+
+def _unclassified(picks: MicrographPicks) -> int:
+    numbers = picks.more.get("class_number", COLUMNS["class_number"].nothing(len(picks)))
+    return int((picks.picked & (numbers < 0)).sum())
 
 
 def _rows(path: Path, rows: Iterator[list[str]]) -> Iterator[tuple[str, tuple[float, float, int, int]]]:

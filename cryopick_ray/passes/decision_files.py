@@ -206,4 +206,4 @@ def fields(row: Decision) -> tuple[str, ...]:
 
 
 def _text(number: float) -> str:
-    return repr(number).removesuffix(".0")
+    return repr(float(number)).removesuffix(".0")

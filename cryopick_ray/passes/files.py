@@ -16,8 +16,8 @@ def check_files(selection: SelectionSettings) -> None:
         Naming the file, the line and what was expected.
     """
     read_rows(selection.curation)
-    if selection.classes is not None:
-        read_classes(selection.classes)
+    for path in selection.classes:
+        read_classes(path)
 
 
 def left_over(selection: SelectionSettings, table: PickTable) -> list[str]:

@@ -1,5 +1,6 @@
 """Reading a finished table: one Parquet row a candidate, and an index with one row a micrograph."""
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -41,6 +42,11 @@ class PickTable:
         self.micrographs, self.diameter_A, self.made = index.micrographs, index.diameter_A, index.made
         self._parts, self._keep_junk = index.parts, index.keep_junk
         self._strange = {one.micrograph_id for one in self.micrographs if one.verdict == NO_MICROGRAPH}
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells it from a table with other picks: its index has the checksums of all parts."""
+        return hashlib.sha256(self.place.get(INDEX) or b"").hexdigest()
 
     def __iter__(self) -> Iterator[MicrographPicks]:
         """Yield every micrograph, those without candidates and failed ones included."""

@@ -20,7 +20,7 @@ from cryopick_ray.particles.classes.classes import (
     write_kept,
 )
 from cryopick_ray.particles.classes.files import WorkFiles
-from cryopick_ray.particles.classes.likeness import learnt_rule
+from cryopick_ray.particles.classes.likeness import LEAST_PARTICLES, learnt_rule
 from cryopick_ray.particles.classes.model import Sums, averages, picture_of
 from cryopick_ray.particles.classes.plan import ClassPlan
 from cryopick_ray.particles.classes.posed import posed_halves
@@ -34,6 +34,8 @@ from cryopick_ray.report.classes import render_classes
 from cryopick_ray.store.publish import write_whole
 
 SETTINGS, PAGE = "classify.yaml", "classes.html"
+PARTICLES_NEEDED = 50
+"""Of a class, to be told from junk."""
 
 
 @dataclass(frozen=True)
@@ -120,12 +122,13 @@ def classify2d(
         classes = _relion(plan, particles, out, engine, events, device, threads)
     root = f"run_it{settings.iterations:03d}"
     notes += write_classes(out, root, particles, classes)
-    empty = settings.classes - len(classes.ranking)
-    notes += [f"{empty} of {settings.classes} classes are empty"] if empty else []
+    empty = plan.classes - len(classes.ranking)
+    notes += [f"{empty} of {plan.classes} classes are empty"] if empty else []
     kept = None if keep is None else write_kept(out, particles, classes, keep)
     outcome = ClassOutcome(out, root, classes, kept, tuple(notes))
     write_json(out / CLASSES_JSON, outcome.to_dict())
-    write_whole(out / PAGE, render_classes(classes, settings.model_dump(mode="json"), notes))
+    shown = settings.model_dump(mode="json") | {"classes": plan.classes}
+    write_whole(out / PAGE, render_classes(classes, shown, notes))
     clear(out)
     return outcome
 
@@ -196,18 +199,35 @@ def _claim(settings: ClassSettings, out: Path, *, resume: bool) -> None:
             changed = [
                 f"{name}: {before.get(name)} -> {now[name]}" for name in now if before.get(name) != now[name]
             ]
-            raise UsageError(f"{out} holds a classification with other settings ({'; '.join(changed)})")
+            raise UsageError(
+                f"{out} holds a classification with other settings ({'; '.join(changed)}): go on with "
+                "the old ones or choose another `out`"
+            )
     write_whole(path, text)
 
 
 def _check(settings: ClassSettings, particles: Particles) -> None:
-    if len(particles) < 2 * settings.classes:
-        raise UsageError(
-            f"{len(particles)} particles for {settings.classes} `classes`: expected at least two for each"
-        )
+    if len(particles) < 2 * (wanted := settings.count(len(particles))):
+        raise UsageError(f"{len(particles)} particles for {wanted} `classes`: expected at least two for each")
 
 
 def _doubts(plan: ClassPlan) -> list[str]:
+    return [*_few_particles(plan), *_of_mask(plan)]
+
+
+def _few_particles(plan: ClassPlan) -> list[str]:
+    if plan.count >= PARTICLES_NEEDED * plan.classes:
+        return []
+    suited = plan.settings.model_copy(update={"classes": None}).count(plan.count)
+    mend = f"; `classes` {suited} suits them" if suited != plan.classes else ""
+    return [
+        f"{plan.count} particles in {plan.classes} classes are {plan.count / plan.classes:.0f} in each, and "
+        f"it takes some {PARTICLES_NEEDED} to tell what a class shows: fewer than {LEAST_PARTICLES} are "
+        f"junk{mend}"
+    ]
+
+
+def _of_mask(plan: ClassPlan) -> list[str]:
     if plan.settings.diameter_A is None:
         return [f"`diameter_A` is not given: the mask is {plan.mask_A:.0f} A wide, .85 of the box"]
     box_A = plan.box_px * plan.pixel_size_A

@@ -17,12 +17,12 @@ from cryopick_ray.formats.relion.micrographs import micrographs_star
 from cryopick_ray.formats.relion.optics import guessed_optics
 from cryopick_ray.micrographs.ctf.settings import CtfSettings
 from cryopick_ray.micrographs.sources import MicrographSource
+from cryopick_ray.microscope import MicroscopeSettings
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.stages.ctf_worker import CtfWorker, Fitted
 from cryopick_ray.stages.ingest import probe
 from cryopick_ray.store.publish import below, write_whole
-from cryopick_ray.units import Optics
 
 STAR, FACTS = "micrographs_ctf.star", "ctf.json"
 
@@ -69,7 +69,7 @@ class CtfOutcome:
 def fit_all(
     sources: Sequence[MicrographSource],
     settings: IngestSettings,
-    optics: Optics,
+    microscope: MicroscopeSettings,
     ctf: CtfSettings,
     engine: Engine,
     events: Events,
@@ -80,8 +80,8 @@ def fit_all(
     ----------
     settings
         How micrographs are read, and the threads of one worker.
-    optics
-        The microscope, as far as neither a list nor a sidecar says it.
+    microscope
+        As far as neither a list nor a sidecar says it.
     ctf
         Where defocus is looked for.
 
@@ -99,7 +99,7 @@ def fit_all(
         )
     probe(sources, settings)
     units = cut(sources, unit_size(len(sources)))
-    part = Part(units, partial(CtfWorker, settings, optics, ctf))
+    part = Part(units, partial(CtfWorker, settings, microscope.completed, ctf))
     fitted: dict[str, Fitted] = {}
     failures: dict[str, str] = {}
     with closing(run_stage("ctf", {"": part}, engine, events)) as reports:
@@ -113,7 +113,7 @@ def fit_all(
     )
 
 
-def write_ctf(outcome: CtfOutcome, out: Path, optics: Optics, events: Events) -> None:
+def write_ctf(outcome: CtfOutcome, out: Path, microscope: MicroscopeSettings, events: Events) -> None:
     """Write the list of RELION, of what is sure alone, and the facts of all.
 
     Raises
@@ -124,10 +124,10 @@ def write_ctf(outcome: CtfOutcome, out: Path, optics: Optics, events: Events) ->
         If a micrograph's name cannot be written into a STAR file.
     """
     rows = [(_row(one), one.fit) for one in outcome.sure]
-    if guess := guessed_optics(map(_row, outcome.fitted), optics, STAR):
+    if guess := guessed_optics(map(_row, outcome.fitted), microscope, STAR):
         events.warn(guess)
     write_whole(below(out, FACTS), json.dumps(outcome.to_dict(), indent=1, allow_nan=False) + "\n")
-    write_whole(below(out, STAR), micrographs_star(rows, optics, events.warn))
+    write_whole(below(out, STAR), micrographs_star(rows, microscope.completed, events.warn))
 
 
 def _row(one: Fitted) -> PickedMicrograph:

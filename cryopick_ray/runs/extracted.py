@@ -8,6 +8,7 @@ from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.reading import is_table, read_coordinates
+from cryopick_ray.microscope import MicroscopeSettings
 from cryopick_ray.particles.extract import Extracted, extract, of_coordinates, of_table
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.particles.pixels import Origin, of_files, of_run
@@ -17,7 +18,6 @@ from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.store.claim import local_folder
 from cryopick_ray.store.layout import METADATA
 from cryopick_ray.store.place import Place, is_bucket
-from cryopick_ray.units import Optics
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class _Images:
 
     origins: dict[str, Origin]
     project: Path
-    optics: Optics
+    optics: MicroscopeSettings
 
 
 def extract_particles(
@@ -47,7 +47,7 @@ def extract_particles(
             "picks": absolute(settings.picks),
             "micrographs": settings.micrographs and absolute(where),
             "relion_project": images.project,
-            "optics": images.optics if settings.optics == Optics() else settings.optics,
+            "optics": images.optics.model_copy(update=settings.optics.given),
         }
     )
     table = None
@@ -75,7 +75,7 @@ def _images(where: str, settings: ExtractSettings) -> _Images:
     if settings.micrographs is None:
         raise UsageError(f"where the micrographs of {where} are is not known: give `micrographs`")
     project = project_of([settings.picks, where], given)
-    return _Images(of_files(where, project), project, Optics())
+    return _Images(of_files(where, project), project, MicroscopeSettings())
 
 
 def _has_store(where: str) -> bool:

@@ -11,22 +11,24 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.errors import UsageError
 from cryopick_ray.particles.classes.classes import CLASSES_CSV
-from cryopick_ray.passes.classes import QUALITIES, read_classes
-from cryopick_ray.picks.table import open_table
+from cryopick_ray.passes.classes import HEAD, QUALITIES
+from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.runs.api import self_train
 from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.runs.iteration_settings import IterateSettings, Iteration
 from cryopick_ray.runs.learning import LearningSettings
 from cryopick_ray.runs.look import CLASSES, picks_as_images, sorted_into_classes
 from cryopick_ray.runs.results import read_summary
 from cryopick_ray.runs.tables import gather
 from cryopick_ray.runs.warnings import Heard
-from cryopick_ray.selection import SelectionSettings
-from cryopick_ray.store.claim import local_folder
-from cryopick_ray.store.publish import check_folder, published, write_whole
+from cryopick_ray.store.claim import claimed, local_folder
+from cryopick_ray.store.publish import published, write_whole
 
 TABLE, NUMBERS = "table", "iterate.json"
 
@@ -77,25 +79,6 @@ class Iterated:
         return "\n".join([*lines, f"table {self.table}", f"model {self.model}"])
 
 
-@dataclass(frozen=True)
-class IterateSettings:
-    """How a run is iterated.
-
-    Attributes
-    ----------
-    rounds
-        How often it learns at most.
-    classes
-        Into which its picks go; ``None``: by their number.
-    assignments
-        ``NAME=VALUE`` of the training, as for ``self-train``.
-    """
-
-    rounds: int = 2
-    classes: int | None = None
-    assignments: tuple[str, ...] = ()
-
-
 def iterate(
     run: str,
     out: str,
@@ -110,14 +93,20 @@ def iterate(
     Raises
     ------
     UsageError
-        The run is not finished or too small, or ``out`` is not free and ``resume`` not asked for.
+        The run is not finished or too small, ``out`` is not free and ``resume`` not asked for, or it holds
+        an iteration with other settings, or of picks that have changed since.
     """
-    folder, current = local_folder(out).absolute(), RunFolder(local_folder(run))
-    if (folder / "round-1").exists() and not resume:
-        raise UsageError(f"{folder} holds an iteration; go on with it by `resume`, or choose another `out`")
-    check_folder(folder)
-    heard = Heard(events)
-    rounds: list[Round] = []
+    folder, first = local_folder(out).absolute(), RunFolder(local_folder(run))
+    begun = Iteration.of(settings, first.path)
+    with claimed(folder, begun, begun.changes(folder) if resume else [], resume=resume):
+        return _iterate(first, folder, settings, learning, events)
+
+
+def _iterate(
+    current: RunFolder, folder: Path, settings: IterateSettings, learning: LearningSettings, events: Events
+) -> Iterated:
+    """Look, teach and pick again in a claimed folder; rounds that are there are not done again."""
+    heard, rounds = Heard(events), list[Round]()
     for number in range(1, settings.rounds + 2):
         place = folder / f"round-{number}"
         looked = _look(current, place, settings, learning, heard)
@@ -169,27 +158,25 @@ def _look(
             classes=settings.classes,
         )
     given = run.settings()
-    by_class = {"classes": _with_earlier(given.selection, place), "keep_classes": "doubtful"}
-    chosen = given.selection.model_copy(update=by_class)
+    files = (_taken_before(table, place), place / CLASSES / CLASSES_CSV)
+    chosen = given.selection.model_copy(update={"classes": files, "keep_classes": "doubtful"})
     gather(given.model_copy(update={"selection": chosen}), run, read_summary(run).digest, place / TABLE)
     kept = sum(one.picks or 0 for one in open_table(place / TABLE).micrographs)
     return Round(str(run.path), picks, kept, found.classes.counts())
 
 
-def _with_earlier(earlier: SelectionSettings, place: Path) -> Path:
-    """Return the classes of a look, completed by what an earlier classification of the run took away.
+def _taken_before(table: PickTable, place: Path) -> Path:
+    """Return a file of what earlier classifications of the run took out, however much they kept.
 
-    That has no images here: the pass would take what is in no class back.
+    That has no images here, and the pass would take it back.
     """
-    found = place / CLASSES / CLASSES_CSV
-    if earlier.classes is None:
-        return found
-    worst = QUALITIES.index(earlier.keep_classes)
     with published(place / CLASSES_CSV) as file:
-        file.write(found.read_text(encoding="utf-8"))
         rows = csv.writer(file, lineterminator="\n")
-        for name, one in read_classes(earlier.classes).items():
-            bad = one.rank > worst
-            for (x, y), number in zip(one.places[bad].tolist(), one.class_number[bad].tolist(), strict=True):
-                rows.writerow((name, f"{x:.9g}", f"{y:.9g}", number, QUALITIES[-1]))
+        rows.writerow(HEAD)
+        for one in table:
+            for at in np.flatnonzero(one.has(Why.BAD_CLASS)).tolist():
+                x_px, y_px, number = one.x_px[at], one.y_px[at], one.more["class_number"][at]
+                rows.writerow(
+                    (one.micrograph.micrograph_id, f"{x_px:.9g}", f"{y_px:.9g}", number, QUALITIES[-1])
+                )
     return place / CLASSES_CSV

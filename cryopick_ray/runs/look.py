@@ -1,9 +1,7 @@
 """A run's picks as images, small enough for a look: cut out, and sorted into classes."""
 
-import shutil
 from pathlib import Path
 
-from cryopick_ray.config import read_yaml
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
@@ -12,7 +10,7 @@ from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.particles.particles import Particles, read_particles
 from cryopick_ray.particles.pixels import InStore, of_run
 from cryopick_ray.picks.table import open_table
-from cryopick_ray.runs.classified import SETTINGS, ClassOutcome, classify2d
+from cryopick_ray.runs.classified import ClassOutcome, classify2d
 from cryopick_ray.runs.extracted import extract_particles
 from cryopick_ray.runs.folder import RunFolder
 
@@ -20,7 +18,6 @@ BOX_DIAMETERS, MASK_DIAMETERS = 1.5, 1.15
 MOST_PX = 64
 """Side of the images: what a diameter of 40 pixels shows tells pickers apart, and more takes time."""
 ITERATIONS = 15
-PARTICLES_A_CLASS, FEWEST, MOST = 80, 5, 50
 PARTICLES, CLASSES = "particles", "classes"
 
 
@@ -78,23 +75,13 @@ def sorted_into_classes(
     classes
         ``None`` for as many as their number makes sense.
     """
-    count = classes or max(FEWEST, min(MOST, len(particles) // PARTICLES_A_CLASS))
     settings = ClassSettings(
         particles=particles.path,
-        classes=count,
+        classes=classes,
         diameter_A=MASK_DIAMETERS * diameter_A,
         iterations=ITERATIONS,
     )
-    if classes is None:
-        _forget_another_number(place / CLASSES, count)
     found = classify2d(settings, place / CLASSES, engine, events, device=device, resume=True)
     for note in found.notes:
         events.warn(note)
     return found
-
-
-def _forget_another_number(out: Path, count: int) -> None:
-    """Remove a classification whose number of classes is not that of particles that have changed."""
-    begun = out / SETTINGS
-    if begun.is_file() and read_yaml(begun).get("classes") != count:
-        shutil.rmtree(out)

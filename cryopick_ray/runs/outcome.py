@@ -110,7 +110,7 @@ def export(
     table, folder = open_table(run), RunFolder(run)
     settings = folder.settings() if folder.config.is_file() else None
     project = relion_project or (settings.project if settings else None)
-    optics = settings.optics if settings else Optics()
+    optics = settings.optics.completed if settings else Optics()
     given = ExportSettings(project, optics, box_px, whole_px=whole_px, like=like, say=notes.append)
     target, counts = local_folder(str(out)), _Counted(table if threshold is None else recut(table, threshold))
     before = _stamps(target)

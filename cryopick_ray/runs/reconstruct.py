@@ -1,6 +1,7 @@
 """A STAR file of particles -> half maps, a map, and a folder that says what they are worth."""
 
 import json
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -70,16 +71,16 @@ def reconstruct_file(
     Raises
     ------
     UsageError
-        Something that is needed is not given, or maps have other boxes or pixels.
+        Something that is needed is not given, maps have other boxes or pixels, or ``out`` holds files that
+        would be written over.
     """
+    _check_free(out, match=match)
     symmetry, seconds = rotations_of(settings.symmetry), dict[str, float]()
     chosen = usable_device(device)
     torch.set_num_threads(settings.threads)
     particles = read_particles(star)
     check_box(particles)
     notes = list(particles.notes)
-    if match and (out / POSES).resolve() == star.resolve():
-        raise UsageError(f"{star} would be written over; choose another `out`")
     given = None
     if reference is not None:
         given = reference_map(reference, particles.box_px, particles.pixel_size_A)
@@ -105,6 +106,12 @@ def reconstruct_file(
     done = replace(done, notes=(*notes, *doubts_of(done)))
     _write(out, done, maps, given)
     return done
+
+
+def _check_free(out: Path, *, match: bool) -> None:
+    names = (*HALVES, MAP, CURVES, FACTS, PAGE, *([POSES] if match else []))
+    if there := next((name for name in names if os.path.lexists(out / name)), None):
+        raise UsageError(f"{out / there} would be written over; choose another `out`")
 
 
 def _write(out: Path, done: Reconstruction, maps: Maps, reference: Map | None) -> None:

@@ -117,7 +117,8 @@ class RelionJob:
         """Leave coordinates, counts, report and, at last, the list of nodes in the job's folder."""
         table, project = PickTable(folder.table), folder.relion_project(settings)
         files = coordinate_files(table.micrographs)
-        given = ExportSettings(project, settings.optics)  # what it tells is in the run's own warnings
+        # what it tells is in the run's own warnings
+        given = ExportSettings(project, settings.optics.completed)
         whole = (one.whole() for one in picked(table))  # RELION cuts fractions off
         write_star(whole, self.path, given, file_of=files.__getitem__)
         with published(self.path / "summary.star") as file:

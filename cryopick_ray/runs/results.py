@@ -158,7 +158,7 @@ def write_results(
     said = list(dict.fromkeys([*said, *told_of_it]))
     table = PickTable(folder.table)
     told: list[str] = []
-    given = ExportSettings(folder.relion_project(settings), settings.optics, say=told.append)
+    given = ExportSettings(folder.relion_project(settings), settings.optics.completed, say=told.append)
     ordered = worst_first(table.micrographs)
     write_coordinates(table, folder.coordinates, given)
     if guess := guessed_optics(table.micrographs, settings.optics):

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.events import MICROGRAPHS, Events
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import CryoPickError
 
@@ -23,9 +23,9 @@ class Rolling:
         self._has_news = False
         self._told: set[str] = set()
 
-    def stage(self, name: str, total: int, done: int = 0) -> None:
+    def stage(self, name: str, total: int, done: int = 0, of: str = MICROGRAPHS) -> None:
         """Pass it on."""
-        self._events.stage(name, total, done)
+        self._events.stage(name, total, done, of)
 
     def report(self, name: str, report: UnitReport) -> None:
         """Pass it on."""

@@ -97,7 +97,7 @@ def compare_structures(
         )
         found.append(particles)
     fewest = min(len(one) for one in found)
-    events.stage(STAGE, len(runs))
+    events.stage(STAGE, len(runs), of="runs")
     made = []
     for run, table, score, particles, sorted_ in zip(runs, tables, scores, found, classes, strict=True):
         made.append(_structure(run, table, score, particles, sorted_, settings, diameter_A, truth, fewest))

@@ -169,7 +169,7 @@ def _told(
     """Return all that is known of a lesson."""
     old, new = PickTable(run.table).of(shown), PickTable(folder / TABLE).of(shown)
     counts = (Shown(name, int(old[name].picked.sum()), int(new[name].picked.sum())) for name in shown)
-    after = {"taught": lesson.after}.get(lesson.kept, lesson.before)
+    after = lesson.after if lesson.kept == "taught" else lesson.before
     return Outcome(
         model=str(folder / MODEL),
         table=str(folder / TABLE),
@@ -181,6 +181,8 @@ def _told(
         threshold=lesson.threshold,
         right_before=lesson.before.right(pupil.threshold),
         right=after.right(lesson.threshold),
+        in_order_before=lesson.before.in_order,
+        in_order=after.in_order,
         unlikeliness_before=lesson.before.unlikeliness(pupil.threshold),
         unlikeliness_at_threshold=lesson.before.unlikeliness(lesson.usual),
         unlikeliness_taught=lesson.after.unlikeliness(lesson.taught_threshold),

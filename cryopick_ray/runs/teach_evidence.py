@@ -41,6 +41,12 @@ class Answers:
         """Return how many marks lie on their side of a threshold."""
         return int((self.particles >= threshold).sum() + (self.wrong < threshold).sum())
 
+    @property
+    def in_order(self) -> float:
+        """Share of pairs of a particle and a wrong place in which the particle scores higher."""
+        apart = self.particles[:, None] - self.wrong[None]
+        return float(((apart > 0) + 0.5 * (apart == 0)).mean())
+
     def unlikeliness(self, threshold: float) -> float:
         """Return minus the logarithm of how likely the marks are, in nats, each kind counting as much."""
         particles, wrong = (_log_odds(one) - logit(threshold) for one in (self.particles, self.wrong))

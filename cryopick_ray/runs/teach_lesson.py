@@ -152,7 +152,7 @@ def learn(
     usual = before.chosen(pupil.threshold, suggested(found_before, pupil.threshold))
     threshold = after.chosen(pupil.threshold, suggested(found_after, pupil.threshold))
     share = _kept(marks, found_before, found_after, pupil.threshold, threshold)
-    kept = _verdict(before, after, pupil.threshold, usual, threshold, share)
+    kept = judged(before, after, (pupil.threshold, usual, threshold), share)
     return Lesson(
         weights if kept == "taught" else pupil.weights,
         {"taught": threshold, "threshold": usual, "as it was": pupil.threshold}[kept],
@@ -166,11 +166,18 @@ def learn(
     )
 
 
-def _verdict(
-    before: Answers, after: Answers, as_it_was: float, usual: float, threshold: float, share: float
-) -> Kept:
-    """Return what is kept: the simplest of which no other makes the marks clearly likelier."""
-    gain = before.unlikeliness(usual) - after.unlikeliness(threshold)
+def judged(before: Answers, after: Answers, thresholds: tuple[float, float, float], share: float) -> Kept:
+    """Return what is kept: the simplest of which no other makes the marks clearly likelier.
+
+    Parameters
+    ----------
+    thresholds
+        From which was picked, of the model as it was, and of the taught one.
+    share
+        Of the picks before, but for wrong ones, what the taught model finds still.
+    """
+    as_it_was, usual, taught = thresholds
+    gain = before.unlikeliness(usual) - after.unlikeliness(taught)
     if gain >= LIKELIER and share >= LEAST_KEPT:
         return "taught"
     return "as it was" if usual == as_it_was else "threshold"

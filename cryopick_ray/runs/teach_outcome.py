@@ -38,6 +38,8 @@ class Outcome:
         Scores from which a candidate is picked.
     right_before, right
         Marks on their side of the threshold, before and, each held back while others taught, after.
+    in_order_before, in_order
+        Share of pairs of a particle and a wrong place in which the particle scores higher, likewise.
     unlikeliness_before, unlikeliness_at_threshold, unlikeliness_taught
         Minus the logarithm of how likely the marks are, in nats: as it was, at the threshold that they
         suggest, and taught, likewise held back, at its threshold.
@@ -61,6 +63,8 @@ class Outcome:
     threshold: float
     right_before: int
     right: int
+    in_order_before: float
+    in_order: float
     unlikeliness_before: float
     unlikeliness_at_threshold: float
     unlikeliness_taught: float
@@ -77,12 +81,13 @@ class Outcome:
     def text(self) -> str:
         """Return what a person wants to know."""
         marks = self.particles + self.wrong
+        unseen = " (marks that were held back)" if self.kept == "taught" else ""
         lines = [
             f"{SAID[self.kept]}",
-            f"marks: {self.particles} particles and {self.wrong} wrong places in {self.micrographs} "
-            f"micrographs; on the right side of the threshold {self.right_before} of {marks} before, "
-            f"{self.right} now"
-            + (" (each asked of a model that had not seen it)" if self.kept == "taught" else ""),
+            f"marks: {self.particles} particles, {self.wrong} wrong places in {self.micrographs} micrographs",
+            f"on their side of the threshold {self.right_before} of {marks} marks before, {self.right} now; "
+            f"a particle scores above a wrong place in {self.in_order_before:.0%} of pairs before, "
+            f"{self.in_order:.0%} now{unseen}",
             f"threshold {self.threshold_before:.3f} -> {self.threshold:.3f}; of the picks before that nobody "
             f"called wrong, {self.kept_share:.0%} are found still",
             *(f"{one.micrograph_id}: {one.before} picks -> {one.after}" for one in self.shown),

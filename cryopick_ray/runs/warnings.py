@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.events import MICROGRAPHS, Events
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import few
 from cryopick_ray.picks.diameter import EstimatedDiameter
@@ -43,9 +43,9 @@ class Heard:
         self._events = events
         self.warnings: list[str] = []
 
-    def stage(self, name: str, total: int, done: int = 0) -> None:
+    def stage(self, name: str, total: int, done: int = 0, of: str = MICROGRAPHS) -> None:
         """Pass it on."""
-        self._events.stage(name, total, done)
+        self._events.stage(name, total, done, of)
 
     def report(self, name: str, report: UnitReport) -> None:
         """Pass it on."""

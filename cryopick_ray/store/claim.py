@@ -17,7 +17,8 @@ STORE = "store.zarr"
 """May be a link to that of another run, which one learning from it shares: its micrographs are only read."""
 OWN = (".lock", "config.partial", DOWNLOAD)
 """What a run that was killed before it began leaves, beside files that are not whole."""
-KINDS = {"inputs": "run", "network": "training", "networks": "study", "models": "suite", "box": "extraction"}
+KINDS = {"inputs": "run", "network": "training", "networks": "study", "models": "suite"}
+KINDS |= {"box": "extraction", "assignments": "iteration"}
 """Settings that tell which kind of work a folder holds."""
 
 
@@ -41,7 +42,7 @@ def kept_settings(path: Path, kind: str) -> dict[str, Any]:
     ------
     UsageError
         If they cannot be read, or the work is of another kind than ``run``, ``training``, ``study``,
-        ``suite`` or ``extraction``, as asked.
+        ``suite``, ``extraction`` or ``iteration``, as asked.
     """
     data = read_yaml(path / "config.yaml")
     found = next((name for key, name in KINDS.items() if key in data), kind)

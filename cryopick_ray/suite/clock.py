@@ -4,7 +4,7 @@ import json
 import statistics
 from pathlib import Path
 
-from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.events import MICROGRAPHS, Events
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.plain_data import read_json
@@ -29,7 +29,7 @@ class Clock:
         self.done = 0
         self._seconds: list[float] = []
 
-    def stage(self, name: str, total: int, done: int = 0) -> None:
+    def stage(self, name: str, total: int, done: int = 0, of: str = MICROGRAPHS) -> None:
         """Do nothing."""
 
     def report(self, name: str, report: UnitReport) -> None:

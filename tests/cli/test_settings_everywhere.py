@@ -33,7 +33,7 @@ OTHER = {
     "selection.most_picks": 400,
     "selection.exclude_micrographs": "bad",
     "selection.curation": ["/decisions.csv", "/curation"],
-    "selection.classes": "/classes.csv",
+    "selection.classes": ["/classes.csv", "/more.csv"],
     "selection.keep_classes": "good",
     "particle_px": 24.0,
     "invert": "yes",

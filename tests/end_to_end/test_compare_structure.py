@@ -39,11 +39,13 @@ def runs(simulated):
 
 def test_pickers_are_compared_by_maps_of_their_picks(simulated, runs, tmp_path, cryopick):
     out = tmp_path / "compared"
-    status, printed, _ = cryopick(
+    status, printed, errors = cryopick(
         "compare", *runs, "--structure", "p97", "--truth", simulated / "truth", "--engine", "serial",
         "--out", out, "--json",
     )  # fmt: skip
     assert status == 0
+    for stage in ("extract: 2 micrographs", "classify: 128 steps", "structure: 2 runs", "structure: 2 of 2"):
+        assert stage in errors
     told = json.loads(printed)["runs"]
     assert told == json.loads((out / "structure.json").read_text())
     strict, lax = told

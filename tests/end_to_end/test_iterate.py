@@ -33,6 +33,30 @@ def test_a_run_cleans_its_picks_learns_from_them_and_picks_again(first, tmp_path
     assert status == 0
     assert json.loads(again)["rounds"] == done["rounds"]
     assert cryopick(*told)[0] == 2
+    at = told.index("steps=4")
+    for changed, said in (
+        ([*told[:at], "steps=5", *told[at + 1 :]], "steps=4"),
+        ([*told, "--classes", many + 1], f"classes: {many} -> {many + 1}"),
+    ):
+        status, _, errors = cryopick(*changed, "--resume")
+        assert status == 2
+        assert said in errors
+
+
+def test_an_iteration_does_not_go_on_with_picks_that_have_changed(first, tmp_path, cryopick):
+    run, out = tmp_path / "run", tmp_path / "iterated"
+    shutil.copytree(first, run)
+    told = ["iterate", run, "--out", out, "--classes", 2, *ALONE]
+    assert cryopick(*told)[0] == 0
+    before = (out / "iterate.json").read_bytes()
+    assert cryopick("run", "--out", run, "--resume", "--most-picks", 10, *ALONE)[0] == 0
+    status, _, errors = cryopick(*told, "--resume")
+    assert status == 2
+    assert "have changed since" in errors
+    assert "choose another --out" in " ".join(errors.split())
+    assert cryopick("run", "--out", run, "--resume", "--set", "selection.most_picks=null", *ALONE)[0] == 0
+    assert cryopick(*told, "--resume")[0] == 0
+    assert (out / "iterate.json").read_bytes() == before
 
 
 def test_what_classes_took_from_a_run_before_does_not_come_back(first, tmp_path, cryopick):

@@ -28,6 +28,7 @@ def test_a_run_leaves_what_it_promises(serial_run, phantoms):
         "picks",
         "table",
         "coordinates",
+        "pictures",
         "report.html",
         "summary.json",
     }

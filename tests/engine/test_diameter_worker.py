@@ -43,7 +43,7 @@ class Listener(Silence):
     def __init__(self):
         self.steps = []
 
-    def stage(self, name, total, done=0):
+    def stage(self, name, total, done=0, of="micrographs"):
         assert name == "diameter"
         self.steps.append((done, total))
 

@@ -1,7 +1,7 @@
 """Optics groups and CTF of INPUT's list in particles.star."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.relion.optics import guessed_optics
 from cryopick_ray.formats.star import write_star
 from cryopick_ray.micrographs.listing import read_star_list
+from cryopick_ray.microscope import MicroscopeSettings
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.units import Optics
 
@@ -155,10 +156,18 @@ def test_columns_of_particles_come_back_and_those_that_have_no_place_are_told(tm
     assert told == ["particles.star has no rlnAnglePsi, which only some of its micrographs have"]
 
 
-def test_what_is_guessed_of_the_microscope_is_told(make_picks, listed):
+@pytest.mark.parametrize("voltage_kV", [200.0, Optics().voltage_kV])
+def test_what_is_guessed_of_the_microscope_is_told_and_what_is_given_is_not(voltage_kV, make_picks, listed):
     known, unknown = listed("1.mrc", GROUP).micrograph, make_picks("2.mrc").micrograph
-    assert guessed_optics([known], Optics()) is None
-    text = guessed_optics([known, unknown], Optics(voltage_kV=200.0))
+    assert guessed_optics([known], MicroscopeSettings()) is None
+    text = guessed_optics([known, unknown], MicroscopeSettings(voltage_kV=voltage_kV))
     assert "of 1 micrographs" in text
     assert "`optics.amplitude_contrast`" in text
     assert "`optics.voltage_kV`" not in text
+
+
+def test_a_microscope_that_is_given_whole_is_no_guess(make_picks):
+    usual = Optics()
+    given = MicroscopeSettings(**asdict(usual))
+    assert given.completed == MicroscopeSettings().completed == usual
+    assert guessed_optics([make_picks("2.mrc").micrograph], given) is None

@@ -7,7 +7,7 @@ import pytest
 from cryopick_ray.errors import UsageError
 from cryopick_ray.particles.crop import crop, is_inside, is_touched, origins_A, whole_centres
 from cryopick_ray.particles.normalise import Background, Dust, normalise
-from cryopick_ray.particles.rescale import rescale
+from cryopick_ray.particles.rescale import resample, rescale
 from cryopick_ray.particles.stack import stack_bytes, written_stack
 
 SHAPE = (60, 80)
@@ -52,6 +52,28 @@ def test_a_rescaled_box_keeps_its_low_frequencies_and_its_middle():
     (small,) = rescale(np.float32(wave[None] + 7), 32)
     away = np.arange(32) - 16
     np.testing.assert_allclose(small, np.cos(2 * np.pi * (3 * away[:, None] + 5 * away) / 32) + 7, atol=1e-5)
+
+
+def test_a_resampled_box_has_the_values_between_its_pixels():
+    away = np.arange(50) - 25
+    fine, new = away, (np.arange(32) - 16) * 1.47
+    wave = lambda x, y: np.cos(2 * np.pi * (3 * y[:, None] + 5 * x) / 50 + 0.3)  # noqa: E731
+    (small,) = resample(np.float32(wave(fine, fine)[None] + 7), 32, 1.47)
+    np.testing.assert_allclose(small, wave(new, new) + 7, atol=1e-5)
+
+
+def test_frequencies_beyond_the_new_nyquist_are_not_folded_back():
+    away = np.arange(50) - 25
+    (small,) = resample(np.float32(np.cos(2 * np.pi * 18 * away / 50) + 0 * away[:, None])[None], 32, 1.47)
+    assert np.abs(small).max() < 1e-5
+
+
+def test_of_whole_pixels_both_ways_to_scale_are_the_same():
+    rng = np.random.default_rng(0)
+    spectra = np.fft.rfft2(rng.normal(size=(3, 30, 30)))
+    spectra[:, 10:21] = spectra[:, :, 10:] = 0  # the new Nyquist is kept by one and not by the other
+    boxes = np.float32(np.fft.irfft2(spectra))
+    np.testing.assert_allclose(resample(boxes, 20, 1.5), rescale(boxes, 20), atol=1e-5)
 
 
 def test_a_background_is_even_and_what_is_inside_does_not_count(micrograph):

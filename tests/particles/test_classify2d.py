@@ -14,6 +14,7 @@ from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.engine.sizing import Size
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.particles.classes import run
+from cryopick_ray.particles.classes import settings as class_settings
 from cryopick_ray.particles.classes.settings import ClassSettings
 from cryopick_ray.particles.particles import read_particles
 from cryopick_ray.passes.classes import read_classes
@@ -144,7 +145,7 @@ def test_a_stopped_classification_goes_on_to_the_same_end(made, tmp_path, monkey
     monkeypatch.setattr(run, "write_model", write)
     with pytest.raises(UsageError, match="`resume`"):
         classified(path, tmp_path)
-    with pytest.raises(UsageError, match="seed: 0 -> 1"):
+    with pytest.raises(UsageError, match=r"seed: 0 -> 1.*choose another `out`"):
         classified(path, tmp_path, resume=True, seed=1)
     classified(path, tmp_path, resume=True, keep="good")
     assert files_of(tmp_path) == files_of(out)
@@ -170,7 +171,7 @@ def test_a_stopped_classification_of_other_particles_is_begun_anew(tmp_path, mon
 
 
 def test_a_look_at_more_particles_is_taken_anew(tmp_path, monkeypatch):
-    monkeypatch.setattr(look, "PARTICLES_A_CLASS", 10)
+    monkeypatch.setattr(class_settings, "PARTICLES_A_CLASS", 10)
     monkeypatch.setattr(look, "ITERATIONS", 2)
     for count in (60, 70):
         path, _ = boxed.two_kinds(tmp_path / "set", n=count)
@@ -230,6 +231,18 @@ def test_particles_without_a_ctf_are_classified_and_that_is_told(tmp_path):
     assert any("rlnDefocusU" in note for note in outcome.notes)
     best = outcome.classes.averages[outcome.classes.ranking[0]]
     assert best.max() > 0.5
+
+
+def test_classes_are_as_many_as_particles_can_fill(made, tmp_path):
+    counts = [ClassSettings(particles=made[0]).count(n) for n in (4, 200, 399, 800, 4000, 10**6)]
+    assert counts == [2, 5, 5, 10, 50, 50]
+    outcome = classified(made[0], tmp_path / "few", classes=None, iterations=1)
+    assert len(outcome.classes.quality) == 5
+    assert not any("in each" in note for note in outcome.notes)
+    outcome = classified(made[0], tmp_path / "many", classes=50, iterations=1)
+    (told,) = [note for note in outcome.notes if "in each" in note]
+    assert "300 particles in 50 classes are 6 in each" in told
+    assert "`classes` 5 suits them" in told
 
 
 def test_too_few_particles_are_refused_before_anything_is_written(made, tmp_path):

@@ -144,7 +144,16 @@ def test_what_cannot_be_is_refused_before_anything_is_written(folder, words, sai
 def test_particles_are_not_written_over_themselves(folder):
     status, _, errors = call(folder / "particles.star", "--out", folder, *matched(folder))
     assert status == 2
-    assert "would be written over" in errors
+    assert "particles.star would be written over" in errors
+
+
+def test_a_reconstruction_is_not_written_over(folder):
+    assert call(folder / "particles.star", "--out", folder / "out")[0] == 0
+    before = {path.name: path.read_bytes() for path in (folder / "out").iterdir()}
+    status, _, errors = call(folder / "particles.star", "--out", folder / "out", "--seed", 1)
+    assert status == 2
+    assert "half1.mrc would be written over; choose another --out" in " ".join(errors.split())
+    assert {path.name: path.read_bytes() for path in (folder / "out").iterdir()} == before
 
 
 def test_a_resolution_that_is_none_is_null(folder):

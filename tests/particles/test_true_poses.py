@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import starfile
 
-from cryopick_ray.errors import UsageError
+from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.particles.known_poses import known_defocus, known_poses, read_poses
 from cryopick_ray.particles.particles import read_particles
 
@@ -76,3 +76,31 @@ def test_a_micrograph_without_true_particles_lends_no_defocus(tmp_path, particle
     particles.rows["rlnMicrographName"][3] = "elsewhere/empty.mrc"
     found = known_defocus(particles, read_poses(truth(tmp_path / "t", **ANGLES, **DEFOCUS)))
     assert np.isnan(found["rlnDefocusU"]).tolist() == [False, False, False, True]
+
+
+def in_two_folders(folder):
+    """The truth of two micrographs of equal names: equal places, views that differ by 100 degrees."""
+    for name, off in (("one", 0.0), ("two", 100.0)):
+        angles = {key: [value + off for value in values] for key, values in ANGLES.items()}
+        (folder / name).mkdir(parents=True)
+        truth(folder / name, **angles, rlnMicrographName=[f"{name}/a.mrc"] * 3)
+    return read_poses(folder)
+
+
+def test_micrographs_of_equal_names_in_two_folders_keep_their_own_views(tmp_path, particles):
+    both = in_two_folders(tmp_path / "t")
+    particles.rows["rlnMicrographName"][1:3] = ["set/one/a.mrc", "set/two/a.mrc"]
+    found = known_poses(particles.of(np.array([1, 2])), both, RADIUS_PX)
+    assert found.tolist() == [[1, 11, 21], [103, 113, 123]]
+
+
+def test_a_micrograph_that_may_be_either_of_two_is_refused(tmp_path, particles):
+    with pytest.raises(PicksError, match=r"'elsewhere/a\.mrc' may be those of 'one/a' or of 'two/a'"):
+        known_poses(particles, in_two_folders(tmp_path / "t"), RADIUS_PX)
+
+
+def test_the_truth_of_a_micrograph_under_two_names_is_refused(tmp_path):
+    folder = truth(tmp_path / "t", **ANGLES)
+    truth(folder / "more", **ANGLES, rlnMicrographName=["micrographs/a.tif"] * 3)
+    with pytest.raises(PicksError, match=r"as 'micrographs/a\.mrc' and as 'micrographs/a\.tif'"):
+        read_poses(folder)

@@ -54,7 +54,7 @@ def test_only_picks_of_the_classes_that_are_kept_stay(tmp_path, plain, keep, kep
     assert (after.picked == (before.picked & np.isin(qualities, kept))).all()
     assert (after.class_number == np.arange(len(before)) % 7).all()
     assert (after.unpicked.str.contains("bad class") == ~np.isin(qualities, kept)).all()
-    assert unmet(file, PickTable(table)) == []
+    assert unmet([file], PickTable(table)) == []
 
 
 def test_it_is_told_if_classes_leave_no_pick(tmp_path, plain):
@@ -64,7 +64,7 @@ def test_it_is_told_if_classes_leave_no_pick(tmp_path, plain):
     for keep, is_told in (("good", True), ("doubtful", False)):
         chosen = SelectionSettings(classes=file, keep_classes=keep)
         table = PickTable(build(tmp_path, keep, some_picks(), 1, selection=chosen))
-        assert any("left no pick" in line for line in unmet(file, table)) == is_told
+        assert any("left no pick" in line for line in unmet([file], table)) == is_told
 
 
 def test_empty_lines_say_nothing(tmp_path):
@@ -90,10 +90,41 @@ def test_particles_that_meet_nothing_are_told(tmp_path, plain):
         HEAD + f"elsewhere.mrc,1,1,1,good\n{one.micrograph_id},{one.x_px + 1.5},{one.y_px},1,junk\n"
     )
     table = build(tmp_path, "t", some_picks(), 1, selection=SelectionSettings(classes=file))
-    assert [text.split(" has ")[1] for text in unmet(file, PickTable(table))] == [
-        "1 particles of micrographs that the table does not have",
-        "1 particles where no candidate is",
+    strange, nowhere, left = unmet([file], PickTable(table))
+    assert strange.endswith(" has 1 particles of micrographs that the table does not have")
+    assert nowhere.endswith(" has 1 particles where no candidate is")
+    assert left.startswith(f"{pd.read_parquet(table).picked.sum()} picks are in no class and stay picks")
+
+
+def test_a_second_classification_of_what_the_first_left_takes_nothing_back(tmp_path, plain):
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    classified(first, pd.read_parquet(plain))
+    once = build(tmp_path, "once", some_picks(), 1, selection=SelectionSettings(classes=first))
+    left = pd.read_parquet(once).picked
+    classified(second, pd.read_parquet(once)[left])
+    chosen = SelectionSettings(classes=[first, second])
+    twice = build(tmp_path, "twice", some_picks(), 1, selection=chosen)
+    rows = pd.read_parquet(twice)
+    assert not (rows.picked & ~left).any()
+    assert 0 < rows.picked.sum() < left.sum()
+    assert unmet([first, second], PickTable(twice)) == []
+    assert PickTable(twice).made.passes[0] == {"classes": [str(first), str(second)]}
+    alone = build(tmp_path, "alone", some_picks(), 1, selection=SelectionSettings(classes=second))
+    assert any("give its file, too" in text for text in unmet([second], PickTable(alone)))
+
+
+def test_what_is_classified_anew_counts_as_it_was_judged_last(tmp_path, plain):
+    before = pd.read_parquet(plain)
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    classified(first, before)
+    second.write_text(first.read_text().replace(",junk", ",good"))
+    tables = [
+        build(tmp_path, name, some_picks(), 1, selection=SelectionSettings(classes=files))
+        for name, files in (("good", [first, second]), ("junk", [second, first]))
     ]
+    good, junk = (pd.read_parquet(table).picked for table in tables)
+    assert (good == before.picked).all()
+    assert junk.sum() < good.sum()
 
 
 @pytest.mark.parametrize(

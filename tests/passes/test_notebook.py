@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cryopick_ray.errors import UsageError
@@ -13,7 +14,7 @@ from cryopick_ray.passes.decision_files import read_rows, text_of
 from cryopick_ray.passes.decisions import Decision
 from cryopick_ray.passes.notebook import Notebook
 
-HERE = Decision("a.mrc", "remove", 1.004, 2)
+HERE = Decision("a.mrc", "remove", np.float32(1.004), 2)
 THERE = Decision("b.mrc", "junk", 5, 6.126, 7.129)
 
 

@@ -44,7 +44,7 @@ class Stages(Silence):
     def __init__(self):
         self.said = []
 
-    def stage(self, name, total, done=0):
+    def stage(self, name, total, done=0, of="micrographs"):
         self.said.append([name, total, done, 0])
 
     def report(self, name, report):

@@ -23,6 +23,7 @@ from cryopick_ray.micrographs.optics_groups import (
     number,
     positive,
 )
+from cryopick_ray.microscope import MicroscopeSettings
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.units import Optics, diameter_px
 
@@ -132,14 +133,14 @@ class OpticsGroups:
 
 
 def guessed_optics(
-    micrographs: Iterable[PickedMicrograph], given: Optics, file: str = "particles.star"
+    micrographs: Iterable[PickedMicrograph], given: MicroscopeSettings, file: str = "particles.star"
 ) -> str | None:
     """Return what to tell of a microscope that neither INPUT nor a person has described.
 
     Parameters
     ----------
     given
-        The settings' microscope; what it has as by default is a guess.
+        What a person said of it.
     file
         Where the guess is written.
     """
@@ -152,7 +153,7 @@ def guessed_optics(
     }
     if all(VOLTAGE in _listed(group) for group in {*unknown}):  # a sidecar's
         del guesses["voltage_kV"]
-    left = {name: text for name, text in guesses.items() if getattr(given, name) == getattr(usual, name)}
+    left = {name: text for name, text in guesses.items() if name not in given.given}
     if not unknown or not left:
         return None
     names = ", ".join(f"`optics.{name}`" for name in left)

@@ -51,6 +51,11 @@ class ClassPlan:
     pixel_size_A: float
 
     @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return self.settings.count(self.count)
+
+    @property
     def parts(self) -> int:
         """How many parts the particles are cut into, an even number: every other one is a half set."""
         wanted = max(LEAST_PARTS, 2 * -(-self.count // (2 * PART)))
@@ -93,12 +98,12 @@ class ClassPlan:
 
     def first(self, sums: Sums) -> Model:
         """Return the model to begin with: averages of images sorted at random, blurred."""
-        settings, components = self.settings, self.components
+        components = self.components
         noise = new_noise(sums, components, self.count)
         made, _ = averages(sums, components, noise)
         radius = self._most(0)
         made = made * (torch.arange(len(components)) < components.count(radius))
-        share = torch.full((settings.classes,), 1 / settings.classes)
+        share = torch.full((self.classes,), 1 / self.classes)
         sigma_A = FIRST_SHIFT_SIGMA_PER_DIAMETER * self.mask_A
         return Model(self._pictures(made), share, noise, sigma_A, radius)
 

@@ -55,7 +55,7 @@ def _part(
     turned: NDArray[np.int64],
     image: torch.Tensor,
 ) -> Sums:
-    classes, turns = plan.settings.classes, len(turning.psi_deg)
+    classes, turns = plan.classes, len(turning.psi_deg)
     flat = moved.new_zeros((classes * turns, moved.shape[1]))
     flat.index_add_(0, torch.from_numpy(label * turns + turned), moved)
     circle = torch.from_numpy(soft_disc(plan.side_px, plan.side_px / 2 - 2, 2.0))

@@ -83,7 +83,7 @@ def _call(plan: ClassPlan, particles: Particles, folder: Path, threads: int) -> 
         "iter": settings.iterations,
         "tau2_fudge": 2,
         "particle_diameter": round(plan.mask_A, 1),
-        "K": settings.classes,
+        "K": plan.classes,
         "oversampling": 1,
         "psi_step": PSI_STEP_DEG,
         "offset_range": OFFSET_RANGE_PX,

@@ -19,7 +19,8 @@ from cryopick_ray.particles.classes.model import Model, Sums, total
 from cryopick_ray.particles.classes.plan import ClassPlan, unpack
 from cryopick_ray.particles.classes.worker import ClassPart, ClassWorker
 
-STAGE = "classify"
+STAGE, STEPS = "classify", "steps"
+"""A step: a part of the particles, compared once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,7 @@ def classify(plan: ClassPlan, out: Path, engine: Engine, events: Events, device:
     files = WorkFiles(out)
     last = plan.settings.iterations
     begun = max((i for i in range(last) if files.model(i).is_file()), default=-1)
-    events.stage(STAGE, (last + 1) * plan.parts, (begun + 1) * plan.parts)
+    events.stage(STAGE, (last + 1) * plan.parts, (begun + 1) * plan.parts, STEPS)
     kind = Kind(STAGE, partial(ClassWorker, plan, out, device), on_gpu=True)
     with engine.shift([kind]) as shift:
         for iteration in range(begun + 1, last + 1):
@@ -74,7 +75,7 @@ def classify(plan: ClassPlan, out: Path, engine: Engine, events: Events, device:
 
 def begin(plan: ClassPlan, out: Path, engine: Engine, events: Events, device: str) -> None:
     """Only make images ready, as iteration 0 does."""
-    events.stage(STAGE, plan.parts)
+    events.stage(STAGE, plan.parts, of=STEPS)
     kind = Kind(STAGE, partial(ClassWorker, plan, out, device), on_gpu=True)
     with engine.shift([kind]) as shift:
         shift.finish()

@@ -11,6 +11,8 @@ from cryopick_ray.setting import Positive, Settings, Shown
 PIXELS_OF_DETAIL = 2.05
 """Pixels of the finest detail at least: just above two, where waves can be told at all."""
 DETAILS_OF_DIAMETER = 20
+PARTICLES_A_CLASS, FEWEST, MOST = 80, 5, 50
+"""A class needs some 50 to be told from junk, and classes are not equally large."""
 
 
 class ClassSettings(Settings):
@@ -19,7 +21,11 @@ class ClassSettings(Settings):
     particles: Annotated[Path, Shown(option="PARTICLES")] = Field(
         description="STAR file of particles with images, of RELION 3.1 or later, or of cryopick extract."
     )
-    classes: int = Field(default=50, ge=1, le=1000, description="Classes to begin with; some may end empty.")
+    classes: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None,
+        description="Classes to begin with, of which some may end empty; default: one for "
+        f"{PARTICLES_A_CLASS} particles, {FEWEST} to {MOST}.",
+    )
     iterations: int = Field(default=25, ge=1, le=999, description="How often averages are made anew.")
     diameter_A: Positive | None = Field(
         default=None,
@@ -34,6 +40,11 @@ class ClassSettings(Settings):
     program: Annotated[Literal["own", "relion"], Shown(option="with")] = Field(
         default="own", description="Who classifies; relion: relion_refine, which must be installed."
     )
+
+    def count(self, particles: int) -> int:
+        """Return into how many classes so many particles go."""
+        suited = min(max(FEWEST, particles // PARTICLES_A_CLASS), MOST)
+        return self.classes or max(1, min(suited, particles // 2))
 
     def mask_A(self, box_px: int, pixel_size_A: float) -> float:
         """Return the diameter of the mask."""

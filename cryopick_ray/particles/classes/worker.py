@@ -93,7 +93,7 @@ class ClassWorker:
         write_array(self._files.images(part), images)
         write_array(self._files.ctfs(part), transfer)
         rng = np.random.default_rng((plan.settings.seed, part))
-        label = rng.permutation(np.arange(len(places)) % plan.settings.classes)
+        label = rng.permutation(np.arange(len(places)) % plan.classes)
         write_sums(self._files.sums(0, part), sorted_sums(components, images, transfer, label, plan))
 
     def _compare(self, item: ClassPart) -> None:
@@ -128,7 +128,7 @@ def sorted_sums(
     plan: ClassPlan,
 ) -> Sums:
     """Return the sums of images as they lie, each in the class of its label."""
-    member = torch.nn.functional.one_hot(torch.from_numpy(label), plan.settings.classes).T.to(torch.float32)
+    member = torch.nn.functional.one_hot(torch.from_numpy(label), plan.classes).T.to(torch.float32)
     image, ctf = torch.from_numpy(images), torch.from_numpy(transfer)
     return Sums(
         signal=member.to(image.dtype) @ (image * ctf),
