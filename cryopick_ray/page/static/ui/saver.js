@@ -16,6 +16,7 @@ const LONGEST_WAIT_ms = 30000;
 const queue = [];
 let isSending = false;
 let wait_ms = 1000;
+let why = "";
 /** @type {ReturnType<typeof setTimeout>|undefined} */
 let timer;
 
@@ -100,7 +101,7 @@ export const isUnsaved = () => queue.length > 0;
  */
 function enqueue(micrograph, work) {
   queue.push({ send: work, micrograph });
-  if (saved.value.state === "failed") tellFailed(saved.value.text);
+  if (saved.value.state === "failed") tellFailed();
   else void send();
 }
 
@@ -116,7 +117,8 @@ async function send() {
     } catch (error) {
       if (error instanceof Refused && !error.mayPass) await refuse(error);
       else {
-        tellFailed(error instanceof Error ? error.message : String(error));
+        why = error instanceof Error ? error.message : String(error);
+        tellFailed();
         timer = setTimeout(send, wait_ms);
         wait_ms = Math.min(2 * wait_ms, LONGEST_WAIT_ms);
         isSending = false;
@@ -139,7 +141,6 @@ async function refuse(error) {
   queue.shift();
 }
 
-/** @param {string} why */
-function tellFailed(why) {
-  saved.set({ state: "failed", text: `${counted(queue.length, "decision")} could not be saved: ${why.replace(/^.*could not be saved: /, "")}` });
+function tellFailed() {
+  saved.set({ state: "failed", text: `${counted(queue.length, "decision")} could not be saved: ${why}` });
 }
