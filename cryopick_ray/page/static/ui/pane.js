@@ -45,8 +45,9 @@ export class Pane {
    * @param {number} i
    * @param {string} look
    * @param {Pyramid} pyramid
+   * @param {() => void} [seen] told once all of it is here
    */
-  show(i, look, pyramid) {
+  show(i, look, pyramid, seen = () => undefined) {
     const [asked, isNew] = [`${i} ${look}`, !this.shown.startsWith(`${i} `)];
     if (asked === this.shown) return;
     this.shown = asked;
@@ -57,8 +58,9 @@ export class Pane {
       tileSource: tiles(i, look, pyramid),
       x: frame[0] / width_px, y: frame[1] / width_px, width: frame[2] / width_px,
       index: 0, replace: !isFirst, preload: false,
-      success: () => {
+      success: (/** @type {any} */ { item }) => {
         if (isNew && asked === this.shown) this.fit(true);
+        item.addOnceHandler("fully-loaded-change", seen);
       },
     });
   }
@@ -155,9 +157,17 @@ export class Pane {
 function tiles(i, look, { width_px, height_px, tile_px, max_level }) {
   const size = { width: width_px, height: height_px, tileSize: tile_px, minLevel: 0, maxLevel: Math.max(max_level, 0) };
   if (max_level < 0) return { ...size, getTileUrl: () => GREY };
-  const address = `api/tile/${encodeURIComponent(look)}/${i}`;
-  return { ...size, getTileUrl: (/** @type {number} */ level, /** @type {number} */ x, /** @type {number} */ y) => `${address}/${level}/${x}_${y}.jpg` };
+  return { ...size, getTileUrl: (/** @type {number} */ level, /** @type {number} */ x, /** @type {number} */ y) => tileAddress(look, i, level, x, y) };
 }
+
+/**
+ * @param {string} look
+ * @param {number} i
+ * @param {number} level
+ * @param {number} x
+ * @param {number} y
+ */
+export const tileAddress = (look, i, level, x, y) => `api/tile/${encodeURIComponent(look)}/${i}/${level}/${x}_${y}.jpg`;
 
 /** @param {HTMLElement} element */
 function viewerIn(element) {

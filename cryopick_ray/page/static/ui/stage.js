@@ -1,16 +1,19 @@
 // The micrograph that is open: its panes, what a pointer does in them, and the toolbar's state.
 
 import { kindsAt } from "../core/picked.js";
+import { stepped } from "../core/places.js";
 import { onAny } from "../core/signal.js";
 import { api } from "./api.js";
 import { byId, el } from "./dom.js";
 import { onFrame } from "./frame.js";
 import { acted, dragged, gesture, pressed, released } from "./gesture.js";
 import { colourOf, drawBeside, drawMain } from "./overlay.js";
-import { Pane } from "./pane.js";
+import { Pane, tileAddress } from "./pane.js";
 import { pixelSizeOf, shapeOf, state } from "./state.js";
 
 const CLICK_REACH_px = 10;
+/** Levels below the finest, where a whole micrograph is about as large as the pane. */
+const COARSER = 2;
 
 /** @type {Pane} */
 export let main;
@@ -50,12 +53,24 @@ async function open() {
   try {
     const pyramid = await api.pyramid(i).catch((error) => withoutPicture(i, error));
     if (ticket !== opened) return;
-    for (const pane of [main, ...beside.values()]) pane.show(i, look, pyramid);
+    main.show(i, look, pyramid, () => ticket === opened && warmUp(i, look));
+    for (const pane of beside.values()) pane.show(i, look, pyramid);
   } catch (error) {
     if (ticket !== opened) return;
     main.clear();
     state.reply.set(error instanceof Error ? error.message : String(error));
   }
+}
+
+/**
+ * Ask for a little of the next micrograph, so that the server has it at hand.
+ * @param {number} i
+ * @param {string} look
+ */
+function warmUp(i, look) {
+  const next = stepped(state.order.value, i, 1);
+  if (next === i || main.pyramid === null || main.pyramid.max_level < 0) return;
+  new Image().src = tileAddress(look, next, Math.max(0, main.pyramid.max_level - COARSER), 0, 0);
 }
 
 /**
