@@ -99,7 +99,7 @@ def open_sources(settings: PageSettings) -> Opened:
     """
     named = [_named(text) for text in settings.sources]
     if not named:
-        raise UsageError("`sources` are missing: give a run, a table or coordinates")
+        raise UsageError("there is nothing to show: give a run, a table or coordinates")
     notes: list[str] = []
     runs = {where: run for _, where in named if (run := _run(where)) is not None}
     place = settings.micrographs or next(iter(runs), None) or _run_around([where for _, where in named])
@@ -161,7 +161,7 @@ def applied_of(first: Source, settings: PageSettings, notes: list[str]) -> Appli
     is_known = all(path.exists() for path in elsewhere)
     if not is_known:
         notes.append(f"decisions in {elsewhere[0]} were heeded and cannot be read: they are not taken back")
-    return Applied(elsewhere, is_known, passes.get("exclude_micrographs") is not None)
+    return Applied(elsewhere, bool(paths), is_known, passes.get("exclude_micrographs") is not None)
 
 
 def _files(place: str) -> "list[MicrographSource]":
