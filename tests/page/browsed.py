@@ -17,8 +17,8 @@ return main.viewer.world.getItemAt(0)?.getFullyLoaded() ?? false;
 """
 VIEW = "const {main} = await import('./static/ui/stage.js'); return main.view();"
 STATE = "const {state} = await import('./static/ui/state.js');"
-ABSENT = "404 (Not Found)"
-"""What a browser complains of where a micrograph has no picture, no truth or no junk."""
+COMMON = ("404 (Not Found)", "willReadFrequently")
+"""What a browser complains of where something is not there, and where a test looks at pixels."""
 
 
 class Look:
@@ -94,7 +94,8 @@ class Look:
         return Counter(row.action for row in self.rows())
 
     def errors(self):
-        return [one["message"] for one in self.browser.get_log("browser") if ABSENT not in one["message"]]
+        told = [one["message"] for one in self.browser.get_log("browser")]
+        return [one for one in told if not any(words in one for words in COMMON)]
 
 
 def picks_of(page, i):

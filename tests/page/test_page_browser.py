@@ -128,6 +128,31 @@ def test_table_and_filter_list_what_is_asked_for(look, browser):
     assert look.errors() == []
 
 
+def test_looks_and_tones_change_the_picture_and_not_the_circles(look):
+    def filtered():
+        return look.js("return document.querySelector('#main-pane .deep').style.filter;")
+
+    i = look.state("current")
+    look.press("i", "]")
+    assert "invert(1)" in filtered()
+    assert "contrast(1.15)" in filtered()
+    assert look.js("return getComputedStyle(document.querySelector('#main-pane .over')).filter;") == "none"
+    look.press("l", "l")
+    look.wait(lambda: look.js(PICTURE))
+    names = "return performance.getEntriesByType('resource').map((one) => one.name);"
+    for name in ("plain", "band", "denoised"):
+        assert any(f"api/tile/{name}/{i}/" in url for url in look.js(names))
+    drawn = """
+    const {main} = await import('./static/ui/stage.js');
+    const {data} = main.context.getImageData(0, 0, main.canvas.width, main.canvas.height * 0.9);
+    return data.some((value) => value > 0);
+    """
+    assert look.js(drawn)
+    look.press("c")
+    look.wait(lambda: not look.js(drawn))
+    assert look.errors() == []
+
+
 def test_brushing_a_plot_filters(look, browser):
     look.press("y")
     over = look.wait(lambda: look.all(".plot .u-over"))[0]

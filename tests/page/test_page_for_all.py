@@ -26,6 +26,7 @@ return names.map((name) => {
   return [...probe.getImageData(0, 0, 1, 1).data].slice(0, 3);
 });
 """
+REFRESH = "const data = await import('./static/ui/data.js'); await data.refreshMicrographs(true);"
 PAPER = "return getComputedStyle(document.body).backgroundColor"
 
 
@@ -48,7 +49,7 @@ def test_ten_thousand_micrographs_make_few_elements(look, browser, monkeypatch):
     }
     listing = json.dumps({"generation": 10**6, "n": N, "columns": columns, "outliers": {}}).encode()
     monkeypatch.setattr(look.page.desk, "listing", lambda: listing)
-    look.js("const data = await import('./static/ui/data.js'); await data.refreshMicrographs(true);")
+    look.js(REFRESH)
     look.wait(lambda: len(look.state("order")) == N)
     for key, wanted in ((Keys.END, "09999.mrc"), (Keys.HOME, "00000.mrc")):
         look.id("strip-list").send_keys(key)
@@ -62,6 +63,23 @@ def test_ten_thousand_micrographs_make_few_elements(look, browser, monkeypatch):
     look.press("/")
     browser.switch_to.active_element.send_keys("picks:9990..")
     look.wait(lambda: look.state("order") == list(range(9990, N)))
+
+
+def test_a_live_list_grows_without_losing_the_place(look, monkeypatch):
+    before = look.page.json("api/micrographs")
+    look.open(4)
+    look.press("1", "j")
+    place = look.state("cursor")
+    columns = {name: [*values, values[0]] for name, values in before["columns"].items()}
+    columns["id"][-1] = "new.mrc"
+    grown = {**before, "generation": 10**6, "n": before["n"] + 1, "columns": columns}
+    monkeypatch.setattr(look.page.desk, "listing", lambda: json.dumps(grown).encode())
+    look.js(REFRESH)
+    look.wait(lambda: look.state("order") == list(range(before["n"] + 1)))
+    assert look.id("name").get_attribute("title") == columns["id"][4]
+    assert look.state("cursor") == place
+    assert look.text("filter-told") == f"all {before['n'] + 1}"
+    assert look.errors() == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

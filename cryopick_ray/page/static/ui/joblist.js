@@ -7,29 +7,42 @@ import { jobs, stop } from "./work.js";
 /** @typedef {import("../core/types.js").Job} Job */
 
 /**
- * A list of jobs of some kinds, kept up to date; which lines are open stays.
+ * A list of jobs of some kinds, the last one first, kept up to date.
  * @param {string[]} kinds
  */
 export function jobList(kinds) {
   const list = el("ol", { class: "jobs", "aria-label": "Jobs" });
-  /** @type {Map<string, boolean>} */
-  const open = new Map();
-  jobs.on((all) => list.replaceChildren(...all.filter((job) => kinds.includes(job.what)).reverse().map((job) => item(job, open))));
+  /** @type {Map<string, ReturnType<typeof item>>} */
+  const items = new Map();
+  jobs.on((all) => {
+    for (const job of all.filter(({ what }) => kinds.includes(what))) {
+      const kept = items.get(job.job) ?? item(job);
+      if (!items.has(job.job)) list.prepend(kept.element);
+      items.set(job.job, kept);
+      kept.update(job);
+    }
+  });
   return list;
 }
 
 /**
+ * One job; its element stays the same, so that what a person opened or reads stays, too.
  * @param {Job} job
- * @param {Map<string, boolean>} open
  */
-function item(job, open) {
-  const details = el("details", {}, el("summary", {}, el("strong", { text: job.what }), el("span", { class: "state", "data-state": job.state, text: job.state }),
-    el("span", { class: "quiet last", text: job.lines.at(-1) ?? "" })),
-  el("pre", { text: job.lines.join("\n"), tabindex: 0 }), command(job.command),
-  job.state === "running" ? el("button", { type: "button", text: "Stop", click: () => void stop(job.job) }) : null);
-  details.open = open.get(job.job) ?? job.state === "failed";
-  details.addEventListener("toggle", () => open.set(job.job, details.open));
-  return el("li", {}, details);
+function item({ job, what, command: text }) {
+  const how = el("span", { class: "state" });
+  const last = el("span", { class: "quiet last" });
+  const lines = el("pre", { tabindex: 0, "aria-label": "Last lines" });
+  const halt = el("button", { type: "button", text: "Stop", click: () => void stop(job) });
+  const details = el("details", {}, el("summary", {}, el("strong", { text: what }), how, last), lines, command(text), halt);
+  const update = (/** @type {Job} */ now) => {
+    if (now.state === "failed" && how.textContent !== "failed") details.open = true;
+    how.textContent = how.dataset.state = now.state;
+    last.textContent = now.lines.at(-1) ?? "";
+    lines.textContent = now.lines.join("\n");
+    halt.hidden = now.state !== "running";
+  };
+  return { element: el("li", {}, details), update };
 }
 
 /**

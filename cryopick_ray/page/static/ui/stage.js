@@ -23,6 +23,7 @@ export function startStage() {
   const stage = byId("stage");
   const host = el("div", { class: "pane", id: "main-pane", tabindex: 0, role: "application", "aria-label": "Micrograph: arrow keys move the cursor, Space acts" });
   stage.append(host);
+  stage.dataset.panes = "1";
   main = new Pane(host, drawMain);
   listen(host);
   main.viewer.addHandler("update-viewport", follow);
@@ -105,7 +106,9 @@ function splitUp() {
     beside.set(source, pane);
     if (main.pyramid !== null) pane.show(state.current.value, state.look.value, main.pyramid);
   }
-  byId("stage").dataset.panes = String(1 + beside.size);
+  const panes = String(1 + beside.size);
+  if (byId("stage").dataset.panes !== panes) main.viewer.addOnceHandler("resize", () => main.fit(true));
+  byId("stage").dataset.panes = panes;
   tint();
   follow();
   redraw();

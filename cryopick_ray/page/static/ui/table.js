@@ -12,8 +12,8 @@ import { VirtualList } from "./virtual.js";
 /** @typedef {import("../core/columns.js").Shown} Shown */
 
 const ROW_px = 26;
-const NAME_LETTERS = 38;
-const WIDTHS = /** @type {Record<string, number>} */ ({ order: 56, id: 256, reasons: 200, reason: 200, dataset: 110, verdict: 96, mean_score: 96, candidates: 92, decisions: 88, excluded: 82 });
+const NAME_LETTERS = 33;
+const WIDTHS = /** @type {Record<string, number>} */ ({ order: 56, id: 256, reasons: 200, reason: 200, dataset: 110, verdict: 96, mean_score: 96, defocus_A: 104, ctf_resolution_A: 80, candidates: 92, decisions: 88, excluded: 82 });
 
 /** @type {Shown[]} */
 let columns = [];
