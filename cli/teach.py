@@ -40,7 +40,7 @@ def teach(
 ) -> None:
     """Teach a run's model from ten particles and ten wrong places that a person marked, in about a minute.
 
-    DIR then holds model.safetensors for `cryopick run --model`, teach.json, and table/ with the new picks of
+    DIR then holds model.safetensors for cryopick run --model, teach.json, and table/ with the new picks of
     the micrographs to look at. Marks are held back in turn to tell whether it helped; if not, it says so and
     the model stays as it was.
     """

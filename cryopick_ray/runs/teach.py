@@ -153,7 +153,7 @@ def _preview(
         keep_junk=target.keep_junk,
         masks=masks_of(target.masks, run.store),
         any_image=target.any_image,
-        selection=target.selection.model_copy(update={"curation": (), "classes": None}),
+        selection=target.selection.model_copy(update={"curation": (), "classes": ()}),
     )
 
 
