@@ -15,9 +15,9 @@ from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.project import project_of
 from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.stages.averages import Averages
 from cryopick_ray.store.pictures import PictureShelf
 from cryopick_ray.store.place import Place, is_bucket
-from cryopick_ray.store.store import MicrographStore
 
 if TYPE_CHECKING:
     from cryopick_ray.micrographs.sources import MicrographSource
@@ -235,11 +235,11 @@ def open_beside(name: str, table: str, ids: Sequence[str]) -> Shown:
     return beside(Shown(lambda: about, found), ids, [])
 
 
-def _in_store(run: RunSource) -> InStore | None:
-    if not run.rows:
-        return None
-    project = run.folder.relion_project(run.settings)
-    return InStore(MicrographStore(run.folder.store), run.rows, run.folder.averages(project))
+def _in_store(run: RunSource) -> InStore:
+    def averages() -> Averages:
+        return run.folder.averages(run.folder.relion_project(run.settings))
+
+    return InStore(lambda: run.store, run.rows, averages)
 
 
 def _diameter_A(one: Shown) -> float | None:
