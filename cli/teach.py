@@ -10,7 +10,7 @@ from .bridge import Given, takes
 from .console import ConsoleEvents, say
 
 
-@takes(engine=options.LEARNING)
+@takes(engine=options.TEACHING)
 def teach(
     engine: Given,
     run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
@@ -40,17 +40,17 @@ def teach(
 ) -> None:
     """Teach a run's model from ten particles and ten wrong places that a person marked, in about a minute.
 
-    DIR then holds model.safetensors for `cryopick run --model`, teach.json, and table/ with the new picks of
+    DIR then holds model.safetensors for cryopick run --model, teach.json, and table/ with the new picks of
     the micrographs to look at. Marks are held back in turn to tell whether it helped; if not, it says so and
     the model stays as it was.
     """
     del debug
     from cryopick_ray.config import fill
-    from cryopick_ray.runs.learning import LearningSettings
+    from cryopick_ray.runs.learning import TeachingSettings
     from cryopick_ray.runs.teach import teach as go
     from cryopick_ray.runs.teach_lesson import TeachSettings
 
-    learning = fill(LearningSettings, **engine)
+    learning = fill(TeachingSettings, **engine)
     settings = fill(TeachSettings, curation=curation, micrographs=micrographs or [], seed=seed)
     with ConsoleEvents() as events:
         done = go(run, out, settings, learning, events)

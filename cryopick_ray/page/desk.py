@@ -1,17 +1,15 @@
 """What lies on the page: micrographs, their candidates and pictures, and what people decide about them."""
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import MicrographError
-from cryopick_ray.page.columns import listed_columns, outliers
 from cryopick_ray.page.judgement import Judgement
 from cryopick_ray.page.levels import TILE_PX
+from cryopick_ray.page.listing import Listing
 from cryopick_ray.page.looks import LOOKS
 from cryopick_ray.page.missing import NotReadyError, UnknownError
 from cryopick_ray.page.opened import (
@@ -64,9 +62,7 @@ class Desk:
         self.tally = Tally(
             self.shown[0], lambda: self.micrographs, self.truth, self.opened.diameter_A, self.judgement
         )
-        self._lock = RLock()
-        self._listing: tuple[int, bytes] = (-1, b"")
-        self._listed: tuple[object, dict[str, list[Any]]] = (None, {})
+        self._listing = Listing(self.judgement, self.tally)
 
     @property
     def micrographs(self) -> Sequence[PickedMicrograph]:
@@ -77,7 +73,8 @@ class Desk:
     def generation(self) -> int:
         """A number that grows with every change."""
         run = self.opened.run
-        return (0 if run is None else run.generation) + self.judgement.generation + len(self.shown)
+        of_run = 0 if run is None else run.generation
+        return of_run + self.judgement.generation + self.tally.generation + len(self.shown)
 
     def refresh(self) -> None:
         """Look for what others did meanwhile: a run that goes on, people who decide."""
@@ -101,6 +98,7 @@ class Desk:
             "is_live": run is not None and run.is_live,
             "has_truth": self.truth is not None,
             "has_masks": run is not None,
+            "has_classes": self.averages is not None,
             "has_pictures": self.pictures is not None,
             "looks": list(LOOKS),
             "diameter_A": self.opened.diameter_A,
@@ -113,44 +111,24 @@ class Desk:
         """Count anew where decisions changed; return the places of these micrographs."""
         ids = [one.micrograph_id for one in self.micrographs] if changed else []
         places = [at for at, name in enumerate(ids) if name in changed]
-        if len(places) > MOST_READ:
+        to_read = []
+        for place in places:
+            if self.judgement.is_excluded(ids[place]):  # which needs no reading
+                self.tally.curate(place, no_picks(self.micrograph(place), self.opened.diameter_A))
+            elif self.judgement.is_as_found(ids[place]):
+                self.tally.curate(place, None)
+            else:
+                to_read.append(place)
+        if len(to_read) > MOST_READ:
             self.tally.again()
             return places
-        for place in places:
+        for place in to_read:
             self.tally.curate(place, self.picks(0, place))
         return places
 
-    def _columns(self, micrographs: Sequence[PickedMicrograph]) -> dict[str, list[Any]]:
-        """Return what is known of micrographs without decisions."""
-        if self._listed[0] is not micrographs:
-            self._listed = micrographs, listed_columns(micrographs)
-        return self._listed[1]
-
-    def _decided(self, micrographs: Sequence[PickedMicrograph]) -> dict[str, list[Any]]:
-        """Return the columns that tell of decisions."""
-        ids = [one.micrograph_id for one in micrographs]
-        picked = self.tally.picked
-        return {
-            "picks": [picked.get(at, one.picks) for at, one in enumerate(micrographs)],
-            "excluded": [self.judgement.is_excluded(name) for name in ids],
-            "decisions": [len(self.judgement.rows_of(name)) for name in ids],
-        }
-
     def listing(self) -> bytes:
         """Return all micrographs as JSON."""
-        with self._lock:
-            generation = self.generation
-            if self._listing[0] != generation:
-                micrographs = self.micrographs
-                columns = self._columns(micrographs) | self._decided(micrographs)
-                found = {
-                    "generation": generation,
-                    "n": len(micrographs),
-                    "columns": columns,
-                    "outliers": outliers(columns),
-                }
-                self._listing = generation, json.dumps(found, allow_nan=False).encode()
-            return self._listing[1]
+        return self._listing.json(self.generation, self.micrographs, self.shown[0].about.threshold)
 
     def micrograph(self, place: int) -> PickedMicrograph:
         """Return a micrograph by its place, or raise :class:`UnknownError`."""

@@ -124,10 +124,13 @@ class Jobs:
     def _work(self, job: Job, work: Callable[[Job], None]) -> None:
         try:
             work(job)
-            job.state = "failed" if job.stopped.is_set() else "done"
+            if not job.stopped.is_set():
+                job.state = "done"
         except (CryoPickError, OSError, ValueError) as error:
             job.say("stopped" if job.stopped.is_set() else plain(str(error)))
-            job.state = "failed"
+        finally:
+            if job.state == "running":
+                job.state = "failed"
 
     def _ended_well(self, job: Job, words: Sequence[str]) -> None:
         """Run a command to its end, unless the job is stopped."""

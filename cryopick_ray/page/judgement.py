@@ -31,6 +31,8 @@ class Applied:
     ----------
     elsewhere
         Their files, but for those of the page's own folder.
+    is_any
+        Whether there were any files of decisions.
     is_known
         Whether all of them can be read: what they did can then be undone.
     excludes_by_verdict
@@ -38,6 +40,7 @@ class Applied:
     """
 
     elsewhere: tuple[Path, ...] = ()
+    is_any: bool = False
     is_known: bool = True
     excludes_by_verdict: bool = False
 
@@ -141,6 +144,12 @@ class Judgement:
     def is_decided(self, micrograph_id: str) -> bool:
         """Tell whether there are decisions about a micrograph."""
         return micrograph_id in self._rows
+
+    def is_as_found(self, micrograph_id: str) -> bool:
+        """Tell whether nothing that people decided changes a micrograph, nor was heeded in its table."""
+        rows = self._rows.get(micrograph_id, ())
+        is_plain = all(row.action in OF_MICROGRAPHS for row in rows) and not self.is_excluded(micrograph_id)
+        return is_plain and not self.applied.is_any
 
     def is_excluded(self, micrograph_id: str) -> bool:
         """Tell whether a micrograph is left out."""

@@ -38,7 +38,7 @@ def beside(one: Shown, ids: Sequence[str], notes: list[str]) -> Shown:
     own = alike(ids, [about.micrograph_id for about in one.source.micrographs])
     if not own:
         raise UsageError(
-            f"{one.about.name} has none of the micrographs, such as {ids[0]!r}; give `sources` of the same"
+            f"{one.about.name} has none of the micrographs, such as {ids[0]!r}; give sources of the same"
         )
     lacks = len(one.source.micrographs) - len(own)
     if lacks > 0:

@@ -15,9 +15,9 @@ from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.project import project_of
 from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.stages.averages import Averages
 from cryopick_ray.store.pictures import PictureShelf
 from cryopick_ray.store.place import Place, is_bucket
-from cryopick_ray.store.store import MicrographStore
 
 if TYPE_CHECKING:
     from cryopick_ray.micrographs.sources import MicrographSource
@@ -99,7 +99,7 @@ def open_sources(settings: PageSettings) -> Opened:
     """
     named = [_named(text) for text in settings.sources]
     if not named:
-        raise UsageError("`sources` are missing: give a run, a table or coordinates")
+        raise UsageError("there is nothing to show: give a run, a table or coordinates")
     notes: list[str] = []
     runs = {where: run for _, where in named if (run := _run(where)) is not None}
     place = settings.micrographs or next(iter(runs), None) or _run_around([where for _, where in named])
@@ -161,7 +161,7 @@ def applied_of(first: Source, settings: PageSettings, notes: list[str]) -> Appli
     is_known = all(path.exists() for path in elsewhere)
     if not is_known:
         notes.append(f"decisions in {elsewhere[0]} were heeded and cannot be read: they are not taken back")
-    return Applied(elsewhere, is_known, passes.get("exclude_micrographs") is not None)
+    return Applied(elsewhere, bool(paths), is_known, passes.get("exclude_micrographs") is not None)
 
 
 def _files(place: str) -> "list[MicrographSource]":
@@ -235,11 +235,11 @@ def open_beside(name: str, table: str, ids: Sequence[str]) -> Shown:
     return beside(Shown(lambda: about, found), ids, [])
 
 
-def _in_store(run: RunSource) -> InStore | None:
-    if not run.rows:
-        return None
-    project = run.folder.relion_project(run.settings)
-    return InStore(MicrographStore(run.folder.store), run.rows, run.folder.averages(project))
+def _in_store(run: RunSource) -> InStore:
+    def averages() -> Averages:
+        return run.folder.averages(run.folder.relion_project(run.settings))
+
+    return InStore(lambda: run.store, run.rows, averages)
 
 
 def _diameter_A(one: Shown) -> float | None:

@@ -1,7 +1,7 @@
 """Where the pixels of micrographs come from that a page shows: a store, or their own files."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -52,13 +52,17 @@ class InStore:
 
     Attributes
     ----------
+    store
+        Opens the store, which a run that begins has not made yet.
+    rows
+        What it holds; they may become more.
     averages
-        Where those of movies are kept, if they are.
+        Tells where those of movies are kept.
     """
 
-    store: MicrographStore
+    store: Callable[[], MicrographStore]
     rows: Mapping[str, ManifestRow]
-    averages: "Averages | None" = None
+    averages: "Callable[[], Averages]"
 
     def shape(self, micrograph_id: str) -> Shape:
         """Return height and width of the source micrograph."""
@@ -67,17 +71,17 @@ class InStore:
     def base(self, micrograph_id: str) -> tuple[NDArray[np.floating], Frame]:
         """Return the stored image."""
         row = self._row(micrograph_id)
-        return self.store.read_stored(row), cropped(row.source_shape, row.shape)
+        return self.store().read_stored(row), cropped(row.source_shape, row.shape)
 
     def source(self, micrograph_id: str) -> NDArray[Any] | None:
         """Return the pixels of the file that was picked, if it is there and unchanged."""
         from cryopick_ray.particles.pixels import file_of
 
         row = self._row(micrograph_id)
-        if row.shape == row.source_shape or self.averages is None:
+        if row.shape == row.source_shape:
             return None
         try:
-            if (found := file_of(row, self.averages)) is None:
+            if (found := file_of(row, self.averages())) is None:
                 return None
             pixels = read_micrograph(found.source.path).pixels
         except (CryoPickError, OSError):

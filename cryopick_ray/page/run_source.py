@@ -27,6 +27,8 @@ from cryopick_ray.store.store import MicrographStore
 
 LOOK_SECONDS = 2.0
 """Between two looks for what is new."""
+LIVELY_SECONDS = 300.0
+"""A run in which something changed so lately is called at work."""
 SHARDS_AT_ONCE = 32
 WAITING = "not picked yet"
 
@@ -58,7 +60,7 @@ class RunSource:
         self._in_table: set[str] = set()
         self._state: tuple[object, ...] = ()
         self._cut: tuple[int, float] | None = None
-        self._looked = -LOOK_SECONDS
+        self._looked, self._grew = -LOOK_SECONDS, -LIVELY_SECONDS
         self._lock = RLock()
         self.refresh()
 
@@ -69,7 +71,9 @@ class RunSource:
 
     @property
     def is_live(self) -> bool:
-        """Whether there is more in its store than in its table."""
+        """Whether it grew lately, or there is more in its store than in its table."""
+        if time.monotonic() - self._grew < LIVELY_SECONDS:
+            return True
         waiting = any(
             row.status == "complete" and name not in self._in_table for name, row in self.rows.items()
         )
@@ -108,6 +112,7 @@ class RunSource:
             self._looked = time.monotonic()
             if (state := self._now()) == self._state:
                 return False
+            self._grew = time.monotonic() if self._state else self._grew
             self._state = state
             self._open()
             self.generation += 1

@@ -81,7 +81,7 @@ def bound_socket(port: int) -> socket.socket:
 def _browse(url: str, private: Path) -> None:
     """Open the page by a file that only this user reads: other users see what programs are started with."""
     page = private / "open.html"
-    page.write_text(
-        f'<meta http-equiv="refresh" content="0; url={escape(url)}"><a href="{escape(url)}">Open</a>'
-    )
+    page.touch(mode=0o600)
+    link = escape(url)
+    page.write_text(f'<meta http-equiv="refresh" content="0; url={link}"><a href="{link}">Open</a>')
     webbrowser.open(page.as_uri())

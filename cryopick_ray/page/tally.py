@@ -71,7 +71,7 @@ class Tally:
         self._counted: Counted | None = None
         self._curated: dict[int, Free] = {}
         self._picked: dict[int, int] = {}
-        self._error = ""
+        self._error, self.generation = "", 0
         self._wanted, self._ended = Event(), Event()
         self._lock = Lock()
         self._thread = Thread(target=self._run, name="tally", daemon=True)
@@ -103,11 +103,15 @@ class Tally:
             raise CryoPickError(self._error)
         return self._counted
 
-    def curate(self, place: int, picks: MicrographPicks) -> None:
-        """Let a micrograph count as it is once people decided."""
+    def curate(self, place: int, picks: MicrographPicks | None) -> None:
+        """Let a micrograph count as it is once people decided; ``None`` as it is without that."""
         with self._lock:
-            self._curated[place] = free_ones(picks)
-            self._picked[place] = int(picks.picked.sum())
+            if picks is None:
+                self._curated.pop(place, None)
+                self._picked.pop(place, None)
+            else:
+                self._curated[place] = free_ones(picks)
+                self._picked[place] = int(picks.picked.sum())
 
     @property
     def picked(self) -> dict[int, int]:
@@ -142,6 +146,7 @@ class Tally:
             began = time.monotonic()
             try:
                 self._counted, self._error = self._count(), ""
+                self.generation += 1
             except CryoPickError as error:
                 self._error = str(error)
             self._ended.wait(REST * (time.monotonic() - began))
@@ -157,8 +162,8 @@ class Tally:
                 time.sleep(BREATH_SECONDS)
             if (at := places.get(name)) is not None:
                 before = self._judgement.before(picks)
-                if self._judgement.is_decided(name):
-                    self.curate(at, self._judgement.curated(picks))
+                is_decided = self._judgement.is_decided(name)
+                self.curate(at, self._judgement.curated(picks) if is_decided else None)
                 found.add(at, free_ones(before, finds(self._truth, before, self._diameter_A)))
         candidates = found.all()
         centres = [centres_of(self._truth, one) for one in micrographs]

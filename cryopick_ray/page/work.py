@@ -138,5 +138,5 @@ class Work:
 
     def _run(self) -> RunSource:
         if self.desk.opened.run is None:
-            raise UsageError("only a run can go on: give one as the first of `sources`")
+            raise UsageError("only a run can go on: open one as the first source")
         return self.desk.opened.run

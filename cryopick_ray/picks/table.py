@@ -86,12 +86,17 @@ class PickTable:
 
     @cached_property
     def _ranges(self) -> dict[str, tuple[str, str, str]]:
-        """The data set, and the first and the last micrograph, of each part."""
+        """The data set, and the first and the last micrograph, of each part.
+
+        Footers are believed where the index counts candidates: then none that they hide is missed in silence.
+        """
         datasets = dict.fromkeys(one.dataset for one in self.micrographs)
+        is_counted = all(one.candidates is not None for one in self.micrographs if one.status == "complete")
         found = {}
         for dataset in datasets:
             for key in self._keys(dataset_folder(dataset)):
-                found[key] = dataset, *(_ends(self.place, key) or self._read_ends(key))
+                ends = _ends(self.place, key) if is_counted else None
+                found[key] = dataset, *(ends or self._read_ends(key))
         return found
 
     def _read_ends(self, key: str) -> tuple[str, str]:

@@ -57,7 +57,9 @@ def teach(
         )
     pupil = _pupil(target)
     marks = read_marks(first, target, settings.curation)
-    shown = _shown(first, settings.micrographs, marks)
+    for note in marks.notes:
+        events.note(note)
+    shown = _shown(first, settings.micrographs, marks, events)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there and not empty; choose another `out`")
     timings = Timings()
@@ -89,17 +91,17 @@ def _pupil(target: RunSettings) -> Pupil:
     return Pupil(weights, card, lesson, target.threshold if isinstance(target.threshold, float) else own)
 
 
-def _shown(run: RunFolder, wanted: Sequence[str], marks: Marks) -> tuple[str, ...]:
-    """Return the ids of the micrographs whose picks are shown."""
-    if not wanted:
-        return tuple(row.row.micrograph_id for row in marks.rows)
-    known = {one.micrograph_id for one in PickTable(run.table).micrographs if one.status == "complete"}
-    if unknown := sorted(set(wanted) - known):
+def _shown(run: RunFolder, wanted: Sequence[str], marks: Marks, events: Events) -> tuple[str, ...]:
+    """Return the ids of the micrographs that are shown: the wanted ones that were picked, or the marked."""
+    status = {one.micrograph_id: one.status for one in PickTable(run.table).micrographs}
+    if unknown := sorted(set(wanted) - status.keys()):
         raise UsageError(
-            f"`micrographs` {few(unknown)}: the run has no such micrograph, or it failed; expected ids as "
-            "the table has them"
+            f"`micrographs` {few(unknown)}: the run has no such micrograph; expected its table's ids"
         )
-    return tuple(dict.fromkeys(wanted))
+    if failed := [name for name in wanted if status[name] != "complete"]:
+        events.note(f"{few(failed)}: not picked, so not shown")
+    picked = dict.fromkeys(name for name in wanted if status[name] == "complete")
+    return tuple(picked) or tuple(row.row.micrograph_id for row in marks.rows)
 
 
 def _card(pupil: Pupil, marks: Marks, lesson: Lesson, settings: TeachSettings) -> ModelCard:
@@ -153,7 +155,7 @@ def _preview(
         keep_junk=target.keep_junk,
         masks=masks_of(target.masks, run.store),
         any_image=target.any_image,
-        selection=target.selection.model_copy(update={"curation": (), "classes": None}),
+        selection=target.selection.model_copy(update={"curation": (), "classes": ()}),
     )
 
 

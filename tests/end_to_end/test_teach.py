@@ -1,6 +1,7 @@
 """A person's marks teach a run's model: through the real command, a real lesson of seconds."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,19 +12,32 @@ import starfile
 from scipy.spatial import cKDTree
 from small_learning import ALONE, PARTICLE_PX
 
+from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.passes.decision_files import text_of
 from cryopick_ray.passes.decisions import Decision
+from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.weights import load_model
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs import teach as module
 from cryopick_ray.runs import teach_lesson as module_of_settings
 from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.learning import LearningSettings
+from cryopick_ray.runs.teach_doubts import doubts_of
 from cryopick_ray.runs.teach_lesson import TeachSettings
+from cryopick_ray.store.manifest import read_manifest
+from cryopick_ray.store.store import MicrographStore
+from cryopick_ray.training.dataset import LabelledRow
+from cryopick_ray.training.labelled import nowhere
+from cryopick_ray.training.lessons.marks import MarksLesson
 
 HERE = LearningSettings(engine="serial", threads=1, device="cpu")
 FEW_STEPS = 8
+
+
+def truth_of(phantoms, name):
+    star = phantoms / "truth" / "square0" / f"{Path(name).stem}.star"
+    return starfile.read(star).to_numpy(np.float64)[:, :2]
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +47,7 @@ def marked(first, phantoms, tmp_path_factory):
     table = PickTable(first / "table")
     names = [one.micrograph_id for one in table.micrographs][:2]
     for name, picks in table.of(names).items():
-        star = phantoms / "truth" / "square0" / f"{name.rpartition('/')[2].removesuffix('.mrc')}.star"
-        truth = starfile.read(star).to_numpy(np.float64)[:, :2]
+        truth = truth_of(phantoms, name)
         places = np.column_stack([picks.x_px, picks.y_px]).astype(float)
         away = cKDTree(truth).query(places)[0]
         wrong = places[away > 20][:5]
@@ -153,3 +166,18 @@ def test_a_run_without_a_network_that_learns_or_without_its_store_is_told(
     shutil.copytree(first, bare, ignore=shutil.ignore_patterns("store.zarr"))
     status, _, errors = cryopick("teach", bare, "--curation", marked[0], "--out", tmp_path / "b", *ALONE)
     assert (status, "has no store of micrographs to learn from" in errors) == (2, True)
+
+
+def test_a_wrong_diameter_or_polarity_is_told(first, phantoms, marked):
+    """Marks on every particle, shown to the default model as a run of such settings would show them."""
+    run, name = RunFolder(first), marked[1][0]
+    row = read_manifest(MicrographStore(run.store).place)[name]
+    truth = truth_of(phantoms, name).astype(np.float32)
+    right = LabelledRow(run.store, row, "d", 150.0, 75.0, 1, truth, nowhere(), nowhere())
+    picker = load_picker(DEFAULT_MODEL, particle_px=None, device="cpu", exact=True)
+    lesson = MarksLesson(base=24, particle_px=picker.particle_px)
+    assert list(doubts_of(picker, lesson, [right])) == []
+    (size,) = doubts_of(picker, lesson, [replace(right, diameter_A=100.0)])
+    assert "times as large as the run's diameter of 100 A" in size
+    assert 130 < float(re.search(r"`diameter_A` near (\d+)", size)[1]) < 175
+    assert any("another `invert`" in one for one in doubts_of(picker, lesson, [replace(right, sign=-1)]))

@@ -108,6 +108,7 @@ def test_what_one_decided_the_other_sees_and_both_are_there_when_it_is_opened_ag
 
 def test_since_says_when_nothing_changed(run):
     with served(run) as page:
+        page.counts(0)  # after which nothing changes by itself
         generation = page.json("api/micrographs")["generation"]
         assert page.get(f"api/micrographs?since={generation}")[0] == 204
         mend(page)
