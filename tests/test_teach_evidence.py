@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.runs.teach_evidence import Answers, kept_share, suggested
+from cryopick_ray.runs.teach_evidence import Answers, as_strict, kept_share, suggested
 from cryopick_ray.runs.teach_lesson import judged
 
 SCORES = st.lists(st.floats(0.01, 0.99), min_size=4, max_size=12).map(np.array)
@@ -45,6 +45,17 @@ def test_without_candidates_enough_the_usual_threshold_is_suggested():
     rng = np.random.default_rng(0)
     two = np.concatenate([rng.normal(-3, 0.5, 200), rng.normal(2, 0.5, 100)])
     assert 0.2 < suggested([found(np.arange(300), 1 / (1 + np.exp(-two)))], 0.9) < 0.8
+
+
+def test_a_taught_model_is_at_least_as_strict_as_before_it_was_taught():
+    score = np.linspace(0.99, 0.3, 70)
+    one = [found(np.arange(70), score)]
+    for count in (0, 1, 20, 70, 99):
+        threshold = as_strict(one, count, 0.5)
+        assert threshold >= 0.5
+        assert (score >= threshold).sum() <= max(count, 0) or threshold == 0.5
+        assert threshold == 0.5 or (score >= threshold - 0.02).sum() >= count
+    assert as_strict(one, 60, 0.5) == 0.5
 
 
 def test_picks_that_are_still_there_are_counted():

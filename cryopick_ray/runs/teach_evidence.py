@@ -68,6 +68,14 @@ def suggested(found: Sequence[Candidates], usual: float) -> float:
     return usual if len(scores) < MIN_CANDIDATES else round(log_odds_threshold(scores).value, 4)
 
 
+def as_strict(found: Sequence[Candidates], count: int, usual: float) -> float:
+    """Return the usual threshold, or a higher one from which ``count`` candidates are picked and no more."""
+    scores = np.sort(np.concatenate([one.score for one in found]))[::-1]
+    if len(scores) <= count:
+        return usual
+    return max(usual, round(float(scores[count - 1]), 4) if count else HIGHEST)
+
+
 def answers(picker: Picker, rows: Sequence[LabelledRow]) -> tuple[Answers, list[Candidates]]:
     """Return what a picker says of marks, and all that it finds in their micrographs.
 

@@ -17,7 +17,7 @@ from cryopick_ray.pickers.scoring import choose_scoring
 from cryopick_ray.pickers.weights import ModelCard, restore
 from cryopick_ray.runs.pipeline import Timings
 from cryopick_ray.runs.teach_doubts import doubts_of
-from cryopick_ray.runs.teach_evidence import LIKELIER, Answers, answers, kept_share, suggested
+from cryopick_ray.runs.teach_evidence import LIKELIER, Answers, answers, as_strict, kept_share, suggested
 from cryopick_ray.runs.teach_marks import Marks
 from cryopick_ray.runs.teach_outcome import Kept
 from cryopick_ray.settings import Settings
@@ -150,7 +150,9 @@ def learn(
         weights = pupil.taught(marks, folder / "checkpoints" / "all", settings, means)
         _, found_after = answers(pupil.picker(weights, means.device), marks.rows)
     usual = before.chosen(pupil.threshold, suggested(found_before, pupil.threshold))
-    threshold = after.chosen(pupil.threshold, suggested(found_after, pupil.threshold))
+    count = sum(int((one.score >= pupil.threshold).sum()) for one in found_before)
+    strict = after.chosen(as_strict(found_after, count, pupil.threshold), pupil.threshold)
+    threshold = after.chosen(strict, suggested(found_after, strict))
     share = _kept(marks, found_before, found_after, pupil.threshold, threshold)
     kept = judged(before, after, (pupil.threshold, usual, threshold), share)
     return Lesson(

@@ -22,7 +22,7 @@ from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs import teach as module
 from cryopick_ray.runs import teach_lesson as module_of_settings
 from cryopick_ray.runs.folder import RunFolder
-from cryopick_ray.runs.learning import LearningSettings
+from cryopick_ray.runs.learning import TeachingSettings
 from cryopick_ray.runs.teach_doubts import doubts_of
 from cryopick_ray.runs.teach_lesson import TeachSettings
 from cryopick_ray.store.manifest import read_manifest
@@ -31,7 +31,7 @@ from cryopick_ray.training.dataset import LabelledRow
 from cryopick_ray.training.labelled import nowhere
 from cryopick_ray.training.lessons.marks import MarksLesson
 
-HERE = LearningSettings(engine="serial", threads=1, device="cpu")
+HERE = TeachingSettings(engine="serial", threads=1, device="cpu")
 FEW_STEPS = 8
 
 
@@ -181,3 +181,15 @@ def test_a_wrong_diameter_or_polarity_is_told(first, phantoms, marked):
     assert "times as large as the run's diameter of 100 A" in size
     assert 130 < float(re.search(r"`diameter_A` near (\d+)", size)[1]) < 175
     assert any("another `invert`" in one for one in doubts_of(picker, lesson, [replace(right, sign=-1)]))
+
+
+@pytest.mark.timeout(500)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")  # its own fields'
+def test_workers_of_ray_learn_the_same(first, marked, taught, tmp_path):
+    ray = TeachingSettings(workers=(1, 1), threads=1, device="cpu")
+    assert (ray.engine, TeachingSettings().engine) == ("ray", "serial")
+    asked = TeachSettings(curation=(marked[0],), steps=FEW_STEPS)
+    again = module.teach(first, tmp_path / "out", asked, ray, Silence())
+    told = taught[1]
+    assert (again.kept, again.threshold, again.shown) == (told.kept, told.threshold, told.shown)
+    assert again.unlikeliness_taught == pytest.approx(told.unlikeliness_taught)

@@ -137,11 +137,16 @@ def test_looks_and_tones_change_the_picture_and_not_the_circles(look):
     assert "invert(1)" in filtered()
     assert "contrast(1.15)" in filtered()
     assert look.js("return getComputedStyle(document.querySelector('#main-pane .over')).filter;") == "none"
-    look.press("l", "l")
-    look.wait(lambda: look.js(PICTURE))
-    names = "return performance.getEntriesByType('resource').map((one) => one.name);"
-    for name in ("plain", "band", "denoised"):
-        assert any(f"api/tile/{name}/{i}/" in url for url in look.js(names))
+    look.press("+")
+    time.sleep(0.5)  # zooming is animated
+    before = look.js(VIEW)
+    asked = "return performance.getEntriesByType('resource').some(({name}) => name.includes(part));"
+    assert look.js(asked, part=f"api/tile/plain/{i}/")
+    for name in ("band", "denoised"):
+        look.press("l")
+        look.wait(lambda name=name: look.js(asked, part=f"api/tile/{name}/{i}/"))
+        look.wait(lambda: look.js(PICTURE))
+    assert look.js(VIEW) == pytest.approx(before)
     drawn = """
     const {main} = await import('./static/ui/stage.js');
     const {data} = main.context.getImageData(0, 0, main.canvas.width, main.canvas.height * 0.9);

@@ -1,6 +1,7 @@
 """The page for all: long lists, narrow windows, dark rooms, keyboards and screen readers."""
 
 import json
+import time
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -112,6 +113,15 @@ def test_the_theme_can_be_chosen_and_is_kept(look, browser):
     browser.execute_script("localStorage.clear()")
 
 
+def test_thumbnails_stay_however_high_the_window_is(look, browser):
+    """A scroll bar that came would make them smaller, and then not be needed any more."""
+    for height in range(560, 760, 20):
+        size = {"width": 1300, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        time.sleep(0.1)
+        assert [len(look.all(".thumb")) > 1 for _ in range(4)] == [True] * 4, height
+
+
 @pytest.mark.parametrize("width", [360, 700, 1000, 1920])
 def test_nothing_is_wider_than_the_window(look, browser, width):
     browser.execute_cdp_cmd(
@@ -123,4 +133,6 @@ def test_nothing_is_wider_than_the_window(look, browser, width):
             browser.find_element(By.CSS_SELECTOR, f"[data-part={part}]").click()
         assert look.id(part).is_displayed()
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        if part == "browse":
+            look.wait(lambda: len(look.all(".thumb")) == 6)
     assert look.errors() == []

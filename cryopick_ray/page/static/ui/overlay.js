@@ -2,7 +2,7 @@
 
 import { KINDS } from "../core/picked.js";
 import { SECOND_COLOURS, STYLES, circles } from "../core/scene.js";
-import { discsOf } from "../core/edits.js";
+import { discsOf, painted } from "../core/edits.js";
 import { drawCursor, drawScaleBar, strokeCircles, strokeShape } from "./brushwork.js";
 import { gesture } from "./gesture.js";
 import { pixelSizeOf, shapeOf, state } from "./state.js";
@@ -117,8 +117,15 @@ function drawMask(context, view) {
  * @param {View} view
  */
 function drawDiscs(context, view) {
-  const discs = discsOf(state.decisions.value);
-  if (discs.length === 0) return;
+  fillDiscs(context, view, discsOf(state.decisions.value));
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {View} view
+ * @param {import("../core/types.js").Row[]} discs
+ */
+function fillDiscs(context, view, discs) {
   const path = new Path2D();
   for (const { x_px = 0, y_px = 0, radius_px = 0 } of discs) addDisc(path, view, x_px, y_px, radius_px);
   context.fillStyle = "rgb(255 166 87 / 28%)";
@@ -143,8 +150,8 @@ function drawGesture(context, view, frame) {
     now.path.forEach(({ x, y }) => shape.lineTo(screen(x, view.x), screen(y, view.y)));
     if (now.at !== null) shape.lineTo(screen(now.at.x, view.x), screen(now.at.y, view.y));
   }
-  if (now?.kind === "stroke") for (const { x, y } of now.path) addDisc(shape, view, x, y, state.brush_px.value);
-  if (now !== null) strokeShape(context, shape, now.kind === "carry" ? undefined : "rgb(255 255 255 / 12%)");
+  if (now?.kind === "stroke") fillDiscs(context, view, painted(now.path, state.brush_px.value));
+  else if (now !== null) strokeShape(context, shape, now.kind === "carry" ? undefined : "rgb(255 255 255 / 12%)");
   const cursor = state.cursor.value;
   if (cursor === null) return;
   const isBrush = state.tool.value === "junk";

@@ -178,7 +178,7 @@ function viewerIn(element) {
     document.head.append(standIn);
   }
   return OpenSeadragon({
-    element, drawer: "canvas", showNavigationControl: false, showNavigator: false, tabIndex: -1,
+    element, drawer: "canvas", showNavigationControl: false, showNavigator: false, tabIndex: -1, preserveViewport: true,
     gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: false, flickEnabled: false },
     gestureSettingsTouch: { clickToZoom: false, dblClickToZoom: false, flickEnabled: false, pinchRotate: false },
     gestureSettingsPen: { clickToZoom: false, dblClickToZoom: false, flickEnabled: false },

@@ -25,6 +25,7 @@ export class VirtualList {
     /** @type {number[]} */
     this.items = [];
     this.chosen = -1;
+    this.isStale = false;
     /** @type {Map<number, HTMLElement>} */
     this.cells = new Map();
     /** @type {HTMLElement[]} */
@@ -65,14 +66,18 @@ export class VirtualList {
 
   /** Fill all cells anew: what they show has changed. */
   refill() {
-    for (const cell of this.cells.values()) this.release(cell);
-    this.cells.clear();
+    this.isStale = true;
     onFrame(this.later);
   }
 
   draw() {
     const { scroller, kind, grid } = this;
     if (scroller.clientHeight === 0) return;
+    if (this.isStale) {
+      for (const cell of this.cells.values()) this.release(cell);
+      this.cells.clear();
+      this.isStale = false;
+    }
     this.inner.style.height = `${rowsOf(grid) * grid.cellHeight}px`;
     const { first, last } = inView(grid, scroller.scrollTop, scroller.clientHeight);
     for (const [at, cell] of this.cells) {
