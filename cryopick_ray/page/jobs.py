@@ -70,6 +70,7 @@ class Jobs:
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
+        self._threads: list[Thread] = []
         self._numbers = count(1)
         self._lock = Lock()
 
@@ -99,7 +100,11 @@ class Jobs:
             self._jobs[job.number] = job
             for old in [one for one in self._jobs.values() if one.state != "running"][:-MOST_KEPT]:
                 del self._jobs[old.number]
-        Thread(target=self._work, args=(job, work), name=f"job {job.number}", daemon=True).start()
+        self._threads = [one for one in self._threads if one.is_alive()]
+        self._threads.append(
+            Thread(target=self._work, args=(job, work), name=f"job {job.number}", daemon=True)
+        )
+        self._threads[-1].start()
         return job.number
 
     def listed(self) -> list[dict[str, Any]]:
@@ -117,9 +122,11 @@ class Jobs:
         return job is not None
 
     def close(self) -> None:
-        """Stop all of them."""
+        """Stop all of them, and wait until they ended."""
         for number in list(self._jobs):
             self.stop(number)
+        for thread in self._threads:
+            thread.join(2 * PATIENCE_S)
 
     def _work(self, job: Job, work: Callable[[Job], None]) -> None:
         try:

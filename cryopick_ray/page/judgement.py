@@ -74,6 +74,7 @@ class Judgement:
         self._notebook: Notebook | None = None
         try:
             self._notebook = Notebook(folder, by)
+            self.by = self._notebook.by
         except PermissionError as error:
             self.why_not = f"{folder} cannot be written ({error.strerror}): give another `curation`"
         self.refresh()

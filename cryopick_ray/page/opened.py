@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.page.judgement import Applied
@@ -148,20 +148,22 @@ def curation_folder(settings: PageSettings, run: RunSource | None) -> Path:
     return Path.cwd() / CURATION if is_here or run is None else Path(run.folder.where) / CURATION
 
 
-def applied_of(first: Source, settings: PageSettings, notes: list[str]) -> Applied:
-    """Return what the table of the first source says of decisions that it heeds."""
-    table = first.table if isinstance(first, RunSource) else first
-    if not isinstance(table, PickTable):
-        return Applied()
-    passes = {name: value for one in table.made.passes for name, value in one.items()}
+def applied_of(first: Source | None, settings: PageSettings, notes: list[str]) -> Applied:
+    """Return what the first source heeds already: as its table says, and as a run's settings ask."""
+    run = first if isinstance(first, RunSource) else None
+    table = first if run is None else run.table
+    passes: dict[str, Any] = {}
+    if isinstance(table, PickTable):
+        passes = {name: value for one in table.made.passes for name, value in one.items()}
     given = passes.get("curation") or ()
-    paths = [Path(one) for one in ([given] if isinstance(given, str) else given)]
-    own = curation_folder(settings, first if isinstance(first, RunSource) else None)
-    elsewhere = tuple(path for path in paths if own not in (path, path.parent))
+    heeded = [Path(one) for one in ([given] if isinstance(given, str) else given)]
+    asked = [] if run is None else [*run.settings.selection.curation]
+    own = curation_folder(settings, run)
+    elsewhere = tuple(path for path in dict.fromkeys([*heeded, *asked]) if own not in (path, path.parent))
     is_known = all(path.exists() for path in elsewhere)
     if not is_known:
         notes.append(f"decisions in {elsewhere[0]} were heeded and cannot be read: they are not taken back")
-    return Applied(elsewhere, bool(paths), is_known, passes.get("exclude_micrographs") is not None)
+    return Applied(elsewhere, bool(heeded), is_known, passes.get("exclude_micrographs") is not None)
 
 
 def _files(place: str) -> "list[MicrographSource]":

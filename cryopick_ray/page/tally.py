@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 REST = 4.0
 """Times as long as it counted, it does not count again: a run at work changes every few seconds."""
+PATIENCE_S = 30.0
 BREATH_SECONDS, EVERY = 0.002, 16
 """So long, every so many micrographs, other threads go first: a person waits for them."""
 
@@ -86,9 +87,11 @@ class Tally:
         self._wanted.set()
 
     def stop(self) -> None:
-        """End."""
+        """End; a thread that goes on while Python ends would break it off with an abort."""
         self._ended.set()
         self._wanted.set()
+        if self._thread.is_alive():
+            self._thread.join(PATIENCE_S)
 
     @property
     def counted(self) -> Counted | None:

@@ -97,7 +97,9 @@ class Work:
         write = Export(format, cut, out)
         if run is not None:
             write = replace(
-                write, relion_project=run.folder.relion_project(run.settings), optics=run.settings.optics
+                write,
+                relion_project=run.folder.relion_project(run.settings),
+                optics=run.settings.optics.completed,
             )
         table = "" if run is None else run.folder.where
         command = shown_command(["export", table, *said("format", format), *cut.words()]) if table else ""
