@@ -51,11 +51,14 @@ def listed_columns(micrographs: Sequence[PickedMicrograph]) -> Columns:
 def outliers(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[int]]:
     """Return which micrographs are unlike their neighbours, by column.
 
-    Those are meant that differ from the running median more than 3.5 times as much as is usual.
+    Those are meant that differ from the running median more than 3.5 times as much as is usual. What a person
+    left out is neither one nor a neighbour.
     """
     found = {}
+    is_left_out = np.array(columns.get("excluded", ()), bool)
     for name in JUDGED:
         values = np.array([math.nan if one is None else one for one in columns.get(name, ())], np.float64)
+        values[np.flatnonzero(is_left_out[: len(values)])] = math.nan
         known = np.flatnonzero(np.isfinite(values))
         if len(known) >= FEWEST:
             found[name] = known[_is_outlying(values[known])].tolist()

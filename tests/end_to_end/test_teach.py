@@ -181,15 +181,3 @@ def test_a_wrong_diameter_or_polarity_is_told(first, phantoms, marked):
     assert "times as large as the run's diameter of 100 A" in size
     assert 130 < float(re.search(r"`diameter_A` near (\d+)", size)[1]) < 175
     assert any("another `invert`" in one for one in doubts_of(picker, lesson, [replace(right, sign=-1)]))
-
-
-@pytest.mark.timeout(500)
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")  # its own fields'
-def test_workers_of_ray_learn_the_same(first, marked, taught, tmp_path):
-    ray = TeachingSettings(workers=(1, 1), threads=1, device="cpu")
-    assert (ray.engine, TeachingSettings().engine) == ("ray", "serial")
-    asked = TeachSettings(curation=(marked[0],), steps=FEW_STEPS)
-    again = module.teach(first, tmp_path / "out", asked, ray, Silence())
-    told = taught[1]
-    assert (again.kept, again.threshold, again.shown) == (told.kept, told.threshold, told.shown)
-    assert again.unlikeliness_taught == pytest.approx(told.unlikeliness_taught)

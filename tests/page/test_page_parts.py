@@ -138,6 +138,13 @@ def test_a_slow_drift_has_no_outliers_and_a_jump_is_one():
     assert outliers({"picks": [7] * 49 + [900]})["picks"] == [49]
 
 
+def test_what_a_person_left_out_is_no_outlier_and_hides_none():
+    picks = [*[7, 8] * 20, *[0] * 5, 900, *[7, 8] * 20]
+    left_out = [one == 0 for one in picks]
+    assert outliers({"picks": picks})["picks"] == [40, 41, 42, 43, 44, 45]
+    assert outliers({"picks": picks, "excluded": left_out})["picks"] == [45]
+
+
 def test_columns_that_nobody_knows_are_left_out(make_picks):
     one = make_picks("a.mrc").micrograph
     said = replace(
