@@ -32,7 +32,9 @@ from . import (
     self_train,
     simulate,
     table,
+    teach,
     train,
+    view,
     watch,
 )
 from .bridge import SettingsCommand
@@ -77,6 +79,7 @@ app.command()(convert.convert)
 app.command(cls=SettingsCommand)(extract.extract)
 app.command()(consensus.consensus)
 app.command()(report.report)
+app.command()(view.view)
 app.command(cls=SettingsCommand)(ctf.ctf)
 app.command(cls=SettingsCommand)(diameter.diameter)
 app.command(cls=SettingsCommand)(evaluate.evaluate)
@@ -86,6 +89,7 @@ app.command(cls=SettingsCommand)(reconstruct.reconstruct)
 app.command(cls=SettingsCommand)(simulate.simulate)
 app.command(cls=SettingsCommand)(train.train)
 app.command(cls=SettingsCommand)(self_train.self_train)
+app.command(cls=SettingsCommand)(teach.teach)
 app.command(cls=SettingsCommand)(iterate.iterate)
 app.command(cls=SettingsCommand)(bench.bench)
 app.add_typer(models.app, name="models")

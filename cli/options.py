@@ -12,9 +12,9 @@ DONE_WITH_FAILURES = 3
 """Exit status of a run that ended, with micrographs that failed."""
 WORK = Offer(ENGINE, ("engine", "workers", "device", "address"))
 """Where work is run whose workers own a GPU each."""
-LEARNING = Offer(
-    "cryopick_ray.runs.learning:LearningSettings", ("engine", "workers", "threads", "device", "address")
-)
+_OF_LEARNING = ("engine", "workers", "threads", "device", "address")
+LEARNING = Offer("cryopick_ray.runs.learning:LearningSettings", _OF_LEARNING)
+TEACHING = Offer("cryopick_ray.runs.learning:TeachingSettings", _OF_LEARNING)
 
 
 def _remember_debug(ctx: typer.Context, wanted: bool) -> bool:

@@ -165,7 +165,7 @@ def of_run(store_url: str, averages: Averages) -> dict[str, Origin]:
     return {
         name: Origin(
             row.relion_name,
-            _in_file(row, averages) or InStore(store_url, row),
+            file_of(row, averages) or InStore(store_url, row),
             row.optics,
             row.optics_group,
             row.listed,
@@ -175,7 +175,7 @@ def of_run(store_url: str, averages: Averages) -> dict[str, Origin]:
     }
 
 
-def _in_file(row: ManifestRow, averages: Averages) -> InFile | None:
+def file_of(row: ManifestRow, averages: Averages) -> InFile | None:
     """Return the file that was picked if it is there and unchanged."""
     average = average_name(row.micrograph_id)
     is_average = row.relion_name == f"{averages.relion_name}/{average}"

@@ -32,7 +32,7 @@ class Curated:
         own = self.decisions.get(picks.micrograph.micrograph_id)
         if own is None:
             return picks
-        said = _said_last(picks, own)
+        said = said_last(picks, own)
         is_said = said >= 0
         is_removed = np.zeros(len(picks), bool)
         is_removed[is_said] = own.is_removed[said[is_said]]
@@ -71,7 +71,7 @@ def _places(picks: MicrographPicks) -> Places:
     return np.column_stack([picks.x_px, picks.y_px])
 
 
-def _said_last(picks: MicrographPicks, own: Decisions) -> Turns:
+def said_last(picks: MicrographPicks, own: Decisions) -> Turns:
     """Return ``(n,)`` which of the said places means each candidate, the last of several; -1 for none."""
     last = np.full(len(picks), -1, np.int64)
     if len(picks) and len(own.said):

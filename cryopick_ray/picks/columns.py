@@ -57,8 +57,8 @@ class Column:
     def to_numpy(self, values: pa.ChunkedArray) -> NDArray[Any]:
         """Return what :meth:`to_arrow` was given."""
         whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-        filled = whole.fill_null(self.missing).to_numpy(zero_copy_only=False)
-        return np.asarray(filled, self.dtype)
+        filled = whole.fill_null(self.missing) if whole.null_count else whole
+        return np.asarray(filled.to_numpy(zero_copy_only=False), self.dtype)
 
 
 HAND = "hand"

@@ -20,6 +20,7 @@ from cryopick_ray.units import Optics
 INDEX = "_micrographs.parquet"
 """Parquet readers pass over names with a leading underscore, so ``table/`` reads as picks alone."""
 
+BY_DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 INDEX_ROWS = 50_000
 """Micrographs that are turned from rows to columns and back at once."""
 AGAIN = "make the table again, by `resume` if it is a run's"
@@ -121,7 +122,7 @@ def write_index(
             some = ordered[start : start + INDEX_ROWS]
             rows = pa.Table.from_pylist([row(one) for one in some], schema=_INDEX)
             writer.write_table(rows)
-            crc = crc32c(_content(rows), crc)
+            crc = crc32c(_content(rows.to_pylist()), crc)
         writer.add_key_value_metadata({**vouched, _CRC: b"%d" % crc})
 
 
@@ -134,20 +135,38 @@ def read_index(place: Place, data: bytes) -> Index:
         If it is damaged.
     """
     rows = read_rows(place, INDEX, data, _READ, may_lack=_LATER)
-    parts, made = _vouched(place, data, rows)
-    first = rows.slice(0, 1).to_pylist()[0] if len(rows) else {}
+    vouched = pq.read_metadata(pa.BufferReader(data)).metadata or {}
+    is_vouched = bool({_PARTS, _CRC} & vouched.keys())
+    crc = _crc_of(vouched)
+    micrographs: list[PickedMicrograph] = []
+    first: dict[str, Any] = {}
     try:
-        micrographs = [_micrograph(row) for batch in rows.to_batches(INDEX_ROWS) for row in batch.to_pylist()]
+        for start in range(0, len(rows), INDEX_ROWS):
+            some = rows.slice(start, INDEX_ROWS).to_pylist()
+            crc = crc32c(_content(some), crc) if is_vouched else crc
+            first = first or dict(some[0])
+            micrographs += map(_micrograph, some)
     except ValueError as error:
         raise PicksError(f"{place.url}/{INDEX} is damaged: {brief(error)}; {AGAIN}") from error
+    parts, made = _vouched(place, vouched, crc) if is_vouched else ({}, Made())
     diameter_A, keep_junk = float(first.get("diameter_A", 0.0)), bool(first.get(_KEEP_JUNK.name, False))
     return Index(micrographs, diameter_A, keep_junk, parts, made)
 
 
 def read_rows(
-    place: Place, key: str, data: bytes | None, schema: pa.Schema, may_lack: Collection[str] = ()
+    place: Place,
+    key: str,
+    data: bytes | None,
+    schema: pa.Schema,
+    may_lack: Collection[str] = (),
+    texts: Collection[str] = (),
 ) -> pa.Table:
     """Return the columns of ``schema`` in a Parquet file of the table.
+
+    Parameters
+    ----------
+    texts
+        Columns of texts to read by dictionary, each text once.
 
     Raises
     ------
@@ -155,9 +174,9 @@ def read_rows(
         If it is damaged.
     """
     try:
-        rows = read_parquet(data)
+        rows = read_parquet(data, texts)
         there = [one for one in schema if one.name in rows.column_names or one.name not in may_lack]
-        schema = pa.schema(there)
+        schema = pa.schema([one.with_type(BY_DICTIONARY) if one.name in texts else one for one in there])
         rows = rows.select(schema.names).cast(schema)
         rows.validate(full=True)  # texts that are none
         if any(column.null_count for column, kind in zip(rows, schema, strict=True) if not kind.nullable):
@@ -182,22 +201,16 @@ def _crc_of(vouched: Mapping[bytes, bytes]) -> int:
     return crc32c(vouched.get(_MADE, b""), crc32c(vouched.get(_PARTS, b"")))
 
 
-def _content(rows: pa.Table) -> bytes:
+def _content(rows: list[dict[str, Any]]) -> bytes:
     """Return the content of an index's rows, however its file is laid out."""
-    return json.dumps(rows.to_pylist()).encode()
+    return json.dumps(rows).encode()
 
 
-def _vouched(place: Place, data: bytes, rows: pa.Table) -> tuple[Mapping[str, int], Made]:
+def _vouched(place: Place, found: Mapping[bytes, bytes], crc: int) -> tuple[Mapping[str, int], Made]:
     """Return the checksums of the table's parts and how it was made, once the index's own is found right.
 
     Tables of earlier versions have none; no single flaw makes one look like that and changes its rows.
     """
-    found = pq.read_metadata(pa.BufferReader(data)).metadata or {}
-    if not {_PARTS, _CRC} & found.keys():
-        return {}, Made()
-    crc = _crc_of(found)
-    for start in range(0, len(rows), INDEX_ROWS):
-        crc = crc32c(_content(rows.slice(start, INDEX_ROWS)), crc)
     if found.get(_CRC) != b"%d" % crc:
         raise PicksError(f"{place.url}/{INDEX} is damaged: its checksum is wrong; {AGAIN}")
     return json.loads(found[_PARTS]), _made(json.loads(found.get(_MADE, b"{}")))

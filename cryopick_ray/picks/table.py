@@ -10,21 +10,23 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
+import pyarrow.parquet as pq
 
 from cryopick_ray.errors import PicksError, StoreError
-from cryopick_ray.micrographs.junk import KINDS, Junk, kept_out
-from cryopick_ray.picks.columns import COLUMNS, HAND, among, fields
+from cryopick_ray.micrographs.junk import KINDS, kept_out
+from cryopick_ray.picks.columns import COLUMNS, HAND, fields
 from cryopick_ray.picks.index import AGAIN, INDEX, dataset_folder, read_index, read_rows
-from cryopick_ray.picks.reasons import Reasons, Why, from_words, marked, none, to_words
-from cryopick_ray.picks.schema import PICKS, MicrographPicks, PickedMicrograph
+from cryopick_ray.picks.part import Part, each, junk_codes, no_picks
+from cryopick_ray.picks.reasons import Reasons, Why, marked, none, to_words
+from cryopick_ray.picks.schema import PICKS, MicrographPicks
 from cryopick_ray.picks.verdict import NO_MICROGRAPH
 from cryopick_ray.store.parquet import crc32c
 from cryopick_ray.store.place import Place, is_bucket
 
 _READ = pa.schema([*PICKS, *fields(COLUMNS)])
 _MAY_LACK = ("unpicked", "junk", *COLUMNS)
-_NOTHING = _READ.empty_table()
+_TEXTS = ("dataset", "micrograph_id", "model", "unpicked", "junk")
+"""Columns of few different values, which are read as such."""
 
 
 class PickTable:
@@ -52,48 +54,65 @@ class PickTable:
         ahead = next(found, None)
         for micrograph in self.micrographs:
             if ahead is not None and ahead[0] == micrograph.micrograph_id:
-                rows, ahead = ahead[1], next(found, None)
+                (_, part, own), ahead = ahead, next(found, None)
+                yield part.picks(micrograph, own, self.diameter_A)
             else:
-                rows = _NOTHING
-            yield self._picks(micrograph, rows)
+                yield no_picks(micrograph, self.diameter_A)
         if ahead is not None:
             raise PicksError(f"{self.place.url} has picks of {ahead[0]}, which its index does not list there")
 
     def of(self, micrograph_ids: Iterable[str]) -> dict[str, MicrographPicks]:
         """Return some micrographs of the table, by id; only parts that hold any of them are read."""
         wanted = set(micrograph_ids)
-        own = [one for one in self.micrographs if one.micrograph_id in wanted]
+        own = {one.micrograph_id: one for one in self.micrographs if one.micrograph_id in wanted}
         keys = [
             key
             for key, (dataset, first, last) in self._ranges.items()
-            if any(one.dataset == dataset and first <= one.micrograph_id <= last for one in own)
+            if any(one.dataset == dataset and first <= name <= last for name, one in own.items())
         ]
-        names = pa.array(sorted(wanted), pa.string())
-        found: dict[str, pa.Table] = {}
+        found: dict[str, MicrographPicks] = {}
         for key in keys:
-            part = self._part(key)
-            found.update(_by_micrograph(part.filter(pc.is_in(part["micrograph_id"], names))))
-        return {one.micrograph_id: self._picks(one, found.get(one.micrograph_id, _NOTHING)) for one in own}
+            part = Part(self._part(key))
+            for name, some in part:
+                if name in own:  # as copies, which do not keep the part
+                    picks = part.picks(own[name], some, self.diameter_A)
+                    found[name] = picks.take(np.arange(len(picks)))
+        if lost := [name for name, one in own.items() if one.candidates and name not in found]:
+            raise PicksError(
+                f"{self.place.url} lacks the {own[lost[0]].candidates} candidates of {lost[0]} that its "
+                f"index counts; {AGAIN}"
+            )
+        return {name: found.get(name) or no_picks(one, self.diameter_A) for name, one in own.items()}
 
     @cached_property
     def _ranges(self) -> dict[str, tuple[str, str, str]]:
-        """The data set, and the first and the last micrograph, of each part."""
+        """The data set, and the first and the last micrograph, of each part.
+
+        Footers are believed where the index counts candidates: then none that they hide is missed in silence.
+        """
         datasets = dict.fromkeys(one.dataset for one in self.micrographs)
+        is_counted = all(one.candidates is not None for one in self.micrographs if one.status == "complete")
         found = {}
         for dataset in datasets:
             for key in self._keys(dataset_folder(dataset)):
-                names = self._part(key)["micrograph_id"]
-                found[key] = dataset, names[0].as_py(), names[-1].as_py()
+                ends = _ends(self.place, key) if is_counted else None
+                found[key] = dataset, *(ends or self._read_ends(key))
         return found
+
+    def _read_ends(self, key: str) -> tuple[str, str]:
+        """Return the same from the rows of a part."""
+        names = self._part(key)["micrograph_id"]
+        return names[0].as_py(), names[-1].as_py()
 
     def parts(self) -> Iterator[pa.Table]:
         """Yield the rows of all candidates, a file at a time; of earlier versions, with what they lack."""
         for dataset in dict.fromkeys(m.dataset for m in self.micrographs):
             for key in self._keys(dataset_folder(dataset)):
-                yield self._part(key)
+                rows = self._part(key)
+                yield rows.cast(_as_text(rows.schema))
 
     def _part(self, key: str) -> pa.Table:
-        table = read_rows(self.place, key, self._whole(key), _READ, may_lack=_MAY_LACK)
+        table = read_rows(self.place, key, self._whole(key), _READ, may_lack=_MAY_LACK, texts=_TEXTS)
         if not len(table):
             raise PicksError(f"{self.place.url}/{key} is damaged: it has no rows; {AGAIN}")
         return self._completed(table)
@@ -110,31 +129,20 @@ class PickTable:
 
     def _guessed(self, table: pa.Table) -> Reasons:
         """Return why candidates are not picked in a table that does not say it."""
-        on_junk = kept_out(_codes(table["junk"]), keep_junk=self._keep_junk)
+        on_junk = kept_out(each(table["junk"], junk_codes), keep_junk=self._keep_junk)
         strange = pa.array(sorted(self._strange), pa.string())
-        is_strange = pc.is_in(table["micrograph_id"], strange).to_numpy()
+        is_strange = pc.is_in(table["micrograph_id"].cast(pa.string()), strange).to_numpy()
         picked = table["picked"].to_numpy()
         reasons = marked(none(len(table)), Why.ON_JUNK, on_junk & ~picked)
         reasons = marked(reasons, Why.EXCLUDED_MICROGRAPH, is_strange & ~picked)
         return marked(reasons, Why.BELOW_THRESHOLD, ~picked & (reasons == 0))
 
-    def _picks(self, micrograph: PickedMicrograph, rows: pa.Table) -> MicrographPicks:
-        return MicrographPicks(
-            micrograph,
-            rows["x_px"].to_numpy(),
-            rows["y_px"].to_numpy(),
-            rows["score"].to_numpy(),
-            from_words(rows["unpicked"]),
-            self.diameter_A,
-            junk=_codes(rows["junk"]),
-            more={name: COLUMNS[name].to_numpy(rows[name]) for name in among(rows.column_names)},
-            model=rows["model"][0].as_py() if len(rows) else "",
-        )
-
-    def _candidates(self) -> Iterator[tuple[str, pa.Table]]:
-        """Yield ids and rows of the micrographs that have candidates."""
-        for table in self.parts():
-            yield from _by_micrograph(table)
+    def _candidates(self) -> Iterator[tuple[str, Part, slice]]:
+        """Yield the micrographs that have candidates: their ids, and where these are."""
+        for dataset in dict.fromkeys(m.dataset for m in self.micrographs):
+            for key in self._keys(dataset_folder(dataset)):
+                part = Part(self._part(key))
+                yield from ((name, part, own) for name, own in part)
 
     def _keys(self, folder: str) -> list[str]:
         """Return the keys of a data set's parts, which are those that the index vouches for."""
@@ -177,20 +185,26 @@ def recut(picks: Iterable[MicrographPicks], threshold: float) -> Iterator[Microg
         yield replace(one, unpicked=marked(others, Why.BELOW_THRESHOLD, below))
 
 
-def _by_micrograph(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    """Yield ids and rows of the micrographs in a part."""
-    names = table["micrograph_id"].combine_chunks().dictionary_encode()
-    codes = names.indices.to_numpy()
-    starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    ends = np.append(starts[1:], len(codes))
-    for start, end in zip(starts, ends, strict=True):
-        yield names.dictionary[int(codes[start])].as_py(), table.slice(start, end - start)
+def _ends(place: Place, key: str) -> tuple[str, str] | None:
+    """Return the least and the greatest id in a part, as its footer says; ``None`` if it does not."""
+    if is_bucket(place.url):
+        return None
+    try:
+        about = pq.read_metadata(Path(place.url, key))
+        at = about.schema.names.index("micrograph_id")
+        ends = [about.row_group(group).column(at).statistics for group in range(about.num_row_groups)]
+        if not all(one.has_min_max for one in ends):
+            return None
+        return min(one.min for one in ends), max(one.max for one in ends)
+    except (pa.ArrowException, OSError, ValueError, TypeError, AttributeError):
+        return None
 
 
-def _codes(kinds: pa.ChunkedArray) -> NDArray[np.uint8]:
-    """Return what :data:`KINDS` calls candidates' junk as its codes; kinds of later versions as masked."""
-    codes = pc.fill_null(pc.index_in(kinds, pa.array(KINDS)), int(Junk.MASKED))
-    return np.asarray(codes.to_numpy(), np.uint8)
+def _as_text(schema: pa.Schema) -> pa.Schema:
+    """Return columns whose texts are texts."""
+    return pa.schema(
+        [one.with_type(pa.string()) if pa.types.is_dictionary(one.type) else one for one in schema]
+    )
 
 
 def _place(where: str | Path) -> Place | None:

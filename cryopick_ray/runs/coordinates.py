@@ -17,12 +17,12 @@ from cryopick_ray.store.publish import check_folder
 
 def write_coordinates(table: PickTable, out: Path, settings: ExportSettings) -> None:
     """Write the picks and verdicts of a table as STAR files; none stay of micrographs without picks now."""
-    export(map(_in_star, table), "star", out, settings)
+    export(map(in_star, table), "star", out, settings)
     write_verdicts(table.micrographs, out, settings)
     _remove_coordinates(out, table)
 
 
-def _in_star(one: MicrographPicks) -> MicrographPicks:
+def in_star(one: MicrographPicks) -> MicrographPicks:
     """Return picks without what STAR files have no room for: nobody asked for it there, the table has it."""
     return replace(one, more={name: values for name, values in one.more.items() if name in RELION})
 

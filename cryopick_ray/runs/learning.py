@@ -39,6 +39,23 @@ class LearningSettings(EngineSettings):
         return EngineSettings(engine=self.engine, device=self.device, address=self.address)
 
 
+class TeachingSettings(LearningSettings):
+    """Where a person's marks teach: in this process, for it is a minute's work, unless Ray is asked for."""
+
+    engine: Literal["ray", "serial"] = Field(
+        default="serial",
+        description="Who runs the work: Ray's workers, as on a cluster's GPU, or this process alone.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ray_where_it_is_meant(cls, given: Any) -> Any:
+        """Take Ray where a cluster or workers are given: this process has neither."""
+        if isinstance(given, dict) and (given.get("address") or given.get("workers")):
+            return {"engine": "ray", **given}
+        return given
+
+
 def means(
     learning: LearningSettings, precision: Literal["auto", "float32", "bfloat16"], events: Events
 ) -> "Means":

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryopick_ray.micrographs.exposure import average_name
-from cryopick_ray.micrographs.sources import relion_name
 from cryopick_ray.store.place import Place, is_bucket
 from cryopick_ray.store.publish import below, whole
 
@@ -32,6 +30,7 @@ class Averages:
 
     def keep(self, micrograph_id: str, average: "Average") -> str:
         """Write the average of a movie, whole; return what RELION calls it."""
+        from cryopick_ray.micrographs.exposure import average_name
         from cryopick_ray.micrographs.movies.write import write_average
 
         name = average_name(micrograph_id)
@@ -48,6 +47,8 @@ class Averages:
 
 def beside(store_url: str, url: str | None, relion_project: Path) -> Averages:
     """Return the place asked for, else ``micrographs`` beside a store."""
+    from cryopick_ray.micrographs.sources import relion_name
+
     where = url or f"{store_url.rstrip('/').rpartition('/')[0] or '.'}/micrographs"
     if is_bucket(where):
         return Averages(where, where)

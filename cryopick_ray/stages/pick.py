@@ -1,6 +1,6 @@
 """Store to shards: which of a store's micrographs are to be picked, and who picks them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -117,15 +117,31 @@ def prepare_picking(
 
 
 def pick(
-    store_url: str, picks_url: str, settings: PickSettings, engine: Engine, events: Events, *, device: str
+    store_url: str,
+    picks_url: str,
+    settings: PickSettings,
+    engine: Engine,
+    events: Events,
+    *,
+    device: str,
+    only: Collection[str] | None = None,
 ) -> str:
-    """Pick all complete micrographs of a store that are not in a valid shard; return the digest.
+    """Pick all complete micrographs of a store, or some, that are not in a valid shard; return the digest.
 
     Those whose stored pixels are damaged fail.
+
+    Parameters
+    ----------
+    only
+        Ids of those to pick; ``None`` for all.
     """
     manifest = read_manifest(MicrographStore(store_url).place)
     picking = prepare_picking(store_url, picks_url, settings, engine, events, device=device)
-    rows = [row for row in manifest.values() if row.status == "complete"]
+    rows = [
+        row
+        for row in manifest.values()
+        if row.status == "complete" and (only is None or row.micrograph_id in only)
+    ]
     picking.check(rows)
     left = picking.pending(rows)
     events.stage("pick", len(rows), len(rows) - len(left))

@@ -1,5 +1,7 @@
 """Small tables as Parquet bytes, and checksums over what Parquet's own do not cover."""
 
+from collections.abc import Collection
+
 import google_crc32c
 import numpy as np
 import pyarrow as pa
@@ -7,12 +9,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 
-def read_parquet(data: bytes | None) -> pa.Table:
-    """Return the table in Parquet bytes, its page checksums verified.
+def read_parquet(data: bytes | None, texts: Collection[str] = ()) -> pa.Table:
+    """Return the table in Parquet bytes, its page checksums verified; some columns of texts by dictionary.
 
     One thread: reading small tables through pyarrow's pool can abort the process at its end.
     """
-    return pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read(use_threads=False)
+    few = [name for name in pq.read_schema(pa.BufferReader(data)).names if name in texts] if texts else None
+    file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True, read_dictionary=few)
+    return file.read(use_threads=False)
 
 
 def crc32c(data: bytes, before: int = 0) -> int:

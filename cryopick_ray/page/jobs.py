@@ -1,0 +1,190 @@
+"""Work that a page starts and watches: commands of ours one after the other, or something done here."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+from threading import Event, Lock, Thread
+from typing import Any, Literal
+
+from cryopick_ray.errors import CryoPickError, plain
+
+LINES, LONGEST_LINE = 20, 500
+MOST_RUNNING, MOST_KEPT = 4, 100
+PATIENCE_S = 10.0
+"""Before a command that was told to end is ended."""
+State = Literal["running", "done", "failed"]
+_UNPRINTED = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True)
+class Step:
+    """The words after ``cryopick`` of a command, and what is done once it ended well."""
+
+    words: Sequence[str]
+    then: Callable[[], None] = lambda: None
+
+
+class TooManyError(CryoPickError):
+    """More is going on already than a machine should do."""
+
+
+@dataclass
+class Job:
+    """One piece of work, its last lines, and how far it is."""
+
+    number: str
+    what: str
+    command: str
+    state: State = "running"
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=LINES))
+    stopped: Event = field(default_factory=Event)
+    process: subprocess.Popen[str] | None = None
+
+    def say(self, text: str) -> None:
+        """Add lines, without what would steer a terminal."""
+        for line in text.splitlines():
+            if shown := _UNPRINTED.sub("", line).rstrip()[:LONGEST_LINE]:
+                self.lines.append(shown)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "job": self.number,
+            "what": self.what,
+            "state": self.state,
+            "lines": list(self.lines),
+            "command": self.command,
+        }
+
+
+class Jobs:
+    """All work of a page; it ends when the page does."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}
+        self._threads: list[Thread] = []
+        self._numbers = count(1)
+        self._lock = Lock()
+
+    def run(self, what: str, steps: Sequence[Step]) -> str:
+        """Start commands of ours, one after the other; return the job's number."""
+        shown = "\n".join(shown_command(one.words) for one in steps)
+
+        def work(job: Job) -> None:
+            for one in steps:
+                self._ended_well(job, one.words)
+                one.then()
+
+        return self.do(what, shown, work)
+
+    def do(self, what: str, command: str, work: Callable[[Job], None]) -> str:
+        """Start something that is done here; it fails by an error, and looks whether it was stopped.
+
+        Raises
+        ------
+        TooManyError
+            If too much is going on.
+        """
+        with self._lock:
+            if sum(job.state == "running" for job in self._jobs.values()) >= MOST_RUNNING:
+                raise TooManyError(f"{MOST_RUNNING} jobs are running; wait for one, or stop it")
+            job = Job(str(next(self._numbers)), what, command)
+            self._jobs[job.number] = job
+            for old in [one for one in self._jobs.values() if one.state != "running"][:-MOST_KEPT]:
+                del self._jobs[old.number]
+        self._threads = [one for one in self._threads if one.is_alive()]
+        self._threads.append(
+            Thread(target=self._work, args=(job, work), name=f"job {job.number}", daemon=True)
+        )
+        self._threads[-1].start()
+        return job.number
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Return all jobs as plain data, the first one first."""
+        with self._lock:
+            return [job.to_dict() for job in self._jobs.values()]
+
+    def stop(self, number: str) -> bool:
+        """Stop a job; tell whether there is one of that number."""
+        with self._lock:
+            job = self._jobs.get(number)
+        if job is not None:
+            job.stopped.set()
+            _end(job.process)
+        return job is not None
+
+    def close(self) -> None:
+        """Stop all of them, and wait until they ended."""
+        for number in list(self._jobs):
+            self.stop(number)
+        for thread in self._threads:
+            thread.join(2 * PATIENCE_S)
+
+    def _work(self, job: Job, work: Callable[[Job], None]) -> None:
+        try:
+            work(job)
+            if not job.stopped.is_set():
+                job.state = "done"
+        except (CryoPickError, OSError, ValueError) as error:
+            job.say("stopped" if job.stopped.is_set() else plain(str(error)))
+        finally:
+            if job.state == "running":
+                job.state = "failed"
+
+    def _ended_well(self, job: Job, words: Sequence[str]) -> None:
+        """Run a command to its end, unless the job is stopped."""
+        if job.stopped.is_set():
+            raise CryoPickError("stopped")
+        job.process = subprocess.Popen(
+            [sys.executable, "-m", "cryopick_ray", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        if job.stopped.is_set():  # meanwhile
+            _end(job.process)
+        assert job.process.stdout is not None
+        with job.process.stdout as lines:
+            for line in lines:
+                job.say(line)
+        status = job.process.wait()
+        if job.stopped.is_set():
+            raise CryoPickError("stopped")
+        if status not in (0, 3):  # 3: done, some micrographs failed
+            raise CryoPickError(f"it ended with status {status}")
+
+
+def shown_command(words: Sequence[str]) -> str:
+    """Return a command as a person types it."""
+    return shlex.join(["cryopick", *words])
+
+
+def _end(process: subprocess.Popen[str] | None) -> None:
+    """End a command with all that it started: asked first, then made to."""
+    if process is None or process.poll() is not None:
+        return
+
+    def signalled(number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+
+    def insist() -> None:
+        try:
+            process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            signalled(signal.SIGKILL)
+
+    signalled(signal.SIGTERM)
+    Thread(target=insist, daemon=True).start()

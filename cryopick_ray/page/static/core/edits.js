@@ -1,0 +1,129 @@
+// Rows of decisions that a gesture means.
+
+import { ADDED, JUNK, REMOVED, isPick } from "./picked.js";
+import { discsAlong, inBox, inPolygon, nearest, where } from "./geometry.js";
+
+/** @typedef {import("./types.js").Row} Row */
+/** @typedef {import("./types.js").Point} Point */
+/** @typedef {import("./types.js").Candidates} Candidates */
+
+/**
+ * A click: on a pick, remove it; on one that was removed, keep it; on another candidate, add it; else add a pick.
+ * @param {Candidates} candidates
+ * @param {Uint8Array} kinds
+ * @param {Point} point
+ * @param {number} reach
+ * @param {(kind: number) => boolean} shown kinds that can be seen and so be meant
+ * @returns {Row[]}
+ */
+export function clicked(candidates, kinds, point, reach, shown) {
+  const pick = nearest(candidates, point, reach, (k) => isPick(kinds[k]));
+  if (pick >= 0) return [at("remove", candidates, pick)];
+  const other = nearest(candidates, point, reach, (k) => !isPick(kinds[k]) && kinds[k] !== JUNK && shown(kinds[k]));
+  if (other < 0) return [{ action: "add", x_px: point.x, y_px: point.y }];
+  return [at(kinds[other] === REMOVED ? "keep" : "add", candidates, other)];
+}
+
+/**
+ * A mark for teaching: what is there is a particle, or is none.
+ * @param {Candidates} candidates
+ * @param {Uint8Array} kinds
+ * @param {Point} point
+ * @param {number} reach
+ * @param {boolean} isParticle
+ * @returns {Row[]}
+ */
+export function marked(candidates, kinds, point, reach, isParticle) {
+  const there = nearest(candidates, point, reach, (k) => kinds[k] !== JUNK);
+  if (there < 0) return [{ action: isParticle ? "add" : "remove", x_px: point.x, y_px: point.y }];
+  const kind = kinds[there];
+  if (!isParticle) return [at("remove", candidates, there)];
+  return [at(isPick(kind) && kind !== ADDED || kind === REMOVED ? "keep" : "add", candidates, there)];
+}
+
+/**
+ * A pick carried elsewhere.
+ * @param {Candidates} candidates
+ * @param {number} k
+ * @param {Point} point
+ * @returns {Row[]}
+ */
+export function carried(candidates, k, point) {
+  return [at("remove", candidates, k), { action: "add", x_px: point.x, y_px: point.y }];
+}
+
+/**
+ * All picks inside a lasso are removed.
+ * @param {Candidates} candidates
+ * @param {Uint8Array} kinds
+ * @param {Point[]} polygon
+ * @returns {Row[]}
+ */
+export function lassoed(candidates, kinds, polygon) {
+  return erased(candidates, where(candidates, (x, y, k) => isPick(kinds[k]) && inPolygon(polygon, x, y)));
+}
+
+/**
+ * All picks in a box are removed.
+ * @param {Candidates} candidates
+ * @param {Uint8Array} kinds
+ * @param {Point} a
+ * @param {Point} b
+ * @returns {Row[]}
+ */
+export function boxed(candidates, kinds, a, b) {
+  return erased(candidates, where(candidates, (x, y, k) => isPick(kinds[k]) && inBox(a, b, x, y)));
+}
+
+/**
+ * A stroke of the brush is junk.
+ * @param {Point[]} path
+ * @param {number} radius_px
+ * @returns {Row[]}
+ */
+export function painted(path, radius_px) {
+  return discsAlong(path, radius_px).map(({ x, y }) => ({ action: "junk", x_px: x, y_px: y, radius_px }));
+}
+
+/**
+ * Discs that a point lies in are taken back.
+ * @param {Row[]} discs
+ * @param {Point} point
+ * @returns {Row[]}
+ */
+export function cleaned(discs, point) {
+  return discs
+    .filter(({ x_px = 0, y_px = 0, radius_px = 0 }) => Math.hypot(x_px - point.x, y_px - point.y) <= radius_px)
+    .map(({ x_px, y_px, radius_px }) => ({ action: "clean", x_px, y_px, radius_px }));
+}
+
+/**
+ * Discs of junk that hold after all decisions of a micrograph, in their order.
+ * @param {Row[]} rows
+ * @returns {Row[]}
+ */
+export function discsOf(rows) {
+  /** @type {Map<string, Row>} */
+  const discs = new Map();
+  for (const row of rows) {
+    const key = `${row.x_px},${row.y_px},${row.radius_px}`;
+    if (row.action === "junk") discs.set(key, row);
+    else if (row.action === "clean") discs.delete(key);
+  }
+  return [...discs.values()];
+}
+
+/**
+ * @param {Candidates} candidates
+ * @param {number[]} found
+ * @returns {Row[]}
+ */
+const erased = (candidates, found) => found.map((k) => at("remove", candidates, k));
+
+/**
+ * @param {string} action
+ * @param {Candidates} candidates
+ * @param {number} k
+ * @returns {Row}
+ */
+const at = (action, candidates, k) => ({ action, x_px: candidates.x_px[k], y_px: candidates.y_px[k] });

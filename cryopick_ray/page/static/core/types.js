@@ -1,0 +1,80 @@
+// Shapes of what the server sends and of what the page keeps; no code.
+
+/**
+ * @typedef {object} Source
+ * @property {string} name
+ * @property {string} kind
+ * @property {string} [model]
+ * @property {number|null} [threshold]
+ * @property {boolean} [calibrated]
+ */
+
+/**
+ * @typedef {object} About
+ * @property {string} title
+ * @property {string} version
+ * @property {string} by
+ * @property {string[]} [people]
+ * @property {string} [curation]
+ * @property {boolean} is_run
+ * @property {boolean} is_live
+ * @property {boolean} has_truth
+ * @property {boolean} has_masks
+ * @property {boolean} [is_writable]
+ * @property {string[]} [notes]
+ * @property {string[]} looks
+ * @property {number} diameter_A
+ * @property {string[]} [reasons] words of the flags, by bit
+ * @property {Source[]} sources
+ * @property {Record<string, string>} [commands]
+ */
+
+/** @typedef {(string|number|boolean|null)[]} Column */
+
+/**
+ * Columns of all micrographs in order of acquisition.
+ * @typedef {object} Micrographs
+ * @property {number} generation
+ * @property {number} n
+ * @property {Record<string, Column>} columns
+ * @property {Record<string, number[]>} outliers
+ */
+
+/**
+ * Candidates of one source in one micrograph, best first.
+ * @typedef {object} Candidates
+ * @property {number} n
+ * @property {Float32Array} x_px
+ * @property {Float32Array} y_px
+ * @property {Float32Array} score
+ * @property {Float32Array} size_A NaN where unknown
+ * @property {Uint16Array} unpicked flags
+ * @property {Uint8Array} junk
+ * @property {Uint8Array} marks 1 added by hand, 2 matches truth
+ */
+
+/** @typedef {{n: number, x_px: Float32Array, y_px: Float32Array}} Places */
+
+/**
+ * What of all candidates counts as picked.
+ * @typedef {object} Cut
+ * @property {number} threshold
+ * @property {number|null} smallest_A
+ * @property {number|null} largest_A
+ */
+
+/**
+ * @typedef {object} Row
+ * @property {string} action
+ * @property {number} [x_px]
+ * @property {number} [y_px]
+ * @property {number} [radius_px]
+ */
+
+/** @typedef {{x: number, y: number}} Point */
+
+/** @typedef {{score_stops: number[], size_stops_A: number[]|null, ready: boolean, truth_total?: number|null}} HistogramHead */
+
+/** @typedef {{job: string, what: string, state: string, lines: string[], command: string}} Job */
+
+export {};

@@ -1,0 +1,125 @@
+// Loading what is shown, and hearing what others decide and a live run adds.
+
+import { stopAt } from "../core/histogram.js";
+import { api } from "./api.js";
+import { isUnsaved } from "./saver.js";
+import { state } from "./state.js";
+
+/** @typedef {import("../core/types.js").Candidates} Candidates */
+
+const POLL_ms = 3000;
+/** @type {AbortController} */
+let opening = new AbortController();
+
+export async function startData() {
+  const [about, micrographs] = await Promise.all([api.about(), api.micrographs(null)]);
+  const threshold = about.sources[0]?.threshold ?? 0;
+  state.cut.set({ threshold, smallest_A: null, largest_A: null });
+  state.about.set(about);
+  if (micrographs !== null) state.loaded.set(micrographs);
+  const pixel_size_A = state.loaded.value.columns.pixel_size_A?.find((value) => Number(value) > 0);
+  if (pixel_size_A) state.brush_px.set(Math.round(about.diameter_A / Number(pixel_size_A)));
+  state.current.on((i) => void open(i));
+  state.beside.on(() => void openBeside(state.current.value));
+  setInterval(() => void poll(), POLL_ms);
+}
+
+/**
+ * Load what belongs to a micrograph; what comes after another was opened is dropped.
+ * @param {number} i
+ */
+async function open(i) {
+  opening.abort();
+  opening = new AbortController();
+  const { signal } = opening;
+  state.candidates.set(null);
+  state.truth.set(null);
+  state.decisions.set([]);
+  state.others.set(new Map());
+  if (i < 0) return;
+  try {
+    const truth = state.about.value.has_truth ? api.truth(i, signal) : null;
+    const beside = openBeside(i);
+    const candidates = await api.candidates(0, i, signal);
+    if (signal.aborted) return;
+    state.candidates.set(candidates);
+    const [places, rows] = await Promise.all([truth, api.decisions(i), beside]);
+    if (signal.aborted) return;
+    state.truth.set(places);
+    state.decisions.set(rows);
+  } catch (error) {
+    if (!signal.aborted) state.reply.set(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** @param {number} i */
+async function openBeside(i) {
+  if (i < 0) return;
+  const { signal } = opening;
+  const sources = [...state.beside.value];
+  const found = await Promise.all(sources.map((source) => api.candidates(source, i, signal).catch(() => null)));
+  if (signal.aborted || i !== state.current.value) return;
+  state.others.set(new Map(sources.flatMap((source, k) => {
+    const one = found[k];
+    return one === null ? [] : [/** @type {[number, Candidates]} */ ([source, one])];
+  })));
+}
+
+/**
+ * Ask for the table of micrographs where it changed; true if it did.
+ * @param {boolean} [all] even if it did not
+ */
+export async function refreshMicrographs(all = false) {
+  const before = state.loaded.value;
+  const after = await api.micrographs(all ? null : before.generation);
+  if (after !== null) state.loaded.set(after);
+  return after !== null;
+}
+
+async function poll() {
+  if (document.hidden || isUnsaved()) return;
+  const i = state.current.value;
+  const before = rowOf(i);
+  try {
+    if (!(await refreshMicrographs())) return;
+    if (state.about.value.is_live) state.about.set(await api.about());
+    if (i < 0 || i !== state.current.value || rowOf(i) === before || isUnsaved()) return;
+    const [candidates, rows] = await Promise.all([api.candidates(0, i), api.decisions(i)]);
+    if (isUnsaved() || i !== state.current.value) return;
+    state.candidates.set(candidates);
+    state.decisions.set(rows);
+  } catch {
+    // The next save or poll tells; a page that only looks need not be disturbed.
+  }
+}
+
+/** What the server says of a micrograph, to see whether it changed. @param {number} i */
+function rowOf(i) {
+  const { decisions, excluded, picks, status } = state.loaded.value.columns;
+  return JSON.stringify([decisions, excluded, picks, status].map((column) => column?.[i]));
+}
+
+/** @typedef {import("../core/types.js").HistogramHead} HistogramHead */
+
+/**
+ * Table of all candidates, once the server has counted them.
+ * @param {(ready: {head: HistogramHead, all: Uint32Array, matched: Uint32Array|null, judged: Uint32Array|null, sizeBins: number}) => void} ready
+ */
+export async function loadHistogram(ready) {
+  for (let wait_ms = 300; ; wait_ms = Math.min(2 * wait_ms, 5000)) {
+    const head = await api.histogramHead().catch(() => null);
+    if (head?.ready) {
+      const sizeBins = head.size_stops_A === null ? 1 : head.size_stops_A.length;
+      const tables = await api.histogram(head.score_stops.length - 1, sizeBins);
+      ready({ head, ...tables, sizeBins });
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, wait_ms));
+  }
+}
+
+/**
+ * The stop a threshold stands for.
+ * @param {HistogramHead} head
+ */
+export const stopOf = (head) => stopAt(head.score_stops, state.cut.value.threshold);

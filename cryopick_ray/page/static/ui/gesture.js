@@ -1,0 +1,127 @@
+// What a tool does with presses, drags and clicks, whether they come from a pointer or from the keyboard.
+
+import { KINDS, REMOVED, isPick } from "../core/picked.js";
+import { Signal } from "../core/signal.js";
+import { clamped, nearest, thinned } from "../core/geometry.js";
+import { boxed, carried, cleaned, clicked, discsOf, lassoed, marked, painted } from "../core/edits.js";
+import { counted } from "../core/format.js";
+import { decide } from "./saver.js";
+import { shapeOf, state } from "./state.js";
+
+/** @typedef {import("../core/types.js").Point} Point */
+/** @typedef {import("../core/types.js").Row} Row */
+/**
+ * @typedef {{kind: "carry", k: number, at: Point} | {kind: "box", from: Point, at: Point}
+ *   | {kind: "lasso", path: Point[], at: Point|null} | {kind: "stroke", path: Point[]}} Gesture
+ */
+
+/** What is under way. @type {Signal<Gesture|null>} */
+export const gesture = new Signal(/** @type {Gesture|null} */ (null));
+
+/**
+ * A press that may become a drag; true if the tool wants it, so that the picture stays.
+ * @param {Point} point
+ * @param {number} reach
+ */
+export function pressed(point, reach) {
+  const tool = state.tool.value;
+  if (tool === "lasso") gesture.set({ kind: "lasso", path: [point], at: null });
+  else if (tool === "box") gesture.set({ kind: "box", from: point, at: point });
+  else if (tool === "junk") gesture.set({ kind: "stroke", path: [point] });
+  else if (tool === "pick") return take(point, reach);
+  else return false;
+  return true;
+}
+
+/**
+ * Take the pick at a point along.
+ * @param {Point} point
+ * @param {number} reach
+ */
+export function take(point, reach) {
+  const [candidates, kinds] = [state.candidates.value, state.kinds.value];
+  const k = candidates === null ? -1 : nearest(candidates, point, reach, (one) => isPick(kinds[one]));
+  if (k >= 0) gesture.set({ kind: "carry", k, at: point });
+  return k >= 0;
+}
+
+/** @param {Point} point */
+export function dragged(point) {
+  const now = gesture.value;
+  if (now?.kind === "carry" || now?.kind === "box") gesture.set({ ...now, at: inside(point) });
+  else if (now?.kind === "lasso" || now?.kind === "stroke") gesture.set({ ...now, path: [...now.path, point] });
+}
+
+/** The end of a drag: what was drawn takes effect. */
+export function released() {
+  const [now, candidates, kinds] = [gesture.value, state.candidates.value, state.kinds.value];
+  gesture.set(null);
+  if (now === null || candidates === null) return;
+  if (now.kind === "carry") commit(carried(candidates, now.k, now.at), "moved");
+  else if (now.kind === "box") commit(boxed(candidates, kinds, now.from, now.at), "removed");
+  else if (now.kind === "lasso") commit(lassoed(candidates, kinds, now.path), "removed");
+  else commit(painted(thinned(now.path, 1), state.brush_px.value), "painted");
+}
+
+export const cancel = () => gesture.set(null);
+
+/**
+ * A click with the tool.
+ * @param {Point} where
+ * @param {number} reach
+ */
+export function acted(where, reach) {
+  const [candidates, kinds, tool] = [state.candidates.value, state.kinds.value, state.tool.value];
+  const { width, height } = shapeOf(state.current.value);
+  if (candidates === null || where.x < -0.5 || where.y < -0.5 || where.x > width - 0.5 || where.y > height - 0.5) return;
+  const point = inside(where);
+  const seen = (/** @type {number} */ kind) => state.shown.value.has(KINDS[kind]);
+  if (tool === "pick") commit(clicked(candidates, kinds, point, reach, seen));
+  else if (tool === "particle" || tool === "wrong") commit(marked(candidates, kinds, point, reach, tool === "particle"), "marked");
+  else if (tool === "junk") commit(painted([point], state.brush_px.value), "painted");
+  else if (tool === "clean") commit(cleaned(discsOf(state.decisions.value), point), "taken back");
+}
+
+/**
+ * Add at a point whatever is there, or remove what is there.
+ * @param {Point} point
+ * @param {number} reach
+ * @param {"add"|"remove"} action
+ */
+export function put(point, reach, action) {
+  const [candidates, kinds] = [state.candidates.value, state.kinds.value];
+  if (candidates === null) return;
+  const at = inside(point);
+  if (action === "add") {
+    const removed = nearest(candidates, at, reach, (k) => kinds[k] === REMOVED);
+    commit(removed < 0 ? [{ action, x_px: at.x, y_px: at.y }] : clicked(candidates, kinds, at, reach, () => true));
+  } else {
+    const there = nearest(candidates, at, reach, (k) => isPick(kinds[k]));
+    if (there < 0) state.reply.set("no pick here");
+    else commit([{ action, x_px: candidates.x_px[there], y_px: candidates.y_px[there] }]);
+  }
+}
+
+/**
+ * @param {Row[]} rows
+ * @param {string} [done]
+ */
+function commit(rows, done) {
+  if (rows.length === 0) {
+    state.reply.set("nothing there");
+    return;
+  }
+  decide(rows);
+  /** @type {Record<string, string>} */
+  const words = { add: "added", remove: "removed", keep: "kept" };
+  const n = done === "moved" ? 1 : rows.length;
+  const what = done === "painted" || done === "taken back" ? "disc" : "pick";
+  state.reply.set(`${counted(n, what)} ${done ?? words[rows[0].action]}`);
+}
+
+/** @param {Point} point */
+function inside(point) {
+  const { width, height } = shapeOf(state.current.value);
+  return width > 0 ? clamped(point, width, height) : point;
+}
+
