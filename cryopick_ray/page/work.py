@@ -55,7 +55,7 @@ class Work:
         averages = self.desk.averages
         if averages is not None and averages.is_changed:
             averages.write_csv()
-        return self.jobs.run("apply", [Step(words, self.desk.look_again)])
+        return self.jobs.run("apply", [Step(words, self.desk.look_again)], alone=True)
 
     def preview(self, places: Sequence[int], trials: Sequence[Trial]) -> str:
         """Pick a few micrographs with other settings; their picks become sources."""
