@@ -140,7 +140,7 @@ class Jobs:
             work(job)
             if not job.stopped.is_set():
                 job.state = "done"
-        except Exception as error:  # whatever it was, a person waits to hear of it
+        except Exception as error:  # noqa: BLE001 - whatever it was, a person waits to hear of it
             is_told = isinstance(error, CryoPickError | OSError)
             if not is_told and not job.stopped.is_set():
                 traceback.print_exc()
