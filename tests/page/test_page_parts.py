@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.page.columns import listed_columns, outliers
-from cryopick_ray.page.counts import Collected, free_ones, histogram
+from cryopick_ray.page.counts import Collected, Free, free_ones, histogram
 from cryopick_ray.page.jobs import Jobs, Step, TooManyError
 from cryopick_ray.page.judgement import undecided
 from cryopick_ray.page.packing import packed_candidates
@@ -62,6 +62,15 @@ def test_counts_are_those_of_a_plain_look_at_every_candidate(make_picks, data, t
         free = (one.unpicked & ~np.uint16(Why.BELOW_THRESHOLD)) == 0
         expected.append(int((free & fits & ~(one.score < np.float32(threshold))).sum()))
     assert everything.counts(threshold, smallest, largest).tolist() == expected
+
+
+@pytest.mark.parametrize("n", [65_535, 65_536, 131_073])
+def test_a_micrograph_with_very_many_candidates_is_counted_whole(n):
+    sizes, found = [3, n], Collected(2)
+    for place, own in enumerate(sizes):
+        ones = np.ones(own, np.float32)
+        found.add(place, Free(ones, ones, np.zeros(own, bool)))
+    assert found.all().counts(0.0, 0.5, 1.5).tolist() == sizes
 
 
 @given(st.data(), st.floats(-5, 5, width=32))
