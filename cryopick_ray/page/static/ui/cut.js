@@ -28,7 +28,7 @@ let asked = new AbortController();
 
 const chart = el("canvas", { class: "chart", role: "img", "aria-label": "Candidates by score" });
 const threshold = slider({ label: "threshold", min: 0, max: 1024, step: 1, value: 0 }, (k) => setStop(k));
-const exact = el("input", { type: "number", step: "any", "aria-label": "Threshold, exactly", change: () => setThreshold(Number(exact.value)) });
+const exact = el("input", { type: "number", step: "any", "aria-label": "Threshold, exactly", change: typed });
 const sizeChart = el("canvas", { class: "chart low", role: "img", "aria-label": "Candidates by size" });
 const smallest = slider({ label: "smallest", min: 0, max: 1, step: 1, value: 0 }, (k) => setSizes(k, Math.max(k + 1, last)));
 const largest = slider({ label: "largest", min: 0, max: 1, step: 1, value: 1 }, (k) => setSizes(Math.min(first, k - 1), k));
@@ -177,6 +177,12 @@ function showSizes(all, k, bins, stops) {
   drawBars(sizeChart, bars, { from: first / bins, to: last / bins });
   [smallest.input.value, largest.input.value] = [String(first), String(last)];
   sizeTold.textContent = `${stops[first].toFixed(0)} – ${stops[last].toFixed(0)} Å${unknown > 0 ? `; ${grouped(unknown)} of unknown size` : ""}`;
+}
+
+/** What was typed; what is no number changes nothing. */
+function typed() {
+  if (Number.isFinite(exact.valueAsNumber)) setThreshold(exact.valueAsNumber);
+  else exact.value = state.cut.value.threshold.toPrecision(4);
 }
 
 /** After a pause: exact picks of every micrograph, corrections included. */
