@@ -163,7 +163,9 @@ def applied_of(first: Source | None, settings: PageSettings, notes: list[str]) -
     is_known = all(path.exists() for path in elsewhere)
     if not is_known:
         notes.append(f"decisions in {elsewhere[0]} were heeded and cannot be read: they are not taken back")
-    return Applied(elsewhere, bool(heeded), is_known, passes.get("exclude_micrographs") is not None)
+    by_verdict = passes.get("exclude_micrographs") is not None
+    is_own = any(own in (path, path.parent) for path in heeded)
+    return Applied(elsewhere, bool(heeded), is_known, by_verdict, is_own)
 
 
 def _files(place: str) -> "list[MicrographSource]":

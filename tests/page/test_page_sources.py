@@ -1,6 +1,7 @@
 """Runs at work, tables, and files of other programs stand side by side, micrograph by micrograph."""
 
 import shutil
+import time
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,8 @@ def test_a_run_at_work_is_shown_and_grows_without_moving_what_was_there(tmp_path
         assert about["sources"][0]["threshold"] == pytest.approx(cut)
         listed = page.json("api/micrographs")
         assert listed["columns"]["id"] == ["b.mrc", "c.mrc"]
+        page.counts(cut)
+        first = page.json("api/histogram")
         for i, name in enumerate(("b.mrc", "c.mrc")):
             for column in ("x_px", "y_px", "score", "unpicked"):
                 assert np.array_equal(page.candidates(i)[column], getattr(expected[name], column))
@@ -74,6 +77,17 @@ def test_a_run_at_work_is_shown_and_grows_without_moving_what_was_there(tmp_path
         found = next(one for one in PickTable(table) if one.micrograph.micrograph_id == "a.mrc")
         assert np.array_equal(page.candidates(2)["x_px"], found.x_px)
         assert page.get("api/thumbnail/2.jpg")[0] == 200
+        while (counted := page.json("api/micrographs"))["generation"] == grown["generation"]:
+            time.sleep(0.05)  # counting anew is a change, too
+        again = page.json("api/histogram")
+        assert again["generation"] > first["generation"] > 0
+        status, headers, content = page.raw("GET", f"/{page.token}/api/histogram.bin", [page.host])
+        assert (status, headers["x-generation"]) == (200, str(again["generation"]))
+        free = sum(
+            int(((one["unpicked"] & ~np.uint16(Why.BELOW_THRESHOLD)) == 0).sum())
+            for one in map(page.candidates, range(counted["n"]))
+        )
+        assert np.frombuffer(content, "<u4").sum() == free
 
 
 def test_a_table_and_other_programs_files_stand_beside_a_run(picked, tmp_path):

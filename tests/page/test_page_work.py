@@ -27,7 +27,7 @@ def test_trials_become_sources_and_leave_nothing_behind(run):
         assert (none["unpicked"] != 0).all()
         assert len(page.candidates(3, 1)["score"]) == 0  # not tried there
         assert {path for path in run.rglob("*") if path.is_file()} == before
-        private = page.work._private
+        private = page.work.private
         assert private.is_dir()
     assert not private.exists()
 
