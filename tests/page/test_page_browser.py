@@ -94,6 +94,18 @@ def test_the_slider_counts_this_micrograph_and_all_exactly(look):
     assert look.errors() == []
 
 
+def test_an_emptied_threshold_changes_nothing(look):
+    look.wait(lambda: look.id("threshold").is_enabled())
+    before = look.state("cut")
+    exact = look.id("threshold-exact")
+    exact.clear()
+    look.wait(lambda: exact.get_attribute("value"))
+    assert look.state("cut") == before
+    exact.send_keys(Keys.CONTROL + "a")
+    exact.send_keys("0.25", Keys.ENTER)
+    look.wait(lambda: look.state("cut")["threshold"] == 0.25)
+
+
 def test_table_and_filter_list_what_is_asked_for(look, browser):
     columns = look.page.json("api/micrographs")["columns"]
     everything = range(len(columns["id"]))
