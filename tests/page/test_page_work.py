@@ -10,6 +10,7 @@ import pytest
 from browsed import Look
 from served import served
 
+from cryopick_ray.formats import formats
 from cryopick_ray.picks.table import PickTable
 
 
@@ -65,6 +66,18 @@ def test_what_is_no_run_cannot_be_applied_but_is_exported(picked, tmp_path):
         assert page.post("api/start", {"what": "apply"})[0] == 400
         assert page.get("api/thumbnail/0.jpg")[0] == 404
         assert page.start(what="export", format="box")["state"] == "done"
+
+
+def test_half_an_export_is_not_left(run, monkeypatch):
+    def broken(picks, format, out, given):
+        (out / "half").write_text("of it")
+        raise TypeError("in the midst")
+
+    monkeypatch.setattr(formats, "export", broken)
+    with served(run) as page:
+        job = page.start(what="export", format="box")
+        assert (job["state"], job["lines"]) == ("failed", ["TypeError: in the midst"])
+    assert list((run / "exported").iterdir()) == []
 
 
 @pytest.fixture
