@@ -7,6 +7,7 @@ import mrcfile
 import numpy as np
 import pandas as pd
 import pytest
+from browsed import Look
 from served import served
 
 from cryopick_ray.formats import formats
@@ -126,3 +127,18 @@ def test_classes_are_kept_or_dropped_and_that_is_what_is_applied(classified):
         assert job["state"] == "done", job
         picked = sum(int(one.picked.sum()) for one in PickTable(run / "table"))
         assert picked == particles[2] + particles[3]
+
+
+def test_a_class_is_dropped_by_a_click_and_the_command_that_is_shown_says_so(classified, browser):
+    run, particles = classified
+    shown = "return document.getElementById('run-commands').textContent;"
+    with served(run, by="ana") as page:
+        look = Look(browser, page)
+        look.id("tab-classes").click()
+        look.wait(lambda: len(look.all(".average img")) == 3)
+        assert "--classes" not in look.js(shown)
+        look.all(".average")[0].click()
+        look.wait(lambda: f"1 class of 3 kept, {particles[3]} particle" in look.text("classes"))
+        look.wait(lambda: "--classes" in look.js(shown))
+        assert [one["kept"] for one in page.json("api/classes")["classes"]] == [False, False, True]
+        assert look.errors() == []

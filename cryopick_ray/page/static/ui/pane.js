@@ -30,7 +30,10 @@ export class Pane {
     this.shown = "";
     this.isSmooth = true;
     this.viewer = viewerIn(this.deep);
+    this.isWhole = false;
+    this.size = "";
     this.viewer.addHandler("update-viewport", () => {
+      this.stayWhole();
       this.smooth();
       this.redraw();
     });
@@ -78,6 +81,15 @@ export class Pane {
     if (this.pyramid === null) return;
     const height = this.pyramid.height_px / this.pyramid.width_px;
     this.viewer.viewport.fitBounds(new OpenSeadragon.Rect(0, 0, 1, height), atOnce);
+  }
+
+  /** In a pane of another size, a micrograph that was seen as a whole still is. */
+  stayWhole() {
+    const { x: width, y: height } = this.viewer.viewport.getContainerSize();
+    if (this.pyramid === null || width === 0 || height === 0) return;
+    if (this.isWhole && this.size !== `${width} ${height}`) this.fit(true);
+    this.size = `${width} ${height}`;
+    this.isWhole = isWhole(this.view(), this.pyramid, width, height);
   }
 
   /** @param {number} factor */
@@ -146,6 +158,18 @@ export class Pane {
     this.viewer.destroy();
     this.host.replaceChildren();
   }
+}
+
+/**
+ * Whether all of a micrograph is seen, as large as it can be.
+ * @param {View} view
+ * @param {Pyramid} pyramid
+ * @param {number} width
+ * @param {number} height
+ */
+export function isWhole({ x, y, scale }, { width_px, height_px }, width, height) {
+  const [left, top] = [(width - width_px * scale) / 2, (height - height_px * scale) / 2];
+  return Math.abs(x - left) < 1 && Math.abs(y - top) < 1 && Math.abs(Math.min(left, top)) < 1;
 }
 
 /**
