@@ -110,10 +110,12 @@ def open_sources(settings: PageSettings) -> Opened:
     files = [] if place is None or place in runs else _files(place)
     listed = first.micrographs
     if isinstance(first, FileSource):
-        listed = runs[place].micrographs if place in runs else of_files(files, first)
+        listed = of_files(files, first)
+        if place in runs:
+            listed = [one.unjudged() for one in runs[place].micrographs]
     ids = [one.micrograph_id for one in listed]
-    own = [] if isinstance(first, FileSource) else found[:1]
-    shown = [*own, *(beside(one, ids, notes) for one in found[len(own) :])]
+    as_called = [] if isinstance(first, FileSource) else found[:1]
+    shown = [*as_called, *(beside(one, ids, notes) for one in found[len(as_called) :])]
     pixels: Pixels | None = None
     pixel_ids = None
     if place in runs:

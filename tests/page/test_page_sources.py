@@ -122,6 +122,16 @@ def test_files_of_other_programs_are_curated_and_exported_like_runs(picked, tmp_
         assert len(written) == 99
 
 
+def test_coordinates_over_the_micrographs_of_a_run_are_counted_themselves(picked, tmp_path):
+    with served(
+        picked / "truth", micrographs=str(picked / "run"), curation=tmp_path / "c", diameter_A=DIAMETER_A
+    ) as page:
+        assert page.counts(0).tolist() == [25] * 4
+        columns = page.json("api/micrographs")["columns"]
+        assert columns["picks"] == [25] * 4
+        assert not {"mean_score", "verdict"} & columns.keys()
+
+
 def test_what_cannot_be_shown_is_told_with_its_remedy(picked, tmp_path):
     with pytest.raises(UsageError, match="`micrographs`"):
         served(tmp_path_with(tmp_path, picked)).__enter__()
