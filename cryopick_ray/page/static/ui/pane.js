@@ -207,7 +207,7 @@ function viewerIn(element) {
     gestureSettingsTouch: { clickToZoom: false, dblClickToZoom: false, flickEnabled: false, pinchRotate: false },
     gestureSettingsPen: { clickToZoom: false, dblClickToZoom: false, flickEnabled: false },
     animationTime: 0.25, zoomPerScroll: 1.25, maxZoomPixelRatio: 12, minZoomImageRatio: 0.5, visibilityRatio: 0.3,
-    imageSmoothingEnabled: true, smoothTileEdgesMinZoom: Infinity, subPixelRoundingForTransparency: /** @type {any} */ (OpenSeadragon.SUBPIXEL_ROUNDING_OCCURRENCES.ALWAYS),
+    imageSmoothingEnabled: true, minPixelRatio: 1, smoothTileEdgesMinZoom: Infinity, subPixelRoundingForTransparency: /** @type {any} */ (OpenSeadragon.SUBPIXEL_ROUNDING_OCCURRENCES.ALWAYS),
     placeholderFillStyle: "#1b1e21", preload: false,
   });
 }
