@@ -68,11 +68,11 @@ def view(
     from cryopick_ray.page.opened import PageSettings
     from cryopick_ray.page.serve import serve
 
-    who = by or login_name()
+    who = login_name() if by is None else by
     desk = Desk(
         PageSettings(tuple(sources), micrographs, truth, who, curation, classes, diameter, pixel_size)
     )
-    for note in desk.opened.notes:
+    for note in desk.notes:
         tell(note)
 
     def say(url: str) -> None:

@@ -248,7 +248,7 @@ class RunSettings(Settings):
     threads: Threads = 1
     dtype: Dtype = "auto"
     pictures: bool = Field(
-        default=True, description="Keep a small picture of each micrograph, for `cryopick view`."
+        default=True, description="Keep a small picture of each micrograph, for the page of cryopick view."
     )
     any_image: bool = Field(default=False, description="Pick what looks like no micrograph, too.")
     selection: SelectionSettings = SelectionSettings()

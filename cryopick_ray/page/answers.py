@@ -8,9 +8,10 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from cryopick_ray.errors import CryoPickError, UsageError, brief, plain
+from cryopick_ray.errors import CryoPickError, UsageError, brief
 from cryopick_ray.page.jobs import TooManyError
 from cryopick_ray.page.missing import NotReadyError, UnknownError
+from cryopick_ray.page.spelling import as_options
 
 Answer = Callable[[Request], Response]
 PostAnswer = Callable[[bytes], Response]
@@ -61,4 +62,4 @@ def _told(answer: Callable[[], Response]) -> Response:
 
 
 def _error(status: int, text: str) -> JSONResponse:
-    return JSONResponse({"error": plain(text)}, status)
+    return JSONResponse({"error": as_options(text)}, status)

@@ -48,7 +48,7 @@ def make_app(desk: Desk, work: Work, token: str) -> Guard:
         ),
         "/api/truth/{i:int}": lambda r: _bytes(desk.true_places(_int(r, "i"))),
         "/api/histogram": lambda r: JSONResponse(_histogram(desk)),
-        "/api/histogram.bin": lambda r: _bytes(_histogram_bytes(desk)),
+        "/api/histogram.bin": lambda r: _histogram_bytes(desk),
         "/api/counts": lambda r: _bytes(_counts(desk, r)),
         "/api/thumbnail/{i:int}.jpg": lambda r: _jpeg(desk.thumbnail(_int(r, "i"))),
         "/api/picture/{i:int}.jpg": lambda r: _jpeg(desk.picture(_int(r, "i"))),
@@ -134,22 +134,24 @@ def _mask(desk: Desk, request: Request) -> Response:
 def _histogram(desk: Desk) -> dict[str, Any]:
     counted = desk.tally.counted
     if counted is None:
-        return {"score_stops": [], "size_stops_A": None, "ready": False}
+        return {"score_stops": [], "size_stops_A": None, "ready": False, "generation": 0}
     sizes = counted.histogram.size_stops_A
     return {
         "score_stops": counted.histogram.score_stops.tolist(),
         "size_stops_A": None if sizes is None else sizes.tolist(),
         "ready": True,
+        "generation": counted.generation,
         "truth_total": counted.true_particles if desk.truth is not None else None,
     }
 
 
-def _histogram_bytes(desk: Desk) -> bytes:
+def _histogram_bytes(desk: Desk) -> Response:
     counted = desk.tally.counted
     if counted is None:
         raise NotReadyError
     parts = [counted.histogram.counts] + ([counted.histogram.true] if desk.truth is not None else [])
-    return b"".join(np.ascontiguousarray(one, "<u4").tobytes() for one in parts)
+    content = b"".join(np.ascontiguousarray(one, "<u4").tobytes() for one in parts)
+    return Response(content, media_type=BYTES, headers={"x-generation": str(counted.generation)})
 
 
 def _counts(desk: Desk, request: Request) -> bytes:

@@ -93,7 +93,9 @@ class Candidates:
         counts, some = np.zeros(len(self.starts), np.uint32), np.flatnonzero(self.ends > self.starts)
         some = some[np.argsort(self.starts[some], kind="stable")]
         if len(some):
-            counts[some] = np.add.reduceat(chosen.view(np.uint8), self.starts[some], dtype=np.uint32)
+            most = int((self.ends - self.starts).max())
+            kind = np.uint16 if most <= np.iinfo(np.uint16).max else np.uint32  # sums several times faster
+            counts[some] = np.add.reduceat(chosen.view(np.uint8), self.starts[some], dtype=kind)
         return counts
 
     def of(self, micrographs: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -23,6 +23,7 @@ from cryopick_ray.page.opened import (
 from cryopick_ray.page.packing import packed_candidates, packed_places
 from cryopick_ray.page.pictures import Pictures
 from cryopick_ray.page.run_source import RunSource
+from cryopick_ray.page.spelling import as_options
 from cryopick_ray.page.tally import Tally
 from cryopick_ray.page.truths import calibration, centres_of, finds
 from cryopick_ray.passes.decisions import Decision
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 
 MOST_READ = 64
 """Micrographs that are read at once to be counted; more are counted in the background."""
+TO_APPLY = (
+    "There are decisions that the run's table and coordinates do not hold yet: press Apply, once the run has "
+    "ended if it is at work."
+)
 
 
 class Desk:
@@ -104,8 +109,20 @@ class Desk:
             "diameter_A": self.opened.diameter_A,
             "reasons": list(WORDS.values()),
             "sources": [vars(one.about) for one in self.shown],
-            "notes": list(self.opened.notes),
+            "notes": self.notes,
+            "hint": self.hint,
         }
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out or guessed, or cannot be read now."""
+        return [as_options(one) for one in (*self.opened.notes, *self.judgement.unread)]
+
+    @property
+    def hint(self) -> str:
+        """What is still to be done; empty if nothing is."""
+        run = self.opened.run
+        return "" if run is None or self.judgement.is_heeded(run.began) else TO_APPLY
 
     def heed(self, changed: Collection[str]) -> list[int]:
         """Count anew where decisions changed; return the places of these micrographs."""
@@ -128,7 +145,8 @@ class Desk:
 
     def listing(self) -> bytes:
         """Return all micrographs as JSON."""
-        return self._listing.json(self.generation, self.micrographs, self.shown[0].about.threshold)
+        told = {"notes": self.notes, "hint": self.hint}
+        return self._listing.json(self.generation, self.micrographs, self.shown[0].about.threshold, told)
 
     def micrograph(self, place: int) -> PickedMicrograph:
         """Return a micrograph by its place, or raise :class:`UnknownError`."""

@@ -1,5 +1,6 @@
 """The picks of a page as files of another program: as people decided, cut as the page has it."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -54,7 +55,7 @@ class Export:
             nonlocal picks, micrographs_done
             for one in _curated(source, micrographs, judgement, diameter_A):
                 if job.stopped.is_set():
-                    raise CryoPickError("stopped: what was written is not whole")
+                    raise CryoPickError("stopped")
                 made = self.cut(one)
                 if self.format == STAR:
                     made = in_star(made)
@@ -63,7 +64,11 @@ class Export:
                 yield made
 
         given = ExportSettings(self.relion_project, self.optics, say=job.say)
-        export(counted(), self.format, self.out, given)
+        try:
+            export(counted(), self.format, self.out, given)
+        except BaseException:
+            shutil.rmtree(self.out, ignore_errors=True)  # made for this alone; half of it helps nobody
+            raise
         job.say(f"{picks} picks of {micrographs_done} micrographs in {self.out}")
 
 

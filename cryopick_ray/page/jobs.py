@@ -3,23 +3,22 @@
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from threading import Event, Lock, Thread
 from typing import Any, Literal
 
-from cryopick_ray.errors import CryoPickError, plain
+from cryopick_ray.errors import CryoPickError, brief
+from cryopick_ray.page import leash
+from cryopick_ray.page.spelling import as_options
 
 LINES, LONGEST_LINE = 20, 500
 MOST_RUNNING, MOST_KEPT = 4, 100
-PATIENCE_S = 10.0
-"""Before a command that was told to end is ended."""
 State = Literal["running", "done", "failed"]
 _UNPRINTED = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -74,8 +73,8 @@ class Jobs:
         self._numbers = count(1)
         self._lock = Lock()
 
-    def run(self, what: str, steps: Sequence[Step]) -> str:
-        """Start commands of ours, one after the other; return the job's number."""
+    def run(self, what: str, steps: Sequence[Step], *, alone: bool = False) -> str:
+        """Start commands of ours, one after the other; return the job's number; see :meth:`do`."""
         shown = "\n".join(shown_command(one.words) for one in steps)
 
         def work(job: Job) -> None:
@@ -83,18 +82,26 @@ class Jobs:
                 self._ended_well(job, one.words)
                 one.then()
 
-        return self.do(what, shown, work)
+        return self.do(what, shown, work, alone=alone)
 
-    def do(self, what: str, command: str, work: Callable[[Job], None]) -> str:
+    def do(self, what: str, command: str, work: Callable[[Job], None], *, alone: bool = False) -> str:
         """Start something that is done here; it fails by an error, and looks whether it was stopped.
+
+        Parameters
+        ----------
+        alone
+            Whether it is done once at a time.
 
         Raises
         ------
         TooManyError
-            If too much is going on.
+            If too much is going on, or this is.
         """
         with self._lock:
-            if sum(job.state == "running" for job in self._jobs.values()) >= MOST_RUNNING:
+            running = [job.what for job in self._jobs.values() if job.state == "running"]
+            if alone and what in running:
+                raise TooManyError(f"{what} is running already; wait until it ends, or stop it")
+            if len(running) >= MOST_RUNNING:
                 raise TooManyError(f"{MOST_RUNNING} jobs are running; wait for one, or stop it")
             job = Job(str(next(self._numbers)), what, command)
             self._jobs[job.number] = job
@@ -126,15 +133,19 @@ class Jobs:
         for number in list(self._jobs):
             self.stop(number)
         for thread in self._threads:
-            thread.join(2 * PATIENCE_S)
+            thread.join(2 * leash.PATIENCE_S)
 
     def _work(self, job: Job, work: Callable[[Job], None]) -> None:
         try:
             work(job)
             if not job.stopped.is_set():
                 job.state = "done"
-        except (CryoPickError, OSError, ValueError) as error:
-            job.say("stopped" if job.stopped.is_set() else plain(str(error)))
+        except Exception as error:  # noqa: BLE001 - whatever it was, a person waits to hear of it
+            is_told = isinstance(error, CryoPickError | OSError)
+            if not is_told and not job.stopped.is_set():
+                traceback.print_exc()
+            text = as_options(str(error)) if is_told else f"{type(error).__name__}: {brief(error)}"
+            job.say("stopped" if job.stopped.is_set() else text)
         finally:
             if job.state == "running":
                 job.state = "failed"
@@ -144,8 +155,8 @@ class Jobs:
         if job.stopped.is_set():
             raise CryoPickError("stopped")
         job.process = subprocess.Popen(
-            [sys.executable, "-m", "cryopick_ray", *words],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", leash.__name__, *words],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -155,11 +166,11 @@ class Jobs:
         )
         if job.stopped.is_set():  # meanwhile
             _end(job.process)
-        assert job.process.stdout is not None
-        with job.process.stdout as lines:
-            for line in lines:
+        with job.process as running:
+            assert running.stdout is not None
+            for line in running.stdout:
                 job.say(line)
-        status = job.process.wait()
+        status = running.returncode
         if job.stopped.is_set():
             raise CryoPickError("stopped")
         if status not in (0, 3):  # 3: done, some micrographs failed
@@ -172,19 +183,6 @@ def shown_command(words: Sequence[str]) -> str:
 
 
 def _end(process: subprocess.Popen[str] | None) -> None:
-    """End a command with all that it started: asked first, then made to."""
-    if process is None or process.poll() is not None:
-        return
-
-    def signalled(number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-
-    def insist() -> None:
-        try:
-            process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            signalled(signal.SIGKILL)
-
-    signalled(signal.SIGTERM)
-    Thread(target=insist, daemon=True).start()
+    """Let go of a command: its leash ends it with all that it started."""
+    if process is not None and process.stdin is not None:
+        process.stdin.close()

@@ -12,9 +12,10 @@ import numpy as np
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.page.packing import is_by_hand
-from cryopick_ray.passes.decision_files import read_rows
+from cryopick_ray.passes.decision_files import decision, fields, in_order, read_rows
 from cryopick_ray.passes.decisions import OF_MICROGRAPHS, Decision, Decisions, decisions_of
 from cryopick_ray.passes.notebook import Notebook
+from cryopick_ray.passes.shared_folder import SharedFolder
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.verdict import NO_MICROGRAPH
@@ -37,12 +38,15 @@ class Applied:
         Whether all of them can be read: what they did can then be undone.
     excludes_by_verdict
         Whether verdicts exclude micrographs, too.
+    is_own
+        Whether those of the page's own folder were heeded.
     """
 
     elsewhere: tuple[Path, ...] = ()
     is_any: bool = False
     is_known: bool = True
     excludes_by_verdict: bool = False
+    is_own: bool = False
 
 
 class Judgement:
@@ -60,7 +64,7 @@ class Judgement:
     Raises
     ------
     UsageError
-        If the folder or the name cannot be used, or a file in it cannot be read.
+        If the folder or the name cannot be used, or this person's file cannot be read.
     """
 
     def __init__(self, folder: Path, by: str, applied: Applied) -> None:
@@ -71,10 +75,13 @@ class Judgement:
         self._rows: dict[str, list[Decision]] = {}
         self._decisions: dict[str, Decisions] = {}
         self.why_not = ""
+        self._shared = SharedFolder(folder)
+        self._unread: list[str] = []
+        self._is_any = False
         self._notebook: Notebook | None = None
         try:
             self._notebook = Notebook(folder, by)
-            self.by = self._notebook.by
+            self.by, self._shared = self._notebook.by, self._notebook.shared
         except PermissionError as error:
             self.why_not = f"{folder} cannot be written ({error.strerror}): give another `curation`"
         self.refresh()
@@ -90,12 +97,23 @@ class Judgement:
         there = {row.by for rows in self._rows.values() for row in rows if row.by}
         return sorted(there | {self.by})
 
+    @property
+    def unread(self) -> list[str]:
+        """What is wrong with files of others that cannot be read; what they held before counts."""
+        return list(self._shared.unread.values())
+
+    def is_heeded(self, since: float) -> bool:
+        """Tell whether a table that was begun at a time of files' clock holds what people decided."""
+        if not self.applied.is_own:
+            return not self._is_any
+        return self._shared.newest <= since
+
     def refresh(self) -> set[str]:
         """Read what others decided meanwhile; return the ids of micrographs of which something changed."""
         with self._lock:
-            own = [] if self._notebook is None else self._notebook.everyone()
-            if self._notebook is None and self.folder.is_dir():
-                own = read_rows([self.folder])
+            notebook = self._notebook
+            own = in_order(self._shared.read()) if notebook is None else notebook.everyone()
+            self._is_any = bool(own)
             rows: defaultdict[str, list[Decision]] = defaultdict(list)
             for row in sorted([*self._elsewhere, *own], key=lambda row: row.call):
                 rows[row.micrograph_id].append(row)
@@ -107,6 +125,8 @@ class Judgement:
                     self._decisions.pop(name, None)
                 self._decisions |= decisions_of(row for name in changed for row in rows.get(name, ()))
                 self._rows = dict(rows)
+            if changed or self.unread != self._unread:
+                self._unread = self.unread
                 self.generation += 1
             return changed
 
@@ -120,8 +140,9 @@ class Judgement:
         """
         from cryopick_ray.passes.curation import check_places
 
+        checked = [decision(fields(row), "decisions") for row in rows]
         with self._lock:
-            check_places(decisions_of(rows), [micrograph])
+            check_places(decisions_of(checked), [micrograph])
             return self._keep(rows)
 
     def exclude(self, micrograph_ids: Iterable[str], *, exclude: bool) -> set[str]:

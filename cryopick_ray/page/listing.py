@@ -1,7 +1,7 @@
 """The list of all micrographs as JSON, made anew when something changed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import RLock
 from typing import Any
 
@@ -21,8 +21,14 @@ class Listing:
         self._json: tuple[int, bytes] = (-1, b"")
         self._known: tuple[object, dict[str, list[Any]]] = (None, {})
 
-    def json(self, generation: int, micrographs: Sequence[PickedMicrograph], threshold: float) -> bytes:
-        """Return all of it, as it was made last where that was of this generation."""
+    def json(
+        self,
+        generation: int,
+        micrographs: Sequence[PickedMicrograph],
+        threshold: float,
+        told: Mapping[str, object],
+    ) -> bytes:
+        """Return all of it and what else is told, as it was made last where that was of this generation."""
         with self._lock:
             if self._json[0] != generation:
                 if self._known[0] is not micrographs:
@@ -33,6 +39,7 @@ class Listing:
                     "n": len(micrographs),
                     "columns": columns,
                     "outliers": outliers(columns),
+                    **told,
                 }
                 self._json = generation, json.dumps(found, allow_nan=False).encode()
             return self._json[1]

@@ -110,10 +110,12 @@ def open_sources(settings: PageSettings) -> Opened:
     files = [] if place is None or place in runs else _files(place)
     listed = first.micrographs
     if isinstance(first, FileSource):
-        listed = runs[place].micrographs if place in runs else of_files(files, first)
+        listed = of_files(files, first)
+        if place in runs:
+            listed = [one.unjudged() for one in runs[place].micrographs]
     ids = [one.micrograph_id for one in listed]
-    own = [] if isinstance(first, FileSource) else found[:1]
-    shown = [*own, *(beside(one, ids, notes) for one in found[len(own) :])]
+    as_called = [] if isinstance(first, FileSource) else found[:1]
+    shown = [*as_called, *(beside(one, ids, notes) for one in found[len(as_called) :])]
     pixels: Pixels | None = None
     pixel_ids = None
     if place in runs:
@@ -163,7 +165,9 @@ def applied_of(first: Source | None, settings: PageSettings, notes: list[str]) -
     is_known = all(path.exists() for path in elsewhere)
     if not is_known:
         notes.append(f"decisions in {elsewhere[0]} were heeded and cannot be read: they are not taken back")
-    return Applied(elsewhere, bool(heeded), is_known, passes.get("exclude_micrographs") is not None)
+    by_verdict = passes.get("exclude_micrographs") is not None
+    is_own = any(own in (path, path.parent) for path in heeded)
+    return Applied(elsewhere, bool(heeded), is_known, by_verdict, is_own)
 
 
 def _files(place: str) -> "list[MicrographSource]":

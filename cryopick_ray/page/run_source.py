@@ -80,6 +80,11 @@ class RunSource:
         return waiting or not self.folder.summary.is_file()
 
     @property
+    def began(self) -> float:
+        """When it was begun, or went on, in seconds of the files' clock."""
+        return self.folder.config.stat().st_mtime if self.folder.config.is_file() else 0.0
+
+    @property
     def about(self) -> About:
         """What is told of it."""
         described = {} if self._shards is None else self._shards.settings()

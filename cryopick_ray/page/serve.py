@@ -1,7 +1,7 @@
 """Serving a page on this machine, until it is told to end."""
 
+import logging
 import socket
-import tempfile
 import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +13,7 @@ import uvicorn
 from cryopick_ray.errors import UsageError
 from cryopick_ray.page.app import make_app
 from cryopick_ray.page.desk import Desk
+from cryopick_ray.page.private import private_folder
 from cryopick_ray.page.security import new_token
 from cryopick_ray.page.work import Work
 
@@ -37,8 +38,9 @@ def serve(desk: Desk, port: int, *, say: Callable[[str], None], browse: bool) ->
     UsageError
         If the port is taken.
     """
-    token, work = new_token(), Work(desk)
-    with bound_socket(port) as bound, tempfile.TemporaryDirectory(prefix="cryopick-") as private:
+    token = new_token()
+    with bound_socket(port) as bound, private_folder() as private:
+        work = Work(desk, private)
         own = bound.getsockname()[1]
         url = f"http://{HOST}:{own}/{token}/"
         config = uvicorn.Config(
@@ -54,13 +56,22 @@ def serve(desk: Desk, port: int, *, say: Callable[[str], None], browse: bool) ->
         desk.tally.start()
         say(url)
         if browse:
-            _browse(url, Path(private))
+            _browse(url, private)
         try:
             with suppress(KeyboardInterrupt):  # how a page is ended
-                uvicorn.Server(config).run(sockets=[bound])
+                _Server(config).run(sockets=[bound])
         finally:
             work.close()
             desk.close()
+
+
+class _Server(uvicorn.Server):
+    """Ends without a word: who waits for an answer then is let go, which is no error."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let go of all who ask."""
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        await super().shutdown(sockets)
 
 
 def bound_socket(port: int) -> socket.socket:

@@ -38,12 +38,15 @@ class Counted:
         ``(m,)`` which micrographs have known particles.
     true_particles
         How many all of these have.
+    generation
+        A number that grows with every count.
     """
 
     candidates: Candidates
     histogram: Histogram
     has_truth: NDArray[np.bool_]
     true_particles: int
+    generation: int
 
 
 class Tally:
@@ -172,4 +175,5 @@ class Tally:
         centres = [centres_of(self._truth, one) for one in micrographs]
         known = np.array([one is not None for one in centres], bool)
         made = histogram(candidates, self._source.about.threshold)
-        return Counted(candidates, made, known, sum(len(one) for one in centres if one is not None))
+        true_particles = sum(len(one) for one in centres if one is not None)
+        return Counted(candidates, made, known, true_particles, self.generation + 1)

@@ -1,7 +1,5 @@
 """What a page may start: the run again with its decisions, lessons, trials, files for other programs."""
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -26,19 +24,18 @@ class Work:
     ----------
     desk
         What lies on the page.
+    private
+        Folder of what is gone when the page ends.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk, self.jobs = desk, Jobs()
-        self._private: Path | None = None
+    def __init__(self, desk: Desk, private: Path) -> None:
+        self.desk, self.private, self.jobs = desk, private, Jobs()
         self._trials = self._lessons = 0
         self._taught: Path | None = None
 
     def close(self) -> None:
-        """End what goes on, and remove what it left."""
+        """End what goes on."""
         self.jobs.close()
-        if self._private is not None:
-            shutil.rmtree(self._private, ignore_errors=True)
 
     def commands(self) -> dict[str, str]:
         """Return the commands that a person may type instead, by what they do."""
@@ -55,7 +52,7 @@ class Work:
         averages = self.desk.averages
         if averages is not None and averages.is_changed:
             averages.write_csv()
-        return self.jobs.run("apply", [Step(words, self.desk.look_again)])
+        return self.jobs.run("apply", [Step(words, self.desk.look_again)], alone=True)
 
     def preview(self, places: Sequence[int], trials: Sequence[Trial]) -> str:
         """Pick a few micrographs with other settings; their picks become sources."""
@@ -130,11 +127,9 @@ class Work:
         return [word for path in files for word in said("curation", path)]
 
     def _folder(self) -> Path:
-        """Return a new private folder."""
-        if self._private is None:
-            self._private = Path(tempfile.mkdtemp(prefix="cryopick-"))
+        """Return a new folder that is gone when the page ends."""
         self._trials += 1
-        made = self._private / str(self._trials)
+        made = self.private / str(self._trials)
         made.mkdir()
         return made
 

@@ -5,8 +5,10 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,14 +21,13 @@ from cryopick_ray.passes.decision_files import (
     Numbered,
     decision,
     fields,
-    files_of,
     in_order,
     numbered,
-    read_numbered,
     read_rows,
     text_of,
 )
 from cryopick_ray.passes.decisions import Decision
+from cryopick_ray.passes.shared_folder import SharedFolder
 from cryopick_ray.store.publish import check_folder, open_lock, write_whole
 
 DECIMALS = 2
@@ -56,23 +57,14 @@ class Notebook:
     def __init__(self, folder: Path, by: str) -> None:
         self.by = _checked_name(by)
         self.folder, self.path = folder, folder / f"{self.by}.csv"
-        check_folder(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = os.fdopen(open_lock(folder / f".{self.by}.lock"), "r+b", buffering=0)
+        self.shared = SharedFolder(folder)
+        self._merged: tuple[list[Numbered], list[Decision]] | None = None
+        self._lock = self._locked()
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._rows = read_rows([self.path]) if self.path.exists() else []
-        except BlockingIOError as error:
-            self._lock.close()
-            raise UsageError(
-                f"{self.path} is being written already, by another page of `by` {self.by}; close that, or "
-                "give another name"
-            ) from error
         except UsageError:
             self._lock.close()
             raise
-        self._read: dict[Path, tuple[object, list[Numbered]]] = {}
-        self._merged: tuple[object, list[Decision]] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -88,6 +80,10 @@ class Notebook:
     def close(self) -> None:
         """Let another one write this person's file."""
         self._lock.close()
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.folder / f".{self.by}.lock"
 
     @property
     def rows(self) -> list[Decision]:
@@ -119,21 +115,41 @@ class Notebook:
         return gone
 
     def everyone(self) -> list[Decision]:
-        """Return all people's decisions in the order they count in; files are read again as they change."""
-        others = [path for path in files_of([self.folder]) if path != self.path]
-        seen = {path: _state(path) for path in others}
-        if self._merged is None or self._merged[0] != seen:
-            self._read = {
-                path: self._read[path]
-                if path in self._read and self._read[path][0] == seen[path]
-                else (seen[path], list(read_numbered(path)))
-                for path in others
-            }
-            theirs = [one for _, some in self._read.values() for one in some]
-            self._merged = seen, in_order([*theirs, *numbered(self._rows)])
+        """Return all people's decisions in the order they count in; files are read again as they change.
+
+        See :class:`SharedFolder` for those that cannot be read.
+        """
+        theirs = self.shared.read(but=self.path)
+        if self._merged is None or self._merged[0] != theirs:
+            self._merged = theirs, in_order([*theirs, *numbered(self._rows)])
         return list(self._merged[1])
 
+    def _locked(self) -> FileIO:
+        """Return the file that is held for this person's; their folder is made if it is missing."""
+        check_folder(self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileIO(open_lock(self._lock_path), "r+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.close()
+            raise UsageError(
+                f"{self.path} is being written already, by another page of `by` {self.by}; close that, or "
+                "give another name"
+            ) from error
+        return lock
+
+    def _hold_again(self) -> None:
+        """Make the folder and the lock anew if somebody removed them."""
+        with suppress(FileNotFoundError):
+            if os.path.samestat(self._lock_path.lstat(), os.fstat(self._lock.fileno())):
+                return
+        lock, lost = self._locked(), self._lock
+        self._lock = lock
+        lost.close()
+
     def _keep(self, rows: list[Decision]) -> None:
+        self._hold_again()
         try:
             write_whole(self.path, text_of(rows))
         except UnicodeEncodeError as error:
@@ -169,12 +185,3 @@ def _checked_name(by: str) -> str:
             "spaces or ._@+- and a letter or digit first"
         )
     return name
-
-
-def _state(path: Path) -> object:
-    """Return what changes when a file does."""
-    try:
-        about = path.stat()
-    except OSError:
-        return None
-    return about.st_ino, about.st_size, about.st_mtime_ns

@@ -110,6 +110,19 @@ class PickedMicrograph:
     reasons: str = ""
     excluded: bool = False
 
+    def unjudged(self) -> "PickedMicrograph":
+        """Return it without what one picker's picks say of it."""
+        return replace(
+            self,
+            candidates=None,
+            picks=None,
+            mean_score=None,
+            just_below=None,
+            on_junk=None,
+            verdict="",
+            reasons="",
+        )
+
 
 @dataclass(frozen=True)
 class MicrographPicks:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -16,11 +15,6 @@ from cryopick_ray.formats.reading import is_table, read_coordinates
 from cryopick_ray.passes.votes import Source
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable, open_table
-
-_JUDGED: Mapping[str, Any] = {
-    "mean_score": None, "just_below": None, "on_junk": None, "verdict": "", "reasons": "",
-}  # fmt: skip
-"""What was said of a micrograph by one picker's picks alone."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +126,7 @@ def paired(
             if (before := own[one.name].setdefault(name, key)) != key:
                 raise UsageError(f"{one.name} has {name!r} as {before!r} and as {key!r}; keep one of them")
             about = one.micrographs[key]
-            listed.setdefault(name, replace(about, dataset=about.dataset or dataset, **_JUDGED))
+            listed.setdefault(name, replace(about.unjudged(), dataset=about.dataset or dataset))
             if listed[name].excluded and not about.excluded:
                 listed[name] = replace(listed[name], excluded=False)
             if about.shape != listed[name].shape:

@@ -16,6 +16,7 @@ import uvicorn
 from cryopick_ray.page.app import make_app
 from cryopick_ray.page.desk import Desk
 from cryopick_ray.page.opened import PageSettings
+from cryopick_ray.page.private import private_folder
 from cryopick_ray.page.security import new_token
 from cryopick_ray.page.serve import bound_socket
 from cryopick_ray.page.work import Work
@@ -137,8 +138,8 @@ def unpacked(content):
 def served(*sources, by="tester", **settings):
     """Serve a page in this process."""
     desk = Desk(PageSettings(tuple(map(str, sources)), by=by, **settings))
-    token, work = new_token(), Work(desk)
-    with bound_socket(0) as bound:
+    with bound_socket(0) as bound, private_folder() as private:
+        token, work = new_token(), Work(desk, private)
         config = uvicorn.Config(make_app(desk, work, token), log_level="error", lifespan="off", ws="none")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
@@ -154,10 +155,10 @@ def served(*sources, by="tester", **settings):
 
 
 @contextmanager
-def process(*words):
+def process(*words, **more):
     """Serve a page as a person does; yield the process and who asks it."""
     command = [sys.executable, "-m", "cryopick_ray", "view", *map(str, words), "--no-browser"]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(words[0]).parent)
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(words[0]).parent, **more)
     try:
         found = re.search(r"http://127\.0\.0\.1:(\d+)/([\w-]+)/", running.stdout.readline())
         yield running, Page(int(found[1]), found[2])

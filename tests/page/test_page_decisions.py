@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import threading
 
@@ -104,6 +105,37 @@ def test_what_one_decided_the_other_sees_and_both_are_there_when_it_is_opened_ag
     with served(run, by="ada") as again:
         assert np.array_equal(again.candidates(0)["unpicked"], shown["unpicked"])
         assert again.json("api/micrographs")["columns"]["excluded"] == [False, False, False, True]
+
+
+def test_a_broken_file_of_somebody_else_is_told_and_stops_nobody(run):
+    with served(run, by="ana") as page:
+        before = page.json("api/micrographs")
+        (run / "curation" / "bob.csv").write_text("bob was here\n")
+        mend(page)
+        listed = page.json("api/micrographs")
+        assert listed["columns"]["decisions"] == [3, 0, 0, 0]
+        assert len(listed["notes"]) == len(before["notes"]) + 1
+        assert "bob.csv" in listed["notes"][-1]
+        assert page.json("api/about")["notes"] == listed["notes"]
+        shutil.rmtree(run / "curation")
+        mend(page, 1)
+        assert page.json("api/micrographs")["notes"] == before["notes"]
+        assert page.json("api/micrographs")["columns"]["decisions"] == [3, 3, 0, 0]
+    assert len(read_rows([run / "curation"])) == 6
+
+
+def test_decisions_that_the_table_does_not_hold_are_told_until_it_does(picked, run):
+    with served(run, by="ana") as page:
+        assert page.json("api/about")["hint"] == page.json("api/micrographs")["hint"] == ""
+        mend(page)
+        assert "press Apply" in page.json("api/micrographs")["hint"]
+        pick(picked / "micrographs", run, "--resume")  # which asks for no decisions
+        page.desk.look_again()
+        assert "press Apply" in page.json("api/micrographs")["hint"]
+        assert page.start(what="apply")["state"] == "done"
+        assert page.json("api/micrographs")["hint"] == page.json("api/about")["hint"] == ""
+        page.post("api/undo", {})
+        assert "press Apply" in page.json("api/micrographs")["hint"]
 
 
 def test_since_says_when_nothing_changed(run):

@@ -153,6 +153,15 @@ def test_too_much_is_refused_also_where_its_length_is_not_told(page):
         assert b" 413 " in connection.recv(4096)
 
 
+def test_errors_call_settings_as_the_command_does(page):
+    status, content = page.post(
+        "api/decisions", b'{"micrograph":0,"rows":[{"action":"add","x_px":-9,"y_px":1}]}'
+    )
+    assert (status, b"--curation adds a pick at" in content) == (400, True)
+    status, content = page.get("api/classes")
+    assert (status, b"give --classes, " in content) == (404, True)
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -160,6 +169,8 @@ def test_too_much_is_refused_also_where_its_length_is_not_told(page):
         ("api/decisions", b"[" * 100_000),
         ("api/decisions", b'{"micrograph":0,"rows":[{"action":"add","x_px":NaN,"y_px":1}]}'),
         ("api/decisions", b'{"micrograph":0,"rows":[{"action":"add","x_px":1e999,"y_px":1}]}'),
+        ("api/decisions", b'{"micrograph":0,"rows":[{"action":"add","x_px":1e300,"y_px":1}]}'),
+        ("api/decisions", b'{"micrograph":0,"rows":[{"action":"remove","x_px":1,"y_px":-1e300}]}'),
         ("api/decisions", b'{"micrograph":-1,"rows":[]}'),
         ("api/decisions", b'{"micrograph":0,"rows":[{"action":"junk","x_px":1,"y_px":1,"radius_px":-5}]}'),
         ("api/decisions", b'{"micrograph":0,"rows":[{"action":"add","x_px":-9,"y_px":1}]}'),

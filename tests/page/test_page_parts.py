@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from threading import Event
 
 import numpy as np
 import pytest
@@ -9,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from cryopick_ray.errors import PicksError
+from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.page.columns import listed_columns, outliers
-from cryopick_ray.page.counts import Collected, free_ones, histogram
-from cryopick_ray.page.jobs import Jobs, Step
+from cryopick_ray.page.counts import Collected, Free, free_ones, histogram
+from cryopick_ray.page.jobs import Jobs, Step, TooManyError
 from cryopick_ray.page.judgement import undecided
 from cryopick_ray.page.packing import packed_candidates
 from cryopick_ray.passes.curation import Curated
@@ -61,6 +62,15 @@ def test_counts_are_those_of_a_plain_look_at_every_candidate(make_picks, data, t
         free = (one.unpicked & ~np.uint16(Why.BELOW_THRESHOLD)) == 0
         expected.append(int((free & fits & ~(one.score < np.float32(threshold))).sum()))
     assert everything.counts(threshold, smallest, largest).tolist() == expected
+
+
+@pytest.mark.parametrize("n", [65_535, 65_536, 131_073])
+def test_a_micrograph_with_very_many_candidates_is_counted_whole(n):
+    sizes, found = [3, n], Collected(2)
+    for place, own in enumerate(sizes):
+        ones = np.ones(own, np.float32)
+        found.add(place, Free(ones, ones, np.zeros(own, bool)))
+    assert found.all().counts(0.0, 0.5, 1.5).tolist() == sizes
 
 
 @given(st.data(), st.floats(-5, 5, width=32))
@@ -168,6 +178,43 @@ def test_a_job_that_is_stopped_takes_all_it_started_with_it(tmp_path):
     assert _ended(jobs, slow)["state"] == "failed"
     assert not jobs.stop("99")
     jobs.close()
+
+
+def test_a_job_that_fails_in_a_way_nobody_thought_of_says_so(capfd):
+    jobs = Jobs()
+
+    def work(job):
+        raise TypeError("unsupported format string passed to NoneType")
+
+    found = _ended(jobs, jobs.do("odd", "", work))
+    assert (found["state"], found["lines"]) == (
+        "failed",
+        ["TypeError: unsupported format string passed to NoneType"],
+    )
+    assert "in work" in capfd.readouterr().err
+    given = _ended(jobs, jobs.do("known", "", lambda job: _raise(UsageError("give `pixel_size_A`"))))
+    assert given["lines"] == ["give --pixel-size"]
+    jobs.close()
+
+
+def _raise(error):
+    raise error
+
+
+def test_what_is_done_alone_is_refused_while_it_is_done():
+    jobs, go_on = Jobs(), Event()
+    first = jobs.do("apply", "", lambda job: _hold(go_on), alone=True)
+    with pytest.raises(TooManyError, match="apply is running already"):
+        jobs.do("apply", "", lambda job: None, alone=True)
+    jobs.do("export", "", lambda job: None, alone=True)
+    go_on.set()
+    _ended(jobs, first)
+    jobs.do("apply", "", lambda job: None, alone=True)
+    jobs.close()
+
+
+def _hold(event):
+    assert event.wait(30)
 
 
 def _ended(jobs, number):

@@ -1,6 +1,7 @@
 """Runs at work, tables, and files of other programs stand side by side, micrograph by micrograph."""
 
 import shutil
+import time
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,8 @@ def test_a_run_at_work_is_shown_and_grows_without_moving_what_was_there(tmp_path
         assert about["sources"][0]["threshold"] == pytest.approx(cut)
         listed = page.json("api/micrographs")
         assert listed["columns"]["id"] == ["b.mrc", "c.mrc"]
+        page.counts(cut)
+        first = page.json("api/histogram")
         for i, name in enumerate(("b.mrc", "c.mrc")):
             for column in ("x_px", "y_px", "score", "unpicked"):
                 assert np.array_equal(page.candidates(i)[column], getattr(expected[name], column))
@@ -74,6 +77,17 @@ def test_a_run_at_work_is_shown_and_grows_without_moving_what_was_there(tmp_path
         found = next(one for one in PickTable(table) if one.micrograph.micrograph_id == "a.mrc")
         assert np.array_equal(page.candidates(2)["x_px"], found.x_px)
         assert page.get("api/thumbnail/2.jpg")[0] == 200
+        while (counted := page.json("api/micrographs"))["generation"] == grown["generation"]:
+            time.sleep(0.05)  # counting anew is a change, too
+        again = page.json("api/histogram")
+        assert again["generation"] > first["generation"] > 0
+        status, headers, content = page.raw("GET", f"/{page.token}/api/histogram.bin", [page.host])
+        assert (status, headers["x-generation"]) == (200, str(again["generation"]))
+        free = sum(
+            int(((one["unpicked"] & ~np.uint16(Why.BELOW_THRESHOLD)) == 0).sum())
+            for one in map(page.candidates, range(counted["n"]))
+        )
+        assert np.frombuffer(content, "<u4").sum() == free
 
 
 def test_a_table_and_other_programs_files_stand_beside_a_run(picked, tmp_path):
@@ -106,6 +120,16 @@ def test_files_of_other_programs_are_curated_and_exported_like_runs(picked, tmp_
         assert folder.startswith(str(tmp_path))
         written = pd.concat([pd.read_csv(path) for path in __import__("pathlib").Path(folder).rglob("*.csv")])
         assert len(written) == 99
+
+
+def test_coordinates_over_the_micrographs_of_a_run_are_counted_themselves(picked, tmp_path):
+    with served(
+        picked / "truth", micrographs=str(picked / "run"), curation=tmp_path / "c", diameter_A=DIAMETER_A
+    ) as page:
+        assert page.counts(0).tolist() == [25] * 4
+        columns = page.json("api/micrographs")["columns"]
+        assert columns["picks"] == [25] * 4
+        assert not {"mean_score", "verdict"} & columns.keys()
 
 
 def test_what_cannot_be_shown_is_told_with_its_remedy(picked, tmp_path):

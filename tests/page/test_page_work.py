@@ -7,8 +7,10 @@ import mrcfile
 import numpy as np
 import pandas as pd
 import pytest
+from browsed import Look
 from served import served
 
+from cryopick_ray.formats import formats
 from cryopick_ray.picks.table import PickTable
 
 
@@ -27,7 +29,7 @@ def test_trials_become_sources_and_leave_nothing_behind(run):
         assert (none["unpicked"] != 0).all()
         assert len(page.candidates(3, 1)["score"]) == 0  # not tried there
         assert {path for path in run.rglob("*") if path.is_file()} == before
-        private = page.work._private
+        private = page.work.private
         assert private.is_dir()
     assert not private.exists()
 
@@ -64,6 +66,18 @@ def test_what_is_no_run_cannot_be_applied_but_is_exported(picked, tmp_path):
         assert page.post("api/start", {"what": "apply"})[0] == 400
         assert page.get("api/thumbnail/0.jpg")[0] == 404
         assert page.start(what="export", format="box")["state"] == "done"
+
+
+def test_half_an_export_is_not_left(run, monkeypatch):
+    def broken(picks, format, out, given):
+        (out / "half").write_text("of it")
+        raise TypeError("in the midst")
+
+    monkeypatch.setattr(formats, "export", broken)
+    with served(run) as page:
+        job = page.start(what="export", format="box")
+        assert (job["state"], job["lines"]) == ("failed", ["TypeError: in the midst"])
+    assert list((run / "exported").iterdir()) == []
 
 
 @pytest.fixture
@@ -113,3 +127,18 @@ def test_classes_are_kept_or_dropped_and_that_is_what_is_applied(classified):
         assert job["state"] == "done", job
         picked = sum(int(one.picked.sum()) for one in PickTable(run / "table"))
         assert picked == particles[2] + particles[3]
+
+
+def test_a_class_is_dropped_by_a_click_and_the_command_that_is_shown_says_so(classified, browser):
+    run, particles = classified
+    shown = "return document.getElementById('run-commands').textContent;"
+    with served(run, by="ana") as page:
+        look = Look(browser, page)
+        look.id("tab-classes").click()
+        look.wait(lambda: len(look.all(".average img")) == 3)
+        assert "--classes" not in look.js(shown)
+        look.all(".average")[0].click()
+        look.wait(lambda: f"1 class of 3 kept, {particles[3]} particle" in look.text("classes"))
+        look.wait(lambda: "--classes" in look.js(shown))
+        assert [one["kept"] for one in page.json("api/classes")["classes"]] == [False, False, True]
+        assert look.errors() == []

@@ -22,7 +22,9 @@ def test_an_interrupt_ends_it_well(picked, tmp_path):
         assert running.stdout.read() == ""
 
 
-@pytest.mark.parametrize("words", [["nowhere"], ["RUN", "--by", "../../x"], ["RUN", "--port", "TAKEN"]])
+@pytest.mark.parametrize(
+    "words", [["nowhere"], ["RUN", "--by", ""], ["RUN", "--by", "../../x"], ["RUN", "--port", "TAKEN"]]
+)
 def test_what_is_wrong_is_told_in_a_line(picked, tmp_path, words):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

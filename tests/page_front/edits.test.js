@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { boxed, carried, cleaned, clicked, discsOf, lassoed, marked, painted } from "../../cryopick_ray/page/static/core/edits.js";
+import { boxed, carried, cleaned, clicked, discsOf, isTaken, lassoed, marked, painted } from "../../cryopick_ray/page/static/core/edits.js";
 import { clamped, discsAlong, inBox, inPolygon, nearest, thinned } from "../../cryopick_ray/page/static/core/geometry.js";
 import { BINDINGS, commandOf, keptBy } from "../../cryopick_ray/page/static/core/keys.js";
 import { marksOf } from "../../cryopick_ray/page/static/core/marks.js";
@@ -50,6 +50,13 @@ test("discs of a stroke leave no gap and end near its end", () => {
   assert.deepEqual(discsAlong([], 10), []);
   assert.deepEqual(thinned([{ x: 0, y: 0 }, { x: 0.5, y: 0 }, { x: 2, y: 0 }], 1), [{ x: 0, y: 0 }, { x: 2, y: 0 }]);
   assert.deepEqual(clamped({ x: -4, y: 200 }, 100, 100), { x: 0, y: 99 });
+});
+
+test("a pick is not carried onto another, but may go back to its own place or near others", () => {
+  assert.ok(isTaken(some, kinds, 0, { x: 50.6, y: 10.6 }));
+  assert.ok(!isTaken(some, kinds, 0, { x: 51, y: 11 }));
+  assert.ok(!isTaken(some, kinds, 0, { x: 10, y: 10 }));
+  assert.ok(!isTaken(some, kinds, 0, { x: 90, y: 90 }), "one that was removed is no pick");
 });
 
 test("a click removes a pick, keeps a removed one, adds a low one where it lies, else adds a pick", () => {

@@ -1,5 +1,6 @@
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -48,9 +49,41 @@ def test_people_see_each_other_and_undo_only_their_own(tmp_path):
         assert bo.everyone() == wanted[:2] + other
         old.unlink()
         assert anna.everyone() == other
+
+
+def test_a_file_that_cannot_be_read_is_named_and_stops_nobody(tmp_path):
+    with Notebook(tmp_path, "anna") as anna, Notebook(tmp_path, "bo") as bo:
+        theirs = bo.append([THERE])
+        assert anna.everyone() == theirs
         (tmp_path / "pipe.csv").symlink_to("/dev/zero")
-        with pytest.raises(UsageError, match=r"pipe\.csv is no plain file"):
-            anna.everyone()
+        bo.path.write_text("as bo writes by hand\n")
+        own = anna.append([HERE])
+        assert own[0].at > theirs[0].at
+        assert anna.everyone() == [*theirs, *own]
+        assert sorted(one.name for one in anna.shared.unread) == ["bo.csv", "pipe.csv"]
+        assert "no plain file" in anna.shared.unread[tmp_path / "pipe.csv"]
+        (tmp_path / "pipe.csv").unlink()
+        bo.path.write_text(text_of([]))
+        assert anna.everyone() == own
+        assert anna.shared.unread == {}
+
+
+def test_a_folder_that_was_removed_is_made_again_with_this_person_s_decisions(tmp_path):
+    folder = tmp_path / "c"
+    with Notebook(folder, "anna") as anna:
+        first = anna.append([HERE])
+        shutil.rmtree(folder)
+        assert anna.everyone() == first
+        second = anna.append([THERE])
+        assert read_rows([folder]) == [*first, *second]
+        with pytest.raises(UsageError, match="is being written already"):
+            Notebook(folder, "anna")
+        shutil.rmtree(folder)
+        with Notebook(folder, "anna") as other:
+            kept = other.append([HERE])
+            with pytest.raises(UsageError, match="is being written already"):
+                anna.append([HERE])
+            assert read_rows([folder]) == kept
 
 
 def test_times_rise_whatever_clocks_say(tmp_path):

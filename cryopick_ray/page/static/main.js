@@ -1,7 +1,7 @@
 // The page: its parts are started, then filled.
 
 import { startClasses } from "./ui/classes.js";
-import { startCalibration, startCut, startHistogram } from "./ui/cut.js";
+import { startCalibration, startCut } from "./ui/cut.js";
 import { startData } from "./ui/data.js";
 import { byId } from "./ui/dom.js";
 import { startFilterBox } from "./ui/filterbox.js";
@@ -16,6 +16,7 @@ import { startShow } from "./ui/show.js";
 import { startStage } from "./ui/stage.js";
 import { startStrip } from "./ui/strip.js";
 import { startTable } from "./ui/table.js";
+import { startHistogram } from "./ui/tallied.js";
 import { startTeach } from "./ui/teach.js";
 import { startTheme } from "./ui/theme.js";
 import { startTools } from "./ui/tools.js";

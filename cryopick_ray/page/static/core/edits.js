@@ -7,6 +7,9 @@ import { discsAlong, inBox, inPolygon, nearest, where } from "./geometry.js";
 /** @typedef {import("./types.js").Point} Point */
 /** @typedef {import("./types.js").Candidates} Candidates */
 
+/** Decisions this near mean the same place. */
+const SAME_PX = 1;
+
 /**
  * A click: on a pick, remove it; on one that was removed, keep it; on another candidate, add it; else add a pick.
  * @param {Candidates} candidates
@@ -50,6 +53,17 @@ export function marked(candidates, kinds, point, reach, isParticle) {
  */
 export function carried(candidates, k, point) {
   return [at("remove", candidates, k), { action: "add", x_px: point.x, y_px: point.y }];
+}
+
+/**
+ * Whether another pick is where one is carried to: of two within a pixel one would be lost.
+ * @param {Candidates} candidates
+ * @param {Uint8Array} kinds
+ * @param {number} k
+ * @param {Point} point
+ */
+export function isTaken(candidates, kinds, k, point) {
+  return nearest(candidates, point, SAME_PX, (other) => other !== k && isPick(kinds[other])) >= 0;
 }
 
 /**

@@ -11,6 +11,15 @@ export const grouped = (value) => GROUPS.format(value);
  */
 export const fixed = (value, digits) => value.toFixed(digits).replace(/^-(0(\.0*)?)$/, "$1");
 
+/**
+ * The number that a person wrote; null where it is none.
+ * @param {string} text
+ */
+export function numberOf(text) {
+  const value = Number(text);
+  return text.trim() === "" || !Number.isFinite(value) ? null : value;
+}
+
 /** @param {number|null} share */
 export const percent = (share) => (share === null ? "–" : `${(100 * share).toFixed(1)} %`);
 

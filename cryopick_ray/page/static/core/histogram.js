@@ -41,6 +41,11 @@ export class Sums {
     return this.sums[at + last] - this.sums[at + first] + unknown;
   }
 
+  /** Whether all lie above every score: those without one do. */
+  get isScoreless() {
+    return this.from(0) > 0 && this.from(this.scoreBins - 1) === this.from(0);
+  }
+
   /**
    * Candidates of every score bin, within sizes.
    * @param {SizeRange|null} sizes
@@ -67,6 +72,30 @@ export function stopAt(stops, value) {
     else high = middle;
   }
   return Math.min(low, stops.length - 1);
+}
+
+/**
+ * Size bins that a cut keeps, at the stops nearest to it; null: all.
+ * @param {number[]|null} stops
+ * @param {{smallest_A: number|null, largest_A: number|null}} cut
+ * @returns {SizeRange|null}
+ */
+export function rangeOf(stops, { smallest_A, largest_A }) {
+  if (stops === null || (smallest_A === null && largest_A === null)) return null;
+  const last = largest_A === null ? stops.length - 1 : Math.max(stopAt(stops, largest_A), 1);
+  const first = smallest_A === null ? 0 : Math.min(stopAt(stops, smallest_A), last - 1);
+  return { first, last };
+}
+
+/**
+ * Whether counts at a cut are exact: it lies on stops, or keeps all.
+ * @param {{score_stops: number[], size_stops_A: number[]|null}} stops
+ * @param {import("./types.js").Cut} cut
+ */
+export function isAtStops({ score_stops, size_stops_A }, { threshold, smallest_A, largest_A }) {
+  const isStop = (/** @type {number[]} */ stops, /** @type {number} */ value) => Math.fround(stops[stopAt(stops, value)]) === Math.fround(value);
+  const isSized = [smallest_A, largest_A].every((size) => size === null || (size_stops_A !== null && isStop(size_stops_A, size)));
+  return isSized && (threshold <= score_stops[0] || isStop(score_stops, threshold));
 }
 
 /**

@@ -75,6 +75,17 @@
 
 /** @typedef {{score_stops: number[], size_stops_A: number[]|null, ready: boolean, truth_total?: number|null}} HistogramHead */
 
+/**
+ * Counts of the data set's candidates that nothing but a cut keeps out, before decisions: of all, and, where truth
+ * is known, of those that match it and of those that could.
+ * @typedef {object} Counted
+ * @property {HistogramHead} head
+ * @property {import("./histogram.js").Sums} all
+ * @property {import("./histogram.js").Sums|null} matched
+ * @property {import("./histogram.js").Sums|null} judged
+ * @property {number} sizes bins of known size
+ */
+
 /** @typedef {{job: string, what: string, state: string, lines: string[], command: string}} Job */
 
 export {};

@@ -41,6 +41,7 @@ function card({ number, quality, count, resolution_A, kept }) {
 async function toggle(number, keep) {
   try {
     show(await api.keepClass(number, keep));
+    state.about.set(await api.about()); // the command that applies it is another one now
   } catch (error) {
     state.reply.set(error instanceof Error ? `not saved: ${error.message}` : String(error));
   }

@@ -90,6 +90,7 @@ export function putHere(action) {
 export function jumpPick(direction) {
   const [candidates, kinds] = [state.candidates.value, state.kinds.value];
   if (candidates === null) return;
+  if (gesture.value?.kind === "carry") return state.reply.set("first put down what you carry: m; Escape leaves it where it was");
   const { x_px, y_px, n } = candidates;
   const picks = [...Array(n).keys()].filter((k) => isPick(kinds[k])).sort((a, b) => y_px[a] - y_px[b] || x_px[a] - x_px[b]);
   if (picks.length === 0) return state.reply.set("no picks");

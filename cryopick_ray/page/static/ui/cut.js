@@ -1,111 +1,103 @@
-// Threshold and sizes: sliders, and what they leave of this micrograph and of the whole data set.
+// Threshold and sizes: charts of the candidates, and sliders over them.
 
-import { Sums, coarser } from "../core/histogram.js";
-import { counted, grouped, percent } from "../core/format.js";
-import { precisionRecall, tally } from "../core/picked.js";
+import { moved, ownThreshold } from "../core/cut.js";
+import { counted, grouped, numberOf } from "../core/format.js";
+import { coarser, rangeOf, stopAt } from "../core/histogram.js";
 import { onAny } from "../core/signal.js";
 import { api } from "./api.js";
 import { drawBars, drawCalibration } from "./chart.js";
-import { loadHistogram, stopOf } from "./data.js";
+import { countsTable, startCounts } from "./counts.js";
 import { byId, el, slider } from "./dom.js";
 import { onFrame } from "./frame.js";
 import { state } from "./state.js";
 import { onTheme } from "./theme.js";
 
-/** @typedef {import("../core/types.js").HistogramHead} HistogramHead */
+/** @typedef {import("../core/types.js").Counted} Counted */
 
-const PAUSE_ms = 350;
 const BARS = 128;
-
-/** @type {{head: HistogramHead, all: Sums, matched: Sums|null, judged: Sums|null, sizes: number}|null} */
-let table = null;
-/** Which size bins are kept. */
-let first = 0;
-let last = 0;
-/** @type {ReturnType<typeof setTimeout>|undefined} */
-let pause;
-let asked = new AbortController();
 
 const chart = el("canvas", { class: "chart", role: "img", "aria-label": "Candidates by score" });
 const threshold = slider({ label: "threshold", min: 0, max: 1024, step: 1, value: 0 }, (k) => setStop(k));
-const exact = el("input", { type: "number", step: "any", "aria-label": "Threshold, exactly", change: typed });
+const exact = el("input", { type: "text", inputmode: "decimal", autocomplete: "off", id: "threshold-exact", "aria-label": "Threshold, exactly", input: typed, change: entered });
 const sizeChart = el("canvas", { class: "chart low", role: "img", "aria-label": "Candidates by size" });
-const smallest = slider({ label: "smallest", min: 0, max: 1, step: 1, value: 0 }, (k) => setSizes(k, Math.max(k + 1, last)));
-const largest = slider({ label: "largest", min: 0, max: 1, step: 1, value: 1 }, (k) => setSizes(Math.min(first, k - 1), k));
+const smallest = slider({ label: "smallest", min: 0, max: 1, step: 1, value: 0 }, (k) => setSizes(k, Math.max(k + 1, sizeRange().last)));
+const largest = slider({ label: "largest", min: 0, max: 1, step: 1, value: 1 }, (k) => setSizes(Math.min(sizeRange().first, k - 1), k));
 const sizeTold = el("p", { class: "quiet" });
 const sizes = el("div", { hidden: true }, el("h3", { text: "Size" }), sizeChart, smallest.label, largest.label, sizeTold);
-const told = Object.fromEntries(["here", "hereOf", "all", "allOf", "hereP", "hereR", "allP", "allR"].map((key) => [key, el("td", { class: "number", text: "–" })]));
-const exactTold = el("p", { class: "quiet", id: "exact-told", role: "status", text: "" });
+const scoreless = el("p", { class: "quiet", id: "scoreless", text: "These picks have no scores: no threshold tells them apart.", hidden: true });
+const byScore = el("div", { id: "by-score" }, chart, threshold.label);
 
 export function startCut() {
   threshold.input.id = "threshold";
   threshold.input.disabled = true;
-  exact.id = "threshold-exact";
   byId("cut").append(
     el("div", { class: "row" }, el("h3", { text: "Score" }), el("span", { class: "grow" }), exact,
       el("button", { type: "button", text: "Reset", title: "Threshold of the run (Shift+R)", click: resetThreshold })),
-    chart, threshold.label, sizes, counts(), exactTold,
+    scoreless, byScore, sizes, ...countsTable(),
   );
   chart.addEventListener("pointerdown", (event) => {
     chart.setPointerCapture(event.pointerId);
     pick(event);
   });
   chart.addEventListener("pointermove", (event) => event.buttons === 1 && pick(event));
-  onAny([state.cut, state.kinds, state.truth], () => onFrame(show));
-  onAny([state.cut, state.loaded], askExactly);
+  state.about.on(follow);
+  onAny([state.cut, state.histogram, state.candidates], () => onFrame(show));
   new ResizeObserver(() => onFrame(show)).observe(chart);
   onTheme(() => onFrame(show));
-  state.about.on(() => {
-    exact.value = state.cut.value.threshold.toPrecision(4);
-  });
+  startCounts();
 }
 
-/** Counts of the whole data set, once the server has them. */
-export const startHistogram = () => loadHistogram(ready);
-
-function counts() {
-  const row = (/** @type {string} */ name, /** @type {HTMLElement[]} */ ...cells) => el("tr", {}, el("th", { text: name, scope: "row" }), ...cells);
-  [told.here.id, told.all.id] = ["picks-here", "picks-all"];
-  return el("table", { class: "counts" },
-    el("thead", {}, el("tr", {}, el("td"), ...["this micrograph", "data set"].map((text) => el("th", { text, scope: "col" })))),
-    el("tbody", {}, row("picks", told.here, told.all), row("candidates", told.hereOf, told.allOf),
-      row("precision", told.hereP, told.allP), row("recall", told.hereR, told.allR)));
+/**
+ * A threshold that nobody moved is the source's, also once that is another one.
+ * @param {import("../core/types.js").About} about
+ * @param {import("../core/types.js").About} before
+ */
+function follow(about, before) {
+  if (moved(state.cut.value, ownThreshold(before)).threshold === undefined) setThreshold(ownThreshold(about));
 }
 
-/** @param {Parameters<Parameters<typeof loadHistogram>[0]>[0]} loaded */
-function ready({ head, all, matched, judged, sizeBins }) {
-  const scoreBins = head.score_stops.length - 1;
-  const sums = (/** @type {Uint32Array} */ counts) => new Sums(counts, scoreBins, sizeBins);
-  table = { head, all: sums(all), matched: matched && sums(matched), judged: judged && sums(judged), sizes: sizeBins - 1 };
-  threshold.input.max = String(scoreBins);
-  threshold.input.disabled = false;
-  sizes.hidden = head.size_stops_A === null;
-  last = table.sizes;
-  for (const { input } of [smallest, largest]) input.max = String(table.sizes);
-  largest.input.value = String(table.sizes);
-  onFrame(show);
+/** An unreadable number is marked while it is written. */
+function typed() {
+  exact.setAttribute("aria-invalid", String(exact.value.trim() !== "" && numberOf(exact.value) === null));
+}
+
+/** What is no number changes nothing, and is put back. */
+function entered() {
+  const value = numberOf(exact.value);
+  if (value !== null) setThreshold(value);
+  else if (exact.value.trim() !== "") state.reply.set(`not a number: ${exact.value.slice(0, 20)}`);
+  exact.setAttribute("aria-invalid", "false");
+  exact.value = state.cut.value.threshold.toPrecision(4);
 }
 
 /** @param {number} k stop */
 function setStop(k) {
-  if (table !== null) state.cut.set({ ...state.cut.value, threshold: table.head.score_stops[k] });
+  const known = state.histogram.value;
+  if (known !== null && !threshold.input.disabled) setThreshold(known.head.score_stops[k]);
 }
 
 /** @param {number} value */
 function setThreshold(value) {
-  if (Number.isFinite(value)) state.cut.set({ ...state.cut.value, threshold: value });
+  if (value !== state.cut.value.threshold) state.cut.set({ ...state.cut.value, threshold: value });
 }
 
 /** @param {number} steps of about a hundredth of the range */
 export function stepThreshold(steps) {
-  if (table === null) return;
-  const { score_stops } = table.head;
-  setStop(Math.min(Math.max(stopOf(table.head) + steps * Math.ceil(score_stops.length / 100), 0), score_stops.length - 1));
+  const known = state.histogram.value;
+  if (known === null) return;
+  const { score_stops } = known.head;
+  const k = stopAt(score_stops, state.cut.value.threshold) + steps * Math.ceil(score_stops.length / 100);
+  setStop(Math.min(Math.max(k, 0), score_stops.length - 1));
 }
 
 export function resetThreshold() {
-  setSizes(0, table?.sizes ?? 0);
-  setThreshold(state.about.value.sources[0]?.threshold ?? 0);
+  state.cut.set({ threshold: ownThreshold(state.about.value), smallest_A: null, largest_A: null });
+}
+
+/** Size bins that are kept. */
+function sizeRange() {
+  const known = state.histogram.value;
+  return (known && rangeOf(known.head.size_stops_A, state.cut.value)) ?? { first: 0, last: known?.sizes ?? 1 };
 }
 
 /**
@@ -113,106 +105,67 @@ export function resetThreshold() {
  * @param {number} to
  */
 function setSizes(from, to) {
-  const stops = table?.head.size_stops_A;
+  const stops = state.histogram.value?.head.size_stops_A;
   if (!stops) return;
-  [first, last] = [Math.max(0, from), Math.min(Math.max(to, 1), stops.length - 1)];
-  if (first >= last) first = last - 1;
+  const last = Math.min(Math.max(to, 1), stops.length - 1);
+  const first = Math.min(Math.max(0, from), last - 1);
   const [smallest_A, largest_A] = [first === 0 ? null : stops[first], last === stops.length - 1 ? null : stops[last]];
   state.cut.set({ ...state.cut.value, smallest_A, largest_A });
 }
 
 /** @param {PointerEvent} event */
 function pick(event) {
-  if (table === null) return;
+  const known = state.histogram.value;
+  if (known === null) return;
   const box = chart.getBoundingClientRect();
   const share = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
-  setStop(Math.round(share * (table.head.score_stops.length - 1)));
+  setStop(Math.round(share * (known.head.score_stops.length - 1)));
 }
 
 /** All that a move of a slider changes here, in one frame. */
 function show() {
-  const [cut, candidates, truth] = [state.cut.value, state.candidates.value, state.truth.value];
-  if (document.activeElement !== exact) exact.value = cut.threshold.toPrecision(4);
-  if (candidates !== null && state.kinds.value.length >= candidates.n) {
-    const { picks, matched } = tally(candidates, state.kinds.value);
-    told.here.textContent = grouped(picks);
-    told.hereOf.textContent = grouped(candidates.n);
-    const { precision, recall } = precisionRecall(matched, picks, truth === null ? null : truth.n);
-    told.hereP.textContent = truth === null ? "–" : percent(precision);
-    told.hereR.textContent = percent(recall);
-  }
-  if (table !== null) showAll(table);
+  if (document.activeElement !== exact) exact.value = state.cut.value.threshold.toPrecision(4);
+  const known = state.histogram.value;
+  if (known === null) return;
+  const score = state.candidates.value?.score;
+  if (score !== undefined) tellScoreless(known.all.isScoreless && score.every(Number.isNaN));
+  showScores(known);
+  sizes.hidden = known.head.size_stops_A === null;
+  if (known.head.size_stops_A !== null) showSizes(known, known.head.size_stops_A);
 }
 
-/** @param {NonNullable<typeof table>} known */
-function showAll({ head, all, matched, judged, sizes: bins }) {
-  const k = stopOf(head);
-  const range = first === 0 && last === bins ? null : { first, last };
-  const picks = all.from(k, range);
-  const isStop = Math.fround(head.score_stops[k]) === Math.fround(state.cut.value.threshold);
-  told.all.textContent = `${isStop || k === 0 ? "" : "≈ "}${grouped(picks)}`;
-  told.allOf.textContent = grouped(all.from(0));
-  if (matched !== null && judged !== null) {
-    const { precision, recall } = precisionRecall(matched.from(k, range), judged.from(k, range), head.truth_total ?? null);
-    told.allP.textContent = percent(precision);
-    told.allR.textContent = percent(recall);
-  }
+/** @param {boolean} isSo */
+function tellScoreless(isSo) {
+  scoreless.hidden = !isSo;
+  byScore.hidden = isSo;
+  exact.disabled = threshold.input.disabled = isSo;
+}
+
+/** @param {Counted} known */
+function showScores({ head, all, matched }) {
+  const k = stopAt(head.score_stops, state.cut.value.threshold);
+  const range = rangeOf(head.size_stops_A, state.cut.value);
+  threshold.input.max = String(head.score_stops.length - 1);
   threshold.input.value = String(k);
-  threshold.input.setAttribute("aria-valuetext", `${state.cut.value.threshold.toPrecision(4)}, ${counted(picks, "pick")}`);
+  threshold.input.setAttribute("aria-valuetext", `${state.cut.value.threshold.toPrecision(4)}, ${counted(all.from(k, range), "candidate")}`);
   const bars = coarser(all.perScore(range), BARS);
   const front = matched === null ? null : coarser(matched.perScore(range), BARS).sums;
   drawBars(chart, bars.sums, { from: k / (head.score_stops.length - 1), to: 1, front });
-  if (head.size_stops_A !== null) showSizes(all, k, bins, head.size_stops_A);
 }
 
 /**
- * @param {Sums} all
- * @param {number} k
- * @param {number} bins
+ * @param {Counted} known
  * @param {number[]} stops
  */
-function showSizes(all, k, bins, stops) {
+function showSizes({ head, all, sizes: bins }, stops) {
+  const k = stopAt(head.score_stops, state.cut.value.threshold);
+  const { first, last } = sizeRange();
   const unknown = all.from(k, { first: 0, last: 0 });
   const bars = Array.from({ length: bins }, (_, s) => all.from(k, { first: s, last: s + 1 }) - unknown);
   drawBars(sizeChart, bars, { from: first / bins, to: last / bins });
+  for (const { input } of [smallest, largest]) input.max = String(bins);
   [smallest.input.value, largest.input.value] = [String(first), String(last)];
   sizeTold.textContent = `${stops[first].toFixed(0)} – ${stops[last].toFixed(0)} Å${unknown > 0 ? `; ${grouped(unknown)} of unknown size` : ""}`;
-}
-
-/** What was typed; what is no number changes nothing. */
-function typed() {
-  if (Number.isFinite(exact.valueAsNumber)) setThreshold(exact.valueAsNumber);
-  else exact.value = state.cut.value.threshold.toPrecision(4);
-}
-
-/** After a pause: exact picks of every micrograph, corrections included. */
-function askExactly() {
-  clearTimeout(pause);
-  asked.abort();
-  const own = state.about.value.sources[0]?.threshold;
-  const { threshold: value, smallest_A, largest_A } = state.cut.value;
-  if (value === own && smallest_A === null && largest_A === null) {
-    state.counts.set(null);
-    tellExactly((state.loaded.value.columns.picks ?? []).map(Number));
-    return;
-  }
-  pause = setTimeout(async () => {
-    asked = new AbortController();
-    try {
-      const exactly = await api.counts(state.cut.value, asked.signal);
-      state.counts.set(exactly);
-      tellExactly(exactly);
-    } catch {
-      // Superseded by another cut, or not counted yet: the sliders' own counts stand.
-    }
-  }, PAUSE_ms);
-}
-
-/** @param {ArrayLike<number>} picks of every micrograph */
-function tellExactly(picks) {
-  let sum = 0;
-  for (let i = 0; i < picks.length; i++) sum += picks[i];
-  exactTold.textContent = `${counted(sum, "pick")} at this cut, corrections included`;
 }
 
 /** Where truth is known: how true a score is. */

@@ -1,6 +1,5 @@
 // Loading what is shown, and hearing what others decide and a live run adds.
 
-import { stopAt } from "../core/histogram.js";
 import { api } from "./api.js";
 import { isUnsaved } from "./saver.js";
 import { state } from "./state.js";
@@ -13,8 +12,6 @@ let opening = new AbortController();
 
 export async function startData() {
   const [about, micrographs] = await Promise.all([api.about(), api.micrographs(null)]);
-  const threshold = about.sources[0]?.threshold ?? 0;
-  state.cut.set({ threshold, smallest_A: null, largest_A: null });
   state.about.set(about);
   if (micrographs !== null) state.loaded.set(micrographs);
   const pixel_size_A = state.loaded.value.columns.pixel_size_A?.find((value) => Number(value) > 0);
@@ -98,28 +95,3 @@ function rowOf(i) {
   const { decisions, excluded, picks, status } = state.loaded.value.columns;
   return JSON.stringify([decisions, excluded, picks, status].map((column) => column?.[i]));
 }
-
-/** @typedef {import("../core/types.js").HistogramHead} HistogramHead */
-
-/**
- * Table of all candidates, once the server has counted them.
- * @param {(ready: {head: HistogramHead, all: Uint32Array, matched: Uint32Array|null, judged: Uint32Array|null, sizeBins: number}) => void} ready
- */
-export async function loadHistogram(ready) {
-  for (let wait_ms = 300; ; wait_ms = Math.min(2 * wait_ms, 5000)) {
-    const head = await api.histogramHead().catch(() => null);
-    if (head?.ready) {
-      const sizeBins = head.size_stops_A === null ? 1 : head.size_stops_A.length;
-      const tables = await api.histogram(head.score_stops.length - 1, sizeBins);
-      ready({ head, ...tables, sizeBins });
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, wait_ms));
-  }
-}
-
-/**
- * The stop a threshold stands for.
- * @param {HistogramHead} head
- */
-export const stopOf = (head) => stopAt(head.score_stops, state.cut.value.threshold);

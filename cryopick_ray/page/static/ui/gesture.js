@@ -3,7 +3,7 @@
 import { KINDS, REMOVED, isPick } from "../core/picked.js";
 import { Signal } from "../core/signal.js";
 import { clamped, nearest, thinned } from "../core/geometry.js";
-import { boxed, carried, cleaned, clicked, discsOf, lassoed, marked, painted } from "../core/edits.js";
+import { boxed, carried, cleaned, clicked, discsOf, isTaken, lassoed, marked, painted } from "../core/edits.js";
 import { counted } from "../core/format.js";
 import { decide } from "./saver.js";
 import { shapeOf, state } from "./state.js";
@@ -57,7 +57,8 @@ export function released() {
   const [now, candidates, kinds] = [gesture.value, state.candidates.value, state.kinds.value];
   gesture.set(null);
   if (now === null || candidates === null) return;
-  if (now.kind === "carry") commit(carried(candidates, now.k, now.at), "moved");
+  if (now.kind === "carry" && isTaken(candidates, kinds, now.k, now.at)) state.reply.set("a pick is there already; this one stays");
+  else if (now.kind === "carry") commit(carried(candidates, now.k, now.at), "moved");
   else if (now.kind === "box") commit(boxed(candidates, kinds, now.from, now.at), "removed");
   else if (now.kind === "lasso") commit(lassoed(candidates, kinds, now.path), "removed");
   else commit(painted(thinned(now.path, 1), state.brush_px.value), "painted");

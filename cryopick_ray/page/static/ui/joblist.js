@@ -50,7 +50,8 @@ function item({ job, what, command: text }) {
  * @param {string} text
  */
 export function command(text) {
-  return el("div", { class: "command" }, el("code", { text }), el("button", { type: "button", text: "Copy", click: () => void copy(text) }));
+  const words = text.split(" ").flatMap((word, k) => [k > 0 ? " " : "", el("span", { text: word })]);
+  return el("div", { class: "command" }, el("code", {}, ...words), el("button", { type: "button", text: "Copy", click: () => void copy(text) }));
 }
 
 /** @param {string} text */

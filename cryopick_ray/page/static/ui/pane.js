@@ -30,7 +30,10 @@ export class Pane {
     this.shown = "";
     this.isSmooth = true;
     this.viewer = viewerIn(this.deep);
+    this.isWhole = false;
+    this.size = "";
     this.viewer.addHandler("update-viewport", () => {
+      this.stayWhole();
       this.smooth();
       this.redraw();
     });
@@ -78,6 +81,15 @@ export class Pane {
     if (this.pyramid === null) return;
     const height = this.pyramid.height_px / this.pyramid.width_px;
     this.viewer.viewport.fitBounds(new OpenSeadragon.Rect(0, 0, 1, height), atOnce);
+  }
+
+  /** In a pane of another size, a micrograph that was seen as a whole still is. */
+  stayWhole() {
+    const { x: width, y: height } = this.viewer.viewport.getContainerSize();
+    if (this.pyramid === null || width === 0 || height === 0) return;
+    if (this.isWhole && this.size !== `${width} ${height}`) this.fit(true);
+    this.size = `${width} ${height}`;
+    this.isWhole = isWhole(this.view(), this.pyramid, width, height);
   }
 
   /** @param {number} factor */
@@ -149,6 +161,18 @@ export class Pane {
 }
 
 /**
+ * Whether all of a micrograph is seen, as large as it can be.
+ * @param {View} view
+ * @param {Pyramid} pyramid
+ * @param {number} width
+ * @param {number} height
+ */
+export function isWhole({ x, y, scale }, { width_px, height_px }, width, height) {
+  const [left, top] = [(width - width_px * scale) / 2, (height - height_px * scale) / 2];
+  return Math.abs(x - left) < 1 && Math.abs(y - top) < 1 && Math.abs(Math.min(left, top)) < 1;
+}
+
+/**
  * Tiles of the server; without levels one grey pixel stands for all.
  * @param {number} i
  * @param {string} look
@@ -183,7 +207,7 @@ function viewerIn(element) {
     gestureSettingsTouch: { clickToZoom: false, dblClickToZoom: false, flickEnabled: false, pinchRotate: false },
     gestureSettingsPen: { clickToZoom: false, dblClickToZoom: false, flickEnabled: false },
     animationTime: 0.25, zoomPerScroll: 1.25, maxZoomPixelRatio: 12, minZoomImageRatio: 0.5, visibilityRatio: 0.3,
-    imageSmoothingEnabled: true, smoothTileEdgesMinZoom: Infinity, subPixelRoundingForTransparency: /** @type {any} */ (OpenSeadragon.SUBPIXEL_ROUNDING_OCCURRENCES.ALWAYS),
+    imageSmoothingEnabled: true, minPixelRatio: 1, smoothTileEdgesMinZoom: Infinity, subPixelRoundingForTransparency: /** @type {any} */ (OpenSeadragon.SUBPIXEL_ROUNDING_OCCURRENCES.ALWAYS),
     placeholderFillStyle: "#1b1e21", preload: false,
   });
 }

@@ -31,7 +31,8 @@ export function startStage() {
   listen(host);
   main.viewer.addHandler("update-viewport", follow);
   onAny([state.current, state.look], () => void open());
-  onAny([state.candidates, state.cut], () => onFrame(sortOut));
+  state.candidates.on(sortOut); // at once: what is typed within a frame acts on what is there then
+  state.cut.on(() => onFrame(sortOut));
   onAny([state.kinds, state.others, state.truth, state.shown, state.circles, state.showTruth, state.mask,
     state.decisions, state.cursor, state.brush_px, state.tool, gesture, state.about], () => onFrame(redraw));
   onAny([state.split, state.beside], () => onFrame(splitUp));

@@ -33,6 +33,8 @@ export const state = {
   order: new Signal(/** @type {number[]} */ ([])),
   /** Exact picks of every micrograph at the cut, where it is not the run's. */
   counts: new Signal(/** @type {Uint32Array|null} */ (null)),
+  /** All candidates by score and size. */
+  histogram: new Signal(/** @type {import("../core/types.js").Counted|null} */ (null)),
 
   /** Index of the micrograph that is open. */
   current: new Signal(-1),

@@ -9,7 +9,7 @@ import { jobList } from "./joblist.js";
 import { onFrame } from "./frame.js";
 import { whenOpened } from "./parts.js";
 import { state } from "./state.js";
-import { jobs, start } from "./work.js";
+import { NO_RUN, jobs, start } from "./work.js";
 
 const WANTED = 10;
 const MOST_ASKED = 64;
@@ -31,7 +31,7 @@ export function startTeach() {
     el("h3", { text: "Lessons" }), jobList(["teach"]),
   );
   whenOpened("teach", () => void ask());
-  onAny([state.decisions, state.current], () => onFrame(count));
+  onAny([state.decisions, state.current, state.about], () => onFrame(count));
   jobs.on(() => onFrame(count));
 }
 
@@ -50,8 +50,9 @@ function count() {
   const [good, bad] = [sum("particles"), sum("wrong")];
   [particles.textContent, wrong.textContent] = [String(good), String(bad)];
   const isRunning = jobs.value.some((job) => job.what === "teach" && job.state === "running");
-  teach.disabled = good === 0 || isRunning;
-  told.textContent = isRunning ? "learning; its picks will be shown beside" : good === 0 ? "no particle marked yet"
+  const isRun = state.about.value.is_run;
+  teach.disabled = good === 0 || isRunning || !isRun;
+  told.textContent = !isRun ? NO_RUN : isRunning ? "learning; its picks will be shown beside" : good === 0 ? "no particle marked yet"
     : good < WANTED || bad < WANTED ? `${counted(Math.max(0, WANTED - good), "more particle")} and ${counted(Math.max(0, WANTED - bad), "more wrong place")} would help` : "enough to learn from";
 }
 

@@ -6,6 +6,9 @@ import { state } from "./state.js";
 
 /** @typedef {import("../core/types.js").Job} Job */
 
+/** Why nothing can be started beside files or tables. */
+export const NO_RUN = "Only a run can go on: open one as the first source (cryopick view RUN).";
+
 const SOON_ms = 1500;
 const SELDOM_ms = 10000;
 
