@@ -8,7 +8,7 @@ import torch
 
 from cryopick_ray.particles.classes.components import Components, soft_disc
 
-FUDGE = 2.0
+FUDGE = 3.0
 """How much the spectrum of signal is trusted beyond its estimate; RELION's tau2_fudge."""
 EDGE_A_PER_DIAMETER = 0.06
 
