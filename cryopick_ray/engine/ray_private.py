@@ -5,14 +5,11 @@ users' programs are turned away for want of the token; its files lie in a folder
 """
 
 import contextlib
-import fcntl
 import logging
 import os
 import secrets
-import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +20,7 @@ from ray import _raylet
 from ray._private import ray_constants
 
 from cryopick_ray.errors import EngineError
+from cryopick_ray.store.held_folder import held_folder
 
 OBJECT_STORE_BYTES = 100 * 2**20
 """Ids and reports only; the default would claim a third of the memory."""
@@ -31,8 +29,6 @@ SOCKET_BYTES = 107
 """The longest path of a socket that Linux takes."""
 BELOW_BYTES = len(f"/{PREFIX}01234567/r/session_2026-01-01_00-00-00_000000_0123456/sockets/plasma_store")
 """Of that, what Ray and this module put behind the folder for temporary files."""
-LEFT_BEHIND_S = 60.0
-"""A folder without a program is one that was killed, once it is so old; younger ones may just begin."""
 _NO_CLUSTER = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 _LOOPBACK = dict.fromkeys(
     ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"), "lo0" if sys.platform == "darwin" else "lo"
@@ -120,18 +116,14 @@ def _look_again() -> None:
 def _closed_folder() -> Iterator[Path]:
     """Give a new folder that only this user enters, and remove it at the end."""
     base = _short_folder()
-    _remove_left_behind(base)
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
-    except OSError as error:
-        raise EngineError(f"no folder for Ray in {base}: {error.strerror}; set TMPDIR to another") from error
-    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(held_folder(PREFIX, base))
+        except OSError as error:
+            raise EngineError(
+                f"no folder for Ray in {base}: {error.strerror}; set TMPDIR to another"
+            ) from error
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(held)
 
 
 def _short_folder() -> Path:
@@ -145,17 +137,3 @@ def _short_folder() -> Path:
             f"{found[0]} has {len(os.fsencode(found[0]))}; set TMPDIR to a shorter one that can be written"
         )
     return Path(short[0])
-
-
-def _remove_left_behind(base: Path) -> None:
-    """Remove the folders of this user's programs that were killed."""
-    for folder in base.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError):
-            held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                found = os.fstat(held)
-                if found.st_uid == os.getuid() and time.time() - found.st_mtime > LEFT_BEHIND_S:
-                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(folder, ignore_errors=True)
-            finally:
-                os.close(held)

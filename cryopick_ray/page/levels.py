@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.report.thumbnails import CONTRAST_PERCENTILES
+from cryopick_ray.store.pictures import CONTRAST_PERCENTILES
 from cryopick_ray.units import Shape
 
 TILE_PX = 256

@@ -13,12 +13,14 @@ import uvicorn
 from cryopick_ray.errors import UsageError
 from cryopick_ray.page.app import make_app
 from cryopick_ray.page.desk import Desk
-from cryopick_ray.page.private import private_folder
 from cryopick_ray.page.security import new_token
 from cryopick_ray.page.work import Work
+from cryopick_ray.store.held_folder import held_folder
 
 HOST = "127.0.0.1"
 PATIENCE_S = 2
+PREFIX = "cryopick-page-"
+"""Of folders whose content is gone when a page ends."""
 
 
 def serve(desk: Desk, port: int, *, say: Callable[[str], None], browse: bool) -> None:
@@ -39,7 +41,7 @@ def serve(desk: Desk, port: int, *, say: Callable[[str], None], browse: bool) ->
         If the port is taken.
     """
     token = new_token()
-    with bound_socket(port) as bound, private_folder() as private:
+    with bound_socket(port) as bound, held_folder(PREFIX) as private:
         work = Work(desk, private)
         own = bound.getsockname()[1]
         url = f"http://{HOST}:{own}/{token}/"

@@ -11,13 +11,13 @@ from PIL import Image
 from cryopick_ray.errors import PicksError
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.report.tints import Tint
+from cryopick_ray.store.pictures import CONTRAST_PERCENTILES
 from cryopick_ray.units import Shape, diameter_px
 
 LONG_SIDE_PX = 768
 MAX_CANDIDATES = 2000
 """A dozen thumbnails then stay below 8 MB of HTML."""
 JPEG_QUALITY = 80
-CONTRAST_PERCENTILES = (1.0, 99.0)
 
 
 @dataclass(frozen=True)
