@@ -15,6 +15,7 @@ from cryopick_ray.errors import ModelError, UsageError, brief
 from cryopick_ray.pickers.device.choice import repeatable, usable_device
 from cryopick_ray.pickers.device.peaks import find_peaks_on_device
 from cryopick_ray.pickers.folding import fold_batch_norm
+from cryopick_ray.pickers.fused import can_fuse, fuse
 from cryopick_ray.pickers.peaks import find_peaks
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.scoring import EXACT, Scoring
@@ -138,8 +139,14 @@ class NetworkPicker(ABC, Generic[NetworkT]):
 
     @cached_property
     def ready(self) -> NetworkT:
-        """The network as it is asked: on the device, in the scoring's precision, batch norm folded in."""
-        network = fold_batch_norm(deepcopy(self.network)).to(self.device, self.scoring.dtype)
+        """The network as it is asked: on the device, in the scoring's precision, batch norm folded in.
+
+        Fast on a CPU, what follows a convolution is done with it.
+        """
+        network, dtype = fold_batch_norm(deepcopy(self.network)), self.scoring.dtype
+        if not self.scoring.exact and can_fuse(self.device, dtype):
+            fuse(network)
+        network = network.to(self.device, dtype)
         # half to four fifths of the time on a CPU; torch's own hints lack the argument
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 

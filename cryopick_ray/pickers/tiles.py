@@ -48,11 +48,10 @@ def answer_in_tiles(
     answers = []
     for some in torch.split(images[:, None], at_once):
         bands = [
-            torch.cat([_answer(ask, some, down, across, rim_px) for across in columns], dim=3)
-            for down in rows
+            _joined([_answer(ask, some, down, across, rim_px) for across in columns], dim=3) for down in rows
         ]
-        answers.append(torch.cat(bands, dim=2))
-    return torch.cat(answers)
+        answers.append(_joined(bands, dim=2))
+    return _joined(answers, dim=0)
 
 
 def extended(
@@ -73,6 +72,10 @@ def extended_to_multiple(images: Tensor, multiple_px: int) -> Tensor:
     for axis in (1, 2):
         images = extended(images, axis, (0, -images.shape[axis] % multiple_px), "symmetric")
     return images
+
+
+def _joined(parts: list[Tensor], dim: int) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim)
 
 
 def _parts(side: int, multiple_px: int, tile_px: int) -> list[tuple[int, int]]:

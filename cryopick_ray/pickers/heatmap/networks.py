@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cryopick_ray.errors import ModelError
+from cryopick_ray.pickers.heatmap.enlarging import FoldedUp
 from cryopick_ray.pickers.pooling import MaxPool2
 from cryopick_ray.pickers.scoring import answered
 
@@ -64,7 +65,7 @@ class HeatmapNetwork(nn.Module):
         incoming = [STRIDE * STRIDE, *widths[:-1]]
         self.down = nn.ModuleList(Pair(*ends) for ends in zip(incoming, widths, strict=True))
         joined = [(fine + coarse, fine) for fine, coarse in pairwise(widths)]
-        self.up = nn.ModuleList(Pair(*ends) for ends in joined)
+        self.up = nn.ModuleList(Up(*ends) for ends in joined)
         self.pool = MaxPool2()
         self.head = nn.Conv2d(base, answers, 1)
         nn.init.zeros_(self.head.weight)
@@ -80,7 +81,7 @@ class HeatmapNetwork(nn.Module):
             x = pair(self.pool(x) if level else x)
             skips.append(x)
         for pair, skip in zip(reversed(self.up), reversed(skips[:-1]), strict=True):
-            x = pair(torch.cat([skip, functional.interpolate(x, scale_factor=2.0)], dim=1))
+            x = pair(skip, x)
         return answered(self.head, x)
 
 
@@ -104,3 +105,16 @@ class Pair(nn.Sequential):
                 nn.ReLU(inplace=True),
             ]
         super().__init__(*layers)
+
+
+class Up(Pair):
+    """A pair about a fine map and a coarse one, which is enlarged twice."""
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        """Return ``(n, c, h, w)`` of fine maps of that shape and ``(n, k, h / 2, w / 2)`` coarse ones."""
+        return super().forward(torch.cat([fine, functional.interpolate(coarse, scale_factor=2.0)], dim=1))
+
+    def folded(self) -> nn.Module:
+        """Return the same for answering on a CPU."""
+        first, second = (layer for layer in self if isinstance(layer, nn.Conv2d))
+        return FoldedUp(first, second)
