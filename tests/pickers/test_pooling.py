@@ -7,8 +7,9 @@ from cryopick_ray.pickers.pooling import MaxPool2
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
-def test_the_pool_is_torchs_own(dtype, layout):
-    x = torch.randn(2, 6, 12, 20).to(dtype).to(memory_format=layout)
+@pytest.mark.parametrize("sides", [(12, 20), (13, 20), (12, 21), (3, 5)])
+def test_the_pool_is_torchs_own(dtype, layout, sides):
+    x = torch.randn(2, 6, *sides).to(dtype).to(memory_format=layout)
     found = MaxPool2()(x)
     assert torch.equal(found, functional.max_pool2d(x, 2))
     assert found.is_contiguous(memory_format=layout)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from cryopick_ray.errors import ModelError
 from cryopick_ray.pickers.fragments import slide
+from cryopick_ray.pickers.pooling import MaxPool2
 
 ARCHITECTURE = "deeppicker"
 PATCH_PX = 64
@@ -39,7 +40,7 @@ class DeepPickerNetwork(nn.Module):
             convolutions += [
                 nn.Conv2d(channels_in, channels_out, kernel),
                 nn.ReLU(inplace=True),
-                nn.MaxPool2d(2),
+                MaxPool2(),
             ]
             side, channels_in = (side - kernel + 1) // 2, channels_out
         self.convolutions = nn.Sequential(*convolutions)

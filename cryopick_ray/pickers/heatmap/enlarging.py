@@ -1,4 +1,4 @@
-"""The way up of the heat-map network without the enlarged map: two thirds of the arithmetic, the same answers.
+"""The way up of the heat-map network without the enlarged map: less arithmetic for the same answers.
 
 A 3 x 3 convolution of an image enlarged twice, its pixels repeated, sees the same pixel several times: its
 value in one of the four phases of the fine grid is that of a 2 x 2 convolution of the coarse image whose
