@@ -44,13 +44,18 @@ def metadata_key(micrograph_id: str) -> str:
     return f"{array_key(micrograph_id)}/{METADATA}"
 
 
+def chunk_shape(shape: Shape) -> Shape:
+    """Return the sides of the chunks of an image of ``shape``."""
+    return min(CHUNK_PX, shape[0]), min(CHUNK_PX, shape[1])
+
+
 def array_spec(shape: Shape) -> dict[str, Any]:
     """Return what ``zarr.create_array`` needs for an image of ``shape``.
 
     Every chunk is written and carries a Crc32c, so a missing or damaged one cannot pass for data;
     the fill value is NaN, so what was never written can't either.
     """
-    chunk = tuple(min(CHUNK_PX, side) for side in shape)
+    chunk = chunk_shape(shape)
     return {
         "shape": shape,
         "dtype": "float16",
