@@ -18,7 +18,7 @@ class Foldable(Protocol):
         """Return it, batch norm being folded in already."""
 
 
-def can_fuse(device: torch.device, dtype: torch.dtype) -> bool:
+def can_fuse(device: torch.device, dtype: torch.dtype = torch.float32) -> bool:
     """Tell whether this machine's torch has such convolutions for a device and a precision."""
     if device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False

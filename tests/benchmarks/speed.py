@@ -41,8 +41,8 @@ from cryopick_ray.pickers.scoring import fast_precision
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.units import resampled_shape, working_pixel_size_A
 
-PHANTOMS = RealSet("phantoms", diameter_A=216, radius_A=108, particle_px=27, topaz_radius_px=14)
-PIXEL_SIZE_A, SCALE = 1.0, 8
+PIXEL_SIZE_A, SCALE = 1.25, 8
+PHANTOMS = RealSet("phantoms", diameter_A=270, radius_A=135, particle_px=27, topaz_radius_px=14)
 COVERED = 0.2
 """Part of the area that particles cover."""
 FIRST_PICK_PX, FIRST_PICK_PIXEL_SIZE_A = 512, 8.0
