@@ -110,9 +110,12 @@ class Pair(nn.Sequential):
 class Up(Pair):
     """A pair about a fine map and a coarse one, which is enlarged twice."""
 
-    def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
+    def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:  # type: ignore[override]  # a sequence takes one
         """Return ``(n, c, h, w)`` of fine maps of that shape and ``(n, k, h / 2, w / 2)`` coarse ones."""
-        return super().forward(torch.cat([fine, functional.interpolate(coarse, scale_factor=2.0)], dim=1))
+        x = torch.cat([fine, functional.interpolate(coarse, scale_factor=2.0)], dim=1)
+        for layer in self:
+            x = layer(x)
+        return x
 
     def folded(self) -> nn.Module:
         """Return the same for answering on a CPU."""
