@@ -1,7 +1,7 @@
 """Convolutions and what follows them in one pass over memory, as oneDNN does it on a CPU."""
 
 from itertools import pairwise
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -82,5 +82,5 @@ class FusedConv(nn.Conv2d):
         return x.contiguous(memory_format=torch.channels_last), self._packed[1], self.bias, *how
 
 
-def _is_plain(layer: nn.Module) -> bool:
+def _is_plain(layer: nn.Module) -> TypeGuard[nn.Conv2d]:
     return type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)

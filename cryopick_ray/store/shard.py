@@ -59,7 +59,7 @@ def decode(shard: bytes, shape: Shape) -> NDArray[np.float16]:
         unpacked, _, here = packed[BLOSC_SIZES].view("<u4").tolist()
         if (unpacked, here) != (part.nbytes, len(packed)):
             raise ValueError(f"the chunk at row {y}, column {x} is of another size")
-        imagecodecs.blosc_decode(packed.tobytes(), numthreads=1, out=memoryview(part).cast("B"))
+        imagecodecs.blosc_decode(packed.tobytes(), numthreads=1, out=part.data.cast("B"))
         pixels[y : y + chunk[0], x : x + chunk[1]] = part[: shape[0] - y, : shape[1] - x]
     return pixels
 

@@ -44,6 +44,18 @@ def test_a_network_that_is_asked_fast_answers_as_it_was_taught(model):
 
 
 @torch.inference_mode()
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_answer_does_not_depend_on_the_shapes_asked_about_before(precision):
+    picker, other = (
+        load_picker("heatmap-general", device="cpu", precision=precision, particle_px=None) for _ in range(2)
+    )
+    shapes = [(1, 1, 192, 160), (1, 1, 96, 96), (1, 1, 192, 160)]
+    first, _, again = (picker.ask(images(*shape)) for shape in shapes)
+    assert torch.equal(first, again)
+    assert torch.equal(other.ask(images(*shapes[1])), picker.ask(images(*shapes[1])))
+
+
+@torch.inference_mode()
 def test_exact_answers_are_those_of_the_plain_layers():
     picker = load_picker("heatmap-general", device="cpu", exact=True, particle_px=None)
     plain = fold_batch_norm(
