@@ -45,7 +45,8 @@ def test_inverted_is_what_the_negatives_would_be(store, model, tmp_path, monkeyp
     assert inverted.equals(negatives)
 
 
-def test_micrographs_of_both_polarities_are_picked_alike_in_any_order(tmp_path, monkeypatch):
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_micrographs_of_both_polarities_are_picked_alike_in_any_order(tmp_path, monkeypatch, dtype):
     store = MicrographStore(str(tmp_path / "s.zarr"), create=True)
     sources = []
     for seed, (name, sign) in enumerate({"a": 1, "b": -1, "c": -1, "d": 1}.items()):
@@ -53,7 +54,7 @@ def test_micrographs_of_both_polarities_are_picked_alike_in_any_order(tmp_path, 
         mrcfile.write(tmp_path / f"{name}.mrc", sign * made.pixels, voxel_size=4.0)
         sources.append(MicrographSource(name, "set", tmp_path / f"{name}.mrc", name))
     IngestWorker(store.place.url, IngestSettings()).process(sources)
-    settings = PickSettings(diameter_A=150, dtype="float32")
+    settings = PickSettings(diameter_A=150, dtype=dtype)
     _, table, coverage = picks(store, tmp_path / "auto", settings, monkeypatch, 1)
     assert [line.inverted for line in coverage] == [False, True, True, False]
     for sign, names in (("no", "ad"), ("yes", "bc")):
