@@ -13,8 +13,8 @@ LARGEST_PART = 0.75
 """Of the crop's factor: the nearer to it, the longer the low pass."""
 LARGEST = 8
 """More at once saves nothing more."""
-SMALLEST_PX = 512
-"""Sides of fewer pixels are soon transformed."""
+SMALLEST_PX, SMALLEST_CROP = 512, 4
+"""Smaller sides are soon transformed, and by smaller factors little is saved."""
 MOST_BOXES = 16
 """Of a low pass; nine or ten suffice at the largest part."""
 BATCH_ROWS = 32
@@ -92,9 +92,11 @@ class Decimation:
 @lru_cache(maxsize=64)
 def planned(side: int, kept: int) -> Decimation | None:
     """Return what to do along an axis before a crop to ``kept`` pixels; ``None`` if that does not pay."""
+    if side < max(SMALLEST_PX, SMALLEST_CROP * kept):
+        return None
     largest = min(LARGEST, int(LARGEST_PART * side / kept))
     factor = next((factor for factor in range(largest, 1, -1) if side % factor == 0), 1)
-    if factor == 1 or side < SMALLEST_PX:
+    if factor == 1:
         return None
     plans = (Decimation(side, factor, _low_pass(side, kept, factor, boxes)) for boxes in range(2, MOST_BOXES))
     return next((plan for plan in plans if plan.folded(kept) <= FOLDED), None)
@@ -109,7 +111,6 @@ def _low_pass(side: int, kept: int, factor: int, boxes: int) -> NDArray[np.float
     return taps.real / taps.real.sum()
 
 
-
 def fewer_rows(
     blocks: Iterable[NDArray[np.float32]], width: int, plan: Decimation
 ) -> Iterator[NDArray[np.float32]]:
@@ -122,11 +123,12 @@ def fewer_rows(
     blocks
         The rows in order, ``(n, width)``, each ``n`` a multiple of the factor.
     """
-    over, matrix = plan.overhang, plan.matrix(plan.strip // plan.factor)
+    over, strip_rows = plan.overhang, plan.strip
+    matrix = plan.matrix(strip_rows // plan.factor)
     values = np.empty((len(matrix), width), np.float32)
     sums = np.zeros((BATCH_ROWS + len(matrix), width), np.float32)
     first, done = None, 0
-    for strip in (block[top : top + plan.strip] for block in blocks for top in range(0, len(block), plan.strip)):
+    for strip in (block[top : top + strip_rows] for block in blocks for top in range(0, len(block), strip_rows)):
         count = len(strip) // plan.factor
         for left in range(0, width, PANEL_PX):
             panel = np.s_[: count + over, left : left + PANEL_PX]

@@ -114,6 +114,7 @@ def clipped_blocks(
     Areas without data are filled before. Hot pixels and X-rays would ring over the whole field after a
     Fourier crop. A block without any is the file's own pixels if they are float32: not to be written to.
     """
+    image = image.view(np.ndarray)  # slices of a memory map cost more
     low, high = _clip_limits(image, no_data)
     lowest, highest = math.inf, -math.inf
     fill = planned_fill(image, no_data, low, high) if no_data else None
@@ -125,7 +126,8 @@ def clipped_blocks(
         block = np.asarray(stored, np.float32)
         if fill is not None:
             block = fill.filled(block, start)
-        least, most = float(block.min()), float(block.max())
+        checked = stored if fill is None and stored.dtype.kind in "iu" else block  # integers are fewer bytes
+        least, most = float(checked.min()), float(checked.max())
         if not -LARGEST <= least <= most <= LARGEST:  # NaN never is
             check_pixels(image)  # looks at all of it to say what is wrong
         lowest, highest = min(lowest, least), max(highest, most)
