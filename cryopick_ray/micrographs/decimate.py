@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-FOLDED = 1e-4
+FOLDED = 3e-5
 """Of white noise that is kept, along one axis: so much is noise folded onto it, root mean square."""
 LARGEST_PART = 0.75
 """Of the crop's factor: the nearer to it, the longer the low pass."""
@@ -25,7 +25,9 @@ FEWEST_PX, PANEL_PX = 16, 2048
 
 @dataclass(frozen=True, eq=False)
 class Decimation:
-    """Along an axis that wraps round: each value ``u`` is the sum of ``taps[j] x[factor u + j - len(taps) + 1]``.
+    """A low pass along an axis that wraps round, and every so many of its values.
+
+    Value ``u`` is the sum of ``taps[j] x[factor u + j - len(taps) + 1]``.
 
     The low pass is a box of ``factor`` pixels, repeated, its zeros spread over what would fold onto the
     frequencies that are kept, as the roots of a Chebyshev polynomial (Lo Presti 2000, IEEE Trans. Circuits
@@ -63,7 +65,7 @@ class Decimation:
         return count * self.factor
 
     def matrix(self, count: int) -> NDArray[np.float32]:
-        """Return what ``count`` times ``factor`` pixels give to the ``count + overhang`` values from theirs on."""
+        """Return what ``count * factor`` pixels give to ``count + overhang`` values from theirs on."""
         tap = np.arange(count * self.factor) - self.factor * np.arange(count + self.overhang)[:, None]
         tap += len(self.taps) - 1
         is_tap = (tap >= 0) & (tap < len(self.taps))
@@ -81,11 +83,9 @@ class Decimation:
         return np.exp(2j * np.pi / self.side * (waves[:, None] * places)) @ self.taps
 
     def folded(self, kept: int) -> float:
-        """Return the part of white noise in the first ``kept`` components of each sign that is folded there."""
+        """Return how much white noise, of its own, is folded onto what a crop to ``kept`` pixels keeps."""
         waves = np.arange(kept // 2 + 1)
-        here, *others = (
-            np.abs(self.response(waves + self.count * image)) for image in range(self.factor)
-        )
+        here, *others = (np.abs(self.response(waves + self.count * image)) for image in range(self.factor))
         return float(np.sqrt(np.mean(sum(other**2 for other in others) / here**2)))
 
 
@@ -128,7 +128,9 @@ def fewer_rows(
     values = np.empty((len(matrix), width), np.float32)
     sums = np.zeros((BATCH_ROWS + len(matrix), width), np.float32)
     first, done = None, 0
-    for strip in (block[top : top + strip_rows] for block in blocks for top in range(0, len(block), strip_rows)):
+    for strip in (
+        block[top : top + strip_rows] for block in blocks for top in range(0, len(block), strip_rows)
+    ):
         count = len(strip) // plan.factor
         for left in range(0, width, PANEL_PX):
             panel = np.s_[: count + over, left : left + PANEL_PX]
@@ -143,5 +145,5 @@ def fewer_rows(
             yield sums[start:done]
             sums[:over] = sums[done : done + over]
             done = 0
-    sums[done : done + over] += sums[:over] * 0 if first is None else first
+    sums[done : done + over] += 0 if first is None else first
     yield sums[: done + over]

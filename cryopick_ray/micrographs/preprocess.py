@@ -15,6 +15,8 @@ from cryopick_ray.micrographs.no_data import NoData, find_no_data, slack_px
 from cryopick_ray.micrographs.resample import block_rows, resize_blocks, row_blocks
 from cryopick_ray.units import Shape
 
+PREPARATION = 2
+"""Of what :func:`prepare` makes: 1 before large crops had a low pass first."""
 SAMPLE_PIXELS = 2**20  # enough for a median to one part in a thousand of sigma
 CLIP_SAMPLE_PIXELS = 2**16  # and to one in two hundred, for limits that far out
 CLIP_SIGMAS = 10.0
@@ -84,6 +86,11 @@ def prepare(
     return replace(_normalise_in_place(resized), no_data=no_data)
 
 
+def is_decimated(source_shape: Shape, shape: Shape) -> bool:
+    """Tell whether :func:`prepare` makes fewer rows of an image before it is transformed."""
+    return planned(source_shape[0], shape[0]) is not None
+
+
 def check_pixels(image: NDArray[Any]) -> None:
     """Refuse an image that carries no signal or whose pixels are not all numbers.
 
@@ -109,8 +116,9 @@ def clipped_blocks(
     rows: int | None = None,
     seen: Callable[[NDArray[Any]], object] | None = None,
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield blocks of ``rows`` rows, checked as by :func:`check_pixels` and clipped to the median +- 10 robust sigma.
+    """Yield blocks of ``rows`` rows, checked and clipped to the median +- 10 robust sigma.
 
+    They are checked as by :func:`check_pixels`, and given to ``seen`` as :func:`prepare` says.
     Areas without data are filled before. Hot pixels and X-rays would ring over the whole field after a
     Fourier crop. A block without any is the file's own pixels if they are float32: not to be written to.
     """

@@ -15,7 +15,7 @@ from cryopick_ray.micrographs.exposure import Exposure, read_exposure
 from cryopick_ray.micrographs.looks import look_at
 from cryopick_ray.micrographs.optics_groups import VOLTAGE
 from cryopick_ray.micrographs.pixel_size import Stated, decide_pixel_size
-from cryopick_ray.micrographs.preprocess import Normalised, prepare
+from cryopick_ray.micrographs.preprocess import PREPARATION, Normalised, prepare
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.stages.averages import Averages
@@ -136,6 +136,7 @@ class IngestWorker:
             notes="\n".join(notes),
             no_data=image.no_data.to_text(),
             looks=looks.to_text(),
+            preparation=PREPARATION,
         )
         return _Prepared(source, row, image)
 
