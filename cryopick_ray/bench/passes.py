@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cryopick_ray.bench.stopwatch import Route, Stopwatch
+from cryopick_ray.micrographs.decimate import planned
+from cryopick_ray.micrographs.looks import look_at
+from cryopick_ray.micrographs.no_data import SCANNED_ROWS, find_no_data
 from cryopick_ray.micrographs.preprocess import clipped_blocks, normalise
 from cryopick_ray.micrographs.reader import read_micrograph, source_checksum
-from cryopick_ray.micrographs.resample import resize_blocks
+from cryopick_ray.micrographs.resample import block_rows, resize_blocks
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.device.resize import fourier_resize_on_device
 from cryopick_ray.pickers.device.upload import Upload
@@ -54,26 +57,49 @@ class Way:
 
 
 def ingest_pass(watch: Stopwatch, way: Way) -> None:
-    """Bring the micrograph from its file into the store, each stage whole before the next begins."""
-    with watch.part("read") as part:
+    """Bring the micrograph from its file into the store, block by block as an ingest worker does."""
+    with watch.part("read") as part:  # of a mapped file the rows that tell of areas without data
         micrograph = read_micrograph(way.source.path)
-        pixels = np.array(micrograph.pixels)  # only now does a mapped file come into memory
-        part.bytes = 2 * pixels.nbytes
-    with watch.part("checksum") as part:
-        source_checksum(way.source.path)
-        part.bytes = way.source.path.stat().st_size
-    with watch.part("decode") as part:
-        blocks = list(clipped_blocks(pixels))
-        part.bytes = pixels.nbytes + sum(block.nbytes for block in blocks if block.base is not pixels)
+        pixels, file = micrograph.pixels, micrograph.file
+        find_no_data(pixels)
+        part.bytes = pixels.nbytes if file is None else pixels.nbytes // SCANNED_ROWS
+    if file is None:
+        with watch.part("checksum") as part:
+            source_checksum(way.source.path)
+            part.bytes = way.source.path.stat().st_size
+
+    def seen(rows: NDArray[Any]) -> None:
+        if file is not None:
+            with watch.part("checksum") as part:
+                file.see(rows)
+                part.bytes += rows.nbytes
+
     with watch.part("crop") as part:
-        image = resize_blocks(blocks, micrograph.shape, way.row.shape)
-        part.bytes = sum(block.nbytes for block in blocks) + image.nbytes
+        down = planned(micrograph.shape[0], way.row.shape[0])
+        rows = block_rows(micrograph.shape[1], down.strip if down else 1)
+        blocks = timed_blocks(watch, clipped_blocks(pixels, rows=rows, seen=seen))
+        image = resize_blocks(blocks, micrograph.shape, way.row.shape, down)
+        part.bytes = 4 * pixels.size + image.nbytes
     with watch.part("normalise") as part:
         normalised = normalise(image)
         part.bytes = 2 * image.nbytes
+    with watch.part("look") as part:
+        look_at(normalised.pixels)
+        part.bytes = image.nbytes
     with watch.part("write") as part:
         stored = StoredPixels(normalised.pixels, normalised.offset, normalised.scale)
         part.bytes = image.nbytes + way.store.write(way.row.micrograph_id, stored)
+
+
+def timed_blocks(watch: Stopwatch, blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+    """Yield blocks, what their making takes charged to a part of its own."""
+    while True:
+        with watch.part("decode") as part:
+            block = next(blocks, None)
+            if block is None:
+                return
+            part.bytes += block.nbytes
+        yield block
 
 
 def pick_pass(watch: Stopwatch, way: Way, shard_name: str) -> Candidates:

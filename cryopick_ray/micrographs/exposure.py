@@ -35,8 +35,8 @@ class Exposure:
     ----------
     micrograph
         The image; of a movie its average. Its pixel size is the file's own.
-    checksum
-        Of the file.
+    source
+        Where it was read.
     average
         What was made of a movie, else ``None``.
     stamp
@@ -46,15 +46,42 @@ class Exposure:
         pixels in angstroms.
     notes
         What to tell of the sidecar.
+    summed
+        The checksum of a file that is not mapped.
     """
 
     micrograph: Micrograph
-    checksum: str
+    source: MicrographSource
     average: "Average | None" = None
     stamp: Stamp | None = None
     sidecar: Sidecar = NONE
     sidecar_A: float | None = None
     notes: tuple[str, ...] = ()
+    summed: str = ""
+
+    def checksum(self) -> str:
+        """Return the file's checksum; of a mapped one it costs least after the pixels were used.
+
+        Raises
+        ------
+        MicrographError
+            As :meth:`check`.
+        """
+        file = self.micrograph.file
+        checksum = self.summed if file is None else file.checksum()
+        self.check()
+        return checksum
+
+    def check(self) -> None:
+        """Refuse a file that is not as it was; called once all that is wanted of it was read.
+
+        Raises
+        ------
+        MicrographError
+            It changed since reading began.
+        """
+        if stamp(self.source) != self.stamp:
+            raise MicrographError("the file changed while it was read; it is read again once it stands still")
 
 
 def stamp(source: MicrographSource) -> Stamp | None:
@@ -95,14 +122,14 @@ def read_exposure(source: MicrographSource, settings: IngestSettings, device: st
             if source.kind == "movie":
                 raise StackError("a movie")
             micrograph = read_micrograph(path)
-            read = Exposure(micrograph, "", sidecar_A=sidecar.pixel_size_of(micrograph.shape))
+            read = Exposure(micrograph, source, sidecar_A=sidecar.pixel_size_of(micrograph.shape))
         except StackError:
             read = _averaged(path, source, settings, device, sidecar)
-        checksum = source_checksum(path)  # brings a mapped file into memory, too
-        if stamp(source) != before:
-            raise MicrographError("the file changed while it was read; it is read again once it stands still")
+        summed = source_checksum(path) if read.micrograph.file is None else ""
         notes = (*sidecar.notes, *read.notes)
-        return replace(read, checksum=checksum, stamp=before, sidecar=sidecar, notes=notes)
+        read = replace(read, summed=summed, stamp=before, sidecar=sidecar, notes=notes)
+        read.check()
+        return read
 
 
 def average_name(micrograph_id: str) -> str:
@@ -149,4 +176,4 @@ def _averaged(
     if sidecar_A is not None:
         sidecar_A *= movie.shape[1] / average.image.shape[1]
     micrograph = Micrograph(average.image, None if is_sidecars else average.pixel_size_A)
-    return Exposure(micrograph, "", average, sidecar_A=sidecar_A, notes=notes)
+    return Exposure(micrograph, source, average, sidecar_A=sidecar_A, notes=notes)

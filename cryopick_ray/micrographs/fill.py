@@ -12,7 +12,6 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.micrographs.no_data import NoData, slack_px
-from cryopick_ray.micrographs.resample import BLOCK_PIXELS
 from cryopick_ray.units import Shape
 
 CELL_PX = 8
@@ -49,18 +48,15 @@ class Fill:
     mean: NDArray[np.float32]
     contrast: NDArray[np.float32]
 
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Yield the micrograph top to bottom, some rows at a time, in float32, filled."""
-        height, width = self.image.shape
-        squares = self.mean.shape[1] * CELL_PX
-        rows = max(1, BLOCK_PIXELS // squares // CELL_PX) * CELL_PX
-        for start in range(0, height, rows):
-            block = np.asarray(self.image[start : start + rows], np.float32)
-            empty = self.no_data.mask(block.shape, first_row=start, grown_px=slack_px((height, width)))
-            if empty.any():
-                filling = self._filling(start // CELL_PX, math.ceil(len(block) / CELL_PX))
-                block = np.where(empty, filling[: len(block), :width], block)
-            yield block
+    def filled(self, block: NDArray[np.float32], start: int) -> NDArray[np.float32]:
+        """Return the micrograph's rows from ``start`` on, filled."""
+        shape = self.image.shape[0], self.image.shape[1]
+        empty = self.no_data.mask(block.shape, first_row=start, grown_px=slack_px(shape))
+        if not empty.any():
+            return block
+        first, above = divmod(start, CELL_PX)
+        filling = self._filling(first, math.ceil((above + len(block)) / CELL_PX))
+        return np.where(empty, filling[above : above + len(block), : shape[1]], block)
 
     def _filling(self, first: int, count: int) -> NDArray[np.float32]:
         """Return what would fill ``count`` rows of squares."""

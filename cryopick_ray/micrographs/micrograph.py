@@ -6,6 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import MicrographError
+from cryopick_ray.micrographs.mapped import MappedFile
 from cryopick_ray.units import Shape
 
 MAX_PIXELS = 2**28
@@ -34,12 +35,15 @@ class Micrograph:
         Why what the file states is no pixel size; empty where it states one, or nothing.
     notes
         How the file was understood where it is unclear.
+    file
+        What the pixels are a view of, if that is a file.
     """
 
     pixels: NDArray[Any]
     pixel_size_A: float | None
     unclear_size: str = ""
     notes: tuple[str, ...] = ()
+    file: MappedFile | None = None
 
     @property
     def shape(self) -> Shape:

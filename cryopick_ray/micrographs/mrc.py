@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import MicrographError, StackError, brief
+from cryopick_ray.micrographs.mapped import MappedFile
 from cryopick_ray.micrographs.micrograph import Micrograph, check_claim
 from cryopick_ray.micrographs.mrc_header import HEADER_BYTES, MrcHeader, parse_header
 
@@ -48,7 +49,9 @@ def _map_plain(file: BinaryIO) -> Micrograph:
     promised = header.data_offset + header.data_bytes
     if there < promised:
         raise _truncated(header, promised, there)
-    return _micrograph(header, np.memmap(file, header.dtype, "r", header.data_offset, header.stored_shape))
+    mapped = MappedFile(file)
+    stored = mapped.array(header.data_offset, header.dtype, header.stored_shape)
+    return replace(_micrograph(header, stored), file=mapped)
 
 
 def _read_packed(stream: BinaryIO, stored_bytes: int) -> Micrograph:

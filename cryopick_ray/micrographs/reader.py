@@ -7,6 +7,7 @@ from pathlib import Path
 import google_crc32c
 
 from cryopick_ray.errors import MicrographError, brief
+from cryopick_ray.micrographs.mapped import BLOCK_BYTES, checksum_text
 from cryopick_ray.micrographs.micrograph import Micrograph
 from cryopick_ray.micrographs.mrc import read_mrc
 from cryopick_ray.micrographs.picture import read_picture
@@ -27,8 +28,6 @@ SUFFIXES = tuple(READERS)
 
 MOVIE_SUFFIXES = (".mrcs", ".mrcs.gz", ".mrcs.bz2", ".eer")
 """Names that end so are movies; a file that is named like a micrograph may be one, too."""
-
-BLOCK_BYTES = 2**18  # stays in a core's cache between reading and summing
 
 
 def is_micrograph_name(name: str) -> bool:
@@ -82,7 +81,7 @@ def source_checksum(path: Path) -> str:
                 checksum = google_crc32c.extend(checksum, block)
     except OSError as error:
         raise _unreadable(error) from error
-    return f"crc32c:{checksum:08x}"
+    return checksum_text(checksum)
 
 
 def _length_of_file(path: Path) -> int:

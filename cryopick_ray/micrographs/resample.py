@@ -7,6 +7,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from cryopick_ray.micrographs.decimate import Decimation, fewer_rows
 from cryopick_ray.units import Shape
 
 BLOCK_PIXELS = 2**17  # half a megabyte of float32: stays in a core's cache from file to spectrum
@@ -35,13 +36,21 @@ def fourier_resize(image: NDArray[Any], shape: Shape) -> NDArray[np.float32]:
 
 def row_blocks(image: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
     """Yield an image top to bottom, some rows at a time, in float32; what is float32 is not copied."""
-    rows = max(1, BLOCK_PIXELS // image.shape[1])
+    rows = block_rows(image.shape[1])
     for start in range(0, image.shape[0], rows):
         yield np.asarray(image[start : start + rows], np.float32)
 
 
+def block_rows(width: int, multiple: int = 1) -> int:
+    """Return how many rows are read at a time, a multiple of ``multiple``."""
+    return max(1, BLOCK_PIXELS // (width * multiple)) * multiple
+
+
 def resize_blocks(
-    blocks: Iterable[NDArray[np.float32]], source_shape: Shape, shape: Shape
+    blocks: Iterable[NDArray[np.float32]],
+    source_shape: Shape,
+    shape: Shape,
+    down: Decimation | None = None,
 ) -> NDArray[np.float32]:
     """Resample as :func:`fourier_resize` does an image that is never whole in memory.
 
@@ -51,14 +60,21 @@ def resize_blocks(
         The image's rows in order, ``(n, source_shape[1])`` for any ``n``.
     source_shape, shape
         Height and width of the image and of the result.
+    down
+        What makes fewer rows of the image's first, if anything; blocks are multiples of its factor then.
     """
     if shape == source_shape:
         return _gathered(blocks, shape)
     height, width = shape
+    if down is not None:
+        blocks, source_shape = fewer_rows(blocks, source_shape[1], down), (down.count, source_shape[1])
     rows = _row_spectra(blocks, source_shape, width)
     # Dividing by the number of pixels on the way there, not on the way back, keeps the mean.
     if height != source_shape[0]:
         columns = scipy.fft.fft(rows, axis=0, norm="forward", overwrite_x=True)
+        if down is not None:
+            waves = np.arange(-(height // 2), height // 2 + 1)
+            columns[waves] /= down.response(waves, down.overhang)[:, None].astype(np.complex64)
         rows = scipy.fft.ifft(_resized_columns(columns, height), axis=0, norm="forward", overwrite_x=True)
     return np.asarray(scipy.fft.irfft(rows, n=width, axis=1, norm="forward", overwrite_x=True), np.float32)
 

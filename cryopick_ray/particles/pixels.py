@@ -81,7 +81,7 @@ class InFile:
         shape = exposure.micrograph.shape
         if exposure.average is not None:
             raise MicrographError("its file holds a movie: give `micrographs` with its average")
-        if self.checksum and exposure.checksum != self.checksum:
+        if self.checksum and exposure.checksum() != self.checksum:
             raise MicrographError("its file has changed since it was picked: pick it again by `resume`")
         if known.shape is not None and known.shape != shape:
             sides = " x ".join(map(str, reversed(known.shape)))

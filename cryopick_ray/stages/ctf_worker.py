@@ -91,6 +91,7 @@ class CtfWorker:
         source, optics = with_voltage(source, exposure), optics_of(source, exposure, self._optics)
         shape = exposure.micrograph.shape
         image = prepare(exposure.micrograph.pixels, fitted_shape(shape, pixel_size_A))
+        exposure.check()
         scale = image.pixels.shape[0] / shape[0]
         fit = fit_ctf(
             image.pixels,

@@ -80,6 +80,7 @@ class DiameterWorker:
         coarser = max(FINEST_A, pixel_size_A * max(micrograph.shape) / LONGEST_PX)
         shape = stored_shape(micrograph.shape, pixel_size_A, coarser)
         image = prepare(micrograph.pixels, shape).pixels
+        exposure.check()
         pixel_size_A *= micrograph.shape[0] / image.shape[0]
         if self._invert == "auto":
             return ask_settled(image, pixel_size_A, self._picker, ladder())

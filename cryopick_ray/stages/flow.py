@@ -142,6 +142,8 @@ class _Line:
         if taken := self._batches.take():
             admitted, changed = self._intake.admit(taken)
             tell_changed(changed, self._events)
+            if admitted and (mixture := self._intake.mixture()):
+                self._events.warn(mixture)
             self._batches.done({one.micrograph_id for one in taken} - {one.micrograph_id for one in admitted})
             self._seen += len(taken)
             self._admitted += len(admitted)

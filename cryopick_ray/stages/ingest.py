@@ -12,6 +12,7 @@ from cryopick_ray.micrographs.batches import Batches
 from cryopick_ray.micrographs.exposure import average_name, read_exposure, stamp
 from cryopick_ray.micrographs.movies.reader import open_movie
 from cryopick_ray.micrographs.pixel_size import decide_pixel_size
+from cryopick_ray.micrographs.preprocess import PREPARATION, is_decimated
 from cryopick_ray.micrographs.sidecars.beside import sidecar_of
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings import IngestSettings
@@ -56,6 +57,7 @@ class Intake:
         self._names = {row.source: name for name, row in self.manifest.items()}
         self._movies: dict[str, str] = {}
         self._replaced: dict[str, ManifestRow] = {}
+        self._has_told_mixture = False
 
     def kind(self, batches: Batches, engine: Engine) -> Kind:
         """Return who brings them in: on GPUs only what may be a movie."""
@@ -89,6 +91,21 @@ class Intake:
         self._replaced |= {name: self.manifest.pop(name) for name in again}
         self._held -= again
         return [source for source in sources if source.micrograph_id not in self._held], changed
+
+    def mixture(self) -> str:
+        """Return what to tell before micrographs join some that an earlier version made; empty if told."""
+        held = (self.manifest[name] for name in self._held)
+        earlier = [
+            row for row in held if row.preparation < PREPARATION and is_decimated(row.source_shape, row.shape)
+        ]
+        if not earlier or self._has_told_mixture:
+            return ""
+        self._has_told_mixture = True
+        return (
+            f"{len(earlier)} micrographs of the store were resampled by an earlier version; what comes now "
+            "differs from what that would make of it by less than 1e-3 of the noise. For a store of one "
+            "making use another `store`"
+        )
 
     def forget(self, micrograph_ids: Iterable[str]) -> None:
         """Remove stored pixels: those micrographs are to be brought in again."""

@@ -15,7 +15,7 @@ from cryopick_ray.micrographs.exposure import Exposure, read_exposure
 from cryopick_ray.micrographs.looks import look_at
 from cryopick_ray.micrographs.optics_groups import VOLTAGE
 from cryopick_ray.micrographs.pixel_size import Stated, decide_pixel_size
-from cryopick_ray.micrographs.preprocess import Normalised, prepare
+from cryopick_ray.micrographs.preprocess import PREPARATION, Normalised, prepare
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.stages.averages import Averages
@@ -108,8 +108,9 @@ class IngestWorker:
             with self._timed("prepare"):
                 pixel_size_A, doubts = pixel_size_of(source, exposure, settings)
                 shape = stored_shape(micrograph.shape, pixel_size_A, settings.store_pixel_size_A)
-                image = prepare(micrograph.pixels, shape)
+                image = prepare(micrograph.pixels, shape, micrograph.file and micrograph.file.see)
                 looks = look_at(image.pixels)
+                checksum = exposure.checksum()
             notes += doubts
             if (voltage_kV := exposure.sidecar.voltage_kV) is not None:
                 source = replace(source, optics_group=json.dumps({VOLTAGE: f"{voltage_kV:.6f}"}))
@@ -123,7 +124,7 @@ class IngestWorker:
             return failed_row(source, str(error) or repr(error))
         row = replace(
             failed_row(source, ""),
-            checksum=exposure.checksum,
+            checksum=checksum,
             source_height_px=micrograph.shape[0],
             source_width_px=micrograph.shape[1],
             pixel_size_A=pixel_size_A,
@@ -135,6 +136,7 @@ class IngestWorker:
             notes="\n".join(notes),
             no_data=image.no_data.to_text(),
             looks=looks.to_text(),
+            preparation=PREPARATION,
         )
         return _Prepared(source, row, image)
 

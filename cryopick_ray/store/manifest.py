@@ -55,6 +55,8 @@ class ManifestRow:
     looks
         Facts of the image, as :class:`~cryopick_ray.micrographs.looks.Looks` writes them; empty in stores
         of earlier versions.
+    preparation
+        Which version of :func:`~cryopick_ray.micrographs.preprocess.prepare` made the pixels.
     """
 
     micrograph_id: str
@@ -80,6 +82,7 @@ class ManifestRow:
     notes: str = ""
     no_data: str = ""
     looks: str = ""
+    preparation: int = 1
 
     @property
     def optics(self) -> Optics | None:
@@ -103,7 +106,7 @@ _optics = lru_cache(Optics)  # one object for all micrographs of a microscope
 _REPEATED = (
     *("dataset", "source_height_px", "source_width_px", "pixel_size_A", "height_px", "width_px"),
     *("voltage_kV", "spherical_aberration_mm", "amplitude_contrast", "status", "reason", "source_bytes"),
-    *("optics_group", "notes", "no_data"),
+    *("optics_group", "notes", "no_data", "preparation"),
 )
 _NAMES = ("micrograph_id", "relion_name", "source")
 _ARROW = {
@@ -122,7 +125,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-EARLIER = (16, 18, 22)
+EARLIER = (16, 18, 22, 23)
 """Columns that parts of earlier versions have, of these: the rest is as by default."""
 
 

@@ -13,7 +13,7 @@ from cryopick_ray.pickers.families import build_network
 from cryopick_ray.pickers.topaz.picker import NORMALISATION
 from cryopick_ray.pickers.weights import ModelCard, save_model, weights_digest
 
-INGEST = ["read", "checksum", "decode", "crop", "normalise", "write"]
+INGEST = ["read", "crop", "decode", "checksum", "normalise", "look", "write"]
 NETWORK = ["store read", "copy", "normalise and decode", "network", "peaks", "parquet"]
 SMALL = ["--size", "512", "--diameter", "80", "--repeats", "2"]
 
