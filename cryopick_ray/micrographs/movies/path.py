@@ -24,14 +24,14 @@ def smooth(shifts: NDArray[np.float64]) -> NDArray[np.float64]:
     if len(shifts) < FEWEST_TO_SMOOTH:
         return shifts
     modes, bending = _modes(len(shifts))
-    amplitudes = modes.T @ shifts
+    amplitudes = modes.T @ (shifts - shifts[0])
     # What is left of each mode is 1 - removed.
     removed = 1 - 1 / (1 + len(shifts) * STIFFNESSES[:, None] * bending)
     scores = (removed**2 @ amplitudes**2) / removed.sum(1, keepdims=True) ** 2
     # From the stiffest on until the score rises: the least of all may be a spline that follows the noise.
     rises = np.vstack([np.diff(scores, axis=0) > 0, np.full((1, 2), fill_value=True)])
     kept: NDArray[np.float64] = modes @ (amplitudes * (1 - removed[rises.argmax(0)].T))
-    return kept
+    return shifts[0] + kept
 
 
 @lru_cache(maxsize=8)
