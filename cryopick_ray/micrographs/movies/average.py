@@ -14,7 +14,7 @@ from cryopick_ray.micrographs.movies.dose import dose_weights
 from cryopick_ray.micrographs.movies.first_pass import first_pass
 from cryopick_ray.micrographs.movies.movie import Movie, read_frames
 from cryopick_ray.micrographs.movies.reader import open_movie
-from cryopick_ray.micrographs.movies.shift import add_shifted, half_spectrum, phase_ramps
+from cryopick_ray.micrographs.movies.shift import ShiftedSum
 from cryopick_ray.settings import FrameSettings, MovieSettings
 from cryopick_ray.units import Shape
 
@@ -114,6 +114,15 @@ def _binned_shape(shape: Shape, binning: float) -> Shape:
     return max(2, 2 * round(shape[0] / binning / 2)), max(2, 2 * round(shape[1] / binning / 2))
 
 
+def _weights(
+    count: int, shape: Shape, pixel_size_A: float | None, settings: FrameSettings, device: torch.device
+) -> tuple[Tensor | float, Tensor | None]:
+    """Return the first frame's weights and what each next one's are smaller by."""
+    if settings.dose_per_frame_e_A2 is None or pixel_size_A is None:
+        return 1 / count, None
+    return dose_weights(shape, pixel_size_A, settings.dose_per_frame_e_A2, count, settings.voltage_kV, device)
+
+
 def _sum(
     movie: Movie,
     wanted: range,
@@ -124,20 +133,12 @@ def _sum(
     settings: FrameSettings,
 ) -> NDArray[np.float32]:
     """Pass over the frames again and return their average in ``shape``."""
-    device = correction.device
-    total = torch.zeros(shape[0], shape[1] // 2 + 1, dtype=torch.complex64, device=device)
-    weights: Tensor | float = 1 / len(wanted)
-    decay: Tensor | None = None
-    if settings.dose_per_frame_e_A2 is not None and pixel_size_A is not None:
-        weights, decay = dose_weights(
-            shape, pixel_size_A, settings.dose_per_frame_e_A2, len(wanted), settings.voltage_kV, device
-        )
+    weights = _weights(len(wanted), shape, pixel_size_A, settings, correction.device)
+    total = ShiftedSum(movie.shape, shape, *weights, correction.device)
+    del weights
     for frame, (x_px, y_px) in zip(read_frames(movie, wanted), shifts_px, strict=True):
-        spectrum = half_spectrum(correction(correction.upload(frame)), shape)
-        add_shifted(total, spectrum, phase_ramps(shape, x_px, y_px, device), weights)
-        if decay is not None:
-            weights *= decay
-    image = torch.fft.irfft2(total, s=shape, norm="forward")
+        total.add(((rows, corrected) for rows, _, corrected in correction.blocks(frame)), x_px, y_px)
+    image = total.image()
     if not bool(torch.isfinite(image).all()):
         raise MicrographError(f"the average of {movie.path.name} has pixels that are no numbers")
     return np.asarray(image.cpu())

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
+from torch import Tensor
 
 from cryopick_ray.micrographs.movies.align import ImageStack, estimate_motion
 from cryopick_ray.micrographs.movies.correct import Correction, mending
@@ -81,12 +82,22 @@ def _read(
     """Return the ``(h, w)`` mean of uncorrected frames; add corrected ones, binned, to the groups' images."""
     total = torch.zeros(movie.shape, device=correction.device)
     for number, frame in enumerate(read_frames(movie, wanted)):
-        image = correction.upload(frame)
-        total += image
-        if len(images):
-            group = int(np.searchsorted(edges, number, "right")) - 1
-            images[group].add_(torch.nn.functional.avg_pool2d(correction(image)[None], binning)[0])
+        group = int(np.searchsorted(edges, number, "right")) - 1
+        for rows, raw, corrected in correction.blocks(frame, binning):
+            total[rows] += raw
+            if len(images):
+                small = _binned(corrected, binning)
+                start = rows.start // binning
+                images[group][start : start + len(small)] += small
     return np.asarray(total.div_(len(wanted)).cpu())
+
+
+def _binned(image: Tensor, binning: int) -> Tensor:
+    """Return the means of square blocks of pixels; what is left over at the end is left out."""
+    height, width = (side // binning for side in image.shape)
+    whole = image[: height * binning, : width * binning]
+    across = torch.full((binning,), 1 / binning**2, device=image.device)
+    return whole.unflatten(0, (height, binning)).sum(1).unflatten(1, (width, binning)) @ across
 
 
 def group_edges(count: int, settings: MovieSettings) -> NDArray[np.int64]:

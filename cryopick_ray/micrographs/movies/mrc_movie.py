@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,12 +58,12 @@ class MrcMovie:
 
     def frames(self, wanted: range) -> Iterator[NDArray[Any]]:
         """Yield these frames; a compressed file is decompressed up to the last of them."""
-        header = self.header
+        header, is_packed = self.header, _is_packed(self.path)
         with _opened(self.path) as stream:
             stream.seek(header.data_offset + wanted.start * header.data_bytes)
             for number in wanted:
-                stored = _read_section(stream, header)
-                if number == self.count - 1 and self.path.suffix.lower() in PACKED:
+                stored = _read_section(stream, header, is_packed=is_packed)
+                if number == self.count - 1 and is_packed:
                     _read_to_end(stream, header.data_bytes)
                 yield header.pixels(stored).astype(header.dtype.newbyteorder("="), copy=False)
 
@@ -78,7 +79,7 @@ def open_mrc_movie(path: Path) -> MrcMovie:
         The file cannot be opened.
     """
     there = path.stat().st_size
-    is_packed = path.suffix.lower() in PACKED
+    is_packed = _is_packed(path)
     with _opened(path) as stream:
         header = parse_header(stream.read(HEADER_BYTES), None if is_packed else there)
     check_count(header.sections)
@@ -94,8 +95,12 @@ def open_mrc_movie(path: Path) -> MrcMovie:
     if not header.is_settled:
         with _opened(path) as stream:
             stream.seek(header.data_offset)
-            header = header.settled(_read_section(stream, header))
+            header = header.settled(_read_section(stream, header, is_packed=is_packed))
     return MrcMovie(path, header)
+
+
+def _is_packed(path: Path) -> bool:
+    return path.suffix.lower() in PACKED
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -111,8 +116,14 @@ def _read_to_end(stream: BinaryIO, most: int) -> None:
             raise MicrographError("the file goes on long after its last frame")
 
 
-def _read_section(stream: BinaryIO, header: MrcHeader) -> NDArray[Any]:
-    return np.frombuffer(_read(stream, header.data_bytes), header.dtype).reshape(header.stored_shape)
+def _read_section(stream: BinaryIO, header: MrcHeader, *, is_packed: bool) -> NDArray[Any]:
+    """Return the next section; of a plain file, whose size was looked at, in one go."""
+    if is_packed:
+        data = np.frombuffer(_read(stream, header.data_bytes), header.dtype)
+    else:
+        data = np.fromfile(stream, header.dtype, math.prod(header.stored_shape))
+        _check_length(data.nbytes, header.data_bytes)
+    return data.reshape(header.stored_shape)
 
 
 def _read(stream: BinaryIO, count: int) -> bytearray:
@@ -121,6 +132,11 @@ def _read(stream: BinaryIO, count: int) -> bytearray:
     while len(data) < count:
         block = stream.read(min(BLOCK_BYTES, count - len(data)))
         if not block:
-            raise MicrographError(f"it is truncated: {len(data)} of its {count} bytes are there")
+            _check_length(len(data), count)
         data += block
     return data
+
+
+def _check_length(there: int, count: int) -> None:
+    if there < count:
+        raise MicrographError(f"it is truncated: {there} of its {count} bytes are there")

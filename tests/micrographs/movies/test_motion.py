@@ -4,9 +4,11 @@ import scipy.ndimage
 import torch
 from simulated_movies import MARGIN_PX, drifting, path_of_drift, rms_px, specimen
 
-from cryopick_ray.micrographs.movies.align import ImageStack, estimate_motion, smooth
+from cryopick_ray.micrographs.movies.align import ImageStack, estimate_motion
 from cryopick_ray.micrographs.movies.first_pass import LOST_PX, group_edges
-from cryopick_ray.micrographs.movies.shift import add_shifted, cropped, half_spectrum, phase_ramps
+from cryopick_ray.micrographs.movies.path import smooth
+from cryopick_ray.micrographs.movies.shift import ShiftedSum, blocks
+from cryopick_ray.micrographs.movies.spectra import Spectra
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.settings import FrameSettings
 
@@ -106,27 +108,58 @@ def test_images_without_content_do_not_move():
     assert not motion(images(np.full((8, 64, 49), 3))).any()
 
 
+def shifted_sum(image: torch.Tensor, shape, x_px: float = 0.0, y_px: float = 0.0) -> torch.Tensor:
+    total = ShiftedSum(tuple(image.shape), shape, 1.0, None, CPU)
+    total.add(((rows, image[rows]) for rows in blocks(len(image), CPU)), x_px, y_px)
+    return total.image()
+
+
 def test_an_exact_shift_of_an_image_is_undone(intensity):
     image = torch.from_numpy(intensity[:128, :96].copy())
-    spectrum = torch.fft.rfft2(image, norm="forward")
-    total = torch.zeros_like(spectrum)
-    add_shifted(total, spectrum, phase_ramps((128, 96), 5.0, -3.0, CPU), 1.0)
-    moved = torch.fft.irfft2(total, s=(128, 96), norm="forward")
+    moved = shifted_sum(image, (128, 96), 5.0, -3.0)
     torch.testing.assert_close(moved, torch.roll(image, (3, -5), (0, 1)))
 
 
 @pytest.mark.parametrize("shape", [(40, 64), (41, 63), (40, 65), (128, 96)])
-def test_a_cropped_spectrum_is_that_of_the_resized_image(intensity, shape):
+def test_a_sum_in_fewer_pixels_is_the_resized_image(intensity, shape):
     image = intensity[:128, :96].copy()
-    found = half_spectrum(torch.from_numpy(image), shape)
     wanted = np.fft.rfft2(fourier_resize(image, shape), norm="forward")
     if shape != image.shape:  # the new Nyquist frequency is left out
         wanted[shape[0] // 2] *= shape[0] % 2
         wanted[:, -1] *= shape[1] % 2
-        torch.testing.assert_close(
-            cropped(torch.fft.rfft2(torch.from_numpy(image), norm="forward"), shape), found
-        )
-    np.testing.assert_allclose(found.numpy(), wanted, atol=1e-6)
+    found = np.fft.rfft2(shifted_sum(torch.from_numpy(image), shape).numpy(), norm="forward")
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(128, 96), (90, 131)])
+def test_frames_are_weighted_one_after_the_other(intensity, shape):
+    frames = [torch.from_numpy(intensity[start:][: shape[0], : shape[1]].copy()) for start in (0, 20, 40)]
+    first = torch.rand(shape[0], shape[1] // 2 + 1, generator=torch.Generator().manual_seed(3))
+    decay = 0.5 + first.flip(0) / 2
+    total = ShiftedSum(shape, shape, first, decay, CPU)
+    for frame in frames:
+        total.add(((rows, frame[rows]) for rows in blocks(len(frame), CPU)), 0.0, 0.0)
+    wanted = sum(torch.fft.rfft2(frame) * first * decay**number for number, frame in enumerate(frames))
+    torch.testing.assert_close(total.image(), torch.fft.irfft2(wanted, s=shape), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (60, 97)])
+def test_images_moved_back_are_likest_their_sum_where_they_are(intensity, shape):
+    rest = intensity[40:][: shape[0], : shape[1]]
+    shifts = np.array([[0.0, 0.0], [3.0, -2.0], [-1.0, 2.0]])
+    frames = np.stack([np.roll(rest, (int(y), int(x)), (0, 1)) for x, y in shifts])
+    values = torch.fft.rfft2(torch.from_numpy(frames), norm="forward")
+    spectra = Spectra.whole(values, shape)
+    flat = torch.ones(values.shape[1:])
+    total = values.sum(0)
+    for number, found in enumerate(spectra.correlations(total, flat, 4)):
+        others = frames.sum(0, dtype=np.float64) - frames[number]
+        wanted = np.fft.irfft2(np.conj(np.fft.rfft2(others)) * np.fft.rfft2(frames[number]), s=shape)
+        wanted = np.roll(wanted, (4, 4), (0, 1))[:9, :9] / rest.size
+        np.testing.assert_allclose(found, wanted, rtol=1e-4)
+    spectra.move(shifts)
+    for found in spectra.correlations(3 * spectra.values[0], flat, 4):
+        assert np.unravel_index(found.argmax(), found.shape) == (4, 4)
 
 
 def test_smoothing_takes_noise_and_leaves_the_path():
