@@ -113,12 +113,13 @@ class Driven:
 
     def text(self) -> str:
         """Return it in words."""
-        held = " / ".join(map(str, self.MiB))
+        rate = self.reported / self.seconds
+        each_us = 1e6 * self.driver_cpu_seconds / self.reported
         return (
             f"{self.done_before} done before (found in {self.seconds_to_plan:.1f} s); {self.reported} units "
-            f"reported, the first after {self.seconds_to_first:.1f} s, then {self.reported / self.seconds:.0f} "
-            f"a second; driver: {1e6 * self.driver_cpu_seconds / self.reported:.0f} us of CPU a unit, "
-            f"{held} MiB at its beginning, middle and end, {self.peak_MiB} at most"
+            f"reported, the first after {self.seconds_to_first:.1f} s, then {rate:.0f} a second; driver: "
+            f"{each_us:.0f} us of CPU a unit, {' / '.join(map(str, self.MiB))} MiB at its beginning, middle "
+            f"and end, {self.peak_MiB} at most"
         )
 
 
