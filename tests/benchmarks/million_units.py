@@ -153,7 +153,7 @@ def drive(count: int, size: int, engine: EngineSettings, ledger: str, folder: Pa
             first = first or time.perf_counter() - start
             if reported == middle and len(held) == 1:
                 held.append(memory("VmRSS"))
-            if reported == stop_at:
+            if stop_at and reported == stop_at:
                 (folder / "driven.json").write_text(json.dumps(asdict(told())))
                 os.kill(os.getpid(), signal.SIGKILL)
     return told()
