@@ -9,8 +9,8 @@ from cryopick_ray.formats.boxes import box_sizes_px
 from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
-from cryopick_ray.formats.text import are_numbers, first_rows, lines, numbers
-from cryopick_ray.store.publish import below, published
+from cryopick_ray.formats.text import are_numbers, first_rows, lines, number_words, numbers, table_text
+from cryopick_ray.store.publish import below, write_whole
 
 FILAMENT_ENDS = {-1.0, -2.0}
 BY_HAND = {-3.0}
@@ -28,10 +28,10 @@ def write_box(picks: Iterable[Coordinates], out: Path, settings: ExportSettings)
     for name, one in complete(picks, without_extension, settings.say):
         sizes = box_sizes_px(one, settings.box_px)
         corners = np.rint(np.column_stack([one.x_px, one.y_px]) - sizes / 2)
-        with published(below(out, f"{name}.box")) as file:
-            for (x, y), (width, height), score in zip(corners.astype(int), sizes, one.score, strict=True):
-                last = f"\t{score:.7g}" if np.isfinite(score) else ""
-                file.write(f"{x}\t{y}\t{width}\t{height}{last}\n")
+        text = table_text(
+            "%d\t%d\t%d\t%d%s", *corners.astype(int).T, *sizes.T, number_words(one.score, "\t%.7g")
+        )
+        write_whole(below(out, f"{name}.box"), text)
 
 
 def read_box(path: Path, name: str, note: Note) -> Iterator[Coordinates]:

@@ -12,9 +12,18 @@ from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.star_text import loop
-from cryopick_ray.formats.text import NONE, are_numbers, column, first_rows, lines, numbers
+from cryopick_ray.formats.text import (
+    NONE,
+    are_numbers,
+    column,
+    first_rows,
+    lines,
+    number_words,
+    numbers,
+    table_text,
+)
 from cryopick_ray.micrographs.star import read_star
-from cryopick_ray.store.publish import below, published
+from cryopick_ray.store.publish import below, write_whole
 
 COLUMNS = (
     "CoordinateX",
@@ -49,17 +58,18 @@ def write_cbox(picks: Iterable[Coordinates], out: Path, settings: ExportSettings
     """
     both = False
     for name, one in complete(picks, without_extension, settings.say):
-        sizes, estimated = box_sizes_px(one, settings.box_px), _estimated_px(one).tolist()
+        sizes, (across, down) = box_sizes_px(one, settings.box_px), _estimated_px(one).T
         both |= {"size_px", "box_w_px"} <= one.known.keys()
-        with published(below(out, f"{name}.cbox")) as file:
-            file.write(HEAD)
-            for (x, y, score), (width, height), seen in zip(one.rows(), sizes, estimated, strict=True):
-                corner = f"{x - width / 2:.6f} {y - height / 2:.6f} 0.000000"
-                size = f"{width:.6f} {height:.6f} {max(width, height):.6f}"
-                confidence = f"{score:.7g}" if np.isfinite(score) else NONE
-                across, down = (NONE if np.isnan(side) else f"{side:.6f}" for side in seen)
-                file.write(f"{corner} {size} {across} {down} {confidence} {NONE} {NONE}\n")
-            file.write(TAIL)
+        corners = np.column_stack([one.x_px, one.y_px]).astype(np.float64) - sizes / 2
+        rows = table_text(
+            "%.6f %.6f 0.000000 %.6f %.6f %.6f %s %s %s <NA> <NA>",
+            *corners.T,
+            *sizes.T,
+            sizes.max(axis=1),
+            *(number_words(side, "%.6f", NONE) for side in (across, down)),
+            number_words(one.score, unknown=NONE),
+        )
+        write_whole(below(out, f"{name}.cbox"), HEAD + rows + TAIL)
     if both:
         settings.say("crYOLO cbox has room for one size of a particle: size_px of those with boxes left out")
 

@@ -8,8 +8,8 @@ from cryopick_ray.formats.boxes import diameters_px
 from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
-from cryopick_ray.formats.text import header, rows
-from cryopick_ray.store.publish import below, published
+from cryopick_ray.formats.text import header, rows, table_text
+from cryopick_ray.store.publish import below, write_whole
 
 X, Y, DIAMETER = COLUMNS = ("X-Coordinate", "Y-Coordinate", "Diameter")
 
@@ -30,10 +30,9 @@ def write_cryoppp(picks: Iterable[Coordinates], out: Path, settings: ExportSetti
                 "rows from the last: give `image_height`"
             )
         flipped = one.flipped(height)
-        with published(below(out, f"{name}.csv")) as file:
-            file.write(",".join(COLUMNS) + "\n")
-            for (x, y, _), size in zip(flipped.rows(), diameters_px(one, settings.box_px), strict=True):
-                file.write(f"{x:.3f},{y:.3f},{size:.3f}\n")
+        diameters = diameters_px(one, settings.box_px)
+        circles = table_text("%.3f,%.3f,%.3f", flipped.x_px, flipped.y_px, diameters)
+        write_whole(below(out, f"{name}.csv"), ",".join(COLUMNS) + f"\n{circles}")
 
 
 def read_cryoppp(path: Path, name: str, note: Note) -> Iterator[Coordinates]:

@@ -1,6 +1,5 @@
 """EMAN2's ``info/<micrograph>_info.json``: centres of boxes, among what else it knows of a micrograph."""
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,18 @@ from cryopick_ray.formats.files import complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import MAX_BYTES, numbers
 from cryopick_ray.plain_data import read_json
-from cryopick_ray.store.publish import below, published
+from cryopick_ray.store.publish import below, write_whole
 
 BY_HAND = "manual"
+BOX = f'[\n%r,\n%r,\n"{BY_HAND}"\n]'
 
 
 def write_eman2(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>_info.json`` with boxes as ``[x, y, "manual"]``."""
     for name, one in complete(picks, without_extension, settings.say):
-        boxes = [[round(x, 3), round(y, 3), BY_HAND] for x, y, _ in one.rows()]
-        with published(below(out, f"{name}_info.json")) as file:
-            json.dump({"boxes": boxes}, file, indent=0)
+        boxes = ",\n".join([BOX % (round(x, 3), round(y, 3)) for x, y, _ in one.rows()])
+        text = f'{{\n"boxes": [\n{boxes}\n]\n}}' if boxes else '{\n"boxes": []\n}'
+        write_whole(below(out, f"{name}_info.json"), text)
 
 
 def read_eman2(path: Path, name: str, note: Note) -> Iterator[Coordinates]:

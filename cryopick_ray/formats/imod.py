@@ -11,8 +11,8 @@ import numpy as np
 from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
-from cryopick_ray.formats.text import are_numbers, first_rows, lines, numbers
-from cryopick_ray.store.publish import below, published
+from cryopick_ray.formats.text import are_numbers, first_rows, lines, numbers, table_text
+from cryopick_ray.store.publish import below, write_whole
 
 HALF = 0.5
 
@@ -20,9 +20,8 @@ HALF = 0.5
 def write_imod(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>.pt``, which point2model reads."""
     for name, one in complete(picks, without_extension, settings.say):
-        with published(below(out, f"{name}.pt")) as file:
-            for x, y, _ in one.rows():
-                file.write(f"{x + HALF:.3f} {y + HALF:.3f} 0\n")
+        x_px, y_px = (places.astype(np.float64) + HALF for places in (one.x_px, one.y_px))
+        write_whole(below(out, f"{name}.pt"), table_text("%.3f %.3f 0", x_px, y_px))
 
 
 def read_imod(path: Path, name: str, note: Note) -> Iterator[Coordinates]:

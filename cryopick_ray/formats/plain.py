@@ -9,8 +9,8 @@ import numpy as np
 from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
-from cryopick_ray.formats.text import are_numbers, first_rows, lines, numbers
-from cryopick_ray.store.publish import below, published
+from cryopick_ray.formats.text import are_numbers, first_rows, lines, numbers, table_text
+from cryopick_ray.store.publish import below, write_whole
 
 SCORES = {"score", "confidence", "cc", "ccc", "fom", "probability"}
 
@@ -18,9 +18,7 @@ SCORES = {"score", "confidence", "cc", "ccc", "fom", "probability"}
 def write_plain(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>.coords``: x and y, without a head."""
     for name, one in complete(picks, without_extension, settings.say):
-        with published(below(out, f"{name}.coords")) as file:
-            for x, y, _ in one.rows():
-                file.write(f"{x:.3f} {y:.3f}\n")
+        write_whole(below(out, f"{name}.coords"), table_text("%.3f %.3f", one.x_px, one.y_px))
 
 
 def read_plain(path: Path, name: str, note: Note) -> Iterator[Coordinates]:

@@ -16,7 +16,7 @@ from cryopick_ray.formats.relion.optics import OpticsGroups
 from cryopick_ray.formats.relion.particles import COORDINATES, ParticleRows, coordinate_rows, more_columns
 from cryopick_ray.formats.relion.rows import read_rows
 from cryopick_ray.formats.star_text import loop, quoted
-from cryopick_ray.store.publish import below, published
+from cryopick_ray.store.publish import below, published, write_whole
 
 FILES = ("rlnMicrographName", "rlnMicrographCoordinates")
 
@@ -46,26 +46,29 @@ def write_star(
     groups = OpticsGroups(settings.optics, say)
     out.mkdir(parents=True, exist_ok=True)
     outside, lost, sizeless = 0, set[str](), list[str]()
-    with published(out / "autopick.star") as files, TemporaryFile("w+", dir=out, encoding="utf-8") as rows:
-        particles = ParticleRows(rows)
+    true_out = out.resolve()
+    with published(out / "autopick.star") as files, TemporaryFile(dir=out) as aside:
+        particles = ParticleRows(aside)
         files.write(loop("coordinate_files", FILES))
         for micrograph_id, one in complete(picks, relative_path, say):
-            path, more = below(out, file_of(str(micrograph_id))), more_columns(one)
-            seen = _seen_from(project, path)
-            with published(path) as file:
-                file.write(loop("", (*COORDINATES, *more)))
-                file.writelines(f"{row}\n" for row in coordinate_rows(one, more))
+            place, more = file_of(str(micrograph_id)), more_columns(one)
+            rows = coordinate_rows(one, more)
+            write_whole(
+                below(out, place), loop("", (*COORDINATES, *more)) + "".join([f"{row}\n" for row in rows])
+            )
+            seen = _seen_from(project, true_out / place)
             try:
-                name, place = quoted(one.micrograph.relion_name), quoted(seen)
+                name, where = quoted(one.micrograph.relion_name), quoted(seen)
             except PicksError as error:
                 say(f"{micrograph_id} is in neither autopick.star nor particles.star: {error}")
                 continue
-            files.write(f"{name} {place}\n")
+            files.write(f"{name} {where}\n")
             outside += seen.startswith("/") or one.micrograph.relion_name.startswith("/")
             if one.micrograph.pixel_size_A is None:
                 sizeless.append(str(micrograph_id))
             else:
-                lost.update(particles.add(one, name, groups.number(one.micrograph, one.diameter_A)))
+                group = groups.number(one.micrograph, one.diameter_A)
+                lost.update(particles.add(one, name, group, more, rows))
         if sizeless:
             (out / "particles.star").unlink(missing_ok=True)
             say(f"particles.star is left out: pixel size of {sizeless[0]!r} is missing; give `pixel_size_A`")
@@ -90,9 +93,9 @@ def _write_particles(
     path: Path, particles: ParticleRows, groups: OpticsGroups, lost: set[str], say: Note
 ) -> None:
     # Topaz reads the first block alone, so the particles come before their optics.
-    with published(path) as file:
+    with published(path, "wb") as file:
         without_ctf = particles.write(file)
-        file.write(groups.text(has_images=particles.has_ctf))
+        file.write(groups.text(has_images=particles.has_ctf).encode())
     if lost:
         say(f"particles.star has no {', '.join(sorted(lost))}, which only some of its micrographs have")
     if without_ctf:
@@ -105,7 +108,6 @@ def _read_other(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
 
 
 def _seen_from(project: Path, path: Path) -> str:
-    path = path.resolve()
     return str(PurePosixPath(path.relative_to(project) if path.is_relative_to(project) else path))
 
 

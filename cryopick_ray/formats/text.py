@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,19 @@ MAX_LINE = 2**16
 """Characters."""
 NONE = "<NA>"
 """What crYOLO writes where it has no value."""
+
+
+def table_text(row: str, *columns: Sequence[Any] | NDArray[Any]) -> str:
+    """Return a line for each particle: ``row``, in the language of ``%``, filled from ``(n,)`` columns."""
+    values = (one.tolist() if isinstance(one, np.ndarray) else one for one in columns)
+    return "".join(map(f"{row}\n".__mod__, zip(*values, strict=True)))
+
+
+def number_words(values: NDArray[np.floating[Any]], form: str = "%.7g", unknown: str = "") -> list[str]:
+    """Return ``(n,)`` numbers as text, and ``unknown`` for those that are not finite."""
+    if np.isfinite(values).all():
+        return list(map(form.__mod__, values.tolist()))
+    return [form % value if math.isfinite(value) else unknown for value in values.tolist()]
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:

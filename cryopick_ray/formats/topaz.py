@@ -9,7 +9,7 @@ from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.coordinates import Coordinates, by_micrograph
 from cryopick_ray.formats.files import FORMULA, complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
-from cryopick_ray.formats.text import header, rows
+from cryopick_ray.formats.text import header, number_words, rows, table_text
 from cryopick_ray.store.publish import published
 
 NAME, X, Y, SCORE = COLUMNS = ("image_name", "x_coord", "y_coord", "score")
@@ -32,9 +32,9 @@ def write_topaz(picks: Iterable[Coordinates], out: Path, settings: ExportSetting
     with published(out / "picks.txt") as file:
         file.write("\t".join(COLUMNS) + "\n")
         for stem, one in complete(picks, _stem, settings.say):
-            for x, y, score in one.rows():
-                last = f"{score:.7g}" if np.isfinite(score) else ""
-                file.write(f"{stem}\t{round(x)}\t{round(y)}\t{last}\n")
+            name = str(stem).replace("%", "%%")
+            places = np.rint(one.x_px).astype(int), np.rint(one.y_px).astype(int)
+            file.write(table_text(f"{name}\t%d\t%d\t%s", *places, number_words(one.score)))
 
 
 def read_topaz(path: Path, name: str, note: Note) -> Iterator[Coordinates]:

@@ -8,9 +8,9 @@ import numpy as np
 from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.files import complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
-from cryopick_ray.formats.text import column
+from cryopick_ray.formats.text import column, table_text
 from cryopick_ray.micrographs.star import read_star
-from cryopick_ray.store.publish import below, published
+from cryopick_ray.store.publish import below, write_whole
 
 X, Y, SCORE, ENABLED = "xcoor", "ycoor", "cost", "enabled"
 HEAD = (
@@ -24,10 +24,10 @@ BY_HAND = -1.0
 def write_xmipp(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>.pos``; Xmipp's coordinates are whole."""
     for name, one in complete(picks, without_extension, settings.say):
-        with published(below(out, f"{name}.pos")) as file:
-            file.write(HEAD)
-            for x, y, score in one.rows():
-                file.write(f"1 {round(x)} {round(y)} {score if np.isfinite(score) else BY_HAND:.7g}\n")
+        scores = np.where(np.isfinite(one.score), one.score, BY_HAND)
+        places = np.rint(one.x_px).astype(int), np.rint(one.y_px).astype(int)
+        rows = table_text("1 %d %d %.7g", *places, scores)
+        write_whole(below(out, f"{name}.pos"), HEAD + rows)
 
 
 def read_xmipp(path: Path, name: str, note: Note) -> Iterator[Coordinates]:

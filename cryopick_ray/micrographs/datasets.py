@@ -121,4 +121,5 @@ def unwanted(
 
 def relative(path: Path, root: Path) -> str:
     """Return a path below a root."""
-    return path.relative_to(root).as_posix()
+    text, above = path.as_posix(), f"{root.as_posix()}/"
+    return text.removeprefix(above) if text.startswith(above) else path.relative_to(root).as_posix()

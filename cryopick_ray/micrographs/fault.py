@@ -8,6 +8,8 @@ def fault_of(name: str) -> str:
     """Return why a path cannot be written into tables, or name what is made of it; empty if it can."""
     if UNWRITABLE.search(name):
         return f"the name {brief(name)} has control characters or is no UTF-8; rename the file"
+    if len(name.encode()) <= MAX_NAME_BYTES:
+        return ""
     longest = max(name.split("/"), key=lambda part: len(part.encode()))
     if (length := len(longest.encode())) > MAX_NAME_BYTES:
         return (

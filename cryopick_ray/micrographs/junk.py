@@ -90,8 +90,9 @@ def kept_out(codes: NDArray[np.uint8], *, keep_junk: bool) -> NDArray[np.bool_]:
     keep_junk
         Whether only what the user masked does.
     """
-    clear = (Junk.NONE, Junk.LATTICE)
-    return np.asarray(codes == Junk.MASKED) if keep_junk else ~np.isin(codes, clear)
+    if keep_junk:
+        return np.asarray(codes == Junk.MASKED)
+    return np.asarray((codes != Junk.NONE) & (codes != Junk.LATTICE))
 
 
 def shares_text(shares: Mapping[str, float]) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -68,15 +68,17 @@ class Looks:
             return None
         try:
             data = json.loads(text)
-            kinds = {name: type(value) for name, value in asdict(cls()).items()}
-            made = cls(**{name: kinds[name](value) for name, value in data.items()})
-            if not all(map(math.isfinite, asdict(made).values())):
+            made = cls(**{name: _KINDS[name](value) for name, value in data.items()})
+            if not all(math.isfinite(getattr(made, name)) for name in _KINDS):
                 raise ValueError("values that are no numbers")
         except (TypeError, ValueError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise StoreError(
                 f"the manifest says of an image's looks: {brief(text)}; expected numbers; ingest again"
             ) from error
         return made
+
+
+_KINDS = {field.name: type(field.default) for field in fields(Looks)}
 
 
 def look_at(image: NDArray[Any]) -> Looks:

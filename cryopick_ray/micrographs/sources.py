@@ -286,7 +286,10 @@ def _folder_name(folder: Path) -> str:
 
 def relion_name(path: Path, project: Path) -> str:
     """Return what RELION, run in ``project``, calls a file."""
-    return relative(path, project) if path.is_relative_to(project) else path.as_posix()
+    try:
+        return relative(path, project)
+    except ValueError:
+        return path.as_posix()
 
 
 def _looked_for() -> str:

@@ -247,6 +247,6 @@ class _Cut:
         more = more_columns(one)
         ctf = {name: word for name, word in ctf_of(one).items() if name not in more}
         end = "".join(f" {word}" for word in ctf.values())
-        words = list(coordinate_rows(replace(one, x_px=x_px, y_px=y_px), more))
+        words = coordinate_rows(replace(one, x_px=x_px, y_px=y_px), more)
         rows = [f"{words[at]}{end} {x:.6f} {y:.6f}" for at, (x, y) in zip(kept, origins[kept], strict=True)]
         return (X, Y, SCORE, *more, *ctf, *ORIGINS_A), rows

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,8 @@ _INDEX = pa.schema(
 )
 _KEEP_JUNK = pa.field("keep_junk", pa.bool_(), nullable=False)
 """What tables have that do not say why candidates are not picked."""
+_PLAIN = [field.name for field in fields(PickedMicrograph) if field.name in _INDEX.names]
+"""What an index has of a micrograph as it is."""
 _READ = _INDEX.insert(_INDEX.get_field_index("candidates"), _KEEP_JUNK)
 """In the order of earlier versions, which their checksums are of."""
 _JUDGED = ("candidates", "picks", "mean_score", "just_below", "on_junk", "verdict", "reasons")
@@ -107,9 +109,9 @@ def write_index(
     """Write the micrographs of a table's folder, sorted by data set and id, and vouch for its parts."""
 
     def row(micrograph: PickedMicrograph) -> dict[str, Any]:
-        values = asdict(micrograph)
-        values["height_px"], values["width_px"] = values.pop("shape") or (None, None)
-        values.update(values.pop("optics") or {})
+        values = {name: getattr(micrograph, name) for name in _PLAIN}
+        values["height_px"], values["width_px"] = micrograph.shape or (None, None)
+        values |= {name: getattr(micrograph.optics, name) for name in _OPTICS if micrograph.optics}
         return {**values, "diameter_A": diameter_A}
 
     ordered = sorted(micrographs, key=lambda m: (m.dataset, m.micrograph_id))

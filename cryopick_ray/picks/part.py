@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cryopick_ray.micrographs.junk import KINDS, Junk
-from cryopick_ray.picks.columns import COLUMNS, among
+from cryopick_ray.picks.columns import COLUMNS, among, taken
 from cryopick_ray.picks.reasons import from_words, none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
@@ -35,7 +35,7 @@ class Part:
         self._unpicked = each(rows["unpicked"], from_words)
         self._junk = each(rows["junk"], junk_codes)
         self._model = rows["model"]
-        self._more = {name: rows[name] for name in among(rows.column_names)}
+        self._more = {name: COLUMNS[name].to_numpy(rows[name]) for name in among(rows.column_names)}
 
     def __iter__(self) -> Iterator[tuple[str, slice]]:
         """Yield the micrographs in their order, and where their candidates are."""
@@ -46,9 +46,6 @@ class Part:
         """Return a micrograph's candidates."""
         x_px, y_px, score = (values[own] for values in self._numbers)
         n = own.stop - own.start
-        more = {
-            name: COLUMNS[name].to_numpy(values.slice(own.start, n)) for name, values in self._more.items()
-        }
         return MicrographPicks(
             micrograph,
             x_px,
@@ -57,7 +54,7 @@ class Part:
             self._unpicked[own],
             diameter_A,
             junk=self._junk[own],
-            more=more,
+            more=taken(self._more, own),
             model=self._model[own.start].as_py() if n else "",
         )
 

@@ -40,14 +40,16 @@ def none(n: int) -> Reasons:
 
 def marked(reasons: Reasons, why: Why, where: NDArray[np.bool_]) -> Reasons:
     """Return the reasons, one more where it holds."""
-    return reasons | np.where(where, np.uint16(why), np.uint16(0))
+    return reasons | np.multiply(where, np.uint16(why), dtype=np.uint16)
 
 
 def to_words(reasons: Reasons) -> pa.Array:
     """Return ``(n,)`` reasons as text, those of one candidate parted by commas; picks have none."""
-    codes, places = np.unique(reasons, return_inverse=True)
+    codes = np.flatnonzero(np.bincount(reasons))
+    places = np.zeros(codes[-1] + 1 if len(codes) else 0, np.int32)
+    places[codes] = np.arange(len(codes))
     words = pa.array([_text(int(code)) for code in codes], pa.string())
-    return words.take(pa.array(places.ravel()))
+    return words.take(pa.array(places[reasons]))
 
 
 def from_words(words: pa.ChunkedArray) -> Reasons:

@@ -1,5 +1,6 @@
 """The files that a run leaves for RELION."""
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -14,12 +15,32 @@ from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.store.publish import check_folder
 
+See = Callable[[MicrographPicks], None]
 
-def write_coordinates(table: PickTable, out: Path, settings: ExportSettings) -> None:
-    """Write the picks and verdicts of a table as STAR files; none stay of micrographs without picks now."""
-    export(map(in_star, table), "star", out, settings)
+
+def write_coordinates(
+    table: PickTable,
+    out: Path,
+    settings: ExportSettings,
+    see: Sequence[Callable[[MicrographPicks], None]] = (),
+) -> None:
+    """Write the picks and verdicts of a table as STAR files; none stay of micrographs without picks now.
+
+    Parameters
+    ----------
+    see
+        Shown each micrograph on the way: a table is read for minutes where there are many.
+    """
+    export(map(in_star, _seen(table, see)), "star", out, settings)
     write_verdicts(table.micrographs, out, settings)
     _remove_coordinates(out, table)
+
+
+def _seen(table: Iterable[MicrographPicks], see: Sequence[See]) -> Iterator[MicrographPicks]:
+    for one in table:
+        for shown in see:
+            shown(one)
+        yield one
 
 
 def in_star(one: MicrographPicks) -> MicrographPicks:

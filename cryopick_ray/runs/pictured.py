@@ -12,9 +12,9 @@ def pictured(table: PickTable) -> list[str]:
     """Return the ids of the micrographs that the report pictures: some of what is wrong, then of all."""
     wrong = [one.micrograph_id for one in worst_first(table.micrographs) if one.verdict != "good"]
     first = wrong[:WRONG_SHOWN]
-    ids, counts = [], []
-    for one in table:
-        if one.micrograph.status == "complete" and one.micrograph.micrograph_id not in first:
-            ids.append(one.micrograph.micrograph_id)
-            counts.append(int(one.picked.sum()))
-    return first + [ids[index] for index in choose_thumbnails(counts, SHOWN - len(first))]
+    others = [one for one in table.micrographs if one.status == "complete" and one.micrograph_id not in first]
+    counts = [one.picks for one in others]
+    if None in counts:  # of an earlier version, whose index does not say it
+        found = {one.micrograph.micrograph_id: int(one.picked.sum()) for one in table}
+        counts = [found[one.micrograph_id] for one in others]
+    return first + [others[index].micrograph_id for index in choose_thumbnails(counts, SHOWN - len(first))]

@@ -240,7 +240,14 @@ def prepared(engine: Engine, plan: Plan, folder: RunFolder, events: Events) -> t
     intake = Intake(folder.store, settings.ingest(plan.pixel_size_A), averages=averages, device=device)
     pictures = folder.where if settings.pictures else None
     picking = prepare_picking(
-        folder.store, folder.picks, settings.pick, engine, events, device=device, pictures_url=pictures
+        folder.store,
+        folder.picks,
+        settings.pick,
+        engine,
+        events,
+        device=device,
+        pictures_url=pictures,
+        manifest=intake.manifest,
     )
     return intake, picking
 

@@ -1,16 +1,12 @@
 """What a run leaves for people: coordinates, a report and a summary, made from the table."""
 
 import json
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import DamagedError, UsageError, brief, plain
@@ -29,15 +25,15 @@ from cryopick_ray.plain_data import read_json
 from cryopick_ray.report.report import Report, render_report
 from cryopick_ray.report.thumbnails import Thumbnail, make_thumbnail
 from cryopick_ray.runs.coordinates import write_coordinates
+from cryopick_ray.runs.drawn import Drawn
 from cryopick_ray.runs.folder import SMALL_BYTES, RunFolder
 from cryopick_ray.runs.junk import junk_told, of_masks, tints_of
-from cryopick_ray.runs.pictured import pictured
-from cryopick_ray.runs.tally import tally
+from cryopick_ray.runs.tally import Counting
 from cryopick_ray.runs.taught import Taught
 from cryopick_ray.runs.warnings import RunWarning, in_results
 from cryopick_ray.settings import RunSettings
 from cryopick_ray.stages.diameter import kept_diameter
-from cryopick_ray.store.manifest import read_manifest
+from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.publish import write_whole
 from cryopick_ray.store.store import MicrographStore
 
@@ -160,10 +156,12 @@ def write_results(
     told: list[str] = []
     given = ExportSettings(folder.relion_project(settings), settings.optics.completed, say=told.append)
     ordered = worst_first(table.micrographs)
-    write_coordinates(table, folder.coordinates, given)
+    drawn = Drawn(table, {name: cut.value for name, cut in thresholds.items()})
+    counting = Counting(thresholds)
+    write_coordinates(table, folder.coordinates, given, (counting, drawn))
     if guess := guessed_optics(table.micrographs, settings.optics):
         told.append(guess)
-    counted = tally(table, thresholds)
+    counted = counting.tally
     calibrated = PickShards(folder.picks, digest).settings().get(CALIBRATED, False)
     inverted = [one.micrograph_id for one in table.micrographs if one.inverted and settings.invert == "auto"]
     manifest, diameter = read_manifest(MicrographStore(folder.store).place), kept_diameter(folder.diameter)
@@ -194,7 +192,8 @@ def write_results(
         taught=taught,
     )
     write_whole(folder.summary, json.dumps(summary.to_dict(), indent=1, allow_nan=False))
-    write_whole(folder.report, render_report(run_report(settings, folder, summary)))
+    report = run_report(settings, folder, summary, table, manifest, drawn)
+    write_whole(folder.report, render_report(report))
     folder.publish()
     return summary
 
@@ -230,43 +229,37 @@ def read_summary(folder: RunFolder) -> Summary:
         ) from error
 
 
-def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Report:
+def run_report(
+    settings: RunSettings,
+    folder: RunFolder,
+    summary: Summary,
+    table: PickTable,
+    manifest: Mapping[str, ManifestRow],
+    drawn: Drawn,
+) -> Report:
     """Gather what the report shows.
 
-    Where data sets were cut at different scores, the report counts scores from each one's threshold.
+    Parameters
+    ----------
+    drawn
+        What was taken down of the table's candidates.
     """
-    table = PickTable(folder.table)
-    cuts = {name: cut.value for name, cut in summary.thresholds.items()}
-    several = len(set(cuts.values())) > 1
-    origin = cuts if several else {}
-    shown = pictured(table)
-    store = MicrographStore(folder.store)
-    rows, masks = read_manifest(store.place), masks_of(settings.masks, folder.store)
-    counts: list[int] = []
-    scores: list[NDArray[np.float32]] = [np.empty(0, np.float32)]
-    sizes_A: list[NDArray[np.float32]] = [np.empty(0, np.float32)]
-    thumbnails: dict[str, Thumbnail] = {}
-    for one in table:
-        if one.micrograph.status != "complete":
-            continue
-        name = one.micrograph.micrograph_id
-        moved = replace(one, score=one.score - np.float32(origin.get(one.micrograph.dataset, 0)))
-        counts.append(int(one.picked.sum()))
-        scores.append(moved.score[~one.is_kept_out])
-        sizes_A.append(one.more["size_A"][one.picked] if "size_A" in one.more else sizes_A[0])
-        if name in shown:
-            with suppress(DamagedError):  # a lost image costs its picture, not the report
-                tints = tints_of(one.micrograph, store.place, masks.get(name))
-                thumbnails[name] = make_thumbnail(store.read(rows[name]), moved, tints=tints)
+    store, masks = MicrographStore(folder.store), masks_of(settings.masks, folder.store)
+    thumbnails: list[Thumbnail] = []
+    for name in (name for name in drawn.shown if name in drawn.picks):
+        with suppress(DamagedError):  # a lost image costs its picture, not the report
+            picks = drawn.picks[name]
+            tints = tints_of(picks.micrograph, store.place, masks.get(name))
+            thumbnails.append(make_thumbnail(store.read(manifest[name]), picks, tints=tints))
     return Report(
         title=", ".join(sorted({m.dataset for m in table.micrographs})),
         version=summary.version,
         generated=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        counts=np.array(counts, np.int64),
-        scores=np.concatenate(scores),
-        sizes_A=np.concatenate(sizes_A),
+        counts=drawn.counts,
+        scores=drawn.scores,
+        sizes_A=drawn.sizes_A,
         diameter_A=table.diameter_A,
-        threshold=0.0 if several else next(iter(cuts.values()), math.nan),
+        threshold=drawn.threshold,
         threshold_reason=_reason(summary.thresholds),
         expected=summary.expected.text() if summary.expected else "",
         settings={**settings.model_dump(mode="json"), "digest": summary.digest},
@@ -275,11 +268,29 @@ def run_report(settings: RunSettings, folder: RunFolder, summary: Summary) -> Re
         left_out=summary.left_out,
         judged=worst_first(table.micrographs),
         warnings=[plain(one.text) for one in summary.warnings],
-        thumbnails=[thumbnails[name] for name in shown if name in thumbnails],
+        thumbnails=thumbnails,
         diameter=summary.diameter,
         junk=plain(junk_told(summary.junk)) if summary.junk else "",
         unpicked=summary.unpicked,
     )
+
+
+def report_again(folder: RunFolder) -> None:
+    """Write the report of a finished run anew, from its table and its summary.
+
+    Raises
+    ------
+    UsageError
+        If the run is not finished.
+    """
+    settings, summary = folder.settings(), read_summary(folder)
+    folder.fetch_table()
+    table, manifest = PickTable(folder.table), read_manifest(MicrographStore(folder.store).place)
+    drawn = Drawn(table, {name: cut.value for name, cut in summary.thresholds.items()})
+    for one in table:
+        drawn(one)
+    write_whole(folder.report, render_report(run_report(settings, folder, summary, table, manifest, drawn)))
+    folder.publish_file(folder.report)
 
 
 def _reason(thresholds: Mapping[str, Threshold]) -> str:

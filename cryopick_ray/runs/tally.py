@@ -40,26 +40,47 @@ class Tally:
     expected: Expected
 
 
-def tally(table: Iterable[MicrographPicks], thresholds: Mapping[str, Threshold]) -> Tally:
-    """Count a table's candidates and picks.
+class Counting:
+    """Counts a table's candidates and picks as its micrographs pass.
 
     Parameters
     ----------
     thresholds
         By data set.
     """
-    counts: dict[str, int] = {}
-    candidates, sums, junk, unpicked = 0, np.zeros(2), Counter[str](), Counter[Why]()
+
+    def __init__(self, thresholds: Mapping[str, Threshold]) -> None:
+        self._thresholds = thresholds
+        self._counts: dict[str, int] = {}
+        self._candidates, self._sums = 0, np.zeros(2)
+        self._junk, self._unpicked = Counter[str](), Counter[Why]()
+
+    def __call__(self, one: MicrographPicks) -> None:
+        """Count a micrograph."""
+        if one.micrograph.status != "complete":
+            return
+        cut, picked = self._thresholds.get(one.micrograph.dataset), one.picked
+        self._candidates += len(one.score)
+        self._counts[one.micrograph.micrograph_id] = int(picked.sum())
+        below = one.unpicked == Why.BELOW_THRESHOLD
+        self._sums += [one.score[which].sum(dtype=np.float64) for which in (picked, below)]
+        least = math.inf if cut is None else cut.value
+        self._junk.update(one.kept_out(least))
+        enough = one.score >= np.float32(least)
+        met = Why(int(np.bitwise_or.reduce(one.unpicked, initial=np.uint16(0))))
+        self._unpicked.update({why: int((one.has(why) & enough).sum()) for why in OTHERS if why in met})
+
+    @property
+    def tally(self) -> Tally:
+        """What was counted."""
+        why_not = {WORDS[why]: self._unpicked[why] for why in OTHERS if self._unpicked[why]}
+        expected = Expected.of(sum(self._counts.values()), *self._sums.tolist())
+        return Tally(self._counts, self._candidates, dict(self._junk), why_not, expected)
+
+
+def tally(table: Iterable[MicrographPicks], thresholds: Mapping[str, Threshold]) -> Tally:
+    """Count a table's candidates and picks, given the thresholds by data set."""
+    counting = Counting(thresholds)
     for one in table:
-        if one.micrograph.status == "complete":
-            cut = thresholds.get(one.micrograph.dataset)
-            candidates += len(one.score)
-            counts[one.micrograph.micrograph_id] = int(one.picked.sum())
-            below = one.unpicked == Why.BELOW_THRESHOLD
-            sums += [one.score[which].sum(dtype=np.float64) for which in (one.picked, below)]
-            least = math.inf if cut is None else cut.value
-            junk.update(one.kept_out(least))
-            enough = one.score >= np.float32(least)
-            unpicked.update({why: int((one.has(why) & enough).sum()) for why in OTHERS})
-    why_not = {WORDS[why]: unpicked[why] for why in OTHERS if unpicked[why]}
-    return Tally(counts, candidates, dict(junk), why_not, Expected.of(sum(counts.values()), *sums.tolist()))
+        counting(one)
+    return counting.tally

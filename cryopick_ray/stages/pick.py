@@ -84,11 +84,14 @@ def prepare_picking(
     *,
     device: str,
     pictures_url: str | None = None,
+    manifest: Mapping[str, ManifestRow] | None = None,
 ) -> Picking:
     """Find out what is picked already, and write down what the picks' digest stands for.
 
     Parameters
     ----------
+    manifest
+        The store's micrographs, where they are known; ``None`` to read them.
     pictures_url
         The run that gets pictures of what is picked; ``None`` for none.
     """
@@ -107,7 +110,8 @@ def prepare_picking(
     if shards.describe(described | beside):
         events.warn(f"{picks_url}/{digest}/settings.json was damaged or changed, and is written again")
     place = MicrographStore(store_url).place
-    done, complaints = covered_ids(shards, read_manifest(place), MaskShelf(place, digest).keys)
+    rows = read_manifest(place) if manifest is None else manifest
+    done, complaints = covered_ids(shards, rows, MaskShelf(place, digest).keys)
     for complaint in complaints:
         events.warn(complaint)
     make_worker = partial(PickWorker, store_url, picks_url, digest, settings, device, pictures_url)
@@ -136,7 +140,9 @@ def pick(
         Ids of those to pick; ``None`` for all.
     """
     manifest = read_manifest(MicrographStore(store_url).place)
-    picking = prepare_picking(store_url, picks_url, settings, engine, events, device=device)
+    picking = prepare_picking(
+        store_url, picks_url, settings, engine, events, device=device, manifest=manifest
+    )
     rows = [
         row
         for row in manifest.values()

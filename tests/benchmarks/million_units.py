@@ -1,31 +1,37 @@
-"""What a million units cost the driver: a stub worker that only answers, through the Ray engine.
+"""What a million units cost the driver, and that none is lost or done twice when it is killed at half.
 
-Units are handed out, and their reports come back, one by one; nothing is read or computed, so what is left
-is scheduling. With ``--publish`` each unit's worker publishes a shard of one candidate per micrograph, and
-the picks are then resumed: what a run does before its first unit, when all is done.
+Units of a stub worker are handed out, and their reports come back, one by one; nothing is read or computed,
+so what is left is scheduling. A worker writes down what it did before it reports: a line in a journal of its
+own, or with ``--publish`` a shard of picks as a run has it. The first driver kills itself, without a word,
+once half of the units are reported. A second one finds out what is done, does the rest, and all that was
+written down is counted.
 """
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import typer
 
 from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.plan import cut
-from cryopick_ray.engine.unit import UnitReport, WorkUnit
+from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.engine.unit import stay as never
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.settings import EngineSettings
-from cryopick_ray.stages.ledger import covered_ids
 
 DIGEST = "d"
 
@@ -37,18 +43,54 @@ class Named:
     micrograph_id: str
 
 
-class StubWorker:
-    """Answers at once; publishes one candidate per micrograph if it is given a place."""
+class Journal:
+    """What was done, as lines of a file for each process: a killed one loses none that it has reported."""
 
-    def __init__(self, picks_url: str | None) -> None:
-        self._shards = PickShards(picks_url, DIGEST) if picks_url else None
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = (folder / f"{os.getpid()}.journal").open("a", buffering=1)
+
+    def write(self, names: Sequence[str]) -> None:
+        """Write down a unit."""
+        self._file.write("".join([f"{name}\n" for name in names]))
+
+    @staticmethod
+    def read(folder: Path) -> list[str]:
+        """Return all that was written down, what was twice twice."""
+        return [name for path in folder.glob("*.journal") for name in path.read_text().splitlines()]
+
+
+class Shards:
+    """What was done, as shards of one candidate a micrograph."""
+
+    def __init__(self, folder: Path) -> None:
+        self._shards = PickShards(str(folder), DIGEST)
+
+    def write(self, names: Sequence[str]) -> None:
+        """Publish a unit."""
+        one = Candidates(*np.ones((3, 1), np.float32))
+        self._shards.publish([Picked(name, "", one) for name in names])
+
+    @staticmethod
+    def read(folder: Path) -> list[str]:
+        """Return all that shards cover, what several do several times."""
+        found = PickShards(str(folder), DIGEST).coverages(verified=True)
+        return [line.micrograph_id for _, lines in found if isinstance(lines, list) for line in lines]
+
+
+LEDGERS: dict[str, type[Journal] | type[Shards]] = {"journal": Journal, "shards": Shards}
+
+
+class StubWorker:
+    """Writes down that a unit is done, and says so."""
+
+    def __init__(self, ledger: str, folder: Path) -> None:
+        self._ledger = LEDGERS[ledger](folder)
 
     def process(self, items: Sequence[Named], leaving: Callable[[], bool] = never) -> UnitReport:
-        """Do nothing, and say that it is done."""
+        """Do nothing else."""
         del leaving
-        if self._shards:
-            one = Candidates(*np.ones((3, 1), np.float32))
-            self._shards.publish([Picked(item.micrograph_id, "", one) for item in items])
+        self._ledger.write([item.micrograph_id for item in items])
         return UnitReport(complete=len(items), candidates=len(items))
 
     def give_up(self, items: Sequence[Named], reason: str) -> UnitReport:
@@ -57,88 +99,104 @@ class StubWorker:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What it took; memory is that of the driver's process, before and at its peak."""
+class Driven:
+    """What one driver took: seconds, and its own CPU seconds, memory as it began, halfway and at the end."""
 
-    units: int
-    micrographs: int
-    workers: int
-    cut_s: float
-    first_report_s: float
-    units_per_s: float
-    memory_before_bytes: int
-    peak_memory_bytes: int
-    resume_s: float
+    done_before: int
+    reported: int
+    seconds_to_plan: float
+    seconds_to_first: float
+    seconds: float
+    driver_cpu_seconds: float
+    MiB: tuple[int, ...]
+    peak_MiB: int
+
+    def text(self) -> str:
+        """Return it in words."""
+        rate = self.reported / self.seconds
+        each_us = 1e6 * self.driver_cpu_seconds / self.reported
+        return (
+            f"{self.done_before} done before (found in {self.seconds_to_plan:.1f} s); {self.reported} units "
+            f"reported, the first after {self.seconds_to_first:.1f} s, then {rate:.0f} a second; driver: "
+            f"{each_us:.0f} us of CPU a unit, {' / '.join(map(str, self.MiB))} MiB at its beginning, middle "
+            f"and end, {self.peak_MiB} at most"
+        )
 
 
-def run(units: Sequence[WorkUnit[Named]], picks_url: str | None, workers: int) -> Iterator[float]:
-    """Yield the time of each report."""
-    with open_engine(EngineSettings(workers=(workers, workers)), threads=1) as engine:
-        for report in engine.run(units, partial(StubWorker, picks_url), on_gpu=False):
+def memory(kind: Literal["VmRSS", "VmHWM"]) -> int:
+    """Return this process's resident memory or its peak in MiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith(kind))
+
+
+def drive(count: int, size: int, engine: EngineSettings, ledger: str, folder: Path, stop_at: int) -> Driven:
+    """Do the units that are not done; kill this process once ``stop_at`` are reported, if that is above 0."""
+    began = time.perf_counter()
+    done = set(LEDGERS[ledger].read(folder))
+    items = [Named(f"10000/data/FoilHole_{number:08d}_Data.mrc") for number in range(count * size)]
+    units = cut([item for item in items if item.micrograph_id not in done], size)
+    planned, cpu, held = time.perf_counter() - began, time.process_time(), [memory("VmRSS")]
+    middle = (stop_at or len(units)) // 2
+    reported, first, start = 0, 0.0, time.perf_counter()
+
+    def told() -> Driven:
+        took = time.perf_counter() - start - first
+        spent = time.process_time() - cpu
+        about = (*held, memory("VmRSS")), memory("VmHWM")
+        return Driven(len(done), reported, planned, first, took, spent, *about)
+
+    with open_engine(engine, threads=1) as runner:
+        for report in runner.run(units, partial(StubWorker, ledger, folder), on_gpu=False):
             if report.failures:
                 raise RuntimeError(f"a unit was not done: {report}")
-            if report.complete:  # else it is a note
-                yield time.perf_counter()
+            reported += report.complete > 0  # else it is a note
+            first = first or time.perf_counter() - start
+            if reported == middle and len(held) == 1:
+                held.append(memory("VmRSS"))
+            if stop_at and reported == stop_at:
+                (folder / "driven.json").write_text(json.dumps(asdict(told())))
+                os.kill(os.getpid(), signal.SIGKILL)
+    return told()
 
 
-def memory(kind: str) -> int:
-    """Return this process's resident memory (``VmRSS``) or its peak (``VmHWM``) in bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(kind))
-
-
-def measure(count: int, size: int, workers: int, picks_url: str | None) -> Outcome:
-    """Run them all, then see what a second run would do."""
-    start = time.perf_counter()
-    items = [Named(f"10000/data/FoilHole_{number:08d}_Data.mrc") for number in range(count * size)]
-    units = cut(items, size)
-    cut_s, before = time.perf_counter() - start, memory("VmRSS")
-    start = time.perf_counter()
-    first, done = 0.0, 0
-    for last in run(units, picks_url, workers):
-        first, done = first or last, done + 1
-    if done != count:
-        raise RuntimeError(f"{done} reports of {count} units")
-    peak = memory("VmHWM")
-    again = time.perf_counter()
-    if picks_url:
-        covered, _ = covered_ids(PickShards(picks_url, DIGEST), {})
-        if any(item.micrograph_id not in covered for item in items):
-            raise RuntimeError("a unit that was done is not in the ledger")
-    return Outcome(
-        units=count,
-        micrographs=len(items),
-        workers=workers,
-        cut_s=cut_s,
-        first_report_s=first - start,
-        units_per_s=(count - 1) / (last - first),
-        memory_before_bytes=before,
-        peak_memory_bytes=peak,
-        resume_s=time.perf_counter() - again,
-    )
+def driven(folder: Path, words: Sequence[str], stop_at: int) -> Driven:
+    """Let a driver work in a process of its own; return what it took."""
+    command = [sys.executable, __file__, *words, "--folder", str(folder), "--stop-at", str(stop_at)]
+    ended = subprocess.run(command).returncode
+    if ended != (-signal.SIGKILL if stop_at else 0):
+        raise SystemExit(f"a driver ended with {ended}")
+    found = json.loads((folder / "driven.json").read_text())
+    return Driven(**found | {"MiB": tuple(found["MiB"])})
 
 
 def main(
-    units: Annotated[int, typer.Option(min=2)] = 1_000_000,
+    units: Annotated[int, typer.Option(min=4)] = 1_000_000,
     size: Annotated[int, typer.Option(help="Micrographs of a unit.")] = 1,
     workers: int = 2,
-    publish: Annotated[bool, typer.Option("--publish", help="Publish tiny shards, and resume.")] = False,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    serial: Annotated[bool, typer.Option("--serial", help="In the driver, without Ray.")] = False,
+    publish: Annotated[bool, typer.Option("--publish", help="Shards in place of journals.")] = False,
+    folder: Annotated[Path | None, typer.Option(help="Of a driver, started by this program.")] = None,
+    stop_at: Annotated[int, typer.Option(help="Units after which that driver kills itself.")] = 0,
 ) -> None:
-    """Run the units and print what they took."""
-    with tempfile.TemporaryDirectory(prefix="cryopick-units-") as folder:
-        if publish:
-            PickShards(folder, DIGEST).describe({})
-        found = measure(units, size, workers, folder if publish else None)
-    if as_json:
-        typer.echo(json.dumps(asdict(found), indent=1))
+    """Run the units, killed at half, and print what they took and what was proved."""
+    ledger = "shards" if publish else "journal"
+    if folder is not None:
+        engine = EngineSettings(engine="serial" if serial else "ray", workers=(workers, workers))
+        found = drive(units, size, engine, ledger, folder, stop_at)
+        (folder / "driven.json").write_text(json.dumps(asdict(found)))
         return
-    typer.echo(
-        f"{found.units} units of {size}, {workers} workers: first report after {found.first_report_s:.1f} s, "
-        f"then {found.units_per_s:.0f} units/s; driver {found.memory_before_bytes / 2**20:.0f} MiB with the "
-        f"units in hand, {found.peak_memory_bytes / 2**20:.0f} MiB at its peak"
-        + (f"; resumed in {found.resume_s:.1f} s" if publish else "")
-    )
+    words = ["--units", str(units), "--size", str(size), "--workers", str(workers)]
+    words += ["--serial"] * serial + ["--publish"] * publish
+    with tempfile.TemporaryDirectory(prefix="cryopick-units-") as name:
+        if publish:
+            PickShards(name, DIGEST, create=True).describe({})
+        for stop in (units // 2, 0):
+            typer.echo(f"{'killed' if stop else 'resumed'}: {driven(Path(name), words, stop).text()}")
+        times = Counter(LEDGERS[ledger].read(Path(name)))
+    lost, twice = units * size - len(times), sum(count > 1 for count in times.values())
+    typer.echo(f"{units} units of {size}: {len(times)} micrographs done, {lost} lost, {twice} done twice")
+    if lost or twice:
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

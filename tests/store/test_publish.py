@@ -52,6 +52,28 @@ def test_a_file_appears_whole_or_not_at_all(folder):
     assert names(folder) == ["x.txt"]
 
 
+def test_a_file_that_says_the_same_already_stays_with_a_new_time(folder):
+    path = folder / "x.txt"
+    path.write_text("same")
+    os.utime(path, ns=(1, 1))
+    before = path.stat()
+    write_whole(path, "same")
+    assert path.stat().st_ino == before.st_ino
+    assert path.stat().st_mtime_ns > before.st_mtime_ns
+    for other in ("else", "sam", "same, and more"):
+        write_whole(path, other)
+        assert path.read_text() == other
+    assert names(folder) == ["x.txt"]
+
+
+def test_a_file_of_two_names_is_parted_though_it_says_the_same(folder, mine):
+    path = folder / "x.txt"
+    os.link(mine / "thesis.txt", path)
+    write_whole(path, "mine")
+    assert path.stat().st_ino != (mine / "thesis.txt").stat().st_ino
+    assert untouched(mine)
+
+
 def test_a_link_is_replaced_and_not_followed(folder, mine):
     path = folder / "x.txt"
     for target in (mine / "thesis.txt", folder / "nowhere", mine):

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
@@ -20,6 +21,15 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNOREC
 WITHOUT_CTF = {"rlnCtfScalefactor": "1.000000"}
 
 
+@dataclass(frozen=True)
+class _Block:
+    """The rows of a micrograph put aside: their bytes, their number and their CTF."""
+
+    n_bytes: int
+    n_particles: int
+    ctf: dict[str, str]
+
+
 class ParticleRows:
     """Rows as they come, put aside until it is known which columns they have.
 
@@ -29,57 +39,64 @@ class ParticleRows:
         A file of its own.
     """
 
-    def __init__(self, aside: IO[str]) -> None:
+    def __init__(self, aside: IO[bytes]) -> None:
         self._aside = aside
         self._more: list[str] | None = None
-        self._ctf: list[tuple[int, dict[str, str]]] = []
+        self._blocks: list[_Block] = []
 
-    def add(self, one: Coordinates, name: str, group: str) -> list[str]:
+    def add(
+        self, one: Coordinates, name: str, group: str, own: Sequence[str], rows: Sequence[str]
+    ) -> list[str]:
         """Take the particles of a micrograph; return the columns of it that have no place here.
 
         The first that has particles says which columns all have beyond RELION's own.
+
+        Parameters
+        ----------
+        own, rows
+            Its :func:`more_columns`, and its :func:`coordinate_rows` with them.
         """
-        own = more_columns(one)
         if self._more is None and len(one.x_px):
-            self._more = own
+            self._more = [*own]
         columns = self._more or []
-        rows = coordinate_rows(one, columns)
-        self._aside.writelines(f"{name} {row} {group}\n" for row in rows)
-        self._ctf.append((len(one.x_px), ctf_of(one)))
+        if columns != own:
+            rows = coordinate_rows(one, columns)
+        text = "".join([f"{name} {row} {group}\n" for row in rows]).encode()
+        self._aside.write(text)
+        self._blocks.append(_Block(len(text), len(rows), ctf_of(one)))
         return [column for column in own if column not in columns] if len(one.x_px) else []
 
     @property
     def has_ctf(self) -> bool:
         """Whether any particle has one."""
-        return any(ctf for _, ctf in self._ctf)
+        return any(block.ctf for block in self._blocks)
 
-    def write(self, file: IO[str]) -> int:
+    def write(self, file: IO[bytes]) -> int:
         """Write the block of all particles; return how many have no CTF though others do."""
         more = self._more or []
-        found = {column for _, ctf in self._ctf for column in ctf}
+        found = {column for block in self._blocks for column in block.ctf}
         ctf_columns = [column for column in CTF if column in found and column not in more]
-        file.write(loop("particles", (MICROGRAPH, *COORDINATES, *more, GROUP, *ctf_columns)))
+        file.write(loop("particles", (MICROGRAPH, *COORDINATES, *more, GROUP, *ctf_columns)).encode())
         self._aside.seek(0)
         without = 0
-        for count, ctf in self._ctf:
-            words = [ctf.get(column, WITHOUT_CTF.get(column, "0.000000")) for column in ctf_columns]
+        for block in self._blocks:
+            words = [block.ctf.get(column, WITHOUT_CTF.get(column, "0.000000")) for column in ctf_columns]
             end = "".join(f" {word}" for word in words) + "\n"
-            file.writelines(f"{self._aside.readline()[:-1]}{end}" for _ in range(count))
-            without += count * bool(ctf_columns and not ctf)
-        file.write("\n")
+            file.write(self._aside.read(block.n_bytes).replace(b"\n", end.encode()))
+            without += block.n_particles * bool(ctf_columns and not block.ctf)
+        file.write(b"\n")
         return without
 
 
-def coordinate_rows(one: Coordinates, more: Sequence[str]) -> Iterator[str]:
-    """Yield x, y, score and the columns asked for of each particle; 0 for those it has not."""
+def coordinate_rows(one: Coordinates, more: Sequence[str]) -> list[str]:
+    """Return x, y, score and the columns asked for of each particle; 0 for those it has not."""
     scores = np.where(np.isnan(one.score), NO_SCORE, one.score)
     none = np.zeros(len(one.x_px), np.int64)
     columns = _columns(one)
-    others = [columns.get(name, none).tolist() for name in more]
-    for x, y, score, *rest in zip(
-        one.x_px.tolist(), one.y_px.tolist(), scores.tolist(), *others, strict=True
-    ):
-        yield " ".join((f"{x:.3f} {y:.3f} {score:.7g}", *map(_number, rest)))
+    others = [columns.get(name, none) for name in more]
+    row = " ".join(("%.3f %.3f %.7g", *("%.7g" if values.dtype.kind == "f" else "%s" for values in others)))
+    values = (one.x_px, one.y_px, scores, *others)
+    return list(map(row.__mod__, zip(*(column.tolist() for column in values), strict=True)))
 
 
 def more_columns(one: Coordinates) -> list[str]:
@@ -101,7 +118,3 @@ def ctf_of(one: Coordinates) -> dict[str, str]:
     """Return the CTF that INPUT's list gives the micrograph, as far as it is one."""
     listed = json.loads(one.micrograph.listed) if one.micrograph.listed else {}
     return {column: listed[column] for column in CTF if NUMBER.fullmatch(str(listed.get(column)))}
-
-
-def _number(value: float) -> str:
-    return f"{value:.7g}" if isinstance(value, float) else str(value)
