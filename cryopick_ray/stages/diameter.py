@@ -1,8 +1,7 @@
 """The particles' diameter, where nobody gives it: found in a few of a run's micrographs."""
 
 import json
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.engine.engine import Engine
+from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Kind, Shift
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.plan import cut
 from cryopick_ray.engine.unit import UnitReport
@@ -24,11 +23,14 @@ from cryopick_ray.stages.ingest import probe
 from cryopick_ray.store.publish import write_whole
 
 if TYPE_CHECKING:
-    from cryopick_ray.stages.diameter_worker import Looked
+    from cryopick_ray.stages.diameter_worker import Looked, Sight
 
 SAMPLED, MOVIES_SAMPLED = 8, 3
 """Micrographs looked at, or movies, which take longer; more hardly change the outcome."""
+FIRST = 3
+"""Of these the ones that are looked at first, quickly. Only doubts make it all of them, then thoroughly."""
 MAX_KEPT_BYTES = 2**20
+STAGE = "diameter"
 DIGITS = 3
 """A diameter is kept to so many: no more are known, and a person reads it."""
 
@@ -45,7 +47,7 @@ def find_diameter(
     """Estimate the particles' diameter from a few micrographs, with the default network.
 
     Each micrograph is a unit of the engine's workers; what they are together decides, so that any number of
-    workers finds the same.
+    workers finds the same. A few are enough where they make it sure.
 
     Parameters
     ----------
@@ -71,11 +73,10 @@ def find_diameter(
     probe(sources, settings)
     most = MOVIES_SAMPLED if any(source.kind == "movie" for source in sources) else SAMPLED
     sampled = [sources[place] for place in evenly_spaced(len(sources), most)]
-    events.stage("diameter", len(sampled))
-    make_worker = partial(DiameterWorker, settings, invert=invert, device=device)
-    looked = _look(sampled, engine.run(cut(sampled, 1), make_worker, on_gpu=device != "cpu"), events)
-    names = tuple(source.micrograph_id for source in sampled if source.micrograph_id in looked)
-    if (found := weigh([looked[name].answers for name in names])) is None:
+    worker = partial(DiameterWorker, settings, invert=invert, device=device)
+    looked = _look(sampled, engine, Kind(STAGE, worker, on_gpu=device != "cpu"), events)
+    names = tuple(looked)
+    if (found := weigh([one.answers for one in looked.values()])) is None:
         smallest_A, *_, largest_A = ladder()
         raise UsageError(
             f"the diameter cannot be estimated: nothing was seen in {len(names)} micrographs ({names[0]}"
@@ -93,7 +94,7 @@ def find_diameter(
         micrographs=names,
         model=DEFAULT_MODEL,
         is_sure=found.is_sure,
-        bright=sum(looked[name].inverted for name in names),
+        bright=sum(one.inverted for one in looked.values()),
     )
 
 
@@ -115,23 +116,53 @@ def end_of_ladder(diameter_A: float) -> str:
 
 
 def _look(
-    sampled: Sequence[MicrographSource], reports: Generator[UnitReport], events: Events
+    sampled: Sequence[MicrographSource], engine: Engine, kind: Kind, events: Events
 ) -> dict[str, "Looked"]:
-    """Return what the workers saw in each micrograph that could be read."""
+    """Return what the workers saw in each micrograph that could be read, in order.
+
+    Raises
+    ------
+    UsageError
+        If none of them can be read.
+    """
+    from cryopick_ray.pickers.heatmap.diameter import is_clear, is_steady, weigh
+    from cryopick_ray.stages.diameter_worker import Sight
+
     looked: dict[str, Looked] = {}
-    failures: list[tuple[str, str]] = []
-    with closing(reports):
-        for report in reports:
-            events.report("diameter", report)
-            looked |= {one.micrograph_id: one for one in report.made}
-            failures.extend(report.failures)  # rows of the table, once the run gets there
+    failures: dict[str, str] = {}
+    places = evenly_spaced(len(sampled), FIRST)
+    first, rest = (
+        [one for at, one in enumerate(sampled) if (at in places) is wanted] for wanted in (True, False)
+    )
+    with engine.shift([kind]) as shift:
+        for wanted, is_thorough in ((first, False), (rest, False), (sampled, True)):
+            some = [source for source in wanted if source.micrograph_id not in failures]
+            events.stage(STAGE, len(some))
+            for report in _reports(shift, [Sight(source, is_thorough) for source in some]):
+                events.report(STAGE, report)
+                looked |= {one.micrograph_id: one for one in report.made}
+                failures |= dict(report.failures)  # rows of the table, once the run gets there
+            looked = {
+                one.micrograph_id: looked[one.micrograph_id] for one in sampled if one.micrograph_id in looked
+            }
+            seen = [one.answers for one in looked.values()]
+            if is_clear(weigh(seen)) and (wanted is not first or not rest or is_steady(seen)):
+                break
     if not looked:
-        name, reason = failures[0]
+        name, reason = next(iter(failures.items()))
         raise UsageError(
             f"the diameter cannot be estimated: none of {len(sampled)} micrographs can be used "
             f"({name}: {reason}); give `diameter_A`"
         )
     return looked
+
+
+def _reports(shift: Shift, sights: Sequence["Sight"]) -> Iterator[UnitReport]:
+    """Let workers look at micrographs, and yield their reports as they come."""
+    shift.add(STAGE, cut(sights, 1))
+    while shift.unfinished:
+        for _, report in shift.reports(PULSE_SECONDS):
+            yield report
 
 
 def evenly_spaced(count: int, most: int) -> list[int]:

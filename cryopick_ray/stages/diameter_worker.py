@@ -14,16 +14,39 @@ from cryopick_ray.micrographs.exposure import read_exposure
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.catalogue import load_picker
-from cryopick_ray.pickers.heatmap.diameter import Answer, ask, ask_settled, ladder
+from cryopick_ray.pickers.heatmap.diameter import Answer, is_clear, ladder, weigh
+from cryopick_ray.pickers.heatmap.look import QUICK, THOROUGH, Look
 from cryopick_ray.settings import IngestSettings, Invert
 from cryopick_ray.stages.ingest_worker import pixel_size_of
 from cryopick_ray.store.scale import stored_shape
+from cryopick_ray.units import working_pixel_size_A
 
 if TYPE_CHECKING:
     from cryopick_ray.pickers.heatmap.picker import HeatmapPicker
 
-FINEST_A, LONGEST_PX = 1.5, 4096
-"""Finer pixels than a small particle needs, and longer sides, are cropped away: memory and time."""
+LONGEST_PX = 4096
+"""Longer sides, and finer pixels than the smallest particle needs, are cropped away: memory and time."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A micrograph to be looked at.
+
+    Attributes
+    ----------
+    source
+        The micrograph. A movie takes long to read: it is looked at thoroughly at once if it leaves doubts.
+    is_thorough
+        Whether a quick look left doubts.
+    """
+
+    source: MicrographSource
+    is_thorough: bool
+
+    @property
+    def micrograph_id(self) -> str:
+        """The micrograph's id."""
+        return self.source.micrograph_id
 
 
 @dataclass(frozen=True)
@@ -54,35 +77,40 @@ class DiameterWorker:
         # float32, so that another machine finds the same
         picker = load_picker(DEFAULT_MODEL, particle_px=None, device=device, exact=True)
         self._picker = cast("HeatmapPicker", picker)
+        self._finest_A = working_pixel_size_A(ladder()[0], self._picker.particle_px)
 
-    def process(self, items: Sequence[MicrographSource], leaving: Callable[[], bool] = stay) -> UnitReport:
+    def process(self, items: Sequence[Sight], leaving: Callable[[], bool] = stay) -> UnitReport:
         """Look at the micrographs; what they showed is ``made``, a :class:`Looked` each."""
         looked: list[Looked] = []
         failures: list[tuple[str, str]] = []
         with scipy.fft.set_workers(self._settings.threads):
-            for source in until(leaving, items):
+            for item in until(leaving, items):
                 try:
-                    looked.append(Looked(source.micrograph_id, *self._look(source)))
+                    looked.append(Looked(item.micrograph_id, *self._look(item)))
                 except Exception as error:
                     if isinstance(error, CryoPickError) and error.elsewhere:
                         raise
-                    failures.append((source.micrograph_id, str(error) or repr(error)))
+                    failures.append((item.micrograph_id, str(error) or repr(error)))
         undone = tuple(range(len(looked) + len(failures), len(items)))
         return UnitReport(len(looked), tuple(failures), undone=undone, made=tuple(looked))
 
-    def give_up(self, items: Sequence[MicrographSource], reason: str) -> UnitReport:
+    def give_up(self, items: Sequence[Sight], reason: str) -> UnitReport:
         """Report that the micrographs failed, without touching them."""
-        return UnitReport(0, tuple((source.micrograph_id, reason) for source in items))
+        return UnitReport(0, tuple((item.micrograph_id, reason) for item in items))
 
-    def _look(self, source: MicrographSource) -> tuple[tuple[Answer, ...], bool]:
-        exposure = read_exposure(source, self._settings, self._device)
-        micrograph, (pixel_size_A, _) = exposure.micrograph, pixel_size_of(source, exposure, self._settings)
-        coarser = max(FINEST_A, pixel_size_A * max(micrograph.shape) / LONGEST_PX)
+    def _look(self, item: Sight) -> tuple[tuple[Answer, ...], bool]:
+        exposure = read_exposure(item.source, self._settings, self._device)
+        micrograph, (pixel_size_A, _) = (
+            exposure.micrograph,
+            pixel_size_of(item.source, exposure, self._settings),
+        )
+        coarser = max(self._finest_A, pixel_size_A * max(micrograph.shape) / LONGEST_PX)
         shape = stored_shape(micrograph.shape, pixel_size_A, coarser)
         image = prepare(micrograph.pixels, shape).pixels
         exposure.check()
         pixel_size_A *= micrograph.shape[0] / image.shape[0]
-        if self._invert == "auto":
-            return ask_settled(image, pixel_size_A, self._picker, ladder())
-        inverted = self._invert == "yes"
-        return ask(-image if inverted else image, pixel_size_A, self._picker, ladder()), inverted
+        look = Look(image, pixel_size_A, self._picker)
+        seen = look.answers(self._invert, THOROUGH if item.is_thorough else QUICK)
+        if exposure.average is not None and not is_clear(weigh([seen[0]])):
+            return look.answers(self._invert, THOROUGH)
+        return seen

@@ -1,7 +1,9 @@
-"""Examples made by other processes while the network learns: a GPU would starve otherwise."""
+"""Examples made while the network learns: it would starve otherwise."""
 
 import os
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
@@ -15,7 +17,7 @@ from cryopick_ray.training.dataset import Examples
 Batch = tuple[Tensor, Tensor]
 """``(n, 1, s, s)`` images and their targets."""
 AHEAD = 3
-"""Parts that each process has ready."""
+"""Parts that each process, or the thread, has ready."""
 
 
 class _Parts(IterableDataset[Batch | CryoPickError]):
@@ -39,6 +41,22 @@ class _Parts(IterableDataset[Batch | CryoPickError]):
             yield error
 
 
+class _Ahead:
+    """What comes next of an iterator, brought by another thread before it is asked for."""
+
+    def __init__(self, parts: Iterator[Batch | CryoPickError]) -> None:
+        self._parts, self._thread = parts, ThreadPoolExecutor(1)
+        self._coming = deque(self._bring() for _ in range(AHEAD))
+
+    def _bring(self) -> Future[Batch | CryoPickError | None]:
+        return self._thread.submit(next, self._parts, None)
+
+    def __iter__(self) -> Iterator[Batch | CryoPickError]:
+        while (part := self._coming.popleft().result()) is not None:
+            self._coming.append(self._bring())
+            yield part
+
+
 class Loader:
     """One worker's part of the batches of many epochs; the same for any number of processes.
 
@@ -51,7 +69,7 @@ class Loader:
     rank, size
         Which of how many workers this is.
     processes
-        That make examples ahead of time; 0 makes them here, when they are wanted.
+        That make examples ahead of time; 0 lets a thread of this one do it.
     """
 
     def __init__(
@@ -62,7 +80,8 @@ class Loader:
         ahead: dict[str, Any] = {}
         if processes:  # a forked process would wait for threads of this one, the store's above all
             ahead = {"prefetch_factor": AHEAD, "multiprocessing_context": "spawn"}
-        self._parts = iter(DataLoader(parts, batch_size=None, num_workers=processes, **ahead))
+        made = iter(DataLoader(parts, batch_size=None, num_workers=processes, **ahead))
+        self._parts = made if processes else iter(_Ahead(made))
 
     def epoch(self) -> Iterator[Batch]:
         """Yield the next epoch's batches.
@@ -85,7 +104,7 @@ class Loader:
 def processes_for(device: torch.device, part: int) -> int:
     """Return how many processes make examples for a network on a device, of ``part`` examples a batch.
 
-    None for a CPU: it has nothing else to do. A GPU gets its share of the CPUs, but one for the network.
+    None for a CPU, where a thread is enough. A GPU gets its share of the CPUs, but one for the network.
     """
     if device.type != "cuda":
         return 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -47,10 +48,10 @@ class Plan:
 
     def micrograph(self, spot: Spot) -> int:
         """Return the micrograph that an example is drawn from."""
-        order = np.random.default_rng([self.seed, spot.epoch, SHUFFLE]).permutation(self.micrographs)
+        order = _dealt(self.seed, spot.epoch, self.micrographs)
         first = spot.slot * self.micrographs // self.batch
         last = max((spot.slot + 1) * self.micrographs // self.batch, first + 1)
-        return int(order[first + spot.step * (last - first) // self.steps])
+        return order[first + spot.step * (last - first) // self.steps]
 
     def turn(self, spot: Spot) -> int:
         """Return which slot of the batch an example counts as when particles are dealt."""
@@ -69,3 +70,10 @@ class Plan:
         own = range(rank * self.batch // workers, (rank + 1) * self.batch // workers)
         for step in range(self.steps):
             yield [Spot(epoch, step, slot) for slot in own]
+
+
+@lru_cache(maxsize=4)
+def _dealt(seed: int, epoch: int, micrographs: int) -> tuple[int, ...]:
+    """Return the order in which an epoch deals the micrographs."""
+    order: list[int] = np.random.default_rng([seed, epoch, SHUFFLE]).permutation(micrographs).tolist()
+    return tuple(order)

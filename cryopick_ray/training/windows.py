@@ -150,13 +150,20 @@ class Window:
         self, image: NDArray[np.float32], matrix: NDArray[np.intp], offset: NDArray[np.intp]
     ) -> NDArray[np.float32]:
         """Return the window when it takes whole pixels: no interpolation."""
-        steps = np.arange(self.size)
         height, width = image.shape
-        rows = _mirrored(offset[0] + matrix[0].sum() * steps, height)
-        columns = _mirrored(offset[1] + matrix[1].sum() * steps, width)
-        window = image[np.ix_(rows, columns)]
+        rows = _run(offset[0], matrix[0].sum(), self.size, height)
+        columns = _run(offset[1], matrix[1].sum(), self.size, width)
+        window = image[rows][:, columns]
         turned = matrix[0, 0] == 0  # the window's rows run along the image's columns
-        return np.ascontiguousarray(window.T if turned else window)
+        return np.array(window.T if turned else window, order="C")
+
+
+def _run(start: int, step: int, count: int, length: int) -> slice | NDArray[np.intp]:
+    """Return ``count`` indices into ``length`` pixels, each 1 or -1 further; mirrored at the edges."""
+    end = start + step * (count - 1)
+    if min(start, end) >= 0 and max(start, end) < length:
+        return slice(start, None if end == 0 and step < 0 else end + step, step)
+    return _mirrored(start + step * np.arange(count), length)
 
 
 def _mirrored(index: NDArray[np.intp], length: int) -> NDArray[np.intp]:

@@ -10,11 +10,12 @@ import torch
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.micrographs.sources import list_sources
+from cryopick_ray.pickers.heatmap.diameter import MANY
 from cryopick_ray.settings import IngestSettings
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.stages import diameter_worker
-from cryopick_ray.stages.diameter import end_of_ladder, find_diameter
-from cryopick_ray.stages.diameter_worker import DiameterWorker
+from cryopick_ray.stages.diameter import FIRST, end_of_ladder, find_diameter
+from cryopick_ray.stages.diameter_worker import DiameterWorker, Sight
 
 PIXEL_SIZE_A = 4.0
 
@@ -35,6 +36,31 @@ def sources(tmp_path_factory):
         mrcfile.write(folder / f"{seed}.mrc", made.pixels, voxel_size=PIXEL_SIZE_A)
     (folder / "2.mrc").write_bytes(b"no micrograph")
     return list_sources([str(folder)], relion_project=folder)
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory):
+    """Five micrographs of many particles."""
+    folder = tmp_path_factory.mktemp("crowded")
+    for number in range(5):
+        made = make_phantom(
+            number,
+            shape=(800, 800),
+            pixel_size_A=PIXEL_SIZE_A,
+            diameter_A=150.0,
+            particles=90,
+            signal_to_noise=0.2,
+        )
+        mrcfile.write(folder / f"{number}.mrc", made.pixels, voxel_size=PIXEL_SIZE_A)
+    return list_sources([str(folder)], relion_project=folder)
+
+
+def sights(sources):
+    return [Sight(source, is_thorough=False) for source in sources]
+
+
+def stage_of(count):
+    return [(done, count) for done in range(count + 1)]
 
 
 class Listener(Silence):
@@ -66,10 +92,22 @@ def find(sources, engine, threads=1, invert="no"):
 
 
 def test_any_workers_find_the_same_and_tell_how_far_they_are(engine, sources):
+    """Too few particles to be clear: three are looked at, the fourth, then all that can be read again."""
     found, steps = find(sources, engine)
-    assert steps == [(done, 4) for done in range(5)]
+    assert steps == [*stage_of(3), *stage_of(1), *stage_of(3)]
     assert found.micrographs == ("1.mrc", "3.mrc", "4.mrc")
     assert found == find(sources, SerialEngine())[0]
+
+
+def test_a_few_are_enough_where_they_leave_no_doubt(engine, crowded):
+    found, steps = find(crowded, engine)
+    assert steps == stage_of(FIRST)
+    assert found.micrographs == ("0.mrc", "2.mrc", "4.mrc")
+    assert found.is_sure
+    assert found.particles >= MANY
+    assert found == find(crowded, SerialEngine())[0]
+    among_others = find([*crowded[:1], *crowded[2:3], *crowded[4:]], SerialEngine())[0]
+    assert found == among_others
 
 
 @pytest.mark.parametrize(("diameter_A", "end"), [(52, "smallest"), (120, ""), (300, ""), (900, "largest")])
@@ -85,12 +123,12 @@ def test_the_estimate_takes_the_threads_it_is_given(sources, monkeypatch):
 
     def look(*_):
         seen.add((torch.get_num_threads(), scipy.fft.get_workers()))
-        return ()
+        return (), False
 
-    monkeypatch.setattr(diameter_worker, "ask", look)
+    monkeypatch.setattr(diameter_worker.Look, "answers", look)
     before = torch.get_num_threads()
     worker = DiameterWorker(IngestSettings(threads=2), invert="no", device="cpu")
-    report = worker.process(sources)
+    report = worker.process(sights(sources))
     torch.set_num_threads(before)
     assert seen == {(2, 2)}
     assert (report.complete, [name for name, _ in report.failures]) == (3, ["2.mrc"])
@@ -110,5 +148,5 @@ def test_a_negative_has_the_diameter_of_its_micrograph_and_it_is_said(sources, t
 
 def test_an_item_that_is_given_up_is_a_failure(sources):
     worker = DiameterWorker(IngestSettings(), invert="no", device="cpu")
-    assert worker.give_up(sources[:1], "memory").failures == (("1.mrc", "memory"),)
-    assert worker.process(sources, lambda: True).undone == (0, 1, 2, 3)
+    assert worker.give_up(sights(sources[:1]), "memory").failures == (("1.mrc", "memory"),)
+    assert worker.process(sights(sources), lambda: True).undone == (0, 1, 2, 3)

@@ -4,7 +4,17 @@ import torch
 
 from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.pickers.catalogue import load_picker
-from cryopick_ray.pickers.heatmap.diameter import ALTERNATIVES, APART, Answer, ask, ladder, weigh
+from cryopick_ray.pickers.heatmap.diameter import (
+    ALTERNATIVES,
+    APART,
+    MANY,
+    Answer,
+    is_clear,
+    is_steady,
+    ladder,
+    weigh,
+)
+from cryopick_ray.pickers.heatmap.look import QUICK, THOROUGH, Look
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.micrograph import simulate
 from cryopick_ray.simulate.settings import simulation_settings
@@ -18,9 +28,9 @@ def picker():
     return load_picker(DEFAULT_MODEL, particle_px=None, device="cpu", exact=True)
 
 
-def estimate(images, pixel_sizes_A, picker):
-    pairs = zip(images, pixel_sizes_A, strict=True)
-    return weigh([ask(image, pixel_size_A, picker, ladder()) for image, pixel_size_A in pairs])
+def estimate(images, pixel_sizes_A, picker, across=THOROUGH):
+    looks = [Look(*pair, picker) for pair in zip(images, pixel_sizes_A, strict=True)]
+    return weigh([look.answers("no", across)[0] for look in looks])
 
 
 def micrograph(name, diameter_px=40, **scene):
@@ -54,6 +64,37 @@ def test_a_molecule_has_nearly_its_own_diameter(picker, name):
     assert len(found.tried_A) == len(found.evidence)
     nearest = np.abs(np.log(np.array(found.tried_A) / diameter_A)).argmin()
     assert abs(int(np.argmax(found.evidence)) - int(nearest)) <= 1
+
+
+@pytest.mark.parametrize("name", ["p97", "ribosome-70s"])
+def test_a_quick_look_tells_what_all_of_a_thorough_one_do(picker, name):
+    pixels, pixel_size_A, _ = micrograph(name, diameter_px=24)
+    look = Look(pixels, pixel_size_A, picker)
+    every = weigh([look.ask(ladder(), THOROUGH[1])])
+    quick = weigh([look.answers("no", QUICK)[0]])
+    assert quick.diameter_A == pytest.approx(every.diameter_A, rel=0.02)
+    assert is_clear(quick)
+    assert len(quick.tried_A) <= len(every.tried_A) / 2 + 2
+    assert quick.particles <= every.particles
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_one_polarity_is_looked_at_and_told(picker, sign):
+    pixels, pixel_size_A, _ = micrograph("p97")
+    look = Look(sign * pixels, pixel_size_A, picker)
+    answers, inverted = look.answers("auto", QUICK)
+    assert inverted is (sign < 0)
+    same, _ = Look(pixels, pixel_size_A, picker).answers("no", QUICK)
+    assert weigh([answers]) == weigh([same])
+
+
+def test_what_was_asked_is_not_asked_again(picker, monkeypatch):
+    pixels, pixel_size_A, _ = micrograph("p97", diameter_px=48)
+    look = Look(pixels, pixel_size_A, picker)
+    first, _ = look.answers("no", THOROUGH)
+    monkeypatch.setattr(picker, "pick_sized", None)
+    again, _ = look.answers("no", THOROUGH)
+    assert all(one is other for one, other in zip(first, again, strict=True))
 
 
 def test_other_pixels_make_another_diameter(picker):
@@ -124,3 +165,26 @@ def test_nine_sure_picks_outweigh_thousands_of_doubtful_ones():
     assert 600 < found.diameter_A < 720
     assert not found.is_sure
     assert weigh([]) is None
+
+
+def told(diameter_A, count):
+    """Return what a micrograph shows that has so many particles of one size."""
+    rest = [seen(tried_A, 0.05, 0.75, 500) for tried_A in (60, 72, 86, 180, 216, 260)]
+    return [*rest, seen(100, 0.8, diameter_A / 100, count), seen(121, 0.8, diameter_A / 121, count)]
+
+
+def test_many_particles_that_stand_out_need_no_thorough_look():
+    assert is_clear(weigh([told(110, MANY)]))
+    assert not is_clear(weigh([told(110, MANY - 1)]))
+    assert weigh([told(110, MANY - 1)]).is_sure
+    junk = [seen(tried_A, 0.8, 0.9, 5) for tried_A in (60, 72, 86, 180, 216, 260)]
+    crowd = [*junk, seen(100, 0.8, 1.1, 99), seen(121, 0.8, 1 / 1.1, 99)]
+    assert not is_clear(weigh([crowd]))
+    assert not is_clear(None)
+
+
+def test_micrographs_that_differ_are_not_enough():
+    assert is_steady([told(110, 60), told(111, 60), told(109, 60)])
+    assert not is_steady([told(110, 60), told(118, 60), told(103, 60)])
+    assert not is_steady([told(110, 60)])
+    assert not is_steady([])

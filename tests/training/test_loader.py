@@ -1,3 +1,5 @@
+import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -6,7 +8,7 @@ from small_training import SmallLesson, small_rows
 
 from cryopick_ray.errors import CryoPickError
 from cryopick_ray.training.dataset import Examples
-from cryopick_ray.training.loader import Loader, processes_for
+from cryopick_ray.training.loader import AHEAD, Loader, processes_for
 from cryopick_ray.training.plan import Plan
 from cryopick_ray.training.views import Views
 
@@ -50,6 +52,31 @@ def test_what_a_person_must_know_comes_from_other_processes_in_a_line(tmp_path, 
         next(Loader(examples, range(1), STEPS, 0, 1, processes).epoch())
     assert "gone" in str(raised.value)
     assert "Traceback" not in str(raised.value)
+
+
+class Watched:
+    """Examples that tell which thread made them."""
+
+    def __init__(self):
+        self.threads = []
+
+    def batches(self, epoch, rank, workers):
+        for _ in range(STEPS):
+            self.threads.append(threading.get_ident())
+            yield torch.zeros(1), torch.zeros(1)
+
+
+def test_a_cpu_has_its_examples_made_by_another_thread_a_few_ahead():
+    watched = Watched()
+    loader = Loader(watched, range(9), STEPS, 0, 1, 0)
+    next(loader.epoch())
+    patience = time.monotonic() + 30
+    while len(watched.threads) < 1 + AHEAD and time.monotonic() < patience:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    assert len(watched.threads) == 1 + AHEAD
+    assert set(watched.threads).isdisjoint({threading.get_ident()})
+    assert len(set(watched.threads)) == 1
 
 
 def test_a_cpu_makes_its_examples_itself():

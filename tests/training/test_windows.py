@@ -177,3 +177,10 @@ def test_turned_codes_are_those_of_the_nearest_pixels(zoom, angle):
     cut = window.codes(codes)
     assert cut.dtype == np.uint8
     assert (np.abs(cut * 20 + 9.5 - smooth) <= 10.6).all()
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_a_window_of_the_whole_micrograph_is_no_part_of_it(turn):
+    image = SQUARE[24].copy()
+    around(image, angle=turn * QUARTER).cut(image)[:] = 0
+    assert np.array_equal(image, SQUARE[24])
