@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
+from cryopick_ray.bench.arithmetic import counter
 from cryopick_ray.bench.machine import Machine
 from cryopick_ray.bench.passes import Way, ingest_pass, pick_pass, working_images
 from cryopick_ray.bench.settings import BenchSettings
@@ -101,9 +101,9 @@ class Measure:
 
     def passes(self, way: Way) -> tuple[int, dict[str, Part], list[dict[str, Part]]]:
         """Return the number of candidates, the parts of a pass that was counted, and those of the timed."""
-        counter = FlopCounterMode(display=False)
-        counted = Stopwatch(flops=counter.get_total_flops)
-        with counter:
+        count = counter()
+        counted = Stopwatch(flops=count.get_total_flops)
+        with count:
             ingest_pass(counted, way)
             found = pick_pass(counted, way, "counted")
         passes = []
