@@ -80,7 +80,7 @@ class Decimation:
             Which value comes first, in the order that is transformed.
         """
         places = self.factor * first + np.arange(len(self.taps)) - len(self.taps) + 1
-        return np.exp(2j * np.pi / self.side * (waves[:, None] * places)) @ self.taps
+        return np.asarray(np.exp(2j * np.pi / self.side * (waves[:, None] * places)) @ self.taps)
 
     def folded(self, kept: int) -> float:
         """Return how much white noise, of its own, is folded onto what a crop to ``kept`` pixels keeps."""
@@ -108,7 +108,7 @@ def _low_pass(side: int, kept: int, factor: int, boxes: int) -> NDArray[np.float
     taps = np.ones(1)
     for turn in turns:
         taps = np.convolve(taps, np.exp(2j * np.pi * turn * (np.arange(factor) - (factor - 1) / 2)))
-    return taps.real / taps.real.sum()
+    return np.asarray(taps.real / taps.real.sum())
 
 
 def fewer_rows(

@@ -108,7 +108,8 @@ class IngestWorker:
             with self._timed("prepare"):
                 pixel_size_A, doubts = pixel_size_of(source, exposure, settings)
                 shape = stored_shape(micrograph.shape, pixel_size_A, settings.store_pixel_size_A)
-                image = prepare(micrograph.pixels, shape, micrograph.file and micrograph.file.see)
+                file = micrograph.file
+                image = prepare(micrograph.pixels, shape, None if file is None else file.see)
                 looks = look_at(image.pixels)
                 checksum = exposure.checksum()
             notes += doubts
