@@ -120,8 +120,7 @@ def of_relion(folder: Path, movie: Path, path: np.ndarray) -> tuple[Spent, float
     spent = spend("relion_run_motioncorr", "--i", listed.name, "--o", f"{out.name}/", *how)
     os.chdir(before)
     shifts = starfile.read(out / f"{movie.stem}.star", always_dict=True)["global_shift"]
-    found = -shifts[["rlnMicrographShiftX", "rlnMicrographShiftY"]].to_numpy(float)
-    return spent, rms_px(found * (1, -1 if movie.suffix == ".tif" else 1), path)
+    return spent, rms_px(-shifts[["rlnMicrographShiftX", "rlnMicrographShiftY"]].to_numpy(float), path)
 
 
 def write_movies(folder: Path, side: int, path: np.ndarray, micrograph: Path | None) -> list[Path]:

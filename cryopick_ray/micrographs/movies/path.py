@@ -30,8 +30,8 @@ def smooth(shifts: NDArray[np.float64]) -> NDArray[np.float64]:
     scores = (removed**2 @ amplitudes**2) / removed.sum(1, keepdims=True) ** 2
     # From the stiffest on until the score rises: the least of all may be a spline that follows the noise.
     rises = np.vstack([np.diff(scores, axis=0) > 0, np.full((1, 2), fill_value=True)])
-    kept: NDArray[np.float64] = modes @ (amplitudes * (1 - removed[rises.argmax(0)].T))
-    return shifts[0] + kept
+    smoothed: NDArray[np.float64] = shifts[0] + modes @ (amplitudes * (1 - removed[rises.argmax(0)].T))
+    return smoothed
 
 
 @lru_cache(maxsize=8)

@@ -63,7 +63,7 @@ class ShiftedSum:
             part *= down
             part *= self._weights[columns] if isinstance(self._weights, Tensor) else self._weights
             self._total[columns] += part
-            if self._decay is not None:
+            if self._decay is not None and isinstance(self._weights, Tensor):
                 self._weights[columns] *= self._decay[columns]
 
     def image(self) -> Tensor:
