@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,7 @@ class Looks:
         return made
 
 
-_KINDS = {field.name: type(field.default) for field in fields(Looks)}
+_KINDS: dict[str, type[Any]] = {name: type(value) for name, value in asdict(Looks()).items()}
 
 
 def look_at(image: NDArray[Any]) -> Looks:

@@ -13,8 +13,8 @@ def pictured(table: PickTable) -> list[str]:
     wrong = [one.micrograph_id for one in worst_first(table.micrographs) if one.verdict != "good"]
     first = wrong[:WRONG_SHOWN]
     others = [one for one in table.micrographs if one.status == "complete" and one.micrograph_id not in first]
-    counts = [one.picks for one in others]
-    if None in counts:  # of an earlier version, whose index does not say it
+    counts = [one.picks for one in others if one.picks is not None]
+    if len(counts) < len(others):  # of an earlier version, whose index does not say it
         found = {one.micrograph.micrograph_id: int(one.picked.sum()) for one in table}
         counts = [found[one.micrograph_id] for one in others]
     return first + [others[index].micrograph_id for index in choose_thumbnails(counts, SHOWN - len(first))]
