@@ -28,9 +28,9 @@ def picker():
     return load_picker(DEFAULT_MODEL, particle_px=None, device="cpu", exact=True)
 
 
-def estimate(images, pixel_sizes_A, picker, across=THOROUGH):
+def estimate(images, pixel_sizes_A, picker, care=THOROUGH):
     looks = [Look(*pair, picker) for pair in zip(images, pixel_sizes_A, strict=True)]
-    return weigh([look.answers("no", across)[0] for look in looks])
+    return weigh([look.answers("no", care)[0] for look in looks])
 
 
 def micrograph(name, diameter_px=40, **scene):
@@ -70,7 +70,8 @@ def test_a_molecule_has_nearly_its_own_diameter(picker, name):
 def test_a_quick_look_tells_what_all_of_a_thorough_one_do(picker, name):
     pixels, pixel_size_A, _ = micrograph(name, diameter_px=24)
     look = Look(pixels, pixel_size_A, picker)
-    every = weigh([look.ask(ladder(), THOROUGH[1])])
+    every = weigh([look.answers("no", THOROUGH)[0]])
+    assert every == weigh([look.ask(ladder(), THOROUGH.well)])
     quick = weigh([look.answers("no", QUICK)[0]])
     assert quick.diameter_A == pytest.approx(every.diameter_A, rel=0.02)
     assert is_clear(quick)

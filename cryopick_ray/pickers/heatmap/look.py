@@ -1,6 +1,7 @@
 """One micrograph looked at for its particles' diameter: at a glance, and well where that shows them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,11 +17,6 @@ from cryopick_ray.units import working_pixel_size_A
 
 ACROSS = 5
 """Diameters that must fit across a micrograph."""
-GLANCED = 2
-"""The network tells sizes from 0.75 to 1.4 times the diameter tried: a glance at every second one of the
-ladder shows near which two to look well."""
-QUICK, THOROUGH = (10, 24), (40, 40)
-"""Diameters across what is seen at a glance and what is looked at well, the middle of a larger micrograph."""
 LARGEST_ENLARGEMENT = 2.0
 """Beyond which a micrograph's pixels are too coarse for so small a particle."""
 SURELY_DARK = 0.02
@@ -28,6 +24,29 @@ SURELY_DARK = 0.02
 another, gaps between bright particles look more like particles than at the right one."""
 
 Answers = tuple[Answer, ...]
+
+
+@dataclass(frozen=True)
+class Care:
+    """How well a micrograph is looked at.
+
+    Attributes
+    ----------
+    step
+        Steps of the ladder from one diameter tried at a glance to the next.
+    glance, well
+        Diameters across what is seen at a glance, and across what is seen beside the likeliest diameter: the
+        middle of a larger micrograph.
+    """
+
+    step: int
+    glance: int
+    well: int
+
+
+QUICK, THOROUGH = Care(2, 10, 24), Care(1, 40, 40)
+"""The network tells sizes from 0.75 to 1.4 times the diameter tried, so that every second diameter of the
+ladder shows near which two to look well."""
 
 
 class Look:
@@ -43,34 +62,34 @@ class Look:
         self._scales, self._picker = Scales(image, pixel_size_A), picker
         self._asked: dict[tuple[float, bool, float], Answer | None] = {}
 
-    def answers(self, invert: Invert, across: tuple[int, int]) -> tuple[Answers, bool]:
+    def answers(self, invert: Invert, care: Care) -> tuple[Answers, bool]:
         """Return what is seen of one polarity, and whether particles are bright: then it is of the negative.
 
         Parameters
         ----------
         invert
             Whether particles are brighter than the ice.
-        across
+        care
             :data:`QUICK` or :data:`THOROUGH`.
         """
         if invert != "auto":
-            return self._seen(across, negative=invert == "yes"), invert == "yes"
-        dark = self._seen(across, negative=False)
+            return self._seen(care, negative=invert == "yes"), invert == "yes"
+        dark = self._seen(care, negative=False)
         if (seen := clearest(dark)) >= SURELY_DARK:
             return dark, False
-        bright = clearest(self._glance(across, negative=True))
-        return (self._seen(across, negative=True), True) if are_bright(seen, bright) else (dark, False)
+        bright = clearest(self._glance(care, negative=True))
+        return (self._seen(care, negative=True), True) if are_bright(seen, bright) else (dark, False)
 
-    def _seen(self, across: tuple[int, int], *, negative: bool) -> Answers:
+    def _seen(self, care: Care, *, negative: bool) -> Answers:
         """Return what is seen at a glance, and beside the diameter that it makes likely what is seen well."""
-        answers = {one.diameter_A: one for one in self._glance(across, negative=negative)}
+        answers = {one.diameter_A: one for one in self._glance(care, negative=negative)}
         if found := weigh([tuple(answers.values())]):
-            near = self.ask(beside(found.diameter_A), across[1], negative=negative)
+            near = self.ask(beside(found.diameter_A), care.well, negative=negative)
             answers |= {one.diameter_A: one for one in near}
         return tuple(answers.values())
 
-    def _glance(self, across: tuple[int, int], *, negative: bool) -> Answers:
-        return self.ask(ladder()[::GLANCED], across[0], negative=negative)
+    def _glance(self, care: Care, *, negative: bool) -> Answers:
+        return self.ask(ladder()[:: care.step], care.glance, negative=negative)
 
     def ask(self, tried_A: Iterable[float], across: int, *, negative: bool = False) -> Answers:
         """Return the answers at those of the diameters that the micrograph is large and fine enough for.
