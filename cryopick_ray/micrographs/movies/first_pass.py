@@ -97,7 +97,8 @@ def _binned(image: Tensor, binning: int) -> Tensor:
     height, width = (side // binning for side in image.shape)
     whole = image[: height * binning, : width * binning]
     across = torch.full((binning,), 1 / binning**2, device=image.device)
-    return whole.unflatten(0, (height, binning)).sum(1).unflatten(1, (width, binning)) @ across
+    down = whole.reshape(height, binning, width * binning).sum(1)
+    return down.reshape(height, width, binning).matmul(across)
 
 
 def group_edges(count: int, settings: MovieSettings) -> NDArray[np.int64]:
