@@ -15,6 +15,7 @@ LAYERS = [
     ["errors"],
     ["units", "plain_data"],
     ["project", "ranges", "setting", "cut", "selection", "microscope", "settings", "leaves", "config"],
+    ["filaments"],
     ["micrographs"],
     ["store"],
     ["pickers"],
