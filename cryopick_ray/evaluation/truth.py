@@ -1,7 +1,7 @@
 """Coordinates that people made, or another program -> true particles of each micrograph."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, UsageError
+from cryopick_ray.filaments.segments import traces_of
+from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.formats.files import bare_name
 from cryopick_ray.formats.known import NamesAlike
 from cryopick_ray.formats.reading import UnclearFormatError, read_coordinates
@@ -32,24 +34,34 @@ class Truth:
         Files that were left out, and why.
     upside_down
         Names whose rows are counted from the last: see :meth:`centres`.
+    filaments
+        Axes by micrograph, of those whose particles are segments of filaments.
     """
 
     source: str | Path
     particles: Mapping[str, Centres]
     notes: tuple[str, ...]
     upside_down: frozenset[str] = frozenset()
+    filaments: Mapping[str, tuple[Trace, ...]] = field(default_factory=dict)
+
+    def axes(self, name: str, shape: Shape | None) -> tuple[Trace, ...]:
+        """Return the filaments of a micrograph of that shape, as :meth:`centres` does its particles."""
+        traces = self.filaments.get(name, ())
+        return tuple(replace(one, points=self._upright(name, one.points, shape)) for one in traces)
 
     def centres(self, name: str, shape: Shape | None) -> Centres:
         """Return the centres of a micrograph of that shape, its first row first."""
-        centres = self.particles[name]
+        return self._upright(name, self.particles[name], shape)
+
+    def _upright(self, name: str, places: Centres, shape: Shape | None) -> Centres:
         if name not in self.upside_down:
-            return centres
+            return places
         if shape is None:
             raise UsageError(
                 f"{self.source} counts the rows of {name!r} from the last, and their number is not known; "
                 "convert it first, with `image_height`"
             )
-        return centres * (1, -1) + (0, shape[0] - 1)
+        return places * (1, -1) + (0, shape[0] - 1)
 
     def name_of(self, micrograph_id: str) -> str | None:
         """Return the name under which the particles of a micrograph are known; ``None`` if they are not.
@@ -93,12 +105,17 @@ def read_truth(source: str | Path) -> Truth:
     except UsageError as error:
         raise UsageError(f"{error}; give `truth` a folder of coordinates, or a file") from error
     particles: dict[str, Centres] = {}
+    filaments: dict[str, tuple[Trace, ...]] = {}
     upside_down = set()
     for one in found.coordinates:
         name = bare_name(one.micrograph.micrograph_id)
         if name in particles:
             raise PicksError(f"{source} has the particles of {name!r} under two names; keep one of them")
         particles[name] = np.column_stack([one.x_px, one.y_px]).astype(np.float64)
+        if "filament" in one.more:
+            is_segment = one.more["filament"] >= 0
+            columns = (one.x_px, one.y_px, one.more["filament"], one.more.get("track_px"))
+            filaments[name] = tuple(traces_of(*(c if c is None else c[is_segment] for c in columns)))
         if one.is_upside_down:
             upside_down.add(name)
-    return Truth(source, particles, found.notes, frozenset(upside_down))
+    return Truth(source, particles, found.notes, frozenset(upside_down), filaments)

@@ -52,6 +52,10 @@ class Trace:
         """Return the ``(m, 2)`` places so far along the trace."""
         return np.column_stack([np.interp(track_px, self.track_px, axis) for axis in self.points.T])
 
+    def dense(self, step_px: float) -> Points:
+        """Return places ``step_px`` apart along the trace, from its first end."""
+        return self.at(np.arange(0, self.length_px, step_px))
+
     def direction_rad(self, track_px: NDArray[np.float64], over_px: float) -> NDArray[np.float64]:
         """Return ``(m,)`` directions ``atan2(dy, dx)`` of the trace there.
 

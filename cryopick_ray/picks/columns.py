@@ -86,7 +86,7 @@ COLUMNS = {
             "angle_deg",
             pa.float32(),
             _NAN,
-            "turn in the plane of the image in degrees, as rlnAnglePsi counts it; of a filament its direction",
+            "turn in the plane of the image in degrees, as rlnAnglePsi counts it; along a filament",
             "STAR and CryoSPARC files, filament pickers",
         ),
         Column(
