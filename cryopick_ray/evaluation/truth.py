@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.filaments.segments import traces_of
 from cryopick_ray.filaments.trace import Trace
+from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.files import bare_name
 from cryopick_ray.formats.known import NamesAlike
 from cryopick_ray.formats.reading import UnclearFormatError, read_coordinates
@@ -113,9 +114,14 @@ def read_truth(source: str | Path) -> Truth:
             raise PicksError(f"{source} has the particles of {name!r} under two names; keep one of them")
         particles[name] = np.column_stack([one.x_px, one.y_px]).astype(np.float64)
         if "filament" in one.more:
-            is_segment = one.more["filament"] >= 0
-            columns = (one.x_px, one.y_px, one.more["filament"], one.more.get("track_px"))
-            filaments[name] = tuple(traces_of(*(c if c is None else c[is_segment] for c in columns)))
+            filaments[name] = tuple(_traces(one))
         if one.is_upside_down:
             upside_down.add(name)
     return Truth(source, particles, found.notes, frozenset(upside_down), filaments)
+
+
+def _traces(one: Coordinates) -> list[Trace]:
+    """Return the filaments whose segments are among a micrograph's particles."""
+    of, track = one.more["filament"], one.more.get("track_px")
+    rows = of >= 0
+    return traces_of(one.x_px[rows], one.y_px[rows], of[rows], None if track is None else track[rows])

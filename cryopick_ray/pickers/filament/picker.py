@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cryopick_ray.filament import SPACING
 from cryopick_ray.filaments.segments import Segments, cut_segments
 from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.filaments.tracing import TracingSettings, trace_maps
@@ -22,8 +23,6 @@ from cryopick_ray.pickers.scoring import EXACT, Scoring
 from cryopick_ray.pickers.tiles import answer_in_tiles, extended_to_multiple, tile_px_on
 from cryopick_ray.pickers.weights import ModelCard
 
-SPACING = 0.5
-"""Between segments, in widths, unless asked otherwise."""
 CHORD = 2.0
 """Widths along a filament that the direction of a segment is taken from."""
 
@@ -44,6 +43,7 @@ class FilamentPicker(NetworkPicker[FilamentNetwork]):
 
     kind = "filament"
     normalisation = NORMALISATION
+    tells_polarity = True
     spacing_px: float
     """Between segments, in pixels of the image."""
 

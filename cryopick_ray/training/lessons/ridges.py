@@ -52,7 +52,7 @@ def paint_ridges(axes: Sequence[Centres], cells_px: NDArray[np.float64], width_p
     places, angles = _near(axes, cells_px[0] - REACH * sigma_px, cells_px[-1] + REACH * sigma_px)
     if len(places):
         cells = np.stack(np.meshgrid(cells_px, cells_px), axis=-1).reshape(-1, 2)
-        away, nearest = cKDTree(places).query(cells, distance_upper_bound=REACH * sigma_px)
+        away, nearest = map(np.asarray, cKDTree(places).query(cells, distance_upper_bound=REACH * sigma_px))
         near = np.isfinite(away)
         height[near] = np.exp(-((away[near] / sigma_px) ** 2) / 2)
         cos2[near], sin2[near] = np.cos(2 * angles[nearest[near]]), np.sin(2 * angles[nearest[near]])
@@ -68,6 +68,6 @@ def _near(
         within = ((axis > low) & (axis < high)).all(axis=1)
         if len(axis) > 1 and within.any():
             dx, dy = np.gradient(axis, axis=0)[within].T
-            places.append(axis[within])
+            places.append(axis[within].astype(np.float64))
             angles.append(np.arctan2(dy, dx))
     return np.concatenate(places), np.concatenate(angles)
