@@ -10,10 +10,11 @@ from torch import Tensor
 
 from cryopick_ray.filament import SPACING
 from cryopick_ray.filaments.segments import Segments, cut_segments
+from cryopick_ray.filaments.settings import TracingSettings
 from cryopick_ray.filaments.trace import Trace
-from cryopick_ray.filaments.tracing import TracingSettings, trace_maps
+from cryopick_ray.filaments.tracing import trace_maps
 from cryopick_ray.micrographs.junk import JunkMask
-from cryopick_ray.pickers.filament.networks import COS2, JUNK, RIDGE, SIN2, FilamentNetwork
+from cryopick_ray.pickers.filament.networks import COS2, JUNK, RIDGE, FilamentNetwork
 from cryopick_ray.pickers.heatmap.junk_mask import junk_mask
 from cryopick_ray.pickers.heatmap.networks import MULTIPLE, REACH_PX, STRIDE
 from cryopick_ray.pickers.heatmap.picker import NORMALISATION, flatten
@@ -22,6 +23,7 @@ from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.scoring import EXACT, Scoring
 from cryopick_ray.pickers.tiles import answer_in_tiles, extended_to_multiple, tile_px_on
 from cryopick_ray.pickers.weights import ModelCard
+from cryopick_ray.units import Shape
 
 CHORD = 2.0
 """Widths along a filament that the direction of a segment is taken from."""
@@ -58,7 +60,7 @@ class FilamentPicker(NetworkPicker[FilamentNetwork]):
     ) -> None:
         super().__init__(network, card, particle_px=particle_px, device=device, scoring=scoring)
         self.spacing_px = SPACING * self.particle_px
-        self.tracing = TracingSettings(width_px=self.particle_px / STRIDE)
+        self.tracing = TracingSettings()
 
     def spaced(self, spacing_px: float) -> Self:
         """Return the picker of segments so far apart, in pixels of the image."""
@@ -68,7 +70,7 @@ class FilamentPicker(NetworkPicker[FilamentNetwork]):
 
     def details(self) -> dict[str, Any]:
         """Return what of the settings is this kind of picker's own."""
-        return {"spacing_px": self.spacing_px, "tracing": self.tracing.to_dict()}
+        return {"spacing_px": self.spacing_px, "tracing": self.tracing.model_dump()}
 
     def pick_many(self, images: Tensor) -> list[Candidates]:
         """Return the segments of all filaments in each of ``(n, h, w)`` images, the surest filament first.
@@ -78,23 +80,24 @@ class FilamentPicker(NetworkPicker[FilamentNetwork]):
         MicrographError
             If an image is empty, constant or holds NaN or infinite values.
         """
-        return [self._segments(one, images.shape[1:]) for one in self._answers(images)]
+        height, width = images.shape[1:]
+        return [self._segments(one, (height, width)) for one in self._answers(images)]
 
-    def _segments(self, answers: Tensor, shape: torch.Size) -> Candidates:
+    def _segments(self, answers: Tensor, shape: Shape) -> Candidates:
         """Return one image's candidates from its ``(a, h, w)`` answers."""
-        ridge = torch.sigmoid(answers[RIDGE])
         mask = junk_mask(answers[JUNK:], self.particle_px / STRIDE)
-        traces = self._traced(ridge, answers[COS2], answers[SIN2])
-        found = cut_segments(traces, self.spacing_px, CHORD * self.particle_px)
-        junk = JunkMask(mask, (shape[0], shape[1])).at(found.x_px, found.y_px)
+        ridge, cos2, sin2 = (
+            one.contiguous().cpu().numpy() for one in (torch.sigmoid(answers[RIDGE]), *answers[COS2:JUNK])
+        )
+        traces = trace_maps(
+            *(ridge, cos2, sin2, self.tracing),
+            width_px=self.particle_px / STRIDE,
+            excluded=kept_out(_spread(mask, ridge.shape), keep_junk=False),
+        )
+        in_image = [Trace(STRIDE * (one.points + 0.5) - 0.5, one.score) for one in traces]
+        found = cut_segments(in_image, self.spacing_px, CHORD * self.particle_px)
+        junk = JunkMask(mask, shape).at(found.x_px, found.y_px)
         return _candidates(found, junk, mask)
-
-    def _traced(self, ridge: Tensor, cos2: Tensor, sin2: Tensor) -> list[Trace]:
-        """Return traces in pixels of the image, from maps of every second one."""
-        maps = (one.contiguous().cpu().numpy() for one in (ridge, cos2, sin2))
-        return [
-            Trace(STRIDE * (one.points + 0.5) - 0.5, one.score) for one in trace_maps(*maps, self.tracing)
-        ]
 
     def _answers(self, images: Tensor) -> Tensor:
         """Return the network's ``(n, a, h / 2, w / 2)`` answers."""
@@ -107,6 +110,12 @@ class FilamentPicker(NetworkPicker[FilamentNetwork]):
             tile_px=tile_px_on(self.device),
         )
         return answers[:, :, :height, :width]
+
+
+def _spread(mask: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
+    """Return the ``(k, l)`` cells of a mask over a map of that shape."""
+    rows, columns = (np.arange(side) * cells // side for side, cells in zip(shape, mask.shape, strict=True))
+    return mask[rows[:, None], columns]
 
 
 def _candidates(found: Segments, junk: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Candidates:
