@@ -13,7 +13,7 @@ from cryopick_ray.filaments.segments import Segments, cut_segments
 from cryopick_ray.filaments.settings import TracingSettings
 from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.filaments.tracing import trace_maps
-from cryopick_ray.micrographs.junk import JunkMask
+from cryopick_ray.micrographs.junk import JunkMask, kept_out
 from cryopick_ray.pickers.filament.networks import COS2, JUNK, RIDGE, FilamentNetwork
 from cryopick_ray.pickers.heatmap.junk_mask import junk_mask
 from cryopick_ray.pickers.heatmap.networks import MULTIPLE, REACH_PX, STRIDE
