@@ -6,12 +6,14 @@ from tempfile import TemporaryFile
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.box import read_box
-from cryopick_ray.formats.columns import RELION
+from cryopick_ray.formats.columns import IN_STAR
 from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.formats.filaments import FILAMENT
 from cryopick_ray.formats.files import RELION_ENDINGS, complete, relative_path
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.plain import read_plain
 from cryopick_ray.formats.relion import lists
+from cryopick_ray.formats.relion.helical import TRACK_A
 from cryopick_ray.formats.relion.optics import OpticsGroups
 from cryopick_ray.formats.relion.particles import COORDINATES, ParticleRows, coordinate_rows, more_columns
 from cryopick_ray.formats.relion.rows import read_rows
@@ -42,40 +44,74 @@ def write_star(
     ``autopick.star`` names files relative to ``relion_project``, or in full where they lie outside.
     Optics need pixel sizes: without one of every micrograph ``particles.star`` is left out.
     """
-    project, say = (settings.relion_project or Path()).resolve(), settings.say
+    say = settings.say
     groups = OpticsGroups(settings.optics, say)
+    lost, sizeless, trackless = set[str](), list[str](), 0
     out.mkdir(parents=True, exist_ok=True)
-    outside, lost, sizeless = 0, set[str](), list[str]()
-    with published(out / "autopick.star") as files, TemporaryFile("w+", dir=out, encoding="utf-8") as rows:
+    with TemporaryFile("w+", dir=out, encoding="utf-8") as rows:
         particles = ParticleRows(rows)
-        files.write(loop("coordinate_files", FILES))
-        for micrograph_id, one in complete(picks, relative_path, say):
-            path, more = below(out, file_of(str(micrograph_id))), more_columns(one)
-            seen = _seen_from(project, path)
-            with published(path) as file:
-                file.write(loop("", (*COORDINATES, *more)))
-                file.writelines(f"{row}\n" for row in coordinate_rows(one, more))
-            try:
-                name, place = quoted(one.micrograph.relion_name), quoted(seen)
-            except PicksError as error:
-                say(f"{micrograph_id} is in neither autopick.star nor particles.star: {error}")
-                continue
-            files.write(f"{name} {place}\n")
-            outside += seen.startswith("/") or one.micrograph.relion_name.startswith("/")
-            if one.micrograph.pixel_size_A is None:
-                sizeless.append(str(micrograph_id))
-            else:
+        for micrograph_id, one, name in write_files(picks, out, settings, _coordinates, file_of):
+            has_size = one.micrograph.pixel_size_A is not None
+            trackless += not has_size and FILAMENT in one.known
+            if name is not None and not has_size:
+                sizeless.append(micrograph_id)
+            elif name is not None:
                 lost.update(particles.add(one, name, groups.number(one.micrograph, one.diameter_A)))
         if sizeless:
             (out / "particles.star").unlink(missing_ok=True)
             say(f"particles.star is left out: pixel size of {sizeless[0]!r} is missing; give `pixel_size_A`")
         else:
             _write_particles(out / "particles.star", particles, groups, lost, say)
+    if trackless:
+        say(f"segments of {trackless} micrographs have no {TRACK_A}, which RELION needs: give `pixel_size_A`")
+
+
+def write_files(
+    picks: Iterable[Coordinates],
+    out: Path,
+    settings: ExportSettings,
+    text: Callable[[Coordinates], str],
+    file_of: Callable[[str], str],
+) -> Iterator[tuple[str, Coordinates, str | None]]:
+    """Write a file a micrograph and their list, ``autopick.star``; yield what each is of.
+
+    Parameters
+    ----------
+    text
+        Of a micrograph's file.
+
+    Yields
+    ------
+    The micrograph's id, its particles, and its name as a STAR word, ``None`` where no list can have it.
+    """
+    project, say = (settings.relion_project or Path()).resolve(), settings.say
+    out.mkdir(parents=True, exist_ok=True)
+    outside = 0
+    with published(out / "autopick.star") as files:
+        files.write(loop("coordinate_files", FILES))
+        for micrograph_id, one in complete(picks, relative_path, say):
+            path, name = below(out, file_of(str(micrograph_id))), None
+            seen = _seen_from(project, path)
+            with published(path) as file:
+                file.write(text(one))
+            try:
+                name, place = quoted(one.micrograph.relion_name), quoted(seen)
+                files.write(f"{name} {place}\n")
+                outside += seen.startswith("/") or one.micrograph.relion_name.startswith("/")
+            except PicksError as error:
+                name = None
+                say(f"{micrograph_id} is in neither autopick.star nor particles.star: {error}")
+            yield str(micrograph_id), one, name
     if outside:
         say(
             f"autopick.star has full paths for {outside} micrographs or their coordinates, outside the "
             f"RELION project {project}: RELION 5 skips such without a word; check `relion_project` and `out`"
         )
+
+
+def _coordinates(one: Coordinates) -> str:
+    more = more_columns(one)
+    return "".join((loop("", (*COORDINATES, *more)), *(f"{row}\n" for row in coordinate_rows(one, more))))
 
 
 def read_star_file(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
@@ -117,6 +153,6 @@ STAR = Format(
     read=read_star_file,
     write=write_star,
     holds=frozenset({"scores", "fractions", "empty", "folders", "columns"}),
-    columns=frozenset(RELION),
+    columns=IN_STAR,
     endings=RELION_ENDINGS,
 )

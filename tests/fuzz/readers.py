@@ -22,7 +22,7 @@ from cryopick_ray.evaluation.truth import read_truth
 from cryopick_ray.formats.coordinates import from_file
 from cryopick_ray.formats.cs_picks import read_cs
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import READ, WRITTEN, write
+from cryopick_ray.formats.formats import FORMATS, READ, WRITTEN, write
 from cryopick_ray.formats.relion import lists
 from cryopick_ray.formats.star import read_star_file
 from cryopick_ray.launch.check import read_crds
@@ -633,7 +633,11 @@ READERS: Mapping[str, Reader] = {
         (
             _text("a.star", COORDINATES),
             _text("a.box", "1 2 30 30\n4.5 6 30 30\n"),
-            *(partial(_coordinates, name) for name in WRITTEN if name in READ and name != "cs"),
+            *(
+                partial(_coordinates, name)
+                for name in WRITTEN
+                if name in READ and name not in ("cs", "star-ends")
+            ),
         ),
         lambda folder: repr(read_truth(only(folder)).particles),
         (
