@@ -136,7 +136,7 @@ def _segments(
     numbers = {uid: number for number, uid in enumerate(dict.fromkeys(one for one in uids if one))}
     if not numbers:
         return {}
-    filament = np.array([numbers.get(uid, -1) for uid in uids], np.int32)
+    filament = np.array([-1 if uid is None else numbers.get(uid, -1) for uid in uids], np.int32)
     has_track = bool(np.isfinite(track_A).all())
     found = tracked(filament, x_px, y_px, track_A if has_track else None)
     if has_track and is_positive(pixel_size_A):

@@ -633,10 +633,12 @@ READERS: Mapping[str, Reader] = {
         (
             _text("a.star", COORDINATES),
             _text("a.box", "1 2 30 30\n4.5 6 30 30\n"),
+            _text("e.box", "1 2 30 30 -1\n4.5 6 30 30 -2\n"),
+            _text("h.box", "#helix: (1, 2),(9, 9),8\n1 2\n5 5.5\n9 9\n"),
             *(
                 partial(_coordinates, name)
                 for name in WRITTEN
-                if name in READ and name not in ("cs", "star-ends")
+                if name in READ and name != "cs" and FORMATS[name].looks_like
             ),
         ),
         lambda folder: repr(read_truth(only(folder)).particles),

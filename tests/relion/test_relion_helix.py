@@ -2,6 +2,7 @@
 
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import mrcfile
 import numpy as np
@@ -15,8 +16,10 @@ from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import write
+from cryopick_ray.particles.classes.settings import ClassSettings
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.picks.schema import PickedMicrograph
+from cryopick_ray.runs.classified import classify2d
 from cryopick_ray.runs.extracted import extract_particles
 
 SHAPE, SIZE_A, WIDTH_A, BOX, RISE_A = (420, 512), 2.0, 40.0, 48, 24.0
@@ -211,3 +214,23 @@ def test_segments_of_two_micrographs_are_told_apart_by_micrograph_and_tube(tmp_p
     rows = starfile.read(project.folder / "two/particles.star")["particles"]
     tubes = rows.groupby(["rlnMicrographName", "rlnHelicalTubeID"]).ngroups
     assert tubes == 2 * len(project.traces)
+
+
+@pytest.mark.parametrize("program", ["own", "relion"])
+def test_classes_of_segments_show_the_filament_horizontally(project, monkeypatch, program):
+    if len(project.traces) == 1:
+        pytest.skip("one kind of filament is enough")
+    monkeypatch.chdir(project.folder)
+    for name in ("PATH", "LD_LIBRARY_PATH"):
+        monkeypatch.setenv(name, project.environment.get(name, ""))
+    project.write("star")
+    wanted = ExtractSettings(picks="picks/star/Mic", box=[str(BOX)], micrographs="mics.star")
+    star = Path(extract_particles(wanted, "ours", SerialEngine(), Silence()).files[0].star)
+    settings = ClassSettings(particles=star, classes=1, iterations=4, program=program)
+    classes = classify2d(settings, Path("classes"), SerialEngine(), Silence(), device="cpu").classes
+    prior = starfile.read(star)["particles"]["rlnAnglePsiPrior"]
+    off_deg = np.abs((classes.psi_deg - prior + 90) % 180 - 90)
+    assert off_deg.max() < 20
+    average = classes.averages[0]
+    along, across = average[BOX // 2, 10:-10], average[10:-10, BOX // 2]
+    assert along.mean() > 1.3 * across.mean() > 0
