@@ -55,7 +55,7 @@ def add_filaments(
     image
         ``(h, w)``, changed in place.
     phases_deg, tilts_deg, scale
-        ``(n,)`` turn about the axis at the first unit, angle of the axis out of the plane of the image,
+        ``(n,)`` turn about the axis of the first block, angle of the axis out of the plane of the image,
         and a factor.
     """
     if not filaments:
