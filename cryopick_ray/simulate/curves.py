@@ -54,8 +54,8 @@ def runs(kept: NDArray[np.bool_]) -> list[slice]:
 
 
 def clear_of_itself(curve: Curve, distance: float) -> Curve:
-    """Return a curve up to about where it first comes back to within ``distance``, above 1, of itself."""
+    """Return a curve up to where it comes back to within ``distance``, or at most 1 more, of itself."""
     apart = round(1 / STEP)
-    near = KDTree(curve[::apart]).query_pairs(distance, output_type="ndarray")
+    near = KDTree(curve[::apart]).query_pairs(distance + 1, output_type="ndarray")
     back = near[np.abs(near[:, 1] - near[:, 0]) > 3 * distance]
-    return curve[: apart * back.max(axis=1).min()] if len(back) else curve
+    return curve[: apart * (back.max(axis=1).min() - 1) + 1] if len(back) else curve

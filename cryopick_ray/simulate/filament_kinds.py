@@ -21,9 +21,9 @@ CLIMB = tuple((3 * LAYER_A / 13 * i) % LAYER_A for i in range(13))
 TUBULIN = subunit("tubulin", (26, 26, 28), uneven(ellipsoid(23, 24, 26), 1, 3, 14), 70)
 ACTIN = subunit(
     "actin-subunit",
-    (26, 18, 30),
+    (30, 20, 32),
     uneven(
-        union(moved(ellipsoid(14, 14, 25), (9, 0, 0)), moved(ellipsoid(13, 12, 22), (-12, 3, 2))), 2, 3, 14
+        union(moved(ellipsoid(15, 15, 27), (9, 0, 0)), moved(ellipsoid(15, 14, 24), (-13, 3, 2))), 2, 3, 14
     ),
     90,
 )

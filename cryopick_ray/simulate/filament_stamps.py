@@ -55,7 +55,7 @@ def add_filaments(
     image
         ``(h, w)``, changed in place.
     phases_deg, tilts_deg, scale
-        ``(n,)`` turn about the axis at the first unit, angle of the axis out of the plane of the image,
+        ``(n,)`` turn about the axis of the first block, angle of the axis out of the plane of the image,
         and a factor.
     """
     if not filaments:
@@ -68,7 +68,8 @@ def add_filaments(
     angles_deg, points = (np.concatenate(some) for some in zip(*parts, strict=True))
     scales = np.repeat(scale, [len(places) for _, places in parts])
     piece = block(molecule, units)
-    add_particles(image, piece, euler_to_rotations(angles_deg), *points.T, scales, pixel_size_A)
+    x_px, y_px = points.T
+    add_particles(image, piece, euler_to_rotations(angles_deg), x_px, y_px, scales, pixel_size_A)
 
 
 def _along(

@@ -4,22 +4,23 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.simulate.molecule import Helix, Molecule, make_molecule
+from cryopick_ray.simulate.molecule import Helix, Molecule
 from cryopick_ray.units import is_positive
 
 PREFIX = "helix:"
 """What the name of a helix of another molecule starts with."""
 MAX_WIDTH_A = 1000.0
-OUTLINE = 0.97
-"""Share of the mass within the width: what sticks out farther is a fringe."""
+"""Width over the middles of wound molecules, and one more, at most."""
+OUTLINE = 0.1
+"""Density at the edge, seen from the side and averaged over all sides, relative to the most: farther out
+is a fringe."""
 BLOCK = 1 / 3
 """Length of the straight pieces that a filament is drawn of, in widths: a bend shows no corners."""
-STUB = 0.5
-"""Length of a piece that lies about free, in widths, of filaments whose subunits are too small to see."""
-SMALLEST_SINGLE = 0.25
-"""Size of a subunit that is seen, in widths."""
+SIDES, BINS = 90, 200
+"""How many sides a filament is seen from, and steps from its axis to its edge, when its width is measured."""
 TOUCH = 0.9
 """Distance of neighbouring molecules in a helix, in diameters of balls of their volume."""
 THINNEST = 0.3
@@ -47,36 +48,19 @@ def make_filament(
     sigma_A, weight_kDa
         ``(k,)``.
     single
-        The subunit; of one that is small beside the width a stub is taken instead.
-
-    Raises
-    ------
-    UsageError
-        A filament wider than :data:`MAX_WIDTH_A`.
+        What of it lies about free.
     """
     centres, weight = np.array(centres_A, np.float32), np.asarray(weight_kDa, np.float32)
     sigma = np.asarray(sigma_A, np.float32)
     centres[:, 2] -= np.float32(weight @ centres[:, 2] / weight.sum())
     width_A = _width_A(centres, sigma, weight)
-    if width_A > MAX_WIDTH_A:
-        raise UsageError(f"filament {name!r} is {width_A:.0f} A wide: expected at most {MAX_WIDTH_A:.0f} A")
     for values in (centres, sigma, weight):
         values.flags.writeable = False  # shared by all who load it
     told = f"{how}; a unit every {rise_A:.4g} A, turned by {twist_deg:.4g} degrees"
-    unit = Molecule(
+    return Molecule(
         *(name, (), family, "", round(float(weight.sum()), 1), round(width_A, 1), told),
         *(centres, sigma, weight, Helix(rise_A, twist_deg, single)),
     )
-    if single.diameter_A >= SMALLEST_SINGLE * width_A:
-        return unit
-    stub = block(unit, units_in(unit, STUB))
-    free = make_molecule(
-        *(single.name, stub.centres_A, stub.sigma_A, stub.weight_kDa),
-        family=family,
-        mass_kDa=stub.mass_kDa,
-        how=stub.how,
-    )
-    return replace(unit, helix=Helix(rise_A, twist_deg, free))
 
 
 def units_in(filament: Molecule, widths: float) -> int:
@@ -167,12 +151,17 @@ def parse_helix(asked: str) -> tuple[str, float, float]:
 def _width_A(
     centres_A: NDArray[np.float32], sigma_A: NDArray[np.float32], weight: NDArray[np.float32]
 ) -> float:
-    """Return twice the distance from the axis within which nearly all of the mass lies."""
-    away = np.hypot(centres_A[:, 0], centres_A[:, 1])
-    order = np.argsort(away)
-    within = np.cumsum(np.maximum(weight, 0)[order], dtype=np.float64)
-    edge = float(np.interp(OUTLINE * within[-1], within, away[order]))
-    return 2 * (edge + float(np.average(sigma_A, weights=np.abs(weight))))
+    """Return how wide it is seen, on average over all sides: :data:`OUTLINE` of the density is an edge."""
+    sides = np.cos(np.linspace(0, np.pi / 2, SIDES))
+    away_A = np.hypot(centres_A[:, 0], centres_A[:, 1])
+    spread_A = float(np.average(sigma_A, weights=np.abs(weight)))
+    step_A = (away_A.max() + 5 * spread_A) / BINS
+    seen = np.histogram(
+        np.outer(away_A, sides), BINS, (0, BINS * step_A), weights=np.repeat(weight[:, None], SIDES, axis=1)
+    )[0]
+    seen = gaussian_filter1d(seen, spread_A / step_A, mode="reflect")
+    last = int(np.flatnonzero(seen > OUTLINE * seen.max())[-1])
+    return float(2 * (last + 1) * step_A)
 
 
 def _ball_A(molecule: Molecule) -> float:

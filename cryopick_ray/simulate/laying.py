@@ -136,7 +136,7 @@ class _Layer:
         for _ in range(PLACES):
             point = np.array([self._view.random_point_A(self._rng)])
             if self._free(point, width_A)[0]:
-                return point[0]
+                return np.asarray(point[0])
         return None
 
     def _free(self, points_A: Curve, width_A: float) -> NDArray[np.bool_]:
@@ -164,7 +164,7 @@ class _Layer:
         """Tell where a filament of so many points has no gaps."""
         whole = np.ones(count, bool)
         if self._rng.uniform() < self._broken:
-            for _ in range(self._rng.integers(1, 2 + count * STEP // 25, endpoint=True)):
+            for _ in range(self._rng.integers(1, 2 + int(count * STEP / 25), endpoint=True)):
                 start = int(self._rng.integers(count))
                 whole[start : start + round(draw_log(self._rng, self._settings.gap) / STEP)] = False
         return whole
@@ -193,7 +193,8 @@ class _Layer:
         points = curve_A / self._view.pixel_size_A
         height, width = self._view.shape
         inside = ((points >= 0) & (points <= (width - 1, height - 1))).all(axis=1)
-        pickable = inside & ~self._on(self._unseen, curve_A) & (not tangled)
+        pickable = inside & ~self._on(self._unseen, curve_A)
+        pickable[:] &= not tangled
         for x_A, y_A, radius_A in self._tangles_A:
             pickable &= np.hypot(curve_A[:, 0] - x_A, curve_A[:, 1] - y_A) > radius_A
         for run in runs(pickable):
@@ -211,4 +212,4 @@ class _Layer:
         """Tell which points lie on what a mask shows; the border reaches on beyond the image."""
         column, row = np.rint(points_A / self._view.pixel_size_A).astype(np.int64).T
         height, width = mask.shape
-        return mask[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
+        return np.asarray(mask[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)])

@@ -75,8 +75,8 @@ def _varied_filament(molecule: Molecule, rng: np.random.Generator, amount: float
         how=f"{molecule.how}; varied",
     )
     size = molecule.diameter_A / free.diameter_A
-    centres_A = free.centres_A * np.array([size, size, 1], np.float32)
-    return replace(free, centres_A=centres_A, diameter_A=molecule.diameter_A)
+    sized_A = free.centres_A * np.array([size, size, 1], np.float32)
+    return replace(free, centres_A=sized_A, diameter_A=molecule.diameter_A)
 
 
 def _rounder(molecule: Molecule, amount: float) -> NDArray[np.float64]:

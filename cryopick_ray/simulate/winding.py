@@ -1,7 +1,7 @@
 """Repeat units of filaments made of shapes: subunits filled with Gaussians and put about the axis."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -9,9 +9,14 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from cryopick_ray.simulate.filling import Part, Recipe, fill
-from cryopick_ray.simulate.helices import make_filament
-from cryopick_ray.simulate.molecule import Molecule
+from cryopick_ray.simulate.helices import block, make_filament, units_in
+from cryopick_ray.simulate.molecule import Helix, Molecule, make_molecule
 from cryopick_ray.simulate.shapes import Solid
+
+SMALLEST_SINGLE = 0.25
+"""Size of a subunit that is seen, in widths; of others a stub lies about free."""
+STUB = 0.5
+"""Its length, in widths."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class FilamentRecipe:
-    """What a filament is made of: its repeat unit, the first piece of which also lies about free."""
+    """What a filament is made of: its repeat unit, the first piece of which lies about free, too."""
 
     name: str
     family: str
@@ -61,7 +66,7 @@ def wind(recipe: FilamentRecipe) -> Molecule:
     molecules = [_filled(piece.recipe) for piece in recipe.pieces]
     placed = [_placed(piece, one) for piece, one in zip(recipe.pieces, molecules, strict=True)]
     count = sum(map(len, placed))
-    return make_filament(
+    filament = make_filament(
         recipe.name,
         np.concatenate(placed),
         np.concatenate([one.sigma_A for one in molecules]),
@@ -72,6 +77,16 @@ def wind(recipe: FilamentRecipe) -> Molecule:
         single=molecules[0],
         how=f"analytic: {count} Gaussians",
     )
+    if molecules[0].diameter_A >= SMALLEST_SINGLE * filament.diameter_A:
+        return filament
+    stub = block(filament, units_in(filament, STUB))
+    free = make_molecule(
+        *(recipe.name, stub.centres_A, stub.sigma_A, stub.weight_kDa),
+        family=recipe.family,
+        mass_kDa=stub.mass_kDa,
+        how=stub.how,
+    )
+    return replace(filament, helix=Helix(recipe.rise_A, recipe.twist_deg, free))
 
 
 @cache
