@@ -100,7 +100,7 @@ def places(traces: Sequence[Trace], width_px: float) -> Places:
         )
     points, directions = [np.empty((0, 2))], [np.empty(0)]
     for one, count in zip(traces, counts, strict=True):
-        track = (np.arange(count) + 0.5) * (one.length_px / count)
+        track: Floats = np.linspace(0, one.length_px, 2 * count + 1)[1::2]
         points.append(one.at(track))
         directions.append(one.direction_rad(track, width_px))
     angle = np.concatenate(directions)
@@ -134,7 +134,7 @@ def follow(found: Sequence[Trace], true: Sequence[Trace], width_px: float, radiu
     some = slice(None, None, round(1 / STEP))
     step = ours.points[place] - theirs.points[follows]
     return Followed(
-        length=np.bincount(ours.owner, ours.widths, len(found)),
+        length=np.array([trace.length_px / width_px for trace in found], np.float64),
         hit_length=shared.sum(axis=1),
         shared=shared,
         true_length=theirs.widths,
