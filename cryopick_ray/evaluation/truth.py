@@ -1,7 +1,7 @@
 """Coordinates that people made, or another program -> true particles of each micrograph."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.filaments.segments import traces_of
 from cryopick_ray.filaments.trace import Trace
-from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.files import bare_name
 from cryopick_ray.formats.known import NamesAlike
 from cryopick_ray.formats.reading import UnclearFormatError, read_coordinates
+from cryopick_ray.picks.columns import Columns
 from cryopick_ray.units import Shape
 
 Centres = NDArray[np.float64]
 """``(n, 2)`` columns (x) and rows (y) of particle centres, in pixels of the source micrograph."""
+FILAMENT = "filament"
 
 
 @dataclass(frozen=True)
@@ -35,34 +36,45 @@ class Truth:
         Files that were left out, and why.
     upside_down
         Names whose rows are counted from the last: see :meth:`centres`.
-    filaments
-        Axes by micrograph, of those whose particles are segments of filaments.
+    more
+        By name, what else is known of its particles: ``(n,)`` columns by their names in files.
     """
 
     source: str | Path
     particles: Mapping[str, Centres]
     notes: tuple[str, ...]
     upside_down: frozenset[str] = frozenset()
-    filaments: Mapping[str, tuple[Trace, ...]] = field(default_factory=dict)
+    more: Mapping[str, Columns] = field(default_factory=dict)
 
-    def axes(self, name: str, shape: Shape | None) -> tuple[Trace, ...]:
-        """Return the filaments of a micrograph of that shape, as :meth:`centres` does its particles."""
-        traces = self.filaments.get(name, ())
-        return tuple(replace(one, points=self._upright(name, one.points, shape)) for one in traces)
+    @property
+    def has_filaments(self) -> bool:
+        """Whether any particle is known to be a segment of a filament."""
+        return any((columns[FILAMENT] >= 0).any() for columns in self.more.values() if FILAMENT in columns)
+
+    def traces(self, name: str, shape: Shape | None) -> list[Trace]:
+        """Return the filaments of a micrograph of that shape, its first row first."""
+        columns = self.more.get(name, {})
+        if FILAMENT not in columns:
+            return []
+        rows = columns[FILAMENT] >= 0
+        x, y = self.centres(name, shape)[rows].T
+        track = columns.get("track_px")
+        is_told = track is not None and np.isfinite(track[rows]).all()
+        return traces_of(
+            x, y, columns[FILAMENT][rows], track[rows] if track is not None and is_told else None
+        )
 
     def centres(self, name: str, shape: Shape | None) -> Centres:
         """Return the centres of a micrograph of that shape, its first row first."""
-        return self._upright(name, self.particles[name], shape)
-
-    def _upright(self, name: str, places: Centres, shape: Shape | None) -> Centres:
+        centres = self.particles[name]
         if name not in self.upside_down:
-            return places
+            return centres
         if shape is None:
             raise UsageError(
                 f"{self.source} counts the rows of {name!r} from the last, and their number is not known; "
                 "convert it first, with `image_height`"
             )
-        return places * (1, -1) + (0, shape[0] - 1)
+        return centres * (1, -1) + (0, shape[0] - 1)
 
     def name_of(self, micrograph_id: str) -> str | None:
         """Return the name under which the particles of a micrograph are known; ``None`` if they are not.
@@ -106,22 +118,14 @@ def read_truth(source: str | Path) -> Truth:
     except UsageError as error:
         raise UsageError(f"{error}; give `truth` a folder of coordinates, or a file") from error
     particles: dict[str, Centres] = {}
-    filaments: dict[str, tuple[Trace, ...]] = {}
+    more: dict[str, Columns] = {}
     upside_down = set()
     for one in found.coordinates:
         name = bare_name(one.micrograph.micrograph_id)
         if name in particles:
             raise PicksError(f"{source} has the particles of {name!r} under two names; keep one of them")
         particles[name] = np.column_stack([one.x_px, one.y_px]).astype(np.float64)
-        if "filament" in one.more:
-            filaments[name] = tuple(_traces(one))
+        more[name] = one.known
         if one.is_upside_down:
             upside_down.add(name)
-    return Truth(source, particles, found.notes, frozenset(upside_down), filaments)
-
-
-def _traces(one: Coordinates) -> list[Trace]:
-    """Return the filaments whose segments are among a micrograph's particles."""
-    of, track = one.more["filament"], one.more.get("track_px")
-    rows = of >= 0
-    return traces_of(one.x_px[rows], one.y_px[rows], of[rows], None if track is None else track[rows])
+    return Truth(source, particles, found.notes, frozenset(upside_down), more)

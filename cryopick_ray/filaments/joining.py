@@ -12,11 +12,13 @@ from cryopick_ray.filaments.settings import TracingSettings
 from cryopick_ray.filaments.trace import Points
 
 Floats = NDArray[np.float64]
-SKIPPED, FITTED = 0.5, 3.0
+SKIPPED, FITTED = 0.5, 4.0
 """Widths at an end whose points are not looked at, as other ridges draw them, and those of its direction."""
 TURN_DEG, OFFSET, MISSING, GAP = 10.0, 0.25, 1.0, 8.0
 """What costs one: a turn in degrees; widths that an end lies beside the other's course; widths of a gap
 without an axis; widths of any gap."""
+STIFFNESS = 10.0
+"""How much the parabola that is fitted at an end is held to a straight line."""
 WIDEST_OFFSET = 0.5
 """Widths that an end may lie beside the other's course."""
 MOST_PAIRS = 200_000
@@ -37,7 +39,7 @@ class Ends:
 
 
 def ends_of(parts: Sequence[Points], width_px: float) -> Ends:
-    """Return the ends of ``(n, 2)`` parts, on straight lines that are fitted to the points behind them."""
+    """Return the ends of ``(n, 2)`` parts, on parabolas that are fitted to the points behind them."""
     fitted = [_end(points, width_px) for part in parts for points in (part, part[::-1])]
     both = np.array(fitted, np.float64).reshape(-1, 2, 2)
     return Ends(both[:, 0], both[:, 1])
@@ -56,7 +58,14 @@ def _end(points: Points, width_px: float) -> tuple[Points, Points]:
     out = np.array([np.cos(angle), np.sin(angle)])
     if out @ (points[0] - middle) < 0:
         out = -out
-    return middle + out * ((points[0] - middle) @ out), out
+    across = out[::-1] * (-1, 1)
+    back, off = centred @ out / width_px, centred @ across / width_px
+    powers = back[:, None] ** (0, 1, 2)
+    bend = np.linalg.solve(powers.T @ powers + np.diag([0, 0, STIFFNESS]), powers.T @ off)
+    far = float((points[0] - middle) @ out) / width_px
+    lead = out + (bend[1] + 2 * bend[2] * far) * across
+    end = middle + width_px * (far * out + (bend @ (1, far, far**2)) * across)
+    return end, lead / np.hypot(*lead)
 
 
 def join(parts: Sequence[Points], height: Map, width_px: float, settings: TracingSettings) -> list[list[int]]:
@@ -137,7 +146,8 @@ def _missing(start: Points, step: Points, height: Map, floor: float) -> Floats:
     part = (np.arange(samples) + 0.5) / samples
     way = start[:, None] + part[:, None] * step[:, None]
     found = sampled(height, way.reshape(-1, 2)).reshape(len(start), samples)
-    return (found < floor).mean(axis=1)
+    share: Floats = (found < floor).mean(axis=1)
+    return share
 
 
 def _signed(one: Points, other: Points) -> Floats:

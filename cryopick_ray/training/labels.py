@@ -106,7 +106,7 @@ def labelled_rows(
                 molecule=settings.molecule,
                 simulated=settings.simulated,
                 junk=_junk(settings, name),
-                filaments=labels.particles.axes(labels.names[name], row.source_shape),
+                filaments=tuple(labels.particles.traces(labels.names[name], row.source_shape)),
             )
         )
     if not rows:
