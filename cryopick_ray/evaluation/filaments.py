@@ -127,7 +127,7 @@ def compare(one: MicrographPicks, truth: Truth, name: str, radius_A: float | Non
         length=ranked.length,
         hit_length=ranked.hit_length,
         true_score=true_score,
-        true_length=np.bincount(which, ranked.true_length, len(true_score)),
+        true_length=np.bincount(which, ranked.true_length, len(true_score)).astype(np.float64),
         n_found=len(picked),
         found_length=float(chosen.length.sum()),
         found_hit_length=float(chosen.hit_length.sum()),

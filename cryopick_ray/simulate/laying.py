@@ -192,7 +192,7 @@ class _Layer:
         """Tell where one would trace a filament."""
         points = curve_A / self._view.pixel_size_A
         height, width = self._view.shape
-        inside = ((points >= 0) & (points <= (width - 1, height - 1))).all(axis=1)
+        inside = np.asarray(((points >= 0) & (points <= (width - 1, height - 1))).all(axis=1))
         pickable = inside & ~self._on(self._unseen, curve_A)
         pickable[:] &= not tangled
         for x_A, y_A, radius_A in self._tangles_A:
