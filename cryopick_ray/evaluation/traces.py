@@ -56,6 +56,9 @@ class Followed:
     shared
         ``(n, m)`` length of each found trace that follows each true one, in widths; each place the one that
         suits best.
+    alone
+        ``(n, m)`` the same of places that can follow no other: where two true ones meet at a small angle,
+        nobody can tell them apart.
     true_length
         ``(k,)`` length of true places, in widths.
     best
@@ -68,6 +71,7 @@ class Followed:
     length: Floats
     hit_length: Floats
     shared: Floats
+    alone: Floats
     true_length: Floats
     best: Indices
     angle_deg: Floats
@@ -76,12 +80,12 @@ class Followed:
     @property
     def breaks(self) -> int:
         """Found traces more than one that each true trace is followed by."""
-        return int(np.maximum((self.shared >= FOLLOWS).sum(axis=0) - 1, 0).sum())
+        return int(np.maximum((self.alone >= FOLLOWS).sum(axis=0) - 1, 0).sum())
 
     @property
     def false_joins(self) -> int:
         """True traces more than one that each found trace follows."""
-        return int(np.maximum((self.shared >= FOLLOWS).sum(axis=1) - 1, 0).sum())
+        return int(np.maximum((self.alone >= FOLLOWS).sum(axis=1) - 1, 0).sum())
 
 
 def places(traces: Sequence[Trace], width_px: float) -> Places:
@@ -123,8 +127,12 @@ def follow(found: Sequence[Trace], true: Sequence[Trace], width_px: float, radiu
     order = np.lexsort((other, unlike, one))
     place, first = np.unique(one[order], return_index=True)
     follows = other[order][first]
-    shared = np.zeros((len(found), len(true)))
-    np.add.at(shared, (ours.owner[place], theirs.owner[follows]), ours.widths[place])
+    choices = np.unique(one * np.intp(len(true)) + theirs.owner[other]) // max(len(true), 1)
+    is_alone = np.bincount(choices, minlength=len(ours))[place] == 1
+    shared, alone = np.zeros((2, len(found), len(true)))
+    pairs = ours.owner[place], theirs.owner[follows]
+    np.add.at(shared, pairs, ours.widths[place])
+    np.add.at(alone, pairs, ours.widths[place] * is_alone)
     score = np.array([trace.score for trace in found])
     rank = np.empty(len(found), np.intp)
     rank[np.argsort(np.nan_to_num(score, nan=-np.inf), kind="stable")] = np.arange(len(found))
@@ -137,6 +145,7 @@ def follow(found: Sequence[Trace], true: Sequence[Trace], width_px: float, radiu
         length=np.array([trace.length_px / width_px for trace in found], np.float64),
         hit_length=shared.sum(axis=1),
         shared=shared,
+        alone=alone,
         true_length=theirs.widths,
         best=by_rank[best_rank],
         angle_deg=np.rad2deg(angle[order][first])[some],

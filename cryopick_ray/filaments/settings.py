@@ -15,7 +15,7 @@ class TracingSettings(Settings):
         default=0.5, gt=0, lt=1, description="Probability that a filament's axis reaches somewhere."
     )
     longest_gap: float = Field(
-        default=2.0, ge=0, le=20, description="Widths without an axis that a filament is followed across."
+        default=1.0, ge=0, le=20, description="Widths without an axis that a filament is followed across."
     )
     longest_crossing: float = Field(
         default=7.0, ge=0, le=40, description="Widths along others that a filament is followed across."
@@ -24,12 +24,12 @@ class TracingSettings(Settings):
         default=30.0, gt=0, le=90, description="Turn in degrees between two parts of one filament."
     )
     least_radius: Positive = Field(
-        default=4.0, description="Widths: where an axis is bent more than a circle of this, it is cut."
+        default=3.0, description="Widths: where an axis is bent more than a circle of this, it is cut."
     )
     least_straightness: float = Field(
         default=0.5, ge=0, le=1, description="Least distance of a filament's ends, as part of its length."
     )
-    least_length: Positive = Field(default=4.0, description="Widths of the shortest filament.")
+    least_length: Positive = Field(default=3.0, description="Widths of the shortest filament.")
     crossing_margin: float = Field(
         default=0.0,
         ge=0,
