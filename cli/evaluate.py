@@ -72,6 +72,8 @@ def evaluate(
 ) -> None:
     """Score picks: one-to-one matching, greedy by score; precision, recall, F1, AUPRC, best threshold.
 
+    Filaments are scored by length, with their breaks, false joins and errors of direction.
+
     With --suite: pick data sets with many models, and put their scores into one table and one page.
     """
     del debug
@@ -184,17 +186,34 @@ COLUMNS = {
     "best_threshold": "from",
     "auprc": "AUPRC",
 }
+OF_FILAMENTS = {
+    "n_truth": "truth",
+    "n_found": "found",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "best_f1": "best F1",
+    "best_threshold": "from",
+    "auprc": "AUPRC",
+    "breaks": "breaks",
+    "false_joins": "false joins",
+    "crossings": "crossings",
+    "angle_deg": "off deg",
+    "angle_90_deg": "90 %",
+    "offset": "off axis",
+}
 SHORTEST_NAME = 12
 
 
 def _text(outcome: dict[str, Any], width: int) -> str:
     """Return a table no wider than the terminal: names are shortened in the middle, numbers never."""
     lines = [(one["micrograph_id"], one["score"]) for one in outcome["micrographs"]]
+    columns = COLUMNS if "n_picks" in outcome["pooled"] else OF_FILAMENTS
     rows = [
-        (name, *(_number(score[column]) for column in COLUMNS))
+        (name, *(_number(score[column]) for column in columns))
         for name, score in [*lines, ("all", outcome["pooled"])]
     ]
-    rows.insert(0, ("", *COLUMNS.values()))
+    rows.insert(0, ("", *columns.values()))
     names, *numbers = (max(map(len, column)) for column in zip(*rows, strict=True))
     room = max(SHORTEST_NAME, width - sum(number + 2 for number in numbers))
     table = [
@@ -206,7 +225,7 @@ def _text(outcome: dict[str, Any], width: int) -> str:
         )
         for name, *cells in rows
     ]
-    return "\n".join([*table, *_reliability(outcome["reliability"]), *outcome["notes"]])
+    return "\n".join([*table, *_reliability(outcome.get("reliability")), *outcome["notes"]])
 
 
 def _reliability(found: dict[str, Any] | None) -> list[str]:

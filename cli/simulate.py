@@ -30,7 +30,12 @@ def simulate(
         typer.Option("--out", metavar="DIR", help="Folder for micrographs/ truth/ decoys/ masks/."),
     ] = None,
     molecules: Annotated[
-        str | None, typer.Option("--molecules", metavar="A,B", help="Names, MRC maps or PDB/mmCIF files.")
+        str | None,
+        typer.Option(
+            "--molecules",
+            metavar="A,B",
+            help="Names, MRC maps or PDB/mmCIF files; helix:MOLECULE:RISE:TWIST winds a filament.",
+        ),
     ] = None,
     shape: Annotated[
         str | None, typer.Option("--shape", metavar="HxW", help="Size in pixels; default: 4096x4096.")
@@ -45,7 +50,7 @@ def simulate(
         str | None, typer.Option("--store", metavar="S", help="Write the micrographs into a store instead.")
     ] = None,
     list_molecules: Annotated[
-        bool, typer.Option("--list-molecules", help="Print the built-in molecules and stop.")
+        bool, typer.Option("--list-molecules", help="Print the built-in molecules and filaments and stop.")
     ] = False,
     as_json: options.Json = False,
     debug: options.Debug = False,
@@ -91,7 +96,7 @@ def simulate(
 
 
 def _print_molecules(*, as_json: bool) -> None:
-    from cryopick_ray.simulate.library import list_molecules
+    from cryopick_ray.simulate.library import list_filaments, list_molecules
 
     rows = [
         {
@@ -101,12 +106,15 @@ def _print_molecules(*, as_json: bool) -> None:
             "mass_kDa": round(m.mass_kDa),
             "diameter_A": round(m.diameter_A),
             "how": m.how,
+            "is_filament": m.helix is not None,
         }
-        for m in list_molecules()
+        for m in (*list_molecules(), *list_filaments())
     ]
-    lines = [f"{'name':18} {'family':16} {'pdb':5} {'kDa':>6} {'A':>5}  how"]
-    lines += [
-        f"{r['name']:18} {r['family']:16} {r['pdb']:5} {r['mass_kDa']:6} {r['diameter_A']:5}  {r['how']}"
+    head = [f"{'name':20} {'family':16} {'pdb':5} {'kDa':>6} {'A':>5}  how"]
+    texts = [
+        f"{r['name']:20} {r['family']:16} {r['pdb']:5} {r['mass_kDa']:6} {r['diameter_A']:5}  {r['how']}"
         for r in rows
     ]
+    count = len(list_molecules())
+    lines = [*head, *texts[:count], "", "filaments: mass of a unit, width", *texts[count:]]
     say({"molecules": rows}, "\n".join(lines), as_json=as_json)

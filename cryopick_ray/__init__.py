@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 DEFAULT_MODEL = "heatmap-general"
 """The model that picks unless another is given, and that estimates a diameter that nobody gives."""
+FILAMENT_MODEL = "heatmap-filament"
+"""The model that traces filaments unless another is given."""
 
 _HOMES = {
     "run": "runs.api",

@@ -6,20 +6,23 @@ A field is the one home of its setting: type, bounds, default and, as its descri
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from cryopick_ray import DEFAULT_MODEL
+from cryopick_ray import DEFAULT_MODEL, FILAMENT_MODEL
 from cryopick_ray.cut import Count, CutSettings, Lowest, Share, check_one
+from cryopick_ray.engine_settings import ENGINE, Threads
+from cryopick_ray.engine_settings import Device as Device
+from cryopick_ray.engine_settings import EngineSettings as EngineSettings
+from cryopick_ray.filament import FilamentSettings, with_width
 from cryopick_ray.microscope import MicroscopeSettings
 from cryopick_ray.project import project_of
-from cryopick_ray.ranges import worker_range
 from cryopick_ray.selection import SelectionSettings
 from cryopick_ray.setting import Positive as Positive
 from cryopick_ray.setting import Settings as Settings
 from cryopick_ray.setting import Shown as Shown
 from cryopick_ray.units import Voltage
 
-ENGINE, MOVIES, RELION = "Engine", "Movies", "RELION"
+MOVIES, RELION = "Movies", "RELION"
 RARE = Shown(option="")
 Model = Annotated[
     str, Field(description="Model name or weights file (.safetensors, .sav)."), Shown(metavar="NAME|FILE")
@@ -43,16 +46,6 @@ Exact = Annotated[
     bool,
     Field(description="Ask a network for every output of its paper's procedure, in float32: slower."),
 ]
-Threads = Annotated[
-    int,
-    Field(ge=1, description="CPU threads of a worker; they may change the last bits of the picks."),
-    Shown(panel=ENGINE),
-]
-Device = Annotated[
-    Literal["auto", "cpu", "cuda"],
-    Field(description="Where networks run; auto takes a GPU where there is one."),
-    Shown(panel=ENGINE),
-]
 Dtype = Annotated[
     Literal["auto", "float32", "bfloat16"],
     Field(
@@ -61,35 +54,6 @@ Dtype = Annotated[
     ),
     Shown(panel=ENGINE),
 ]
-
-
-class EngineSettings(Settings):
-    """Where the work is run; the number of workers changes nothing of what comes out, a GPU the last bits.
-
-    No file of a run holds them: where to run is said anew each time.
-    """
-
-    panel: ClassVar[str] = ENGINE
-    environment: ClassVar[str] = "CRYOPICK_"
-    engine: Literal["ray", "serial"] = Field(
-        default="ray", description="Who runs the work: Ray's workers, or this process alone."
-    )
-    workers: Annotated[tuple[int, int] | None, Shown(metavar="N|LO,HI")] = Field(
-        default=None,
-        description="Ray actors, or at least and at most; default: one per CPU or GPU, as they come and go.",
-    )
-    device: Device = "auto"
-    gpus_per_worker: Annotated[float, Field(gt=0, le=1), Shown(metavar="X")] = Field(
-        default=1.0, description="GPUs of a worker; 0.5 puts two on one."
-    )
-    address: Annotated[str | None, Shown(metavar="A")] = Field(
-        default=None, description="Ray cluster to join; default: this machine alone."
-    )
-
-    @field_validator("workers", mode="before")
-    @classmethod
-    def _range(cls, value: Any) -> Any:
-        return value if value is None else worker_range(value)
 
 
 class MovieSettings(Settings):
@@ -201,6 +165,7 @@ class PickSettings(Settings):
     exact: Exact = False
     threads: Threads = 1
     dtype: Dtype = "auto"
+    spacing_A: Positive | None = Field(default=None, description="Between segments of filaments.")
 
 
 class RunSettings(Settings):
@@ -252,6 +217,18 @@ class RunSettings(Settings):
     )
     any_image: bool = Field(default=False, description="Pick what looks like no micrograph, too.")
     selection: SelectionSettings = SelectionSettings()
+    filaments: FilamentSettings = FilamentSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_filaments(cls, data: Any) -> Any:
+        return with_width(data, FILAMENT_MODEL)
+
+    @model_validator(mode="after")
+    def _width_is_known(self) -> Self:
+        if self.filaments.filament and self.diameter_A is None:
+            raise ValueError("`filaments.width_A` is missing: a filament's width is not estimated; give it")
+        return self
 
     @model_validator(mode="after")
     def _archive_is_asked(self) -> Self:
@@ -270,6 +247,11 @@ class RunSettings(Settings):
     def cut(self) -> CutSettings:
         """What chooses the cut through the scores."""
         return CutSettings(**{name: getattr(self, name) for name in CutSettings.model_fields})
+
+    @property
+    def spacing_A(self) -> float | None:
+        """Between segments of filaments; ``None`` for the picker's own."""
+        return None if self.diameter_A is None else self.filaments.distance_A(self.diameter_A)
 
     @property
     def pick(self) -> PickSettings:

@@ -1,16 +1,16 @@
 """A run's candidates against truth: how many particles were found, and how many picks are true."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 
-from cryopick_ray.errors import PicksError, UsageError, few
+from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.evaluation.curves import Curve
+from cryopick_ray.evaluation.filament_score import LengthCurve
 from cryopick_ray.evaluation.frame import Pair, check_inside, other_frame
+from cryopick_ray.evaluation.judged import Judged
 from cryopick_ray.evaluation.reliability import Reliability
 from cryopick_ray.evaluation.score import (
     Ranked,
@@ -136,7 +136,7 @@ def evaluate(
             MicrographScore(name, one.failed, pooled_score([one]))
             for name, one in ranking.micrographs.items()
         ),
-        curve=_points(pooled_curve(ranked)) if any_scored(ranked) else (),
+        curve=curve_points(pooled_curve(ranked)) if any_scored(ranked) else (),
         notes=ranking.notes,
         reliability=pooled_reliability(ranked),
     )
@@ -152,48 +152,17 @@ def rank(
     """Match candidates with truth as :func:`evaluate` does, which takes and refuses the same."""
     if radius_A is not None and not is_positive(radius_A):
         raise UsageError(f"matching radius is {radius_A} A; give `radius_A` a positive length in angstroms")
+    judged = Judged(truth, exclude)
     ranked: dict[str, Ranked] = {}
-    owner: dict[str, str] = {}
-    remarks: defaultdict[str, list[str]] = defaultdict(list)
     pairs: list[Pair] = []
-    for one in filter(_is_meant, picks):
+    for one, name in judged.of(picks):
         micrograph_id = one.micrograph.micrograph_id
-        name = _claim(micrograph_id, truth, owner)
-        if any(fnmatchcase(micrograph_id, pattern) for pattern in exclude):
-            remarks["left out on request"].append(micrograph_id)
-        elif name is None:
-            remarks["left out for want of truth"].append(micrograph_id)
-        else:
-            centres = truth.centres(name, one.micrograph.shape)
-            ranked[micrograph_id], pair = _rank(one, centres, radius_A)
-            if pair is not None:
-                _check(pair, micrograph_id, truth)
-                pairs.append(pair)
-    if not ranked:
-        known = few(sorted(truth.particles))
-        raise UsageError(f"no micrograph left has truth in {truth.source}, which knows {known}; mend `truth`")
-    remarks["failed, so every particle counts as missed"] = [
-        name for name, one in ranked.items() if one.failed
-    ]
-    remarks["truth without a micrograph, not counted"] = sorted(truth.particles.keys() - owner.keys())
-    notes = (*truth.notes, *_told(remarks), *_doubts(list(ranked.values()), pairs))
-    return Ranking(ranked, notes)
-
-
-def _is_meant(one: MicrographPicks) -> bool:
-    """Tell whether it is no image left out for another of its exposure, which has the truth."""
-    return one.micrograph.status != "left out"
-
-
-def _claim(micrograph_id: str, truth: Truth, owner: dict[str, str]) -> str | None:
-    """Return the micrograph's name in the truth and remember that it is taken."""
-    name = truth.name_of(micrograph_id)
-    if name is not None and owner.setdefault(name, micrograph_id) != micrograph_id:
-        raise PicksError(
-            f"truth {name!r} in {truth.source} fits both {owner[name]!r} and {micrograph_id!r}; "
-            "give the truth the micrographs' folders"
-        )
-    return name
+        centres = truth.centres(name, one.micrograph.shape)
+        ranked[micrograph_id], pair = _rank(one, centres, radius_A)
+        if pair is not None:
+            _check(pair, micrograph_id, truth)
+            pairs.append(pair)
+    return Ranking(ranked, (*judged.notes(), *_doubts(list(ranked.values()), pairs)))
 
 
 def _check(pair: Pair, micrograph_id: str, truth: Truth) -> None:
@@ -201,10 +170,6 @@ def _check(pair: Pair, micrograph_id: str, truth: Truth) -> None:
     if pair.shape is not None:
         said = f"particles of {micrograph_id} in {truth.source}"
         check_inside(pair.truth, pair.shape, said, margin_px=pair.radius_px)
-
-
-def _told(remarks: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    return (f"{what}: {few(names)}" for what, names in remarks.items() if names)
 
 
 def _doubts(ranked: Sequence[Ranked], pairs: Sequence[Pair]) -> list[str]:
@@ -256,7 +221,8 @@ def _rank(one: MicrographPicks, centres: Centres, radius_A: float | None) -> tup
     return ranked, pair
 
 
-def _points(ranking: Curve) -> tuple[CurvePoint, ...]:
+def curve_points(ranking: Curve | LengthCurve) -> tuple[CurvePoint, ...]:
+    """Return a curve as at most 200 points."""
     n = len(ranking.threshold)
     shown = np.unique(np.linspace(0, n - 1, min(n, CURVE_POINTS)).round().astype(np.intp))
     rows = zip(ranking.threshold[shown], ranking.precision[shown], ranking.recall[shown], strict=True)

@@ -1,7 +1,7 @@
 """Coordinates that people made, or another program -> true particles of each micrograph."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -9,13 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, UsageError
+from cryopick_ray.filaments.segments import traces_of
+from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.formats.files import bare_name
 from cryopick_ray.formats.known import NamesAlike
 from cryopick_ray.formats.reading import UnclearFormatError, read_coordinates
+from cryopick_ray.picks.columns import Columns
 from cryopick_ray.units import Shape
 
 Centres = NDArray[np.float64]
 """``(n, 2)`` columns (x) and rows (y) of particle centres, in pixels of the source micrograph."""
+FILAMENT = "filament"
 
 
 @dataclass(frozen=True)
@@ -32,12 +36,33 @@ class Truth:
         Files that were left out, and why.
     upside_down
         Names whose rows are counted from the last: see :meth:`centres`.
+    more
+        By name, what else is known of its particles: ``(n,)`` columns by their names in files.
     """
 
     source: str | Path
     particles: Mapping[str, Centres]
     notes: tuple[str, ...]
     upside_down: frozenset[str] = frozenset()
+    more: Mapping[str, Columns] = field(default_factory=dict)
+
+    @property
+    def has_filaments(self) -> bool:
+        """Whether any particle is known to be a segment of a filament."""
+        return any((columns[FILAMENT] >= 0).any() for columns in self.more.values() if FILAMENT in columns)
+
+    def traces(self, name: str, shape: Shape | None) -> list[Trace]:
+        """Return the filaments of a micrograph of that shape, its first row first."""
+        columns = self.more.get(name, {})
+        if FILAMENT not in columns:
+            return []
+        rows = columns[FILAMENT] >= 0
+        x, y = self.centres(name, shape)[rows].T
+        track = columns.get("track_px")
+        is_told = track is not None and np.isfinite(track[rows]).all()
+        return traces_of(
+            x, y, columns[FILAMENT][rows], track[rows] if track is not None and is_told else None
+        )
 
     def centres(self, name: str, shape: Shape | None) -> Centres:
         """Return the centres of a micrograph of that shape, its first row first."""
@@ -93,12 +118,14 @@ def read_truth(source: str | Path) -> Truth:
     except UsageError as error:
         raise UsageError(f"{error}; give `truth` a folder of coordinates, or a file") from error
     particles: dict[str, Centres] = {}
+    more: dict[str, Columns] = {}
     upside_down = set()
     for one in found.coordinates:
         name = bare_name(one.micrograph.micrograph_id)
         if name in particles:
             raise PicksError(f"{source} has the particles of {name!r} under two names; keep one of them")
         particles[name] = np.column_stack([one.x_px, one.y_px]).astype(np.float64)
+        more[name] = one.known
         if one.is_upside_down:
             upside_down.add(name)
-    return Truth(source, particles, found.notes, frozenset(upside_down))
+    return Truth(source, particles, found.notes, frozenset(upside_down), more)

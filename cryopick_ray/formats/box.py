@@ -7,12 +7,12 @@ import numpy as np
 
 from cryopick_ray.formats.boxes import box_sizes_px
 from cryopick_ray.formats.coordinates import Coordinates, from_file
+from cryopick_ray.formats.eman_helix import END, HELIX, START, read_box_ends, read_box_segments
 from cryopick_ray.formats.files import complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import are_numbers, first_rows, lines, number_words, numbers, table_text
 from cryopick_ray.store.publish import below, write_whole
 
-FILAMENT_ENDS = {-1.0, -2.0}
 BY_HAND = {-3.0}
 """What EMAN's boxer writes where a score could stand."""
 
@@ -35,8 +35,14 @@ def write_box(picks: Iterable[Coordinates], out: Path, settings: ExportSettings)
 
 
 def read_box(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
-    """Yield the particles of a file; of a size of 0 the corner is the centre."""
+    """Yield the particles of a file; of a size of 0 the corner is the centre.
+
+    One of helices holds their segments or, where the fifth column says so, their ends.
+    """
     del note
+    if any(line.startswith(HELIX) for _, line in lines(path)):
+        yield from read_box_segments(name, lines(path))
+        return
     rows, scores = [], []
     for number, line in lines(path):
         words = line.split()
@@ -47,11 +53,9 @@ def read_box(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
             raise ValueError(f"line {number}: a box of {row[2]} x {row[3]} px; expected a size of at least 0")
         rows.append(row[:4])
         scores.append(row[4] if len(row) > 4 else np.nan)
-    if rows and set(scores) <= FILAMENT_ENDS:
-        raise ValueError(
-            "line 1: its fifth column, -1 and -2, marks starts and ends of filaments, expected particles: "
-            "cut the filaments into segments"
-        )
+    if rows and set(scores) <= {START, END}:
+        yield from read_box_ends(name, rows, scores)
+        return
     x, y, width, height = np.reshape(rows, (-1, 4)).T
     score = np.where(np.isin(scores, [*BY_HAND]).all(), np.nan, scores)
     yield from_file(name, x + width / 2, y + height / 2, score, np.column_stack([width, height]))
@@ -59,7 +63,8 @@ def read_box(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
 
 def _looks_like_box(head: str) -> bool:
     rows = first_rows(head)
-    return bool(rows) and all(len(row) in (4, 5) and are_numbers(row) for row in rows)
+    are_boxes = bool(rows) and all(len(row) in (4, 5) and are_numbers(row) for row in rows)
+    return are_boxes or HELIX in head
 
 
 BOX = Format(

@@ -1,7 +1,11 @@
-"""crYOLO's ``.cbox`` files: a STAR file of boxes, format version 1.0, or the older rows without a head."""
+"""crYOLO's ``.cbox`` files: a STAR file of boxes, format version 1.0, or the older rows without a head.
+
+Boxes may be segments of filaments, in order, which a column ``filamentid`` tells.
+"""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +13,7 @@ from numpy.typing import NDArray
 from cryopick_ray.formats.boxes import box_sizes_px
 from cryopick_ray.formats.columns import is_known, single
 from cryopick_ray.formats.coordinates import Coordinates, from_file
+from cryopick_ray.formats.filaments import FILAMENT, numbered, tracked
 from cryopick_ray.formats.files import complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.star_text import loop
@@ -39,8 +44,8 @@ COLUMNS = (
     "Angle",
 )
 NEEDED = ("CoordinateX", "CoordinateY", "Width", "Height")
-FILAMENT = "filamentid"
-HEAD = "\ndata_global\n\n_cbox_format_version 1.0\n" + loop("cryolo", COLUMNS)
+FILAMENT_ID, VERTICES = "filamentid", "filament_vertices"
+HEAD = "\ndata_global\n\n_cbox_format_version 1.0\n"
 TAIL = loop("cryolo_include", ("slice_index",)) + "0.000000\n"
 OLD_FIELDS = 7
 """Corner, size, confidence, estimated size."""
@@ -60,16 +65,20 @@ def write_cbox(picks: Iterable[Coordinates], out: Path, settings: ExportSettings
     for name, one in complete(picks, without_extension, settings.say):
         sizes, (across, down) = box_sizes_px(one, settings.box_px), _estimated_px(one).T
         both |= {"size_px", "box_w_px"} <= one.known.keys()
+        filament = one.known.get(FILAMENT)
+        ids = [] if filament is None else [[f"{i}.0" if i >= 0 else NONE for i in filament]]
         corners = np.column_stack([one.x_px, one.y_px]).astype(np.float64) - sizes / 2
         rows = table_text(
-            "%.6f %.6f 0.000000 %.6f %.6f %.6f %s %s %s <NA> <NA>",
+            "%.6f %.6f 0.000000 %.6f %.6f %.6f %s %s %s <NA> <NA>" + " %s" * len(ids),
             *corners.T,
             *sizes.T,
             sizes.max(axis=1),
             *(number_words(side, "%.6f", NONE) for side in (across, down)),
             number_words(one.score, unknown=NONE),
+            *ids,
         )
-        write_whole(below(out, f"{name}.cbox"), HEAD + rows + TAIL)
+        head = HEAD + loop("cryolo", (*COLUMNS, FILAMENT_ID) if ids else COLUMNS)
+        write_whole(below(out, f"{name}.cbox"), head + rows + TAIL)
     if both:
         settings.say("crYOLO cbox has room for one size of a particle: size_px of those with boxes left out")
 
@@ -92,23 +101,25 @@ def read_cbox(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
 
 
 def _read_star(path: Path, name: str) -> Coordinates:
-    block = read_star(path, (*COLUMNS, FILAMENT)).get("cryolo")
+    blocks = read_star(path, (*COLUMNS, FILAMENT_ID))
+    block = blocks.get("cryolo")
     if block is None or any(label not in block for label in NEEDED):
-        raise ValueError(f"it has no block data_cryolo with {', '.join(NEEDED)}")
-    if block.get(FILAMENT):
-        raise ValueError(
-            f"it holds filaments ({FILAMENT}), expected particles: write crYOLO's segments as .box or .star"
-        )
+        only = "; vertices of filaments alone do not tell boxes" if VERTICES in blocks else ""
+        raise ValueError(f"it has no block data_cryolo with {', '.join(NEEDED)}{only}")
     z = column(block, "CoordinateZ")
     if len(np.unique(z[np.isfinite(z)])) > 1:
         raise ValueError("its particles lie on several slices (CoordinateZ), expected one micrograph")
     x, y, width, height = (column(block, label) for label in NEEDED)
     score, *seen = (column(block, label) for label in ("Confidence", "EstWidth", "EstHeight"))
     sizes, more = np.column_stack([width, height]), _more(*seen)
-    return from_file(name, x + width / 2, y + height / 2, score, sizes, more=more)
+    x, y = x + width / 2, y + height / 2
+    filament = numbered(column(block, FILAMENT_ID))
+    if (filament >= 0).any():
+        more |= tracked(filament, x, y)
+    return from_file(name, x, y, score, sizes, more=more)
 
 
-def _more(width: NDArray[np.float64], height: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
+def _more(width: NDArray[np.float64], height: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
     """Return the sizes that crYOLO estimates, where it does."""
     sides = {"box_w_px": width, "box_h_px": height}
     return {name: single(np.where(side > 0, side, np.nan)) for name, side in sides.items()}
@@ -136,5 +147,5 @@ CBOX = Format(
     read=read_cbox,
     write=write_cbox,
     holds=frozenset({"scores", "boxes", "fractions", "empty", "folders"}),
-    columns=frozenset({"box_w_px", "box_h_px", "size_px"}),
+    columns=frozenset({"box_w_px", "box_h_px", "size_px", "filament"}),
 )

@@ -18,6 +18,8 @@ IN_FILES = {in_file(name): one for name, one in COLUMNS.items()}
 """The columns by those names."""
 RELION = {"class_number": "rlnClassNumber", "angle_deg": "rlnAnglePsi"}
 """What RELION calls some of them."""
+IN_STAR = frozenset({*RELION, "filament", "track_px"})
+"""Those that its files have room for, by their names in files."""
 UNKNOWN = -999.0
 """What RELION writes where it does not know a value."""
 

@@ -55,7 +55,21 @@ class Coordinates:
 
     def flipped(self, height_px: int) -> "Coordinates":
         """Return the same with rows counted from the other end of a micrograph of so many."""
-        return replace(self, y_px=height_px - 1 - self.y_px, is_upside_down=not self.is_upside_down)
+        more = {name: -values if name == "angle_deg" else values for name, values in self.more.items()}
+        upside_down = not self.is_upside_down
+        return replace(self, y_px=height_px - 1 - self.y_px, more=more, is_upside_down=upside_down)
+
+    def taken(self, rows: NDArray[np.intp]) -> "Coordinates":
+        """Return some of the particles, by their places, in that order."""
+        return replace(
+            self,
+            x_px=self.x_px[rows],
+            y_px=self.y_px[rows],
+            score=self.score[rows],
+            box_px=None if self.box_px is None else self.box_px[rows],
+            columns=taken(self.columns, rows),
+            more=taken(self.more, rows),
+        )
 
     def whole(self) -> "Coordinates":
         """Return the same with centres at the nearest whole pixels."""

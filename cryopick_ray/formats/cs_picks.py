@@ -1,7 +1,7 @@
 """CryoSPARC's picks as they are read; ``cs`` writes them."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import PicksError, brief
 from cryopick_ray.formats.columns import single
 from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.formats.filaments import ANGLE, TRACK, tracked
 from cryopick_ray.micrographs.cs_table import (
     GROUP,
     NUMPY,
@@ -28,6 +29,8 @@ from cryopick_ray.units import is_positive
 NEEDED = ("micrograph_path", "micrograph_shape", "center_x_frac", "center_y_frac")
 TEMPLATE, TEMPLATE_ANGLE = "pick_stats/template_idx", "pick_stats/angle_rad"
 CLASS, POSE = "alignments2D/class", "alignments2D/pose"
+FILAMENT_UID, FILAMENT_TRACK = "filament/filament_uid", "filament/position_A"
+FILAMENT_POSE = "filament/filament_pose"
 UID_PREFIX = re.compile(r"^\d{18,21}_(?=.)")
 
 
@@ -54,7 +57,8 @@ def read_cs(path: Path, say: Callable[[str], None] = lambda text: None) -> Itera
     and ``y_px`` ``center_y_frac`` x height, row 0 first, as :func:`~cryopick_ray.formats.cs.write_cs` has
     them; the score is ``pick_stats/ncc_score``. Templates and angles of picks are taken where any is not 0,
     angles of an alignment in two dimensions before them. Shifts of aligned particles are not applied:
-    CryoSPARC's own examples and other converters read their axes in different order.
+    CryoSPARC's own examples and other converters read their axes in different order. Of filaments uid,
+    position and pose are read, the pose as the opposite of rlnAnglePsiPrior, as pyem and helicon do.
 
     Parameters
     ----------
@@ -84,7 +88,8 @@ def read_cs(path: Path, say: Callable[[str], None] = lambda text: None) -> Itera
         table.numbers(name)
         for name in ("location/center_x_frac", "location/center_y_frac", "pick_stats/ncc_score")
     )
-    more = _more(table)
+    more, filaments = _more(table), table.whole(FILAMENT_UID)
+    track_A, pose = table.numbers(FILAMENT_TRACK), table.numbers(FILAMENT_POSE)
     rows_of: dict[tuple[int | None, str], list[int]] = {}
     for row, key in enumerate(zip(uids, paths, strict=True)):
         rows_of.setdefault(key, []).append(row)
@@ -102,7 +107,8 @@ def read_cs(path: Path, say: Callable[[str], None] = lambda text: None) -> Itera
             listed=exposure.to_text() if exposure else "",
         )
         at = x[rows] * width, y[rows] * height
-        yield Coordinates(micrograph, *at, score[rows], more=taken(more, rows))
+        segments = _segments([filaments[row] for row in rows], *at, track_A[rows], pose[rows], size_A)
+        yield Coordinates(micrograph, *at, score[rows], more=taken(more, rows) | segments)
 
 
 def _more(table: CsTable) -> dict[str, NDArray[Any]]:
@@ -115,6 +121,30 @@ def _more(table: CsTable) -> dict[str, NDArray[Any]]:
             found["angle_deg"] = single(np.degrees(angle))
     if table.has(CLASS):
         found["class_number"] = _whole(table.numbers(CLASS) + 1, np.int32)
+    return found
+
+
+def _segments(
+    uids: Sequence[int | None],
+    x_px: NDArray[np.float64],
+    y_px: NDArray[np.float64],
+    track_A: NDArray[np.float64],
+    pose: NDArray[np.float64],
+    pixel_size_A: float,
+) -> dict[str, NDArray[Any]]:
+    """Return what is told of the segments of a micrograph; nothing where none is of a filament."""
+    numbers = {uid: number for number, uid in enumerate(dict.fromkeys(one for one in uids if one))}
+    if not numbers:
+        return {}
+    filament = np.array([-1 if uid is None else numbers.get(uid, -1) for uid in uids], np.int32)
+    has_track = bool(np.isfinite(track_A).all())
+    found = tracked(filament, x_px, y_px, track_A if has_track else None)
+    if has_track and is_positive(pixel_size_A):
+        least = np.full(len(numbers) + 1, np.inf)
+        np.minimum.at(least, filament, track_A)
+        found[TRACK] = single(np.where(filament < 0, np.nan, (track_A - least[filament]) / pixel_size_A))
+    if np.isfinite(pose).all():
+        found[ANGLE] = single(np.where(filament < 0, np.nan, -np.degrees(pose)))
     return found
 
 

@@ -61,7 +61,8 @@ class Format:
     suffixes
         How its files are named, the usual one first.
     looks_like
-        Whether the beginning of a file, as text, is of this format.
+        Whether the beginning of a file, as text, is of this format; ``None`` where nothing tells it, and a
+        reader must be told.
     read, write
         ``None`` where it is only written, or only read.
     holds
@@ -79,7 +80,7 @@ class Format:
     name: str
     title: str
     suffixes: tuple[str, ...]
-    looks_like: Callable[[str], bool]
+    looks_like: Callable[[str], bool] | None
     read: Reader | None
     write: Writer | None
     holds: frozenset[Thing]

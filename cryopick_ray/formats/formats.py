@@ -14,16 +14,22 @@ from cryopick_ray.formats.cryoppp import CRYOPPP
 from cryopick_ray.formats.cs import CS
 from cryopick_ray.formats.csv_table import CSV
 from cryopick_ray.formats.eman2 import EMAN2
+from cryopick_ray.formats.eman_helix import BOX_ENDS, BOX_SEGMENTS
+from cryopick_ray.formats.filaments import ANGLE, FILAMENT, TRACK, along
 from cryopick_ray.formats.format import ExportSettings, Format, Thing
 from cryopick_ray.formats.imod import IMOD
 from cryopick_ray.formats.plain import PLAIN
 from cryopick_ray.formats.star import STAR
+from cryopick_ray.formats.star_ends import STAR_ENDS
 from cryopick_ray.formats.topaz import TOPAZ
 from cryopick_ray.formats.via import VIA
 from cryopick_ray.formats.xmipp import XMIPP
 from cryopick_ray.picks.schema import MicrographPicks
 
-ROWS = (STAR, BOX, CBOX, CS, CSV, TOPAZ, EMAN2, CRYOPPP, VIA, XMIPP, PLAIN, IMOD)
+ROWS = (
+    *(STAR, BOX, CBOX, CS, CSV, TOPAZ, EMAN2, CRYOPPP, VIA, XMIPP, PLAIN, IMOD),
+    *(STAR_ENDS, BOX_ENDS, BOX_SEGMENTS),
+)
 FORMATS = {one.name: one for one in ROWS}
 READ = tuple(one.name for one in ROWS if one.read)
 WRITTEN = tuple(one.name for one in ROWS if one.write)
@@ -68,7 +74,7 @@ def write(coordinates: Iterable[Coordinates], format: str, out: Path, settings: 
     if settings.whole_px:
         coordinates = (one.whole() for one in coordinates)
     lost: dict[str, None] = {}
-    chosen.write(_watched(coordinates, chosen, lost), out, settings)
+    chosen.write(map(along, _watched(coordinates, chosen, lost)), out, settings)
     if lost:
         settings.say(f"{chosen.title} has no room for {', '.join(lost)}: left out")
 
@@ -79,7 +85,11 @@ def _watched(
     for one in coordinates:
         lost.update((words, None) for thing, words in _things(one) if thing not in format.holds)
         if len(one.x_px):
-            lost.update((name, None) for name in one.known if name not in format.columns)
+            known = one.known
+            is_told = format.columns
+            if FILAMENT in known and FILAMENT in format.columns:
+                is_told |= {TRACK, ANGLE}  # places of segments tell them
+            lost.update((name, None) for name in known if name not in is_told)
         yield one
 
 

@@ -117,8 +117,9 @@ def detect(path: Path) -> list[Format]:
     """Return the formats that a file may have: by words in it, then by its suffix and counts of numbers."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES).decode("utf-8-sig", "replace")
-    suited = [one for one in READABLE if path.name.lower().endswith(one.suffixes)]
-    alike = [one for one in READABLE if one.looks_like(head)]
+    told = [one for one in READABLE if one.looks_like]
+    suited = [one for one in told if path.name.lower().endswith(one.suffixes)]
+    alike = [one for one in told if one.looks_like and one.looks_like(head)]
     if marked := [one for one in alike if one.is_marked]:
         return marked
     if both := [one for one in alike if one in suited]:

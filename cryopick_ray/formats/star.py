@@ -1,17 +1,20 @@
 """RELION STAR files: coordinates a micrograph, the list of them, and all particles in one."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.box import read_box
-from cryopick_ray.formats.columns import RELION
+from cryopick_ray.formats.columns import IN_STAR
 from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.formats.filaments import FILAMENT
 from cryopick_ray.formats.files import RELION_ENDINGS, complete, relative_path
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.plain import read_plain
 from cryopick_ray.formats.relion import lists
+from cryopick_ray.formats.relion.helical import TRACK_A
 from cryopick_ray.formats.relion.optics import OpticsGroups
 from cryopick_ray.formats.relion.particles import COORDINATES, ParticleRows, coordinate_rows, more_columns
 from cryopick_ray.formats.relion.rows import read_rows
@@ -42,43 +45,99 @@ def write_star(
     ``autopick.star`` names files relative to ``relion_project``, or in full where they lie outside.
     Optics need pixel sizes: without one of every micrograph ``particles.star`` is left out.
     """
-    project, say = (settings.relion_project or Path()).resolve(), settings.say
+    say = settings.say
     groups = OpticsGroups(settings.optics, say)
+    lost, sizeless, trackless = set[str](), list[str](), 0
     out.mkdir(parents=True, exist_ok=True)
-    outside, lost, sizeless = 0, set[str](), list[str]()
-    true_out = out.resolve()
-    with published(out / "autopick.star") as files, TemporaryFile(dir=out) as aside:
+    with TemporaryFile(dir=out) as aside:
         particles = ParticleRows(aside)
-        files.write(loop("coordinate_files", FILES))
-        for micrograph_id, one in complete(picks, relative_path, say):
-            place, more = file_of(str(micrograph_id)), more_columns(one)
-            rows = coordinate_rows(one, more)
-            write_whole(
-                below(out, place), loop("", (*COORDINATES, *more)) + "".join([f"{row}\n" for row in rows])
-            )
-            seen = _seen_from(project, true_out / place)
-            try:
-                name, where = quoted(one.micrograph.relion_name), quoted(seen)
-            except PicksError as error:
-                say(f"{micrograph_id} is in neither autopick.star nor particles.star: {error}")
-                continue
-            files.write(f"{name} {where}\n")
-            outside += seen.startswith("/") or one.micrograph.relion_name.startswith("/")
-            if one.micrograph.pixel_size_A is None:
-                sizeless.append(str(micrograph_id))
-            else:
+        for written in write_files(picks, out, settings, _coordinates, file_of):
+            one, name = written.particles, written.name
+            has_size = one.micrograph.pixel_size_A is not None
+            trackless += not has_size and FILAMENT in one.known
+            if name is not None and not has_size:
+                sizeless.append(written.micrograph_id)
+            elif name is not None:
                 group = groups.number(one.micrograph, one.diameter_A)
-                lost.update(particles.add(one, name, group, more, rows))
+                more = written.columns[len(COORDINATES) :]
+                lost.update(particles.add(one, name, group, more, written.rows))
         if sizeless:
             (out / "particles.star").unlink(missing_ok=True)
             say(f"particles.star is left out: pixel size of {sizeless[0]!r} is missing; give `pixel_size_A`")
         else:
             _write_particles(out / "particles.star", particles, groups, lost, say)
+    if trackless:
+        say(f"segments of {trackless} micrographs have no {TRACK_A}, which RELION needs: give `pixel_size_A`")
+
+
+@dataclass(frozen=True)
+class Written:
+    """A micrograph's file that was written.
+
+    Attributes
+    ----------
+    micrograph_id, particles
+        Whose, and what.
+    name
+        The micrograph's name as a STAR word; ``None`` where no list can have it.
+    columns, rows
+        Of the file.
+    """
+
+    micrograph_id: str
+    particles: Coordinates
+    name: str | None
+    columns: Sequence[str]
+    rows: Sequence[str]
+
+
+Rows = tuple[Sequence[str], Sequence[str]]
+"""Columns of a file, and its rows."""
+
+
+def write_files(
+    picks: Iterable[Coordinates],
+    out: Path,
+    settings: ExportSettings,
+    rows_of: Callable[[Coordinates], Rows],
+    file_of: Callable[[str], str],
+) -> Iterator[Written]:
+    """Write a file a micrograph and their list, ``autopick.star``; yield what each is of.
+
+    Parameters
+    ----------
+    rows_of
+        What is in a micrograph's file.
+    """
+    project, say = (settings.relion_project or Path()).resolve(), settings.say
+    out.mkdir(parents=True, exist_ok=True)
+    true_out, outside = out.resolve(), 0
+    with published(out / "autopick.star") as files:
+        files.write(loop("coordinate_files", FILES))
+        for micrograph_id, one in complete(picks, relative_path, say):
+            place, name = file_of(str(micrograph_id)), None
+            columns, rows = rows_of(one)
+            text = loop("", columns) + "".join([f"{row}\n" for row in rows])
+            write_whole(below(out, place), text)
+            seen = _seen_from(project, true_out / place)
+            try:
+                name, where = quoted(one.micrograph.relion_name), quoted(seen)
+                files.write(f"{name} {where}\n")
+                outside += seen.startswith("/") or one.micrograph.relion_name.startswith("/")
+            except PicksError as error:
+                name = None
+                say(f"{micrograph_id} is in neither autopick.star nor particles.star: {error}")
+            yield Written(str(micrograph_id), one, name, columns, rows)
     if outside:
         say(
             f"autopick.star has full paths for {outside} micrographs or their coordinates, outside the "
             f"RELION project {project}: RELION 5 skips such without a word; check `relion_project` and `out`"
         )
+
+
+def _coordinates(one: Coordinates) -> Rows:
+    more = more_columns(one)
+    return [*COORDINATES, *more], coordinate_rows(one, more)
 
 
 def read_star_file(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
@@ -108,6 +167,7 @@ def _read_other(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
 
 
 def _seen_from(project: Path, path: Path) -> str:
+    path = path.resolve()
     return str(PurePosixPath(path.relative_to(project) if path.is_relative_to(project) else path))
 
 
@@ -119,6 +179,6 @@ STAR = Format(
     read=read_star_file,
     write=write_star,
     holds=frozenset({"scores", "fractions", "empty", "folders", "columns"}),
-    columns=frozenset(RELION),
+    columns=IN_STAR,
     endings=RELION_ENDINGS,
 )

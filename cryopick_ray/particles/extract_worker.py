@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import CryoPickError, MicrographError
 from cryopick_ray.formats.coordinates import Coordinates, picked
+from cryopick_ray.formats.filaments import along
 from cryopick_ray.formats.relion.particles import coordinate_rows, ctf_of, more_columns
 from cryopick_ray.formats.relion.rows import ORIGINS_A, SCORE, X, Y
 from cryopick_ray.particles.crop import (
@@ -130,7 +131,7 @@ class ExtractWorker:
         image = item.pixels.read(item.micrograph, settings.pixel_size_A)
         if one.is_upside_down:
             one = one.flipped(image.shape[0])
-        one = replace(one, micrograph=item.micrograph)
+        one = along(replace(one, micrograph=replace(item.micrograph, pixel_size_A=image.pixel_size_A)))
         for size in settings.sizes:
             if item.done(self._out, size, is_half=settings.float16) is None:
                 self._write(item, one, image, size)

@@ -67,6 +67,8 @@ class NetworkPicker(ABC, Generic[NetworkT]):
     """The one that the picker does; the card must name it."""
     spreads: ClassVar[bool] = False
     """Whether places beside a centre score high, too: peaks of a smoothed map are then nearer to centres."""
+    tells_polarity: ClassVar[bool] = False
+    """Whether it sees so much less in a negative that it tells whether particles are dark."""
     smoothing = 0.0
     """Sigma, in diameters, of the Gaussian that maps of scores go through before their peaks are found."""
 

@@ -15,13 +15,14 @@ from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.pickers.cryolo.record import RECORD as CRYOLO
 from cryopick_ray.pickers.deepem.record import RECORD as DEEPEM
 from cryopick_ray.pickers.deeppicker.record import RECORD as DEEPPICKER
+from cryopick_ray.pickers.filament.record import RECORD as FILAMENT
 from cryopick_ray.pickers.heatmap.record import RECORD as HEATMAP
 from cryopick_ray.pickers.record import Network, Recipe
 from cryopick_ray.pickers.template.record import RECORD as TEMPLATE
 from cryopick_ray.pickers.topaz.record import RECORD as TOPAZ
 
 GROUP = "cryopick_ray.networks"
-BUILT_IN = {one.name: one for one in (HEATMAP, CRYOLO, TOPAZ, DEEPPICKER, DEEPEM, TEMPLATE)}
+BUILT_IN = {one.name: one for one in (HEATMAP, CRYOLO, TOPAZ, DEEPPICKER, DEEPEM, FILAMENT, TEMPLATE)}
 
 LEARNING = tuple(name for name, one in BUILT_IN.items() if one.recipe)
 """Networks of this package that can be taught."""

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from cryopick_ray.errors import PicksError
+from cryopick_ray.picks.columns import COLUMNS
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.report.tints import Tint
 from cryopick_ray.store.pictures import CONTRAST_PERCENTILES
@@ -40,6 +42,8 @@ class Thumbnail:
         How many the micrograph has, those not shown included.
     is_kept_out
         ``(n,)`` bool, whether a candidate is not picked whatever its score.
+    filament, track_A
+        ``(n,)`` which filament each is a segment of, -1 for none, and where along it.
     tints
         Masks of junk.
     """
@@ -56,6 +60,8 @@ class Thumbnail:
     n_candidates: int
     n_picked: int
     is_kept_out: NDArray[np.bool_]
+    filament: NDArray[np.int32]
+    track_A: NDArray[np.float32]
     tints: Sequence[Tint] = ()
 
     @property
@@ -81,7 +87,19 @@ class Thumbnail:
     @property
     def circles(self) -> Iterator[tuple[str, str, str, bool]]:
         """Centre (from the edge of the first pixel), score, and whether picked, as text."""
-        return self._marks(~self.is_kept_out)
+        return self._marks(~self.is_kept_out & (self.filament < 0))
+
+    @property
+    def filaments(self) -> Iterator[tuple[str, str, int, bool]]:
+        """Points along each filament (as :attr:`circles`), score, segments, and whether picked."""
+        for number in np.unique(self.filament[(self.filament >= 0) & ~self.is_kept_out]).tolist():
+            rows = np.flatnonzero((self.filament == number) & ~self.is_kept_out)
+            rows = rows[np.argsort(self.track_A[rows])]
+            points = " ".join(
+                f"{x + 0.5:.1f},{y + 0.5:.1f}"
+                for x, y in zip(self.x_px[rows].tolist(), self.y_px[rows].tolist(), strict=True)
+            )
+            yield points, f"{self.score[rows[0]]:.7g}", len(rows), bool(self.picked[rows].any())
 
     @property
     def crosses(self) -> Iterator[tuple[str, str, str, bool]]:
@@ -142,8 +160,15 @@ def make_thumbnail(
         n_candidates=len(picks.score),
         n_picked=int(picks.picked.sum()),
         is_kept_out=picks.is_kept_out[best],
+        filament=_column(picks, "filament")[best],
+        track_A=_column(picks, "track_A")[best],
         tints=tints,
     )
+
+
+def _column(picks: MicrographPicks, name: str) -> NDArray[Any]:
+    found = picks.more.get(name)
+    return COLUMNS[name].nothing(len(picks)) if found is None else found
 
 
 def choose_thumbnails(counts: ArrayLike, n: int = 12) -> NDArray[np.intp]:

@@ -12,6 +12,7 @@ from cryopick_ray.config import read_yaml, to_yaml
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
+from cryopick_ray.formats.relion.helical import PSI
 from cryopick_ray.particles.classes.classes import (
     CLASSES_JSON,
     Classes,
@@ -24,6 +25,7 @@ from cryopick_ray.particles.classes.likeness import LEAST_PARTICLES, learnt_rule
 from cryopick_ray.particles.classes.model import Sums, averages, picture_of
 from cryopick_ray.particles.classes.plan import ClassPlan
 from cryopick_ray.particles.classes.posed import posed_halves
+from cryopick_ray.particles.classes.prior import has_prior
 from cryopick_ray.particles.classes.quality import measure
 from cryopick_ray.particles.classes.relion import find_relion, run_relion
 from cryopick_ray.particles.classes.run import begin, classify, clear
@@ -110,8 +112,11 @@ def classify2d(
     particles = read_particles(settings.particles)
     _check(settings, particles)
     _claim(settings, out, resume=resume)
-    plan = ClassPlan(settings, len(particles), particles.box_px, particles.pixel_size_A)
+    is_helical = has_prior(particles) if settings.helix is None else settings.helix
+    plan = ClassPlan(settings, len(particles), particles.box_px, particles.pixel_size_A, is_helical)
     notes = [*particles.notes, *_doubts(plan)]
+    if is_helical and settings.helix is None:
+        notes.append(f"turns are looked for near {PSI} alone: particles are segments of filaments (`helix`)")
     if not WorkFiles(out).are_of(particles):
         notes.append(f"{settings.particles} has changed since its classification was stopped: begun anew")
         clear(out)
@@ -209,6 +214,8 @@ def _claim(settings: ClassSettings, out: Path, *, resume: bool) -> None:
 def _check(settings: ClassSettings, particles: Particles) -> None:
     if len(particles) < 2 * (wanted := settings.count(len(particles))):
         raise UsageError(f"{len(particles)} particles for {wanted} `classes`: expected at least two for each")
+    if settings.helix and PSI not in particles.rows:
+        raise UsageError(f"{particles.path} has no {PSI}, along which turns are looked for by `helix`")
 
 
 def _doubts(plan: ClassPlan) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 
 from cryopick_ray.errors import CryoPickError
-from cryopick_ray.formats.columns import RELION
+from cryopick_ray.formats.columns import IN_STAR, in_file
 from cryopick_ray.formats.files import relative_path
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import export
@@ -45,7 +45,7 @@ def _seen(table: Iterable[MicrographPicks], see: Sequence[See]) -> Iterator[Micr
 
 def in_star(one: MicrographPicks) -> MicrographPicks:
     """Return picks without what STAR files have no room for: nobody asked for it there, the table has it."""
-    return replace(one, more={name: values for name, values in one.more.items() if name in RELION})
+    return replace(one, more={name: values for name, values in one.more.items() if in_file(name) in IN_STAR})
 
 
 def _remove_coordinates(coordinates: Path, table: PickTable) -> None:

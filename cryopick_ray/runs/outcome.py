@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from cryopick_ray.errors import UsageError
 from cryopick_ray.evaluation.coordinates import as_picks
 from cryopick_ray.evaluation.evaluate import Evaluation
-from cryopick_ray.evaluation.evaluate import evaluate as score
-from cryopick_ray.evaluation.truth import read_truth
+from cryopick_ray.evaluation.evaluate import evaluate as score_particles
+from cryopick_ray.evaluation.filaments import FilamentEvaluation, evaluate_filaments, has_filaments
+from cryopick_ray.evaluation.truth import Truth, read_truth
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import export as write
 from cryopick_ray.formats.reading import UnclearFormatError, is_table, read_coordinates
@@ -34,8 +35,10 @@ def evaluate(
     radius_A: float | None = None,
     exclude: Sequence[str] = (),
     pixel_size_A: float | None = None,
-) -> "Evaluation":
+) -> Evaluation | FilamentEvaluation:
     """Score the picks of a run or a table, or coordinates of any program, against true particles.
+
+    Where picks and truth are segments of filaments, these are compared, by length.
 
     Parameters
     ----------
@@ -50,15 +53,29 @@ def evaluate(
     """
     known = read_truth(truth)
     if is_table(picks) or not Path(picks).exists():
-        return score(open_table(picks), known, radius_A=radius_A, exclude=exclude)
+        return _score(open_table(picks), known, radius_A, exclude)
     try:
         found = read_coordinates(picks)
     except UnclearFormatError as error:
         raise UsageError(f"{error}: convert it first") from error
     diameter_A = None if radius_A is None else 2 * radius_A
-    given = as_picks(found.coordinates, pixel_size_A=pixel_size_A, diameter_A=diameter_A)
-    outcome = score(given, known, radius_A=radius_A, exclude=exclude)
+    given = list(as_picks(found.coordinates, pixel_size_A=pixel_size_A, diameter_A=diameter_A))
+    outcome = _score(given, known, radius_A, exclude)
     return replace(outcome, notes=found.notes + outcome.notes)
+
+
+def _score(
+    picks: Iterable[MicrographPicks], truth: Truth, radius_A: float | None, exclude: Sequence[str]
+) -> Evaluation | FilamentEvaluation:
+    """Compare filaments where both have them, else particles; ``picks`` are gone through twice."""
+    is_filaments = has_filaments(picks)
+    if is_filaments is not False and truth.has_filaments:
+        return evaluate_filaments(picks, truth, radius_A=radius_A, exclude=exclude)
+    outcome = score_particles(picks, truth, radius_A=radius_A, exclude=exclude)
+    if is_filaments:
+        untold = f"{truth.source} does not say which filaments its rows are of: segments count as particles"
+        return replace(outcome, notes=(*outcome.notes, untold))
+    return outcome
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from safetensors import safe_open
 
 from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.simulate.analytic import RECIPES
+from cryopick_ray.simulate.filament_kinds import FILAMENTS, wind
 from cryopick_ray.simulate.filling import fill
+from cryopick_ray.simulate.helices import PREFIX, helix_of, parse_helix
 from cryopick_ray.simulate.molecule import Molecule, make_molecule
 from cryopick_ray.simulate.molecule_files import COORDINATE_SUFFIXES, MAP_SUFFIXES, read_coordinates, read_map
 
@@ -21,8 +23,14 @@ FITTED = "molecules.safetensors"
 
 @cache
 def list_molecules() -> tuple[Molecule, ...]:
-    """Return all built-in molecules, lightest first."""
+    """Return all built-in molecules but filaments, lightest first."""
     return tuple(sorted(map(_built_in, _makers()), key=lambda molecule: molecule.mass_kDa))
+
+
+@cache
+def list_filaments() -> tuple[Molecule, ...]:
+    """Return all built-in filaments, family by family, thinnest first."""
+    return tuple(sorted(map(_filament, _filaments()), key=lambda one: (one.family, one.diameter_A)))
 
 
 def load_molecule(name_or_path: str | Path) -> Molecule:
@@ -31,8 +39,9 @@ def load_molecule(name_or_path: str | Path) -> Molecule:
     Parameters
     ----------
     name_or_path
-        Name, PDB id or alias of a built-in molecule in any case; else the path of an MRC map or of a
-        PDB or mmCIF file, known by its suffix.
+        Name, PDB id or alias of a built-in molecule or filament in any case;
+        ``helix:MOLECULE:RISE:TWIST`` for a filament wound of a molecule; else the path of an MRC map or
+        of a PDB or mmCIF file, known by its suffix.
 
     Raises
     ------
@@ -43,14 +52,20 @@ def load_molecule(name_or_path: str | Path) -> Molecule:
     name = _aliases().get(wanted, wanted)
     if name in _makers():
         return _built_in(name)
+    if name in _filaments():
+        return _filament(name)
+    if wanted.startswith(PREFIX):
+        molecule, rise_A, twist_deg = parse_helix(str(name_or_path))
+        return helix_of(str(name_or_path), load_molecule(molecule), rise_A, twist_deg)
     path = Path(name_or_path)
     suffix = path.suffix.lower()
     if suffix in (*MAP_SUFFIXES, *COORDINATE_SUFFIXES):
         return _from_file(path, path.stat().st_mtime_ns if path.is_file() else 0)
-    names = ", ".join(_makers())
+    names = ", ".join((*_makers(), *_filaments()))
     raise UsageError(
         f"no molecule {brief(str(name_or_path))}: expected one of {names}; or an unpacked map "
-        f"({' '.join(MAP_SUFFIXES)}) or coordinates ({' '.join(COORDINATE_SUFFIXES)}) (`molecules`)"
+        f"({' '.join(MAP_SUFFIXES)}) or coordinates ({' '.join(COORDINATE_SUFFIXES)}); or a helix of one of "
+        f"them, {PREFIX}MOLECULE:RISE:TWIST (`molecules`)"
     )
 
 
@@ -72,6 +87,18 @@ def _makers() -> dict[str, Callable[[], Molecule]]:
     makers: dict[str, Callable[[], Molecule]] = {card["name"]: partial(_fitted, card) for card in _cards()}
     makers.update((recipe.name, partial(fill, recipe)) for recipe in RECIPES)
     return makers
+
+
+@cache
+def _filament(name: str) -> Molecule:
+    """Make one built-in filament, once."""
+    return _filaments()[name]()
+
+
+@cache
+def _filaments() -> dict[str, Callable[[], Molecule]]:
+    """Return what makes each built-in filament, by name."""
+    return {recipe.name: partial(wind, recipe) for recipe in FILAMENTS}
 
 
 @cache

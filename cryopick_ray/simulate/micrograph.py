@@ -1,7 +1,7 @@
 """One simulated micrograph: settings and a number in, pixels and their truth out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from cryopick_ray.simulate.contamination import Contamination, contaminate
 from cryopick_ray.simulate.density import box_for
 from cryopick_ray.simulate.detector import Detector, record
 from cryopick_ray.simulate.field import FieldOfView
+from cryopick_ray.simulate.filament_scene import FilamentScene
+from cryopick_ray.simulate.filament_stamps import draw_filaments
+from cryopick_ray.simulate.laying import lay_filaments
 from cryopick_ray.simulate.molecule import Molecule
 from cryopick_ray.simulate.noise import (
     IceStructure,
@@ -59,7 +62,9 @@ class SimulatedMicrograph:
         ``(h, w)`` float32 electrons per pixel, or what processing makes of them; particles are darker
         than the ice.
     scene
-        Where the particles lie and which molecule each is.
+        Where the particles lie and which molecule each is; what lies about free, beside filaments.
+    filaments
+        Where the filaments run; ``None`` if no molecule is one.
     rotations
         ``(n, 3, 3)`` molecule to microscope.
     microscope
@@ -75,6 +80,7 @@ class SimulatedMicrograph:
 
     pixels: NDArray[np.float32]
     scene: Scene
+    filaments: FilamentScene | None
     rotations: NDArray[np.float64]
     microscope: Microscope
     mask: NDArray[np.bool_]
@@ -94,7 +100,7 @@ def simulate(settings: SimulationSettings, molecules: Sequence[Molecule], number
         Those that ``settings`` names.
     """
     shape = settings.height_px, settings.width_px
-    streams = np.random.default_rng([settings.seed, number]).spawn(11)
+    streams = np.random.default_rng([settings.seed, number]).spawn(13)
     molecules = [varied(one, streams[7], draw(streams[7], settings.variety)) for one in molecules]
     microscope = _microscope(streams[0], settings.microscope, settings.pixel_size_A)
     contamination = contaminate(streams[1], shape, settings.pixel_size_A, settings.contamination)
@@ -103,10 +109,14 @@ def simulate(settings: SimulationSettings, molecules: Sequence[Molecule], number
         contamination = with_balls(contamination, stain)
     widths = draw_widths(streams[8], shape, settings.exposure.streaks_px)
     mask = mark(contamination.mask, widths)
-    diameters_A = [molecule.diameter_A for molecule in molecules]
-    scene = place(streams[2], shape, settings.pixel_size_A, diameters_A, settings.scene, mask)
+    filaments = lay_filaments(streams[11], view, settings.scene, molecules, contamination.mask, mask)
+    singles = [molecule.helix.single if molecule.helix else molecule for molecule in molecules]
+    diameters_A = [molecule.diameter_A for molecule in singles]
+    scene = _place(streams[2], settings, diameters_A, filaments, mask)
     rotations = _rotations(streams[3], settings, len(scene))
-    potential = _particles(streams[4], settings, molecules, scene, rotations, shape)
+    potential = _particles(streams[4], settings, singles, scene, rotations, shape)
+    if filaments is not None:
+        draw_filaments(streams[12], settings, molecules, filaments, potential)
     if stain is not None:
         contamination = stained(contamination, stain, potential, settings.pixel_size_A)
         potential = np.zeros_like(potential)
@@ -117,8 +127,8 @@ def simulate(settings: SimulationSettings, molecules: Sequence[Molecule], number
     pixels = process(pixels, settings.pixel_size_A, draw_processing(streams[10], settings.processing))
     junk = contamination.junk.copy()
     junk[mask & np.isin(junk, PARTICLES_LIE_ON)] = Junk.CONTAMINATION
-    _tell_clumps(junk, scene, np.array(diameters_A) / settings.pixel_size_A)
-    return SimulatedMicrograph(pixels, scene, rotations, microscope, mask, junk)
+    _tell_clumps(junk, scene, np.array(diameters_A) / settings.pixel_size_A, filaments)
+    return SimulatedMicrograph(pixels, scene, filaments, rotations, microscope, mask, junk)
 
 
 def check(settings: SimulationSettings, molecules: Sequence[Molecule]) -> None:
@@ -131,7 +141,8 @@ def check(settings: SimulationSettings, molecules: Sequence[Molecule]) -> None:
         too small for the fringes of the highest defocus.
     """
     shape = settings.height_px, settings.width_px
-    for molecule in molecules:
+    singles = [molecule.helix.single if molecule.helix else molecule for molecule in molecules]
+    for molecule in (*molecules, *singles):
         if (box := box_for(molecule, settings.pixel_size_A)) > LARGEST_PX:
             raise UsageError(
                 f"molecule {molecule.name!r} fills {box} px at {settings.pixel_size_A:g} A per pixel: "
@@ -139,8 +150,9 @@ def check(settings: SimulationSettings, molecules: Sequence[Molecule]) -> None:
             )
     scene = settings.scene
     particles = scene.particles and (scene.particles[1],) * 2
-    densest = {"particles": particles, "packing": (scene.packing[1],) * 2, "empty_probability": 0.0}
-    diameters_A = [molecule.diameter_A for molecule in molecules]
+    packing = scene.filaments.background if any(molecule.helix for molecule in molecules) else scene.packing
+    densest = {"particles": particles, "packing": (packing[1],) * 2, "empty_probability": 0.0}
+    diameters_A = [molecule.diameter_A for molecule in singles]
     rng = np.random.default_rng(settings.seed)
     place(rng, shape, settings.pixel_size_A, diameters_A, scene.model_copy(update=densest))
     for microscope in settings.microscope.extremes(settings.pixel_size_A):
@@ -168,6 +180,22 @@ def _microscope(rng: np.random.Generator, given: MicroscopeSettings, pixel_size_
         b_factor_A2=draw(rng, given.b_factor_A2),
         drift_A=(drift * np.cos(direction), drift * np.sin(direction)),
     )
+
+
+def _place(
+    rng: np.random.Generator,
+    settings: SimulationSettings,
+    diameters_A: Sequence[float],
+    filaments: FilamentScene | None,
+    mask: NDArray[np.bool_],
+) -> Scene:
+    """Place the particles; beside filaments they are few and none of them counts."""
+    shape, given = (settings.height_px, settings.width_px), settings.scene
+    if filaments is None:
+        return place(rng, shape, settings.pixel_size_A, diameters_A, given, mask)
+    update = {"packing": given.filaments.background, "empty_probability": float(filaments.is_empty)}
+    scene = place(rng, shape, settings.pixel_size_A, diameters_A, given.model_copy(update=update), mask)
+    return replace(scene, pickable=np.zeros(len(scene), bool))
 
 
 def _rotations(rng: np.random.Generator, settings: SimulationSettings, count: int) -> NDArray[np.float64]:
@@ -201,11 +229,20 @@ def _particles(
     return potential
 
 
-def _tell_clumps(junk: NDArray[np.uint8], scene: Scene, diameters_px: NDArray[np.float64]) -> None:
-    """Write ``AGGREGATE`` on the members of clumps, where nothing worse lies."""
+def _tell_clumps(
+    junk: NDArray[np.uint8],
+    scene: Scene,
+    diameters_px: NDArray[np.float64],
+    filaments: FilamentScene | None,
+) -> None:
+    """Write ``AGGREGATE`` on the members of clumps and on tangles, where nothing worse lies."""
     view = FieldOfView((junk.shape[0], junk.shape[1]), pixel_size_A=1.0)
-    for i in np.flatnonzero(scene.aggregate >= 0):
-        x, y, radius = scene.x_px[i], scene.y_px[i], diameters_px[scene.molecule[i]] / 2
+    clumped = scene.aggregate >= 0
+    radii = diameters_px[scene.molecule[clumped]] / 2
+    discs = np.column_stack([scene.x_px[clumped], scene.y_px[clumped], radii])
+    if filaments is not None:
+        discs = np.concatenate([discs, filaments.tangles])
+    for x, y, radius in discs:
         rows, columns = view.window(x, y, radius)
         dy, dx = view.positions_A(rows, 0) - y, view.positions_A(columns, 1) - x
         near = junk[rows, columns]

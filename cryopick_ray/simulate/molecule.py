@@ -18,8 +18,25 @@ MAX_REACH_A = 5000.0
 
 
 @dataclass(frozen=True, eq=False)
+class Helix:
+    """How a repeat unit makes a filament along z, which is the filament's axis.
+
+    Attributes
+    ----------
+    rise_A, twist_deg
+        The next unit lies this much further along z, turned by this much about it.
+    single
+        What of the filament lies about free: a subunit, or a stub.
+    """
+
+    rise_A: float
+    twist_deg: float
+    single: "Molecule"
+
+
+@dataclass(frozen=True, eq=False)
 class Molecule:
-    """One molecule as a sum of round Gaussians about its centre of mass.
+    """One molecule as a sum of round Gaussians about its centre of mass, or a filament's repeat unit.
 
     Attributes
     ----------
@@ -33,13 +50,17 @@ class Molecule:
         Mass in kilodaltons: the sum of ``weight_kDa``. Where nucleic acid, lipid or detergent is told
         apart, the mass of protein that scatters as much.
     diameter_A
-        Longest dimension in angstroms (:func:`~cryopick_ray.simulate.gaussians.longest_dimension_A`).
+        Longest dimension in angstroms (:func:`~cryopick_ray.simulate.gaussians.longest_dimension_A`); of
+        a filament its width.
     how
         How the Gaussians were made, and how well they fit.
     centres_A
-        ``(k, 3)`` float32 x, y, z in angstroms; the centre of mass is the origin.
+        ``(k, 3)`` float32 x, y, z in angstroms; the centre of mass is the origin, of a filament's unit
+        the nearest point of the axis.
     sigma_A, weight_kDa
         ``(k,)`` float32 standard deviations in angstroms, and masses.
+    helix
+        What makes a filament of it; ``None`` for a particle.
     """
 
     name: str
@@ -52,6 +73,7 @@ class Molecule:
     centres_A: NDArray[np.float32]
     sigma_A: NDArray[np.float32]
     weight_kDa: NDArray[np.float32]
+    helix: Helix | None = None
 
 
 def make_molecule(

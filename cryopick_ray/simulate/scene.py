@@ -11,6 +11,7 @@ from pydantic import Field
 from cryopick_ray.errors import UsageError
 from cryopick_ray.settings import Settings, Shown
 from cryopick_ray.simulate.aggregates import Aggregate, grow
+from cryopick_ray.simulate.filament_scene import FilamentSettings
 from cryopick_ray.simulate.ground import INSIDE, ON_CONTAMINATION, REGIONS, Ground
 from cryopick_ray.simulate.placement import throw
 from cryopick_ray.simulate.ranges import CountRange, FractionRange, Range, between, draw, draw_count
@@ -47,6 +48,8 @@ class SceneSettings(Settings):
         Density of particles on contamination, relative to that elsewhere.
     empty_probability
         Chance that a micrograph holds nothing but ice.
+    filaments
+        How they run, where a molecule is a filament; the truth is of filaments alone, then.
     """
 
     particles: Annotated[CountRange | None, Shown(metavar="N|LO,HI")] = Field(
@@ -63,6 +66,7 @@ class SceneSettings(Settings):
     fragment: Annotated[Range, between(0.05, 0.95)] = (0.3, 0.7)
     density_on_contamination: Annotated[float, Field(ge=0, le=1)] = 0.0
     empty_probability: Annotated[float, Field(ge=0, le=1)] = 0.0
+    filaments: FilamentSettings = FilamentSettings()
 
 
 @dataclass(frozen=True)

@@ -183,15 +183,9 @@ def settled(settings: PickSettings, picks_url: str, *, on_gpu: bool) -> PickSett
 
 def described_picker(settings: PickSettings | RunSettings) -> Picker:
     """Return the picker as it is described; workers load their own, on their device."""
-    from cryopick_ray.pickers.catalogue import load_picker
+    from cryopick_ray.stages.asked_picker import asked_picker
 
-    return load_picker(
-        settings.model,
-        particle_px=settings.particle_px,
-        device="cpu",
-        exact=settings.exact,
-        precision=settings.dtype,
-    )
+    return asked_picker(settings, device="cpu")
 
 
 def _digest(settings: PickSettings) -> str:

@@ -17,7 +17,6 @@ from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import DamagedError, UnreachableError
 from cryopick_ray.micrographs.junk import JunkMask, shares_text
 from cryopick_ray.micrographs.no_data import NoData
-from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.device.batches import in_batches
 from cryopick_ray.pickers.device.resize import fourier_resize_on_device
 from cryopick_ray.pickers.device.upload import Upload
@@ -27,6 +26,7 @@ from cryopick_ray.picks.columns import in_angstroms, taken
 from cryopick_ray.picks.shard import Coverage, Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.settings import PickSettings
+from cryopick_ray.stages.asked_picker import asked_picker
 from cryopick_ray.stages.pictured import THREADS, Pictured
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.masks import MaskShelf
@@ -82,13 +82,7 @@ class PickWorker:
         self._store = MicrographStore(store_url)
         self._shards = PickShards(picks_url, digest, create=True)
         self._masks = MaskShelf(self._store.place, digest)
-        self._picker = load_picker(
-            settings.model,
-            particle_px=settings.particle_px,
-            device=device,
-            exact=settings.exact,
-            precision=settings.dtype,
-        )
+        self._picker = asked_picker(settings, device=device)
         self._upload = Upload(self._picker.device)
         self._pixel_size_A = working_pixel_size_A(settings.diameter_A, self._picker.particle_px)
         self._invert = settings.invert

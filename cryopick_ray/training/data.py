@@ -100,10 +100,11 @@ def prepare_data(
     _check_names(settings)
     particle_px *= settings.scales[1]
     for number, group in enumerate(settings.simulated):
-        if group.particle_px < particle_px * (1 - ROUNDING):
+        shown_px = particle_px * group.enlarged
+        if group.particle_px < shown_px * (1 - ROUNDING):
             raise UsageError(
                 f"simulated.{number}.particle_px is {group.particle_px:g}, too coarse for "
-                f"{settings.network}, which sees particles of {particle_px:g} px; give at least as many, or "
+                f"{settings.network}, which sees particles of {shown_px:g} px; give at least as many, or "
                 "a smaller options.particle_px or scales"
             )
     groups = {f"simulated.{number}": group for number, group in enumerate(settings.simulated)}
@@ -160,7 +161,7 @@ def _plan(where: str, settings: SimulatedData, molecule: str, folder: Path) -> _
         micrographs=(str(out / "micrographs"),),
         labels=out / "truth",
         junk=out / "masks",
-        diameter_A=found.diameter_A,
+        diameter_A=found.diameter_A / settings.enlarged,
         invert=settings.invert,
         molecule=found.name,
         simulated=True,

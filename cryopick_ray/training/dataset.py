@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cryopick_ray.errors import MicrographError, StoreError, TrainingError
+from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.micrographs.reader import read_micrograph
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.store.manifest import ManifestRow
@@ -47,6 +48,8 @@ class LabelledRow:
         The molecule's name, and whether the micrograph is simulated; ``None`` if nobody said.
     junk
         An MRC file of what lies where in it, as codes; ``None`` if nobody said.
+    filaments
+        As in :class:`LabelledMicrograph`, in pixels of the source micrograph.
     """
 
     store_url: str
@@ -61,6 +64,7 @@ class LabelledRow:
     molecule: str | None = None
     simulated: bool | None = None
     junk: Path | None = None
+    filaments: tuple[Trace, ...] = ()
 
 
 def read_labelled(source: LabelledRow, lesson: Lesson, view: View = AS_IT_IS) -> LabelledMicrograph:
@@ -91,9 +95,18 @@ def read_labelled(source: LabelledRow, lesson: Lesson, view: View = AS_IT_IS) ->
         nowhere() if view.is_empty else places * scale
         for places in (source.particles, source.false, source.unsure)
     )
+    filaments = () if view.is_empty else tuple(one.scaled(*scale.tolist()) for one in source.filaments)
     junk = _codes(source.junk, shape) if source.junk and not view.is_empty else None
     return LabelledMicrograph(
-        source.row.micrograph_id, source.dataset, image, particles, false, unsure, view.scale, junk
+        source.row.micrograph_id,
+        source.dataset,
+        image,
+        particles,
+        false,
+        unsure,
+        view.scale,
+        junk,
+        filaments,
     )
 
 

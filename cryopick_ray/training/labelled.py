@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from cryopick_ray.filaments.trace import Trace
+
 Centres = NDArray[np.float32]
 """``(n, 2)`` columns (x) and rows (y) of centres, in pixels of the image they come with."""
 
@@ -35,6 +37,8 @@ class LabelledMicrograph:
     junk
         ``(h, w)`` uint8, what lies where (:class:`~cryopick_ray.micrographs.junk.Junk`); ``None`` if nobody
         said.
+    filaments
+        Axes of labelled filaments; particles are their segments then.
     """
 
     micrograph_id: str
@@ -45,3 +49,4 @@ class LabelledMicrograph:
     unsure: Centres = field(default_factory=nowhere)
     scale: float = 1.0
     junk: NDArray[np.uint8] | None = None
+    filaments: tuple[Trace, ...] = ()

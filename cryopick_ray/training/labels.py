@@ -106,6 +106,7 @@ def labelled_rows(
                 molecule=settings.molecule,
                 simulated=settings.simulated,
                 junk=_junk(settings, name),
+                filaments=tuple(labels.particles.traces(labels.names[name], row.source_shape)),
             )
         )
     if not rows:

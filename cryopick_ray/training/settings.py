@@ -124,6 +124,9 @@ class SimulatedData(Settings):
         Pixels that a molecule's diameter spans: at least as many as the network is shown.
     invert
         Whether particles are brighter than what they lie in, as in stain.
+    enlarged
+        How many times larger than the network's scale they are shown: what is nothing of what it looks for
+        comes in any size.
     settings
         Anything else that ``cryopick simulate`` takes, such as ``{height_px: 1024, ice: {...}}``.
     """
@@ -134,6 +137,7 @@ class SimulatedData(Settings):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     particle_px: Annotated[float, Field(ge=8, le=512)] = 48.0
     invert: bool = False
+    enlarged: Annotated[float, Field(ge=0.1, le=10)] = 1.0
     settings: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -13,11 +13,13 @@ from cryopick_ray.evaluation.coordinates import as_picks
 from cryopick_ray.formats.columns import IN_FILES, in_file, in_pixels, is_known
 from cryopick_ray.formats.convert import Frame, convert
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import FORMATS, READ, WRITTEN, export
+from cryopick_ray.formats.formats import FORMATS, export
 from cryopick_ray.formats.reading import read_coordinates
 from cryopick_ray.picks.columns import COLUMNS, in_angstroms
 
-HOLD_SOME = [name for name in WRITTEN if name in READ and FORMATS[name].columns]
+HOLD_SOME = [
+    one.name for one in FORMATS.values() if one.read and one.write and one.looks_like and one.columns
+]
 PIXEL_A = 1.5
 
 lengths = st.floats(20, 500, width=32) | st.just(np.nan)

@@ -18,7 +18,7 @@ from cryopick_ray.formats.known import KnownMicrographs
 from cryopick_ray.formats.reading import read_coordinates
 from cryopick_ray.units import binned_to_source
 
-BOTH = [name for name in WRITTEN if name in READ]
+BOTH = [name for name in WRITTEN if name in READ and FORMATS[name].looks_like]
 HEIGHT = 4096
 NAMES = ["a/x.mrc", "b_1.5.tif", "c d.mrc", "e-f.mrc"]
 

@@ -214,5 +214,4 @@ def test_without_pixel_sizes_there_are_coordinates_and_no_optics(tmp_path, make_
         "1.mrc.star",
         "2.mrc.star",
     ]
-    assert "'2.mrc'" in notes[0]
-    assert "`pixel_size_A`" in notes[0]
+    assert any("'2.mrc'" in note and "`pixel_size_A`" in note for note in notes)

@@ -22,7 +22,7 @@ from cryopick_ray.evaluation.truth import read_truth
 from cryopick_ray.formats.coordinates import from_file
 from cryopick_ray.formats.cs_picks import read_cs
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import READ, WRITTEN, write
+from cryopick_ray.formats.formats import FORMATS, READ, WRITTEN, write
 from cryopick_ray.formats.relion import lists
 from cryopick_ray.formats.star import read_star_file
 from cryopick_ray.launch.check import read_crds
@@ -633,7 +633,13 @@ READERS: Mapping[str, Reader] = {
         (
             _text("a.star", COORDINATES),
             _text("a.box", "1 2 30 30\n4.5 6 30 30\n"),
-            *(partial(_coordinates, name) for name in WRITTEN if name in READ and name != "cs"),
+            _text("e.box", "1 2 30 30 -1\n4.5 6 30 30 -2\n"),
+            _text("h.box", "#helix: (1, 2),(9, 9),8\n1 2\n5 5.5\n9 9\n"),
+            *(
+                partial(_coordinates, name)
+                for name in WRITTEN
+                if name in READ and name != "cs" and FORMATS[name].looks_like
+            ),
         ),
         lambda folder: repr(read_truth(only(folder)).particles),
         (

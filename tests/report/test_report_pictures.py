@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -152,3 +153,19 @@ def test_ticks_are_few_and_inside(low, span, n):
 
 def test_counts_are_shortened():
     assert [short(number) for number in (0, 950, 1500, 20e6)] == ["0", "950", "1.5k", "20M"]
+
+
+def test_segments_are_drawn_as_their_filament(make_picks):
+    picks = make_picks("m.mrc", 5)
+    more = {
+        "filament": np.array([0, 0, -1, 0, 1], np.int32),
+        "track_A": np.array([20, 0, np.nan, 10, 0], np.float32),
+    }
+    drawn = make_thumbnail(disc((1000, 1200), 150, 150, 25), replace(picks, more=more))
+    (points, _, segments, _), *others = drawn.filaments
+    places = [tuple(map(float, one.split(","))) for one in points.split()]
+    expected = [(picks.x_px[i] + 0.5, picks.y_px[i] + 0.5) for i in (1, 3, 0)]
+    assert places == [pytest.approx(one, abs=0.06) for one in expected]
+    assert segments == 3
+    assert len(others) == 1
+    assert len(list(drawn.circles)) == 1

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.formats.columns import RELION, in_relion
 from cryopick_ray.formats.coordinates import Coordinates
+from cryopick_ray.formats.relion import helical
 from cryopick_ray.formats.relion.rows import NO_SCORE, SCORE, X, Y
 from cryopick_ray.formats.star_text import loop
 from cryopick_ray.micrographs.listing import CTF, MICROGRAPH
@@ -110,8 +111,12 @@ def more_columns(one: Coordinates) -> list[str]:
 
 def _columns(one: Coordinates) -> dict[str, NDArray[Any]]:
     """Return the columns of particles by RELION's names."""
+    segments = helical.in_relion(one.known, one.micrograph.pixel_size_A)
     known = one.known
-    return in_relion({name: known[name] for name in RELION if name in known}) | dict(one.columns)
+    if segments:  # their angle is no rlnAnglePsi but where to look for it
+        known.pop("angle_deg", None)
+    own = in_relion({name: known[name] for name in RELION if name in known})
+    return own | segments | dict(one.columns)
 
 
 def ctf_of(one: Coordinates) -> dict[str, str]:

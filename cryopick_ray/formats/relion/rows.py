@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import PicksError, brief
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.format import Note
+from cryopick_ray.formats.relion.helical import HELICAL, from_relion, without
 from cryopick_ray.micrographs.listing import CTF, MICROGRAPH
 from cryopick_ray.micrographs.optics_groups import (
     GROUP,
@@ -36,8 +37,8 @@ ORIGINS_A, ORIGINS_PX = ("rlnOriginXAngst", "rlnOriginYAngst"), ("rlnOriginX", "
 MORE = (
     *("rlnClassNumber", "rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"),
     *("rlnRandomSubset", "rlnParticleSelectionType"),
-    *("rlnHelicalTubeID", "rlnHelicalTrackLengthAngst", "rlnAngleTiltPrior", "rlnAnglePsiPrior"),
-    *("rlnAnglePsiFlipRatio", *CTF),
+    *HELICAL,
+    *CTF,
 )
 """What is kept of each particle besides."""
 READ = (X, Y, SCORE, MICROGRAPH, IMAGE, GROUP, *ORIGINS_A, *ORIGINS_PX, *IN_ROWS, *MORE)
@@ -98,6 +99,8 @@ def _coordinates(name: str, here: dict[str, NDArray[np.float64]], group: Group, 
     if not (np.isfinite(x_px).all() and np.isfinite(y_px).all()):
         raise ValueError(f"{name!r} has particles without finite coordinates")
     score = here.get(SCORE, np.full(len(x_px), math.nan))
+    columns = {column: _whole(here[column]) for column in MORE if column in here}
+    segments = from_relion(columns, x_px, y_px, pixel_size_A)
     listed = {column: value for column, value in group.items() if column.startswith("rln")}
     return Coordinates(
         PickedMicrograph(
@@ -114,7 +117,8 @@ def _coordinates(name: str, here: dict[str, NDArray[np.float64]], group: Group, 
         x_px,
         y_px,
         np.where(score == NO_SCORE, math.nan, score),
-        columns={column: _whole(here[column]) for column in MORE if column in here},
+        columns=without(columns) if segments else columns,
+        more=segments,
     )
 
 

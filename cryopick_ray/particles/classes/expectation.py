@@ -16,6 +16,8 @@ CELLS = 8
 """Coarse cells of class, turn and shift that are looked at finely, the likeliest of an image."""
 LEAST = 1e-3
 """Probability below which a cell adds nothing."""
+PSI_SIGMA_DEG = 5.0
+"""How well the direction of a segment is known; a third of the range that is searched, as RELION has it."""
 SCORES = 2**22
 """Numbers in the table of coarse scores at a time."""
 
@@ -80,6 +82,28 @@ class Poses:
     likelihood: torch.Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known of the turns of ``n`` images before they are compared: segments lie along filaments.
+
+    Attributes
+    ----------
+    turns
+        ``(r,)`` coarse turns that are tried.
+    psi_deg
+        ``(n,)`` turns, or half a turn off.
+    """
+
+    turns: torch.Tensor
+    psi_deg: torch.Tensor
+
+    def log_likelihood(self, psi_deg: torch.Tensor) -> torch.Tensor:
+        """Return it of turns, ``(r,)`` of all images or ``(n, ...)`` of each."""
+        own = self.psi_deg.reshape(-1, *[1] * max(1, psi_deg.ndim - 1))
+        off = (psi_deg - own + 90) % 180 - 90
+        return -(off**2) / (2 * PSI_SIGMA_DEG**2)
+
+
 class Expectation:
     """Adds up images under one model.
 
@@ -102,6 +126,9 @@ class Expectation:
         self._coarse = coarse.reshape(-1, coarse.shape[-1])[:, : self._coarse_count].contiguous()
         self._packed = torch.view_as_real(self._coarse).flatten(1)
         self._power = self._coarse.abs() ** 2
+        self._all = torch.arange(len(self._packed), device=device).reshape(self._shape)
+        self._psi_deg = torch.tensor(search.fine.psi_deg, device=device)
+        self._coarse_psi_deg = torch.tensor(search.coarse.psi_deg, device=device)
         self._precision = 1 / model.noise[search.components.shell.to(device)]
         scale = 1 / search.pixel_size_A
         self._moves = search.components.shifts(search.shifts_A.to(device) * scale)
@@ -114,30 +141,39 @@ class Expectation:
         classes, turns = self._shape
         return max(1, min(64, SCORES // (classes * turns * len(self._moves))))
 
-    def add(self, images: torch.Tensor, ctf: torch.Tensor) -> Poses:
-        """Add images; return where they lie."""
-        cells = self._cells(images, ctf)
-        return self._refine(images, ctf, cells)
+    def add(self, images: torch.Tensor, ctf: torch.Tensor, known: Known | None = None) -> Poses:
+        """Add images; return where they lie, near what is known of their turns."""
+        cells = self._cells(images, ctf, known)
+        return self._refine(images, ctf, cells, known)
 
     def sums(self) -> Sums:
         """Return what all images added up to; the next one is the first of others."""
         done, self._sums = self._sums, _Adding(self._search, self._fine)
         return done.finish()
 
-    def _cells(self, images: torch.Tensor, ctf: torch.Tensor) -> torch.Tensor:
+    def _cells(self, images: torch.Tensor, ctf: torch.Tensor, known: Known | None) -> torch.Tensor:
         """Return ``(n, c)`` likeliest coarse cells: flat places in shift, class and turn."""
         n, count = len(images), self._coarse_count
+        template = slice(None) if known is None else self._all[:, known.turns].flatten()
+        templates, template_power = self._packed[template], self._power[template]
         weighted = (images * ctf)[:, :count] * self._precision[:count]
         moved = weighted[:, None] * self._moves[:, :count]
         packed = torch.view_as_real(moved).reshape(n * len(self._moves), -1)
-        cross = packed @ self._packed.T
-        power = (ctf[:, :count] ** 2 * self._precision[:count]) @ self._power.T
+        cross = packed @ templates.T
+        power = (ctf[:, :count] ** 2 * self._precision[:count]) @ template_power.T
         scores = cross.reshape(n, len(self._moves), -1).mul_(2).sub_(power[:, None])
         scores += self._prior(self._search.shifts_A.to(self._device))[:, None]
+        if known is not None:
+            likely = known.log_likelihood(self._coarse_psi_deg[known.turns])
+            scores += likely.repeat(1, self._shape[0])[:, None]
         flat = scores.flatten(1)
-        return flat.topk(min(CELLS, flat.shape[1]), dim=1, sorted=False).indices
+        best = flat.topk(min(CELLS, flat.shape[1]), dim=1, sorted=False).indices
+        shift, place = best // len(templates), best % len(templates)
+        return shift * len(self._packed) + self._all.flatten()[template][place]
 
-    def _refine(self, images: torch.Tensor, ctf: torch.Tensor, cells: torch.Tensor) -> Poses:
+    def _refine(
+        self, images: torch.Tensor, ctf: torch.Tensor, cells: torch.Tensor, known: Known | None
+    ) -> Poses:
         (n, c), (classes, turns), count = cells.shape, self._shape, self._count
         shift, template = cells // (classes * turns), cells % (classes * turns)
         label = template // turns
@@ -150,6 +186,8 @@ class Expectation:
         power = torch.einsum("nf,ncrf->ncr", strength, picture.abs() ** 2)
         scores = 2 * cross.reshape(n, c, SPLIT**2, SPLIT) - power[:, :, None]
         scores += self._prior(self._search.fine_shifts_A.to(self._device))[shift][..., None]
+        if known is not None:
+            scores += known.log_likelihood(self._psi_deg[turned % len(self._psi_deg)])[:, :, None]
         weights = torch.softmax(scores.flatten(1), dim=1).reshape(n, c, SPLIT**2, SPLIT)
         self._sums.add(images, ctf, weights, turned, shift, label, self._fine_moves)
         return self._poses(weights, turned, shift, label)
@@ -161,7 +199,7 @@ class Expectation:
         best, place = weights.flatten(1).max(dim=1)
         cell, move, turn = place // SPLIT**3, place // SPLIT % SPLIT**2, place % SPLIT
         row = torch.arange(n, device=self._device)
-        psi = torch.tensor(self._search.fine.psi_deg, device=self._device)
+        psi = self._psi_deg
         of_class = weights.new_zeros((n, self._shape[0]))
         of_class.scatter_add_(1, label, weights.sum(dim=(2, 3)))
         return Poses(

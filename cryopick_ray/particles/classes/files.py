@@ -31,6 +31,10 @@ class WorkFiles:
         """Return the file of the ``(n, f)`` float32 CTFs of a part."""
         return self._path(f"ctfs/{part:04d}.npy")
 
+    def priors(self, part: int) -> Path:
+        """Return the file of the ``(n,)`` directions of a part's segments, NaN where none is known."""
+        return self._path(f"priors/{part:04d}.npy")
+
     def sums(self, iteration: int, part: int) -> Path:
         """Return the archive of what a part added up to, and of its poses."""
         return self._path(f"sums_{iteration:03d}/{part:04d}.npz")

@@ -43,12 +43,15 @@ class ClassPlan:
     ----------
     count
         Particles.
+    is_helical
+        Whether turns are looked for along filaments alone.
     """
 
     settings: ClassSettings
     count: int
     box_px: int
     pixel_size_A: float
+    is_helical: bool = False
 
     @property
     def classes(self) -> int:

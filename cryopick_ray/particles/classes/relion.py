@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, UsageError, brief
 from cryopick_ray.formats.relion.rows import IMAGE
+from cryopick_ray.particles.classes.expectation import PSI_SIGMA_DEG
 from cryopick_ray.particles.classes.plan import PSI_STEP_DEG, ClassPlan
 from cryopick_ray.particles.images import digest_of, open_stack
 from cryopick_ray.particles.particles import Particles, read_particles, write_particles
@@ -77,7 +78,7 @@ def _whole_names(particles: Particles) -> Particles:
 
 def _call(plan: ClassPlan, particles: Particles, folder: Path, threads: int) -> None:
     settings = plan.settings
-    options = {
+    options: dict[str, str | float] = {
         "o": "./run",
         "i": "particles.star",
         "iter": settings.iterations,
@@ -92,6 +93,9 @@ def _call(plan: ClassPlan, particles: Particles, folder: Path, threads: int) -> 
         "j": threads,
     }
     flags = ["flatten_solvent", "zero_mask", "norm", "scale", *(["ctf"] if particles.ctf is not None else [])]
+    if plan.is_helical:
+        flags.append("bimodal_psi")
+        options["sigma_psi"] = PSI_SIGMA_DEG
     words = [f"--{flag}" for flag in flags]
     for name, value in options.items():
         words += [f"--{name}", str(value)]

@@ -36,6 +36,11 @@ class ClassSettings(Settings):
         default=None,
         description="Finest detail that is looked at; default: two pixels, or a twentieth of the diameter.",
     )
+    helix: bool | None = Field(
+        default=None,
+        description="Look for turns near rlnAnglePsiPrior, either way round, alone; default: of segments of "
+        "filaments.",
+    )
     seed: int = Field(default=0, ge=0, description="Of what is drawn at random.")
     program: Annotated[Literal["own", "relion"], Shown(option="with")] = Field(
         default="own", description="Who classifies; relion: relion_refine, which must be installed."

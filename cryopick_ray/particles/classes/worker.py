@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import CryoPickError
 from cryopick_ray.particles.classes.components import Components
-from cryopick_ray.particles.classes.expectation import Expectation, Poses
+from cryopick_ray.particles.classes.expectation import Expectation, Known, Poses
 from cryopick_ray.particles.classes.files import WorkFiles, read_model, write_array, write_sums
 from cryopick_ray.particles.classes.model import Sums
 from cryopick_ray.particles.classes.plan import ClassPlan
+from cryopick_ray.particles.classes.prior import by_turns, psi_prior_deg
 from cryopick_ray.particles.ctf import ctfs
 from cryopick_ray.particles.images import read_images
 from cryopick_ray.particles.particles import Particles, read_particles
@@ -92,25 +93,37 @@ class ClassWorker:
                 transfer[start : start + READ] = components.of_spectra(whole).numpy()
         write_array(self._files.images(part), images)
         write_array(self._files.ctfs(part), transfer)
+        prior_deg = psi_prior_deg(particles)[places] if plan.is_helical else np.full(len(places), np.nan)
+        write_array(self._files.priors(part), prior_deg)
         rng = np.random.default_rng((plan.settings.seed, part))
         label = rng.permutation(np.arange(len(places)) % plan.classes)
         write_sums(self._files.sums(0, part), sorted_sums(components, images, transfer, label, plan))
 
     def _compare(self, item: ClassPart) -> None:
-        images, transfer = (
-            np.load(path, "r") for path in (self._files.images(item.part), self._files.ctfs(item.part))
+        files, part = self._files, item.part
+        images, transfer, prior_deg = (
+            np.load(path, "r") for path in (files.images(part), files.ctfs(part), files.priors(part))
         )
         expectation = self._expected(item.iteration)
         poses: list[Poses] = []
-        for start in range(0, len(images), expectation.batch):
-            few = slice(start, start + expectation.batch)
-            image, ctf = (torch.from_numpy(np.array(one[few])).to(self._device) for one in (images, transfer))
-            poses.append(expectation.add(image, ctf))
+        order: list[NDArray[np.intp]] = []
+        for rows, turns in by_turns(prior_deg, self._plan.search.coarse.psi_deg):
+            for start in range(0, len(rows), expectation.batch):
+                few = rows[start : start + expectation.batch]
+                image, ctf = (torch.from_numpy(one[few]).to(self._device) for one in (images, transfer))
+                known = None if turns is None else self._known(turns, prior_deg[few])
+                poses.append(expectation.add(image, ctf, known))
+                order.append(few)
+        back = np.argsort(np.concatenate(order))
         columns = {
-            name: torch.cat([getattr(pose, name) for pose in poses]).cpu().numpy()
+            name: torch.cat([getattr(pose, name) for pose in poses]).cpu().numpy()[back]
             for name in ("label", "psi_deg", "shift_A", "probability")
         }
         write_sums(self._files.sums(item.iteration, item.part), expectation.sums(), **columns)
+
+    def _known(self, turns: NDArray[np.intp], prior_deg: NDArray[np.float64]) -> Known:
+        psi_deg = torch.from_numpy(prior_deg).to(torch.float32)
+        return Known(torch.from_numpy(turns).to(self._device), psi_deg.to(self._device))
 
     def _expected(self, iteration: int) -> Expectation:
         """Return what compares images in an iteration; the turned averages are made once."""

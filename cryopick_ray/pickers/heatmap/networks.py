@@ -5,6 +5,7 @@ quarter; four resolutions see about nine particle diameters, enough to tell a pa
 carbon or a clump (Ronneberger et al. 2015, arXiv:1505.04597, for the shape of the network).
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -35,7 +36,42 @@ CENTRE_LOGIT, NEAR_LOGIT, CLEAR_LOGIT = -4.0, -2.5, 4.0
 """Biases: at the start almost nothing is a particle or near one, or junk, as in a micrograph."""
 
 
-class HeatmapNetwork(nn.Module):
+class UNet(nn.Module):
+    """From ``(n, 1, h, w)`` images to answers at every second pixel of either axis.
+
+    Parameters
+    ----------
+    base
+        Channels at the finest resolution: 24 make 1.1 million parameters.
+    prior
+        What it answers at the start, one number for each answer.
+    """
+
+    def __init__(self, base: int, prior: Sequence[float]) -> None:
+        super().__init__()
+        widths = [base * width for width in WIDTHS]
+        incoming = [STRIDE * STRIDE, *widths[:-1]]
+        self.down = nn.ModuleList(Pair(*ends) for ends in zip(incoming, widths, strict=True))
+        joined = [(fine + coarse, fine) for fine, coarse in pairwise(widths)]
+        self.up = nn.ModuleList(Up(*ends) for ends in joined)
+        self.pool = MaxPool2()
+        self.head = nn.Conv2d(base, len(prior), 1)
+        nn.init.zeros_(self.head.weight)
+        self.head.bias = nn.Parameter(torch.tensor(prior))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return all answers; sides of ``images`` must be multiples of :data:`MULTIPLE`."""
+        x = functional.pixel_unshuffle(images, STRIDE)
+        skips = []
+        for level, pair in enumerate(self.down):
+            x = pair(self.pool(x) if level else x)
+            skips.append(x)
+        for pair, skip in zip(reversed(self.up), reversed(skips[:-1]), strict=True):
+            x = pair(skip, x)
+        return answered(self.head, x)
+
+
+class HeatmapNetwork(UNet):
     """A U-Net from ``(n, 1, h, w)`` images to ``(n, answers, h / 2, w / 2)`` answers.
 
     The first is the logit of a particle's centre, sharp, for peaks; the second, where there is one, the
@@ -48,41 +84,21 @@ class HeatmapNetwork(nn.Module):
     architecture
         ``heatmap``.
     base
-        Channels at the finest resolution: 24 make 1.1 million parameters.
+        Channels at the finest resolution.
     answers
         9, or 2 for models that know neither nearness nor junk.
     """
 
     def __init__(self, architecture: str, base: int, answers: int = FEWEST) -> None:
-        super().__init__()
         if architecture != "heatmap":
             raise ModelError(f"unknown architecture {architecture!r}; expected 'heatmap'")
         if not 1 <= base <= MAX_BASE:
             raise ModelError(f"heatmap with {base} base channels; expected 1 to {MAX_BASE}")
         if answers not in (FEWEST, MOST):
             raise ModelError(f"heatmap with {answers} answers; expected {FEWEST} or {MOST}")
-        widths = [base * width for width in WIDTHS]
-        incoming = [STRIDE * STRIDE, *widths[:-1]]
-        self.down = nn.ModuleList(Pair(*ends) for ends in zip(incoming, widths, strict=True))
-        joined = [(fine + coarse, fine) for fine, coarse in pairwise(widths)]
-        self.up = nn.ModuleList(Up(*ends) for ends in joined)
-        self.pool = MaxPool2()
-        self.head = nn.Conv2d(base, answers, 1)
-        nn.init.zeros_(self.head.weight)
         prior = [CENTRE_LOGIT, 0.0, NEAR_LOGIT, CLEAR_LOGIT, *[0.0] * (KINDS - 1)]
-        self.head.bias = nn.Parameter(torch.tensor(prior[:answers]))
+        super().__init__(base, prior[:answers])
         self.register_load_state_dict_pre_hook(_widened)  # type: ignore[no-untyped-call]  # as torch has it
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return all answers; sides of ``images`` must be multiples of :data:`MULTIPLE`."""
-        x = functional.pixel_unshuffle(images, STRIDE)
-        skips = []
-        for level, pair in enumerate(self.down):
-            x = pair(self.pool(x) if level else x)
-            skips.append(x)
-        for pair, skip in zip(reversed(self.up), reversed(skips[:-1]), strict=True):
-            x = pair(skip, x)
-        return answered(self.head, x)
 
 
 def _widened(network: HeatmapNetwork, state: dict[str, Tensor], *_: object) -> None:

@@ -85,6 +85,7 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
 
     kind = "heatmap"
     normalisation = NORMALISATION
+    tells_polarity = True
 
     def __init__(
         self,

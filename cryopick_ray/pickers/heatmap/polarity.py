@@ -16,7 +16,7 @@ from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.device.resize import fourier_resize_on_device
-from cryopick_ray.pickers.heatmap.picker import HeatmapPicker
+from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.picker import Candidates, Picker
 
 POWER = 8
@@ -32,16 +32,19 @@ ACROSS = 16
 """Diameters across the middle of a micrograph that is looked at for a picker of another kind."""
 
 
-def judge_for(picker: Picker) -> HeatmapPicker:
+Judge = NetworkPicker[Any]
+
+
+def judge_for(picker: Picker) -> Judge:
     """Return the network that tells the polarity: the picker itself, or the default one.
 
     Pickers of other kinds find as much in a negative: gaps in a crowd are blobs, too. The default one answers
     in float32, so that another machine finds the same.
     """
-    if isinstance(picker, HeatmapPicker):
+    if isinstance(picker, NetworkPicker) and picker.tells_polarity:
         return picker
     judge = load_picker(DEFAULT_MODEL, particle_px=None, device=str(picker.device), exact=True)
-    assert isinstance(judge, HeatmapPicker)
+    assert isinstance(judge, NetworkPicker)
     return judge
 
 
@@ -70,7 +73,7 @@ def are_bright(dark: float, bright: float) -> bool:
     return bright >= LEAST and bright > MARGIN * dark
 
 
-def pick_settled(picker: Picker, judge: HeatmapPicker, images: Tensor) -> list[tuple[Candidates, bool]]:
+def pick_settled(picker: Picker, judge: Judge, images: Tensor) -> list[tuple[Candidates, bool]]:
     """Return the candidates of ``(n, h, w)`` images, or of their negatives where particles are bright.
 
     Parameters
@@ -99,7 +102,7 @@ def pick_settled(picker: Picker, judge: HeatmapPicker, images: Tensor) -> list[t
     return [(negatives.get(at, one), at in negatives) for at, one in enumerate(found)]
 
 
-def _brighter(judge: HeatmapPicker, images: Tensor, found: Sequence[Candidates]) -> Mapping[int, Candidates]:
+def _brighter(judge: Judge, images: Tensor, found: Sequence[Candidates]) -> Mapping[int, Candidates]:
     """Return the negatives' candidates, by place, of the images whose particles are bright."""
     squares = images[0].numel() / judge.particle_px**2
     dark = [evidence(one.score, squares) for one in found]
@@ -110,7 +113,7 @@ def _brighter(judge: HeatmapPicker, images: Tensor, found: Sequence[Candidates])
     return {at: one for at, one in negatives if are_bright(dark[at], evidence(one.score, squares))}
 
 
-def _of_one(judge: HeatmapPicker, image: Tensor) -> Mapping[int, Candidates]:
+def _of_one(judge: Judge, image: Tensor) -> Mapping[int, Candidates]:
     """Do it for a ``(1, h, w)`` image; nothing is bright where nothing but one grey value is left."""
     try:
         return _brighter(judge, image, judge.pick_many(image))

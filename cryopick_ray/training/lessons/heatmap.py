@@ -109,7 +109,7 @@ class HeatmapLesson:
             x, y = anywhere(micrograph, rng, 1)[0]
             centre = float(x), float(y)
         zoom = math.exp(rng.uniform(-1, 1) * math.log(self.scale_jitter)) if rng.integers(2) else 1.0
-        x, y = _inside(centre, micrograph.image.shape, math.ceil(self.crop_px / zoom))
+        x, y = inside(centre, micrograph.image.shape, math.ceil(self.crop_px / zoom))
         window = Window.oriented(x, y, self.crop_px, rng, zoom=zoom)
         image = window.cut(micrograph.image)
         size = micrograph.scale * zoom
@@ -147,7 +147,7 @@ class HeatmapLesson:
         return min(1.0, (epoch / epochs + 1e-3) / WARM_UP) * half_cosine(epoch, epochs)
 
 
-def _inside(centre: tuple[float, float], shape: tuple[int, ...], seen_px: int) -> tuple[float, float]:
+def inside(centre: tuple[float, float], shape: tuple[int, ...], seen_px: int) -> tuple[float, float]:
     """Return the centre moved so that ``seen_px`` around it lie in the micrograph, if it is large enough."""
     half = (seen_px - 1) / 2
     x, y = (

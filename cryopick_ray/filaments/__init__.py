@@ -1,0 +1,1 @@
+"""Filaments as lines: traces, their geometry, and the segments that are cut out along them."""

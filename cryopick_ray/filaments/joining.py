@@ -1,0 +1,187 @@
+"""Parts of filaments -> which of their ends go on into each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from cryopick_ray.filaments.ridges import Map, sampled
+from cryopick_ray.filaments.settings import TracingSettings
+from cryopick_ray.filaments.trace import Points
+
+Floats = NDArray[np.float64]
+SKIPPED, FITTED = 0.5, 4.0
+"""Widths at an end whose points are not looked at, as other ridges draw them, and those of its direction."""
+TURN_DEG, OFFSET, MISSING, GAP = 10.0, 0.25, 1.0, 8.0
+"""What costs one: a turn in degrees; widths that an end lies beside the other's course; widths of a gap
+without an axis; widths of any gap."""
+STIFFNESS = 10.0
+"""How much the parabola that is fitted at an end is held to a straight line."""
+WIDEST_OFFSET = 0.5
+"""Widths that an end may lie beside the other's course."""
+MOST_PAIRS = 200_000
+
+
+@dataclass(frozen=True, eq=False)
+class Ends:
+    """Both ends of parts, the first of part ``i`` at 2i, its last at 2i + 1.
+
+    Attributes
+    ----------
+    points, out
+        ``(n, 2)`` places, and unit vectors that lead on from there.
+    """
+
+    points: Points
+    out: Points
+
+
+def ends_of(parts: Sequence[Points], width_px: float) -> Ends:
+    """Return the ends of ``(n, 2)`` parts, on parabolas that are fitted to the points behind them."""
+    fitted = [_end(points, width_px) for part in parts for points in (part, part[::-1])]
+    both = np.array(fitted, np.float64).reshape(-1, 2, 2)
+    return Ends(both[:, 0], both[:, 1])
+
+
+def _end(points: Points, width_px: float) -> tuple[Points, Points]:
+    points = points[: round(2 * (SKIPPED + FITTED) * width_px)]  # they are about a pixel apart
+    far = np.hypot(*(points - points[0]).T)
+    is_near = np.logical_and.accumulate(far <= (SKIPPED + FITTED) * width_px)
+    is_behind = is_near & (far >= min(SKIPPED * width_px, far[is_near].max() / 3))
+    used = points[is_behind] if is_behind.sum() > 1 else points[is_near]
+    middle = used.mean(axis=0)
+    centred = used - middle
+    (xx, xy), (_, yy) = centred.T @ centred
+    angle = np.arctan2(2 * xy, xx - yy) / 2
+    out = np.array([np.cos(angle), np.sin(angle)])
+    if out @ (points[0] - middle) < 0:
+        out = -out
+    across = out[::-1] * (-1, 1)
+    back, off = centred @ out / width_px, centred @ across / width_px
+    powers = back[:, None] ** (0, 1, 2)
+    bend = np.linalg.solve(powers.T @ powers + np.diag([0, 0, STIFFNESS]), powers.T @ off)
+    far = float((points[0] - middle) @ out) / width_px
+    lead = out + (bend[1] + 2 * bend[2] * far) * across
+    end = middle + width_px * (far * out + (bend @ (1, far, far**2)) * across)
+    return end, lead / np.hypot(*lead)
+
+
+def join(parts: Sequence[Points], height: Map, width_px: float, settings: TracingSettings) -> list[list[int]]:
+    """Return which ends make one filament: for each the sides it is walked through, ``side // 2`` the part.
+
+    Of all pairs of ends that may go on into each other the cheapest is joined first, and an end once: where
+    two filaments cross, each so goes straight on.
+    """
+    ends = ends_of(parts, width_px)
+    one, other = _pairs(ends, max(settings.longest_gap, settings.longest_crossing) * width_px)
+    cost = _cost(ends, one, other, height, width_px, settings)
+    is_open = np.isfinite(cost)
+    one, other, cost = one[is_open], other[is_open], cost[is_open]
+    order = np.lexsort((other, one, cost))
+    partner: dict[int, int] = {}
+    group = list(range(len(parts)))
+    for first, second in zip(one[order].tolist(), other[order].tolist(), strict=True):
+        mine, theirs = _root(group, first // 2), _root(group, second // 2)
+        if first in partner or second in partner or mine == theirs:
+            continue
+        partner[first], partner[second] = second, first
+        group[max(mine, theirs)] = min(mine, theirs)
+    return list(_walks(len(parts), partner))
+
+
+def _pairs(ends: Ends, reach_px: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return pairs of ends of different parts that are near enough, and look at each other."""
+    pairs = cKDTree(ends.points).query_pairs(reach_px, output_type="ndarray")
+    one, other = pairs[pairs[:, 0] // 2 != pairs[:, 1] // 2].T
+    faces = np.einsum("ij,ij->i", ends.out[one], ends.out[other]) < 0
+    one, other = one[faces], other[faces]
+    if len(one) > MOST_PAIRS:
+        gap = np.hypot(*(ends.points[other] - ends.points[one]).T)
+        nearest = np.sort(np.argsort(gap, kind="stable")[:MOST_PAIRS])
+        one, other = one[nearest], other[nearest]
+    return one, other
+
+
+def _cost(
+    ends: Ends,
+    one: NDArray[np.intp],
+    other: NDArray[np.intp],
+    height: Map,
+    width_px: float,
+    settings: TracingSettings,
+) -> Floats:
+    """Return what it costs to join pairs of ends; infinite where they cannot be one filament.
+
+    The course from one end to the other is an arc: it turns by the angle between the ends' directions. What
+    the arc does not explain is an offset sideways.
+    """
+    step = ends.points[other] - ends.points[one]
+    gap = np.hypot(*step.T) / width_px
+    turn = _signed(ends.out[one], -ends.out[other])
+    middle = _turned(ends.out[one], turn / 2)
+    ahead = np.einsum("ij,ij->i", step, middle) / width_px
+    offset = np.abs(np.einsum("ij,ij->i", step, middle[:, ::-1] * (-1, 1))) / width_px
+    turn_deg = np.rad2deg(np.abs(turn))
+    radius = np.maximum(gap, 1.0) / np.maximum(np.abs(turn), 1e-9)
+    fits = (
+        (turn_deg <= settings.sharpest_join_deg)
+        & (offset <= WIDEST_OFFSET)
+        & (ahead >= -SKIPPED)
+        & (radius >= settings.least_radius / 2)
+    )
+    missing = np.full(len(gap), np.inf)
+    missing[fits] = _missing(ends.points[one[fits]], step[fits], height, settings.floor) * gap[fits]
+    fits &= missing <= settings.longest_gap
+    cost = (turn_deg / TURN_DEG) ** 2 + (offset / OFFSET) ** 2 + missing / MISSING + gap / GAP
+    return np.where(fits, cost, np.inf)
+
+
+def _missing(start: Points, step: Points, height: Map, floor: float) -> Floats:
+    """Return the share of the ways from ``(n, 2)`` starts that has no axis, or that leads out of the map."""
+    if not len(start):
+        return np.empty(0)
+    samples = int(np.ceil(np.hypot(*step.T).max())) + 1
+    part = (np.arange(samples) + 0.5) / samples
+    way = start[:, None] + part[:, None] * step[:, None]
+    found = sampled(height, way.reshape(-1, 2)).reshape(len(start), samples)
+    share: Floats = (found < floor).mean(axis=1)
+    return share
+
+
+def _signed(one: Points, other: Points) -> Floats:
+    """Return the angles from unit vectors to others, in radians."""
+    cross = one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]
+    angle: Floats = np.arctan2(cross, np.einsum("ij,ij->i", one, other))
+    return angle
+
+
+def _turned(vectors: Points, angle: Floats) -> Points:
+    cos, sin = np.cos(angle), np.sin(angle)
+    x, y = vectors.T
+    return np.column_stack([cos * x - sin * y, sin * x + cos * y])
+
+
+def _root(group: list[int], one: int) -> int:
+    while group[one] != one:
+        group[one] = group[group[one]]
+        one = group[one]
+    return one
+
+
+def _walks(count: int, partner: dict[int, int]) -> list[list[int]]:
+    """Return the sides that are entered by, part after part, from each free end of ``count`` parts."""
+    seen: set[int] = set()
+    walks = []
+    for start in range(2 * count):
+        if start in partner or start // 2 in seen:
+            continue
+        side: int | None = start
+        walk = []
+        while side is not None:
+            walk.append(side)
+            seen.add(side // 2)
+            side = partner.get(side ^ 1)
+        walks.append(walk)
+    return walks
