@@ -10,9 +10,10 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from cryopick_ray import DEFAULT_MODEL, FILAMENT_MODEL
 from cryopick_ray.cut import Count, CutSettings, Lowest, Share, check_one
-from cryopick_ray.engine_settings import ENGINE, Threads
+from cryopick_ray.engine_settings import ENGINE
 from cryopick_ray.engine_settings import Device as Device
 from cryopick_ray.engine_settings import EngineSettings as EngineSettings
+from cryopick_ray.engine_settings import Threads as Threads
 from cryopick_ray.filament import FilamentSettings, with_width
 from cryopick_ray.microscope import MicroscopeSettings
 from cryopick_ray.project import project_of

@@ -115,7 +115,8 @@ class FilamentPicker(NetworkPicker[FilamentNetwork]):
 def _spread(mask: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
     """Return the ``(k, l)`` cells of a mask over a map of that shape."""
     rows, columns = (np.arange(side) * cells // side for side, cells in zip(shape, mask.shape, strict=True))
-    return mask[rows[:, None], columns]
+    spread: NDArray[np.uint8] = mask[rows[:, None], columns]
+    return spread
 
 
 def _candidates(found: Segments, junk: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Candidates:
