@@ -72,7 +72,8 @@ def check_places(decisions: Mapping[str, Decisions], micrographs: Iterable[Picke
         if own is None or one.shape is None:
             continue
         height, width = one.shape
-        for what, places in (("a pick", own.add), *(("a filament", line.points) for line in own.traces)):
+        given = [("a pick", own.add.astype(np.float64)), *(("a filament", one.points) for one in own.traces)]
+        for what, places in given:
             inside = ((places >= -0.5) & (places <= [width - 0.5, height - 0.5])).all(axis=1)
             if not inside.all():
                 x_px, y_px = places[~inside][0].tolist()
@@ -102,7 +103,8 @@ def said_last(picks: MicrographPicks, own: Decisions, drawn_at: Turns | None = N
     last = np.full(len(picks), -1, np.int64)
     if len(picks) and len(own.said):
         few = [1] if drawn_at is None or not own.traces else NEARBY
-        _, nearest = cKDTree(_places(picks)).query(own.said, k=few, distance_upper_bound=REACH_PX)
+        tree = cKDTree(_places(picks))
+        nearest = np.asarray(tree.query(own.said, k=few, distance_upper_bound=REACH_PX)[1])
         since = np.append(np.full(len(picks), -1) if drawn_at is None else drawn_at, OUT_OF_REACH)
         was_there = since[nearest] < own.said_turn[:, None]
         near = np.flatnonzero(was_there.any(axis=1))

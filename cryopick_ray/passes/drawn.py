@@ -28,8 +28,8 @@ def with_places(picks: MicrographPicks, places: Places) -> MicrographPicks:
     if not len(places):
         return picks
     away, _ = cKDTree(places).query(np.column_stack([picks.x_px, picks.y_px]))
-    best = _best(picks)
-    return _appended(picks.take(np.asarray(away) > REACH_PX), *places.T, best, {}).best_first()
+    kept = picks.take(np.asarray(away) > REACH_PX)
+    return _appended(kept, places[:, 0], places[:, 1], _best(picks), {}).best_first()
 
 
 def with_traces(
