@@ -81,6 +81,13 @@ def tubes(path):
     return [own[names].to_numpy(float) for _, own in frame.groupby("rlnHelicalTubeID")]
 
 
+def colour(look, x_px, y_px):
+    """Return what is drawn above the picture at a place."""
+    pane = look.id("main-pane").size
+    x, y = look.at(x_px, y_px)
+    return look.js(PIXEL, x=x + pane["width"] / 2, y=y + pane["height"] / 2)
+
+
 def test_a_removed_and_a_drawn_filament_are_applied_exported_and_replayed_alike(look):
     page, before = look.page, look.page.candidates(0)
     assert (look.text("picks-here"), look.text("filaments-here")) == (str(sum(picked(before).values())), "2")
@@ -90,6 +97,9 @@ def test_a_removed_and_a_drawn_filament_are_applied_exported_and_replayed_alike(
     for corner in DRAWN:
         look.click(*corner)
     look.wait(lambda: look.js(CORNERS) == 3)
+    look.wait(lambda: colour(look, 155, 230)[3] > 60)  # seen while it is drawn
+    look.press("l")
+    assert look.js(CORNERS) == 3
     look.press(Keys.ENTER)
     assert look.actions() == {"remove": picked(before)[1], "trace": 3}
     with (page.folder / "ana.csv").open(newline="") as file:
@@ -184,19 +194,14 @@ def test_a_filament_below_the_threshold_is_added_where_it_lies(look):
 
 
 def test_lines_are_seen_and_take_the_colours_of_what_they_are(look):
-    def colour(x_px, y_px):
-        pane = look.id("main-pane").size
-        x, y = look.at(x_px, y_px)
-        return look.js(PIXEL, x=x + pane["width"] / 2, y=y + pane["height"] / 2)
-
     look.press("0")
     on, beside = (410, 80), (410, 130)
-    look.wait(lambda: colour(*on)[3] > 60)
-    red, green, *_ = colour(*on)
+    look.wait(lambda: colour(look, *on)[3] > 60)
+    red, green, *_ = colour(look, *on)
     assert green > red
-    assert colour(*beside)[3] == 0
+    assert colour(look, *beside)[3] == 0
     look.js(f"{STATE} state.cut.set({{...state.cut.value, threshold: 0.95}});")
-    look.wait(lambda: colour(*on)[3] == 0)
+    look.wait(lambda: colour(look, *on)[3] == 0)
     assert look.text("filaments-here") == "0"
     look.js(f"{STATE} state.cut.set({{...state.cut.value, threshold: 0}});")
     look.wait(lambda: look.text("filaments-here") == "3")

@@ -30,6 +30,7 @@ export function startStage() {
   main = new Pane(host, drawMain);
   listen(host);
   main.viewer.addHandler("update-viewport", follow);
+  state.current.on(() => gesture.set(null));
   onAny([state.current, state.look], () => void open());
   state.candidates.on(sortOut); // at once: what is typed within a frame acts on what is there then
   state.cut.on(() => onFrame(sortOut));
@@ -54,7 +55,6 @@ export function reach() {
 async function open() {
   const [i, look, ticket] = [state.current.value, state.look.value, ++opened];
   state.cursor.set(null);
-  gesture.set(null);
   if (i < 0) return;
   try {
     const pyramid = await api.pyramid(i).catch((error) => withoutPicture(i, error));
