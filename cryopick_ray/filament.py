@@ -1,5 +1,6 @@
 """What is asked of filaments."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -41,6 +42,17 @@ class FilamentSettings(Settings):
         if self.rise_A is None:
             return self.spacing_A
         return self.rise_A * max(1, round(SPACING * width_A / self.rise_A))
+
+
+def picked_spacing_A(described: Mapping[str, Any]) -> float | None:
+    """Return how far apart segments are that were picked with such settings; ``None`` if none are."""
+    known = [described.get(name) for name in ("spacing_px", "particle_px", "diameter_A")]
+    spacing_px, particle_px, diameter_A = (
+        one if isinstance(one, int | float) and one > 0 else None for one in known
+    )
+    if spacing_px is None or particle_px is None or diameter_A is None:
+        return None
+    return spacing_px / particle_px * diameter_A
 
 
 def with_width(data: Any, model: str) -> Any:

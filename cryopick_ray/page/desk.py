@@ -107,6 +107,7 @@ class Desk:
             "has_pictures": self.pictures is not None,
             "looks": list(LOOKS),
             "diameter_A": self.opened.diameter_A,
+            "has_filaments": self.judgement.applied.spacing_A is not None,
             "reasons": list(WORDS.values()),
             "sources": [vars(one.about) for one in self.shown],
             "notes": self.notes,

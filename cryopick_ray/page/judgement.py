@@ -40,6 +40,8 @@ class Applied:
         Whether verdicts exclude micrographs, too.
     is_own
         Whether those of the page's own folder were heeded.
+    spacing_A
+        Between segments of filaments, where the picks are known to be such; else ``None``.
     """
 
     elsewhere: tuple[Path, ...] = ()
@@ -47,6 +49,7 @@ class Applied:
     is_known: bool = True
     excludes_by_verdict: bool = False
     is_own: bool = False
+    spacing_A: float | None = None
 
 
 class Judgement:
@@ -198,7 +201,7 @@ class Judgement:
             return picks
         from cryopick_ray.passes.curation import Curated  # with SciPy, which a page starts without
 
-        return Curated(self._decisions)(picks)
+        return Curated(self._decisions, self.applied.spacing_A)(picks)
 
     def _keep(self, rows: Sequence[Decision]) -> set[str]:
         if len(rows) > MOST_ROWS:

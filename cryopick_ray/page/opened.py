@@ -167,7 +167,8 @@ def applied_of(first: Source | None, settings: PageSettings, notes: list[str]) -
         notes.append(f"decisions in {elsewhere[0]} were heeded and cannot be read: they are not taken back")
     by_verdict = passes.get("exclude_micrographs") is not None
     is_own = any(own in (path, path.parent) for path in heeded)
-    return Applied(elsewhere, bool(heeded), is_known, by_verdict, is_own)
+    spacing_A = None if run is None else run.spacing_A
+    return Applied(elsewhere, bool(heeded), is_known, by_verdict, is_own, spacing_A)
 
 
 def _files(place: str) -> "list[MicrographSource]":

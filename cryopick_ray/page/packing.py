@@ -15,7 +15,9 @@ def packed_candidates(picks: MicrographPicks, true: NDArray[np.bool_] | None = N
 
     A uint32 ``n``, then ``n`` float32 each of ``x_px``, ``y_px``, ``score`` and ``size_A`` (NaN where it is
     not known), ``n`` uint16 of why each is not picked (:class:`~cryopick_ray.picks.reasons.Why`), ``n`` uint8
-    of what it lies on (:class:`~cryopick_ray.micrographs.junk.Junk`), and ``n`` uint8 of marks.
+    of what it lies on (:class:`~cryopick_ray.micrographs.junk.Junk`), and ``n`` uint8 of marks. Where any is
+    a segment of a filament, ``n`` int32 of the filament (-1 for none) and ``n`` float32 of ``track_A`` follow
+    ``size_A``.
 
     Parameters
     ----------
@@ -33,11 +35,21 @@ def packed_candidates(picks: MicrographPicks, true: NDArray[np.bool_] | None = N
         [
             n.to_bytes(4, "little"),
             *(np.asarray(one, "<f4").tobytes() for one in numbers),
+            *_of_filaments(picks),
             picks.unpicked.astype("<u2").tobytes(),
             junk.astype(np.uint8).tobytes(),
             marks.tobytes(),
         ]
     )
+
+
+def _of_filaments(picks: MicrographPicks) -> list[bytes]:
+    """Return the columns of filaments, if there are any."""
+    filament, track_A = picks.more.get("filament"), picks.more.get("track_A")
+    if filament is None or not (filament >= 0).any():
+        return []
+    track_A = COLUMNS["track_A"].nothing(len(picks)) if track_A is None else track_A
+    return [filament.astype("<i4").tobytes(), track_A.astype("<f4").tobytes()]
 
 
 def packed_places(x_px: ArrayLike, y_px: ArrayLike) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import CryoPickError, PicksError
+from cryopick_ray.filament import picked_spacing_A
 from cryopick_ray.page.sources import About, table_threshold
 from cryopick_ray.picks.coverage import is_stale
 from cryopick_ray.picks.digest import CALIBRATED, PROBABILITY, THRESHOLD
@@ -108,6 +109,11 @@ class RunSource:
         if self.table is not None and self.table.diameter_A:
             return self.table.diameter_A
         return self.settings.diameter_A or 100.0
+
+    @property
+    def spacing_A(self) -> float | None:
+        """Between segments of filaments; ``None`` if particles are picked, or nothing yet."""
+        return None if self._shards is None else picked_spacing_A(self._shards.settings())
 
     def refresh(self) -> bool:
         """Look for what is new, not too often; tell whether there is any."""

@@ -65,6 +65,8 @@ class TableSettings:
         Whether what looks like no micrograph may be picked, and whether scores are probabilities.
     selection
         What else keeps candidates from being picked.
+    spacing_A
+        Between segments of filaments; ``None`` if it is not said.
     """
 
     diameter_A: float
@@ -75,6 +77,7 @@ class TableSettings:
     any_image: bool = False
     calibrated: bool = False
     selection: SelectionSettings = field(default_factory=SelectionSettings)
+    spacing_A: float | None = None
 
 
 def from_scores(scores: Scores) -> Threshold:
@@ -144,7 +147,7 @@ def build_table(
         }
 
     with whole_folder(out) as aside:
-        last: list[Pass] = [*_of_classes(chosen), Curated(decisions)]
+        last: list[Pass] = [*_of_classes(chosen), Curated(decisions, settings.spacing_A)]
         found = _together(each(partial(write, last=last), partitions))
         counts = {name: own for name, (own, _, _) in found.items()}
         told = judged(list(map(masked.told, micrographs)), manifest, counts, strange, settings.diameter_A)

@@ -10,8 +10,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Action = Literal["exclude", "include", "remove", "add", "keep", "junk", "clean"]
-OF_MICROGRAPHS, OF_PLACES, OF_DISCS = ("exclude", "include"), ("remove", "add", "keep"), ("junk", "clean")
+from cryopick_ray.filaments.trace import Trace
+
+Action = Literal["exclude", "include", "remove", "add", "keep", "junk", "clean", "trace"]
+OF_MICROGRAPHS, OF_DISCS = ("exclude", "include"), ("junk", "clean")
 REACH_PX = 1.0
 """How far from what it means a place may be: as far as rounding moves it."""
 Places = NDArray[np.float32]
@@ -27,7 +29,8 @@ class Decision:
     Attributes
     ----------
     x_px, y_px
-        Of a place or of the middle of a disc, in pixels of the micrograph; 0 of a whole micrograph.
+        Of a place, of the middle of a disc, or of a vertex of a filament, in pixels of the micrograph; 0 of a
+        whole micrograph. A call's vertices in a micrograph are one filament, in their order.
     radius_px
         Of a disc, else 0.
     by, at
@@ -68,6 +71,8 @@ class Decisions:
         Places of candidates that are removed or, where ``is_removed`` is false, kept; each one's turn.
     discs, disc_turn
         ``(k, 3)`` float64 x, y and radius in pixels of junk, and each one's turn.
+    traces, trace_turn
+        Filaments that were drawn, and each one's turn.
     """
 
     exclude: bool
@@ -77,11 +82,13 @@ class Decisions:
     said_turn: Turns
     discs: NDArray[np.float64]
     disc_turn: Turns
+    traces: tuple[Trace, ...]
+    trace_turn: Turns
 
     @property
     def adds(self) -> bool:
         """Whether there is anything to add."""
-        return len(self.add) > 0
+        return len(self.add) > 0 or len(self.traces) > 0
 
 
 def decisions_of(rows: Iterable[Decision]) -> dict[str, Decisions]:
@@ -106,6 +113,7 @@ def _replayed(rows: Sequence[Decision]) -> Decisions:
         elif row.action == "clean":
             discs.pop(row.disc, None)
     said = [(turn, row) for turn, row in enumerate(rows) if row.action in ("remove", "keep")]
+    lines = [(turns[-1], line) for turns, line in drawn(rows) if line is not None]
     painted = np.array([*discs], np.float64).reshape(-1, 3), np.array([*discs.values()], np.int64)
     return Decisions(
         exclude=whole[-1:] == ["exclude"],
@@ -115,7 +123,24 @@ def _replayed(rows: Sequence[Decision]) -> Decisions:
         said_turn=np.array([turn for turn, _ in said], np.int64),
         discs=painted[0],
         disc_turn=painted[1],
+        traces=tuple(line for _, line in lines),
+        trace_turn=np.array([turn for turn, _ in lines], np.int64),
     )
+
+
+def drawn(rows: Sequence[Decision]) -> list[tuple[list[int], Trace | None]]:
+    """Return the filaments drawn in a micrograph: their rows, and ``None`` for one of a single place."""
+    calls: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for turn, row in enumerate(rows):
+        if row.action == "trace":
+            calls[row.call].append(turn)
+    return [(turns, _line([rows[turn] for turn in turns])) for turns in calls.values()]
+
+
+def _line(rows: Sequence[Decision]) -> Trace | None:
+    points = np.array([(row.x_px, row.y_px) for row in rows], np.float64)
+    points = points[np.append(True, (np.diff(points, axis=0) != 0).any(axis=1))]
+    return Trace(points) if len(points) >= 2 else None
 
 
 def _standing(rows: Sequence[Decision]) -> tuple[Places, Turns]:

@@ -10,7 +10,8 @@ from scipy.spatial import cKDTree
 
 from cryopick_ray.errors import few, one_line
 from cryopick_ray.passes.decision_files import read_rows
-from cryopick_ray.passes.decisions import REACH_PX, Decision
+from cryopick_ray.passes.decisions import REACH_PX, Decision, drawn
+from cryopick_ray.passes.drawn import STEP_PX
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable
 
@@ -41,6 +42,7 @@ def unheeded(paths: Sequence[Path], table: PickTable) -> list[str]:
         "paints {} discs outside their micrograph: {}": {
             name: _outside(rows, about[name]) for name, rows in known.items()
         },
+        "draws {} filaments of a single place: {}": _each(known, _no_lines),
     }
     where = few([str(path) for path in paths])
     lines = []
@@ -61,11 +63,13 @@ def _counts(missed: Mapping[str, Sequence[Decision]], action: str) -> dict[str, 
 def _missed(rows: Sequence[Decision], picks: MicrographPicks) -> list[Decision]:
     """Return the decisions about candidates that mean none.
 
-    What was added later took the place of what had been removed beside it: that is no longer there.
+    What was added or drawn later took the place of what had been removed beside it: that is no longer there.
     """
     said = [row for row in rows if row.action in OF_CANDIDATES]
     added = _places(row for row in rows if row.action == "add")
     there = np.column_stack([picks.x_px, picks.y_px])
+    lines = [line.dense(STEP_PX).astype(np.float32) for _, line in drawn(rows) if line is not None]
+    added = np.concatenate([added, *lines])
     is_met = _within(_places(said), there, REACH_PX) | _within(_places(said), added, 2 * REACH_PX)
     return [row for row, met in zip(said, is_met.tolist(), strict=True) if not met]
 
@@ -85,6 +89,10 @@ def _places(rows: Iterable[Decision]) -> NDArray[np.float32]:
 def _includes_nothing(rows: Sequence[Decision]) -> bool:
     whole = [row.action for row in rows if row.action in ("exclude", "include")]
     return whole[:1] == ["include"]
+
+
+def _no_lines(rows: Sequence[Decision]) -> int:
+    return sum(line is None for _, line in drawn(rows))
 
 
 def _uncleaned(rows: Sequence[Decision]) -> int:

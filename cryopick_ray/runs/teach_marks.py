@@ -135,7 +135,8 @@ def _places(picks: MicrographPicks, own: Decisions) -> tuple[Centres, Centres]:
     is_said = said >= 0
     is_removed = is_said.copy()
     is_removed[is_said] = own.is_removed[said[is_said]]
-    curated = Curated({picks.micrograph.micrograph_id: replace(own, add=own.add[:0])})(picks)
+    found = replace(own, add=own.add[:0], traces=())
+    curated = Curated({picks.micrograph.micrograph_id: found})(picks)
     painted = curated.has(Why.REMOVED_BY_HAND) & ~is_removed
     places = np.column_stack([picks.x_px, picks.y_px])
     kept = places[is_said & ~is_removed & ~painted]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cryopick_ray.cut import CutSettings
 from cryopick_ray.errors import PicksError, UsageError
+from cryopick_ray.filament import picked_spacing_A
 from cryopick_ray.picks.cuts import cut_at_count, cut_at_precision
 from cryopick_ray.picks.digest import CALIBRATED, PROBABILITY, THRESHOLD
 from cryopick_ray.picks.shards import PickShards
@@ -73,6 +74,7 @@ def table(
             any_image=any_image,
             calibrated=described.get(CALIBRATED, False),
             selection=selection or SelectionSettings(),
+            spacing_A=picked_spacing_A(described),
         ),
         threshold=_known(cut, described.get(THRESHOLD)),
         choose=choose,

@@ -128,9 +128,14 @@ def unpacked(content):
     n = int(np.frombuffer(content, "<u4", 1)[0])
     numbers = np.frombuffer(content, "<f4", 4 * n, 4).reshape(4, n)
     found = dict(zip(("x_px", "y_px", "score", "size_A"), numbers, strict=True))
-    found["unpicked"] = np.frombuffer(content, "<u2", n, 4 + 16 * n)
-    found["junk"], found["marks"] = np.frombuffer(content, np.uint8, 2 * n, 4 + 18 * n).reshape(2, n)
-    assert len(content) == 4 + 20 * n
+    at = 4 + 16 * n
+    if n and len(content) == 4 + 28 * n:
+        found["filament"] = np.frombuffer(content, "<i4", n, at)
+        found["track_A"] = np.frombuffer(content, "<f4", n, at + 4 * n)
+        at += 8 * n
+    found["unpicked"] = np.frombuffer(content, "<u2", n, at)
+    found["junk"], found["marks"] = np.frombuffer(content, np.uint8, 2 * n, at + 2 * n).reshape(2, n)
+    assert len(content) == at + 4 * n
     return found
 
 

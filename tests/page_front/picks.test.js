@@ -94,6 +94,20 @@ test("circles lie on pixel centres, in their size, and only where they are seen"
   assert.deepEqual(circles(some, (k) => k === 2, { ...view, x: -500 }, frame), []);
 });
 
+test("of filaments the number and the way along them are read, too", () => {
+  for (const n of [1, 2, 3]) {
+    const [buffer, plain] = [new ArrayBuffer(4 + 28 * n), new Uint8Array(packed(n))];
+    new Uint8Array(buffer).set(plain.subarray(0, 4 + 16 * n));
+    new Int32Array(buffer, 4 + 16 * n, n).set([7, -1, 8].slice(0, n));
+    new Float32Array(buffer, 4 + 20 * n, n).set([1.5, NaN, 2.5].slice(0, n));
+    new Uint8Array(buffer).set(plain.subarray(4 + 16 * n), 4 + 24 * n);
+    const [read, without] = [unpackCandidates(buffer), unpackCandidates(packed(n))];
+    assert.deepEqual({ ...read, filament: null, track_A: null }, without);
+    assert.deepEqual([...(read.filament ?? [])], [7, -1, 8].slice(0, n));
+    assert.deepEqual([...(read.track_A ?? [])], [1.5, NaN, 2.5].slice(0, n));
+  }
+});
+
 /** @param {number} n */
 function packed(n) {
   const buffer = new ArrayBuffer(4 + 20 * n);

@@ -1,6 +1,7 @@
 // Rows of decisions that a gesture means.
 
 import { ADDED, JUNK, REMOVED, isPick } from "./picked.js";
+import { nearestFilament } from "./filaments.js";
 import { discsAlong, inBox, inPolygon, nearest, where } from "./geometry.js";
 
 /** @typedef {import("./types.js").Row} Row */
@@ -25,6 +26,38 @@ export function clicked(candidates, kinds, point, reach, shown) {
   const other = nearest(candidates, point, reach, (k) => !isPick(kinds[k]) && kinds[k] !== JUNK && shown(kinds[k]));
   if (other < 0) return [{ action: "add", x_px: point.x, y_px: point.y }];
   return [at(kinds[other] === REMOVED ? "keep" : "add", candidates, other)];
+}
+
+/**
+ * A click among filaments: on one that is picked, remove all of it; on one that was removed, keep it; draw another one
+ * anew where it lies.
+ * @param {Candidates} candidates
+ * @param {Uint8Array} kinds
+ * @param {Point} point
+ * @param {number} reach
+ * @param {(kind: number) => boolean} shown
+ * @returns {Row[]} none where there is no filament
+ */
+export function clickedFilament(candidates, kinds, point, reach, shown) {
+  const picked = nearestFilament(candidates, point, reach, (k) => isPick(kinds[k]));
+  if (picked !== null) return erased(candidates, picked.filter((k) => isPick(kinds[k])));
+  const other = nearestFilament(candidates, point, reach, (k) => kinds[k] !== JUNK && shown(kinds[k]));
+  if (other === null) return [];
+  const removed = other.filter((k) => kinds[k] === REMOVED);
+  if (removed.length > 0) return removed.map((k) => at("keep", candidates, k));
+  return drawn(other.map((k) => ({ x: candidates.x_px[k], y: candidates.y_px[k] })));
+}
+
+/**
+ * A filament through corners, of which those are left out that are where another one is.
+ * @param {Point[]} path
+ * @returns {Row[]} none where it is no line
+ */
+export function drawn(path) {
+  /** @type {Point[]} */
+  const corners = [];
+  for (const { x, y } of path) if (corners.every((one) => Math.hypot(one.x - x, one.y - y) >= SAME_PX)) corners.push({ x, y });
+  return corners.length < 2 ? [] : corners.map(({ x, y }) => ({ action: "trace", x_px: x, y_px: y }));
 }
 
 /**

@@ -29,7 +29,7 @@ export const BINDINGS = Object.freeze([
     ["ArrowLeft ArrowRight ArrowUp ArrowDown", "cursor", "move the cursor; with Shift further, with Alt by one pixel"],
     ["Space Enter", "act", "what a click with the tool does, at the cursor"],
     ["a", "add", "add a pick at the cursor"],
-    ["x Delete Backspace", "remove", "remove the pick at the cursor"],
+    ["x Delete Backspace", "remove", "remove the pick or filament at the cursor; the last corner of one that is drawn"],
     ["m", "carry", "take the pick at the cursor along, then put it down"],
     ["j", "jump", "cursor to the next pick"],
     ["Shift+j", "jump-back", "cursor to the previous pick"],
@@ -45,6 +45,7 @@ export const BINDINGS = Object.freeze([
     ["6", "tool-particle", "teach: this is a particle"],
     ["7", "tool-wrong", "teach: this is none"],
     ["8", "tool-hand", "look only"],
+    ["9", "tool-trace", "draw a filament (clicks or Space set corners, Enter or a double click ends)"],
     [", .", "brush", "smaller, larger brush"],
   ]),
   ...bindings("View", [

@@ -14,9 +14,9 @@ const REACH_PX = 1;
  * @returns {Candidates}
  */
 export function applied(before, rows) {
-  const after = grown(before, rows.filter(({ action }) => action === "add").length);
+  const after = grown(before, rows.filter(({ action }) => action === "add" || action === "trace").length);
   for (const row of rows) apply(after, row);
-  return after;
+  return traced(after, rows.filter(({ action }) => action === "trace"));
 }
 
 /**
@@ -44,6 +44,24 @@ function apply(all, { action, x_px = 0, y_px = 0, radius_px = 0 }) {
 }
 
 /**
+ * With a filament that was drawn: its corners stand for the segments that the server will cut.
+ * @param {Candidates} all with room for them
+ * @param {Row[]} corners
+ */
+function traced(all, corners) {
+  if (corners.length === 0) return all;
+  all.filament ??= new Int32Array(all.x_px.length).fill(-1);
+  all.track_A ??= new Float32Array(all.x_px.length).fill(NaN);
+  const number = all.filament.subarray(0, all.n).reduce((most, one) => Math.max(most, one), -1) + 1;
+  for (const [at, { x_px = 0, y_px = 0 }] of corners.entries()) {
+    const k = all.n++;
+    [all.x_px[k], all.y_px[k], all.filament[k], all.track_A[k]] = [x_px, y_px, number, at];
+    all.marks[k] |= BY_HAND;
+  }
+  return all;
+}
+
+/**
  * A copy with room for more; what is added has the best score and an unknown size.
  * @param {Candidates} before
  * @param {number} more
@@ -63,9 +81,11 @@ function grown(before, more) {
     copy.set(values.subarray(0, n));
     return copy;
   });
+  const filament = before.filament === null ? null : new Int32Array(n + more).fill(-1);
+  filament?.set(/** @type {Int32Array} */ (before.filament).subarray(0, n));
   const best = n > 0 ? before.score[0] : 1;
   return {
-    n, unpicked, junk, marks,
+    n, unpicked, junk, marks, filament, track_A: before.track_A === null ? null : floats(before.track_A, NaN),
     x_px: floats(before.x_px, 0), y_px: floats(before.y_px, 0),
     score: floats(before.score, best), size_A: floats(before.size_A, NaN),
   };

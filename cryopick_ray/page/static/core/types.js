@@ -21,6 +21,7 @@
  * @property {boolean} has_truth
  * @property {boolean} has_masks
  * @property {boolean} [is_writable]
+ * @property {boolean} [has_filaments]
  * @property {string[]} [notes]
  * @property {string[]} looks
  * @property {number} diameter_A
@@ -51,6 +52,8 @@
  * @property {Uint16Array} unpicked flags
  * @property {Uint8Array} junk
  * @property {Uint8Array} marks 1 added by hand, 2 matches truth
+ * @property {Int32Array|null} filament that each is a segment of, -1 for none; null where there are none
+ * @property {Float32Array|null} track_A where along it
  */
 
 /** @typedef {{n: number, x_px: Float32Array, y_px: Float32Array}} Places */

@@ -4,12 +4,14 @@
 /** @typedef {import("./types.js").Places} Places */
 
 /**
- * Candidates: n, then x, y, score, size (float32), flags (uint16), junk, marks (uint8).
+ * Candidates: n, then x, y, score, size (float32), of filaments number (int32) and track (float32), flags (uint16),
+ * junk, marks (uint8).
  * @param {ArrayBuffer} buffer
  * @returns {Candidates}
  */
 export function unpackCandidates(buffer) {
-  const n = count(buffer, 20, "candidates");
+  const n = count(buffer, [20, 28], "candidates");
+  const hasFilaments = buffer.byteLength === 4 + 28 * n && n > 0;
   let at = 4;
   const floats = () => {
     const values = new Float32Array(buffer, at, n);
@@ -17,10 +19,12 @@ export function unpackCandidates(buffer) {
     return values;
   };
   const [x_px, y_px, score, size_A] = [floats(), floats(), floats(), floats()];
+  const filament = hasFilaments ? new Int32Array(floats().buffer, at - 4 * n, n) : null;
+  const track_A = hasFilaments ? floats() : null;
   const unpicked = new Uint16Array(buffer, at, n);
   at += 2 * n;
   return {
-    n, x_px, y_px, score, size_A, unpicked,
+    n, x_px, y_px, score, size_A, unpicked, filament, track_A,
     junk: new Uint8Array(buffer, at, n),
     marks: new Uint8Array(buffer, at + n, n),
   };
@@ -32,7 +36,7 @@ export function unpackCandidates(buffer) {
  * @returns {Places}
  */
 export function unpackPlaces(buffer) {
-  const n = count(buffer, 8, "places");
+  const n = count(buffer, [8], "places");
   return { n, x_px: new Float32Array(buffer, 4, n), y_px: new Float32Array(buffer, 4 + 4 * n, n) };
 }
 
@@ -56,13 +60,13 @@ export function unpackHistogram(buffer, scoreBins, sizeBins) {
 
 /**
  * @param {ArrayBuffer} buffer
- * @param {number} bytesEach
+ * @param {number[]} bytesEach one of them
  * @param {string} what
  */
 function count(buffer, bytesEach, what) {
   const n = buffer.byteLength < 4 ? -1 : new DataView(buffer).getUint32(0, true);
-  if (buffer.byteLength !== 4 + n * bytesEach) {
-    throw new Error(`${what}: ${buffer.byteLength} bytes for ${n}, expected ${4 + n * bytesEach}`);
+  if (!bytesEach.some((bytes) => buffer.byteLength === 4 + n * bytes)) {
+    throw new Error(`${what}: ${buffer.byteLength} bytes for ${n}, expected ${bytesEach.map((bytes) => 4 + n * bytes).join(" or ")}`);
   }
   return n;
 }

@@ -35,6 +35,27 @@ export function strokeCircles(context, circles, style) {
 }
 
 /**
+ * Lines in one stroke: x, y of both ends in turn.
+ * @param {CanvasRenderingContext2D} context
+ * @param {number[]} ends
+ * @param {{colour: string, dash?: number[], width: number, alpha?: number}} style
+ */
+export function strokeLines(context, ends, { colour, dash = [], width, alpha = 1 }) {
+  if (ends.length === 0) return;
+  context.beginPath();
+  for (let k = 0; k < ends.length; k += 4) {
+    if (k === 0 || ends[k] !== ends[k - 2] || ends[k + 1] !== ends[k - 1]) context.moveTo(ends[k], ends[k + 1]);
+    context.lineTo(ends[k + 2], ends[k + 3]);
+  }
+  context.save();
+  context.setLineDash(dash);
+  context.lineCap = dash.length > 0 ? "butt" : "round";
+  [context.lineWidth, context.strokeStyle, context.globalAlpha] = [width, colour, alpha];
+  context.stroke();
+  context.restore();
+}
+
+/**
  * A round length at the lower left.
  * @param {CanvasRenderingContext2D} context
  * @param {View} view

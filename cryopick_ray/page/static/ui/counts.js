@@ -1,9 +1,10 @@
 // What a cut leaves, in numbers: of the open micrograph, and of the whole data set, decisions heeded.
 
 import { moved, ownThreshold, summed, total } from "../core/cut.js";
+import { countFilaments } from "../core/filaments.js";
 import { counted, grouped, percent } from "../core/format.js";
 import { isAtStops, rangeOf, stopAt } from "../core/histogram.js";
-import { precisionRecall, tally } from "../core/picked.js";
+import { isPick, precisionRecall, tally } from "../core/picked.js";
 import { onAny } from "../core/signal.js";
 import { api } from "./api.js";
 import { el } from "./dom.js";
@@ -20,16 +21,20 @@ let share = 1;
 let pause;
 let asked = new AbortController();
 
-const told = Object.fromEntries(["here", "hereOf", "all", "allOf", "hereP", "hereR", "allP", "allR"].map((key) => [key, el("td", { class: "number", text: "–" })]));
+const told = Object.fromEntries(["here", "hereOf", "all", "allOf", "hereP", "hereR", "allP", "allR", "hereF"].map((key) => [key, el("td", { class: "number", text: "–" })]));
 const note = el("p", { class: "quiet", id: "exact-told", role: "status" });
+
+const picksHead = el("th", { text: "picks", scope: "row" });
+const filaments = el("tr", { hidden: true }, el("th", { text: "filaments", scope: "row" }), told.hereF, el("td"));
 
 /** The numbers as elements. */
 export function countsTable() {
   const row = (/** @type {string} */ name, /** @type {HTMLElement[]} */ ...cells) => el("tr", {}, el("th", { text: name, scope: "row" }), ...cells);
   [told.here.id, told.all.id, told.hereOf.id, told.allOf.id] = ["picks-here", "picks-all", "candidates-here", "candidates-all"];
+  told.hereF.id = "filaments-here";
   return [el("table", { class: "counts" },
     el("thead", {}, el("tr", {}, el("td"), ...["this micrograph", "data set"].map((text) => el("th", { text, scope: "col" })))),
-    el("tbody", {}, row("picks", told.here, told.all), row("candidates", told.hereOf, told.allOf),
+    el("tbody", {}, el("tr", {}, picksHead, told.here, told.all), filaments, row("candidates", told.hereOf, told.allOf),
       row("precision", told.hereP, told.allP), row("recall", told.hereR, told.allR))), note];
 }
 
@@ -44,6 +49,9 @@ function showHere() {
   if (candidates === null || kinds.length < candidates.n) return;
   const { picks, matched } = tally(candidates, kinds);
   told.here.textContent = grouped(picks);
+  filaments.hidden = candidates.filament === null && state.about.value.has_filaments !== true;
+  picksHead.textContent = filaments.hidden ? "picks" : "segments";
+  told.hereF.textContent = grouped(countFilaments(candidates, (k) => isPick(kinds[k])));
   told.hereOf.textContent = grouped(candidates.n);
   const { precision, recall } = precisionRecall(matched, picks, truth === null ? null : truth.n);
   told.hereP.textContent = truth === null ? "–" : percent(precision);

@@ -1,9 +1,10 @@
 // The keyboard's cursor in the micrograph, and what keys do at it.
 
+import { filamentsOf, isSegment } from "../core/filaments.js";
 import { isPick, reasonsOf } from "../core/picked.js";
 import { clamped, nearest } from "../core/geometry.js";
 import { byId } from "./dom.js";
-import { acted, cancel, dragged, gesture, pressed, put, released, take } from "./gesture.js";
+import { acted, aimed, cancel, dragged, ended, filamentAt, gesture, pressed, put, released, take, uncorner } from "./gesture.js";
 import { main, placeText, reach } from "./stage.js";
 import { shapeOf, state } from "./state.js";
 
@@ -35,6 +36,8 @@ function goTo(point) {
   main.reveal(to);
   if (gesture.value?.kind === "lasso") gesture.set({ ...gesture.value, at: to });
   else dragged(to);
+  aimed(to);
+  state.hovered.set(filamentAt(to, reach()));
   tell();
 }
 
@@ -59,9 +62,10 @@ export function act() {
   else acted(at, reach());
 }
 
-/** Enter closes a lasso; with other tools it is as Space. */
+/** Enter closes a lasso and ends a filament; with other tools it is as Space. */
 export function finish() {
   const now = gesture.value;
+  if (now?.kind === "trace") return ended();
   if (now?.kind !== "lasso") return act();
   gesture.set({ ...now, path: [...now.path, here()], at: null });
   released();
@@ -78,13 +82,14 @@ export function carry() {
 
 /** @param {"add"|"remove"} action */
 export function putHere(action) {
+  if (action === "remove" && uncorner()) return;
   const at = here();
   state.cursor.set(at);
   put(at, reach(), action);
 }
 
 /**
- * To the next pick, from top to bottom.
+ * To the next pick, from top to bottom; of filaments to the middle of each.
  * @param {1|-1} direction
  */
 export function jumpPick(direction) {
@@ -92,7 +97,9 @@ export function jumpPick(direction) {
   if (candidates === null) return;
   if (gesture.value?.kind === "carry") return state.reply.set("first put down what you carry: m; Escape leaves it where it was");
   const { x_px, y_px, n } = candidates;
-  const picks = [...Array(n).keys()].filter((k) => isPick(kinds[k])).sort((a, b) => y_px[a] - y_px[b] || x_px[a] - x_px[b]);
+  const middles = filamentsOf(candidates).map((own) => own.filter((k) => isPick(kinds[k]))).flatMap((own) => own.slice(own.length >> 1, (own.length >> 1) + 1));
+  const loose = [...Array(n).keys()].filter((k) => isPick(kinds[k]) && !isSegment(candidates, k));
+  const picks = [...loose, ...middles].sort((a, b) => y_px[a] - y_px[b] || x_px[a] - x_px[b]);
   if (picks.length === 0) return state.reply.set("no picks");
   const cursor = state.cursor.value;
   const after = (/** @type {number} */ k) => cursor === null || y_px[k] > cursor.y || (y_px[k] === cursor.y && x_px[k] > cursor.x);

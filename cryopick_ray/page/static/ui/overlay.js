@@ -1,15 +1,21 @@
 // What lies above the picture: junk, circles by kind, other pickers, truth, the gesture, the cursor.
 
+import { filamentsOf, isSegment, lines, ticks } from "../core/filaments.js";
 import { KINDS } from "../core/picked.js";
 import { SECOND_COLOURS, STYLES, circles } from "../core/scene.js";
 import { discsOf, painted } from "../core/edits.js";
-import { drawCursor, drawScaleBar, strokeCircles, strokeShape } from "./brushwork.js";
+import { drawCursor, drawScaleBar, strokeCircles, strokeLines, strokeShape } from "./brushwork.js";
 import { gesture } from "./gesture.js";
 import { pixelSizeOf, shapeOf, state } from "./state.js";
 
 /** @typedef {import("../core/types.js").Candidates} Candidates */
 /** @typedef {import("../core/scene.js").View} View */
 /** @typedef {{width: number, height: number, diameter_px: number, pixel_size_A: number|null}} Frame */
+
+/** Screen pixels between segments from which each is marked. */
+const APART = 12;
+/** Of a filament that would be meant by a click. */
+const HALO = { colour: "#fff", width: 9, alpha: 0.3 };
 
 /**
  * @param {number} width
@@ -61,10 +67,12 @@ export const drawBeside = (source) => (
  */
 function drawKinds(context, candidates, view, frame) {
   const kinds = state.kinds.value;
+  const hovered = state.hovered.value;
+  if (hovered !== null) strokeLines(context, lines(candidates, [hovered], () => true, view), HALO);
   const carriedOne = gesture.value?.kind === "carry" ? gesture.value.k : -1;
   KINDS.forEach((name, kind) => {
     if (!state.shown.value.has(name)) return;
-    strokeCircles(context, circles(candidates, (k) => kinds[k] === kind && k !== carriedOne, view, frame), STYLES[name]);
+    drawCandidates(context, candidates, (k) => kinds[k] === kind && k !== carriedOne, view, frame, STYLES[name]);
   });
 }
 
@@ -79,7 +87,25 @@ function drawSource(context, source, view, frame) {
   if (candidates === undefined) return;
   const { unpicked } = candidates;
   const style = { ...STYLES.picked, colour: colourOf(source), dash: state.split.value ? [] : [6, 2] };
-  strokeCircles(context, circles(candidates, (k) => unpicked[k] === 0, view, frame), style);
+  drawCandidates(context, candidates, (k) => unpicked[k] === 0, view, frame, style);
+}
+
+/**
+ * Circles; of filaments lines, and where there is room a tick at each segment. What is crossed out is a thin line with
+ * a cross at each.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Candidates} candidates
+ * @param {(k: number) => boolean} meant
+ * @param {View} view
+ * @param {Frame} frame
+ * @param {import("../core/scene.js").Style} style
+ */
+function drawCandidates(context, candidates, meant, view, frame, style) {
+  strokeCircles(context, circles(candidates, (k) => meant(k) && (style.cross || !isSegment(candidates, k)), view, frame), style);
+  const filaments = filamentsOf(candidates);
+  if (filaments.length === 0) return;
+  strokeLines(context, lines(candidates, filaments, meant, view), style.cross ? { ...style, width: 1, dash: [1, 3] } : { ...style, width: style.width + 0.6 });
+  if (!style.cross) strokeLines(context, ticks(candidates, filaments, meant, view, frame.diameter_px, APART), { colour: style.colour, width: 1, alpha: 0.55 });
 }
 
 /** @param {number} source */
@@ -150,8 +176,12 @@ function drawGesture(context, view, frame) {
     now.path.forEach(({ x, y }) => shape.lineTo(screen(x, view.x), screen(y, view.y)));
     if (now.at !== null) shape.lineTo(screen(now.at.x, view.x), screen(now.at.y, view.y));
   }
+  if (now?.kind === "trace") {
+    [...now.path, ...(now.at === null ? [] : [now.at])].forEach(({ x, y }) => shape.lineTo(screen(x, view.x), screen(y, view.y)));
+    for (const { x, y } of now.path) shape.rect(screen(x, view.x) - 2, screen(y, view.y) - 2, 4, 4);
+  }
   if (now?.kind === "stroke") fillDiscs(context, view, painted(now.path, state.brush_px.value));
-  else if (now !== null) strokeShape(context, shape, now.kind === "carry" ? undefined : "rgb(255 255 255 / 12%)");
+  else if (now !== null) strokeShape(context, shape, now.kind === "carry" || now.kind === "trace" ? undefined : "rgb(255 255 255 / 12%)");
   const cursor = state.cursor.value;
   if (cursor === null) return;
   const isBrush = state.tool.value === "junk";

@@ -61,7 +61,7 @@ const COMMANDS = {
 };
 
 export function startShortcuts() {
-  for (const tool of ["pick", "lasso", "box", "junk", "clean", "particle", "wrong", "hand"]) {
+  for (const tool of ["pick", "lasso", "box", "junk", "clean", "particle", "wrong", "hand", "trace"]) {
     COMMANDS[`tool-${tool}`] = () => state.tool.set(tool);
   }
   addEventListener("keydown", onKey);

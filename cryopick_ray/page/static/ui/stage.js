@@ -6,7 +6,7 @@ import { onAny } from "../core/signal.js";
 import { api } from "./api.js";
 import { byId, el } from "./dom.js";
 import { onFrame } from "./frame.js";
-import { acted, dragged, gesture, pressed, released } from "./gesture.js";
+import { acted, aimed, cancel, dragged, ended, filamentAt, gesture, pressed, released } from "./gesture.js";
 import { colourOf, drawBeside, drawMain } from "./overlay.js";
 import { Pane, tileAddress } from "./pane.js";
 import { pixelSizeOf, shapeOf, state } from "./state.js";
@@ -30,13 +30,19 @@ export function startStage() {
   main = new Pane(host, drawMain);
   listen(host);
   main.viewer.addHandler("update-viewport", follow);
+  state.current.on(() => gesture.set(null));
   onAny([state.current, state.look], () => void open());
   state.candidates.on(sortOut); // at once: what is typed within a frame acts on what is there then
   state.cut.on(() => onFrame(sortOut));
   onAny([state.kinds, state.others, state.truth, state.shown, state.circles, state.showTruth, state.mask,
-    state.decisions, state.cursor, state.brush_px, state.tool, gesture, state.about], () => onFrame(redraw));
+    state.decisions, state.cursor, state.brush_px, state.tool, state.hovered, gesture, state.about], () => onFrame(redraw));
   onAny([state.split, state.beside], () => onFrame(splitUp));
   state.tone.on(tint);
+  state.tool.on(() => {
+    cancel();
+    state.hovered.set(null);
+  });
+  state.candidates.on(() => state.hovered.set(null));
 }
 
 /** How far from a pick a click may be, in pixels of the micrograph. */
@@ -49,7 +55,6 @@ export function reach() {
 async function open() {
   const [i, look, ticket] = [state.current.value, state.look.value, ++opened];
   state.cursor.set(null);
-  gesture.set(null);
   if (i < 0) return;
   try {
     const pyramid = await api.pyramid(i).catch((error) => withoutPicture(i, error));
@@ -161,15 +166,20 @@ function listen(host) {
   }));
   viewer.addHandler("canvas-click", (event) => {
     event.preventDefaultAction = true;
-    gesture.set(null);
+    if (gesture.value?.kind !== "trace") gesture.set(null);
     if (event.quick) acted(place(event), reach());
   });
+  viewer.addHandler("canvas-double-click", ended);
   host.addEventListener("pointermove", (event) => hover(host, event));
-  host.addEventListener("pointerleave", () => state.cursor.set(null));
+  host.addEventListener("pointerleave", () => {
+    state.cursor.set(null);
+    state.hovered.set(null);
+  });
 }
 
 /**
- * With a brush, its size follows the pointer; else only the place is told.
+ * With a brush, its size follows the pointer; the filament below it is marked, one that is drawn goes on; the place is
+ * told.
  * @param {HTMLElement} host
  * @param {PointerEvent} event
  */
@@ -178,6 +188,8 @@ function hover(host, event) {
   const box = host.getBoundingClientRect();
   const point = main.placeAt({ x: event.clientX - box.left, y: event.clientY - box.top });
   if (state.tool.value === "junk") state.cursor.set(point);
+  aimed(point);
+  state.hovered.set(filamentAt(point, reach()));
   byId("place").textContent = placeText(point);
 }
 

@@ -67,6 +67,9 @@ export const state = {
   /** Keyboard's place in the micrograph. */
   cursor: new Signal(/** @type {{x: number, y: number}|null} */ (null)),
 
+  /** Segments of the filament under the pointer or the cursor. */
+  hovered: new Signal(/** @type {number[]|null} */ (null)),
+
   /** What is being told to the person for a moment. */
   reply: new Signal(""),
 };

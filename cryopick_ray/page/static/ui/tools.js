@@ -13,6 +13,7 @@ const TOOLS = /** @type {const} */ ([
   ["particle", "Teach: this is a particle", "6", "M8 2.500v11M2.500 8h11"],
   ["wrong", "Teach: this is none", "7", "M2.500 8h11"],
   ["hand", "Look only: drag moves the picture", "8", "M8 2v12M2 8h12M6 4l2-2 2 2M6 12l2 2 2-2M4 6l-2 2 2 2M12 6l2 2-2 2"],
+  ["trace", "Draw a filament: clicks set corners, a double click or Enter ends, Escape gives up", "9", "M2.500 13C5 5 10 12 13.500 3M2.500 13h.01M13.500 3h.01"],
 ]);
 
 export function startTools() {
