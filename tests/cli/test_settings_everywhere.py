@@ -11,6 +11,7 @@ from cryopick_ray.config import load_settings, to_yaml
 from cryopick_ray.cut import CUTS
 from cryopick_ray.errors import UsageError
 from cryopick_ray.leaves import AGAIN, FREE, OF_PICKS, OF_STORE, called, differences, leaves
+from cryopick_ray.pickers.scoring import fast_precision
 from cryopick_ray.settings import EngineSettings, RunSettings
 from cryopick_ray.stages.pick import _digest
 
@@ -63,7 +64,7 @@ OTHER = {
     "optics.spherical_aberration_mm": 2.0,
     "optics.amplitude_contrast": 0.07,
     "threads": 2,
-    "dtype": "bfloat16",
+    "dtype": "float32" if fast_precision(on_gpu=False) == "bfloat16" else "bfloat16",
 }
 """A value of each that is not the default."""
 LEAVES = {name: field for name, field, _ in leaves(RunSettings)}
