@@ -197,6 +197,7 @@ OF_FILAMENTS = {
     "auprc": "AUPRC",
     "breaks": "breaks",
     "false_joins": "false joins",
+    "bridges": "bridges",
     "crossings": "crossings",
     "angle_deg": "off deg",
     "angle_90_deg": "90 %",

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from cryopick_ray.cut import CUTS
+from cryopick_ray.filament import FilamentSettings
 from cryopick_ray.plain_data import parse_yaml
 from cryopick_ray.selection import SelectionSettings
 from cryopick_ray.settings import RunSettings, Shown
@@ -39,7 +40,10 @@ FREE = {
 """What a run may change when it goes on, and why: neither the picks' digest nor the store depends on it."""
 AGAIN = {"diameter_A": "picks are made again, beside the others; micrographs stay where they are fine enough"}
 """What a run may change when it goes on at the price of work done again."""
-OF_PICKS = ("diameter_A", "model", "particle_px", "invert", "exact", "threads", "dtype")
+OF_PICKS = (
+    *("diameter_A", "model", "particle_px", "invert", "exact", "threads", "dtype"),
+    *(f"filaments.{name}" for name in FilamentSettings.model_fields),
+)
 """What stands in the digest of the picks."""
 OF_TABLE = ("cut", "masks", "keep_junk", "any_image", "selection")
 """What decides which of them the table calls picked."""

@@ -21,8 +21,9 @@ class Compared:
         ``(m,)`` of parts of true filaments: the highest score that finds it, minus infinity where none does.
     n_found, found_length, found_hit_length, covered_length
         Filaments picked by the run, their length, what of it is true, and what of true ones it finds.
-    n_truth, crossings, breaks, false_joins
-        True filaments and how often they cross; of those picked, pieces and joins that should not be.
+    n_truth, crossings, breaks, false_joins, bridges
+        True filaments and how often they cross; of those picked, pieces and joins that should not be, and
+        gaps between ends that were bridged.
     angle_deg, offset
         ``(h,)`` how far the picked are off the true ones' directions, and off their axes in widths.
     scored
@@ -42,6 +43,7 @@ class Compared:
     crossings: int
     breaks: int
     false_joins: int
+    bridges: int
     angle_deg: Floats
     offset: Floats
     scored: bool
@@ -66,8 +68,9 @@ class FilamentScore:
         Average precision of all candidates, by length.
     breaks
         Found filaments more than one that follow a true one, for a width at least.
-    false_joins, crossings
-        True filaments more than one that one found follows, for a width at least; how often true ones cross.
+    false_joins, bridges, crossings
+        How often one found goes from a true one to another, where they meet and across a gap between their
+        ends; how often true ones cross.
     angle_deg, angle_90_deg
         Median error of the direction where it follows a true one, and what nine of ten are below.
     offset
@@ -86,6 +89,7 @@ class FilamentScore:
     auprc: float | None
     breaks: int
     false_joins: int
+    bridges: int
     crossings: int
     angle_deg: float | None
     angle_90_deg: float | None
@@ -161,6 +165,7 @@ def pooled_score(micrographs: Sequence[Compared]) -> FilamentScore:
         auprc=curve.average_precision() if is_ranked and true else None,
         breaks=sum(one.breaks for one in micrographs),
         false_joins=sum(one.false_joins for one in micrographs),
+        bridges=sum(one.bridges for one in micrographs),
         crossings=sum(one.crossings for one in micrographs),
         angle_deg=_quantile(angle, 0.5),
         angle_90_deg=_quantile(angle, 0.9),

@@ -136,6 +136,7 @@ def compare(one: MicrographPicks, truth: Truth, name: str, radius_A: float | Non
         crossings=crossings(true, width_px),
         breaks=chosen.breaks,
         false_joins=chosen.false_joins,
+        bridges=chosen.bridges,
         angle_deg=chosen.angle_deg,
         offset=chosen.offset,
         scored=is_scored,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,9 @@ class Followed:
     alone
         ``(n, m)`` the same of places that can follow no other: where two true ones meet at a small angle,
         nobody can tell them apart.
+    false_joins, bridges
+        How often a found trace goes from one true one to another, which it follows for a width at least each:
+        where they meet, and across a gap between their ends, where they may be one that is broken.
     true_length
         ``(k,)`` length of true places, in widths.
     best
@@ -76,16 +80,13 @@ class Followed:
     best: Indices
     angle_deg: Floats
     offset: Floats
+    false_joins: int
+    bridges: int
 
     @property
     def breaks(self) -> int:
         """Found traces more than one that each true trace is followed by."""
         return int(np.maximum((self.alone >= FOLLOWS).sum(axis=0) - 1, 0).sum())
-
-    @property
-    def false_joins(self) -> int:
-        """True traces more than one that each found trace follows."""
-        return int(np.maximum((self.alone >= FOLLOWS).sum(axis=1) - 1, 0).sum())
 
 
 def places(traces: Sequence[Trace], width_px: float) -> Places:
@@ -133,6 +134,11 @@ def follow(found: Sequence[Trace], true: Sequence[Trace], width_px: float, radiu
     pairs = ours.owner[place], theirs.owner[follows]
     np.add.at(shared, pairs, ours.widths[place])
     np.add.at(alone, pairs, ours.widths[place] * is_alone)
+    joins = [
+        is_bridge(true[one], true[other], width_px)
+        for row, number in zip(alone, range(len(found)), strict=True)
+        for one, other in _passed(row, number, place, follows, ours, theirs)
+    ]
     score = np.array([trace.score for trace in found])
     rank = np.empty(len(found), np.intp)
     rank[np.argsort(np.nan_to_num(score, nan=-np.inf), kind="stable")] = np.arange(len(found))
@@ -150,7 +156,29 @@ def follow(found: Sequence[Trace], true: Sequence[Trace], width_px: float, radiu
         best=by_rank[best_rank],
         angle_deg=np.rad2deg(angle[order][first])[some],
         offset=np.abs(_cross(theirs.along[follows], step))[some] / width_px,
+        false_joins=len(joins) - sum(joins),
+        bridges=sum(joins),
     )
+
+
+def _passed(
+    alone: Floats, number: int, place: Indices, follows: Indices, ours: Places, theirs: Places
+) -> list[tuple[int, int]]:
+    """Return pairs of true traces that a found one follows one after the other."""
+    owners = np.flatnonzero(alone >= FOLLOWS)
+    if len(owners) < 2:
+        return []
+    own = ours.owner[place] == number
+    at, of = place[own], theirs.owner[follows[own]]
+    order = sorted(owners.tolist(), key=lambda owner: float(np.median(at[of == owner])))
+    return list(pairwise(order))
+
+
+def is_bridge(one: Trace, other: Trace, width_px: float) -> bool:
+    """Tell whether two traces are nearest to each other at an end of both, as pieces of one are."""
+    ends = np.hypot(*(one.points[[0, -1]][:, None] - other.points[[0, -1]][None]).transpose(2, 0, 1)).min()
+    nearest, _ = cKDTree(other.dense(width_px / 4)).query(one.dense(width_px / 4))
+    return bool(ends <= np.min(nearest) + width_px / 2)
 
 
 def crossings(traces: Sequence[Trace], width_px: float) -> int:

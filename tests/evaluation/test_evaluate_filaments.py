@@ -100,6 +100,12 @@ def test_a_filament_that_goes_on_along_another_is_a_false_join():
     assert (found.false_joins, found.breaks, found.crossings) == (1, 0, 1)
 
 
+def test_a_gap_between_ends_that_is_bridged_is_no_false_join():
+    pieces = [straight(100, 500, 400, 500), straight(450, 500, 900, 505)]
+    found = scored([straight(100, 500, 900, 505)], pieces)
+    assert (found.false_joins, found.bridges) == (0, 1)
+
+
 @pytest.mark.parametrize("degrees", [12, 30, 90])
 def test_those_that_cross_and_go_straight_on_are_no_false_joins(degrees):
     true = [turned(0), turned(degrees)]
