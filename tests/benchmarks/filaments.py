@@ -1,5 +1,6 @@
 """Filaments of kinds that no model has learnt: what is found of them, and what where there are none."""
 
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -26,35 +27,46 @@ def main(
     model: Annotated[str, typer.Option(help="Name or weights file.")] = FILAMENT_MODEL,
     micrographs: Annotated[int, typer.Option(help="Of each kind.")] = 8,
     seed: Annotated[int, typer.Option(help="Of the first kind; each has its own.")] = 501,
+    figures: Annotated[Path | None, typer.Option(help="Write the first table's as JSON.")] = None,
 ) -> None:
     """Simulate, trace, compare and print both tables."""
     with tempfile.TemporaryDirectory() as scratch:
         where = out or Path(scratch)
         where.mkdir(parents=True, exist_ok=True)
         typer.echo(
-            "| kind | width, A | recall | precision | AUPRC | breaks | false joins | crossings | "
-            "off, degrees: median, 90 % | off axis, widths |\n" + "|---" * 10 + "|"
+            "| kind | width, A | recall | precision | AUPRC | breaks | bridges | false joins | crossings | "
+            "off, degrees: median, 90 % | off axis, widths |\n" + "|---" * 11 + "|"
         )
+        scores = {}
         for number, name in enumerate(KEPT_OUT):
-            typer.echo(kind_row(name, where, model, micrographs, seed + number))
+            scores[name] = kind_score(name, where, model, micrographs, seed + number)
+            typer.echo(kind_row(name, scores[name]))
+        if figures:
+            figures.write_text(json.dumps(scores))
         typer.echo("\n| micrographs of | traced at | filaments | segments |\n|---|---|---|---|")
         for name in PARTICLES:
             typer.echo("\n".join(negative_rows(name, where, model, name, 4, ())))
         typer.echo("\n".join(negative_rows("ice and dirt", where, model, "p97", micrographs, EMPTY)))
 
 
-def kind_row(name: str, where: Path, model: str, micrographs: int, seed: int) -> str:
-    """Return one line of the first table."""
+def kind_score(name: str, where: Path, model: str, micrographs: int, seed: int) -> dict[str, Any]:
+    """Return what is found of one kind."""
     width_A = load_molecule(name).diameter_A
     pixel_size_A = round(width_A / PIXELS_PER_WIDTH, 3)
     made = _simulated(where / name, name, pixel_size_A, micrographs, seed, ())
     run = where / f"{name}-run"
     _traced(made / "micrographs", run, width_A, model)
-    score = cryopick("evaluate", run, "--truth", made / "truth", folder=where)["pooled"]
+    found = cryopick("evaluate", run, "--truth", made / "truth", folder=where)
+    score: dict[str, Any] = found["pooled"]
+    return score
+
+
+def kind_row(name: str, score: dict[str, Any]) -> str:
+    """Return one line of the first table."""
     figures = [f"{score[name]:.3f}" for name in ("recall", "precision", "auprc")]
-    counts = [str(score[name]) for name in ("breaks", "false_joins", "crossings")]
+    counts = [str(score[name]) for name in ("breaks", "bridges", "false_joins", "crossings")]
     off = [f"{score['angle_deg']:.2f}, {score['angle_90_deg']:.2f}", f"{score['offset']:.3f}"]
-    return f"| {' | '.join([name, f'{width_A:.0f}', *figures, *counts, *off])} |"
+    return f"| {' | '.join([name, f'{load_molecule(name).diameter_A:.0f}', *figures, *counts, *off])} |"
 
 
 def negative_rows(

@@ -12,21 +12,24 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from cryopick_ray import DEFAULT_MODEL
+from cryopick_ray import DEFAULT_MODEL, FILAMENT_MODEL
 from cryopick_ray.config import read_yaml
 from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.pickers import shipped
 from cryopick_ray.pickers.catalogue import describe, load_picker, weights_file
 from cryopick_ray.pickers.shipped import FOLDER, shipped_models
 from cryopick_ray.pickers.weights import load_model
-from cryopick_ray.simulate.library import list_molecules
+from cryopick_ray.simulate.filament_kinds import KEPT_OUT as KEPT_OUT_FILAMENTS
+from cryopick_ray.simulate.library import list_filaments, list_molecules
 from cryopick_ray.suite.settings import suite_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted({DEFAULT_MODEL, *(path.stem for path in FOLDER.glob("*.json"))})
 """The default model is asked for even where it is missing, so that its absence fails."""
 SUITE = suite_settings(read_yaml(ROOT / "examples" / "10_suite.yaml"))
+OF_PARTICLES = [name for name in NAMES if name != FILAMENT_MODEL]
 KEPT_OUT = {
+    *KEPT_OUT_FILAMENTS,
     "apoferritin",
     "small-shell",
     "shell",
@@ -89,7 +92,7 @@ def test_no_model_was_taught_what_the_others_are_measured_on(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_model_learnt_from_is_molecules_that_there_are_in_few_words(name):
     _, card = load_model(FOLDER / f"{name}.safetensors")
-    known = {one.name for one in list_molecules()}
+    known = {one.name for one in (*list_molecules(), *list_filaments())}
     assert {one.molecule for one in card.trained_on.sets} <= known
     assert {one.dataset for one in card.trained_on.sets if not one.simulated} <= {"betagal-10017"}
     lines = call("models", "show", name).splitlines()
@@ -99,7 +102,7 @@ def test_what_a_model_learnt_from_is_molecules_that_there_are_in_few_words(name)
     assert len(listed) == len(card.trained_on.sets) >= 54
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_PARTICLES)
 def test_a_model_picks_by_its_name(name, simulated, tmp_path):
     alone = ["--engine", "serial", "--device", "cpu", "--out", tmp_path / "run"]
     call("run", simulated / "micrographs", "--diameter", 180, "--model", name, *alone)
