@@ -30,6 +30,8 @@ class Recipe:
     own_greys
         The option that tells whether the lesson changes grey values itself, off where ``general`` changes
         them; empty if it never does.
+    filaments
+        Whether it learns filaments, and labels without any teach it nothing.
     """
 
     lesson: str
@@ -38,6 +40,7 @@ class Recipe:
     whole_image: bool = False
     share: str = ""
     own_greys: str = ""
+    filaments: bool = False
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,7 @@ def take(
         Weights to begin with, and their card.
     """
     check(split)
+    _check_filaments(settings.network, split)
     lesson = lesson_for(settings, split.training, start[1] if start else None)
     for number in range(1, settings.rounds):
         first = _once(settings, lesson, split, folder / f"round-{number}", means, start)
@@ -180,6 +181,15 @@ def lesson_for(settings: LearnSettings, rows: Sequence[LabelledRow], start: Mode
             f"with {lesson.parameters} is to be trained; give the options of the model, or leave start out"
         )
     return lesson
+
+
+def _check_filaments(network: str, split: Split) -> None:
+    """Refuse to teach filaments with labels that have none."""
+    if find_recipe(network).filaments and not any(row.filaments for row in split.training):
+        raise UsageError(
+            f"{network} learns filaments, and no label of {split.training[0].dataset} is a segment of one; "
+            "give `labels` such as RELION's with rlnHelicalTubeID, or another `network`"
+        )
 
 
 def _needed(parameters: Mapping[str, int], optional: Collection[str]) -> dict[str, int]:

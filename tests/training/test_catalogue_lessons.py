@@ -22,6 +22,7 @@ from cryopick_ray.training.settings import learn_settings
 
 SMALL = {
     "heatmap": {"base": 2},
+    "filament": {"base": 2},
     "cryolo": {"width": 2},
     "topaz": {"units": 2, "pi": 0.1},
     "deeppicker": {"hidden": 8},

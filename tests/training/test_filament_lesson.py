@@ -1,14 +1,19 @@
 import numpy as np
 import pytest
 import torch
+from labelled_sources import labelled_row, manifest_row
 
+from cryopick_ray.errors import UsageError
 from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.pickers.filament.networks import ANSWERS
+from cryopick_ray.training.course import take
 from cryopick_ray.training.labelled import LabelledMicrograph, nowhere
 from cryopick_ray.training.lesson import Slot
 from cryopick_ray.training.lessons.filament import FilamentLesson
 from cryopick_ray.training.lessons.ridges import SIGMA, paint_ridges
+from cryopick_ray.training.settings import learn_settings
+from cryopick_ray.training.splits import Split
 
 CELLS = np.arange(48) * 2 + 0.5
 
@@ -82,3 +87,12 @@ def test_the_loss_falls_to_what_is_certain_at_the_right_answer():
     assert best < lesson.loss(nothing, target, 0)
     network = lesson.build()
     assert network(torch.zeros(1, 1, 96, 96)).shape == right.shape
+
+
+def test_labels_without_filaments_teach_no_filaments(tmp_path):
+    rows = tuple(
+        labelled_row(f"{n}.mrc", count=30, row=manifest_row(f"{n}.mrc", (400, 400))) for n in range(3)
+    )
+    split = Split(training=rows[:2], validation=rows[2:], test=())
+    with pytest.raises(UsageError, match=r"filament learns filaments, and no label of d .*rlnHelicalTubeID"):
+        take(learn_settings({"network": "filament"}), split, tmp_path, None, start=None)

@@ -8,6 +8,10 @@ RECORD = Network(
     picker="cryopick_ray.pickers.filament.picker:FilamentPicker",
     parameters=frozenset({"base"}),
     recipe=Recipe(
-        "cryopick_ray.training.lessons.filament:FilamentLesson", epochs=16, steps=50, whole_image=True
+        "cryopick_ray.training.lessons.filament:FilamentLesson",
+        epochs=16,
+        steps=50,
+        whole_image=True,
+        filaments=True,
     ),
 )
