@@ -10,7 +10,14 @@ import pytest
 import yaml
 
 from cryopick_ray.errors import ModelError, UsageError
-from cryopick_ray.pickers.registry import GROUP, find_network, find_recipe, list_networks, network_names
+from cryopick_ray.pickers.registry import (
+    GROUP,
+    LEARNING,
+    find_network,
+    find_recipe,
+    list_networks,
+    network_names,
+)
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "13_own_network"
 ALONE = ["--engine", "serial", "--device", "cpu", "--threads", 1]
@@ -101,7 +108,7 @@ def test_a_broken_package_is_told_by_name_and_breaks_no_other(disc, cryopick, na
     assert words in str(caught.value)
     assert find_network("disc").name == "disc"
     status, output, errors = cryopick("models", "options")
-    assert (status, len(output.splitlines()), errors.strip()) == (0, 6, str(caught.value))
+    assert (status, len(output.splitlines()), errors.strip()) == (0, len(LEARNING) + 1, str(caught.value))
 
 
 def test_a_class_that_cannot_be_imported_is_named(disc, cryopick):
