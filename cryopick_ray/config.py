@@ -15,6 +15,7 @@ from cryopick_ray.plain_data import MAX_YAML_BYTES, parse_yaml, yaml_complaint
 from cryopick_ray.settings import RunSettings, Settings
 
 MOST_COMPLAINTS = 8
+EXPECTED = ": expected one of "
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 _KEPT_TWICE = {"pixel_size_A", "voltage_kV"}
@@ -90,10 +91,15 @@ def refused(error: ValidationError, kind: type[Settings], of: str = "run") -> Us
 
 
 def _listed(complaints: Iterable[str]) -> str:
-    """Return different complaints in a line, the first of many."""
+    """Return different complaints in a line, the first of many; what several expected is told once."""
     different = list(dict.fromkeys(complaints))
-    more = len(different) - MOST_COMPLAINTS
-    return "; ".join(different[:MOST_COMPLAINTS]) + (f"; and {more} more" if more > 0 else "")
+    shown, more = different[:MOST_COMPLAINTS], len(different) - MOST_COMPLAINTS
+    expected = [one.partition(EXPECTED)[2] for one in shown]
+    told = [
+        one.removesuffix(f"{EXPECTED}{own}") if own and own == following else one
+        for one, own, following in zip(shown, expected, [*expected[1:], ""], strict=True)
+    ]
+    return "; ".join(told) + (f"; and {more} more" if more > 0 else "")
 
 
 def _complaint(error: dict[str, Any], kind: type[Settings], of: str) -> str:
@@ -117,7 +123,7 @@ def _beside(kind: Any, path: tuple[str | int, ...]) -> str:
         field = getattr(kind, "model_fields", {}).get(part)
         kind = field and field.annotation
     known = getattr(kind, "model_fields", {})
-    return f": expected one of {', '.join(known)}" if known else ""
+    return f"{EXPECTED}{', '.join(known)}" if known else ""
 
 
 def _name(error: dict[str, Any]) -> str:
