@@ -11,14 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import AdamW, Optimizer
 
-from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.pickers.filament.networks import COS2, JUNK, RIDGE, FilamentNetwork
-from cryopick_ray.pickers.heatmap.networks import MULTIPLE, STRIDE
+from cryopick_ray.pickers.heatmap.networks import STRIDE
 from cryopick_ray.pickers.heatmap.picker import NORMALISATION, flatten
 from cryopick_ray.training.labelled import LabelledMicrograph
 from cryopick_ray.training.lesson import Example, Slot
-from cryopick_ray.training.lessons.heatmap import MAX_JITTER, UNKNOWN, inside, junk_loss
+from cryopick_ray.training.lessons.heatmap import MAX_JITTER, UNKNOWN, check_crops, inside, junk_loss
 from cryopick_ray.training.lessons.ridges import STEP_PX, paint_ridges
 from cryopick_ray.training.rates import half_cosine
 from cryopick_ray.training.sampling import anywhere
@@ -65,10 +64,7 @@ class FilamentLesson:
 
     def __post_init__(self) -> None:
         """Refuse what no crop can have."""
-        if self.crop_px < MULTIPLE or self.crop_px % MULTIPLE:
-            raise UsageError(f"crop_px is {self.crop_px}; expected a multiple of {MULTIPLE}")
-        if not 1 <= self.scale_jitter <= MAX_JITTER:
-            raise UsageError(f"scale_jitter is {self.scale_jitter}; expected a factor from 1 to {MAX_JITTER}")
+        check_crops(self.crop_px, self.scale_jitter)
 
     @property
     def parameters(self) -> dict[str, int]:

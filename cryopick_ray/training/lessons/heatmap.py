@@ -77,10 +77,7 @@ class HeatmapLesson:
 
     def __post_init__(self) -> None:
         """Refuse what no crop can have."""
-        if self.crop_px < MULTIPLE or self.crop_px % MULTIPLE:
-            raise UsageError(f"crop_px is {self.crop_px}; expected a multiple of {MULTIPLE}")
-        if not 1 <= self.scale_jitter <= MAX_JITTER:
-            raise UsageError(f"scale_jitter is {self.scale_jitter}; expected a factor from 1 to {MAX_JITTER}")
+        check_crops(self.crop_px, self.scale_jitter)
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -145,6 +142,20 @@ class HeatmapLesson:
         """Rise, then fall along a half cosine to nothing."""
         del validation
         return min(1.0, (epoch / epochs + 1e-3) / WARM_UP) * half_cosine(epoch, epochs)
+
+
+def check_crops(crop_px: int, scale_jitter: float) -> None:
+    """Refuse what no crop can have.
+
+    Raises
+    ------
+    UsageError
+        Its side is no multiple of what a U-Net takes, or it changes scale too much.
+    """
+    if crop_px < MULTIPLE or crop_px % MULTIPLE:
+        raise UsageError(f"crop_px is {crop_px}; expected a multiple of {MULTIPLE}")
+    if not 1 <= scale_jitter <= MAX_JITTER:
+        raise UsageError(f"scale_jitter is {scale_jitter}; expected a factor from 1 to {MAX_JITTER}")
 
 
 def inside(centre: tuple[float, float], shape: tuple[int, ...], seen_px: int) -> tuple[float, float]:
