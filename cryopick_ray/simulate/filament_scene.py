@@ -20,7 +20,7 @@ from cryopick_ray.simulate.ranges import (
 )
 
 
-class FilamentSettings(Settings):
+class FilamentSceneSettings(Settings):
     """How filaments run, for molecules that are filaments; lengths are in widths of the filament.
 
     Attributes

@@ -11,7 +11,7 @@ from pydantic import Field
 from cryopick_ray.errors import UsageError
 from cryopick_ray.settings import Settings, Shown
 from cryopick_ray.simulate.aggregates import Aggregate, grow
-from cryopick_ray.simulate.filament_scene import FilamentSettings
+from cryopick_ray.simulate.filament_scene import FilamentSceneSettings
 from cryopick_ray.simulate.ground import INSIDE, ON_CONTAMINATION, REGIONS, Ground
 from cryopick_ray.simulate.placement import throw
 from cryopick_ray.simulate.ranges import CountRange, FractionRange, Range, between, draw, draw_count
@@ -66,7 +66,7 @@ class SceneSettings(Settings):
     fragment: Annotated[Range, between(0.05, 0.95)] = (0.3, 0.7)
     density_on_contamination: Annotated[float, Field(ge=0, le=1)] = 0.0
     empty_probability: Annotated[float, Field(ge=0, le=1)] = 0.0
-    filaments: FilamentSettings = FilamentSettings()
+    filaments: FilamentSceneSettings = FilamentSceneSettings()
 
 
 @dataclass(frozen=True)

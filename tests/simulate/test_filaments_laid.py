@@ -9,7 +9,7 @@ from scipy.spatial import KDTree
 from cryopick_ray.config import fill
 from cryopick_ray.errors import UsageError
 from cryopick_ray.simulate.field import FieldOfView
-from cryopick_ray.simulate.filament_scene import FilamentSettings
+from cryopick_ray.simulate.filament_scene import FilamentSceneSettings
 from cryopick_ray.simulate.laying import APART, SHORTEST, lay_filaments
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.scene import SceneSettings
@@ -22,7 +22,7 @@ PLAIN = {"bundled": 0, "broken": 0, "tangles": 0, "crossing_probability": 1}
 
 
 def scene_settings(*, empty=0.0, on_contamination=0.0, mixture=None, **values):
-    filaments = fill(FilamentSettings, **{**PLAIN, **values})
+    filaments = fill(FilamentSceneSettings, **{**PLAIN, **values})
     return SceneSettings(
         filaments=filaments,
         empty_probability=empty,
