@@ -16,12 +16,12 @@ from cryopick_ray.filaments.tracing import trace_maps
 from cryopick_ray.micrographs.junk import JunkMask, kept_out
 from cryopick_ray.pickers.filament.networks import COS2, JUNK, RIDGE, FilamentNetwork
 from cryopick_ray.pickers.heatmap.junk_mask import junk_mask
-from cryopick_ray.pickers.heatmap.networks import MULTIPLE, REACH_PX, STRIDE
-from cryopick_ray.pickers.heatmap.picker import NORMALISATION, flatten
+from cryopick_ray.pickers.heatmap.networks import STRIDE
+from cryopick_ray.pickers.heatmap.picker import NORMALISATION, answers_of
 from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.scoring import EXACT, Scoring
-from cryopick_ray.pickers.tiles import answer_in_tiles, extended_to_multiple, tile_px_on
+from cryopick_ray.pickers.tiles import tile_px_on
 from cryopick_ray.pickers.weights import ModelCard
 from cryopick_ray.units import Shape
 
@@ -81,7 +81,8 @@ class FilamentPicker(NetworkPicker[FilamentNetwork]):
             If an image is empty, constant or holds NaN or infinite values.
         """
         height, width = images.shape[1:]
-        return [self._segments(one, (height, width)) for one in self._answers(images)]
+        answers = answers_of(self.ask, images, tile_px_on(self.device))
+        return [self._segments(one, (height, width)) for one in answers]
 
     def _segments(self, answers: Tensor, shape: Shape) -> Candidates:
         """Return one image's candidates from its ``(a, h, w)`` answers."""
@@ -98,18 +99,6 @@ class FilamentPicker(NetworkPicker[FilamentNetwork]):
         found = cut_segments(in_image, self.spacing_px, CHORD * self.particle_px)
         junk = JunkMask(mask, shape).at(found.x_px, found.y_px)
         return _candidates(found, junk, mask)
-
-    def _answers(self, images: Tensor) -> Tensor:
-        """Return the network's ``(n, a, h / 2, w / 2)`` answers."""
-        height, width = (-(-side // STRIDE) for side in images.shape[1:])
-        answers = answer_in_tiles(
-            self.ask,
-            extended_to_multiple(flatten(images), MULTIPLE),
-            multiple_px=MULTIPLE,
-            rim_px=REACH_PX,
-            tile_px=tile_px_on(self.device),
-        )
-        return answers[:, :, :height, :width]
 
 
 def _spread(mask: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:

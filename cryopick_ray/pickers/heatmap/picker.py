@@ -1,5 +1,6 @@
 """The heat-map picker: grey values, one pass of the network in overlapping tiles, peaks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -177,16 +178,24 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         return torch.sigmoid(self._answers(images)[:, 0]).contiguous()
 
     def _answers(self, images: Tensor) -> Tensor:
-        """Return the network's ``(n, 2, h / 2, w / 2)`` answers."""
-        height, width = (-(-side // STRIDE) for side in images.shape[1:])
-        answers = answer_in_tiles(
-            self.ask,
-            extended_to_multiple(flatten(images), MULTIPLE),
-            multiple_px=MULTIPLE,
-            rim_px=REACH_PX,
-            tile_px=self.tile_px,
-        )
-        return answers[:, :, :height, :width]
+        """Return the network's ``(n, a, h / 2, w / 2)`` answers."""
+        return answers_of(self.ask, images, self.tile_px)
+
+
+def answers_of(ask: Callable[[Tensor], Tensor], images: Tensor, tile_px: int) -> Tensor:
+    """Return a U-Net's ``(n, a, h / 2, w / 2)`` answers to ``(n, h, w)`` images, which it sees flattened.
+
+    Parameters
+    ----------
+    ask
+        The network.
+    tile_px
+        Side of the tiles that are read at once: decides memory, not answers.
+    """
+    height, width = (-(-side // STRIDE) for side in images.shape[1:])
+    whole = extended_to_multiple(flatten(images), MULTIPLE)
+    answers = answer_in_tiles(ask, whole, multiple_px=MULTIPLE, rim_px=REACH_PX, tile_px=tile_px)
+    return answers[:, :, :height, :width]
 
 
 def flatten(images: Tensor) -> Tensor:
