@@ -22,8 +22,8 @@ from .spelling import spelled_by
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-RUN = "cryopick_ray.settings:RunSettings"
-ENGINE = "cryopick_ray.settings:EngineSettings"
+RUN = "cryopick_ray.settings.run_settings:RunSettings"
+ENGINE = "cryopick_ray.settings.run_settings:EngineSettings"
 UNITS = {"_e_A2": "e/A2", "_A": "A", "_MB_s": "MB/s", "_kV": "kV", "_mm": "mm", "_GB": "GB"}
 Given = dict[str, Any]
 """Plain settings, nested, as far as a person gave them."""
@@ -82,7 +82,7 @@ class SettingsCommand(TyperCommand):
 
     def _with_values(self, args: list[str]) -> list[str]:
         """Return the arguments, with its value beside each option that is given without it."""
-        from cryopick_ray.leaves import shown
+        from cryopick_ray.settings.leaves import shown
 
         fields = {one.called: one.field for one in self._options if one.field is not None}
         last = args.index("--") if "--" in args else len(args)
@@ -163,7 +163,7 @@ class _Option:
         )
 
     def _shown(self, field: "FieldInfo", names: Mapping[str, str]) -> Any:
-        from cryopick_ray.leaves import shown
+        from cryopick_ray.settings.leaves import shown
 
         text = spelled_by(names, field.description or "")
         if not field.is_required() and field.default not in (None, (), False) and "default" not in text:
@@ -185,8 +185,8 @@ class _Option:
 
     def put(self, value: Any, given: Given) -> Given:
         """Return the settings with what a person gave for this one."""
-        from cryopick_ray.config import assigned, over
-        from cryopick_ray.leaves import typed
+        from cryopick_ray.settings.config import assigned, over
+        from cryopick_ray.settings.leaves import typed
 
         if value is None or value in ((), []):
             return given
@@ -199,7 +199,7 @@ class _Option:
 
 
 def _options(role: str, offer: Offer) -> Iterator[_Option]:
-    from cryopick_ray.leaves import called, leaves
+    from cryopick_ray.settings.leaves import called, leaves
 
     kind = offer.load()
     for name, field, panel in leaves(kind):
@@ -213,7 +213,7 @@ def _options(role: str, offer: Offer) -> Iterator[_Option]:
 
 def _example(kind: Any, names: Mapping[str, str]) -> str:
     """Return a setting without an option of its own, as ``--set`` takes it."""
-    from cryopick_ray.leaves import leaves
+    from cryopick_ray.settings.leaves import leaves
 
     defaults = ((name, field.default) for name, field, _ in leaves(kind) if name not in names)
     return next(f"{name}={_text(value)}" for name, value in defaults if isinstance(value, int | float))
@@ -230,7 +230,7 @@ def _repeats(field: "FieldInfo") -> bool:
 
 
 def _metavar(name: str, field: "FieldInfo") -> str:
-    from cryopick_ray.leaves import shown
+    from cryopick_ray.settings.leaves import shown
 
     if own := shown(field).metavar:
         return own

@@ -11,7 +11,7 @@ from .console import ConsoleEvents, say
 
 if TYPE_CHECKING:
     from cryopick_ray.evaluation.comparison import Comparison, Run, TwoRuns
-    from cryopick_ray.particles.volume.structure import Structure
+    from cryopick_ray.particles.volume.picker_maps import Structure
 
 SHOWN = 10
 """Micrographs and settings in the terminal."""
@@ -62,8 +62,8 @@ def compare(
     structure.html in DIR shows what they are worth.
     """
     del debug
-    from cryopick_ray.runs.comparison import PAGE
-    from cryopick_ray.runs.comparison import compare as count
+    from cryopick_ray.runs.compare_run import PAGE
+    from cryopick_ray.runs.compare_run import compare as count
 
     if structure is not None:
         _structures(
@@ -87,11 +87,11 @@ def _structures(
     diameter_A: float | None,
     as_json: bool,
 ) -> None:
-    from cryopick_ray.config import fill
-    from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.engine.open_engine import open_engine
     from cryopick_ray.errors import UsageError
-    from cryopick_ray.runs.structure import PAGE, StructureSettings, compare_structures
-    from cryopick_ray.settings import EngineSettings
+    from cryopick_ray.runs.compare_structures import PAGE, StructureSettings, compare_structures
+    from cryopick_ray.settings.config import fill
+    from cryopick_ray.settings.engine_settings import EngineSettings
 
     if out is None:
         raise UsageError("`out` is missing: give the folder for particles, maps and the page")

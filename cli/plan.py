@@ -64,7 +64,6 @@ def plan(
 ) -> None:
     """Estimate bytes, hours and what bounds them, from a few micrographs that are picked now."""
     del debug
-    from cryopick_ray.config import fill, rooted
     from cryopick_ray.engine.serial import SerialEngine
     from cryopick_ray.errors import UsageError
     from cryopick_ray.micrographs.sources import list_sources
@@ -72,7 +71,9 @@ def plan(
     from cryopick_ray.runs.pipeline import look, with_diameter
     from cryopick_ray.runs.pipeline import plan as check
     from cryopick_ray.runs.rates import from_bench, measure, total_bytes
-    from cryopick_ray.settings import EngineSettings, PickSettings, RunSettings
+    from cryopick_ray.settings.config import fill, rooted
+    from cryopick_ray.settings.engine_settings import EngineSettings
+    from cryopick_ray.settings.run_settings import PickSettings, RunSettings
 
     inputs = settings.get("inputs", [])
     if not inputs and (bench is None or micrographs is None):

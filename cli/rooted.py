@@ -5,7 +5,7 @@ from typing import Any
 
 def rooted(data: dict[str, Any]) -> dict[str, Any]:
     """Return settings whose paths mean the same from any folder."""
-    from cryopick_ray.config import absolute_model
+    from cryopick_ray.settings.config import absolute_model
 
     sets = data.get("data")
     if isinstance(sets, list):
@@ -23,7 +23,7 @@ def rooted(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_files(group: dict[str, Any]) -> dict[str, Any]:
-    from cryopick_ray.config import absolute_model
+    from cryopick_ray.settings.config import absolute_model
 
     if not isinstance(names := group.get("molecules"), list):
         return group
@@ -31,7 +31,7 @@ def _with_files(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rooted(one: dict[str, Any]) -> dict[str, Any]:
-    from cryopick_ray.config import absolute
+    from cryopick_ray.settings.config import absolute
 
     paths: dict[str, Any] = {
         name: absolute(str(one[name])) for name in ("labels", "false_labels") if one.get(name)

@@ -13,7 +13,7 @@ from .rooted import rooted
 
 if TYPE_CHECKING:
     from cryopick_ray.runs.learning import LearningSettings
-    from cryopick_ray.training.outcome import Outcome
+    from cryopick_ray.training.results import Outcome
     from cryopick_ray.training.study_table import StudyOutcome
 
 
@@ -42,8 +42,8 @@ def train(
     Stopped or killed, it goes on from the last finished epoch with --resume.
     """
     del debug
-    from cryopick_ray.config import assigned, fill, read_yaml
     from cryopick_ray.runs.learning import LearningSettings
+    from cryopick_ray.settings.config import assigned, fill, read_yaml
 
     data = rooted(assigned(read_yaml(config), assign or []))
     teach = _study if "networks" in data else _one
@@ -52,11 +52,11 @@ def train(
 
 
 def _one(data: dict[str, Any], out: Path, learning: "LearningSettings", *, resume: bool) -> "Outcome":
-    from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.engine.open_engine import open_engine
     from cryopick_ray.runs.learning import means
-    from cryopick_ray.training.folder import TrainingFolder
-    from cryopick_ray.training.recipes import train as train_all
-    from cryopick_ray.training.settings import train_settings
+    from cryopick_ray.training.experiment import train as train_all
+    from cryopick_ray.training.training_folder import TrainingFolder
+    from cryopick_ray.training.training_settings import train_settings
 
     settings, folder = train_settings(data), TrainingFolder(out)
     with (
@@ -68,7 +68,7 @@ def _one(data: dict[str, Any], out: Path, learning: "LearningSettings", *, resum
 
 
 def _study(data: dict[str, Any], out: Path, learning: "LearningSettings", *, resume: bool) -> "StudyOutcome":
-    from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.engine.open_engine import open_engine
     from cryopick_ray.runs.learning import means
     from cryopick_ray.training.study import StudyFolder, run_study, study_settings
 

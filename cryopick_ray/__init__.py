@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cryopick_ray.runs.api import plan, resume, run, self_train
-    from cryopick_ray.runs.comparison import compare
-    from cryopick_ray.runs.outcome import evaluate, export, read_table
+    from cryopick_ray.runs.compare_run import compare
+    from cryopick_ray.runs.read_run import evaluate, export, read_table
     from cryopick_ray.runs.results import Summary
-    from cryopick_ray.settings import EngineSettings
-    from cryopick_ray.settings import RunSettings as Settings
+    from cryopick_ray.settings.engine_settings import EngineSettings
+    from cryopick_ray.settings.run_settings import RunSettings as Settings
 
 __version__ = "0.1.0"
 DEFAULT_MODEL = "heatmap-general"

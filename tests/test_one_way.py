@@ -8,10 +8,10 @@ import pytest
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
-from cryopick_ray.picks.write import write_table
+from cryopick_ray.picks.write_table import write_table
 from cryopick_ray.report.thumbnails import choose_thumbnails
-from cryopick_ray.runs.drawn import Drawn
-from cryopick_ray.runs.pictured import SHOWN, pictured
+from cryopick_ray.runs.pictured_micrographs import SHOWN, pictured
+from cryopick_ray.runs.report_drawing import Drawn
 from cryopick_ray.runs.tally import Counting, tally
 
 

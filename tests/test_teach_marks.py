@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from test_own_labels import manifest_row, picks
 
-from cryopick_ray.config import load_settings
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.passes.decision_files import text_of
 from cryopick_ray.passes.decisions import Decision
-from cryopick_ray.picks.write import write_table
-from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.picks.write_table import write_table
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.teach_marks import read_marks
+from cryopick_ray.settings.config import load_settings
 from cryopick_ray.store.manifest import publish_part
 from cryopick_ray.store.store import MicrographStore
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import torch
 
+from cryopick_ray.bench.bench_settings import BenchSettings
 from cryopick_ray.bench.machine import Machine
 from cryopick_ray.bench.measure import Measure, Note
-from cryopick_ray.bench.settings import BenchSettings
 from cryopick_ray.bench.synthetic import write_synthetic
 from cryopick_ray.engine.memory import keep_freed_memory
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.pickers.catalogue import load_picker
-from cryopick_ray.pickers.device.choice import usable_device
+from cryopick_ray.pickers.device.usable_device import usable_device
 from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.project import project_of

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from cryopick_ray.bench.arithmetic import counter
+from cryopick_ray.bench.bench_settings import BenchSettings
 from cryopick_ray.bench.machine import Machine
 from cryopick_ray.bench.passes import Way, ingest_pass, pick_pass, working_images
-from cryopick_ray.bench.settings import BenchSettings
-from cryopick_ray.bench.stage import stages
+from cryopick_ray.bench.stage_record import stages
 from cryopick_ray.bench.stopwatch import Part, Stopwatch
 from cryopick_ray.bench.workers import DIGEST, Whole, measure_workers
 from cryopick_ray.micrographs.sources import MicrographSource

@@ -11,12 +11,12 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from cryopick_ray.engine.engine import PULSE_SECONDS, Kind
-from cryopick_ray.engine.jobs import Job, Jobs
 from cryopick_ray.engine.nodes import Nodes
-from cryopick_ray.engine.patience import Patience
 from cryopick_ray.engine.ray_host import PickHost
 from cryopick_ray.engine.sizing import Size, hires, keeps
+from cryopick_ray.engine.stragglers import Patience
 from cryopick_ray.engine.unit import UnitReport
+from cryopick_ray.engine.unit_queue import Job, Jobs
 from cryopick_ray.errors import CryoPickError, DeviceError, EngineError
 
 IN_FLIGHT = 2

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from cryopick_ray.errors import PicksError, UsageError
+from cryopick_ray.evaluation.comparable import Judged
 from cryopick_ray.evaluation.curves import Curve
 from cryopick_ray.evaluation.filament_score import LengthCurve
 from cryopick_ray.evaluation.frame import Pair, check_inside, other_frame
-from cryopick_ray.evaluation.judged import Judged
 from cryopick_ray.evaluation.reliability import Reliability
 from cryopick_ray.evaluation.score import (
     Ranked,

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from cryopick_ray.filaments.ridges import Map, sampled
-from cryopick_ray.filaments.settings import TracingSettings
 from cryopick_ray.filaments.trace import Points
+from cryopick_ray.filaments.tracing_settings import TracingSettings
 
 Floats = NDArray[np.float64]
 SKIPPED, FITTED = 0.5, 4.0

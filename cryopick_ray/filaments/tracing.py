@@ -17,16 +17,16 @@ from cryopick_ray.filaments.cutting import (
 from cryopick_ray.filaments.joining import join
 from cryopick_ray.filaments.junctions import length_px, split_at_junctions
 from cryopick_ray.filaments.ridges import Map, find_ridges, sampled, smoothed
-from cryopick_ray.filaments.settings import TracingSettings
-from cryopick_ray.filaments.smoothing import bridged, smooth_line
+from cryopick_ray.filaments.smooth_axis import bridged, smooth_line
 from cryopick_ray.filaments.trace import Points, Trace
+from cryopick_ray.filaments.tracing_settings import TracingSettings
 
 NOISE = 0.15
 """Widths: sigma of the Gaussian that takes the noise of single pixels out of the map."""
 DIRECTION = 0.6
 """Widths of the square that directions are averaged over."""
 SMOOTH = 0.5
-"""Widths: how stiff a line is (:func:`~cryopick_ray.filaments.smoothing.smooth_line`)."""
+"""Widths: how stiff a line is (:func:`~cryopick_ray.filaments.smooth_axis.smooth_line`)."""
 SPUR = 1.0
 """Widths: a shorter part is no filament's; and how near a part's end is to another where they meet."""
 END = 0.5

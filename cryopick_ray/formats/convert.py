@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.formats.columns import measured
+from cryopick_ray.formats.column_names import measured
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_picks import strip_uid
 from cryopick_ray.formats.format import ExportSettings

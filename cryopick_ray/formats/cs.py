@@ -15,9 +15,9 @@ from cryopick_ray.errors import PicksError, UsageError, brief
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_like import CsLike
 from cryopick_ray.formats.cs_picks import TEMPLATE, TEMPLATE_ANGLE, read_cs
-from cryopick_ray.formats.files import complete, relative_path
+from cryopick_ray.formats.export_paths import complete, relative_path
 from cryopick_ray.formats.format import ExportSettings, Format
-from cryopick_ray.micrographs.exposures import MOST_UID, CsExposure
+from cryopick_ray.micrographs.cs_list import MOST_UID, CsExposure
 from cryopick_ray.store.publish import published, write_whole
 from cryopick_ray.units import Shape
 

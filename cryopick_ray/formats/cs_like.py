@@ -11,9 +11,9 @@ from scipy.spatial import cKDTree
 from cryopick_ray.errors import PicksError, brief
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_picks import read_cs
-from cryopick_ray.formats.files import exposure_name
+from cryopick_ray.formats.export_paths import exposure_name
+from cryopick_ray.micrographs.cs_list import CsExposure, read_cs_list
 from cryopick_ray.micrographs.cs_table import read_table
-from cryopick_ray.micrographs.exposures import CsExposure, read_cs_list
 from cryopick_ray.picks.schema import PickedMicrograph
 
 CLEAR = 5.0

@@ -12,9 +12,9 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.formats.columns import IN_FILES, is_known, single
+from cryopick_ray.formats.column_names import IN_FILES, is_known, single
 from cryopick_ray.formats.coordinates import Coordinates, by_micrograph
-from cryopick_ray.formats.files import FORMULA, complete, relative_path
+from cryopick_ray.formats.export_paths import FORMULA, complete, relative_path
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import Row, header, rows
 from cryopick_ray.store.publish import published

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cryopick_ray.formats.boxes import box_sizes_px
+from cryopick_ray.formats.box_size import box_sizes_px
 from cryopick_ray.formats.coordinates import Coordinates, from_file
-from cryopick_ray.formats.filaments import Ends, lines, loose, of_ends, tell_loose, tracked
-from cryopick_ray.formats.files import complete, without_extension
+from cryopick_ray.formats.export_paths import complete, without_extension
+from cryopick_ray.formats.filament_files import Ends, lines, loose, of_ends, tell_loose, tracked
 from cryopick_ray.formats.format import ExportSettings, Format
 from cryopick_ray.formats.text import numbers
 from cryopick_ray.store.publish import below, published

@@ -8,14 +8,14 @@ import numpy as np
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.box import BOX
 from cryopick_ray.formats.cbox import CBOX
-from cryopick_ray.formats.columns import RELION
+from cryopick_ray.formats.column_names import RELION
 from cryopick_ray.formats.coordinates import Coordinates, picked
 from cryopick_ray.formats.cryoppp import CRYOPPP
 from cryopick_ray.formats.cs import CS
 from cryopick_ray.formats.csv_table import CSV
 from cryopick_ray.formats.eman2 import EMAN2
 from cryopick_ray.formats.eman_helix import BOX_ENDS, BOX_SEGMENTS
-from cryopick_ray.formats.filaments import ANGLE, FILAMENT, TRACK, along
+from cryopick_ray.formats.filament_files import ANGLE, FILAMENT, TRACK, along
 from cryopick_ray.formats.format import ExportSettings, Format, Thing
 from cryopick_ray.formats.imod import IMOD
 from cryopick_ray.formats.plain import PLAIN

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from cryopick_ray.errors import PicksError, UsageError, brief
 from cryopick_ray.formats.coordinates import Coordinates, picked
-from cryopick_ray.formats.files import without_ending
+from cryopick_ray.formats.export_paths import without_ending
 from cryopick_ray.formats.format import Format, Note
 from cryopick_ray.formats.formats import FORMATS, READ
-from cryopick_ray.formats.relion import jobs
+from cryopick_ray.formats.relion import job_folder
 from cryopick_ray.formats.star import STAR
 from cryopick_ray.formats.text import MAX_BYTES
 from cryopick_ray.micrographs.cs_table import GROUP, TABLE
@@ -74,8 +74,8 @@ def read_coordinates(source: str | Path, format: str | None = None) -> Found:
         raise UsageError(f"{str(source)!r} does not exist")
     notes: list[str] = []
     root = _root(path)
-    if jobs.looks_like(path) and format in (None, STAR.name):
-        files = [(file, STAR) for file in jobs.files_of(path)]
+    if job_folder.looks_like(path) and format in (None, STAR.name):
+        files = [(file, STAR) for file in job_folder.files_of(path)]
     else:
         files = _chosen(root, format, notes.append) if path.is_dir() else [(path, _format_of(path, format))]
     if len(kinds := {kind.name: file for file, kind in files}) > 1:

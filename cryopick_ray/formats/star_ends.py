@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from cryopick_ray.formats.coordinates import Coordinates
-from cryopick_ray.formats.filaments import Ends, of_ends
-from cryopick_ray.formats.files import RELION_ENDINGS
+from cryopick_ray.formats.export_paths import RELION_ENDINGS
+from cryopick_ray.formats.filament_files import Ends, of_ends
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.relion import lists
-from cryopick_ray.formats.relion.rows import X, Y, read_rows
+from cryopick_ray.formats.relion.particle_rows import X, Y, read_rows
 from cryopick_ray.formats.star import Rows, write_files
 
 

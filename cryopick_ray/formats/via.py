@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from cryopick_ray.errors import brief
-from cryopick_ray.formats.boxes import diameters_px
+from cryopick_ray.formats.box_size import diameters_px
 from cryopick_ray.formats.coordinates import Coordinates, by_micrograph, from_file
-from cryopick_ray.formats.files import complete, relative_path
+from cryopick_ray.formats.export_paths import complete, relative_path
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import Row, header, numbers, rows
 from cryopick_ray.store.publish import published

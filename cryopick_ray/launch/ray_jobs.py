@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from cryopick_ray.errors import EngineError, UsageError
-from cryopick_ray.launch.jobs import Job
+from cryopick_ray.launch.cluster_jobs import Job
 
 ANSWER_SECONDS = 10.0
 STOP_SECONDS = 60

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cryopick_ray.errors import EngineError
-from cryopick_ray.launch.jobs import Job
+from cryopick_ray.launch.cluster_jobs import Job
 
 POLL_SECONDS = 2.0
 STOP_SECONDS = 90.0

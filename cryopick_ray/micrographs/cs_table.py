@@ -10,7 +10,7 @@ import yaml
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import UsageError, brief
-from cryopick_ray.micrographs.listing import find_listed
+from cryopick_ray.micrographs.star_list import find_listed
 from cryopick_ray.plain_data import MAX_YAML_BYTES, parse_yaml, yaml_complaint
 
 TABLE, GROUP = ".cs", ".csg"

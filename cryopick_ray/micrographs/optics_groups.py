@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from cryopick_ray.micrographs.star import Block
+from cryopick_ray.micrographs.star_blocks import Block
 from cryopick_ray.units import Optics, is_positive
 
 GROUP, NAME = "rlnOpticsGroup", "rlnOpticsGroupName"

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import MicrographError
+from cryopick_ray.page.counting import Tally
+from cryopick_ray.page.filtered_views import LOOKS
 from cryopick_ray.page.judgement import Judgement
 from cryopick_ray.page.levels import TILE_PX
-from cryopick_ray.page.listing import Listing
-from cryopick_ray.page.looks import LOOKS
+from cryopick_ray.page.micrograph_list import Listing
 from cryopick_ray.page.missing import NotReadyError, UnknownError
 from cryopick_ray.page.opened import (
     Opened,
@@ -21,10 +22,9 @@ from cryopick_ray.page.opened import (
     open_sources,
 )
 from cryopick_ray.page.packing import packed_candidates, packed_places
-from cryopick_ray.page.pictures import Pictures
+from cryopick_ray.page.picture_tiles import Pictures
 from cryopick_ray.page.run_source import RunSource
 from cryopick_ray.page.spelling import as_options
-from cryopick_ray.page.tally import Tally
 from cryopick_ray.page.truths import calibration, centres_of, finds
 from cryopick_ray.passes.decisions import Decision
 from cryopick_ray.picks.part import no_picks
@@ -33,7 +33,7 @@ from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 if TYPE_CHECKING:
     from cryopick_ray.evaluation.truth import Truth
-    from cryopick_ray.page.classes import Averages
+    from cryopick_ray.page.class_decisions import Averages
 
 MOST_READ = 64
 """Micrographs that are read at once to be counted; more are counted in the background."""
@@ -230,7 +230,7 @@ class Desk:
     def mask(self, place: int) -> tuple[bytes, tuple[float, float, float, float]]:
         """Return junk as a translucent PNG, and where it lies in the micrograph."""
         from cryopick_ray.formats.mask_names import masks_of
-        from cryopick_ray.runs.junk import tints_of
+        from cryopick_ray.runs.junk_summary import tints_of
 
         run, about = self.opened.run, self.micrograph(place)
         if run is None:
@@ -285,6 +285,6 @@ def _averages(folder: Path | None, run: RunSource | None, judgement: Judgement) 
     found = folder or (None if run is None else run.folder.path / "classes")
     if found is None or (folder is None and not (found / "classes.json").is_file()):
         return None
-    from cryopick_ray.page.classes import Averages
+    from cryopick_ray.page.class_decisions import Averages
 
     return Averages(found, judgement.folder, judgement.by)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryopick_ray.errors import CryoPickError, UsageError
+from cryopick_ray.page.background_jobs import Job
 from cryopick_ray.page.cut import Cut
-from cryopick_ray.page.jobs import Job
 from cryopick_ray.page.judgement import Judgement
-from cryopick_ray.page.sources import Shown
+from cryopick_ray.page.pick_sources import Shown
 from cryopick_ray.picks.part import no_picks
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.store.publish import check_folder
@@ -47,7 +47,7 @@ class Export:
         """Write the picks of all micrographs; the job hears what came of it."""
         from cryopick_ray.formats.format import ExportSettings
         from cryopick_ray.formats.formats import export
-        from cryopick_ray.runs.coordinates import in_star
+        from cryopick_ray.runs.relion_files import in_star
 
         picks = micrographs_done = 0
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.page.judgement import Applied
-from cryopick_ray.page.names import alike, beside, of_files
-from cryopick_ray.page.pixels import InFiles, InStore, Pixels
+from cryopick_ray.page.pick_sources import About, FileSource, Shown, Source, table_threshold
+from cryopick_ray.page.pixel_sources import InFiles, InStore, Pixels
 from cryopick_ray.page.run_source import RunSource
-from cryopick_ray.page.sources import About, FileSource, Shown, Source, table_threshold
+from cryopick_ray.page.shared_names import alike, beside, of_files
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.project import project_of
-from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.stages.averages import Averages
 from cryopick_ray.store.pictures import PictureShelf
 from cryopick_ray.store.place import Place, is_bucket

@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from cryopick_ray.errors import UsageError
+from cryopick_ray.page.background_jobs import Jobs, Step, shown_command
 from cryopick_ray.page.cut import Cut, said
 from cryopick_ray.page.desk import Desk
 from cryopick_ray.page.exported import Export, check_written, new_folder
-from cryopick_ray.page.jobs import Jobs, Step, shown_command
 from cryopick_ray.page.preview import MOST_TRIED, Trial, small_store, trial_commands
 from cryopick_ray.page.run_source import RunSource
 from cryopick_ray.store.claim import local_folder

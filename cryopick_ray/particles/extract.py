@@ -9,17 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cryopick_ray.config import checked
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.plan import cut, unit_size
 from cryopick_ray.engine.stage import Part as StagePart
 from cryopick_ray.engine.stage import run_stage
+from cryopick_ray.engine.unit_rules import cut, unit_size
 from cryopick_ray.errors import PicksError, UsageError, few
 from cryopick_ray.formats.coordinates import Coordinates
-from cryopick_ray.formats.files import without_extension
+from cryopick_ray.formats.export_paths import without_extension
 from cryopick_ray.formats.known import NamesAlike
-from cryopick_ray.formats.relion.optics import guessed_optics
+from cryopick_ray.formats.relion.particle_optics import guessed_optics
 from cryopick_ray.formats.star_text import quoted
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.particles.extract_worker import ExtractWorker, ToExtract
@@ -27,6 +26,7 @@ from cryopick_ray.particles.join import Joined, first_image, join
 from cryopick_ray.particles.pixels import Origin
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable
+from cryopick_ray.settings.config import checked
 from cryopick_ray.store.claim import claimed, kept_settings
 from cryopick_ray.store.publish import write_whole
 

@@ -9,9 +9,10 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from cryopick_ray.errors import MicrographError
-from cryopick_ray.microscope import MicroscopeSettings
 from cryopick_ray.particles.normalise import BACKGROUND_SHARE, Dust
-from cryopick_ray.settings import PixelSize, Positive, Settings, Shown
+from cryopick_ray.settings.base import Positive, Settings, Shown
+from cryopick_ray.settings.microscope_settings import MicroscopeSettings
+from cryopick_ray.settings.run_settings import PixelSize
 
 BOX = re.compile(r"(\d+(?:\.\d*)?) ?(A|px)?", re.IGNORECASE)
 LARGEST_PX = 2**12

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import CryoPickError, MicrographError
 from cryopick_ray.formats.coordinates import Coordinates, picked
-from cryopick_ray.formats.filaments import along
+from cryopick_ray.formats.filament_files import along
+from cryopick_ray.formats.relion.particle_rows import ORIGINS_A, SCORE, X, Y
 from cryopick_ray.formats.relion.particles import coordinate_rows, ctf_of, more_columns
-from cryopick_ray.formats.relion.rows import ORIGINS_A, SCORE, X, Y
 from cryopick_ray.particles.crop import (
     Centres,
     common_value,
@@ -26,8 +26,8 @@ from cryopick_ray.particles.crop import (
     whole_centres,
 )
 from cryopick_ray.particles.extract_settings import SLACK, ExtractSettings, Size
+from cryopick_ray.particles.extracted_part import Part, read_part, write_part
 from cryopick_ray.particles.normalise import Background, normalise
-from cryopick_ray.particles.part import Part, read_part, write_part
 from cryopick_ray.particles.pixels import Image, InFile, InStore
 from cryopick_ray.particles.rescale import resample, rescale
 from cryopick_ray.particles.stack import StackWriter, stack_bytes, written_stack

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.formats.relion.optics import Boxes, OpticsGroups
+from cryopick_ray.formats.relion.particle_optics import Boxes, OpticsGroups
+from cryopick_ray.formats.relion.particle_rows import IMAGE
 from cryopick_ray.formats.relion.particles import WITHOUT_CTF
-from cryopick_ray.formats.relion.rows import IMAGE
 from cryopick_ray.formats.star_text import loop, quoted
-from cryopick_ray.micrographs.listing import CTF, MICROGRAPH
 from cryopick_ray.micrographs.optics_groups import GROUP
+from cryopick_ray.micrographs.star_list import CTF, MICROGRAPH
 from cryopick_ray.particles.extract_settings import ExtractSettings, Size
 from cryopick_ray.particles.extract_worker import ToExtract
-from cryopick_ray.particles.part import Part, read_rows
+from cryopick_ray.particles.extracted_part import Part, read_rows
 from cryopick_ray.store.publish import published
 
 FIRST = "000001"
@@ -33,7 +33,7 @@ class Joined:
     boxes_px, pixel_sizes_A
         Sides and pixel sizes of the images, mostly one.
     beyond_edge, outside, without_data
-        As of a :class:`~cryopick_ray.particles.part.Part`.
+        As of a :class:`~cryopick_ray.particles.extracted_part.Part`.
     without_ctf
         Particles of whose CTF nothing is known.
     from_store

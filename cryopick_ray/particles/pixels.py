@@ -11,7 +11,7 @@ from cryopick_ray.errors import MicrographError
 from cryopick_ray.micrographs.exposure import average_name, read_exposure, stamp
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.picks.schema import PickedMicrograph
-from cryopick_ray.settings import IngestSettings
+from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.stages.averages import Averages
 from cryopick_ray.stages.ingest_worker import pixel_size_of
 from cryopick_ray.store.manifest import ManifestRow, read_manifest

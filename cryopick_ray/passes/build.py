@@ -18,29 +18,29 @@ from numpy.typing import NDArray
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import PicksError
+from cryopick_ray.passes.bad_classes import InClass, read_classes
 from cryopick_ray.passes.chain import Pass, made, passes_of
-from cryopick_ray.passes.classes import InClass, read_classes
 from cryopick_ray.passes.curation import Curated, check_places
 from cryopick_ray.passes.decision_files import read_rows
 from cryopick_ray.passes.decisions import decisions_of
 from cryopick_ray.passes.excluded import Excluded
-from cryopick_ray.passes.junk import OnJunk
-from cryopick_ray.passes.masks import read_masks
+from cryopick_ray.passes.on_junk import OnJunk
 from cryopick_ray.passes.tasks import each
 from cryopick_ray.passes.threshold import AboveCut
+from cryopick_ray.passes.user_masks import read_masks
 from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.cuts import Scores
 from cryopick_ray.picks.gather import gather
 from cryopick_ray.picks.index import Made, write_index
-from cryopick_ray.picks.judged import Counted, count, judged, strange_ones
+from cryopick_ray.picks.judged_micrographs import Counted, count, judged, strange_ones
 from cryopick_ray.picks.partitions import Partition, plan_partitions
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.shard import Coverage
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.thresholds import Threshold, auto_threshold, log_odds_threshold
 from cryopick_ray.picks.verdict import KINDS
-from cryopick_ray.picks.write import check_replaceable, write_part
-from cryopick_ray.selection import SelectionSettings
+from cryopick_ray.picks.write_table import check_replaceable, write_part
+from cryopick_ray.settings.selection_settings import SelectionSettings
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.publish import whole_folder
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import UsageError
+from cryopick_ray.passes.agreed_reliability import Reliability
 from cryopick_ray.passes.clusters import Groups, Places
-from cryopick_ray.passes.reliability import Reliability
 
 Votes = int | Literal["weighted"]
 """How many pickers a particle needs, or that it must be more likely one than not."""

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.passes.decisions import REACH_PX, Decisions, Places, Turns, covered
-from cryopick_ray.passes.drawn import with_places, with_traces
+from cryopick_ray.passes.hand_drawn import with_places, with_traces
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 

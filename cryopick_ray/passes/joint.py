@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cryopick_ray.passes.agreed_reliability import Reliability
 from cryopick_ray.passes.clusters import ABSENT, Groups, Places
 from cryopick_ray.passes.consensus import Votes, consensus
-from cryopick_ray.passes.reliability import Reliability
 from cryopick_ray.picks.columns import COLUMNS, among
 from cryopick_ray.picks.reasons import Why, none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from cryopick_ray.errors import few, one_line
 from cryopick_ray.passes.decision_files import read_rows
 from cryopick_ray.passes.decisions import REACH_PX, Decision, drawn
-from cryopick_ray.passes.drawn import STEP_PX
+from cryopick_ray.passes.hand_drawn import STEP_PX
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable
 

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import UsageError
+from cryopick_ray.passes.agreed_reliability import Reliability, reliability
 from cryopick_ray.passes.cliques import programme
 from cryopick_ray.passes.clusters import greedy
 from cryopick_ray.passes.consensus import Votes
 from cryopick_ray.passes.joint import Joint, join, voted
 from cryopick_ray.passes.patterns import Patterns, levels, patterns, score_cuts, total
-from cryopick_ray.passes.reliability import Reliability, reliability
 from cryopick_ray.passes.tasks import each
 from cryopick_ray.picks.index import Made, write_index
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
-from cryopick_ray.picks.write import check_replaceable, write_part
+from cryopick_ray.picks.write_table import check_replaceable, write_part
 from cryopick_ray.store.publish import whole_folder
 
 PARTITION_PICKS = 100_000

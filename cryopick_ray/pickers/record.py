@@ -18,15 +18,15 @@ class Recipe:
     Attributes
     ----------
     lesson
-        ``module:Class`` of a dataclass that is a :class:`~cryopick_ray.training.lesson.Lesson`; its fields
-        are the options that can be set, with their defaults.
+        ``module:Class`` of a dataclass that is a :class:`~cryopick_ray.training.recipes.recipe.Lesson`; its
+        fields are the options that can be set, with their defaults.
     epochs, steps
         Epochs, and batches of each.
     whole_image
         Whether it is shown all of an image at once, so that known false picks teach it nothing new.
     share
         The option that is the share of particles among all places, found from the labels unless given;
-        empty for none. Its lesson is an :class:`~cryopick_ray.training.lesson.UnlabelledLesson`.
+        empty for none. Its lesson is an :class:`~cryopick_ray.training.recipes.recipe.UnlabelledLesson`.
     own_greys
         The option that tells whether the lesson changes grey values itself, off where ``general`` changes
         them; empty if it never does.

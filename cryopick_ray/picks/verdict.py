@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal, get_args
 
-from cryopick_ray.micrographs.looks import Looks
+from cryopick_ray.micrographs.image_facts import Looks
 
 Kind = Literal["not a micrograph", "bad", "empty", "doubtful", "good"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

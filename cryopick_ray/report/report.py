@@ -11,7 +11,7 @@ import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.report.diameter_curve import diameter_curve
 from cryopick_ray.report.figures import MAX_COLUMNS, pick_counts, score_histogram

@@ -6,28 +6,30 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.mask_names import check_masks, find_masks, masks_of
 from cryopick_ray.micrographs.batches import Batches, Listed
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
-from cryopick_ray.passes.files import check_files
+from cryopick_ray.passes.named_files import check_files
 from cryopick_ray.pickers.catalogue import BUILT_IN
-from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.empiar_run import ArchiveEntry, is_archive
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.results import Summary, read_summary, write_results
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.tables import gather, only_to_cut
 from cryopick_ray.runs.warnings import Heard
-from cryopick_ray.settings import EngineSettings, RunSettings, Settings
-from cryopick_ray.stages.diameter import find_diameter, keep_diameter
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.settings.run_settings import RunSettings
+from cryopick_ray.stages.cut_table import check_cut
+from cryopick_ray.stages.find_diameter import find_diameter, keep_diameter
 from cryopick_ray.stages.flow import flow
 from cryopick_ray.stages.ingest import Intake, probe
 from cryopick_ray.stages.pick import Picking, described_picker, prepare_picking
-from cryopick_ray.stages.table import check_cut
 from cryopick_ray.store.manifest import complete_ids
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import working_pixel_size_A
@@ -121,7 +123,7 @@ def plan(
     picker = described_picker(settings)
     check_cut(settings.cut, picker.name, calibrated=picker.calibrated)
     if engine.engine == "serial" and picker.wants_gpu:
-        from cryopick_ray.pickers.device.choice import usable_device
+        from cryopick_ray.pickers.device.usable_device import usable_device
 
         usable_device(engine.device)
     if is_archive(settings.inputs):

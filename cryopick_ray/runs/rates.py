@@ -9,9 +9,9 @@ from typing import Any
 
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import PixelSizeError, UsageError, brief
-from cryopick_ray.micrographs.remote.anywhere import size_bytes
+from cryopick_ray.micrographs.remote_files import size_bytes
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.pickers.device.choice import usable_device
+from cryopick_ray.pickers.device.usable_device import usable_device
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.plain_data import read_json
 from cryopick_ray.runs.cost import Rates

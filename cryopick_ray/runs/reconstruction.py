@@ -27,7 +27,8 @@ class Reconstruction:
     to_reference
         Correlation of the map with a given one, in the mask, by shell; ``None`` without one.
     sampling, unseen
-        How evenly views sample the spectrum: see :func:`~cryopick_ray.particles.volume.views.sampling`.
+        How evenly views sample the spectrum: see
+        :func:`~cryopick_ray.particles.volume.view_directions.sampling`.
     score
         Mean score of the poses that were looked for.
     seconds

@@ -10,22 +10,23 @@ from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import Any
 
-from cryopick_ray.config import load_settings, rooted
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import MicrographError, PicksError
 from cryopick_ray.formats.coordinates import picked
-from cryopick_ray.formats.files import without_extension
+from cryopick_ray.formats.export_paths import without_extension
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.star import write_star
 from cryopick_ray.formats.star_text import loop, quoted
 from cryopick_ray.micrographs.sources import relion_name
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.pipeline import pick_all
 from cryopick_ray.runs.results import Summary
-from cryopick_ray.settings import EngineSettings, RunSettings
-from cryopick_ray.stages.diameter import kept_diameter
+from cryopick_ray.runs.run_folder import RunFolder
+from cryopick_ray.settings.config import load_settings, rooted
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.settings.run_settings import RunSettings
+from cryopick_ray.stages.find_diameter import kept_diameter
 from cryopick_ray.store.publish import published, write_whole
 
 RUN = "cryopick"

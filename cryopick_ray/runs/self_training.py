@@ -19,24 +19,25 @@ from cryopick_ray.pickers.weights import save_model
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.runs.evidence import agreement, steadiness
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.learning import LearningSettings
 from cryopick_ray.runs.learning import means as means_of
 from cryopick_ray.runs.own_labels import picked_anew
 from cryopick_ray.runs.pipeline import Timings, plan_again, run_on
 from cryopick_ray.runs.results import write_results
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.student import SelfTrainSettings
 from cryopick_ray.runs.target import TRAINING, Target
 from cryopick_ray.runs.taught import Taught
-from cryopick_ray.settings import EngineSettings, RunSettings
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.scale import check_scale
-from cryopick_ray.training.course import Means, Trained, take
-from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.folder import TrainingFolder
-from cryopick_ray.training.remembered import mixed, remembered
-from cryopick_ray.training.splits import Rows, Split
-from cryopick_ray.training.trial import found_by
-from cryopick_ray.training.write import write_training
+from cryopick_ray.training.data.examples import LabelledRow
+from cryopick_ray.training.data.remembered import mixed, remembered
+from cryopick_ray.training.data.splits import Rows, Split
+from cryopick_ray.training.scored import found_by
+from cryopick_ray.training.train_model import Means, Trained, take
+from cryopick_ray.training.training_folder import TrainingFolder
+from cryopick_ray.training.write_results import write_training
 from cryopick_ray.units import working_pixel_size_A
 
 TEACHER = "teacher"

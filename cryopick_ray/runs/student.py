@@ -8,18 +8,18 @@ from pydantic import Field
 from torch import Tensor
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.config import absolute_model, assigned, checked, fill, over
 from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.formats.reading import is_table
 from cryopick_ray.pickers.catalogue import BUILT_IN, weights_file
 from cryopick_ray.pickers.importers import open_model
 from cryopick_ray.pickers.registry import LEARNING, find_network, find_recipe
 from cryopick_ray.pickers.weights import ModelCard
-from cryopick_ray.settings import RunSettings
+from cryopick_ray.settings.config import absolute_model, assigned, checked, fill, over
+from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.place import is_bucket
 from cryopick_ray.training.card import BESIDE
-from cryopick_ray.training.lessons.catalogue import lesson_options
-from cryopick_ray.training.settings import LearnSettings
+from cryopick_ray.training.recipes.recipe_catalogue import lesson_options
+from cryopick_ray.training.training_settings import LearnSettings
 
 SELF = "self"
 FURTHER = 0.15

@@ -5,30 +5,30 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryopick_ray.cut import CutSettings
-from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.errors import ModelError, UsageError, few
 from cryopick_ray.formats.mask_names import masks_of
 from cryopick_ray.pickers.heatmap.networks import MOST
 from cryopick_ray.pickers.weights import ModelCard, save_model, weights_digest
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.learning import LearningSettings
 from cryopick_ray.runs.learning import means as means_of
 from cryopick_ray.runs.pipeline import Timings
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.student import starting_model
 from cryopick_ray.runs.teach_lesson import Lesson, Pupil, TeachSettings, learn
 from cryopick_ray.runs.teach_marks import Marks, read_marks
 from cryopick_ray.runs.teach_outcome import Outcome, Shown
-from cryopick_ray.settings import RunSettings
+from cryopick_ray.settings.cut_settings import CutSettings
+from cryopick_ray.settings.run_settings import RunSettings
+from cryopick_ray.stages.cut_table import table
 from cryopick_ray.stages.pick import pick
-from cryopick_ray.stages.table import table
 from cryopick_ray.store.claim import claimed, local_folder
 from cryopick_ray.store.publish import write_whole
 from cryopick_ray.training.card import learnt_from
-from cryopick_ray.training.lessons.marks import MarksLesson
+from cryopick_ray.training.recipes.marks import MarksLesson
 
 USUAL_THRESHOLD = 0.5
 """Of a model that says none."""

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from cryopick_ray.pickers.heatmap.picker import HeatmapPicker
-from cryopick_ray.training.dataset import LabelledRow, read_labelled
-from cryopick_ray.training.lesson import Lesson
-from cryopick_ray.training.lessons.heatmap import REACH
-from cryopick_ray.training.trial import found_by
+from cryopick_ray.training.data.examples import LabelledRow, read_labelled
+from cryopick_ray.training.recipes.heatmap import REACH
+from cryopick_ray.training.recipes.recipe import Lesson
+from cryopick_ray.training.scored import found_by
 
 WRONG_SIZE = 1.25
 """Times as large or as small as the diameter that marked particles seem, from which that is doubted."""

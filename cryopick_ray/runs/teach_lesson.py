@@ -20,11 +20,11 @@ from cryopick_ray.runs.teach_doubts import doubts_of
 from cryopick_ray.runs.teach_evidence import LIKELIER, Answers, answers, as_strict, kept_share, suggested
 from cryopick_ray.runs.teach_marks import Marks
 from cryopick_ray.runs.teach_outcome import Kept
-from cryopick_ray.settings import Settings
-from cryopick_ray.training.course import Means
-from cryopick_ray.training.job import Job
-from cryopick_ray.training.lessons.marks import MarksLesson, doubled, learnt
-from cryopick_ray.training.loop import LoopSettings
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.training.loop.job import Job
+from cryopick_ray.training.loop.loop import LoopSettings
+from cryopick_ray.training.recipes.marks import MarksLesson, doubled, learnt
+from cryopick_ray.training.train_model import Means
 
 EPOCHS = 4
 """In which progress is told; together they have the lesson's steps."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cryopick_ray.errors import UsageError, few
-from cryopick_ray.evaluation.coordinates import as_picks
+from cryopick_ray.evaluation.external_picks import as_picks
 from cryopick_ray.evaluation.frame import check_inside
 from cryopick_ray.formats.convert import Frame
 from cryopick_ray.formats.known import KnownMicrographs, NamesAlike

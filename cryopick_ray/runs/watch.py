@@ -7,20 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events, Silence
+from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import CryoPickError, UsageError
 from cryopick_ray.formats.mask_names import check_masks
 from cryopick_ray.micrographs.live import LiveFolders
 from cryopick_ray.micrographs.sources import list_sources
-from cryopick_ray.passes.files import check_files
+from cryopick_ray.passes.named_files import check_files
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs.drift import Seen, diameter_drift, drift
 from cryopick_ray.runs.empiar_run import is_archive
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.pipeline import (
     Plan,
     Timings,
@@ -31,14 +30,16 @@ from cryopick_ray.runs.pipeline import (
 )
 from cryopick_ray.runs.results import Summary, write_results
 from cryopick_ray.runs.rolling import Rolling
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.tables import gather
 from cryopick_ray.runs.warnings import Heard
-from cryopick_ray.settings import EngineSettings, RunSettings
-from cryopick_ray.stages.diameter import SAMPLED, find_diameter, keep_diameter
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.settings.run_settings import RunSettings
+from cryopick_ray.stages.cut_table import check_cut
+from cryopick_ray.stages.find_diameter import SAMPLED, find_diameter, keep_diameter
 from cryopick_ray.stages.flow import flow
 from cryopick_ray.stages.ingest import probe
 from cryopick_ray.stages.pick import described_picker
-from cryopick_ray.stages.table import check_cut
 from cryopick_ray.store.manifest import complete_ids, read_manifest
 from cryopick_ray.store.store import MicrographStore
 

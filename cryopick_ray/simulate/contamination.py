@@ -16,14 +16,14 @@ from pydantic import Field
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.junk import Junk
-from cryopick_ray.settings import Settings
+from cryopick_ray.settings.base import Settings
 from cryopick_ray.simulate.crystalline import CrystallineSettings, crystalline
 from cryopick_ray.simulate.field import FieldOfView, Patch
 from cryopick_ray.simulate.films import CARBON, GOLD, FilmSettings, film
 from cryopick_ray.simulate.halos import HaloSettings, halos
+from cryopick_ray.simulate.ice_crystals import LumpSettings, fused, lumps
+from cryopick_ray.simulate.ice_crystals_known import BLOBS, CHAINS, CRYSTALS, FIDUCIALS, FLAKES, SPECKS
 from cryopick_ray.simulate.lattice import LatticeSettings, lattice
-from cryopick_ray.simulate.lumps import LumpSettings, fused, lumps
-from cryopick_ray.simulate.lumps_known import BLOBS, CHAINS, CRYSTALS, FIDUCIALS, FLAKES, SPECKS
 from cryopick_ray.simulate.scratches import SCRATCHES, ScratchSettings, scratches
 from cryopick_ray.simulate.strands import StrandSettings, strands
 from cryopick_ray.simulate.texture import TextureSettings, texture

@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from cryopick_ray.filaments.trace import Trace
-from cryopick_ray.settings import Settings
-from cryopick_ray.simulate.curves import runs
-from cryopick_ray.simulate.ranges import (
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.simulate.drawn_ranges import (
     CountRange,
     FractionRange,
     NonNegativeRange,
@@ -18,6 +17,7 @@ from cryopick_ray.simulate.ranges import (
     Range,
     between,
 )
+from cryopick_ray.simulate.plane_curves import runs
 
 
 class FilamentSceneSettings(Settings):

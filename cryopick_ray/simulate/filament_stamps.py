@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.filaments.trace import Trace
+from cryopick_ray.simulate.drawn_ranges import draw
 from cryopick_ray.simulate.filament_scene import Filament, FilamentScene
 from cryopick_ray.simulate.helices import BLOCK, block, units_in
 from cryopick_ray.simulate.molecule import Molecule
 from cryopick_ray.simulate.projection import euler_to_rotations
-from cryopick_ray.simulate.ranges import draw
-from cryopick_ray.simulate.settings import SimulationSettings
+from cryopick_ray.simulate.simulation_settings import SimulationSettings
 from cryopick_ray.simulate.stamps import add_particles
 
 

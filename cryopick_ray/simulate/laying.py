@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from cryopick_ray.simulate.curves import STEP, Curve, beside, clear_of_itself, runs, worm
+from cryopick_ray.simulate.drawn_ranges import draw, draw_count, draw_log
 from cryopick_ray.simulate.field import FieldOfView
 from cryopick_ray.simulate.filament_scene import Filament, FilamentScene
 from cryopick_ray.simulate.molecule import Molecule
-from cryopick_ray.simulate.ranges import draw, draw_count, draw_log
+from cryopick_ray.simulate.plane_curves import STEP, Curve, beside, clear_of_itself, runs, worm
 from cryopick_ray.simulate.scene import SceneSettings
 
 SHORTEST = 2.0

@@ -31,7 +31,7 @@ class Averages:
     def keep(self, micrograph_id: str, average: "Average") -> str:
         """Write the average of a movie, whole; return what RELION calls it."""
         from cryopick_ray.micrographs.exposure import average_name
-        from cryopick_ray.micrographs.movies.write import write_average
+        from cryopick_ray.micrographs.movies.write_average import write_average
 
         name = average_name(micrograph_id)
         if is_bucket(self.url):

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Shift
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.plan import cut, unit_size
 from cryopick_ray.engine.unit import UnitReport
+from cryopick_ray.engine.unit_rules import cut, unit_size
 from cryopick_ray.micrographs.batches import Batches, Listed
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.settings import IngestSettings
+from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.stages.averages import Averages
 from cryopick_ray.stages.ingest import Intake, tell_changed
 from cryopick_ray.stages.ingest_worker import failed_row, left_out_row

@@ -10,12 +10,12 @@ from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import MicrographError, PixelSizeError, UsageError
 from cryopick_ray.micrographs.batches import Batches
 from cryopick_ray.micrographs.exposure import average_name, read_exposure, stamp
-from cryopick_ray.micrographs.movies.reader import open_movie
+from cryopick_ray.micrographs.movies.open_movie import open_movie
 from cryopick_ray.micrographs.pixel_size import decide_pixel_size
 from cryopick_ray.micrographs.preprocess import PREPARATION, is_decimated
 from cryopick_ray.micrographs.sidecars.beside import sidecar_of
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.settings import IngestSettings
+from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.stages.averages import Averages
 from cryopick_ray.stages.ingest_worker import IngestWorker, pixel_size_of, stated
 from cryopick_ray.store.manifest import ManifestRow, read_manifest, replace_rows

@@ -7,12 +7,12 @@ from typing import Any
 
 from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Kind
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.plan import cut, unit_size
+from cryopick_ray.engine.unit_rules import cut, unit_size
 from cryopick_ray.errors import PixelSizeError
 from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.picks.digest import CALIBRATED, PROBABILITY, THRESHOLD, settings_digest
 from cryopick_ray.picks.shards import PickShards, digests
-from cryopick_ray.settings import PickSettings, RunSettings
+from cryopick_ray.settings.run_settings import PickSettings, RunSettings
 from cryopick_ray.stages.ledger import covered_ids
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.masks import MaskShelf

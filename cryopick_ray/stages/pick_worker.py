@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cryopick_ray.engine.memory import keep_freed_memory
-from cryopick_ray.engine.overlap import ahead
+from cryopick_ray.engine.prefetch import ahead
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import DamagedError, UnreachableError
 from cryopick_ray.micrographs.junk import JunkMask, shares_text
@@ -25,9 +25,9 @@ from cryopick_ray.pickers.picker import Candidates, Picker
 from cryopick_ray.picks.columns import in_angstroms, taken
 from cryopick_ray.picks.shard import Coverage, Picked
 from cryopick_ray.picks.shards import PickShards
-from cryopick_ray.settings import PickSettings
+from cryopick_ray.settings.run_settings import PickSettings
 from cryopick_ray.stages.asked_picker import asked_picker
-from cryopick_ray.stages.pictured import THREADS, Pictured
+from cryopick_ray.stages.picture_maker import THREADS, Pictured
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.masks import MaskShelf
 from cryopick_ray.store.store import MicrographStore

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.plan import cut, unit_size
 from cryopick_ray.engine.stage import Part, run_stage
+from cryopick_ray.engine.unit_rules import cut, unit_size
 from cryopick_ray.micrographs.batches import Listed
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.settings import IngestSettings
+from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.stages.ingest import Intake, tell_changed
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 

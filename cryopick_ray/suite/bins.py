@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from cryopick_ray.errors import UsageError, brief
-from cryopick_ray.settings import Settings
+from cryopick_ray.settings.base import Settings
 
 MAX_BYTES = 2**24
 

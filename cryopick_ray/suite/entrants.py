@@ -9,9 +9,9 @@ from cryopick_ray.pickers.catalogue import load_picker, read_card
 from cryopick_ray.pickers.provenance import Provenance
 from cryopick_ray.pickers.template.templates import Templates
 from cryopick_ray.pickers.weights import ModelCard, save_model
-from cryopick_ray.runs.templates import ANGULAR_STEP_DEG, template_model
+from cryopick_ray.runs.template_model import ANGULAR_STEP_DEG, template_model
 from cryopick_ray.suite.cases import Case
-from cryopick_ray.suite.settings import SuiteSettings
+from cryopick_ray.suite.suite_settings import SuiteSettings
 
 COARSER_DEG = (20.0, 30.0)
 """Steps between views of a molecule of which there are too many at the usual one."""

@@ -11,9 +11,9 @@ from cryopick_ray import __version__
 from cryopick_ray.report.figures import Axis, LineChart
 from cryopick_ray.report.lines import line_style
 from cryopick_ray.report.report import page_maker
-from cryopick_ray.suite.rows import Result, Row, table_rows
-from cryopick_ray.suite.settings import SuiteSettings
-from cryopick_ray.suite.table import ABOUT, Column, used_columns
+from cryopick_ray.suite.averaged_rows import Result, Row, table_rows
+from cryopick_ray.suite.results_table import ABOUT, Column, used_columns
+from cryopick_ray.suite.suite_settings import SuiteSettings
 
 GAINS = {
     "F1": "f1",

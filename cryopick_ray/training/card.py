@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from cryopick_ray.pickers.provenance import LearntSet, Provenance
 from cryopick_ray.pickers.registry import find_recipe
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
-from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.lesson import Lesson
-from cryopick_ray.training.lessons.catalogue import EXPECTED, Value
-from cryopick_ray.training.loop import TrainState
-from cryopick_ray.training.settings import LearnSettings
-from cryopick_ray.training.splits import Split
+from cryopick_ray.training.data.examples import LabelledRow
+from cryopick_ray.training.data.splits import Split
+from cryopick_ray.training.loop.loop import TrainState
+from cryopick_ray.training.recipes.recipe import Lesson
+from cryopick_ray.training.recipes.recipe_catalogue import EXPECTED, Value
+from cryopick_ray.training.training_settings import LearnSettings
 
 BESIDE = ("batch", "learning_rate")
 """Options of a lesson that settings have beside the others."""

@@ -10,9 +10,9 @@ from typing import Any, Self
 
 from cryopick_ray import __version__
 from cryopick_ray.evaluation.score import Score
-from cryopick_ray.settings import Settings
+from cryopick_ray.settings.base import Settings
 from cryopick_ray.store.publish import write_whole
-from cryopick_ray.training.outcome import Finished, average
+from cryopick_ray.training.results import Finished, average
 
 WITHOUT = "without-"
 SHOWN = ("f1", "best_f1", "auprc")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.bench.stage import Limits, Stage, roofline, stages
+from cryopick_ray.bench.stage_record import Limits, Stage, roofline, stages
 from cryopick_ray.bench.stopwatch import Part
 
 LIMITS = Limits({"memory": 10e9, "device": 2e12, "link": 20e9}, 100e9)

@@ -33,7 +33,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cryopick_ray.bench.machine import Machine
 from cryopick_ray.bench.passes import network_pick
 from cryopick_ray.bench.stopwatch import Stopwatch
-from cryopick_ray.engine.plan import UNIT_MAX, cut
+from cryopick_ray.engine.unit_rules import UNIT_MAX, cut
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.matching import FREE, match
 from cryopick_ray.stages.pick_worker import PickWorker

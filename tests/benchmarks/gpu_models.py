@@ -13,12 +13,12 @@ from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.weights import ModelCard, save_model, weights_digest
-from cryopick_ray.settings import IngestSettings, PickSettings
+from cryopick_ray.settings.run_settings import IngestSettings, PickSettings
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.stages.ingest_worker import IngestWorker
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore
-from cryopick_ray.training.lessons.catalogue import make_lesson
+from cryopick_ray.training.recipes.recipe_catalogue import make_lesson
 
 SHIPPED = ("resnet8_u32", "resnet8_u64", "resnet16_u64")
 """Networks of Topaz's."""

@@ -22,11 +22,11 @@ from typing import Annotated, Any
 import typer
 from mortal_worker import SECONDS_A_UNIT, TRIES, Fault, Item, MortalWorker
 
-from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.engine import Engine
-from cryopick_ray.engine.plan import cut
+from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.unit import UnitReport
-from cryopick_ray.settings import EngineSettings
+from cryopick_ray.engine.unit_rules import cut
+from cryopick_ray.settings.engine_settings import EngineSettings
 
 UNITS = 40
 FAULTS: tuple[Fault, ...] = ("killed once", "exits once", "killed always")

@@ -21,11 +21,11 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from cryopick_ray.config import to_yaml
 from cryopick_ray.picks.index import Made
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
-from cryopick_ray.picks.write import write_table
-from cryopick_ray.settings import RunSettings
+from cryopick_ray.picks.write_table import write_table
+from cryopick_ray.settings.config import to_yaml
+from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.layout import SHARD, array_key
 from cryopick_ray.store.manifest import ManifestRow, publish_part
 from cryopick_ray.store.store import MicrographStore, StoredPixels

@@ -24,10 +24,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from cryopick_ray.bench.machine import Machine
 from cryopick_ray.bench.stopwatch import Part, Stopwatch
 from cryopick_ray.pickers.scoring import Precision
-from cryopick_ray.training.dataset import Examples, LabelledRow
-from cryopick_ray.training.lesson import Lesson
-from cryopick_ray.training.lessons.catalogue import make_lesson
-from cryopick_ray.training.plan import Plan
+from cryopick_ray.training.data.batch_plan import Plan
+from cryopick_ray.training.data.examples import Examples, LabelledRow
+from cryopick_ray.training.recipes.recipe import Lesson
+from cryopick_ray.training.recipes.recipe_catalogue import make_lesson
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))
 from small_training import small_rows

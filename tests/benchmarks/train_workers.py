@@ -16,11 +16,11 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy; a thread for each worker
 
 import typer
 
-from cryopick_ray.engine.choice import open_engine
-from cryopick_ray.settings import EngineSettings
-from cryopick_ray.training.job import Job
-from cryopick_ray.training.lessons.topaz import TopazLesson
-from cryopick_ray.training.loop import LoopSettings
+from cryopick_ray.engine.open_engine import open_engine
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.training.loop.job import Job
+from cryopick_ray.training.loop.loop import LoopSettings
+from cryopick_ray.training.recipes.topaz import TopazLesson
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))
 from small_training import Told, small_rows
@@ -30,7 +30,7 @@ BATCH_PER_WORKER = 32
 
 def run_trial(job: Job, workers: int) -> float:
     """Train in a folder that is thrown away; return the median examples a second of an epoch."""
-    from cryopick_ray.training.ray_train import train_on_ray
+    from cryopick_ray.training.loop.ray_train import train_on_ray
 
     with tempfile.TemporaryDirectory() as folder:
         state = train_on_ray(

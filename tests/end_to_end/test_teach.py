@@ -21,15 +21,15 @@ from cryopick_ray.pickers.weights import load_model
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs import teach as module
 from cryopick_ray.runs import teach_lesson as module_of_settings
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.learning import TeachingSettings
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.teach_doubts import doubts_of
 from cryopick_ray.runs.teach_lesson import TeachSettings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
-from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.labelled import nowhere
-from cryopick_ray.training.lessons.marks import MarksLesson
+from cryopick_ray.training.data.examples import LabelledRow
+from cryopick_ray.training.data.labelled import nowhere
+from cryopick_ray.training.recipes.marks import MarksLesson
 
 HERE = TeachingSettings(engine="serial", threads=1, device="cpu")
 FEW_STEPS = 8

@@ -10,7 +10,7 @@ from micrograph_files import LOG, PIXEL_SIZE_A, phantom, write_mrc
 
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.relion.verdicts import write_verdicts
-from cryopick_ray.micrographs.listing import read_star_list
+from cryopick_ray.micrographs.star_list import read_star_list
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable, recut
 from cryopick_ray.runs.doubts import of_verdicts

@@ -13,8 +13,8 @@ from scipy.special import expit
 from cryopick_ray.pickers.log import LogPicker
 from cryopick_ray.picks.cuts import Scores, cut_at_precision
 from cryopick_ray.runs import pipeline
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.results import read_summary
+from cryopick_ray.runs.run_folder import RunFolder
 
 SERIAL = ["--engine", "serial"]
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.engine.nodes import STRIKES, Nodes
-from cryopick_ray.engine.patience import HUNG_SECONDS, STRAGGLER, STRAGGLER_SECONDS, Patience
 from cryopick_ray.engine.sizing import Size, hires, keeps
+from cryopick_ray.engine.stragglers import HUNG_SECONDS, STRAGGLER, STRAGGLER_SECONDS, Patience
 
 COUNT = st.integers(0, 50)
 

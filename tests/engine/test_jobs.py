@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.engine.jobs import Jobs
-from cryopick_ray.engine.plan import cut
 from cryopick_ray.engine.unit import UnitReport
+from cryopick_ray.engine.unit_queue import Jobs
+from cryopick_ray.engine.unit_rules import cut
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import ray
 from diary import DiaryWorker, complete, entries, notes, run, tried, units
 from ray.cluster_utils import Cluster
 
-from cryopick_ray.engine.choice import open_engine
-from cryopick_ray.settings import EngineSettings
+from cryopick_ray.engine.open_engine import open_engine
+from cryopick_ray.settings.engine_settings import EngineSettings
 
 NAMES = [f"m{number}" for number in range(24)]
 

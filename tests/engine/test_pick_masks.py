@@ -7,7 +7,7 @@ from torn_store import picks
 from cryopick_ray.micrographs.junk import Junk, read_shares
 from cryopick_ray.pickers.topaz.picker import TopazPicker
 from cryopick_ray.picks.shards import PickShards
-from cryopick_ray.settings import PickSettings
+from cryopick_ray.settings.run_settings import PickSettings
 from cryopick_ray.stages.ledger import covered_ids
 from cryopick_ray.stages.pick_worker import PickWorker
 from cryopick_ray.store.manifest import read_manifest

@@ -1,7 +1,7 @@
 import pytest
 
 from cryopick_ray.pickers.provenance import LearntSet, Provenance
-from cryopick_ray.suite.overlap import NOT_SAID, overlap
+from cryopick_ray.suite.leakage import NOT_SAID, overlap
 
 GENERAL = Provenance.model_validate(
     {

@@ -7,9 +7,9 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from cryopick_ray.report.figures import BOTTOM, HEIGHT, LEFT, LINE_HEIGHT, RIGHT, TOP
+from cryopick_ray.suite.averaged_rows import Result
 from cryopick_ray.suite.page import render_comparison
-from cryopick_ray.suite.rows import Result
-from cryopick_ray.suite.settings import suite_settings
+from cryopick_ray.suite.suite_settings import suite_settings
 
 HOSTILE = "<script>alert(1)</script>"
 MODELS = [

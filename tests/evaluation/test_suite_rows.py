@@ -2,7 +2,7 @@ import statistics
 
 import pytest
 
-from cryopick_ray.suite.rows import Result, table_rows
+from cryopick_ray.suite.averaged_rows import Result, table_rows
 
 
 def result(data, model, f1, *, seed="one", group="", overlap="", failure=""):

@@ -1,5 +1,5 @@
-from cryopick_ray.suite.rows import Row
-from cryopick_ray.suite.table import to_markdown, to_text
+from cryopick_ray.suite.averaged_rows import Row
+from cryopick_ray.suite.results_table import to_markdown, to_text
 
 FOUND = {
     "precision": 0.9,

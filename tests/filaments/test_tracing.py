@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from drawn import WIDTH, arc, distances, line, maps, through, wavy
 
-from cryopick_ray.filaments.settings import TracingSettings
 from cryopick_ray.filaments.tracing import trace_maps
+from cryopick_ray.filaments.tracing_settings import TracingSettings
 
 SHAPE = (200, 240)
 STRAIGHT = through((120, 100), 17, 150)

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.evaluation.coordinates import as_picks
-from cryopick_ray.formats.columns import IN_FILES, in_file, in_pixels, is_known
+from cryopick_ray.evaluation.external_picks import as_picks
+from cryopick_ray.formats.column_names import IN_FILES, in_file, in_pixels, is_known
 from cryopick_ray.formats.convert import Frame, convert
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import FORMATS, export

@@ -11,7 +11,7 @@ from PIL import Image
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.convert import Frame, convert
 from cryopick_ray.formats.coordinates import from_file, picked
-from cryopick_ray.formats.files import bare_name
+from cryopick_ray.formats.export_paths import bare_name
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import FORMATS, READ, WRITTEN, export, write
 from cryopick_ray.formats.known import KnownMicrographs

@@ -12,7 +12,7 @@ from cryopick_ray.formats.cs import write_cs
 from cryopick_ray.formats.cs_like import CsLike
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import export
-from cryopick_ray.micrographs.exposures import CsExposure
+from cryopick_ray.micrographs.cs_list import CsExposure
 from tests.micrographs.cs_files import GROUPS, IMAGES, MICROSCOPE, UIDS, write_table
 
 HEIGHT, WIDTH = 1200, 1600

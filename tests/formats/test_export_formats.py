@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.formats.files import relative_path, without_extension
+from cryopick_ray.formats.export_paths import relative_path, without_extension
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import WRITTEN, export
 

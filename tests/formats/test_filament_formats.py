@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.evaluation.coordinates import as_picks
+from cryopick_ray.evaluation.external_picks import as_picks
 from cryopick_ray.filaments.segments import cut_segments, traces_of
 from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.formats.convert import Frame, convert
 from cryopick_ray.formats.coordinates import Coordinates
-from cryopick_ray.formats.filaments import along, corners_of, numbered, tracked
+from cryopick_ray.formats.filament_files import along, corners_of, numbered, tracked
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import FORMATS, WRITTEN, export, write
 from cryopick_ray.formats.reading import read_coordinates

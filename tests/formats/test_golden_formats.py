@@ -8,7 +8,7 @@ import pytest
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.evaluation.truth import read_truth
 from cryopick_ray.formats.convert import Frame, convert
-from cryopick_ray.formats.files import bare_name
+from cryopick_ray.formats.export_paths import bare_name
 from cryopick_ray.formats.reading import UnclearFormatError, read_coordinates
 from cryopick_ray.units import binned_to_source
 

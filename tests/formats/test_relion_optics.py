@@ -9,11 +9,11 @@ import starfile
 
 from cryopick_ray.formats.coordinates import Coordinates, picked
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.relion.optics import guessed_optics
+from cryopick_ray.formats.relion.particle_optics import guessed_optics
 from cryopick_ray.formats.star import write_star
-from cryopick_ray.micrographs.listing import read_star_list
-from cryopick_ray.microscope import MicroscopeSettings
+from cryopick_ray.micrographs.star_list import read_star_list
 from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.settings.microscope_settings import MicroscopeSettings
 from cryopick_ray.units import Optics
 
 GROUP = {

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cryopick_ray.config import read_yaml
 from cryopick_ray.errors import UsageError
 from cryopick_ray.launch.check import check
+from cryopick_ray.launch.cluster_settings import cluster_settings
 from cryopick_ray.launch.render import render, template_folder, write
-from cryopick_ray.launch.settings import cluster_settings
+from cryopick_ray.settings.config import read_yaml
 
 
 def rendered(config):

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cryopick_ray.config import fill
 from cryopick_ray.errors import StoreError
-from cryopick_ray.micrographs.looks import Looks, half_turn, look_at
+from cryopick_ray.micrographs.image_facts import Looks, half_turn, look_at
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.micrographs.reader import read_micrograph
 from cryopick_ray.picks.verdict import NOISELESS, TURNED, strangeness
+from cryopick_ray.settings.config import fill
 from cryopick_ray.simulate.contamination import KINDS, ContaminationSettings, contaminate
 
 DATA = Path(os.environ.get("CRYOPICK_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))

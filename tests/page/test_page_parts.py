@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.page.columns import listed_columns, outliers
+from cryopick_ray.page.background_jobs import Jobs, Step, TooManyError
 from cryopick_ray.page.counts import Collected, Free, free_ones, histogram
-from cryopick_ray.page.jobs import Jobs, Step, TooManyError
 from cryopick_ray.page.judgement import undecided
+from cryopick_ray.page.listed_columns import listed_columns, outliers
 from cryopick_ray.page.packing import packed_candidates
 from cryopick_ray.passes.curation import Curated
 from cryopick_ray.passes.decisions import Decision, decisions_of
 from cryopick_ray.picks.index import dataset_folder
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.picks.write import write_table
+from cryopick_ray.picks.write_table import write_table
 
 SCORES = st.floats(-5, 5, width=32) | st.sampled_from([0.0, 1.0, float("nan")])
 

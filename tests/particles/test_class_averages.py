@@ -9,7 +9,7 @@ from cryopick_ray.particles.classes.components import Components
 from cryopick_ray.particles.classes.expectation import Expectation, Search
 from cryopick_ray.particles.classes.model import Model, Sums, averages, picture_of
 from cryopick_ray.particles.classes.turning import Turning, psi_grid
-from cryopick_ray.particles.ctf import ctfs
+from cryopick_ray.particles.particle_ctf import ctfs
 from cryopick_ray.simulate.density import box_for, density
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.projection import euler_to_rotations, project

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from cryopick_ray.particles.classes.class_likeness import LEAST_PARTICLES, learnt_rule
+from cryopick_ray.particles.classes.class_quality import ClassMeasures, ring_correlation
 from cryopick_ray.particles.classes.components import Components
-from cryopick_ray.particles.classes.likeness import LEAST_PARTICLES, learnt_rule
-from cryopick_ray.particles.classes.quality import ClassMeasures, ring_correlation
 
 
 def measures(**given):

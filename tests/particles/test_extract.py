@@ -7,7 +7,7 @@ import starfile
 from made_extraction import EACH, PLACES, SIZE_A, extract, images_of
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.particles.particles import read_particles
+from cryopick_ray.particles.particle_star import read_particles
 
 
 def test_particles_of_a_file_are_where_it_says(folder):

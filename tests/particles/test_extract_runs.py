@@ -9,7 +9,7 @@ from made_extraction import SIZE_A, extract, images_of
 
 import cryopick_ray
 from cryopick_ray.picks.table import open_table
-from cryopick_ray.settings import EngineSettings
+from cryopick_ray.settings.engine_settings import EngineSettings
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 import starfile
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.particles.ctf import ctfs
 from cryopick_ray.particles.images import batches, read_images
-from cryopick_ray.particles.particles import read_particles, write_particles
+from cryopick_ray.particles.particle_ctf import ctfs
+from cryopick_ray.particles.particle_star import read_particles, write_particles
 from cryopick_ray.simulate.optics import Defocus, Microscope, transfer
 from cryopick_ray.units import Optics
 

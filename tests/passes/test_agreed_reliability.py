@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from made_pickers import agreed_on, micrographs, sites_of
 
 from cryopick_ray.errors import UsageError
+from cryopick_ray.passes.agreed_reliability import reliability
 from cryopick_ray.passes.clusters import Groups, Places, greedy
 from cryopick_ray.passes.patterns import Patterns, levels, patterns, score_cuts, total
-from cryopick_ray.passes.reliability import reliability
 
 NAMES = ("a", "b", "c")
 LEVEL = st.integers(0, 3)

@@ -9,10 +9,10 @@ from made_lists import LISTS, RADIUS, ROWS, lists_of
 from cryopick_ray.errors import UsageError
 from cryopick_ray.evaluation.truth import read_truth
 from cryopick_ray.formats.reading import read_coordinates
+from cryopick_ray.passes.agreed_reliability import Reliability, reliability
 from cryopick_ray.passes.clusters import Places, greedy
 from cryopick_ray.passes.consensus import consensus
 from cryopick_ray.passes.patterns import levels, patterns, score_cuts, total
-from cryopick_ray.passes.reliability import Reliability, reliability
 from cryopick_ray.picks.matching import match
 
 

@@ -21,7 +21,7 @@ from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.selection import SelectionSettings
+from cryopick_ray.settings.selection_settings import SelectionSettings
 
 SOON, LATER = "2026-11-30T10:00:00.000Z", "2026-11-30T10:00:01.000Z"
 many = st.lists(decisions(), max_size=14)

@@ -15,8 +15,8 @@ from cryopick_ray.picks import partitions
 from cryopick_ray.picks.columns import COLUMNS
 from cryopick_ray.picks.shard import Picked, decode_shard, encode_shard
 from cryopick_ray.picks.table import PickTable, recut
-from cryopick_ray.picks.write import write_table
-from cryopick_ray.selection import SelectionSettings
+from cryopick_ray.picks.write_table import write_table
+from cryopick_ray.settings.selection_settings import SelectionSettings
 
 CHOSEN = SelectionSettings(edge_A=6, min_distance_A=8, most_picks=5, largest_A=160)
 

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.pickers.cryolo.boxes import EMPTY, HELD, Boxes, decode, encode, iou, suppress
+from cryopick_ray.pickers.cryolo.grid_boxes import EMPTY, HELD, Boxes, decode, encode, iou, suppress
 
 
 def test_zero_answers_are_anchors_in_the_middle_of_their_cells():

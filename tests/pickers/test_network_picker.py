@@ -5,7 +5,7 @@ from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.pickers.families import build_network, make_picker
 from cryopick_ray.pickers.registry import LEARNING
 from cryopick_ray.pickers.weights import ModelCard
-from cryopick_ray.training.lessons.catalogue import make_lesson
+from cryopick_ray.training.recipes.recipe_catalogue import make_lesson
 
 SMALL = {"heatmap": {"base": 2}, "cryolo": {"width": 2}, "topaz": {"units": 2, "pi": 0.1}}
 every = pytest.mark.parametrize("name", LEARNING)

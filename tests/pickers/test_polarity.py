@@ -10,8 +10,8 @@ from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.heatmap.polarity import are_bright, evidence, judge_for, pick_settled, rule
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.simulate.micrograph import simulate
-from cryopick_ray.simulate.settings import simulation_settings
+from cryopick_ray.simulate.simulated_micrograph import simulate
+from cryopick_ray.simulate.simulation_settings import simulation_settings
 
 MOLECULES = ("apoferritin", "antibody", "ribosome-70s")
 """A shell, whose middle is bright where the particle is dark; a thin one; a plain one."""

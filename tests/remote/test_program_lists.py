@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.micrographs.exposures import read_cs_list
-from cryopick_ray.micrographs.listing import read_star_list
+from cryopick_ray.micrographs.cs_list import read_cs_list
+from cryopick_ray.micrographs.star_list import read_star_list
 from cryopick_ray.units import Optics
 
 OPTICS = """

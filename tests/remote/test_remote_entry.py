@@ -7,9 +7,7 @@ from archive_server import SET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.errors import CryoPickError, UsageError
-from cryopick_ray.micrographs.remote.archive import EmpiarSource, Places
-from cryopick_ray.micrographs.remote.entry import (
+from cryopick_ray.empiar.entry import (
     Entry,
     ImageSet,
     choose_image_set,
@@ -17,7 +15,9 @@ from cryopick_ray.micrographs.remote.entry import (
     parse_entry,
     parse_search,
 )
-from cryopick_ray.micrographs.remote.errors import MissingError, RemoteError
+from cryopick_ray.empiar.source import EmpiarSource, Places
+from cryopick_ray.errors import CryoPickError, UsageError
+from cryopick_ray.transfer.transfer_errors import MissingError, RemoteError
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=9),

@@ -9,7 +9,7 @@ from selenium.webdriver.common.by import By
 from cryopick_ray.evaluation.alike import common_names, side_by_side
 from cryopick_ray.evaluation.compare import beside_of, compare
 from cryopick_ray.evaluation.truth import Truth
-from cryopick_ray.report.compared import picture_of, render_compared
+from cryopick_ray.report.compared_page import picture_of, render_compared
 
 HOSTILE = "<script>alert(1)</script>"
 DIAMETER_A, SHAPE = 120.0, (1000, 1200)

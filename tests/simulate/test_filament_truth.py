@@ -5,17 +5,17 @@ import pytest
 import starfile
 from scipy.ndimage import map_coordinates
 
-from cryopick_ray.config import assigned
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.filaments.segments import traces_of
 from cryopick_ray.micrographs.junk import Junk
+from cryopick_ray.settings.config import assigned
 from cryopick_ray.simulate.contamination import KINDS
 from cryopick_ray.simulate.library import list_filaments, load_molecule
-from cryopick_ray.simulate.micrograph import simulate
-from cryopick_ray.simulate.run import simulate_all
-from cryopick_ray.simulate.settings import simulation_settings
-from cryopick_ray.simulate.truth import truth_star
+from cryopick_ray.simulate.simulated_micrograph import simulate
+from cryopick_ray.simulate.simulation import simulate_all
+from cryopick_ray.simulate.simulation_settings import simulation_settings
+from cryopick_ray.simulate.truth_star import truth_star
 
 CLEAN = [f"contamination.{kind}.probability=0" for kind in KINDS]
 QUIET = [

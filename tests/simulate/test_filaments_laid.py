@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import KDTree
 
-from cryopick_ray.config import fill
 from cryopick_ray.errors import UsageError
+from cryopick_ray.settings.config import fill
 from cryopick_ray.simulate.field import FieldOfView
 from cryopick_ray.simulate.filament_scene import FilamentSceneSettings
 from cryopick_ray.simulate.laying import APART, SHORTEST, lay_filaments
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.scene import SceneSettings
-from cryopick_ray.simulate.settings import simulation_settings
+from cryopick_ray.simulate.simulation_settings import simulation_settings
 
 SHAPE = (500, 700)
 WIDTH_PX = 20.0

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from cryopick_ray.config import assigned
 from cryopick_ray.micrographs.junk import Junk
+from cryopick_ray.settings.config import assigned
 from cryopick_ray.simulate.contamination import KINDS
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.simulate.micrograph import simulate
-from cryopick_ray.simulate.settings import simulation_settings
+from cryopick_ray.simulate.simulated_micrograph import simulate
+from cryopick_ray.simulate.simulation_settings import simulation_settings
 
 CLEAN = [f"contamination.{kind}.probability=0" for kind in KINDS]
 CODES = {

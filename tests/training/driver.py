@@ -6,9 +6,9 @@ from pathlib import Path
 import ray
 import small_training
 
-from cryopick_ray.engine.choice import open_engine
-from cryopick_ray.settings import EngineSettings
-from cryopick_ray.training.ray_train import train_on_ray
+from cryopick_ray.engine.open_engine import open_engine
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.training.loop.ray_train import train_on_ray
 
 ray.cloudpickle.register_pickle_by_value(small_training)
 store, folder = map(Path, sys.argv[1:])

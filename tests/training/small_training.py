@@ -16,13 +16,13 @@ from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore, StoredPixels
-from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.job import Job
-from cryopick_ray.training.labelled import nowhere
-from cryopick_ray.training.lesson import Example
-from cryopick_ray.training.loop import LoopSettings
-from cryopick_ray.training.sampling import negative, positive
-from cryopick_ray.training.windows import Window
+from cryopick_ray.training.data.examples import LabelledRow
+from cryopick_ray.training.data.labelled import nowhere
+from cryopick_ray.training.data.sampling import negative, positive
+from cryopick_ray.training.data.windows import Window
+from cryopick_ray.training.loop.job import Job
+from cryopick_ray.training.loop.loop import LoopSettings
+from cryopick_ray.training.recipes.recipe import Example
 
 DIAMETER_A, PIXEL_SIZE_A, SIDE_PX = 60.0, 3.0, 256
 

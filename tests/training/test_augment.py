@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.fft import dctn
 
-from cryopick_ray.training import augment
+from cryopick_ray.training.data import augment
 
 CHAINS = (augment.cryolo_chain, augment.general_chain)
 EVERY = (*augment.CRYOLO, *(change for change, _ in augment.GENERAL[:-1]), *CHAINS)

@@ -5,8 +5,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.training.lesson import Slot
-from cryopick_ray.training.plan import VALIDATION_EPOCH, Plan, Spot
+from cryopick_ray.training.data.batch_plan import VALIDATION_EPOCH, Plan, Spot
+from cryopick_ray.training.recipes.recipe import Slot
 
 PLANS = st.builds(
     Plan,

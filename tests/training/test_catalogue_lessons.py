@@ -7,18 +7,18 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.families import build_network, make_picker
 from cryopick_ray.pickers.registry import LEARNING
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
-from cryopick_ray.training.course import lesson_for
-from cryopick_ray.training.labelled import LabelledMicrograph
-from cryopick_ray.training.lesson import Slot
-from cryopick_ray.training.lessons.catalogue import (
+from cryopick_ray.training.data.labelled import LabelledMicrograph
+from cryopick_ray.training.recipes.objectives import OBJECTIVES
+from cryopick_ray.training.recipes.particle_share import disc_pixels
+from cryopick_ray.training.recipes.recipe import Slot
+from cryopick_ray.training.recipes.recipe_catalogue import (
     check_false,
     check_sparse,
     lesson_options,
     make_lesson,
 )
-from cryopick_ray.training.objectives import OBJECTIVES
-from cryopick_ray.training.prior import disc_pixels
-from cryopick_ray.training.settings import learn_settings
+from cryopick_ray.training.train_model import lesson_for
+from cryopick_ray.training.training_settings import learn_settings
 
 SMALL = {
     "heatmap": {"base": 2},

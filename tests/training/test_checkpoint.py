@@ -8,10 +8,10 @@ import torch
 from small_training import SmallLesson, Told, losses, small_job
 
 from cryopick_ray.errors import StoreError, TrainingError
-from cryopick_ray.training.alone import train_alone
-from cryopick_ray.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
-from cryopick_ray.training.log import LOG, read_log, write_log
-from cryopick_ray.training.loop import Epoch
+from cryopick_ray.training.loop.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from cryopick_ray.training.loop.loop import Epoch
+from cryopick_ray.training.loop.loss_log import LOG, read_log, write_log
+from cryopick_ray.training.loop.single_worker import train_alone
 
 CPU = torch.device("cpu")
 

@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.pickers.cryolo.boxes import EMPTY, HELD, UNKNOWN, encode
+from cryopick_ray.pickers.cryolo.grid_boxes import EMPTY, HELD, UNKNOWN, encode
 from cryopick_ray.pickers.cryolo.networks import CryoloNetwork
 from cryopick_ray.pickers.cryolo.picker import CryoloPicker
 from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.registry import find_network
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
-from cryopick_ray.training.labelled import LabelledMicrograph, nowhere
-from cryopick_ray.training.lesson import Slot
-from cryopick_ray.training.lessons.cryolo import CryoloLesson
+from cryopick_ray.training.data.labelled import LabelledMicrograph, nowhere
+from cryopick_ray.training.recipes.cryolo import CryoloLesson
+from cryopick_ray.training.recipes.recipe import Slot
 
 SLOT = Slot(0, 1)
 

@@ -6,9 +6,9 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.deepem.picker import DeepEMPicker
 from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
-from cryopick_ray.training.labelled import LabelledMicrograph
-from cryopick_ray.training.lesson import Slot
-from cryopick_ray.training.lessons.deepem import DeepEMLesson
+from cryopick_ray.training.data.labelled import LabelledMicrograph
+from cryopick_ray.training.recipes.deepem import DeepEMLesson
+from cryopick_ray.training.recipes.recipe import Slot
 
 SMALL = {"box_px": 32, "particle_px": 20.0}
 

@@ -6,9 +6,9 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.deeppicker.picker import DeepPickerPicker
 from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
-from cryopick_ray.training.labelled import LabelledMicrograph
-from cryopick_ray.training.lesson import Slot
-from cryopick_ray.training.lessons.deeppicker import DeepPickerLesson
+from cryopick_ray.training.data.labelled import LabelledMicrograph
+from cryopick_ray.training.recipes.deeppicker import DeepPickerLesson
+from cryopick_ray.training.recipes.recipe import Slot
 
 
 def ramp(particles, shape=(300, 320)):

@@ -8,8 +8,8 @@ import torch
 from ray.cluster_utils import Cluster
 from small_training import SlowLesson, Told, losses, small_job
 
-from cryopick_ray.training import ray_train
-from cryopick_ray.training.alone import train_alone
+from cryopick_ray.training.loop import ray_train
+from cryopick_ray.training.loop.single_worker import train_alone
 
 # Ray Train makes settings of Ray Data, which warn of their own fields; nobody else gets to see it.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")

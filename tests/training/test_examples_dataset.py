@@ -10,9 +10,9 @@ from small_training import DIAMETER_A, PIXEL_SIZE_A, SIDE_PX, SmallLesson, dotte
 from cryopick_ray.errors import StoreError
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.store.store import MicrographStore
-from cryopick_ray.training import dataset
-from cryopick_ray.training.dataset import Examples, check_readable, read_labelled
-from cryopick_ray.training.plan import Plan
+from cryopick_ray.training.data import examples
+from cryopick_ray.training.data.batch_plan import Plan
+from cryopick_ray.training.data.examples import Examples, check_readable, read_labelled
 
 SCALES = [8.0, 13.0, DIAMETER_A / PIXEL_SIZE_A, 27.0]
 
@@ -104,7 +104,7 @@ def test_the_cache_is_bounded_and_changes_nothing(rows, monkeypatch, room):
             most.append(len(alive))
             return super().example(micrograph, slot, rng)
 
-    monkeypatch.setattr(dataset, "CACHE_BYTES", int(room * image_bytes))
+    monkeypatch.setattr(examples, "CACHE_BYTES", int(room * image_bytes))
     bounded = drawn(Examples(Watched(), rows, plan), plan)
     for one, other in zip(whole, bounded, strict=True):
         assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
@@ -118,7 +118,7 @@ def test_a_worker_reads_only_its_own_micrographs_and_each_once(rows, monkeypatch
         reads.append(source.row.micrograph_id)
         return read_labelled(source, lesson, view)
 
-    monkeypatch.setattr(dataset, "read_labelled", counted)
+    monkeypatch.setattr(examples, "read_labelled", counted)
     plan = Plan(1, len(rows), 4, 5)
     for rank in range(2):
         list(Examples(SmallLesson(), rows, plan).batches(0, rank, 2))

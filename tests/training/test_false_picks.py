@@ -4,8 +4,8 @@ import numpy as np
 from labelled_sources import labelled_row
 
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.training.course import with_false_picks
-from cryopick_ray.training.trial import Tried
+from cryopick_ray.training.scored import Tried
+from cryopick_ray.training.train_model import with_false_picks
 
 
 def test_a_pick_that_may_be_a_particle_is_no_negative():

@@ -7,13 +7,13 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.pickers.filament.networks import ANSWERS
-from cryopick_ray.training.course import take
-from cryopick_ray.training.labelled import LabelledMicrograph, nowhere
-from cryopick_ray.training.lesson import Slot
-from cryopick_ray.training.lessons.filament import FilamentLesson
-from cryopick_ray.training.lessons.ridges import SIGMA, paint_ridges
-from cryopick_ray.training.settings import learn_settings
-from cryopick_ray.training.splits import Split
+from cryopick_ray.training.data.labelled import LabelledMicrograph, nowhere
+from cryopick_ray.training.data.splits import Split
+from cryopick_ray.training.recipes.filament import FilamentLesson
+from cryopick_ray.training.recipes.painted_ridges import SIGMA, paint_ridges
+from cryopick_ray.training.recipes.recipe import Slot
+from cryopick_ray.training.train_model import take
+from cryopick_ray.training.training_settings import learn_settings
 
 CELLS = np.arange(48) * 2 + 0.5
 

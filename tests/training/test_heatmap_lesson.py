@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.simulate.phantom import make_phantom
-from cryopick_ray.training.labelled import LabelledMicrograph, nowhere
-from cryopick_ray.training.lesson import Slot
-from cryopick_ray.training.lessons.heatmap import HeatmapLesson, junk_loss, near_loss, size_loss
-from cryopick_ray.training.lessons.peaks import focal_loss, paint, paint_discs
+from cryopick_ray.training.data.labelled import LabelledMicrograph, nowhere
+from cryopick_ray.training.recipes.heatmap import HeatmapLesson, junk_loss, near_loss, size_loss
+from cryopick_ray.training.recipes.painted_peaks import focal_loss, paint, paint_discs
+from cryopick_ray.training.recipes.recipe import Slot
 
 PLACES = st.floats(-20, 84, width=32)
 

@@ -7,10 +7,10 @@ import torch
 from small_training import SmallLesson, small_rows
 
 from cryopick_ray.errors import CryoPickError
-from cryopick_ray.training.dataset import Examples
-from cryopick_ray.training.loader import AHEAD, Loader, processes_for
-from cryopick_ray.training.plan import Plan
-from cryopick_ray.training.views import Views
+from cryopick_ray.training.data.batch_plan import Plan
+from cryopick_ray.training.data.examples import Examples
+from cryopick_ray.training.data.loader import AHEAD, Loader, processes_for
+from cryopick_ray.training.data.views import Views
 
 STEPS, BATCH = 3, 9
 

@@ -8,8 +8,8 @@ import torch
 from test_heatmap_lesson import dots
 
 from cryopick_ray.pickers.heatmap.networks import CENTRE, MOST, NEAR, HeatmapNetwork
-from cryopick_ray.training.lesson import Slot
-from cryopick_ray.training.lessons.marks import HeldNetwork, MarksLesson, doubled, held_loss, learnt
+from cryopick_ray.training.recipes.marks import HeldNetwork, MarksLesson, doubled, held_loss, learnt
+from cryopick_ray.training.recipes.recipe import Slot
 
 LESSON = MarksLesson(base=4, particle_px=16.0, crop_px=64)
 PLACES = [(40.0, 40.0), (100.0, 60.0), (150.0, 150.0), (60.0, 150.0)]

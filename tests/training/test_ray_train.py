@@ -10,12 +10,12 @@ import small_training
 import torch
 from small_training import DeadlyLesson, LostStoreLesson, SlowLesson, Told, losses, small_job
 
-from cryopick_ray.engine.choice import open_engine
+from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.errors import EngineError, StoreError, TrainingError
-from cryopick_ray.settings import EngineSettings
-from cryopick_ray.training.alone import train_alone
-from cryopick_ray.training.log import read_log
-from cryopick_ray.training.ray_train import check_room, most_threads, train_on_ray
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.training.loop.loss_log import read_log
+from cryopick_ray.training.loop.ray_train import check_room, most_threads, train_on_ray
+from cryopick_ray.training.loop.single_worker import train_alone
 
 # Ray Train makes settings of Ray Data, which warn of their own fields; nobody else gets to see it.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")

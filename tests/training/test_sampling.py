@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cryopick_ray.training.labelled import LabelledMicrograph, nowhere
-from cryopick_ray.training.sampling import RING, TRIES, anywhere, beside, negative, positive
+from cryopick_ray.training.data.labelled import LabelledMicrograph, nowhere
+from cryopick_ray.training.data.sampling import RING, TRIES, anywhere, beside, negative, positive
 
 HEIGHT, WIDTH = 120, 200
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cryopick_ray.config import read_yaml, to_yaml
 from cryopick_ray.errors import UsageError
 from cryopick_ray.evaluation.score import Score
-from cryopick_ray.training.outcome import Finished, Line
+from cryopick_ray.settings.config import read_yaml, to_yaml
+from cryopick_ray.training.results import Finished, Line
 from cryopick_ray.training.study import StudyFolder, study_settings
 from cryopick_ray.training.study_table import StudyRow, to_csv, to_markdown
 

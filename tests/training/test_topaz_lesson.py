@@ -7,13 +7,13 @@ import torch
 
 from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.pickers.families import build_network, make_picker
-from cryopick_ray.pickers.topaz.normalise import normalise
+from cryopick_ray.pickers.topaz.mixture import normalise
 from cryopick_ray.pickers.topaz.picker import TopazPicker
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
-from cryopick_ray.training.labelled import LabelledMicrograph, nowhere
-from cryopick_ray.training.lesson import Slot
-from cryopick_ray.training.lessons.topaz import TopazLesson
-from cryopick_ray.training.objectives import OBJECTIVES, ge_binomial
+from cryopick_ray.training.data.labelled import LabelledMicrograph, nowhere
+from cryopick_ray.training.recipes.objectives import OBJECTIVES, ge_binomial
+from cryopick_ray.training.recipes.recipe import Slot
+from cryopick_ray.training.recipes.topaz import TopazLesson
 
 FIELDS = {"topaz-conv3": 31, "topaz-resnet8": 71, "topaz-resnet16": 91}
 POSITIVE, OTHER = Slot(15, 256), Slot(3, 256)

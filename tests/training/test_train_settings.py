@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelled_sources import labelled_row
 
-from cryopick_ray.config import read_yaml, to_yaml
 from cryopick_ray.errors import UsageError
-from cryopick_ray.training.data import DataSet, prepare_data
-from cryopick_ray.training.recipes import _parts, train
-from cryopick_ray.training.settings import learn_settings, train_settings
+from cryopick_ray.settings.config import read_yaml, to_yaml
+from cryopick_ray.training.data.prepare import DataSet, prepare_data
+from cryopick_ray.training.experiment import _parts, train
+from cryopick_ray.training.training_settings import learn_settings, train_settings
 
 APO = {"name": "apo", "micrographs": ["m/*.mrc"], "labels": "labels", "diameter_A": 120}
 WHOLE = {"network": "heatmap", "data": [APO]}

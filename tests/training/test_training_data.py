@@ -14,8 +14,8 @@ from cryopick_ray.simulate.contamination import KINDS
 from cryopick_ray.simulate.molecule_files import read_coordinates
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
-from cryopick_ray.training.data import prepare_data
-from cryopick_ray.training.settings import train_settings
+from cryopick_ray.training.data.prepare import prepare_data
+from cryopick_ray.training.training_settings import train_settings
 
 
 class NoEngine:

@@ -11,8 +11,9 @@ from training_reports import EVIL, LACKING, RADIUS_PX, STORED, made_report, make
 from cryopick_ray.evaluation.curves import curve
 from cryopick_ray.report.figures import Axis, LineChart, fitted_axis, log_ticks
 from cryopick_ray.store.store import MicrographStore, StoredPixels
-from cryopick_ray.training.outcome import score_table
-from cryopick_ray.training.report import (
+from cryopick_ray.training.results import score_table
+from cryopick_ray.training.scored import score
+from cryopick_ray.training.training_report import (
     TrainingReport,
     loss_curves,
     precision_recall,
@@ -20,7 +21,6 @@ from cryopick_ray.training.report import (
     tried_thumbnail,
     tried_thumbnails,
 )
-from cryopick_ray.training.trial import score
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from training_reports import LACKING, SHAPE, made_report
 
-from cryopick_ray.training.report import (
+from cryopick_ray.training.training_report import (
     TrainingReport,
     render_training_report,
 )

@@ -8,9 +8,9 @@ from small_training import DIAMETER_A, PIXEL_SIZE_A, SIDE_PX, small_rows
 
 from cryopick_ray.evaluation.score import Score
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.training.course import with_false_picks
-from cryopick_ray.training.outcome import Line, Outcome, score_table
-from cryopick_ray.training.trial import Tried, ranking, score, try_picker
+from cryopick_ray.training.results import Line, Outcome, score_table
+from cryopick_ray.training.scored import Tried, ranking, score, try_picker
+from cryopick_ray.training.train_model import with_false_picks
 
 OWN_PX = DIAMETER_A / PIXEL_SIZE_A
 

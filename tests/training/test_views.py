@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from small_training import SmallLesson, Told, dotted_row, losses, small_job, small_rows
 
-from cryopick_ray.training import dataset
-from cryopick_ray.training.alone import train_alone
-from cryopick_ray.training.dataset import Examples, read_labelled
-from cryopick_ray.training.plan import Plan, Spot
-from cryopick_ray.training.views import View, Views
+from cryopick_ray.training.data import examples as examples_module
+from cryopick_ray.training.data.batch_plan import Plan, Spot
+from cryopick_ray.training.data.examples import Examples, read_labelled
+from cryopick_ray.training.data.views import View, Views
+from cryopick_ray.training.loop.single_worker import train_alone
 
 PLACES = [[60.3, 50.6], [200.0, 77.7], [128.5, 190.2]]
 SIGMA_PX = 6.0
@@ -164,7 +164,7 @@ def test_a_view_is_kept_for_its_epoch_and_no_longer(rows, monkeypatch, views, re
         read.append(source.row.micrograph_id)
         return read_labelled(source, lesson, view)
 
-    monkeypatch.setattr(dataset, "read_labelled", counted)
+    monkeypatch.setattr(examples_module, "read_labelled", counted)
     lesson, plan = Watched(), Plan(1, len(rows), 8, 3)
     examples = Examples(lesson, rows, plan, views=views)
     for epoch in range(3):

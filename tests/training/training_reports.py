@@ -8,15 +8,15 @@ from cryopick_ray.evaluation.curves import curve
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.matching import match
 from cryopick_ray.store.manifest import ManifestRow
-from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.labelled import nowhere
-from cryopick_ray.training.loop import Epoch
-from cryopick_ray.training.outcome import Line
-from cryopick_ray.training.report import (
+from cryopick_ray.training.data.examples import LabelledRow
+from cryopick_ray.training.data.labelled import nowhere
+from cryopick_ray.training.loop.loop import Epoch
+from cryopick_ray.training.results import Line
+from cryopick_ray.training.scored import Tried, ranking, score
+from cryopick_ray.training.training_report import (
     TrainingReport,
     tried_thumbnail,
 )
-from cryopick_ray.training.trial import Tried, ranking, score
 
 EVIL = "<script>alert(1)</script>\"'&"
 SHAPE, STORED = (600, 800), (150, 200)

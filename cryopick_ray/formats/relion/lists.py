@@ -7,9 +7,9 @@ from pathlib import Path
 from cryopick_ray.errors import PicksError, brief
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.format import Note
-from cryopick_ray.formats.relion.rows import read_rows
-from cryopick_ray.micrographs.listing import MICROGRAPH
-from cryopick_ray.micrographs.star import Block, peek_star, read_star
+from cryopick_ray.formats.relion.particle_rows import read_rows
+from cryopick_ray.micrographs.star_blocks import Block, peek_star, read_star
+from cryopick_ray.micrographs.star_list import MICROGRAPH
 from cryopick_ray.project import found_above
 
 FILE = "rlnMicrographCoordinates"

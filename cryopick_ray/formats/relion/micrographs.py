@@ -3,11 +3,11 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from cryopick_ray.formats.relion.optics import OpticsGroups
+from cryopick_ray.formats.relion.particle_optics import OpticsGroups
 from cryopick_ray.formats.star_text import loop, quoted, word
 from cryopick_ray.micrographs.ctf.result import CtfFit
-from cryopick_ray.micrographs.listing import CTF, MICROGRAPH
 from cryopick_ray.micrographs.optics_groups import GROUP
+from cryopick_ray.micrographs.star_list import CTF, MICROGRAPH
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.units import Optics
 

@@ -9,13 +9,13 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.formats.columns import RELION, in_relion
+from cryopick_ray.formats.column_names import RELION, in_relion
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.relion import helical
-from cryopick_ray.formats.relion.rows import NO_SCORE, SCORE, X, Y
+from cryopick_ray.formats.relion.particle_rows import NO_SCORE, SCORE, X, Y
 from cryopick_ray.formats.star_text import loop
-from cryopick_ray.micrographs.listing import CTF, MICROGRAPH
 from cryopick_ray.micrographs.optics_groups import GROUP
+from cryopick_ray.micrographs.star_list import CTF, MICROGRAPH
 
 COORDINATES = (X, Y, SCORE)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)

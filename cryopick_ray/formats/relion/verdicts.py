@@ -6,10 +6,10 @@ from pathlib import Path
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.relion.optics import OpticsGroups
+from cryopick_ray.formats.relion.particle_optics import OpticsGroups
 from cryopick_ray.formats.star_text import loop, quoted, word
-from cryopick_ray.micrographs.listing import MICROGRAPH
 from cryopick_ray.micrographs.optics_groups import GROUP
+from cryopick_ray.micrographs.star_list import MICROGRAPH
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.store.publish import published
 

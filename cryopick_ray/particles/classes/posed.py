@@ -5,9 +5,9 @@ import torch
 from numpy.typing import NDArray
 
 from cryopick_ray.particles.classes.components import Components, soft_disc
-from cryopick_ray.particles.classes.files import WorkFiles
 from cryopick_ray.particles.classes.model import Sums, total
-from cryopick_ray.particles.classes.plan import ClassPlan
+from cryopick_ray.particles.classes.progress import WorkFiles
+from cryopick_ray.particles.classes.schedule import ClassPlan
 from cryopick_ray.particles.classes.turning import Turning, psi_grid
 
 PSI_STEP_DEG = 3.0

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from cryopick_ray.particles.volume.insertion import Sums
-from cryopick_ray.particles.volume.spectrum import PADDING, interpolated, map_of
+from cryopick_ray.particles.volume.padded_spectrum import PADDING, interpolated, map_of
 
 ITERATIONS = 10
 FLOOR = 1e-3

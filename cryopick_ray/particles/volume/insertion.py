@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cryopick_ray.particles.volume.spectrum import PADDING, corners, disc, on_slices
+from cryopick_ray.particles.volume.padded_spectrum import PADDING, corners, disc, on_slices
 
 
 @dataclass(eq=False)

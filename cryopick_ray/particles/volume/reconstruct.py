@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.formats.relion.rows import ORIGINS_A
-from cryopick_ray.particles.ctf import ctfs
+from cryopick_ray.formats.relion.particle_rows import ORIGINS_A
 from cryopick_ray.particles.images import batches, read_images
-from cryopick_ray.particles.particles import ANGLES, SUBSET, Particles
+from cryopick_ray.particles.particle_ctf import ctfs
+from cryopick_ray.particles.particle_star import ANGLES, SUBSET, Particles
 from cryopick_ray.particles.volume.gridding import solve
 from cryopick_ray.particles.volume.insertion import Sums, tensor
 from cryopick_ray.simulate.projection import rotations_to_euler

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cryopick_ray.errors import MicrographError
-from cryopick_ray.pickers.cryolo.boxes import Boxes, decode, suppress
+from cryopick_ray.pickers.cryolo.grid_boxes import Boxes, decode, suppress
 from cryopick_ray.pickers.cryolo.networks import CryoloNetwork
 from cryopick_ray.pickers.grey_values import centre_and_sigma, refuse_without_contrast, sampled
 from cryopick_ray.pickers.network_picker import NetworkPicker

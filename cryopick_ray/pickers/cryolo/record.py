@@ -8,7 +8,7 @@ RECORD = Network(
     picker="cryopick_ray.pickers.cryolo.picker:CryoloPicker",
     parameters=frozenset({"width"}),
     recipe=Recipe(
-        "cryopick_ray.training.lessons.cryolo:CryoloLesson",
+        "cryopick_ray.training.recipes.cryolo:CryoloLesson",
         epochs=20,
         steps=50,
         whole_image=True,

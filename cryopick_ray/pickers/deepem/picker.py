@@ -10,7 +10,7 @@ from torch import Tensor
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.deepem.exact import ExactScores
 from cryopick_ray.pickers.deepem.networks import POOLS, DeepEMNetwork
-from cryopick_ray.pickers.device.choice import repeatable
+from cryopick_ray.pickers.device.usable_device import repeatable
 from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.patches import NORMALISATION, Windows, z_scored_micrographs
 from cryopick_ray.pickers.picker import Candidates

@@ -7,5 +7,5 @@ RECORD = Network(
     network="cryopick_ray.pickers.deepem.networks:DeepEMNetwork",
     picker="cryopick_ray.pickers.deepem.picker:DeepEMPicker",
     parameters=frozenset({"box_px", "relu"}),
-    recipe=Recipe("cryopick_ray.training.lessons.deepem:DeepEMLesson", epochs=20, steps=75),
+    recipe=Recipe("cryopick_ray.training.recipes.deepem:DeepEMLesson", epochs=20, steps=75),
 )

@@ -7,5 +7,5 @@ RECORD = Network(
     network="cryopick_ray.pickers.deeppicker.networks:DeepPickerNetwork",
     picker="cryopick_ray.pickers.deeppicker.picker:DeepPickerPicker",
     parameters=frozenset({"hidden"}),
-    recipe=Recipe("cryopick_ray.training.lessons.deeppicker:DeepPickerLesson", epochs=20, steps=50),
+    recipe=Recipe("cryopick_ray.training.recipes.deeppicker:DeepPickerLesson", epochs=20, steps=50),
 )

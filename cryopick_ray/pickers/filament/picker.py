@@ -8,11 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cryopick_ray.filament import SPACING
 from cryopick_ray.filaments.segments import Segments, cut_segments
-from cryopick_ray.filaments.settings import TracingSettings
 from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.filaments.tracing import trace_maps
+from cryopick_ray.filaments.tracing_settings import TracingSettings
 from cryopick_ray.micrographs.junk import JunkMask, kept_out
 from cryopick_ray.pickers.filament.networks import COS2, JUNK, RIDGE, FilamentNetwork
 from cryopick_ray.pickers.heatmap.junk_mask import junk_mask
@@ -23,6 +22,7 @@ from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.scoring import EXACT, Scoring
 from cryopick_ray.pickers.tiles import tile_px_on
 from cryopick_ray.pickers.weights import ModelCard
+from cryopick_ray.settings.filament_settings import SPACING
 from cryopick_ray.units import Shape
 
 CHORD = 2.0

@@ -8,7 +8,7 @@ RECORD = Network(
     picker="cryopick_ray.pickers.filament.picker:FilamentPicker",
     parameters=frozenset({"base"}),
     recipe=Recipe(
-        "cryopick_ray.training.lessons.filament:FilamentLesson",
+        "cryopick_ray.training.recipes.filament:FilamentLesson",
         epochs=16,
         steps=50,
         whole_image=True,

@@ -12,7 +12,7 @@ from cryopick_ray.pickers.heatmap.diameter import Answer, beside, ladder, weigh
 from cryopick_ray.pickers.heatmap.picker import HeatmapPicker
 from cryopick_ray.pickers.heatmap.polarity import are_bright, evidence
 from cryopick_ray.pickers.heatmap.scales import Scales
-from cryopick_ray.settings import Invert
+from cryopick_ray.settings.run_settings import Invert
 from cryopick_ray.units import working_pixel_size_A
 
 ACROSS = 5

@@ -9,6 +9,6 @@ RECORD = Network(
     parameters=frozenset({"base"}),
     optional=frozenset({"answers"}),
     recipe=Recipe(
-        "cryopick_ray.training.lessons.heatmap:HeatmapLesson", epochs=16, steps=50, whole_image=True
+        "cryopick_ray.training.recipes.heatmap:HeatmapLesson", epochs=16, steps=50, whole_image=True
     ),
 )

@@ -7,5 +7,5 @@ RECORD = Network(
     network="cryopick_ray.pickers.topaz.networks:TopazNetwork",
     picker="cryopick_ray.pickers.topaz.picker:TopazPicker",
     parameters=frozenset({"units"}),
-    recipe=Recipe("cryopick_ray.training.lessons.topaz:TopazLesson", epochs=10, steps=100, share="pi"),
+    recipe=Recipe("cryopick_ray.training.recipes.topaz:TopazLesson", epochs=10, steps=100, share="pi"),
 )

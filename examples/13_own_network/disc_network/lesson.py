@@ -10,10 +10,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import Adam, Optimizer
 
 from cryopick_ray.pickers.patches import z_scored_micrograph
-from cryopick_ray.training.labelled import LabelledMicrograph
-from cryopick_ray.training.lesson import Example, Slot
-from cryopick_ray.training.sampling import negative, positive
-from cryopick_ray.training.windows import Window
+from cryopick_ray.training.data.labelled import LabelledMicrograph
+from cryopick_ray.training.data.sampling import negative, positive
+from cryopick_ray.training.data.windows import Window
+from cryopick_ray.training.recipes.recipe import Example, Slot
 from disc_network.picker import KERNEL_PX, DiscNetwork, DiscPicker
 
 

@@ -17,14 +17,14 @@ from simulated_movies import (
     write_tiff,
 )
 
-from cryopick_ray.config import fill
 from cryopick_ray.errors import MicrographError, PixelSizeError, UsageError
 from cryopick_ray.micrographs.exposure import read_exposure
 from cryopick_ray.micrographs.movies.average import average_movie
-from cryopick_ray.micrographs.movies.write import write_average
+from cryopick_ray.micrographs.movies.write_average import write_average
 from cryopick_ray.micrographs.reader import read_micrograph
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.settings import FrameSettings, IngestSettings, MovieSettings
+from cryopick_ray.settings.config import fill
+from cryopick_ray.settings.run_settings import FrameSettings, IngestSettings, MovieSettings
 from cryopick_ray.units import Optics
 
 SIDE = 256
@@ -213,7 +213,7 @@ import resource, sys
 from pathlib import Path
 import torch
 from cryopick_ray.micrographs.movies.average import average_movie
-from cryopick_ray.settings import FrameSettings
+from cryopick_ray.settings.run_settings import FrameSettings
 torch.set_num_threads(1)
 few, many = map(Path, sys.argv[1:])
 settings = FrameSettings(dose_per_frame_e_A2=1.0, pixel_size_A=1.0)
