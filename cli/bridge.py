@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 RUN = "cryopick_ray.settings.run_settings:RunSettings"
-ENGINE = "cryopick_ray.settings.run_settings:EngineSettings"
+ENGINE = "cryopick_ray.settings.engine_settings:EngineSettings"
 UNITS = {"_e_A2": "e/A2", "_A": "A", "_MB_s": "MB/s", "_kV": "kV", "_mm": "mm", "_GB": "GB"}
 Given = dict[str, Any]
 """Plain settings, nested, as far as a person gave them."""

@@ -27,12 +27,12 @@ _HOMES = {
     "resume": "runs.api",
     "plan": "runs.api",
     "self_train": "runs.api",
-    "compare": "runs.comparison",
-    "evaluate": "runs.outcome",
-    "export": "runs.outcome",
-    "read_table": "runs.outcome",
-    "Settings": "settings:RunSettings",
-    "EngineSettings": "settings",
+    "compare": "runs.compare_run",
+    "evaluate": "runs.read_run",
+    "export": "runs.read_run",
+    "read_table": "runs.read_run",
+    "Settings": "settings.run_settings:RunSettings",
+    "EngineSettings": "settings.engine_settings",
     "Summary": "runs.results",
 }
 """Where what a program needs is defined: it is loaded when it is asked for, as torch and Ray take seconds."""
