@@ -10,7 +10,7 @@ from .console import say
 from .group import Group
 
 if TYPE_CHECKING:
-    from cryopick_ray.launch.cluster_jobs import Job, Jobs
+    from cryopick_ray.launch.cluster_jobs import ClusterJob, ClusterJobs
     from cryopick_ray.launch.cluster_settings import ClusterSettings
 
 app = typer.Typer(
@@ -140,7 +140,7 @@ def _settings(config: Path) -> "ClusterSettings":
     return cluster_settings(read_yaml(config))
 
 
-def _jobs(settings: "ClusterSettings", address: str) -> "Jobs":
+def _jobs(settings: "ClusterSettings", address: str) -> "ClusterJobs":
     from cryopick_ray.launch.cluster_settings import SlurmSettings
     from cryopick_ray.launch.command import run_command
 
@@ -155,7 +155,7 @@ def _jobs(settings: "ClusterSettings", address: str) -> "Jobs":
     return RayJobs(settings.name, run_command(settings), address)
 
 
-def _last(jobs: "Jobs", config: Path) -> "Job":
+def _last(jobs: "ClusterJobs", config: Path) -> "ClusterJob":
     from cryopick_ray.errors import EngineError
 
     job = jobs.last()
@@ -164,7 +164,7 @@ def _last(jobs: "Jobs", config: Path) -> "Job":
     return job
 
 
-def _outcome(job: "Job") -> dict[str, object]:
+def _outcome(job: "ClusterJob") -> dict[str, object]:
     from dataclasses import asdict
 
     return asdict(job)

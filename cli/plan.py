@@ -12,7 +12,7 @@ from .console import ConsoleEvents, say
 from .spelling import tell
 
 if TYPE_CHECKING:
-    from cryopick_ray.runs.cost import Estimate, Machines, Rates
+    from cryopick_ray.runs.cost import Estimate, Machines, StageRates
 
 PREFIXES = ("", "k", "M", "G", "T", "P")
 
@@ -106,7 +106,7 @@ def plan(
     say(outcome.to_dict(), _text(outcome, rates, machines, bench), as_json=as_json)
 
 
-def _text(outcome: "Estimate", rates: "Rates", machines: "Machines", bench: Path | None) -> str:
+def _text(outcome: "Estimate", rates: "StageRates", machines: "Machines", bench: Path | None) -> str:
     who = f"{machines.workers} CPU workers"
     who += f" and {max(1, machines.gpus)} GPUs" if rates.on_gpu else ""
     lines = [

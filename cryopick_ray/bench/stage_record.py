@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from cryopick_ray.bench.stopwatch import Part
+from cryopick_ray.bench.stopwatch import TimedPart
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageRecord:
     """One stage of the way of a micrograph.
 
     Attributes
@@ -34,7 +34,7 @@ class Stage:
     cpu_seconds
         Median CPU time of all threads.
     busy_seconds
-        Least over the passes of :attr:`~cryopick_ray.bench.stopwatch.Part.busy_seconds`.
+        Least over the passes of :attr:`~cryopick_ray.bench.stopwatch.TimedPart.busy_seconds`.
     bytes, flops
         Bytes it must read and write at least, arithmetic it did; zero where unknown or none.
     bytes_per_s, flops_per_s
@@ -58,7 +58,9 @@ class Stage:
     share: float | None = None
 
 
-def stages(passes: Sequence[Mapping[str, Part]], counted: Mapping[str, Part], limits: Limits) -> list[Stage]:
+def stages(
+    passes: Sequence[Mapping[str, TimedPart]], counted: Mapping[str, TimedPart], limits: Limits
+) -> list[StageRecord]:
     """Return the stages of several passes over one micrograph.
 
     Parameters
@@ -71,11 +73,11 @@ def stages(passes: Sequence[Mapping[str, Part]], counted: Mapping[str, Part], li
     return [_stage(name, [one[name] for one in passes], counted[name].flops, limits) for name in passes[0]]
 
 
-def _stage(name: str, parts: Sequence[Part], flops: int, limits: Limits) -> Stage:
+def _stage(name: str, parts: Sequence[TimedPart], flops: int, limits: Limits) -> StageRecord:
     busy = min(part.busy_seconds for part in parts)
     amount = parts[0].bytes
     bound, share = roofline(busy, amount, parts[0].route, flops, limits)
-    return Stage(
+    return StageRecord(
         name,
         median(part.seconds for part in parts),
         min(part.seconds for part in parts),

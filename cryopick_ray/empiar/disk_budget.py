@@ -5,7 +5,7 @@ import threading
 from cryopick_ray.transfer.transfer_errors import NoRoomError, RemoteError, StoppedError
 
 
-class Room:
+class DiskBudget:
     """Shares out so many bytes of disk among files, each held from before its first byte to its deletion.
 
     Parameters

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from cryopick_ray.empiar.database import open_database
-from cryopick_ray.empiar.lock import Owner, is_alive
+from cryopick_ray.empiar.lock import RunLock, is_alive
 from cryopick_ray.empiar.rows import (
     COLUMNS,
     LISTED_COLUMNS,
@@ -48,7 +48,7 @@ class Manifest:
     def __init__(self, folder: Path, entry_id: str) -> None:
         self.folder = folder
         self._owners = folder / FOLDER / "owners"
-        self._owner = Owner(self._owners)
+        self._owner = RunLock(self._owners)
         self._lock = threading.RLock()
         try:
             with self._told():

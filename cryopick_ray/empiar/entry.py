@@ -86,7 +86,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchHit:
     """One entry that a search found."""
 
     entry_id: str
@@ -134,7 +134,7 @@ def parse_entry(raw: bytes, entry_id: str) -> Entry:
     )
 
 
-def parse_search(raw: bytes) -> tuple[int, list[Found]]:
+def parse_search(raw: bytes) -> tuple[int, list[SearchHit]]:
     """Return the number of hits and the entries of one page of a search."""
     data = _object(raw)
     found = []
@@ -145,7 +145,7 @@ def parse_search(raw: bytes) -> tuple[int, list[Found]]:
         fields = one.get("fields")
         titles = _items(fields.get("title")) if isinstance(fields, dict) else []
         if number:
-            found.append(Found(number[1], _text(titles[0]) if titles else ""))
+            found.append(SearchHit(number[1], _text(titles[0]) if titles else ""))
     return _count(data.get("hitCount")) or len(found), found
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from cryopick_ray.empiar.disk_budget import Room
+from cryopick_ray.empiar.disk_budget import DiskBudget
 from cryopick_ray.empiar.download_manifest import Manifest
 from cryopick_ray.empiar.rows import FileRow, State
 from cryopick_ray.transfer.names import PART, local_path
 from cryopick_ray.transfer.response import FileSource
-from cryopick_ray.transfer.transfer import Known, Transfer
+from cryopick_ray.transfer.transfer import KnownFile, Transfer
 from cryopick_ray.transfer.transfer_errors import (
     ExhaustedError,
     HostileNameError,
@@ -78,11 +78,11 @@ class Fetcher:
         *,
         connections: int,
         stop: threading.Event,
-        room: Room | None = None,
+        room: DiskBudget | None = None,
         on_fetched: Callable[[FetchedFile], None] | None = None,
     ) -> None:
         self._files, self._manifest, self._events = files, manifest, events
-        self._stop, self._room, self._on_fetched = stop, room or Room(None), on_fetched
+        self._stop, self._room, self._on_fetched = stop, room or DiskBudget(None), on_fetched
         self._states: tuple[State, ...] = (
             ("listed", "partial", "fetched") if on_fetched else ("listed", "partial")
         )
@@ -195,7 +195,7 @@ class Fetcher:
         return FetchedFile(row.path, target, row.size_bytes or 0)
 
     def _fetch(self, row: FileRow, target: Path) -> FetchedFile:
-        def started(known: Known) -> None:
+        def started(known: KnownFile) -> None:
             self._manifest.started(row.path, known.size_bytes, known.validator, known.digest)
             if known.size_bytes is not None:
                 self._room.adjust(row.path, known.size_bytes)
@@ -206,7 +206,7 @@ class Fetcher:
             self._files,
             row.path,
             target,
-            Known(row.size_bytes, row.validator, row.digest),
+            KnownFile(row.size_bytes, row.validator, row.digest),
             started=started,
             moved=self._events.moved,
             stop=self._stop,

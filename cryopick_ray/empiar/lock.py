@@ -12,7 +12,7 @@ from cryopick_ray.empiar.database import check_kind
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 
-class Owner:
+class RunLock:
     """A name for this run, kept alive by a lock that the operating system drops when the process ends.
 
     Parameters

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from urllib.parse import quote, urlsplit
 
-from cryopick_ray.empiar.entry import Entry, Found, parse_entry, parse_search
+from cryopick_ray.empiar.entry import Entry, SearchHit, parse_entry, parse_search
 from cryopick_ray.errors import UsageError
 from cryopick_ray.transfer.backoff import Bandwidth
 from cryopick_ray.transfer.http import Client
@@ -26,7 +26,7 @@ MOST_HITS = 100  # what EBI Search gives in one page
 
 
 @dataclass(frozen=True)
-class Places:
+class EmpiarAddresses:
     """Where the archive's interface, its search and its files are.
 
     Attributes
@@ -40,7 +40,7 @@ class Places:
     files: str = FILES
 
     @classmethod
-    def from_environment(cls) -> "Places":
+    def from_environment(cls) -> "EmpiarAddresses":
         """Take CRYOPICK_EMPIAR_API, CRYOPICK_EMPIAR_SEARCH and CRYOPICK_EMPIAR_FILES where they are set."""
         found = {
             name: _checked(f"CRYOPICK_EMPIAR_{name.upper()}")
@@ -68,12 +68,12 @@ class EmpiarSource:
 
     def __init__(
         self,
-        places: Places | None = None,
+        places: EmpiarAddresses | None = None,
         *,
         connections: int = CONNECTIONS,
         bytes_per_s: float | None = None,
     ) -> None:
-        self._places = places or Places.from_environment()
+        self._places = places or EmpiarAddresses.from_environment()
         self._bandwidth = Bandwidth(bytes_per_s)
         self.connections, self.stop = connections, threading.Event()
         self._client = Client(connections, self._bandwidth, self.stop)
@@ -83,9 +83,9 @@ class EmpiarSource:
         """Whether the files come from a folder or a bucket."""
         return urlsplit(self._places.files).scheme not in ("http", "https")
 
-    def search(self, query: str, *, limit: int) -> tuple[int, list[Found]]:
+    def search(self, query: str, *, limit: int) -> tuple[int, list[SearchHit]]:
         """Return the number of entries that fit a query in EBI Search's words, and the first of them."""
-        found: list[Found] = []
+        found: list[SearchHit] = []
         while True:
             size = min(limit - len(found), MOST_HITS)
             url = (

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
-from cryopick_ray.empiar.disk_budget import Room
+from cryopick_ray.empiar.disk_budget import DiskBudget
 from cryopick_ray.empiar.download_manifest import Manifest
 from cryopick_ray.empiar.fetcher import POLL_S, FetchedFile, Fetcher, FetchEvents
 from cryopick_ray.transfer.response import FileSource
@@ -46,7 +46,7 @@ class Stream:
         connections: int,
         stop: threading.Event,
     ) -> None:
-        self.manifest, self._room, self._keeps = manifest, Room(keep_bytes), keep_files
+        self.manifest, self._room, self._keeps = manifest, DiskBudget(keep_bytes), keep_files
         self._arrived = threading.Condition()
         self._ready: deque[FetchedFile] = deque()
         self._out: dict[str, FetchedFile] = {}

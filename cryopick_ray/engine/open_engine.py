@@ -21,10 +21,10 @@ def open_engine(settings: EngineSettings, *, threads: int) -> Iterator[Engine]:
         yield SerialEngine()
         return
     from cryopick_ray.engine.ray_engine import RayEngine
-    from cryopick_ray.engine.sizing import Size
+    from cryopick_ray.engine.sizing import PoolSize
 
     with RayEngine(
-        size=Size(*settings.workers) if settings.workers else Size(),
+        size=PoolSize(*settings.workers) if settings.workers else PoolSize(),
         threads=threads,
         gpus_per_worker=settings.gpus_per_worker,
         wants_gpus=settings.device == "cuda",

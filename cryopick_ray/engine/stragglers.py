@@ -15,7 +15,7 @@ HUNG = 20.0
 HUNG_SECONDS = 600.0
 
 
-class Patience:
+class StragglerRule:
     """Learns from the units that ended how long one takes."""
 
     def __init__(self) -> None:

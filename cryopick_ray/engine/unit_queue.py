@@ -12,7 +12,7 @@ from cryopick_ray.engine.unit_rules import after_death, cut
 
 
 @dataclass(eq=False, slots=True)
-class Job:
+class QueuedUnit:
     """A unit of some kind to be done, or with a ``reason`` to be given up.
 
     Attributes
@@ -36,7 +36,7 @@ class Job:
         return self.copies == 1 and not self.is_done
 
 
-class Jobs:
+class UnitQueue:
     """The jobs of a run; a job whose worker died under it waits behind all others.
 
     Parameters
@@ -47,8 +47,8 @@ class Jobs:
 
     def __init__(self, kinds: Sequence[str]) -> None:
         self._fresh: dict[str, deque[WorkUnit[Any]]] = {kind: deque() for kind in kinds}
-        self._returned: deque[Job] = deque()
-        self._suspects: deque[Job] = deque()
+        self._returned: deque[QueuedUnit] = deque()
+        self._suspects: deque[QueuedUnit] = deque()
         self._open = 0
 
     def add(self, kind: str, units: Sequence[WorkUnit[Any]]) -> None:
@@ -58,7 +58,7 @@ class Jobs:
 
     def give_up(self, kind: str, unit: WorkUnit[Any], reason: str) -> None:
         """Let a unit wait that is to be given up."""
-        self._returned.append(Job(kind, unit, reason))
+        self._returned.append(QueuedUnit(kind, unit, reason))
         self._open += 1
 
     @property
@@ -71,23 +71,23 @@ class Jobs:
         """Jobs waiting or in hand."""
         return self._open
 
-    def take(self) -> Job:
+    def take(self) -> QueuedUnit:
         """Return the next job that waits."""
         kind = next((kind for kind in reversed(self._fresh) if self._fresh[kind]), None)
         if self._returned:
             job = self._returned.popleft()
         elif kind is not None:
-            job = Job(kind, self._fresh[kind].popleft())
+            job = QueuedUnit(kind, self._fresh[kind].popleft())
         else:
             job = self._suspects.popleft()
         job.copies += 1
         return job
 
-    def copy(self, job: Job) -> None:
+    def copy(self, job: QueuedUnit) -> None:
         """Note that another worker takes a job that one has in hand."""
         job.copies += 1
 
-    def end(self, job: Job, report: UnitReport) -> UnitReport | None:
+    def end(self, job: QueuedUnit, report: UnitReport) -> UnitReport | None:
         """Take a worker's report; ``None`` if another worker had reported the unit before.
 
         What the worker left undone becomes a job of its own, unless a copy of the whole is in hand.
@@ -98,18 +98,18 @@ class Jobs:
         job.is_done = True
         if report.undone:
             rest = WorkUnit(tuple(job.unit.items[position] for position in report.undone))
-            self._returned.appendleft(Job(job.kind, rest))
+            self._returned.appendleft(QueuedUnit(job.kind, rest))
         else:
             self._open -= 1
         return report
 
-    def put_back(self, job: Job) -> None:
+    def put_back(self, job: QueuedUnit) -> None:
         """Let a job that a worker dropped wait again, unless another has it or did it."""
         job.copies -= 1
         if not job.is_done and not job.copies:
             self._returned.appendleft(job)
 
-    def blame(self, job: Job, why: str) -> str:
+    def blame(self, job: QueuedUnit, why: str) -> str:
         """Put back a job under which a worker died; return what a person is told if it is given up."""
         job.copies -= 1
         job.deaths += 1
@@ -119,7 +119,7 @@ class Jobs:
             case "retry":
                 self._suspects.append(job)
             case "split":
-                singles = [Job(job.kind, single) for single in cut(job.unit.items, 1)]
+                singles = [QueuedUnit(job.kind, single) for single in cut(job.unit.items, 1)]
                 self._returned.extend(singles)
                 self._open += len(singles) - 1
             case "give up":

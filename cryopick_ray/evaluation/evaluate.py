@@ -10,7 +10,7 @@ from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.evaluation.comparable import Judged
 from cryopick_ray.evaluation.curves import Curve
 from cryopick_ray.evaluation.filament_score import LengthCurve
-from cryopick_ray.evaluation.frame import Pair, check_inside, other_frame
+from cryopick_ray.evaluation.frame import FramePair, check_inside, other_frame
 from cryopick_ray.evaluation.reliability import Reliability
 from cryopick_ray.evaluation.score import (
     Ranked,
@@ -154,7 +154,7 @@ def rank(
         raise UsageError(f"matching radius is {radius_A} A; give `radius_A` a positive length in angstroms")
     judged = Judged(truth, exclude)
     ranked: dict[str, Ranked] = {}
-    pairs: list[Pair] = []
+    pairs: list[FramePair] = []
     for one, name in judged.of(picks):
         micrograph_id = one.micrograph.micrograph_id
         centres = truth.centres(name, one.micrograph.shape)
@@ -165,14 +165,14 @@ def rank(
     return Ranking(ranked, (*judged.notes(), *_doubts(list(ranked.values()), pairs)))
 
 
-def _check(pair: Pair, micrograph_id: str, truth: Truth) -> None:
+def _check(pair: FramePair, micrograph_id: str, truth: Truth) -> None:
     """Refuse particles so far outside that no pick could find them."""
     if pair.shape is not None:
         said = f"particles of {micrograph_id} in {truth.source}"
         check_inside(pair.truth, pair.shape, said, margin_px=pair.radius_px)
 
 
-def _doubts(ranked: Sequence[Ranked], pairs: Sequence[Pair]) -> list[str]:
+def _doubts(ranked: Sequence[Ranked], pairs: Sequence[FramePair]) -> list[str]:
     """Return what a person should know of how well picks and truth go together."""
     doubts = []
     if kept_out := sum(one.n_kept_out for one in ranked):
@@ -190,7 +190,7 @@ def _doubts(ranked: Sequence[Ranked], pairs: Sequence[Pair]) -> list[str]:
     return doubts
 
 
-def _rank(one: MicrographPicks, centres: Centres, radius_A: float | None) -> tuple[Ranked, Pair | None]:
+def _rank(one: MicrographPicks, centres: Centres, radius_A: float | None) -> tuple[Ranked, FramePair | None]:
     if one.micrograph.status != "complete":
         return Ranked(np.empty(0, np.float32), np.empty(0, bool), 0, 0, len(centres), failed=True), None
     pixel_size_A = one.micrograph.pixel_size_A
@@ -206,7 +206,7 @@ def _rank(one: MicrographPicks, centres: Centres, radius_A: float | None) -> tup
     score = np.nan_to_num(score, nan=float(np.finfo(np.float32).min) if is_scored else 0.0)
     is_hit = match(x, y, score, true_x, true_y, radius_px) >= 0
     finds = match(x[picked], y[picked], score[picked], true_x, true_y, radius_px)
-    pair = Pair(np.column_stack([x[picked], y[picked]]), centres, one.micrograph.shape, radius_px)
+    pair = FramePair(np.column_stack([x[picked], y[picked]]), centres, one.micrograph.shape, radius_px)
     ranked = Ranked(
         score,
         is_hit,

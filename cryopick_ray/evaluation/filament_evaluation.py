@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.evaluation.comparable import Judged
 from cryopick_ray.evaluation.evaluate import CurvePoint, curve_points
-from cryopick_ray.evaluation.filament_score import Compared, FilamentScore, pooled_curve, pooled_score
+from cryopick_ray.evaluation.filament_score import (
+    ComparedFilaments,
+    FilamentScore,
+    pooled_curve,
+    pooled_score,
+)
 from cryopick_ray.evaluation.frame import check_inside
 from cryopick_ray.evaluation.traces import crossings, follow
 from cryopick_ray.evaluation.truth import FILAMENT, Truth
@@ -81,7 +86,7 @@ def evaluate_filaments(
     if radius_A is not None and not is_positive(radius_A):
         raise UsageError(f"matching radius is {radius_A} A; give `radius_A` a positive length in angstroms")
     judged = Judged(truth, exclude)
-    compared: dict[str, Compared] = {}
+    compared: dict[str, ComparedFilaments] = {}
     failed = set()
     for one, name in judged.of(picks):
         compared[one.micrograph.micrograph_id] = compare(one, truth, name, radius_A)
@@ -101,7 +106,7 @@ def evaluate_filaments(
     )
 
 
-def compare(one: MicrographPicks, truth: Truth, name: str, radius_A: float | None) -> Compared:
+def compare(one: MicrographPicks, truth: Truth, name: str, radius_A: float | None) -> ComparedFilaments:
     """Compare one micrograph's filaments with those that the truth calls ``name``; a failed one has none."""
     about = one.micrograph
     true = truth.traces(name, about.shape)
@@ -122,7 +127,7 @@ def compare(one: MicrographPicks, truth: Truth, name: str, radius_A: float | Non
     is_scored = not len(score) or not np.isnan(score).all()
     score = np.nan_to_num(score, nan=float(np.finfo(np.float32).min) if is_scored else 0.0)
     true_score, which = np.unique(np.append(score, -np.inf)[ranked.best], return_inverse=True)
-    return Compared(
+    return ComparedFilaments(
         score=score,
         length=ranked.length,
         hit_length=ranked.hit_length,

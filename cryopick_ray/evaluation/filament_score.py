@@ -10,7 +10,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class ComparedFilaments:
     """One micrograph's filaments that were compared with true ones; lengths in widths.
 
     Attributes
@@ -125,7 +125,7 @@ class LengthCurve:
         return float(f1.max()), float(self.threshold[np.argmax(f1)])
 
 
-def pooled_curve(micrographs: Sequence[Compared]) -> LengthCurve:
+def pooled_curve(micrographs: Sequence[ComparedFilaments]) -> LengthCurve:
     """Return the curve of all candidates of all micrographs in one ranking."""
     score, length, hit, true_score, true_length = (
         np.concatenate([getattr(one, name) for one in micrographs])
@@ -138,7 +138,7 @@ def pooled_curve(micrographs: Sequence[Compared]) -> LengthCurve:
     return LengthCurve(threshold, hits / found, recall)
 
 
-def pooled_score(micrographs: Sequence[Compared]) -> FilamentScore:
+def pooled_score(micrographs: Sequence[ComparedFilaments]) -> FilamentScore:
     """Return the score of one or more micrographs taken together."""
     found, hit, covered = (
         sum(getattr(one, name) for one in micrographs)

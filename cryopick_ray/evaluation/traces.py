@@ -24,7 +24,7 @@ MOST_PLACES, MOST_PAIRS = 1_000_000, 20_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class TracePlaces:
     """Places along traces, evenly spaced, each for the same part of its trace.
 
     Attributes
@@ -89,7 +89,7 @@ class Followed:
         return int(np.maximum((self.alone >= FOLLOWS).sum(axis=0) - 1, 0).sum())
 
 
-def places(traces: Sequence[Trace], width_px: float) -> Places:
+def places(traces: Sequence[Trace], width_px: float) -> TracePlaces:
     """Return places ``STEP`` widths apart along traces.
 
     Raises
@@ -112,7 +112,7 @@ def places(traces: Sequence[Trace], width_px: float) -> Places:
     along = np.column_stack([np.cos(angle), np.sin(angle)])
     widths = [one.length_px / width_px / count for one, count in zip(traces, counts, strict=True)]
     owner = np.repeat(np.arange(len(traces)), counts)
-    return Places(np.concatenate(points), along, owner, np.repeat(np.array(widths, float), counts))
+    return TracePlaces(np.concatenate(points), along, owner, np.repeat(np.array(widths, float), counts))
 
 
 def follow(found: Sequence[Trace], true: Sequence[Trace], width_px: float, radius_px: float) -> Followed:
@@ -162,7 +162,7 @@ def follow(found: Sequence[Trace], true: Sequence[Trace], width_px: float, radiu
 
 
 def _passed(
-    alone: Floats, number: int, place: Indices, follows: Indices, ours: Places, theirs: Places
+    alone: Floats, number: int, place: Indices, follows: Indices, ours: TracePlaces, theirs: TracePlaces
 ) -> list[tuple[int, int]]:
     """Return pairs of true traces that a found one follows one after the other."""
     owners = np.flatnonzero(alone >= FOLLOWS)
@@ -203,7 +203,9 @@ def crossings(traces: Sequence[Trace], width_px: float) -> int:
     return int((parted(one, other) & parted(other, one)).sum())
 
 
-def _near(ours: Places, theirs: Places, radius_px: float) -> tuple[Indices, Indices, Floats, Floats]:
+def _near(
+    ours: TracePlaces, theirs: TracePlaces, radius_px: float
+) -> tuple[Indices, Indices, Floats, Floats]:
     """Return pairs of places that follow each other, how far they are apart, and the angle between them."""
     if not len(ours) or not len(theirs):
         return np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0), np.empty(0)

@@ -17,7 +17,7 @@ from cryopick_ray.units import is_positive
 
 
 @dataclass(frozen=True)
-class Frame:
+class CoordinateFrame:
     """How the coordinates to write differ from those that are read.
 
     Attributes
@@ -142,7 +142,7 @@ def convert(
     out: Path,
     *,
     from_: str | None = None,
-    frame: Frame | None = None,
+    frame: CoordinateFrame | None = None,
     settings: ExportSettings | None = None,
 ) -> Converted:
     """Write coordinates of any format that is read in any that is written.
@@ -165,7 +165,7 @@ def convert(
     """
     if to not in WRITTEN:
         raise UsageError(f"format is {to!r}, expected one of {', '.join(WRITTEN)}: change `to`")
-    frame = frame or Frame()
+    frame = frame or CoordinateFrame()
     try:
         found = read_coordinates(source, from_)
     except UnclearFormatError as error:

@@ -37,7 +37,7 @@ LIKE_VERSION = "v4.5.3"
 
 
 @dataclass(frozen=True)
-class Origin:
+class CsOrigin:
     """What all particles of one micrograph share; ``height_px`` is of the image we picked on."""
 
     exposure: CsExposure
@@ -88,7 +88,7 @@ def write_cs(
         ``like`` knows none of the micrographs.
     """
     out.mkdir(parents=True, exist_ok=True)
-    origins: list[Origin] = []
+    origins: list[CsOrigin] = []
     unknown: list[str] = []
     with TemporaryFile(dir=out) as spool:
         # The header needs the number of rows and the longest path, and y all picks: known last.
@@ -143,7 +143,7 @@ def _dtype(path_length: int) -> np.dtype[np.void]:
     )
 
 
-def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[Origin, NDArray[np.void]]:
+def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[CsOrigin, NDArray[np.void]]:
     micrograph = one.micrograph
     found = None if like is None else like.find(one)
     own_shape = micrograph.shape or (found.shape if found else None)
@@ -182,11 +182,11 @@ def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[Or
         unknown.append(micrograph.micrograph_id)
         exposure = CsExposure(_digest(name), path=micrograph.relion_name)
     min_dist_A = (one.diameter_A or 0) / 2
-    return Origin(exposure, height, shape, pixel_size_A, min_dist_A, len(rows)), rows
+    return CsOrigin(exposure, height, shape, pixel_size_A, min_dist_A, len(rows)), rows
 
 
 def _particles(
-    origin: Origin, rows: NDArray[np.void], dtype: np.dtype[np.void], *, mirrored: bool
+    origin: CsOrigin, rows: NDArray[np.void], dtype: np.dtype[np.void], *, mirrored: bool
 ) -> NDArray[np.void]:
     particles = np.zeros(len(rows), dtype)
     for name in SPOOLED.names or ():

@@ -16,7 +16,7 @@ from cryopick_ray.formats.column_names import IN_FILES, is_known, single
 from cryopick_ray.formats.coordinates import Coordinates, by_micrograph
 from cryopick_ray.formats.export_paths import FORMULA, complete, relative_path
 from cryopick_ray.formats.format import ExportSettings, Format, Note
-from cryopick_ray.formats.text import Row, header, rows
+from cryopick_ray.formats.text import TextRow, header, rows
 from cryopick_ray.store.publish import published
 
 COLUMNS = ("micrograph_id", "x_px", "y_px", "score", "diameter_A")
@@ -57,7 +57,9 @@ def read_csv(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
     names = [row.cells["micrograph_id"] for row in found]
     x, y, score, diameter_A = (
         [read(row, column) for row in found]
-        for column, read in zip(COLUMNS[1:], (Row.value, Row.value, *2 * (Row.value_or_nan,)), strict=True)
+        for column, read in zip(
+            COLUMNS[1:], (TextRow.value, TextRow.value, *2 * (TextRow.value_or_nan,)), strict=True
+        )
     )
     sizes = dict(zip(names, diameter_A, strict=True))
     more = {column: _values(found, column) for column in IN_FILES if column in found[0].cells}
@@ -98,7 +100,7 @@ def _copy_rows(
             table.writerow((*row[: len(COLUMNS)], *more))
 
 
-def _values(found: Sequence[Row], name: str) -> NDArray[Any]:
+def _values(found: Sequence[TextRow], name: str) -> NDArray[Any]:
     """Return an optional column.
 
     Raises

@@ -120,7 +120,7 @@ def corners_of(points: Points, bend_px: float) -> NDArray[np.intp]:
     return np.array(sorted(kept), np.intp)
 
 
-class Ends:
+class FilamentEnds:
     """Filaments as straight pieces, and what is lost by that.
 
     A filament that bends is cut into pieces that are straight to a tenth of its width.

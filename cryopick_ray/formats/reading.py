@@ -28,7 +28,7 @@ class UnclearFormatError(UsageError):
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCoordinates:
     """What was read.
 
     Attributes
@@ -46,7 +46,7 @@ class Found:
     notes: tuple[str, ...]
 
 
-def read_coordinates(source: str | Path, format: str | None = None) -> Found:
+def read_coordinates(source: str | Path, format: str | None = None) -> FoundCoordinates:
     """Read a file, a folder of files and its folders, or a run's or a table's folder or bucket.
 
     Of files that hold the particles of one micrograph, the name is the micrograph's; those of a folder are
@@ -68,7 +68,9 @@ def read_coordinates(source: str | Path, format: str | None = None) -> Found:
     if format is not None and format not in READ:
         raise UsageError(f"format is {format!r}, expected one of {', '.join(READ)}: change `from`")
     if is_table(source):
-        return Found(OWN, tuple(one for one in picked(open_table(source)) if _is_complete(one)), ())
+        return FoundCoordinates(
+            OWN, tuple(one for one in picked(open_table(source)) if _is_complete(one)), ()
+        )
     path = Path(source)
     if not (path.is_dir() or path.is_file()):
         raise UsageError(f"{str(source)!r} does not exist")
@@ -103,7 +105,7 @@ def read_coordinates(source: str | Path, format: str | None = None) -> Found:
     if not known:
         told = f" ({notes[0]})" if notes else ""
         raise UsageError(f"{str(source)!r} holds no coordinates{told}")
-    return Found(files[0][1].name, tuple(one for one, _ in known.values()), tuple(notes))
+    return FoundCoordinates(files[0][1].name, tuple(one for one, _ in known.values()), tuple(notes))
 
 
 def is_table(source: str | Path) -> bool:

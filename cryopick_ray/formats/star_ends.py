@@ -10,7 +10,7 @@ import numpy as np
 
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.export_paths import RELION_ENDINGS
-from cryopick_ray.formats.filament_files import Ends, of_ends
+from cryopick_ray.formats.filament_files import FilamentEnds, of_ends
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.relion import lists
 from cryopick_ray.formats.relion.particle_rows import X, Y, read_rows
@@ -24,7 +24,7 @@ def write_star_ends(picks: Iterable[Coordinates], out: Path, settings: ExportSet
     -----
     RELION's extraction cuts them into segments, told that coordinates are start-end only.
     """
-    ends = Ends()
+    ends = FilamentEnds()
 
     def rows_of(one: Coordinates) -> Rows:
         width_px = (one.diameter_A or 0.0) / (one.micrograph.pixel_size_A or 1.0)

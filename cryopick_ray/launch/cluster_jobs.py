@@ -9,7 +9,7 @@ ENDED_WITH_FAILURES, INTERRUPTED = 3, 130
 
 
 @dataclass(frozen=True)
-class Job:
+class ClusterJob:
     """One attempt at a run.
 
     Attributes
@@ -42,17 +42,17 @@ class Job:
         return f"{self.id}: {self.state.lower()}{code}" + (f" ({self.message})" if self.message else "")
 
 
-class Jobs(Protocol):
+class ClusterJobs(Protocol):
     """The attempts at one run, the last of which counts."""
 
-    def last(self) -> Job | None:
+    def last(self) -> ClusterJob | None:
         """Return the last attempt, if there is one."""
 
-    def submit(self) -> tuple[Job, bool]:
+    def submit(self) -> tuple[ClusterJob, bool]:
         """Begin an attempt, unless one is active; return it, and whether it is new."""
 
-    def logs(self, job: Job, *, follow: bool) -> Iterator[str]:
+    def logs(self, job: ClusterJob, *, follow: bool) -> Iterator[str]:
         """Yield what the attempt has printed; if ``follow``, until it ends."""
 
-    def stop(self, job: Job) -> Job:
+    def stop(self, job: ClusterJob) -> ClusterJob:
         """End an attempt well and return it."""

@@ -30,7 +30,7 @@ ROUND = 1.15
 
 
 @dataclass(frozen=True)
-class Looks:
+class ImageFacts:
     """Facts of one image.
 
     Attributes
@@ -56,7 +56,7 @@ class Looks:
         return json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
-    def from_text(cls, text: str) -> "Looks | None":
+    def from_text(cls, text: str) -> "ImageFacts | None":
         """Return what :meth:`to_text` wrote; ``None`` of nothing, as stores of earlier versions have it.
 
         Raises
@@ -78,20 +78,20 @@ class Looks:
         return made
 
 
-_KINDS: dict[str, type[Any]] = {name: type(value) for name, value in asdict(Looks()).items()}
+_KINDS: dict[str, type[Any]] = {name: type(value) for name, value in asdict(ImageFacts()).items()}
 
 
-def look_at(image: NDArray[Any]) -> Looks:
+def look_at(image: NDArray[Any]) -> ImageFacts:
     """Return the facts of an ``(h, w)`` image; of a large one a few rows in a hundred are read."""
     if min(image.shape) < SIDE_PX:
-        return Looks()
+        return ImageFacts()
     rows = image[:: max(1, len(image) // SIDE_PX)]
     steps = np.abs(np.diff(rows[:: max(1, len(rows) // TURNED_ROWS)], axis=1))
     sigma = float(rows.std())
     small = small_picture(image)
     discs = [disc.radius_px for disc in find_discs(small)]
     alike = max(([r for r in discs if one <= r <= ALIKE * one] for one in discs), key=len, default=[])
-    return Looks(
+    return ImageFacts(
         half_turn=round(half_turn(image), 4),
         noise=round(float(np.median(steps)) / sigma, 5) if sigma > 0 else 0.0,
         holes=len(alike),

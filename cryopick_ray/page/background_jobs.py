@@ -36,7 +36,7 @@ class TooManyError(CryoPickError):
 
 
 @dataclass
-class Job:
+class BackgroundJob:
     """One piece of work, its last lines, and how far it is."""
 
     number: str
@@ -64,11 +64,11 @@ class Job:
         }
 
 
-class Jobs:
+class BackgroundJobs:
     """All work of a page; it ends when the page does."""
 
     def __init__(self) -> None:
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, BackgroundJob] = {}
         self._threads: list[Thread] = []
         self._numbers = count(1)
         self._lock = Lock()
@@ -77,14 +77,16 @@ class Jobs:
         """Start commands of ours, one after the other; return the job's number; see :meth:`do`."""
         shown = "\n".join(shown_command(one.words) for one in steps)
 
-        def work(job: Job) -> None:
+        def work(job: BackgroundJob) -> None:
             for one in steps:
                 self._ended_well(job, one.words)
                 one.then()
 
         return self.do(what, shown, work, alone=alone)
 
-    def do(self, what: str, command: str, work: Callable[[Job], None], *, alone: bool = False) -> str:
+    def do(
+        self, what: str, command: str, work: Callable[[BackgroundJob], None], *, alone: bool = False
+    ) -> str:
         """Start something that is done here; it fails by an error, and looks whether it was stopped.
 
         Parameters
@@ -103,7 +105,7 @@ class Jobs:
                 raise TooManyError(f"{what} is running already; wait until it ends, or stop it")
             if len(running) >= MOST_RUNNING:
                 raise TooManyError(f"{MOST_RUNNING} jobs are running; wait for one, or stop it")
-            job = Job(str(next(self._numbers)), what, command)
+            job = BackgroundJob(str(next(self._numbers)), what, command)
             self._jobs[job.number] = job
             for old in [one for one in self._jobs.values() if one.state != "running"][:-MOST_KEPT]:
                 del self._jobs[old.number]
@@ -135,7 +137,7 @@ class Jobs:
         for thread in self._threads:
             thread.join(2 * leash.PATIENCE_S)
 
-    def _work(self, job: Job, work: Callable[[Job], None]) -> None:
+    def _work(self, job: BackgroundJob, work: Callable[[BackgroundJob], None]) -> None:
         try:
             work(job)
             if not job.stopped.is_set():
@@ -150,7 +152,7 @@ class Jobs:
             if job.state == "running":
                 job.state = "failed"
 
-    def _ended_well(self, job: Job, words: Sequence[str]) -> None:
+    def _ended_well(self, job: BackgroundJob, words: Sequence[str]) -> None:
         """Run a command to its end, unless the job is stopped."""
         if job.stopped.is_set():
             raise CryoPickError("stopped")

@@ -35,7 +35,7 @@ class _Class(BaseModel):
     resolution_A: float | None = None
 
 
-class Averages:
+class ClassAverages:
     """The classes that ``cryopick classify2d`` left in a folder, and which of them a person keeps.
 
     Parameters

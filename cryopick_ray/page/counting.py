@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import CryoPickError
-from cryopick_ray.page.counts import Candidates, Collected, Free, Histogram, free_ones, histogram
+from cryopick_ray.page.counts import Collected, CountedCandidates, Free, Histogram, free_ones, histogram
 from cryopick_ray.page.judgement import Judgement
-from cryopick_ray.page.pick_sources import Shown
+from cryopick_ray.page.pick_sources import ShownPicks
 from cryopick_ray.page.truths import centres_of, finds
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
@@ -27,7 +27,7 @@ BREATH_SECONDS, EVERY = 0.002, 16
 
 
 @dataclass(frozen=True, eq=False)
-class Counted:
+class CountedMicrograph:
     """What came of counting.
 
     Attributes
@@ -42,14 +42,14 @@ class Counted:
         A number that grows with every count.
     """
 
-    candidates: Candidates
+    candidates: CountedCandidates
     histogram: Histogram
     has_truth: NDArray[np.bool_]
     true_particles: int
     generation: int
 
 
-class Tally:
+class PageTally:
     """Exact counts of a source's candidates at any cut.
 
     Parameters
@@ -64,7 +64,7 @@ class Tally:
 
     def __init__(
         self,
-        source: Shown,
+        source: ShownPicks,
         micrographs: Callable[[], Sequence[PickedMicrograph]],
         truth: "Truth | None",
         diameter_A: float,
@@ -72,7 +72,7 @@ class Tally:
     ) -> None:
         self._source, self._micrographs, self._truth = source, micrographs, truth
         self._diameter_A, self._judgement = diameter_A, judgement
-        self._counted: Counted | None = None
+        self._counted: CountedMicrograph | None = None
         self._curated: dict[int, Free] = {}
         self._picked: dict[int, int] = {}
         self._error, self.generation = "", 0
@@ -97,7 +97,7 @@ class Tally:
             self._thread.join(PATIENCE_S)
 
     @property
-    def counted(self) -> Counted | None:
+    def counted(self) -> CountedMicrograph | None:
         """What came of it; ``None`` while it is not ready.
 
         Raises
@@ -157,7 +157,7 @@ class Tally:
                 self._error = str(error)
             self._ended.wait(REST * (time.monotonic() - began))
 
-    def _count(self) -> Counted | None:
+    def _count(self) -> CountedMicrograph | None:
         micrographs = list(self._micrographs())
         places = {one.micrograph_id: at for at, one in enumerate(micrographs)}
         found = Collected(len(micrographs), sum(one.candidates or 0 for one in micrographs))
@@ -176,4 +176,4 @@ class Tally:
         known = np.array([one is not None for one in centres], bool)
         made = histogram(candidates, self._source.about.threshold)
         true_particles = sum(len(one) for one in centres if one is not None)
-        return Counted(candidates, made, known, true_particles, self.generation + 1)
+        return CountedMicrograph(candidates, made, known, true_particles, self.generation + 1)

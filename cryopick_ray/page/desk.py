@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import MicrographError
-from cryopick_ray.page.counting import Tally
+from cryopick_ray.page.counting import PageTally
 from cryopick_ray.page.filtered_views import LOOKS
 from cryopick_ray.page.judgement import Judgement
 from cryopick_ray.page.levels import TILE_PX
@@ -33,7 +33,7 @@ from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 if TYPE_CHECKING:
     from cryopick_ray.evaluation.truth import Truth
-    from cryopick_ray.page.class_decisions import Averages
+    from cryopick_ray.page.class_decisions import ClassAverages
 
 MOST_READ = 64
 """Micrographs that are read at once to be counted; more are counted in the background."""
@@ -64,7 +64,7 @@ class Desk:
             curation_folder(settings, self.opened.run), settings.by, self.opened.applied
         )
         self.averages = _averages(settings.classes, self.opened.run, self.judgement)
-        self.tally = Tally(
+        self.tally = PageTally(
             self.shown[0], lambda: self.micrographs, self.truth, self.opened.diameter_A, self.judgement
         )
         self._listing = Listing(self.judgement, self.tally)
@@ -252,7 +252,7 @@ class Desk:
         self.tally.stop()
         self.judgement.close()
 
-    def classes(self) -> "Averages":
+    def classes(self) -> "ClassAverages":
         """Return the class averages, or raise :class:`UnknownError`."""
         if self.averages is None:
             raise UnknownError("there are no class averages: give `classes`, a folder of classify2d")
@@ -280,11 +280,11 @@ def _truth(where: str | None) -> "Truth | None":
     return read_truth(where)
 
 
-def _averages(folder: Path | None, run: RunSource | None, judgement: Judgement) -> "Averages | None":
+def _averages(folder: Path | None, run: RunSource | None, judgement: Judgement) -> "ClassAverages | None":
     """Return the class averages in a folder, or those that lie in a run, if there are any."""
     found = folder or (None if run is None else run.folder.path / "classes")
     if found is None or (folder is None and not (found / "classes.json").is_file()):
         return None
-    from cryopick_ray.page.class_decisions import Averages
+    from cryopick_ray.page.class_decisions import ClassAverages
 
-    return Averages(found, judgement.folder, judgement.by)
+    return ClassAverages(found, judgement.folder, judgement.by)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryopick_ray.errors import CryoPickError, UsageError
-from cryopick_ray.page.background_jobs import Job
+from cryopick_ray.page.background_jobs import BackgroundJob
 from cryopick_ray.page.cut import Cut
 from cryopick_ray.page.judgement import Judgement
-from cryopick_ray.page.pick_sources import Shown
+from cryopick_ray.page.pick_sources import ShownPicks
 from cryopick_ray.picks.part import no_picks
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.store.publish import check_folder
@@ -38,11 +38,11 @@ class Export:
 
     def __call__(
         self,
-        source: Shown,
+        source: ShownPicks,
         micrographs: Sequence[PickedMicrograph],
         judgement: Judgement,
         diameter_A: float,
-        job: Job,
+        job: BackgroundJob,
     ) -> None:
         """Write the picks of all micrographs; the job hears what came of it."""
         from cryopick_ray.formats.format import ExportSettings
@@ -101,7 +101,7 @@ def new_folder(beside: Path, name: str, kind: str) -> Path:
 
 
 def _curated(
-    source: Shown, micrographs: Sequence[PickedMicrograph], judgement: Judgement, diameter_A: float
+    source: ShownPicks, micrographs: Sequence[PickedMicrograph], judgement: Judgement, diameter_A: float
 ) -> Iterator[MicrographPicks]:
     """Yield all micrographs in the order of tables, as people decided."""
     ordered = sorted(micrographs, key=lambda one: (one.dataset, one.micrograph_id))

@@ -6,7 +6,7 @@ from threading import RLock
 from typing import Any
 
 from cryopick_ray.errors import CryoPickError
-from cryopick_ray.page.counting import Tally
+from cryopick_ray.page.counting import PageTally
 from cryopick_ray.page.judgement import Judgement
 from cryopick_ray.page.listed_columns import listed_columns, outliers
 from cryopick_ray.picks.schema import PickedMicrograph
@@ -15,7 +15,7 @@ from cryopick_ray.picks.schema import PickedMicrograph
 class Listing:
     """Micrographs with what is known, decided and counted of each."""
 
-    def __init__(self, judgement: Judgement, tally: Tally) -> None:
+    def __init__(self, judgement: Judgement, tally: PageTally) -> None:
         self._judgement, self._tally = judgement, tally
         self._lock = RLock()
         self._json: tuple[int, bytes] = (-1, b"")

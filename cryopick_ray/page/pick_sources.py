@@ -14,7 +14,7 @@ Kind = Literal["run", "table", "files"]
 CANDIDATES_BYTES = 64 << 20
 
 
-class Source(Protocol):
+class PickSource(Protocol):
     """Candidates of micrographs, by the ids that the source has for them."""
 
     @property
@@ -51,7 +51,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class FileSource:
+class PicksFile:
     """Coordinates of other programs, all of them in memory."""
 
     picks: Mapping[str, MicrographPicks]
@@ -82,7 +82,7 @@ def table_threshold(table: PickTable) -> float:
     return max(cuts, default=0.0)
 
 
-class Shown:
+class ShownPicks:
     """A source as it stands on the page.
 
     Parameters
@@ -94,7 +94,7 @@ class Shown:
     """
 
     def __init__(
-        self, about: Callable[[], About], source: Source, own: Mapping[str, str] | None = None
+        self, about: Callable[[], About], source: PickSource, own: Mapping[str, str] | None = None
     ) -> None:
         self._about, self.source, self._own = about, source, own
         self._page_ids = {name: key for key, name in (own or {}).items()}
@@ -135,9 +135,9 @@ class Shown:
                 own = self._page_ids[name]
                 yield own, replace(one, micrograph=replace(one.micrograph, micrograph_id=own))
 
-    def called(self, own: Mapping[str, str]) -> "Shown":
+    def called(self, own: Mapping[str, str]) -> "ShownPicks":
         """Return the same whose micrographs are called otherwise on the page."""
-        return Shown(self._about, self.source, own)
+        return ShownPicks(self._about, self.source, own)
 
     def forget(self) -> None:
         """Read everything anew when it is asked for."""

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import CryoPickError, MicrographError
 from cryopick_ray.micrographs.micrograph import Micrograph
 from cryopick_ray.micrographs.reader import read_micrograph
-from cryopick_ray.page.levels import Frame, binned, cropped
+from cryopick_ray.page.levels import TileFrame, binned, cropped
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import Shape
 
 if TYPE_CHECKING:
     from cryopick_ray.micrographs.sources import MicrographSource
-    from cryopick_ray.stages.averages import Averages
+    from cryopick_ray.stages.averages import MovieAverages
 
 LONGEST_PX = 2048
 """Longer side to which images of files are binned; what is finer is read from the file as it is asked for."""
@@ -33,7 +33,7 @@ class Pixels(Protocol):
         """Return height and width of the source micrograph, or raise :class:`CryoPickError`."""
         ...
 
-    def base(self, micrograph_id: str) -> tuple[NDArray[np.floating], Frame]:
+    def base(self, micrograph_id: str) -> tuple[NDArray[np.floating], TileFrame]:
         """Return the image that is shown, as far as its pixels go, or raise :class:`CryoPickError`."""
         ...
 
@@ -47,7 +47,7 @@ class Pixels(Protocol):
 
 
 @dataclass(frozen=True)
-class InStore:
+class PixelsInStore:
     """Micrographs of a store; finer pixels than it has are those of the files it was made from.
 
     Attributes
@@ -62,13 +62,13 @@ class InStore:
 
     store: Callable[[], MicrographStore]
     rows: Mapping[str, ManifestRow]
-    averages: "Callable[[], Averages]"
+    averages: "Callable[[], MovieAverages]"
 
     def shape(self, micrograph_id: str) -> Shape:
         """Return height and width of the source micrograph."""
         return self._row(micrograph_id).source_shape
 
-    def base(self, micrograph_id: str) -> tuple[NDArray[np.floating], Frame]:
+    def base(self, micrograph_id: str) -> tuple[NDArray[np.floating], TileFrame]:
         """Return the stored image."""
         row = self._row(micrograph_id)
         return self.store().read_stored(row), cropped(row.source_shape, row.shape)
@@ -110,7 +110,7 @@ class InFiles:
         """Return height and width of the micrograph."""
         return self._read(micrograph_id).shape
 
-    def base(self, micrograph_id: str) -> tuple[NDArray[np.floating], Frame]:
+    def base(self, micrograph_id: str) -> tuple[NDArray[np.floating], TileFrame]:
         """Return the micrograph, binned to at most 2048 pixels a side, median 0 and robust sigma 1."""
         pixels = self._read(micrograph_id).pixels
         binning = max(1, math.ceil(max(pixels.shape) / LONGEST_PX))

@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.page.pick_sources import FileSource, Shown
+from cryopick_ray.page.pick_sources import PicksFile, ShownPicks
 from cryopick_ray.picks.schema import PickedMicrograph
 
 if TYPE_CHECKING:
     from cryopick_ray.micrographs.sources import MicrographSource
 
 
-def of_files(files: "Sequence[MicrographSource]", first: FileSource) -> list[PickedMicrograph]:
+def of_files(files: "Sequence[MicrographSource]", first: PicksFile) -> list[PickedMicrograph]:
     """Return files as micrographs, with what is known of those that have coordinates."""
     ids = [one.micrograph_id for one in files]
     about = {page: first.picks[own].micrograph for page, own in alike(ids, first.picks).items()}
@@ -33,7 +33,7 @@ def of_files(files: "Sequence[MicrographSource]", first: FileSource) -> list[Pic
 _UNKNOWN = PickedMicrograph("", "", "", None, None, None, "complete", "")
 
 
-def beside(one: Shown, ids: Sequence[str], notes: list[str]) -> Shown:
+def beside(one: ShownPicks, ids: Sequence[str], notes: list[str]) -> ShownPicks:
     """Return a source whose micrographs are called as on the page."""
     own = alike(ids, [about.micrograph_id for about in one.source.micrographs])
     if not own:

@@ -11,7 +11,7 @@ from typing import Any
 
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.stage import Part as StagePart
+from cryopick_ray.engine.stage import StagePart as StagePart
 from cryopick_ray.engine.stage import run_stage
 from cryopick_ray.engine.unit_rules import cut, unit_size
 from cryopick_ray.errors import PicksError, UsageError, few
@@ -23,7 +23,7 @@ from cryopick_ray.formats.star_text import quoted
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.particles.extract_worker import ExtractWorker, ToExtract
 from cryopick_ray.particles.join import Joined, first_image, join
-from cryopick_ray.particles.pixels import Origin
+from cryopick_ray.particles.pixels import PixelOrigin
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.settings.config import checked
@@ -64,14 +64,16 @@ class Extracted:
         return "\n".join([*lines, *([f"{len(self.failures)} micrographs failed"] if self.failures else [])])
 
 
-def of_table(table: PickTable, origins: Mapping[str, Origin], where: str) -> tuple[list[ToExtract], Failures]:
+def of_table(
+    table: PickTable, origins: Mapping[str, PixelOrigin], where: str
+) -> tuple[list[ToExtract], Failures]:
     """Return the micrographs of a table that have picks, and those that have no image."""
     picked = [one for one in table.micrographs if one.status == "complete" and one.picks != 0]
     return _matched([(one, None, table.digest) for one in picked], origins, where)
 
 
 def of_coordinates(
-    found: Iterable[Coordinates], origins: Mapping[str, Origin], where: str
+    found: Iterable[Coordinates], origins: Mapping[str, PixelOrigin], where: str
 ) -> tuple[list[ToExtract], Failures]:
     """Return the micrographs of files that have particles, and those that have no image."""
     filled = [one for one in found if len(one.x_px)]
@@ -127,7 +129,7 @@ def extract(
 
 def _matched(
     wanted: Sequence[tuple[PickedMicrograph, Coordinates | None, str]],
-    origins: Mapping[str, Origin],
+    origins: Mapping[str, PixelOrigin],
     where: str,
 ) -> tuple[list[ToExtract], Failures]:
     """Return each micrograph with where its pixels are."""

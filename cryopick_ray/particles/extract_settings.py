@@ -21,7 +21,7 @@ SLACK = 1e-3
 
 
 @dataclass(frozen=True)
-class Size:
+class BoxSize:
     """How large boxes are, before and after they are scaled.
 
     Attributes
@@ -147,7 +147,7 @@ class ExtractSettings(Settings):
         return Dust(self.white_dust, self.black_dust)
 
     @property
-    def sizes(self) -> tuple[Size, ...]:
+    def sizes(self) -> tuple[BoxSize, ...]:
         """The boxes; those of one size are called ``particles``, of several after their sides, too."""
         made = []
         for text, scale_to in zip(self.box, self.scale_to or (None,) * len(self.box), strict=True):
@@ -156,7 +156,7 @@ class ExtractSettings(Settings):
             unit = "A" if _is_A(found) else "px"
             more = f"_{found[1]}{unit}" + (f"_to_{scale_to}px" if scale_to else "")
             name = "particles" + more * (len(self.box) > 1)
-            made.append(Size(name, float(found[1]), _is_A(found), scale_to))
+            made.append(BoxSize(name, float(found[1]), _is_A(found), scale_to))
         return tuple(made)
 
     def radius_px(self, side_px: int, pixel_size_A: float) -> float:

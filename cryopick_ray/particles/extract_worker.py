@@ -25,10 +25,10 @@ from cryopick_ray.particles.crop import (
     origins_A,
     whole_centres,
 )
-from cryopick_ray.particles.extract_settings import SLACK, ExtractSettings, Size
-from cryopick_ray.particles.extracted_part import Part, read_part, write_part
+from cryopick_ray.particles.extract_settings import SLACK, BoxSize, ExtractSettings
+from cryopick_ray.particles.extracted_part import ExtractedPart, read_part, write_part
 from cryopick_ray.particles.normalise import Background, normalise
-from cryopick_ray.particles.pixels import Image, InFile, InStore
+from cryopick_ray.particles.pixels import Image, InFile, MicrographsInStore
 from cryopick_ray.particles.rescale import resample, rescale
 from cryopick_ray.particles.stack import StackWriter, stack_bytes, written_stack
 from cryopick_ray.picks.schema import PickedMicrograph
@@ -56,7 +56,7 @@ class ToExtract:
     """
 
     micrograph: PickedMicrograph
-    pixels: InFile | InStore
+    pixels: InFile | MicrographsInStore
     stem: str
     digest: str
     coordinates: Coordinates | None = None
@@ -66,15 +66,15 @@ class ToExtract:
         """Id of the micrograph."""
         return self.micrograph.micrograph_id
 
-    def stack(self, out: Path, size: Size) -> Path:
+    def stack(self, out: Path, size: BoxSize) -> Path:
         """Return where its images of a size are."""
         return out / size.name / f"{self.stem}.mrcs"
 
-    def part(self, out: Path, size: Size) -> Path:
+    def part(self, out: Path, size: BoxSize) -> Path:
         """Return where their rows are."""
         return out / PARTS / size.name / f"{self.stem}.rows"
 
-    def done(self, out: Path, size: Size, *, is_half: bool) -> Part | None:
+    def done(self, out: Path, size: BoxSize, *, is_half: bool) -> ExtractedPart | None:
         """Return what is said of its particles, if they are there, whole, and of these picks."""
         part = read_part(self.part(out, size))
         if part is None or part.digest != self.digest:
@@ -136,7 +136,7 @@ class ExtractWorker:
             if item.done(self._out, size, is_half=settings.float16) is None:
                 self._write(item, one, image, size)
 
-    def _write(self, item: ToExtract, one: Coordinates, image: Image, size: Size) -> None:
+    def _write(self, item: ToExtract, one: Coordinates, image: Image, size: BoxSize) -> None:
         """Write the stack of a size, and then its rows: whoever finds those finds the stack."""
         cut = _Cut.of(one, image, size)
         stack = below(self._out, f"{size.name}/{item.stem}.mrcs")
@@ -147,14 +147,14 @@ class ExtractWorker:
         if not len(kept):
             stack.unlink()
         columns, rows = cut.rows(one, kept)
-        part = Part(
+        part = ExtractedPart(
             digest=item.digest,
             particles=len(kept),
             columns=columns,
             micrograph_pixel_size_A=image.pixel_size_A,
             pixel_size_A=cut.pixel_size_A,
             box_px=cut.box_px,
-            is_stored=isinstance(item.pixels, InStore),
+            is_stored=isinstance(item.pixels, MicrographsInStore),
             beyond_edge=int((~is_inside(cut.centres[kept], cut.side, cut.pixels.shape)).sum()),
             outside=len(cut.centres) - len(touched),
             without_data=len(touched) - len(kept),
@@ -223,7 +223,7 @@ class _Cut:
     step_px: float
 
     @classmethod
-    def of(cls, one: Coordinates, image: Image, size: Size) -> "_Cut":
+    def of(cls, one: Coordinates, image: Image, size: BoxSize) -> "_Cut":
         scale = np.array(image.pixels.shape[::-1]) / image.shape[::-1]
         centres = whole_centres(one.x_px * scale[0], one.y_px * scale[1])
         sides = size.sides(image.pixel_size_A * image.coarser, image.coarser)

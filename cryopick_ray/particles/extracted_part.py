@@ -12,7 +12,7 @@ LARGEST_HEAD = 2**16
 
 
 @dataclass(frozen=True)
-class Part:
+class ExtractedPart:
     """What is said of a micrograph's particles beside their rows.
 
     Attributes
@@ -52,19 +52,19 @@ class Part:
     doubts: tuple[str, ...]
 
 
-def write_part(root: Path, name: str, part: Part, rows: list[str]) -> None:
+def write_part(root: Path, name: str, part: ExtractedPart, rows: list[str]) -> None:
     """Write a part below ``root``, whole: JSON in its first line, then a row a particle."""
     with published(below(root, name)) as file:
         file.write(json.dumps(asdict(part)) + "\n")
         file.writelines(f"{row}\n" for row in rows)
 
 
-def read_part(path: Path) -> Part | None:
+def read_part(path: Path) -> ExtractedPart | None:
     """Return what a part says; ``None`` if it is not there, or no part."""
     try:
         with path.open(encoding="utf-8") as file:
             head: dict[str, Any] = json.loads(file.readline(LARGEST_HEAD))
-        return Part(**(head | {name: tuple(head[name]) for name in ("columns", "doubts")}))
+        return ExtractedPart(**(head | {name: tuple(head[name]) for name in ("columns", "doubts")}))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -26,7 +26,7 @@ SIGMAS, OFF = 3.0, 0.1
 
 
 @dataclass(frozen=True)
-class Rates:
+class PickerRates:
     """How often pickers have a place at each level of their scores.
 
     Attributes
@@ -54,7 +54,7 @@ class Rates:
 
 
 @dataclass(frozen=True)
-class Reliability:
+class AgreedReliability:
     """What agreement tells of pickers.
 
     Attributes
@@ -74,7 +74,7 @@ class Reliability:
     names: tuple[str, ...]
     active: NDArray[np.bool_]
     precision: NDArray[np.float64]
-    rates: Rates | None
+    rates: PickerRates | None
     doubts: tuple[str, ...]
 
     @property
@@ -87,7 +87,7 @@ class Reliability:
         """``(k,)`` the share of the particles that each finds; ``None`` where that is not told."""
         return None if self.rates is None else 1 - self.rates.particle[:, 0]
 
-    def told_by(self, looked: NDArray[np.bool_]) -> "Reliability":
+    def told_by(self, looked: NDArray[np.bool_]) -> "AgreedReliability":
         """Return the same where only those of ``(k,)`` pickers have looked: the others say nothing."""
         rates = self.rates
         if rates is not None:
@@ -107,7 +107,7 @@ class Reliability:
         return np.asarray((level > 0).sum(axis=1) / max(int(self.active.sum()), 1))
 
 
-def reliability(agreed: Patterns, sites: float) -> Reliability:
+def reliability(agreed: Patterns, sites: float) -> AgreedReliability:
     """Return how reliable each picker is, from how often which of them agree.
 
     That is Dawid and Skene (1979), Applied Statistics 28, "Maximum likelihood estimation of observer
@@ -140,11 +140,11 @@ def reliability(agreed: Patterns, sites: float) -> Reliability:
     level, count = agreed.level, agreed.count.astype(np.float64)
     alike = np.ones(len(active))
     if why := _untold(agreed.places[active], agreed.shared[np.ix_(active, active)], sites):
-        return Reliability(agreed.names, active, alike, None, (f"{why}: all pickers count alike",))
+        return AgreedReliability(agreed.names, active, alike, None, (f"{why}: all pickers count alike",))
     rates = _fit(level, count, sites, active)
     has, true = level > 0, count * rates.posterior(level)
     precision = np.where(active, (_sums(has, true) + PRIOR) / (_sums(has, count) + 2 * PRIOR), 1.0)
-    return Reliability(agreed.names, active, precision, rates, tuple(_doubts(agreed, rates)))
+    return AgreedReliability(agreed.names, active, precision, rates, tuple(_doubts(agreed, rates)))
 
 
 def _untold(places: NDArray[np.int64], shared: NDArray[np.int64], sites: float) -> str:
@@ -163,14 +163,14 @@ def _untold(places: NDArray[np.int64], shared: NDArray[np.int64], sites: float) 
 
 def _fit(
     level: NDArray[np.uint8], count: NDArray[np.float64], sites: float, active: NDArray[np.bool_]
-) -> Rates:
+) -> PickerRates:
     """Return the rates of ``(p, k)`` patterns by EM, which starts from the share of votes."""
     posterior = (level > 0).sum(axis=1) / active.sum()
     missed = 0.0
     for _ in range(STEPS):
         true = count * posterior
         false = count - true
-        rates = Rates(
+        rates = PickerRates(
             float(true.sum()) + missed + PRIOR,
             sites,
             _shares(level, true, missed),
@@ -196,7 +196,7 @@ def _sums(has: NDArray[np.bool_], count: NDArray[np.float64]) -> NDArray[np.floa
     return np.asarray((has * count[:, None]).sum(axis=0))
 
 
-def _doubts(agreed: Patterns, rates: Rates) -> Iterator[str]:
+def _doubts(agreed: Patterns, rates: PickerRates) -> Iterator[str]:
     """Yield what speaks against pickers that err independently of each other."""
     names, places, shared = agreed.names, agreed.places.tolist(), agreed.shared.tolist()
     finds, errs = 1 - rates.particle[:, 0], 1 - rates.elsewhere[:, 0]

@@ -32,7 +32,7 @@ from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.cuts import Scores
 from cryopick_ray.picks.gather import gather
 from cryopick_ray.picks.index import Made, write_index
-from cryopick_ray.picks.judged_micrographs import Counted, count, judged, strange_ones
+from cryopick_ray.picks.judged_micrographs import PickCounts, count, judged, strange_ones
 from cryopick_ray.picks.partitions import Partition, plan_partitions
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.shard import Coverage
@@ -136,7 +136,7 @@ def build_table(
         cuts = _cuts(source, passes, partitions, micrographs, choose)
     passes.append(AboveCut({name: cut.value for name, cut in cuts.items()}))
 
-    def write(part: Partition, last: Sequence[Pass]) -> dict[str, tuple[Counted, int, int]]:
+    def write(part: Partition, last: Sequence[Pass]) -> dict[str, tuple[PickCounts, int, int]]:
         some = [made(one, passes) for one in source(part)]
         done = [made(one, last) for one in some]
         write_part(done, aside, part.number)
@@ -170,7 +170,7 @@ def _together(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
     return {name: value for part in parts for name, value in part.items()}
 
 
-def _with_picks(one: PickedMicrograph, found: Mapping[str, tuple[Counted, int, int]]) -> PickedMicrograph:
+def _with_picks(one: PickedMicrograph, found: Mapping[str, tuple[PickCounts, int, int]]) -> PickedMicrograph:
     """Return a micrograph with the numbers of its candidates and picks after the last pass."""
     if one.micrograph_id not in found:
         return one

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.passes.clusters import Groups, Places
+from cryopick_ray.passes.clusters import CandidatePlaces, Groups
 
 LEVELS = 3
 """Of a picker's scores: the lowest third of all of them, the middle one, the highest."""
@@ -55,7 +55,7 @@ def score_cuts(score: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def levels(
-    groups: Groups, lists: Mapping[str, Places], cuts: Mapping[str, NDArray[np.float64]]
+    groups: Groups, lists: Mapping[str, CandidatePlaces], cuts: Mapping[str, NDArray[np.float64]]
 ) -> NDArray[np.uint8]:
     """Return ``(g, k)`` levels of the members' scores, 0 where there is no member.
 

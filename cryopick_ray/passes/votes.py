@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import UsageError
-from cryopick_ray.passes.agreed_reliability import Reliability, reliability
+from cryopick_ray.passes.agreed_reliability import AgreedReliability, reliability
 from cryopick_ray.passes.cliques import programme
 from cryopick_ray.passes.clusters import greedy
 from cryopick_ray.passes.consensus import Votes
@@ -31,7 +31,7 @@ LEVEL_SCORES = 1_000_000
 """Scores of a picker that its levels are found on, about at most."""
 
 
-class Source(Protocol):
+class VoteSource(Protocol):
     """What one picker found; a :class:`~cryopick_ray.picks.table.PickTable` is one."""
 
     def of(self, micrograph_ids: Sequence[str]) -> dict[str, MicrographPicks]:
@@ -76,7 +76,7 @@ class Voted:
     """
 
     patterns: Patterns
-    reliability: Reliability
+    reliability: AgreedReliability
     micrographs: int
     groups: int
     picks: int
@@ -96,7 +96,7 @@ class _Part:
 class _Vote:
     """A vote that goes on: everything that a partition's task needs."""
 
-    sources: Mapping[str, Source]
+    sources: Mapping[str, VoteSource]
     names: tuple[str, ...]
     cuts: Mapping[str, NDArray[np.float64]]
     diameter_A: float
@@ -127,7 +127,7 @@ class _Vote:
         found = [patterns(self.names, levels(one.groups, one.lists, self.cuts)) for one in some]
         return total([nothing, *found]), sum(_area_A2(one.micrograph) for one in some)
 
-    def written(self, part: _Part, told: Reliability, table: Path) -> "_Written":
+    def written(self, part: _Part, told: AgreedReliability, table: Path) -> "_Written":
         """Write what they agree on in a partition."""
         some = self.joint(part, told.weights)
         made = [
@@ -148,7 +148,7 @@ class _Written:
 
 
 def vote(
-    sources: Mapping[str, Source],
+    sources: Mapping[str, VoteSource],
     micrographs: Sequence[PickedMicrograph],
     sizes: Mapping[str, int],
     diameter_A: float,
@@ -225,7 +225,7 @@ def _parts(micrographs: Sequence[PickedMicrograph], sizes: Mapping[str, int]) ->
 
 
 def _score_cuts(
-    sources: Mapping[str, Source], parts: Sequence[_Part], picks: int
+    sources: Mapping[str, VoteSource], parts: Sequence[_Part], picks: int
 ) -> dict[str, NDArray[np.float64]]:
     """Return the scores that part each picker's picks in levels; of many picks, every n-th is looked at."""
     step = max(1, picks // LEVEL_SCORES)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cryopick_ray.micrographs.image_facts import Looks
+from cryopick_ray.micrographs.image_facts import ImageFacts
 from cryopick_ray.micrographs.junk import Junk, read_shares
 from cryopick_ray.micrographs.no_data import NoData
 from cryopick_ray.picks.reasons import Why
@@ -16,7 +16,7 @@ from cryopick_ray.store.manifest import ManifestRow
 
 
 @dataclass(frozen=True)
-class Counted:
+class PickCounts:
     """Candidates of one micrograph, counted; see :class:`~cryopick_ray.picks.verdict.Facts`."""
 
     candidates: int = 0
@@ -33,14 +33,14 @@ def strange_ones(
     found = {}
     for one in micrographs:
         row = manifest[one.micrograph_id]
-        if one.status == "complete" and (looks := Looks.from_text(row.looks)) is not None:
+        if one.status == "complete" and (looks := ImageFacts.from_text(row.looks)) is not None:
             view_A = max(row.source_shape) * row.pixel_size_A
             if why := strangeness(looks, view_A, diameter_A, inverted=one.inverted):
                 found[one.micrograph_id] = why
     return found
 
 
-def count(picks: MicrographPicks, cut: float, *, calibrated: bool) -> Counted:
+def count(picks: MicrographPicks, cut: float, *, calibrated: bool) -> PickCounts:
     """Return the counts of a micrograph's candidates.
 
     Parameters
@@ -50,7 +50,7 @@ def count(picks: MicrographPicks, cut: float, *, calibrated: bool) -> Counted:
     """
     score, picked, cut_at = picks.score, picks.picked, np.float32(cut)
     above, chosen = score >= cut_at, int(picked.sum())
-    return Counted(
+    return PickCounts(
         candidates=len(score),
         picked=chosen,
         mean_score=float(score[picked].mean(dtype=np.float64)) if chosen else None,
@@ -62,7 +62,7 @@ def count(picks: MicrographPicks, cut: float, *, calibrated: bool) -> Counted:
 def judged(
     micrographs: Sequence[PickedMicrograph],
     manifest: Mapping[str, ManifestRow],
-    counts: Mapping[str, Counted],
+    counts: Mapping[str, PickCounts],
     strange: Mapping[str, str],
     diameter_A: float,
 ) -> list[PickedMicrograph]:
@@ -94,11 +94,11 @@ def judged(
 def _facts(
     one: PickedMicrograph,
     row: ManifestRow,
-    counts: Mapping[str, Counted],
+    counts: Mapping[str, PickCounts],
     strange: Mapping[str, str],
     diameter_A: float,
 ) -> Facts:
-    own, why = counts.get(one.micrograph_id, Counted()), strange.get(one.micrograph_id, "")
+    own, why = counts.get(one.micrograph_id, PickCounts()), strange.get(one.micrograph_id, "")
     no_data = NoData.from_text(row.no_data).share(row.source_shape)
     area_A2 = row.source_height_px * row.source_width_px * row.pixel_size_A**2 * (1 - no_data)
     return Facts(

@@ -16,7 +16,7 @@ from cryopick_ray.errors import PicksError, StoreError
 from cryopick_ray.micrographs.junk import KINDS, kept_out
 from cryopick_ray.picks.columns import COLUMNS, HAND, fields
 from cryopick_ray.picks.index import AGAIN, INDEX, dataset_folder, read_index, read_rows
-from cryopick_ray.picks.part import Part, each, junk_codes, no_picks
+from cryopick_ray.picks.part import TablePart, each, junk_codes, no_picks
 from cryopick_ray.picks.reasons import Reasons, Why, marked, none, to_words
 from cryopick_ray.picks.schema import PICKS, MicrographPicks
 from cryopick_ray.picks.verdict import NO_MICROGRAPH
@@ -72,7 +72,7 @@ class PickTable:
         ]
         found: dict[str, MicrographPicks] = {}
         for key in keys:
-            part = Part(self._part(key))
+            part = TablePart(self._part(key))
             for name, some in part:
                 if name in own:  # as copies, which do not keep the part
                     picks = part.picks(own[name], some, self.diameter_A)
@@ -137,11 +137,11 @@ class PickTable:
         reasons = marked(reasons, Why.EXCLUDED_MICROGRAPH, is_strange & ~picked)
         return marked(reasons, Why.BELOW_THRESHOLD, ~picked & (reasons == 0))
 
-    def _candidates(self) -> Iterator[tuple[str, Part, slice]]:
+    def _candidates(self) -> Iterator[tuple[str, TablePart, slice]]:
         """Yield the micrographs that have candidates: their ids, and where these are."""
         for dataset in dict.fromkeys(m.dataset for m in self.micrographs):
             for key in self._keys(dataset_folder(dataset)):
-                part = Part(self._part(key))
+                part = TablePart(self._part(key))
                 yield from ((name, part, own) for name, own in part)
 
     def _keys(self, folder: str) -> list[str]:

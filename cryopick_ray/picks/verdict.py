@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal, get_args
 
-from cryopick_ray.micrographs.image_facts import Looks
+from cryopick_ray.micrographs.image_facts import ImageFacts
 
 Kind = Literal["not a micrograph", "bad", "empty", "doubtful", "good"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -95,7 +95,7 @@ def judge(facts: Facts, usual: float | None = None) -> Verdict:
     return Verdict("good" if not doubts else "doubtful" if len(doubts) == 1 else "bad", doubts)
 
 
-def strangeness(looks: Looks, view_A: float, diameter_A: float, *, inverted: bool = False) -> str:
+def strangeness(looks: ImageFacts, view_A: float, diameter_A: float, *, inverted: bool = False) -> str:
     """Return why an image is no micrograph of particles; empty if it may be one.
 
     Parameters

@@ -2,15 +2,15 @@
 
 from markupsafe import Markup
 
-from cryopick_ray.passes.agreed_reliability import Reliability
-from cryopick_ray.passes.agreement import Agreement
+from cryopick_ray.passes.agreed_reliability import AgreedReliability
+from cryopick_ray.passes.agreement import PickerAgreement
 from cryopick_ray.report.report import page_maker
 
 MOST_ROWS = 24
 """Kinds of groups that are shown, the most frequent ones."""
 
 
-def render_agreement(agreement: Agreement, reliability: Reliability | None = None) -> Markup:
+def render_agreement(agreement: PickerAgreement, reliability: AgreedReliability | None = None) -> Markup:
     """Return the agreement as HTML for a page that has the report's style sheet; names are escaped.
 
     Parameters
@@ -38,7 +38,7 @@ def render_agreement(agreement: Agreement, reliability: Reliability | None = Non
     )
 
 
-def _told(reliability: Reliability) -> dict[str, tuple[float | None, float | None]]:
+def _told(reliability: AgreedReliability) -> dict[str, tuple[float | None, float | None]]:
     """Return precision and recall of each picker by its name; nothing where agreement tells none."""
     if (recall := reliability.recall) is None:
         return {}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cryopick_ray import __version__
-from cryopick_ray.particles.volume.fsc import Agreement
+from cryopick_ray.particles.volume.fsc import HalfMapAgreement
 from cryopick_ray.report.figures import Axis, LineChart, nice_ticks
 from cryopick_ray.report.lines import line_style
 from cryopick_ray.report.report import flatten, page_maker
@@ -24,7 +24,7 @@ THRESHOLDS = (0.143, 0.5)
 
 def render_reconstruction(
     facts: Mapping[str, Any],
-    halves: Agreement,
+    halves: HalfMapAgreement,
     to_reference: NDArray[np.float64] | None,
     volume: NDArray[np.float32],
     reference: NDArray[np.float32] | None,

@@ -23,7 +23,7 @@ from cryopick_ray.particles.classes.classes import (
 )
 from cryopick_ray.particles.classes.classification import begin, classify, clear
 from cryopick_ray.particles.classes.classification_settings import ClassSettings
-from cryopick_ray.particles.classes.model import Sums, averages, picture_of
+from cryopick_ray.particles.classes.model import ClassSums, averages, picture_of
 from cryopick_ray.particles.classes.posed import posed_halves
 from cryopick_ray.particles.classes.progress import WorkFiles
 from cryopick_ray.particles.classes.psi_prior import has_prior
@@ -168,7 +168,9 @@ def _relion(
     )  # fmt: skip
 
 
-def _averages(plan: ClassPlan, halves: tuple[Sums, Sums], noise: torch.Tensor) -> NDArray[np.float32]:
+def _averages(
+    plan: ClassPlan, halves: tuple[ClassSums, ClassSums], noise: torch.Tensor
+) -> NDArray[np.float32]:
     values, _ = averages(halves[0] + halves[1], plan.components, noise)
     mask_px = plan.mask_A / plan.pixel_size_A
     return picture_of(values, plan.components, plan.box_px, mask_px).numpy()
@@ -177,7 +179,7 @@ def _averages(plan: ClassPlan, halves: tuple[Sums, Sums], noise: torch.Tensor) -
 def _judged(
     plan: ClassPlan,
     particles: Particles,
-    halves: tuple[Sums, Sums],
+    halves: tuple[ClassSums, ClassSums],
     noise: torch.Tensor,
     made: NDArray[np.float32],
     *,

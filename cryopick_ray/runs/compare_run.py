@@ -17,7 +17,7 @@ from cryopick_ray.evaluation.comparison import Comparison, letter
 from cryopick_ray.evaluation.truth import read_truth
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.report.compared_page import Picture, picture_of, render_compared
-from cryopick_ray.runs.compared_run import Compared, differing, filled, open_compared
+from cryopick_ray.runs.compared_run import ComparedRun, differing, filled, open_compared
 from cryopick_ray.store.claim import local_folder
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.publish import check_folder, write_whole
@@ -87,7 +87,7 @@ def compare(
 
 def _pictures(
     found: Comparison,
-    runs: Sequence[Compared],
+    runs: Sequence[ComparedRun],
     ready: Sequence[Iterable[MicrographPicks]],
     names: Sequence[Names],
 ) -> list[Picture]:
@@ -109,7 +109,7 @@ def _pictures(
 class _Images:
     """Micrographs as the first run that kept them has them."""
 
-    def __init__(self, runs: Sequence[Compared], names: Sequence[Names]) -> None:
+    def __init__(self, runs: Sequence[ComparedRun], names: Sequence[Names]) -> None:
         self._stores: list[tuple[MicrographStore, Mapping[str, ManifestRow]]] = []
         for run, own in zip(runs, names, strict=True):
             with suppress(CryoPickError):  # no store costs the pictures, not the page

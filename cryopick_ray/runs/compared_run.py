@@ -24,7 +24,7 @@ UNSAID = "-"
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedRun:
     """What is known of a run before its picks are read.
 
     Attributes
@@ -60,7 +60,7 @@ class Compared:
         return [one.micrograph_id for one in self.micrographs]
 
 
-def open_compared(where: str | Path) -> Compared:
+def open_compared(where: str | Path) -> ComparedRun:
     """Open a run, a table, or files or a folder of coordinates.
 
     Raises
@@ -72,7 +72,7 @@ def open_compared(where: str | Path) -> Compared:
         table, folder = open_table(where), RunFolder(where)
         meant = [one for one in table.micrographs if one.status != "left out"]
         is_run = folder.config.is_file()
-        return Compared(
+        return ComparedRun(
             str(where),
             meant,
             table.diameter_A or None,
@@ -88,13 +88,13 @@ def open_compared(where: str | Path) -> Compared:
         raise UsageError(f"{error}: convert it first") from error
     some = sorted(found.coordinates, key=lambda one: one.micrograph.micrograph_id)
     across_A = next((one.diameter_A for one in some if one.diameter_A), None)
-    return Compared(
+    return ComparedRun(
         str(where), [one.micrograph for one in some], across_A, coordinates=some, notes=found.notes
     )
 
 
 def filled(
-    runs: Sequence[Compared], names: Sequence[Names], *, pixel_size_A: float | None, diameter_A: float
+    runs: Sequence[ComparedRun], names: Sequence[Names], *, pixel_size_A: float | None, diameter_A: float
 ) -> list[Iterable[MicrographPicks]]:
     """Return the picks of each run, to be read as often as one likes.
 
@@ -121,7 +121,7 @@ def filled(
     ]
 
 
-def differing(runs: Sequence[Compared]) -> dict[str, list[str]]:
+def differing(runs: Sequence[ComparedRun]) -> dict[str, list[str]]:
     """Return the settings in which runs differ that have them, each by run."""
     rows = {}
     for name in dict.fromkeys(name for run in runs for name in run.settings):

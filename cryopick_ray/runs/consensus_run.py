@@ -11,7 +11,7 @@ from typing import Any
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.known import KnownMicrographs
 from cryopick_ray.formats.reading import is_table
-from cryopick_ray.passes.agreement import Agreement, agreement
+from cryopick_ray.passes.agreement import PickerAgreement, agreement
 from cryopick_ray.passes.votes import Vote, Voted, vote
 from cryopick_ray.report.consensus_page import render_consensus
 from cryopick_ray.runs.voters import paired, read_input
@@ -21,11 +21,11 @@ AGREEMENT, PAGE = "agreement.json", "consensus.html"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ConsensusResult:
     """What a consensus came to; ``notes`` says what was left out or doubted."""
 
     table: str
-    agreement: Agreement
+    agreement: PickerAgreement
     voted: Voted
     notes: tuple[str, ...] = field(default=())
 
@@ -74,7 +74,7 @@ def agree(
     diameter_A: float | None = None,
     pixel_size_A: float | None = None,
     micrographs: str | None = None,
-) -> Outcome:
+) -> ConsensusResult:
     """Write ``table/``, ``agreement.json`` and ``consensus.html`` below ``out``: what pickers agree on.
 
     Parameters
@@ -123,7 +123,7 @@ def agree(
     if result.greedily:
         notes.append(f"{result.greedily} crowded parts of micrographs were grouped greedily")
     write_whole(out / PAGE, render_consensus(how, result, agreed, notes))
-    outcome = Outcome(str(out / "table"), agreed, result, (*notes, *result.reliability.doubts))
+    outcome = ConsensusResult(str(out / "table"), agreed, result, (*notes, *result.reliability.doubts))
     write_whole(out / AGREEMENT, json.dumps(outcome.to_dict(), indent=1) + "\n")
     return outcome
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.stage import Part, run_stage
+from cryopick_ray.engine.stage import StagePart, run_stage
 from cryopick_ray.engine.unit_rules import cut, unit_size
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.relion.micrographs import micrographs_star
@@ -99,7 +99,7 @@ def fit_all(
         )
     probe(sources, settings)
     units = cut(sources, unit_size(len(sources)))
-    part = Part(units, partial(CtfWorker, settings, microscope.completed, ctf))
+    part = StagePart(units, partial(CtfWorker, settings, microscope.completed, ctf))
     fitted: dict[str, Fitted] = {}
     failures: dict[str, str] = {}
     with closing(run_stage("ctf", {"": part}, engine, events)) as reports:

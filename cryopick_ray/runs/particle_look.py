@@ -8,7 +8,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.particles.classes.classification_settings import ClassSettings
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.particles.particle_star import Particles, read_particles
-from cryopick_ray.particles.pixels import InStore, of_run
+from cryopick_ray.particles.pixels import MicrographsInStore, of_run
 from cryopick_ray.picks.table import open_table
 from cryopick_ray.runs.classified import ClassOutcome, classify2d
 from cryopick_ray.runs.extracted import extract_particles
@@ -54,7 +54,7 @@ def _sizes_in_store_A(run: str | Path) -> list[float]:
         return [0.0]
     averages = folder.averages(folder.relion_project(folder.settings()))
     held = (one.pixels for one in of_run(folder.store, averages).values())
-    stored = [one.row for one in held if isinstance(one, InStore)]
+    stored = [one.row for one in held if isinstance(one, MicrographsInStore)]
     return [0.0, *(row.pixel_size_A * row.source_width_px / row.width_px for row in stored)]
 
 

@@ -54,7 +54,7 @@ class Timings:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """A run that was found possible.
 
     Attributes
@@ -101,7 +101,7 @@ def plan(
     download: Path | None = None,
     say: Callable[[str], None] = silent,
     taken: Collection[str] = (),
-) -> Plan:
+) -> RunPlan:
     """Check everything that can be checked before a run leaves a trace.
 
     Parameters
@@ -134,7 +134,7 @@ def plan(
         archive = ArchiveEntry(settings, download, say)
         sources = archive.sources(settings.project)
         sample = archive.sample(sources)
-        made = Plan(
+        made = RunPlan(
             archive.as_declared(settings, sample),
             engine,
             sources,
@@ -145,7 +145,7 @@ def plan(
     else:
         out: list[tuple[MicrographSource, str]] = []
         sources = list_sources(settings.inputs, **settings.which, taken=taken, say=say, leave_out=out.extend)
-        made = Plan(settings, engine, sources, sources, picker.particle_px, out)
+        made = RunPlan(settings, engine, sources, sources, picker.particle_px, out)
     if not any(source.kind == "movie" for source in made.sources):
         for name in _changed(settings.movies):
             say(f"`movies.{name}` is for movies, and no file is named like one")
@@ -159,12 +159,12 @@ def _changed(settings: Settings) -> list[str]:
     return [name for name, value in settings if value != fields[name].get_default(call_default_factory=True)]
 
 
-def plan_again(settings: RunSettings, engine: EngineSettings) -> Plan:
+def plan_again(settings: RunSettings, engine: EngineSettings) -> RunPlan:
     """Return the plan of a run on what its store holds already: no file is looked for."""
-    return Plan(settings, engine, (), (), described_picker(settings).particle_px)
+    return RunPlan(settings, engine, (), (), described_picker(settings).particle_px)
 
 
-def with_diameter(plan: Plan, found: EstimatedDiameter) -> Plan:
+def with_diameter(plan: RunPlan, found: EstimatedDiameter) -> RunPlan:
     """Return the plan of a run whose diameter was found, its pixel sizes held against it."""
     made = replace(plan, settings=plan.settings.model_copy(update={"diameter_A": found.diameter_A}))
     probe(made.sample, made.settings.ingest(made.pixel_size_A), made.pixel_size_A)
@@ -221,7 +221,7 @@ def pick_all(
 
 
 def run_on(
-    engine: Engine, plan: Plan, folder: RunFolder, events: Events, timings: Timings
+    engine: Engine, plan: RunPlan, folder: RunFolder, events: Events, timings: Timings
 ) -> tuple[str, dict[str, Threshold]]:
     """Ingest, pick and gather the table in a claimed run folder; return digest and thresholds."""
     with timings.stage("ingest and pick"):
@@ -235,7 +235,7 @@ def run_on(
     return picking.digest, thresholds
 
 
-def prepared(engine: Engine, plan: Plan, folder: RunFolder, events: Events) -> tuple[Intake, Picking]:
+def prepared(engine: Engine, plan: RunPlan, folder: RunFolder, events: Events) -> tuple[Intake, Picking]:
     """Return what a run's store holds and how it is picked."""
     settings, device = plan.settings, plan.engine.device
     averages = folder.averages(settings.project)
@@ -254,7 +254,7 @@ def prepared(engine: Engine, plan: Plan, folder: RunFolder, events: Events) -> t
     return intake, picking
 
 
-def look(engine: Engine, plan: Plan, events: Events) -> EstimatedDiameter:
+def look(engine: Engine, plan: RunPlan, events: Events) -> EstimatedDiameter:
     """Estimate the diameter of a run's particles."""
     events.note("no `diameter_A`: estimating it from a few micrographs")
     found = find_diameter(

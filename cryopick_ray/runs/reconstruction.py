@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.particles.volume.fsc import Agreement, resolution_A
+from cryopick_ray.particles.volume.fsc import HalfMapAgreement, resolution_A
 
 THRESHOLDS = (0.143, 0.5)
 
@@ -39,7 +39,7 @@ class Reconstruction:
 
     out: str
     counts: tuple[int, int]
-    halves: Agreement
+    halves: HalfMapAgreement
     to_reference: NDArray[np.float64] | None
     sampling: float
     unseen: float

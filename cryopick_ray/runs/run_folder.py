@@ -14,7 +14,7 @@ from cryopick_ray.picks.index import INDEX
 from cryopick_ray.settings.config import load_settings, to_yaml
 from cryopick_ray.settings.leaves import differences
 from cryopick_ray.settings.run_settings import RunSettings
-from cryopick_ray.stages.averages import Averages, beside
+from cryopick_ray.stages.averages import MovieAverages, beside
 from cryopick_ray.store.claim import DOWNLOAD, check_free, check_goes_on, claimed, kept_settings
 from cryopick_ray.store.copies import fetch_folder, publish_folder
 from cryopick_ray.store.place import Place, is_bucket
@@ -88,7 +88,7 @@ class RunFolder:
         """Where files of an archive go; ``None`` in a bucket."""
         return self.path / DOWNLOAD if self._place is None else None
 
-    def averages(self, relion_project: Path) -> Averages:
+    def averages(self, relion_project: Path) -> MovieAverages:
         """Return where the averages of movies are kept."""
         return beside(self.store, None, relion_project)
 

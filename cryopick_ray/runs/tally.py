@@ -16,7 +16,7 @@ OTHERS = tuple(why for why in Why if why != Why.BELOW_THRESHOLD)
 
 
 @dataclass(frozen=True)
-class Tally:
+class RunTally:
     """Counts over a table.
 
     Attributes
@@ -71,14 +71,14 @@ class Counting:
         self._unpicked.update({why: int((one.has(why) & enough).sum()) for why in OTHERS if why in met})
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> RunTally:
         """What was counted."""
         why_not = {WORDS[why]: self._unpicked[why] for why in OTHERS if self._unpicked[why]}
         expected = Expected.of(sum(self._counts.values()), *self._sums.tolist())
-        return Tally(self._counts, self._candidates, dict(self._junk), why_not, expected)
+        return RunTally(self._counts, self._candidates, dict(self._junk), why_not, expected)
 
 
-def tally(table: Iterable[MicrographPicks], thresholds: Mapping[str, Threshold]) -> Tally:
+def tally(table: Iterable[MicrographPicks], thresholds: Mapping[str, Threshold]) -> RunTally:
     """Count a table's candidates and picks, given the thresholds by data set."""
     counting = Counting(thresholds)
     for one in table:

@@ -1,4 +1,4 @@
-"""Whether a lesson helped: marks that were held back, and what was sure before."""
+"""Whether a teaching helped: marks that were held back, and what was sure before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -9,16 +9,16 @@ import numpy as np
 from cryopick_ray.errors import UsageError, few
 from cryopick_ray.evaluation.external_picks import as_picks
 from cryopick_ray.evaluation.frame import check_inside
-from cryopick_ray.formats.convert import Frame
+from cryopick_ray.formats.convert import CoordinateFrame
 from cryopick_ray.formats.known import KnownMicrographs, NamesAlike
 from cryopick_ray.formats.reading import is_table, read_coordinates
-from cryopick_ray.passes.votes import Source
+from cryopick_ray.passes.votes import VoteSource
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable, open_table
 
 
 @dataclass(frozen=True)
-class Read:
+class VoterPicks:
     """Coordinates of other programs in memory, as picks by micrograph."""
 
     picks: Mapping[str, MicrographPicks]
@@ -32,7 +32,7 @@ class Read:
 class Renamed:
     """A source whose micrographs are called as in the consensus; ``own`` says what it calls each."""
 
-    source: Source
+    source: VoteSource
     own: Mapping[str, str]
 
     def of(self, micrograph_ids: Sequence[str]) -> dict[str, MicrographPicks]:
@@ -58,7 +58,7 @@ class Input:
 
     name: str
     where: str
-    source: Source
+    source: VoteSource
     micrographs: Mapping[str, PickedMicrograph]
     sizes: Mapping[str, int]
     diameter_A: float | None
@@ -81,7 +81,7 @@ def read_input(
         return Input(name, where, table, seen, counted, table.diameter_A)
     read = read_coordinates(where)
     notes += read.notes
-    frame, moved, unknown = Frame(known=known, pixel_size_A=pixel_size_A), [], []
+    frame, moved, unknown = CoordinateFrame(known=known, pixel_size_A=pixel_size_A), [], []
     for one in read.coordinates:
         try:
             moved.append(frame.moved(one))
@@ -98,7 +98,7 @@ def read_input(
             np.column_stack([own.x_px, own.y_px]), own.micrograph.shape, f"picks of {key} in {where}"
         )
     about = {key: own.micrograph for key, own in picks.items()}
-    return Input(name, where, Read(picks), about, {key: len(own) for key, own in picks.items()}, said_A)
+    return Input(name, where, VoterPicks(picks), about, {key: len(own) for key, own in picks.items()}, said_A)
 
 
 def paired(

@@ -21,7 +21,7 @@ from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs.drift import Seen, diameter_drift, drift
 from cryopick_ray.runs.empiar_run import is_archive
 from cryopick_ray.runs.pipeline import (
-    Plan,
+    RunPlan,
     Timings,
     look,
     prepared,
@@ -134,11 +134,11 @@ def _first(
     stop: Path,
     until: Until,
     events: Events,
-) -> Plan:
+) -> RunPlan:
     """Wait for the first micrographs; return the plan of a run that begins with them."""
     picker = described_picker(settings)
     check_cut(settings.cut, picker.name, calibrated=picker.calibrated)
-    made = Plan(settings, engine, (), (), picker.particle_px)
+    made = RunPlan(settings, engine, (), (), picker.particle_px)
     wanted = 1 if settings.diameter_A is not None else min(SAMPLED, until.micrographs or SAMPLED)
     events.note(f"watching {', '.join(settings.inputs)}; a file {stop} ends it")
     while True:
@@ -159,7 +159,7 @@ def _first(
 
 
 def _watched(
-    engine: Engine, plan: Plan, folder: RunFolder, live: LiveFolders, until: Until, events: Events
+    engine: Engine, plan: RunPlan, folder: RunFolder, live: LiveFolders, until: Until, events: Events
 ) -> str:
     """Pick what comes until the end; return the digest of the picks."""
     intake, picking = prepared(engine, plan, folder, events)
@@ -183,7 +183,7 @@ def _watched(
 class _Results:
     """Makes table, coordinates, report and summary anew, and holds the last micrographs against the first."""
 
-    def __init__(self, plan: Plan, folder: RunFolder, digest: str, live: LiveFolders) -> None:
+    def __init__(self, plan: RunPlan, folder: RunFolder, digest: str, live: LiveFolders) -> None:
         self._plan, self._folder, self._digest, self._live = plan, folder, digest, live
         self._next_look = LOOK_EVERY
 

@@ -35,7 +35,11 @@ from cryopick_ray.simulate.optics import (
 from cryopick_ray.simulate.processing import draw_processing, process
 from cryopick_ray.simulate.projection import preferred_rotations, random_rotations
 from cryopick_ray.simulate.scene import Scene, place
-from cryopick_ray.simulate.simulation_settings import LARGEST_PX, MicroscopeSettings, SimulationSettings
+from cryopick_ray.simulate.simulation_settings import (
+    LARGEST_PX,
+    SimulatedMicroscopeSettings,
+    SimulationSettings,
+)
 from cryopick_ray.simulate.stain import draw_stain, stained, with_balls
 from cryopick_ray.simulate.stamps import add_fragment, add_particles
 from cryopick_ray.simulate.streaks import draw_widths, mark, streak
@@ -166,7 +170,9 @@ def check(settings: SimulationSettings, molecules: Sequence[Molecule]) -> None:
             )
 
 
-def _microscope(rng: np.random.Generator, given: MicroscopeSettings, pixel_size_A: float) -> Microscope:
+def _microscope(
+    rng: np.random.Generator, given: SimulatedMicroscopeSettings, pixel_size_A: float
+) -> Microscope:
     middle, difference = draw(rng, given.defocus_A), draw(rng, given.astigmatism_A)
     drift, direction = draw(rng, given.drift_A), rng.uniform(0, 2 * np.pi)
     return Microscope(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.stage import Part, run_stage
+from cryopick_ray.engine.stage import StagePart, run_stage
 from cryopick_ray.engine.unit_rules import cut, unit_size
 from cryopick_ray.errors import UsageError
 from cryopick_ray.settings.base import Settings
@@ -106,7 +106,7 @@ def simulate_together(
             write_whole(one.out / SETTINGS, to_yaml(one.settings))
         units = cut(one.left, unit_size(one.settings.micrographs))
         make_worker = partial(SimulateWorker, one.out, one.settings, one.store_url)
-        parts[name] = Part(units, make_worker, done=one.done)
+        parts[name] = StagePart(units, make_worker, done=one.done)
     failures: dict[str, list[tuple[str, str]]] = {name: [] for name in simulations}
     with closing(run_stage("simulate", parts, engine, events)) as reports:
         for name, report in reports:

@@ -27,7 +27,7 @@ from cryopick_ray.units import Optics
 SMALLEST_PX, LARGEST_PX = 64, 16_384
 
 
-class MicroscopeSettings(Settings):
+class SimulatedMicroscopeSettings(Settings):
     """The lens.
 
     Attributes
@@ -163,7 +163,7 @@ class SimulationSettings(Settings):
     variety: FractionRange = (0.0, 0.0)
     scene: SceneSettings = SceneSettings()
     contamination: ContaminationSettings = ContaminationSettings()
-    microscope: MicroscopeSettings = MicroscopeSettings()
+    microscope: SimulatedMicroscopeSettings = SimulatedMicroscopeSettings()
     ice: IceSettings = IceSettings()
     exposure: ExposureSettings = ExposureSettings()
     stain: StainSettings = StainSettings()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Averages:
+class MovieAverages:
     """A folder or bucket of averages.
 
     Attributes
@@ -45,12 +45,12 @@ class Averages:
         return f"{self.relion_name}/{name}"
 
 
-def beside(store_url: str, url: str | None, relion_project: Path) -> Averages:
+def beside(store_url: str, url: str | None, relion_project: Path) -> MovieAverages:
     """Return the place asked for, else ``micrographs`` beside a store."""
     from cryopick_ray.micrographs.sources import relion_name
 
     where = url or f"{store_url.rstrip('/').rpartition('/')[0] or '.'}/micrographs"
     if is_bucket(where):
-        return Averages(where, where)
+        return MovieAverages(where, where)
     path = Path(os.path.abspath(where))
-    return Averages(str(path), relion_name(path, Path(os.path.abspath(relion_project))))
+    return MovieAverages(str(path), relion_name(path, Path(os.path.abspath(relion_project))))

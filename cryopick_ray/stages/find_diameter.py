@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Kind, Shift
+from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Shift, WorkerKind
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.engine.unit_rules import cut
@@ -74,7 +74,7 @@ def find_diameter(
     most = MOVIES_SAMPLED if any(source.kind == "movie" for source in sources) else SAMPLED
     sampled = [sources[place] for place in evenly_spaced(len(sources), most)]
     worker = partial(DiameterWorker, settings, invert=invert, device=device)
-    looked = _look(sampled, engine, Kind(STAGE, worker, on_gpu=device != "cpu"), events)
+    looked = _look(sampled, engine, WorkerKind(STAGE, worker, on_gpu=device != "cpu"), events)
     names = tuple(looked)
     if (found := weigh([one.answers for one in looked.values()])) is None:
         smallest_A, *_, largest_A = ladder()
@@ -116,7 +116,7 @@ def end_of_ladder(diameter_A: float) -> str:
 
 
 def _look(
-    sampled: Sequence[MicrographSource], engine: Engine, kind: Kind, events: Events
+    sampled: Sequence[MicrographSource], engine: Engine, kind: WorkerKind, events: Events
 ) -> dict[str, "Looked"]:
     """Return what the workers saw in each micrograph that could be read, in order.
 

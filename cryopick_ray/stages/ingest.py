@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from cryopick_ray.engine.engine import Engine, Kind
+from cryopick_ray.engine.engine import Engine, WorkerKind
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import MicrographError, PixelSizeError, UsageError
 from cryopick_ray.micrographs.batches import Batches
@@ -16,7 +16,7 @@ from cryopick_ray.micrographs.preprocess import PREPARATION, is_decimated
 from cryopick_ray.micrographs.sidecars.beside import sidecar_of
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings.run_settings import IngestSettings
-from cryopick_ray.stages.averages import Averages
+from cryopick_ray.stages.averages import MovieAverages
 from cryopick_ray.stages.ingest_worker import IngestWorker, pixel_size_of, stated
 from cryopick_ray.store.manifest import ManifestRow, read_manifest, replace_rows
 from cryopick_ray.store.scale import cropped_too_much, stored_shape, too_coarse
@@ -47,7 +47,7 @@ class Intake:
         store_url: str,
         settings: IngestSettings,
         *,
-        averages: Averages | None = None,
+        averages: MovieAverages | None = None,
         device: str = "auto",
     ) -> None:
         self.store = MicrographStore(store_url, create=True)
@@ -59,10 +59,10 @@ class Intake:
         self._replaced: dict[str, ManifestRow] = {}
         self._has_told_mixture = False
 
-    def kind(self, batches: Batches, engine: Engine) -> Kind:
+    def kind(self, batches: Batches, engine: Engine) -> WorkerKind:
         """Return who brings them in: on GPUs only what may be a movie."""
         on_gpu = self._device != "cpu" and batches.has_movies and engine.has_gpus
-        return Kind("ingest", self.maker(batches.folders, on_gpu=on_gpu), on_gpu)
+        return WorkerKind("ingest", self.maker(batches.folders, on_gpu=on_gpu), on_gpu)
 
     def maker(self, folders: tuple[Path, ...], *, on_gpu: bool) -> partial[IngestWorker]:
         """Return what makes a worker where it is to run."""

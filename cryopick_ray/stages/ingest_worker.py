@@ -18,7 +18,7 @@ from cryopick_ray.micrographs.pixel_size import Stated, decide_pixel_size
 from cryopick_ray.micrographs.preprocess import PREPARATION, Normalised, prepare
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings.run_settings import IngestSettings
-from cryopick_ray.stages.averages import Averages
+from cryopick_ray.stages.averages import MovieAverages
 from cryopick_ray.store.manifest import ManifestRow, publish_part
 from cryopick_ray.store.scale import stored_shape
 from cryopick_ray.store.store import MicrographStore, StoredPixels
@@ -60,7 +60,7 @@ class IngestWorker:
         self,
         store_url: str,
         settings: IngestSettings,
-        averages: Averages | None = None,
+        averages: MovieAverages | None = None,
         *,
         folders: Sequence[Path] = (),
         device: str = "cpu",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Kind
+from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, WorkerKind
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit_rules import cut, unit_size
 from cryopick_ray.errors import PixelSizeError
@@ -38,7 +38,7 @@ class Picking:
         What the model needs.
     """
 
-    kind: Kind
+    kind: WorkerKind
     digest: str
     done: Mapping[str, str]
     pixel_size_A: float
@@ -117,7 +117,7 @@ def prepare_picking(
     make_worker = partial(PickWorker, store_url, picks_url, digest, settings, device, pictures_url)
     on_gpu = picker.wants_gpu and device != "cpu"
     pixel_size_A = working_pixel_size_A(settings.diameter_A, picker.particle_px)
-    return Picking(Kind("pick", make_worker, on_gpu), digest, done, pixel_size_A)
+    return Picking(WorkerKind("pick", make_worker, on_gpu), digest, done, pixel_size_A)
 
 
 def pick(

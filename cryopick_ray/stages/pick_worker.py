@@ -47,7 +47,7 @@ class Chunk:
 
 
 @dataclass(frozen=True)
-class Read:
+class ReadMicrograph:
     """What was read of a chunk: ``(n, h, w)`` float32 images, and per row why there is none of it."""
 
     chunk: Chunk
@@ -120,7 +120,7 @@ class PickWorker:
         self._seconds = {}
         return self._publish([Picked(row.micrograph_id, row.checksum, None, reason) for row in items])
 
-    def _read(self, chunk: Chunk) -> Read:
+    def _read(self, chunk: Chunk) -> ReadMicrograph:
         start = time.perf_counter()
         stored = [_attempt(self._store.read_stored, row) for row in chunk.rows]
         pairs = zip(chunk.rows, stored, strict=True)
@@ -134,9 +134,9 @@ class PickWorker:
             images = torch.from_numpy(np.stack(good)).float()
         failures = [one if isinstance(one, Exception) else None for one in stored]
         self._seconds["read"] += time.perf_counter() - start
-        return Read(chunk, images, failures)
+        return ReadMicrograph(chunk, images, failures)
 
-    def _pick(self, read: Read) -> list[tuple[ManifestRow, Found | Exception]]:
+    def _pick(self, read: ReadMicrograph) -> list[tuple[ManifestRow, Found | Exception]]:
         start = time.perf_counter()
 
         def find(places: Sequence[int]) -> list[Found]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.stage import Part, run_stage
+from cryopick_ray.engine.stage import StagePart, run_stage
 from cryopick_ray.engine.unit_rules import cut, unit_size
 from cryopick_ray.micrographs.batches import Listed
 from cryopick_ray.micrographs.sources import MicrographSource
@@ -34,11 +34,11 @@ class Filling:
     lacking: tuple[MicrographSource, ...]
     changed: tuple[str, ...]
 
-    def part(self, engine: Engine) -> Part:
+    def part(self, engine: Engine) -> StagePart:
         """Return what is to be done."""
         kind = self.intake.kind(Listed(self.sources), engine)
         units = cut(self.lacking, unit_size(len(self.sources)))
-        return Part(units, kind.make_worker, kind.on_gpu, done=len(self.sources) - len(self.lacking))
+        return StagePart(units, kind.make_worker, kind.on_gpu, done=len(self.sources) - len(self.lacking))
 
     def manifest(self) -> dict[str, ManifestRow]:
         """Return what the store says of its micrographs, those that failed included."""

@@ -53,7 +53,7 @@ class ManifestRow:
         Where it holds no picture, as :class:`~cryopick_ray.micrographs.no_data.NoData` writes it; empty if
         it does everywhere.
     looks
-        Facts of the image, as :class:`~cryopick_ray.micrographs.image_facts.Looks` writes them; empty in
+        Facts of the image, as :class:`~cryopick_ray.micrographs.image_facts.ImageFacts` writes them; empty in
         stores of earlier versions.
     preparation
         Which version of :func:`~cryopick_ray.micrographs.preprocess.prepare` made the pixels.

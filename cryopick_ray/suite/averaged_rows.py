@@ -68,7 +68,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Row:
+class SuiteRow:
     """A model's results on a data set: means and standard deviations over its seeds.
 
     Attributes
@@ -92,7 +92,7 @@ class Row:
     labels: str = ""
 
 
-def table_rows(results: Sequence[Result]) -> list[Row]:
+def table_rows(results: Sequence[Result]) -> list[SuiteRow]:
     """Return the rows by data set, in the order of the results, each group of molecules with its mean."""
     place = {name: number for number, name in enumerate(dict.fromkeys(map(_whole, results)))}
     both = sorted([*results, *_group_means(results)], key=lambda one: place[_whole(one)])
@@ -124,10 +124,10 @@ def _group_means(results: Sequence[Result]) -> Iterator[Result]:
         )
 
 
-def _row(seeds: Sequence[Result]) -> Row:
+def _row(seeds: Sequence[Result]) -> SuiteRow:
     first, good = seeds[0], [one for one in seeds if one.measures]
     failures = [(Path(one.seed).stem, one.failure) for one in seeds if one.failure]
-    return Row(
+    return SuiteRow(
         data=first.data,
         model=first.model,
         is_empty=first.is_empty,

@@ -17,7 +17,7 @@ from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.stages.ingest import probe
 from cryopick_ray.suite.added_noise import noisy_copies
-from cryopick_ray.suite.bins import Part, parts
+from cryopick_ray.suite.bins import BinnedPart, parts
 from cryopick_ray.suite.sets import LabelledSet, MicrographSet
 from cryopick_ray.suite.suite_settings import SuiteSettings, title
 from cryopick_ray.training.data.prepare import simulate_molecule
@@ -57,7 +57,7 @@ class Case:
     truth: Truth | None
     told_A: float
     is_empty: bool = False
-    parts: tuple[Part, ...] = ()
+    parts: tuple[BinnedPart, ...] = ()
     annotators: Mapping[str, Truth] = field(default_factory=dict)
 
     @property

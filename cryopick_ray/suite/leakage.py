@@ -5,7 +5,7 @@ from cryopick_ray.pickers.provenance import Provenance
 NOT_SAID = "not recorded"
 
 
-def overlap(trained_on: Provenance | None, dataset: str, molecule: str | None) -> str:
+def leakage(trained_on: Provenance | None, dataset: str, molecule: str | None) -> str:
     """Return how a model's training meets a data set, in words for the table; empty if it does not.
 
     Parameters

@@ -23,8 +23,8 @@ from cryopick_ray.stages.pick import pick
 from cryopick_ray.suite.averaged_rows import FALSE, FOUND, PRECISION, RATIO, SECONDS, Measures, Result
 from cryopick_ray.suite.cases import Case
 from cryopick_ray.suite.clock import Clock
-from cryopick_ray.suite.entrants import Entrant, Model
-from cryopick_ray.suite.leakage import overlap
+from cryopick_ray.suite.entrants import Entrant, LoadedModel
+from cryopick_ray.suite.leakage import leakage
 from cryopick_ray.units import working_pixel_size_A
 
 CURVE_POINTS = 100
@@ -75,7 +75,7 @@ def measure(entrant: Entrant, case: Case, bench: Bench) -> list[Result]:
 
 
 def _measure(
-    entrant: Entrant, model: Model, case: Case, bench: Bench, reading: Clock, picking: Clock
+    entrant: Entrant, model: LoadedModel, case: Case, bench: Bench, reading: Clock, picking: Clock
 ) -> list[Result]:
     name, kept = case.settings.name, bench.folder / "seconds.json"
     working_A = working_pixel_size_A(case.told_A, model.particle_px)
@@ -159,7 +159,7 @@ def _result(
     entrant: Entrant,
     case: Case,
     measured: Measured,
-    model: Model | None,
+    model: LoadedModel | None,
     *,
     failure: str = "",
     picks: str = "",
@@ -168,11 +168,11 @@ def _result(
         data=case.name,
         group=case.group,
         model=entrant.name,
-        seed=entrant.seed,
+        seed=entrant.weights,
         is_empty=case.is_empty,
         micrographs=len(case.sources),
         measures=measured.measures,
-        overlap=overlap(model.trained_on if model else None, case.settings.name, case.molecule),
+        overlap=leakage(model.trained_on if model else None, case.settings.name, case.molecule),
         failure=failure,
         picks=picks,
         is_labelled=case.truth is not None or case.is_empty,

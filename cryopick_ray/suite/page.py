@@ -11,7 +11,7 @@ from cryopick_ray import __version__
 from cryopick_ray.report.figures import Axis, LineChart
 from cryopick_ray.report.lines import line_style
 from cryopick_ray.report.report import page_maker
-from cryopick_ray.suite.averaged_rows import Result, Row, table_rows
+from cryopick_ray.suite.averaged_rows import Result, SuiteRow, table_rows
 from cryopick_ray.suite.results_table import ABOUT, Column, used_columns
 from cryopick_ray.suite.suite_settings import SuiteSettings
 
@@ -26,7 +26,7 @@ GAINS = {
 
 
 @dataclass(frozen=True)
-class Line:
+class TableLine:
     """A model on a data set.
 
     Attributes
@@ -41,7 +41,7 @@ class Line:
         What changed since, by column.
     """
 
-    row: Row
+    row: SuiteRow
     style: str
     before: str
     gains: Mapping[str, float]
@@ -66,7 +66,7 @@ class Section:
     title: str
     anchor: str
     columns: Sequence[Column]
-    lines: Sequence[Line]
+    lines: Sequence[TableLine]
     chart: Markup
     is_member: bool
 
@@ -107,7 +107,9 @@ def sections(settings: SuiteSettings, results: Sequence[Result]) -> list[Section
     return made
 
 
-def _line(row: Row, others: Sequence[Row], styles: Mapping[str, str], before: Mapping[str, str]) -> Line:
+def _line(
+    row: SuiteRow, others: Sequence[SuiteRow], styles: Mapping[str, str], before: Mapping[str, str]
+) -> TableLine:
     first = before.get(row.model, "")
     gains = {}
     for known in (one.mean for one in others if one.model == first):
@@ -115,10 +117,10 @@ def _line(row: Row, others: Sequence[Row], styles: Mapping[str, str], before: Ma
             was, now = known.get(name), row.mean.get(name)
             if was is not None and now is not None:
                 gains[column] = now - was
-    return Line(row, styles.get(row.model, ""), first if gains else "", gains)
+    return TableLine(row, styles.get(row.model, ""), first if gains else "", gains)
 
 
-def _rank(row: Row) -> tuple[bool, float]:
+def _rank(row: SuiteRow) -> tuple[bool, float]:
     """Return what sorts the lines of a data set: the best first, those that failed last.
 
     That is by best F1, where scores are none (a person's labels) by F1, without particles by fewest picks.

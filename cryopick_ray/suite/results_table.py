@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from cryopick_ray.suite.averaged_rows import PRECISION, RATIO, SECONDS, Row
+from cryopick_ray.suite.averaged_rows import PRECISION, RATIO, SECONDS, SuiteRow
 
-Column = tuple[str, Callable[[Row], str]]
+Column = tuple[str, Callable[[SuiteRow], str]]
 NOTHING = "-"
 ABOUT = (
     "Precision, recall and F1 are of what a model picks by itself (threshold auto), best F1 is at the best "
@@ -18,8 +18,8 @@ ABOUT = (
 )
 
 
-def _number(name: str, digits: int) -> Callable[[Row], str]:
-    def show(row: Row) -> str:
+def _number(name: str, digits: int) -> Callable[[SuiteRow], str]:
+    def show(row: SuiteRow) -> str:
         mean, spread = row.mean.get(name), row.spread.get(name)
         if mean is None:
             return NOTHING
@@ -66,7 +66,7 @@ FALSE: tuple[Column, ...] = (
 COUNTED: tuple[Column, ...] = (*WHAT, ("picks a micrograph", FALSE[3][1]), *FALSE[4:])
 
 
-def to_markdown(rows: Sequence[Row]) -> str:
+def to_markdown(rows: Sequence[SuiteRow]) -> str:
     """Return the tables of labelled, unlabelled and empty micrographs, ready for a README."""
     parts = [ABOUT]
     for cells in _tables(rows):
@@ -76,7 +76,7 @@ def to_markdown(rows: Sequence[Row]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def to_text(rows: Sequence[Row]) -> str:
+def to_text(rows: Sequence[SuiteRow]) -> str:
     """Return the same in aligned columns."""
     parts = []
     for cells in _tables(rows):
@@ -86,14 +86,14 @@ def to_text(rows: Sequence[Row]) -> str:
     return "\n\n".join(parts)
 
 
-def used_columns(rows: Sequence[Row]) -> list[Column]:
+def used_columns(rows: Sequence[SuiteRow]) -> list[Column]:
     """Return what is shown of rows of one kind; columns of remarks only where there are any."""
     first = rows[0]
     columns = COUNTED if not first.is_labelled else FALSE if first.is_empty else FOUND
     return [one for one in columns if one[0] not in OPTIONAL or {one[1](row) for row in rows} - {"", NOTHING}]
 
 
-def _tables(rows: Sequence[Row]) -> list[list[list[str]]]:
+def _tables(rows: Sequence[SuiteRow]) -> list[list[list[str]]]:
     """Return the lines of each table, its head first."""
     tables = []
     for kind in ((True, False), (False, False), (True, True)):

@@ -23,7 +23,7 @@ from cryopick_ray.suite.suite_settings import SuiteSettings, changed_sets, suite
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SuiteResult:
     """What a suite came to.
 
     Attributes
@@ -80,7 +80,9 @@ def claim(folder: Path, settings: SuiteSettings, *, resume: bool) -> Iterator[No
         yield
 
 
-def run_suite(settings: SuiteSettings, folder: Path, engine: Engine, device: str, events: Events) -> Outcome:
+def run_suite(
+    settings: SuiteSettings, folder: Path, engine: Engine, device: str, events: Events
+) -> SuiteResult:
     """Measure every model on every data set in a claimed folder; write the tables.
 
     What the folder holds of simulated micrographs, stores and picks is not made again. A model that
@@ -104,7 +106,7 @@ def run_suite(settings: SuiteSettings, folder: Path, engine: Engine, device: str
             for one in found:
                 events.note(_line(one))
         results += [agreement(name, labels, case) for name, labels in case.annotators.items()]
-    outcome = Outcome(folder, settings, tuple(results))
+    outcome = SuiteResult(folder, settings, tuple(results))
     write_whole(folder / "suite.json", json.dumps(outcome.to_dict(), indent=1, allow_nan=False))
     write_whole(folder / "suite.md", to_markdown(table_rows(results)))
     write_whole(folder / "suite.html", render_comparison(settings, results))

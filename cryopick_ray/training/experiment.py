@@ -8,16 +8,16 @@ from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.pickers.importers import open_model
-from cryopick_ray.pickers.registry import find_recipe
+from cryopick_ray.pickers.registry import find_training
 from cryopick_ray.pickers.shipped import shipped_weights
 from cryopick_ray.simulate.molecule_families import broad_family
 from cryopick_ray.training.data.examples import LabelledRow
-from cryopick_ray.training.data.prepare import DataSet, prepare_data
+from cryopick_ray.training.data.prepare import TrainingSet, prepare_data
 from cryopick_ray.training.data.splits import Split, check, folds, split_all
-from cryopick_ray.training.recipes.recipe import Lesson
+from cryopick_ray.training.recipes.recipe import Recipe
 from cryopick_ray.training.recipes.recipe_catalogue import check_false, check_sparse
-from cryopick_ray.training.results import Finished, Outcome
-from cryopick_ray.training.train_model import Means, Start, lesson_for, take
+from cryopick_ray.training.results import Finished, TrainingResult
+from cryopick_ray.training.train_model import Start, TrainContext, recipe_for, train_model
 from cryopick_ray.training.training_settings import TrainSettings, own_name
 from cryopick_ray.training.write_results import kept_training, write_training
 
@@ -42,7 +42,7 @@ class Prepared:
     parts: tuple[tuple[str, Split], ...]
 
 
-def train(settings: TrainSettings, folder: Path, engine: Engine, means: Means) -> Outcome:
+def train(settings: TrainSettings, folder: Path, engine: Engine, context: TrainContext) -> TrainingResult:
     """Train what the settings ask for in ``folder``; what was finished there is not done again.
 
     Raises
@@ -52,8 +52,8 @@ def train(settings: TrainSettings, folder: Path, engine: Engine, means: Means) -
     ModelError
         If the model to begin with cannot be used.
     """
-    done = list(carry_out(plan_training(settings, folder, engine, means.events), folder, means))
-    return Outcome(
+    done = list(carry_out(plan_training(settings, folder, engine, context.events), folder, context))
+    return TrainingResult(
         models=tuple(one.model for one in done),
         lines=tuple(line for one in done for line in one.lines),
         seconds=sum(one.seconds for one in done),
@@ -64,25 +64,25 @@ def plan_training(settings: TrainSettings, folder: Path, engine: Engine, events:
     """Check everything, and bring the micrographs into stores below ``folder``; raise as :func:`train`."""
     _check_folds(settings)
     start = _start(settings)
-    lesson = _lesson(settings, start)
-    _check_labels(settings, lesson)
-    data = prepare_data(settings, lesson.particle_px, folder, engine, events)
+    recipe = _recipe(settings, start)
+    _check_labels(settings, recipe)
+    data = prepare_data(settings, recipe.particle_px, folder, engine, events)
     parts = tuple(_parts(settings, data))
     for _, one in parts:
         check(one)
     return Prepared(settings, start, parts)
 
 
-def carry_out(plan: Prepared, folder: Path, means: Means) -> Iterator[Finished]:
+def carry_out(plan: Prepared, folder: Path, context: TrainContext) -> Iterator[Finished]:
     """Yield the trainings of a plan as they are done, each in a folder of its own where there are several."""
     for number, (name, one) in enumerate(plan.parts, 1):
         if (done := kept_training(plan.settings, folder / name, name)) is None:
             if name:
-                means.events.note(
+                context.events.note(
                     f"{name}, {number} of {len(plan.parts)}: {len(one.learnt)} micrographs to learn from, "
                     f"{len(one.test)} to test"
                 )
-            result = take(plan.settings, one, folder / name, means, start=plan.start)
+            result = train_model(plan.settings, one, folder / name, context, start=plan.start)
             done = write_training(plan.settings, result, folder / name, name)
         yield done
 
@@ -99,22 +99,22 @@ def _start(settings: TrainSettings) -> Start:
     return open_model(path)
 
 
-def _lesson(settings: TrainSettings, start: Start) -> Lesson:
-    """Return the lesson as far as it is known before the labels: all but a share of particles."""
+def _recipe(settings: TrainSettings, start: Start) -> Recipe:
+    """Return the recipe as far as it is known before the labels: all but a share of particles."""
     options = dict(settings.options)
-    if share := find_recipe(settings.network).share:
+    if share := find_training(settings.network).share:
         options.setdefault(share, 0.5)
-    return lesson_for(settings.model_copy(update={"options": options}), [], start[1] if start else None)
+    return recipe_for(settings.model_copy(update={"options": options}), [], start[1] if start else None)
 
 
-def _check_labels(settings: TrainSettings, lesson: Lesson) -> None:
-    """Refuse labels that the lesson cannot use as they are."""
+def _check_labels(settings: TrainSettings, recipe: Recipe) -> None:
+    """Refuse labels that the recipe cannot use as they are."""
     for number, one in enumerate(settings.data):
         if one.false_labels is not None:
-            check_false(settings.network, lesson, f"data.{number}.false_labels is {str(one.false_labels)!r}")
+            check_false(settings.network, recipe, f"data.{number}.false_labels is {str(one.false_labels)!r}")
         if one.labels_used is not None:
             check_sparse(
-                settings.network, lesson, settings.options, f"data.{number}.labels_used is {one.labels_used}"
+                settings.network, recipe, settings.options, f"data.{number}.labels_used is {one.labels_used}"
             )
 
 
@@ -135,7 +135,7 @@ def _check_folds(settings: TrainSettings) -> None:
             )
 
 
-def _parts(settings: TrainSettings, data: Sequence[DataSet]) -> Parts:
+def _parts(settings: TrainSettings, data: Sequence[TrainingSet]) -> Parts:
     """Yield each training's split."""
     if settings.folds is None:
         yield "", _joined(settings, data)
@@ -157,13 +157,13 @@ def _left_out(molecule: str, folds: str) -> str:
     return broad_family(molecule) if folds == "families" else molecule
 
 
-def _joined(settings: TrainSettings, data: Sequence[DataSet]) -> Split:
+def _joined(settings: TrainSettings, data: Sequence[TrainingSet]) -> Split:
     """Return the splits of all data sets as one."""
     sets = [(one.rows, one.settings) for one in data]
     return split_all(sets, settings.validation_share, settings.seed)
 
 
-def _folded(settings: TrainSettings, data: Sequence[DataSet], count: int) -> Parts:
+def _folded(settings: TrainSettings, data: Sequence[TrainingSet], count: int) -> Parts:
     """Yield splits that leave out one part of every data set's micrographs."""
     for one in data:
         if len(one.rows) < count:

@@ -12,7 +12,7 @@ AVERAGED = ("f1", "best_f1", "auprc")
 
 
 @dataclass(frozen=True)
-class Line:
+class ResultLine:
     """One model's score on one data set's test micrographs.
 
     Attributes
@@ -54,13 +54,13 @@ class Finished:
 
     part: str
     model: str
-    lines: tuple[Line, ...]
-    whole: Line | None
+    lines: tuple[ResultLine, ...]
+    whole: ResultLine | None
     seconds: float
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingResult:
     """What ``cryopick train`` ends with.
 
     Attributes
@@ -74,7 +74,7 @@ class Outcome:
     """
 
     models: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[ResultLine, ...]
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Outcome:
         return "\n".join(text)
 
 
-def score_table(lines: Sequence[Line]) -> list[str]:
+def score_table(lines: Sequence[ResultLine]) -> list[str]:
     """Return the lines of a table of scores; of several, mean and standard deviation last."""
     names = [f"{line.part} {line.dataset}".strip() for line in lines]
     width = max(len(name) for name in [*names, "mean +- s.d."])

@@ -22,7 +22,7 @@ from cryopick_ray.units import resampled_shape, resampled_to_source, working_pix
 
 
 @dataclass(frozen=True)
-class Tried:
+class ScoredMicrograph:
     """One micrograph's candidates, in pixels of the source, and which of them find a particle.
 
     Attributes
@@ -37,7 +37,7 @@ class Tried:
     offset: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
 
 
-def try_picker(picker: Picker, rows: Sequence[LabelledRow]) -> list[Tried]:
+def score_picker(picker: Picker, rows: Sequence[LabelledRow]) -> list[ScoredMicrograph]:
     """Pick labelled micrographs as ``cryopick run`` would, and match the candidates with the labels.
 
     Candidates at places that may hold a particle or not are left out: neither found nor false. So are those
@@ -46,31 +46,31 @@ def try_picker(picker: Picker, rows: Sequence[LabelledRow]) -> list[Tried]:
     return [_try(picker, row) for row in rows]
 
 
-def score(tried: Sequence[Tried], threshold: float | None = None) -> Score:
+def score(scored: Sequence[ScoredMicrograph], threshold: float | None = None) -> Score:
     """Return the pooled score of the candidates, picked from ``threshold`` up (all without one)."""
-    return pooled_score([_ranked(one, -np.inf if threshold is None else threshold) for one in tried])
+    return pooled_score([_ranked(one, -np.inf if threshold is None else threshold) for one in scored])
 
 
-def ranking(tried: Sequence[Tried]) -> Curve:
+def ranking(scored: Sequence[ScoredMicrograph]) -> Curve:
     """Return precision and recall at every threshold."""
-    return pooled_curve([_ranked(one, -np.inf) for one in tried])
+    return pooled_curve([_ranked(one, -np.inf) for one in scored])
 
 
-def told(tried: Sequence[Tried]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def told(scored: Sequence[ScoredMicrograph]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the scores of all candidates, and which find a particle."""
     return (
-        np.concatenate([one.candidates.score for one in tried]),
-        np.concatenate([one.is_hit for one in tried]),
+        np.concatenate([one.candidates.score for one in scored]),
+        np.concatenate([one.is_hit for one in scored]),
     )
 
 
-def on_line(one: Tried, line: Sequence[float]) -> Tried:
+def on_line(one: ScoredMicrograph, line: Sequence[float]) -> ScoredMicrograph:
     """Return a micrograph's candidates with calibrated scores."""
     found = one.candidates
     return replace(one, candidates=replace(found, score=calibrated(found.score, line)))
 
 
-def _try(picker: Picker, source: LabelledRow) -> Tried:
+def _try(picker: Picker, source: LabelledRow) -> ScoredMicrograph:
     return matched(source, found_by(picker, source))
 
 
@@ -92,7 +92,7 @@ def found_by(picker: Picker, source: LabelledRow, vary: Callable[[Image], Image]
     return Candidates(x[clear], y[clear], found.score[clear], more=taken(found.more, clear))
 
 
-def matched(source: LabelledRow, found: Candidates) -> Tried:
+def matched(source: LabelledRow, found: Candidates) -> ScoredMicrograph:
     """Return a micrograph's candidates, in pixels of the source, matched with its labels."""
     radius_px = source.radius_A / source.row.pixel_size_A
     counts = ~_is_unsure(np.column_stack([found.x, found.y]), source, radius_px)
@@ -101,7 +101,7 @@ def matched(source: LabelledRow, found: Candidates) -> Tried:
     finds = match(candidates.x, candidates.y, candidates.score, true_x, true_y, radius_px)
     places = np.column_stack([candidates.x, candidates.y])
     offset = offsets(places, source.particles, finds, source.diameter_A / source.row.pixel_size_A)
-    return Tried(source, candidates, finds >= 0, offset)
+    return ScoredMicrograph(source, candidates, finds >= 0, offset)
 
 
 def _is_unsure(places: NDArray[np.float32], source: LabelledRow, radius_px: float) -> NDArray[np.bool_]:
@@ -113,7 +113,7 @@ def _is_unsure(places: NDArray[np.float32], source: LabelledRow, radius_px: floa
     return is_unsure
 
 
-def _ranked(one: Tried, threshold: float) -> Ranked:
+def _ranked(one: ScoredMicrograph, threshold: float) -> Ranked:
     picked = one.candidates.score >= threshold
     return Ranked(
         one.candidates.score,

@@ -14,7 +14,7 @@ from cryopick_ray.settings.config import over
 from cryopick_ray.store.claim import kept_settings
 from cryopick_ray.training.experiment import carry_out, plan_training
 from cryopick_ray.training.study_table import StudyOutcome, StudyRow
-from cryopick_ray.training.train_model import Means
+from cryopick_ray.training.train_model import TrainContext
 from cryopick_ray.training.training_folder import TrainingFolder, changed
 from cryopick_ray.training.training_settings import TrainSettings, train_settings
 
@@ -79,7 +79,7 @@ def run_study(
     settings: StudySettings,
     folder: Path,
     engine: Engine,
-    means_for: Callable[[Asked], Means],
+    means_for: Callable[[Asked], TrainContext],
     events: Events,
 ) -> StudyOutcome:
     """Teach every network in a claimed folder; what was finished there is not done again.

@@ -120,8 +120,8 @@ def _cells(rows: Sequence[StudyRow]) -> list[list[str]]:
         [part, *(_cell(known.get((network, part))) for network in networks)]
         for part in dict.fromkeys(row.left_out for row in rows)
     ]
-    means = [_mean([row.score for row in rows if row.network == one and row.score]) for one in networks]
-    return [["left out", *networks], *lines, ["mean", *means]]
+    context = [_mean([row.score for row in rows if row.network == one and row.score]) for one in networks]
+    return [["left out", *networks], *lines, ["mean", *context]]
 
 
 def _cell(score: Score | None) -> str:

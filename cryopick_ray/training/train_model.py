@@ -12,7 +12,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.calibration import fitted_line
 from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.picker import Picker
-from cryopick_ray.pickers.registry import find_network, find_recipe
+from cryopick_ray.pickers.registry import find_network, find_training
 from cryopick_ray.pickers.scoring import choose_scoring
 from cryopick_ray.pickers.weights import ModelCard, restore, save_model
 from cryopick_ray.training.card import model_card
@@ -20,16 +20,16 @@ from cryopick_ray.training.data.examples import LabelledRow
 from cryopick_ray.training.data.sampling import NEGATIVE_DISTANCE
 from cryopick_ray.training.data.splits import Split, check
 from cryopick_ray.training.data.views import Views
-from cryopick_ray.training.loop.job import Job
+from cryopick_ray.training.loop.job import TrainingJob
 from cryopick_ray.training.loop.loop import Epoch, Listener, LoopSettings, Precision, TrainState, best_epoch
 from cryopick_ray.training.loop.mixing import between
-from cryopick_ray.training.recipes.recipe import Lesson
-from cryopick_ray.training.recipes.recipe_catalogue import Value, check_false, make_lesson
-from cryopick_ray.training.results import Line
-from cryopick_ray.training.scored import Tried, on_line, score, told, try_picker
+from cryopick_ray.training.recipes.recipe import Recipe
+from cryopick_ray.training.recipes.recipe_catalogue import Value, check_false, make_recipe
+from cryopick_ray.training.results import ResultLine
+from cryopick_ray.training.scored import ScoredMicrograph, on_line, score, score_picker, told
 from cryopick_ray.training.training_settings import LearnSettings
 
-Trainer = Callable[[Job, Path, Listener], TrainState]
+Trainer = Callable[[TrainingJob, Path, Listener], TrainState]
 """Runs a job in a folder, here or on Ray, and tells how far it is."""
 
 
@@ -38,7 +38,7 @@ Start = tuple[dict[str, Tensor], ModelCard] | None
 
 
 @dataclass(frozen=True)
-class Means:
+class TrainContext:
     """What trainings are run with.
 
     Attributes
@@ -89,32 +89,32 @@ class Trained:
     picker: Picker
     history: tuple[Epoch, ...]
     best_epoch: int
-    validation: tuple[Tried, ...]
-    test: tuple[Tried, ...]
+    validation: tuple[ScoredMicrograph, ...]
+    test: tuple[ScoredMicrograph, ...]
     seconds: float
     seen: frozenset[str]
 
-    def lines(self, part: str = "") -> list[Line]:
+    def lines(self, part: str = "") -> list[ResultLine]:
         """Return the score on each test data set."""
         return [
-            Line(part, name, len(own), score(own, self.card.threshold), self._has_seen(own))
+            ResultLine(part, name, len(own), score(own, self.card.threshold), self._has_seen(own))
             for name, own in self.tests()
         ]
 
-    def _has_seen(self, tried: Sequence[Tried]) -> bool:
-        return any(one.source.row.checksum in self.seen for one in tried)
+    def _has_seen(self, scored: Sequence[ScoredMicrograph]) -> bool:
+        return any(one.source.row.checksum in self.seen for one in scored)
 
-    def tests(self) -> list[tuple[str, list[Tried]]]:
+    def tests(self) -> list[tuple[str, list[ScoredMicrograph]]]:
         """Return the test micrographs by data set."""
         names = dict.fromkeys(one.source.dataset for one in self.test)
         return [(name, [one for one in self.test if one.source.dataset == name]) for name in names]
 
 
-def take(
+def train_model(
     settings: LearnSettings,
     split: Split,
     folder: Path,
-    means: Means,
+    context: TrainContext,
     *,
     start: Start,
 ) -> Trained:
@@ -127,19 +127,19 @@ def take(
     """
     check(split)
     _check_filaments(settings.network, split)
-    lesson = lesson_for(settings, split.training, start[1] if start else None)
+    recipe = recipe_for(settings, split.training, start[1] if start else None)
     for number in range(1, settings.rounds):
-        first = _once(settings, lesson, split, folder / f"round-{number}", means, start)
-        found = try_picker(first.picker, split.learnt)
+        first = _once(settings, recipe, split, folder / f"round-{number}", context, start)
+        found = score_picker(first.picker, split.learnt)
         taught = {one.source: with_false_picks(one, first.card) for one in found}
         split = replace(split, training=tuple(taught[row] for row in split.training))
         added = sum(len(row.false) for row in split.learnt)
-        means.events.note(f"round {number}: {added} false picks are negatives of the next")
-    trained = _once(settings, lesson, split, folder, means, start)
+        context.events.note(f"round {number}: {added} false picks are negatives of the next")
+    trained = _once(settings, recipe, split, folder, context, start)
     if not split.test:
         return trained
-    means.events.note(f"picking {len(split.test)} test micrographs")
-    test = tuple(try_picker(trained.picker, split.test))
+    context.events.note(f"picking {len(split.test)} test micrographs")
+    test = tuple(score_picker(trained.picker, split.test))
     measured = score(test, trained.card.threshold)
     scores = {"test_f1": measured.f1, "test_best_f1": measured.best_f1, "test_auprc": measured.auprc}
     card = trained.card.model_copy(update={"scores": trained.card.scores | _known(scores)})
@@ -147,8 +147,8 @@ def take(
     return replace(trained, card=card, test=test)
 
 
-def lesson_for(settings: LearnSettings, rows: Sequence[LabelledRow], start: ModelCard | None) -> Lesson:
-    """Return the lesson of the settings; one that goes on from a model takes that model's network.
+def recipe_for(settings: LearnSettings, rows: Sequence[LabelledRow], start: ModelCard | None) -> Recipe:
+    """Return the recipe of the settings; one that goes on from a model takes that model's network.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def lesson_for(settings: LearnSettings, rows: Sequence[LabelledRow], start: Mode
         If an option is wrong, the model to begin with is of another network, or there are rounds for a
         network that learns nothing from them.
     """
-    own_greys = find_recipe(settings.network).own_greys
+    own_greys = find_training(settings.network).own_greys
     given: dict[str, Value] = {own_greys: False} if settings.general and own_greys else {}
     given |= settings.options
     for name in ("batch", "learning_rate"):
@@ -168,24 +168,24 @@ def lesson_for(settings: LearnSettings, rows: Sequence[LabelledRow], start: Mode
         given = {**start.parameters, "particle_px": start.particle_px, **given}
         if start.architecture != settings.network:
             given.setdefault("architecture", start.architecture)
-    lesson = make_lesson(settings.network, given, rows)
+    recipe = make_recipe(settings.network, given, rows)
     if settings.rounds > 1:
-        check_false(settings.network, lesson, f"rounds is {settings.rounds}")
+        check_false(settings.network, recipe, f"rounds is {settings.rounds}")
     optional = find_network(settings.network).optional
-    if start is not None and (lesson.architecture, _needed(lesson.parameters, optional)) != (
+    if start is not None and (recipe.architecture, _needed(recipe.parameters, optional)) != (
         start.architecture,
         _needed(start.parameters, optional),
     ):
         raise UsageError(
-            f"start is a model of {start.architecture} with {start.parameters}, and {lesson.architecture} "
-            f"with {lesson.parameters} is to be trained; give the options of the model, or leave start out"
+            f"start is a model of {start.architecture} with {start.parameters}, and {recipe.architecture} "
+            f"with {recipe.parameters} is to be trained; give the options of the model, or leave start out"
         )
-    return lesson
+    return recipe
 
 
 def _check_filaments(network: str, split: Split) -> None:
     """Refuse to teach filaments with labels that have none."""
-    if find_recipe(network).filaments and not any(row.filaments for row in split.training):
+    if find_training(network).filaments and not any(row.filaments for row in split.training):
         raise UsageError(
             f"{network} learns filaments, and no label of {split.training[0].dataset} is a segment of one; "
             "give `labels` such as RELION's with rlnHelicalTubeID, or another `network`"
@@ -197,12 +197,12 @@ def _needed(parameters: Mapping[str, int], optional: Collection[str]) -> dict[st
     return {name: value for name, value in parameters.items() if name not in optional}
 
 
-def with_false_picks(tried: Tried, card: ModelCard) -> LabelledRow:
+def with_false_picks(scored: ScoredMicrograph, card: ModelCard) -> LabelledRow:
     """Return the micrograph with the picks above the threshold that are far from every label as false.
 
     Near a place that may hold a particle a pick is not false.
     """
-    source, found = tried.source, tried.candidates
+    source, found = scored.source, scored.candidates
     least = -np.inf if card.threshold is None else card.threshold
     places = np.column_stack([found.x, found.y])[found.score >= least]
     near_px = NEGATIVE_DISTANCE * source.diameter_A / source.row.pixel_size_A
@@ -215,42 +215,44 @@ def with_false_picks(tried: Tried, card: ModelCard) -> LabelledRow:
 
 def _once(
     settings: LearnSettings,
-    lesson: Lesson,
+    recipe: Recipe,
     split: Split,
     folder: Path,
-    means: Means,
+    context: TrainContext,
     start: Start,
 ) -> Trained:
     """Train, keep the best weights with the threshold that validation gives, and save them."""
-    usual = find_recipe(settings.network)
+    usual = find_training(settings.network)
     loop = LoopSettings(
         epochs=settings.epochs or usual.epochs,
         steps=settings.steps or usual.steps,
-        batch=lesson.batch,
-        learning_rate=lesson.learning_rate,
+        batch=recipe.batch,
+        learning_rate=recipe.learning_rate,
         patience=settings.patience,
-        precision=means.precision,
+        precision=context.precision,
         seed=settings.seed,
         views=Views(settings.scales, settings.general, settings.scrambled),
     )
-    job = Job(lesson, split.training, split.validation, loop, start[0] if start else None)
-    state = means.train(job, folder / "checkpoints", means.listener)
+    job = TrainingJob(recipe, split.training, split.validation, loop, start[0] if start else None)
+    state = context.train(job, folder / "checkpoints", context.listener)
     if start and settings.start_share:
         state = replace(state, best=between(start[0], state.best, settings.start_share))
     seconds = sum(one.seconds for one in state.history)
-    card = model_card(settings, lesson, split, state, start[1].trained_on if start else None)
-    kept = best_epoch(state.history) if lesson.validation_chooses else len(state.history)
-    network = restore(lesson.build, state.best, card.name)
+    card = model_card(settings, recipe, split, state, start[1].trained_on if start else None)
+    kept = best_epoch(state.history) if recipe.validation_chooses else len(state.history)
+    network = restore(recipe.build, state.best, card.name)
     picker = make_picker(
-        network, card, device=means.device, scoring=choose_scoring(device=means.device)
+        network, card, device=context.device, scoring=choose_scoring(device=context.device)
     )  # as `cryopick run` will ask it
     chosen_by = split.validation or split.learnt
-    means.events.note(f"picking {len(chosen_by)} micrographs to find the threshold")
-    validation = tuple(try_picker(picker, chosen_by))
+    context.events.note(f"picking {len(chosen_by)} micrographs to find the threshold")
+    validation = tuple(score_picker(picker, chosen_by))
     if settings.general and split.validation and picker.can_be_calibrated:
         line = fitted_line(*told(validation))
         card = card.model_copy(update={"calibration": line})
-        picker = make_picker(network, card, device=means.device, scoring=choose_scoring(device=means.device))
+        picker = make_picker(
+            network, card, device=context.device, scoring=choose_scoring(device=context.device)
+        )
         validation = tuple(on_line(one, line) for one in validation)
     measured = score(validation)
     scores = _known({"validation_best_f1": measured.best_f1, "validation_auprc": measured.auprc})

@@ -22,14 +22,14 @@ from cryopick_ray.report.thumbnails import MAX_CANDIDATES, Thumbnail, choose_thu
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.data.labelled import Centres
 from cryopick_ray.training.loop.loop import Epoch
-from cryopick_ray.training.results import AVERAGED, Line, average
-from cryopick_ray.training.scored import Tried
+from cryopick_ray.training.results import AVERAGED, ResultLine, average
+from cryopick_ray.training.scored import ScoredMicrograph
 
 MAX_PICTURES = 8
 
 
 @dataclass(frozen=True)
-class TriedThumbnail:
+class ScoredThumbnail:
     """A labelled micrograph as a picture, with what the model's picks find and what they miss.
 
     Attributes
@@ -107,16 +107,16 @@ class TrainingReport:
     settings: Mapping[str, Any]
     history: Sequence[Epoch]
     curves: Sequence[tuple[str, Curve]]
-    lines: Sequence[Line]
+    lines: Sequence[ResultLine]
     threshold: float
     best_epoch: int
-    thumbnails: Sequence[TriedThumbnail]
+    thumbnails: Sequence[ScoredThumbnail]
     seconds: Mapping[str, float]
 
 
-def tried_thumbnails(
-    parts: Sequence[tuple[str, Sequence[Tried]]], threshold: float, n: int = MAX_PICTURES
-) -> list[TriedThumbnail]:
+def scored_thumbnails(
+    parts: Sequence[tuple[str, Sequence[ScoredMicrograph]]], threshold: float, n: int = MAX_PICTURES
+) -> list[ScoredThumbnail]:
     """Read and draw ``n`` micrographs that span from most to fewest mistakes at the model's threshold.
 
     Parameters
@@ -124,17 +124,19 @@ def tried_thumbnails(
     parts
         Tried micrographs by what they were picked for, named as the report's curves.
     """
-    tried = [(part, one) for part, some in parts for one in some]
-    chosen = choose_thumbnails([_mistakes(one, threshold) for _, one in tried], n)
+    scored = [(part, one) for part, some in parts for one in some]
+    chosen = choose_thumbnails([_mistakes(one, threshold) for _, one in scored], n)
     pictures = []
-    for part, one in (tried[index] for index in chosen):
+    for part, one in (scored[index] for index in chosen):
         with suppress(DamagedError):  # a lost image costs its picture, not the report
             image = MicrographStore(one.source.store_url).read(one.source.row)
-            pictures.append(tried_thumbnail(part, one, image, threshold))
+            pictures.append(scored_thumbnail(part, one, image, threshold))
     return pictures
 
 
-def tried_thumbnail(part: str, tried: Tried, image: NDArray[np.floating], threshold: float) -> TriedThumbnail:
+def scored_thumbnail(
+    part: str, scored: ScoredMicrograph, image: NDArray[np.floating], threshold: float
+) -> ScoredThumbnail:
     """Return the picture of a tried micrograph.
 
     Parameters
@@ -146,7 +148,7 @@ def tried_thumbnail(part: str, tried: Tried, image: NDArray[np.floating], thresh
     threshold
         Candidates with at least this score are drawn.
     """
-    source, row, found = tried.source, tried.source.row, tried.candidates
+    source, row, found = scored.source, scored.source.row, scored.candidates
     picked = found.score >= threshold
     x, y, score = found.x[picked], found.y[picked], found.score[picked]
     # What a pick finds depends on better picks only, so these are the hits among all candidates.
@@ -164,7 +166,7 @@ def tried_thumbnail(part: str, tried: Tried, image: NDArray[np.floating], thresh
         row.reason,
     )
     every = none(len(score))
-    return TriedThumbnail(
+    return ScoredThumbnail(
         part=part,
         picture=make_thumbnail(image, MicrographPicks(micrograph, x, y, score, every, source.diameter_A)),
         is_hit=finds[:MAX_CANDIDATES] >= 0,
@@ -251,9 +253,9 @@ def _epoch_words(one: Epoch) -> str:
     return f"epoch {one.epoch}: {losses}; learning rate {one.learning_rate:.3g}; {duration(one.seconds)}"
 
 
-def _mistakes(tried: Tried, threshold: float) -> int:
-    picked = tried.candidates.score >= threshold
-    return int(picked.sum()) + len(tried.source.particles) - 2 * int((tried.is_hit & picked).sum())
+def _mistakes(scored: ScoredMicrograph, threshold: float) -> int:
+    picked = scored.candidates.score >= threshold
+    return int(picked.sum()) + len(scored.source.particles) - 2 * int((scored.is_hit & picked).sum())
 
 
 def _numbered(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from cryopick_ray.errors import CryoPickError, brief
-from cryopick_ray.pickers.registry import find_recipe
+from cryopick_ray.pickers.registry import find_training
 from cryopick_ray.settings.base import Positive, Settings
 from cryopick_ray.settings.config import checked
 from cryopick_ray.simulate.drawn_ranges import Range, between
@@ -18,7 +18,7 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 def _can_learn(network: str) -> str:
     try:
-        find_recipe(network)
+        find_training(network)
     except CryoPickError as error:
         raise ValueError(str(error)) from error
     return network
@@ -161,7 +161,7 @@ class LearnSettings(Settings):
     network
         What is trained.
     options
-        Of its lesson, such as ``{base: 24}``; ``cryopick models options NETWORK`` lists them.
+        Of its recipe, such as ``{base: 24}``; ``cryopick models options NETWORK`` lists them.
     name
         Of the model; ``None`` for network and data set.
     general

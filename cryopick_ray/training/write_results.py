@@ -12,10 +12,10 @@ from cryopick_ray import __version__
 from cryopick_ray.evaluation.score import Score
 from cryopick_ray.plain_data import read_json
 from cryopick_ray.store.publish import write_whole
-from cryopick_ray.training.results import Finished, Line
+from cryopick_ray.training.results import Finished, ResultLine
 from cryopick_ray.training.scored import ranking, score
 from cryopick_ray.training.train_model import Trained
-from cryopick_ray.training.training_report import TrainingReport, render_training_report, tried_thumbnails
+from cryopick_ray.training.training_report import TrainingReport, render_training_report, scored_thumbnails
 from cryopick_ray.training.training_settings import LearnSettings
 
 MAX_SUMMARY_BYTES = 2**26
@@ -53,14 +53,14 @@ def kept_training(settings: LearnSettings, folder: Path, part: str) -> Finished 
         return None
 
 
-def _whole(trained: Trained, part: str, lines: Sequence[Line]) -> Line:
+def _whole(trained: Trained, part: str, lines: Sequence[ResultLine]) -> ResultLine:
     """Return the score on the test micrographs of all data sets together."""
     measured = score(trained.test, trained.card.threshold)
-    return Line(part, "", len(trained.test), measured, any(line.overlap for line in lines))
+    return ResultLine(part, "", len(trained.test), measured, any(line.overlap for line in lines))
 
 
-def _line(kept: dict[str, Any]) -> Line:
-    return Line(**{**kept, "score": Score(**kept["score"])})
+def _line(kept: dict[str, Any]) -> ResultLine:
+    return ResultLine(**{**kept, "score": Score(**kept["score"])})
 
 
 def _report(settings: LearnSettings, trained: Trained, part: str) -> TrainingReport:
@@ -78,10 +78,10 @@ def _report(settings: LearnSettings, trained: Trained, part: str) -> TrainingRep
             },
         },
         history=trained.history,
-        curves=[(name, ranking(tried)) for name, tried in parts],
+        curves=[(name, ranking(scored)) for name, scored in parts],
         lines=trained.lines(part),
         threshold=threshold,
         best_epoch=trained.best_epoch,
-        thumbnails=tried_thumbnails(parts, threshold),
+        thumbnails=scored_thumbnails(parts, threshold),
         seconds={"training": trained.seconds},
     )

@@ -21,7 +21,7 @@ from cryopick_ray.transfer.headers import (
     redirected,
     validator_of,
 )
-from cryopick_ray.transfer.response import Body
+from cryopick_ray.transfer.response import Response
 from cryopick_ray.transfer.transfer_errors import (
     ChangedError,
     MissingError,
@@ -95,7 +95,7 @@ class Client:
             return content_length(answer.headers)
 
     @contextmanager
-    def open(self, url: str, start: int = 0, validator: str | None = None) -> Iterator[Body]:
+    def open(self, url: str, start: int = 0, validator: str | None = None) -> Iterator[Response]:
         """Ask for a file from byte ``start`` on.
 
         Parameters
@@ -118,7 +118,7 @@ class Client:
                 first, size_bytes = 0, content_length(answer.headers)
             if size_bytes is None and "chunked" not in answer.headers.get("Transfer-Encoding", ""):
                 raise RemoteError("the server does not say how long the file is")
-            yield Body(
+            yield Response(
                 start=first,
                 size_bytes=size_bytes,
                 validator=validator_of(answer.headers),

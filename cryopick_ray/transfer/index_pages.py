@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from cryopick_ray.transfer.http import Client
 from cryopick_ray.transfer.names import MAX_PATH_BYTES, child_of, encoded
-from cryopick_ray.transfer.response import Body, RefusedFile, RemoteFile
+from cryopick_ray.transfer.response import RefusedFile, RemoteFile, Response
 from cryopick_ray.transfer.transfer_errors import HostileNameError, MissingError, RemoteError
 
 MOST_PAGE_BYTES = 2**27
@@ -79,7 +79,7 @@ class HttpFiles:
         """Ask for the size of a file in bytes."""
         return self._client.head(self._address(path))
 
-    def open(self, path: str, start: int, validator: str | None) -> AbstractContextManager[Body]:
+    def open(self, path: str, start: int, validator: str | None) -> AbstractContextManager[Response]:
         """Ask for a file."""
         return self._client.open(self._address(path), start, validator)
 

@@ -13,7 +13,7 @@ from obstore.store import LocalStore, from_url
 from cryopick_ray.transfer.backoff import Bandwidth
 from cryopick_ray.transfer.http import CHUNK_BYTES, CONNECT_S, SILENCE_S
 from cryopick_ray.transfer.names import check_name
-from cryopick_ray.transfer.response import Body, RefusedFile, RemoteFile
+from cryopick_ray.transfer.response import RefusedFile, RemoteFile, Response
 from cryopick_ray.transfer.transfer_errors import (
     ChangedError,
     HostileNameError,
@@ -64,12 +64,12 @@ class MirrorFiles:
             return int(obstore.head(self._store, path)["size"])
 
     @contextmanager
-    def open(self, path: str, start: int, validator: str | None) -> Iterator[Body]:
+    def open(self, path: str, start: int, validator: str | None) -> Iterator[Response]:
         """Ask for a file from byte ``start`` on."""
         with _translated(start):
             options: Any = {"if_match": validator, "range": {"offset": start}} if start and validator else {}
             answer = obstore.get(self._store, path, options=options)
-            yield Body(
+            yield Response(
                 start=answer.range[0],
                 size_bytes=int(answer.meta["size"]),
                 validator=answer.meta["e_tag"],

@@ -37,7 +37,7 @@ class RefusedFile:
 
 
 @dataclass(frozen=True)
-class Body:
+class Response:
     """An answer whose bytes are yet to come.
 
     Attributes
@@ -72,5 +72,5 @@ class FileSource(Protocol):
     def size(self, path: str) -> int | None:
         """Ask for the size of a file in bytes."""
 
-    def open(self, path: str, start: int, validator: str | None) -> AbstractContextManager[Body]:
+    def open(self, path: str, start: int, validator: str | None) -> AbstractContextManager[Response]:
         """Ask for a file from byte ``start`` on, as long as it is the one that ``validator`` tells."""

@@ -15,7 +15,7 @@ import google_crc32c
 
 from cryopick_ray.transfer.backoff import pause_s
 from cryopick_ray.transfer.names import PART
-from cryopick_ray.transfer.response import Body, FileSource
+from cryopick_ray.transfer.response import FileSource, Response
 from cryopick_ray.transfer.transfer_errors import (
     ChangedError,
     ExhaustedError,
@@ -36,7 +36,7 @@ BLOCK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownFile:
     """What the server said of the file whose first part lies here."""
 
     size_bytes: int | None = None
@@ -68,9 +68,9 @@ class Transfer:
         source: FileSource,
         path: str,
         target: Path,
-        known: Known,
+        known: KnownFile,
         *,
-        started: Callable[[Known], None],
+        started: Callable[[KnownFile], None],
         moved: Callable[[int], None],
         stop: threading.Event,
     ) -> None:
@@ -140,7 +140,7 @@ class Transfer:
                 raise ChangedError(f"it has {body.size_bytes} bytes, {self._known.size_bytes} before")
             if body.start != here:
                 self._throw_away(file)
-            self._known = Known(body.size_bytes, body.validator, body.digest or self._known_digest(body))
+            self._known = KnownFile(body.size_bytes, body.validator, body.digest or self._known_digest(body))
             self._check_size(body.size_bytes, file.tell())
             self._started(self._known)
             for chunk in body.chunks:
@@ -153,7 +153,7 @@ class Transfer:
             if body.size_bytes is not None and file.tell() > body.size_bytes:
                 raise ChangedError(f"{file.tell()} bytes came of {body.size_bytes}")
 
-    def _known_digest(self, body: Body) -> str | None:
+    def _known_digest(self, body: Response) -> str | None:
         """Keep the checksum that an earlier answer of the same file offered, if this one repeats none."""
         return self._known.digest if body.start else None
 

@@ -26,7 +26,7 @@ import mrcfile
 import ray  # noqa: F401 - brings psutil along
 import typer
 
-from cryopick_ray.engine.engine import Engine, Kind
+from cryopick_ray.engine.engine import Engine, WorkerKind
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.unit import ItemT, UnitReport, Worker, WorkUnit
@@ -91,7 +91,7 @@ class Stopwatch:
         self._trial = trial
 
     @contextmanager
-    def shift(self, kinds: Sequence[Kind]) -> Iterator["OneRun"]:
+    def shift(self, kinds: Sequence[WorkerKind]) -> Iterator["OneRun"]:
         """Give all units of a stage to the engine at once, as Ray Data wants them."""
         yield OneRun(self, kinds[0])
 
@@ -112,7 +112,7 @@ class Stopwatch:
 class OneRun:
     """A shift whose units are all there before the first report is asked for."""
 
-    def __init__(self, watch: Stopwatch, kind: Kind) -> None:
+    def __init__(self, watch: Stopwatch, kind: WorkerKind) -> None:
         self._watch, self._kind = watch, kind
         self._units: list[WorkUnit[Any]] = []
         self._reports: Iterator[UnitReport] | None = None

@@ -14,7 +14,7 @@ import numpy as np
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.engine.unit_rules import cut, unit_size
-from cryopick_ray.micrographs.image_facts import Looks
+from cryopick_ray.micrographs.image_facts import ImageFacts
 from cryopick_ray.micrographs.junk import JunkMask, shares_text
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.shard import Picked
@@ -140,7 +140,7 @@ def _row(inputs: Path, name: str, number: int, shape: Shape, sizes: Sequence[int
         reason="",
         source_bytes=stat.st_size,
         source_mtime_ns=stat.st_mtime_ns,
-        looks=Looks(half_turn=round(1e-6 * number, 6)).to_text(),
+        looks=ImageFacts(half_turn=round(1e-6 * number, 6)).to_text(),
     )
 
 

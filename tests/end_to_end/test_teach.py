@@ -1,4 +1,4 @@
-"""A person's marks teach a run's model: through the real command, a real lesson of seconds."""
+"""A person's marks teach a run's model: through the real command, a real teaching of seconds."""
 
 import json
 import re
@@ -20,16 +20,16 @@ from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.weights import load_model
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs import teach as module
-from cryopick_ray.runs import teach_lesson as module_of_settings
+from cryopick_ray.runs import teaching as module_of_settings
 from cryopick_ray.runs.learning import TeachingSettings
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.teach_doubts import doubts_of
-from cryopick_ray.runs.teach_lesson import TeachSettings
+from cryopick_ray.runs.teaching import TeachSettings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.data.examples import LabelledRow
 from cryopick_ray.training.data.labelled import nowhere
-from cryopick_ray.training.recipes.marks import MarksLesson
+from cryopick_ray.training.recipes.marks import MarksRecipe
 
 HERE = TeachingSettings(engine="serial", threads=1, device="cpu")
 FEW_STEPS = 8
@@ -96,7 +96,7 @@ def test_the_model_that_is_kept_picks_all_as_it_was_shown(first, phantoms, taugh
         np.testing.assert_array_equal(own.x_px, other.x_px)
 
 
-def test_equal_seeds_give_equal_lessons_whoever_runs_them(first, marked, taught, tmp_path):
+def test_equal_seeds_give_equal_teachings_whoever_runs_them(first, marked, taught, tmp_path):
     """The folder of decisions or its file, and any order of its rows of one call: nothing else counts."""
     again = teach(first, tmp_path / "again", marked[0] / "me.csv")
     told = taught[1]
@@ -175,9 +175,9 @@ def test_a_wrong_diameter_or_polarity_is_told(first, phantoms, marked):
     truth = truth_of(phantoms, name).astype(np.float32)
     right = LabelledRow(run.store, row, "d", 150.0, 75.0, 1, truth, nowhere(), nowhere())
     picker = load_picker(DEFAULT_MODEL, particle_px=None, device="cpu", exact=True)
-    lesson = MarksLesson(base=24, particle_px=picker.particle_px)
-    assert list(doubts_of(picker, lesson, [right])) == []
-    (size,) = doubts_of(picker, lesson, [replace(right, diameter_A=100.0)])
+    teaching = MarksRecipe(base=24, particle_px=picker.particle_px)
+    assert list(doubts_of(picker, teaching, [right])) == []
+    (size,) = doubts_of(picker, teaching, [replace(right, diameter_A=100.0)])
     assert "times as large as the run's diameter of 100 A" in size
     assert 130 < float(re.search(r"`diameter_A` near (\d+)", size)[1]) < 175
-    assert any("another `invert`" in one for one in doubts_of(picker, lesson, [replace(right, sign=-1)]))
+    assert any("another `invert`" in one for one in doubts_of(picker, teaching, [replace(right, sign=-1)]))

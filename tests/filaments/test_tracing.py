@@ -28,9 +28,9 @@ def assert_is(trace, axis, off=0.3, end=0.5 * WIDTH):
 def whose(traces, axes):
     """Return the number of the axis that each trace lies on, in the order of axes."""
     assert len(traces) == len(axes)
-    means = np.array([[np.mean(distances(one, axis)) for axis in axes] for one in traces])
-    assert sorted(means.argmin(axis=1)) == list(range(len(axes)))
-    return [traces[number] for number in means.argmin(axis=0)]
+    context = np.array([[np.mean(distances(one, axis)) for axis in axes] for one in traces])
+    assert sorted(context.argmin(axis=1)) == list(range(len(axes)))
+    return [traces[number] for number in context.argmin(axis=0)]
 
 
 @pytest.mark.parametrize("angle_deg", [0, 1, 17, 45, 90, 135, 170])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.formats.convert import Frame, convert
+from cryopick_ray.formats.convert import CoordinateFrame, convert
 from cryopick_ray.formats.coordinates import picked
 from cryopick_ray.formats.cs import write_cs
 from cryopick_ray.formats.cs_like import CsLike
@@ -117,7 +117,7 @@ def test_exposures_give_the_shapes_that_coordinates_lack(tmp_path, ours):
     assert (row["location/center_x_frac"], row["location/center_y_frac"]) == pytest.approx((0.25, 0.1))
     assert row["location/micrograph_psize_A"] == pytest.approx(1.315)
     with pytest.raises(PicksError, match=r"shape of 'm2' is missing.*`like`"):
-        convert(tmp_path / "m2.coords", "cs", tmp_path / "out", frame=Frame(pixel_size_A=1.0))
+        convert(tmp_path / "m2.coords", "cs", tmp_path / "out", frame=CoordinateFrame(pixel_size_A=1.0))
 
 
 def test_micrographs_that_the_project_does_not_know_are_told(tmp_path, ours, make_picks):

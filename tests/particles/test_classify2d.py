@@ -11,7 +11,7 @@ import starfile
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.ray_engine import RayEngine
 from cryopick_ray.engine.serial import SerialEngine
-from cryopick_ray.engine.sizing import Size
+from cryopick_ray.engine.sizing import PoolSize
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.particles.classes import classification
 from cryopick_ray.particles.classes import classification_settings as class_settings
@@ -124,7 +124,9 @@ def test_two_workers_make_what_one_makes(tmp_path):
     path, _ = boxed.two_kinds(tmp_path, n=80)
     given = {"classes": 2, "iterations": 2}
     classified(path, tmp_path / "one", **given)
-    with RayEngine(size=Size(2, 2), threads=1, gpus_per_worker=1.0, wants_gpus=False, address=None) as engine:
+    with RayEngine(
+        size=PoolSize(2, 2), threads=1, gpus_per_worker=1.0, wants_gpus=False, address=None
+    ) as engine:
         classified(path, tmp_path / "two", engine=engine, **given)
     assert files_of(tmp_path / "two") == files_of(tmp_path / "one")
 

@@ -6,7 +6,7 @@ from made_lists import LISTS, RADIUS, ROWS, lists_of, row_sets
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.passes.cliques import programme
-from cryopick_ray.passes.clusters import Places, greedy
+from cryopick_ray.passes.clusters import CandidatePlaces, greedy
 
 
 def best(lists, radius_px):
@@ -115,7 +115,7 @@ def test_a_radius_that_is_no_length_is_refused(group, radius_px):
 @both
 def test_nothing_gives_no_groups(group):
     assert group({}, 1.0).members.shape == (0, 0)
-    assert group({"a": Places(*np.empty((3, 0)))}, 1.0).members.shape == (0, 1)
+    assert group({"a": CandidatePlaces(*np.empty((3, 0)))}, 1.0).members.shape == (0, 1)
 
 
 def read_out_loud(lists, radius_px):

@@ -15,7 +15,7 @@ from cryopick_ray.empiar.entry import (
     parse_entry,
     parse_search,
 )
-from cryopick_ray.empiar.source import EmpiarSource, Places
+from cryopick_ray.empiar.source import EmpiarAddresses, EmpiarSource
 from cryopick_ray.errors import CryoPickError, UsageError
 from cryopick_ray.transfer.transfer_errors import MissingError, RemoteError
 
@@ -150,8 +150,8 @@ def test_a_search_goes_from_page_to_page(archive):
 def test_places_with_credentials_or_of_another_kind_are_refused(monkeypatch):
     monkeypatch.setenv("CRYOPICK_EMPIAR_FILES", "https://user:secret@example.org/x")
     with pytest.raises(CryoPickError, match="credentials") as caught:
-        Places.from_environment()
+        EmpiarAddresses.from_environment()
     assert "secret" not in str(caught.value)
     monkeypatch.setenv("CRYOPICK_EMPIAR_FILES", "ftp://example.org/x")
     with pytest.raises(CryoPickError, match="expected"):
-        Places.from_environment()
+        EmpiarAddresses.from_environment()

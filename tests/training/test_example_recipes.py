@@ -11,7 +11,7 @@ from cryopick_ray.simulate.molecule_families import BROAD, broad_family
 from cryopick_ray.simulate.simulation import plan_simulation
 from cryopick_ray.simulate.simulation_settings import simulation_settings
 from cryopick_ray.suite.suite_settings import suite_settings
-from cryopick_ray.training.recipes.recipe_catalogue import make_lesson
+from cryopick_ray.training.recipes.recipe_catalogue import make_recipe
 from cryopick_ray.training.study import study_settings
 from cryopick_ray.training.training_settings import SimulatedData, train_settings
 
@@ -61,7 +61,7 @@ def test_the_study_has_every_molecule_but_those_of_the_real_sets_and_all_network
     networks = study_settings(read_yaml(EXAMPLES / "14_families.yaml")).networks
     assert networks.keys() == set(LEARNING) - {"filament"}
     for own in networks.values():
-        assert make_lesson(own.network, own.options, []).particle_px * own.scales[1] <= min(
+        assert make_recipe(own.network, own.options, []).particle_px * own.scales[1] <= min(
             group.particle_px for group in own.simulated
         )
 

@@ -96,7 +96,7 @@ def test_a_list_of_relion_is_read_in_its_project_wherever_one_works(folder, tmp_
     assert [row.row.source for row in data.rows] == [str(folder / "m" / f"{name}.mrc") for name in "ab"]
 
 
-def test_labelled_micrographs_are_brought_to_the_lessons_scale(folder):
+def test_labelled_micrographs_are_brought_to_the_recipes_scale(folder):
     (one,) = prepare(folder, SerialEngine())
     assert names(one.rows) == ["a.mrc", "b.mrc"]
     assert {row.row.shape for row in one.rows} == {(60, 80)}
@@ -148,13 +148,13 @@ def test_a_corrected_pixel_size_needs_another_store_and_says_which_goes(folder):
     assert "--" not in str(caught.value)
 
 
-def test_pixels_too_coarse_for_the_lesson_are_refused(folder):
+def test_pixels_too_coarse_for_the_recipe_are_refused(folder):
     with pytest.raises(UsageError, match=r"a\.mrc enlarged from 2 to 0\.4 A.*options\.particle_px") as caught:
         prepare(folder, SerialEngine(), particle_px=100.0)
     assert "--" not in str(caught.value)
 
 
-def test_a_store_too_coarse_for_the_lesson_is_filled_anew(folder):
+def test_a_store_too_coarse_for_the_recipe_is_filled_anew(folder):
     prepare(folder, SerialEngine(), particle_px=10.0)
     stores = folder / "out" / "stores"
     (stores / "apo-4A.zarr").rename(stores / "apo-2.5A.zarr")

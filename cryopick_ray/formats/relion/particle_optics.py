@@ -37,7 +37,7 @@ Columns = dict[str, str]
 
 
 @dataclass(frozen=True)
-class Boxes:
+class BoxOptics:
     """What images of particles are like that were cut out: pixel size in angstroms, and side in pixels."""
 
     pixel_size_A: float
@@ -67,7 +67,7 @@ class OpticsGroups:
     _images: dict[tuple[str, ...], Columns] = field(default_factory=dict)
 
     def number(
-        self, micrograph: PickedMicrograph, diameter_A: float | None, boxes: Boxes | None = None
+        self, micrograph: PickedMicrograph, diameter_A: float | None, boxes: BoxOptics | None = None
     ) -> str:
         """Return the number of a micrograph's group; pixel sizes agree when equal to 1e-4 angstroms.
 
@@ -194,14 +194,14 @@ def _columns(listed: Mapping[str, str], pixel_size_A: float, microscope: Optics)
     return kept | {PIXEL_SIZE: size}
 
 
-def _usual_boxes(pixel_size_A: float, diameter_A: float | None) -> Boxes:
+def _usual_boxes(pixel_size_A: float, diameter_A: float | None) -> BoxOptics:
     """Return boxes for particles that were never extracted, whose groups must have some."""
     side = (
         USUAL_SIDE
         if diameter_A is None
         else 2 * math.ceil(BOX_DIAMETERS * diameter_px(diameter_A, pixel_size_A) / 2)
     )
-    return Boxes(pixel_size_A, side)
+    return BoxOptics(pixel_size_A, side)
 
 
 def _missing(column: str) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 
 from cryopick_ray.micrographs.ctf.lens import Lens
 from cryopick_ray.micrographs.ctf.ring_quality import Quality
-from cryopick_ray.micrographs.ctf.search import STEP_A, Search
+from cryopick_ray.micrographs.ctf.search import STEP_A, DefocusSearch
 
 LEAST_EVIDENCE = 30.0
 """Noise alone reaches 13 in a range of 5 um."""
@@ -13,7 +13,7 @@ RIVAL = 0.6
 """Part of the best evidence from which another defocus fits nearly as well."""
 
 
-def doubts_of(found: Search, lens: Lens, evidence: float, seen: Quality) -> tuple[str, ...]:
+def doubts_of(found: DefocusSearch, lens: Lens, evidence: float, seen: Quality) -> tuple[str, ...]:
     """Return them, empty if there are none.
 
     Parameters
@@ -40,7 +40,7 @@ def doubts_of(found: Search, lens: Lens, evidence: float, seen: Quality) -> tupl
     return tuple(doubts)
 
 
-def rival(found: Search) -> tuple[float, float]:
+def rival(found: DefocusSearch) -> tuple[float, float]:
     """Return the best defocus of another peak, and its evidence.
 
     A peak reaches as far as the evidence falls, to less than half of it at least.

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from cryopick_ray.particles.classes.components import Components, soft_disc
-from cryopick_ray.particles.classes.model import Sums, averages, picture_of
+from cryopick_ray.particles.classes.model import ClassSums, averages, picture_of
 from cryopick_ray.particles.classes.schedule import ClassPlan
 
 ENOUGH = 0.5
@@ -70,7 +70,7 @@ class ClassMeasures:
 
 def measure(
     plan: ClassPlan,
-    halves: tuple[Sums, Sums],
+    halves: tuple[ClassSums, ClassSums],
     noise: torch.Tensor,
     label: NDArray[np.int64],
     shift_A: Numbers,

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Kind, Shift
+from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Shift, WorkerKind
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import UnitReport, WorkUnit
 from cryopick_ray.errors import PicksError
 from cryopick_ray.particles.classes.classification_worker import ClassPart, ClassWorker
-from cryopick_ray.particles.classes.model import Model, Sums, total
+from cryopick_ray.particles.classes.model import ClassModel, ClassSums, total
 from cryopick_ray.particles.classes.progress import WORK, WorkFiles, read_sums, write_model
 from cryopick_ray.particles.classes.schedule import ClassPlan, unpack
 
@@ -43,7 +43,7 @@ class Classification:
     psi_deg: NDArray[np.float64]
     shift_A: NDArray[np.float64]
     probability: NDArray[np.float64]
-    halves: tuple[Sums, Sums]
+    halves: tuple[ClassSums, ClassSums]
     noise: torch.Tensor
 
 
@@ -59,7 +59,7 @@ def classify(plan: ClassPlan, out: Path, engine: Engine, events: Events, device:
     last = plan.settings.iterations
     begun = max((i for i in range(last) if files.model(i).is_file()), default=-1)
     events.stage(STAGE, (last + 1) * plan.parts, (begun + 1) * plan.parts, STEPS)
-    kind = Kind(STAGE, partial(ClassWorker, plan, out, device), on_gpu=True)
+    kind = WorkerKind(STAGE, partial(ClassWorker, plan, out, device), on_gpu=True)
     with engine.shift([kind]) as shift:
         for iteration in range(begun + 1, last + 1):
             if iteration == last:
@@ -76,7 +76,7 @@ def classify(plan: ClassPlan, out: Path, engine: Engine, events: Events, device:
 def begin(plan: ClassPlan, out: Path, engine: Engine, events: Events, device: str) -> None:
     """Only make images ready, as iteration 0 does."""
     events.stage(STAGE, plan.parts, of=STEPS)
-    kind = Kind(STAGE, partial(ClassWorker, plan, out, device), on_gpu=True)
+    kind = WorkerKind(STAGE, partial(ClassWorker, plan, out, device), on_gpu=True)
     with engine.shift([kind]) as shift:
         shift.finish()
         _iterate(plan, WorkFiles(out), 0, shift, events)
@@ -109,7 +109,9 @@ def _forget(files: WorkFiles, iteration: int) -> None:
         files.model(iteration - 1).unlink(missing_ok=True)
 
 
-def _gathered(plan: ClassPlan, files: WorkFiles, sums: Sequence[Sums], model: Model) -> Classification:
+def _gathered(
+    plan: ClassPlan, files: WorkFiles, sums: Sequence[ClassSums], model: ClassModel
+) -> Classification:
     found = [unpack(files.sums(plan.settings.iterations, part)) for part in range(plan.parts)]
     label, psi, shift, probability = (
         np.concatenate([part[name] for part in found])

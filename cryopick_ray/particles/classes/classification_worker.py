@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import CryoPickError
 from cryopick_ray.particles.classes.components import Components
-from cryopick_ray.particles.classes.expectation import Expectation, Known, Poses
-from cryopick_ray.particles.classes.model import Sums
+from cryopick_ray.particles.classes.expectation import Expectation, ExpectedPoses, KnownPoses
+from cryopick_ray.particles.classes.model import ClassSums
 from cryopick_ray.particles.classes.progress import WorkFiles, read_model, write_array, write_sums
 from cryopick_ray.particles.classes.psi_prior import by_turns, psi_prior_deg
 from cryopick_ray.particles.classes.schedule import ClassPlan
@@ -105,7 +105,7 @@ class ClassWorker:
             np.load(path, "r") for path in (files.images(part), files.ctfs(part), files.priors(part))
         )
         expectation = self._expected(item.iteration)
-        poses: list[Poses] = []
+        poses: list[ExpectedPoses] = []
         order: list[NDArray[np.intp]] = []
         for rows, turns in by_turns(prior_deg, self._plan.search.coarse.psi_deg):
             for start in range(0, len(rows), expectation.batch):
@@ -121,9 +121,9 @@ class ClassWorker:
         }
         write_sums(self._files.sums(item.iteration, item.part), expectation.sums(), **columns)
 
-    def _known(self, turns: NDArray[np.intp], prior_deg: NDArray[np.float64]) -> Known:
+    def _known(self, turns: NDArray[np.intp], prior_deg: NDArray[np.float64]) -> KnownPoses:
         psi_deg = torch.from_numpy(prior_deg).to(torch.float32)
-        return Known(torch.from_numpy(turns).to(self._device), psi_deg.to(self._device))
+        return KnownPoses(torch.from_numpy(turns).to(self._device), psi_deg.to(self._device))
 
     def _expected(self, iteration: int) -> Expectation:
         """Return what compares images in an iteration; the turned averages are made once."""
@@ -139,11 +139,11 @@ def sorted_sums(
     transfer: NDArray[np.float32],
     label: NDArray[np.int64],
     plan: ClassPlan,
-) -> Sums:
+) -> ClassSums:
     """Return the sums of images as they lie, each in the class of its label."""
     member = torch.nn.functional.one_hot(torch.from_numpy(label), plan.classes).T.to(torch.float32)
     image, ctf = torch.from_numpy(images), torch.from_numpy(transfer)
-    return Sums(
+    return ClassSums(
         signal=member.to(image.dtype) @ (image * ctf),
         transfer=member @ ctf**2,
         residual=components.by_shell((image.abs() ** 2).sum(dim=0)),

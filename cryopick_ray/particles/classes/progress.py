@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cryopick_ray.particles.classes.model import Model, Sums
+from cryopick_ray.particles.classes.model import ClassModel, ClassSums
 from cryopick_ray.particles.classes.schedule import pack, unpack
 from cryopick_ray.particles.images import digest_of
 from cryopick_ray.particles.particle_star import Particles
@@ -62,26 +62,26 @@ def write_array(path: Path, values: NDArray[Any]) -> None:
         np.save(file, values)
 
 
-def write_sums(path: Path, sums: Sums, **poses: NDArray[Any]) -> None:
+def write_sums(path: Path, sums: ClassSums, **poses: NDArray[Any]) -> None:
     """Write what a part added up to."""
     arrays = {one.name: getattr(sums, one.name).cpu().numpy() for one in fields(sums)}
     write_whole(path, pack(**arrays, **poses))
 
 
-def read_sums(path: Path) -> Sums:
+def read_sums(path: Path) -> ClassSums:
     """Return what a part added up to."""
     found = unpack(path)
-    return Sums(*(torch.from_numpy(found[one.name]) for one in fields(Sums)))
+    return ClassSums(*(torch.from_numpy(found[one.name]) for one in fields(ClassSums)))
 
 
-def write_model(path: Path, model: Model) -> None:
+def write_model(path: Path, model: ClassModel) -> None:
     """Write a model."""
     arrays = {one.name: np.asarray(getattr(model, one.name)) for one in fields(model)}
     write_whole(path, pack(**arrays))
 
 
-def read_model(path: Path) -> Model:
+def read_model(path: Path) -> ClassModel:
     """Return a model."""
     found = unpack(path)
     pictures, noise = (torch.from_numpy(found[name]) for name in ("pictures", "noise"))
-    return Model(pictures, noise, float(found["offset_sigma_A"]), float(found["radius"]))
+    return ClassModel(pictures, noise, float(found["offset_sigma_A"]), float(found["radius"]))

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import UsageError
 from cryopick_ray.particles.classes.classification_settings import ClassSettings
 from cryopick_ray.particles.classes.components import Components
-from cryopick_ray.particles.classes.expectation import Search
-from cryopick_ray.particles.classes.model import Model, Sums, averages, new_noise, picture_of
+from cryopick_ray.particles.classes.expectation import PoseSearch
+from cryopick_ray.particles.classes.model import ClassModel, ClassSums, averages, new_noise, picture_of
 
 PSI_STEP_DEG = 12.0
 SHIFT_RANGE_PER_DIAMETER, SHIFT_STEP_PER_DIAMETER = 0.11, 0.03
@@ -85,11 +85,11 @@ class ClassPlan:
         return min(self.box_px, 2 * (self.components.radius + 2))
 
     @cached_property
-    def search(self) -> Search:
+    def search(self) -> PoseSearch:
         """What is tried."""
         box_A = self.box_px * self.pixel_size_A
         step_A = SHIFT_STEP_PER_DIAMETER * self.mask_A
-        return Search(
+        return PoseSearch(
             components=self.components,
             side_px=self.side_px,
             pixel_size_A=self.pixel_size_A,
@@ -99,7 +99,7 @@ class ClassPlan:
             coarse_radius=box_A * COARSE_DETAILS / self.mask_A,
         )
 
-    def first(self, sums: Sums) -> Model:
+    def first(self, sums: ClassSums) -> ClassModel:
         """Return the model to begin with: averages of images sorted at random, blurred."""
         components = self.components
         noise = new_noise(sums, components, self.count)
@@ -107,16 +107,16 @@ class ClassPlan:
         radius = self._most(0)
         made = made * (torch.arange(len(components)) < components.count(radius))
         sigma_A = FIRST_SHIFT_SIGMA_PER_DIAMETER * self.mask_A
-        return Model(self._pictures(made), noise, sigma_A, radius)
+        return ClassModel(self._pictures(made), noise, sigma_A, radius)
 
-    def next(self, sums: Sums, iteration: int) -> Model:
+    def next(self, sums: ClassSums, iteration: int) -> ClassModel:
         """Return the model that images were added up to in an iteration, counted from 1."""
         components = self.components
         noise = new_noise(sums, components, self.count)
         made, snr = averages(sums, components, noise)
         rising = torch.cumprod((snr[:, 1:] > 1).to(torch.int64), dim=1).sum(dim=1)
         sigma_A = max(self.search.shift_step_A / 2, float((sums.offset_A2 / (2 * self.count)).sqrt()))
-        model = Model(
+        model = ClassModel(
             self._pictures(made),
             noise,
             sigma_A,

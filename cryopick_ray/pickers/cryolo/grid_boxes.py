@@ -24,7 +24,7 @@ EMPTY, HELD, UNKNOWN = 0.0, 1.0, -1.0
 
 
 @dataclass(frozen=True)
-class Boxes:
+class GridBoxes:
     """Boxes of one image.
 
     Attributes
@@ -51,10 +51,12 @@ class Boxes:
     def __len__(self) -> int:
         return len(self.score)
 
-    def __getitem__(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> "Boxes":
-        return Boxes(self.x[index], self.y[index], self.width[index], self.height[index], self.score[index])
+    def __getitem__(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> "GridBoxes":
+        return GridBoxes(
+            self.x[index], self.y[index], self.width[index], self.height[index], self.score[index]
+        )
 
-    def best_first(self) -> "Boxes":
+    def best_first(self) -> "GridBoxes":
         """Return them by falling score; ties order by y, then x."""
         return self[np.lexsort((self.x, self.y, -self.score))]
 
@@ -143,7 +145,7 @@ def iou(one: Tensor, other: Tensor) -> Tensor:
     return shared / (one[2] * one[3] + other[2] * other[3] - shared)
 
 
-def suppress(boxes: Boxes, max_iou: float) -> Boxes:
+def suppress(boxes: GridBoxes, max_iou: float) -> GridBoxes:
     """Return the boxes, best first, none of which overlaps a better kept one by more than ``max_iou``."""
     ordered = boxes.best_first()
     if not len(ordered):

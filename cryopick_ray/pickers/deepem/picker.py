@@ -18,7 +18,7 @@ from cryopick_ray.pickers.scoring import EXACT, Scoring
 from cryopick_ray.pickers.weights import ModelCard
 
 BOX_DIAMETERS = 1.5
-"""Side of the box in particle diameters, unless the lesson says otherwise."""
+"""Side of the box in particle diameters, unless the recipe says otherwise."""
 STRIDE = 1 / 16
 """Step of the box as a part of its side: half of the paper's (20 of 160 px), because peaks are then found
 on the map of scores, and its step decides how well a centre is known."""

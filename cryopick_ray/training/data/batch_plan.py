@@ -24,7 +24,7 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """How batches are made of micrographs.
 
     Every epoch deals the micrographs, shuffled, to the slots of the batch: a slot draws its examples

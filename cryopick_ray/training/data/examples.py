@@ -16,10 +16,10 @@ from cryopick_ray.micrographs.reader import read_micrograph
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore
-from cryopick_ray.training.data.batch_plan import Plan, Spot
+from cryopick_ray.training.data.batch_plan import BatchPlan, Spot
 from cryopick_ray.training.data.labelled import Centres, LabelledMicrograph, nowhere
 from cryopick_ray.training.data.views import AS_IT_IS, ONE_VIEW, View, Views
-from cryopick_ray.training.recipes.recipe import Lesson, Slot
+from cryopick_ray.training.recipes.recipe import Recipe, Slot
 from cryopick_ray.units import Shape, resampled_shape, working_pixel_size_A
 
 CACHE_BYTES = 2**30
@@ -67,8 +67,8 @@ class LabelledRow:
     filaments: tuple[Trace, ...] = ()
 
 
-def read_labelled(source: LabelledRow, lesson: Lesson, view: View = AS_IT_IS) -> LabelledMicrograph:
-    """Read a micrograph at the lesson's scale, its labels with it.
+def read_labelled(source: LabelledRow, recipe: Recipe, view: View = AS_IT_IS) -> LabelledMicrograph:
+    """Read a micrograph at the recipe's scale, its labels with it.
 
     Parameters
     ----------
@@ -83,10 +83,10 @@ def read_labelled(source: LabelledRow, lesson: Lesson, view: View = AS_IT_IS) ->
         If it cannot be normalised.
     """
     pixels = MicrographStore(source.store_url).read(source.row) * np.float32(source.sign)
-    pixel_size_A = working_pixel_size_A(source.diameter_A, lesson.particle_px * view.scale)
+    pixel_size_A = working_pixel_size_A(source.diameter_A, recipe.particle_px * view.scale)
     shape = resampled_shape(source.row.source_shape, source.row.pixel_size_A, pixel_size_A)
     try:
-        image = lesson.prepare(view.vary(pixels if shape == pixels.shape else fourier_resize(pixels, shape)))
+        image = recipe.prepare(view.vary(pixels if shape == pixels.shape else fourier_resize(pixels, shape)))
     except MicrographError as error:
         raise TrainingError(f"{source.row.micrograph_id}: {error}; leave it out with exclude") from error
     height, width = source.row.source_shape
@@ -130,9 +130,9 @@ class Examples:
     """
 
     def __init__(
-        self, lesson: Lesson, sources: Sequence[LabelledRow], plan: Plan, *, views: Views = ONE_VIEW
+        self, recipe: Recipe, sources: Sequence[LabelledRow], plan: BatchPlan, *, views: Views = ONE_VIEW
     ) -> None:
-        self._lesson = lesson
+        self._recipe = recipe
         self._views = views
         self._sources = sources
         self._plan = plan
@@ -144,7 +144,7 @@ class Examples:
         """Draw one example: image ``(1, s, s)`` and target."""
         micrograph = self._read(self._plan.micrograph(spot), spot.epoch)
         slot = Slot(self._plan.turn(spot), self._plan.batch)
-        example = self._lesson.example(micrograph, slot, self._plan.generator(spot))
+        example = self._recipe.example(micrograph, slot, self._plan.generator(spot))
         return torch.from_numpy(example.image[None]), torch.from_numpy(example.target)
 
     def _read(self, index: int, epoch: int) -> LabelledMicrograph:
@@ -155,7 +155,7 @@ class Examples:
             self._cache.move_to_end(index)
             return self._cache[index]
         view = self._views.draw(self._plan.view_generator(index, epoch))
-        micrograph = read_labelled(self._sources[index], self._lesson, view)
+        micrograph = read_labelled(self._sources[index], self._recipe, view)
         self._cache[index] = micrograph
         self._cached_bytes += micrograph.image.nbytes
         while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:

@@ -33,7 +33,7 @@ class LabelledMicrograph:
     unsure
         Places that may hold one or not: neither shown as a particle nor as empty.
     scale
-        How many times larger than the lesson's ``particle_px`` the particles are.
+        How many times larger than the recipe's ``particle_px`` the particles are.
     junk
         ``(h, w)`` uint8, what lies where (:class:`~cryopick_ray.micrographs.junk.Junk`); ``None`` if nobody
         said.

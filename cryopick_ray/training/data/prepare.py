@@ -30,7 +30,7 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class DataSet:
+class TrainingSet:
     """A data set that is in a store.
 
     Attributes
@@ -82,15 +82,15 @@ class _Planned:
 
 def prepare_data(
     settings: TrainSettings, particle_px: float, folder: Path, engine: Engine, events: Events
-) -> list[DataSet]:
-    """Read the labels, simulate what is to be simulated, ingest everything at the lesson's scale.
+) -> list[TrainingSet]:
+    """Read the labels, simulate what is to be simulated, ingest everything at the recipe's scale.
 
     What ``folder`` holds already is not made again.
 
     Parameters
     ----------
     particle_px
-        Pixels that the lesson shows a particle's diameter in.
+        Pixels that the recipe shows a particle's diameter in.
 
     Raises
     ------
@@ -207,7 +207,7 @@ def _list(where: str, settings: DataSettings, particle_px: float) -> _Listed:
 
 def _ingest(
     listed: Sequence[_Listed], particle_px: float, folder: Path, engine: Engine, events: Events
-) -> list[DataSet]:
+) -> list[TrainingSet]:
     """Bring each data set into its store."""
     urls = [_store_url(one.settings, particle_px, folder) for one in listed]
     fillings = {}
@@ -218,7 +218,7 @@ def _ingest(
     return [_labelled(one, url, fillings[url], particle_px) for one, url in zip(listed, urls, strict=True)]
 
 
-def _labelled(one: _Listed, url: str, filling: Filling, particle_px: float) -> DataSet:
+def _labelled(one: _Listed, url: str, filling: Filling, particle_px: float) -> TrainingSet:
     """Return what a store holds of a data set, with its labels."""
     settings, manifest = one.settings, filling.manifest()
     rows = [manifest[source.micrograph_id] for source in one.sources]
@@ -227,7 +227,7 @@ def _labelled(one: _Listed, url: str, filling: Filling, particle_px: float) -> D
         check_scale([row for row in rows if row.status == "complete"], working_A)
     with _said_of(f"{one.where} ({settings.name})"):
         labelled = labelled_rows(settings, one.labels, url, {row.micrograph_id: row for row in rows})
-    return DataSet(settings, tuple(labelled))
+    return TrainingSet(settings, tuple(labelled))
 
 
 def _store_url(settings: DataSettings, particle_px: float, folder: Path) -> str:

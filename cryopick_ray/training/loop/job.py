@@ -10,17 +10,17 @@ from cryopick_ray.training.data.examples import LabelledRow, check_readable
 from cryopick_ray.training.loop.checkpoint import load_checkpoint
 from cryopick_ray.training.loop.loop import Loop, LoopSettings, TrainState
 from cryopick_ray.training.loop.loss_log import write_log
-from cryopick_ray.training.loop.worker_group import Team
-from cryopick_ray.training.recipes.recipe import Lesson
+from cryopick_ray.training.loop.worker_group import WorkerGroup
+from cryopick_ray.training.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class TrainingJob:
     """What is taught, with which micrographs, for how long.
 
     Attributes
     ----------
-    lesson, settings
+    recipe, settings
         What is taught and how the loop runs.
     training, validation
         Micrographs with labels; they may have no micrograph in common.
@@ -28,7 +28,7 @@ class Job:
         Weights to begin with; ``None`` for fresh ones.
     """
 
-    lesson: Lesson
+    recipe: Recipe
     training: tuple[LabelledRow, ...]
     validation: tuple[LabelledRow, ...]
     settings: LoopSettings
@@ -51,14 +51,14 @@ class Job:
         write_log(folder, state.history if state else ())
         return state
 
-    def loop(self, team: Team, start: TrainState | None) -> Loop:
+    def loop(self, group: WorkerGroup, start: TrainState | None) -> Loop:
         """Return one worker's part of the training."""
         return Loop(
-            self.lesson,
+            self.recipe,
             self.training,
             self.validation,
             self.settings,
-            team,
+            group,
             start=start,
             weights=self.weights,
         )

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cryopick_ray.errors import TrainingError
-from cryopick_ray.training.data.batch_plan import VALIDATION_EPOCH, Plan
+from cryopick_ray.training.data.batch_plan import VALIDATION_EPOCH, BatchPlan
 from cryopick_ray.training.data.examples import Examples, LabelledRow
 from cryopick_ray.training.data.loader import Loader, processes_for
 from cryopick_ray.training.data.views import ONE_VIEW, Views
-from cryopick_ray.training.loop.worker_group import Team
-from cryopick_ray.training.recipes.recipe import Lesson
+from cryopick_ray.training.loop.worker_group import WorkerGroup
+from cryopick_ray.training.recipes.recipe import Recipe
 
 VALIDATION_STEPS = 8
 """Batches that the validation loss is the mean of."""
@@ -36,7 +36,7 @@ class LoopSettings:
     batch
         Examples of a batch over all workers.
     learning_rate
-        Before the lesson's schedule.
+        Before the recipe's schedule.
     patience
         Epochs without a better validation loss after which training stops.
     precision
@@ -133,7 +133,7 @@ class Loop:
 
     Parameters
     ----------
-    lesson
+    recipe
         What is taught.
     training, validation
         Micrographs; without ``validation`` the last weights are the best.
@@ -145,33 +145,33 @@ class Loop:
 
     def __init__(
         self,
-        lesson: Lesson,
+        recipe: Recipe,
         training: Sequence[LabelledRow],
         validation: Sequence[LabelledRow],
         settings: LoopSettings,
-        team: Team,
+        workers: WorkerGroup,
         *,
         start: TrainState | None = None,
         weights: dict[str, Tensor] | None = None,
     ) -> None:
-        self._lesson, self._settings, self._team = lesson, settings, team
+        self._recipe, self._settings, self._workers = recipe, settings, workers
         seed, batch = settings.seed, settings.batch
-        plan = Plan(seed, len(training), batch, settings.steps)
-        self._training = Examples(lesson, training, plan, views=settings.views)
+        plan = BatchPlan(seed, len(training), batch, settings.steps)
+        self._training = Examples(recipe, training, plan, views=settings.views)
         self._validation = (
-            Examples(lesson, validation, Plan(seed, len(validation), batch, VALIDATION_STEPS))
+            Examples(recipe, validation, BatchPlan(seed, len(validation), batch, VALIDATION_STEPS))
             if validation
             else None
         )
         torch.manual_seed(seed)
-        network = lesson.build()
+        network = recipe.build()
         if start is not None or weights is not None:
             _restore(network, start.network if start else weights or {})
         # channels last is a fifth faster on a CPU; torch's own hints lack the argument
-        self._network = network.to(team.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._model = team.wrap(self._network)
-        self._optimiser = lesson.optimiser(self._network, settings.learning_rate)
-        self._rates = [group["lr"] for group in self._optimiser.param_groups]
+        self._network = network.to(workers.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._model = workers.wrap(self._network)
+        self._optimiser = recipe.optimiser(self._network, settings.learning_rate)
+        self._rates = [parameters["lr"] for parameters in self._optimiser.param_groups]
         self._best = start.best if start else {}
         self._history = start.history if start else ()
         if start is not None:
@@ -184,17 +184,17 @@ class Loop:
             return self._run(record)
 
     def _run(self, record: Record) -> TrainState:
-        state, settings, team = self._state(), self._settings, self._team
-        part = settings.batch // team.size
+        state, settings, workers = self._state(), self._settings, self._workers
+        part = settings.batch // workers.size
         loader = Loader(
             self._training,
             range(len(self._history), settings.epochs),
             settings.steps,
-            team.rank,
-            team.size,
-            processes_for(team.device, part),
+            workers.rank,
+            workers.size,
+            processes_for(workers.device, part),
         )
-        while not is_over(self._history, settings, early=self._lesson.validation_chooses):
+        while not is_over(self._history, settings, early=self._recipe.validation_chooses):
             began = time.perf_counter()
             loss = self._train(len(self._history), loader, record)
             one = Epoch(
@@ -204,7 +204,7 @@ class Loop:
                 learning_rate=self._optimiser.param_groups[0]["lr"],
                 seconds=time.perf_counter() - began,
                 examples=settings.steps * settings.batch,
-                workers=team.size,
+                workers=workers.size,
             )
             if wrong := [value for value in (loss, one.validation_loss or 0.0) if not math.isfinite(value)]:
                 rate = settings.learning_rate
@@ -213,7 +213,7 @@ class Loop:
                     f"{rate:g}; train in another folder with a much lower one, such as {rate / 10:g}"
                 )
             self._history = (*self._history, one)
-            if best_epoch(self._history) == len(self._history) or not self._lesson.validation_chooses:
+            if best_epoch(self._history) == len(self._history) or not self._recipe.validation_chooses:
                 self._best = _copy(self._network)
             state = self._state()
             record.epoch(state)
@@ -221,43 +221,43 @@ class Loop:
 
     def _train(self, epoch: int, loader: Loader, record: Record) -> float:
         """Do one epoch; return the mean loss over all workers."""
-        settings, team = self._settings, self._team
-        torch.manual_seed((settings.seed * 1_000_003 + epoch) * 1_009 + team.rank)  # dropout
+        settings, workers = self._settings, self._workers
+        torch.manual_seed((settings.seed * 1_000_003 + epoch) * 1_009 + workers.rank)  # dropout
         losses = [one.validation_loss for one in self._history if one.validation_loss is not None]
         self._model.train()
-        total = torch.zeros((), device=team.device)
+        total = torch.zeros((), device=workers.device)
         for step, (images, targets) in enumerate(loader.epoch()):
-            rate = self._lesson.rate(epoch + step / settings.steps, settings.epochs, losses)
-            for group, base in zip(self._optimiser.param_groups, self._rates, strict=True):
-                group["lr"] = base * rate
+            rate = self._recipe.rate(epoch + step / settings.steps, settings.epochs, losses)
+            for parameters, base in zip(self._optimiser.param_groups, self._rates, strict=True):
+                parameters["lr"] = base * rate
             self._optimiser.zero_grad()
             loss = self._loss(images, targets, epoch)
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimiser.step()
             total += loss.detach()
             record.steps(epoch + 1, step + 1, settings.steps)
-        return team.mean(float(total) / settings.steps)
+        return workers.mean(float(total) / settings.steps)
 
     def _validate(self, epoch: int) -> float | None:
         """Return the mean loss of the validation examples over all workers."""
         if self._validation is None:
             return None
         self._model.eval()
-        total = torch.zeros((), device=self._team.device)
+        total = torch.zeros((), device=self._workers.device)
         with torch.inference_mode():
-            batches = self._validation.batches(VALIDATION_EPOCH, self._team.rank, self._team.size)
+            batches = self._validation.batches(VALIDATION_EPOCH, self._workers.rank, self._workers.size)
             for images, targets in batches:
                 total += self._loss(images, targets, epoch)
-        return self._team.mean(float(total) / VALIDATION_STEPS)
+        return self._workers.mean(float(total) / VALIDATION_STEPS)
 
     def _loss(self, images: Tensor, targets: Tensor, epoch: int) -> Tensor:
         """Return this worker's loss, weighted so that the workers' mean is that of the whole batch."""
-        team, settings = self._team, self._settings
-        images = images.to(team.device, non_blocking=True, memory_format=torch.channels_last)
-        with torch.autocast(team.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+        workers, settings = self._workers, self._settings
+        images = images.to(workers.device, non_blocking=True, memory_format=torch.channels_last)
+        with torch.autocast(workers.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
             answer = self._model(images)
-        loss = self._lesson.loss(answer.float(), targets.to(team.device, non_blocking=True), epoch)
-        return loss * (len(images) * team.size / settings.batch)
+        loss = self._recipe.loss(answer.float(), targets.to(workers.device, non_blocking=True), epoch)
+        return loss * (len(images) * workers.size / settings.batch)
 
     def _state(self) -> TrainState:
         return TrainState(

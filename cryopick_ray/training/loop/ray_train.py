@@ -20,7 +20,7 @@ from torch import distributed, nn
 from cryopick_ray.engine.ray_private import private_folder
 from cryopick_ray.errors import CryoPickError, EngineError, TrainingError
 from cryopick_ray.training.loop.checkpoint import load_checkpoint
-from cryopick_ray.training.loop.job import Job
+from cryopick_ray.training.loop.job import TrainingJob
 from cryopick_ray.training.loop.loop import Listener, TrainState, is_over
 from cryopick_ray.training.loop.loss_log import read_log
 from cryopick_ray.training.loop.ray_meeting import LoopbackConfig
@@ -46,7 +46,7 @@ ENVIRONMENT = {
 }
 
 
-class RayTeam:
+class RayWorkerGroup:
     """The workers that Ray Train started together, seen from one of them."""
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class _Trainer(train.torch.TorchTrainer):  # type: ignore[misc]
 
 
 def train_on_ray(
-    job: Job,
+    job: TrainingJob,
     folder: Path,
     *,
     workers: tuple[int, int],
@@ -145,7 +145,7 @@ def train_on_ray(
         )
     state = job.begin(folder)
     done = len(state.history) if state else 0
-    if state is None or not is_over(state.history, job.settings, early=job.lesson.validation_chooses):
+    if state is None or not is_over(state.history, job.settings, early=job.recipe.validation_chooses):
         on_gpu = device == "cuda" or (device == "auto" and ray.cluster_resources().get("GPU", 0) > 0)
         check_room(workers, threads, on_gpu=on_gpu)
         (folder / RAY_FOLDER / STEPS).unlink(missing_ok=True)  # of one that was killed
@@ -195,7 +195,9 @@ def _room(threads: int, *, on_gpu: bool) -> int:
     )
 
 
-def _trainer(job: Job, folder: Path, workers: tuple[int, int], threads: int, *, on_gpu: bool) -> _Trainer:
+def _trainer(
+    job: TrainingJob, folder: Path, workers: tuple[int, int], threads: int, *, on_gpu: bool
+) -> _Trainer:
     least, most = workers
     private = private_folder()
     for name, value in ENVIRONMENT.items():
@@ -225,11 +227,11 @@ def _trainer(job: Job, folder: Path, workers: tuple[int, int], threads: int, *, 
 def _work(config: dict[str, Any]) -> None:
     """Be one of the workers."""
     torch.set_num_threads(config["threads"])
-    job: Job = config["job"]
-    folder, team = Path(config["folder"]), RayTeam()
-    first = team.rank == 0
-    start = team.agree(load_checkpoint(folder) if first else None)
-    job.loop(team, start).run(Keeper(folder, StepsFile(folder / RAY_FOLDER)) if first else _Bystander())
+    job: TrainingJob = config["job"]
+    folder, group = Path(config["folder"]), RayWorkerGroup()
+    first = group.rank == 0
+    start = group.agree(load_checkpoint(folder) if first else None)
+    job.loop(group, start).run(Keeper(folder, StepsFile(folder / RAY_FOLDER)) if first else _Bystander())
 
 
 def _start(trainer: _Trainer) -> "Future[Any]":

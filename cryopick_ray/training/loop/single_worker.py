@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 
 from cryopick_ray.training.loop.checkpoint import save_checkpoint
-from cryopick_ray.training.loop.job import Job
+from cryopick_ray.training.loop.job import TrainingJob
 from cryopick_ray.training.loop.loop import Listener, TrainState
 from cryopick_ray.training.loop.loss_log import write_log
-from cryopick_ray.training.loop.worker_group import Alone
+from cryopick_ray.training.loop.worker_group import SingleWorker
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Keeper:
         self.listener.epoch(state.history[-1])
 
 
-def train_alone(job: Job, folder: Path, device: torch.device, listener: Listener) -> TrainState:
+def train_here(job: TrainingJob, folder: Path, device: torch.device, listener: Listener) -> TrainState:
     """Train to the end, from the checkpoint in ``folder`` if there is one; return the last state.
 
     Parameters
@@ -46,4 +46,4 @@ def train_alone(job: Job, folder: Path, device: torch.device, listener: Listener
         If training cannot start, go on or end well.
     """
     start = job.begin(folder)
-    return job.loop(Alone(device), start).run(Keeper(folder, listener))
+    return job.loop(SingleWorker(device), start).run(Keeper(folder, listener))

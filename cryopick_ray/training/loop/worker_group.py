@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 
-class Team(Protocol):
+class WorkerGroup(Protocol):
     """The workers that train one network together, seen from one of them."""
 
     @property
@@ -35,7 +35,7 @@ class Team(Protocol):
 
 
 @dataclass(frozen=True)
-class Alone:
+class SingleWorker:
     """A team of one."""
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))

@@ -29,7 +29,7 @@ MULTIPLE_PX = 32
 
 
 @dataclass(frozen=True)
-class CryoloLesson:
+class CryoloRecipe:
     """Boxes on crops of a micrograph; labels give centres, so a box is ``particle_px`` a side.
 
     The defaults are the paper's, for a GPU. In minutes on a CPU a network of width 8 learns from crops

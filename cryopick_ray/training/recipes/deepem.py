@@ -19,7 +19,7 @@ from cryopick_ray.training.recipes.window_examples import check_ring, window_exa
 
 
 @dataclass(frozen=True)
-class DeepEMLesson:
+class DeepEMRecipe:
     """Particles and places without one, in equal parts; squared error, plain SGD.
 
     Attributes

@@ -23,7 +23,7 @@ DECAY, DECAY_EPOCHS = 0.95, 10
 
 
 @dataclass(frozen=True)
-class DeepPickerLesson:
+class DeepPickerRecipe:
     """Particles and places without one, in equal parts; cross-entropy, SGD with momentum.
 
     Attributes

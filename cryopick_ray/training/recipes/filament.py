@@ -1,4 +1,4 @@
-"""The filament network's lesson: ridges on the axes of filaments, their directions, which junk."""
+"""The filament network's recipe: ridges on the axes of filaments, their directions, which junk."""
 
 import math
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ RIDGE_WEIGHT = 10.0
 
 
 @dataclass(frozen=True)
-class FilamentLesson:
+class FilamentRecipe:
     """How the filament network is taught.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Our own lesson: a sharp peak on every particle, how large it is, whether one is near, which junk."""
+"""Our own recipe: a sharp peak on every particle, how large it is, whether one is near, which junk."""
 
 import math
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ UNKNOWN = -1.0
 
 
 @dataclass(frozen=True)
-class HeatmapLesson:
+class HeatmapRecipe:
     """How the heat-map network is taught.
 
     Parameters

@@ -1,4 +1,4 @@
-"""How learning rates fall, as far as several lessons share it."""
+"""How learning rates fall, as far as several recipes share it."""
 
 import math
 

@@ -18,7 +18,7 @@ from cryopick_ray.pickers.heatmap.picker import NORMALISATION
 from cryopick_ray.training.data.labelled import LabelledMicrograph
 from cryopick_ray.training.data.sampling import anywhere
 from cryopick_ray.training.data.windows import Window
-from cryopick_ray.training.recipes.heatmap import REACH, HeatmapLesson, near_loss
+from cryopick_ray.training.recipes.heatmap import REACH, HeatmapRecipe, near_loss
 from cryopick_ray.training.recipes.learning_rates import half_cosine
 from cryopick_ray.training.recipes.painted_peaks import SIGMA, focal_loss, paint, paint_discs
 from cryopick_ray.training.recipes.recipe import Example, Slot
@@ -79,13 +79,13 @@ def learnt(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 @dataclass(frozen=True)
-class MarksLesson:
+class MarksRecipe:
     """How marks are taught.
 
     Parameters
     ----------
     base, particle_px
-        As of a :class:`~cryopick_ray.training.recipes.heatmap.HeatmapLesson`.
+        As of a :class:`~cryopick_ray.training.recipes.heatmap.HeatmapRecipe`.
     crop_px
         Side of a crop, a multiple of 16.
     hold
@@ -103,8 +103,8 @@ class MarksLesson:
     validation_chooses: bool = field(default=False, init=False)
 
     @property
-    def _whole(self) -> HeatmapLesson:
-        return HeatmapLesson(base=self.base, particle_px=self.particle_px, crop_px=self.crop_px)
+    def _whole(self) -> HeatmapRecipe:
+        return HeatmapRecipe(base=self.base, particle_px=self.particle_px, crop_px=self.crop_px)
 
     @property
     def parameters(self) -> dict[str, int]:

@@ -18,7 +18,7 @@ STEP_PX = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Ridges:
+class PaintedRidges:
     """What a network should answer to filaments.
 
     Attributes
@@ -34,7 +34,7 @@ class Ridges:
     sin2: NDArray[np.float32]
 
 
-def paint_ridges(axes: Sequence[Centres], cells_px: NDArray[np.float64], width_px: float) -> Ridges:
+def paint_ridges(axes: Sequence[Centres], cells_px: NDArray[np.float64], width_px: float) -> PaintedRidges:
     """Return the ridges of filaments on an ``(n, n)`` grid.
 
     Parameters
@@ -56,7 +56,7 @@ def paint_ridges(axes: Sequence[Centres], cells_px: NDArray[np.float64], width_p
         near = np.isfinite(away)
         height[near] = np.exp(-((away[near] / sigma_px) ** 2) / 2)
         cos2[near], sin2[near] = np.cos(2 * angles[nearest[near]]), np.sin(2 * angles[nearest[near]])
-    return Ridges(*(one.reshape(side, side) for one in (height, cos2, sin2)))
+    return PaintedRidges(*(one.reshape(side, side) for one in (height, cos2, sin2)))
 
 
 def _near(

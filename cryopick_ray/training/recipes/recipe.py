@@ -1,4 +1,4 @@
-"""What a lesson is: one network's examples, loss and optimiser."""
+"""What a recipe is: one network's examples, loss and optimiser."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from cryopick_ray.training.data.labelled import LabelledMicrograph
 class Slot:
     """A place in the batch: which one, of how many in the whole batch over all workers.
 
-    It moves on by one every step (:meth:`~cryopick_ray.training.data.batch_plan.Plan.turn`).
+    It moves on by one every step (:meth:`~cryopick_ray.training.data.batch_plan.BatchPlan.turn`).
     """
 
     index: int
@@ -36,14 +36,14 @@ class Example:
     image
         ``(s, s)`` float32.
     target
-        float32 of the lesson's own shape.
+        float32 of the recipe's own shape.
     """
 
     image: NDArray[np.float32]
     target: NDArray[np.float32]
 
 
-class Lesson(Protocol):
+class Recipe(Protocol):
     """How one network is taught. Pure: everything random comes from the generator it is given."""
 
     @property
@@ -124,8 +124,8 @@ class Lesson(Protocol):
         ...
 
 
-class UnlabelledLesson(Lesson, Protocol):
-    """A lesson that may take places without label for what they are: unlabelled, not empty."""
+class UnlabelledRecipe(Recipe, Protocol):
+    """A recipe that may take places without label for what they are: unlabelled, not empty."""
 
     @property
     def radius_px(self) -> float:

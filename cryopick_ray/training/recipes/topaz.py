@@ -34,7 +34,7 @@ UNJUDGED = -1.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class TopazLesson:
+class TopazRecipe:
     """Patches of one receptive field each: labelled particles, and places not known to be any.
 
     So the paper has it. Larger crops are learnt from densely: the network answers for every ``stride``-th

@@ -13,7 +13,7 @@ from cryopick_ray.pickers.weights import ModelCard, weights_digest
 from cryopick_ray.training.data.labelled import LabelledMicrograph, nowhere
 from cryopick_ray.training.recipes.objectives import OBJECTIVES, ge_binomial
 from cryopick_ray.training.recipes.recipe import Slot
-from cryopick_ray.training.recipes.topaz import TopazLesson
+from cryopick_ray.training.recipes.topaz import TopazRecipe
 
 FIELDS = {"topaz-conv3": 31, "topaz-resnet8": 71, "topaz-resnet16": 91}
 POSITIVE, OTHER = Slot(15, 256), Slot(3, 256)
@@ -24,24 +24,24 @@ def micrograph(particles=((60.3, 50.6), (150.0, 120.0)), shape=(200, 240), **lab
     return LabelledMicrograph("m", "d", image, np.array(particles, np.float32).reshape(-1, 2), **labels)
 
 
-def lesson(**changes):
-    return TopazLesson(**{"pi": 0.03, "units": 2} | changes)
+def recipe(**changes):
+    return TopazRecipe(**{"pi": 0.03, "units": 2} | changes)
 
 
-def middles(lesson, labelled, slot, count=200):
+def middles(recipe, labelled, slot, count=200):
     """Return the middles ``(n, 2)`` of examples in the micrograph, and what the examples are told to be."""
-    half, found = lesson.crop_px // 2, []
+    half, found = recipe.crop_px // 2, []
     for tells_place in reversed(np.indices(labelled.image.shape, np.float32)):  # grey value: column, then row
         rng = np.random.default_rng(0)
         told = dataclasses.replace(labelled, image=tells_place)
-        drawn = [lesson.example(told, slot, rng) for _ in range(count)]
+        drawn = [recipe.example(told, slot, rng) for _ in range(count)]
         found.append([example.image[half, half] for example in drawn])
     return np.column_stack(found), np.array([example.target for example in drawn])
 
 
 @pytest.mark.parametrize(("architecture", "field"), FIELDS.items())
 def test_an_example_is_one_receptive_field_with_one_answer(architecture, field):
-    it = lesson(architecture=architecture)
+    it = recipe(architecture=architecture)
     rng = np.random.default_rng(0)
     drawn = [it.example(micrograph(), Slot(index, 32), rng) for index in range(32)]
     images = torch.from_numpy(np.stack([example.image for example in drawn]))[:, None]
@@ -55,7 +55,7 @@ def test_an_example_is_one_receptive_field_with_one_answer(architecture, field):
 
 
 def test_a_sixteenth_of_the_batch_shows_labelled_particles():
-    it, labelled, rng = lesson(), micrograph(), np.random.default_rng(0)
+    it, labelled, rng = recipe(), micrograph(), np.random.default_rng(0)
     targets = [it.example(labelled, Slot(index, 256), rng).target.item() for index in range(256)]
     assert sum(targets) == 16
     assert all(sum(targets[start : start + 64]) == 4 for start in (0, 64, 128, 192))
@@ -65,10 +65,10 @@ def test_a_sixteenth_of_the_batch_shows_labelled_particles():
 @pytest.mark.parametrize("more", [0, 1, 5])
 def test_answers_lie_in_the_middle_of_what_decides_them(architecture, more):
     """The pixels that move an answer of the strided network are a square about its place, exactly."""
-    network = lesson(architecture=architecture).build().eval()
+    network = recipe(architecture=architecture).build().eval()
     for parameter in network.parameters():
         torch.nn.init.constant_(parameter, 0.01)  # nothing cancels, no unit is silent
-    it = lesson(architecture=architecture, crop_px=FIELDS[architecture] + more * network.stride)
+    it = recipe(architecture=architecture, crop_px=FIELDS[architecture] + more * network.stride)
     crop = torch.ones(1, 1, it.crop_px, it.crop_px, requires_grad=True)
     answers = network(crop)[0]
     assert answers.shape == (more + 1, more + 1) == (len(it.answers_px),) * 2
@@ -81,7 +81,7 @@ def test_answers_lie_in_the_middle_of_what_decides_them(architecture, more):
 
 
 def dense(**changes):
-    return lesson(**{"crop_px": 131, "positive_share": 0.5} | changes)
+    return recipe(**{"crop_px": 131, "positive_share": 0.5} | changes)
 
 
 def shown(it, labelled, count, aimed):
@@ -182,7 +182,7 @@ MOVED_PX = 0.71
 @pytest.mark.parametrize("radius_px", [3.0, 10.0])
 def test_positives_fill_the_disc_around_a_particle(radius_px):
     labelled = micrograph()
-    seen, targets = middles(lesson(radius_px=radius_px), labelled, POSITIVE, 800)
+    seen, targets = middles(recipe(radius_px=radius_px), labelled, POSITIVE, 800)
     away = np.hypot(*(seen[:, None] - labelled.particles).transpose(2, 0, 1))
     assert (targets == 1).all()
     assert radius_px - 0.1 < away.min(1).max() <= radius_px + MOVED_PX
@@ -193,7 +193,7 @@ def test_positives_fill_the_disc_around_a_particle(radius_px):
 @pytest.mark.parametrize("objective", ["ge-binomial", "pn"])
 def test_others_come_from_everywhere_but_negatives_not_from_labels(objective):
     labelled = micrograph(unsure=np.array([[100, 30]], np.float32))
-    seen, targets = middles(lesson(radius_px=30, objective=objective), labelled, OTHER, 800)
+    seen, targets = middles(recipe(radius_px=30, objective=objective), labelled, OTHER, 800)
     taken = np.concatenate([labelled.particles, labelled.unsure])
     away = np.hypot(*(seen[:, None] - taken).transpose(2, 0, 1)).min(1)
     assert (targets == 0).all()
@@ -208,7 +208,7 @@ def test_others_come_from_everywhere_but_negatives_not_from_labels(objective):
 @pytest.mark.parametrize("objective", sorted(OBJECTIVES))
 def test_false_picks_are_half_of_the_negatives_but_never_of_the_unlabelled(objective):
     labelled = micrograph(false=np.array([[30, 170], [200, 22.3]], np.float32))
-    seen, targets = middles(lesson(objective=objective), labelled, OTHER, 400)
+    seen, targets = middles(recipe(objective=objective), labelled, OTHER, 400)
     hard = (np.abs(seen[:, None] - labelled.false) <= 0.5).all(2).any(1).mean()
     assert (targets == 0).all()
     assert hard < 0.02 if objective in ("ge-binomial", "ge-kl", "nnpu") else 0.4 < hard < 0.6
@@ -217,18 +217,18 @@ def test_false_picks_are_half_of_the_negatives_but_never_of_the_unlabelled(objec
 def test_without_particles_every_place_is_another():
     labelled = micrograph(particles=nowhere())
     for slot in (POSITIVE, OTHER):
-        assert (middles(lesson(), labelled, slot, 50)[1] == 0).all()
+        assert (middles(recipe(), labelled, slot, 50)[1] == 0).all()
 
 
 def test_a_full_micrograph_still_gives_examples():
-    _, targets = middles(lesson(radius_px=500, objective="pn"), micrograph(), OTHER, 5)
+    _, targets = middles(recipe(radius_px=500, objective="pn"), micrograph(), OTHER, 5)
     assert (targets == 0).all()
 
 
 def test_patches_are_turned_freely_and_mirrored():
     ramp = np.tile(np.arange(240, dtype=np.float32), (200, 1))
     labelled = dataclasses.replace(micrograph([(120, 100)]), image=ramp)
-    it, rng = lesson(radius_px=0.5), np.random.default_rng(0)
+    it, rng = recipe(radius_px=0.5), np.random.default_rng(0)
     rows, columns = (grid - np.float32(35) for grid in np.indices((71, 71), np.float32))
     slopes = []
     for _ in range(200):
@@ -246,13 +246,13 @@ def test_patches_are_turned_freely_and_mirrored():
 
 
 def test_the_generator_decides_alone():
-    drawn = [lesson().example(micrograph(), POSITIVE, np.random.default_rng(4)).image for _ in range(2)]
+    drawn = [recipe().example(micrograph(), POSITIVE, np.random.default_rng(4)).image for _ in range(2)]
     assert np.array_equal(*drawn)
 
 
 def test_it_prepares_as_its_picker_does():
     image = np.random.default_rng(0).normal(7, 3, (90, 90)).astype(np.float32)
-    assert np.array_equal(lesson().prepare(image), normalise(image))
+    assert np.array_equal(recipe().prepare(image), normalise(image))
 
 
 def card_of(it, network):
@@ -271,7 +271,7 @@ def card_of(it, network):
 
 @pytest.mark.parametrize("architecture", FIELDS)
 def test_its_card_builds_its_network_and_picker(architecture):
-    it = lesson(architecture=architecture, particle_px=19.0)
+    it = recipe(architecture=architecture, particle_px=19.0)
     network = it.build()
     card = card_of(it, network)
     picker = make_picker(network, card)
@@ -282,7 +282,7 @@ def test_its_card_builds_its_network_and_picker(architecture):
 
 
 def test_adam_takes_the_whole_network_at_a_rate_that_falls_to_nothing():
-    it = lesson()
+    it = recipe()
     network = it.build()
     optimiser = it.optimiser(network, it.learning_rate)
     assert [group["lr"] for group in optimiser.param_groups] == [2e-4]
@@ -313,7 +313,7 @@ def test_adam_takes_the_whole_network_at_a_rate_that_falls_to_nothing():
 )
 def test_wrong_settings_are_refused(changes, error, message):
     with pytest.raises(error, match=message):
-        lesson(**changes)
+        recipe(**changes)
 
 
 @pytest.mark.parametrize(
@@ -332,7 +332,7 @@ def test_it_learns_to_tell_discs_from_noise(way, steps):
     rows, columns = np.indices(image.shape)
     for x, y in centres:
         image -= 2 * (np.hypot(columns - x, rows - y) < 8)
-    it = lesson(architecture="topaz-conv3", units=4, particle_px=16.0, **way)
+    it = recipe(architecture="topaz-conv3", units=4, particle_px=16.0, **way)
     labelled = LabelledMicrograph(
         "m", "d", it.prepare(image), (centres if it.objective == "focal" else centres[:9]).astype(np.float32)
     )
@@ -355,6 +355,6 @@ def test_it_learns_to_tell_discs_from_noise(way, steps):
 @pytest.mark.parametrize(("objective", "slack"), [("ge-binomial", 1.0), ("ge-kl", 10.0)])
 def test_slack_is_topaz_own_for_each_objective(objective, slack):
     answer, target = torch.linspace(-2, 1, 40), (torch.arange(40) % 8 == 0).float()
-    own = lesson(objective=objective).loss(answer, target, 0)
-    assert own == lesson(objective=objective, slack=slack).loss(answer, target, 0)
-    assert own != lesson(objective=objective, slack=2 * slack).loss(answer, target, 0)
+    own = recipe(objective=objective).loss(answer, target, 0)
+    assert own == recipe(objective=objective, slack=slack).loss(answer, target, 0)
+    assert own != recipe(objective=objective, slack=2 * slack).loss(answer, target, 0)

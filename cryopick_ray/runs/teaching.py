@@ -1,4 +1,4 @@
-"""A lesson from marks: halves of them are held back to be asked about, then all of them teach."""
+"""A teaching from marks: halves of them are held back to be asked about, then all of them teach."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ from cryopick_ray.runs.pipeline import Timings
 from cryopick_ray.runs.teach_doubts import doubts_of
 from cryopick_ray.runs.teach_evidence import LIKELIER, Answers, answers, as_strict, kept_share, suggested
 from cryopick_ray.runs.teach_marks import Marks
-from cryopick_ray.runs.teach_outcome import Kept
+from cryopick_ray.runs.teach_result import Kept
 from cryopick_ray.settings.base import Settings
-from cryopick_ray.training.loop.job import Job
+from cryopick_ray.training.loop.job import TrainingJob
 from cryopick_ray.training.loop.loop import LoopSettings
-from cryopick_ray.training.recipes.marks import MarksLesson, doubled, learnt
-from cryopick_ray.training.train_model import Means
+from cryopick_ray.training.recipes.marks import MarksRecipe, doubled, learnt
+from cryopick_ray.training.train_model import TrainContext
 
 EPOCHS = 4
-"""In which progress is told; together they have the lesson's steps."""
+"""In which progress is told; together they have the teaching's steps."""
 LEAST_KEPT = 0.8
 """Share of the picks before, but for wrong ones, that a taught model must find still: one that forgot what
 it knew looks better to marks of what it did wrong."""
@@ -45,7 +45,7 @@ class TeachSettings(Settings):
     seed
         Equal seeds give equal models on equal CPUs.
     steps
-        Batches of a lesson.
+        Batches of a teaching.
     """
 
     curation: Annotated[tuple[Path, ...], Field(min_length=1)]
@@ -62,7 +62,7 @@ class Pupil:
     ----------
     weights, card
         What it is.
-    lesson
+    recipe
         How it is taught, at the scale that the run picked at.
     threshold
         Score from which the run picked.
@@ -70,7 +70,7 @@ class Pupil:
 
     weights: dict[str, Tensor]
     card: ModelCard
-    lesson: MarksLesson
+    recipe: MarksRecipe
     threshold: float
 
     def picker(self, weights: dict[str, Tensor], device: str) -> HeatmapPicker:
@@ -78,29 +78,31 @@ class Pupil:
         network = restore(lambda: build_network(self.card), weights, self.card.name)
         scoring = choose_scoring(device=device)
         made = make_picker(
-            network, self.card, particle_px=self.lesson.particle_px, device=device, scoring=scoring
+            network, self.card, particle_px=self.recipe.particle_px, device=device, scoring=scoring
         )
         assert isinstance(made, HeatmapPicker)
         return made
 
-    def taught(self, marks: Marks, folder: Path, settings: TeachSettings, means: Means) -> dict[str, Tensor]:
-        """Return its weights after a lesson."""
+    def taught(
+        self, marks: Marks, folder: Path, settings: TeachSettings, context: TrainContext
+    ) -> dict[str, Tensor]:
+        """Return its weights after a teaching."""
         loop = LoopSettings(
             epochs=EPOCHS,
             steps=settings.steps // EPOCHS,
-            batch=self.lesson.batch,
-            learning_rate=self.lesson.learning_rate,
+            batch=self.recipe.batch,
+            learning_rate=self.recipe.learning_rate,
             patience=EPOCHS,
-            precision=means.precision,
+            precision=context.precision,
             seed=settings.seed,
         )
-        job = Job(self.lesson, marks.shown(), (), loop, doubled(self.weights))
-        return learnt(means.train(job, folder, means.listener).best)
+        job = TrainingJob(self.recipe, marks.shown(), (), loop, doubled(self.weights))
+        return learnt(context.train(job, folder, context.listener).best)
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What came of a lesson.
+class Teaching:
+    """What came of a teaching.
 
     Attributes
     ----------
@@ -128,34 +130,34 @@ class Lesson:
 
 
 def learn(
-    pupil: Pupil, marks: Marks, folder: Path, settings: TeachSettings, means: Means, timings: Timings
-) -> Lesson:
+    pupil: Pupil, marks: Marks, folder: Path, settings: TeachSettings, context: TrainContext, timings: Timings
+) -> Teaching:
     """Teach with halves of the marks, to ask about the other halves, then with all."""
-    say = means.events.note
+    say = context.events.note
     say(f"{marks.particles} particles and {marks.wrong} wrong places in {len(marks.rows)} micrographs")
     with timings.stage("look"):
-        old = pupil.picker(pupil.weights, means.device)
+        old = pupil.picker(pupil.weights, context.device)
         before, found_before = answers(old, marks.rows)
-        doubts = tuple(doubts_of(old, pupil.lesson, marks.rows))
+        doubts = tuple(doubts_of(old, pupil.recipe, marks.rows))
     after: Answers | None = None
     with timings.stage("hold back"):
         for number, (some, rest) in enumerate(marks.halves(settings.seed), 1):
             say(f"learning from half of the marks, to ask about the other ({number} of 2)")
-            weights = pupil.taught(some, folder / "checkpoints" / f"half-{number}", settings, means)
-            own, _ = answers(pupil.picker(weights, means.device), rest.rows)
+            weights = pupil.taught(some, folder / "checkpoints" / f"half-{number}", settings, context)
+            own, _ = answers(pupil.picker(weights, context.device), rest.rows)
             after = own if after is None else after + own
     assert after is not None
     with timings.stage("learn"):
         say("learning from all marks")
-        weights = pupil.taught(marks, folder / "checkpoints" / "all", settings, means)
-        _, found_after = answers(pupil.picker(weights, means.device), marks.rows)
+        weights = pupil.taught(marks, folder / "checkpoints" / "all", settings, context)
+        _, found_after = answers(pupil.picker(weights, context.device), marks.rows)
     usual = before.chosen(pupil.threshold, suggested(found_before, pupil.threshold))
     count = sum(int((one.score >= pupil.threshold).sum()) for one in found_before)
     strict = after.chosen(as_strict(found_after, count, pupil.threshold), pupil.threshold)
     threshold = after.chosen(strict, suggested(found_after, strict))
     share = _kept(marks, found_before, found_after, pupil.threshold, threshold)
     kept = judged(before, after, (pupil.threshold, usual, threshold), share)
-    return Lesson(
+    return Teaching(
         weights if kept == "taught" else pupil.weights,
         {"taught": threshold, "threshold": usual, "as it was": pupil.threshold}[kept],
         kept,

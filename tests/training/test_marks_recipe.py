@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_heatmap_lesson import dots
+from test_heatmap_recipe import dots
 
 from cryopick_ray.pickers.heatmap.networks import CENTRE, MOST, NEAR, HeatmapNetwork
-from cryopick_ray.training.recipes.marks import HeldNetwork, MarksLesson, doubled, held_loss, learnt
+from cryopick_ray.training.recipes.marks import HeldNetwork, MarksRecipe, doubled, held_loss, learnt
 from cryopick_ray.training.recipes.recipe import Slot
 
-LESSON = MarksLesson(base=4, particle_px=16.0, crop_px=64)
+RECIPE = MarksRecipe(base=4, particle_px=16.0, crop_px=64)
 PLACES = [(40.0, 40.0), (100.0, 60.0), (150.0, 150.0), (60.0, 150.0)]
 
 
@@ -23,7 +23,7 @@ def micrograph():
     noise = np.random.default_rng(0).normal(0, 0.3, made.image.shape).astype(np.float32)
     return replace(
         made,
-        image=LESSON.prepare(noise - 3 * (made.image + wide.image)),
+        image=RECIPE.prepare(noise - 3 * (made.image + wide.image)),
         particles=np.float32(PLACES[:2]),
         false=np.float32(PLACES[2:3]),
     )
@@ -32,7 +32,7 @@ def micrograph():
 def batches(micrograph, count):
     rng = np.random.default_rng(0)
     for _ in range(count):
-        some = [LESSON.example(micrograph, Slot(at, LESSON.batch), rng) for at in range(LESSON.batch)]
+        some = [RECIPE.example(micrograph, Slot(at, RECIPE.batch), rng) for at in range(RECIPE.batch)]
         yield (
             torch.stack([torch.from_numpy(one.image)[None] for one in some]),
             torch.stack([torch.from_numpy(one.target) for one in some]),
@@ -59,13 +59,13 @@ def near_at(network, micrograph, place):
     return float(answers[NEAR, row, column])
 
 
-def test_a_lesson_tells_particles_and_the_like_from_wrong_places_and_leaves_the_teacher_as_it_was(micrograph):
+def test_a_recipe_tells_particles_and_the_like_from_wrong_places_and_leaves_the_teacher_as_it_was(micrograph):
     network = begun()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    optimiser = LESSON.optimiser(network, 3e-3)
+    optimiser = RECIPE.optimiser(network, 3e-3)
     for images, targets in batches(micrograph, 40):
         optimiser.zero_grad()
-        LESSON.loss(network(images), targets, 0).backward()
+        RECIPE.loss(network(images), targets, 0).backward()
         optimiser.step()
     after = network.state_dict()
     for name, value in before.items():
@@ -83,7 +83,7 @@ def test_without_marks_the_model_as_it_is_is_the_best_answer(micrograph):
     bare = replace(micrograph, particles=micrograph.particles[:0], false=micrograph.false[:0])
     for images, targets in batches(bare, 2):
         network.zero_grad()
-        LESSON.loss(network(images), targets, 0).backward()
+        RECIPE.loss(network(images), targets, 0).backward()
         gradients = [one.grad.abs().max() for one in network.student.parameters() if one.grad is not None]
         assert max(gradients) < 1e-4
     others = held_loss(torch.randn(1, MOST, 4, 4), torch.randn(1, MOST, 4, 4), torch.ones(1, 4, 4))
@@ -100,7 +100,7 @@ def test_what_is_marked_is_judged_by_the_mark_alone(micrograph):
     assert is_marked.any()
     for at in (CENTRE, NEAR):
         changed[:, MOST + at][is_marked] += 5.0
-    assert LESSON.loss(changed, targets, 0) == pytest.approx(float(LESSON.loss(answers, targets, 0)))
+    assert RECIPE.loss(changed, targets, 0) == pytest.approx(float(RECIPE.loss(answers, targets, 0)))
 
 
 def test_crops_show_both_kinds_of_mark_and_are_the_generators(micrograph):
@@ -112,7 +112,7 @@ def test_crops_show_both_kinds_of_mark_and_are_the_generators(micrograph):
 
 def test_a_doubled_model_begins_as_it_is():
     weights = HeatmapNetwork("heatmap", 4, MOST).state_dict()
-    network = LESSON.build()
+    network = RECIPE.build()
     network.load_state_dict(doubled(weights))
     for name, value in learnt(network.state_dict()).items():
         assert torch.equal(value, weights[name]), name

@@ -14,7 +14,7 @@ from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.registry import find_network
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
 from cryopick_ray.training.data.labelled import LabelledMicrograph, nowhere
-from cryopick_ray.training.recipes.cryolo import CryoloLesson
+from cryopick_ray.training.recipes.cryolo import CryoloRecipe
 from cryopick_ray.training.recipes.recipe import Slot
 
 SLOT = Slot(0, 1)
@@ -32,8 +32,8 @@ def micrograph(shape=(200, 260), count=20, seed=0, **changes):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_targets_lie_where_the_particles_are(seed):
-    lesson = CryoloLesson(crop_px=96, own_greys=False)
-    example = lesson.example(micrograph(), SLOT, np.random.default_rng(seed))
+    recipe = CryoloRecipe(crop_px=96, own_greys=False)
+    example = recipe.example(micrograph(), SLOT, np.random.default_rng(seed))
     assert example.image.shape == (96, 96)
     assert example.target.shape == (5, 6, 6)
     x, y = example.target[:2, example.target[4] == HELD]
@@ -49,7 +49,7 @@ def test_targets_lie_where_the_particles_are(seed):
 def test_grey_values_are_changed_as_in_the_paper_unless_told():
     dots = micrograph()
     shown = [
-        [CryoloLesson(crop_px=96, own_greys=own).example(dots, SLOT, np.random.default_rng(seed)).image]
+        [CryoloRecipe(crop_px=96, own_greys=own).example(dots, SLOT, np.random.default_rng(seed)).image]
         for own in (True, False)
         for seed in range(20)
     ]
@@ -61,10 +61,10 @@ def test_grey_values_are_changed_as_in_the_paper_unless_told():
 
 
 def test_boxes_grow_with_the_image_and_half_of_the_crops_do_not():
-    lesson = CryoloLesson(crop_px=160, particle_px=30.0, own_greys=False)
+    recipe = CryoloRecipe(crop_px=160, particle_px=30.0, own_greys=False)
     sides = []
     for seed in range(60):
-        target = lesson.example(micrograph(), SLOT, np.random.default_rng(seed)).target
+        target = recipe.example(micrograph(), SLOT, np.random.default_rng(seed)).target
         held = target[4] == HELD
         side = np.unique(target[2:4, held])
         assert len(side) == 1
@@ -79,10 +79,10 @@ def test_boxes_grow_with_the_image_and_half_of_the_crops_do_not():
 
 @pytest.mark.parametrize("scale", [0.7, 1.5])
 def test_boxes_are_as_much_larger_as_the_particles_of_a_view_and_the_anchor_stays(scale):
-    lesson = CryoloLesson(crop_px=160, particle_px=30.0, own_greys=False)
+    recipe = CryoloRecipe(crop_px=160, particle_px=30.0, own_greys=False)
     for seed in range(10):
         usual, seen = (
-            lesson.example(micrograph(scale=at), SLOT, np.random.default_rng(seed)) for at in (1.0, scale)
+            recipe.example(micrograph(scale=at), SLOT, np.random.default_rng(seed)) for at in (1.0, scale)
         )
         held = usual.target[4] == HELD
         assert held.any()
@@ -93,17 +93,17 @@ def test_boxes_are_as_much_larger_as_the_particles_of_a_view_and_the_anchor_stay
 
 
 def test_crops_stay_on_a_large_micrograph():
-    lesson = CryoloLesson(crop_px=96)
+    recipe = CryoloRecipe(crop_px=96)
     for seed in range(40):
-        target = lesson.example(micrograph((96, 130)), SLOT, np.random.default_rng(seed)).target
+        target = recipe.example(micrograph((96, 130)), SLOT, np.random.default_rng(seed)).target
         assert set(np.unique(target[4])) <= {EMPTY, HELD}
 
 
 def test_cells_beyond_a_small_micrograph_are_not_taught():
-    lesson = CryoloLesson(crop_px=96)
+    recipe = CryoloRecipe(crop_px=96)
     for seed in range(20):
         held = micrograph((64, 64), count=1, seed=seed)
-        target = lesson.example(held, SLOT, np.random.default_rng(seed)).target
+        target = recipe.example(held, SLOT, np.random.default_rng(seed)).target
         assert (target[4] == HELD).sum() == 1
         taught = target[4] != UNKNOWN
         assert 9 <= taught.sum() <= 20  # 64 px are 4 cells, one less where the crop begins within a cell
@@ -115,10 +115,10 @@ def test_unsure_places_are_neither_particle_nor_empty():
     sure = micrograph()
     half = len(sure.particles) // 2
     split = micrograph(particles=sure.particles[:half], unsure=sure.particles[half:])
-    lesson = CryoloLesson(crop_px=160, own_greys=False)
+    recipe = CryoloRecipe(crop_px=160, own_greys=False)
     for seed in range(10):
-        whole = lesson.example(sure, SLOT, np.random.default_rng(seed)).target
-        part = lesson.example(split, SLOT, np.random.default_rng(seed)).target
+        whole = recipe.example(sure, SLOT, np.random.default_rng(seed)).target
+        part = recipe.example(split, SLOT, np.random.default_rng(seed)).target
         np.testing.assert_array_equal(part[4] == EMPTY, whole[4] == EMPTY)
         assert (part[4] == UNKNOWN).any()
         np.testing.assert_array_equal((part[4] == UNKNOWN) | (part[4] == HELD), whole[4] == HELD)
@@ -126,14 +126,14 @@ def test_unsure_places_are_neither_particle_nor_empty():
 
 def test_a_particle_beside_an_unsure_place_is_still_taught():
     both = micrograph(unsure=micrograph().particles)
-    target = CryoloLesson(crop_px=160).example(both, SLOT, np.random.default_rng(0)).target
+    target = CryoloRecipe(crop_px=160).example(both, SLOT, np.random.default_rng(0)).target
     assert (target[4] == HELD).any()
     assert not (target[4] == UNKNOWN).any()
 
 
 def test_equal_generators_give_equal_examples():
     one, other = (
-        CryoloLesson(crop_px=96).example(micrograph(), SLOT, np.random.default_rng(3)) for _ in "ab"
+        CryoloRecipe(crop_px=96).example(micrograph(), SLOT, np.random.default_rng(3)) for _ in "ab"
     )
     np.testing.assert_array_equal(one.image, other.image)
     np.testing.assert_array_equal(one.target, other.target)
@@ -142,7 +142,7 @@ def test_equal_generators_give_equal_examples():
 
 def test_a_micrograph_without_particles_teaches_emptiness():
     target = (
-        CryoloLesson(crop_px=96)
+        CryoloRecipe(crop_px=96)
         .example(micrograph(particles=nowhere()), SLOT, np.random.default_rng(0))
         .target
     )
@@ -198,7 +198,7 @@ def test_the_loss_is_the_formula_cell_by_cell(epoch, seed):
         targets.append(torch.from_numpy(target))
     target = torch.stack(targets)
     answer = torch.from_numpy(rng.normal(0, 0.5, (2, 5, 4, 4)).astype(np.float32))
-    found = CryoloLesson().loss(answer, target, epoch)
+    found = CryoloRecipe().loss(answer, target, epoch)
     assert found.item() == pytest.approx(loss_in_loops(answer, target, 32.0, warm=epoch < 3), rel=1e-4)
 
 
@@ -208,13 +208,13 @@ def test_the_right_answer_costs_nothing_and_none_costs_an_unknown_cell():
     answer = torch.zeros(1, 5, 2, 3)
     answer[0, 4] = torch.where(torch.from_numpy(target[4] == HELD), 20.0, -20.0)
     answer[0, :, 1, 2] = 3.0
-    assert CryoloLesson().loss(answer, torch.from_numpy(target[None]), 0).item() == pytest.approx(0, abs=1e-6)
+    assert CryoloRecipe().loss(answer, torch.from_numpy(target[None]), 0).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_confidence_is_not_taught_through_the_box():
     target = torch.from_numpy(encode(np.array([[30.0, 7.5]], np.float32), 32.0, (2, 3), anchor_px=32.0)[None])
     answer = torch.zeros(1, 5, 2, 3, requires_grad=True)
-    CryoloLesson().loss(answer, target, 9).backward()
+    CryoloRecipe().loss(answer, target, 9).backward()
     # the offset's gradient is that of (sigmoid(t) - truth)^2 alone
     assert answer.grad[0, 0, 0, 1].item() == pytest.approx(2 * (0.5 - 14.5 / 16) * 0.25)
     assert answer.grad[0, 4].abs().min() > 0
@@ -222,41 +222,41 @@ def test_confidence_is_not_taught_through_the_box():
 
 @given(st.lists(st.floats(0, 100), max_size=40))
 def test_the_rate_falls_by_tenths_and_never_rises(losses):
-    lesson = CryoloLesson()
-    rates = [lesson.rate(0.0, 100, losses[:count]) for count in range(len(losses) + 1)]
+    recipe = CryoloRecipe()
+    rates = [recipe.rate(0.0, 100, losses[:count]) for count in range(len(losses) + 1)]
     assert rates[0] == 1
     for before, after in pairwise(rates):
         assert after == before or after == pytest.approx(before / 10)
 
 
 def test_six_epochs_on_a_plateau_cost_a_tenth():
-    lesson = CryoloLesson()
+    recipe = CryoloRecipe()
     falling = [5.0, 4.0, 3.0]
-    assert lesson.rate(0.0, 100, falling + [3.0] * 5) == 1
-    assert lesson.rate(0.0, 100, falling + [3.0] * 6) == pytest.approx(0.1)
-    assert lesson.rate(0.0, 100, falling + [3.0] * 11) == pytest.approx(0.1)
-    assert lesson.rate(0.0, 100, falling + [3.0] * 12) == pytest.approx(0.01)
-    assert lesson.rate(0.0, 100, falling + [3.0] * 5 + [2.9]) == 1
+    assert recipe.rate(0.0, 100, falling + [3.0] * 5) == 1
+    assert recipe.rate(0.0, 100, falling + [3.0] * 6) == pytest.approx(0.1)
+    assert recipe.rate(0.0, 100, falling + [3.0] * 11) == pytest.approx(0.1)
+    assert recipe.rate(0.0, 100, falling + [3.0] * 12) == pytest.approx(0.01)
+    assert recipe.rate(0.0, 100, falling + [3.0] * 5 + [2.9]) == 1
 
 
 def test_the_rate_ends_at_nothing():
-    rates = [CryoloLesson().rate(epoch, 20, []) for epoch in range(21)]
+    rates = [CryoloRecipe().rate(epoch, 20, []) for epoch in range(21)]
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] == pytest.approx(0)
 
 
 @pytest.mark.parametrize("architecture", ["cryolo-16", "cryolo-phosaurus"])
 def test_what_is_taught_is_what_the_picker_uses(architecture):
-    lesson = CryoloLesson(architecture=architecture, width=2, particle_px=28.0)
-    network = lesson.build()
+    recipe = CryoloRecipe(architecture=architecture, width=2, particle_px=28.0)
+    network = recipe.build()
     assert isinstance(network, CryoloNetwork)
-    assert find_network("cryolo").parameters == set(lesson.parameters)
+    assert find_network("cryolo").parameters == set(recipe.parameters)
     card = ModelCard(
         name="tiny",
-        architecture=lesson.architecture,
-        parameters=lesson.parameters,
-        particle_px=lesson.particle_px,
-        normalisation=lesson.normalisation,
+        architecture=recipe.architecture,
+        parameters=recipe.parameters,
+        particle_px=recipe.particle_px,
+        normalisation=recipe.normalisation,
         trained_on="nothing",
         licence="CC0-1.0",
         source="a test",
@@ -266,7 +266,7 @@ def test_what_is_taught_is_what_the_picker_uses(architecture):
     assert isinstance(picker, CryoloPicker)
     image = np.random.default_rng(0).normal(5, 3, (64, 96)).astype(np.float32)
     with torch.inference_mode():
-        prepared = network(torch.from_numpy(lesson.prepare(image))[None, None])[0]
+        prepared = network(torch.from_numpy(recipe.prepare(image))[None, None])[0]
     answers = picker.answers(torch.from_numpy(image)[None])[0]
     np.testing.assert_allclose(answers, prepared, atol=1e-5)
 
@@ -274,4 +274,4 @@ def test_what_is_taught_is_what_the_picker_uses(architecture):
 @pytest.mark.parametrize("crop_px", [0, -32, 100, 48])
 def test_crops_fit_the_grid(crop_px):
     with pytest.raises(UsageError, match="multiple of 32"):
-        CryoloLesson(crop_px=crop_px)
+        CryoloRecipe(crop_px=crop_px)

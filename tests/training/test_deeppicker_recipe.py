@@ -7,7 +7,7 @@ from cryopick_ray.pickers.deeppicker.picker import DeepPickerPicker
 from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
 from cryopick_ray.training.data.labelled import LabelledMicrograph
-from cryopick_ray.training.recipes.deeppicker import DeepPickerLesson
+from cryopick_ray.training.recipes.deeppicker import DeepPickerRecipe
 from cryopick_ray.training.recipes.recipe import Slot
 
 
@@ -28,8 +28,8 @@ def dark_spots(seed, count=25, shape=(400, 400)):
     return image.astype(np.float32), centres.astype(np.float32)
 
 
-def batch(lesson, micrograph, rng):
-    examples = [lesson.example(micrograph, Slot(i, lesson.batch), rng) for i in range(lesson.batch)]
+def batch(recipe, micrograph, rng):
+    examples = [recipe.example(micrograph, Slot(i, recipe.batch), rng) for i in range(recipe.batch)]
     return (
         torch.from_numpy(np.stack([e.image for e in examples])[:, None]),
         torch.from_numpy(np.stack([e.target for e in examples])),
@@ -37,8 +37,8 @@ def batch(lesson, micrograph, rng):
 
 
 def test_half_of_a_batch_are_particles():
-    lesson, rng = DeepPickerLesson(), np.random.default_rng(0)
-    images, targets = batch(lesson, ramp([(100, 100), (200, 150)]), rng)
+    recipe, rng = DeepPickerRecipe(), np.random.default_rng(0)
+    images, targets = batch(recipe, ramp([(100, 100), (200, 150)]), rng)
     assert images.shape == (100, 1, 64, 64)
     assert targets.shape == (100, 1)
     assert images.dtype == targets.dtype == torch.float32
@@ -48,7 +48,7 @@ def test_half_of_a_batch_are_particles():
 
 
 def test_a_particle_is_in_the_middle_in_all_eight_orientations():
-    lesson, rng = DeepPickerLesson(), np.random.default_rng(0)
+    recipe, rng = DeepPickerRecipe(), np.random.default_rng(0)
     image = np.random.default_rng(1).normal(size=(200, 200)).astype(np.float32)
     micrograph = LabelledMicrograph("m", "d", image, np.array([[99.5, 89.5]], np.float32))
     patch = image[58:122, 68:132]
@@ -56,7 +56,7 @@ def test_a_particle_is_in_the_middle_in_all_eight_orientations():
     turned = [np.rot90(flip, turns) for flip in (patch, patch[:, ::-1]) for turns in range(4)]
     seen = set()
     for _ in range(60):
-        shown = lesson.example(micrograph, Slot(1, 2), rng).image
+        shown = recipe.example(micrograph, Slot(1, 2), rng).image
         alike = [k for k, one in enumerate(turned) if np.allclose(shown, one, atol=1e-4)]
         assert len(alike) == 1
         seen.update(alike)
@@ -66,7 +66,7 @@ def test_a_particle_is_in_the_middle_in_all_eight_orientations():
 @pytest.mark.parametrize("scale", [1.0, 1.5])
 def test_negatives_keep_their_distance_from_every_particle(scale):
     """In diameters of particles as large as the view shows them."""
-    lesson, rng = DeepPickerLesson(particle_px=40), np.random.default_rng(0)
+    recipe, rng = DeepPickerRecipe(particle_px=40), np.random.default_rng(0)
     dots = np.zeros((300, 300), np.float32)
     particles = np.stack(np.meshgrid([70, 150, 230], [70, 150, 230]), -1).reshape(-1, 2)
     dots[particles[:, 1], particles[:, 0]] = 1
@@ -74,14 +74,14 @@ def test_negatives_keep_their_distance_from_every_particle(scale):
     rows, columns = np.mgrid[:64, :64]
     nearest = []
     for _ in range(200):
-        example = lesson.example(micrograph, Slot(0, 2), rng)
+        example = recipe.example(micrograph, Slot(0, 2), rng)
         assert example.target == 0
         shown = example.image > 1
         nearest.append(np.hypot(rows - 31.5, columns - 31.5)[shown].min(initial=99))
     assert min(nearest) == pytest.approx(0.6 * 40 * scale, abs=1.5)
 
 
-def nearest_dots(lesson, count=200):
+def nearest_dots(recipe, count=200):
     """Return how far from the middle of negatives the nearest of some particles lies, in diameters."""
     dots, rng = np.zeros((300, 300), np.float32), np.random.default_rng(0)
     particles = np.stack(np.meshgrid([70, 150, 230], [70, 150, 230]), -1).reshape(-1, 2)
@@ -90,55 +90,55 @@ def nearest_dots(lesson, count=200):
     rows, columns = np.mgrid[:64, :64]
     nearest = []
     for _ in range(count):
-        example = lesson.example(micrograph, Slot(0, 2), rng)
+        example = recipe.example(micrograph, Slot(0, 2), rng)
         assert example.target == 0
         nearest.append(np.hypot(rows - 31.5, columns - 31.5)[example.image > 1].min(initial=99))
-    return np.array(nearest) / lesson.particle_px
+    return np.array(nearest) / recipe.particle_px
 
 
 @pytest.mark.parametrize("ring_share", [0.0, 0.3, 1.0])
 def test_so_many_negatives_as_asked_lie_beside_a_particle(ring_share):
-    nearest = nearest_dots(DeepPickerLesson(particle_px=40, ring_share=ring_share), 400)
+    nearest = nearest_dots(DeepPickerRecipe(particle_px=40, ring_share=ring_share), 400)
     beside = nearest < 0.58  # all others are 0.6 diameters away, but for rounding to pixels
     assert beside.mean() == pytest.approx(ring_share * (0.58 - 0.25) / (0.7 - 0.25), abs=0.07)
     assert nearest[beside].min(initial=1) >= 0.25 - 0.03
 
 
 def test_without_particles_none_lies_beside_one_and_every_example_is_negative():
-    lesson, rng = DeepPickerLesson(ring_share=1), np.random.default_rng(0)
-    assert batch(lesson, ramp([]), rng)[1].sum() == 0
+    recipe, rng = DeepPickerRecipe(ring_share=1), np.random.default_rng(0)
+    assert batch(recipe, ramp([]), rng)[1].sum() == 0
 
 
 @pytest.mark.parametrize("ring_share", [-0.1, 1.1, float("nan")])
 def test_a_share_that_is_none_is_refused(ring_share):
     with pytest.raises(UsageError, match="ring_share"):
-        DeepPickerLesson(ring_share=ring_share)
+        DeepPickerRecipe(ring_share=ring_share)
 
 
 def test_without_particles_every_example_is_negative():
-    lesson, rng = DeepPickerLesson(), np.random.default_rng(0)
-    assert batch(lesson, ramp([]), rng)[1].sum() == 0
+    recipe, rng = DeepPickerRecipe(), np.random.default_rng(0)
+    assert batch(recipe, ramp([]), rng)[1].sum() == 0
 
 
 def test_equal_generators_give_equal_examples():
-    lesson, micrograph = DeepPickerLesson(jitter_px=3), ramp([(100, 100), (200, 150)])
-    one, other = (batch(lesson, micrograph, np.random.default_rng(5))[0] for _ in range(2))
+    recipe, micrograph = DeepPickerRecipe(jitter_px=3), ramp([(100, 100), (200, 150)])
+    one, other = (batch(recipe, micrograph, np.random.default_rng(5))[0] for _ in range(2))
     assert torch.equal(one, other)
 
 
 def test_prepare_is_a_z_score():
-    prepared = DeepPickerLesson().prepare(np.random.default_rng(0).normal(5, 3, (50, 60)).astype(np.float32))
+    prepared = DeepPickerRecipe().prepare(np.random.default_rng(0).normal(5, 3, (50, 60)).astype(np.float32))
     assert prepared.dtype == np.float32
     assert (prepared.mean(), prepared.std()) == pytest.approx((0, 1), abs=1e-4)
 
 
 def test_weights_start_from_a_cut_normal_distribution():
-    for name, parameter in DeepPickerLesson().build().named_parameters():
+    for name, parameter in DeepPickerRecipe().build().named_parameters():
         if name.endswith("bias"):
             assert (parameter == 0).all()
         else:
             assert parameter.abs().max() <= 0.1
-    weights = DeepPickerLesson().build().classifier[0].weight
+    weights = DeepPickerRecipe().build().classifier[0].weight
     assert weights.std().item() == pytest.approx(0.05 * 0.88, rel=0.02)  # cut at two sigma
 
 
@@ -146,15 +146,15 @@ def test_the_loss_is_the_mean_of_minus_log_probabilities():
     logits, targets = torch.tensor([[1.0, 3.0], [0.5, -2.0]]), torch.tensor([[1.0], [0.0]])
     p = torch.exp(logits) / torch.exp(logits).sum(1, keepdim=True)
     expected = -(torch.log(p[0, 1]) + torch.log(p[1, 0])) / 2
-    torch.testing.assert_close(DeepPickerLesson().loss(logits, targets, 0), expected)
+    torch.testing.assert_close(DeepPickerRecipe().loss(logits, targets, 0), expected)
 
 
 def test_only_fully_connected_weights_decay():
-    lesson = DeepPickerLesson()
-    network = lesson.build()
+    recipe = DeepPickerRecipe()
+    network = recipe.build()
     torch.nn.init.ones_(network.classifier[0].bias)
     before = {name: p.detach().clone() for name, p in network.named_parameters()}
-    optimiser = lesson.optimiser(network, 0.1)
+    optimiser = recipe.optimiser(network, 0.1)
     for parameter in network.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimiser.step()
@@ -165,38 +165,38 @@ def test_only_fully_connected_weights_decay():
 
 
 def test_the_rate_falls_every_ten_epochs():
-    lesson = DeepPickerLesson()
-    rates = [lesson.rate(epoch, 200, []) for epoch in (0, 9.9, 10, 19.9, 20, 105)]
+    recipe = DeepPickerRecipe()
+    rates = [recipe.rate(epoch, 200, []) for epoch in (0, 9.9, 10, 19.9, 20, 105)]
     assert rates == pytest.approx([1, 1, 0.95, 0.95, 0.95**2, 0.95**10])
 
 
 def test_the_rate_may_fall_along_a_half_cosine_and_then_the_last_epoch_is_kept():
-    lesson = DeepPickerLesson(decay="cosine")
-    rates = [lesson.rate(epoch, 8, []) for epoch in (0, 2, 4, 6, 8)]
+    recipe = DeepPickerRecipe(decay="cosine")
+    rates = [recipe.rate(epoch, 8, []) for epoch in (0, 2, 4, 6, 8)]
     assert rates == pytest.approx([1, 0.5 + 8**-0.5, 0.5, 0.5 - 8**-0.5, 0])
-    assert not lesson.validation_chooses
-    assert DeepPickerLesson().validation_chooses
+    assert not recipe.validation_chooses
+    assert DeepPickerRecipe().validation_chooses
 
 
-def test_a_short_lesson_finds_spots_on_another_micrograph():
+def test_a_short_recipe_finds_spots_on_another_micrograph():
     torch.manual_seed(0)
-    lesson, rng = DeepPickerLesson(particle_px=40, batch=32, hidden=32), np.random.default_rng(0)
+    recipe, rng = DeepPickerRecipe(particle_px=40, batch=32, hidden=32), np.random.default_rng(0)
     image, centres = dark_spots(0)
-    micrograph = LabelledMicrograph("m", "d", lesson.prepare(image), centres)
-    network = lesson.build().to(memory_format=torch.channels_last)
-    optimiser = lesson.optimiser(network, lesson.learning_rate)
+    micrograph = LabelledMicrograph("m", "d", recipe.prepare(image), centres)
+    network = recipe.build().to(memory_format=torch.channels_last)
+    optimiser = recipe.optimiser(network, recipe.learning_rate)
     for _ in range(60):
-        images, targets = batch(lesson, micrograph, rng)
+        images, targets = batch(recipe, micrograph, rng)
         optimiser.zero_grad()
-        lesson.loss(network(images), targets, 0).backward()
+        recipe.loss(network(images), targets, 0).backward()
         optimiser.step()
     card = ModelCard.model_validate(
         {
             "name": "spots",
-            "architecture": lesson.architecture,
-            "parameters": lesson.parameters,
-            "particle_px": lesson.particle_px,
-            "normalisation": lesson.normalisation,
+            "architecture": recipe.architecture,
+            "parameters": recipe.parameters,
+            "particle_px": recipe.particle_px,
+            "normalisation": recipe.normalisation,
             "trained_on": "spots",
             "licence": "CC0-1.0",
             "source": "a test",

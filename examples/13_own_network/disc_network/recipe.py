@@ -18,7 +18,7 @@ from disc_network.picker import KERNEL_PX, DiscNetwork, DiscPicker
 
 
 @dataclass(frozen=True)
-class DiscLesson:
+class DiscRecipe:
     """Half of the windows show a particle. The fields are the options: ``options.kernels=16``."""
 
     kernels: int = 8

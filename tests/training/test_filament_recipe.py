@@ -9,10 +9,10 @@ from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.pickers.filament.networks import ANSWERS
 from cryopick_ray.training.data.labelled import LabelledMicrograph, nowhere
 from cryopick_ray.training.data.splits import Split
-from cryopick_ray.training.recipes.filament import FilamentLesson
+from cryopick_ray.training.recipes.filament import FilamentRecipe
 from cryopick_ray.training.recipes.painted_ridges import SIGMA, paint_ridges
 from cryopick_ray.training.recipes.recipe import Slot
-from cryopick_ray.training.train_model import take
+from cryopick_ray.training.train_model import train_model
 from cryopick_ray.training.training_settings import learn_settings
 
 CELLS = np.arange(48) * 2 + 0.5
@@ -55,9 +55,9 @@ def labelled(filaments):
 
 
 def test_examples_show_the_filament_where_the_target_has_it():
-    lesson = FilamentLesson(crop_px=96, batch=8)
+    recipe = FilamentRecipe(crop_px=96, batch=8)
     micrograph = labelled((Trace(np.array([[0.0, 124.5], [255.0, 124.5]])),))
-    seen = [lesson.example(micrograph, Slot(at, 8), np.random.default_rng(at)) for at in range(8)]
+    seen = [recipe.example(micrograph, Slot(at, 8), np.random.default_rng(at)) for at in range(8)]
     with_ridge = [one for one in seen if (one.target[0] > 0.85).any()]
     assert len(with_ridge) >= 6
     for one in with_ridge:
@@ -70,9 +70,9 @@ def test_examples_show_the_filament_where_the_target_has_it():
 
 
 def test_the_loss_falls_to_what_is_certain_at_the_right_answer():
-    lesson = FilamentLesson(crop_px=96)
+    recipe = FilamentRecipe(crop_px=96)
     micrograph = labelled((Trace(np.array([[0.0, 124.5], [255.0, 124.5]])),))
-    example = lesson.example(micrograph, Slot(7, 8), np.random.default_rng(3))
+    example = recipe.example(micrograph, Slot(7, 8), np.random.default_rng(3))
     target = torch.from_numpy(example.target)[None]
     right = torch.zeros(1, ANSWERS, 48, 48)
     right[:, 0] = torch.logit(target[:, 0].clamp(1e-4, 1 - 1e-4))
@@ -82,10 +82,10 @@ def test_the_loss_falls_to_what_is_certain_at_the_right_answer():
     wrong[:, 1:3] *= -1
     nothing = right.clone()
     nothing[:, 0] = -4
-    best = lesson.loss(right, target, 0)
-    assert best < lesson.loss(wrong, target, 0)
-    assert best < lesson.loss(nothing, target, 0)
-    network = lesson.build()
+    best = recipe.loss(right, target, 0)
+    assert best < recipe.loss(wrong, target, 0)
+    assert best < recipe.loss(nothing, target, 0)
+    network = recipe.build()
     assert network(torch.zeros(1, 1, 96, 96)).shape == right.shape
 
 
@@ -95,4 +95,4 @@ def test_labels_without_filaments_teach_no_filaments(tmp_path):
     )
     split = Split(training=rows[:2], validation=rows[2:], test=())
     with pytest.raises(UsageError, match=r"filament learns filaments, and no label of d .*rlnHelicalTubeID"):
-        take(learn_settings({"network": "filament"}), split, tmp_path, None, start=None)
+        train_model(learn_settings({"network": "filament"}), split, tmp_path, None, start=None)

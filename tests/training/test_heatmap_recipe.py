@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from cryopick_ray.errors import UsageError
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.training.data.labelled import LabelledMicrograph, nowhere
-from cryopick_ray.training.recipes.heatmap import HeatmapLesson, junk_loss, near_loss, size_loss
+from cryopick_ray.training.recipes.heatmap import HeatmapRecipe, junk_loss, near_loss, size_loss
 from cryopick_ray.training.recipes.painted_peaks import focal_loss, paint, paint_discs
 from cryopick_ray.training.recipes.recipe import Slot
 
 PLACES = st.floats(-20, 84, width=32)
 
 
-def lesson(**changes):
-    return HeatmapLesson(**{"base": 4, "crop_px": 96} | changes)
+def recipe(**changes):
+    return HeatmapRecipe(**{"base": 4, "crop_px": 96} | changes)
 
 
 def dots(places, shape=(200, 243), sigma=2.0):
@@ -118,7 +118,7 @@ def test_a_full_model_learns_nearness_and_junk_too():
     junk[:, 3] = 40
     sizes = torch.zeros_like(near)
     perfect = [answer_of(centres)[:, :1], sizes, near, junk]
-    it = lesson()
+    it = recipe()
     assert it.loss(torch.cat(perfect, 1), target, 0).item() < 1e-10
     for wrong in (2, 3):
         others = [part if at != wrong else -part for at, part in enumerate(perfect)]
@@ -154,21 +154,21 @@ def test_discs_hold_the_cells_within_their_radius(places, radius_px):
 def test_perfect_answers_cost_nothing_and_certain_errors_much():
     target = target_of([(20.2, 31.4), (50, 8)])
     perfect = torch.where(target[:, :1] == 1, 40.0, -40.0)
-    assert lesson().loss(answer_of(perfect), target, 0).item() < 1e-12
-    assert lesson().loss(answer_of(-perfect), target, 0).item() > 40
-    assert torch.isfinite(lesson().loss(answer_of(perfect * 1e4), target, 0))
-    assert lesson().loss(answer_of(torch.full_like(perfect, -40)), target_of([]), 0).item() < 1e-12
+    assert recipe().loss(answer_of(perfect), target, 0).item() < 1e-12
+    assert recipe().loss(answer_of(-perfect), target, 0).item() > 40
+    assert torch.isfinite(recipe().loss(answer_of(perfect * 1e4), target, 0))
+    assert recipe().loss(answer_of(torch.full_like(perfect, -40)), target_of([]), 0).item() < 1e-12
 
 
 def test_a_size_costs_half_its_logarithmic_error_and_at_centres_alone():
     target = target_of([(20.2, 31.4), (50, 8)], size=1.5)
     perfect = torch.where(target[:, :1] == 1, 40.0, -40.0)
     for guess in (1.0, 1.5, 3.0):
-        loss = lesson().loss(answer_of(perfect, guess), target, 0).item()
+        loss = recipe().loss(answer_of(perfect, guess), target, 0).item()
         assert loss == pytest.approx(abs(np.log(guess / 1.5)) / 2, abs=1e-6)
     elsewhere = answer_of(perfect, 1.5)
     elsewhere[:, 1][target[:, 0] != 1] = 9.0
-    assert lesson().loss(elsewhere, target, 0).item() < 1e-6
+    assert recipe().loss(elsewhere, target, 0).item() < 1e-6
     assert size_loss(elsewhere[:, 1], target[:, 2], torch.zeros_like(target[:, 2])).item() == 0
 
 
@@ -178,7 +178,7 @@ def test_answers_at_unsure_places_do_not_matter():
     other = logits.clone()
     near = torch.from_numpy(np.hypot(cells()[:, None] - 45, cells()[None] - 45) < 10 - 1e-3)
     other[0, 0, near] += 7
-    it = lesson()
+    it = recipe()
     assert it.loss(answer_of(logits), target, 0) == it.loss(answer_of(other), target, 0)
     other[0, 0, 2, 28] += 7
     assert it.loss(answer_of(logits), target, 0) < it.loss(answer_of(other), target, 0)
@@ -193,7 +193,7 @@ def drawn(it, labelled, count=64, seed=0):
 def test_peaks_are_painted_on_the_particles(scale_jitter):
     labelled = dots([(60.3, 50.6), (150.0, 120.0), (100, 33), (20, 180)])
     seen = 0
-    for example in drawn(lesson(scale_jitter=scale_jitter), labelled):
+    for example in drawn(recipe(scale_jitter=scale_jitter), labelled):
         assert (example.image.shape, example.image.dtype) == ((96, 96), np.float32)
         assert (example.target.shape, example.target.dtype) == ((5, 48, 48), np.float32)
         assert (example.target[1] == 1).all()
@@ -212,7 +212,7 @@ def test_all_of_a_crop_is_told_how_large_its_particles_are(scale):
     """Enlarged by the view and by the crop: the distance between two particles shows it."""
     labelled = dots([(90, 90), (150, 90), (90, 150), (150, 150)])
     seen = set()
-    for example in drawn(lesson(crop_px=160), dataclasses.replace(labelled, scale=scale), 40):
+    for example in drawn(recipe(crop_px=160), dataclasses.replace(labelled, scale=scale), 40):
         (told,) = np.unique(example.target[2])
         at = np.argwhere(example.target[0] == 1) * 2.0
         apart = np.hypot(*(at[:, None] - at).T)
@@ -226,7 +226,7 @@ def test_all_of_a_crop_is_told_how_large_its_particles_are(scale):
 @pytest.mark.parametrize("scale", [0.7, 1.5])
 def test_peaks_and_unsure_places_are_as_much_larger_as_the_particles(scale):
     one = dataclasses.replace(dots([(60, 60)]), unsure=np.float32([[90, 60]]))
-    it, areas = lesson(scale_jitter=1.0), []
+    it, areas = recipe(scale_jitter=1.0), []
     for usual, seen in zip(
         drawn(it, one, 20), drawn(it, dataclasses.replace(one, scale=scale), 20), strict=True
     ):
@@ -247,7 +247,7 @@ def _within(example):
 
 def test_unsure_places_are_not_judged_and_all_others_are():
     labelled = dataclasses.replace(dots([(60, 60)]), particles=nowhere(), unsure=np.float32([[60, 60]]))
-    it, some = lesson(scale_jitter=1.0, particle_px=24.0), 0
+    it, some = recipe(scale_jitter=1.0, particle_px=24.0), 0
     for example in drawn(it, labelled):
         assert (example.target[0] == 0).all()
         assert set(np.unique(example.target[1])) <= {0.0, 1.0}
@@ -267,37 +267,37 @@ def test_crops_lie_in_the_micrograph_where_there_is_room(shape):
     labelled = dataclasses.replace(
         labelled, image=np.arange(shape[0] * shape[1], dtype=np.float32).reshape(shape)
     )
-    for example in drawn(lesson(scale_jitter=1.0), labelled, 40):
+    for example in drawn(recipe(scale_jitter=1.0), labelled, 40):
         assert len(np.unique(example.image)) == 96 * 96  # nothing is mirrored
 
 
 def test_a_micrograph_smaller_than_a_crop_can_be_learned_from():
-    for example in drawn(lesson(), dots([(20, 30)], (40, 64)), 16):
+    for example in drawn(recipe(), dots([(20, 30)], (40, 64)), 16):
         assert example.image.shape == (96, 96)
         assert (example.target[0] == 1).sum() == 1
 
 
 def test_three_quarters_of_the_crops_are_near_particles():
     labelled = dots([(750, 750)], (1500, 1500))
-    hits = [(example.target[0] > 0).any() for example in drawn(lesson(), labelled, 80)]
+    hits = [(example.target[0] > 0).any() for example in drawn(recipe(), labelled, 80)]
     assert 40 <= sum(hits) <= 62  # a particle up to half a crop off in a disc always lies in the crop
     empty = dataclasses.replace(labelled, particles=nowhere())
-    assert not any((example.target[0] > 0).any() for example in drawn(lesson(), empty, 16))
+    assert not any((example.target[0] > 0).any() for example in drawn(recipe(), empty, 16))
 
 
 def test_equal_generators_draw_equal_examples():
     labelled = dots([(60, 60), (150, 100)])
-    for one, other in zip(drawn(lesson(), labelled, 8), drawn(lesson(), labelled, 8), strict=True):
+    for one, other in zip(drawn(recipe(), labelled, 8), drawn(recipe(), labelled, 8), strict=True):
         np.testing.assert_array_equal(one.image, other.image)
         np.testing.assert_array_equal(one.target, other.target)
     assert any(
-        (one.image != drawn(lesson(), labelled, 1, seed=1)[0].image).any()
-        for one in drawn(lesson(), labelled, 1)
+        (one.image != drawn(recipe(), labelled, 1, seed=1)[0].image).any()
+        for one in drawn(recipe(), labelled, 1)
     )
 
 
 def test_the_rate_rises_then_falls_to_nothing():
-    rates = [lesson().rate(epoch, 10, ()) for epoch in np.linspace(0, 10, 201)]
+    rates = [recipe().rate(epoch, 10, ()) for epoch in np.linspace(0, 10, 201)]
     top = int(np.argmax(rates))
     assert 0 < rates[0] < 0.05
     assert 0.95 < rates[top] <= 1
@@ -311,11 +311,11 @@ def test_the_rate_rises_then_falls_to_nothing():
 )
 def test_crops_that_cannot_be_are_refused(bad):
     with pytest.raises(UsageError, match=next(iter(bad))):
-        lesson(**bad)
+        recipe(**bad)
 
 
 def test_a_short_training_lowers_the_loss_on_another_micrograph():
-    it = lesson(batch=4, learning_rate=5e-3)
+    it = recipe(batch=4, learning_rate=5e-3)
     found = []
     for seed in range(3):
         made = make_phantom(
@@ -349,10 +349,10 @@ def test_a_short_training_lowers_the_loss_on_another_micrograph():
 
 def test_labelled_particles_are_on_no_junk_and_of_the_rest_nothing_is_known():
     labelled = dots([(60, 60), (150, 100)])
-    for example in drawn(lesson(), labelled, 16):
+    for example in drawn(recipe(), labelled, 16):
         near, junk = example.target[3] == 1, example.target[4]
         assert (junk[near] == 0).all()
         assert (junk[~near] == -1).all()
     codes = np.full(labelled.image.shape, 2, np.uint8)
-    for example in drawn(lesson(), dataclasses.replace(labelled, junk=codes), 4):
+    for example in drawn(recipe(), dataclasses.replace(labelled, junk=codes), 4):
         assert (example.target[4] == 2).all()

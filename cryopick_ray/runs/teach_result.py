@@ -14,7 +14,7 @@ SAID = {
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownMarks:
     """Picks of a micrograph that somebody looks at, before and after."""
 
     micrograph_id: str
@@ -23,8 +23,8 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """A lesson in numbers.
+class TeachResult:
+    """A teaching in numbers.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Outcome:
     unlikeliness_at_threshold: float
     unlikeliness_taught: float
     kept_share: float
-    shown: tuple[Shown, ...]
+    shown: tuple[ShownMarks, ...]
     notes: tuple[str, ...]
     doubts: tuple[str, ...]
     seconds: dict[str, float]
