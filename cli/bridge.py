@@ -61,7 +61,11 @@ def takes(**offers: Offer) -> Callable[[Callable[..., None]], Callable[..., None
     """Let a command's parameter of that name have the plain settings that a person gave."""
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
-        own = [one for one in inspect.signature(function).parameters.values() if one.name not in offers]
+        own = [
+            parameter
+            for parameter in inspect.signature(function).parameters.values()
+            if parameter.name not in offers
+        ]
         vars(function).update(__signature__=inspect.Signature(own), offers=offers)
         return function
 
@@ -84,7 +88,7 @@ class SettingsCommand(TyperCommand):
         """Return the arguments, with its value beside each option that is given without it."""
         from cryopick_ray.settings.leaves import shown
 
-        fields = {one.called: one.field for one in self._options if one.field is not None}
+        fields = {option.called: option.field for option in self._options if option.field is not None}
         last = args.index("--") if "--" in args else len(args)
         given: list[str] = []
         for name, value in pairwise([*args[:last], ""]):
@@ -96,19 +100,19 @@ class SettingsCommand(TyperCommand):
     def arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the command's function is called with, given the values of all options."""
         given: dict[str, Given] = {role: {} for role in self._roles}
-        for one in self._options:
-            given[one.role] = one.put(values[one.key], given[one.role])
-        made = {one.key for one in self._options}
+        for option in self._options:
+            given[option.role] = option.put(values[option.key], given[option.role])
+        made = {option.key for option in self._options}
         return {name: value for name, value in values.items() if name not in made} | given
 
     def _make_options(self, function: Any) -> None:
         self._roles: dict[str, Offer] = function.offers
         self._options = [one for role, offer in self._roles.items() for one in _options(role, offer)]
-        self.names = {one.name: one.called for one in self._options if one.field is not None}
-        self.names |= {name: called for one in self._roles.values() for name, called in one.calls.items()}
+        self.names = {option.name: option.called for option in self._options if option.field is not None}
+        self.names |= {name: called for role in self._roles.values() for name, called in role.calls.items()}
         own = list(inspect.signature(function).parameters.values())
         first = [one for one in own if one.default is one.empty]
-        made = [one.parameter(self.names) for one in self._options]
+        made = [option.parameter(self.names) for option in self._options]
 
         def call(**values: Any) -> None:
             function(**self.arguments(values))

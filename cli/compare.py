@@ -106,20 +106,20 @@ def _structures(
     say(outcome, "\n".join([*_table(rows, words=2), f"page  {page}"]), as_json=as_json)
 
 
-def _maps(number: int, one: "Structure") -> list[list[str]]:
+def _maps(number: int, structure: "Structure") -> list[list[str]]:
     """Return what the maps of a run's picks came to."""
     from cryopick_ray.evaluation.comparison import letter
 
     return [
         [
             letter(number),
-            one.name,
+            structure.name,
             f"{worth.particles} {which}",
             how,
             f"{worth.reference_A:.1f}",
             f"{sum(worth.half_A) / len(worth.half_A):.1f}",
         ]
-        for (which, how), worth in one.worth.items()
+        for (which, how), worth in structure.worth.items()
     ]
 
 
@@ -130,7 +130,7 @@ def _text(found: "Comparison") -> list[str]:
     lines = _table([_head(found.runs), *(_run(n, run) for n, run in enumerate(found.runs))], words=2)
     for pair in found.pairs:
         lines += ["", *_pair(pair)]
-    shown = [one for one in found.micrographs if one.differing()][:SHOWN]
+    shown = [micrograph for micrograph in found.micrographs if micrograph.differing()][:SHOWN]
     if shown:
         letters = [letter(number) for number in range(len(found.runs))]
         rows = [

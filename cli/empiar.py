@@ -68,19 +68,27 @@ def show(entry_id: EntryId, as_json: options.Json = False, debug: options.Debug 
         "references": " ".join(entry.cross_references),
     }
     lines = [f"EMPIAR-{entry.entry_id}", *(f"  {name:11} {text}" for name, text in facts.items() if text)]
-    for number, one in enumerate(entry.image_sets, 1):
-        shape = f"{one.width_px} x {one.height_px}" if one.width_px and one.height_px else ""
-        parts = (
-            f"{one.count} images" if one.count else "",
-            f"{one.frames} frames" if one.frames and one.frames > 1 else "",
-            f"{shape} px" if shape else "",
-            f"{one.pixel_size_A:g} A/px" if one.pixel_size_A else "",
-            one.data_format,
-            one.voxel_type.lower(),
+    for number, image_set in enumerate(entry.image_sets, 1):
+        shape = (
+            f"{image_set.width_px} x {image_set.height_px}"
+            if image_set.width_px and image_set.height_px
+            else ""
         )
-        lines += [f"{number}  {one.name}", f"   {one.category}", f"   {', '.join(filter(None, parts))}"]
-        lines.append(f"   in {one.directory}")
-        if note := orientation_note(one.details):
+        parts = (
+            f"{image_set.count} images" if image_set.count else "",
+            f"{image_set.frames} frames" if image_set.frames and image_set.frames > 1 else "",
+            f"{shape} px" if shape else "",
+            f"{image_set.pixel_size_A:g} A/px" if image_set.pixel_size_A else "",
+            image_set.data_format,
+            image_set.voxel_type.lower(),
+        )
+        lines += [
+            f"{number}  {image_set.name}",
+            f"   {image_set.category}",
+            f"   {', '.join(filter(None, parts))}",
+        ]
+        lines.append(f"   in {image_set.directory}")
+        if note := orientation_note(image_set.details):
             lines.append(f"   {note}")
     say(asdict(entry), "\n".join(lines), as_json=as_json)
 

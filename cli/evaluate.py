@@ -140,7 +140,7 @@ def _chosen(data: dict[str, Any], models: list[str]) -> dict[str, Any]:
         return {}
     listed = data.get("models")
     groups = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    named = {str(one.get("name")): one for one in groups}
+    named = {str(group.get("name")): group for group in groups}
     chosen = [named.get(name, name) for name in models]
     return {"models": [_alone(one, models) if isinstance(one, dict) else one for one in chosen]}
 
@@ -158,7 +158,7 @@ def _rooted(data: dict[str, Any]) -> dict[str, Any]:
         if isinstance(sets := data.get(name), list):
             data = data | {name: [rooted({_kind(one): [one]})[_kind(one)][0] for one in sets]}
     if isinstance(models, list):
-        data = data | {"models": [_with_files(one) for one in models]}
+        data = data | {"models": [_with_files(model) for model in models]}
     return data
 
 

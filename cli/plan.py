@@ -118,9 +118,9 @@ def _text(outcome: "Estimate", rates: "StageRates", machines: "Machines", bench:
         "",
         f"{'stage':8}{'reading':>12}{'computing':>12}{'writing':>12}{'takes':>12}   bound by",
         *(
-            f"{one.name:8}{_moving(one.reading_s):>12}{_hours(one.computing_s):>12}{_moving(one.writing_s):>12}"
-            f"{_hours(one.seconds):>12}   {one.bound}"
-            for one in outcome.stages
+            f"{stage.name:8}{_moving(stage.reading_s):>12}{_hours(stage.computing_s):>12}{_moving(stage.writing_s):>12}"
+            f"{_hours(stage.seconds):>12}   {stage.bound}"
+            for stage in outcome.stages
         ),
         f"{'both':8}{_hours(outcome.seconds):>48}   start-up, table and report apart",
         "",

@@ -12,10 +12,15 @@ def rooted(data: dict[str, Any]) -> dict[str, Any]:
         data = data | {"data": [_rooted(one) if isinstance(one, dict) else one for one in sets]}
     groups = data.get("simulated")
     if isinstance(groups, list):
-        data = data | {"simulated": [_with_files(one) if isinstance(one, dict) else one for one in groups]}
+        data = data | {
+            "simulated": [_with_files(group) if isinstance(group, dict) else group for group in groups]
+        }
     networks = data.get("networks")
     if isinstance(networks, dict):
-        own = {name: rooted(one) if isinstance(one, dict) else one for name, one in networks.items()}
+        own = {
+            name: rooted(network) if isinstance(network, dict) else network
+            for name, network in networks.items()
+        }
         data = data | {"networks": own}
     if isinstance(data.get("start"), str):
         data = data | {"start": absolute_model(data["start"])}

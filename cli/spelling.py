@@ -18,7 +18,7 @@ def speak_of(command: Any) -> None:
 
 def has(option: str) -> bool:
     """Tell whether the command that runs has an option."""
-    return _command is not None and any(option in one.opts for one in _command.params)
+    return _command is not None and any(option in param.opts for param in _command.params)
 
 
 def in_options(text: str) -> str:

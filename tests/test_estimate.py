@@ -31,7 +31,7 @@ def test_twice_the_work_takes_twice_of_everything(count, size, rates, machines, 
     once, more = (estimate(n * count, n * size, rates, machines) for n in (1, factor))
     for name in ("store_bytes", "picks_bytes", "candidates", "cpu_hours", "gpu_hours", "seconds"):
         assert getattr(more, name) == pytest.approx(factor * getattr(once, name), **APPROX)
-    assert [one.bound for one in more.stages] == [one.bound for one in once.stages]
+    assert [stage.bound for stage in more.stages] == [stage.bound for stage in once.stages]
 
 
 @given(counts, amounts, rates, machines, st.integers(0, 100), st.integers(1, 100), st.floats(1, 100))

@@ -87,7 +87,7 @@ def test_a_folder_with_other_things_is_refused(tmp_path):
     for resume in (False, True):
         with pytest.raises(UsageError, match="is not empty and holds no run"):
             claimed(tmp_path, RUN, [], resume=resume).__enter__()
-    assert [one.name for one in tmp_path.iterdir()] == ["thesis.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_a_file_is_refused(tmp_path):

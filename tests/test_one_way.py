@@ -58,7 +58,7 @@ def test_the_index_and_the_rows_choose_the_same_pictures(table):
     chosen = choose_thumbnails([one.picked.sum() for one in complete], SHOWN)
     expected = [complete[place].micrograph.micrograph_id for place in chosen]
     assert pictured(table) == expected
-    table.micrographs = [one.unjudged() for one in table.micrographs]  # as of earlier versions
+    table.micrographs = [micrograph.unjudged() for micrograph in table.micrographs]  # as of earlier versions
     assert pictured(table) == expected
 
 

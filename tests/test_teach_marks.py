@@ -130,11 +130,11 @@ def test_each_mark_is_held_back_once_and_teaches_otherwise(run):
         for some, rest in found.halves(seed=3):
             parts = [Counter(places(one, "a.mrc", kind) + places(one, "b.mrc", kind)) for one in (some, rest)]
             assert parts[0] + parts[1] == every
-            assert min(one.total() for one in parts) >= total // 2
+            assert min(part.total() for part in parts) >= total // 2
             held += parts[1]
         assert held == every
-    assert [one[0].rows[0].particles.tolist() for one in found.halves(3)] == [
-        one[0].rows[0].particles.tolist() for one in found.halves(3)
+    assert [halve[0].rows[0].particles.tolist() for halve in found.halves(3)] == [
+        halve[0].rows[0].particles.tolist() for halve in found.halves(3)
     ]
 
 

@@ -40,7 +40,7 @@ def bench(settings: BenchSettings, note: Note) -> dict[str, Any]:
     torch.set_num_threads(settings.threads)
     keep_freed_memory()  # as a pick worker does
     pickers = {model: _load(model, settings, device) for model in settings.models}
-    if settings.batches and not any(isinstance(one, NetworkPicker) for one in pickers.values()):
+    if settings.batches and not any(isinstance(picker, NetworkPicker) for picker in pickers.values()):
         raise UsageError("`batches` are for networks: give one with `model`")
     with TemporaryDirectory(prefix="cryopick-bench-") as folder:
         host, machine = Machine(torch.device("cpu")), Machine(device)
@@ -53,8 +53,10 @@ def bench(settings: BenchSettings, note: Note) -> dict[str, Any]:
         return {
             "settings": settings.model_dump(mode="json"),
             "torch": torch.__version__,
-            "models": [one.on(source) for one in measures],
-            "sizes": [one.size(sources.synthetic(side), side) for side in settings.sizes for one in measures],
+            "models": [measure.on(source) for measure in measures],
+            "sizes": [
+                measure.size(sources.synthetic(side), side) for side in settings.sizes for measure in measures
+            ],
         }
 
 

@@ -70,7 +70,9 @@ def stages(
     counted
         Those of a pass that was counted, not timed.
     """
-    return [_stage(name, [one[name] for one in passes], counted[name].flops, limits) for name in passes[0]]
+    return [
+        _stage(name, [pass_[name] for pass_ in passes], counted[name].flops, limits) for name in passes[0]
+    ]
 
 
 def _stage(name: str, parts: Sequence[TimedPart], flops: int, limits: Limits) -> StageRecord:

@@ -83,6 +83,8 @@ def orientation_note(details: str) -> str:
     """Return what the details of an image set say of flips and rotations, or an empty text."""
     sentences = re.split(r"(?<=[.;\n])\s+", details)
     said = [
-        one.strip() for one in sentences if re.search(r"\b(?:flip|rotat|mirror|upside)", one, re.IGNORECASE)
+        sentence.strip()
+        for sentence in sentences
+        if re.search(r"\b(?:flip|rotat|mirror|upside)", sentence, re.IGNORECASE)
     ]
     return " ".join(said)

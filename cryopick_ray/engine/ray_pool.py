@@ -196,8 +196,8 @@ class RayPool:
         enough = IN_FLIGHT if self.jobs.waiting > IN_FLIGHT * len(self._actors) else 1
         while self.jobs.waiting and len(actor.jobs) < enough:
             self._give(actor, self.jobs.take())
-        idle = sum(one.has_started and not one.jobs for one in self._actors)
-        busy = sum(bool(one.jobs) for one in self._actors)
+        idle = sum(actor.has_started and not actor.jobs for actor in self._actors)
+        busy = sum(bool(actor.jobs) for actor in self._actors)
         if not (actor.jobs or self._more_may_come) and idle > keeps(idle=idle, busy=busy):
             self._dismiss(actor)
 

@@ -106,21 +106,21 @@ def evaluate_filaments(
     )
 
 
-def compare(one: MicrographPicks, truth: Truth, name: str, radius_A: float | None) -> ComparedFilaments:
+def compare(picks: MicrographPicks, truth: Truth, name: str, radius_A: float | None) -> ComparedFilaments:
     """Compare one micrograph's filaments with those that the truth calls ``name``; a failed one has none."""
-    about = one.micrograph
+    about = picks.micrograph
     true = truth.traces(name, about.shape)
     pixel_size_A = about.pixel_size_A
     if about.status == "complete" and pixel_size_A is None:
         raise PicksError(f"{about.micrograph_id!r} has no pixel size in the table; make the table again")
     pixel_size_A = pixel_size_A or 1.0  # of a failed one, where lengths in widths are all that is asked
-    width_px = one.diameter_A / pixel_size_A
+    width_px = picks.diameter_A / pixel_size_A
     radius_px = width_px / 2 if radius_A is None else radius_A / pixel_size_A
     if about.shape is not None and true:
         said = f"segments of {about.micrograph_id} in {truth.source}"
         places = np.concatenate([trace.points for trace in true])
         check_inside(places, about.shape, said, margin_px=width_px)
-    candidates, picked = (_traces(one, keep) for keep in (~one.is_kept_out, one.picked))
+    candidates, picked = (_traces(picks, keep) for keep in (~picks.is_kept_out, picks.picked))
     ranked = follow(candidates, true, width_px, radius_px)
     chosen = follow(picked, true, width_px, radius_px)
     score = np.array([trace.score for trace in candidates])
@@ -148,10 +148,10 @@ def compare(one: MicrographPicks, truth: Truth, name: str, radius_A: float | Non
     )
 
 
-def _traces(one: MicrographPicks, keep: NDArray[np.bool_]) -> list[Trace]:
+def _traces(picks: MicrographPicks, keep: NDArray[np.bool_]) -> list[Trace]:
     """Return the filaments of those candidates that are segments of one."""
-    if FILAMENT not in one.more or one.micrograph.status != "complete":
+    if FILAMENT not in picks.more or picks.micrograph.status != "complete":
         return []
-    some = one.take(keep & (one.more[FILAMENT] >= 0))
+    some = picks.take(keep & (picks.more[FILAMENT] >= 0))
     track = some.more.get("track_A")
     return traces_of(some.x_px, some.y_px, some.more[FILAMENT], track, some.score)

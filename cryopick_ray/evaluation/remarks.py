@@ -58,7 +58,7 @@ class Frames:
 
 def missing(runs: Sequence[Run], micrographs: Sequence[OneMicrograph], diameter_A: float) -> Iterator[str]:
     """Yield which micrographs not all runs have, and whose diameter is another."""
-    sizes = {letter(number): one.diameter_A for number, one in enumerate(runs) if one.diameter_A is not None}
+    sizes = {letter(number): run.diameter_A for number, run in enumerate(runs) if run.diameter_A is not None}
     if any(size != diameter_A for size in sizes.values()):
         said = ", ".join(f"{size:g} A in {name}" for name, size in sizes.items())
         yield f"diameters differ ({said}); picks are one within half of {diameter_A:g} A"

@@ -87,11 +87,11 @@ def _near(ridges: RidgePoints) -> tuple[Indices, Indices]:
 
 
 def _second_twins(
-    ridges: RidgePoints, one: Indices, other: Indices, are_twins: NDArray[np.bool_]
+    ridges: RidgePoints, indices: Indices, other: Indices, are_twins: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Tell which points are twins of one whose pixel's centre is nearer to the ridge."""
-    one, other = one[are_twins], other[are_twins]
+    indices, other = indices[are_twins], other[are_twins]
     off = np.hypot(*(ridges.points - np.column_stack([ridges.column, ridges.row])).T)
     found = np.zeros(len(ridges), bool)
-    found[np.where(off[one] <= off[other], other, one)] = True
+    found[np.where(off[indices] <= off[other], other, indices)] = True
     return found

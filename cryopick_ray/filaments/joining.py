@@ -150,10 +150,10 @@ def _missing(start: Points, step: Points, height: Map, floor: float) -> Floats:
     return share
 
 
-def _signed(one: Points, other: Points) -> Floats:
+def _signed(points: Points, other: Points) -> Floats:
     """Return the angles from unit vectors to others, in radians."""
-    cross = one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]
-    angle: Floats = np.arctan2(cross, np.einsum("ij,ij->i", one, other))
+    cross = points[:, 0] * other[:, 1] - points[:, 1] * other[:, 0]
+    angle: Floats = np.arctan2(cross, np.einsum("ij,ij->i", points, other))
     return angle
 
 

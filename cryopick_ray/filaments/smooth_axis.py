@@ -21,7 +21,7 @@ def bridged(parts: Sequence[Points]) -> tuple[Points, Floats]:
     parts = _without_overlap(parts)
     points = np.concatenate(parts)
     is_last = np.zeros(len(points), bool)
-    is_last[np.cumsum([len(one) for one in parts])[:-1] - 1] = True
+    is_last[np.cumsum([len(part) for part in parts])[:-1] - 1] = True
     track = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     count = max(int(track[-1] / STEP_PX), 1) + 1
     there = np.linspace(0, track[-1], count)

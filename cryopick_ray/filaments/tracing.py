@@ -74,13 +74,13 @@ def trace_maps(
     ridge, cos2, sin2 = (np.nan_to_num(one.astype(np.float32, copy=False)) for one in (ridge, cos2, sin2))
     height = smoothed(ridge, NOISE * width_px)
     ridges = find_ridges(height, cos2, sin2, settings.floor, DIRECTION * width_px, excluded)
-    parts = _parts([ridges.points[one] for one in chains(ridges)], width_px)
+    parts = _parts([ridges.points[chain] for chain in chains(ridges)], width_px)
     if not parts:
         return []
     lines = [_line(parts, walk, width_px) for walk in join(parts, height, width_px, settings)]
     lines = _separate(lines, height, width_px, settings, excluded)
     traces = [_trace(line, ridge) for line in lines if sampled(height, line).max() >= settings.seed]
-    return sorted(traces, key=lambda one: (-one.score, one.points[0, 1], one.points[0, 0]))
+    return sorted(traces, key=lambda trace: (-trace.score, trace.points[0, 1], trace.points[0, 0]))
 
 
 def _parts(found: Sequence[Points], width_px: float) -> list[Points]:
@@ -92,7 +92,7 @@ def _parts(found: Sequence[Points], width_px: float) -> list[Points]:
 
 
 def _longest(parts: list[Points]) -> list[Points]:
-    return sorted(parts, key=lambda one: (-len(one), *one[0, ::-1]))[:MOST_PARTS]
+    return sorted(parts, key=lambda part: (-len(part), *part[0, ::-1]))[:MOST_PARTS]
 
 
 def _line(parts: Sequence[Points], walk: Sequence[int], width_px: float) -> Points:

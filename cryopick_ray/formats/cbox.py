@@ -125,11 +125,11 @@ def _more(width: NDArray[np.float64], height: NDArray[np.float64]) -> dict[str, 
     return {name: single(np.where(side > 0, side, np.nan)) for name, side in sides.items()}
 
 
-def _estimated_px(one: Coordinates) -> NDArray[np.float32]:
+def _estimated_px(coordinates: Coordinates) -> NDArray[np.float32]:
     """Return the ``(n, 2)`` widths and heights that a picker estimated; NaN where none did."""
-    unknown = np.full(len(one.x_px), np.nan, np.float32)
-    size = one.more.get("size_px", unknown)
-    sides = [one.more.get(name, unknown) for name in ("box_w_px", "box_h_px")]
+    unknown = np.full(len(coordinates.x_px), np.nan, np.float32)
+    size = coordinates.more.get("size_px", unknown)
+    sides = [coordinates.more.get(name, unknown) for name in ("box_w_px", "box_h_px")]
     return np.column_stack([np.where(is_known("size_px", side), side, size) for side in sides])
 
 

@@ -143,9 +143,11 @@ def _dtype(path_length: int) -> np.dtype[np.void]:
     )
 
 
-def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[CsOrigin, NDArray[np.void]]:
-    micrograph = one.micrograph
-    found = None if like is None else like.find(one)
+def _rows(
+    coordinates: Coordinates, like: CsLike | None, unknown: list[str]
+) -> tuple[CsOrigin, NDArray[np.void]]:
+    micrograph = coordinates.micrograph
+    found = None if like is None else like.find(coordinates)
     own_shape = micrograph.shape or (found.shape if found else None)
     size_A = micrograph.pixel_size_A or (found.pixel_size_A if found else None)
     if own_shape is None:
@@ -159,14 +161,14 @@ def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[Cs
             "`pixel_size_A`, `micrographs`, or `like`, picks or exposures that know it"
         )
     height, width = own_shape
-    placed = np.zeros(len(one.x_px), PLACED)
-    placed["location/center_x_frac"] = one.x_px / np.float32(width)
-    placed["location/center_y_frac"] = one.y_px / np.float32(height)
-    placed["pick_stats/ncc_score"] = np.nan_to_num(one.score, nan=0)
+    placed = np.zeros(len(coordinates.x_px), PLACED)
+    placed["location/center_x_frac"] = coordinates.x_px / np.float32(width)
+    placed["location/center_y_frac"] = coordinates.y_px / np.float32(height)
+    placed["pick_stats/ncc_score"] = np.nan_to_num(coordinates.score, nan=0)
     name = f"{micrograph.dataset}\0{micrograph.micrograph_id}".encode()
     seed = _digest(name + placed.tobytes())
     placed["uid"] = np.random.default_rng(seed).integers(1, MOST_UID - 1, len(placed), dtype=np.uint64)
-    rows, known = np.zeros(len(placed), SPOOLED), one.known
+    rows, known = np.zeros(len(placed), SPOOLED), coordinates.known
     for column in PLACED.names or ():
         rows[column] = placed[column]
     if "view" in known:
@@ -181,7 +183,7 @@ def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[Cs
     if exposure is None:
         unknown.append(micrograph.micrograph_id)
         exposure = CsExposure(_digest(name), path=micrograph.relion_name)
-    min_dist_A = (one.diameter_A or 0) / 2
+    min_dist_A = (coordinates.diameter_A or 0) / 2
     return CsOrigin(exposure, height, shape, pixel_size_A, min_dist_A, len(rows)), rows
 
 

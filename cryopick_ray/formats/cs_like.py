@@ -44,11 +44,11 @@ class CsLike:
         self._theirs = _read(path, say)
         self._by_uid: dict[int, Coordinates] = {}
         self._by_name: defaultdict[str, list[Coordinates]] = defaultdict(list)
-        for one in self._theirs:
-            if (exposure := CsExposure.from_text(one.micrograph.listed)) is not None:
-                self._by_uid[exposure.uid] = one
-                self._by_name[exposure.project_path].append(one)
-                self._by_name[exposure_name(exposure.project_path)].append(one)
+        for their in self._theirs:
+            if (exposure := CsExposure.from_text(their.micrograph.listed)) is not None:
+                self._by_uid[exposure.uid] = their
+                self._by_name[exposure.project_path].append(their)
+                self._by_name[exposure_name(exposure.project_path)].append(their)
         self._near, self._of = np.zeros(2, int), 0
 
     def example(self) -> str:

@@ -133,7 +133,7 @@ def _segments(
     pixel_size_A: float,
 ) -> dict[str, NDArray[Any]]:
     """Return what is told of the segments of a micrograph; nothing where none is of a filament."""
-    numbers = {uid: number for number, uid in enumerate(dict.fromkeys(one for one in uids if one))}
+    numbers = {uid: number for number, uid in enumerate(dict.fromkeys(uid for uid in uids if uid))}
     if not numbers:
         return {}
     filament = np.array([-1 if uid is None else numbers.get(uid, -1) for uid in uids], np.int32)

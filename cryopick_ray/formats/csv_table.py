@@ -68,13 +68,15 @@ def read_csv(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
         yield replace(one, diameter_A=size_A if np.isfinite(size_A) else None)
 
 
-def _write_rows(file: IO[str], micrograph_id: str, one: Coordinates) -> tuple[str, ...]:
+def _write_rows(file: IO[str], micrograph_id: str, coordinates: Coordinates) -> tuple[str, ...]:
     """Write a micrograph's rows; return the optional columns that they have."""
-    table, known = csv.writer(file, lineterminator="\n"), one.known
+    table, known = csv.writer(file, lineterminator="\n"), coordinates.known
     micrograph_id = f"./{micrograph_id}" if FORMULA.match(micrograph_id) else micrograph_id
-    diameter_A = "" if one.diameter_A is None else f"{one.diameter_A:g}"
+    diameter_A = "" if coordinates.diameter_A is None else f"{coordinates.diameter_A:g}"
     more = zip(*(_cells(name, values) for name, values in known.items()), strict=True)
-    for (x, y, score), cells in zip(one.rows(), more if known else ((),) * len(one.x_px), strict=True):
+    for (x, y, score), cells in zip(
+        coordinates.rows(), more if known else ((),) * len(coordinates.x_px), strict=True
+    ):
         last = f"{score:.7g}" if math.isfinite(score) else ""
         table.writerow((micrograph_id, f"{x:.3f}", f"{y:.3f}", last, diameter_A, *cells))
     return tuple(known)

@@ -70,28 +70,28 @@ def tracked(
     return {FILAMENT: filament, TRACK: single(track), ANGLE: single(angle)}
 
 
-def along(one: Coordinates) -> Coordinates:
+def along(coordinates: Coordinates) -> Coordinates:
     """Return the particles of a micrograph, those of filaments last: one after the other, along it."""
-    known = one.known
+    known = coordinates.known
     if FILAMENT not in known:
-        return one
-    track = known.get(TRACK, np.zeros(len(one.x_px)))
-    return one.taken(np.lexsort((track, known[FILAMENT])))
+        return coordinates
+    track = known.get(TRACK, np.zeros(len(coordinates.x_px)))
+    return coordinates.taken(np.lexsort((track, known[FILAMENT])))
 
 
-def lines(one: Coordinates) -> Iterator[NDArray[np.intp]]:
+def lines(coordinates: Coordinates) -> Iterator[NDArray[np.intp]]:
     """Yield the rows of each filament, in order along it."""
-    filament = one.known.get(FILAMENT, np.full(len(one.x_px), -1, np.int32))
-    track = one.known.get(TRACK, np.zeros(len(filament)))
-    rows = np.lexsort((track, filament))[loose(one) :]
+    filament = coordinates.known.get(FILAMENT, np.full(len(coordinates.x_px), -1, np.int32))
+    track = coordinates.known.get(TRACK, np.zeros(len(filament)))
+    rows = np.lexsort((track, filament))[loose(coordinates) :]
     if len(rows):
         yield from np.split(rows, np.flatnonzero(np.diff(filament[rows])) + 1)
 
 
-def loose(one: Coordinates) -> int:
+def loose(coordinates: Coordinates) -> int:
     """Return how many particles are of no filament."""
-    filament = one.known.get(FILAMENT)
-    return len(one.x_px) if filament is None else int((filament < 0).sum())
+    filament = coordinates.known.get(FILAMENT)
+    return len(coordinates.x_px) if filament is None else int((filament < 0).sum())
 
 
 def tell_loose(count: int, say: Note) -> None:
@@ -129,12 +129,12 @@ class FilamentEnds:
     def __init__(self) -> None:
         self._bent, self._pieces, self._short, self._loose = 0, 0, 0, 0
 
-    def of(self, one: Coordinates, width_px: float) -> Iterator[Points]:
+    def of(self, coordinates: Coordinates, width_px: float) -> Iterator[Points]:
         """Yield ``(2, 2)`` x, y of both ends of each piece."""
         bend_px = max(LEAST_BEND_PX, BEND_PER_WIDTH * width_px)
-        self._loose += loose(one)
-        for rows in lines(one):
-            points = np.column_stack([one.x_px, one.y_px])[rows].astype(np.float64)
+        self._loose += loose(coordinates)
+        for rows in lines(coordinates):
+            points = np.column_stack([coordinates.x_px, coordinates.y_px])[rows].astype(np.float64)
             corners = points[corners_of(points, bend_px)]
             corners = corners[np.append(True, (np.diff(corners, axis=0) != 0).any(1))]
             self._short += len(corners) < 2

@@ -93,17 +93,20 @@ def _watched(
         yield one
 
 
-def _things(one: Coordinates) -> Iterator[tuple[Thing, str]]:
+def _things(coordinates: Coordinates) -> Iterator[tuple[Thing, str]]:
     """Yield what a micrograph's particles have beside names and whole places."""
-    if one.micrograph.status != "complete":
+    if coordinates.micrograph.status != "complete":
         return
-    if one.is_scored:
+    if coordinates.is_scored:
         yield "scores", "scores"
-    if one.box_px is not None:
+    if coordinates.box_px is not None:
         yield "boxes", "sizes of boxes"
-    if not len(one.x_px):
+    if not len(coordinates.x_px):
         yield "empty", "micrographs without particles"
-    elif not (np.array_equal(one.x_px, np.rint(one.x_px)) and np.array_equal(one.y_px, np.rint(one.y_px))):
+    elif not (
+        np.array_equal(coordinates.x_px, np.rint(coordinates.x_px))
+        and np.array_equal(coordinates.y_px, np.rint(coordinates.y_px))
+    ):
         yield "fractions", "fractions of pixels"
-    if others := one.columns.keys() - RELION.values():
-        yield "columns", ", ".join(name for name in one.columns if name in others)
+    if others := coordinates.columns.keys() - RELION.values():
+        yield "columns", ", ".join(name for name in coordinates.columns if name in others)

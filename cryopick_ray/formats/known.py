@@ -57,7 +57,7 @@ class KnownMicrographs:
     def __init__(self, where: str) -> None:
         self.where = where
         found: Iterable[PickedMicrograph | MicrographSource] = (
-            (one for one in open_table(where).micrographs if one.status == "complete")
+            (micrograph for micrograph in open_table(where).micrographs if micrograph.status == "complete")
             if is_table(where)
             else list_sources([where], relion_project=project_of([where]))
         )

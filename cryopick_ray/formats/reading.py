@@ -190,5 +190,5 @@ def _read(path: Path, format: Format, name: str, note: Note) -> Sequence[Coordin
         ) from error
 
 
-def _is_complete(one: Coordinates) -> bool:
-    return one.micrograph.status == "complete"
+def _is_complete(coordinates: Coordinates) -> bool:
+    return coordinates.micrograph.status == "complete"

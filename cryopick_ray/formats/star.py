@@ -135,9 +135,9 @@ def write_files(
         )
 
 
-def _coordinates(one: Coordinates) -> Rows:
-    more = more_columns(one)
-    return [*COORDINATES, *more], coordinate_rows(one, more)
+def _coordinates(coordinates: Coordinates) -> Rows:
+    more = more_columns(coordinates)
+    return [*COORDINATES, *more], coordinate_rows(coordinates, more)
 
 
 def read_star_file(path: Path, name: str, note: Note) -> Iterator[Coordinates]:

@@ -90,7 +90,7 @@ def read_cs_list(
     if not any(blobs):
         blobs = [_first_filled(paths, (MOVIES,), row) for row in range(len(table))]
     if not any(blobs):
-        expected = " or ".join(f"{one}/path" for one in paths)
+        expected = " or ".join(f"{path}/path" for path in paths)
         raise UsageError(f"{str(path)!r} names no exposures; expected {expected}")
     folders = (path.parent.parent, path.parent, *path.parents[2:5], working_folder)
     if missing := [row for row, blob in enumerate(blobs) if not blob]:

@@ -90,7 +90,7 @@ def look_at(image: NDArray[Any]) -> ImageFacts:
     sigma = float(rows.std())
     small = small_picture(image)
     discs = [disc.radius_px for disc in find_discs(small)]
-    alike = max(([r for r in discs if one <= r <= ALIKE * one] for one in discs), key=len, default=[])
+    alike = max(([r for r in discs if disc <= r <= ALIKE * disc] for disc in discs), key=len, default=[])
     return ImageFacts(
         half_turn=round(half_turn(image), 4),
         noise=round(float(np.median(steps)) / sigma, 5) if sigma > 0 else 0.0,

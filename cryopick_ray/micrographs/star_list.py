@@ -71,7 +71,7 @@ class ListedMicrograph:
 
     def carried(self) -> dict[str, Any]:
         """Return what is said of its source, too, whose pixel size is its own or none."""
-        said = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in UNSAID}
+        said = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in UNSAID}
         return said | {"pixel_size_A": None if self.is_original_size else self.pixel_size_A}
 
 
@@ -125,7 +125,7 @@ def read_star_list(
 
 def _shared(rows: Block, name: str, kind: Kind) -> dict[str, dict[str, str]]:
     """Return what the rows of each name say alike; of a table of particles only what micrographs have."""
-    own = [one for one in rows if one in CTF or (kind != "particles" and one not in (name, GROUP))]
+    own = [row for row in rows if row in CTF or (kind != "particles" and row not in (name, GROUP))]
     shared: dict[str, dict[str, str]] = {}
     for title, *values in zip(rows[name], *(rows[column] for column in own), strict=True):
         known = shared.setdefault(title, dict(zip(own, values, strict=True)))

@@ -75,12 +75,12 @@ class BackgroundJobs:
 
     def run(self, what: str, steps: Sequence[Step], *, alone: bool = False) -> str:
         """Start commands of ours, one after the other; return the job's number; see :meth:`do`."""
-        shown = "\n".join(shown_command(one.words) for one in steps)
+        shown = "\n".join(shown_command(step.words) for step in steps)
 
         def work(job: BackgroundJob) -> None:
-            for one in steps:
-                self._ended_well(job, one.words)
-                one.then()
+            for step in steps:
+                self._ended_well(job, step.words)
+                step.then()
 
         return self.do(what, shown, work, alone=alone)
 
@@ -107,9 +107,9 @@ class BackgroundJobs:
                 raise TooManyError(f"{MOST_RUNNING} jobs are running; wait for one, or stop it")
             job = BackgroundJob(str(next(self._numbers)), what, command)
             self._jobs[job.number] = job
-            for old in [one for one in self._jobs.values() if one.state != "running"][:-MOST_KEPT]:
+            for old in [job for job in self._jobs.values() if job.state != "running"][:-MOST_KEPT]:
                 del self._jobs[old.number]
-        self._threads = [one for one in self._threads if one.is_alive()]
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
         self._threads.append(
             Thread(target=self._work, args=(job, work), name=f"job {job.number}", daemon=True)
         )

@@ -62,7 +62,7 @@ class ClassAverages:
             self._stack = folder / Path(str(told["averages"])).name
         except (OSError, KeyError, TypeError, ValueError, ValidationError) as error:
             raise PicksError(f"{folder / JSON} is damaged ({brief(error)}); classify again") from error
-        self._classes = {one.number: one for one in rows if one.particles > 0}
+        self._classes = {row.number: row for row in rows if row.particles > 0}
         self._chosen = self._read_choices()
 
     @property
@@ -72,7 +72,9 @@ class ClassAverages:
 
     def listed(self) -> list[dict[str, Any]]:
         """Return the classes as plain data, the likeliest first."""
-        ordered = sorted(self._classes.values(), key=lambda one: (-(one.likeness or 0), -one.particles))
+        ordered = sorted(
+            self._classes.values(), key=lambda class_: (-(class_.likeness or 0), -class_.particles)
+        )
         return [
             {
                 "number": one.number,

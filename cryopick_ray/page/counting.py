@@ -159,8 +159,8 @@ class PageTally:
 
     def _count(self) -> CountedMicrograph | None:
         micrographs = list(self._micrographs())
-        places = {one.micrograph_id: at for at, one in enumerate(micrographs)}
-        found = Collected(len(micrographs), sum(one.candidates or 0 for one in micrographs))
+        places = {micrograph.micrograph_id: at for at, micrograph in enumerate(micrographs)}
+        found = Collected(len(micrographs), sum(micrograph.candidates or 0 for micrograph in micrographs))
         for number, (name, picks) in enumerate(self._source.every()):
             if self._ended.is_set():
                 return None
@@ -172,8 +172,8 @@ class PageTally:
                 self.curate(at, self._judgement.curated(picks) if is_decided else None)
                 found.add(at, free_ones(before, finds(self._truth, before, self._diameter_A)))
         candidates = found.all()
-        centres = [centres_of(self._truth, one) for one in micrographs]
-        known = np.array([one is not None for one in centres], bool)
+        centres = [centres_of(self._truth, micrograph) for micrograph in micrographs]
+        known = np.array([centre is not None for centre in centres], bool)
         made = histogram(candidates, self._source.about.threshold)
-        true_particles = sum(len(one) for one in centres if one is not None)
+        true_particles = sum(len(centre) for centre in centres if centre is not None)
         return CountedMicrograph(candidates, made, known, true_particles, self.generation + 1)

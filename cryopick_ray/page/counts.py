@@ -143,7 +143,7 @@ class Collected:
         if end > len(self._arrays[0]):
             room = max(end, 2 * len(self._arrays[0]))
             self._arrays = [
-                np.concatenate([one[:start], np.empty(room - start, one.dtype)]) for one in self._arrays
+                np.concatenate([array[:start], np.empty(room - start, array.dtype)]) for array in self._arrays
             ]
         for array, values in zip(self._arrays, (own.score, own.size_A, own.true), strict=True):
             array[start:end] = values
@@ -151,7 +151,7 @@ class Collected:
 
     def all(self) -> CountedCandidates:
         """Return what came."""
-        score, size_A, true = (one[: self._n] for one in self._arrays)
+        score, size_A, true = (array[: self._n] for array in self._arrays)
         return CountedCandidates(score, size_A, true, self._starts, self._ends)
 
 

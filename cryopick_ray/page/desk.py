@@ -127,7 +127,7 @@ class Desk:
 
     def heed(self, changed: Collection[str]) -> list[int]:
         """Count anew where decisions changed; return the places of these micrographs."""
-        ids = [one.micrograph_id for one in self.micrographs] if changed else []
+        ids = [micrograph.micrograph_id for micrograph in self.micrographs] if changed else []
         places = [at for at, name in enumerate(ids) if name in changed]
         to_read = []
         for place in places:
@@ -173,7 +173,9 @@ class Desk:
 
     def show_beside(self, name: str, table: str) -> None:
         """Show the picks of a table beside the others."""
-        self.shown.append(open_beside(name, table, [one.micrograph_id for one in self.micrographs]))
+        self.shown.append(
+            open_beside(name, table, [micrograph.micrograph_id for micrograph in self.micrographs])
+        )
 
     def decide(self, place: int, rows: Sequence[Decision]) -> None:
         """Keep decisions about a micrograph."""

@@ -104,7 +104,7 @@ def _curated(
     source: ShownPicks, micrographs: Sequence[PickedMicrograph], judgement: Judgement, diameter_A: float
 ) -> Iterator[MicrographPicks]:
     """Yield all micrographs in the order of tables, as people decided."""
-    ordered = sorted(micrographs, key=lambda one: (one.dataset, one.micrograph_id))
+    ordered = sorted(micrographs, key=lambda micrograph: (micrograph.dataset, micrograph.micrograph_id))
     for start in range(0, len(ordered), AT_ONCE):
         some = ordered[start : start + AT_ONCE]
         found = source.some(some)

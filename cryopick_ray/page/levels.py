@@ -107,7 +107,7 @@ class Levels:
     @property
     def nbytes(self) -> int:
         """Memory that the images take."""
-        return sum(one.nbytes for one in self.images)
+        return sum(image.nbytes for image in self.images)
 
     def tile(self, rect: Rect, size: tuple[int, int]) -> bytes:
         """Return a part of the source as a JPEG of ``size`` (width, height)."""
@@ -123,7 +123,7 @@ def levels_of(image: NDArray[np.floating], frame: TileFrame) -> Levels:
     images = [image]
     while max(images[-1].shape) > COARSEST_PX and min(images[-1].shape) > 1:
         images.append(halved(images[-1]))
-    return Levels(tuple(images), tuple(limits_of(one) for one in images), frame)
+    return Levels(tuple(images), tuple(limits_of(image) for image in images), frame)
 
 
 def halved(image: NDArray[np.floating]) -> NDArray[np.float16]:

@@ -23,20 +23,20 @@ Columns = dict[str, list[Any]]
 
 def listed_columns(micrographs: Sequence[PickedMicrograph]) -> Columns:
     """Return what is known of micrographs, a list a column; columns that nobody knows are left out."""
-    said = [_said(one) for one in micrographs]
+    said = [_said(micrograph) for micrograph in micrographs]
     columns: Columns = {
-        "id": [one.micrograph_id for one in micrographs],
-        "dataset": [one.dataset for one in micrographs],
-        "status": [one.status for one in micrographs],
-        "reason": [one.reason for one in micrographs],
-        "verdict": [one.verdict for one in micrographs],
-        "reasons": [one.reasons for one in micrographs],
-        "picks": [one.picks for one in micrographs],
-        "candidates": [one.candidates for one in micrographs],
-        "mean_score": [one.mean_score for one in micrographs],
-        "width_px": [one.shape[1] if one.shape else None for one in micrographs],
-        "height_px": [one.shape[0] if one.shape else None for one in micrographs],
-        "pixel_size_A": [one.pixel_size_A for one in micrographs],
+        "id": [micrograph.micrograph_id for micrograph in micrographs],
+        "dataset": [micrograph.dataset for micrograph in micrographs],
+        "status": [micrograph.status for micrograph in micrographs],
+        "reason": [micrograph.reason for micrograph in micrographs],
+        "verdict": [micrograph.verdict for micrograph in micrographs],
+        "reasons": [micrograph.reasons for micrograph in micrographs],
+        "picks": [micrograph.picks for micrograph in micrographs],
+        "candidates": [micrograph.candidates for micrograph in micrographs],
+        "mean_score": [micrograph.mean_score for micrograph in micrographs],
+        "width_px": [micrograph.shape[1] if micrograph.shape else None for micrograph in micrographs],
+        "height_px": [micrograph.shape[0] if micrograph.shape else None for micrograph in micrographs],
+        "pixel_size_A": [micrograph.pixel_size_A for micrograph in micrographs],
         "defocus_A": [_defocus_A(one) for one in said],
         "ctf_resolution_A": [_number(one, "rlnCtfMaxResolution") for one in said],
     }
@@ -75,10 +75,10 @@ def _is_outlying(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(away > OUTLYING * usual) if usual else np.zeros(len(values), bool)
 
 
-def _said(one: PickedMicrograph) -> Mapping[str, Any]:
+def _said(micrograph: PickedMicrograph) -> Mapping[str, Any]:
     """Return what the input's list says of a micrograph."""
     try:
-        found = json.loads(one.listed) if one.listed else {}
+        found = json.loads(micrograph.listed) if micrograph.listed else {}
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -46,9 +46,9 @@ class Listing:
 
     def _decided(self, micrographs: Sequence[PickedMicrograph], threshold: float) -> dict[str, list[Any]]:
         """Return the columns that decisions change; picks that no table tells are those counted."""
-        ids = [one.micrograph_id for one in micrographs]
+        ids = [micrograph.micrograph_id for micrograph in micrographs]
         picked = self._tally.picked
-        picks = [picked.get(at, one.picks) for at, one in enumerate(micrographs)]
+        picks = [picked.get(at, micrograph.picks) for at, micrograph in enumerate(micrographs)]
         if None in picks and (counts := self._counts(threshold)) is not None:
             picks = [one if one is not None else counts[at] for at, one in enumerate(picks)]
         return {

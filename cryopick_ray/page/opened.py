@@ -112,7 +112,7 @@ def open_sources(settings: PageSettings) -> Opened:
     if isinstance(first, PicksFile):
         listed = of_files(files, first)
         if place in runs:
-            listed = [one.unjudged() for one in runs[place].micrographs]
+            listed = [micrograph.unjudged() for micrograph in runs[place].micrographs]
     ids = [one.micrograph_id for one in listed]
     as_called = [] if isinstance(first, PicksFile) else found[:1]
     shown = [*as_called, *(beside(one, ids, notes) for one in found[len(as_called) :])]
@@ -122,8 +122,8 @@ def open_sources(settings: PageSettings) -> Opened:
         pixels = _in_store(runs[place])
         pixel_ids = None if first is runs[place] else alike(ids, runs[place].rows)
     elif files:
-        pixels = InFiles({one.micrograph_id: one for one in files})
-        pixel_ids = alike(ids, [one.micrograph_id for one in files])
+        pixels = InFiles({file.micrograph_id: file for file in files})
+        pixel_ids = alike(ids, [file.micrograph_id for file in files])
     across_A = settings.diameter_A or next((one for one in map(_diameter_A, found) if one), None)
     if across_A is None:
         notes.append(
@@ -156,7 +156,7 @@ def applied_of(first: PickSource | None, settings: PageSettings, notes: list[str
     table = first if run is None else run.table
     passes: dict[str, Any] = {}
     if isinstance(table, PickTable):
-        passes = {name: value for one in table.made.passes for name, value in one.items()}
+        passes = {name: value for pass_ in table.made.passes for name, value in pass_.items()}
     given = passes.get("curation") or ()
     heeded = [Path(one) for one in ([given] if isinstance(given, str) else given)]
     asked = [] if run is None else [*run.settings.selection.curation]
@@ -249,8 +249,8 @@ def _in_store(run: RunSource) -> PixelsInStore:
     return PixelsInStore(lambda: run.store, run.rows, averages)
 
 
-def _diameter_A(one: ShownPicks) -> float | None:
-    source = one.source
+def _diameter_A(picks: ShownPicks) -> float | None:
+    source = picks.source
     if isinstance(source, PicksFile):
         return next((own.diameter_A for own in source.picks.values() if own.diameter_A > 1), None)
     return float(getattr(source, "diameter_A", 0.0)) or None

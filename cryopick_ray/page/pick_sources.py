@@ -113,16 +113,20 @@ class ShownPicks:
     def some(self, micrographs: Sequence[PickedMicrograph]) -> dict[str, MicrographPicks]:
         """Return some micrographs' candidates, read at once, by the ids of the page."""
         own = (
-            {one.micrograph_id: one.micrograph_id for one in micrographs} if self._own is None else self._own
+            {micrograph.micrograph_id: micrograph.micrograph_id for micrograph in micrographs}
+            if self._own is None
+            else self._own
         )
         wanted = {
-            one.micrograph_id: own[one.micrograph_id] for one in micrographs if one.micrograph_id in own
+            micrograph.micrograph_id: own[micrograph.micrograph_id]
+            for micrograph in micrographs
+            if micrograph.micrograph_id in own
         }
         found = self.source.of(list(wanted.values()))
         return {
-            one.micrograph_id: replace(found[name], micrograph=one)
-            for one in micrographs
-            if (name := wanted.get(one.micrograph_id)) in found
+            micrograph.micrograph_id: replace(found[name], micrograph=micrograph)
+            for micrograph in micrographs
+            if (name := wanted.get(micrograph.micrograph_id)) in found
         }
 
     def every(self) -> Iterator[tuple[str, MicrographPicks]]:

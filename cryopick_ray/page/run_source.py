@@ -188,14 +188,18 @@ class RunSource:
         if self._has_store():
             self.rows |= read_manifest(MicrographStore(self.folder.store).place)
         self.table = PickTable(self.folder.table) if self._has_table() else None
-        told = {} if self.table is None else {one.micrograph_id: one for one in self.table.micrographs}
+        told = (
+            {}
+            if self.table is None
+            else {micrograph.micrograph_id: micrograph for micrograph in self.table.micrographs}
+        )
         self._in_table = set(told)
         if digest and (self._shards is None or self._shards.digest != digest):
             self._shards = PickShards(self.folder.picks, str(digest))
             self._covered, self._read_keys = {}, set()
         if set(self.rows) - self._in_table:
             self._cover()
-        places = {one.micrograph_id: at for at, one in enumerate(self._micrographs)}
+        places = {micrograph.micrograph_id: at for at, micrograph in enumerate(self._micrographs)}
         listed = list(self._micrographs)
         for name in dict.fromkeys([*told, *self.rows]):
             one = told.get(name) or _waiting(self.rows[name], self._covered.get(name))

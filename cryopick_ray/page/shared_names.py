@@ -14,36 +14,36 @@ if TYPE_CHECKING:
 
 def of_files(files: "Sequence[MicrographSource]", first: PicksFile) -> list[PickedMicrograph]:
     """Return files as micrographs, with what is known of those that have coordinates."""
-    ids = [one.micrograph_id for one in files]
+    ids = [file.micrograph_id for file in files]
     about = {page: first.picks[own].micrograph for page, own in alike(ids, first.picks).items()}
     return [
         replace(
-            about.get(one.micrograph_id, _UNKNOWN),
-            micrograph_id=one.micrograph_id,
-            dataset=one.dataset,
-            relion_name=one.relion_name,
-            optics=one.optics,
-            listed=one.listed,
-            optics_group=one.optics_group,
+            about.get(file.micrograph_id, _UNKNOWN),
+            micrograph_id=file.micrograph_id,
+            dataset=file.dataset,
+            relion_name=file.relion_name,
+            optics=file.optics,
+            listed=file.listed,
+            optics_group=file.optics_group,
         )
-        for one in files
+        for file in files
     ]
 
 
 _UNKNOWN = PickedMicrograph("", "", "", None, None, None, "complete", "")
 
 
-def beside(one: ShownPicks, ids: Sequence[str], notes: list[str]) -> ShownPicks:
+def beside(picks: ShownPicks, ids: Sequence[str], notes: list[str]) -> ShownPicks:
     """Return a source whose micrographs are called as on the page."""
-    own = alike(ids, [about.micrograph_id for about in one.source.micrographs])
+    own = alike(ids, [about.micrograph_id for about in picks.source.micrographs])
     if not own:
         raise UsageError(
-            f"{one.about.name} has none of the micrographs, such as {ids[0]!r}; give sources of the same"
+            f"{picks.about.name} has none of the micrographs, such as {ids[0]!r}; give sources of the same"
         )
-    lacks = len(one.source.micrographs) - len(own)
+    lacks = len(picks.source.micrographs) - len(own)
     if lacks > 0:
-        notes.append(f"{one.about.name} has {lacks} micrographs that are not shown")
-    return one.called(own)
+        notes.append(f"{picks.about.name} has {lacks} micrographs that are not shown")
+    return picks.called(own)
 
 
 def alike(ids: Iterable[str], names: Iterable[str]) -> dict[str, str]:

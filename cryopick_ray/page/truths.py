@@ -54,6 +54,6 @@ def calibration(candidates: CountedCandidates, has_truth: NDArray[np.bool_]) -> 
     if not len(score) or not ((score >= 0) & (score <= 1)).all():
         return []
     return [
-        {"score": one.mean_score, "share_true": one.share_true, "n": one.count}
-        for one in score_bins(score, true)
+        {"score": score_bin.mean_score, "share_true": score_bin.share_true, "n": score_bin.count}
+        for score_bin in score_bins(score, true)
     ]

@@ -53,13 +53,13 @@ class Extracted:
     def text(self) -> str:
         """Return a few lines for a person."""
         lines = []
-        for one in self.files:
-            sides = ", ".join(f"{side} px" for side in one.boxes_px)
-            sizes = ", ".join(f"{size_A:g}" for size_A in one.pixel_sizes_A)
-            images = f" of {sides} at {sizes} A/px" if one.particles else ""
+        for file in self.files:
+            sides = ", ".join(f"{side} px" for side in file.boxes_px)
+            sizes = ", ".join(f"{size_A:g}" for size_A in file.pixel_sizes_A)
+            images = f" of {sides} at {sizes} A/px" if file.particles else ""
             lines.append(
-                f"{one.particles} particles{images} from {one.micrographs} micrographs "
-                f"({one.from_store} of them from the store, the others from their files): {one.star}"
+                f"{file.particles} particles{images} from {file.micrographs} micrographs "
+                f"({file.from_store} of them from the store, the others from their files): {file.star}"
             )
         return "\n".join([*lines, *([f"{len(self.failures)} micrographs failed"] if self.failures else [])])
 
@@ -68,7 +68,11 @@ def of_table(
     table: PickTable, origins: Mapping[str, PixelOrigin], where: str
 ) -> tuple[list[ToExtract], Failures]:
     """Return the micrographs of a table that have picks, and those that have no image."""
-    picked = [one for one in table.micrographs if one.status == "complete" and one.picks != 0]
+    picked = [
+        micrograph
+        for micrograph in table.micrographs
+        if micrograph.status == "complete" and micrograph.picks != 0
+    ]
     return _matched([(one, None, table.digest) for one in picked], origins, where)
 
 
@@ -180,10 +184,18 @@ def _named(
     return kept, failures
 
 
-def _digest(one: Coordinates) -> str:
+def _digest(coordinates: Coordinates) -> str:
     """Return what tells the particles of a micrograph from others."""
-    found = hashlib.sha256(repr((one.micrograph.optics_group, one.micrograph.listed)).encode())
-    columns = {"x_px": one.x_px, "y_px": one.y_px, "score": one.score, **one.columns, **one.more}
+    found = hashlib.sha256(
+        repr((coordinates.micrograph.optics_group, coordinates.micrograph.listed)).encode()
+    )
+    columns = {
+        "x_px": coordinates.x_px,
+        "y_px": coordinates.y_px,
+        "score": coordinates.score,
+        **coordinates.columns,
+        **coordinates.more,
+    }
     for name, values in columns.items():
         found.update(name.encode())
         found.update(values.tobytes())
@@ -206,7 +218,7 @@ def _changed(settings: ExtractSettings, out: Path) -> list[str]:
 def _notes(files: Sequence[Joined], items: Sequence[ToExtract], settings: ExtractSettings) -> list[str]:
     """Return what was guessed or left out."""
     first = files[0]
-    notes = [*dict.fromkeys(note for one in files for note in one.notes)]
+    notes = [*dict.fromkeys(note for file in files for note in file.notes)]
     if guess := guessed_optics([item.micrograph for item in items], settings.optics):
         notes.append(guess)
     if first.particles and first.without_ctf == first.particles:
@@ -216,22 +228,22 @@ def _notes(files: Sequence[Joined], items: Sequence[ToExtract], settings: Extrac
         )
     elif first.without_ctf:
         notes.append(f"{first.without_ctf} particles have a defocus of 0: nothing is known of their CTF")
-    for one in files:
-        name = Path(one.star).name
-        if len(one.pixel_sizes_A) > 1:
-            told = ", ".join(f"{size_A:g}" for size_A in one.pixel_sizes_A)
+    for file in files:
+        name = Path(file.star).name
+        if len(file.pixel_sizes_A) > 1:
+            told = ", ".join(f"{size_A:g}" for size_A in file.pixel_sizes_A)
             notes.append(
                 f"{name}: images have pixels of {told} A, and classification and reconstruction take one "
                 "size: a `box` in angstroms with `scale_to` makes it"
             )
-        if one.beyond_edge:
-            notes.append(f"{name}: {one.beyond_edge} boxes reach beyond the edge, which is repeated there")
-        if one.outside:
+        if file.beyond_edge:
+            notes.append(f"{name}: {file.beyond_edge} boxes reach beyond the edge, which is repeated there")
+        if file.outside:
             notes.append(
-                f"{name}: {one.outside} particles are left out, for their boxes are off the micrograph"
+                f"{name}: {file.outside} particles are left out, for their boxes are off the micrograph"
             )
-        if one.without_data:
+        if file.without_data:
             notes.append(
-                f"{name}: {one.without_data} particles are left out, for their boxes hold no picture"
+                f"{name}: {file.without_data} particles are left out, for their boxes hold no picture"
             )
     return notes

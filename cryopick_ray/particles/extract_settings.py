@@ -137,7 +137,7 @@ class ExtractSettings(Settings):
             )
         if wrong := next((one for one in self.scale_to if one < 4 or one % 2), None):
             raise ValueError(f"`scale_to` is {wrong}, expected an even number of pixels from 4 on")
-        if twice := len(self.sizes) - len({one.name for one in self.sizes}):
+        if twice := len(self.sizes) - len({size.name for size in self.sizes}):
             raise ValueError(f"{twice} of `box` and `scale_to` are there twice; leave them out")
         return self
 

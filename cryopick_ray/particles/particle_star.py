@@ -127,7 +127,7 @@ class Particles:
         if places is None or np.abs(self.origin_A).max() > self.pixel_size_A * (0.5 + 1e-3):
             return places
         groups = groups_of(self.rows, self.optics or None, lambda text: None)
-        sizes_A = [positive(one.get(PIXEL_SIZE)) or positive(one.get(ORIGINAL_SIZE)) for one in groups]
+        sizes_A = [positive(group.get(PIXEL_SIZE)) or positive(group.get(ORIGINAL_SIZE)) for group in groups]
         known = np.array([math.inf if size_A is None else size_A for size_A in sizes_A])
         return np.asarray(places - self.origin_A / known[:, None])
 
@@ -247,7 +247,7 @@ def _root(path: Path, name: str) -> Path:
     """Return the folder that names of stacks are relative to: where the first of them is found."""
     above = path.absolute().parents
     roots = [one for one in (found_above(path.absolute()), Path.cwd(), *above) if one is not None]
-    root = next((one for one in roots if (one / name).is_file()), None)
+    root = next((root for root in roots if (root / name).is_file()), None)
     if root is None:
         raise PicksError(f"{path} names the stack {brief(name)}, which is not found from {roots[0]} or here")
     return root

@@ -92,9 +92,15 @@ def unmet(paths: Sequence[Path], table: PickTable) -> list[str]:
     if not paths:
         return []
     lines = []
-    if not any(one.picks for one in table.micrographs) and any(one.has(Why.BAD_CLASS).any() for one in table):
+    if not any(micrograph.picks for micrograph in table.micrographs) and any(
+        one.has(Why.BAD_CLASS).any() for one in table
+    ):
         lines.append(f"`classes` {paths[-1]} left no pick: look at its averages, and at `keep_classes`")
-    known = {name for one in table.micrographs for name in (one.micrograph_id, one.relion_name)}
+    known = {
+        name
+        for micrograph in table.micrographs
+        for name in (micrograph.micrograph_id, micrograph.relion_name)
+    }
     for path in paths:
         classified = read_classes(path)
         strange = sum(len(own.places) for name, own in classified.items() if name not in known)

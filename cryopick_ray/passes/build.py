@@ -152,7 +152,11 @@ def build_table(
         counts = {name: own for name, (own, _, _) in found.items()}
         told = judged(list(map(masked.told, micrographs)), manifest, counts, strange, settings.diameter_A)
         if bad := _worse(told, chosen.exclude_micrographs):
-            again = [part for part in partitions if bad & {one.micrograph_id for one in part.micrographs}]
+            again = [
+                part
+                for part in partitions
+                if bad & {micrograph.micrograph_id for micrograph in part.micrographs}
+            ]
             found |= _together(each(partial(write, last=[Excluded(bad), *last]), again))
         out_of_it = {*strange, *bad, *(name for name, own in decisions.items() if own.exclude)}
         told = [replace(_with_picks(one, found), excluded=one.micrograph_id in out_of_it) for one in told]
@@ -170,12 +174,14 @@ def _together(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
     return {name: value for part in parts for name, value in part.items()}
 
 
-def _with_picks(one: PickedMicrograph, found: Mapping[str, tuple[PickCounts, int, int]]) -> PickedMicrograph:
+def _with_picks(
+    micrograph: PickedMicrograph, found: Mapping[str, tuple[PickCounts, int, int]]
+) -> PickedMicrograph:
     """Return a micrograph with the numbers of its candidates and picks after the last pass."""
-    if one.micrograph_id not in found:
-        return one
-    _, candidates, picks = found[one.micrograph_id]
-    return replace(one, candidates=candidates, picks=picks)
+    if micrograph.micrograph_id not in found:
+        return micrograph
+    _, candidates, picks = found[micrograph.micrograph_id]
+    return replace(micrograph, candidates=candidates, picks=picks)
 
 
 def _cuts(
@@ -194,7 +200,7 @@ def _cuts(
     for part in partitions:
         totals[part.dataset] += part.rows
     step = {name: max(1, -(-total // THRESHOLD_SCORES)) for name, total in totals.items()}
-    complete = Counter(one.dataset for one in micrographs if one.status == "complete")
+    complete = Counter(micrograph.dataset for micrograph in micrographs if micrograph.status == "complete")
 
     def thinned(part: Partition) -> NDArray[np.float32]:
         free = [one.score[one.picked] for one in (made(one, passes) for one in source(part))]
@@ -215,7 +221,7 @@ def _worse(micrographs: Iterable[PickedMicrograph], verdict: str | None) -> set[
     if verdict is None:
         return set()
     bad = KINDS[: list[str](KINDS).index(verdict) + 1]
-    return {one.micrograph_id for one in micrographs if one.verdict in bad}
+    return {micrograph.micrograph_id for micrograph in micrographs if micrograph.verdict in bad}
 
 
 def _history(settings: TableSettings, cuts: Mapping[str, Threshold]) -> Made:

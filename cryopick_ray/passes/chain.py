@@ -32,6 +32,6 @@ def passes_of(selection: SelectionSettings) -> list[Pass]:
 
 def made(picks: MicrographPicks, passes: Iterable[Pass]) -> MicrographPicks:
     """Return a micrograph's picks after some passes."""
-    for one in passes:
-        picks = one(picks)
+    for pass_ in passes:
+        picks = pass_(picks)
     return picks

@@ -58,7 +58,7 @@ def with_traces(
     if not own.traces or pixel_size_A is None:
         return picks, np.full(len(picks), -1, np.int64)
     spacing_px = (spacing_A or _own_spacing_A(picks) or SPACING * picks.diameter_A) / pixel_size_A
-    if (count := sum(one.length_px / spacing_px + 1 for one in own.traces)) > MOST_SEGMENTS:
+    if (count := sum(trace.length_px / spacing_px + 1 for trace in own.traces)) > MOST_SEGMENTS:
         raise UsageError(
             f"`curation` draws filaments of {count:.0f} segments in {picks.micrograph.micrograph_id}, "
             f"expected {MOST_SEGMENTS} at most; take some out, or give a larger `spacing_A`"

@@ -93,13 +93,13 @@ def total(parts: Iterable[Patterns]) -> Patterns:
     """
     names: tuple[str, ...] | None = None
     counts: dict[bytes, int] = {}
-    for one in parts:
-        if names is not None and one.names != names:
+    for part in parts:
+        if names is not None and part.names != names:
             raise UsageError(
-                f"pickers are {', '.join(names)} and {', '.join(one.names)}; give one set for all"
+                f"pickers are {', '.join(names)} and {', '.join(part.names)}; give one set for all"
             )
-        names = one.names
-        for row, more in zip(one.level, one.count.tolist(), strict=True):
+        names = part.names
+        for row, more in zip(part.level, part.count.tolist(), strict=True):
             counts[row.tobytes()] = counts.get(row.tobytes(), 0) + more
     if names is None:
         raise UsageError("there are no micrographs; give some `inputs`")

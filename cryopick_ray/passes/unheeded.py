@@ -24,7 +24,11 @@ def unheeded(paths: Sequence[Path], table: PickTable) -> list[str]:
     """Return a line for each kind of decision that meets nothing."""
     if not paths:
         return []
-    about = {one.micrograph_id: one for one in table.micrographs if one.status == "complete"}
+    about = {
+        micrograph.micrograph_id: micrograph
+        for micrograph in table.micrographs
+        if micrograph.status == "complete"
+    }
     own: defaultdict[str, list[Decision]] = defaultdict(list)
     for row in read_rows(paths):
         own[row.micrograph_id].append(row)

@@ -63,7 +63,11 @@ def read_masks(
         Some micrographs' at a time; of those that have none nothing.
     """
     found = Masked()
-    shapes = {one.micrograph_id: one.shape for one in micrographs if one.micrograph_id in masks and one.shape}
+    shapes = {
+        micrograph.micrograph_id: micrograph.shape
+        for micrograph in micrographs
+        if micrograph.micrograph_id in masks and micrograph.shape
+    }
 
     def look(micrograph_id: str, picks: MicrographPicks | None) -> bool:
         try:

@@ -59,7 +59,11 @@ def find_training(name: str) -> TrainingDefaults:
         If its package is broken.
     """
     if name not in network_names() or (found := find_network(name).training) is None:
-        allowed = ", ".join(one for one in network_names() if one not in BUILT_IN or one in LEARNING)
+        allowed = ", ".join(
+            network_name
+            for network_name in network_names()
+            if network_name not in BUILT_IN or network_name in LEARNING
+        )
         raise UsageError(f"there is no network {name!r} to train; expected one of {allowed}")
     return found
 
@@ -82,7 +86,7 @@ def list_networks() -> tuple[list[Network], list[str]]:
 
 
 def _added() -> list[EntryPoint]:
-    return sorted(entry_points(group=GROUP), key=lambda one: (one.name, one.value))
+    return sorted(entry_points(group=GROUP), key=lambda entry_point: (entry_point.name, entry_point.value))
 
 
 def _taken(added: Iterable[EntryPoint]) -> list[str]:

@@ -31,12 +31,12 @@ def strange_ones(
 ) -> dict[str, str]:
     """Return which of the micrographs are none, by their looks, and why."""
     found = {}
-    for one in micrographs:
-        row = manifest[one.micrograph_id]
-        if one.status == "complete" and (looks := ImageFacts.from_text(row.looks)) is not None:
+    for micrograph in micrographs:
+        row = manifest[micrograph.micrograph_id]
+        if micrograph.status == "complete" and (looks := ImageFacts.from_text(row.looks)) is not None:
             view_A = max(row.source_shape) * row.pixel_size_A
-            if why := strangeness(looks, view_A, diameter_A, inverted=one.inverted):
-                found[one.micrograph_id] = why
+            if why := strangeness(looks, view_A, diameter_A, inverted=micrograph.inverted):
+                found[micrograph.micrograph_id] = why
     return found
 
 
@@ -76,29 +76,33 @@ def judged(
         Those that are no micrographs, and why.
     """
     facts = {
-        one.micrograph_id: _facts(one, manifest[one.micrograph_id], counts, strange, diameter_A)
-        for one in micrographs
-        if one.status == "complete"
+        micrograph.micrograph_id: _facts(
+            micrograph, manifest[micrograph.micrograph_id], counts, strange, diameter_A
+        )
+        for micrograph in micrographs
+        if micrograph.status == "complete"
     }
     of_set: defaultdict[str, list[Facts]] = defaultdict(list)
-    for one in micrographs:
-        if one.micrograph_id in facts:
-            of_set[one.dataset].append(facts[one.micrograph_id])
+    for micrograph in micrographs:
+        if micrograph.micrograph_id in facts:
+            of_set[micrograph.dataset].append(facts[micrograph.micrograph_id])
     usual = {name: usual_count(some) for name, some in of_set.items()}
     return [
-        _told(one, facts[one.micrograph_id], usual[one.dataset]) if one.micrograph_id in facts else one
-        for one in micrographs
+        _told(micrograph, facts[micrograph.micrograph_id], usual[micrograph.dataset])
+        if micrograph.micrograph_id in facts
+        else micrograph
+        for micrograph in micrographs
     ]
 
 
 def _facts(
-    one: PickedMicrograph,
+    micrograph: PickedMicrograph,
     row: ManifestRow,
     counts: Mapping[str, PickCounts],
     strange: Mapping[str, str],
     diameter_A: float,
 ) -> Facts:
-    own, why = counts.get(one.micrograph_id, PickCounts()), strange.get(one.micrograph_id, "")
+    own, why = counts.get(micrograph.micrograph_id, PickCounts()), strange.get(micrograph.micrograph_id, "")
     no_data = NoData.from_text(row.no_data).share(row.source_shape)
     area_A2 = row.source_height_px * row.source_width_px * row.pixel_size_A**2 * (1 - no_data)
     return Facts(
@@ -109,17 +113,19 @@ def _facts(
         just_below=own.just_below,
         on_junk=0 if why else own.on_junk,
         junk_share={
-            kind: part for kind, part in read_shares(one.junk_share).items() if kind != Junk.LATTICE.kind
+            kind: part
+            for kind, part in read_shares(micrograph.junk_share).items()
+            if kind != Junk.LATTICE.kind
         },
         no_data=no_data,
         strange=why,
     )
 
 
-def _told(one: PickedMicrograph, facts: Facts, usual: float | None) -> PickedMicrograph:
+def _told(micrograph: PickedMicrograph, facts: Facts, usual: float | None) -> PickedMicrograph:
     verdict = judge(facts, usual)
     return replace(
-        one,
+        micrograph,
         candidates=facts.candidates,
         picks=facts.picked,
         mean_score=facts.mean_score,
@@ -133,5 +139,5 @@ def _told(one: PickedMicrograph, facts: Facts, usual: float | None) -> PickedMic
 def worst_first(micrographs: Iterable[PickedMicrograph]) -> list[PickedMicrograph]:
     """Return those that were judged: by verdict, the worst first, and those with most reasons in each."""
     order: dict[str, int] = {kind: place for place, kind in enumerate(KINDS)}
-    some = [one for one in micrographs if one.verdict in order]
+    some = [micrograph for micrograph in micrographs if micrograph.verdict in order]
     return sorted(some, key=lambda one: (order[one.verdict], -len(one.reasons.splitlines())))

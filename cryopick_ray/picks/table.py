@@ -41,7 +41,9 @@ class PickTable:
         index = read_index(place, data)
         self.micrographs, self.diameter_A, self.made = index.micrographs, index.diameter_A, index.made
         self._parts, self._keep_junk = index.parts, index.keep_junk
-        self._strange = {one.micrograph_id for one in self.micrographs if one.verdict == NO_MICROGRAPH}
+        self._strange = {
+            micrograph.micrograph_id for micrograph in self.micrographs if micrograph.verdict == NO_MICROGRAPH
+        }
 
     @cached_property
     def digest(self) -> str:
@@ -64,7 +66,11 @@ class PickTable:
     def of(self, micrograph_ids: Iterable[str]) -> dict[str, MicrographPicks]:
         """Return some micrographs of the table, by id; only parts that hold any of them are read."""
         wanted = set(micrograph_ids)
-        own = {one.micrograph_id: one for one in self.micrographs if one.micrograph_id in wanted}
+        own = {
+            micrograph.micrograph_id: micrograph
+            for micrograph in self.micrographs
+            if micrograph.micrograph_id in wanted
+        }
         keys = [
             key
             for key, (dataset, first, last) in self._ranges.items()
@@ -90,8 +96,12 @@ class PickTable:
 
         Footers are believed where the index counts candidates: then none that they hide is missed in silence.
         """
-        datasets = dict.fromkeys(one.dataset for one in self.micrographs)
-        is_counted = all(one.candidates is not None for one in self.micrographs if one.status == "complete")
+        datasets = dict.fromkeys(micrograph.dataset for micrograph in self.micrographs)
+        is_counted = all(
+            micrograph.candidates is not None
+            for micrograph in self.micrographs
+            if micrograph.status == "complete"
+        )
         found = {}
         for dataset in datasets:
             for key in self._keys(dataset_folder(dataset)):
@@ -193,9 +203,9 @@ def _ends(place: Place, key: str) -> tuple[str, str] | None:
         about = pq.read_metadata(Path(place.url, key))
         at = about.schema.names.index("micrograph_id")
         ends = [about.row_group(group).column(at).statistics for group in range(about.num_row_groups)]
-        if not all(one.has_min_max for one in ends):
+        if not all(end.has_min_max for end in ends):
             return None
-        return min(one.min for one in ends), max(one.max for one in ends)
+        return min(end.min for end in ends), max(end.max for end in ends)
     except (pa.ArrowException, OSError, ValueError, TypeError, AttributeError):
         return None
 

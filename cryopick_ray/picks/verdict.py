@@ -149,7 +149,7 @@ def usual_count(facts: Iterable[Facts]) -> float | None:
 
     ``None`` if they are fewer than five: spoilt ones tell nothing of what is usual.
     """
-    counts = [one.picked for one in facts if judge(one).kind == "good"]
+    counts = [fact.picked for fact in facts if judge(fact).kind == "good"]
     return median(counts) if len(counts) >= COMPARED else None
 
 
@@ -159,7 +159,7 @@ def is_unlike(count: int, usual: float) -> bool:
 
 
 def _junk(facts: Facts) -> str:
-    each = sorted(facts.junk_share.items(), key=lambda one: (-one[1], one[0]))
+    each = sorted(facts.junk_share.items(), key=lambda item: (-item[1], item[0]))
     kinds = ", ".join(f"{kind} {part:.0%}" for kind, part in each)
     return f"{sum(facts.junk_share.values()):.0%} of its area is junk ({kinds})"
 

@@ -113,11 +113,11 @@ def _field(
         return 0.0, 0.0, float(shape[1]), float(shape[0])
     width, height = (
         max(float(values.max(initial=0)) for values in axis) + 2 * radius_px
-        for axis in ([one.x_px for one in runs], [one.y_px for one in runs])
+        for axis in ([run.x_px for run in runs], [run.y_px for run in runs])
     )
     return 0.0, 0.0, width, height
 
 
-def _places(one: MicrographPicks, chosen: Indices) -> list[tuple[str, str]]:
-    places = zip(one.x_px[chosen].tolist(), one.y_px[chosen].tolist(), strict=True)
+def _places(picks: MicrographPicks, chosen: Indices) -> list[tuple[str, str]]:
+    places = zip(picks.x_px[chosen].tolist(), picks.y_px[chosen].tolist(), strict=True)
     return [(f"{x + 0.5:.1f}", f"{y + 0.5:.1f}") for x, y in places]

@@ -96,7 +96,7 @@ def _chart(
     curves: Sequence[NDArray[np.float64]],
     styles: Sequence[str],
 ) -> Markup:
-    last = max(float(one[-1]) for one in frequencies)
+    last = max(float(frequency[-1]) for frequency in frequencies)
     chart = LineChart(
         f"Fourier shell correlation, {title}",
         Axis("spatial frequency, 1/A", 0, last, nice_ticks(0, last, 6)),

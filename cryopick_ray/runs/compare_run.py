@@ -93,7 +93,7 @@ def _pictures(
 ) -> list[Picture]:
     """Return the most different micrographs of the two runs that differ most, in that order."""
     pair = found.pairs[found.widest]
-    ranked = sorted(found.micrographs, key=lambda one: -one.differing(found.widest))
+    ranked = sorted(found.micrographs, key=lambda micrograph: -micrograph.differing(found.widest))
     shown = [one.micrograph_id for one in ranked[:MOST_PICTURES] if one.differing(found.widest)]
     wanted = [{own: name for own, name in some.items() if name in shown} for some in names]
     images = _Images(runs, wanted)

@@ -115,9 +115,9 @@ def short_names(runs: Sequence[str]) -> list[str]:
     """Return what runs are called: their paths without the folders that all have in common."""
     parts = [Path(run).parts for run in runs]
     shared = 0
-    while all(len(one) > shared + 1 for one in parts) and len({one[shared] for one in parts}) == 1:
+    while all(len(part) > shared + 1 for part in parts) and len({part[shared] for part in parts}) == 1:
         shared += 1
-    return ["/".join(one[shared:]) for one in parts]
+    return ["/".join(part[shared:]) for part in parts]
 
 
 def _with_ctf(particles: Particles, truth: Mapping[str, TrueParticles] | None, events: Events) -> Particles:
@@ -189,7 +189,7 @@ def _as_placed(
     diameter_A: float,
 ) -> Poses:
     """Return true views for true particles, which lie where the picker put them; others as matched."""
-    size_A = next(one.pixel_size_A for one in table.micrographs if one.pixel_size_A)
+    size_A = next(micrograph.pixel_size_A for micrograph in table.micrographs if micrograph.pixel_size_A)
     angles_deg = known_poses(particles, truth, diameter_A / 2 / size_A)
     is_true = np.isfinite(angles_deg[:, 0])
     rotations, origin_A = matched.rotations.copy(), matched.origin_A.copy()

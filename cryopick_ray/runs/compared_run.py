@@ -57,7 +57,7 @@ class ComparedRun:
     @property
     def ids(self) -> list[str]:
         """Of its micrographs."""
-        return [one.micrograph_id for one in self.micrographs]
+        return [micrograph.micrograph_id for micrograph in self.micrographs]
 
 
 def open_compared(where: str | Path) -> ComparedRun:
@@ -70,7 +70,7 @@ def open_compared(where: str | Path) -> ComparedRun:
     """
     if is_table(where):
         table, folder = open_table(where), RunFolder(where)
-        meant = [one for one in table.micrographs if one.status != "left out"]
+        meant = [micrograph for micrograph in table.micrographs if micrograph.status != "left out"]
         is_run = folder.config.is_file()
         return ComparedRun(
             str(where),
@@ -103,9 +103,9 @@ def filled(
     """
     known: dict[str, PickedMicrograph] = {}
     for run, own in zip(runs, names, strict=True):
-        for one in run.micrographs:
-            if one.shape and one.pixel_size_A:
-                known.setdefault(own[one.micrograph_id], one)
+        for micrograph in run.micrographs:
+            if micrograph.shape and micrograph.pixel_size_A:
+                known.setdefault(own[micrograph.micrograph_id], micrograph)
     any_size_A = next((one.pixel_size_A for one in known.values()), None)
     return [
         run.table
@@ -131,20 +131,20 @@ def differing(runs: Sequence[ComparedRun]) -> dict[str, list[str]]:
     return rows
 
 
-def _told(one: Coordinates, other: PickedMicrograph | None) -> Coordinates:
+def _told(coordinates: Coordinates, other: PickedMicrograph | None) -> Coordinates:
     """Return coordinates with the shape and pixel size of their micrograph that another run knows."""
     if other is None or other.shape is None:
-        return one
-    shape = one.micrograph.shape or other.shape
-    size_A = one.micrograph.pixel_size_A or other.pixel_size_A
-    told = replace(one, micrograph=replace(one.micrograph, shape=shape, pixel_size_A=size_A))
+        return coordinates
+    shape = coordinates.micrograph.shape or other.shape
+    size_A = coordinates.micrograph.pixel_size_A or other.pixel_size_A
+    told = replace(coordinates, micrograph=replace(coordinates.micrograph, shape=shape, pixel_size_A=size_A))
     return told.flipped(shape[0]) if told.is_upside_down else told
 
 
 def _settings(made: Made, folder: RunFolder | None) -> dict[str, str]:
     """Return how a table came about, and the settings of its run."""
     thresholds: Mapping[str, Any] = made.thresholds
-    said: dict[str, Any] = {f"pass {name}": value for one in made.passes for name, value in one.items()}
+    said: dict[str, Any] = {f"pass {name}": value for pass_ in made.passes for name, value in pass_.items()}
     if folder is not None:
         said = folder.settings().model_dump(mode="json")
         if not thresholds:

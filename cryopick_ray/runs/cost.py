@@ -119,7 +119,7 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
-        stages = [asdict(one) | {"seconds": one.seconds, "bound": one.bound} for one in self.stages]
+        stages = [asdict(stage) | {"seconds": stage.seconds, "bound": stage.bound} for stage in self.stages]
         return asdict(self) | {"seconds": self.seconds, "stages": stages}
 
 

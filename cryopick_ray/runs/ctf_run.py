@@ -130,14 +130,14 @@ def write_ctf(outcome: CtfOutcome, out: Path, microscope: MicroscopeSettings, ev
     write_whole(below(out, STAR), micrographs_star(rows, microscope.completed, events.warn))
 
 
-def _row(one: Fitted) -> PickedMicrograph:
-    source = one.source
+def _row(fitted: Fitted) -> PickedMicrograph:
+    source = fitted.source
     return PickedMicrograph(
         micrograph_id=source.micrograph_id,
         dataset=source.dataset,
         relion_name=source.relion_name,
-        shape=one.shape,
-        pixel_size_A=one.pixel_size_A,
+        shape=fitted.shape,
+        pixel_size_A=fitted.pixel_size_A,
         optics=source.optics,
         status="complete",
         reason="",

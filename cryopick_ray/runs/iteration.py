@@ -145,7 +145,7 @@ def _look(
 ) -> Round:
     """Extract a run's picks, classify them, and make a table of those in no junk class."""
     table = open_table(run.path)
-    picks = sum(one.picks or 0 for one in table.micrographs)
+    picks = sum(micrograph.picks or 0 for micrograph in table.micrographs)
     with open_engine(learning.picking, threads=1) as engine:
         particles = picks_as_images(run.path, place, table.diameter_A, engine, events)
         found = sorted_into_classes(
@@ -161,7 +161,7 @@ def _look(
     files = (_taken_before(table, place), place / CLASSES / CLASSES_CSV)
     chosen = given.selection.model_copy(update={"classes": files, "keep_classes": "doubtful"})
     gather(given.model_copy(update={"selection": chosen}), run, read_summary(run).digest, place / TABLE)
-    kept = sum(one.picks or 0 for one in open_table(place / TABLE).micrographs)
+    kept = sum(micrograph.picks or 0 for micrograph in open_table(place / TABLE).micrographs)
     return Round(str(run.path), picks, kept, found.classes.counts())
 
 

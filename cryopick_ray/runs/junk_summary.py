@@ -30,7 +30,7 @@ def junk_told(junk: Mapping[str, int]) -> str:
 
 def of_masks(folder: Path | None, micrographs: Sequence[PickedMicrograph]) -> list[str]:
     """Return what is to be said of masks of the user: missing ones, unreadable ones, the other way round."""
-    complete = [one for one in micrographs if one.status == "complete"]
+    complete = [micrograph for micrograph in micrographs if micrograph.status == "complete"]
     if folder is None or not complete:
         return []
     files = find_masks(folder, [one.micrograph_id for one in complete])
@@ -53,11 +53,11 @@ def of_masks(folder: Path | None, micrographs: Sequence[PickedMicrograph]) -> li
 
 
 def _unreadable(micrographs: Iterable[PickedMicrograph], files: Mapping[str, Path]) -> Iterator[str]:
-    for one in micrographs:
+    for micrograph in micrographs:
         try:
-            read_mask(files[one.micrograph_id], one.shape or (1, 1))
+            read_mask(files[micrograph.micrograph_id], micrograph.shape or (1, 1))
         except MicrographError as error:
-            yield f"{files[one.micrograph_id]} masks nothing: {error}"
+            yield f"{files[micrograph.micrograph_id]} masks nothing: {error}"
 
 
 def tints_of(micrograph: PickedMicrograph, store: Place, outside: Path | None) -> list[Tint]:

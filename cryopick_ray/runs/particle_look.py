@@ -32,9 +32,9 @@ def picks_as_images(
         The run has no picks, or says no pixel size.
     """
     micrographs = open_table(run).micrographs
-    if not any(one.picks for one in micrographs):
+    if not any(micrograph.picks for micrograph in micrographs):
         raise UsageError(f"{run} has no picks to look at: choose another `threshold`")
-    sizes_A = [one.pixel_size_A for one in micrographs if one.pixel_size_A]
+    sizes_A = [micrograph.pixel_size_A for micrograph in micrographs if micrograph.pixel_size_A]
     if not sizes_A:
         raise UsageError(f"{run} says no pixel size of its micrographs; run again with `pixel_size_A`")
     box_A = BOX_DIAMETERS * diameter_A

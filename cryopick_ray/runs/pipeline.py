@@ -186,7 +186,7 @@ def pick_all(
     check_files(settings.selection)
     if resume and (digest := only_to_cut(settings, folder)) is not None:
         before = read_summary(folder)
-        said = [one.text for one in before.warnings if one.about == "run"]
+        said = [warning.text for warning in before.warnings if warning.about == "run"]
         masks_of(settings.masks, folder.store)  # refused in time
         with folder.claim(settings, resume=True):
             with timings.stage("table"):
@@ -201,7 +201,7 @@ def pick_all(
             "where it is fine enough"
         )
     made = plan(settings, engine, folder.download, heard.decided, complete_ids(folder.store))
-    find_masks(settings.masks, [one.micrograph_id for one in made.sources])  # refused in time
+    find_masks(settings.masks, [source.micrograph_id for source in made.sources])  # refused in time
     with ExitStack() as stack:
         if made.settings.diameter_A is not None:
             probe(made.sample, made.settings.ingest(made.pixel_size_A), made.pixel_size_A)

@@ -99,7 +99,7 @@ def from_bench(path: Path, model: str | None) -> StageRates:
     """
     try:
         models = read_json(path, LARGEST_FILE)["models"]
-        known = {name: one for one in reversed(models) for name in (one["name"], one["model"])}
+        known = {name: model for model in reversed(models) for name in (model["name"], model["model"])}
         found = models[0] if model is None else known.get(model)
         if found is None:
             raise UsageError(f"`model` {model}: {path} has measured {', '.join(sorted(known))}")
@@ -126,7 +126,7 @@ def total_bytes(sources: Sequence[MicrographSource]) -> int:
     UsageError
         If a server does not tell how large its files are.
     """
-    here, elsewhere = ([one for one in sources if bool(one.url) == far] for far in (False, True))
+    here, elsewhere = ([source for source in sources if bool(source.url) == far] for far in (False, True))
     total = sum(one.path.stat().st_size for one in here if one.path.is_file())
     if not elsewhere:
         return total

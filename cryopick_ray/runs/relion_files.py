@@ -43,18 +43,20 @@ def _seen(table: Iterable[MicrographPicks], see: Sequence[See]) -> Iterator[Micr
         yield one
 
 
-def in_star(one: MicrographPicks) -> MicrographPicks:
+def in_star(picks: MicrographPicks) -> MicrographPicks:
     """Return picks without what STAR files have no room for: nobody asked for it there, the table has it."""
-    return replace(one, more={name: values for name, values in one.more.items() if in_file(name) in IN_STAR})
+    return replace(
+        picks, more={name: values for name, values in picks.more.items() if in_file(name) in IN_STAR}
+    )
 
 
 def _remove_coordinates(coordinates: Path, table: PickTable) -> None:
     """Remove the files of micrographs that were picked once, but failed or are left out now."""
-    for one in table.micrographs:
-        if one.status == "complete":
+    for micrograph in table.micrographs:
+        if micrograph.status == "complete":
             continue
         with suppress(CryoPickError, OSError):  # of a name that no file has
-            below = PurePath("star", f"{relative_path(one.micrograph_id)}.star")
+            below = PurePath("star", f"{relative_path(micrograph.micrograph_id)}.star")
             for folder in below.parents:
                 check_folder(coordinates / folder)
             (coordinates / below).unlink(missing_ok=True)

@@ -109,7 +109,7 @@ class RelionJob:
             settings = settings.model_copy(update={"diameter_A": found.diameter_A})
         summary = pick_all(settings, engine, folder, resume=resume, events=events)
         if not summary.complete:
-            first = "; ".join(": ".join(one) for one in summary.failures[:1])
+            first = "; ".join(": ".join(failure) for failure in summary.failures[:1])
             raise MicrographError(f"none of {len(summary.failures)} micrographs could be picked; {first}")
         self._publish(folder, folder.settings(), listed)
         return summary
@@ -155,7 +155,9 @@ def coordinate_files(micrographs: Sequence[PickedMicrograph]) -> dict[str, str]:
     would share a name, they are named by their ids.
     """
     files = {
-        one.micrograph_id: _as_relion(one.relion_name) for one in micrographs if one.status == "complete"
+        micrograph.micrograph_id: _as_relion(micrograph.relion_name)
+        for micrograph in micrographs
+        if micrograph.status == "complete"
     }
     shared = Counter(files.values())
     return {name: f"star/{name}.star" if shared[file] > 1 else str(file) for name, file in files.items()}

@@ -43,19 +43,19 @@ class Drawn:
         self._counts: list[int] = []
         self._scores, self._sizes = bytearray(), bytearray()  # as numbers, they would be copied to be joined
 
-    def __call__(self, one: MicrographPicks) -> None:
+    def __call__(self, picks: MicrographPicks) -> None:
         """Take down what a micrograph has to be drawn."""
-        about, picked = one.micrograph, one.picked
+        about, picked = picks.micrograph, picks.picked
         if about.status != "complete":
             return
         if (origin := self._origin.get(about.dataset)) is not None:
-            one = replace(one, score=one.score - np.float32(origin))
+            picks = replace(picks, score=picks.score - np.float32(origin))
         self._counts.append(int(picked.sum()))
-        self._scores += one.score[~one.is_kept_out].tobytes()
-        if "size_A" in one.more:
-            self._sizes += one.more["size_A"][picked].tobytes()
+        self._scores += picks.score[~picks.is_kept_out].tobytes()
+        if "size_A" in picks.more:
+            self._sizes += picks.more["size_A"][picked].tobytes()
         if about.micrograph_id in self.shown:
-            self.picks[about.micrograph_id] = one.take(np.arange(len(one)))  # a copy: the part may go
+            self.picks[about.micrograph_id] = picks.take(np.arange(len(picks)))  # a copy: the part may go
 
     @property
     def counts(self) -> NDArray[np.int64]:

@@ -126,7 +126,7 @@ class Summary:
 
     def _warnings(self) -> list[str]:
         """Return those that were not said while the run went on."""
-        found = [one.text for one in self.warnings if one.about != "run"]
+        found = [warning.text for warning in self.warnings if warning.about != "run"]
         more = len(found) - WARNINGS_SHOWN
         cut = [f"warning     and {more} more in the report"] if more > 0 else []
         return [f"warning     {text}" for text in found[:WARNINGS_SHOWN]] + cut
@@ -163,7 +163,11 @@ def write_results(
         told.append(guess)
     counted = counting.tally
     calibrated = PickShards(folder.picks, digest).settings().get(CALIBRATED, False)
-    inverted = [one.micrograph_id for one in table.micrographs if one.inverted and settings.invert == "auto"]
+    inverted = [
+        micrograph.micrograph_id
+        for micrograph in table.micrographs
+        if micrograph.inverted and settings.invert == "auto"
+    ]
     manifest, diameter = read_manifest(MicrographStore(folder.store).place), kept_diameter(folder.diameter)
     summary = Summary(
         version=__version__,
@@ -267,7 +271,7 @@ def run_report(
         failures=summary.failures,
         left_out=summary.left_out,
         judged=worst_first(table.micrographs),
-        warnings=[plain(one.text) for one in summary.warnings],
+        warnings=[plain(warning.text) for warning in summary.warnings],
         thumbnails=thumbnails,
         diameter=summary.diameter,
         junk=plain(junk_told(summary.junk)) if summary.junk else "",

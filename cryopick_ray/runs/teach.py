@@ -93,7 +93,7 @@ def _pupil(target: RunSettings) -> Pupil:
 
 def _shown(run: RunFolder, wanted: Sequence[str], marks: Marks, events: Events) -> tuple[str, ...]:
     """Return the ids of the micrographs that are shown: the wanted ones that were picked, or the marked."""
-    status = {one.micrograph_id: one.status for one in PickTable(run.table).micrographs}
+    status = {micrograph.micrograph_id: micrograph.status for micrograph in PickTable(run.table).micrographs}
     if unknown := sorted(set(wanted) - status.keys()):
         raise UsageError(
             f"`micrographs` {few(unknown)}: the run has no such micrograph; expected its table's ids"

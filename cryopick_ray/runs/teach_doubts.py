@@ -38,8 +38,8 @@ def doubts_of(picker: HeatmapPicker, recipe: Recipe, rows: Sequence[LabelledRow]
         size = float(np.median(sizes))
         if abs(np.log(size)) > np.log(WRONG_SIZE):
             yield (
-                f"marked particles look {size:.2f} times as large as the run's diameter of {diameter_A:g} A, which "
-                f"teaching cannot mend; run again with `diameter_A` near {size * diameter_A:.0f}, then teach"
+                f"marked particles look {size:.2f} times as large as the run's diameter of {diameter_A:g} A; "
+                f"no teaching mends that; run with `diameter_A` near {size * diameter_A:.0f}, then teach"
             )
     contrast = np.concatenate([_contrast(recipe, row) for row in rows])
     if (contrast > 0).mean() >= BRIGHT_SHARE:

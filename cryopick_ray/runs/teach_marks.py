@@ -158,6 +158,6 @@ def _check_enough(marks: Marks, curation: Sequence[Path]) -> None:
 
 def _dealt(places: Sequence[Centres], rng: np.random.Generator) -> list[NDArray[np.intp]]:
     """Return which part each place of each micrograph is in: as many in all parts, drawn at random."""
-    ends = np.cumsum([len(one) for one in places])
+    ends = np.cumsum([len(place) for place in places])
     parts = rng.permutation(int(ends[-1])) % PARTS
     return np.split(parts, ends[:-1])

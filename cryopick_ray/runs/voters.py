@@ -75,7 +75,11 @@ def read_input(
     """Return what one picker found; ``notes`` hears what is left out of it."""
     if is_table(where):
         table = open_table(where)
-        seen = {one.micrograph_id: one for one in table.micrographs if one.status == "complete"}
+        seen = {
+            micrograph.micrograph_id: micrograph
+            for micrograph in table.micrographs
+            if micrograph.status == "complete"
+        }
         sizes = {key: one.candidates if one.picks is None else one.picks for key, one in seen.items()}
         counted = {key: 1 if size is None else size for key, size in sizes.items()}
         return Input(name, where, table, seen, counted, table.diameter_A)
@@ -147,13 +151,13 @@ def paired(
     return everything, [Renamed(one.source, own[one.name]) for one in found]
 
 
-def _sides(one: PickedMicrograph) -> str:
-    return " x ".join(map(str, reversed(one.shape or ())))
+def _sides(micrograph: PickedMicrograph) -> str:
+    return " x ".join(map(str, reversed(micrograph.shape or ())))
 
 
-def _differ(one: PickedMicrograph, other: PickedMicrograph) -> bool:
+def _differ(micrograph: PickedMicrograph, other: PickedMicrograph) -> bool:
     """Tell whether two pixel sizes are not that of one image, rounded."""
-    return not math.isclose(one.pixel_size_A or 0, other.pixel_size_A or 0, rel_tol=0.01)
+    return not math.isclose(micrograph.pixel_size_A or 0, other.pixel_size_A or 0, rel_tol=0.01)
 
 
 def _reference(key: str, names: NamesAlike, listed: Mapping[str, PickedMicrograph]) -> str:

@@ -219,6 +219,6 @@ class _Results:
         return diameter_drift(settings.pick.diameter_A, found.diameter_A) if found.is_sure else []
 
 
-def _seen(one: MicrographPicks) -> Seen:
-    score = float(median(one.score[one.picked].tolist())) if one.picked.any() else 0.0
-    return Seen(int(one.picked.sum()), score)
+def _seen(picks: MicrographPicks) -> Seen:
+    score = float(median(picks.score[picks.picked].tolist())) if picks.picked.any() else 0.0
+    return Seen(int(picks.picked.sum()), score)

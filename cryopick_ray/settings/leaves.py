@@ -86,7 +86,8 @@ def _fields(kind: Any) -> dict[str, FieldInfo]:
     if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind, include_extras=True)
         return {
-            one.name: FieldInfo.from_annotated_attribute(hints[one.name], one.default) for one in fields(kind)
+            field.name: FieldInfo.from_annotated_attribute(hints[field.name], field.default)
+            for field in fields(kind)
         }
     return dict(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
 
@@ -96,7 +97,7 @@ def typed(field: FieldInfo, text: str) -> Any:
     kinds = [one for part in _alternatives(field.annotation) for one in (part, get_origin(part))]
     if str in kinds or Path in kinds:
         return text
-    if any(Ellipsis in get_args(one) for one in kinds) and not text.startswith("["):
+    if any(Ellipsis in get_args(kind) for kind in kinds) and not text.startswith("["):
         return [part if number(part) is None else number(part) for part in text.split(",")]
     if tuple in kinds:
         return meant(text)

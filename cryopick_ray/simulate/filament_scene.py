@@ -116,4 +116,8 @@ class FilamentScene:
 
     def traces(self, *, pickable: bool) -> list[tuple[int, Trace]]:
         """Return the molecule and the axis of each piece that one would trace, or of the others."""
-        return [(one.molecule, trace) for one in self.filaments for trace in one.traces(pickable=pickable)]
+        return [
+            (filament.molecule, trace)
+            for filament in self.filaments
+            for trace in filament.traces(pickable=pickable)
+        ]

@@ -27,7 +27,7 @@ def draw_filaments(
     spread = draw(rng, exposure.contrast_spread)
     contrast = draw(rng, exposure.contrast) * np.maximum(1 + spread * rng.standard_normal(count), 0.1)
     phases_deg, tilts_deg = rng.uniform(0, 360, count), scene.tilt_deg * rng.standard_normal(count)
-    of = np.array([one.molecule for one in scene.filaments], np.int64)
+    of = np.array([filament.molecule for filament in scene.filaments], np.int64)
     for number, molecule in enumerate(molecules):
         some = np.flatnonzero(of == number)
         add_filaments(
@@ -62,8 +62,8 @@ def add_filaments(
         return
     units = units_in(molecule, BLOCK)
     parts = [
-        _along(one, molecule, units, phase, tilt, pixel_size_A)
-        for one, phase, tilt in zip(filaments, phases_deg, tilts_deg, strict=True)
+        _along(filament, molecule, units, phase, tilt, pixel_size_A)
+        for filament, phase, tilt in zip(filaments, phases_deg, tilts_deg, strict=True)
     ]
     angles_deg, points = (np.concatenate(some) for some in zip(*parts, strict=True))
     scales = np.repeat(scale, [len(places) for _, places in parts])

@@ -47,7 +47,7 @@ def lay_filaments(
     if rng.uniform() < settings.empty_probability:
         return FilamentScene(is_empty=True)
     mixture = settings.mixture or (1.0,) * len(molecules)
-    weights = [share if one.helix else 0.0 for share, one in zip(mixture, molecules, strict=True)]
+    weights = [share if molecule.helix else 0.0 for share, molecule in zip(mixture, molecules, strict=True)]
     if not sum(weights) > 0:
         return FilamentScene()
     widths_A = [molecule.diameter_A for molecule in molecules]

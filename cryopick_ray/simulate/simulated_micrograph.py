@@ -105,7 +105,7 @@ def simulate(settings: SimulationSettings, molecules: Sequence[Molecule], number
     """
     shape = settings.height_px, settings.width_px
     streams = np.random.default_rng([settings.seed, number]).spawn(13)
-    molecules = [varied(one, streams[7], draw(streams[7], settings.variety)) for one in molecules]
+    molecules = [varied(molecule, streams[7], draw(streams[7], settings.variety)) for molecule in molecules]
     microscope = _microscope(streams[0], settings.microscope, settings.pixel_size_A)
     contamination = contaminate(streams[1], shape, settings.pixel_size_A, settings.contamination)
     view = FieldOfView(shape, settings.pixel_size_A)

@@ -101,12 +101,12 @@ def simulate_together(
     Ids and reasons of micrographs that failed, by the names of the simulations.
     """
     parts = {}
-    for name, one in simulations.items():
-        if not one.is_told:
-            write_whole(one.out / SETTINGS, to_yaml(one.settings))
-        units = cut(one.left, unit_size(one.settings.micrographs))
-        make_worker = partial(SimulateWorker, one.out, one.settings, one.store_url)
-        parts[name] = StagePart(units, make_worker, done=one.done)
+    for name, simulation in simulations.items():
+        if not simulation.is_told:
+            write_whole(simulation.out / SETTINGS, to_yaml(simulation.settings))
+        units = cut(simulation.left, unit_size(simulation.settings.micrographs))
+        make_worker = partial(SimulateWorker, simulation.out, simulation.settings, simulation.store_url)
+        parts[name] = StagePart(units, make_worker, done=simulation.done)
     failures: dict[str, list[tuple[str, str]]] = {name: [] for name in simulations}
     with closing(run_stage("simulate", parts, engine, events)) as reports:
         for name, report in reports:

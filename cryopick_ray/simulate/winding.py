@@ -66,13 +66,13 @@ def ring(
 def wind(composition: FilamentComposition) -> Molecule:
     """Fill the subunits and put them in their places."""
     molecules = [_filled(piece.composition) for piece in composition.pieces]
-    placed = [_placed(piece, one) for piece, one in zip(composition.pieces, molecules, strict=True)]
+    placed = [_placed(piece, molecule) for piece, molecule in zip(composition.pieces, molecules, strict=True)]
     count = sum(map(len, placed))
     filament = make_filament(
         composition.name,
         np.concatenate(placed),
-        np.concatenate([one.sigma_A for one in molecules]),
-        np.concatenate([one.weight_kDa for one in molecules]),
+        np.concatenate([molecule.sigma_A for molecule in molecules]),
+        np.concatenate([molecule.weight_kDa for molecule in molecules]),
         family=composition.family,
         rise_A=composition.rise_A,
         twist_deg=composition.twist_deg,

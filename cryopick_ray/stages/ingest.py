@@ -84,10 +84,10 @@ class Intake:
         """
         for source in sources:
             self._check(source)
-        held = [one for one in sources if one.micrograph_id in self._held]
+        held = [source for source in sources if source.micrograph_id in self._held]
         changed = [one.micrograph_id for one in held if self._differs(one)]
         coarse = [one.micrograph_id for one in held if self._is_coarse(one)]
-        again = {*changed, *coarse, *(one.micrograph_id for one in sources if self._is_out(one))}
+        again = {*changed, *coarse, *(source.micrograph_id for source in sources if self._is_out(source))}
         self._replaced |= {name: self.manifest.pop(name) for name in again}
         self._held -= again
         return [source for source in sources if source.micrograph_id not in self._held], changed

@@ -177,7 +177,7 @@ def settled(settings: PickSettings, picks_url: str, *, on_gpu: bool) -> PickSett
     fastest = fast_precision(on_gpu=on_gpu)
     choices = [settings.model_copy(update={"dtype": name}) for name in ("bfloat16", "float32")]
     there = digests(picks_url)
-    known = [one for one in choices if there and _digest(one) in there]
+    known = [choice for choice in choices if there and _digest(choice) in there]
     return known[0] if len(known) == 1 else settings.model_copy(update={"dtype": fastest})
 
 

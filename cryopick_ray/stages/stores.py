@@ -60,9 +60,9 @@ def plan_filling(sources: Sequence[MicrographSource], store_url: str, settings: 
 
 def fill_stores(fillings: Mapping[str, Filling], engine: Engine, events: Events) -> None:
     """Bring into each store what it lacks."""
-    for one in fillings.values():
-        tell_changed(one.changed, events)
-    parts = {name: one.part(engine) for name, one in fillings.items()}
+    for filling in fillings.values():
+        tell_changed(filling.changed, events)
+    parts = {name: filling.part(engine) for name, filling in fillings.items()}
     with closing(run_stage("ingest", parts, engine, events)) as reports:
         for name, report in reports:
             fillings[name].intake.came(report.made, [failed for failed, _ in report.failures])

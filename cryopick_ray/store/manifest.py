@@ -215,7 +215,7 @@ def _rows(table: pa.Table, shared: dict[str, dict[Any, Any]]) -> Iterator[Manife
     for name in table.column_names:
         kept = shared.get(name, names if name in _NAMES else None)
         values = table[name].to_pylist()
-        columns.append(values if kept is None else [kept.setdefault(one, one) for one in values])
+        columns.append(values if kept is None else [kept.setdefault(value, value) for value in values])
     return map(ManifestRow, *columns)
 
 

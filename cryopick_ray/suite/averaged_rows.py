@@ -102,14 +102,18 @@ def table_rows(results: Sequence[Result]) -> list[SuiteRow]:
     ]
 
 
-def _whole(one: Result) -> str:
-    return one.group or one.data
+def _whole(result: Result) -> str:
+    return result.group or result.data
 
 
 def _group_means(results: Sequence[Result]) -> Iterator[Result]:
     """Yield each model's mean over the molecules of each group."""
-    for group, model, seed in dict.fromkeys((one.group, one.model, one.seed) for one in results if one.group):
-        own = [one for one in results if (one.group, one.model, one.seed) == (group, model, seed)]
+    for group, model, seed in dict.fromkeys(
+        (result.group, result.model, result.seed) for result in results if result.group
+    ):
+        own = [
+            result for result in results if (result.group, result.model, result.seed) == (group, model, seed)
+        ]
         failed = [one.data for one in own if not one.measures]
         yield Result(
             data=group,
@@ -125,8 +129,8 @@ def _group_means(results: Sequence[Result]) -> Iterator[Result]:
 
 
 def _row(seeds: Sequence[Result]) -> SuiteRow:
-    first, good = seeds[0], [one for one in seeds if one.measures]
-    failures = [(Path(one.seed).stem, one.failure) for one in seeds if one.failure]
+    first, good = seeds[0], [seed for seed in seeds if seed.measures]
+    failures = [(Path(seed.seed).stem, seed.failure) for seed in seeds if seed.failure]
     return SuiteRow(
         data=first.data,
         model=first.model,
@@ -135,7 +139,7 @@ def _row(seeds: Sequence[Result]) -> SuiteRow:
         micrographs=first.micrographs,
         mean=_each(statistics.fmean, good),
         spread=_each(statistics.stdev, good) if len(good) > 1 else {},
-        overlap=_joined(one.overlap for one in seeds),
+        overlap=_joined(seed.overlap for seed in seeds),
         failure=_joined(f"{seed}: {why}" if len(seeds) > 1 else why for seed, why in failures),
         is_labelled=first.is_labelled,
         labels=first.labels,
@@ -144,8 +148,8 @@ def _row(seeds: Sequence[Result]) -> SuiteRow:
 
 def _each(statistic: Callable[[Sequence[float]], float], results: Sequence[Result]) -> Measures:
     """Return a statistic of each measure; one that is not defined everywhere has none."""
-    names = dict.fromkeys(name for one in results for name in one.measures)
-    values = {name: [one.measures.get(name) for one in results] for name in names}
+    names = dict.fromkeys(name for result in results for name in result.measures)
+    values = {name: [result.measures.get(name) for result in results] for name in names}
     return {
         name: None if None in several else float(statistic([x for x in several if x is not None]))
         for name, several in values.items()

@@ -121,10 +121,12 @@ def _scores(found: list[MicrographPicks], case: Case) -> list[Measured]:
         return [Measured(dict(zip(FALSE, (counted.mean, counted.median, counted.most), strict=True)))]
     stretch = np.float32(case.told_A / case.settings.diameter_A)  # to true diameters, whatever is told
     ranked = {
-        name: replace(one, offset=one.offset * stretch)
-        for name, one in rank(found, case.truth, radius_A=case.radius_A).micrographs.items()
+        name: replace(micrograph, offset=micrograph.offset * stretch)
+        for name, micrograph in rank(found, case.truth, radius_A=case.radius_A).micrographs.items()
     }
-    of_parts = [_score([ranked[one] for one in part.micrograph_ids]) for part in case.parts]
+    of_parts = [
+        _score([ranked[micrograph_id] for micrograph_id in part.micrograph_ids]) for part in case.parts
+    ]
     whole = _score(list(ranked.values()))
     return [replace(whole, measures={**whole.measures, **_first_to_last(of_parts)}), *of_parts]
 

@@ -90,7 +90,11 @@ def used_columns(rows: Sequence[SuiteRow]) -> list[Column]:
     """Return what is shown of rows of one kind; columns of remarks only where there are any."""
     first = rows[0]
     columns = COUNTED if not first.is_labelled else FALSE if first.is_empty else FOUND
-    return [one for one in columns if one[0] not in OPTIONAL or {one[1](row) for row in rows} - {"", NOTHING}]
+    return [
+        column
+        for column in columns
+        if column[0] not in OPTIONAL or {column[1](row) for row in rows} - {"", NOTHING}
+    ]
 
 
 def _tables(rows: Sequence[SuiteRow]) -> list[list[list[str]]]:

@@ -83,15 +83,15 @@ class SuiteSettings(Settings):
 
     @model_validator(mode="after")
     def _models_name_what_is_there(self) -> Self:
-        models, sets = [one.name for one in self.models], self.set_names()
-        for one in self.models:
-            if one.after is not None and one.after not in {*models} - {one.name}:
+        models, sets = [model.name for model in self.models], self.set_names()
+        for model in self.models:
+            if model.after is not None and model.after not in {*models} - {model.name}:
                 raise ValueError(
-                    f"after of {one.name} is {brief(one.after)}; expected another model: {few(models)}"
+                    f"after of {model.name} is {brief(model.after)}; expected another model: {few(models)}"
                 )
-            if unknown := [name for name in one.only if name not in sets]:
+            if unknown := [name for name in model.only if name not in sets]:
                 raise ValueError(
-                    f"only of {one.name} has {brief(unknown[0])}; expected data sets: {few(sets)}"
+                    f"only of {model.name} has {brief(unknown[0])}; expected data sets: {few(sets)}"
                 )
         return self
 
@@ -100,11 +100,11 @@ class SuiteSettings(Settings):
         if not self.sets():
             raise ValueError("nothing to pick: give data, simulated, unlabelled or empty")
         for what, names in (
-            ("models", [one.name for one in self.models]),
-            ("models or annotators", [*{one.name for one in self.models}, *self._annotators()]),
+            ("models", [model.name for model in self.models]),
+            ("models or annotators", [*{model.name for model in self.models}, *self._annotators()]),
             ("data sets", self.set_names()),
             ("lines of the table", self._lines()),
-            ("groups of molecules", [title(one) for one in self.groups() if len(one.molecules) > 1]),
+            ("groups of molecules", [title(group) for group in self.groups() if len(group.molecules) > 1]),
         ):
             if twice := sorted(name for name in set(names) if names.count(name) > 1):
                 raise ValueError(f"two {what} are called {brief(twice[0])}; give each a name of its own")

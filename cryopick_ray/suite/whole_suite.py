@@ -41,7 +41,7 @@ class SuiteResult:
     @property
     def failed(self) -> bool:
         """Whether a model failed on a data set, or a micrograph did."""
-        return any(one.failure for one in self.results)
+        return any(result.failure for result in self.results)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dicts, lists, numbers and words, ready for JSON."""
@@ -50,8 +50,8 @@ class SuiteResult:
             "about": ABOUT,
             "rows": [asdict(row) for row in table_rows(self.results)],
             "results": [
-                {name: value for name, value in asdict(one).items() if name != "curve"}
-                for one in self.results
+                {name: value for name, value in asdict(result).items() if name != "curve"}
+                for result in self.results
             ],
             "settings": self.settings.model_dump(mode="json"),
         }

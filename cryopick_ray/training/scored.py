@@ -64,10 +64,10 @@ def told(scored: Sequence[ScoredMicrograph]) -> tuple[NDArray[np.float32], NDArr
     )
 
 
-def on_line(one: ScoredMicrograph, line: Sequence[float]) -> ScoredMicrograph:
+def on_line(micrograph: ScoredMicrograph, line: Sequence[float]) -> ScoredMicrograph:
     """Return a micrograph's candidates with calibrated scores."""
-    found = one.candidates
-    return replace(one, candidates=replace(found, score=calibrated(found.score, line)))
+    found = micrograph.candidates
+    return replace(micrograph, candidates=replace(found, score=calibrated(found.score, line)))
 
 
 def _try(picker: Picker, source: LabelledRow) -> ScoredMicrograph:
@@ -113,13 +113,13 @@ def _is_unsure(places: NDArray[np.float32], source: LabelledRow, radius_px: floa
     return is_unsure
 
 
-def _ranked(one: ScoredMicrograph, threshold: float) -> Ranked:
-    picked = one.candidates.score >= threshold
+def _ranked(micrograph: ScoredMicrograph, threshold: float) -> Ranked:
+    picked = micrograph.candidates.score >= threshold
     return Ranked(
-        one.candidates.score,
-        one.is_hit,
+        micrograph.candidates.score,
+        micrograph.is_hit,
         int(picked.sum()),
-        int((one.is_hit & picked).sum()),
-        len(one.source.particles),
-        offset=one.offset[picked[one.is_hit]] if len(one.offset) else one.offset,
+        int((micrograph.is_hit & picked).sum()),
+        len(micrograph.source.particles),
+        offset=micrograph.offset[picked[micrograph.is_hit]] if len(micrograph.offset) else micrograph.offset,
     )

@@ -49,15 +49,15 @@ class StudyRow:
     model: str
 
     @classmethod
-    def of(cls, network: str, one: Finished) -> Self:
+    def of(cls, network: str, finished: Finished) -> Self:
         """Return the row of a finished training."""
         return cls(
             network,
-            one.part.removeprefix(WITHOUT),
-            one.whole.micrographs if one.whole else 0,
-            one.whole.score if one.whole else None,
-            one.seconds,
-            one.model,
+            finished.part.removeprefix(WITHOUT),
+            finished.whole.micrographs if finished.whole else 0,
+            finished.whole.score if finished.whole else None,
+            finished.seconds,
+            finished.model,
         )
 
 
@@ -120,7 +120,9 @@ def _cells(rows: Sequence[StudyRow]) -> list[list[str]]:
         [part, *(_cell(known.get((network, part))) for network in networks)]
         for part in dict.fromkeys(row.left_out for row in rows)
     ]
-    context = [_mean([row.score for row in rows if row.network == one and row.score]) for one in networks]
+    context = [
+        _mean([row.score for row in rows if row.network == network and row.score]) for network in networks
+    ]
     return [["left out", *networks], *lines, ["mean", *context]]
 
 

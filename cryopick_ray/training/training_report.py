@@ -246,11 +246,13 @@ def number(value: float | None) -> str:
     return "\N{EN DASH}" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
-def _epoch_words(one: Epoch) -> str:
-    losses = f"training {one.train_loss:.4g}"
-    if one.validation_loss is not None:
-        losses += f", validation {one.validation_loss:.4g}"
-    return f"epoch {one.epoch}: {losses}; learning rate {one.learning_rate:.3g}; {duration(one.seconds)}"
+def _epoch_words(epoch: Epoch) -> str:
+    losses = f"training {epoch.train_loss:.4g}"
+    if epoch.validation_loss is not None:
+        losses += f", validation {epoch.validation_loss:.4g}"
+    return (
+        f"epoch {epoch.epoch}: {losses}; learning rate {epoch.learning_rate:.3g}; {duration(epoch.seconds)}"
+    )
 
 
 def _mistakes(scored: ScoredMicrograph, threshold: float) -> int:

@@ -77,7 +77,7 @@ def main(
                 [sys.executable, "-m", "cryopick_ray", *arguments], check=True, capture_output=True
             )
             seconds.append(time.monotonic() - began)
-    each_s = ", ".join(f"{one:.1f}" for one in seconds)
+    each_s = ", ".join(f"{second:.1f}" for second in seconds)
     typer.echo(f"{micrographs * each} candidates of {micrographs} micrographs cut in {each_s} s")
 
 

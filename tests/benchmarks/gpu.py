@@ -276,11 +276,11 @@ def main(
             for one in models_in(weights, folder, shrink=4 if quick else 1)
             if not network or one.name in network
         ]
-        sides = {one.side_px for one in models}
+        sides = {model.side_px for model in models}
         stores = {side_px: fill_store(folder / str(side_px), side_px, many) for side_px in sides}
         lines = [
-            measure(one, stores[one.side_px], machine, unit=unit, topaz=topaz, folder=folder)
-            for one in models
+            measure(model, stores[model.side_px], machine, unit=unit, topaz=topaz, folder=folder)
+            for model in models
         ]
     limits = limits_of(machine)
     if as_json:

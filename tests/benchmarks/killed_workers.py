@@ -129,9 +129,9 @@ def to_markdown(outcomes: Sequence[Outcome], limit_s: int) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {one.engine} | {one.fault} | {one.end} | {one.published} | {one.reported} | "
-        f"{'yes' if one.named else 'no'} | {one.tries} | {one.pause_s:.1f} |"
-        for one in outcomes
+        f"| {outcome.engine} | {outcome.fault} | {outcome.end} | {outcome.published} | {outcome.reported} | "
+        f"{'yes' if outcome.named else 'no'} | {outcome.tries} | {outcome.pause_s:.1f} |"
+        for outcome in outcomes
     ]
     return "\n".join(lines)
 
@@ -148,7 +148,9 @@ def main(
                 outcomes.append(pool.submit(run_trial, name, fault, limit).result())
             typer.echo(str(outcomes[-1]), err=True)
     typer.echo(
-        json.dumps([asdict(one) for one in outcomes], indent=1) if as_json else to_markdown(outcomes, limit)
+        json.dumps([asdict(outcome) for outcome in outcomes], indent=1)
+        if as_json
+        else to_markdown(outcomes, limit)
     )
 
 

@@ -26,7 +26,7 @@ def places(frame, name):
 
 def exported(folder, name):
     """Return the places in the STAR file of a micrograph."""
-    [path] = [one for one in folder.rglob("*.star") if name.removesuffix(".mrc") in one.as_posix()]
+    [path] = [path for path in folder.rglob("*.star") if name.removesuffix(".mrc") in path.as_posix()]
     rows = next(iter(starfile.read(path, always_dict=True).values()))
     return np.column_stack([rows.rlnCoordinateX, rows.rlnCoordinateY])
 

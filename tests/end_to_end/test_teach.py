@@ -45,7 +45,7 @@ def marked(first, phantoms, tmp_path_factory):
     """Decisions about two micrographs of the run: half of the truth is added, and what is none removed."""
     rows = []
     table = PickTable(first / "table")
-    names = [one.micrograph_id for one in table.micrographs][:2]
+    names = [micrograph.micrograph_id for micrograph in table.micrographs][:2]
     for name, picks in table.of(names).items():
         truth = truth_of(phantoms, name)
         places = np.column_stack([picks.x_px, picks.y_px]).astype(float)
@@ -56,7 +56,7 @@ def marked(first, phantoms, tmp_path_factory):
     path = tmp_path_factory.mktemp("marks") / "curation"
     path.mkdir()
     (path / "me.csv").write_text(
-        text_of(replace(one, by="me", at="2026-11-30T10:00:00.000Z") for one in rows)
+        text_of(replace(row, by="me", at="2026-11-30T10:00:00.000Z") for row in rows)
     )
     return path, names
 
@@ -114,7 +114,7 @@ def test_what_was_told_is_kept_and_the_run_is_as_it_was(first, taught):
     assert kept == json.loads(json.dumps(told.to_dict()))
     assert (kept["particles"], kept["micrographs"]) == (8, 2)
     assert not (first / "teach.json").exists()
-    assert [one.micrograph_id for one in PickTable(out / "table").micrographs] == [
+    assert [micrograph.micrograph_id for micrograph in PickTable(out / "table").micrographs] == [
         one["micrograph_id"] for one in kept["shown"]
     ]
 
@@ -122,7 +122,7 @@ def test_what_was_told_is_kept_and_the_run_is_as_it_was(first, taught):
 def test_other_micrographs_are_shown_through_the_command(first, marked, cryopick, tmp_path, monkeypatch):
     monkeypatch.setattr(module_of_settings.TeachSettings.model_fields["steps"], "default", FEW_STEPS)
     module_of_settings.TeachSettings.model_rebuild(force=True)
-    other = [one.micrograph_id for one in PickTable(first / "table").micrographs][4]
+    other = [micrograph.micrograph_id for micrograph in PickTable(first / "table").micrographs][4]
     out = tmp_path / "out"
     status, said, errors = cryopick(
         "teach", first, "--curation", marked[0], "--micrographs", other, "--out", out, *ALONE, "--json"
@@ -148,7 +148,7 @@ def test_what_cannot_be_taught_is_refused_before_anything_is_made(
     few = tmp_path / "few.csv"
     few.write_text(text_of([Decision(marked[1][0], "add", 50.0, 50.0)]))
     given = ["--curation", marked[0]] if "--curation" not in changes else []
-    changes = [{"FEW": few, "NONE": tmp_path / "none.csv"}.get(one, one) for one in changes]
+    changes = [{"FEW": few, "NONE": tmp_path / "none.csv"}.get(change, change) for change in changes]
     status, _, errors = cryopick("teach", first, *given, *changes, "--out", tmp_path / "out", *ALONE)
     assert status == 2
     assert words in errors

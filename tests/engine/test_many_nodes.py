@@ -23,8 +23,8 @@ def nodes(*resources):
     """Start a cluster of one node without room and others with ``resources``; yield it."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     try:
-        for one in resources:
-            cluster.add_node(**one)
+        for resource in resources:
+            cluster.add_node(**resource)
         yield cluster
     finally:
         ray.shutdown()

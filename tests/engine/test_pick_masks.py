@@ -56,7 +56,8 @@ def test_what_the_picker_says_of_a_candidate_counts_before_its_mask(store, model
 
     def with_codes(self, images):
         return [
-            replace(one, junk=np.arange(len(one), dtype=np.uint8) % 6) for one in with_masks(self, images)
+            replace(with_mask, junk=np.arange(len(with_mask), dtype=np.uint8) % 6)
+            for with_mask in with_masks(self, images)
         ]
 
     monkeypatch.setattr(TopazPicker, "pick_many", with_codes)

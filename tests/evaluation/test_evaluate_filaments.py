@@ -44,8 +44,8 @@ def picks(traces, name="a.mrc", threshold=0.0, status="complete"):
 
 def truth(**micrographs):
     rows = {name: cut_segments(traces, SPACING, WIDTH) for name, traces in micrographs.items()}
-    more = {name: {"filament": one.filament, "track_px": one.track_px} for name, one in rows.items()}
-    places = {name: np.column_stack([one.x_px, one.y_px]) for name, one in rows.items()}
+    more = {name: {"filament": row.filament, "track_px": row.track_px} for name, row in rows.items()}
+    places = {name: np.column_stack([row.x_px, row.y_px]) for name, row in rows.items()}
     return Truth(Path("truth"), places, (), more=more)
 
 
@@ -143,8 +143,8 @@ def test_the_best_threshold_leaves_the_false_ones_out():
 def test_micrographs_are_summed_by_length_and_failed_ones_miss_all():
     table = [picks(TWO), picks([], "b.mrc"), picks([], "c.mrc", status="failed"), picks(TWO, "d.mrc")]
     some = evaluate_filaments(table, truth(a=TWO, b=TWO[:1], c=TWO[:1]))
-    assert [one.score.recall for one in some.micrographs] == pytest.approx([1, 0, 0])
-    assert [one.failed for one in some.micrographs] == [False, False, True]
+    assert [micrograph.score.recall for micrograph in some.micrographs] == pytest.approx([1, 0, 0])
+    assert [micrograph.failed for micrograph in some.micrographs] == [False, False, True]
     assert some.pooled.recall == pytest.approx(0.5)
     assert any("failed" in note and "c.mrc" in note for note in some.notes)
     assert any("want of truth" in note and "d.mrc" in note for note in some.notes)

@@ -28,7 +28,7 @@ def assert_is(trace, axis, off=0.3, end=0.5 * WIDTH):
 def whose(traces, axes):
     """Return the number of the axis that each trace lies on, in the order of axes."""
     assert len(traces) == len(axes)
-    context = np.array([[np.mean(distances(one, axis)) for axis in axes] for one in traces])
+    context = np.array([[np.mean(distances(trace, axis)) for axis in axes] for trace in traces])
     assert sorted(context.argmin(axis=1)) == list(range(len(axes)))
     return [traces[number] for number in context.argmin(axis=0)]
 
@@ -207,8 +207,8 @@ def test_noise_and_checkerboards_are_survived():
     board = (np.indices(SHAPE).sum(axis=0) % 2).astype(np.float32)
     noise = [rng.standard_normal(SHAPE).astype(np.float32) for _ in range(2)]
     for ridge in (board, np.abs(noise[0]), rng.random(SHAPE).astype(np.float32)):
-        for one in trace_maps(ridge, *noise, width_px=WIDTH):
-            assert np.isfinite(one.points).all()
+        for trace_map in trace_maps(ridge, *noise, width_px=WIDTH):
+            assert np.isfinite(trace_map.points).all()
 
 
 def test_maps_of_different_shapes_are_refused():

@@ -53,7 +53,7 @@ def expected(format, n, own, whole):
         for name in held:
             zeros = [np.where(is_known(name, one[name]), one[name], 0) for one in whole if name in one]
             held[name] = np.where(is_known(name, held[name]), held[name], 0)
-            if not any(one.any() for one in zeros):
+            if not any(zero.any() for zero in zeros):
                 held[name] = COLUMNS[name].nothing(n)
     return {name: one for name, one in held.items() if is_known(in_file(name), one).any()}
 

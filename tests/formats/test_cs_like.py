@@ -35,7 +35,7 @@ def places(one):
 def theirs(path, ours, *, mirrored, agree=1.0, names=NAMES):
     """Write the picks of another picker: some of ours, a few pixels off, some elsewhere; binned by two."""
     rng = np.random.default_rng(4)
-    n = [len(one.x_px) for one in ours]
+    n = [len(our.x_px) for our in ours]
     x, y = (np.concatenate(all_) + rng.normal(0, 4, sum(n)) for all_ in zip(*map(places, ours), strict=True))
     elsewhere = rng.random(len(x)) > agree
     x[elsewhere] = rng.uniform(0, WIDTH, elsewhere.sum())
@@ -67,11 +67,11 @@ def test_names_and_the_way_of_y_are_those_of_the_projects_picks(tmp_path, ours, 
     table, said = written(
         ours, tmp_path, theirs(tmp_path / "P1/picks.cs", ours, mirrored=mirrored, agree=0.6)
     )
-    for i, one in enumerate(ours):
+    for i, our in enumerate(ours):
         rows = table[table["location/micrograph_uid"] == UIDS[i]]
         y = rows["location/center_y_frac"] * HEIGHT
-        np.testing.assert_allclose(HEIGHT - 1 - y if mirrored else y, one.y_px, atol=1e-3)
-        np.testing.assert_allclose(rows["location/center_x_frac"] * WIDTH, one.x_px, atol=1e-3)
+        np.testing.assert_allclose(HEIGHT - 1 - y if mirrored else y, our.y_px, atol=1e-3)
+        np.testing.assert_allclose(rows["location/center_x_frac"] * WIDTH, our.x_px, atol=1e-3)
         assert set(rows["location/exp_group_id"].tolist()) == {GROUPS[i]}
         assert set(rows["location/micrograph_path"].tolist()) == {NAMES[i].encode()}
         assert (rows["location/micrograph_shape"] == [HEIGHT // 2, WIDTH // 2]).all()

@@ -76,8 +76,8 @@ def broken(text, change):
     path, _, value = change.removeprefix("-").partition("=")
     *parents, leaf = path.split("/")
     group = data
-    for one in parents:
-        group = group[int(one) if one.isdigit() else one]
+    for parent in parents:
+        group = group[int(parent) if parent.isdigit() else parent]
     if change.startswith("-"):
         del group[leaf]
     else:

@@ -157,7 +157,7 @@ def test_a_class_of_few_images_is_held_down_for_its_noise_and_no_more():
         )
         for n in counts.int().tolist()
     ]
-    signal = torch.stack([one.sum(dim=0) for one in images])
+    signal = torch.stack([image.sum(dim=0) for image in images])
     transfer = counts[:, None].expand(-1, len(COMPONENTS))
     sums = ClassSums(signal, transfer, torch.zeros(COMPONENTS.radius + 1), counts, torch.zeros(()))
     made, _ = averages(sums, COMPONENTS, torch.full((COMPONENTS.radius + 1,), 4.0))

@@ -46,7 +46,7 @@ def made(tmp_path_factory):
 
 def files_of(out):
     """Return what classes are, without the model, which names its own folder."""
-    wanted = [one for one in out.iterdir() if one.suffix in (".star", ".mrcs", ".csv")]
+    wanted = [path for path in out.iterdir() if path.suffix in (".star", ".mrcs", ".csv")]
     return {one.name: one.read_bytes() for one in wanted if not one.name.endswith("_model.star")}
 
 
@@ -117,7 +117,7 @@ def test_page_and_json_tell_all_classes(made):
 
 
 def test_nothing_to_go_on_from_is_left(made):
-    assert not [one.name for one in made[2].iterdir() if one.name.startswith(".")]
+    assert not [path.name for path in made[2].iterdir() if path.name.startswith(".")]
 
 
 def test_two_workers_make_what_one_makes(tmp_path):

@@ -143,9 +143,10 @@ def test_agreement_of_published_pickers_tells_without_labels_what_labels_tell(re
     assert len(micrographs) == 7
     across_px = 190 / 3.54
     cuts = {
-        name: score_cuts(np.concatenate([one[name].score for one in micrographs.values()])) for name in REPIC
+        name: score_cuts(np.concatenate([micrograph[name].score for micrograph in micrographs.values()]))
+        for name in REPIC
     }
-    grouped = [(greedy(one, across_px / 2), one) for one in micrographs.values()]
+    grouped = [(greedy(micrograph, across_px / 2), micrograph) for micrograph in micrographs.values()]
     agreed = total(patterns(found.names, levels(found, one, cuts)) for found, one in grouped)
     told = reliability(agreed, 7 * 2048**2 / (np.pi * (across_px / 2) ** 2))
     n_true = 0

@@ -41,7 +41,7 @@ def rows(action, places, second, by="anna", name="a.mrc"):
 
 def segments(*lines, score=0.5):
     """Return a micrograph's picks: segments of lines, in the order of tables."""
-    found = cut_segments([Trace(np.array(one)) for one in lines], SPACING_PX, WIDTH_PX)
+    found = cut_segments([Trace(np.array(line)) for line in lines], SPACING_PX, WIDTH_PX)
     more = {
         "filament": found.filament,
         "track_A": (found.track_px * PIXEL_A).astype(np.float32),

@@ -37,8 +37,8 @@ def test_a_picker_is_what_its_card_says(name):
     assert (picker.card, picker.network, picker.device) == (card, network, torch.device("cpu"))
     assert picker.wants_gpu
     assert not network.training
-    kernels = [one for one in picker.ready.parameters() if one.ndim == 4]
-    assert all(one.is_contiguous(memory_format=torch.channels_last) for one in kernels)
+    kernels = [parameter for parameter in picker.ready.parameters() if parameter.ndim == 4]
+    assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
     assert make_picker(network, card, particle_px=27).particle_px == 27
 
 

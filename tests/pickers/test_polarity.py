@@ -72,10 +72,10 @@ def test_where_there_are_no_particles_the_image_is_picked_as_it_is(picker):
     empty = micrographs("apoferritin", picker, seed=5, scene={"particles": [0, 0]})
     noise = torch.from_numpy(np.random.default_rng(1).normal(size=empty.shape).astype(np.float32))
     for images in (empty, -empty, noise):
-        for one, (found, bright) in zip(images, settled(picker, images), strict=True):
+        for image, (found, bright) in zip(images, settled(picker, images), strict=True):
             assert not bright
             with torch.inference_mode():
-                assert equal(found, picker.pick_many(one[None])[0])
+                assert equal(found, picker.pick_many(image[None])[0])
 
 
 def test_what_the_judge_cannot_look_at_is_picked_as_it_is():

@@ -33,7 +33,7 @@ KEPT_OUT = {
     "apoferritin",
     "small-shell",
     "shell",
-    *(one for group in SUITE.groups() for one in group.molecules),
+    *(molecule for group in SUITE.groups() for molecule in group.molecules),
 }
 """What examples/10_suite.yaml measures generalisation on, and what looks like apoferritin."""
 MOST_BYTES = 40e6

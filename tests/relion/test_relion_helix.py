@@ -112,7 +112,7 @@ class Project:
         for (_, row), image in zip(rows.iterrows(), images, strict=True):
             at = np.array([row["rlnCoordinateX"], row["rlnCoordinateY"]])
             distances = [np.hypot(*(points - at).T) for points in dense]
-            nearest = int(np.argmin([one.min() for one in distances]))
+            nearest = int(np.argmin([distance.min() for distance in distances]))
             assert distances[nearest].min() < tolerance_px
             trace, track = self.traces[nearest], 0.05 * distances[nearest].argmin()
             direction = trace.direction_rad(np.array([track]), 2 * RISE_A / SIZE_A)[0]

@@ -55,10 +55,10 @@ def test_an_entry_as_the_archive_writes_it():
     )
 )
 def test_any_json_makes_an_entry(fields):
-    for one in parsed(fields).image_sets:
-        assert ".." not in one.directory.split("/")
-        assert not one.directory.startswith("/")
-        assert one.pixel_size_A is None or one.pixel_size_A > 0
+    for image_set in parsed(fields).image_sets:
+        assert ".." not in image_set.directory.split("/")
+        assert not image_set.directory.startswith("/")
+        assert image_set.pixel_size_A is None or image_set.pixel_size_A > 0
 
 
 @pytest.mark.parametrize(

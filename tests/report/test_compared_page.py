@@ -43,7 +43,7 @@ def show(browser, tmp_path):
         browser.get(path.as_uri())
         assert browser.get_log("browser") == []
         messages = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
-        sent = [one["params"] for one in messages if one["method"] == "Network.requestWillBeSent"]
+        sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
         urls = {one["request"]["url"] for one in sent if one["documentURL"].startswith("file:")}
         assert all(url == browser.current_url or url.startswith("data:image/") for url in urls)
         return browser

@@ -124,9 +124,9 @@ def test_the_files_give_back_the_axes(rich, tmp_path):
         *(particles[name].to_numpy() for name in ("rlnCoordinateX", "rlnCoordinateY", "rlnHelicalTubeID"))
     )
     drawn = [trace for _, trace in made.filaments.traces(pickable=True)]
-    assert [one.length_px for one in traces] == pytest.approx([one.length_px for one in drawn], rel=0.01)
-    for one, two in zip(traces, drawn, strict=True):
-        assert one.points[[0, -1]] == pytest.approx(two.points[[0, -1]], abs=0.01)
+    assert [trace.length_px for trace in traces] == pytest.approx([one.length_px for one in drawn], rel=0.01)
+    for trace, two in zip(traces, drawn, strict=True):
+        assert trace.points[[0, -1]] == pytest.approx(two.points[[0, -1]], abs=0.01)
 
 
 @pytest.mark.parametrize("name", [one.name for one in list_filaments() if one.family != "thin"])
@@ -137,7 +137,7 @@ def test_the_axis_of_the_truth_lies_in_the_middle_of_what_is_seen(name):
         "microscope.amplitude_contrast=1",
     ]
     made, _ = make(name, *QUIET, *ONE, *near_focus, shape=(512, 512))
-    _, axis = max(made.filaments.traces(pickable=True), key=lambda one: one[1].length_px)
+    _, axis = max(made.filaments.traces(pickable=True), key=lambda trace: trace[1].length_px)
     track = np.arange(WIDTH_PX, axis.length_px - WIDTH_PX, 1.0)
     direction = axis.direction_rad(track, WIDTH_PX)
     across = np.arange(-1.2 * WIDTH_PX, 1.2 * WIDTH_PX + 0.1, 0.5)

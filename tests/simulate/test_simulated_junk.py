@@ -77,7 +77,7 @@ def test_seeds_show_what_they_showed_before_there_were_codes():
     names = ("ribosome-80s", "apoferritin")
     data = {"molecules": names, "height_px": 256, "width_px": 320, "pixel_size_A": 8.0}
     texts = ["carbon.probability=.5", "specks.probability=.8", "blobs.probability=.5"]
-    texts = [f"contamination.{one}" for one in texts]
+    texts = [f"contamination.{text}" for text in texts]
     texts += ["scene.aggregates=1,3", "exposure.streaks_px=0,20"]
     settings = simulation_settings(assigned(data, texts))
     made = simulate(settings, [load_molecule(name) for name in names], 3)

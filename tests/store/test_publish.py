@@ -28,7 +28,7 @@ def folder(tmp_path):
 
 
 def names(folder):
-    return sorted(one.name for one in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir())
 
 
 def untouched(mine):

@@ -214,7 +214,9 @@ def test_false_picks_are_refused_where_no_example_shows_them(network, given):
     image[320, 320] = 1
     labelled = LabelledMicrograph("m", "d", image, np.float32([[100, 100]]), np.float32([[320, 320]]))
     images = [recipe.example(labelled, Slot(index, 24), rng).image for index in range(24)]
-    away = [np.unravel_index(one.argmax(), one.shape) - (np.array(one.shape) - 1) / 2 for one in images]
+    away = [
+        np.unravel_index(image.argmax(), image.shape) - (np.array(image.shape) - 1) / 2 for image in images
+    ]
     if (np.abs(away).max(axis=1) <= 1).sum() > 2:
         check_false(network, recipe, "rounds is 2")
     else:

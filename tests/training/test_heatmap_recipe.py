@@ -326,8 +326,8 @@ def test_a_short_training_lowers_the_loss_on_another_micrograph():
 
     def batch(labelled, seed):
         examples = drawn(it, labelled, 4, seed)
-        images = torch.from_numpy(np.stack([one.image for one in examples]))[:, None]
-        return images, torch.from_numpy(np.stack([one.target for one in examples]))
+        images = torch.from_numpy(np.stack([example.image for example in examples]))[:, None]
+        return images, torch.from_numpy(np.stack([example.target for example in examples]))
 
     torch.manual_seed(0)
     network = it.build().train()

@@ -33,8 +33,8 @@ def test_other_processes_make_the_same_batches(examples, rank, size):
     here, elsewhere = epochs(examples, 0, rank, size), epochs(examples, 2, rank, size)
     for ours, theirs in zip(here, elsewhere, strict=True):
         assert len(ours) == STEPS
-        for one, other in zip(ours, theirs, strict=True):
-            assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
+        for our, other in zip(ours, theirs, strict=True):
+            assert all(torch.equal(*pair) for pair in zip(our, other, strict=True))
 
 
 def test_a_training_that_goes_on_gets_the_epochs_that_are_left(examples):

@@ -43,9 +43,9 @@ def begun(seed=0):
     torch.manual_seed(seed)
     network = HeatmapNetwork("heatmap", 4, MOST)
     torch.nn.init.normal_(network.head.weight, std=0.1)
-    for one in network.modules():
-        if isinstance(one, torch.nn.BatchNorm2d):
-            one.momentum = None  # the mean of what it sees
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None  # the mean of what it sees
     with torch.no_grad():
         network(torch.randn(8, 1, 64, 64))
     return HeldNetwork(network).train()
@@ -84,7 +84,11 @@ def test_without_marks_the_model_as_it_is_is_the_best_answer(micrograph):
     for images, targets in batches(bare, 2):
         network.zero_grad()
         RECIPE.loss(network(images), targets, 0).backward()
-        gradients = [one.grad.abs().max() for one in network.student.parameters() if one.grad is not None]
+        gradients = [
+            parameter.grad.abs().max()
+            for parameter in network.student.parameters()
+            if parameter.grad is not None
+        ]
         assert max(gradients) < 1e-4
     others = held_loss(torch.randn(1, MOST, 4, 4), torch.randn(1, MOST, 4, 4), torch.ones(1, 4, 4))
     same = torch.randn(1, MOST, 4, 4)

@@ -23,12 +23,12 @@ STUDY = COMMON | {"networks": {"heatmap": {"options": {"base": 8}}, "topaz": {"e
 
 def test_each_network_has_what_is_said_for_all_and_its_own_over_it():
     networks = study_settings(STUDY).networks
-    assert {name: (one.network, one.epochs) for name, one in networks.items()} == {
+    assert {name: (network.network, network.epochs) for name, network in networks.items()} == {
         "heatmap": ("heatmap", 3), "topaz": ("topaz", 5), "deepem": ("deepem", 3),
     }  # fmt: skip
     assert networks["heatmap"].options == {"particle_px": 20, "base": 8}
     assert networks["topaz"].options == {"particle_px": 20}
-    assert all(one.general and one.folds == "families" for one in networks.values())
+    assert all(network.general and network.folds == "families" for network in networks.values())
 
 
 def test_a_study_survives_its_file(tmp_path):

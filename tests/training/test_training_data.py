@@ -174,7 +174,7 @@ TINY = {
 def simulated(folder, groups, engine=None, particle_px=12.0, events=None, **changes):
     """Prepare groups of molecules; each tells only how it differs from a small one."""
     small = {"molecules": ["rubisco"], "micrographs": 1, "particle_px": 16.0}
-    groups = [small | one | {"settings": TINY | one.get("settings", {})} for one in groups]
+    groups = [small | group | {"settings": TINY | group.get("settings", {})} for group in groups]
     settings = train_settings({"network": "heatmap", "simulated": groups} | changes)
     return prepare_data(settings, particle_px, folder, engine or SerialEngine(), events or Silence())
 

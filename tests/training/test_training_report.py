@@ -97,7 +97,7 @@ def test_hostile_text_stays_text(report):
         settings={EVIL: {EVIL: EVIL}},
         curves=[(EVIL, one) for _, one in report.curves],
         lines=[replace(line, part=EVIL, dataset=EVIL) for line in report.lines],
-        thumbnails=[replace(one, part=EVIL) for one in report.thumbnails],
+        thumbnails=[replace(thumbnail, part=EVIL) for thumbnail in report.thumbnails],
         seconds={EVIL: 1.0},
     )
     calm, page = Page(render_training_report(report)), Page(render_training_report(hostile))
@@ -109,9 +109,9 @@ def test_hostile_text_stays_text(report):
 
 def test_every_pick_and_every_missed_particle_is_drawn_once(report):
     page = Page(render_training_report(report))
-    hits = sum(one.n_hits for one in report.thumbnails)
-    false = sum(one.n_false for one in report.thumbnails)
-    missed = sum(one.n_missed for one in report.thumbnails)
+    hits = sum(thumbnail.n_hits for thumbnail in report.thumbnails)
+    false = sum(thumbnail.n_false for thumbnail in report.thumbnails)
+    missed = sum(thumbnail.n_missed for thumbnail in report.thumbnails)
     # The legend has one of each.
     assert page.count("circle", "hit") == hits + 1
     assert page.count("rect", "false") == false + 1

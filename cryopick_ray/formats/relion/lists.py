@@ -54,9 +54,11 @@ def read_list(path: Path, read_other: ReadOther, say: Note) -> Iterator[Coordina
             yield from read_other(found, name)
 
 
-def _named(one: Coordinates, name: str) -> Coordinates:
+def _named(coordinates: Coordinates, name: str) -> Coordinates:
     """Return particles as the list's, whatever their own file calls the micrograph."""
-    return replace(one, micrograph=replace(one.micrograph, micrograph_id=name, relion_name=name))
+    return replace(
+        coordinates, micrograph=replace(coordinates.micrograph, micrograph_id=name, relion_name=name)
+    )
 
 
 def _table(blocks: dict[str, Block]) -> Block | None:

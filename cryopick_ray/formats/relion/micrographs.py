@@ -56,9 +56,9 @@ def _ctf(fit: CtfFit) -> dict[str, str]:
     return ctf if fit.ice_ring is None else ctf | {ICE_RING: f"{fit.ice_ring:.4f}"}
 
 
-def _listed(one: PickedMicrograph) -> dict[str, str]:
+def _listed(micrograph: PickedMicrograph) -> dict[str, str]:
     """Return the words of the list that RELION knows, or may, and that are no CTF."""
-    columns = json.loads(one.listed) if one.listed else {}
+    columns = json.loads(micrograph.listed) if micrograph.listed else {}
     own = {*CTF, MICROGRAPH, GROUP, "rlnCtfAstigmatism", ICE_RING}
     return {
         name: word(str(value))

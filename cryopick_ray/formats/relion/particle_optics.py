@@ -110,7 +110,7 @@ class OpticsGroups:
                 group | {one: self._images[key][one] for one in IMAGES} for key, group in self._groups.items()
             ]
         columns = dict.fromkeys((*OPTICS, *(column for group in groups for column in group)))
-        rows = (" ".join(word(group.get(one, _missing(one))) for one in columns) for group in groups)
+        rows = (" ".join(word(group.get(column, _missing(column))) for column in columns) for group in groups)
         return loop("optics", columns) + "".join(f"{row}\n" for row in rows) + "\n"
 
     def _identity(self, listed: Columns, dataset: str, size: str) -> Columns:
@@ -144,7 +144,11 @@ def guessed_optics(
     file
         Where the guess is written.
     """
-    unknown = [one.optics_group for one in micrographs if one.status == "complete" and one.optics is None]
+    unknown = [
+        micrograph.optics_group
+        for micrograph in micrographs
+        if micrograph.status == "complete" and micrograph.optics is None
+    ]
     usual = Optics()
     guesses = {
         "voltage_kV": f"{usual.voltage_kV:g} kV",

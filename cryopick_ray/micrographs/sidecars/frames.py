@@ -89,4 +89,4 @@ def _found(movie: Path, name: str) -> Path | None:
     names += [f"{stem_of(name)}{suffix}" for suffix in CONVERTED]
     if not name.isprintable():
         return None
-    return next((movie.parent / one for one in names if (movie.parent / one).is_file()), None)
+    return next((movie.parent / name for name in names if (movie.parent / name).is_file()), None)

@@ -65,7 +65,7 @@ class ClassMeasures:
 
     def table(self) -> dict[str, Numbers]:
         """Return the measures by name."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def measure(

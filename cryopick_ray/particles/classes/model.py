@@ -39,7 +39,7 @@ class ClassSums:
 
     def __add__(self, other: "ClassSums") -> "ClassSums":
         """Return the sums of both."""
-        return ClassSums(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
+        return ClassSums(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 
 
 def total(parts: Iterable[ClassSums]) -> ClassSums:

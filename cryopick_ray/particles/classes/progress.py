@@ -64,19 +64,19 @@ def write_array(path: Path, values: NDArray[Any]) -> None:
 
 def write_sums(path: Path, sums: ClassSums, **poses: NDArray[Any]) -> None:
     """Write what a part added up to."""
-    arrays = {one.name: getattr(sums, one.name).cpu().numpy() for one in fields(sums)}
+    arrays = {field.name: getattr(sums, field.name).cpu().numpy() for field in fields(sums)}
     write_whole(path, pack(**arrays, **poses))
 
 
 def read_sums(path: Path) -> ClassSums:
     """Return what a part added up to."""
     found = unpack(path)
-    return ClassSums(*(torch.from_numpy(found[one.name]) for one in fields(ClassSums)))
+    return ClassSums(*(torch.from_numpy(found[field.name]) for field in fields(ClassSums)))
 
 
 def write_model(path: Path, model: ClassModel) -> None:
     """Write a model."""
-    arrays = {one.name: np.asarray(getattr(model, one.name)) for one in fields(model)}
+    arrays = {field.name: np.asarray(getattr(model, field.name)) for field in fields(model)}
     write_whole(path, pack(**arrays))
 
 

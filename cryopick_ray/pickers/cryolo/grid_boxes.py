@@ -129,7 +129,7 @@ def cells_of(
     return cells[inside, 0], cells[inside, 1], inside
 
 
-def iou(one: Tensor, other: Tensor) -> Tensor:
+def iou(tensor: Tensor, other: Tensor) -> Tensor:
     """Return the intersection over union of boxes.
 
     Parameters
@@ -137,12 +137,12 @@ def iou(one: Tensor, other: Tensor) -> Tensor:
     one, other
         ``(4, ...)`` x, y, width, height; what follows the first axis is broadcast.
     """
-    shared = torch.ones((), device=one.device)
+    shared = torch.ones((), device=tensor.device)
     for centre, size in ((0, 2), (1, 3)):
-        end = torch.minimum(one[centre] + one[size] / 2, other[centre] + other[size] / 2)
-        start = torch.maximum(one[centre] - one[size] / 2, other[centre] - other[size] / 2)
+        end = torch.minimum(tensor[centre] + tensor[size] / 2, other[centre] + other[size] / 2)
+        start = torch.maximum(tensor[centre] - tensor[size] / 2, other[centre] - other[size] / 2)
         shared = shared * (end - start).clamp_min(0)
-    return shared / (one[2] * one[3] + other[2] * other[3] - shared)
+    return shared / (tensor[2] * tensor[3] + other[2] * other[3] - shared)
 
 
 def suppress(boxes: GridBoxes, max_iou: float) -> GridBoxes:

@@ -95,7 +95,9 @@ def read_labelled(source: LabelledRow, recipe: Recipe, view: View = AS_IT_IS) ->
         nowhere() if view.is_empty else places * scale
         for places in (source.particles, source.false, source.unsure)
     )
-    filaments = () if view.is_empty else tuple(one.scaled(*scale.tolist()) for one in source.filaments)
+    filaments = (
+        () if view.is_empty else tuple(filament.scaled(*scale.tolist()) for filament in source.filaments)
+    )
     junk = _codes(source.junk, shape) if source.junk and not view.is_empty else None
     return LabelledMicrograph(
         source.row.micrograph_id,

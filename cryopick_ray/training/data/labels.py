@@ -115,7 +115,7 @@ def labelled_rows(
             f"none of the {len(labels.names)} labelled micrographs of data set {settings.name} could be read"
             + (f"; {first.micrograph_id}: {in_settings(first.reason)}" if first else "")
         )
-    if factor := corner_factor((one.particles, one.row.source_shape) for one in rows):
+    if factor := corner_factor((row.particles, row.row.source_shape) for row in rows):
         raise UsageError(
             f"all labels of data set {settings.name} lie in the first corner of their micrographs, as if of "
             f"images binned by {factor}; convert them with `binning` {factor}, or take these labels away"

@@ -126,7 +126,7 @@ def _check_names(settings: TrainSettings) -> None:
     for number, group in enumerate(settings.simulated):
         where = f"simulated.{number}"
         with _said_of(where, where):
-            made = [group.called(load_molecule(one).name) for one in group.molecules]
+            made = [group.called(load_molecule(molecule).name) for molecule in group.molecules]
         if unfit := [name for name in made if not re.fullmatch(NAME, name)]:
             raise UsageError(
                 f"{where} makes a data set called {unfit[0]!r}, which can name no folder; expected up to 100 "
@@ -218,15 +218,15 @@ def _ingest(
     return [_labelled(one, url, fillings[url], particle_px) for one, url in zip(listed, urls, strict=True)]
 
 
-def _labelled(one: _Listed, url: str, filling: Filling, particle_px: float) -> TrainingSet:
+def _labelled(listed: _Listed, url: str, filling: Filling, particle_px: float) -> TrainingSet:
     """Return what a store holds of a data set, with its labels."""
-    settings, manifest = one.settings, filling.manifest()
-    rows = [manifest[source.micrograph_id] for source in one.sources]
-    with _said_of(_in_store(one, url)):
+    settings, manifest = listed.settings, filling.manifest()
+    rows = [manifest[source.micrograph_id] for source in listed.sources]
+    with _said_of(_in_store(listed, url)):
         working_A = working_pixel_size_A(settings.diameter_A, particle_px)
         check_scale([row for row in rows if row.status == "complete"], working_A)
-    with _said_of(f"{one.where} ({settings.name})"):
-        labelled = labelled_rows(settings, one.labels, url, {row.micrograph_id: row for row in rows})
+    with _said_of(f"{listed.where} ({settings.name})"):
+        labelled = labelled_rows(settings, listed.labels, url, {row.micrograph_id: row for row in rows})
     return TrainingSet(settings, tuple(labelled))
 
 
@@ -234,8 +234,8 @@ def _store_url(settings: DataSettings, particle_px: float, folder: Path) -> str:
     return str(folder / f"{settings.name}-{working_pixel_size_A(settings.diameter_A, particle_px):.4g}A.zarr")
 
 
-def _in_store(one: _Listed, url: str) -> str:
-    return f"{one.where} ({one.settings.name}), store {url} (delete it to have it made anew)"
+def _in_store(listed: _Listed, url: str) -> str:
+    return f"{listed.where} ({listed.settings.name}), store {url} (delete it to have it made anew)"
 
 
 def _ingest_settings(settings: DataSettings, particle_px: float) -> IngestSettings:

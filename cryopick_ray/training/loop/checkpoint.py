@@ -70,9 +70,9 @@ def _check_container(path: Path) -> None:
 def _check_claims(content: Any, size: int) -> None:
     """Raise :class:`ValueError` if the tensors would be larger than the file of ``size`` bytes."""
     tensors = list(_all_tensors(content, set()))
-    if any(one.layout != torch.strided for one in tensors):
+    if any(tensor.layout != torch.strided for tensor in tensors):
         raise ValueError("a tensor is sparse")
-    claimed = sum(one.numel() * one.element_size() for one in tensors)
+    claimed = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     if claimed > size:  # a stride of 0 makes a huge tensor of a few bytes
         raise ValueError(f"it claims {claimed} bytes of tensors in a file of {size}")
 
@@ -98,6 +98,6 @@ def _state(content: Any) -> TrainState:
 
 
 def _tensors(weights: Any) -> dict[str, Tensor]:
-    if not isinstance(weights, Mapping) or not all(isinstance(one, Tensor) for one in weights.values()):
+    if not isinstance(weights, Mapping) or not all(isinstance(weight, Tensor) for weight in weights.values()):
         raise ValueError("the weights are no tensors")
     return dict(weights)

@@ -101,7 +101,9 @@ class _Trainer(train.torch.TorchTrainer):  # type: ignore[misc]
         It would free the workers' place if the controller died; Ray does so when the program ends.
         """
         callbacks: list[Any] = super()._create_default_callbacks()
-        return [one for one in callbacks if type(one).__name__ != "PlacementGroupCleanerCallback"]
+        return [
+            callback for callback in callbacks if type(callback).__name__ != "PlacementGroupCleanerCallback"
+        ]
 
 
 def train_on_ray(

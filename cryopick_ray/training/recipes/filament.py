@@ -97,7 +97,9 @@ class FilamentRecipe:
         x, y = inside(centre, micrograph.image.shape, math.ceil(self.crop_px / zoom))
         window = Window.oriented(x, y, self.crop_px, rng, zoom=zoom)
         cells_px = np.arange(self.crop_px // STRIDE, dtype=np.float64) * STRIDE + (STRIDE - 1) / 2
-        axes = [window.locate(one.dense(STEP_PX).astype(np.float32)) for one in micrograph.filaments]
+        axes = [
+            window.locate(filament.dense(STEP_PX).astype(np.float32)) for filament in micrograph.filaments
+        ]
         ridges = paint_ridges(axes, cells_px, self.particle_px * micrograph.scale * zoom)
         judged = window.cells_within(micrograph.image.shape, STRIDE)
         junk = np.where(ridges.height > ON_RIDGE, np.float32(Junk.NONE), np.float32(UNKNOWN))
@@ -130,7 +132,7 @@ def _on_filament(
     micrograph: LabelledMicrograph, rng: np.random.Generator, jitter_px: float
 ) -> tuple[float, float]:
     """Return a place on a filament, long ones as often as they are long, off by up to ``jitter_px``."""
-    lengths = np.array([one.length_px for one in micrograph.filaments])
+    lengths = np.array([filament.length_px for filament in micrograph.filaments])
     trace = micrograph.filaments[rng.choice(len(lengths), p=lengths / lengths.sum())]
     x, y = trace.at(rng.uniform(0, trace.length_px, 1))[0] + rng.uniform(-jitter_px, jitter_px, 2)
     return float(x), float(y)

@@ -55,9 +55,9 @@ class HeldNetwork(nn.Module):
     def train(self, mode: bool = True) -> Self:
         """Learn, or answer, with the statistics of batch norm as they are."""
         super().train(mode)
-        for one in self.modules():
-            if isinstance(one, nn.BatchNorm2d):
-                one.eval()
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
         return self
 
     def forward(self, images: Tensor) -> Tensor:
@@ -166,7 +166,7 @@ class MarksRecipe:
 
     def optimiser(self, network: nn.Module, learning_rate: float) -> Optimizer:
         """Return Adam; nothing but the hold draws weights anywhere."""
-        own = [one for one in network.parameters() if one.requires_grad]
+        own = [parameter for parameter in network.parameters() if parameter.requires_grad]
         return AdamW(own, learning_rate, weight_decay=0.0)
 
     def rate(self, epoch: float, epochs: int, validation: Sequence[float]) -> float:

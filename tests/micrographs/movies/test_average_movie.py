@@ -137,7 +137,7 @@ def test_eer_electrons_are_all_in_the_average(tmp_path):
     path = write_eer(tmp_path / "m.eer", events, shape)
     average = average_movie(path, STILL.model_copy(update={"eer_grouping": 10}))
     assert average.image.sum() == pytest.approx(
-        sum(rendered(one, shape, 1).sum() for one in events) / 3, rel=1e-4
+        sum(rendered(event, shape, 1).sum() for event in events) / 3, rel=1e-4
     )
     assert average.pixel_size_A == pytest.approx(0.75)
     fine = {"eer_grouping": 10, "eer_upsampling": 2, "binning": 2.0}
