@@ -235,8 +235,8 @@ def test_ray_leaves_the_programs_own_answer_to_a_notice():
     code = (
         "import os, signal\n"
         "from cryopick_ray.engine.ray_engine import RayEngine\n"
-        "from cryopick_ray.engine.sizing import Size\n"
-        "one = dict(size=Size(1, 1), threads=1, gpus_per_worker=1, wants_gpus=False, address=None)\n"
+        "from cryopick_ray.engine.sizing import PoolSize\n"
+        "one = dict(size=PoolSize(1, 1), threads=1, gpus_per_worker=1, wants_gpus=False, address=None)\n"
         "engine = lambda: RayEngine(**one)\n"
         "told = []\n"
         "signal.signal(signal.SIGTERM, lambda *_: told.append(1))\n"

@@ -17,8 +17,8 @@ from cryopick_ray.store.held_folder import held_folder
 
 ENDLESS = """
 import sys, time
-from cryopick_ray.page.background_jobs import Jobs, Step
-Jobs().run("endless", [Step(["view", *sys.argv[1:], "--no-browser"])])
+from cryopick_ray.page.background_jobs import BackgroundJobs, Step
+BackgroundJobs().run("endless", [Step(["view", *sys.argv[1:], "--no-browser"])])
 time.sleep(600)
 """
 
