@@ -1,6 +1,7 @@
 """Where a micrograph holds no picture: borders, margins and dead parts of the detector."""
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,15 @@ class NoData:
             raise StoreError(
                 f"the manifest says of areas without data: {brief(text)}; expected rectangles; ingest again"
             ) from error
+
+    def scaled(self, scale: float) -> "NoData":
+        """Return the areas in pixels of an image ``scale`` times as large, rounded outwards."""
+        return NoData(
+            tuple(
+                (math.floor(x0 * scale), math.floor(y0 * scale), math.ceil(x1 * scale), math.ceil(y1 * scale))
+                for x0, y0, x1, y1 in self.rectangles
+            )
+        )
 
     def mask(self, shape: Shape, *, first_row: int = 0, grown_px: int = 0) -> NDArray[np.bool_]:
         """Return ``shape`` booleans, true without data, of the rows from ``first_row`` on.

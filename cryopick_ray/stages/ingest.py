@@ -10,6 +10,7 @@ from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import MicrographError, PixelSizeError, UsageError
 from cryopick_ray.micrographs.batches import Batches
 from cryopick_ray.micrographs.exposure import average_name, read_exposure, stamp
+from cryopick_ray.micrographs.exposure_pixel_size import pixel_size_of, stated_pixel_size
 from cryopick_ray.micrographs.movies.open_movie import open_movie
 from cryopick_ray.micrographs.pixel_size import decide_pixel_size
 from cryopick_ray.micrographs.preprocess import PREPARATION, is_decimated
@@ -17,7 +18,7 @@ from cryopick_ray.micrographs.sidecars.beside import sidecar_of
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.stages.averages import MovieAverages
-from cryopick_ray.stages.ingest_worker import IngestWorker, pixel_size_of, stated
+from cryopick_ray.stages.ingest_worker import IngestWorker
 from cryopick_ray.store.manifest import ManifestRow, read_manifest, replace_rows
 from cryopick_ray.store.scale import cropped_too_much, stored_shape, too_coarse
 from cryopick_ray.store.store import MicrographStore
@@ -214,9 +215,10 @@ def probe(
 def _probe(source: MicrographSource, settings: IngestSettings, needed_A: float | None) -> None:
     if source.kind == "movie" and not (source.url or source.fault):
         movie = open_movie(source.path)  # its header: an average is long to wait for
-        said, sidecar = stated(source, settings, movie.pixel_size_A), sidecar_of(source.path)
-        said = replace(said, sidecar_A=sidecar.pixel_size_of(movie.shape), sidecar=sidecar.called)
-        decide_pixel_size(said, movie.shape, settings.diameter_A)
+        sidecar = sidecar_of(source.path)
+        stated = stated_pixel_size(source, settings, movie.pixel_size_A)
+        stated = replace(stated, sidecar_A=sidecar.pixel_size_of(movie.shape), sidecar=sidecar.called)
+        decide_pixel_size(stated, movie.shape, settings.diameter_A)
         return
     exposure = read_exposure(source, settings)
     shape = exposure.micrograph.shape

@@ -1,6 +1,5 @@
 """Files to store: what one ingest worker does with a unit."""
 
-import json
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,9 +11,9 @@ from cryopick_ray.engine.prefetch import ahead
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import CryoPickError, NodeError, StoreError
 from cryopick_ray.micrographs.exposure import Exposure, read_exposure
+from cryopick_ray.micrographs.exposure_optics import with_sidecar_voltage
+from cryopick_ray.micrographs.exposure_pixel_size import pixel_size_of
 from cryopick_ray.micrographs.image_facts import look_at
-from cryopick_ray.micrographs.optics_groups import VOLTAGE
-from cryopick_ray.micrographs.pixel_size import Stated, decide_pixel_size
 from cryopick_ray.micrographs.preprocess import PREPARATION, Normalised, prepare
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings.run_settings import IngestSettings
@@ -114,7 +113,7 @@ class IngestWorker:
                 checksum = exposure.checksum()
             notes += doubts
             if (voltage_kV := exposure.sidecar.voltage_kV) is not None:
-                source = replace(source, optics_group=json.dumps({VOLTAGE: f"{voltage_kV:.6f}"}))
+                source = with_sidecar_voltage(source, exposure)
                 notes.append(f"voltage {voltage_kV:g} kV from its {exposure.sidecar.called}")
             if image.no_data.share(micrograph.shape) >= TOLD_WITHOUT_DATA:
                 notes.append("a part of it is constant or NaN, holds no picture and gives no picks")
@@ -168,32 +167,6 @@ class IngestWorker:
         failures = tuple((row.micrograph_id, row.reason) for row in rows if row.status == "failed")
         made = tuple(row for row in rows if row.status == "complete")
         return UnitReport(len(made), failures, seconds=dict(self._seconds), made=made)
-
-
-def pixel_size_of(
-    source: MicrographSource, exposure: Exposure, settings: IngestSettings
-) -> tuple[float, tuple[str, ...]]:
-    """Return a micrograph's pixel size in angstroms, and what there is to doubt of it.
-
-    What is given and listed of a movie is its frames'; its average knows what became of it.
-    """
-    own_A = exposure.micrograph.pixel_size_A
-    said = stated(source, settings, own_A)
-    if exposure.average is not None:
-        is_listed = said.original_A or said.listed_A
-        said = Stated(own_A, own_A if said.given_A else None, own_A if is_listed else None)
-    said = replace(
-        said,
-        unclear_size=exposure.micrograph.unclear_size,
-        sidecar_A=exposure.sidecar_A,
-        sidecar=exposure.sidecar.called,
-    )
-    return decide_pixel_size(said, exposure.micrograph.shape, settings.diameter_A)
-
-
-def stated(source: MicrographSource, settings: IngestSettings, header_A: float | None) -> Stated:
-    """Return what the file, a person and the list say of a micrograph's pixel size."""
-    return Stated(header_A, settings.pixel_size_A, source.pixel_size_A, source.original_pixel_size_A)
 
 
 def failed_row(source: MicrographSource, reason: str) -> ManifestRow:
