@@ -26,7 +26,7 @@ from cryopick_ray.picks.columns import in_angstroms
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.store.manifest import ManifestRow
-from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import Shape, resampled_to_source
 
 REST = "normalise and decode"
@@ -87,8 +87,7 @@ def ingest_pass(watch: Stopwatch, way: Way) -> None:
         look_at(normalised.pixels)
         part.bytes = image.nbytes
     with watch.part("write") as part:
-        stored = StoredPixels(normalised.pixels, normalised.offset, normalised.scale)
-        part.bytes = image.nbytes + way.store.write(way.row.micrograph_id, stored)
+        part.bytes = image.nbytes + way.store.write(way.row.micrograph_id, normalised)
 
 
 def timed_blocks(watch: Stopwatch, blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:

@@ -105,6 +105,9 @@ class NoData:
         return inside
 
 
+NO_AREAS = NoData()
+
+
 def find_no_data(image: NDArray[Any]) -> NoData:
     """Return the areas of an ``(h, w)`` image that are of one value, NaN, or an edge's line repeated.
 

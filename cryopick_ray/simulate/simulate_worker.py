@@ -20,7 +20,7 @@ from cryopick_ray.simulate.simulation_settings import SimulationSettings
 from cryopick_ray.simulate.truth_star import truth_star
 from cryopick_ray.store.manifest import ManifestRow, publish_part
 from cryopick_ray.store.publish import below, whole, write_whole
-from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.store.store import MicrographStore
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _stored(store: MicrographStore, name: str, made: SimulatedMicrograph) -> Man
         pixel_size_A=made.microscope.pixel_size_A,
         height_px=height,
         width_px=width,
-        shard_bytes=store.write(name, StoredPixels(image.pixels, image.offset, image.scale)),
+        shard_bytes=store.write(name, image),
         voltage_kV=optics.voltage_kV,
         spherical_aberration_mm=optics.spherical_aberration_mm,
         amplitude_contrast=optics.amplitude_contrast,

@@ -14,13 +14,14 @@ from cryopick_ray.micrographs.exposure import Exposure, read_exposure
 from cryopick_ray.micrographs.exposure_optics import with_sidecar_voltage
 from cryopick_ray.micrographs.exposure_pixel_size import pixel_size_of
 from cryopick_ray.micrographs.image_facts import look_at
-from cryopick_ray.micrographs.preprocess import PREPARATION, Normalised, prepare
+from cryopick_ray.micrographs.normalised_image import NormalisedImage
+from cryopick_ray.micrographs.preprocess import PREPARATION, prepare
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.stages.averages import MovieAverages
 from cryopick_ray.store.manifest import ManifestRow, publish_part
 from cryopick_ray.store.scale import stored_shape
-from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.store.store import MicrographStore
 
 TOLD_WITHOUT_DATA = 0.02
 """Part of a micrograph without data that is worth a note: drift borders are less."""
@@ -32,7 +33,7 @@ class _Prepared:
 
     source: MicrographSource
     row: ManifestRow
-    image: Normalised
+    image: NormalisedImage
 
 
 class IngestWorker:
@@ -146,8 +147,7 @@ class IngestWorker:
         source, image = prepared.source, prepared.image
         try:
             with self._timed("write"):
-                stored = StoredPixels(image.pixels, image.offset, image.scale)
-                return replace(prepared.row, shard_bytes=self._store.write(source.micrograph_id, stored))
+                return replace(prepared.row, shard_bytes=self._store.write(source.micrograph_id, image))
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - as above

@@ -16,6 +16,7 @@ from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.engine.unit_rules import cut, unit_size
 from cryopick_ray.micrographs.image_facts import ImageFacts
 from cryopick_ray.micrographs.junk import JunkMask, shares_text
+from cryopick_ray.micrographs.normalised_image import NormalisedImage
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
@@ -26,7 +27,7 @@ from cryopick_ray.store.layout import METADATA, SHARD, array_key
 from cryopick_ray.store.manifest import ManifestRow, publish_part
 from cryopick_ray.store.masks import MaskShelf
 from cryopick_ray.store.scale import stored_shape
-from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import Shape
 
 SIDE_PX, PIXEL_SIZE_A, DIAMETER_A = 4096, 1.0, 150.0
@@ -89,7 +90,9 @@ def _images(
     sizes = []
     for number, name in enumerate(names):
         if number < IMAGES:
-            sizes.append(store.write(name, StoredPixels(rng.normal(size=shape).astype(np.float32), 0.0, 1.0)))
+            sizes.append(
+                store.write(name, NormalisedImage(rng.normal(size=shape).astype(np.float32), 0.0, 1.0))
+            )
             continue
         own, first = root / array_key(name), root / array_key(names[number % IMAGES])
         (own / SHARD).parent.mkdir(parents=True)

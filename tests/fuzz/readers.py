@@ -35,6 +35,7 @@ from cryopick_ray.micrographs.movies.movie import read_frames
 from cryopick_ray.micrographs.movies.open_movie import open_movie
 from cryopick_ray.micrographs.mrc_header import FOUR_BITS
 from cryopick_ray.micrographs.nibbles import PACKED
+from cryopick_ray.micrographs.normalised_image import NormalisedImage
 from cryopick_ray.micrographs.reader import read_micrograph
 from cryopick_ray.micrographs.sidecars.beside import sidecar_of
 from cryopick_ray.micrographs.sources import list_sources
@@ -62,7 +63,7 @@ from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.simulation_settings import simulation_settings
 from cryopick_ray.stages.find_diameter import keep_diameter, kept_diameter
 from cryopick_ray.store.manifest import ManifestRow, publish_part, read_manifest
-from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.suite.suite_settings import suite_settings
 from cryopick_ray.training.loop.checkpoint import load_checkpoint, save_checkpoint
 from cryopick_ray.training.loop.loop import Epoch, TrainState
@@ -459,7 +460,7 @@ PICKS = [
 def _store(folder: Path) -> ManifestRow:
     store = MicrographStore(str(folder), create=True)
     pixels = np.random.default_rng(2).normal(size=(30, 40)).astype(np.float32)
-    row = ManifestRow(**ROW, shard_bytes=store.write("a.mrc", StoredPixels(pixels, 1.0, 2.0)))  # type: ignore[arg-type]
+    row = ManifestRow(**ROW, shard_bytes=store.write("a.mrc", NormalisedImage(pixels, 1.0, 2.0)))  # type: ignore[arg-type]
     publish_part(store.place, [row])
     return row
 
