@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from dask.base import compute
-from dask.delayed import delayed
+from dask import compute, delayed
 
 P = TypeVar("P")
 T = TypeVar("T")

@@ -12,7 +12,7 @@ import imagecodecs
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.core.buffer import Buffer
+from zarr.abc.buffer import Buffer
 from zarr.storage import MemoryStore
 
 from cryopick_ray.store.layout import METADATA, SHARD, array_spec, chunk_shape
