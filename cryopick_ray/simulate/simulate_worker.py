@@ -8,9 +8,9 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 import scipy.fft
-import torch
 from numpy.typing import NDArray
 
+from cryopick_ray.engine.process import set_up_process
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import MicrographError, UsageError
 from cryopick_ray.micrographs.preprocess import prepare
@@ -44,7 +44,7 @@ class SimulateWorker:
     """
 
     def __init__(self, out: Path, settings: SimulationSettings, store_url: str | None) -> None:
-        torch.set_num_threads(1)
+        set_up_process(1)
         self._out = out
         self._settings = settings
         self._molecules = [load_molecule(name) for name in settings.molecules]

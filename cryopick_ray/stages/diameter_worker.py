@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import scipy.fft
-import torch
 
 from cryopick_ray import DEFAULT_MODEL
+from cryopick_ray.engine.process import set_up_process
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import CryoPickError
 from cryopick_ray.micrographs.exposure import read_exposure
@@ -72,7 +72,7 @@ class DiameterWorker:
     """
 
     def __init__(self, settings: IngestSettings, *, invert: Invert, device: str) -> None:
-        torch.set_num_threads(settings.threads)
+        set_up_process(settings.threads)
         self._settings, self._invert, self._device = settings, invert, device
         # float32, so that another machine finds the same
         picker = load_picker(DEFAULT_MODEL, particle_px=None, device=device, exact=True)

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cryopick_ray.engine.memory import keep_freed_memory
 from cryopick_ray.engine.prefetch import ahead
+from cryopick_ray.engine.process import set_up_process
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import DamagedError, UnreachableError
 from cryopick_ray.micrographs.junk import JunkMask, shares_text
@@ -77,8 +77,7 @@ class PickWorker:
         device: str,
         pictures_url: str | None = None,
     ) -> None:
-        torch.set_num_threads(settings.threads)
-        keep_freed_memory()
+        set_up_process(settings.threads, keeps_memory=True)
         self._store = MicrographStore(store_url)
         self._shards = PickShards(picks_url, digest, create=True)
         self._masks = MaskShelf(self._store.place, digest)

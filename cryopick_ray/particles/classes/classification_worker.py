@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cryopick_ray.engine.process import set_up_process
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import CryoPickError
 from cryopick_ray.particles.classes.components import Components
@@ -50,7 +51,7 @@ class ClassWorker:
     """
 
     def __init__(self, plan: ClassPlan, out: Path, device: str, threads: int = 1) -> None:
-        torch.set_num_threads(threads)
+        set_up_process(threads)
         self._plan, self._files = plan, WorkFiles(out)
         self._device = usable_device(device)
         self._expectation: tuple[int, Expectation] | None = None
