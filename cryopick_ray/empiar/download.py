@@ -47,7 +47,7 @@ class Wanted:
     def fits(self, path: str) -> bool:
         """Tell whether a path below the entry has a name that is asked for."""
         is_asked = self.pattern is None or matches(path, self.pattern)
-        return is_asked and not any(matches(path, one) for one in self.exclude)
+        return is_asked and not any(matches(path, pattern) for pattern in self.exclude)
 
 
 @dataclass(frozen=True)

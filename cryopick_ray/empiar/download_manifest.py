@@ -87,7 +87,7 @@ class Manifest:
         self, found: Iterable[RemoteFile | RefusedFile], *, frames: int | None, data_format: str
     ) -> None:
         """Take in the listing of a folder, in constant memory; of known files only the role may change."""
-        rows = (listed_values(one, frames, data_format) for one in found)
+        rows = (listed_values(file, frames, data_format) for file in found)
         while batch := list(islice(rows, BATCH)):
             with self._transaction() as database:
                 database.executemany(

@@ -28,8 +28,8 @@ class RunLock:
     """
 
     def __init__(self, folder: Path) -> None:
-        for one in (folder.parent, folder):
-            check_kind(one, stat.S_IFDIR)
+        for path in (folder.parent, folder):
+            check_kind(path, stat.S_IFDIR)
         folder.mkdir(parents=True, exist_ok=True)
         self.name = uuid4().hex
         self._path = folder / self.name

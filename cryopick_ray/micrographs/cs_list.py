@@ -58,7 +58,7 @@ def read_cs_list(
     path: Path,
     working_folder: Path,
     say: Callable[[str], None] = lambda text: None,
-    leave_out: Callable[[ListedMicrograph, str], None] = lambda one, reason: None,
+    leave_out: Callable[[ListedMicrograph, str], None] = lambda exposure, reason: None,
 ) -> list[ListedMicrograph]:
     """Read the micrographs of exposures, or the movies where there are no micrographs at all.
 
@@ -145,7 +145,7 @@ def _any_name(paths: dict[str, list[str]], row: int) -> str:
 def _group_ids(table: CsTable) -> list[int | None]:
     """Return the exposure group of each row: the microscope's, else the CTF's."""
     both = (table.whole(f"{origin}/exp_group_id") for origin in ("mscope_params", "ctf"))
-    return [one if one is not None else other for one, other in zip(*both, strict=True)]
+    return [group if group is not None else other for group, other in zip(*both, strict=True)]
 
 
 def _exposures(

@@ -59,8 +59,8 @@ def _group(
     columns[ABERRATION] = f"{microscope.spherical_aberration_mm:.6f}"
     columns[CONTRAST] = f"{microscope.amplitude_contrast:.6f}"
     aberration_A = microscope.spherical_aberration_mm * MM_A
-    if any(tilt_A) and all(abs(one) < aberration_A for one in tilt_A):
-        angles = (MRAD * math.asin(one / aberration_A) for one in tilt_A)
+    if any(tilt_A) and all(abs(tilt) < aberration_A for tilt in tilt_A):
+        angles = (MRAD * math.asin(tilt / aberration_A) for tilt in tilt_A)
         columns |= {name: f"{angle:.6f}" for name, angle in zip(BEAM_TILT, angles, strict=True)}
     return columns
 

@@ -96,7 +96,7 @@ class CsTable:
             return [None] * len(self)
         values, places = found
         taken = values[places.clip(0)].tolist()
-        return [one if place >= 0 else None for one, place in zip(taken, places.tolist(), strict=True)]
+        return [value if place >= 0 else None for value, place in zip(taken, places.tolist(), strict=True)]
 
     def shapes(self, name: str) -> NDArray[np.int64]:
         """Return ``(n, 2)`` heights and widths, zero where they are missing or none."""
@@ -147,7 +147,7 @@ def read_table(path: Path, say: Callable[[str], None] = lambda text: None) -> Cs
     members = _members(path)
     loaded = {member: load(member) for member in dict.fromkeys(members.values())}
     parts = sorted(loaded.values(), key=len)  # CryoSPARC takes the rows that all files have
-    if len(parts) > 1 and (odd := next((one for one, rows in loaded.items() if not _has_uids(rows)), None)):
+    if len(parts) > 1 and (odd := next((path for path, rows in loaded.items() if not _has_uids(rows)), None)):
         raise UsageError(f"{str(odd)!r} has no uid, by which the files of {str(path)!r} are joined")
     return CsTable(path, parts, {prefix: loaded[member] for prefix, member in members.items()})
 
@@ -198,12 +198,12 @@ def _beside(path: Path, rows: NDArray[np.void], say: Callable[[str], None]) -> l
         own = path.name.rpartition(f"{PASSTHROUGH}_")[2]
         found = [path.with_name(own)] if own != path.name and path.with_name(own).is_file() else []
     else:
-        names = (one for one in path.parent.iterdir() if PASSTHROUGH in one.name and one.suffix == TABLE)
+        names = (file for file in path.parent.iterdir() if PASSTHROUGH in file.name and file.suffix == TABLE)
         found = sorted(names, key=lambda name: (not name.name.endswith(path.name), name.name))[:MOST_BESIDE]
     parts = []
-    for one in found:
+    for table in found:
         try:
-            other = load(one)
+            other = load(table)
         except UsageError as error:
             say(f"not joined: {error}")
             continue

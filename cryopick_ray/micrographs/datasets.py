@@ -63,24 +63,26 @@ def fitting(
     """Keep the files that fit; a data set of none is none."""
 
     def fits(name: str) -> bool:
-        return (pattern is None or matches(name, pattern)) and not any(matches(name, one) for one in exclude)
+        return (pattern is None or matches(name, pattern)) and not any(
+            matches(name, excluded) for excluded in exclude
+        )
 
     kept = [
         replace(
             dataset,
             files=[file for file in dataset.files if fits(relative(file.path, dataset.root))],
-            without_image=tuple(one for one in dataset.without_image if fits(one[0].name)),
+            without_image=tuple(missing for missing in dataset.without_image if fits(missing[0].name)),
         )
         for dataset in datasets
     ]
-    total, left = (sum(len(one.files) for one in some) for some in (datasets, kept))
+    total, left = (sum(len(dataset.files) for dataset in some) for some in (datasets, kept))
     asked = " and ".join(["`pattern`"] * (pattern is not None) + ["`exclude`"] * bool(exclude))
     if not left:
-        given = ", ".join(repr(one) for one in (pattern, *exclude) if one is not None)
+        given = ", ".join(repr(glob) for glob in (pattern, *exclude) if glob is not None)
         raise UsageError(f"none of {total} micrographs is left by {asked} ({given}); expected globs of names")
     if left < total:
         say(f"{asked}: {total - left} of {total} micrographs are left out")
-    return [one for one in kept if one.files]
+    return [dataset for dataset in kept if dataset.files]
 
 
 def unique(names: list[str]) -> list[str]:

@@ -58,8 +58,8 @@ def find_discs(picture: Floats) -> list[Disc]:
     found: list[Disc] = []
     step = max(2 * least, PLAIN * float(small.std()))
     for disc in sorted(_candidates(small, edges, step), reverse=True):
-        apart = [np.hypot(disc.x_px - one.x_px, disc.y_px - one.y_px) for one in found]
-        if all(gap > max(disc.radius_px, one.radius_px) for gap, one in zip(apart, found, strict=True)):
+        apart = [np.hypot(disc.x_px - other.x_px, disc.y_px - other.y_px) for other in found]
+        if all(gap > max(disc.radius_px, other.radius_px) for gap, other in zip(apart, found, strict=True)):
             found.append(disc)
     return found
 

@@ -84,7 +84,7 @@ def left_out(
 
 def told(out: dict[str, LeftOut]) -> str:
     """Return one line about what was left out: each kind with an example."""
-    counts = Counter(one.kind for one in out.values())
+    counts = Counter(reason.kind for reason in out.values())
     first: dict[str, str] = {}
     for path in sorted(out):
         first.setdefault(out[path].kind, path)

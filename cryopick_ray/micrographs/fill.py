@@ -121,7 +121,7 @@ def _local_mean(
     has_data = ~np.isnan(apart)
     total = np.where(has_data, apart, np.float32(0)).sum(axis=(1, 3))
     weight = has_data.sum(axis=(1, 3), dtype=np.float32)
-    total, weight = (gaussian_filter(one, MEAN_PX / CELL_PX) for one in (total, weight))
+    total, weight = (gaussian_filter(image, MEAN_PX / CELL_PX) for image in (total, weight))
     return np.asarray(usual + total / np.maximum(weight, np.float32(1e-3)), np.float32)
 
 

@@ -34,7 +34,7 @@ class Junk(IntEnum):
         return self.name.lower() if self else ""
 
 
-KINDS = tuple(one.kind for one in Junk)
+KINDS = tuple(junk.kind for junk in Junk)
 """What each code is called, by the code."""
 
 

@@ -133,7 +133,7 @@ class LiveFolders:
         """Return what the last look found beside the micrographs and has not been returned before."""
         new = [self._out[name] for name in self._out.keys() - self._out_told]
         self._out_told |= self._out.keys()
-        return sorted(new, key=lambda one: one[0].micrograph_id)
+        return sorted(new, key=lambda arrival: arrival[0].micrograph_id)
 
     def done(self, micrograph_ids: Iterable[str]) -> None:
         """Keep the files."""

@@ -119,7 +119,7 @@ def find_no_data(image: NDArray[Any]) -> NoData:
     """
     if min(image.shape) < SMALLEST_PX:
         return NoData()
-    found = NoData(tuple(one for value in _suspects(image) for one in _areas(image, value)))
+    found = NoData(tuple(area for value in _suspects(image) for area in _areas(image, value)))
     for x0, y0, x1, y1 in _repeated_lines(image):
         if not found.mask((y1 - y0, x1), first_row=y0)[:, x0:].all():
             found = NoData((*found.rectangles, (x0, y0, x1, y1)))
@@ -173,7 +173,9 @@ def _areas(image: NDArray[Any], value: float) -> list[Rectangle]:
     if len(y) > MAX_RUNS * height:
         return []
     rectangles = _stacked(y, x0, x1, _band_px((height, width)))
-    return [one for group in _joined(rectangles) if _is_area(group, (height, width)) for one in group]
+    return [
+        rectangle for group in _joined(rectangles) if _is_area(group, (height, width)) for rectangle in group
+    ]
 
 
 def _runs(
@@ -207,7 +209,7 @@ def _stacked(
     for run in zip(y.tolist(), x0.tolist(), x1.tolist(), strict=True):
         if here and here[0][-1][0] != run[0]:
             above, here = (here if here[0][-1][0] == run[0] - 1 else []), []
-        stack = next((one for one in above if _continues(one, run, band_px)), None)
+        stack = next((earlier for earlier in above if _continues(earlier, run, band_px)), None)
         if stack is None:
             stack = []
             done.append(stack)
@@ -250,8 +252,8 @@ def _joined(rectangles: list[Rectangle]) -> list[list[Rectangle]]:
 
 
 def _is_area(group: list[Rectangle], shape: Shape) -> bool:
-    x0, y0 = min(one[0] for one in group), min(one[1] for one in group)
-    x1, y1 = max(one[2] for one in group), max(one[3] for one in group)
+    x0, y0 = min(rectangle[0] for rectangle in group), min(rectangle[1] for rectangle in group)
+    x1, y1 = max(rectangle[2] for rectangle in group), max(rectangle[3] for rectangle in group)
     width, height = x1 - x0, y1 - y0
     if min(width, height) >= LONG_RUN:
         return True
@@ -271,7 +273,7 @@ def _repeated_lines(image: NDArray[Any]) -> list[Rectangle]:
         (left, (0, 0, left, height)),
         (right, (width - right, 0, width, height)),
     ]
-    return [one for count, one in sides if count >= THIN]
+    return [rectangle for count, rectangle in sides if count >= THIN]
 
 
 def _repeats(image: NDArray[Any]) -> int:

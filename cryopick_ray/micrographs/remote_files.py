@@ -34,13 +34,15 @@ def list_remote(url: str) -> tuple[str, list[str]]:
     """
     scheme, _, rest = url.partition("://")
     if scheme not in SCHEMES or not rest.strip("/"):
-        raise UsageError(f"`inputs` {url!r}: expected a URL of {', '.join(f'{one}://' for one in SCHEMES)}")
+        raise UsageError(
+            f"`inputs` {url!r}: expected a URL of {', '.join(f'{scheme}://' for scheme in SCHEMES)}"
+        )
     root, _, name = url.rstrip("/").rpartition("/")
     if is_micrograph_name(name) or is_movie_name(name):
         check_name(name)
         return root, [name]
     root = url.rstrip("/")
-    return root, sorted(one.path for one in _files(root).walk("") if isinstance(one, RemoteFile))
+    return root, sorted(file.path for file in _files(root).walk("") if isinstance(file, RemoteFile))
 
 
 def size_bytes(url: str, path: str) -> int | None:

@@ -147,7 +147,7 @@ def kind_of(path: str, apart: Collection[Kind] = APART) -> Kind:
         found.add("result")
     if _OVERVIEW.match(name) or _OVERVIEW_FOLDER.fullmatch(folder):
         found.add("overview")
-    if kind := next((one for one in APART if one in found and one in apart), None):
+    if kind := next((role for role in APART if role in found and role in apart), None):
         return kind
     if name.endswith(_PICTURES) or "preview" in found:
         return "preview"

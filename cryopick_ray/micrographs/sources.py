@@ -130,7 +130,7 @@ def list_sources(
     listed, reasons, nothing = list[MicrographSource](), list[str](), list[tuple[MicrographSource, str]]()
     for dataset, name in zip(datasets, unique([dataset.name for dataset in datasets]), strict=True):
         prefix = f"{name}/" if len(datasets) > 1 else ""
-        earlier = {one.removeprefix(prefix) for one in taken if one.startswith(prefix)}
+        earlier = {taken_id.removeprefix(prefix) for taken_id in taken if taken_id.startswith(prefix)}
         out = unwanted(dataset, earlier, is_whole=is_whole or pattern is not None, say=say)
         nothing += _without_image(dataset, name, prefix, project)
         listed += [_source(dataset, file, name, prefix, project) for file in dataset.files]
@@ -227,7 +227,7 @@ def _file_or_list(text: str, path: Path, project: Path, say: Say) -> DataSet:
     elif suffix in STAR_LISTS:
         listed = read_star_list(path, project, say)
     elif suffix in CS_LISTS:
-        listed = read_cs_list(path, Path.cwd(), say, lambda *one: without_image.append(one))
+        listed = read_cs_list(path, Path.cwd(), say, lambda *missing: without_image.append(missing))
     else:
         lists = " ".join(TEXT_LISTS + STAR_LISTS + CS_LISTS)
         raise UsageError(f"`inputs` {text!r} is neither a micrograph nor a list ({lists}); {_looked_for()}")

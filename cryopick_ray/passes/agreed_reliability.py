@@ -200,11 +200,11 @@ def _doubts(agreed: Patterns, rates: PickerRates) -> Iterator[str]:
     """Yield what speaks against pickers that err independently of each other."""
     names, places, shared = agreed.names, agreed.places.tolist(), agreed.shared.tolist()
     finds, errs = 1 - rates.particle[:, 0], 1 - rates.elsewhere[:, 0]
-    for one, other in combinations(range(len(names)), 2):
-        both = shared[one][other]
-        either = places[one] + places[other] - both
-        expected = rates.particles * finds[one] * finds[other] + rates.sites * errs[one] * errs[other]
-        pair = f"{names[one]} and {names[other]}"
+    for first, second in combinations(range(len(names)), 2):
+        both = shared[first][second]
+        either = places[first] + places[second] - both
+        expected = rates.particles * finds[first] * finds[second] + rates.sites * errs[first] * errs[second]
+        pair = f"{names[first]} and {names[second]}"
         if both > 0 and both >= ALIKE * either:
             yield f"{pair} are nearly one table: that they agree says little"
         elif both - expected > max(SIGMAS * math.sqrt(expected), OFF * expected):

@@ -74,12 +74,12 @@ def agreement(agreed: Patterns) -> PickerAgreement:
     names, shared = agreed.names, agreed.shared.tolist()
     places = [shared[at][at] for at in range(len(names))]
     pairs = []
-    for one, name in enumerate(names):
+    for picker, name in enumerate(names):
         for other in range(len(names)):
-            if other != one:
-                both = shared[one][other]
-                either = places[one] + places[other] - both
-                share = both / places[one] if places[one] else None
+            if other != picker:
+                both = shared[picker][other]
+                either = places[picker] + places[other] - both
+                share = both / places[picker] if places[picker] else None
                 pairs.append(PickerPair(name, names[other], both, share, both / either if either else None))
     has, which = np.unique(agreed.level > 0, axis=0, return_inverse=True)
     counts = np.bincount(which.ravel(), agreed.count, len(has)).astype(np.int64)
@@ -87,5 +87,5 @@ def agreement(agreed: Patterns) -> PickerAgreement:
         Together(tuple(name for name, there in zip(names, row, strict=True) if there), count)
         for row, count in zip(has.tolist(), counts.tolist(), strict=True)
     ]
-    together.sort(key=lambda one: (-one.count, -len(one.pickers), one.pickers))
+    together.sort(key=lambda agreement: (-agreement.count, -len(agreement.pickers), agreement.pickers))
     return PickerAgreement(names, dict(zip(names, places, strict=True)), tuple(pairs), tuple(together))

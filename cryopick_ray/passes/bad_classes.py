@@ -93,7 +93,7 @@ def unmet(paths: Sequence[Path], table: PickTable) -> list[str]:
         return []
     lines = []
     if not any(micrograph.picks for micrograph in table.micrographs) and any(
-        one.has(Why.BAD_CLASS).any() for one in table
+        picks.has(Why.BAD_CLASS).any() for picks in table
     ):
         lines.append(f"`classes` {paths[-1]} left no pick: look at its averages, and at `keep_classes`")
     known = {

@@ -7,7 +7,7 @@ picks give the same files, byte for byte.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -104,25 +104,20 @@ def build_table(
 
     Parameters
     ----------
-    shards
-        All shards of the digest. Candidates of micrographs that the manifest does not list are an error.
+    shards, keys
+        The shards of the digest, and the keys of those that count; ``None`` for all.
     manifest
         The store's micrographs, failed ones included.
-    threshold
-        Score from which a candidate is picked; ``None`` to choose one per data set.
-    choose
-        How: from the scores of its candidates.
-    keys
-        Of the shards that count; ``None`` for all there are.
+    threshold, choose
+        Score from which a candidate is picked; ``None`` to ``choose`` one per data set from its scores.
 
     Raises
     ------
     PicksError
-        If a shard is damaged.
+        If a shard is damaged, or has candidates of a micrograph that the manifest does not list.
     """
     check_replaceable(out)
-    chosen = settings.selection
-    decisions = decisions_of(read_rows(chosen.curation))
+    chosen, decisions = settings.selection, decisions_of(read_rows(settings.selection.curation))
     covered = coverage(shards, manifest, keys)
     micrographs = _known(manifest, covered, shards.place.url)
     check_places(decisions, micrographs)
@@ -137,30 +132,28 @@ def build_table(
     passes.append(AboveCut({name: cut.value for name, cut in cuts.items()}))
 
     def write(part: Partition, last: Sequence[Pass]) -> dict[str, tuple[PickCounts, int, int]]:
-        some = [made(one, passes) for one in source(part)]
-        done = [made(one, last) for one in some]
-        write_part(done, aside, part.number)
+        before = [made(candidates, passes) for candidates in source(part)]
+        after = [made(candidates, last) for candidates in before]
+        write_part(after, aside, part.number)
         cut = cuts[part.dataset].value
+        counts = [count(candidates, cut, calibrated=settings.calibrated) for candidates in before]
         return {
-            one.micrograph.micrograph_id: (count(one, cut, calibrated=settings.calibrated), len(own), picks)
-            for one, own, picks in zip(some, done, (int(one.picked.sum()) for one in done), strict=True)
+            written.micrograph.micrograph_id: (counted, len(written), int(written.picked.sum()))
+            for written, counted in zip(after, counts, strict=True)
         }
 
     with whole_folder(out) as aside:
         last: list[Pass] = [*_of_classes(chosen), Curated(decisions, settings.spacing_A)]
         found = _together(each(partial(write, last=last), partitions))
-        counts = {name: own for name, (own, _, _) in found.items()}
-        told = judged(list(map(masked.told, micrographs)), manifest, counts, strange, settings.diameter_A)
-        if bad := _worse(told, chosen.exclude_micrographs):
-            again = [
-                part
-                for part in partitions
-                if bad & {micrograph.micrograph_id for micrograph in part.micrographs}
-            ]
+        counts = {name: counted for name, (counted, _, _) in found.items()}
+        micrographs = list(map(masked.told, micrographs))
+        micrographs = judged(micrographs, manifest, counts, strange, settings.diameter_A)
+        if bad := _worse(micrographs, chosen.exclude_micrographs):
+            again = [part for part in partitions if bad & {row.micrograph_id for row in part.micrographs}]
             found |= _together(each(partial(write, last=[Excluded(bad), *last]), again))
-        out_of_it = {*strange, *bad, *(name for name, own in decisions.items() if own.exclude)}
-        told = [replace(_with_picks(one, found), excluded=one.micrograph_id in out_of_it) for one in told]
-        write_index(aside, told, settings.diameter_A, _history(settings, cuts))
+        excluded = {*strange, *bad, *(name for name, decision in decisions.items() if decision.exclude)}
+        rows = [_with_picks(micrograph, found, excluded) for micrograph in micrographs]
+        write_index(aside, rows, settings.diameter_A, _history(settings, cuts))
     return cuts
 
 
@@ -175,9 +168,10 @@ def _together(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
 
 
 def _with_picks(
-    micrograph: PickedMicrograph, found: Mapping[str, tuple[PickCounts, int, int]]
+    micrograph: PickedMicrograph, found: Mapping[str, tuple[PickCounts, int, int]], excluded: Container[str]
 ) -> PickedMicrograph:
     """Return a micrograph with the numbers of its candidates and picks after the last pass."""
+    micrograph = replace(micrograph, excluded=micrograph.micrograph_id in excluded)
     if micrograph.micrograph_id not in found:
         return micrograph
     _, candidates, picks = found[micrograph.micrograph_id]
@@ -203,13 +197,14 @@ def _cuts(
     complete = Counter(micrograph.dataset for micrograph in micrographs if micrograph.status == "complete")
 
     def thinned(part: Partition) -> NDArray[np.float32]:
-        free = [one.score[one.picked] for one in (made(one, passes) for one in source(part))]
-        own = step[part.dataset]
-        return np.sort(np.concatenate(free))[own // 2 :: own].copy()
+        passed = (made(candidates, passes) for candidates in source(part))
+        scores = [candidates.score[candidates.picked] for candidates in passed]
+        every = step[part.dataset]
+        return np.sort(np.concatenate(scores))[every // 2 :: every].copy()
 
     scores: dict[str, list[NDArray[np.float32]]] = {name: [] for name in totals}
-    for part, own in zip(partitions, each(thinned, partitions), strict=True):
-        scores[part.dataset].append(own)
+    for part, sampled in zip(partitions, each(thinned, partitions), strict=True):
+        scores[part.dataset].append(sampled)
     return {
         name: choose(Scores(np.concatenate(parts), complete[name], one_of=step[name]))
         for name, parts in scores.items()

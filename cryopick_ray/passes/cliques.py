@@ -83,7 +83,7 @@ def weight(
     worth = _worth(whole, weights, radius_px)
     place = {key: at for at, key in enumerate(zip(whole.picker.tolist(), whole.index.tolist(), strict=True))}
     rows = groups.members.tolist()
-    return sum(_sum([place[one] for one in enumerate(row) if one[1] >= 0], worth) for row in rows)
+    return sum(_sum([place[member] for member in enumerate(row) if member[1] >= 0], worth) for row in rows)
 
 
 def cliques(whole: Graph, places: list[int]) -> list[Clique] | None:
@@ -120,8 +120,8 @@ def _worth(whole: Graph, weights: Mapping[str, float], radius_px: float) -> dict
     for picker, name in enumerate(whole.names):
         own = whole.picker == picker
         value[own] = weights[name] * _standing(whole.score[own])
-    one, other = whole.pairs.T
-    worth = (1 - whole.apart_px / (2 * radius_px)) * (value[one] + value[other])
+    first, second = whole.pairs.T
+    worth = (1 - whole.apart_px / (2 * radius_px)) * (value[first] + value[second])
     return dict(zip(map(tuple, whole.pairs.tolist()), worth.tolist(), strict=True))
 
 
@@ -136,7 +136,7 @@ def _standing(score: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _sum(clique: list[int] | Clique, worth: Mapping[tuple[int, int], float]) -> float:
     ordered = sorted(clique)
-    return sum(worth[one, other] for at, one in enumerate(ordered) for other in ordered[at + 1 :])
+    return sum(worth[first, other] for at, first in enumerate(ordered) for other in ordered[at + 1 :])
 
 
 def _heaviest(
@@ -157,5 +157,5 @@ def _heaviest(
     )
     assert solved.x is not None, solved.message  # none taken is allowed, and the weights are finite
     chosen = [list(found[at]) for at in np.flatnonzero(solved.x > 0.5)]
-    taken = {place for one in chosen for place in one}
+    taken = {place for clique in chosen for place in clique}
     return chosen + [[place] for place in places if place not in taken]

@@ -48,7 +48,7 @@ def read_rows(paths: Iterable[Path]) -> list[Decision]:
     files = files_of(paths)
     if (total := sum(map(_size, files))) > MOST_BYTES:
         raise UsageError(f"`curation` {files[0]}, ... have {total} bytes, expected {MOST_BYTES} at most")
-    return in_order(one for path in files for one in read_numbered(path))
+    return in_order(row for path in files for row in read_numbered(path))
 
 
 def files_of(paths: Iterable[Path]) -> list[Path]:
@@ -163,7 +163,7 @@ def decision(values: Sequence[str], where: str) -> Decision:
         Saying ``where`` something else stands than was expected.
     """
     name, action, x_px, y_px, radius_px, by, at = [*values, *[""] * len(HEAD)][: len(HEAD)]
-    if (known := next((one for one in ACTIONS if one == action), None)) is None:
+    if (known := next((listed for listed in ACTIONS if listed == action), None)) is None:
         raise UsageError(f"{where}: action is {brief(action)}, expected one of {', '.join(ACTIONS)}")
     if not is_name(by):
         raise UsageError(f"{where}: by is {brief(by)}, expected at most {LONGEST_NAME} characters, no comma")
@@ -201,7 +201,7 @@ def _is_time(text: str) -> bool:
 def fields(row: Decision) -> tuple[str, ...]:
     """Return the values of a decision as a line has them."""
     place = () if row.action in OF_MICROGRAPHS else (row.x_px, row.y_px)
-    numbers = [_text(one) for one in (*place, *([row.radius_px] if row.action in OF_DISCS else []))]
+    numbers = [_text(number) for number in (*place, *([row.radius_px] if row.action in OF_DISCS else []))]
     return row.micrograph_id, row.action, *[*numbers, "", "", ""][:3], row.by, row.at
 
 

@@ -61,13 +61,16 @@ def join(
         How places are grouped.
     """
     assert micrograph.pixel_size_A is not None
-    picks = {name: None if one is None else one.take(one.picked) for name, one in found.items()}
+    picks = {
+        name: None if candidates is None else candidates.take(candidates.picked)
+        for name, candidates in found.items()
+    }
     nowhere = np.empty(0, np.float32)
     lists = {
         name: CandidatePlaces(nowhere, nowhere, nowhere)
-        if one is None
-        else CandidatePlaces(one.x_px, one.y_px, one.score)
-        for name, one in picks.items()
+        if places is None
+        else CandidatePlaces(places.x_px, places.y_px, places.score)
+        for name, places in picks.items()
     }
     return Joint(micrograph, picks, lists, way(lists, radius_A / micrograph.pixel_size_A))
 
@@ -85,18 +88,18 @@ def voted(
         ``(g, k)`` levels of the members' scores.
     """
     told = told.told_by(joint.looked)
-    one = consensus(joint.groups, joint.lists, level, told, votes=1)
-    is_kept = one.score > 0.5 if votes == "weighted" else one.votes >= votes
-    more: dict[str, NDArray[Any]] = _carried(joint, told, one.members)
-    more["votes"] = one.votes
-    more["source"] = _sources(one.names, one.members != ABSENT)
+    agreed = consensus(joint.groups, joint.lists, level, told, votes=1)
+    is_kept = agreed.score > 0.5 if votes == "weighted" else agreed.votes >= votes
+    more: dict[str, NDArray[Any]] = _carried(joint, told, agreed.members)
+    more["votes"] = agreed.votes
+    more["source"] = _sources(agreed.names, agreed.members != ABSENT)
     return (
         MicrographPicks(
             joint.micrograph,
-            one.x_px.astype(np.float32),
-            one.y_px.astype(np.float32),
-            one.score.astype(np.float32),
-            none(len(one.score)),
+            agreed.x_px.astype(np.float32),
+            agreed.y_px.astype(np.float32),
+            agreed.score.astype(np.float32),
+            none(len(agreed.score)),
             diameter_A,
             more=more,
             model=MODEL,
@@ -116,11 +119,11 @@ def _sources(names: tuple[str, ...], has: NDArray[np.bool_]) -> NDArray[np.objec
 def _carried(joint: Joint, told: AgreedReliability, members: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
     """Return the columns that pickers know, of each group those of the most reliable one that knows."""
     picks = [joint.found[name] for name in joint.groups.names]
-    names = among(name for one in picks if one is not None for name in one.more)
+    names = among(name for picked in picks if picked is not None for name in picked.more)
     more = {name: COLUMNS[name].nothing(len(members)) for name in names if name not in ("votes", "source")}
     for picker in np.argsort(told.precision, kind="stable").tolist():  # the best writes last
         rows = np.flatnonzero(members[:, picker] != ABSENT)
-        for name, values in (one.more if (one := picks[picker]) else {}).items():
+        for name, values in (found.more if (found := picks[picker]) else {}).items():
             if name in more:
                 own = values[members[rows, picker]]
                 known = COLUMNS[name].is_known(own)

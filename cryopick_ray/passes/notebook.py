@@ -172,7 +172,7 @@ class Notebook:
 
 
 def _rounded(row: Decision) -> Decision:
-    x_px, y_px, radius_px = (round(one, DECIMALS) for one in row.disc)
+    x_px, y_px, radius_px = (round(length, DECIMALS) for length in row.disc)
     return replace(row, x_px=x_px, y_px=y_px, radius_px=radius_px)
 
 

@@ -42,7 +42,7 @@ class SharedFolder:
         seen = {path: _state(path) for path in found if path != but}
         self.unread = {path: text for path, text in self.unread.items() if path in seen}
         self._read = {path: self._of(path, state) for path, state in seen.items()}
-        return [one for _, some in self._read.values() for one in some]
+        return [row for _, some in self._read.values() for row in some]
 
     def _of(self, path: Path, state: State) -> tuple[State, list[Numbered]]:
         known = self._read.get(path)

@@ -84,7 +84,7 @@ def read_masks(
     left = dict.fromkeys(shapes)
     with ThreadPoolExecutor(READERS, "masks") as pool:
         for some in candidates:
-            own = {one.micrograph.micrograph_id: one for one in some}
+            own = {picks.micrograph.micrograph_id: picks for picks in some}
             own = {name: picks for name, picks in own.items() if name in left}
             all(pool.map(look, own, own.values()))
             left = {name: None for name in left if name not in own}

@@ -127,22 +127,25 @@ class _Vote:
         That is in the micrographs that all have seen: elsewhere to have nothing does not mean that nothing is
         there.
         """
-        some = [one for one in self.joint(part, dict.fromkeys(self.names, 1.0)) if one.looked.all()]
+        some = [joint for joint in self.joint(part, dict.fromkeys(self.names, 1.0)) if joint.looked.all()]
         nothing = patterns(self.names, np.empty((0, len(self.names)), np.uint8))
-        found = [patterns(self.names, levels(one.groups, one.lists, self.cuts)) for one in some]
-        return total([nothing, *found]), sum(_area_A2(one.micrograph) for one in some)
+        found = [patterns(self.names, levels(joint.groups, joint.lists, self.cuts)) for joint in some]
+        return total([nothing, *found]), sum(_area_A2(joint.micrograph) for joint in some)
 
     def written(self, part: _Part, told: AgreedReliability, table: Path) -> "_Written":
         """Write what they agree on in a partition."""
         some = self.joint(part, told.weights)
         made = [
-            voted(one, told, levels(one.groups, one.lists, self.cuts), self.diameter_A, self.how.votes)
-            for one in some
+            voted(joint, told, levels(joint.groups, joint.lists, self.cuts), self.diameter_A, self.how.votes)
+            for joint in some
         ]
         write_part(made, table, part.number)
         return _Written(
-            [replace(one.micrograph, candidates=len(one), picks=int(one.picked.sum())) for one in made],
-            sum(one.groups.greedily for one in some),
+            [
+                replace(picks.micrograph, candidates=len(picks), picks=int(picks.picked.sum()))
+                for picks in made
+            ],
+            sum(joint.groups.greedily for joint in some),
         )
 
 
@@ -193,7 +196,7 @@ def vote(
         raise UsageError("no picker has found anything; give other `inputs`")
     ours = _Vote(sources, names, _score_cuts(sources, parts, sum(sizes.values())), diameter_A, how)
     counted = each(ours.counted, parts)
-    agreed = total(one for one, _ in counted)
+    agreed = total(pattern for pattern, _ in counted)
     sites = sum(area_A2 for _, area_A2 in counted) / (math.pi * ours.radius_A**2)
     told = reliability(agreed, max(sites, 1.0))
     with whole_folder(out) as aside:
@@ -209,8 +212,8 @@ def vote(
         agreed,
         told,
         len(index),
-        sum(one.candidates or 0 for one in index),
-        sum(one.picks or 0 for one in index),
+        sum(micrograph.candidates or 0 for micrograph in index),
+        sum(micrograph.picks or 0 for micrograph in index),
         sum(part.greedily for part in written),
     )
 
@@ -219,15 +222,15 @@ def _parts(micrographs: Sequence[PickedMicrograph], sizes: Mapping[str, int]) ->
     """Cut the micrographs with picks into runs of about ``PARTITION_PICKS``."""
     parts: list[_Part] = []
     wanted = [micrograph for micrograph in micrographs if sizes.get(micrograph.micrograph_id)]
-    for dataset, some in groupby(wanted, lambda one: one.dataset):
+    for dataset, some in groupby(wanted, lambda micrograph: micrograph.dataset):
         own: list[PickedMicrograph] = []
         rows = number = 0
-        for one in some:
-            if own and rows + sizes[one.micrograph_id] > PARTITION_PICKS:
+        for micrograph in some:
+            if own and rows + sizes[micrograph.micrograph_id] > PARTITION_PICKS:
                 parts.append(_Part(dataset, number, tuple(own)))
                 own, rows, number = [], 0, number + 1
-            own.append(one)
-            rows += sizes[one.micrograph_id]
+            own.append(micrograph)
+            rows += sizes[micrograph.micrograph_id]
         parts.append(_Part(dataset, number, tuple(own)))
     return parts
 
@@ -242,12 +245,12 @@ def _score_cuts(
         ids = [micrograph.micrograph_id for micrograph in part.micrographs]
         found = {}
         for name, source in sources.items():
-            own = [one.score[one.picked] for one in source.of(ids).values()]
+            own = [picks.score[picks.picked] for picks in source.of(ids).values()]
             found[name] = np.sort(np.concatenate([np.empty(0, np.float32), *own]))[step // 2 :: step].copy()
         return found
 
     found = each(scores, parts)
-    return {name: score_cuts(np.concatenate([one[name] for one in found])) for name in sources}
+    return {name: score_cuts(np.concatenate([scores[name] for scores in found])) for name in sources}
 
 
 def _area_A2(micrograph: PickedMicrograph) -> float:

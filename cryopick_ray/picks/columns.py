@@ -65,8 +65,8 @@ HAND = "hand"
 """Source of picks that a person added."""
 _NAN = float("nan")
 COLUMNS = {
-    one.name: one
-    for one in (
+    column.name: column
+    for column in (
         Column(
             "size_A",
             pa.float32(),
@@ -122,7 +122,7 @@ COLUMNS = {
     )
 }
 """By name, in the order of files."""
-OF_SHARDS = tuple(name for name, one in COLUMNS.items() if not pa.types.is_string(one.type))
+OF_SHARDS = tuple(name for name, column in COLUMNS.items() if not pa.types.is_string(column.type))
 """Those that a picker may write."""
 
 

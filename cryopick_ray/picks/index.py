@@ -121,8 +121,8 @@ def write_index(
     crc = _crc_of(vouched)
     with pq.ParquetWriter(table / INDEX, _INDEX, write_page_checksum=True) as writer:
         for start in range(0, len(ordered), INDEX_ROWS):
-            some = ordered[start : start + INDEX_ROWS]
-            rows = pa.Table.from_pylist([row(one) for one in some], schema=_INDEX)
+            block = ordered[start : start + INDEX_ROWS]
+            rows = pa.Table.from_pylist([row(micrograph) for micrograph in block], schema=_INDEX)
             writer.write_table(rows)
             crc = crc32c(_content(rows.to_pylist()), crc)
         writer.add_key_value_metadata({**vouched, _CRC: b"%d" % crc})
@@ -177,8 +177,10 @@ def read_rows(
     """
     try:
         rows = read_parquet(data, texts)
-        there = [one for one in schema if one.name in rows.column_names or one.name not in may_lack]
-        schema = pa.schema([one.with_type(BY_DICTIONARY) if one.name in texts else one for one in there])
+        present = [kind for kind in schema if kind.name in rows.column_names or kind.name not in may_lack]
+        schema = pa.schema(
+            [kind.with_type(BY_DICTIONARY) if kind.name in texts else kind for kind in present]
+        )
         rows = rows.select(schema.names).cast(schema)
         rows.validate(full=True)  # texts that are none
         if any(column.null_count for column, kind in zip(rows, schema, strict=True) if not kind.nullable):

@@ -140,4 +140,6 @@ def worst_first(micrographs: Iterable[PickedMicrograph]) -> list[PickedMicrograp
     """Return those that were judged: by verdict, the worst first, and those with most reasons in each."""
     order: dict[str, int] = {kind: place for place, kind in enumerate(KINDS)}
     some = [micrograph for micrograph in micrographs if micrograph.verdict in order]
-    return sorted(some, key=lambda one: (order[one.verdict], -len(one.reasons.splitlines())))
+    return sorted(
+        some, key=lambda micrograph: (order[micrograph.verdict], -len(micrograph.reasons.splitlines()))
+    )

@@ -62,7 +62,7 @@ class TablePart:
 def no_picks(micrograph: PickedMicrograph, diameter_A: float) -> MicrographPicks:
     """Return a micrograph without candidates."""
     numbers = np.empty(0, np.float32)
-    more = {name: one.nothing(0) for name, one in COLUMNS.items()}
+    more = {name: column.nothing(0) for name, column in COLUMNS.items()}
     junk = np.empty(0, np.uint8)
     return MicrographPicks(micrograph, *(numbers,) * 3, none(0), diameter_A, junk=junk, more=more)
 

@@ -46,7 +46,7 @@ def plan_partitions(
 
     def close() -> None:
         if own:
-            keys = tuple(covered[one.micrograph_id][0] for one in own)
+            keys = tuple(covered[micrograph.micrograph_id][0] for micrograph in own)
             partitions.append(Partition(dataset, number, tuple(own), keys, rows))
 
     for micrograph in sorted(micrographs, key=lambda m: (m.dataset, m.micrograph_id)):

@@ -28,9 +28,9 @@ class Why(IntFlag):
     BAD_CLASS = 1024
 
 
-WORDS = {one: (one.name or "").lower().replace("_", " ") for one in Why}
+WORDS = {reason: (reason.name or "").lower().replace("_", " ") for reason in Why}
 """As tables say it; what a later version says there is :attr:`Why.OTHER`."""
-_FLAGS = {word: one for one, word in WORDS.items()}
+_FLAGS = {word: reason for reason, word in WORDS.items()}
 
 
 def none(n: int) -> Reasons:
@@ -62,7 +62,7 @@ def from_words(words: pa.ChunkedArray) -> Reasons:
 
 @lru_cache(maxsize=1024)
 def _text(code: int) -> str:
-    return ", ".join(word for one, word in WORDS.items() if code & one)
+    return ", ".join(word for reason, word in WORDS.items() if code & reason)
 
 
 def _flags(text: str) -> int:

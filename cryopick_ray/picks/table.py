@@ -74,7 +74,9 @@ class PickTable:
         keys = [
             key
             for key, (dataset, first, last) in self._ranges.items()
-            if any(one.dataset == dataset and first <= name <= last for name, one in own.items())
+            if any(
+                micrograph.dataset == dataset and first <= name <= last for name, micrograph in own.items()
+            )
         ]
         found: dict[str, MicrographPicks] = {}
         for key in keys:
@@ -83,12 +85,14 @@ class PickTable:
                 if name in own:  # as copies, which do not keep the part
                     picks = part.picks(own[name], some, self.diameter_A)
                     found[name] = picks.take(np.arange(len(picks)))
-        if lost := [name for name, one in own.items() if one.candidates and name not in found]:
+        if lost := [name for name, micrograph in own.items() if micrograph.candidates and name not in found]:
             raise PicksError(
                 f"{self.place.url} lacks the {own[lost[0]].candidates} candidates of {lost[0]} that its "
                 f"index counts; {AGAIN}"
             )
-        return {name: found.get(name) or no_picks(one, self.diameter_A) for name, one in own.items()}
+        return {
+            name: found.get(name) or no_picks(micrograph, self.diameter_A) for name, micrograph in own.items()
+        }
 
     @cached_property
     def _ranges(self) -> dict[str, tuple[str, str, str]]:
@@ -187,12 +191,12 @@ def recut(picks: Iterable[MicrographPicks], threshold: float) -> Iterator[Microg
 
     What a person added stays picked, whatever it scores.
     """
-    for one in picks:
-        others = one.unpicked & ~np.uint16(Why.BELOW_THRESHOLD)
-        below = one.score < np.float32(threshold)
-        if "source" in one.more:
-            below &= one.more["source"] != HAND
-        yield replace(one, unpicked=marked(others, Why.BELOW_THRESHOLD, below))
+    for candidates in picks:
+        others = candidates.unpicked & ~np.uint16(Why.BELOW_THRESHOLD)
+        below = candidates.score < np.float32(threshold)
+        if "source" in candidates.more:
+            below &= candidates.more["source"] != HAND
+        yield replace(candidates, unpicked=marked(others, Why.BELOW_THRESHOLD, below))
 
 
 def _ends(place: Place, key: str) -> tuple[str, str] | None:
@@ -213,7 +217,7 @@ def _ends(place: Place, key: str) -> tuple[str, str] | None:
 def _as_text(schema: pa.Schema) -> pa.Schema:
     """Return columns whose texts are texts."""
     return pa.schema(
-        [one.with_type(pa.string()) if pa.types.is_dictionary(one.type) else one for one in schema]
+        [field.with_type(pa.string()) if pa.types.is_dictionary(field.type) else field for field in schema]
     )
 
 

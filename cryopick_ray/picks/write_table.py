@@ -67,11 +67,11 @@ def check_replaceable(out: Path) -> None:
         raise UsageError(f"{out} is there and is no table; choose another `out`")
 
 
-def write_part(some: Sequence[MicrographPicks], table: Path, number: int) -> None:
+def write_part(micrographs: Sequence[MicrographPicks], table: Path, number: int) -> None:
     """Write consecutive micrographs of one data set as a part of a table: equal picks, equal bytes."""
-    folder = table / dataset_folder(some[0].micrograph.dataset)
+    folder = table / dataset_folder(micrographs[0].micrograph.dataset)
     folder.mkdir(parents=True, exist_ok=True)
-    rows = rows_of(some)
+    rows = rows_of(micrographs)
     pq.write_table(
         rows.replace_schema_metadata({b"cryopick.version": __version__.encode()}),
         folder / f"part-{number:05d}.parquet",
@@ -81,26 +81,38 @@ def write_part(some: Sequence[MicrographPicks], table: Path, number: int) -> Non
     )
 
 
-def rows_of(some: Sequence[MicrographPicks]) -> pa.Table:
+def rows_of(micrographs: Sequence[MicrographPicks]) -> pa.Table:
     """Return the rows of a table for micrographs' candidates."""
-    counts = [len(one) for one in some]
+    counts = [len(candidates) for candidates in micrographs]
 
     def repeated(values: Iterable[str]) -> pa.Array:
-        return pa.array(list(values), pa.string()).take(pa.array(np.repeat(np.arange(len(some)), counts)))
+        return pa.array(list(values), pa.string()).take(
+            pa.array(np.repeat(np.arange(len(micrographs)), counts))
+        )
 
-    junk = np.concatenate([np.zeros(len(one), np.uint8) if one.junk is None else one.junk for one in some])
-    unpicked = np.concatenate([one.unpicked for one in some])
+    junk = np.concatenate(
+        [
+            np.zeros(len(candidates), np.uint8) if candidates.junk is None else candidates.junk
+            for candidates in micrographs
+        ]
+    )
+    unpicked = np.concatenate([candidates.unpicked for candidates in micrographs])
     columns = {
-        "dataset": repeated(one.micrograph.dataset for one in some),
-        "micrograph_id": repeated(one.micrograph.micrograph_id for one in some),
-        **{name: np.concatenate([getattr(one, name) for one in some]) for name in ("x_px", "y_px", "score")},
-        "diameter_A": np.repeat(np.array([one.diameter_A for one in some], np.float32), counts),
-        "model": repeated(one.model for one in some),
+        "dataset": repeated(candidates.micrograph.dataset for candidates in micrographs),
+        "micrograph_id": repeated(candidates.micrograph.micrograph_id for candidates in micrographs),
+        **{
+            name: np.concatenate([getattr(candidates, name) for candidates in micrographs])
+            for name in ("x_px", "y_px", "score")
+        },
+        "diameter_A": np.repeat(
+            np.array([candidates.diameter_A for candidates in micrographs], np.float32), counts
+        ),
+        "model": repeated(candidates.model for candidates in micrographs),
         "picked": unpicked == 0,
         "unpicked": to_words(unpicked),
         "junk": pa.array(KINDS).take(pa.array(junk)),
     }
-    more = joined([(len(one), one.more) for one in some])
+    more = joined([(len(candidates), candidates.more) for candidates in micrographs])
     optional = {name: COLUMNS[name].to_arrow(values) for name, values in more.items()}
     return pa.table({**columns, **optional}, schema=pa.schema([*PICKS, *fields(more)]))
 
@@ -112,36 +124,36 @@ def _in_order(
 ) -> Iterator[MicrographPicks]:
     """Yield micrographs, candidates sorted, having told what each is; refuse those that are out of order."""
     before = ("", "")
-    for one in picks:
-        about = one.micrograph
+    for candidates in picks:
+        about = candidates.micrograph
         if (key := (about.dataset, about.micrograph_id)) <= before:
             raise PicksError(
                 f"micrograph {key[1]!r} comes after {before[1]!r}; expected them sorted, once each"
             )
         before = key
         see(about)
-        measure(one.diameter_A)
-        yield one.best_first()
+        measure(candidates.diameter_A)
+        yield candidates.best_first()
 
 
 def _parts(picks: Iterable[MicrographPicks]) -> Iterator[list[MicrographPicks]]:
     """Yield those that have candidates in runs of one data set, as :func:`plan_partitions` cuts them."""
-    some: list[MicrographPicks] = []
+    micrographs: list[MicrographPicks] = []
     rows = 0
-    for one in chain(picks, [None]):
-        if one is not None and not len(one):
+    for candidates in chain(picks, [None]):
+        if candidates is not None and not len(candidates):
             continue
-        ends = one is None or (
-            some
+        ends = candidates is None or (
+            micrographs
             and (
-                one.micrograph.dataset != some[0].micrograph.dataset
-                or rows + len(one) > partitions.PARTITION_ROWS
+                candidates.micrograph.dataset != micrographs[0].micrograph.dataset
+                or rows + len(candidates) > partitions.PARTITION_ROWS
             )
         )
         if ends:
-            if some:
-                yield some
-            some, rows = [], 0
-        if one is not None:
-            some.append(one)
-            rows += len(one)
+            if micrographs:
+                yield micrographs
+            micrographs, rows = [], 0
+        if candidates is not None:
+            micrographs.append(candidates)
+            rows += len(candidates)

@@ -86,19 +86,19 @@ def checked(kind: type[SettingsT], data: dict[str, Any], *, of: str) -> Settings
 
 def refused(error: ValidationError, kind: type[Settings], of: str = "run") -> UsageError:
     """Return what pydantic complains of, every wrong setting with its value."""
-    found = [dict(one) for one in error.errors()]
-    text = _listed(_complaint(one, kind, of) for one in found)
-    return UsageError(text, **{_name(one): one["input"] for one in found})
+    found = [dict(complaint) for complaint in error.errors()]
+    text = _listed(_complaint(complaint, kind, of) for complaint in found)
+    return UsageError(text, **{_name(complaint): complaint["input"] for complaint in found})
 
 
 def _listed(complaints: Iterable[str]) -> str:
     """Return different complaints in a line, the first of many; what several expected is told once."""
     different = list(dict.fromkeys(complaints))
     shown, more = different[:MOST_COMPLAINTS], len(different) - MOST_COMPLAINTS
-    expected = [one.partition(EXPECTED)[2] for one in shown]
+    expected = [complaint.partition(EXPECTED)[2] for complaint in shown]
     told = [
-        one.removesuffix(f"{EXPECTED}{own}") if own and own == following else one
-        for one, own, following in zip(shown, expected, [*expected[1:], ""], strict=True)
+        complaint.removesuffix(f"{EXPECTED}{own}") if own and own == following else complaint
+        for complaint, own, following in zip(shown, expected, [*expected[1:], ""], strict=True)
     ]
     return "; ".join(told) + (f"; and {more} more" if more > 0 else "")
 

@@ -48,7 +48,7 @@ def picked_spacing_A(described: Mapping[str, Any]) -> float | None:
     """Return how far apart segments are that were picked with such settings; ``None`` if none are."""
     known = [described.get(name) for name in ("spacing_px", "particle_px", "diameter_A")]
     spacing_px, particle_px, diameter_A = (
-        one if isinstance(one, int | float) and one > 0 else None for one in known
+        value if isinstance(value, int | float) and value > 0 else None for value in known
     )
     if spacing_px is None or particle_px is None or diameter_A is None:
         return None

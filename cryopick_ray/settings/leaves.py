@@ -79,7 +79,7 @@ def option(name: str) -> str:
 
 def shown(field: FieldInfo) -> Shown:
     """Return what only a command line needs to know of a setting."""
-    return next((one for one in field.metadata if isinstance(one, Shown)), Shown())
+    return next((metadata for metadata in field.metadata if isinstance(metadata, Shown)), Shown())
 
 
 def _fields(kind: Any) -> dict[str, FieldInfo]:
@@ -94,7 +94,7 @@ def _fields(kind: Any) -> dict[str, FieldInfo]:
 
 def typed(field: FieldInfo, text: str) -> Any:
     """Return the plain value that a person's text means for a setting: YAML's, or itself where it is text."""
-    kinds = [one for part in _alternatives(field.annotation) for one in (part, get_origin(part))]
+    kinds = [kind for part in _alternatives(field.annotation) for kind in (part, get_origin(part))]
     if str in kinds or Path in kinds:
         return text
     if any(Ellipsis in get_args(kind) for kind in kinds) and not text.startswith("["):
@@ -107,8 +107,8 @@ def typed(field: FieldInfo, text: str) -> Any:
 
 def _alternatives(kind: Any) -> Iterator[Any]:
     if get_origin(kind) in (Union, UnionType):
-        for one in get_args(kind):
-            yield from _alternatives(one)
+        for argument in get_args(kind):
+            yield from _alternatives(argument)
     elif get_origin(kind) is Annotated:
         yield from _alternatives(get_args(kind)[0])
     else:

@@ -55,14 +55,14 @@ class CtfWorker:
         with scipy.fft.set_workers(self._settings.threads):
             for source in until(leaving, items):
                 try:
-                    one, doubts = self._fit(source)
+                    micrograph, doubts = self._fit(source)
                 except Exception as error:
                     if isinstance(error, CryoPickError) and error.elsewhere:
                         raise
                     failures.append((source.micrograph_id, str(error) or repr(error)))
                 else:
-                    fitted.append(one)
-                    remarks += [(source.micrograph_id, text) for text in (*doubts, *one.fit.doubts)]
+                    fitted.append(micrograph)
+                    remarks += [(source.micrograph_id, text) for text in (*doubts, *micrograph.fit.doubts)]
         return UnitReport(
             len(fitted),
             tuple(failures),

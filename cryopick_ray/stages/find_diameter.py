@@ -76,7 +76,7 @@ def find_diameter(
     worker = partial(DiameterWorker, settings, invert=invert, device=device)
     looked = _look(sampled, engine, WorkerKind(STAGE, worker, on_gpu=device != "cpu"), events)
     names = tuple(looked)
-    if (found := weigh([one.answers for one in looked.values()])) is None:
+    if (found := weigh([seen.answers for seen in looked.values()])) is None:
         smallest_A, *_, largest_A = ladder()
         raise UsageError(
             f"the diameter cannot be estimated: nothing was seen in {len(names)} micrographs ({names[0]}"
@@ -94,7 +94,7 @@ def find_diameter(
         micrographs=names,
         model=DEFAULT_MODEL,
         is_sure=found.is_sure,
-        bright=sum(one.inverted for one in looked.values()),
+        bright=sum(seen.inverted for seen in looked.values()),
     )
 
 
@@ -132,7 +132,7 @@ def _look(
     failures: dict[str, str] = {}
     places = evenly_spaced(len(sampled), FIRST)
     first, rest = (
-        [one for at, one in enumerate(sampled) if (at in places) is wanted] for wanted in (True, False)
+        [source for at, source in enumerate(sampled) if (at in places) is wanted] for wanted in (True, False)
     )
     with engine.shift([kind]) as shift:
         for wanted, is_thorough in ((first, False), (rest, False), (sampled, True)):
@@ -140,12 +140,14 @@ def _look(
             events.stage(STAGE, len(some))
             for report in _reports(shift, [Sight(source, is_thorough) for source in some]):
                 events.report(STAGE, report)
-                looked |= {one.micrograph_id: one for one in report.made}
+                looked |= {seen.micrograph_id: seen for seen in report.made}
                 failures |= dict(report.failures)  # rows of the table, once the run gets there
             looked = {
-                one.micrograph_id: looked[one.micrograph_id] for one in sampled if one.micrograph_id in looked
+                source.micrograph_id: looked[source.micrograph_id]
+                for source in sampled
+                if source.micrograph_id in looked
             }
-            seen = [one.answers for one in looked.values()]
+            seen = [micrograph.answers for micrograph in looked.values()]
             if is_clear(weigh(seen)) and (wanted is not first or not rest or is_steady(seen)):
                 break
     if not looked:

@@ -144,10 +144,12 @@ class _Line:
             tell_changed(changed, self._events)
             if admitted and (mixture := self._intake.mixture()):
                 self._events.warn(mixture)
-            self._batches.done({one.micrograph_id for one in taken} - {one.micrograph_id for one in admitted})
+            self._batches.done(
+                {source.micrograph_id for source in taken} - {source.micrograph_id for source in admitted}
+            )
             self._seen += len(taken)
             self._admitted += len(admitted)
-            self._coming.update(one.micrograph_id for one in admitted)
+            self._coming.update(source.micrograph_id for source in admitted)
             self._complete -= self._coming
             self._since = self._since if self._waiting else time.monotonic()
             self._waiting += admitted

@@ -86,8 +86,8 @@ class Intake:
         for source in sources:
             self._check(source)
         held = [source for source in sources if source.micrograph_id in self._held]
-        changed = [one.micrograph_id for one in held if self._differs(one)]
-        coarse = [one.micrograph_id for one in held if self._is_coarse(one)]
+        changed = [source.micrograph_id for source in held if self._differs(source)]
+        coarse = [source.micrograph_id for source in held if self._is_coarse(source)]
         again = {*changed, *coarse, *(source.micrograph_id for source in sources if self._is_out(source))}
         self._replaced |= {name: self.manifest.pop(name) for name in again}
         self._held -= again

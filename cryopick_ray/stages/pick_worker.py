@@ -123,15 +123,15 @@ class PickWorker:
         start = time.perf_counter()
         stored = [_attempt(self._store.read_stored, row) for row in chunk.rows]
         pairs = zip(chunk.rows, stored, strict=True)
-        read = [(row, one) for row, one in pairs if not isinstance(one, Exception)]
+        read = [(row, pixels) for row, pixels in pairs if not isinstance(pixels, Exception)]
         if self._pictured:
             self._pictured.begin(read)
-        good = [one for _, one in read]
+        good = [pixels for _, pixels in read]
         try:
             images = self._upload(good) if good else torch.empty(0)
         except torch.OutOfMemoryError:  # they go there in parts, later
             images = torch.from_numpy(np.stack(good)).float()
-        failures = [one if isinstance(one, Exception) else None for one in stored]
+        failures = [outcome if isinstance(outcome, Exception) else None for outcome in stored]
         self._seconds["read"] += time.perf_counter() - start
         return ReadMicrograph(chunk, images, failures)
 
@@ -157,7 +157,7 @@ class PickWorker:
                     return pick_settled(self._picker, self._judge, batch)
                 inverted = self._invert == "yes"
                 found = self._picker.pick_many(batch.neg() if inverted else batch)
-                return [(one, inverted) for one in found]
+                return [(candidates, inverted) for candidates in found]
         except torch.OutOfMemoryError:
             self._most = max(1, len(images) // 2)  # the next ones need not find out again
             raise
@@ -193,7 +193,7 @@ class PickWorker:
         if picked:
             self._shards.publish(picked)
         seconds = {**self._seconds, "write": time.perf_counter() - start}
-        return replace(_report([one.coverage for one in picked]), seconds=seconds)
+        return replace(_report([micrograph.coverage for micrograph in picked]), seconds=seconds)
 
 
 def _report(lines: Sequence[Coverage]) -> UnitReport:

@@ -51,6 +51,6 @@ class Pictured:
             self._shelf.put(row.micrograph_id, row.checksum, make_pictures(pixels))
 
     def _wait(self) -> None:
-        for one in self._begun.popleft():
-            if error := one.exception():
+        for future in self._begun.popleft():
+            if error := future.exception():
                 self._failed.append(brief(error))

@@ -67,7 +67,7 @@ def check_free(path: Path, *, resume: bool) -> None:
         check_goes_on(path, [], resume=resume)
     elif path.exists() and not path.is_dir():
         raise UsageError(f"{path} is not a folder; choose another `out`")
-    elif path.is_dir() and any(not (one.name in OWN or is_aside(one)) for one in path.iterdir()):
+    elif path.is_dir() and any(not (entry.name in OWN or is_aside(entry)) for entry in path.iterdir()):
         raise UsageError(f"{path} is not empty and holds no run (no config.yaml); choose another `out`")
 
 

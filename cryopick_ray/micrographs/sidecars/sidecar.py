@@ -71,7 +71,7 @@ class Sidecar:
             scale = _scale(self.shape, shape, is_exact=True)
         elif self.binning is not None:
             binned = [(height / self.binning, width / self.binning) for height, width in DETECTORS]
-            scales = [_scale(one, shape, is_exact=False) for one in binned]
+            scales = [_scale(binning, shape, is_exact=False) for binning in binned]
             most = max(1, 1 / self.binning)
             scale = next((scale for scale in scales if scale is not None and scale <= most), None)
         return self.pixel_size_A * (scale or 1)
