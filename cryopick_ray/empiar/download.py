@@ -21,7 +21,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FileSelection:
     """Which files of an entry.
 
     Attributes
@@ -51,7 +51,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class SelectedFiles:
     """What was chosen of an entry.
 
     Attributes
@@ -73,9 +73,9 @@ class Chosen:
     counts: dict[str, int]
 
 
-def choose(
-    source: EmpiarSource, entry_id: str, manifest: Manifest, wanted: Wanted, say: Callable[[str], None]
-) -> Chosen:
+def select_files(
+    source: EmpiarSource, entry_id: str, manifest: Manifest, wanted: FileSelection, say: Callable[[str], None]
+) -> SelectedFiles:
     """List an entry's files, unless that is done, and choose among them in the manifest.
 
     Parameters
@@ -106,7 +106,7 @@ def choose(
             f"{files.url}/{folder} has no {role or 'file'} to take"
             f"{f' that fits {wanted.pattern!r}' if wanted.pattern else ''}; it holds {held}"
         )
-    chosen = Chosen(
+    chosen = SelectedFiles(
         entry, image_set, files, folder, role, tuple(manifest.of_role(folder, "gain", SHOWN)), counts
     )
     for line in _remarks(chosen):
@@ -114,7 +114,7 @@ def choose(
     return chosen
 
 
-def fetch(source: EmpiarSource, chosen: Chosen, manifest: Manifest, events: FetchEvents) -> None:
+def fetch(source: EmpiarSource, chosen: SelectedFiles, manifest: Manifest, events: FetchEvents) -> None:
     """Fetch all chosen files to the manifest's folder and keep them."""
     fetcher = Fetcher(chosen.files, manifest, events, connections=source.connections, stop=source.stop)
     with fetcher:
@@ -126,13 +126,13 @@ def open_stream(
     source: EmpiarSource,
     entry_id: str,
     folder: Path,
-    wanted: Wanted,
+    wanted: FileSelection,
     events: FetchEvents,
     *,
     keep_bytes: int,
     keep_files: bool = False,
     say: Callable[[str], None],
-) -> Iterator[tuple[Chosen, Stream]]:
+) -> Iterator[tuple[SelectedFiles, Stream]]:
     """Hand out the images of an entry as they come, at most ``keep_bytes`` of them in ``folder`` at a time.
 
     Examples
@@ -145,7 +145,7 @@ def open_stream(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with Manifest(folder, entry_id) as manifest:
-        chosen = choose(source, entry_id, manifest, wanted, say)
+        chosen = select_files(source, entry_id, manifest, wanted, say)
         stream = Stream(
             chosen.files,
             manifest,
@@ -187,7 +187,7 @@ def _role(counts: dict[str, int], image_set: ImageSet, *, is_asked: bool) -> str
     return next((role for role in wishes if counts.get(role)), wishes[0])
 
 
-def _remarks(chosen: Chosen) -> Iterator[str]:
+def _remarks(chosen: SelectedFiles) -> Iterator[str]:
     counts = chosen.counts
     if chosen.role:
         other = "movie" if chosen.role == "micrograph" else "micrograph"

@@ -14,7 +14,7 @@ from cryopick_ray.empiar.download_manifest import Manifest
 from cryopick_ray.empiar.rows import FileRow, State
 from cryopick_ray.transfer.names import PART, local_path
 from cryopick_ray.transfer.response import FileSource
-from cryopick_ray.transfer.transfer import KnownFile, Transfer
+from cryopick_ray.transfer.transfer import FileVersion, Transfer
 from cryopick_ray.transfer.transfer_errors import (
     ExhaustedError,
     HostileNameError,
@@ -195,7 +195,7 @@ class Fetcher:
         return FetchedFile(row.path, target, row.size_bytes or 0)
 
     def _fetch(self, row: FileRow, target: Path) -> FetchedFile:
-        def started(known: KnownFile) -> None:
+        def started(known: FileVersion) -> None:
             self._manifest.started(row.path, known.size_bytes, known.validator, known.digest)
             if known.size_bytes is not None:
                 self._room.adjust(row.path, known.size_bytes)
@@ -206,7 +206,7 @@ class Fetcher:
             self._files,
             row.path,
             target,
-            KnownFile(row.size_bytes, row.validator, row.digest),
+            FileVersion(row.size_bytes, row.validator, row.digest),
             started=started,
             moved=self._events.moved,
             stop=self._stop,

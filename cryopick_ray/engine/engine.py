@@ -31,7 +31,7 @@ class WorkerKind:
     on_gpu: bool = False
 
 
-class Shift(Protocol):
+class WorkSession(Protocol):
     """Workers at work: units of any of their kinds may join at any time.
 
     Units of a later kind go before those of an earlier one, so that what was begun is brought to its end.
@@ -68,7 +68,7 @@ class Engine(ABC):
         """Whether there is a GPU where its workers run."""
 
     @abstractmethod
-    def shift(self, kinds: Sequence[WorkerKind]) -> AbstractContextManager[Shift]:
+    def shift(self, kinds: Sequence[WorkerKind]) -> AbstractContextManager[WorkSession]:
         """Bring workers together; left by an interrupt, they publish what they have."""
 
     def run(

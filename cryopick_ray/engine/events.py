@@ -28,7 +28,7 @@ class Events(Protocol):
         ...
 
 
-class Silence:
+class SilentEvents:
     """Listens to nothing."""
 
     def stage(self, name: str, total: int, done: int = 0, of: str = MICROGRAPHS) -> None:

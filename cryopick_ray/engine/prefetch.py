@@ -9,7 +9,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ahead(
+def prefetch(
     function: Callable[[T], R], items: Iterable[T], depth: int = 1
 ) -> Generator[Callable[[], R], None, None]:
     """Yield, in order, what gives ``function(item)``, while one thread works on the next items.
@@ -33,7 +33,7 @@ def ahead(
     ------
     A call without arguments that waits for the result, or raises what ``function`` raised.
     """
-    thread = ThreadPoolExecutor(1, "ahead")
+    thread = ThreadPoolExecutor(1, "prefetch")
     begun: deque[Future[R]] = deque()
     try:
         for item in items:

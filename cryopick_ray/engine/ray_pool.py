@@ -13,7 +13,7 @@ from ray.exceptions import RayError, RayTaskError
 from cryopick_ray.engine.engine import PULSE_SECONDS, WorkerKind
 from cryopick_ray.engine.nodes import Nodes
 from cryopick_ray.engine.ray_host import PickHost
-from cryopick_ray.engine.sizing import PoolSize, hires, keeps
+from cryopick_ray.engine.sizing import PoolSize, idle_to_keep, workers_to_add
 from cryopick_ray.engine.stragglers import StragglerRule
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.engine.unit_queue import QueuedUnit, UnitQueue
@@ -132,7 +132,7 @@ class RayPool:
     def _hire(self) -> None:
         have = len(self._actors)
         starting = sum(not actor.has_started for actor in self._actors)
-        count = hires(
+        count = workers_to_add(
             self._size, have=have, starting=starting, jobs=self.jobs.unfinished, room=self._room(have)
         )
         shunned = ",".join(self._nodes.shunned)
@@ -198,7 +198,7 @@ class RayPool:
             self._give(actor, self.jobs.take())
         idle = sum(actor.has_started and not actor.jobs for actor in self._actors)
         busy = sum(bool(actor.jobs) for actor in self._actors)
-        if not (actor.jobs or self._more_may_come) and idle > keeps(idle=idle, busy=busy):
+        if not (actor.jobs or self._more_may_come) and idle > idle_to_keep(idle=idle, busy=busy):
             self._dismiss(actor)
 
     def _give(self, actor: _Actor, job: QueuedUnit) -> None:

@@ -19,7 +19,7 @@ class PoolSize:
     most: int | None = None
 
 
-def hires(size: PoolSize, *, have: int, starting: int, jobs: int, room: int) -> int:
+def workers_to_add(size: PoolSize, *, have: int, starting: int, jobs: int, room: int) -> int:
     """Return how many workers to ask for now.
 
     Beyond the least, workers follow the room there is, once all that were asked for have started.
@@ -39,6 +39,6 @@ def hires(size: PoolSize, *, have: int, starting: int, jobs: int, room: int) -> 
     return max(0, needed, welcome)
 
 
-def keeps(*, idle: int, busy: int) -> int:
+def idle_to_keep(*, idle: int, busy: int) -> int:
     """Return how many idle workers to keep: each may have to do a straggler's unit again."""
     return min(idle, busy)

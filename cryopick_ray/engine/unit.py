@@ -64,12 +64,12 @@ class UnitReport:
     made: tuple[Any, ...] = ()
 
 
-def stay() -> bool:
+def never_leave() -> bool:
     """Tell a worker that it may go on."""
     return False
 
 
-def until(leaving: Callable[[], bool], items: Iterable[AnyT]) -> Iterator[AnyT]:
+def until_leaving(leaving: Callable[[], bool], items: Iterable[AnyT]) -> Iterator[AnyT]:
     """Yield items as long as the worker may begin another."""
     return takewhile(lambda _: not leaving(), items)
 
@@ -83,7 +83,7 @@ class Worker(Protocol[ItemT_contra]):
     machine's own (:attr:`~cryopick_ray.errors.CryoPickError.elsewhere`): then the unit is done elsewhere.
     """
 
-    def process(self, items: Sequence[ItemT_contra], leaving: Callable[[], bool] = stay) -> UnitReport:
+    def process(self, items: Sequence[ItemT_contra], leaving: Callable[[], bool] = never_leave) -> UnitReport:
         """Do the work and publish it; begin no further micrograph once ``leaving`` is true."""
         ...
 

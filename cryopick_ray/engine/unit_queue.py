@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryopick_ray.engine.unit import UnitReport, WorkUnit
-from cryopick_ray.engine.unit_rules import after_death, cut
+from cryopick_ray.engine.unit_rules import after_death, split_units
 
 
 @dataclass(eq=False, slots=True)
@@ -119,7 +119,7 @@ class UnitQueue:
             case "retry":
                 self._suspects.append(job)
             case "split":
-                singles = [QueuedUnit(job.kind, single) for single in cut(job.unit.items, 1)]
+                singles = [QueuedUnit(job.kind, single) for single in split_units(job.unit.items, 1)]
                 self._returned.extend(singles)
                 self._open += len(singles) - 1
             case "give up":

@@ -21,7 +21,7 @@ def unit_size(total: int) -> int:
     return max(1, min(UNIT_MAX, total // UNITS_WANTED))
 
 
-def cut(items: Sequence[ItemT], size: int) -> list[WorkUnit[ItemT]]:
+def split_units(items: Sequence[ItemT], size: int) -> list[WorkUnit[ItemT]]:
     """Cut ``items`` into units of ``size``, in order, nothing left out or doubled."""
     return [WorkUnit(tuple(items[start : start + size])) for start in range(0, len(items), size)]
 

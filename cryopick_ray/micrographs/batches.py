@@ -53,7 +53,7 @@ class Batches(Protocol):
         ...
 
 
-class Listed:
+class FixedBatches:
     """Micrographs that are all there from the beginning."""
 
     def __init__(

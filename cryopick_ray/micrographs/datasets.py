@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.micrographs.exposure_choice import LeftOut, doubles, left_out, told
+from cryopick_ray.micrographs.exposure_choice import LeftOut, duplicate_exposures, left_out, left_out_note
 from cryopick_ray.micrographs.star_list import ListedMicrograph
 from cryopick_ray.transfer.names import matches
 
@@ -108,7 +108,7 @@ def unwanted(
     STAR and ``.cs`` lists name what somebody selected: nothing of them is left out.
     """
     if dataset.kind in ("star", "cs"):
-        if found := doubles(dataset.paths):
+        if found := duplicate_exposures(dataset.paths):
             example = " and ".join(found[0])
             say(
                 f"{dataset.name} lists several images of {len(found)} exposures ({example}, ...) and all are "
@@ -117,7 +117,7 @@ def unwanted(
         return {}
     out = left_out(dataset.paths, taken, is_whole=is_whole)
     if out:
-        say(told(out))
+        say(left_out_note(out))
     return out
 
 

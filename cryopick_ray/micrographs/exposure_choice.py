@@ -82,7 +82,7 @@ def left_out(
     return out
 
 
-def told(out: dict[str, LeftOut]) -> str:
+def left_out_note(out: dict[str, LeftOut]) -> str:
     """Return one line about what was left out: each kind with an example."""
     counts = Counter(reason.kind for reason in out.values())
     first: dict[str, str] = {}
@@ -95,7 +95,7 @@ def told(out: dict[str, LeftOut]) -> str:
     return f"left out: {kinds}; `pattern` takes them"
 
 
-def doubles(paths: Iterable[str]) -> list[tuple[str, str]]:
+def duplicate_exposures(paths: Iterable[str]) -> list[tuple[str, str]]:
     """Return images of one exposure that a list names: the better one of each two, and the other."""
     best: dict[str, tuple[int, str]] = {}
     found = []

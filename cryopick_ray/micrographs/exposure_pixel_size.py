@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from cryopick_ray.micrographs.exposure import Exposure
-from cryopick_ray.micrographs.pixel_size import Stated, decide_pixel_size
+from cryopick_ray.micrographs.pixel_size import StatedPixelSizes, decide_pixel_size
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings.run_settings import IngestSettings
 
@@ -25,7 +25,7 @@ def pixel_size_of(
     stated = stated_pixel_size(source, settings, own_A)
     if exposure.average is not None:
         is_listed = stated.original_A or stated.listed_A
-        stated = Stated(own_A, own_A if stated.given_A else None, own_A if is_listed else None)
+        stated = StatedPixelSizes(own_A, own_A if stated.given_A else None, own_A if is_listed else None)
     stated = replace(
         stated,
         unclear_size=exposure.micrograph.unclear_size,
@@ -35,6 +35,10 @@ def pixel_size_of(
     return decide_pixel_size(stated, exposure.micrograph.shape, settings.diameter_A)
 
 
-def stated_pixel_size(source: MicrographSource, settings: IngestSettings, header_A: float | None) -> Stated:
+def stated_pixel_size(
+    source: MicrographSource, settings: IngestSettings, header_A: float | None
+) -> StatedPixelSizes:
     """Return what the file, a person and the list state as a micrograph's pixel size."""
-    return Stated(header_A, settings.pixel_size_A, source.pixel_size_A, source.original_pixel_size_A)
+    return StatedPixelSizes(
+        header_A, settings.pixel_size_A, source.pixel_size_A, source.original_pixel_size_A
+    )

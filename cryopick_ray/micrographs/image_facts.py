@@ -81,7 +81,7 @@ class ImageFacts:
 _KINDS: dict[str, type[Any]] = {name: type(value) for name, value in asdict(ImageFacts()).items()}
 
 
-def look_at(image: NDArray[Any]) -> ImageFacts:
+def measure_image(image: NDArray[Any]) -> ImageFacts:
     """Return the facts of an ``(h, w)`` image; of a large one a few rows in a hundred are read."""
     if min(image.shape) < SIDE_PX:
         return ImageFacts()

@@ -27,7 +27,7 @@ IMPOSSIBLE = 2.5
 
 
 @dataclass(frozen=True)
-class Stated:
+class StatedPixelSizes:
     """What is said of a micrograph's pixel size in angstroms; ``None`` where nothing is.
 
     Attributes
@@ -81,7 +81,9 @@ class Stated:
         return self.sidecar_A is not None and self.chosen[1] == f"its {self.sidecar} says"
 
 
-def decide_pixel_size(said: Stated, shape: Shape, diameter_A: float | None) -> tuple[float, tuple[str, ...]]:
+def decide_pixel_size(
+    said: StatedPixelSizes, shape: Shape, diameter_A: float | None
+) -> tuple[float, tuple[str, ...]]:
     """Return the pixel size of a micrograph in angstroms, and what there is to doubt of it.
 
     Parameters
@@ -146,7 +148,7 @@ def _check_one(view_A: float, diameter_A: float | None) -> str:
     )
 
 
-def _contradictions(said: Stated, pixel_size_A: float) -> Iterator[str]:
+def _contradictions(said: StatedPixelSizes, pixel_size_A: float) -> Iterator[str]:
     """Yield what the file says otherwise, its 1 A being nothing, and what a guess rests on."""
     header_A = said.header_A if said.header_A != 1 else None
     if not header_A and said.original_A is not None and said.listed_A is None and said.given_A is None:

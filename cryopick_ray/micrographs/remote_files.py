@@ -15,7 +15,7 @@ from cryopick_ray.transfer.index_pages import HttpFiles
 from cryopick_ray.transfer.mirror import MirrorFiles
 from cryopick_ray.transfer.names import check_name
 from cryopick_ray.transfer.response import FileSource, RemoteFile
-from cryopick_ray.transfer.transfer import KnownFile, Transfer
+from cryopick_ray.transfer.transfer import FileVersion, Transfer
 
 SCHEMES = ("s3", "gs", "http", "https")
 CONNECTIONS = 4
@@ -65,7 +65,7 @@ def fetched(url: str, path: str) -> Iterator[Path]:
             _files(url),
             path,
             target,
-            KnownFile(),
+            FileVersion(),
             started=lambda known: None,
             moved=lambda n_bytes: None,
             stop=threading.Event(),

@@ -32,7 +32,7 @@ class PickerPair:
 
 
 @dataclass(frozen=True)
-class Together:
+class PickerCombination:
     """Groups that exactly these pickers have places in."""
 
     pickers: tuple[str, ...]
@@ -58,7 +58,7 @@ class PickerAgreement:
     names: tuple[str, ...]
     places: dict[str, int]
     pairs: tuple[PickerPair, ...]
-    together: tuple[Together, ...]
+    together: tuple[PickerCombination, ...]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the pairs as plain rows of a table."""
@@ -84,7 +84,7 @@ def agreement(agreed: Patterns) -> PickerAgreement:
     has, which = np.unique(agreed.level > 0, axis=0, return_inverse=True)
     counts = np.bincount(which.ravel(), agreed.count, len(has)).astype(np.int64)
     together = [
-        Together(tuple(name for name, there in zip(names, row, strict=True) if there), count)
+        PickerCombination(tuple(name for name, there in zip(names, row, strict=True) if there), count)
         for row, count in zip(has.tolist(), counts.tolist(), strict=True)
     ]
     together.sort(key=lambda agreement: (-agreement.count, -len(agreement.pickers), agreement.pickers))

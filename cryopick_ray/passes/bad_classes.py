@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.picks.columns import COLUMNS
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
 
@@ -62,7 +62,7 @@ class InClass:
                 is_met, nearest = _met(picks, own)
                 numbers = np.where(is_met, own.class_number[nearest], numbers)
                 is_bad = np.where(is_met, own.rank[nearest] > QUALITIES.index(self.worst), is_bad)
-        return replace(picks, more={**picks.more, "class_number": numbers}).marked(Why.BAD_CLASS, is_bad)
+        return replace(picks, more={**picks.more, "class_number": numbers}).marked(Reason.BAD_CLASS, is_bad)
 
 
 def read_classes(path: Path) -> dict[str, Classified]:
@@ -93,7 +93,7 @@ def unmet(paths: Sequence[Path], table: PickTable) -> list[str]:
         return []
     lines = []
     if not any(micrograph.picks for micrograph in table.micrographs) and any(
-        picks.has(Why.BAD_CLASS).any() for picks in table
+        picks.has(Reason.BAD_CLASS).any() for picks in table
     ):
         lines.append(f"`classes` {paths[-1]} left no pick: look at its averages, and at `keep_classes`")
     known = {

@@ -19,20 +19,20 @@ from numpy.typing import NDArray
 from cryopick_ray import __version__
 from cryopick_ray.errors import PicksError
 from cryopick_ray.passes.bad_classes import InClass, read_classes
-from cryopick_ray.passes.chain import Pass, made, passes_of
+from cryopick_ray.passes.chain import Pass, apply_passes, passes_of
 from cryopick_ray.passes.curation import Curated, check_places
 from cryopick_ray.passes.decision_files import read_rows
 from cryopick_ray.passes.decisions import decisions_of
 from cryopick_ray.passes.excluded import Excluded
 from cryopick_ray.passes.on_junk import OnJunk
-from cryopick_ray.passes.tasks import each
+from cryopick_ray.passes.tasks import map_partitions
 from cryopick_ray.passes.threshold import AboveCut
 from cryopick_ray.passes.user_masks import read_masks
 from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.cuts import Scores
 from cryopick_ray.picks.gather import gather
-from cryopick_ray.picks.index import Made, write_index
-from cryopick_ray.picks.judged_micrographs import PickCounts, count, judged, strange_ones
+from cryopick_ray.picks.index import TableHistory, write_index
+from cryopick_ray.picks.judged_micrographs import PickCounts, count, find_odd_images, judged
 from cryopick_ray.picks.partitions import Partition, plan_partitions
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.shard import Coverage
@@ -124,7 +124,7 @@ def build_table(
     partitions = plan_partitions(micrographs, covered, [name for name in decisions if decisions[name].adds])
     source = partial(gather, shards, diameter_A=settings.diameter_A, model=settings.model)
     masked = read_masks(settings.masks, micrographs, map(source, partitions))
-    strange = {} if settings.any_image else strange_ones(manifest, micrographs, settings.diameter_A)
+    strange = {} if settings.any_image else find_odd_images(manifest, micrographs, settings.diameter_A)
     passes: list[Pass] = [masked, OnJunk(settings.keep_junk), Excluded(strange.keys()), *passes_of(chosen)]
     cuts = dict.fromkeys((part.dataset for part in partitions), threshold or Threshold(0.0, ""))
     if threshold is None:
@@ -132,8 +132,8 @@ def build_table(
     passes.append(AboveCut({name: cut.value for name, cut in cuts.items()}))
 
     def write(part: Partition, last: Sequence[Pass]) -> dict[str, tuple[PickCounts, int, int]]:
-        before = [made(candidates, passes) for candidates in source(part)]
-        after = [made(candidates, last) for candidates in before]
+        before = [apply_passes(candidates, passes) for candidates in source(part)]
+        after = [apply_passes(candidates, last) for candidates in before]
         write_part(after, aside, part.number)
         cut = cuts[part.dataset].value
         counts = [count(candidates, cut, calibrated=settings.calibrated) for candidates in before]
@@ -144,13 +144,13 @@ def build_table(
 
     with whole_folder(out) as aside:
         last: list[Pass] = [*_of_classes(chosen), Curated(decisions, settings.spacing_A)]
-        found = _together(each(partial(write, last=last), partitions))
+        found = _together(map_partitions(partial(write, last=last), partitions))
         counts = {name: counted for name, (counted, _, _) in found.items()}
         micrographs = list(map(masked.told, micrographs))
         micrographs = judged(micrographs, manifest, counts, strange, settings.diameter_A)
         if bad := _worse(micrographs, chosen.exclude_micrographs):
             again = [part for part in partitions if bad & {row.micrograph_id for row in part.micrographs}]
-            found |= _together(each(partial(write, last=[Excluded(bad), *last]), again))
+            found |= _together(map_partitions(partial(write, last=[Excluded(bad), *last]), again))
         excluded = {*strange, *bad, *(name for name, decision in decisions.items() if decision.exclude)}
         rows = [_with_picks(micrograph, found, excluded) for micrograph in micrographs]
         write_index(aside, rows, settings.diameter_A, _history(settings, cuts))
@@ -197,13 +197,13 @@ def _cuts(
     complete = Counter(micrograph.dataset for micrograph in micrographs if micrograph.status == "complete")
 
     def thinned(part: Partition) -> NDArray[np.float32]:
-        passed = (made(candidates, passes) for candidates in source(part))
+        passed = (apply_passes(candidates, passes) for candidates in source(part))
         scores = [candidates.score[candidates.picked] for candidates in passed]
         every = step[part.dataset]
         return np.sort(np.concatenate(scores))[every // 2 :: every].copy()
 
     scores: dict[str, list[NDArray[np.float32]]] = {name: [] for name in totals}
-    for part, sampled in zip(partitions, each(thinned, partitions), strict=True):
+    for part, sampled in zip(partitions, map_partitions(thinned, partitions), strict=True):
         scores[part.dataset].append(sampled)
     return {
         name: choose(Scores(np.concatenate(parts), complete[name], one_of=step[name]))
@@ -219,7 +219,7 @@ def _worse(micrographs: Iterable[PickedMicrograph], verdict: str | None) -> set[
     return {micrograph.micrograph_id for micrograph in micrographs if micrograph.verdict in bad}
 
 
-def _history(settings: TableSettings, cuts: Mapping[str, Threshold]) -> Made:
+def _history(settings: TableSettings, cuts: Mapping[str, Threshold]) -> TableHistory:
     given = settings.selection.model_dump(mode="json", exclude_none=True)
     if not settings.selection.classes:
         del given["classes"], given["keep_classes"]
@@ -232,7 +232,9 @@ def _history(settings: TableSettings, cuts: Mapping[str, Threshold]) -> Made:
         **given,
     }
     passes = tuple({name: value} for name, value in how.items())
-    return Made(__version__, (settings.digest,), passes, {name: asdict(cut) for name, cut in cuts.items()})
+    return TableHistory(
+        __version__, (settings.digest,), passes, {name: asdict(cut) for name, cut in cuts.items()}
+    )
 
 
 def _known(

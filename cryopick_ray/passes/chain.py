@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from cryopick_ray.passes.edge import FromEdge
-from cryopick_ray.passes.most import AtMost
+from cryopick_ray.passes.most_picks import AtMost
 from cryopick_ray.passes.sizes import InSize
 from cryopick_ray.passes.spacing import Apart
 from cryopick_ray.picks.schema import MicrographPicks
@@ -30,7 +30,7 @@ def passes_of(selection: SelectionSettings) -> list[Pass]:
     return found
 
 
-def made(picks: MicrographPicks, passes: Iterable[Pass]) -> MicrographPicks:
+def apply_passes(picks: MicrographPicks, passes: Iterable[Pass]) -> MicrographPicks:
     """Return a micrograph's picks after some passes."""
     for pass_ in passes:
         picks = pass_(picks)

@@ -20,7 +20,9 @@ Clique = tuple[int, ...]
 """Places that are all near each other, as indices into a graph's, ascending."""
 
 
-def programme(lists: Mapping[str, CandidatePlaces], radius_px: float, weights: Mapping[str, float]) -> Groups:
+def heaviest_cliques(
+    lists: Mapping[str, CandidatePlaces], radius_px: float, weights: Mapping[str, float]
+) -> Groups:
     """Return the groups of most weight, all pairs of a group within the radius.
 
     Places that are all near each other are a clique of the graph of near pairs, and a group is a clique. The
@@ -78,7 +80,7 @@ def programme(lists: Mapping[str, CandidatePlaces], radius_px: float, weights: M
 def weight(
     groups: Groups, lists: Mapping[str, CandidatePlaces], radius_px: float, weights: Mapping[str, float]
 ) -> float:
-    """Return the sum over groups that :func:`programme`, which takes the same, makes the largest."""
+    """Return the sum over groups that :func:`heaviest_cliques`, which takes the same, makes the largest."""
     whole = graph(lists, radius_px)
     worth = _worth(whole, weights, radius_px)
     place = {key: at for at, key in enumerate(zip(whole.picker.tolist(), whole.index.tolist(), strict=True))}

@@ -11,7 +11,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.passes.decisions import REACH_PX, Decisions, Places, Turns, covered
 from cryopick_ray.passes.hand_drawn import with_places, with_traces
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 NEARBY = [1, 2, 3, 4]
@@ -49,14 +49,14 @@ class Curated:
         is_said = said >= 0
         is_removed = np.zeros(len(picks), bool)
         is_removed[is_said] = own.is_removed[said[is_said]]
-        picks = picks.marked(Why.REMOVED_BY_HAND, is_removed)
+        picks = picks.marked(Reason.REMOVED_BY_HAND, is_removed)
         if len(own.discs):
             kept_at = np.full(len(picks), -1)
             kept_at[is_said] = np.where(own.is_removed, -1, own.said_turn)[said[is_said]]
             junk_at = covered(_places(picks), own.discs, own.disc_turn)
             picks = _on_junk(picks, junk_at > np.maximum(kept_at, drawn_at))
         picks = with_places(picks.best_first() if own.traces else picks, own.add)
-        return picks.marked(Why.EXCLUDED_MICROGRAPH, np.full(len(picks), own.exclude))
+        return picks.marked(Reason.EXCLUDED_MICROGRAPH, np.full(len(picks), own.exclude))
 
 
 def check_places(decisions: Mapping[str, Decisions], micrographs: Iterable[PickedMicrograph]) -> None:
@@ -121,4 +121,4 @@ def _on_junk(picks: MicrographPicks, where: NDArray[np.bool_]) -> MicrographPick
         return picks
     junk = np.zeros(len(picks), np.uint8) if picks.junk is None else picks.junk
     picks = replace(picks, junk=np.where(where, np.uint8(Junk.MASKED), junk))
-    return picks.marked(Why.ON_JUNK | Why.REMOVED_BY_HAND, where)
+    return picks.marked(Reason.ON_JUNK | Reason.REMOVED_BY_HAND, where)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks
 
 
@@ -26,4 +26,4 @@ class FromEdge:
         height, width = about.shape
         x, y = picks.x_px + 0.5, picks.y_px + 0.5
         away_px = np.minimum.reduce([x, width - x, y, height - y])
-        return picks.marked(Why.NEAR_EDGE, away_px * about.pixel_size_A < self.edge_A)
+        return picks.marked(Reason.NEAR_EDGE, away_px * about.pixel_size_A < self.edge_A)

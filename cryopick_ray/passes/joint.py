@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from cryopick_ray.passes.agreed_reliability import AgreedReliability
 from cryopick_ray.passes.clusters import ABSENT, CandidatePlaces, Groups
 from cryopick_ray.passes.consensus import Votes, consensus
-from cryopick_ray.picks.columns import COLUMNS, among
-from cryopick_ray.picks.reasons import Why, none
+from cryopick_ray.picks.columns import COLUMNS, in_column_order
+from cryopick_ray.picks.reasons import Reason, none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 MODEL = "consensus"
@@ -19,7 +19,7 @@ MODEL = "consensus"
 
 
 @dataclass(frozen=True)
-class Joint:
+class JoinedPicks:
     """The picks of several pickers in one micrograph, grouped.
 
     Attributes
@@ -48,7 +48,7 @@ def join(
     found: Mapping[str, MicrographPicks | None],
     radius_A: float,
     way: Callable[[Mapping[str, CandidatePlaces], float], Groups],
-) -> Joint:
+) -> JoinedPicks:
     """Return the picks of several pickers in one micrograph, grouped.
 
     Parameters
@@ -72,11 +72,11 @@ def join(
         else CandidatePlaces(places.x_px, places.y_px, places.score)
         for name, places in picks.items()
     }
-    return Joint(micrograph, picks, lists, way(lists, radius_A / micrograph.pixel_size_A))
+    return JoinedPicks(micrograph, picks, lists, way(lists, radius_A / micrograph.pixel_size_A))
 
 
 def voted(
-    joint: Joint, told: AgreedReliability, level: NDArray[np.uint8], diameter_A: float, votes: Votes
+    joint: JoinedPicks, told: AgreedReliability, level: NDArray[np.uint8], diameter_A: float, votes: Votes
 ) -> MicrographPicks:
     """Return every group as a candidate; those with enough votes are picked.
 
@@ -104,7 +104,7 @@ def voted(
             more=more,
             model=MODEL,
         )
-        .marked(Why.TOO_FEW_VOTES, ~is_kept)
+        .marked(Reason.TOO_FEW_VOTES, ~is_kept)
         .best_first()
     )
 
@@ -116,10 +116,12 @@ def _sources(names: tuple[str, ...], has: NDArray[np.bool_]) -> NDArray[np.objec
     return np.array(texts, object)[which.ravel()]
 
 
-def _carried(joint: Joint, told: AgreedReliability, members: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
+def _carried(
+    joint: JoinedPicks, told: AgreedReliability, members: NDArray[np.intp]
+) -> dict[str, NDArray[Any]]:
     """Return the columns that pickers know, of each group those of the most reliable one that knows."""
     picks = [joint.found[name] for name in joint.groups.names]
-    names = among(name for picked in picks if picked is not None for name in picked.more)
+    names = in_column_order(name for picked in picks if picked is not None for name in picked.more)
     more = {name: COLUMNS[name].nothing(len(members)) for name in names if name not in ("votes", "source")}
     for picker in np.argsort(told.precision, kind="stable").tolist():  # the best writes last
         rows = np.flatnonzero(members[:, picker] != ABSENT)

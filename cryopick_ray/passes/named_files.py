@@ -2,7 +2,7 @@
 
 from cryopick_ray.passes.bad_classes import read_classes, unmet
 from cryopick_ray.passes.decision_files import read_rows
-from cryopick_ray.passes.unheeded import unheeded
+from cryopick_ray.passes.unused_decisions import unused_decisions
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.settings.selection_settings import SelectionSettings
 
@@ -22,4 +22,4 @@ def check_files(selection: SelectionSettings) -> None:
 
 def left_over(selection: SelectionSettings, table: PickTable) -> list[str]:
     """Return what of the files changed nothing in a table that was made with them."""
-    return [*unheeded(selection.curation, table), *unmet(selection.classes, table)]
+    return [*unused_decisions(selection.curation, table), *unmet(selection.classes, table)]

@@ -9,7 +9,7 @@ P = TypeVar("P")
 T = TypeVar("T")
 
 
-def each(do: Callable[[P], T], parts: Sequence[P]) -> list[T]:
+def map_partitions(do: Callable[[P], T], parts: Sequence[P]) -> list[T]:
     """Return what is done to each partition, in their order."""
 
     def one(number: int) -> T:  # Dask would search an argument for tasks, every name in it

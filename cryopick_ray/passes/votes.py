@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from cryopick_ray import __version__
 from cryopick_ray.errors import UsageError
 from cryopick_ray.passes.agreed_reliability import AgreedReliability, reliability
-from cryopick_ray.passes.cliques import programme
+from cryopick_ray.passes.cliques import heaviest_cliques
 from cryopick_ray.passes.clusters import greedy
 from cryopick_ray.passes.consensus import Votes
-from cryopick_ray.passes.joint import Joint, join, voted
+from cryopick_ray.passes.joint import JoinedPicks, join, voted
 from cryopick_ray.passes.patterns import Patterns, levels, patterns, score_cuts, total
-from cryopick_ray.passes.tasks import each
-from cryopick_ray.picks.index import Made, write_index
+from cryopick_ray.passes.tasks import map_partitions
+from cryopick_ray.picks.index import TableHistory, write_index
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.write_table import check_replaceable, write_part
 from cryopick_ray.store.publish import whole_folder
@@ -40,7 +40,7 @@ class VoteSource(Protocol):
 
 
 @dataclass(frozen=True)
-class Vote:
+class VoteSettings:
     """How pickers vote.
 
     Attributes
@@ -60,7 +60,7 @@ class Vote:
 
 
 @dataclass(frozen=True)
-class Voted:
+class VoteResult:
     """What a vote came to.
 
     Attributes
@@ -100,17 +100,17 @@ class _Vote:
     names: tuple[str, ...]
     cuts: Mapping[str, NDArray[np.float64]]
     diameter_A: float
-    how: Vote
+    how: VoteSettings
 
     @property
     def radius_A(self) -> float:
         return self.how.radius_diameters * self.diameter_A
 
-    def joint(self, part: _Part, weights: Mapping[str, float]) -> list[Joint]:
+    def joint(self, part: _Part, weights: Mapping[str, float]) -> list[JoinedPicks]:
         """Return what all pickers found in a partition, grouped."""
         ids = [micrograph.micrograph_id for micrograph in part.micrographs]
         found = {name: source.of(ids) for name, source in self.sources.items()}
-        way = partial(programme, weights=weights) if self.how.crowded else greedy
+        way = partial(heaviest_cliques, weights=weights) if self.how.crowded else greedy
         return [
             join(
                 micrograph,
@@ -161,9 +161,9 @@ def vote(
     sizes: Mapping[str, int],
     diameter_A: float,
     out: Path,
-    how: Vote,
+    how: VoteSettings,
     of: Sequence[str] = (),
-) -> Voted:
+) -> VoteResult:
     """Write the table of what several pickers agree on; groups with too few votes are kept, unpicked.
 
     Parameters
@@ -195,20 +195,20 @@ def vote(
     if not parts:
         raise UsageError("no picker has found anything; give other `inputs`")
     ours = _Vote(sources, names, _score_cuts(sources, parts, sum(sizes.values())), diameter_A, how)
-    counted = each(ours.counted, parts)
+    counted = map_partitions(ours.counted, parts)
     agreed = total(pattern for pattern, _ in counted)
     sites = sum(area_A2 for _, area_A2 in counted) / (math.pi * ours.radius_A**2)
     told = reliability(agreed, max(sites, 1.0))
     with whole_folder(out) as aside:
-        written = each(lambda part: ours.written(part, told, aside), parts)
+        written = map_partitions(lambda part: ours.written(part, told, aside), parts)
         done = {micrograph.micrograph_id: micrograph for part in written for micrograph in part.micrographs}
         index = [
             done.get(micrograph.micrograph_id, replace(micrograph, candidates=0, picks=0))
             for micrograph in micrographs
         ]
         passes = ({"consensus": {**asdict(how), "pickers": list(names)}},)
-        write_index(aside, index, diameter_A, Made(__version__, tuple(of) or names, passes))
-    return Voted(
+        write_index(aside, index, diameter_A, TableHistory(__version__, tuple(of) or names, passes))
+    return VoteResult(
         agreed,
         told,
         len(index),
@@ -249,7 +249,7 @@ def _score_cuts(
             found[name] = np.sort(np.concatenate([np.empty(0, np.float32), *own]))[step // 2 :: step].copy()
         return found
 
-    found = each(scores, parts)
+    found = map_partitions(scores, parts)
     return {name: score_cuts(np.concatenate([scores[name] for scores in found])) for name in sources}
 
 

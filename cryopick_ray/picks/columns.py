@@ -131,15 +131,15 @@ def fields(names: Iterable[str]) -> list[pa.Field]:
     return [pa.field(name, COLUMNS[name].type) for name in names]
 
 
-def among(names: Iterable[str]) -> list[str]:
+def in_column_order(names: Iterable[str]) -> list[str]:
     """Return which of the columns are among some, in their order."""
     there = set(names)
     return [name for name in COLUMNS if name in there]
 
 
-def joined(parts: Sequence[tuple[int, Columns]]) -> dict[str, NDArray[Any]]:
+def concatenated(parts: Sequence[tuple[int, Columns]]) -> dict[str, NDArray[Any]]:
     """Return the columns of ``(number of candidates, their columns)``, one after the other."""
-    names = among(name for _, columns in parts for name in columns)
+    names = in_column_order(name for _, columns in parts for name in columns)
     return {
         name: np.concatenate(
             [columns[name] if name in columns else COLUMNS[name].nothing(n) for n, columns in parts]
@@ -158,6 +158,6 @@ def in_angstroms(columns: Columns, pixel_size_A: float) -> dict[str, NDArray[Any
     }
 
 
-def taken(columns: Columns, chosen: Any) -> dict[str, NDArray[Any]]:
+def take_columns(columns: Columns, chosen: Any) -> dict[str, NDArray[Any]]:
     """Return the columns of the candidates that an index, mask or slice chooses."""
     return {name: values[chosen] for name, values in columns.items()}

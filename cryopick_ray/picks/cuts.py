@@ -31,7 +31,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Steps:
+class CutSteps:
     """All cuts that differ, highest first.
 
     Attributes
@@ -53,11 +53,11 @@ class Steps:
         return self.total / self.count
 
 
-def steps(score: ArrayLike) -> Steps:
+def steps(score: ArrayLike) -> CutSteps:
     """Return the cuts through ``(n,)`` scores in any order; equal ones are picked together."""
     falling = np.sort(np.asarray(score, np.float64).ravel())[::-1]
     last = np.flatnonzero(np.diff(falling, append=-np.inf))
-    return Steps(falling[last], last.astype(np.int64) + 1, np.cumsum(falling)[last])
+    return CutSteps(falling[last], last.astype(np.int64) + 1, np.cumsum(falling)[last])
 
 
 def cut_at_precision(scores: Scores, precision: float) -> Threshold:

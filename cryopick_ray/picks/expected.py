@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedParticles:
     """How many of the candidates are particles, by their scores: a share s of those of score s.
 
     Attributes
@@ -20,7 +20,7 @@ class Expected:
     missed: float
 
     @classmethod
-    def of(cls, picked: int, picked_score: float, other_score: float) -> "Expected":
+    def of(cls, picked: int, picked_score: float, other_score: float) -> "ExpectedParticles":
         """Return what is to be expected of so many picks, given sums of scores of picks and of others."""
         return cls(picked_score, picked_score / picked if picked else None, other_score)
 

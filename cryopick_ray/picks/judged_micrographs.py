@@ -9,15 +9,15 @@ import numpy as np
 from cryopick_ray.micrographs.image_facts import ImageFacts
 from cryopick_ray.micrographs.junk import Junk, read_shares
 from cryopick_ray.micrographs.no_data import NoData
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
-from cryopick_ray.picks.verdict import KINDS, Facts, judge, strangeness, usual_count
+from cryopick_ray.picks.verdict import KINDS, MicrographFacts, judge, odd_image_reason, usual_count
 from cryopick_ray.store.manifest import ManifestRow
 
 
 @dataclass(frozen=True)
 class PickCounts:
-    """Candidates of one micrograph, counted; see :class:`~cryopick_ray.picks.verdict.Facts`."""
+    """Candidates of one micrograph, counted; see :class:`~cryopick_ray.picks.verdict.MicrographFacts`."""
 
     candidates: int = 0
     picked: int = 0
@@ -26,7 +26,7 @@ class PickCounts:
     on_junk: int = 0
 
 
-def strange_ones(
+def find_odd_images(
     manifest: Mapping[str, ManifestRow], micrographs: Iterable[PickedMicrograph], diameter_A: float
 ) -> dict[str, str]:
     """Return which of the micrographs are none, by their looks, and why."""
@@ -35,7 +35,7 @@ def strange_ones(
         row = manifest[micrograph.micrograph_id]
         if micrograph.status == "complete" and (looks := ImageFacts.from_text(row.looks)) is not None:
             view_A = max(row.source_shape) * row.pixel_size_A
-            if why := strangeness(looks, view_A, diameter_A, inverted=micrograph.inverted):
+            if why := odd_image_reason(looks, view_A, diameter_A, inverted=micrograph.inverted):
                 found[micrograph.micrograph_id] = why
     return found
 
@@ -55,7 +55,7 @@ def count(picks: MicrographPicks, cut: float, *, calibrated: bool) -> PickCounts
         picked=chosen,
         mean_score=float(score[picked].mean(dtype=np.float64)) if chosen else None,
         just_below=int(((score >= cut_at / 2) & ~above).sum()) if calibrated else None,
-        on_junk=int((above & picks.has(Why.ON_JUNK)).sum()),
+        on_junk=int((above & picks.has(Reason.ON_JUNK)).sum()),
     )
 
 
@@ -82,7 +82,7 @@ def judged(
         for micrograph in micrographs
         if micrograph.status == "complete"
     }
-    of_set: defaultdict[str, list[Facts]] = defaultdict(list)
+    of_set: defaultdict[str, list[MicrographFacts]] = defaultdict(list)
     for micrograph in micrographs:
         if micrograph.micrograph_id in facts:
             of_set[micrograph.dataset].append(facts[micrograph.micrograph_id])
@@ -101,11 +101,11 @@ def _facts(
     counts: Mapping[str, PickCounts],
     strange: Mapping[str, str],
     diameter_A: float,
-) -> Facts:
+) -> MicrographFacts:
     own, why = counts.get(micrograph.micrograph_id, PickCounts()), strange.get(micrograph.micrograph_id, "")
     no_data = NoData.from_text(row.no_data).share(row.source_shape)
     area_A2 = row.source_height_px * row.source_width_px * row.pixel_size_A**2 * (1 - no_data)
-    return Facts(
+    return MicrographFacts(
         candidates=own.candidates,
         picked=own.picked,
         room=area_A2 / diameter_A**2,
@@ -122,7 +122,7 @@ def _facts(
     )
 
 
-def _told(micrograph: PickedMicrograph, facts: Facts, usual: float | None) -> PickedMicrograph:
+def _told(micrograph: PickedMicrograph, facts: MicrographFacts, usual: float | None) -> PickedMicrograph:
     verdict = judge(facts, usual)
     return replace(
         micrograph,

@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cryopick_ray.micrographs.junk import KINDS, Junk
-from cryopick_ray.picks.columns import COLUMNS, among, taken
+from cryopick_ray.picks.columns import COLUMNS, in_column_order, take_columns
 from cryopick_ray.picks.reasons import from_words, none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
@@ -32,10 +32,10 @@ class TablePart:
         self._ids = [texts[code] for code in codes[starts].tolist()]
         self._edges = [*starts.tolist(), len(codes)]
         self._numbers = [rows[name].to_numpy() for name in ("x_px", "y_px", "score")]
-        self._unpicked = each(rows["unpicked"], from_words)
-        self._junk = each(rows["junk"], junk_codes)
+        self._unpicked = map_texts(rows["unpicked"], from_words)
+        self._junk = map_texts(rows["junk"], junk_codes)
         self._model = rows["model"]
-        self._more = {name: COLUMNS[name].to_numpy(rows[name]) for name in among(rows.column_names)}
+        self._more = {name: COLUMNS[name].to_numpy(rows[name]) for name in in_column_order(rows.column_names)}
 
     def __iter__(self) -> Iterator[tuple[str, slice]]:
         """Yield the micrographs in their order, and where their candidates are."""
@@ -54,7 +54,7 @@ class TablePart:
             self._unpicked[own],
             diameter_A,
             junk=self._junk[own],
-            more=taken(self._more, own),
+            more=take_columns(self._more, own),
             model=self._model[own.start].as_py() if n else "",
         )
 
@@ -72,7 +72,7 @@ def _by_dictionary(texts: pa.ChunkedArray) -> pa.DictionaryArray:
     return whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
 
 
-def each(texts: pa.ChunkedArray, meaning: Callable[[pa.Array], NDArray[Any]]) -> NDArray[Any]:
+def map_texts(texts: pa.ChunkedArray, meaning: Callable[[pa.Array], NDArray[Any]]) -> NDArray[Any]:
     """Return what each of ``(n,)`` texts means, given what different ones mean."""
     found = _by_dictionary(texts)
     return np.asarray(meaning(found.dictionary)[found.indices.to_numpy()])

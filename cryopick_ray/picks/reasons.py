@@ -9,10 +9,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Reasons = NDArray[np.uint16]
-"""``(n,)`` flags of :class:`Why`; what has none is picked."""
+"""``(n,)`` flags of :class:`Reason`; what has none is picked."""
 
 
-class Why(IntFlag):
+class Reason(IntFlag):
     """What keeps a candidate from being picked; several may."""
 
     BELOW_THRESHOLD = 1
@@ -28,8 +28,8 @@ class Why(IntFlag):
     BAD_CLASS = 1024
 
 
-WORDS = {reason: (reason.name or "").lower().replace("_", " ") for reason in Why}
-"""As tables say it; what a later version says there is :attr:`Why.OTHER`."""
+WORDS = {reason: (reason.name or "").lower().replace("_", " ") for reason in Reason}
+"""As tables say it; what a later version says there is :attr:`Reason.OTHER`."""
 _FLAGS = {word: reason for reason, word in WORDS.items()}
 
 
@@ -38,7 +38,7 @@ def none(n: int) -> Reasons:
     return np.zeros(n, np.uint16)
 
 
-def marked(reasons: Reasons, why: Why, where: NDArray[np.bool_]) -> Reasons:
+def marked(reasons: Reasons, why: Reason, where: NDArray[np.bool_]) -> Reasons:
     """Return the reasons, one more where it holds."""
     return reasons | np.multiply(where, np.uint16(why), dtype=np.uint16)
 
@@ -68,5 +68,5 @@ def _text(code: int) -> str:
 def _flags(text: str) -> int:
     flags = 0
     for word in text.split(", ") if text else ():
-        flags |= _FLAGS.get(word, Why.OTHER)
+        flags |= _FLAGS.get(word, Reason.OTHER)
     return flags

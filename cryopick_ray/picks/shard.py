@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.micrographs.junk import KINDS, read_shares
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.picks.columns import COLUMNS, OF_SHARDS, among, fields, joined
+from cryopick_ray.picks.columns import COLUMNS, OF_SHARDS, concatenated, fields, in_column_order
 from cryopick_ray.picks.schema import SHARD, SHARD_READ
 from cryopick_ray.store.manifest import Status
 from cryopick_ray.store.parquet import crc_hex
@@ -30,7 +30,7 @@ _EARLIER = SHARD_READ.remove(SHARD_READ.get_field_index(_JUNK.name))
 
 def _may_be(schema: pa.Schema) -> bool:
     """Tell whether shards have such columns: all of theirs, or earlier ones', and optional ones."""
-    more = fields(name for name in among(schema.names) if name in OF_SHARDS)
+    more = fields(name for name in in_column_order(schema.names) if name in OF_SHARDS)
     return any(schema.equals(pa.schema([*own, *more])) for own in (SHARD_READ, _EARLIER))
 
 
@@ -95,7 +95,7 @@ def encode_shard(picked: Iterable[Picked]) -> bytes:
     }
     more = {
         name: COLUMNS[name].to_arrow(values)
-        for name, values in joined([(len(c), c.more) for _, c in found]).items()
+        for name, values in concatenated([(len(c), c.more) for _, c in found]).items()
     }
     lines = [p.coverage for p in picked]
     columns = {name: [getattr(line, name) for line in lines] for name in _COLUMNS}

@@ -16,8 +16,8 @@ from cryopick_ray.errors import PicksError, StoreError
 from cryopick_ray.micrographs.junk import KINDS, kept_out
 from cryopick_ray.picks.columns import COLUMNS, HAND, fields
 from cryopick_ray.picks.index import AGAIN, INDEX, dataset_folder, read_index, read_rows
-from cryopick_ray.picks.part import TablePart, each, junk_codes, no_picks
-from cryopick_ray.picks.reasons import Reasons, Why, marked, none, to_words
+from cryopick_ray.picks.part import TablePart, junk_codes, map_texts, no_picks
+from cryopick_ray.picks.reasons import Reason, Reasons, marked, none, to_words
 from cryopick_ray.picks.schema import PICKS, MicrographPicks
 from cryopick_ray.picks.verdict import NO_MICROGRAPH
 from cryopick_ray.store.parquet import crc32c
@@ -143,13 +143,13 @@ class PickTable:
 
     def _guessed(self, table: pa.Table) -> Reasons:
         """Return why candidates are not picked in a table that does not say it."""
-        on_junk = kept_out(each(table["junk"], junk_codes), keep_junk=self._keep_junk)
+        on_junk = kept_out(map_texts(table["junk"], junk_codes), keep_junk=self._keep_junk)
         strange = pa.array(sorted(self._strange), pa.string())
         is_strange = pc.is_in(table["micrograph_id"].cast(pa.string()), strange).to_numpy()
         picked = table["picked"].to_numpy()
-        reasons = marked(none(len(table)), Why.ON_JUNK, on_junk & ~picked)
-        reasons = marked(reasons, Why.EXCLUDED_MICROGRAPH, is_strange & ~picked)
-        return marked(reasons, Why.BELOW_THRESHOLD, ~picked & (reasons == 0))
+        reasons = marked(none(len(table)), Reason.ON_JUNK, on_junk & ~picked)
+        reasons = marked(reasons, Reason.EXCLUDED_MICROGRAPH, is_strange & ~picked)
+        return marked(reasons, Reason.BELOW_THRESHOLD, ~picked & (reasons == 0))
 
     def _candidates(self) -> Iterator[tuple[str, TablePart, slice]]:
         """Yield the micrographs that have candidates: their ids, and where these are."""
@@ -192,11 +192,11 @@ def recut(picks: Iterable[MicrographPicks], threshold: float) -> Iterator[Microg
     What a person added stays picked, whatever it scores.
     """
     for candidates in picks:
-        others = candidates.unpicked & ~np.uint16(Why.BELOW_THRESHOLD)
+        others = candidates.unpicked & ~np.uint16(Reason.BELOW_THRESHOLD)
         below = candidates.score < np.float32(threshold)
         if "source" in candidates.more:
             below &= candidates.more["source"] != HAND
-        yield replace(candidates, unpicked=marked(others, Why.BELOW_THRESHOLD, below))
+        yield replace(candidates, unpicked=marked(others, Reason.BELOW_THRESHOLD, below))
 
 
 def _ends(place: Place, key: str) -> tuple[str, str] | None:

@@ -30,7 +30,7 @@ FEWEST_ON_JUNK = 5
 
 
 @dataclass(frozen=True)
-class Facts:
+class MicrographFacts:
     """What is known of one micrograph once it is picked.
 
     Attributes
@@ -73,7 +73,7 @@ class Verdict:
     reasons: tuple[str, ...] = ()
 
 
-def judge(facts: Facts, usual: float | None = None) -> Verdict:
+def judge(facts: MicrographFacts, usual: float | None = None) -> Verdict:
     """Return the verdict on one micrograph.
 
     It is bad if most of it is spoilt, empty if next to nothing was picked, doubtful if one thing speaks
@@ -95,7 +95,7 @@ def judge(facts: Facts, usual: float | None = None) -> Verdict:
     return Verdict("good" if not doubts else "doubtful" if len(doubts) == 1 else "bad", doubts)
 
 
-def strangeness(looks: ImageFacts, view_A: float, diameter_A: float, *, inverted: bool = False) -> str:
+def odd_image_reason(looks: ImageFacts, view_A: float, diameter_A: float, *, inverted: bool = False) -> str:
     """Return why an image is no micrograph of particles; empty if it may be one.
 
     Parameters
@@ -119,7 +119,7 @@ def strangeness(looks: ImageFacts, view_A: float, diameter_A: float, *, inverted
     return ""
 
 
-def _spoilt(facts: Facts) -> tuple[str, ...]:
+def _spoilt(facts: MicrographFacts) -> tuple[str, ...]:
     """Return what spoils most of a micrograph."""
     found = []
     if sum(facts.junk_share.values()) >= MOSTLY:
@@ -132,7 +132,7 @@ def _spoilt(facts: Facts) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _doubts(facts: Facts, usual: float | None) -> tuple[str, ...]:
+def _doubts(facts: MicrographFacts, usual: float | None) -> tuple[str, ...]:
     """Return what speaks against a micrograph, each thing once."""
     found = []
     if usual is not None and is_unlike(facts.picked, usual):
@@ -144,7 +144,7 @@ def _doubts(facts: Facts, usual: float | None) -> tuple[str, ...]:
     return tuple(found)
 
 
-def usual_count(facts: Iterable[Facts]) -> float | None:
+def usual_count(facts: Iterable[MicrographFacts]) -> float | None:
     """Return the median count of those micrographs of a data set that are good by themselves.
 
     ``None`` if they are fewer than five: spoilt ones tell nothing of what is usual.
@@ -158,7 +158,7 @@ def is_unlike(count: int, usual: float) -> bool:
     return not usual / UNLIKE <= count <= usual * UNLIKE
 
 
-def _junk(facts: Facts) -> str:
+def _junk(facts: MicrographFacts) -> str:
     each = sorted(facts.junk_share.items(), key=lambda item: (-item[1], item[0]))
     kinds = ", ".join(f"{kind} {part:.0%}" for kind, part in each)
     return f"{sum(facts.junk_share.values()):.0%} of its area is junk ({kinds})"

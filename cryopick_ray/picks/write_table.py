@@ -13,15 +13,15 @@ from cryopick_ray import __version__
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.micrographs.junk import KINDS
 from cryopick_ray.picks import partitions
-from cryopick_ray.picks.columns import COLUMNS, fields, joined
-from cryopick_ray.picks.index import INDEX, Made, dataset_folder, write_index
+from cryopick_ray.picks.columns import COLUMNS, concatenated, fields
+from cryopick_ray.picks.index import INDEX, TableHistory, dataset_folder, write_index
 from cryopick_ray.picks.reasons import to_words
 from cryopick_ray.picks.schema import PICKS, MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.shard import encodings
 from cryopick_ray.store.publish import whole_folder
 
 
-def write_table(picks: Iterable[MicrographPicks], out: Path, made: Made | None = None) -> None:
+def write_table(picks: Iterable[MicrographPicks], out: Path, made: TableHistory | None = None) -> None:
     """Write the picks of micrographs from wherever as the table at ``out``, in bounded memory.
 
     Parameters
@@ -50,7 +50,9 @@ def write_table(picks: Iterable[MicrographPicks], out: Path, made: Made | None =
             write_part(some, aside, number)
         if len(diameters) > 1:
             raise PicksError(f"diameters of {min(diameters):g} and {max(diameters):g} A in one table")
-        write_index(aside, seen, next(iter(diameters), 0.0), replace(made or Made(), version=__version__))
+        write_index(
+            aside, seen, next(iter(diameters), 0.0), replace(made or TableHistory(), version=__version__)
+        )
 
 
 def check_replaceable(out: Path) -> None:
@@ -112,7 +114,7 @@ def rows_of(micrographs: Sequence[MicrographPicks]) -> pa.Table:
         "unpicked": to_words(unpicked),
         "junk": pa.array(KINDS).take(pa.array(junk)),
     }
-    more = joined([(len(candidates), candidates.more) for candidates in micrographs])
+    more = concatenated([(len(candidates), candidates.more) for candidates in micrographs])
     optional = {name: COLUMNS[name].to_arrow(values) for name, values in more.items()}
     return pa.table({**columns, **optional}, schema=pa.schema([*PICKS, *fields(more)]))
 

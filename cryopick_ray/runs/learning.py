@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from cryopick_ray.engine.events import Events
-from cryopick_ray.settings.base import Shown
+from cryopick_ray.settings.base import OptionHint
 from cryopick_ray.settings.engine_settings import EngineSettings
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 class LearningSettings(EngineSettings):
     """Where networks learn, and where what they learned is tried."""
 
-    workers: Annotated[tuple[int, int] | None, Shown(metavar="N|LO,HI")] = Field(
+    workers: Annotated[tuple[int, int] | None, OptionHint(metavar="N|LO,HI")] = Field(
         default=None,
         description="Training workers, or at least and at most; default: one per GPU, without GPUs one.",
     )
-    threads: Annotated[int | None, Shown(metavar="N")] = Field(
+    threads: Annotated[int | None, OptionHint(metavar="N")] = Field(
         default=None, ge=1, description="CPU threads of a worker; default: its share."
     )
 

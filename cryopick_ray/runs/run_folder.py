@@ -12,7 +12,7 @@ from typing import Any
 from cryopick_ray.errors import UsageError
 from cryopick_ray.picks.index import INDEX
 from cryopick_ray.settings.config import load_settings, to_yaml
-from cryopick_ray.settings.leaves import differences
+from cryopick_ray.settings.leaf_settings import differences
 from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.stages.averages import MovieAverages, beside
 from cryopick_ray.store.claim import DOWNLOAD, check_free, check_goes_on, claimed, kept_settings

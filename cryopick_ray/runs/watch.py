@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from cryopick_ray.engine.engine import Engine
-from cryopick_ray.engine.events import Events, Silence
+from cryopick_ray.engine.events import Events, SilentEvents
 from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import CryoPickError, UsageError
@@ -212,7 +212,7 @@ class _Results:
                 invert=settings.invert,
                 device="cpu",
                 engine=SerialEngine(),
-                events=Silence(),
+                events=SilentEvents(),
             )
         except CryoPickError:  # nothing to be seen: their counts and scores tell it
             return []

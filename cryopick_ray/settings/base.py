@@ -19,7 +19,7 @@ class Settings(BaseModel):
 
 
 @dataclass(frozen=True)
-class Shown:
+class OptionHint:
     """What only a command line needs to know of a setting, where it does not follow from its name."""
 
     option: str | None = None

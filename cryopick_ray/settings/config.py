@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from cryopick_ray.errors import MOST_SHOWN, UsageError, brief, plain
 from cryopick_ray.plain_data import MAX_YAML_BYTES, parse_yaml, yaml_complaint
 from cryopick_ray.settings.base import Settings
-from cryopick_ray.settings.leaves import leaves, meant, typed
+from cryopick_ray.settings.leaf_settings import leaf_settings, parse_setting, parse_value
 from cryopick_ray.settings.run_settings import RunSettings
 
 MOST_COMPLAINTS = 8
@@ -26,17 +26,17 @@ _WITH_COMMA = r"[+-]?[0-9]+,[0-9]+"
 
 
 def load_settings(data: dict[str, Any], say: Callable[[str], None] = lambda text: None) -> RunSettings:
-    """Check plain data of a run, also as :func:`renewed` takes them.
+    """Check plain data of a run, also as :func:`migrated` takes them.
 
     Parameters
     ----------
     say
         Told what is left out.
     """
-    return _checked(RunSettings, renewed(data, say))
+    return _checked(RunSettings, migrated(data, say))
 
 
-def renewed(data: dict[str, Any], say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+def migrated(data: dict[str, Any], say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
     """Return plain data of a run as they are called today.
 
     Where it was run is no setting of it: a file that says so may be a stranger's, and never tells which
@@ -171,7 +171,7 @@ def assigned(data: dict[str, Any], texts: Sequence[str], kind: Any = None) -> di
     UsageError
         A text without ``=``, a value that is no YAML, or a name below one that holds no others.
     """
-    known = {name: field for name, field, _ in leaves(kind)}
+    known = {name: field for name, field, _ in leaf_settings(kind)}
     result = deepcopy(data)
     for text in texts:
         name, equals, value = text.partition("=")
@@ -192,7 +192,7 @@ def assigned(data: dict[str, Any], texts: Sequence[str], kind: Any = None) -> di
             raise UsageError(f"`set` {text}: {leaf} has no name in a list")
         try:
             is_known = name in known and value != "null"
-            group[leaf] = typed(known[name], value) if is_known else meant(value)
+            group[leaf] = parse_setting(known[name], value) if is_known else parse_value(value)
         except yaml.YAMLError as error:
             raise UsageError(
                 f"`set` {text}: expected a number, LO,HI or YAML ({yaml_complaint(error)})"
@@ -200,10 +200,12 @@ def assigned(data: dict[str, Any], texts: Sequence[str], kind: Any = None) -> di
     return result
 
 
-def over(base: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+def merged(base: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
     """Return ``base`` with ``data`` over it at any depth, so that one value of a group can be given alone."""
     nested = {name for name in data if isinstance(data[name], dict) and isinstance(base.get(name), dict)}
-    return base | {name: over(base[name], value) if name in nested else value for name, value in data.items()}
+    return base | {
+        name: merged(base[name], value) if name in nested else value for name, value in data.items()
+    }
 
 
 def to_yaml(settings: Settings) -> str:

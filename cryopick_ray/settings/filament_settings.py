@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from cryopick_ray.settings.base import Positive, Settings, Shown
+from cryopick_ray.settings.base import OptionHint, Positive, Settings
 
 SPACING = 0.5
 """Between segments, in widths, unless asked otherwise."""
@@ -15,7 +15,7 @@ class FilamentSettings(Settings):
     """Filaments to be traced, where it is not particles that are picked."""
 
     panel: ClassVar[str] = "Filaments"
-    filament: Annotated[bool, Shown(option="filament")] = Field(
+    filament: Annotated[bool, OptionHint(option="filament")] = Field(
         default=False, description="Trace filaments and pick segments along them, instead of particles."
     )
     width_A: Positive | None = Field(default=None, description="Width of a filament in angstroms.")

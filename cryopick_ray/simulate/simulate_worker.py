@@ -11,7 +11,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from cryopick_ray.engine.process import set_up_process
-from cryopick_ray.engine.unit import UnitReport, stay, until
+from cryopick_ray.engine.unit import UnitReport, never_leave, until_leaving
 from cryopick_ray.errors import MicrographError, UsageError
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.simulate.library import load_molecule
@@ -50,11 +50,11 @@ class SimulateWorker:
         self._molecules = [load_molecule(name) for name in settings.molecules]
         self._store = MicrographStore(store_url) if store_url else None
 
-    def process(self, items: Sequence[Simulated], leaving: Callable[[], bool] = stay) -> UnitReport:
+    def process(self, items: Sequence[Simulated], leaving: Callable[[], bool] = never_leave) -> UnitReport:
         """Make the micrographs; a second worker would make the same files."""
         start = time.perf_counter()
         failures, rows, begun = [], [], 0
-        for item in until(leaving, items):
+        for item in until_leaving(leaving, items):
             begun += 1
             try:
                 rows += self._make(item)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import scipy.fft
 
-from cryopick_ray.engine.unit import UnitReport, stay, until
+from cryopick_ray.engine.unit import UnitReport, never_leave, until_leaving
 from cryopick_ray.errors import CryoPickError, MicrographError
 from cryopick_ray.micrographs.ctf.ctf_settings import CtfSettings
 from cryopick_ray.micrographs.ctf.fit import fit_ctf
@@ -22,7 +22,7 @@ from cryopick_ray.units import Optics, Shape
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedMicrograph:
     """A micrograph, as it was read, and the defocus that its rings show."""
 
     source: MicrographSource
@@ -48,12 +48,14 @@ class CtfWorker:
     def __init__(self, settings: IngestSettings, optics: Optics, ctf: CtfSettings) -> None:
         self._settings, self._optics, self._ctf = settings, optics, ctf
 
-    def process(self, items: Sequence[MicrographSource], leaving: Callable[[], bool] = stay) -> UnitReport:
-        """Fit the micrographs; what came out is ``made``, a :class:`Fitted` each."""
+    def process(
+        self, items: Sequence[MicrographSource], leaving: Callable[[], bool] = never_leave
+    ) -> UnitReport:
+        """Fit the micrographs; what came out is ``made``, a :class:`FittedMicrograph` each."""
         start = time.perf_counter()
-        fitted, failures, remarks = list[Fitted](), list[tuple[str, str]](), list[tuple[str, str]]()
+        fitted, failures, remarks = list[FittedMicrograph](), list[tuple[str, str]](), list[tuple[str, str]]()
         with scipy.fft.set_workers(self._settings.threads):
-            for source in until(leaving, items):
+            for source in until_leaving(leaving, items):
                 try:
                     micrograph, doubts = self._fit(source)
                 except Exception as error:
@@ -76,7 +78,7 @@ class CtfWorker:
         """Report that the micrographs failed, without touching them."""
         return UnitReport(0, tuple((source.micrograph_id, reason) for source in items))
 
-    def _fit(self, source: MicrographSource) -> tuple[Fitted, list[str]]:
+    def _fit(self, source: MicrographSource) -> tuple[FittedMicrograph, list[str]]:
         exposure = read_exposure(source, self._settings)
         if exposure.average is not None:
             raise MicrographError("it is a movie; give its average, as `cryopick ingest` makes it")
@@ -97,4 +99,4 @@ class CtfWorker:
             no_data=image.no_data.scaled(scale),
         )
         notes = [*exposure.micrograph.notes, *exposure.notes, *doubts]
-        return Fitted(source, shape, pixel_size_A, optics, fit), notes
+        return FittedMicrograph(source, shape, pixel_size_A, optics, fit), notes

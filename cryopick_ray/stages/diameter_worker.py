@@ -8,7 +8,7 @@ import scipy.fft
 
 from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.engine.process import set_up_process
-from cryopick_ray.engine.unit import UnitReport, stay, until
+from cryopick_ray.engine.unit import UnitReport, never_leave, until_leaving
 from cryopick_ray.errors import CryoPickError
 from cryopick_ray.micrographs.exposure import read_exposure
 from cryopick_ray.micrographs.exposure_pixel_size import pixel_size_of
@@ -29,7 +29,7 @@ LONGEST_PX = 4096
 
 
 @dataclass(frozen=True)
-class Sight:
+class DiameterTask:
     """A micrograph to be looked at.
 
     Attributes
@@ -50,7 +50,7 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Looked:
+class DiameterAnswers:
     """What one micrograph showed at each diameter tried, or its negative where particles are bright."""
 
     micrograph_id: str
@@ -79,14 +79,14 @@ class DiameterWorker:
         self._picker = cast("HeatmapPicker", picker)
         self._finest_A = working_pixel_size_A(ladder()[0], self._picker.particle_px)
 
-    def process(self, items: Sequence[Sight], leaving: Callable[[], bool] = stay) -> UnitReport:
-        """Look at the micrographs; what they showed is ``made``, a :class:`Looked` each."""
-        looked: list[Looked] = []
+    def process(self, items: Sequence[DiameterTask], leaving: Callable[[], bool] = never_leave) -> UnitReport:
+        """Look at the micrographs; what they showed is ``made``, a :class:`DiameterAnswers` each."""
+        looked: list[DiameterAnswers] = []
         failures: list[tuple[str, str]] = []
         with scipy.fft.set_workers(self._settings.threads):
-            for item in until(leaving, items):
+            for item in until_leaving(leaving, items):
                 try:
-                    looked.append(Looked(item.micrograph_id, *self._look(item)))
+                    looked.append(DiameterAnswers(item.micrograph_id, *self._look(item)))
                 except Exception as error:
                     if isinstance(error, CryoPickError) and error.elsewhere:
                         raise
@@ -94,11 +94,11 @@ class DiameterWorker:
         undone = tuple(range(len(looked) + len(failures), len(items)))
         return UnitReport(len(looked), tuple(failures), undone=undone, made=tuple(looked))
 
-    def give_up(self, items: Sequence[Sight], reason: str) -> UnitReport:
+    def give_up(self, items: Sequence[DiameterTask], reason: str) -> UnitReport:
         """Report that the micrographs failed, without touching them."""
         return UnitReport(0, tuple((item.micrograph_id, reason) for item in items))
 
-    def _look(self, item: Sight) -> tuple[tuple[Answer, ...], bool]:
+    def _look(self, item: DiameterTask) -> tuple[tuple[Answer, ...], bool]:
         exposure = read_exposure(item.source, self._settings, self._device)
         micrograph, (pixel_size_A, _) = (
             exposure.micrograph,

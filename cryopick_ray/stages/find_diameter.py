@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Shift, WorkerKind
+from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, WorkerKind, WorkSession
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import UnitReport
-from cryopick_ray.engine.unit_rules import cut
+from cryopick_ray.engine.unit_rules import split_units
 from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
@@ -23,7 +23,7 @@ from cryopick_ray.stages.ingest import probe
 from cryopick_ray.store.publish import write_whole
 
 if TYPE_CHECKING:
-    from cryopick_ray.stages.diameter_worker import Looked, Sight
+    from cryopick_ray.stages.diameter_worker import DiameterAnswers, DiameterTask
 
 SAMPLED, MOVIES_SAMPLED = 8, 3
 """Micrographs looked at, or movies, which take longer; more hardly change the outcome."""
@@ -117,7 +117,7 @@ def end_of_ladder(diameter_A: float) -> str:
 
 def _look(
     sampled: Sequence[MicrographSource], engine: Engine, kind: WorkerKind, events: Events
-) -> dict[str, "Looked"]:
+) -> dict[str, "DiameterAnswers"]:
     """Return what the workers saw in each micrograph that could be read, in order.
 
     Raises
@@ -126,9 +126,9 @@ def _look(
         If none of them can be read.
     """
     from cryopick_ray.pickers.heatmap.diameter import is_clear, is_steady, weigh
-    from cryopick_ray.stages.diameter_worker import Sight
+    from cryopick_ray.stages.diameter_worker import DiameterTask
 
-    looked: dict[str, Looked] = {}
+    looked: dict[str, DiameterAnswers] = {}
     failures: dict[str, str] = {}
     places = evenly_spaced(len(sampled), FIRST)
     first, rest = (
@@ -138,7 +138,7 @@ def _look(
         for wanted, is_thorough in ((first, False), (rest, False), (sampled, True)):
             some = [source for source in wanted if source.micrograph_id not in failures]
             events.stage(STAGE, len(some))
-            for report in _reports(shift, [Sight(source, is_thorough) for source in some]):
+            for report in _reports(shift, [DiameterTask(source, is_thorough) for source in some]):
                 events.report(STAGE, report)
                 looked |= {seen.micrograph_id: seen for seen in report.made}
                 failures |= dict(report.failures)  # rows of the table, once the run gets there
@@ -159,9 +159,9 @@ def _look(
     return looked
 
 
-def _reports(shift: Shift, sights: Sequence["Sight"]) -> Iterator[UnitReport]:
+def _reports(shift: WorkSession, sights: Sequence["DiameterTask"]) -> Iterator[UnitReport]:
     """Let workers look at micrographs, and yield their reports as they come."""
-    shift.add(STAGE, cut(sights, 1))
+    shift.add(STAGE, split_units(sights, 1))
     while shift.unfinished:
         for _, report in shift.reports(PULSE_SECONDS):
             yield report

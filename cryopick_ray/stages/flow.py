@@ -5,15 +5,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Shift
+from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, WorkSession
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import UnitReport
-from cryopick_ray.engine.unit_rules import cut, unit_size
-from cryopick_ray.micrographs.batches import Batches, Listed
+from cryopick_ray.engine.unit_rules import split_units, unit_size
+from cryopick_ray.micrographs.batches import Batches, FixedBatches
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.stages.averages import MovieAverages
-from cryopick_ray.stages.ingest import Intake, tell_changed
+from cryopick_ray.stages.ingest import StoreIngest, tell_changed
 from cryopick_ray.stages.ingest_worker import failed_row, left_out_row
 from cryopick_ray.stages.pick import Picking
 from cryopick_ray.store.manifest import ManifestRow
@@ -26,7 +26,7 @@ LIVE_UNIT = 4
 
 def flow(
     batches: Batches,
-    intake: Intake,
+    intake: StoreIngest,
     picking: Picking | None,
     engine: Engine,
     events: Events,
@@ -69,10 +69,10 @@ def ingest(
     Raises
     ------
     UsageError
-        As :meth:`Intake.admit` does.
+        As :meth:`StoreIngest.admit` does.
     """
-    intake = Intake(store_url, settings, averages=averages, device=device)
-    flow(Listed(sources, left_out), intake, None, engine, events)
+    intake = StoreIngest(store_url, settings, averages=averages, device=device)
+    flow(FixedBatches(sources, left_out), intake, None, engine, events)
 
 
 class _Line:
@@ -80,9 +80,9 @@ class _Line:
 
     def __init__(
         self,
-        shift: Shift,
+        shift: WorkSession,
         batches: Batches,
-        intake: Intake,
+        intake: StoreIngest,
         picking: Picking | None,
         events: Events,
         *,
@@ -116,7 +116,7 @@ class _Line:
                 self._picking.check(rows)
             pending = self._picking.pending(rows)
             self._picked = len(rows) - len(pending) - len(self._picking.unfit(rows))
-            self._shift.add("pick", cut(pending, unit_size(len(rows))))
+            self._shift.add("pick", split_units(pending, unit_size(len(rows))))
             self._give_up(rows)
 
     def step(self) -> bool:
@@ -164,7 +164,7 @@ class _Line:
         may_wait = not (self._batches.total is None or self._batches.is_exhausted)
         is_young = time.monotonic() - self._since < LINGER_SECONDS
         count = len(self._waiting) // self._size * self._size if may_wait and is_young else len(self._waiting)
-        self._shift.add("ingest", cut(self._waiting[:count], self._size))
+        self._shift.add("ingest", split_units(self._waiting[:count], self._size))
         del self._waiting[:count]
 
     def _came(self, report: UnitReport) -> None:
@@ -179,7 +179,7 @@ class _Line:
         unlike = rows if self._twins is None else [row for row in rows if self._is_new(row, self._twins)]
         self._complete.update(row.micrograph_id for row in unlike)
         if self._picking is not None:
-            self._shift.add("pick", cut(self._picking.pending(unlike), max(1, len(unlike))))
+            self._shift.add("pick", split_units(self._picking.pending(unlike), max(1, len(unlike))))
             self._give_up(unlike)
 
     def _give_up(self, rows: list[ManifestRow]) -> None:

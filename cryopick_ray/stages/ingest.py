@@ -27,7 +27,7 @@ PROBED = 8
 """Micrographs read ahead of a run, until one can be used, to find a missing pixel size before any work."""
 
 
-class Intake:
+class StoreIngest:
     """What a store holds and is to hold.
 
     Parameters

@@ -7,13 +7,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cryopick_ray.engine.prefetch import ahead
-from cryopick_ray.engine.unit import UnitReport, stay, until
+from cryopick_ray.engine.prefetch import prefetch
+from cryopick_ray.engine.unit import UnitReport, never_leave, until_leaving
 from cryopick_ray.errors import CryoPickError, NodeError, StoreError
 from cryopick_ray.micrographs.exposure import Exposure, read_exposure
 from cryopick_ray.micrographs.exposure_optics import with_sidecar_voltage
 from cryopick_ray.micrographs.exposure_pixel_size import pixel_size_of
-from cryopick_ray.micrographs.image_facts import look_at
+from cryopick_ray.micrographs.image_facts import measure_image
 from cryopick_ray.micrographs.normalised_image import NormalisedImage
 from cryopick_ray.micrographs.preprocess import PREPARATION, prepare
 from cryopick_ray.micrographs.sources import MicrographSource
@@ -74,12 +74,14 @@ class IngestWorker:
         self._seconds: dict[str, float] = {}
         self._remarks: list[tuple[str, str]] = []
 
-    def process(self, items: Sequence[MicrographSource], leaving: Callable[[], bool] = stay) -> UnitReport:
+    def process(
+        self, items: Sequence[MicrographSource], leaving: Callable[[], bool] = never_leave
+    ) -> UnitReport:
         """Ingest the micrographs and publish their manifest rows; published twice, a row counts once."""
         self._seconds, self._remarks = dict.fromkeys(("read", "prepare", "write"), 0.0), []
         with (
-            closing(ahead(self._read, until(leaving, items))) as read,
-            closing(ahead(self._write, map(self._prepare, items, read))) as written,
+            closing(prefetch(self._read, until_leaving(leaving, items))) as read,
+            closing(prefetch(self._write, map(self._prepare, items, read))) as written,
         ):
             rows = [row() for row in written]
         report = self._publish(rows) if rows else UnitReport(0)
@@ -110,7 +112,7 @@ class IngestWorker:
                 shape = stored_shape(micrograph.shape, pixel_size_A, settings.store_pixel_size_A)
                 file = micrograph.file
                 image = prepare(micrograph.pixels, shape, None if file is None else file.see)
-                looks = look_at(image.pixels)
+                looks = measure_image(image.pixels)
                 checksum = exposure.checksum()
             notes += doubts
             if (voltage_kV := exposure.sidecar.voltage_kV) is not None:

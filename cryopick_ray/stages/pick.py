@@ -7,7 +7,7 @@ from typing import Any
 
 from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, WorkerKind
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.unit_rules import cut, unit_size
+from cryopick_ray.engine.unit_rules import split_units, unit_size
 from cryopick_ray.errors import PixelSizeError
 from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.picks.digest import CALIBRATED, PROBABILITY, THRESHOLD, settings_digest
@@ -15,7 +15,7 @@ from cryopick_ray.picks.shards import PickShards, digests
 from cryopick_ray.settings.run_settings import PickSettings, RunSettings
 from cryopick_ray.stages.ledger import covered_ids
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
-from cryopick_ray.store.masks import MaskShelf
+from cryopick_ray.store.masks import MaskStore
 from cryopick_ray.store.place import Place
 from cryopick_ray.store.scale import check_stored, unfit
 from cryopick_ray.store.store import MicrographStore
@@ -111,7 +111,7 @@ def prepare_picking(
         events.warn(f"{picks_url}/{digest}/settings.json was damaged or changed, and is written again")
     place = MicrographStore(store_url).place
     rows = read_manifest(place) if manifest is None else manifest
-    done, complaints = covered_ids(shards, rows, MaskShelf(place, digest).keys)
+    done, complaints = covered_ids(shards, rows, MaskStore(place, digest).keys)
     for complaint in complaints:
         events.warn(complaint)
     make_worker = partial(PickWorker, store_url, picks_url, digest, settings, device, pictures_url)
@@ -152,7 +152,7 @@ def pick(
     left = picking.pending(rows)
     events.stage("pick", len(rows), len(rows) - len(left))
     with engine.shift([picking.kind]) as shift:
-        shift.add("pick", cut(left, unit_size(len(rows))))
+        shift.add("pick", split_units(left, unit_size(len(rows))))
         for row, reason in picking.unfit(rows):
             shift.give_up("pick", [row], reason)
         shift.finish()
@@ -183,9 +183,9 @@ def settled(settings: PickSettings, picks_url: str, *, on_gpu: bool) -> PickSett
 
 def described_picker(settings: PickSettings | RunSettings) -> Picker:
     """Return the picker as it is described; workers load their own, on their device."""
-    from cryopick_ray.stages.asked_picker import asked_picker
+    from cryopick_ray.stages.configured_picker import configured_picker
 
-    return asked_picker(settings, device="cpu")
+    return configured_picker(settings, device="cpu")
 
 
 def _digest(settings: PickSettings) -> str:

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cryopick_ray.engine.prefetch import ahead
+from cryopick_ray.engine.prefetch import prefetch
 from cryopick_ray.engine.process import set_up_process
-from cryopick_ray.engine.unit import UnitReport, stay, until
+from cryopick_ray.engine.unit import UnitReport, never_leave, until_leaving
 from cryopick_ray.errors import DamagedError, UnreachableError
 from cryopick_ray.micrographs.junk import JunkMask, shares_text
 from cryopick_ray.micrographs.no_data import NoData
@@ -22,14 +22,14 @@ from cryopick_ray.pickers.device.resize import fourier_resize_on_device
 from cryopick_ray.pickers.device.upload import Upload
 from cryopick_ray.pickers.heatmap.polarity import judge_for, pick_settled
 from cryopick_ray.pickers.picker import Candidates, Picker
-from cryopick_ray.picks.columns import in_angstroms, taken
+from cryopick_ray.picks.columns import in_angstroms, take_columns
 from cryopick_ray.picks.shard import Coverage, Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.settings.run_settings import PickSettings
-from cryopick_ray.stages.asked_picker import asked_picker
-from cryopick_ray.stages.picture_maker import THREADS, Pictured
+from cryopick_ray.stages.configured_picker import configured_picker
+from cryopick_ray.stages.picture_maker import THREADS, PictureMaker
 from cryopick_ray.store.manifest import ManifestRow
-from cryopick_ray.store.masks import MaskShelf
+from cryopick_ray.store.masks import MaskStore
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import Shape, resampled_shape, resampled_to_source, working_pixel_size_A
 
@@ -39,7 +39,7 @@ Found = tuple[Candidates, bool]
 
 
 @dataclass(frozen=True)
-class Chunk:
+class PickBatch:
     """Micrographs that may be picked in one batch: of one shape in the store, and of one at work."""
 
     rows: tuple[ManifestRow, ...]
@@ -47,10 +47,10 @@ class Chunk:
 
 
 @dataclass(frozen=True)
-class ReadMicrograph:
+class ReadBatch:
     """What was read of a chunk: ``(n, h, w)`` float32 images, and per row why there is none of it."""
 
-    chunk: Chunk
+    chunk: PickBatch
     images: Tensor
     failures: list[Exception | None]
 
@@ -80,27 +80,27 @@ class PickWorker:
         set_up_process(settings.threads, keeps_memory=True)
         self._store = MicrographStore(store_url)
         self._shards = PickShards(picks_url, digest, create=True)
-        self._masks = MaskShelf(self._store.place, digest)
-        self._picker = asked_picker(settings, device=device)
+        self._masks = MaskStore(self._store.place, digest)
+        self._picker = configured_picker(settings, device=device)
         self._upload = Upload(self._picker.device)
         self._pixel_size_A = working_pixel_size_A(settings.diameter_A, self._picker.particle_px)
         self._invert = settings.invert
         self._judge = judge_for(self._picker) if settings.invert == "auto" else None
         self._most = most_at_once(self._picker)
         threads = THREADS if self._picker.device.type == "cuda" else 1
-        self._pictured = Pictured(pictures_url, threads) if pictures_url else None
+        self._pictured = PictureMaker(pictures_url, threads) if pictures_url else None
         self._seconds: dict[str, float] = {}
 
-    def process(self, items: Sequence[ManifestRow], leaving: Callable[[], bool] = stay) -> UnitReport:
+    def process(self, items: Sequence[ManifestRow], leaving: Callable[[], bool] = never_leave) -> UnitReport:
         """Pick the micrographs and publish their shard, unless it is there already."""
         self._seconds = {"read": 0.0, "pick": 0.0}
         if (known := self._shards.unit(items)) is not None:
             return _report(known)
         at_once = min(self._most, max(1, len(items) // 2))  # so that something is read ahead
-        chunks = chunked(items, self._pixel_size_A, at_once)
+        chunks = batched(items, self._pixel_size_A, at_once)
         picked: dict[str, Picked] = {}
         damaged: dict[str, str] = {}
-        with closing(ahead(self._read, until(leaving, chunks))) as reads:
+        with closing(prefetch(self._read, until_leaving(leaving, chunks))) as reads:
             for ready in reads:
                 read = ready()
                 for row, answer in self._pick(read):
@@ -119,7 +119,7 @@ class PickWorker:
         self._seconds = {}
         return self._publish([Picked(row.micrograph_id, row.checksum, None, reason) for row in items])
 
-    def _read(self, chunk: Chunk) -> ReadMicrograph:
+    def _read(self, chunk: PickBatch) -> ReadBatch:
         start = time.perf_counter()
         stored = [_attempt(self._store.read_stored, row) for row in chunk.rows]
         pairs = zip(chunk.rows, stored, strict=True)
@@ -133,9 +133,9 @@ class PickWorker:
             images = torch.from_numpy(np.stack(good)).float()
         failures = [outcome if isinstance(outcome, Exception) else None for outcome in stored]
         self._seconds["read"] += time.perf_counter() - start
-        return ReadMicrograph(chunk, images, failures)
+        return ReadBatch(chunk, images, failures)
 
-    def _pick(self, read: ReadMicrograph) -> list[tuple[ManifestRow, Found | Exception]]:
+    def _pick(self, read: ReadBatch) -> list[tuple[ManifestRow, Found | Exception]]:
         start = time.perf_counter()
 
         def find(places: Sequence[int]) -> list[Found]:
@@ -182,7 +182,7 @@ class PickWorker:
             y[kept],
             found.score[kept],
             None if junk is None else junk[kept],
-            more=taken(in_angstroms(found.more, self._pixel_size_A), kept),
+            more=take_columns(in_angstroms(found.more, self._pixel_size_A), kept),
         )
         return Picked(
             row.micrograph_id, row.checksum, candidates, inverted=inverted, mask=key, junk_share=shares
@@ -206,7 +206,7 @@ def most_at_once(picker: Picker) -> int:
     return picker.batch if picker.device.type == "cuda" else 1
 
 
-def chunked(rows: Sequence[ManifestRow], pixel_size_A: float, most: int) -> list[Chunk]:
+def batched(rows: Sequence[ManifestRow], pixel_size_A: float, most: int) -> list[PickBatch]:
     """Cut rows into chunks of at most ``most``, nothing left out or doubled, in order within a shape."""
 
     def shapes(row: ManifestRow) -> tuple[Shape, Shape]:
@@ -215,7 +215,7 @@ def chunked(rows: Sequence[ManifestRow], pixel_size_A: float, most: int) -> list
     chunks = []
     for (_, shape), group in groupby(sorted(rows, key=shapes), shapes):
         alike = tuple(group)
-        chunks += [Chunk(alike[at : at + most], shape) for at in range(0, len(alike), most)]
+        chunks += [PickBatch(alike[at : at + most], shape) for at in range(0, len(alike), most)]
     return chunks
 
 

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import brief
 from cryopick_ray.store.manifest import ManifestRow
-from cryopick_ray.store.pictures import PictureShelf, make_pictures
+from cryopick_ray.store.pictures import PictureStore, make_pictures
 from cryopick_ray.store.place import Place
 
 THREADS = 4
 """Beside a GPU, which is done with a micrograph sooner than a thread with its pictures."""
 
 
-class Pictured:
+class PictureMaker:
     """Makes the pictures of a unit's micrographs that are missing; that one fails stops nothing.
 
     Parameters
@@ -28,7 +28,7 @@ class Pictured:
     """
 
     def __init__(self, url: str, threads: int) -> None:
-        self._shelf = PictureShelf(Place(url))
+        self._shelf = PictureStore(Place(url))
         self._pool = ThreadPoolExecutor(threads, "pictures")
         self._begun: deque[list[Future[None]]] = deque()
         self._failed: list[str] = []

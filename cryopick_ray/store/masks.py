@@ -21,7 +21,7 @@ _SHAPE = "image_px"
 _KEY = re.compile(rf"{layout.MASKS}/\w[\w.-]*/\w[\w.-]*-([0-9a-f]{{24}})\.png")
 
 
-class MaskShelf:
+class MaskStore:
     """The masks of one digest of picks in a store: those of other models and settings lie beside, unmixed.
 
     Parameters
@@ -56,7 +56,7 @@ class MaskShelf:
 
 
 def read_stored_mask(place: Place, key: str) -> JunkMask:
-    """Return the mask under a key that :meth:`MaskShelf.put` gave.
+    """Return the mask under a key that :meth:`MaskStore.put` gave.
 
     Raises
     ------

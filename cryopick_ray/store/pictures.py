@@ -35,7 +35,7 @@ Pictures = tuple[bytes, bytes]
 """Thumbnail and picture."""
 
 
-class PictureShelf:
+class PictureStore:
     """The pictures of a run's micrographs, one object each: whole or absent, whatever is killed.
 
     Parameters

@@ -25,10 +25,10 @@ from cryopick_ray.transfer.response import Response
 from cryopick_ray.transfer.transfer_errors import (
     ChangedError,
     MissingError,
-    PassingError,
+    NoConnectionError,
     RemoteError,
     StoppedError,
-    UnreachedError,
+    TransientError,
 )
 
 CONNECT_S, SILENCE_S = 10.0, 20.0
@@ -78,8 +78,8 @@ class Client:
             try:
                 with self.open(url) as body:
                     return b"".join(_limited(body.chunks, at_most, url))
-            except PassingError as error:
-                if isinstance(error, UnreachedError) and not self._has_heard and tries == OFFLINE_TRIES:
+            except TransientError as error:
+                if isinstance(error, NoConnectionError) and not self._has_heard and tries == OFFLINE_TRIES:
                     raise RemoteError(
                         f"{urlsplit(url).netloc} cannot be reached: this machine seems to be offline, or "
                         f"behind a proxy ({error}); CRYOPICK_EMPIAR_FILES names a mirror"
@@ -132,7 +132,7 @@ class Client:
                 self._bandwidth.pay(len(chunk))
                 yield chunk
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise PassingError(f"the connection broke: {_reason(error)}") from error
+            raise TransientError(f"the connection broke: {_reason(error)}") from error
 
     @contextmanager
     def _answer(
@@ -142,7 +142,7 @@ class Client:
         try:
             _check_status(answer)
             yield answer
-        except PassingError as error:
+        except TransientError as error:
             if error.retry_after_s:
                 self._hold(url, error.retry_after_s)
             raise
@@ -175,7 +175,7 @@ class Client:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise RemoteError(f"{url}: the server's certificate is not trusted") from error
-            kind = UnreachedError if _is_unreached(error) else PassingError
+            kind = NoConnectionError if _is_unreached(error) else TransientError
             raise kind(f"no answer: {_reason(error)}") from error
 
     def _manager(self, url: str) -> urllib3.PoolManager:
@@ -228,7 +228,7 @@ def _check_status(answer: urllib3.BaseHTTPResponse) -> None:
         wish_s = parse_retry_after(answer.headers.get("Retry-After"), time.time())
         if wish_s is not None and wish_s > LONGEST_WISH_S:
             raise RemoteError(f"the server asks to be left alone for {wish_s:.0f} s (status {status})")
-        raise PassingError(f"status {status}", wish_s)
+        raise TransientError(f"status {status}", wish_s)
     raise RemoteError(f"the server answers with status {status}")
 
 

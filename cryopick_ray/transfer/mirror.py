@@ -18,8 +18,8 @@ from cryopick_ray.transfer.transfer_errors import (
     ChangedError,
     HostileNameError,
     MissingError,
-    PassingError,
     RemoteError,
+    TransientError,
 )
 
 
@@ -122,7 +122,7 @@ def _translated(start: int) -> Iterator[None]:
     except BaseError as error:
         if start and "range" in str(error).lower():  # it starts at or behind the end
             raise ChangedError("the file is shorter than what was already fetched of it") from error
-        raise PassingError(_first_line(error)) from error
+        raise TransientError(_first_line(error)) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -19,9 +19,9 @@ from cryopick_ray.transfer.response import FileSource, Response
 from cryopick_ray.transfer.transfer_errors import (
     ChangedError,
     ExhaustedError,
-    PassingError,
     RemoteError,
     StoppedError,
+    TransientError,
 )
 
 TRIES = 6
@@ -36,7 +36,7 @@ BLOCK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
-class KnownFile:
+class FileVersion:
     """What the server said of the file whose first part lies here."""
 
     size_bytes: int | None = None
@@ -68,9 +68,9 @@ class Transfer:
         source: FileSource,
         path: str,
         target: Path,
-        known: KnownFile,
+        known: FileVersion,
         *,
-        started: Callable[[KnownFile], None],
+        started: Callable[[FileVersion], None],
         moved: Callable[[int], None],
         stop: threading.Event,
     ) -> None:
@@ -123,7 +123,7 @@ class Transfer:
                 self._throw_away(file)
                 if changes > MOST_CHANGES:
                     raise RemoteError(f"the file keeps changing while it is fetched: {error}") from error
-            except PassingError as error:
+            except TransientError as error:
                 tries = 1 if file.seek(0, os.SEEK_END) > here else tries + 1
                 if tries >= TRIES:
                     raise ExhaustedError(f"{error}; {TRIES} tries brought nothing more") from error
@@ -140,7 +140,9 @@ class Transfer:
                 raise ChangedError(f"it has {body.size_bytes} bytes, {self._known.size_bytes} before")
             if body.start != here:
                 self._throw_away(file)
-            self._known = KnownFile(body.size_bytes, body.validator, body.digest or self._known_digest(body))
+            self._known = FileVersion(
+                body.size_bytes, body.validator, body.digest or self._known_digest(body)
+            )
             self._check_size(body.size_bytes, file.tell())
             self._started(self._known)
             for chunk in body.chunks:
@@ -149,7 +151,7 @@ class Transfer:
                 file.write(chunk)
                 self._moved(len(chunk))
             if body.size_bytes is not None and file.tell() < body.size_bytes:
-                raise PassingError(f"the connection ended after {file.tell()} of {body.size_bytes} bytes")
+                raise TransientError(f"the connection ended after {file.tell()} of {body.size_bytes} bytes")
             if body.size_bytes is not None and file.tell() > body.size_bytes:
                 raise ChangedError(f"{file.tell()} bytes came of {body.size_bytes}")
 

@@ -11,7 +11,7 @@ class MissingError(RemoteError):
     """There is no such file, folder or entry."""
 
 
-class PassingError(RemoteError):
+class TransientError(RemoteError):
     """What asking again may mend: a busy server, a cut connection, a body that ends early.
 
     Attributes
@@ -25,7 +25,7 @@ class PassingError(RemoteError):
         self.retry_after_s = retry_after_s
 
 
-class UnreachedError(PassingError):
+class NoConnectionError(TransientError):
     """No connection comes about: the name is not known, or nobody listens there."""
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import typer
 
 from cryopick_ray.micrographs.normalised_image import NormalisedImage
-from cryopick_ray.picks.index import Made
+from cryopick_ray.picks.index import TableHistory
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.write_table import write_table
 from cryopick_ray.settings.config import to_yaml
@@ -61,7 +61,7 @@ def make(folder: Path, micrographs: int, each: int) -> None:
         rows.append(_row(name, size))
     for start in range(0, len(rows), PART):
         publish_part(store.place, rows[start : start + PART])
-    made = Made(thresholds={"Micrographs": {"value": THRESHOLD, "method": "given", "doubt": ""}})
+    made = TableHistory(thresholds={"Micrographs": {"value": THRESHOLD, "method": "given", "doubt": ""}})
     write_table(_picks(rows, each, rng), folder / "table", made)
 
 

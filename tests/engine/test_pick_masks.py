@@ -11,7 +11,7 @@ from cryopick_ray.settings.run_settings import PickSettings
 from cryopick_ray.stages.ledger import covered_ids
 from cryopick_ray.stages.pick_worker import PickWorker
 from cryopick_ray.store.manifest import read_manifest
-from cryopick_ray.store.masks import MaskShelf, read_stored_mask
+from cryopick_ray.store.masks import MaskStore, read_stored_mask
 
 
 def seeing(monkeypatch, sees=lambda codes: codes):
@@ -103,7 +103,7 @@ def test_a_lost_mask_is_picked_again_and_no_other(store, model, tmp_path, monkey
     rows = read_manifest(store.place)
     for name in ("0.mrc", "1.mrc"):
         one.process([rows[name]])
-    shards, there = PickShards(str(tmp_path / "picks"), "d"), MaskShelf(store.place, "d").keys
+    shards, there = PickShards(str(tmp_path / "picks"), "d"), MaskStore(store.place, "d").keys
     assert covered_ids(shards, rows, there) == (
         {name: rows[name].checksum for name in ("0.mrc", "1.mrc")},
         [],

@@ -14,7 +14,7 @@ from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.settings.run_settings import IngestSettings, PickSettings
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.stages.ingest_worker import IngestWorker
-from cryopick_ray.stages.pick_worker import PickWorker, chunked
+from cryopick_ray.stages.pick_worker import PickWorker, batched
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore
 
@@ -103,7 +103,7 @@ def row(index, side, pixel_size_A):
 )
 def test_chunks_hold_every_row_once_and_only_one_shape_in_order(kinds, most):
     rows = [row(index, *kind) for index, kind in enumerate(kinds)]
-    chunks = chunked(rows, 3.0, most)
+    chunks = batched(rows, 3.0, most)
     assert sorted(one.micrograph_id for chunk in chunks for one in chunk.rows) == sorted(
         one.micrograph_id for one in rows
     )

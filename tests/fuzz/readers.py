@@ -48,7 +48,7 @@ from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.weights import load_model, save_model
 from cryopick_ray.picks.columns import COLUMNS
 from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
@@ -497,13 +497,13 @@ def _table(folder: Path) -> None:
 
 def _full_table(folder: Path) -> None:
     """Write a table with every optional column, some of it not known, and every reason."""
-    n = len(Why)
+    n = len(Reason)
     more = {name: one.nothing(n) for name, one in COLUMNS.items()}
     for name, values in more.items():
         values[: n // 2] = "hand" if name == "source" else 3
     x, y, score = np.random.default_rng(3).uniform(0, 50, (3, n)).astype(np.float32)
     about = PickedMicrograph("a.mrc", "d", "a.mrc", (60, 80), 1.5, None, "complete", "")
-    picks = MicrographPicks(about, x, y, score, np.array([0, *Why][:n], np.uint16), 150.0, more=more)
+    picks = MicrographPicks(about, x, y, score, np.array([0, *Reason][:n], np.uint16), 150.0, more=more)
     write_table([picks], folder / "table")
 
 

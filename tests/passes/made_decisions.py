@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from cryopick_ray.passes.decisions import Decision
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 PLACES = [(2.0, 2.0), (2.9, 2.0), (6.0, 2.0), (2.0, 6.0), (6.0, 6.0)]
@@ -36,7 +36,7 @@ def candidates():
     """Return the candidates that are decided about, one of them with too low a score."""
     x, y = np.float32(PLACES).T
     unpicked = np.zeros(len(x), np.uint16)
-    unpicked[-1] = Why.BELOW_THRESHOLD
+    unpicked[-1] = Reason.BELOW_THRESHOLD
     return MicrographPicks(ABOUT, x, y, np.linspace(1, 0.1, len(x)).astype(np.float32), unpicked, 60.0)
 
 
@@ -71,11 +71,11 @@ def replayed(rows, picks):
     found = {}
     for place, before in zip(places, picks.unpicked.tolist(), strict=True):
         is_junk = place not in kept and any(dist(place, disc[:2]) <= disc[2] for disc in painted)
-        reasons = before | Why.REMOVED_BY_HAND * (place in removed or is_junk) | Why.ON_JUNK * is_junk
+        reasons = before | Reason.REMOVED_BY_HAND * (place in removed or is_junk) | Reason.ON_JUNK * is_junk
         if all(dist(place, row.disc[:2]) > 1 for row in added):
-            found[tuple(np.float32(place).tolist())] = reasons | Why.EXCLUDED_MICROGRAPH * excluded, False
+            found[tuple(np.float32(place).tolist())] = reasons | Reason.EXCLUDED_MICROGRAPH * excluded, False
     for row in added:
-        found[tuple(np.float32(row.disc[:2]).tolist())] = Why.EXCLUDED_MICROGRAPH * excluded, True
+        found[tuple(np.float32(row.disc[:2]).tolist())] = Reason.EXCLUDED_MICROGRAPH * excluded, True
     return found
 
 

@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 from made_lists import LISTS, RADIUS, ROWS, lists_of, row_sets
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.passes.cliques import programme
+from cryopick_ray.passes.cliques import heaviest_cliques
 from cryopick_ray.passes.clusters import CandidatePlaces, greedy
 
 
 def best(lists, radius_px):
-    return programme(lists, radius_px, dict.fromkeys(lists, 0.7))
+    return heaviest_cliques(lists, radius_px, dict.fromkeys(lists, 0.7))
 
 
 both = pytest.mark.parametrize("group", [greedy, best])

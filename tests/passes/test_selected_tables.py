@@ -9,7 +9,7 @@ from made_tables import build, contents, some_picks
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.passes.decision_files import read_rows
-from cryopick_ray.passes.unheeded import unheeded
+from cryopick_ray.passes.unused_decisions import unused_decisions
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks import partitions
 from cryopick_ray.picks.columns import COLUMNS
@@ -143,7 +143,7 @@ def test_a_person_s_decisions_win_over_every_pass(tmp_path):
     assert found["s0/empty.mrc"].picked.tolist() == [True]
     assert found["s0/empty.mrc"].micrograph.picks == 1
     assert all(one.micrograph.candidates == len(one) for one in table)
-    assert unheeded([file], table) == []
+    assert unused_decisions([file], table) == []
 
 
 def curated(tmp_path, lines):
@@ -156,7 +156,7 @@ def curated(tmp_path, lines):
 def test_decisions_that_changed_nothing_are_told(tmp_path):
     lines = "s0/none.mrc,exclude,,\ns0/a,remove,10,10\ns0/a.mrc,remove,10,10\ns0/a.mrc,remove,30,10\n"
     file, table = curated(tmp_path, lines)
-    names, places = unheeded([file], PickTable(table))
+    names, places = unused_decisions([file], PickTable(table))
     assert "2 micrographs that were not picked: s0/a, s0/none.mrc" in names
     assert "removes 1 picks where none is within 1 px: s0/a.mrc" in places
 

@@ -8,8 +8,8 @@ from made_tables import contents
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.passes import votes as voting
-from cryopick_ray.passes.votes import Vote, vote
-from cryopick_ray.picks.reasons import Why, none
+from cryopick_ray.passes.votes import VoteSettings, vote
+from cryopick_ray.picks.reasons import Reason, none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.write_table import write_table
@@ -68,7 +68,7 @@ def places(picks):
 def test_of_equal_tables_the_consensus_is_the_table(tmp_path, crowded):
     a = found(0)
     for votes in (1, 2, 3, "weighted"):
-        agreed, done = table(tmp_path, "t", Vote(votes, crowded=crowded), a=a, b=a, c=a)
+        agreed, done = table(tmp_path, "t", VoteSettings(votes, crowded=crowded), a=a, b=a, c=a)
         assert places(agreed) == places(a.picks.values())
         assert done.picks == done.groups
     assert all((one.more["votes"] == 3).all() for one in agreed if len(one))
@@ -78,12 +78,12 @@ def test_of_tables_that_share_nothing_one_vote_gives_the_union_and_two_nothing(t
     a, far = found(0), found(1)
     apart = {name: replace(one, x_px=one.x_px + np.float32(10_000)) for name, one in far.picks.items()}
     b = Held(apart)
-    union, _ = table(tmp_path, "one", Vote(1), a=a, b=b)
+    union, _ = table(tmp_path, "one", VoteSettings(1), a=a, b=b)
     assert places(union) == sorted(places(a.picks.values()) + places(b.picks.values()))
-    nothing, done = table(tmp_path, "two", Vote(2), a=a, b=b)
+    nothing, done = table(tmp_path, "two", VoteSettings(2), a=a, b=b)
     assert places(nothing) == []
     assert done.groups == sum(map(len, [*a.picks.values(), *apart.values()]))
-    assert all((one.unpicked == Why.TOO_FEW_VOTES).all() for one in nothing)
+    assert all((one.unpicked == Reason.TOO_FEW_VOTES).all() for one in nothing)
 
 
 @settings(max_examples=8, deadline=None)
@@ -92,12 +92,12 @@ def test_neither_order_nor_partitions_matter(tmp_path_factory, order, rows, vote
     tmp_path = tmp_path_factory.mktemp("votes")
     a = found(0)
     all_of = {"a": a, "b": found(1, base=a, jitter=3, keep=0.8), "c": found(2, base=a, jitter=5, keep=0.7)}
-    once, _ = table(tmp_path, "once", Vote(votes), **all_of)
-    table(tmp_path, "order", Vote(votes), **{name: all_of[name] for name in order})
+    once, _ = table(tmp_path, "once", VoteSettings(votes), **all_of)
+    table(tmp_path, "order", VoteSettings(votes), **{name: all_of[name] for name in order})
     assert contents(tmp_path / "order") == contents(tmp_path / "once")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(voting, "PARTITION_PICKS", rows)
-        parted, _ = table(tmp_path, "parts", Vote(votes), **all_of)
+        parted, _ = table(tmp_path, "parts", VoteSettings(votes), **all_of)
     for one, other in zip(once, parted, strict=True):
         assert np.array_equal(one.x_px, other.x_px)
         assert np.array_equal(one.score, other.score)
@@ -110,7 +110,7 @@ def test_tables_on_disk_vote_as_those_in_memory_do_and_nothing_is_lost(tmp_path)
     for name, one in all_of.items():
         write_table(one.picks.values(), tmp_path / name)
     opened = {name: PickTable(tmp_path / name) for name in all_of}
-    how = Vote(2)
+    how = VoteSettings(2)
     vote(opened, MICROGRAPHS, sizes(*all_of.values()), DIAMETER_A, tmp_path / "disk", how)
     _, done = table(tmp_path, "memory", how, **all_of)
     assert contents(tmp_path / "disk") == contents(tmp_path / "memory")
@@ -121,8 +121,8 @@ def test_tables_on_disk_vote_as_those_in_memory_do_and_nothing_is_lost(tmp_path)
 
 def test_what_a_picker_does_not_pick_has_no_vote(tmp_path):
     a = found(0)
-    b = Held({name: one.marked(Why.ON_JUNK, np.ones(len(one), bool)) for name, one in a.picks.items()})
-    agreed, _ = table(tmp_path, "t", Vote(2), a=a, b=b)
+    b = Held({name: one.marked(Reason.ON_JUNK, np.ones(len(one), bool)) for name, one in a.picks.items()})
+    agreed, _ = table(tmp_path, "t", VoteSettings(2), a=a, b=b)
     assert places(agreed) == []
     assert all((one.more["source"] == "a").all() for one in agreed if len(one))
 
@@ -133,7 +133,7 @@ def test_what_pickers_know_goes_on_from_the_one_that_knows(tmp_path):
         name: replace(one, more={"size_A": np.full(len(one), 55.0, np.float32)})
         for name, one in a.picks.items()
     }
-    agreed, _ = table(tmp_path, "t", Vote(1), a=a, b=Held(known), c=found(3))
+    agreed, _ = table(tmp_path, "t", VoteSettings(1), a=a, b=Held(known), c=found(3))
     for one in agreed:
         if len(one):
             has_b = np.char.find(one.more["source"].astype(str), "b") >= 0
@@ -144,7 +144,7 @@ def test_what_pickers_know_goes_on_from_the_one_that_knows(tmp_path):
 def test_more_votes_than_pickers_are_refused(tmp_path, votes):
     a = found(0)
     with pytest.raises(UsageError, match="give `votes` from 1 to 3"):
-        table(tmp_path, "t", Vote(votes), a=a, b=a, c=a)
+        table(tmp_path, "t", VoteSettings(votes), a=a, b=a, c=a)
 
 
 def test_who_has_not_seen_a_micrograph_says_nothing_about_it(tmp_path):
@@ -152,7 +152,7 @@ def test_who_has_not_seen_a_micrograph_says_nothing_about_it(tmp_path):
     b, c = found(1, base=a, jitter=2, keep=0.9), found(2, base=a, jitter=2, keep=0.9)
     last = MICROGRAPHS[-1].micrograph_id
     fewer = Held({name: one for name, one in c.picks.items() if name != last})
-    how = Vote("weighted")
+    how = VoteSettings("weighted")
     sources = {"a": a, "b": b, "c": fewer}
     done = vote(sources, MICROGRAPHS, sizes(a, b, c), DIAMETER_A, tmp_path / "fewer", how)
     assert done.reliability.recall is not None

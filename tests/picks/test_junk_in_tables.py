@@ -17,7 +17,7 @@ from cryopick_ray.passes.build import TableSettings, build_table
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks import partitions
 from cryopick_ray.picks.index import INDEX
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.shard import Picked, decode_coverage, decode_shard, encode_shard
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import PickTable, recut
@@ -181,7 +181,7 @@ def test_an_earlier_table_that_does_not_say_why_is_read_as_it_was_cut(tmp_path, 
     for one, same in zip(PickTable(out), before, strict=True):
         assert np.array_equal(one.picked, same.picked)
         assert np.array_equal(one.is_kept_out, same.is_kept_out)
-        assert not (one.has(Why.BELOW_THRESHOLD) & ~same.has(Why.BELOW_THRESHOLD)).any()
+        assert not (one.has(Reason.BELOW_THRESHOLD) & ~same.has(Reason.BELOW_THRESHOLD)).any()
 
 
 def test_an_index_that_says_what_no_share_is_is_damaged(tmp_path):

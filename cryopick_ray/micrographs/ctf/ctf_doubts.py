@@ -3,7 +3,7 @@
 import numpy as np
 
 from cryopick_ray.micrographs.ctf.lens import Lens
-from cryopick_ray.micrographs.ctf.ring_quality import Quality
+from cryopick_ray.micrographs.ctf.ring_quality import RingQuality
 from cryopick_ray.micrographs.ctf.search import STEP_A, DefocusSearch
 
 LEAST_EVIDENCE = 30.0
@@ -13,7 +13,7 @@ RIVAL = 0.6
 """Part of the best evidence from which another defocus fits nearly as well."""
 
 
-def doubts_of(found: DefocusSearch, lens: Lens, evidence: float, seen: Quality) -> tuple[str, ...]:
+def doubts_of(found: DefocusSearch, lens: Lens, evidence: float, seen: RingQuality) -> tuple[str, ...]:
     """Return them, empty if there are none.
 
     Parameters

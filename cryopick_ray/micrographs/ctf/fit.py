@@ -9,7 +9,7 @@ from cryopick_ray.micrographs.ctf.flat_spectrum import flatten
 from cryopick_ray.micrographs.ctf.phase import RingPhase
 from cryopick_ray.micrographs.ctf.power_spectrum import power_spectrum
 from cryopick_ray.micrographs.ctf.result import CtfFit
-from cryopick_ray.micrographs.ctf.ring_quality import ice_ring, judge
+from cryopick_ray.micrographs.ctf.ring_quality import ice_ring, rate_rings
 from cryopick_ray.micrographs.ctf.search import refine, search
 from cryopick_ray.micrographs.no_data import NoData
 from cryopick_ray.units import Optics
@@ -64,7 +64,7 @@ def fit_ctf(
         )
     found = search(flat, phase, (least_A, defocus_range_A[1]))
     lens, evidence = refine(flat, phase, found)
-    seen = judge(spectrum, phase, lens, coarsest_A=coarsest_A)
+    seen = rate_rings(spectrum, phase, lens, coarsest_A=coarsest_A)
     return CtfFit(
         defocus_u_A=lens.mean_A + lens.half_A,
         defocus_v_A=lens.mean_A - lens.half_A,

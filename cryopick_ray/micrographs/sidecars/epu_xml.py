@@ -4,7 +4,7 @@ import math
 from xml.parsers import expat
 
 from cryopick_ray.micrographs.pixel_size import LARGEST_A, SMALLEST_A
-from cryopick_ray.micrographs.sidecars.sidecar import MICROSCOPES_KV, Sidecar, Words
+from cryopick_ray.micrographs.sidecars.sidecar import MICROSCOPES_KV, Sidecar, SidecarValues
 
 CALLED = "EPU xml"
 ROOT = "MicroscopeImage"
@@ -85,7 +85,7 @@ def read_epu_xml(content: bytes) -> Sidecar:
         It is no XML, or one that is not to be read.
     """
     try:
-        said = Words(CALLED, _Walker().walk(content))
+        said = SidecarValues(CALLED, _Walker().walk(content))
     except _ForeignError:
         return Sidecar()
     binning = said.number("Binning", 1, 1 / 16, 64)

@@ -6,7 +6,7 @@ from cryopick_ray.micrographs.movies.movie import MAX_FRAMES
 from cryopick_ray.micrographs.optics_groups import positive
 from cryopick_ray.micrographs.pixel_size import LARGEST_A, SMALLEST_A
 from cryopick_ray.micrographs.roles import stem_of
-from cryopick_ray.micrographs.sidecars.sidecar import MICROSCOPES_KV, Sidecar, Words
+from cryopick_ray.micrographs.sidecars.sidecar import MICROSCOPES_KV, Sidecar, SidecarValues
 from cryopick_ray.units import Shape
 
 CALLED = ".mdoc"
@@ -33,7 +33,7 @@ def read_mdoc(content: bytes, name: str) -> Sidecar:
     own = _section_of(sections, stem_of(name))
     if own is None or head.get("Montage", "0") != "0" or "PieceCoordinates" in own:
         return Sidecar(CALLED)
-    said = Words(CALLED, {**head, **own})
+    said = SidecarValues(CALLED, {**head, **own})
     dose, count = _dose_of_frames(said.words.get("FrameDosesAndNumber", ""))
     return Sidecar(
         CALLED,

@@ -93,7 +93,7 @@ def _scale(said: tuple[float, float], shape: Shape, *, is_exact: bool) -> float 
     return mean if is_exact and math.isclose(*ratios, rel_tol=SAME_SCALE) else None
 
 
-class Words:
+class SidecarValues:
     """The words of a sidecar, read as numbers.
 
     Parameters

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Shift, WorkerKind
+from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, WorkerKind, WorkSession
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import UnitReport, WorkUnit
 from cryopick_ray.errors import PicksError
@@ -87,7 +87,7 @@ def clear(out: Path) -> None:
     shutil.rmtree(out / WORK, ignore_errors=True)
 
 
-def _iterate(plan: ClassPlan, files: WorkFiles, iteration: int, shift: Shift, events: Events) -> None:
+def _iterate(plan: ClassPlan, files: WorkFiles, iteration: int, shift: WorkSession, events: Events) -> None:
     """Have all parts of an iteration done that are not."""
     left = [part for part in range(plan.parts) if not files.sums(iteration, part).is_file()]
     events.report(STAGE, UnitReport(plan.parts - len(left)))

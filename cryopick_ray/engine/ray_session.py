@@ -17,7 +17,7 @@ DRAIN_SECONDS = 20.0
 """For workers to publish what they have, once the run is told to end."""
 
 
-class RayShift:
+class RaySession:
     """Hands units to the pool of their kind and gathers what all pools report.
 
     Parameters

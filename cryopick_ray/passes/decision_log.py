@@ -37,7 +37,7 @@ _NAME = re.compile(r"\w(?:[\w .@+-]*[\w@+-])?")
 _STEP = timedelta(milliseconds=1)
 
 
-class Notebook:
+class DecisionLog:
     """A person's decisions: every one is in the file before a method returns, and the file is always whole.
 
     Parameters

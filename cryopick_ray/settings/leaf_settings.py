@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from cryopick_ray.plain_data import parse_yaml
-from cryopick_ray.settings.base import Shown
+from cryopick_ray.settings.base import OptionHint
 from cryopick_ray.settings.cut_settings import CUTS
 from cryopick_ray.settings.filament_settings import FilamentSettings
 from cryopick_ray.settings.run_settings import RunSettings
@@ -52,34 +52,34 @@ OF_STORE = ("inputs", "pixel_size_A", "store_pixel_size_A", "relion_project", "o
 """What decides what is ingested: names, pixels, and averages of movies (the voltage weights doses)."""
 
 
-def leaves(kind: Any) -> Iterator[tuple[str, FieldInfo, str]]:
+def leaf_settings(kind: Any) -> Iterator[tuple[str, FieldInfo, str]]:
     """Yield every setting of a kind that holds no others: its dotted name, its field, its panel in help."""
     for name, field in _fields(kind).items():
-        own = shown(field).panel
+        own = option_hint(field).panel
         if _fields(field.annotation):
-            for below, leaf, panel in leaves(field.annotation):
+            for below, leaf, panel in leaf_settings(field.annotation):
                 yield f"{name}.{below}", leaf, own or panel
         else:
             yield name, field, own or getattr(kind, "panel", "")
 
 
-def called(name: str, field: FieldInfo) -> str:
+def option_name(name: str, field: FieldInfo) -> str:
     """Return the option of a setting on the command line; empty if it has none."""
-    own = shown(field).option
+    own = option_hint(field).option
     if own is None:
-        return option(name)
+        return default_option(name)
     return own if not own or own.isupper() else f"--{own}"
 
 
-def option(name: str) -> str:
+def default_option(name: str) -> str:
     """Return what the command line calls a setting by rule, given its dotted name."""
     leaf = name.rpartition(".")[2]
     return "--" + re.sub(r"_(A|e_A2|MB_s|deg)$", "", leaf).replace("_", "-").lower()
 
 
-def shown(field: FieldInfo) -> Shown:
+def option_hint(field: FieldInfo) -> OptionHint:
     """Return what only a command line needs to know of a setting."""
-    return next((metadata for metadata in field.metadata if isinstance(metadata, Shown)), Shown())
+    return next((metadata for metadata in field.metadata if isinstance(metadata, OptionHint)), OptionHint())
 
 
 def _fields(kind: Any) -> dict[str, FieldInfo]:
@@ -92,7 +92,7 @@ def _fields(kind: Any) -> dict[str, FieldInfo]:
     return dict(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
 
 
-def typed(field: FieldInfo, text: str) -> Any:
+def parse_setting(field: FieldInfo, text: str) -> Any:
     """Return the plain value that a person's text means for a setting: YAML's, or itself where it is text."""
     kinds = [kind for part in _alternatives(field.annotation) for kind in (part, get_origin(part))]
     if str in kinds or Path in kinds:
@@ -100,7 +100,7 @@ def typed(field: FieldInfo, text: str) -> Any:
     if any(Ellipsis in get_args(kind) for kind in kinds) and not text.startswith("["):
         return [part if number(part) is None else number(part) for part in text.split(",")]
     if tuple in kinds:
-        return meant(text)
+        return parse_value(text)
     found = number(text)
     return text if found is None else found
 
@@ -123,7 +123,7 @@ def number(text: str) -> int | float | None:
     return None
 
 
-def meant(text: str) -> Any:
+def parse_value(text: str) -> Any:
     """Return a number, even where YAML takes it for a word (1e4); ``LO,HI``; or what YAML makes of it."""
     numbers = [number(part) for part in text.split(",")]
     if None in numbers:

@@ -14,7 +14,7 @@ YOUNG_S = 60.0
 
 
 @contextmanager
-def held_folder(prefix: str, base: str | Path | None = None) -> Iterator[Path]:
+def temporary_folder(prefix: str, base: str | Path | None = None) -> Iterator[Path]:
     """Give a folder that only this user enters, whose name has a prefix; it is held while it is in use.
 
     Raises

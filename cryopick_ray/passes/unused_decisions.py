@@ -20,7 +20,7 @@ Own = Mapping[str, Sequence[Decision]]
 """Decisions by micrograph, in the order they count in."""
 
 
-def unheeded(paths: Sequence[Path], table: PickTable) -> list[str]:
+def unused_decisions(paths: Sequence[Path], table: PickTable) -> list[str]:
     """Return a line for each kind of decision that meets nothing."""
     if not paths:
         return []
