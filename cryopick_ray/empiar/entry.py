@@ -1,4 +1,4 @@
-"""What an EMPIAR entry says of itself: everything may be missing, nothing is believed."""
+"""The metadata of an EMPIAR entry: any field may be missing, and none is trusted."""
 
 import json
 import math

@@ -16,8 +16,8 @@ def packed_candidates(picks: MicrographPicks, true: NDArray[np.bool_] | None = N
     A uint32 ``n``, then ``n`` float32 each of ``x_px``, ``y_px``, ``score`` and ``size_A`` (NaN where it is
     not known), ``n`` uint16 of why each is not picked (:class:`~cryopick_ray.picks.reasons.Reason`), ``n``
     uint8 of what it lies on (:class:`~cryopick_ray.micrographs.junk.Junk`), and ``n`` uint8 of marks. Where
-    any is a segment of a filament, ``n`` int32 of the filament (-1 for none) and ``n`` float32 of ``track_A`` follow
-    ``size_A``.
+    any is a segment of a filament, ``n`` int32 of the filament (-1 for none) and ``n`` float32 of ``track_A``
+    follow ``size_A``.
 
     Parameters
     ----------

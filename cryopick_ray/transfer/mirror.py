@@ -40,7 +40,7 @@ class MirrorFiles:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """URL."""
         return self._url
 
     def walk(self, folder: str) -> Iterator[RemoteFile | RefusedFile]:
@@ -59,13 +59,13 @@ class MirrorFiles:
             raise MissingError(f"{self._url}/{folder} has no files")
 
     def size(self, path: str) -> int | None:
-        """Ask for the size of a file in bytes."""
+        """Return the size of a file in bytes."""
         with _translated(0):
             return int(obstore.head(self._store, path)["size"])
 
     @contextmanager
     def open(self, path: str, start: int, validator: str | None) -> Iterator[Response]:
-        """Ask for a file from byte ``start`` on."""
+        """Open a file from byte ``start`` on."""
         with _translated(start):
             options: Any = {"if_match": validator, "range": {"offset": start}} if start and validator else {}
             answer = obstore.get(self._store, path, options=options)
