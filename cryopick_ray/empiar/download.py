@@ -180,7 +180,7 @@ def _list(files: FileSource, manifest: Manifest, image_set: ImageSet, say: Calla
 
 
 def _role(counts: dict[str, int], image_set: ImageSet, *, movies_first: bool) -> str:
-    """Return the role to take where a folder holds averages and movies: averages, unless movies are requested."""
+    """Return the role to take of a folder with averages and movies: averages, unless movies are requested."""
     roles = ["micrograph", "movie"]
     if movies_first and image_set.kind == "movies":
         roles.reverse()

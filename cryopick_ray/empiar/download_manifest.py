@@ -86,7 +86,7 @@ class Manifest:
     def list_files(
         self, found: Iterable[RemoteFile | RefusedFile], *, frames: int | None, data_format: str
     ) -> None:
-        """Add the listing of a folder, in constant memory; of files already there only the role may change."""
+        """Add the listing of a folder in constant memory; of files already there only the role may change."""
         rows = (listed_values(file, frames, data_format) for file in found)
         while batch := list(islice(rows, BATCH)):
             with self._transaction() as database:

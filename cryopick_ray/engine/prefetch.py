@@ -1,4 +1,4 @@
-"""Work done ahead of who needs it, in one thread beside."""
+"""Prefetching: one thread works on the next items while the caller uses the current one."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -12,7 +12,7 @@ R = TypeVar("R")
 def prefetch(
     function: Callable[[T], R], items: Iterable[T], depth: int = 1
 ) -> Generator[Callable[[], R], None, None]:
-    """Yield, in order, what gives ``function(item)``, while one thread works on the next items.
+    """Yield, in order, calls that return ``function(item)``, while one thread works on the next items.
 
     Reading ahead: the thread reads item ``k + 1`` while the caller works on item ``k``. Writing
     behind: where ``items`` is a generator, it makes item ``k + 1`` in the caller's thread while

@@ -89,7 +89,7 @@ class RayEngine(Engine):
         """Whether the cluster has a GPU, or shall have one."""
         return gpu_count() > 0 or (self._wants_gpus and self._address is not None)
 
-    def shift(self, kinds: Sequence[WorkerKind]) -> RaySession:
+    def open_session(self, kinds: Sequence[WorkerKind]) -> RaySession:
         """Bring actors together; a unit that kills its workers is given up."""
         pools: dict[bool, RayPool] = {}
         for on_gpu in (False, True):

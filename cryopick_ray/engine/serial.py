@@ -21,12 +21,12 @@ class SerialEngine(Engine):
         return torch.cuda.is_available()
 
     @contextmanager
-    def shift(self, kinds: Sequence[WorkerKind]) -> Iterator[WorkSession]:
-        """Make a worker of each kind once it is needed; where it runs its own device decides."""
-        yield _SerialShift(kinds)
+    def open_session(self, kinds: Sequence[WorkerKind]) -> Iterator[WorkSession]:
+        """Make a worker of each kind once it is needed."""
+        yield _SerialSession(kinds)
 
 
-class _SerialShift:
+class _SerialSession:
     """The workers of this process."""
 
     def __init__(self, kinds: Sequence[WorkerKind]) -> None:

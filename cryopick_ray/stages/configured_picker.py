@@ -1,4 +1,4 @@
-"""The picker that settings ask for."""
+"""The picker of a run's settings."""
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.catalogue import load_picker

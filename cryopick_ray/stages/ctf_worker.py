@@ -1,4 +1,4 @@
-"""Files to defocus: what one worker does with a unit."""
+"""The CTF worker: fits the defocus of micrographs."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -40,9 +40,9 @@ class CtfWorker:
     settings
         How they are read, and with how many threads.
     optics
-        The microscope, as far as neither a list nor a sidecar says it.
+        Defaults for what neither a list nor a sidecar states.
     ctf
-        Where defocus is looked for.
+        Range of defocus to search.
     """
 
     def __init__(self, settings: IngestSettings, optics: Optics, ctf: CtfSettings) -> None:
@@ -51,7 +51,7 @@ class CtfWorker:
     def process(
         self, items: Sequence[MicrographSource], leaving: Callable[[], bool] = never_leave
     ) -> UnitReport:
-        """Fit the micrographs; what came out is ``made``, a :class:`FittedMicrograph` each."""
+        """Fit the micrographs; ``made`` has a :class:`FittedMicrograph` of each."""
         start = time.perf_counter()
         fitted, failures, remarks = list[FittedMicrograph](), list[tuple[str, str]](), list[tuple[str, str]]()
         with scipy.fft.set_workers(self._settings.threads):

@@ -1,4 +1,4 @@
-"""Shards to the table of a run: one digest, each data set cut at one threshold."""
+"""The table of a run: the shards of one digest, each data set cut at one threshold."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""Files to answers of a network at several diameters: what one worker does with a unit."""
+"""The diameter worker: asks a network at several diameters for particles in micrographs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,14 +30,15 @@ LONGEST_PX = 4096
 
 @dataclass(frozen=True)
 class DiameterTask:
-    """A micrograph to be looked at.
+    """A micrograph to run the network on.
 
     Attributes
     ----------
     source
-        The micrograph. A movie takes long to read: it is looked at thoroughly at once if it leaves doubts.
+        The micrograph. A movie takes long to read: if a quick search leaves doubts, a thorough one follows at
+        once.
     is_thorough
-        Whether a quick look left doubts.
+        Whether to search thoroughly, after a quick search left doubts.
     """
 
     source: MicrographSource
@@ -51,7 +52,7 @@ class DiameterTask:
 
 @dataclass(frozen=True)
 class DiameterAnswers:
-    """What one micrograph showed at each diameter tried, or its negative where particles are bright."""
+    """The network's answers for one micrograph, or its negative where particles are bright."""
 
     micrograph_id: str
     answers: tuple[Answer, ...]
@@ -80,7 +81,7 @@ class DiameterWorker:
         self._finest_A = working_pixel_size_A(ladder()[0], self._picker.particle_px)
 
     def process(self, items: Sequence[DiameterTask], leaving: Callable[[], bool] = never_leave) -> UnitReport:
-        """Look at the micrographs; what they showed is ``made``, a :class:`DiameterAnswers` each."""
+        """Search the micrographs; ``made`` has a :class:`DiameterAnswers` of each."""
         looked: list[DiameterAnswers] = []
         failures: list[tuple[str, str]] = []
         with scipy.fft.set_workers(self._settings.threads):

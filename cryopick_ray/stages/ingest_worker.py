@@ -1,4 +1,4 @@
-"""Files to store: what one ingest worker does with a unit."""
+"""The ingest worker: reads, resamples and stores micrographs."""
 
 import platform
 import time
@@ -23,13 +23,13 @@ from cryopick_ray.store.manifest import ManifestRow, publish_part
 from cryopick_ray.store.scale import stored_shape
 from cryopick_ray.store.store import MicrographStore
 
-TOLD_WITHOUT_DATA = 0.02
+NOTED_WITHOUT_DATA = 0.02
 """Part of a micrograph without data that is worth a note: drift borders are less."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Prepared:
-    """A micrograph on its way into the store, and its row as it will be once it is there."""
+    """A micrograph ready to be stored, and its manifest row."""
 
     source: MicrographSource
     row: ManifestRow
@@ -46,14 +46,14 @@ class IngestWorker:
     averages
         Where averages of movies are kept; ``None`` to keep none.
     folders
-        What must be there where the worker runs.
+        Folders that must exist where the worker runs.
     device
         Where movies are averaged: ``auto``, ``cpu`` or ``cuda``.
 
     Raises
     ------
     NodeError
-        If one of the folders is not.
+        If one of the folders is missing.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class IngestWorker:
             if (voltage_kV := exposure.sidecar.voltage_kV) is not None:
                 source = with_sidecar_voltage(source, exposure)
                 notes.append(f"voltage {voltage_kV:g} kV from its {exposure.sidecar.called}")
-            if image.no_data.share(micrograph.shape) >= TOLD_WITHOUT_DATA:
+            if image.no_data.share(micrograph.shape) >= NOTED_WITHOUT_DATA:
                 notes.append("a part of it is constant or NaN, holds no picture and gives no picks")
             self._remarks += [(source.micrograph_id, text) for text in notes]
         except Exception as error:
@@ -172,7 +172,7 @@ class IngestWorker:
 
 
 def failed_row(source: MicrographSource, reason: str) -> ManifestRow:
-    """Return what the manifest says of a micrograph that cannot be used."""
+    """Return the manifest row of a micrograph that cannot be used."""
     optics = source.optics
     return ManifestRow(
         micrograph_id=source.micrograph_id,
@@ -197,5 +197,5 @@ def failed_row(source: MicrographSource, reason: str) -> ManifestRow:
 
 
 def left_out_row(source: MicrographSource, reason: str) -> ManifestRow:
-    """Return what the manifest says of a file that shows no micrograph, or one that another shows."""
+    """Return the manifest row of a file that is no micrograph, or another image of one."""
     return replace(failed_row(source, reason), status="left out")

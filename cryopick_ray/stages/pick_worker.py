@@ -1,4 +1,4 @@
-"""Store to shards: what one pick worker does with a unit."""
+"""The pick worker: runs a picker on stored micrographs."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ Found = tuple[Candidates, bool]
 
 @dataclass(frozen=True)
 class PickBatch:
-    """Micrographs that may be picked in one batch: of one shape in the store, and of one at work."""
+    """Micrographs that may be picked in one batch: alike in stored and in working shape."""
 
     rows: tuple[ManifestRow, ...]
     shape: Shape
@@ -48,7 +48,7 @@ class PickBatch:
 
 @dataclass(frozen=True)
 class ReadBatch:
-    """What was read of a chunk: ``(n, h, w)`` float32 images, and per row why there is none of it."""
+    """A batch that was read: ``(n, h, w)`` float32 images, and the error of each row that has none."""
 
     chunk: PickBatch
     images: Tensor

@@ -1,4 +1,4 @@
-"""Pictures made beside the picking, by threads of their own: the network waits for none of them."""
+"""Pictures of micrographs, made in threads beside the picking, which does not wait for them."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ THREADS = 4
 
 
 class PictureMaker:
-    """Makes the pictures of a unit's micrographs that are missing; that one fails stops nothing.
+    """Makes the missing pictures of a unit's micrographs; a failure stops nothing.
 
     Parameters
     ----------
@@ -28,16 +28,16 @@ class PictureMaker:
     """
 
     def __init__(self, url: str, threads: int) -> None:
-        self._shelf = PictureStore(Place(url))
+        self._store = PictureStore(Place(url))
         self._pool = ThreadPoolExecutor(threads, "pictures")
         self._begun: deque[list[Future[None]]] = deque()
         self._failed: list[str] = []
 
-    def begin(self, some: Sequence[tuple[ManifestRow, NDArray[np.float16]]]) -> None:
+    def begin(self, micrographs: Sequence[tuple[ManifestRow, NDArray[np.float16]]]) -> None:
         """Begin the pictures of some micrographs; waits for those begun before the last call."""
         while len(self._begun) > 1:
             self._wait()
-        self._begun.append([self._pool.submit(self._make, row, pixels) for row, pixels in some])
+        self._begun.append([self._pool.submit(self._make, row, pixels) for row, pixels in micrographs])
 
     def finish(self) -> tuple[str, ...]:
         """Wait for all that was begun; return what a person should know of those that failed."""
@@ -47,8 +47,8 @@ class PictureMaker:
         return (f"{len(failed)} pictures were not made: {failed[0]}",) if failed else ()
 
     def _make(self, row: ManifestRow, pixels: NDArray[np.float16]) -> None:
-        if not self._shelf.has(row.micrograph_id, row.checksum):
-            self._shelf.put(row.micrograph_id, row.checksum, make_pictures(pixels))
+        if not self._store.has(row.micrograph_id, row.checksum):
+            self._store.put(row.micrograph_id, row.checksum, make_pictures(pixels))
 
     def _wait(self) -> None:
         for future in self._begun.popleft():

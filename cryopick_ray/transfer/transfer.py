@@ -155,7 +155,7 @@ class Transfer:
             if body.size_bytes is not None and file.tell() > body.size_bytes:
                 raise ChangedError(f"{file.tell()} bytes came of {body.size_bytes}")
 
-    def _known_digest(self, body: Response) -> str | None:
+    def _earlier_digest(self, body: Response) -> str | None:
         """Return the digest of an earlier response for the same file, where this one has none."""
         return self._version.digest if body.start else None
 

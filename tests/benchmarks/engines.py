@@ -91,7 +91,7 @@ class Stopwatch:
         self._trial = trial
 
     @contextmanager
-    def shift(self, kinds: Sequence[WorkerKind]) -> Iterator["OneRun"]:
+    def open_session(self, kinds: Sequence[WorkerKind]) -> Iterator["OneRun"]:
         """Give all units of a stage to the engine at once, as Ray Data wants them."""
         yield OneRun(self, kinds[0])
 

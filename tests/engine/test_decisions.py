@@ -58,14 +58,14 @@ def test_a_worker_is_taken_for_hung_only_after_a_long_time():
     assert patience.hung([3.0, HUNG_SECONDS + 1]) == 1
 
 
-def test_a_node_is_shunned_after_failures_in_a_row_and_at_once_when_it_leaves():
+def test_a_node_is_excluded_after_failures_in_a_row_and_at_once_when_it_leaves():
     nodes = Nodes()
     assert [nodes.failed("a") for _ in range(STRIKES)] == [False] * (STRIKES - 1) + [True]
     nodes.failed("b")
     nodes.worked("b")
-    assert nodes.shunned == ["a"]
+    assert nodes.excluded == ["a"]
     assert (nodes.left("c"), nodes.left("c")) == (True, False)
-    assert nodes.shunned == ["a", "c"]
+    assert nodes.excluded == ["a", "c"]
 
 
 def test_all_nodes_are_bad_only_if_every_one_there_is_failed_too_often():

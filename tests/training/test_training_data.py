@@ -23,7 +23,7 @@ class NoEngine:
 
     has_gpus = False
 
-    def shift(self, kinds):
+    def open_session(self, kinds):
         raise AssertionError("micrographs were read")
 
 
@@ -33,9 +33,9 @@ class CountingEngine(SerialEngine):
     def __init__(self):
         self.shifts = 0
 
-    def shift(self, kinds):
+    def open_session(self, kinds):
         self.shifts += 1
-        return super().shift(kinds)
+        return super().open_session(kinds)
 
 
 class Stages(SilentEvents):
