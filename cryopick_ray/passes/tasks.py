@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from dask import compute, delayed
+from dask.base import compute
+from dask.delayed import delayed
 
 P = TypeVar("P")
 T = TypeVar("T")
