@@ -1,4 +1,4 @@
-"""How often pickers agree -> a table of pairs and patterns for people and programs."""
+"""Agreement of pickers: a table of pairs and of combinations."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from cryopick_ray.passes.patterns import Patterns
 
 @dataclass(frozen=True)
 class PickerPair:
-    """What one picker has in common with another.
+    """Overlap of one picker's places with another's.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class PickerCombination:
 
 @dataclass(frozen=True)
 class PickerAgreement:
-    """Who agrees with whom.
+    """How often pickers agree with each other.
 
     Attributes
     ----------
@@ -65,12 +65,12 @@ class PickerAgreement:
         return [asdict(pair) for pair in self.pairs]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain dicts, lists, numbers and words, ready for JSON."""
+        """Return plain JSON."""
         return asdict(self)
 
 
 def agreement(agreed: Patterns) -> PickerAgreement:
-    """Return who agrees with whom in a whole data set."""
+    """Return the agreement of pickers in a whole data set."""
     names, shared = agreed.names, agreed.shared.tolist()
     places = [shared[at][at] for at in range(len(names))]
     pairs = []
@@ -84,7 +84,7 @@ def agreement(agreed: Patterns) -> PickerAgreement:
     has, which = np.unique(agreed.level > 0, axis=0, return_inverse=True)
     counts = np.bincount(which.ravel(), agreed.count, len(has)).astype(np.int64)
     together = [
-        PickerCombination(tuple(name for name, there in zip(names, row, strict=True) if there), count)
+        PickerCombination(tuple(name for name, has_place in zip(names, row, strict=True) if has_place), count)
         for row, count in zip(has.tolist(), counts.tolist(), strict=True)
     ]
     together.sort(key=lambda agreement: (-agreement.count, -len(agreement.pickers), agreement.pickers))

@@ -1,4 +1,4 @@
-"""What lies in a bad class of a 2-D classification is not picked."""
+"""A pass that keeps particles in bad classes of a 2-D classification from being picked."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ class Classified:
 
 @dataclass(frozen=True)
 class InClass:
-    """Marks what lies in a class worse than ``worst``, and notes the class of every particle that has one.
+    """Marks particles in a class worse than ``worst``, and sets the class number of each particle.
 
     A candidate that was not classified, such as one at the edge, stays as it is.
 
@@ -54,7 +54,7 @@ class InClass:
 
     def __call__(self, picks: MicrographPicks) -> MicrographPicks:
         """Return the picks of a micrograph, marked."""
-        numbers = picks.more.get("class_number", COLUMNS["class_number"].nothing(len(picks)))
+        numbers = picks.more.get("class_number", COLUMNS["class_number"].unknown(len(picks)))
         is_bad = np.zeros(len(picks), bool)
         for classified in self.files:
             own = _of(classified, picks)
@@ -84,11 +84,11 @@ def read_classes(path: Path) -> dict[str, Classified]:
                 found.setdefault(name, []).append(row)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"`classes` {path} cannot be read: {brief(error)}") from error
-    return {name: _classified(own) for name, own in found.items()}
+    return {name: _classified(rows) for name, rows in found.items()}
 
 
 def unmet(paths: Sequence[Path], table: PickTable) -> list[str]:
-    """Return what a person should know of classes that a table was made with."""
+    """Return notes for the user on classes that a table was made with."""
     if not paths:
         return []
     lines = []
@@ -126,7 +126,7 @@ def _count_met(picks: MicrographPicks, classified: Mapping[str, Classified]) -> 
 
 
 def _unclassified(picks: MicrographPicks) -> int:
-    numbers = picks.more.get("class_number", COLUMNS["class_number"].nothing(len(picks)))
+    numbers = picks.more.get("class_number", COLUMNS["class_number"].unknown(len(picks)))
     return int((picks.picked & (numbers < 0)).sum())
 
 

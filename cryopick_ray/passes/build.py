@@ -1,4 +1,4 @@
-"""Shards to the data-set-wide table, with Dask: one task a partition, no shuffle.
+"""The data-set-wide table from shards, with Dask: one task per partition, no shuffle.
 
 The picks of one micrograph lie in one shard, so each partition of the table, a run of consecutive
 micrographs, gathers its own rows and nothing is moved between partitions. Which micrographs make a
@@ -47,26 +47,26 @@ from cryopick_ray.store.publish import whole_folder
 THRESHOLD_SCORES = 4_000_000
 """Scores that a threshold is found on, about at most: all of 20 million changed its sixth digit."""
 _OF_PICKS = ("inverted", "mask", "junk_share")
-"""What only a shard's coverage says of a micrograph."""
+"""Facts of a micrograph that only a shard's coverage has."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class TableSettings:
-    """What joins the candidates in the table, and what of them stays unpicked.
+    """Columns of the table, and what keeps candidates from being picked.
 
     Attributes
     ----------
     keep_junk
-        Whether what lies on junk may be picked, unless a mask of the user excludes it.
+        Whether candidates on junk may be picked, unless a mask of the user excludes them.
     masks
-        Such masks: a file by micrograph id.
+        Masks of the user: files by micrograph id.
     any_image, calibrated
-        Whether what looks like no micrograph may be picked, and whether scores are probabilities.
+        Whether images that look like no micrograph may be picked; whether scores are probabilities.
     selection
-        What else keeps candidates from being picked.
+        Further conditions on candidates.
     spacing_A
-        Between segments of filaments; ``None`` if it is not said.
+        Between segments of filaments; ``None`` if unknown.
     """
 
     diameter_A: float
@@ -81,12 +81,12 @@ class TableSettings:
 
 
 def from_scores(scores: Scores) -> Threshold:
-    """Return the cut that the scores of a data set suggest by themselves."""
+    """Return the threshold chosen from the scores of a data set."""
     return auto_threshold(scores.score)
 
 
 def from_probabilities(scores: Scores) -> Threshold:
-    """Likewise where scores are from 0 to 1."""
+    """Return the threshold chosen from scores that are probabilities."""
     return log_odds_threshold(scores.score)
 
 
@@ -119,13 +119,13 @@ def build_table(
     check_replaceable(out)
     chosen, decisions = settings.selection, decisions_of(read_rows(settings.selection.curation))
     covered = coverage(shards, manifest, keys)
-    micrographs = _known(manifest, covered, shards.place.url)
+    micrographs = _picked_micrographs(manifest, covered, shards.place.url)
     check_places(decisions, micrographs)
     partitions = plan_partitions(micrographs, covered, [name for name in decisions if decisions[name].adds])
     source = partial(gather, shards, diameter_A=settings.diameter_A, model=settings.model)
-    masked = read_masks(settings.masks, micrographs, map(source, partitions))
-    strange = {} if settings.any_image else find_odd_images(manifest, micrographs, settings.diameter_A)
-    passes: list[Pass] = [masked, OnJunk(settings.keep_junk), Excluded(strange.keys()), *passes_of(chosen)]
+    masks = read_masks(settings.masks, micrographs, map(source, partitions))
+    odd = {} if settings.any_image else find_odd_images(manifest, micrographs, settings.diameter_A)
+    passes: list[Pass] = [masks, OnJunk(settings.keep_junk), Excluded(odd.keys()), *passes_of(chosen)]
     cuts = dict.fromkeys((part.dataset for part in partitions), threshold or Threshold(0.0, ""))
     if threshold is None:
         cuts = _cuts(source, passes, partitions, micrographs, choose)
@@ -144,14 +144,14 @@ def build_table(
 
     with whole_folder(out) as aside:
         last: list[Pass] = [*_of_classes(chosen), Curated(decisions, settings.spacing_A)]
-        found = _together(map_partitions(partial(write, last=last), partitions))
+        found = _merged(map_partitions(partial(write, last=last), partitions))
         counts = {name: counted for name, (counted, _, _) in found.items()}
-        micrographs = list(map(masked.told, micrographs))
-        micrographs = judged(micrographs, manifest, counts, strange, settings.diameter_A)
+        micrographs = list(map(masks.with_mask_share, micrographs))
+        micrographs = judged(micrographs, manifest, counts, odd, settings.diameter_A)
         if bad := _worse(micrographs, chosen.exclude_micrographs):
             again = [part for part in partitions if bad & {row.micrograph_id for row in part.micrographs}]
-            found |= _together(map_partitions(partial(write, last=[Excluded(bad), *last]), again))
-        excluded = {*strange, *bad, *(name for name, decision in decisions.items() if decision.exclude)}
+            found |= _merged(map_partitions(partial(write, last=[Excluded(bad), *last]), again))
+        excluded = {*odd, *bad, *(name for name, decision in decisions.items() if decision.exclude)}
         rows = [_with_picks(micrograph, found, excluded) for micrograph in micrographs]
         write_index(aside, rows, settings.diameter_A, _history(settings, cuts))
     return cuts
@@ -162,8 +162,8 @@ def _of_classes(chosen: SelectionSettings) -> list[Pass]:
     return [InClass(files, chosen.keep_classes)] if files else []
 
 
-def _together(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
-    """Return what is known of the micrographs of all partitions, by id."""
+def _merged(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
+    """Return the results for the micrographs of all partitions, by id."""
     return {name: value for part in parts for name, value in part.items()}
 
 
@@ -237,7 +237,7 @@ def _history(settings: TableSettings, cuts: Mapping[str, Threshold]) -> TableHis
     )
 
 
-def _known(
+def _picked_micrographs(
     manifest: Mapping[str, ManifestRow], covered: Mapping[str, tuple[str, Coverage]], where: str
 ) -> list[PickedMicrograph]:
     """Return the store's micrographs that were picked or failed."""

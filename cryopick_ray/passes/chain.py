@@ -1,4 +1,4 @@
-"""Settings -> the passes over a micrograph's candidates, in their order."""
+"""The passes over a micrograph's candidates that settings ask for, in their order."""
 
 from collections.abc import Callable, Iterable
 
@@ -14,7 +14,7 @@ Pass = Callable[[MicrographPicks], MicrographPicks]
 
 
 def passes_of(selection: SelectionSettings) -> list[Pass]:
-    """Return the passes that ask for nothing but a micrograph's own candidates, in their order.
+    """Return the passes that need only a micrograph's own candidates, in their order.
 
     What is near the edge or of a wrong size makes no other a duplicate; no duplicate is among the best.
     """
@@ -31,7 +31,7 @@ def passes_of(selection: SelectionSettings) -> list[Pass]:
 
 
 def apply_passes(picks: MicrographPicks, passes: Iterable[Pass]) -> MicrographPicks:
-    """Return a micrograph's picks after some passes."""
+    """Return a micrograph's picks after the passes."""
     for pass_ in passes:
         picks = pass_(picks)
     return picks

@@ -1,4 +1,4 @@
-"""Places that several pickers give in one micrograph -> groups that are one particle each."""
+"""Grouping of several pickers' places in one micrograph: a group is one particle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.units import is_positive
 
 ABSENT = -1
-"""What stands for a picker that has no place in a group."""
+"""Index of a picker that has no place in a group."""
 
 
 @dataclass(frozen=True)
 class CandidatePlaces:
-    """What one picker gives in one micrograph.
+    """One picker's places in one micrograph.
 
     Attributes
     ----------

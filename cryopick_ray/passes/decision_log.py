@@ -38,14 +38,14 @@ _STEP = timedelta(milliseconds=1)
 
 
 class DecisionLog:
-    """A person's decisions: every one is in the file before a method returns, and the file is always whole.
+    """The decisions of one person: each is in their file when a method returns; the file is always complete.
 
     Parameters
     ----------
     folder
-        Where everyone's file lies, as ``NAME.csv``; made if it is missing.
+        Folder of all people's files, ``NAME.csv``; made if it is missing.
     by
-        Who decides.
+        Name of the person.
 
     Raises
     ------
@@ -78,7 +78,7 @@ class DecisionLog:
         self.close()
 
     def close(self) -> None:
-        """Let another one write this person's file."""
+        """Release the lock of this person's file."""
         self._lock.close()
 
     @property

@@ -1,4 +1,4 @@
-"""Particles that the edge of a micrograph cuts are not picked."""
+"""A pass that keeps particles at the edge of a micrograph from being picked."""
 
 from dataclasses import dataclass
 

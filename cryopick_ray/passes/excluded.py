@@ -1,4 +1,4 @@
-"""In some micrographs nothing is picked."""
+"""A pass that keeps whole micrographs from being picked."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What people added to a micrograph by hand, as candidates: places, and filaments cut into segments."""
+"""Candidates that people added by hand: places, and filaments cut into segments."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,7 +35,7 @@ def with_places(picks: MicrographPicks, places: Places) -> MicrographPicks:
 def with_traces(
     picks: MicrographPicks, own: Decisions, spacing_A: float | None
 ) -> tuple[MicrographPicks, Turns]:
-    """Return the picks and after them the segments of filaments that people drew, and the turn of each.
+    """Return the picks followed by segments of filaments that people drew, and each one's turn.
 
     A filament that was drawn takes the place of one that lies along it, but for less than half.
 
@@ -47,7 +47,7 @@ def with_traces(
     Returns
     -------
     picks, turn
-        ``(n,)`` when each was drawn, -1 for what was not.
+        ``(n,)`` the turn in which each was drawn, -1 if it was not.
 
     Raises
     ------
@@ -82,11 +82,11 @@ def _appended(
     score: np.float32,
     more: Columns,
 ) -> MicrographPicks:
-    """Return the picks and after them others that a person added."""
+    """Return the picks followed by those that a person added."""
     n = len(x_px)
     names = {*picks.more, *more, "source"}
-    before = {name: picks.more.get(name, COLUMNS[name].nothing(len(picks))) for name in names}
-    new = {name: COLUMNS[name].nothing(n) for name in names}
+    before = {name: picks.more.get(name, COLUMNS[name].unknown(len(picks))) for name in names}
+    new = {name: COLUMNS[name].unknown(n) for name in names}
     new |= {name: values.astype(COLUMNS[name].dtype) for name, values in more.items()}
     new["source"][:] = HAND
     return replace(
@@ -106,7 +106,7 @@ def _best(picks: MicrographPicks) -> np.float32:
 
 def _filament(picks: MicrographPicks) -> NDArray[np.int32]:
     found = picks.more.get("filament")
-    return COLUMNS["filament"].nothing(len(picks)) if found is None else found
+    return COLUMNS["filament"].unknown(len(picks)) if found is None else found
 
 
 def _first_free(picks: MicrographPicks) -> int:

@@ -1,4 +1,4 @@
-"""What several pickers found in one micrograph, joined, and what they agree on there."""
+"""The picks of several pickers in one micrograph, grouped, and the consensus of them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from cryopick_ray.picks.reasons import Reason, none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 MODEL = "consensus"
-"""What the table says has found its picks."""
+"""Model name of the table's picks."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class JoinedPicks:
     Attributes
     ----------
     found
-        Each picker's picks by its name, what is not picked left out; none where it has not seen it.
+        Each picker's picks by its name, without other candidates; ``None`` where it has not seen it.
     lists
         Their places.
     groups
@@ -38,7 +38,7 @@ class JoinedPicks:
     groups: Groups
 
     @property
-    def looked(self) -> NDArray[np.bool_]:
+    def has_seen(self) -> NDArray[np.bool_]:
         """``(k,)`` which pickers have seen the micrograph."""
         return np.array([self.found[name] is not None for name in self.groups.names])
 
@@ -47,7 +47,7 @@ def join(
     micrograph: PickedMicrograph,
     found: Mapping[str, MicrographPicks | None],
     radius_A: float,
-    way: Callable[[Mapping[str, CandidatePlaces], float], Groups],
+    group: Callable[[Mapping[str, CandidatePlaces], float], Groups],
 ) -> JoinedPicks:
     """Return the picks of several pickers in one micrograph, grouped.
 
@@ -57,8 +57,8 @@ def join(
         Each picker's candidates there by its name; what is not picked has no vote.
     radius_A
         How far apart places of one particle are at most.
-    way
-        How places are grouped.
+    group
+        Groups places, given a radius in pixels.
     """
     assert micrograph.pixel_size_A is not None
     picks = {
@@ -72,25 +72,29 @@ def join(
         else CandidatePlaces(places.x_px, places.y_px, places.score)
         for name, places in picks.items()
     }
-    return JoinedPicks(micrograph, picks, lists, way(lists, radius_A / micrograph.pixel_size_A))
+    return JoinedPicks(micrograph, picks, lists, group(lists, radius_A / micrograph.pixel_size_A))
 
 
 def voted(
-    joint: JoinedPicks, told: AgreedReliability, level: NDArray[np.uint8], diameter_A: float, votes: Votes
+    joint: JoinedPicks,
+    reliability: AgreedReliability,
+    level: NDArray[np.uint8],
+    diameter_A: float,
+    votes: Votes,
 ) -> MicrographPicks:
     """Return every group as a candidate; those with enough votes are picked.
 
     Parameters
     ----------
-    told
+    reliability
         How reliable the pickers are.
     level
         ``(g, k)`` levels of the members' scores.
     """
-    told = told.told_by(joint.looked)
-    agreed = consensus(joint.groups, joint.lists, level, told, votes=1)
+    reliability = reliability.for_pickers(joint.has_seen)
+    agreed = consensus(joint.groups, joint.lists, level, reliability, votes=1)
     is_kept = agreed.score > 0.5 if votes == "weighted" else agreed.votes >= votes
-    more: dict[str, NDArray[Any]] = _carried(joint, told, agreed.members)
+    more: dict[str, NDArray[Any]] = _carried(joint, reliability, agreed.members)
     more["votes"] = agreed.votes
     more["source"] = _sources(agreed.names, agreed.members != ABSENT)
     return (
@@ -110,20 +114,20 @@ def voted(
 
 
 def _sources(names: tuple[str, ...], has: NDArray[np.bool_]) -> NDArray[np.object_]:
-    """Return who has each of ``(g, k)`` groups, by names."""
+    """Return the names of the pickers that have each of ``(g, k)`` groups."""
     patterns, which = np.unique(has, axis=0, return_inverse=True)
-    texts = ["+".join(name for name, there in zip(names, row, strict=True) if there) for row in patterns]
+    texts = ["+".join(name for name, is_in in zip(names, row, strict=True) if is_in) for row in patterns]
     return np.array(texts, object)[which.ravel()]
 
 
 def _carried(
-    joint: JoinedPicks, told: AgreedReliability, members: NDArray[np.intp]
+    joint: JoinedPicks, reliability: AgreedReliability, members: NDArray[np.intp]
 ) -> dict[str, NDArray[Any]]:
     """Return the columns that pickers know, of each group those of the most reliable one that knows."""
     picks = [joint.found[name] for name in joint.groups.names]
     names = in_column_order(name for picked in picks if picked is not None for name in picked.more)
-    more = {name: COLUMNS[name].nothing(len(members)) for name in names if name not in ("votes", "source")}
-    for picker in np.argsort(told.precision, kind="stable").tolist():  # the best writes last
+    more = {name: COLUMNS[name].unknown(len(members)) for name in names if name not in ("votes", "source")}
+    for picker in np.argsort(reliability.precision, kind="stable").tolist():  # the best writes last
         rows = np.flatnonzero(members[:, picker] != ABSENT)
         for name, values in (found.more if (found := picks[picker]) else {}).items():
             if name in more:

@@ -1,4 +1,4 @@
-"""No more than so many particles of one micrograph are picked."""
+"""A pass that limits the number of picks of a micrograph."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Files that a selection names: readable before there is work done for them, and heeded after it."""
+"""Files that a selection names: checked before the work, and compared with its outcome after it."""
 
 from cryopick_ray.passes.bad_classes import read_classes, unmet
 from cryopick_ray.passes.decision_files import read_rows
@@ -20,6 +20,6 @@ def check_files(selection: SelectionSettings) -> None:
         read_classes(path)
 
 
-def left_over(selection: SelectionSettings, table: PickTable) -> list[str]:
-    """Return what of the files changed nothing in a table that was made with them."""
+def unused_parts(selection: SelectionSettings, table: PickTable) -> list[str]:
+    """Return notes on parts of the files that changed nothing in a table made with them."""
     return [*unused_decisions(selection.curation, table), *unmet(selection.classes, table)]

@@ -1,4 +1,4 @@
-"""What lies on carbon, bad ice or in masks of the user is not picked."""
+"""A pass that keeps candidates on carbon, bad ice or in masks of the user from being picked."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The files of decisions in a folder that several people write, as they are now."""
+"""The files of decisions in a folder that several people write, re-read as they change."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ class SharedFolder:
         seen = {path: _state(path) for path in found if path != but}
         self.unread = {path: text for path, text in self.unread.items() if path in seen}
         self._read = {path: self._of(path, state) for path, state in seen.items()}
-        return [row for _, some in self._read.values() for row in some]
+        return [row for _, rows in self._read.values() for row in rows]
 
     def _of(self, path: Path, state: State) -> tuple[State, list[Numbered]]:
         known = self._read.get(path)
@@ -58,9 +58,9 @@ class SharedFolder:
 
 
 def _state(path: Path) -> State:
-    """Return what changes when a file does."""
+    """Return inode, size and time of a file, which change when it does."""
     try:
-        about = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return about.st_ino, about.st_size, about.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,4 +1,4 @@
-"""Particles that the picker sees as too small or too large are not picked."""
+"""A pass that keeps particles of unusual size, as the picker measures it, from being picked."""
 
 from dataclasses import dataclass
 

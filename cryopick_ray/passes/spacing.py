@@ -1,4 +1,4 @@
-"""Of candidates that are nearer to each other than particles can be, the best is picked."""
+"""A pass that keeps only the best of candidates that are too near to each other."""
 
 from dataclasses import dataclass
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Candidates that score too low are not picked."""
+"""A pass that keeps candidates below the threshold from being picked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Scores of a data set and what is wanted of its picks -> where to cut."""
+"""Thresholds for a precision or a number of picks, from the scores of a data set."""
 
 from dataclasses import dataclass
 
@@ -13,16 +13,16 @@ RESOLUTION = 1e-6
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of a data set that a cut is found on.
+    """The scores of a data set from which a threshold is chosen.
 
     Attributes
     ----------
     score
         ``(n,)`` scores in any order.
     micrographs
-        How many they are of: all that are complete, those without candidates included.
+        Number of complete micrographs, those without candidates included.
     one_of
-        How many candidates each stands for, where they are too many to be looked at.
+        Number of candidates that each score stands for, where they are thinned.
     """
 
     score: NDArray[np.float32]
@@ -32,7 +32,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class CutSteps:
-    """All cuts that differ, highest first.
+    """All distinct thresholds, highest first.
 
     Attributes
     ----------

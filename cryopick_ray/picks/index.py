@@ -67,7 +67,7 @@ _LATER = ("optics_group", "listed", "inverted", "mask", "junk_share", _KEEP_JUNK
 
 @dataclass(frozen=True)
 class TableHistory:
-    """How a table came about.
+    """Version, sources, passes and thresholds that made a table.
 
     Attributes
     ----------

@@ -29,7 +29,7 @@ class PickCounts:
 def find_odd_images(
     manifest: Mapping[str, ManifestRow], micrographs: Iterable[PickedMicrograph], diameter_A: float
 ) -> dict[str, str]:
-    """Return which of the micrographs are none, by their looks, and why."""
+    """Return the images that do not look like micrographs of particles, with the reason, by id."""
     found = {}
     for micrograph in micrographs:
         row = manifest[micrograph.micrograph_id]
@@ -63,7 +63,7 @@ def judged(
     micrographs: Sequence[PickedMicrograph],
     manifest: Mapping[str, ManifestRow],
     counts: Mapping[str, PickCounts],
-    strange: Mapping[str, str],
+    odd: Mapping[str, str],
     diameter_A: float,
 ) -> list[PickedMicrograph]:
     """Return the micrographs with their counts and verdicts.
@@ -71,13 +71,13 @@ def judged(
     Parameters
     ----------
     counts
-        Of those that have candidates.
-    strange
-        Those that are no micrographs, and why.
+        Counts of micrographs that have candidates.
+    odd
+        Images that are no micrographs, with the reason.
     """
     facts = {
         micrograph.micrograph_id: _facts(
-            micrograph, manifest[micrograph.micrograph_id], counts, strange, diameter_A
+            micrograph, manifest[micrograph.micrograph_id], counts, odd, diameter_A
         )
         for micrograph in micrographs
         if micrograph.status == "complete"
@@ -86,9 +86,9 @@ def judged(
     for micrograph in micrographs:
         if micrograph.micrograph_id in facts:
             of_set[micrograph.dataset].append(facts[micrograph.micrograph_id])
-    usual = {name: usual_count(some) for name, some in of_set.items()}
+    usual = {name: usual_count(group) for name, group in of_set.items()}
     return [
-        _told(micrograph, facts[micrograph.micrograph_id], usual[micrograph.dataset])
+        _with_verdict(micrograph, facts[micrograph.micrograph_id], usual[micrograph.dataset])
         if micrograph.micrograph_id in facts
         else micrograph
         for micrograph in micrographs
@@ -99,10 +99,10 @@ def _facts(
     micrograph: PickedMicrograph,
     row: ManifestRow,
     counts: Mapping[str, PickCounts],
-    strange: Mapping[str, str],
+    odd: Mapping[str, str],
     diameter_A: float,
 ) -> MicrographFacts:
-    own, why = counts.get(micrograph.micrograph_id, PickCounts()), strange.get(micrograph.micrograph_id, "")
+    own, why = counts.get(micrograph.micrograph_id, PickCounts()), odd.get(micrograph.micrograph_id, "")
     no_data = NoData.from_text(row.no_data).share(row.source_shape)
     area_A2 = row.source_height_px * row.source_width_px * row.pixel_size_A**2 * (1 - no_data)
     return MicrographFacts(
@@ -118,11 +118,13 @@ def _facts(
             if kind != Junk.LATTICE.kind
         },
         no_data=no_data,
-        strange=why,
+        odd_reason=why,
     )
 
 
-def _told(micrograph: PickedMicrograph, facts: MicrographFacts, usual: float | None) -> PickedMicrograph:
+def _with_verdict(
+    micrograph: PickedMicrograph, facts: MicrographFacts, usual: float | None
+) -> PickedMicrograph:
     verdict = judge(facts, usual)
     return replace(
         micrograph,
@@ -137,9 +139,10 @@ def _told(micrograph: PickedMicrograph, facts: MicrographFacts, usual: float | N
 
 
 def worst_first(micrographs: Iterable[PickedMicrograph]) -> list[PickedMicrograph]:
-    """Return those that were judged: by verdict, the worst first, and those with most reasons in each."""
+    """Return the judged micrographs, the worst verdict first, in each those with most reasons first."""
     order: dict[str, int] = {kind: place for place, kind in enumerate(KINDS)}
-    some = [micrograph for micrograph in micrographs if micrograph.verdict in order]
+    with_verdict = [micrograph for micrograph in micrographs if micrograph.verdict in order]
     return sorted(
-        some, key=lambda micrograph: (order[micrograph.verdict], -len(micrograph.reasons.splitlines()))
+        with_verdict,
+        key=lambda micrograph: (order[micrograph.verdict], -len(micrograph.reasons.splitlines())),
     )

@@ -16,12 +16,12 @@ _CODES = {kind: code for code, kind in enumerate(KINDS)}
 
 
 class TablePart:
-    """The rows of a part, which micrographs cut into slices.
+    """The rows of a part, sliced by micrograph.
 
     Parameters
     ----------
     rows
-        As a table has them, whole or empty; texts as text or by dictionary.
+        Rows of a table's part, perhaps none; texts as text or dictionary-encoded.
     """
 
     def __init__(self, rows: pa.Table) -> None:
@@ -38,9 +38,9 @@ class TablePart:
         self._more = {name: COLUMNS[name].to_numpy(rows[name]) for name in in_column_order(rows.column_names)}
 
     def __iter__(self) -> Iterator[tuple[str, slice]]:
-        """Yield the micrographs in their order, and where their candidates are."""
+        """Yield the micrograph ids in order, and the slices of their candidates."""
         edges = zip(self._edges[:-1], self._edges[1:], strict=True)
-        return zip(self._ids, (slice(*some) for some in edges), strict=True)
+        return zip(self._ids, (slice(*pair) for pair in edges), strict=True)
 
     def picks(self, micrograph: PickedMicrograph, own: slice, diameter_A: float) -> MicrographPicks:
         """Return a micrograph's candidates."""
@@ -62,7 +62,7 @@ class TablePart:
 def no_picks(micrograph: PickedMicrograph, diameter_A: float) -> MicrographPicks:
     """Return a micrograph without candidates."""
     numbers = np.empty(0, np.float32)
-    more = {name: column.nothing(0) for name, column in COLUMNS.items()}
+    more = {name: column.unknown(0) for name, column in COLUMNS.items()}
     junk = np.empty(0, np.uint8)
     return MicrographPicks(micrograph, *(numbers,) * 3, none(0), diameter_A, junk=junk, more=more)
 
@@ -73,7 +73,7 @@ def _by_dictionary(texts: pa.ChunkedArray) -> pa.DictionaryArray:
 
 
 def map_texts(texts: pa.ChunkedArray, meaning: Callable[[pa.Array], NDArray[Any]]) -> NDArray[Any]:
-    """Return what each of ``(n,)`` texts means, given what different ones mean."""
+    """Return ``meaning`` of each of ``(n,)`` texts, computed once per distinct text."""
     found = _by_dictionary(texts)
     return np.asarray(meaning(found.dictionary)[found.indices.to_numpy()])
 

@@ -1,4 +1,4 @@
-"""Which consecutive micrographs make a part of the table: by their ids and counts alone."""
+"""Partitions of the table: runs of consecutive micrographs, by their ids and counts alone."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Why a candidate is not picked: flags in arrays, words in tables."""
+"""Reasons why a candidate is not picked: flags in arrays, words in tables."""
 
 from enum import IntFlag
 from functools import lru_cache

@@ -21,7 +21,7 @@ _SETTINGS = "settings.json"
 
 
 class SourceVersion(Protocol):
-    """A micrograph by its id and the checksum of its source file."""
+    """A version of a micrograph: its id and the checksum of its source file."""
 
     @property
     def micrograph_id(self) -> str:

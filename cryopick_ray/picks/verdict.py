@@ -1,4 +1,4 @@
-"""Facts of a micrograph -> what it is worth, and why."""
+"""Verdicts on micrographs, from facts about their picks and images."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ FEWEST_ON_JUNK = 5
 
 @dataclass(frozen=True)
 class MicrographFacts:
-    """What is known of one micrograph once it is picked.
+    """Facts about one micrograph after picking.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class MicrographFacts:
         Part of the area that each kind of junk has that keeps picks out.
     no_data
         Part of the area without a picture.
-    strange
+    odd_reason
         Why it is no micrograph at all; empty if it is one.
     """
 
@@ -62,12 +62,12 @@ class MicrographFacts:
     on_junk: int = 0
     junk_share: Mapping[str, float] = field(default_factory=dict)
     no_data: float = 0.0
-    strange: str = ""
+    odd_reason: str = ""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a micrograph is worth, and why: texts with the numbers that speak for it, none for a good one."""
+    """A verdict on a micrograph and its reasons, texts with numbers; none for a good one."""
 
     kind: Kind
     reasons: tuple[str, ...] = ()
@@ -84,8 +84,8 @@ def judge(facts: MicrographFacts, usual: float | None = None) -> Verdict:
     usual
         Count of picks that is usual in its data set; ``None`` if that is not known.
     """
-    if facts.strange:
-        return Verdict(NO_MICROGRAPH, (facts.strange,))
+    if facts.odd_reason:
+        return Verdict(NO_MICROGRAPH, (facts.odd_reason,))
     doubts = _doubts(facts, usual)
     if spoilt := _spoilt(facts):
         return Verdict("bad", (*spoilt, *doubts))
@@ -96,7 +96,7 @@ def judge(facts: MicrographFacts, usual: float | None = None) -> Verdict:
 
 
 def odd_image_reason(looks: ImageFacts, view_A: float, diameter_A: float, *, inverted: bool = False) -> str:
-    """Return why an image is no micrograph of particles; empty if it may be one.
+    """Return why an image cannot be a micrograph of particles; empty if it can.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def odd_image_reason(looks: ImageFacts, view_A: float, diameter_A: float, *, inv
 
 
 def _spoilt(facts: MicrographFacts) -> tuple[str, ...]:
-    """Return what spoils most of a micrograph."""
+    """Return reasons that spoil most of a micrograph."""
     found = []
     if sum(facts.junk_share.values()) >= MOSTLY:
         found.append(_junk(facts))
@@ -133,7 +133,7 @@ def _spoilt(facts: MicrographFacts) -> tuple[str, ...]:
 
 
 def _doubts(facts: MicrographFacts, usual: float | None) -> tuple[str, ...]:
-    """Return what speaks against a micrograph, each thing once."""
+    """Return doubts about a micrograph, each once."""
     found = []
     if usual is not None and is_unlike(facts.picked, usual):
         found.append(f"{_count(facts.picked)} where {usual:g} are usual")

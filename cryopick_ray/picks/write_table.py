@@ -1,4 +1,4 @@
-"""Picks of micrographs -> the files of a table."""
+"""Writing of a table from picks of micrographs."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ from cryopick_ray.store.publish import whole_folder
 
 
 def write_table(picks: Iterable[MicrographPicks], out: Path, made: TableHistory | None = None) -> None:
-    """Write the picks of micrographs from wherever as the table at ``out``, in bounded memory.
+    """Write picks of micrographs as the table at ``out``, in bounded memory.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def write_table(picks: Iterable[MicrographPicks], out: Path, made: TableHistory 
         Every micrograph once, by data set and then id, failed ones and those without candidates included;
         candidates of each in any order.
     made
-        What the table is said to be made of, by this version.
+        History to record in the table.
 
     Raises
     ------
@@ -44,10 +44,10 @@ def write_table(picks: Iterable[MicrographPicks], out: Path, made: TableHistory 
     diameters: set[float] = set()
     with whole_folder(out) as aside:
         numbers: dict[str, int] = {}
-        for some in _parts(_in_order(picks, seen.append, diameters.add)):
-            dataset = some[0].micrograph.dataset
+        for part in _parts(_in_order(picks, seen.append, diameters.add)):
+            dataset = part[0].micrograph.dataset
             number = numbers[dataset] = numbers.get(dataset, -1) + 1
-            write_part(some, aside, number)
+            write_part(part, aside, number)
         if len(diameters) > 1:
             raise PicksError(f"diameters of {min(diameters):g} and {max(diameters):g} A in one table")
         write_index(
@@ -124,22 +124,22 @@ def _in_order(
     see: Callable[[PickedMicrograph], None],
     measure: Callable[[float], None],
 ) -> Iterator[MicrographPicks]:
-    """Yield micrographs, candidates sorted, having told what each is; refuse those that are out of order."""
+    """Yield micrographs with sorted candidates, calling ``see`` and ``measure``; refuse unsorted input."""
     before = ("", "")
     for candidates in picks:
-        about = candidates.micrograph
-        if (key := (about.dataset, about.micrograph_id)) <= before:
+        micrograph = candidates.micrograph
+        if (key := (micrograph.dataset, micrograph.micrograph_id)) <= before:
             raise PicksError(
                 f"micrograph {key[1]!r} comes after {before[1]!r}; expected them sorted, once each"
             )
         before = key
-        see(about)
+        see(micrograph)
         measure(candidates.diameter_A)
         yield candidates.best_first()
 
 
 def _parts(picks: Iterable[MicrographPicks]) -> Iterator[list[MicrographPicks]]:
-    """Yield those that have candidates in runs of one data set, as :func:`plan_partitions` cuts them."""
+    """Yield micrographs with candidates in runs of one data set, as :func:`plan_partitions` cuts them."""
     micrographs: list[MicrographPicks] = []
     rows = 0
     for candidates in chain(picks, [None]):

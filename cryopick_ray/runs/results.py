@@ -13,7 +13,7 @@ from cryopick_ray.errors import DamagedError, UsageError, brief, plain
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.mask_names import masks_of
 from cryopick_ray.formats.relion.particle_optics import guessed_optics
-from cryopick_ray.passes.named_files import left_over
+from cryopick_ray.passes.named_files import unused_parts
 from cryopick_ray.picks.digest import CALIBRATED
 from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
 from cryopick_ray.picks.expected import ExpectedParticles
@@ -187,7 +187,7 @@ def write_results(
             *(RunWarning("run", text) for text in said),
             *in_results(manifest, diameter, counted.counts, inverted, thresholds, table.micrographs),
             *(RunWarning("micrographs", text) for text in of_masks(settings.masks, table.micrographs)),
-            *(RunWarning("picks", text) for text in left_over(settings.selection, table)),
+            *(RunWarning("picks", text) for text in unused_parts(settings.selection, table)),
             *(RunWarning("files", text) for text in told),
         ),
         expected=counted.expected if calibrated else None,

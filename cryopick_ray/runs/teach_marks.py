@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import UsageError, few
-from cryopick_ray.passes.curation import Curated, check_places, said_last
+from cryopick_ray.passes.curation import Curated, check_places, last_decision_at
 from cryopick_ray.passes.decision_files import read_rows
 from cryopick_ray.passes.decisions import Decisions, decisions_of
 from cryopick_ray.picks.columns import HAND
@@ -131,7 +131,7 @@ def _places(picks: MicrographPicks, own: Decisions) -> tuple[Centres, Centres]:
     if "source" in picks.more:  # of what an earlier table was told, decisions say what still holds
         picks = picks.take(picks.more["source"] != HAND)
     picks = replace(picks, unpicked=picks.unpicked & ~np.uint16(Reason.REMOVED_BY_HAND))
-    said = said_last(picks, own)
+    said = last_decision_at(picks, own)
     is_said = said >= 0
     is_removed = is_said.copy()
     is_removed[is_said] = own.is_removed[said[is_said]]

@@ -35,7 +35,7 @@ class MaskStore:
         self._is_founded = False
 
     def put(self, micrograph_id: str, mask: JunkMask) -> str:
-        """Write a mask and return its key; nothing is written of one that is clear, whose key is empty.
+        """Write a mask and return its key; an empty mask is not written, and its key is empty.
 
         Writing the same again changes nothing, whoever writes it.
         """
@@ -51,7 +51,7 @@ class MaskStore:
         return key
 
     def keys(self) -> set[str]:
-        """Return the keys of all that are there, from one listing."""
+        """Return the keys of all stored masks, from one listing."""
         return set(self._place.sizes(self._folder))
 
 

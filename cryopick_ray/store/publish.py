@@ -1,7 +1,7 @@
-"""Writing a file or a folder of this machine aside, and giving it its name once it is whole.
+"""Atomic writes: a file or folder is written aside and renamed once it is complete.
 
-What lies under a name that is written may come from a stranger: nothing is written, emptied or removed
-through a symbolic link, and a folder or a pipe in a file's place is refused.
+Existing paths are not trusted: nothing is written, emptied or removed through a symbolic link, and a folder
+or a pipe in a file's place is refused.
 """
 
 import os
@@ -16,11 +16,11 @@ from typing import IO, Any
 from cryopick_ray.errors import UsageError
 
 ASIDE = ".part"
-"""End of the name of a file that is not whole; what a killed program leaves has it."""
+"""Suffix of unfinished files, which a killed program leaves."""
 
 
 def is_aside(path: Path) -> bool:
-    """Tell whether a name is one that an unfinished file has."""
+    """Tell whether a path has the name of an unfinished file."""
     return path.name.startswith(".") and path.suffix == ASIDE
 
 

@@ -1,4 +1,4 @@
-"""A store of micrographs: normalised arrays, each vouched for by the manifest."""
+"""A store of micrographs: normalised arrays, valid where the manifest lists them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A temporary folder of a program, gone when it ends; what killed ones left goes when another starts."""
+"""Temporary folders, removed at the end; those of killed programs are removed by the next one."""
 
 import fcntl
 import os
@@ -15,7 +15,7 @@ YOUNG_S = 60.0
 
 @contextmanager
 def temporary_folder(prefix: str, base: str | Path | None = None) -> Iterator[Path]:
-    """Give a folder that only this user enters, whose name has a prefix; it is held while it is in use.
+    """Yield a private folder whose name has a prefix; it is locked while it is in use.
 
     Raises
     ------

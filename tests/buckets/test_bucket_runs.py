@@ -115,7 +115,7 @@ def test_an_outage_ends_a_run_in_good_order_and_another_machine_goes_on(
     bucket, micrographs, local, cryopick, monkeypatch
 ):
     out = bucket.url + "/run"
-    monkeypatch.setattr(module, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(module, "UNREACHABLE_S", 0.2)
     status, rounds = 1, 0
     while status == 1:
         rounds += 1

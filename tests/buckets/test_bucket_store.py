@@ -15,7 +15,7 @@ from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.store import place as module
-from cryopick_ray.store.copies import made_locally
+from cryopick_ray.store.copies import local_copy
 from cryopick_ray.store.layout import shard_key
 from cryopick_ray.store.manifest import ManifestRow, publish_part, read_manifest
 from cryopick_ray.store.place import Place
@@ -78,7 +78,7 @@ def everything(root):
     manifest = fill(MicrographStore(f"{root}/s.zarr", create=True))
     shards = PickShards(f"{root}/picks", "d", create=True)
     publish_picks(shards)
-    with made_locally(f"{root}/table", index="_micrographs.parquet") as out:
+    with local_copy(f"{root}/table", index="_micrographs.parquet") as out:
         build_table(shards, manifest, out, settings=SETTINGS, threshold=Threshold(0.5, "given"))
     return contents(Place(root))
 
@@ -149,7 +149,7 @@ def test_damage_and_an_outage_are_told_apart(bucket, monkeypatch):
     assert store.held(rows.values()) == set(IMAGES) - {"sq/00.mrc"}
     with pytest.raises(DamagedError, match="0 bytes"):
         store.read_stored(row)
-    monkeypatch.setattr(module, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(module, "UNREACHABLE_S", 0.1)
     bucket.proxy.rate, bucket.proxy.faults = 1.0, ("slow down", "reset", "cut")
     with pytest.raises(UnreachableError):
         store.read_stored(rows["sq/01.mrc"])

@@ -80,7 +80,7 @@ def test_sizes_go_from_shard_to_table_and_back(tmp_path):
 @pytest.mark.parametrize("name", list(COLUMNS))
 def test_what_is_not_known_of_a_candidate_stays_unknown(name):
     column = COLUMNS[name]
-    values = column.nothing(3)
+    values = column.unknown(3)
     values[1] = "log" if name == "source" else 7
     kept = column.to_arrow(values)
     assert kept.null_count == 2

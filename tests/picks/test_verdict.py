@@ -24,7 +24,7 @@ facts = st.builds(
     on_junk=counts,
     junk_share=shares,
     no_data=st.floats(0, 1),
-    strange=st.sampled_from(["", "it shows windows"]),
+    odd_reason=st.sampled_from(["", "it shows windows"]),
 )
 
 
@@ -33,7 +33,7 @@ def test_only_a_good_micrograph_needs_no_reason(one, usual):
     verdict = judge(one, usual)
     assert verdict.kind in KINDS
     assert (verdict.kind == "good") == (not verdict.reasons)
-    assert (verdict.kind == "not a micrograph") == bool(one.strange)
+    assert (verdict.kind == "not a micrograph") == bool(one.odd_reason)
     assert all(len(reason.splitlines()) == 1 and '"' not in reason for reason in verdict.reasons)
 
 
