@@ -18,7 +18,7 @@ MOST_UID, MOST_GROUP = 2**64, 2**32
 
 @dataclass(frozen=True)
 class CsExposure:
-    """What CryoSPARC calls an exposure: picks are joined to theirs by ``uid``.
+    """An exposure of CryoSPARC; picks are joined to its particles by ``uid``.
 
     Attributes
     ----------
@@ -40,17 +40,17 @@ class CsExposure:
 
     @classmethod
     def from_text(cls, listed: str) -> "CsExposure | None":
-        """Return what a micrograph's ``listed`` says; ``None`` if its list is none of CryoSPARC."""
-        found = json.loads(listed) if listed else {}
-        uid, group, path = (found.get(name) for name in ("uid", "exp_group_id", "path"))
+        """Return the exposure in a micrograph's ``listed``; ``None`` if it was not listed by CryoSPARC."""
+        values = json.loads(listed) if listed else {}
+        uid, group, path = (values.get(name) for name in ("uid", "exp_group_id", "path"))
         if not isinstance(uid, int) or not 0 <= uid < MOST_UID:
             return None
-        known = isinstance(group, int) and 0 <= group < MOST_GROUP
-        return cls(uid, group if known else None, path if isinstance(path, str) else "")
+        has_group = isinstance(group, int) and 0 <= group < MOST_GROUP
+        return cls(uid, group if has_group else None, path if isinstance(path, str) else "")
 
     @property
     def project_path(self) -> str:
-        """Its image in the project, without the mark."""
+        """Path of its image in the project, without ``>``."""
         return self.path.removeprefix(">")
 
 
@@ -74,9 +74,9 @@ def read_cs_list(
     path
         ``.cs`` or ``.csg``.
     say
-        Told what is left out.
+        Called with notes on what is left out.
     leave_out
-        Given each row that is left out, under the name of any file that it has, and why.
+        Called with each row that is left out, named by any of its files, and the reason.
 
     Raises
     ------

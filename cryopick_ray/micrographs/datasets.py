@@ -1,4 +1,4 @@
-"""The files of INPUTs by data set: joined, each once, those that fit, one image of each exposure."""
+"""The files of INPUTs by data set: each file once, filtered, one image of each exposure."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -28,12 +28,12 @@ class DataSet:
 
     @property
     def paths(self) -> list[str]:
-        """Where they lie below the root."""
+        """Paths below the root."""
         return [relative(file.path, self.root) for file in self.files]
 
 
 def join_files(datasets: list[DataSet]) -> list[DataSet]:
-    """Make one data set of files from one folder, as a shell passes them for an unquoted glob."""
+    """Join single files of one folder to a data set, as a shell passes an unquoted glob."""
     joined: dict[tuple[Path, int], DataSet] = {}
     for position, dataset in enumerate(datasets):
         key = (dataset.root, -1 if dataset.kind == "file" else position)
@@ -43,7 +43,7 @@ def join_files(datasets: list[DataSet]) -> list[DataSet]:
 
 
 def without_repeats(datasets: list[DataSet]) -> list[DataSet]:
-    """Keep each file where it came first; a data set of nothing new is none."""
+    """Keep each file in the first data set that has it, and drop empty data sets."""
     seen: set[tuple[str, Path]] = set()
     kept = []
     for dataset in datasets:
@@ -60,7 +60,7 @@ def without_repeats(datasets: list[DataSet]) -> list[DataSet]:
 def fitting(
     datasets: list[DataSet], pattern: str | None, exclude: Sequence[str], say: Callable[[str], None]
 ) -> list[DataSet]:
-    """Keep the files that fit; a data set of none is none."""
+    """Keep the files that match, and drop empty data sets."""
 
     def fits(name: str) -> bool:
         return (pattern is None or matches(name, pattern)) and not any(
@@ -103,7 +103,7 @@ def unique(names: list[str]) -> list[str]:
 def unwanted(
     dataset: DataSet, taken: Collection[str], *, is_whole: bool, say: Callable[[str], None]
 ) -> dict[str, LeftOut]:
-    """Return what of a data set shows no exposure, or one that another image shows, by its path.
+    """Return the files of a data set to leave out, by path: no exposures, or further images of one.
 
     STAR and ``.cs`` lists name what somebody selected: nothing of them is left out.
     """

@@ -1,4 +1,4 @@
-"""Bright discs with sharp edges in a small picture: the holes of a support film, seen from afar."""
+"""Detection of bright discs with sharp edges in a small picture: holes of a support film."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What stands in areas without data while a micrograph is resampled and looked at."""
+"""Filling of areas without data, so that they disturb neither resampling nor picking."""
 
 import math
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ TAPER_PX = 40.0
 
 @dataclass(frozen=True, eq=False)
 class Fill:
-    """The local mean, and away from the data its own texture mirrored: no edge, and the grey values' spread.
+    """Fills with the local mean and, away from the data, mirrored texture: no edges, same grey values.
 
     A level fill would bend what pickers take the spread of: with half a detector dead they find nothing.
 
@@ -76,7 +76,7 @@ def _squares(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def planned_fill(image: NDArray[Any], no_data: NoData, low: np.float32, high: np.float32) -> Fill:
-    """Return how the areas of an ``(h, w)`` image are filled.
+    """Return the filling of an ``(h, w)`` image.
 
     Parameters
     ----------

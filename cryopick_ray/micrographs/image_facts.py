@@ -1,4 +1,4 @@
-"""What an image looks like: facts by which overviews of a grid and pictures of no specimen are told."""
+"""Facts of an image by which grid overviews and pictures of no specimen are recognised."""
 
 import json
 import math
@@ -109,7 +109,7 @@ def small_picture(image: NDArray[Any]) -> Floats:
 
 
 def half_turn(image: NDArray[Any]) -> float:
-    """Return how alike the steps between neighbouring pixels are to those half a turn away.
+    """Return the correlation of an image's horizontal gradients with those half a turn away.
 
     A power spectrum turns about a pixel: where a side is even, its first line has no partner. Columns near
     the edges of a wide image are left alone.
@@ -121,9 +121,9 @@ def half_turn(image: NDArray[Any]) -> float:
 
 def _turned(image: NDArray[Any]) -> float:
     rows = np.arange(0, len(image) // 2, max(1, len(image) // (2 * TURNED_ROWS)))
-    here, there = (_steps(lines) for lines in (image[rows], image[len(image) - 1 - rows, ::-1]))
-    power = float((here**2).sum()) * float((there**2).sum())
-    return float((here * there).sum()) / math.sqrt(power) if power > 0 else 0.0
+    lines, turned = (_steps(lines) for lines in (image[rows], image[len(image) - 1 - rows, ::-1]))
+    power = float((lines**2).sum()) * float((turned**2).sum())
+    return float((lines * turned).sum()) / math.sqrt(power) if power > 0 else 0.0
 
 
 def _steps(lines: NDArray[Any]) -> Floats:
@@ -134,12 +134,12 @@ def _steps(lines: NDArray[Any]) -> Floats:
 
 
 def _windows(small: Floats, noise: float) -> int:
-    """Return how many bright regions with corners lie in black, where the picture is black and bright."""
+    """Return the number of bright regions with corners on black, in pictures of two tones."""
     from scipy.ndimage import find_objects, label
 
-    cut, parted = _parted(small)
-    bright = small > cut
-    if parted < PARTED or small[bright].mean() - small[~bright].mean() < STARK * noise:
+    threshold, separation = _otsu(small)
+    bright = small > threshold
+    if separation < PARTED or small[bright].mean() - small[~bright].mean() < STARK * noise:
         return 0
     regions, _ = label(bright)
     found = 0
@@ -154,8 +154,8 @@ def _windows(small: Floats, noise: float) -> int:
     return found
 
 
-def _parted(small: Floats) -> tuple[float, float]:
-    """Return the value that parts a picture best (Otsu), and the part of the variance between its sides."""
+def _otsu(small: Floats) -> tuple[float, float]:
+    """Return the Otsu threshold of a picture, and the share of the variance between its sides."""
     count, edges = np.histogram(small, 128)
     middle = (edges[1:] + edges[:-1]) / 2
     below = np.cumsum(count)[:-1] / small.size

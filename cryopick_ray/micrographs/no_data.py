@@ -1,4 +1,4 @@
-"""Where a micrograph holds no picture: borders, margins and dead parts of the detector."""
+"""Areas of a micrograph without data: borders, margins and dead parts of the detector."""
 
 import json
 import math
@@ -34,7 +34,7 @@ Rectangle = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class NoData:
-    """The areas of a micrograph that hold no picture.
+    """The areas of a micrograph without data.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class NoData:
         return mask
 
     def share(self, shape: Shape) -> float:
-        """Return which part of a micrograph of that shape they are."""
+        """Return their share of a micrograph of that shape."""
         return float(self.mask(shape).mean()) if self.rectangles else 0.0
 
     def holds(self, x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.bool_]:

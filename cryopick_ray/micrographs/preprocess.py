@@ -1,4 +1,4 @@
-"""From the pixels of a file to what pickers see: checked, clipped, resampled, normalised."""
+"""Preparation of a file's pixels for pickers: checked, clipped, resampled, normalised."""
 
 import math
 from collections.abc import Callable, Iterator

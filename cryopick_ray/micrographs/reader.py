@@ -1,4 +1,4 @@
-"""Any micrograph file to an array, chosen by the file's suffix."""
+"""Reading of micrograph files of any kind, chosen by suffix."""
 
 import stat
 from collections.abc import Callable

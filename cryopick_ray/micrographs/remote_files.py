@@ -52,7 +52,7 @@ def size_bytes(url: str, path: str) -> int | None:
 
 @contextmanager
 def fetched(url: str, path: str) -> Iterator[Path]:
-    """Give a private copy of the file ``path`` below ``url`` that keeps its name; it is removed after.
+    """Yield a temporary copy of the file ``path`` below ``url``, under its own name.
 
     Raises
     ------

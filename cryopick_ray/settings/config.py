@@ -37,7 +37,7 @@ def load_settings(data: dict[str, Any], say: Callable[[str], None] = lambda text
 
 
 def migrated(data: dict[str, Any], say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
-    """Return plain data of a run as they are called today.
+    """Return plain data of a run with the current names of settings.
 
     Where it was run is no setting of it: a file that says so may be a stranger's, and never tells which
     cluster is joined. Nor is what earlier versions kept twice. ``precision`` was once the name of ``dtype``.
@@ -85,22 +85,22 @@ def checked(kind: type[SettingsT], data: dict[str, Any], *, of: str) -> Settings
 
 
 def refused(error: ValidationError, kind: type[Settings], of: str = "run") -> UsageError:
-    """Return what pydantic complains of, every wrong setting with its value."""
-    found = [dict(complaint) for complaint in error.errors()]
-    text = _listed(_complaint(complaint, kind, of) for complaint in found)
-    return UsageError(text, **{_name(complaint): complaint["input"] for complaint in found})
+    """Return pydantic's complaints as an error that names every wrong setting and value."""
+    complaints = [dict(complaint) for complaint in error.errors()]
+    text = _listed(_complaint(complaint, kind, of) for complaint in complaints)
+    return UsageError(text, **{_name(complaint): complaint["input"] for complaint in complaints})
 
 
 def _listed(complaints: Iterable[str]) -> str:
-    """Return different complaints in a line, the first of many; what several expected is told once."""
+    """Return distinct complaints in a line, the first of many; a repeated expectation is written once."""
     different = list(dict.fromkeys(complaints))
     shown, more = different[:MOST_COMPLAINTS], len(different) - MOST_COMPLAINTS
     expected = [complaint.partition(EXPECTED)[2] for complaint in shown]
-    told = [
+    texts = [
         complaint.removesuffix(f"{EXPECTED}{own}") if own and own == following else complaint
         for complaint, own, following in zip(shown, expected, [*expected[1:], ""], strict=True)
     ]
-    return "; ".join(told) + (f"; and {more} more" if more > 0 else "")
+    return "; ".join(texts) + (f"; and {more} more" if more > 0 else "")
 
 
 def _complaint(error: dict[str, Any], kind: type[Settings], of: str) -> str:

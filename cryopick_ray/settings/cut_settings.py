@@ -1,4 +1,4 @@
-"""Where a run's candidates are cut into picks and the rest: three ways to say it, of which one holds."""
+"""The threshold of picks: set by a score, a precision or a number of picks."""
 
 from typing import Annotated, Literal, Self
 
@@ -37,11 +37,11 @@ class CutSettings(Settings):
 
     @model_validator(mode="after")
     def _one_alone(self) -> Self:
-        check_one(self)
+        check_one_cut(self)
         return self
 
 
-def check_one(settings: Settings) -> None:
+def check_one_cut(settings: Settings) -> None:
     """Refuse settings of which more than one chooses the cut.
 
     Raises

@@ -1,4 +1,4 @@
-"""What is asked of filaments."""
+"""Settings of filament tracing."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
@@ -45,10 +45,10 @@ class FilamentSettings(Settings):
 
 
 def picked_spacing_A(described: Mapping[str, Any]) -> float | None:
-    """Return how far apart segments are that were picked with such settings; ``None`` if none are."""
-    known = [described.get(name) for name in ("spacing_px", "particle_px", "diameter_A")]
+    """Return the spacing of segments picked with such settings; ``None`` without filaments."""
+    values = [described.get(name) for name in ("spacing_px", "particle_px", "diameter_A")]
     spacing_px, particle_px, diameter_A = (
-        value if isinstance(value, int | float) and value > 0 else None for value in known
+        value if isinstance(value, int | float) and value > 0 else None for value in values
     )
     if spacing_px is None or particle_px is None or diameter_A is None:
         return None

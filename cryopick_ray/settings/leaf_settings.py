@@ -1,4 +1,4 @@
-"""Every setting that holds no others, by its dotted name; what stands and what falls with it."""
+"""All leaf settings by dotted name, and which of them a resumed run may change."""
 
 import re
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ OF_STORE = ("inputs", "pixel_size_A", "store_pixel_size_A", "relion_project", "o
 
 
 def leaf_settings(kind: Any) -> Iterator[tuple[str, FieldInfo, str]]:
-    """Yield every setting of a kind that holds no others: its dotted name, its field, its panel in help."""
+    """Yield the leaf settings of a class: dotted name, field, panel in help."""
     for name, field in _fields(kind).items():
         own = option_hint(field).panel
         if _fields(field.annotation):
@@ -64,7 +64,7 @@ def leaf_settings(kind: Any) -> Iterator[tuple[str, FieldInfo, str]]:
 
 
 def option_name(name: str, field: FieldInfo) -> str:
-    """Return the option of a setting on the command line; empty if it has none."""
+    """Return the command-line option of a setting; empty if it has none."""
     own = option_hint(field).option
     if own is None:
         return default_option(name)
@@ -72,13 +72,13 @@ def option_name(name: str, field: FieldInfo) -> str:
 
 
 def default_option(name: str) -> str:
-    """Return what the command line calls a setting by rule, given its dotted name."""
+    """Return the default command-line option of a setting, given its dotted name."""
     leaf = name.rpartition(".")[2]
     return "--" + re.sub(r"_(A|e_A2|MB_s|deg)$", "", leaf).replace("_", "-").lower()
 
 
 def option_hint(field: FieldInfo) -> OptionHint:
-    """Return what only a command line needs to know of a setting."""
+    """Return the form of a setting on the command line."""
     return next((metadata for metadata in field.metadata if isinstance(metadata, OptionHint)), OptionHint())
 
 
@@ -93,7 +93,7 @@ def _fields(kind: Any) -> dict[str, FieldInfo]:
 
 
 def parse_setting(field: FieldInfo, text: str) -> Any:
-    """Return the plain value that a person's text means for a setting: YAML's, or itself where it is text."""
+    """Return the plain value of a setting given as text: parsed as YAML, or as is where it is text."""
     kinds = [kind for part in _alternatives(field.annotation) for kind in (part, get_origin(part))]
     if str in kinds or Path in kinds:
         return text
@@ -116,7 +116,7 @@ def _alternatives(kind: Any) -> Iterator[Any]:
 
 
 def number(text: str) -> int | float | None:
-    """Return the number that a text is, or ``None``."""
+    """Return the number that a text states, or ``None``."""
     for kind in (int, float):
         with suppress(ValueError):
             return kind(text)
@@ -124,7 +124,7 @@ def number(text: str) -> int | float | None:
 
 
 def parse_value(text: str) -> Any:
-    """Return a number, even where YAML takes it for a word (1e4); ``LO,HI``; or what YAML makes of it."""
+    """Return a number, also where YAML reads text (1e4); ``LO,HI``; else the YAML value."""
     numbers = [number(part) for part in text.split(",")]
     if None in numbers:
         return parse_yaml(text)

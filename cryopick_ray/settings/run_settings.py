@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from cryopick_ray import DEFAULT_MODEL, FILAMENT_MODEL
 from cryopick_ray.project import project_of
 from cryopick_ray.settings.base import OptionHint, Positive, Settings
-from cryopick_ray.settings.cut_settings import Count, CutSettings, Lowest, Share, check_one
+from cryopick_ray.settings.cut_settings import Count, CutSettings, Lowest, Share, check_one_cut
 from cryopick_ray.settings.engine_settings import ENGINE, Threads
 from cryopick_ray.settings.filament_settings import FilamentSettings, with_width
 from cryopick_ray.settings.microscope_settings import MicroscopeSettings
@@ -238,7 +238,7 @@ class RunSettings(Settings):
 
     @model_validator(mode="after")
     def _one_cut(self) -> Self:
-        check_one(self)
+        check_one_cut(self)
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""What of the candidates may be picked, beside the cut through their scores."""
+"""Settings that keep candidates from being picked, besides the threshold."""
 
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
@@ -9,7 +9,7 @@ from cryopick_ray.settings.base import OptionHint, Positive, Settings
 
 
 class SelectionSettings(Settings):
-    """What keeps candidates from being picked, whatever their score."""
+    """Conditions that keep candidates from being picked, whatever their score."""
 
     panel: ClassVar[str] = "Selection"
     edge_A: Positive | None = Field(

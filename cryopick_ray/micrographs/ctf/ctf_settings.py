@@ -1,4 +1,4 @@
-"""What people may set of the fit."""
+"""Settings of the CTF fit."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ def _is_range(ends: tuple[float, float]) -> tuple[float, float]:
 
 
 class CtfSettings(Settings):
-    """Where defocus is looked for."""
+    """Range of defocus to search."""
 
     defocus_A: Annotated[tuple[float, float], AfterValidator(_is_range), OptionHint(metavar="LO,HI")] = Field(
         default=DEFOCUS_RANGE_A, description="Underfocus searched, in angstroms."

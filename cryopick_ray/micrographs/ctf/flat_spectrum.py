@@ -1,4 +1,4 @@
-"""A power spectrum without its background: what is left are the rings, and noise of one strength."""
+"""A power spectrum without its background: rings, and noise of unit variance."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ NOISE_RINGS = 60
 
 @dataclass(frozen=True, eq=False)
 class FlatSpectrum:
-    """Logarithm of the power without what is smooth in it, in units of its noise.
+    """Logarithm of the power without its smooth background, in units of its noise.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How far rings can be followed, how well they fit, and what speaks against them."""
+"""Quality of fitted rings: resolution, score, and the ice ring."""
 
 from dataclasses import dataclass
 

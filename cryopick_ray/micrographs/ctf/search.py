@@ -1,4 +1,4 @@
-"""Defocus and astigmatism whose rings fit a power spectrum best."""
+"""The search for the defocus and astigmatism whose rings fit a power spectrum best."""
 
 import math
 from dataclasses import dataclass

@@ -77,7 +77,7 @@ class _Walker:
 
 
 def read_epu_xml(content: bytes) -> Sidecar:
-    """Return what EPU says of an image; nothing if another program wrote the file.
+    """Return the values that EPU states of an image; none if another program wrote the file.
 
     Raises
     ------

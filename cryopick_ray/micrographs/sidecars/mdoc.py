@@ -1,4 +1,4 @@
-"""SerialEM's ``.mdoc``: what it says of one frame file or image."""
+"""SerialEM's ``.mdoc`` files: the section of one frame file or image."""
 
 import re
 
@@ -19,7 +19,7 @@ Section = dict[str, str]
 
 
 def read_mdoc(content: bytes, name: str) -> Sidecar:
-    """Return what a ``.mdoc`` says of a file.
+    """Return the values that a ``.mdoc`` states of a file.
 
     Its section is the one whose SubFramePath names it, else the only one. Montages and the many sections of
     a tilt series say nothing.
@@ -52,7 +52,7 @@ def read_mdoc(content: bytes, name: str) -> Sidecar:
 
 
 def _sections(text: str) -> tuple[Section, list[tuple[str, Section]]]:
-    """Return what stands before the first section, and the sections of images with their kinds."""
+    """Return the head before the first section, and the sections of images with their kinds."""
     head: Section = {}
     here = head
     sections: list[tuple[str, Section]] = []

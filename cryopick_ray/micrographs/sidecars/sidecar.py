@@ -1,4 +1,4 @@
-"""What a file beside an image or movie says of it."""
+"""The values of a sidecar file."""
 
 import math
 import stat
@@ -20,7 +20,7 @@ SAME_SCALE = 0.03
 
 @dataclass(frozen=True)
 class Sidecar:
-    """What is said of one image or movie; ``None`` or empty where nothing is.
+    """Values stated of one image or movie; ``None`` or empty where none is.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ def _scale(said: tuple[float, float], shape: Shape, *, is_exact: bool) -> float 
 
 
 class SidecarValues:
-    """The words of a sidecar, read as numbers.
+    """The values of a sidecar as text, to be read as numbers.
 
     Parameters
     ----------
