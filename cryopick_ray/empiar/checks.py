@@ -53,10 +53,10 @@ def decide_declared_pixel_size(
     if math.isclose(header_A, expected_A, rel_tol=SAME):
         return header_A, ""
     ratio = header_A / declared_A
-    known = "as of super-resolution and binning" if math.isclose(ratio, round(ratio), rel_tol=SAME) else ""
+    cause = "as of super-resolution and binning" if math.isclose(ratio, round(ratio), rel_tol=SAME) else ""
     return header_A, (
         f"the entry declares {declared_A:g} A a pixel, the file says {header_A:g} A"
-        f"{f' ({ratio:.3g} times, {known})' if known and ratio > 1.5 else ''}: the file's is taken; "
+        f"{f' ({ratio:.3g} times, {cause})' if cause and ratio > 1.5 else ''}: the file's is taken; "
         "give the true one with `pixel_size_A`"
     )
 

@@ -61,9 +61,9 @@ def check_kind(path: Path, kind: int) -> None:
     except FileNotFoundError:
         return
     if mode != kind:
-        found = "a symbolic link" if mode == stat.S_IFLNK else "of another kind"
+        actual = "a symbolic link" if mode == stat.S_IFLNK else "of another kind"
         expected = "folder" if kind == stat.S_IFDIR else "file"
-        raise UsageError(f"{path} is {found} where a {expected} of a download is written; remove it")
+        raise UsageError(f"{path} is {actual} where a {expected} of a download is written; remove it")
 
 
 def _check_content(database: sqlite3.Connection, tables: str) -> None:
@@ -80,8 +80,8 @@ def _check_content(database: sqlite3.Connection, tables: str) -> None:
             raise sqlite3.DatabaseError("it holds other tables than ours, or triggers or views")
     finally:
         new.close()
-    if (found := database.execute("PRAGMA quick_check(1)").fetchone()) != ("ok",):
-        raise sqlite3.DatabaseError(f"its pages are damaged ({found[0]})")
+    if (result := database.execute("PRAGMA quick_check(1)").fetchone()) != ("ok",):
+        raise sqlite3.DatabaseError(f"its pages are damaged ({result[0]})")
 
 
 def _create(database: sqlite3.Connection, tables: str) -> None:

@@ -166,10 +166,10 @@ def _list(files: FileSource, manifest: Manifest, image_set: ImageSet, say: Calla
     listed = manifest.listed_folder(name)
     if listed is not None:
         return listed
-    folder, found = find_directory(files, directory)
+    folder, listing = find_directory(files, directory)
     if folder != directory:
         say(f"the declared folder {directory!r} is not there; {folder!r} is taken")
-    manifest.list_files(found, frames=image_set.frames, data_format=image_set.data_format)
+    manifest.list_files(listing, frames=image_set.frames, data_format=image_set.data_format)
     counts = manifest.counts(folder)
     images = sum(counts.get(role, 0) for role in ("micrograph", "movie", "duplicate"))
     if image_set.count is None or images >= image_set.count:

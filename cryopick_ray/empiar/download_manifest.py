@@ -84,10 +84,10 @@ class Manifest:
             database.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (f"listed {image_set}", folder))
 
     def list_files(
-        self, found: Iterable[RemoteFile | RefusedFile], *, frames: int | None, data_format: str
+        self, files: Iterable[RemoteFile | RefusedFile], *, frames: int | None, data_format: str
     ) -> None:
         """Add the listing of a folder in constant memory; of files already there only the role may change."""
-        rows = (listed_values(file, frames, data_format) for file in found)
+        rows = (listed_values(file, frames, data_format) for file in files)
         while batch := list(islice(rows, BATCH)):
             with self._transaction() as database:
                 database.executemany(

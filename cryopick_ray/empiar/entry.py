@@ -101,10 +101,10 @@ def entry_number(text: str) -> str:
     UsageError
         There is none.
     """
-    found = re.fullmatch(r"(?:empiar[-:])?(?:empiar-)?([0-9]{4,7})", text.strip(), re.IGNORECASE)
-    if found is None:
+    number = re.fullmatch(r"(?:empiar[-:])?(?:empiar-)?([0-9]{4,7})", text.strip(), re.IGNORECASE)
+    if number is None:
         raise UsageError(f"{text!r} is no EMPIAR entry; expected a number such as 10017 or EMPIAR-10017")
-    return found[1]
+    return number[1]
 
 
 def parse_entry(raw: bytes, entry_id: str) -> Entry:
@@ -201,20 +201,20 @@ def _rank(image_set: ImageSet) -> tuple[int, bool]:
     return ("micrographs", "movies", "other").index(image_set.kind), not weighted or bool(unweighted)
 
 
-def _image_set(found: Mapping[str, Any]) -> ImageSet:
+def _image_set(fields: Mapping[str, Any]) -> ImageSet:
     return ImageSet(
-        name=_text(found.get("name")),
-        directory=_directory(found.get("directory")),
-        category=_text(found.get("category")),
-        header_format=_text(found.get("header_format")),
-        data_format=_text(found.get("data_format")),
-        count=_count(found.get("num_images_or_tilt_series")),
-        frames=_count(found.get("frames_per_image")),
-        voxel_type=_text(found.get("voxel_type")),
-        pixel_size_A=_positive(found.get("pixel_width")),
-        height_px=_count(found.get("image_height")),
-        width_px=_count(found.get("image_width")),
-        details=_text(found.get("details")),
+        name=_text(fields.get("name")),
+        directory=_directory(fields.get("directory")),
+        category=_text(fields.get("category")),
+        header_format=_text(fields.get("header_format")),
+        data_format=_text(fields.get("data_format")),
+        count=_count(fields.get("num_images_or_tilt_series")),
+        frames=_count(fields.get("frames_per_image")),
+        voxel_type=_text(fields.get("voxel_type")),
+        pixel_size_A=_positive(fields.get("pixel_width")),
+        height_px=_count(fields.get("image_height")),
+        width_px=_count(fields.get("image_width")),
+        details=_text(fields.get("details")),
     )
 
 

@@ -42,12 +42,12 @@ class EmpiarAddresses:
     @classmethod
     def from_environment(cls) -> "EmpiarAddresses":
         """Take CRYOPICK_EMPIAR_API, CRYOPICK_EMPIAR_SEARCH and CRYOPICK_EMPIAR_FILES where they are set."""
-        found = {
+        addresses = {
             name: _checked(f"CRYOPICK_EMPIAR_{name.upper()}")
             for name in ("api", "search", "files")
             if os.environ.get(f"CRYOPICK_EMPIAR_{name.upper()}")
         }
-        return cls(**found)
+        return cls(**addresses)
 
 
 class EmpiarSource:
@@ -85,17 +85,17 @@ class EmpiarSource:
 
     def search(self, query: str, *, limit: int) -> tuple[int, list[SearchHit]]:
         """Return the number of entries that fit a query in EBI Search's words, and the first of them."""
-        found: list[SearchHit] = []
+        hits_so_far: list[SearchHit] = []
         while True:
-            size = min(limit - len(found), MOST_HITS)
+            size = min(limit - len(hits_so_far), MOST_HITS)
             url = (
                 f"{self._addresses.search}?query={quote(query, safe='')}&fields=title&format=json"
-                f"&size={size}&start={len(found)}"
+                f"&size={size}&start={len(hits_so_far)}"
             )
             hits, page = parse_search(self._client.page(url, at_most=MOST_ANSWER_BYTES))
-            found += page
-            if not page or len(found) >= min(limit, hits):
-                return hits, found[:limit]
+            hits_so_far += page
+            if not page or len(hits_so_far) >= min(limit, hits):
+                return hits, hits_so_far[:limit]
 
     def entry(self, entry_id: str) -> Entry:
         """Return the metadata of an entry.
@@ -127,14 +127,14 @@ def find_directory(files: FileSource, directory: str) -> tuple[str, Iterator[Rem
     """
     tried = dict.fromkeys([directory, f"data/{directory}", "data"])
     for folder in tried:
-        found = files.walk(folder)
+        listing = files.walk(folder)
         try:
-            first = next(found)
+            first = next(listing)
         except StopIteration:
-            return folder, found
+            return folder, listing
         except MissingError:
             continue
-        return folder, chain([first], found)
+        return folder, chain([first], listing)
     raise MissingError(f"{files.url} has none of the folders {', '.join(tried)}")
 
 

@@ -93,9 +93,9 @@ class RayEngine(Engine):
         """Bring actors together; a unit that kills its workers is given up."""
         pools: dict[bool, RayPool] = {}
         for on_gpu in (False, True):
-            if own := [kind for kind in kinds if (kind.on_gpu and self.has_gpus) == on_gpu]:
+            if pool_kinds := [kind for kind in kinds if (kind.on_gpu and self.has_gpus) == on_gpu]:
                 resources = self._resources(on_gpu=on_gpu)
-                pools[on_gpu] = RayPool(own, resources, self._size, partial(self._room, resources))
+                pools[on_gpu] = RayPool(pool_kinds, resources, self._size, partial(self._room, resources))
         return RaySession({kind.name: pools[kind.on_gpu and self.has_gpus] for kind in kinds})
 
     def _cpus(self) -> int:

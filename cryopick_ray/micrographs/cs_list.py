@@ -113,12 +113,12 @@ def _listed(
     optics, ids = optics_of(table), _group_ids(table)
     groups = [json.dumps(group) if group else "" for group in group_columns(table, ids, optics)]
     exposures = _exposures(table, paths, blobs, ids)
-    found = []
+    listed = []
     for row, blob in enumerate(blobs):
         if blob:
             name, gain = (text.removeprefix(">") for text in (paths[blob][row], gains[row]))
             is_movie, size_A = blob == MOVIES, as_written(sizes_A[blob][row])
-            found.append(
+            listed.append(
                 ListedMicrograph(
                     name,
                     find_listed(name, folders),
@@ -130,7 +130,7 @@ def _listed(
                     listed=exposures[row],
                 )
             )
-    return found
+    return listed
 
 
 def _first_filled(paths: dict[str, list[str]], blobs: tuple[str, ...], row: int) -> str:

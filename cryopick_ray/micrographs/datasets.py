@@ -75,13 +75,13 @@ def fitting(
         )
         for dataset in datasets
     ]
-    total, left = (sum(len(dataset.files) for dataset in some) for some in (datasets, kept))
-    asked = " and ".join(["`pattern`"] * (pattern is not None) + ["`exclude`"] * bool(exclude))
+    total, left = (sum(len(dataset.files) for dataset in sets) for sets in (datasets, kept))
+    names = " and ".join(["`pattern`"] * (pattern is not None) + ["`exclude`"] * bool(exclude))
     if not left:
         given = ", ".join(repr(glob) for glob in (pattern, *exclude) if glob is not None)
-        raise UsageError(f"none of {total} micrographs is left by {asked} ({given}); expected globs of names")
+        raise UsageError(f"none of {total} micrographs is left by {names} ({given}); expected globs of names")
     if left < total:
-        say(f"{asked}: {total - left} of {total} micrographs are left out")
+        say(f"{names}: {total - left} of {total} micrographs are left out")
     return [dataset for dataset in kept if dataset.files]
 
 

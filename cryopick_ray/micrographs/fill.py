@@ -97,8 +97,8 @@ def planned_fill(image: NDArray[Any], no_data: NoData, low: np.float32, high: np
         )
         down, across = (side // CELL_PX for side in empty.shape)
         squares = empty[: down * CELL_PX, : across * CELL_PX].reshape(down, CELL_PX, -1).any(axis=1)
-        there = np.s_[top // CELL_PX : top // CELL_PX + down, :across]
-        lacking[there] = squares.reshape(down, across, CELL_PX).any(axis=2)
+        cells_here = np.s_[top // CELL_PX : top // CELL_PX + down, :across]
+        lacking[cells_here] = squares.reshape(down, across, CELL_PX).any(axis=2)
     mean = _local_mean(sample, (low + high) / 2, cells)
     source, distance = _mirrored(lacking)
     return Fill(image, no_data, source, mean, np.clip(CELL_PX * distance / TAPER_PX, 0, 1).astype(np.float32))

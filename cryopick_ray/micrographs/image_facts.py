@@ -142,7 +142,7 @@ def _windows(small: Floats, noise: float) -> int:
     if separation < PARTED or small[bright].mean() - small[~bright].mean() < STARK * noise:
         return 0
     regions, _ = label(bright)
-    found = 0
+    windows = 0
     for number, (rows, columns) in enumerate(find_objects(regions), 1):
         is_inside = rows.start > 0 and columns.start > 0
         is_inside &= rows.stop < small.shape[0] and columns.stop < small.shape[1]
@@ -150,8 +150,8 @@ def _windows(small: Floats, noise: float) -> int:
         if not is_inside or len(places) < SMALLEST * small.size:
             continue
         furthest = float(np.linalg.norm(places - places.mean(axis=0), axis=1).max())
-        found += furthest > ROUND * math.sqrt(len(places) / math.pi)
-    return found
+        windows += furthest > ROUND * math.sqrt(len(places) / math.pi)
+    return windows
 
 
 def _otsu(small: Floats) -> tuple[float, float]:

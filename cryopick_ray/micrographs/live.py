@@ -80,20 +80,20 @@ class LiveFolders:
         if began < self._next_scan:
             return
         try:
-            found = self._list(self._taken.keys(), self._leave_out)
+            listed = self._list(self._taken.keys(), self._leave_out)
         except UsageError as error:
-            found = []
+            listed = []
             self._tell(str(error))
-        self._sources |= {source.micrograph_id: source for source in found}
-        self._present = {source.micrograph_id for source in found}
-        for source in found:
+        self._sources |= {source.micrograph_id: source for source in listed}
+        self._present = {source.micrograph_id for source in listed}
+        for source in listed:
             now = stamp(source)
             earlier = self._seen.get(source.micrograph_id)
             if now is not None and (earlier is None or earlier[0] != now):
                 self._seen[source.micrograph_id] = now, began
                 self._changed = began
-        self.has_movies = any(source.kind == "movie" for source in found)
-        self.folders = folders_of(found)
+        self.has_movies = any(source.kind == "movie" for source in listed)
+        self.folders = folders_of(listed)
         self._next_scan = began + max(SCAN_SECONDS, (self._clock() - began) / SCAN_SHARE)
 
     def settled(self) -> list[MicrographSource]:

@@ -187,10 +187,10 @@ def _runs(
     found, count = [], 0
     for start in range(0, height, rows):
         block = image[start : start + rows]
-        there = np.zeros((len(block), width + 2), bool)
-        there[:, 1:-1] = block == value if value == value else np.isnan(block)
-        count += int(np.count_nonzero(there))
-        turns = np.flatnonzero(there[:, 1:] != there[:, :-1]).reshape(-1, 2)
+        has_value = np.zeros((len(block), width + 2), bool)
+        has_value[:, 1:-1] = block == value if value == value else np.isnan(block)
+        count += int(np.count_nonzero(has_value))
+        turns = np.flatnonzero(has_value[:, 1:] != has_value[:, :-1]).reshape(-1, 2)
         y, begin = np.divmod(turns[:, 0], width + 1)
         end = turns[:, 1] - y * (width + 1)
         kept = (end - begin >= SHORT_RUN) | (begin == 0) | (end == width)
@@ -278,8 +278,8 @@ def _repeated_lines(image: NDArray[Any]) -> list[Rectangle]:
 
 def _repeats(image: NDArray[Any]) -> int:
     """Return how many rows from the first on are equal to the next one."""
-    some = image[:, ::SCANNED_ROWS]  # columns lie far apart in memory: most often a few pixels tell
-    changed = (row for row in range(len(image) - 1) if not (_alike(some, row) and _alike(image, row)))
+    sampled = image[:, ::SCANNED_ROWS]  # columns lie far apart in memory: most often a few pixels tell
+    changed = (row for row in range(len(image) - 1) if not (_alike(sampled, row) and _alike(image, row)))
     return next(changed, 0)
 
 

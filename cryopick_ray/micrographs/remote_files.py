@@ -66,7 +66,7 @@ def fetched(url: str, path: str) -> Iterator[Path]:
             path,
             target,
             FileVersion(),
-            started=lambda known: None,
+            started=lambda version: None,
             moved=lambda n_bytes: None,
             stop=threading.Event(),
         ).run()

@@ -142,14 +142,14 @@ def kind_of(path: str, apart: Collection[Kind] = APART) -> Kind:
         return "gain"
     job = _JOB.match(path)
     _, marks, word, folder = _marks(path)
-    found = {*marks, word}
+    words = {*marks, word}
     if job is not None and job[1] not in _IMAGES_JOBS:
-        found.add("result")
+        words.add("result")
     if _OVERVIEW.match(name) or _OVERVIEW_FOLDER.fullmatch(folder):
-        found.add("overview")
-    if kind := next((role for role in APART if role in found and role in apart), None):
+        words.add("overview")
+    if kind := next((role for role in APART if role in words and role in apart), None):
         return kind
-    if name.endswith(_PICTURES) or "preview" in found:
+    if name.endswith(_PICTURES) or "preview" in words:
         return "preview"
     if is_movie_name(name):
         is_stack = "stack" in apart and "movie" not in marks and not name.endswith(".eer")

@@ -155,9 +155,9 @@ def _why_not_estimated(places: NDArray[np.int64], shared: NDArray[np.int64], sit
     pairs = np.triu_indices(k, 1)
     taken = -np.expm1(-places / sites)  # the share of sites where places that lie anywhere are
     by_chance = sites * float(np.outer(taken, taken)[pairs].sum())
-    found = int(shared[pairs].sum())
-    if found <= by_chance + SIGMAS * math.sqrt(by_chance):
-        return f"pairs of pickers share {found} places, and {by_chance:.0f} would be chance"
+    shared_places = int(shared[pairs].sum())
+    if shared_places <= by_chance + SIGMAS * math.sqrt(by_chance):
+        return f"pairs of pickers share {shared_places} places, and {by_chance:.0f} would be chance"
     return ""
 
 

@@ -57,11 +57,11 @@ class InClass:
         numbers = picks.more.get("class_number", COLUMNS["class_number"].unknown(len(picks)))
         is_bad = np.zeros(len(picks), bool)
         for classified in self.files:
-            own = _of(classified, picks)
-            if own is not None and len(picks):
-                is_met, nearest = _met(picks, own)
-                numbers = np.where(is_met, own.class_number[nearest], numbers)
-                is_bad = np.where(is_met, own.rank[nearest] > QUALITIES.index(self.worst), is_bad)
+            particles = _of(classified, picks)
+            if particles is not None and len(picks):
+                is_met, nearest = _met(picks, particles)
+                numbers = np.where(is_met, particles.class_number[nearest], numbers)
+                is_bad = np.where(is_met, particles.rank[nearest] > QUALITIES.index(self.worst), is_bad)
         return replace(picks, more={**picks.more, "class_number": numbers}).marked(Reason.BAD_CLASS, is_bad)
 
 
@@ -75,16 +75,16 @@ def read_classes(path: Path) -> dict[str, Classified]:
     UsageError
         Naming the line that cannot be read, and what was expected.
     """
-    found: dict[str, list[tuple[float, float, int, int]]] = {}
+    rows_of: dict[str, list[tuple[float, float, int, int]]] = {}
     try:
         if (size := path.stat().st_size) > MOST_BYTES:
             raise UsageError(f"`classes` {path} has {size} bytes, expected at most {MOST_BYTES}")
         with path.open(encoding="utf-8-sig", newline="") as file:
             for name, row in _rows(path, csv.reader(file)):
-                found.setdefault(name, []).append(row)
+                rows_of.setdefault(name, []).append(row)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"`classes` {path} cannot be read: {brief(error)}") from error
-    return {name: _classified(rows) for name, rows in found.items()}
+    return {name: _classified(rows) for name, rows in rows_of.items()}
 
 
 def unmet(paths: Sequence[Path], table: PickTable) -> list[str]:
@@ -96,14 +96,14 @@ def unmet(paths: Sequence[Path], table: PickTable) -> list[str]:
         picks.has(Reason.BAD_CLASS).any() for picks in table
     ):
         lines.append(f"`classes` {paths[-1]} left no pick: look at its averages, and at `keep_classes`")
-    known = {
+    names = {
         name
         for micrograph in table.micrographs
         for name in (micrograph.micrograph_id, micrograph.relion_name)
     }
     for path in paths:
         classified = read_classes(path)
-        strange = sum(len(own.places) for name, own in classified.items() if name not in known)
+        strange = sum(len(own.places) for name, own in classified.items() if name not in names)
         total = sum(len(own.places) for own in classified.values())
         met = sum(_count_met(picks, classified) for picks in table)
         if strange:
@@ -121,8 +121,8 @@ def unmet(paths: Sequence[Path], table: PickTable) -> list[str]:
 
 
 def _count_met(picks: MicrographPicks, classified: Mapping[str, Classified]) -> int:
-    own = _of(classified, picks)
-    return int(_met(picks, own)[0].sum()) if own is not None and len(picks) else 0
+    particles = _of(classified, picks)
+    return int(_met(picks, particles)[0].sum()) if particles is not None and len(picks) else 0
 
 
 def _unclassified(picks: MicrographPicks) -> int:
@@ -150,24 +150,24 @@ def _rows(path: Path, rows: Iterator[list[str]]) -> Iterator[tuple[str, tuple[fl
         yield name, made
 
 
-def _classified(own: list[tuple[float, float, int, int]]) -> Classified:
-    x, y, numbers, ranks = zip(*own, strict=True)
+def _classified(rows: list[tuple[float, float, int, int]]) -> Classified:
+    x, y, numbers, ranks = zip(*rows, strict=True)
     return Classified(
         np.column_stack([x, y]).astype(np.float32), np.array(numbers, np.int32), np.array(ranks, np.uint8)
     )
 
 
 def _of(classified: Mapping[str, Classified], picks: MicrographPicks) -> Classified | None:
-    about = picks.micrograph
-    return classified.get(about.micrograph_id) or classified.get(about.relion_name)
+    micrograph = picks.micrograph
+    return classified.get(micrograph.micrograph_id) or classified.get(micrograph.relion_name)
 
 
-def _met(picks: MicrographPicks, own: Classified) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+def _met(picks: MicrographPicks, particles: Classified) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
     """Return which candidates are a particle, and which one: the nearest, each of one candidate."""
-    candidates = np.column_stack([picks.x_px, picks.y_px])
-    away, nearest = map(np.asarray, cKDTree(candidates).query(own.places, distance_upper_bound=REACH_PX))
+    tree = cKDTree(np.column_stack([picks.x_px, picks.y_px]))
+    away, nearest = map(np.asarray, tree.query(particles.places, distance_upper_bound=REACH_PX))
     is_met, of = np.zeros(len(picks), bool), np.zeros(len(picks), np.intp)
-    there = np.flatnonzero(np.isfinite(away))
-    is_met[nearest[there]] = True
-    of[nearest[there]] = there
+    near = np.flatnonzero(np.isfinite(away))
+    is_met[nearest[near]] = True
+    of[nearest[near]] = near
     return is_met, of

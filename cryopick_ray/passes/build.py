@@ -168,13 +168,13 @@ def _merged(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
 
 
 def _with_picks(
-    micrograph: PickedMicrograph, found: Mapping[str, tuple[PickCounts, int, int]], excluded: Container[str]
+    micrograph: PickedMicrograph, counted: Mapping[str, tuple[PickCounts, int, int]], excluded: Container[str]
 ) -> PickedMicrograph:
     """Return a micrograph with the numbers of its candidates and picks after the last pass."""
     micrograph = replace(micrograph, excluded=micrograph.micrograph_id in excluded)
-    if micrograph.micrograph_id not in found:
+    if micrograph.micrograph_id not in counted:
         return micrograph
-    _, candidates, picks = found[micrograph.micrograph_id]
+    _, candidates, picks = counted[micrograph.micrograph_id]
     return replace(micrograph, candidates=candidates, picks=picks)
 
 
@@ -220,18 +220,18 @@ def _worse(micrographs: Iterable[PickedMicrograph], verdict: str | None) -> set[
 
 
 def _history(settings: TableSettings, cuts: Mapping[str, Threshold]) -> TableHistory:
-    given = settings.selection.model_dump(mode="json", exclude_none=True)
+    selection = settings.selection.model_dump(mode="json", exclude_none=True)
     if not settings.selection.classes:
-        del given["classes"], given["keep_classes"]
+        del selection["classes"], selection["keep_classes"]
     if not settings.selection.curation:
-        del given["curation"]
-    how = {
+        del selection["curation"]
+    changed = {
         **({"keep_junk": True} if settings.keep_junk else {}),
         **({"masks": len(settings.masks)} if settings.masks else {}),
         **({"any_image": True} if settings.any_image else {}),
-        **given,
+        **selection,
     }
-    passes = tuple({name: value} for name, value in how.items())
+    passes = tuple({name: value} for name, value in changed.items())
     return TableHistory(
         __version__, (settings.digest,), passes, {name: asdict(cut) for name, cut in cuts.items()}
     )

@@ -51,9 +51,9 @@ def heaviest_cliques(
         If the radius or a weight is not positive, or a picker has none.
     """
     if wrong := [name for name in lists if not is_positive(weights.get(name, 0.0))]:
-        given = weights.get(wrong[0])
+        weight = weights.get(wrong[0])
         raise UsageError(
-            f"weight of {wrong[0]!r} is {given}; give `weights` a positive number for each picker"
+            f"weight of {wrong[0]!r} is {weight}; give `weights` a positive number for each picker"
         )
     whole = graph(lists, radius_px)
     pair_weight = _pair_weights(whole, weights, radius_px)
@@ -62,15 +62,15 @@ def heaviest_cliques(
     tangled: list[int] = []
     candidates: list[Clique] = []
     greedily = 0
-    for own in _parts(whole):
-        if all(len(whole.near[place]) == len(own) - 1 for place in own):
-            sets.append(own)  # all near each other: nothing weighs more
-        elif (found := cliques(whole, own)) is not None:
-            tangled += own
-            candidates += found
+    for part in _parts(whole):
+        if all(len(whole.near[place]) == len(part) - 1 for place in part):
+            sets.append(part)  # all near each other: nothing weighs more
+        elif (of_part := cliques(whole, part)) is not None:
+            tangled += part
+            candidates += of_part
         else:
-            inside = np.isin(pairs[:, 0], own)
-            sets += nearest_first(whole, pairs[inside], apart_px[inside], own)
+            inside = np.isin(pairs[:, 0], part)
+            sets += nearest_first(whole, pairs[inside], apart_px[inside], part)
             greedily += 1
     if tangled:  # all parts in one programme, which falls into them: each call costs milliseconds
         sets += _heaviest(tangled, candidates, pair_weight)
@@ -146,22 +146,22 @@ def _sum(clique: list[int] | Clique, pair_weight: Mapping[tuple[int, int], float
 
 
 def _heaviest(
-    places: list[int], found: list[Clique], pair_weight: Mapping[tuple[int, int], float]
+    places: list[int], candidates: list[Clique], pair_weight: Mapping[tuple[int, int], float]
 ) -> list[list[int]]:
     """Return the cliques of the largest total weight, and the remaining places each alone."""
-    weights = np.array([_sum(clique, pair_weight) for clique in found])
+    weights = np.array([_sum(clique, pair_weight) for clique in candidates])
     row = {place: at for at, place in enumerate(places)}
-    rows = [row[place] for clique in found for place in clique]
-    columns = np.repeat(np.arange(len(found)), [len(clique) for clique in found])
-    holds = csc_array((np.ones(len(rows)), (rows, columns)), shape=(len(places), len(found)))
+    rows = [row[place] for clique in candidates for place in clique]
+    columns = np.repeat(np.arange(len(candidates)), [len(clique) for clique in candidates])
+    holds = csc_array((np.ones(len(rows)), (rows, columns)), shape=(len(places), len(candidates)))
     solved = milp(
         -weights,
-        integrality=np.ones(len(found), np.intp),
+        integrality=np.ones(len(candidates), np.intp),
         bounds=Bounds(0, 1),
         constraints=LinearConstraint(holds, ub=1),
         options={"mip_rel_gap": 0},
     )
     assert solved.x is not None, solved.message  # none taken is allowed, and the weights are finite
-    chosen = [list(found[at]) for at in np.flatnonzero(solved.x > 0.5)]
+    chosen = [list(candidates[at]) for at in np.flatnonzero(solved.x > 0.5)]
     taken = {place for clique in chosen for place in clique}
     return chosen + [[place] for place in places if place not in taken]

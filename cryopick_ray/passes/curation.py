@@ -41,22 +41,23 @@ class Curated:
 
     def __call__(self, picks: MicrographPicks) -> MicrographPicks:
         """Return the picks of a micrograph, marked and completed."""
-        own = self.decisions.get(picks.micrograph.micrograph_id)
-        if own is None:
+        decisions = self.decisions.get(picks.micrograph.micrograph_id)
+        if decisions is None:
             return picks
-        picks, drawn_at = with_traces(picks, own, self.spacing_A)
-        last = last_decision_at(picks, own, drawn_at)
+        picks, drawn_at = with_traces(picks, decisions, self.spacing_A)
+        last = last_decision_at(picks, decisions, drawn_at)
         has_decision = last >= 0
         is_removed = np.zeros(len(picks), bool)
-        is_removed[has_decision] = own.is_removed[last[has_decision]]
+        is_removed[has_decision] = decisions.is_removed[last[has_decision]]
         picks = picks.marked(Reason.REMOVED_BY_HAND, is_removed)
-        if len(own.discs):
+        if len(decisions.discs):
             kept_at = np.full(len(picks), -1)
-            kept_at[has_decision] = np.where(own.is_removed, -1, own.marked_turn)[last[has_decision]]
-            junk_at = covered(_places(picks), own.discs, own.disc_turn)
+            keep_turn = np.where(decisions.is_removed, -1, decisions.marked_turn)
+            kept_at[has_decision] = keep_turn[last[has_decision]]
+            junk_at = covered(_places(picks), decisions.discs, decisions.disc_turn)
             picks = _on_junk(picks, junk_at > np.maximum(kept_at, drawn_at))
-        picks = with_places(picks.best_first() if own.traces else picks, own.add)
-        return picks.marked(Reason.EXCLUDED_MICROGRAPH, np.full(len(picks), own.exclude))
+        picks = with_places(picks.best_first() if decisions.traces else picks, decisions.add)
+        return picks.marked(Reason.EXCLUDED_MICROGRAPH, np.full(len(picks), decisions.exclude))
 
 
 def check_places(decisions: Mapping[str, Decisions], micrographs: Iterable[PickedMicrograph]) -> None:
@@ -68,13 +69,13 @@ def check_places(decisions: Mapping[str, Decisions], micrographs: Iterable[Picke
         Naming the first.
     """
     for micrograph in micrographs:
-        own = decisions.get(micrograph.micrograph_id)
-        if own is None or micrograph.shape is None:
+        own_decisions = decisions.get(micrograph.micrograph_id)
+        if own_decisions is None or micrograph.shape is None:
             continue
         height, width = micrograph.shape
         additions = [
-            ("a pick", own.add.astype(np.float64)),
-            *(("a filament", trace.points) for trace in own.traces),
+            ("a pick", own_decisions.add.astype(np.float64)),
+            *(("a filament", trace.points) for trace in own_decisions.traces),
         ]
         for what, places in additions:
             inside = ((places >= -0.5) & (places <= [width - 0.5, height - 0.5])).all(axis=1)
@@ -84,7 +85,7 @@ def check_places(decisions: Mapping[str, Decisions], micrographs: Iterable[Picke
                     f"`curation` adds {what} at {x_px:g}, {y_px:g} to {micrograph.micrograph_id}, which has "
                     f"{width} x {height} pixels; expected x_px, y_px in pixels of the micrograph"
                 )
-        if own.traces and micrograph.pixel_size_A is None:
+        if own_decisions.traces and micrograph.pixel_size_A is None:
             raise UsageError(
                 f"`curation` draws a filament in {micrograph.micrograph_id}, whose pixel size is not known; "
                 "give `pixel_size_A`"
@@ -95,7 +96,7 @@ def _places(picks: MicrographPicks) -> Places:
     return np.column_stack([picks.x_px, picks.y_px])
 
 
-def last_decision_at(picks: MicrographPicks, own: Decisions, drawn_at: Turns | None = None) -> Turns:
+def last_decision_at(picks: MicrographPicks, decisions: Decisions, drawn_at: Turns | None = None) -> Turns:
     """Return ``(n,)`` the index of the last marked place that means each candidate; -1 for none.
 
     Parameters
@@ -104,12 +105,12 @@ def last_decision_at(picks: MicrographPicks, own: Decisions, drawn_at: Turns | N
         ``(n,)`` turns in which candidates were drawn.
     """
     last = np.full(len(picks), -1, np.int64)
-    if len(picks) and len(own.marked_places):
-        few = [1] if drawn_at is None or not own.traces else NEARBY
+    if len(picks) and len(decisions.marked_places):
+        few = [1] if drawn_at is None or not decisions.traces else NEARBY
         tree = cKDTree(_places(picks))
-        nearest = np.asarray(tree.query(own.marked_places, k=few, distance_upper_bound=REACH_PX)[1])
+        nearest = np.asarray(tree.query(decisions.marked_places, k=few, distance_upper_bound=REACH_PX)[1])
         since = np.append(np.full(len(picks), -1) if drawn_at is None else drawn_at, OUT_OF_REACH)
-        was_there = since[nearest] < own.marked_turn[:, None]
+        was_there = since[nearest] < decisions.marked_turn[:, None]
         near = np.flatnonzero(was_there.any(axis=1))
         np.maximum.at(last, nearest[near, was_there[near].argmax(axis=1)], near)
     return last

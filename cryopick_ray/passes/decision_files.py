@@ -163,25 +163,25 @@ def decision(values: Sequence[str], where: str) -> Decision:
         Saying ``where`` something else stands than was expected.
     """
     name, action, x_px, y_px, radius_px, by, at = [*values, *[""] * len(HEAD)][: len(HEAD)]
-    if (known := next((listed for listed in ACTIONS if listed == action), None)) is None:
+    if (kind := next((listed for listed in ACTIONS if listed == action), None)) is None:
         raise UsageError(f"{where}: action is {brief(action)}, expected one of {', '.join(ACTIONS)}")
     if not is_name(by):
         raise UsageError(f"{where}: by is {brief(by)}, expected at most {LONGEST_NAME} characters, no comma")
     if at and not _is_time(at):
         raise UsageError(f"{where}: at is {brief(at)}, expected UTC as 2026-11-30T10:00:00.123Z")
-    if known in OF_MICROGRAPHS:
-        return Decision(name, known, by=by, at=at)
+    if kind in OF_MICROGRAPHS:
+        return Decision(name, kind, by=by, at=at)
     x, y, radius = map(_number, (x_px, y_px, radius_px))
     if x is None or y is None or max(abs(x), abs(y)) >= MOST_PX:
         raise UsageError(f"{where}: x_px, y_px are {brief(f'{x_px}, {y_px}')}, expected two numbers")
-    if known not in OF_DISCS:
-        return Decision(name, known, x, y, by=by, at=at)
+    if kind not in OF_DISCS:
+        return Decision(name, kind, x, y, by=by, at=at)
     if radius is None or not 0 < radius <= LARGEST_RADIUS_PX:
         raise UsageError(
             f"{where}: radius_px is {brief(radius_px)}, expected a number above 0, at most "
             f"{LARGEST_RADIUS_PX:g}"
         )
-    return Decision(name, known, x, y, radius, by, at)
+    return Decision(name, kind, x, y, radius, by, at)
 
 
 def _number(text: str) -> float | None:

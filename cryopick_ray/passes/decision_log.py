@@ -98,13 +98,13 @@ class DecisionLog:
         UsageError
             If one of them is none; nothing is kept then.
         """
-        given = list(rows)
-        if not given:
+        new = list(rows)
+        if not new:
             return []
         at = self._next()
-        own = [decision(fields(_rounded(replace(row, by=self.by, at=at))), "decisions") for row in given]
-        self._keep([*self._rows, *own])
-        return own
+        kept = [decision(fields(_rounded(replace(row, by=self.by, at=at))), "decisions") for row in new]
+        self._keep([*self._rows, *kept])
+        return kept
 
     def undo(self) -> list[Decision]:
         """Take the last call of :meth:`append` back, an earlier session's too, and return what it kept."""

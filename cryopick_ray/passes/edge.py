@@ -20,10 +20,10 @@ class FromEdge:
 
     def __call__(self, picks: MicrographPicks) -> MicrographPicks:
         """Return the picks of a micrograph, marked."""
-        about = picks.micrograph
-        if about.shape is None or about.pixel_size_A is None:
+        micrograph = picks.micrograph
+        if micrograph.shape is None or micrograph.pixel_size_A is None:
             return picks
-        height, width = about.shape
+        height, width = micrograph.shape
         x, y = picks.x_px + 0.5, picks.y_px + 0.5
         away_px = np.minimum.reduce([x, width - x, y, height - y])
-        return picks.marked(Reason.NEAR_EDGE, away_px * about.pixel_size_A < self.edge_A)
+        return picks.marked(Reason.NEAR_EDGE, away_px * micrograph.pixel_size_A < self.edge_A)

@@ -131,7 +131,7 @@ def _carried(
         rows = np.flatnonzero(members[:, picker] != ABSENT)
         for name, values in (found.more if (found := picks[picker]) else {}).items():
             if name in more:
-                own = values[members[rows, picker]]
-                known = COLUMNS[name].is_known(own)
-                more[name][rows[known]] = own[known]
+                values_here = values[members[rows, picker]]
+                is_known = COLUMNS[name].is_known(values_here)
+                more[name][rows[is_known]] = values_here[is_known]
     return more

@@ -29,24 +29,24 @@ def unused_decisions(paths: Sequence[Path], table: PickTable) -> list[str]:
         for micrograph in table.micrographs
         if micrograph.status == "complete"
     }
-    own: defaultdict[str, list[Decision]] = defaultdict(list)
+    by_micrograph: defaultdict[str, list[Decision]] = defaultdict(list)
     for row in read_rows(paths):
-        own[row.micrograph_id].append(row)
-    known = {name: rows for name, rows in own.items() if name in micrographs}
-    wanted = [name for name, rows in known.items() if any(row.action in OF_CANDIDATES for row in rows)]
-    missed = {name: _missed(known[name], picks) for name, picks in table.of(wanted).items()}
+        by_micrograph[row.micrograph_id].append(row)
+    in_table = {name: rows for name, rows in by_micrograph.items() if name in micrographs}
+    wanted = [name for name, rows in in_table.items() if any(row.action in OF_CANDIDATES for row in rows)]
+    missed = {name: _missed(in_table[name], picks) for name, picks in table.of(wanted).items()}
     counts_by_note = {
         "names {} micrographs that were not picked: {}; expected micrograph_id as the table has it": (
-            dict.fromkeys(own.keys() - micrographs.keys(), 1)
+            dict.fromkeys(by_micrograph.keys() - micrographs.keys(), 1)
         ),
         f"removes {{}} picks where none is within {REACH_PX:g} px: {{}}": _counts(missed, "remove"),
         f"keeps {{}} picks where none is within {REACH_PX:g} px: {{}}": _counts(missed, "keep"),
-        "includes {} micrographs that nobody excludes: {}": _each(known, _includes_nothing),
-        "cleans {} discs that nobody painted before: {}": _each(known, _uncleaned),
+        "includes {} micrographs that nobody excludes: {}": _each(in_table, _includes_nothing),
+        "cleans {} discs that nobody painted before: {}": _each(in_table, _uncleaned),
         "paints {} discs outside their micrograph: {}": {
-            name: _outside(rows, micrographs[name]) for name, rows in known.items()
+            name: _outside(rows, micrographs[name]) for name, rows in in_table.items()
         },
-        "draws {} filaments of a single place: {}": _each(known, _no_lines),
+        "draws {} filaments of a single place: {}": _each(in_table, _no_lines),
     }
     where = few([str(path) for path in paths])
     lines = []
@@ -56,8 +56,8 @@ def unused_decisions(paths: Sequence[Path], table: PickTable) -> list[str]:
     return lines
 
 
-def _each(known: Own, count: Callable[[Sequence[Decision]], int]) -> dict[str, int]:
-    return {name: count(rows) for name, rows in known.items()}
+def _each(decisions: Own, count: Callable[[Sequence[Decision]], int]) -> dict[str, int]:
+    return {name: count(rows) for name, rows in decisions.items()}
 
 
 def _counts(missed: Mapping[str, Sequence[Decision]], action: str) -> dict[str, int]:

@@ -62,7 +62,7 @@ def read_masks(
     candidates
         Candidates of micrographs that have any, a partition at a time.
     """
-    found = Masked()
+    masked = Masked()
     shapes = {
         micrograph.micrograph_id: micrograph.shape
         for micrograph in micrographs
@@ -74,19 +74,19 @@ def read_masks(
             mask: OutsideMask = read_mask(masks[micrograph_id], shapes[micrograph_id])
         except MicrographError:
             return True
-        found.shares[micrograph_id] = round(mask.share, 6)
+        masked.shares[micrograph_id] = round(mask.share, 6)
         if picks is not None:
-            found.packed[micrograph_id] = np.packbits(mask.holds(picks.x_px, picks.y_px))
+            masked.packed[micrograph_id] = np.packbits(mask.holds(picks.x_px, picks.y_px))
         return True
 
     if not shapes:
-        return found
+        return masked
     left = dict.fromkeys(shapes)
     with ThreadPoolExecutor(READERS, "masks") as pool:
         for partition in candidates:
-            own = {picks.micrograph.micrograph_id: picks for picks in partition}
-            own = {name: picks for name, picks in own.items() if name in left}
-            all(pool.map(apply_mask, own, own.values()))
-            left = {name: None for name in left if name not in own}
+            to_read = {picks.micrograph.micrograph_id: picks for picks in partition}
+            to_read = {name: picks for name, picks in to_read.items() if name in left}
+            all(pool.map(apply_mask, to_read, to_read.values()))
+            left = {name: None for name in left if name not in to_read}
         all(pool.map(apply_mask, left, left.values()))
-    return found
+    return masked

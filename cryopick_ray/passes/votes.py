@@ -195,8 +195,8 @@ def vote(
     """
     names = tuple(sorted(sources))
     if how.votes != "weighted" and not 1 <= how.votes <= len(names):
-        said = f"{how.votes} votes are asked for of {len(names)} pickers"
-        raise UsageError(f"{said}; give `votes` from 1 to {len(names)}, or weighted")
+        problem = f"{how.votes} votes are asked for of {len(names)} pickers"
+        raise UsageError(f"{problem}; give `votes` from 1 to {len(names)}, or weighted")
     check_replaceable(out)
     parts = _parts(micrographs, sizes)
     if not parts:
@@ -230,15 +230,15 @@ def _parts(micrographs: Sequence[PickedMicrograph], sizes: Mapping[str, int]) ->
     parts: list[_Part] = []
     wanted = [micrograph for micrograph in micrographs if sizes.get(micrograph.micrograph_id)]
     for dataset, group in groupby(wanted, lambda micrograph: micrograph.dataset):
-        own: list[PickedMicrograph] = []
+        members: list[PickedMicrograph] = []
         rows = number = 0
         for micrograph in group:
-            if own and rows + sizes[micrograph.micrograph_id] > PARTITION_PICKS:
-                parts.append(_Part(dataset, number, tuple(own)))
-                own, rows, number = [], 0, number + 1
-            own.append(micrograph)
+            if members and rows + sizes[micrograph.micrograph_id] > PARTITION_PICKS:
+                parts.append(_Part(dataset, number, tuple(members)))
+                members, rows, number = [], 0, number + 1
+            members.append(micrograph)
             rows += sizes[micrograph.micrograph_id]
-        parts.append(_Part(dataset, number, tuple(own)))
+        parts.append(_Part(dataset, number, tuple(members)))
     return parts
 
 
@@ -250,14 +250,15 @@ def _score_cuts(
 
     def scores(part: _Part) -> dict[str, NDArray[np.float32]]:
         ids = [micrograph.micrograph_id for micrograph in part.micrographs]
-        found = {}
+        sampled = {}
         for name, source in sources.items():
-            own = [picks.score[picks.picked] for picks in source.of(ids).values()]
-            found[name] = np.sort(np.concatenate([np.empty(0, np.float32), *own]))[step // 2 :: step].copy()
-        return found
+            picked = [picks.score[picks.picked] for picks in source.of(ids).values()]
+            ascending = np.sort(np.concatenate([np.empty(0, np.float32), *picked]))
+            sampled[name] = ascending[step // 2 :: step].copy()
+        return sampled
 
-    found = map_partitions(scores, parts)
-    return {name: score_cuts(np.concatenate([scores[name] for scores in found])) for name in sources}
+    sampled = map_partitions(scores, parts)
+    return {name: score_cuts(np.concatenate([scores[name] for scores in sampled])) for name in sources}
 
 
 def _area_A2(micrograph: PickedMicrograph) -> float:

@@ -47,8 +47,8 @@ class Column:
 
     def is_known(self, values: NDArray[Any]) -> NDArray[np.bool_]:
         """Tell which of ``(n,)`` values are known."""
-        known = ~np.isnan(values) if values.dtype.kind == "f" else values != self.missing
-        return np.asarray(known, bool)
+        is_known = ~np.isnan(values) if values.dtype.kind == "f" else values != self.missing
+        return np.asarray(is_known, bool)
 
     def to_arrow(self, values: NDArray[Any]) -> pa.Array:
         """Return ``(n,)`` values as an Arrow array."""

@@ -144,10 +144,10 @@ def read_index(place: Place, data: bytes) -> Index:
     first: dict[str, Any] = {}
     try:
         for start in range(0, len(rows), INDEX_ROWS):
-            some = rows.slice(start, INDEX_ROWS).to_pylist()
-            crc = crc32c(_content(some), crc) if is_vouched else crc
-            first = first or dict(some[0])
-            micrographs += map(_micrograph, some)
+            block = rows.slice(start, INDEX_ROWS).to_pylist()
+            crc = crc32c(_content(block), crc) if is_vouched else crc
+            first = first or dict(block[0])
+            micrographs += map(_micrograph, block)
     except ValueError as error:
         raise PicksError(f"{place.url}/{INDEX} is damaged: {brief(error)}; {AGAIN}") from error
     parts, made = _vouched(place, vouched, crc) if is_vouched else ({}, TableHistory())

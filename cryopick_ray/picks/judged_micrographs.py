@@ -30,14 +30,14 @@ def find_odd_images(
     manifest: Mapping[str, ManifestRow], micrographs: Iterable[PickedMicrograph], diameter_A: float
 ) -> dict[str, str]:
     """Return the images that do not look like micrographs of particles, with the reason, by id."""
-    found = {}
+    odd = {}
     for micrograph in micrographs:
         row = manifest[micrograph.micrograph_id]
         if micrograph.status == "complete" and (looks := ImageFacts.from_text(row.looks)) is not None:
             view_A = max(row.source_shape) * row.pixel_size_A
             if why := odd_image_reason(looks, view_A, diameter_A, inverted=micrograph.inverted):
-                found[micrograph.micrograph_id] = why
-    return found
+                odd[micrograph.micrograph_id] = why
+    return odd
 
 
 def count(picks: MicrographPicks, cut: float, *, calibrated: bool) -> PickCounts:
@@ -102,16 +102,16 @@ def _facts(
     odd: Mapping[str, str],
     diameter_A: float,
 ) -> MicrographFacts:
-    own, why = counts.get(micrograph.micrograph_id, PickCounts()), odd.get(micrograph.micrograph_id, "")
+    counted, why = counts.get(micrograph.micrograph_id, PickCounts()), odd.get(micrograph.micrograph_id, "")
     no_data = NoData.from_text(row.no_data).share(row.source_shape)
     area_A2 = row.source_height_px * row.source_width_px * row.pixel_size_A**2 * (1 - no_data)
     return MicrographFacts(
-        candidates=own.candidates,
-        picked=own.picked,
+        candidates=counted.candidates,
+        picked=counted.picked,
         room=area_A2 / diameter_A**2,
-        mean_score=own.mean_score,
-        just_below=own.just_below,
-        on_junk=0 if why else own.on_junk,
+        mean_score=counted.mean_score,
+        just_below=counted.just_below,
+        on_junk=0 if why else counted.on_junk,
         junk_share={
             kind: part
             for kind, part in read_shares(micrograph.junk_share).items()

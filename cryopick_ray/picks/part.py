@@ -42,20 +42,20 @@ class TablePart:
         edges = zip(self._edges[:-1], self._edges[1:], strict=True)
         return zip(self._ids, (slice(*pair) for pair in edges), strict=True)
 
-    def picks(self, micrograph: PickedMicrograph, own: slice, diameter_A: float) -> MicrographPicks:
+    def picks(self, micrograph: PickedMicrograph, rows: slice, diameter_A: float) -> MicrographPicks:
         """Return a micrograph's candidates."""
-        x_px, y_px, score = (values[own] for values in self._numbers)
-        n = own.stop - own.start
+        x_px, y_px, score = (values[rows] for values in self._numbers)
+        n = rows.stop - rows.start
         return MicrographPicks(
             micrograph,
             x_px,
             y_px,
             score,
-            self._unpicked[own],
+            self._unpicked[rows],
             diameter_A,
-            junk=self._junk[own],
-            more=take_columns(self._more, own),
-            model=self._model[own.start].as_py() if n else "",
+            junk=self._junk[rows],
+            more=take_columns(self._more, rows),
+            model=self._model[rows.start].as_py() if n else "",
         )
 
 
@@ -74,8 +74,8 @@ def _by_dictionary(texts: pa.ChunkedArray) -> pa.DictionaryArray:
 
 def map_texts(texts: pa.ChunkedArray, meaning: Callable[[pa.Array], NDArray[Any]]) -> NDArray[Any]:
     """Return ``meaning`` of each of ``(n,)`` texts, computed once per distinct text."""
-    found = _by_dictionary(texts)
-    return np.asarray(meaning(found.dictionary)[found.indices.to_numpy()])
+    encoded = _by_dictionary(texts)
+    return np.asarray(meaning(encoded.dictionary)[encoded.indices.to_numpy()])
 
 
 def junk_codes(kinds: pa.Array) -> NDArray[np.uint8]:

@@ -66,7 +66,7 @@ class PickTable:
     def of(self, micrograph_ids: Iterable[str]) -> dict[str, MicrographPicks]:
         """Return some micrographs of the table, by id; only parts that hold any of them are read."""
         wanted = set(micrograph_ids)
-        own = {
+        chosen = {
             micrograph.micrograph_id: micrograph
             for micrograph in self.micrographs
             if micrograph.micrograph_id in wanted
@@ -75,23 +75,26 @@ class PickTable:
             key
             for key, (dataset, first, last) in self._ranges.items()
             if any(
-                micrograph.dataset == dataset and first <= name <= last for name, micrograph in own.items()
+                micrograph.dataset == dataset and first <= name <= last for name, micrograph in chosen.items()
             )
         ]
         found: dict[str, MicrographPicks] = {}
         for key in keys:
             part = TablePart(self._part(key))
-            for name, some in part:
-                if name in own:  # as copies, which do not keep the part
-                    picks = part.picks(own[name], some, self.diameter_A)
+            for name, rows in part:
+                if name in chosen:  # as copies, which do not keep the part
+                    picks = part.picks(chosen[name], rows, self.diameter_A)
                     found[name] = picks.take(np.arange(len(picks)))
-        if lost := [name for name, micrograph in own.items() if micrograph.candidates and name not in found]:
+        if lost := [
+            name for name, micrograph in chosen.items() if micrograph.candidates and name not in found
+        ]:
             raise PicksError(
-                f"{self.place.url} lacks the {own[lost[0]].candidates} candidates of {lost[0]} that its "
+                f"{self.place.url} lacks the {chosen[lost[0]].candidates} candidates of {lost[0]} that its "
                 f"index counts; {AGAIN}"
             )
         return {
-            name: found.get(name) or no_picks(micrograph, self.diameter_A) for name, micrograph in own.items()
+            name: found.get(name) or no_picks(micrograph, self.diameter_A)
+            for name, micrograph in chosen.items()
         }
 
     @cached_property
@@ -204,9 +207,9 @@ def _ends(place: Place, key: str) -> tuple[str, str] | None:
     if is_bucket(place.url):
         return None
     try:
-        about = pq.read_metadata(Path(place.url, key))
-        at = about.schema.names.index("micrograph_id")
-        ends = [about.row_group(group).column(at).statistics for group in range(about.num_row_groups)]
+        metadata = pq.read_metadata(Path(place.url, key))
+        at = metadata.schema.names.index("micrograph_id")
+        ends = [metadata.row_group(group).column(at).statistics for group in range(metadata.num_row_groups)]
         if not all(end.has_min_max for end in ends):
             return None
         return min(end.min for end in ends), max(end.max for end in ends)

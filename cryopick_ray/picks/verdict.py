@@ -121,27 +121,27 @@ def odd_image_reason(looks: ImageFacts, view_A: float, diameter_A: float, *, inv
 
 def _spoilt(facts: MicrographFacts) -> tuple[str, ...]:
     """Return reasons that spoil most of a micrograph."""
-    found = []
+    reasons = []
     if sum(facts.junk_share.values()) >= MOSTLY:
-        found.append(_junk(facts))
+        reasons.append(_junk(facts))
     if facts.on_junk >= FEWEST_ON_JUNK and facts.on_junk > facts.picked:
         above = facts.on_junk + facts.picked
-        found.append(f"{facts.on_junk} of {above} candidates above the cut lie on junk")
+        reasons.append(f"{facts.on_junk} of {above} candidates above the cut lie on junk")
     if facts.no_data >= MOSTLY:
-        found.append(f"{facts.no_data:.0%} of it holds no picture")
-    return tuple(found)
+        reasons.append(f"{facts.no_data:.0%} of it holds no picture")
+    return tuple(reasons)
 
 
 def _doubts(facts: MicrographFacts, usual: float | None) -> tuple[str, ...]:
     """Return doubts about a micrograph, each once."""
-    found = []
+    doubts = []
     if usual is not None and is_unlike(facts.picked, usual):
-        found.append(f"{_count(facts.picked)} where {usual:g} are usual")
+        doubts.append(f"{_count(facts.picked)} where {usual:g} are usual")
     if facts.just_below is not None and facts.just_below > facts.picked:
-        found.append(f"{facts.just_below} candidates just below the cut and {_count(facts.picked)}")
+        doubts.append(f"{facts.just_below} candidates just below the cut and {_count(facts.picked)}")
     if PARTLY <= sum(facts.junk_share.values()) < MOSTLY:
-        found.append(_junk(facts))
-    return tuple(found)
+        doubts.append(_junk(facts))
+    return tuple(doubts)
 
 
 def usual_count(facts: Iterable[MicrographFacts]) -> float | None:

@@ -123,8 +123,8 @@ def _beside(kind: Any, path: tuple[str | int, ...]) -> str:
     for part in path[:-1]:
         field = getattr(kind, "model_fields", {}).get(part)
         kind = field and field.annotation
-    known = getattr(kind, "model_fields", {})
-    return f"{EXPECTED}{', '.join(known)}" if known else ""
+    fields = getattr(kind, "model_fields", {})
+    return f"{EXPECTED}{', '.join(fields)}" if fields else ""
 
 
 def _name(error: dict[str, Any]) -> str:
@@ -171,7 +171,7 @@ def assigned(data: dict[str, Any], texts: Sequence[str], kind: Any = None) -> di
     UsageError
         A text without ``=``, a value that is no YAML, or a name below one that holds no others.
     """
-    known = {name: field for name, field, _ in leaf_settings(kind)}
+    leaves = {name: field for name, field, _ in leaf_settings(kind)}
     result = deepcopy(data)
     for text in texts:
         name, equals, value = text.partition("=")
@@ -191,8 +191,8 @@ def assigned(data: dict[str, Any], texts: Sequence[str], kind: Any = None) -> di
         if not isinstance(group, dict):
             raise UsageError(f"`set` {text}: {leaf} has no name in a list")
         try:
-            is_known = name in known and value != "null"
-            group[leaf] = parse_setting(known[name], value) if is_known else parse_value(value)
+            is_known = name in leaves and value != "null"
+            group[leaf] = parse_setting(leaves[name], value) if is_known else parse_value(value)
         except yaml.YAMLError as error:
             raise UsageError(
                 f"`set` {text}: expected a number, LO,HI or YAML ({yaml_complaint(error)})"
@@ -227,13 +227,13 @@ def rooted(settings: RunSettings) -> RunSettings:
     """Return settings of a run whose paths mean the same from any folder."""
     movies, chosen = settings.movies, settings.selection
     files = {name: getattr(movies, name) for name in ("gain", "defects")}
-    own = {name: path.absolute() for name, path in files.items() if path is not None}
+    absolute_files = {name: path.absolute() for name, path in files.items() if path is not None}
     return settings.model_copy(
         update={
             "inputs": tuple(map(absolute, settings.inputs)),
             "model": absolute_model(settings.model),
             "relion_project": settings.project,
-            "movies": movies.model_copy(update=own),
+            "movies": movies.model_copy(update=absolute_files),
             "masks": settings.masks and settings.masks.absolute(),
             "selection": chosen.model_copy(
                 update={

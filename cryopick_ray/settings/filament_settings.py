@@ -63,9 +63,9 @@ def with_width(data: Any, model: str) -> Any:
     model
         Of filaments.
     """
-    own = data.get("filaments") if isinstance(data, dict) else None
-    own = own.model_dump() if isinstance(own, FilamentSettings) else own
-    if not isinstance(own, dict) or not own.get("filament"):
+    filaments = data.get("filaments") if isinstance(data, dict) else None
+    filaments = filaments.model_dump() if isinstance(filaments, FilamentSettings) else filaments
+    if not isinstance(filaments, dict) or not filaments.get("filament"):
         return data
-    width_A = own.get("width_A")
+    width_A = filaments.get("width_A")
     return {"model": model, **data} | ({} if width_A is None else {"diameter_A": width_A})

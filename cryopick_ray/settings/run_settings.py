@@ -269,6 +269,7 @@ class RunSettings(Settings):
     def ingest(self, store_pixel_size_A: float | None) -> IngestSettings:
         """Return the settings of an ingest to ``store_pixel_size_A``, unless one is given."""
         size_A = self.store_pixel_size_A or store_pixel_size_A
-        own: dict[str, Any] = {"store_pixel_size_A": size_A, "voltage_kV": self.optics.completed.voltage_kV}
-        shared = IngestSettings.model_fields.keys() - own.keys()
-        return IngestSettings(**{name: getattr(self, name) for name in shared}, **own)
+        voltage_kV = self.optics.completed.voltage_kV
+        ingest: dict[str, Any] = {"store_pixel_size_A": size_A, "voltage_kV": voltage_kV}
+        shared = IngestSettings.model_fields.keys() - ingest.keys()
+        return IngestSettings(**{name: getattr(self, name) for name in shared}, **ingest)

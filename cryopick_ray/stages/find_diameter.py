@@ -76,24 +76,24 @@ def find_diameter(
     worker = partial(DiameterWorker, settings, invert=invert, device=device)
     answers = _answers(sampled, engine, WorkerKind(STAGE, worker, on_gpu=device != "cpu"), events)
     names = tuple(answers)
-    if (found := weigh([seen.answers for seen in answers.values()])) is None:
+    if (estimate := weigh([seen.answers for seen in answers.values()])) is None:
         smallest_A, *_, largest_A = ladder()
         raise UsageError(
             f"the diameter cannot be estimated: nothing was seen in {len(names)} micrographs ({names[0]}"
             f"{', ...' * (len(names) > 1)}) at diameters from {smallest_A:.0f} to {largest_A:.0f} A; give "
             "`diameter_A`, or `pixel_size_A` if the files' own is wrong"
         )
-    if doubt := end_of_ladder(found.diameter_A):
+    if doubt := end_of_ladder(estimate.diameter_A):
         events.warn(doubt)
     return EstimatedDiameter(
-        diameter_A=_rounded(found.diameter_A),
-        alternatives_A=tuple(map(_rounded, found.alternatives_A)),
-        tried_A=found.tried_A,
-        evidence=found.evidence,
-        particles=found.particles,
+        diameter_A=_rounded(estimate.diameter_A),
+        alternatives_A=tuple(map(_rounded, estimate.alternatives_A)),
+        tried_A=estimate.tried_A,
+        evidence=estimate.evidence,
+        particles=estimate.particles,
         micrographs=names,
         model=DEFAULT_MODEL,
-        is_sure=found.is_sure,
+        is_sure=estimate.is_sure,
         bright=sum(seen.inverted for seen in answers.values()),
     )
 
@@ -172,9 +172,9 @@ def evenly_spaced(count: int, most: int) -> list[int]:
     return sorted({round(place) for place in np.linspace(0, count - 1, min(count, most)).tolist()})
 
 
-def keep_diameter(path: Path, found: EstimatedDiameter) -> None:
+def keep_diameter(path: Path, estimate: EstimatedDiameter) -> None:
     """Write an estimate whole, or not at all."""
-    write_whole(path, json.dumps(asdict(found), indent=1, allow_nan=False))
+    write_whole(path, json.dumps(asdict(estimate), indent=1, allow_nan=False))
 
 
 def kept_diameter(path: Path) -> EstimatedDiameter | None:

@@ -176,8 +176,8 @@ class _Pipeline:
         for name in failed & self._sources.keys():
             if not os.path.lexists(self._sources[name].path):
                 self._leave_out(failed_row(self._sources[name], ""), "vanished before it was read")
-        known = self._by_checksum
-        unlike = rows if known is None else [row for row in rows if self._is_new(row, known)]
+        by_checksum = self._by_checksum
+        unlike = rows if by_checksum is None else [row for row in rows if self._is_new(row, by_checksum)]
         self._complete.update(row.micrograph_id for row in unlike)
         if self._picking is not None:
             self._session.add("pick", split_units(self._picking.pending(unlike), max(1, len(unlike))))

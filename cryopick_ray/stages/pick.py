@@ -56,8 +56,8 @@ class Picking:
 
     def unfit(self, rows: Sequence[ManifestRow]) -> list[tuple[ManifestRow, str]]:
         """Return those that are not picked and too coarse for the model, and why."""
-        found = ((row, unfit(row, self.pixel_size_A)) for row in self._unpicked(rows))
-        return [(row, reason) for row, reason in found if reason]
+        unpicked = ((row, unfit(row, self.pixel_size_A)) for row in self._unpicked(rows))
+        return [(row, reason) for row, reason in unpicked if reason]
 
     def check(self, rows: Sequence[ManifestRow]) -> None:
         """Refuse rows of which the model can use none.

@@ -94,8 +94,8 @@ class PickWorker:
     def process(self, items: Sequence[ManifestRow], leaving: Callable[[], bool] = never_leave) -> UnitReport:
         """Pick the micrographs and publish their shard, unless it is there already."""
         self._seconds = {"read": 0.0, "pick": 0.0}
-        if (known := self._shards.unit(items)) is not None:
-            return _report(known)
+        if (published := self._shards.unit(items)) is not None:
+            return _report(published)
         at_once = min(self._most, max(1, len(items) // 2))  # so that something is read ahead
         chunks = batched(items, self._pixel_size_A, at_once)
         picked: dict[str, Picked] = {}

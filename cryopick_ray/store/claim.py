@@ -45,9 +45,9 @@ def kept_settings(path: Path, kind: str) -> dict[str, Any]:
         ``suite``, ``extraction`` or ``iteration``, as asked.
     """
     data = read_yaml(path / "config.yaml")
-    found = next((name for key, name in KINDS.items() if key in data), kind)
-    if found != kind:
-        raise UsageError(f"{path} holds a {found}, not a {kind}; choose another folder")
+    held_kind = next((name for key, name in KINDS.items() if key in data), kind)
+    if held_kind != kind:
+        raise UsageError(f"{path} holds a {held_kind}, not a {kind}; choose another folder")
     return data
 
 

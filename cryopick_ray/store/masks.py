@@ -87,10 +87,10 @@ def _encoded(mask: JunkMask) -> bytes:
         raise ValueError(f"a mask holds the code {mask.codes.max()}; expected at most {len(KINDS) - 1}")
     picture = Image.fromarray(mask.codes)
     picture.putpalette(bytes.fromhex("".join(COLOURS)))
-    about = PngInfo()
-    about.add_text(_SHAPE, "{} {}".format(*mask.image_shape))
+    info = PngInfo()
+    info.add_text(_SHAPE, "{} {}".format(*mask.image_shape))
     file = io.BytesIO()
-    picture.save(file, "PNG", pnginfo=about, bits=8)
+    picture.save(file, "PNG", pnginfo=info, bits=8)
     return file.getvalue()
 
 

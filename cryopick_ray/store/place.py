@@ -137,9 +137,9 @@ class Place:
             return None
 
         def read() -> bytes | int:
-            found = obstore.get(self._store, key)
-            size = int(found.meta["size"])
-            return size if size > at_most else bytes(found.bytes())
+            response = obstore.get(self._store, key)
+            size = int(response.meta["size"])
+            return size if size > at_most else bytes(response.bytes())
 
         try:
             data = self._retried("read", key, read)
@@ -160,7 +160,7 @@ class Place:
 
     def sizes(self, prefix: str = "") -> dict[str, int]:
         """Return the sizes in bytes of all objects under the folder ``prefix``, by key."""
-        found: dict[str, int] = {}
+        sizes: dict[str, int] = {}
         after: str | None = None
         most = PAGE if is_bucket(self.url) else None
 
@@ -171,9 +171,9 @@ class Place:
         try:
             while True:
                 entries = self._retried("listed", prefix, page)
-                found.update({entry["path"]: entry["size"] for entry in entries})
+                sizes.update({entry["path"]: entry["size"] for entry in entries})
                 if len(entries) != most:
-                    return found
+                    return sizes
                 after = entries[-1]["path"]
         except FileNotFoundError:
             return {}
@@ -184,8 +184,8 @@ class Place:
 
     def names(self) -> list[str]:
         """Return the names directly under the root, of folders and objects, sorted."""
-        found = self._retried("listed", "", lambda: obstore.list_with_delimiter(self._store))
-        return sorted([*found["common_prefixes"], *(entry["path"] for entry in found["objects"])])
+        listing = self._retried("listed", "", lambda: obstore.list_with_delimiter(self._store))
+        return sorted([*listing["common_prefixes"], *(entry["path"] for entry in listing["objects"])])
 
     def delete(self, key: str) -> None:
         """Remove ``key``, if it is there."""

@@ -75,8 +75,8 @@ def _is_renewed(path: Path, data: bytes) -> bool:
         return False
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            about = os.fstat(file.fileno())
-            is_same = about.st_nlink == 1 and about.st_size == len(data) and file.read(len(data)) == data
+            status = os.fstat(file.fileno())
+            is_same = status.st_nlink == 1 and status.st_size == len(data) and file.read(len(data)) == data
             if is_same:
                 os.utime(file.fileno())
             return is_same

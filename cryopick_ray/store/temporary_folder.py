@@ -39,8 +39,8 @@ def _remove_left_behind(base: Path, prefix: str) -> None:
         with suppress(OSError):  # held, or somebody else's
             held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
-                found = os.fstat(held)
-                if found.st_uid == os.getuid() and time.time() - found.st_mtime > YOUNG_S:
+                status = os.fstat(held)
+                if status.st_uid == os.getuid() and time.time() - status.st_mtime > YOUNG_S:
                     fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     shutil.rmtree(folder, ignore_errors=True)
             finally:

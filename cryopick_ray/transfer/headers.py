@@ -43,10 +43,10 @@ def offered_digest(headers: Mapping[str, str], *, whole: bool) -> str | None:
     offered = f"{headers.get('Repr-Digest', '')},{headers.get('Digest', '')}"
     if whole and "Content-MD5" in headers:
         offered += f",md5={headers['Content-MD5']}"
-    known = {"sha-256": ("sha256", 32), "md5": ("md5", 16)}
+    algorithms = {"sha-256": ("sha256", 32), "md5": ("md5", 16)}
     for field in offered.split(","):
         name, _, value = field.strip().partition("=")
-        kind, length = known.get(name.lower(), ("", 0))
+        kind, length = algorithms.get(name.lower(), ("", 0))
         try:
             raw = base64.b64decode(value.strip(":"), validate=True)
         except (binascii.Error, ValueError):

@@ -45,17 +45,17 @@ class MirrorFiles:
 
     def walk(self, folder: str) -> Iterator[RemoteFile | RefusedFile]:
         """List all files below a folder."""
-        found = False
+        has_files = False
         try:
             for batch in obstore.list(self._store, folder):
                 for entry in batch:
-                    found = True
+                    has_files = True
                     yield from _listed(entry)
         except FileNotFoundError:
             pass
         except (BaseError, OSError, ValueError) as error:
             raise RemoteError(f"{self._url}/{folder} cannot be listed: {_first_line(error)}") from error
-        if not found:
+        if not has_files:
             raise MissingError(f"{self._url}/{folder} has no files")
 
     def size(self, path: str) -> int | None:

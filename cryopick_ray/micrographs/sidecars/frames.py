@@ -71,15 +71,15 @@ def _dose_of(movie: Movie, sidecar: Sidecar) -> tuple[float | None, str]:
 
 def _with_gain(frames: FrameSettings, movie: Movie, sidecar: Sidecar) -> tuple[FrameSettings, str]:
     """Return the settings with the gain reference beside the movie, and notes."""
-    told = f"gain reference {brief(sidecar.gain)}, which its {sidecar.called} names,"
+    note = f"gain reference {brief(sidecar.gain)}, which its {sidecar.called} names,"
     path = _found(movie.path, sidecar.gain)
     if path is None:
-        return frames, f"{told} is not beside it in MRC, TIFF or .gain: not applied; give `movies.gain`"
+        return frames, f"{note} is not beside it in MRC, TIFF or .gain: not applied; give `movies.gain`"
     with_gain = _with(frames, gain=path)
     try:
         load_correction(movie, with_gain, torch.device("cpu"))
     except CryoPickError as error:
-        return frames, f"{told} cannot be used and is not applied: {brief(error)}"
+        return frames, f"{note} cannot be used and is not applied: {brief(error)}"
     return with_gain, f"gain reference {brief(path.name)} from its {sidecar.called}"
 
 

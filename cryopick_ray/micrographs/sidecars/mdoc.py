@@ -30,24 +30,24 @@ def read_mdoc(content: bytes, name: str) -> Sidecar:
         Of the file; only its stem counts, as frames may have been converted since.
     """
     head, sections = _sections(content.decode("utf-8", "replace"))
-    own = _section_of(sections, stem_of(name))
-    if own is None or head.get("Montage", "0") != "0" or "PieceCoordinates" in own:
+    section = _section_of(sections, stem_of(name))
+    if section is None or head.get("Montage", "0") != "0" or "PieceCoordinates" in section:
         return Sidecar(CALLED)
-    said = SidecarValues(CALLED, {**head, **own})
-    dose, count = _dose_of_frames(said.words.get("FrameDosesAndNumber", ""))
+    values = SidecarValues(CALLED, {**head, **section})
+    dose, count = _dose_of_frames(values.words.get("FrameDosesAndNumber", ""))
     return Sidecar(
         CALLED,
-        pixel_size_A=said.number("PixelSpacing", 1, SMALLEST_A, LARGEST_A),
-        shape=_shape(said.words.get("ImageSize", "")),
-        binning=said.number("Binning", 1, 1 / 16, 64),
-        frames=said.whole("NumSubFrames"),
-        dose_e_A2=said.number("ExposureDose"),
+        pixel_size_A=values.number("PixelSpacing", 1, SMALLEST_A, LARGEST_A),
+        shape=_shape(values.words.get("ImageSize", "")),
+        binning=values.number("Binning", 1, 1 / 16, 64),
+        frames=values.whole("NumSubFrames"),
+        dose_e_A2=values.number("ExposureDose"),
         dose_per_frame_e_A2=dose,
         dosed_frames=count,
-        gain=_base_name(said.words.get("GainReference", "")),
-        turned=_turned(said.words.get("RotationAndFlip", "0")),
-        voltage_kV=said.number("Voltage", 1, *MICROSCOPES_KV),
-        notes=tuple(said.notes),
+        gain=_base_name(values.words.get("GainReference", "")),
+        turned=_turned(values.words.get("RotationAndFlip", "0")),
+        voltage_kV=values.number("Voltage", 1, *MICROSCOPES_KV),
+        notes=tuple(values.notes),
     )
 
 

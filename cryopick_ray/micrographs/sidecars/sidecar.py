@@ -139,9 +139,9 @@ def content_of(path: Path) -> bytes:
     ValueError
         It is no regular file, or too long.
     """
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):  # a pipe or device has no end
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):  # a pipe or device has no end
         raise ValueError("it is no file")
-    if found.st_size > MAX_BYTES:
+    if status.st_size > MAX_BYTES:
         raise ValueError(f"it is longer than {MAX_BYTES >> 20} MiB")
     return path.read_bytes()
