@@ -142,7 +142,7 @@ def _first(
     wanted = 1 if settings.diameter_A is not None else min(SAMPLED, until.micrographs or SAMPLED)
     events.note(f"watching {', '.join(settings.inputs)}; a file {stop} ends it")
     while True:
-        live.look()
+        live.scan()
         came = live.settled()
         if len(came) >= wanted or (came and live.idle_seconds > FIRST_SECONDS):
             break

@@ -271,7 +271,7 @@ def test_a_folder_that_cannot_be_written_is_looked_at_all_the_same(run, monkeypa
     def refuse(folder, by):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(judgement, "Notebook", refuse)  # root may write anywhere
+    monkeypatch.setattr(judgement, "DecisionLog", refuse)  # root may write anywhere
     with served(run) as page:
         assert not page.json("api/about")["is_writable"]
         assert page.candidates(0)["score"].size
