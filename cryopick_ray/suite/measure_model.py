@@ -63,7 +63,7 @@ class Bench:
 
 def measure(entrant: Entrant, case: Case, bench: Bench) -> list[Result]:
     """Pick a data set with a model, as far as it has not been; score the picks, whole and in its parts."""
-    reading, picking = (Clock(bench.events, bench.marked_places, shown=shown) for shown in (False, True))
+    reading, picking = (Clock(bench.events, bench.said, shown=shown) for shown in (False, True))
     try:
         model = entrant.model_for(case, bench.folder)
         return _measure(entrant, model, case, bench, reading, picking)

@@ -105,7 +105,7 @@ def test_what_was_begun_is_brought_to_its_end_first():
     first = jobs.take()
     jobs.add("pick", split_units([Item("a")], 1))
     jobs.give_up("ingest", split_units([Item("c")], 1)[0], "gone")
-    assert [(one.kind, one.reason) for one in (first, jobs.take(), jobs.take(), jobs.take())] == [
+    assert [(job.kind, job.reason) for job in (first, jobs.take(), jobs.take(), jobs.take())] == [
         ("ingest", ""),
         ("ingest", "gone"),
         ("pick", ""),

@@ -50,8 +50,8 @@ def family(pid):
             continue
         children.setdefault(parent, []).append(int(entry.parent.name))
     found = [pid]
-    for one in found:
-        found += children.get(one, [])
+    for process in found:
+        found += children.get(process, [])
     return found
 
 

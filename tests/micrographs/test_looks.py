@@ -33,7 +33,7 @@ def files(folder):
 def stored(pixels, side=SIDE):
     """Return an image as a store holds it, of about ``side`` pixels."""
     part = min(1, side / max(pixels.shape))
-    return prepare(pixels, tuple(round(one * part) for one in pixels.shape)).pixels
+    return prepare(pixels, tuple(round(side * part) for side in pixels.shape)).pixels
 
 
 def why(pixels):
@@ -98,8 +98,8 @@ def test_a_film_with_several_holes_is_strange(seed, radius, spacing, contrast, n
     rng = np.random.default_rng(seed)
     y, x = np.indices((SIDE, SIDE)) / SIDE
     offset = rng.uniform(0, spacing * radius, 2)
-    across = [(one - at + 2) % (spacing * radius) for one, at in zip((y, x), offset, strict=True)]
-    is_hole = np.hypot(*(one - spacing * radius / 2 for one in across)) < radius
+    across = [(axis - at + 2) % (spacing * radius) for axis, at in zip((y, x), offset, strict=True)]
+    is_hole = np.hypot(*(axis - spacing * radius / 2 for axis in across)) < radius
     image = 1 + contrast * is_hole + rng.normal(0, noise, y.shape)
     assert "round holes" in why(stored(image.astype(np.float32)))
 

@@ -45,7 +45,9 @@ def replayed(rows, picks):
     history = []
     for row in rows:
         if row.action == "clean":
-            history = [one for one in history if one.action != "junk" or one.disc != row.disc]
+            history = [
+                decision for decision in history if decision.action != "junk" or decision.disc != row.disc
+            ]
         else:
             history.append(row)
     places = list(zip(picks.x_px.tolist(), picks.y_px.tolist(), strict=True))
@@ -59,14 +61,18 @@ def replayed(rows, picks):
         elif row.action == "junk":
             painted.append(row.disc)
             kept -= {place for place in places if dist(place, here) <= row.radius_px}
-            added = [one for one in added if dist(one.disc[:2], here) > row.radius_px]
+            added = [decision for decision in added if dist(decision.disc[:2], here) > row.radius_px]
         elif row.action == "keep":
             removed, kept = removed - meant, kept | meant
         elif row.action == "remove":
             removed, kept = removed | meant, kept - meant
-            added = [one for one in added if dist(one.disc[:2], here) > 1]
+            added = [decision for decision in added if dist(decision.disc[:2], here) > 1]
         else:
-            others = (one for one in added if one.call == row.call or dist(one.disc[:2], here) > 1)
+            others = (
+                decision
+                for decision in added
+                if decision.call == row.call or dist(decision.disc[:2], here) > 1
+            )
             added = [other for other in others if other != row] + [row]
     found = {}
     for place, before in zip(places, picks.unpicked.tolist(), strict=True):

@@ -74,13 +74,13 @@ def heaviest(lists, places, radius_px, weights):
     return most
 
 
-def apart(lists, one, other):
-    (a, i), (b, j) = one, other
+def apart(lists, first, other):
+    (a, i), (b, j) = first, other
     return np.hypot(lists[a].x_px[i] - lists[b].x_px[j], lists[a].y_px[i] - lists[b].y_px[j])
 
 
-def near(lists, one, other, radius_px):
-    return apart(lists, one, other) <= radius_px
+def near(lists, first, other, radius_px):
+    return apart(lists, first, other) <= radius_px
 
 
 def worth(lists, own, radius_px, weights):
@@ -93,8 +93,8 @@ def worth(lists, own, radius_px, weights):
         return weights[name] * (below + equal / 2)
 
     return sum(
-        (1 - apart(lists, one, other) / (2 * radius_px)) * (value(*one) + value(*other))
-        for one, other in combinations(own, 2)
+        (1 - apart(lists, first, other) / (2 * radius_px)) * (value(*first) + value(*other))
+        for first, other in combinations(own, 2)
     )
 
 

@@ -177,7 +177,7 @@ def test_people_s_filaments_are_united_and_each_is_one():
     picks = candidates()
     found = curated([theirs[0], *mine, theirs[1]], picks, SPACING_PX * PIXEL_A)
     lengths = sorted(int((found.more["filament"] == number).sum()) for number in (0, 1))
-    assert lengths == sorted(len(walked(one, SPACING_PX)) for one in (LINE, [(5, 5), (95, 5)]))
+    assert lengths == sorted(len(walked(line, SPACING_PX)) for line in (LINE, [(5, 5), (95, 5)]))
     assert (found.more["filament"] < 0).sum() == len(picks)
     twice = curated([*mine, *theirs, *rows("exclude", [(0, 0)], 9)], picks)
     assert twice.has(Reason.EXCLUDED_MICROGRAPH).all()

@@ -26,7 +26,7 @@ def test_what_is_appended_is_in_the_file_with_who_and_when_and_is_undone_by_call
         first = anna.append([HERE, THERE])
         second = anna.append([HERE])
         assert read_rows([folder]) == anna.rows == [*first, *second]
-    assert [one.disc for one in first] == [(1, 2, 0), (5, 6.13, 7.13)]
+    assert [decision.disc for decision in first] == [(1, 2, 0), (5, 6.13, 7.13)]
     assert {row.by for row in anna.rows} == {"anna"}
     assert first[0].at == first[1].at < second[0].at
     with DecisionLog(folder, "anna") as again:
@@ -40,12 +40,12 @@ def test_people_see_each_other_and_undo_only_their_own(tmp_path):
     old = tmp_path / "old.csv"
     old.write_text("micrograph_id,action,x_px,y_px\nc.mrc,add,1,1\nc.mrc,remove,1,1\n")
     with DecisionLog(tmp_path, "anna") as anna, DecisionLog(tmp_path, "bo") as bo:
-        one = anna.append([HERE])
+        kept = anna.append([HERE])
         other = bo.append([THERE])
-        assert other[0].at > one[0].at
-        wanted = [Decision("c.mrc", "remove", 1, 1), Decision("c.mrc", "add", 1, 1), *one, *other]
+        assert other[0].at > kept[0].at
+        wanted = [Decision("c.mrc", "remove", 1, 1), Decision("c.mrc", "add", 1, 1), *kept, *other]
         assert anna.everyone() == bo.everyone() == read_rows([tmp_path]) == wanted
-        assert anna.undo() == one
+        assert anna.undo() == kept
         assert bo.everyone() == wanted[:2] + other
         old.unlink()
         assert anna.everyone() == other
@@ -60,7 +60,7 @@ def test_a_file_that_cannot_be_read_is_named_and_stops_nobody(tmp_path):
         own = anna.append([HERE])
         assert own[0].at > theirs[0].at
         assert anna.everyone() == [*theirs, *own]
-        assert sorted(one.name for one in anna.shared.unread) == ["bo.csv", "pipe.csv"]
+        assert sorted(path.name for path in anna.shared.unread) == ["bo.csv", "pipe.csv"]
         assert "no plain file" in anna.shared.unread[tmp_path / "pipe.csv"]
         (tmp_path / "pipe.csv").unlink()
         bo.path.write_text(text_of([]))

@@ -43,9 +43,9 @@ def micrographs(draw):
     )
 
 
-def same(one, other):
+def same(first, other):
     return all(
-        np.array_equal(getattr(one, name), getattr(other, name))
+        np.array_equal(getattr(first, name), getattr(other, name))
         for name in ("x_px", "y_px", "score", "unpicked")
     )
 
@@ -70,8 +70,8 @@ def test_the_order_of_candidates_does_not_matter(picks, one, random):
 @given(micrographs(), st.permutations(FREE_OF_ORDER))
 def test_passes_that_look_at_each_candidate_alone_commute(picks, order):
     once, other = picks, picks
-    for one, another in zip(FREE_OF_ORDER, order, strict=True):
-        once, other = one(once), another(other)
+    for before, another in zip(FREE_OF_ORDER, order, strict=True):
+        once, other = before(once), another(other)
     assert same(once, other)
 
 
@@ -87,12 +87,14 @@ def test_picks_are_as_far_apart_as_asked_and_every_duplicate_is_near_a_better_pi
     spots = PIXEL_A * np.column_stack([after.x_px, after.y_px]).astype(np.float64)
     rank = np.lexsort((after.x_px, after.y_px, -after.score)).argsort()
     kept = np.flatnonzero(after.picked)
-    for one, other in itertools.combinations(kept, 2):
-        assert np.linalg.norm(spots[one] - spots[other]) >= 30
-    for one in np.flatnonzero(after.has(Reason.DUPLICATE)):
-        near = [k for k in kept if np.linalg.norm(spots[one] - spots[k]) < 30 and rank[k] < rank[one]]
+    for candidate, other in itertools.combinations(kept, 2):
+        assert np.linalg.norm(spots[candidate] - spots[other]) >= 30
+    for candidate in np.flatnonzero(after.has(Reason.DUPLICATE)):
+        near = [
+            k for k in kept if np.linalg.norm(spots[candidate] - spots[k]) < 30 and rank[k] < rank[candidate]
+        ]
         assert near
-        assert not after.has(Reason.ON_JUNK)[one]
+        assert not after.has(Reason.ON_JUNK)[candidate]
 
 
 @given(micrographs(), st.integers(1, 30))

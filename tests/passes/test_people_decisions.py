@@ -248,6 +248,6 @@ def test_what_is_no_file_or_too_large_is_refused_before_it_is_read(tmp_path, mon
 
 
 def test_settings_of_earlier_runs_hold_one_file():
-    one = SelectionSettings.model_validate({"curation": "/c.csv"})
-    assert one == SelectionSettings.model_validate({"curation": ["/c.csv"]})
+    single = SelectionSettings.model_validate({"curation": "/c.csv"})
+    assert single == SelectionSettings.model_validate({"curation": ["/c.csv"]})
     assert SelectionSettings.model_validate({"curation": None}) == SelectionSettings()

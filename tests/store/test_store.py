@@ -144,7 +144,7 @@ def test_writing_another_shape_damages_rows_of_the_old_one_only(store, stored):
 
 def test_a_shard_that_was_forgotten_is_written_anew(store, stored):
     rows = [stored, row("failed.mrc", status="failed"), row("missing.mrc", shard_bytes=5)]
-    assert store.held(rows) == {one.micrograph_id for one in rows if store.holds(one)} == {"a/b.mrc"}
+    assert store.held(rows) == {listed.micrograph_id for listed in rows if store.holds(listed)} == {"a/b.mrc"}
     for _ in range(2):  # a second worker may find the same damage
         store.forget(stored)
     assert store.held(rows) == set()

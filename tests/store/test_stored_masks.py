@@ -37,13 +37,18 @@ def test_a_mask_comes_back_and_is_a_picture_that_any_viewer_opens(place, tmp_pat
 
 
 def test_masks_of_other_settings_and_other_content_lie_beside_and_nothing_is_written_twice(place):
-    one, other = MaskStore(place, "one"), MaskStore(place, "other")
-    keys = [one.put("a", a_mask()), other.put("a", a_mask()), one.put("a", a_mask(1)), one.put("b", a_mask())]
+    first, other = MaskStore(place, "one"), MaskStore(place, "other")
+    keys = [
+        first.put("a", a_mask()),
+        other.put("a", a_mask()),
+        first.put("a", a_mask(1)),
+        first.put("b", a_mask()),
+    ]
     assert len(set(keys)) == 4
     before = place.sizes("masks")
-    assert one.put("a", a_mask()) == keys[0]
+    assert first.put("a", a_mask()) == keys[0]
     assert place.sizes("masks") == before
-    there = one.keys()
+    there = first.keys()
     assert {keys[0], keys[2], keys[3]} <= there
     assert keys[1] not in there
 

@@ -42,14 +42,14 @@ class Stages(SilentEvents):
     """Keeps what is said of each stage: its name, its micrographs, those done before and since."""
 
     def __init__(self):
-        self.marked_places = []
+        self.said = []
 
     def stage(self, name, total, done=0, of="micrographs"):
-        self.marked_places.append([name, total, done, 0])
+        self.said.append([name, total, done, 0])
 
     def report(self, name, report):
-        assert name == self.marked_places[-1][0]
-        self.marked_places[-1][3] += report.complete
+        assert name == self.said[-1][0]
+        self.said[-1][3] += report.complete
 
 
 @pytest.fixture
@@ -264,7 +264,7 @@ def test_workers_come_together_once_to_simulate_and_once_to_ingest_however_many_
     engine, stages = CountingEngine(), Stages()
     simulated(tmp_path, groups, engine, events=stages)
     assert engine.shifts == 2
-    assert stages.marked_places == [["simulate", 4, 0, 4], ["ingest", 4, 0, 4]]
+    assert stages.said == [["simulate", 4, 0, 4], ["ingest", 4, 0, 4]]
 
 
 def test_what_is_in_place_is_not_made_again_and_no_worker_comes_for_it(tmp_path):
@@ -272,7 +272,7 @@ def test_what_is_in_place_is_not_made_again_and_no_worker_comes_for_it(tmp_path)
     first = simulated(tmp_path, groups)
     stages = Stages()
     again = simulated(tmp_path, groups, NoEngine(), events=stages)
-    assert stages.marked_places == [["simulate", 4, 4, 0], ["ingest", 4, 4, 0]]
+    assert stages.said == [["simulate", 4, 4, 0], ["ingest", 4, 4, 0]]
     assert [[row.row for row in one.rows] for one in again] == [
         [row.row for row in one.rows] for one in first
     ]
@@ -280,7 +280,7 @@ def test_what_is_in_place_is_not_made_again_and_no_worker_comes_for_it(tmp_path)
     (tmp_path / "simulated/hsp90/micrographs/simulated_000000.mrc").unlink()
     stages = Stages()
     simulated(tmp_path, groups, events=stages)
-    assert [line[:2] + line[3:] for line in stages.marked_places] == [["simulate", 4, 1], ["ingest", 4, 1]]
+    assert [line[:2] + line[3:] for line in stages.said] == [["simulate", 4, 1], ["ingest", 4, 1]]
 
 
 def test_another_simulation_in_a_data_sets_folder_is_refused_before_any_work(tmp_path):
