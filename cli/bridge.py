@@ -109,9 +109,7 @@ class SettingsCommand(TyperCommand):
         self._roles: dict[str, Offer] = function.offers
         self._options = [one for role, offer in self._roles.items() for one in _options(role, offer)]
         self.names = {option.name: option.called for option in self._options if option.field is not None}
-        self.names |= {
-            name: option_name for role in self._roles.values() for name, option_name in role.calls.items()
-        }
+        self.names |= {name: called for role in self._roles.values() for name, called in role.calls.items()}
         own = list(inspect.signature(function).parameters.values())
         first = [one for one in own if one.default is one.empty]
         made = [option.parameter(self.names) for option in self._options]

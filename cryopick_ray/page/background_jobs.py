@@ -135,7 +135,7 @@ class BackgroundJobs:
         for number in list(self._jobs):
             self.stop(number)
         for thread in self._threads:
-            thread.join(2 * leash.UNREACHABLE_S)
+            thread.join(2 * leash.PATIENCE_S)
 
     def _work(self, job: BackgroundJob, work: Callable[[BackgroundJob], None]) -> None:
         try:

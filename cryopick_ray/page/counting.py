@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 REST = 4.0
 """Times as long as it counted, it does not count again: a run at work changes every few seconds."""
-UNREACHABLE_S = 30.0
+PATIENCE_S = 30.0
 BREATH_SECONDS, EVERY = 0.002, 16
 """So long, every so many micrographs, other threads go first: a person waits for them."""
 
@@ -94,7 +94,7 @@ class PageTally:
         self._ended.set()
         self._wanted.set()
         if self._thread.is_alive():
-            self._thread.join(UNREACHABLE_S)
+            self._thread.join(PATIENCE_S)
 
     @property
     def counted(self) -> CountedMicrograph | None:

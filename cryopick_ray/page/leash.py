@@ -11,7 +11,7 @@ import sys
 import time
 from threading import Thread
 
-UNREACHABLE_S = 10.0
+PATIENCE_S = 10.0
 """Before a command that was told to end is ended."""
 
 
@@ -33,7 +33,7 @@ def _end_with_the_page() -> None:
     while os.read(sys.stdin.fileno(), 1):  # waits until the other end is closed
         pass
     os.killpg(0, signal.SIGTERM)
-    time.sleep(UNREACHABLE_S)
+    time.sleep(PATIENCE_S)
     os.killpg(0, signal.SIGKILL)
 
 

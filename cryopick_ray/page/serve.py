@@ -18,7 +18,7 @@ from cryopick_ray.page.work import Work
 from cryopick_ray.store.temporary_folder import temporary_folder
 
 HOST = "127.0.0.1"
-UNREACHABLE_S = 2
+PATIENCE_S = 2
 PREFIX = "cryopick-page-"
 """Of folders whose content is gone when a page ends."""
 
@@ -51,7 +51,7 @@ def serve(desk: Desk, port: int, *, say: Callable[[str], None], browse: bool) ->
             log_level="warning",
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=UNREACHABLE_S,
+            timeout_graceful_shutdown=PATIENCE_S,
             lifespan="off",
             ws="none",
         )

@@ -10,7 +10,7 @@ from selenium.webdriver.common.by import By
 
 from cryopick_ray.passes.decision_files import read_rows
 
-UNREACHABLE_S = 20
+PATIENCE_S = 20
 PICTURE = """
 const {main} = await import('./static/ui/stage.js');
 return main.viewer.world.getItemAt(0)?.getFullyLoaded() ?? false;
@@ -34,7 +34,7 @@ class Look:
         self.wait(lambda: self.text("picks-here").isdigit() and self.js(PICTURE))
 
     def wait(self, holds):
-        end = time.monotonic() + UNREACHABLE_S
+        end = time.monotonic() + PATIENCE_S
         while not (found := holds()):
             assert time.monotonic() < end, "never came"
             time.sleep(0.05)

@@ -113,14 +113,14 @@ def _gathered(
     plan: ClassPlan, files: WorkFiles, sums: Sequence[ClassSums], model: ClassModel
 ) -> Classification:
     found = [unpack(files.sums(plan.settings.iterations, part)) for part in range(plan.parts)]
-    label, psi, session, probability = (
+    label, psi, shift, probability = (
         np.concatenate([part[name] for part in found])
         for name in ("label", "psi_deg", "shift_A", "probability")
     )
     return Classification(
         label.astype(np.int64),
         psi.astype(np.float64),
-        session.astype(np.float64),
+        shift.astype(np.float64),
         probability.astype(np.float64),
         (total(sums[::2]), total(sums[1::2])),
         model.noise,
