@@ -69,9 +69,9 @@ def test_pictures_that_cannot_be_made_are_told_and_fail_no_pick(store, tmp_path)
 PAINTER = """
 import sys
 import numpy as np
-from cryopick_ray.store.pictures import PictureShelf, make_pictures
+from cryopick_ray.store.pictures import PictureStore, make_pictures
 from cryopick_ray.store.place import Place
-shelf = PictureShelf(Place(sys.argv[1]))
+shelf = PictureStore(Place(sys.argv[1]))
 pixels = np.random.default_rng(0).normal(size=(700, 700)).astype(np.float16)
 print("ready", flush=True)
 for number in range(10**6):

@@ -180,8 +180,8 @@ WRITER = """
 import sys
 from pathlib import Path
 from cryopick_ray.passes.decisions import Decision
-from cryopick_ray.passes.decision_log import Notebook
-book = Notebook(Path(sys.argv[1]), "anna")
+from cryopick_ray.passes.decision_log import DecisionLog
+book = DecisionLog(Path(sys.argv[1]), "anna")
 print("ready", flush=True)
 n = int(sys.argv[2])
 while True:
