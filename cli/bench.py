@@ -18,9 +18,12 @@ def bench(
     del debug
     from cryopick_ray.bench.bench import bench as measure
     from cryopick_ray.bench.bench_settings import BenchSettings
+    from cryopick_ray.engine.process import set_up_process
     from cryopick_ray.settings.config import fill
 
-    outcome = measure(fill(BenchSettings, **settings), tell)
+    wanted = fill(BenchSettings, **settings)
+    set_up_process(wanted.threads, keeps_memory=True)  # as a pick worker does
+    outcome = measure(wanted, tell)
     say(outcome, _text(outcome), as_json=as_json)
 
 

@@ -86,14 +86,14 @@ class SettingsCommand(TyperCommand):
 
     def _with_values(self, args: list[str]) -> list[str]:
         """Return the arguments, with its value beside each option that is given without it."""
-        from cryopick_ray.settings.leaves import shown
+        from cryopick_ray.settings.leaf_settings import option_hint
 
         fields = {option.called: option.field for option in self._options if option.field is not None}
         last = args.index("--") if "--" in args else len(args)
         given: list[str] = []
         for name, value in pairwise([*args[:last], ""]):
             field = fields.get(name)
-            alone = field is not None and value not in get_args(field.annotation) and shown(field).alone
+            alone = field is not None and value not in get_args(field.annotation) and option_hint(field).alone
             given.append(f"{name}={alone}" if alone else name)
         return given + args[last:]
 
@@ -167,12 +167,12 @@ class _Option:
         )
 
     def _shown(self, field: "FieldInfo", names: Mapping[str, str]) -> Any:
-        from cryopick_ray.settings.leaves import shown
+        from cryopick_ray.settings.leaf_settings import option_hint
 
         text = spelled_by(names, field.description or "")
         if not field.is_required() and field.default not in (None, (), False) and "default" not in text:
             text = f"{text.removesuffix('.')}; default: {_text(field.default)}."
-        if alone := shown(field).alone:
+        if alone := option_hint(field).alone:
             text = f"{text.removesuffix('.')}; alone: {alone}."
         if not self.called.startswith("--"):
             return typer.Argument(metavar=self.called, help=text, show_default=False)
@@ -189,27 +189,27 @@ class _Option:
 
     def put(self, value: Any, given: Given) -> Given:
         """Return the settings with what a person gave for this one."""
-        from cryopick_ray.settings.config import assigned, over
-        from cryopick_ray.settings.leaves import typed
+        from cryopick_ray.settings.config import assigned, merged
+        from cryopick_ray.settings.leaf_settings import parse_setting
 
         if value is None or value in ((), []):
             return given
         if self.field is None:
             return assigned(given, value, kind=self.kind)
-        plain: Any = typed(self.field, value) if isinstance(value, str) else value
+        plain: Any = parse_setting(self.field, value) if isinstance(value, str) else value
         for part in reversed(self.name.split(".")):
             plain = {part: plain}
-        return over(given, plain)
+        return merged(given, plain)
 
 
 def _options(role: str, offer: Offer) -> Iterator[_Option]:
-    from cryopick_ray.settings.leaves import called, leaves
+    from cryopick_ray.settings.leaf_settings import leaf_settings, option_name
 
     kind = offer.load()
-    for name, field, panel in leaves(kind):
+    for name, field, panel in leaf_settings(kind):
         own = {name, name.partition(".")[0]}
         is_wanted = (not offer.only or own & {*offer.only}) and not own & {*offer.but}
-        if is_wanted and (text := called(name, field)):
+        if is_wanted and (text := option_name(name, field)):
             yield _Option(role, kind, name, text, field, panel)
     if offer.assign:
         yield _Option(role, kind, "set", "--set")
@@ -217,9 +217,9 @@ def _options(role: str, offer: Offer) -> Iterator[_Option]:
 
 def _example(kind: Any, names: Mapping[str, str]) -> str:
     """Return a setting without an option of its own, as ``--set`` takes it."""
-    from cryopick_ray.settings.leaves import leaves
+    from cryopick_ray.settings.leaf_settings import leaf_settings
 
-    defaults = ((name, field.default) for name, field, _ in leaves(kind) if name not in names)
+    defaults = ((name, field.default) for name, field, _ in leaf_settings(kind) if name not in names)
     return next(f"{name}={_text(value)}" for name, value in defaults if isinstance(value, int | float))
 
 
@@ -234,9 +234,9 @@ def _repeats(field: "FieldInfo") -> bool:
 
 
 def _metavar(name: str, field: "FieldInfo") -> str:
-    from cryopick_ray.settings.leaves import shown
+    from cryopick_ray.settings.leaf_settings import option_hint
 
-    if own := shown(field).metavar:
+    if own := option_hint(field).metavar:
         return own
     for ending, unit in UNITS.items():
         if name.endswith(ending):

@@ -57,10 +57,10 @@ def consensus(
     DIR then holds table/ agreement.json consensus.html.
     """
     del debug
-    from cryopick_ray.passes.votes import Vote
+    from cryopick_ray.passes.votes import VoteSettings
     from cryopick_ray.runs.consensus_run import agree
 
-    wanted = Vote(_votes(votes), radius, crowded=crowded)
+    wanted = VoteSettings(_votes(votes), radius, crowded=crowded)
     outcome = agree(
         inputs, out, wanted, diameter_A=diameter, pixel_size_A=pixel_size, micrographs=micrographs
     )

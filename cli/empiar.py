@@ -13,7 +13,7 @@ from .group import Group
 from .spelling import tell
 
 if TYPE_CHECKING:
-    from cryopick_ray.empiar.download import Wanted
+    from cryopick_ray.empiar.download import FileSelection
     from cryopick_ray.empiar.download_manifest import Manifest
     from cryopick_ray.settings.run_settings import RunSettings
 
@@ -104,7 +104,7 @@ def list_files(
 ) -> None:
     """List the files of an image set: what `fetch` would fetch, with sizes."""
     del debug
-    from cryopick_ray.empiar.download import choose
+    from cryopick_ray.empiar.download import select_files
     from cryopick_ray.empiar.download_manifest import Manifest
     from cryopick_ray.empiar.entry import entry_number
     from cryopick_ray.empiar.source import EmpiarSource
@@ -113,7 +113,7 @@ def list_files(
     source, number = EmpiarSource(), entry_number(entry_id)
     wanted = _wanted(those)
     with tempfile.TemporaryDirectory() as folder, Manifest(Path(folder), number) as manifest:
-        chosen = choose(source, number, manifest, wanted, tell)
+        chosen = select_files(source, number, manifest, wanted, tell)
         rows, lines, total = list[dict[str, Any]](), list[str](), 0
         for row in manifest.chosen():
             size = chosen.files.size(row.path) if row.expected_bytes is None else row.expected_bytes
@@ -143,8 +143,8 @@ def fetch(
 ) -> None:
     """Fetch files of an entry into DIR; run again, it goes on where it ended."""
     del debug
-    from cryopick_ray.empiar.download import choose
     from cryopick_ray.empiar.download import fetch as fetch_chosen
+    from cryopick_ray.empiar.download import select_files
     from cryopick_ray.empiar.download_manifest import Manifest
     from cryopick_ray.empiar.entry import entry_number
     from cryopick_ray.empiar.source import EmpiarSource
@@ -158,7 +158,7 @@ def fetch(
     wanted = _wanted(those)
     out.mkdir(parents=True, exist_ok=True)
     with Manifest(out, number) as manifest:
-        chosen = choose(source, number, manifest, wanted, tell)
+        chosen = select_files(source, number, manifest, wanted, tell)
         try:
             with TransferEvents(manifest.summary()) as events:
                 fetch_chosen(source, chosen, manifest, events)
@@ -211,7 +211,7 @@ def ingest(
     from cryopick_ray.settings.run_settings import IngestSettings
     from cryopick_ray.stages.averages import beside
     from cryopick_ray.stages.flow import flow
-    from cryopick_ray.stages.ingest import Intake
+    from cryopick_ray.stages.ingest import StoreIngest
 
     from .console import ConsoleEvents
     from .ingest import finish
@@ -222,7 +222,7 @@ def ingest(
     wanted = entry.as_declared(wanted, entry.sample(sources))
     with ConsoleEvents() as events, open_engine(running, threads=wanted.threads) as runner:
         kept = beside(store, None, Path.cwd())
-        intake = Intake(store, wanted, averages=kept, device=running.device)
+        intake = StoreIngest(store, wanted, averages=kept, device=running.device)
         with entry.batches(sources, intake.store) as batches:
             flow(batches, intake, None, runner, events)
     finish(sources, store, as_json=as_json)
@@ -237,11 +237,11 @@ def _those(entry_id: str, which: Given, fetching: Given) -> "RunSettings":
     return fill(RunSettings, inputs=(f"empiar:{entry_number(entry_id)}",), archive=fetching, **which)
 
 
-def _wanted(those: "RunSettings") -> "Wanted":
-    from cryopick_ray.empiar.download import Wanted
+def _wanted(those: "RunSettings") -> "FileSelection":
+    from cryopick_ray.empiar.download import FileSelection
 
     any_kind = those.pattern is not None
-    return Wanted(
+    return FileSelection(
         those.archive.image_set, those.pattern, those.limit, all_roles=any_kind, exclude=those.exclude
     )
 

@@ -52,15 +52,18 @@ def reconstruct(
     particles.star.
     """
     del debug
+    from cryopick_ray.engine.process import set_up_process
     from cryopick_ray.particles.volume.reconstruction_settings import ReconstructSettings
     from cryopick_ray.runs.reconstruct_run import reconstruct_file
     from cryopick_ray.settings.config import fill
     from cryopick_ray.settings.engine_settings import EngineSettings
 
+    wanted = fill(ReconstructSettings, **settings)
+    set_up_process(wanted.threads)
     done = reconstruct_file(
         particles,
         out,
-        fill(ReconstructSettings, **settings),
+        wanted,
         reference=reference,
         mask=mask,
         match=match,

@@ -62,7 +62,7 @@ def simulate(
         return
     from cryopick_ray.engine.open_engine import open_engine
     from cryopick_ray.errors import UsageError
-    from cryopick_ray.settings.config import absolute, absolute_model, fill, over, read_yaml
+    from cryopick_ray.settings.config import absolute, absolute_model, fill, merged, read_yaml
     from cryopick_ray.settings.engine_settings import EngineSettings
     from cryopick_ray.simulate.simulation import simulate_all
     from cryopick_ray.simulate.simulation_settings import simulation_settings
@@ -72,7 +72,7 @@ def simulate(
         given["molecules"] = [absolute_model(name) for name in molecules.split(",")]
     if shape is not None:
         given["height_px"], _, given["width_px"] = shape.lower().partition("x")
-    wanted = simulation_settings(over(over(read_yaml(config) if config else {}, given), settings))
+    wanted = simulation_settings(merged(merged(read_yaml(config) if config else {}, given), settings))
     if out is None:
         raise UsageError("--out is missing: give the folder to write to")
     running = fill(EngineSettings, **engine)

@@ -45,6 +45,6 @@ def option(name: str, names: Mapping[str, str]) -> str:
     leaf = name.rpartition(".")[2]
     if same := [called for one, called in names.items() if one.rpartition(".")[2] == leaf]:
         return same[0]
-    from cryopick_ray.settings.leaves import option as by_rule
+    from cryopick_ray.settings.leaf_settings import default_option as by_rule
 
     return f"--set {name}=" if "." in name and has("--set") else by_rule(name)

@@ -45,7 +45,7 @@ def table(
     from dataclasses import asdict
 
     from cryopick_ray.formats.mask_names import masks_of
-    from cryopick_ray.passes.named_files import left_over
+    from cryopick_ray.passes.named_files import unused_parts
     from cryopick_ray.picks.index import INDEX
     from cryopick_ray.picks.shards import digests
     from cryopick_ray.picks.table import PickTable
@@ -54,14 +54,14 @@ def table(
     from cryopick_ray.settings.selection_settings import SelectionSettings
     from cryopick_ray.stages.cut_table import only_digest
     from cryopick_ray.stages.cut_table import table as gather
-    from cryopick_ray.store.copies import made_locally
+    from cryopick_ray.store.copies import local_copy
 
     wanted, chosen_by = fill(CutSettings, **cut), fill(SelectionSettings, **selection)
     chosen = only_digest(picks, digests(picks), digest)
     beside = posixpath.join(posixpath.dirname(picks.rstrip("/")), "store.zarr")
     where = store or beside
     found = masks_of(masks, where)
-    with made_locally(out, index=INDEX) as folder:
+    with local_copy(out, index=INDEX) as folder:
         cuts = gather(
             where,
             picks,
@@ -73,7 +73,7 @@ def table(
             any_image=any_image,
             selection=chosen_by,
         )
-        notes = left_over(chosen_by, PickTable(folder))
+        notes = unused_parts(chosen_by, PickTable(folder))
     outcome = {
         "table": out,
         "digest": chosen,

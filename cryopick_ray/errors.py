@@ -1,7 +1,7 @@
-"""What can go wrong, with which exit status the command line answers, and how messages name settings.
+"""Errors, their exit statuses, and the spelling of settings in messages.
 
 A message names a setting as its field is called, in backticks, dotted if nested: "give `pixel_size_A`",
-"check `movies.gain`". Each surface shows what it calls that setting itself, see :func:`spelled`.
+"check `movies.gain`". Command line, API and page each show their own name of it, see :func:`spelled`.
 """
 
 import re
@@ -39,7 +39,7 @@ def few(names: Sequence[str], most: int = NAMES_SHOWN) -> str:
 
 
 def brief(value: object) -> str:
-    """Return a value as it is written in Python, or what an error says, as part of one line of a message.
+    """Return the ``repr`` of a value, or an error's text, shortened to a part of one line.
 
     Its backticks mark no setting, unless it is an error of ours.
     """
@@ -58,7 +58,7 @@ def one_line(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
     return line if len(line) <= MOST_SHOWN else f"{line[: MOST_SHOWN - 3]}..."
 
 
@@ -70,7 +70,7 @@ def _written(value: object) -> str:
 
 
 class CryoPickError(Exception):
-    """Base of all errors meant for a person: the message names the value and the mend.
+    """Base of all errors shown to users: the message names the value and the remedy.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class CryoPickError(Exception):
 
     exit_code: ClassVar[int] = 1
     elsewhere: ClassVar[bool] = False
-    """Whether the machine is at fault, not the work: another one may do it."""
+    """Whether the fault is the machine's, so that another machine may do the work."""
 
 
 class UsageError(CryoPickError, ValueError):

@@ -1,4 +1,4 @@
-"""YAML and JSON that anyone may have written, to plain data: bounded before they are unfolded."""
+"""Parsing of untrusted YAML and JSON to plain data, with bounds on size and depth."""
 
 import json
 from collections.abc import Iterable
@@ -18,17 +18,17 @@ MAX_YAML_VALUES = 2**18
 
 
 def parse_yaml(text: str) -> Any:
-    """Return what a YAML text of one document holds.
+    """Return the data of a YAML text of one document.
 
     Raises
     ------
     yaml.YAMLError
         It is no YAML, several documents, or beyond the bounds of :func:`parse_documents`.
     """
-    found = parse_documents(text)
-    if len(found) > 1:
-        raise yaml.YAMLError(f"expected one document, there are {len(found)}")
-    return found[0] if found else None
+    documents = parse_documents(text)
+    if len(documents) > 1:
+        raise yaml.YAMLError(f"expected one document, there are {len(documents)}")
+    return documents[0] if documents else None
 
 
 def parse_documents(text: str) -> list[Any]:
@@ -72,7 +72,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 def _check_extent(events: Iterable[yaml.Event]) -> None:
-    """Refuse what is too deep or too much before anything is made of it."""
+    """Refuse YAML that is too deep or too large before it is constructed."""
     weights: dict[str | None, int] = {}
     count, open_since = 0, list[tuple[str | None, int]]()
     for event in events:
@@ -104,13 +104,13 @@ def _beyond(event: yaml.Event, problem: str) -> yaml.MarkedYAMLError:
 
 
 def yaml_complaint(error: Exception) -> str:
-    """Return in one line what is wrong with a YAML text, and where."""
+    """Return the error of a YAML text in one line, with its position."""
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     return f"line {mark.line + 1}: {one_line(problem)}" if mark and problem else brief(error)
 
 
 def read_json(path: Path, at_most: int) -> Any:
-    """Return what a JSON file of at most so many bytes holds.
+    """Return the data of a JSON file of at most ``at_most`` bytes.
 
     Raises
     ------

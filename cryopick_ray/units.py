@@ -1,4 +1,4 @@
-"""Where a pixel is, and how sizes in angstroms become pixels.
+"""The convention of coordinates, and conversions between angstroms and pixels.
 
 The one coordinate convention of this package: a particle's centre is ``(x_px, y_px)`` in pixels of
 the source micrograph as stored in its file; ``x`` is the column, ``y`` the row, row 0 is the first
@@ -94,7 +94,7 @@ class Optics:
     amplitude_contrast: float = 0.1
 
     def __post_init__(self) -> None:
-        """Refuse what no microscope has."""
+        """Refuse impossible values."""
         if not (
             is_positive(self.voltage_kV)
             and 0 <= self.spherical_aberration_mm < math.inf

@@ -27,7 +27,7 @@ from cryopick_ray.micrographs.reader import read_micrograph
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.picks.matching import match
 from cryopick_ray.settings.base import Positive, Settings
-from cryopick_ray.settings.config import over, read_yaml
+from cryopick_ray.settings.config import merged, read_yaml
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.likeness import matched_filter_snr, spectral_distance
 from cryopick_ray.simulate.simulated_micrograph import simulate
@@ -103,7 +103,7 @@ def simulated_fields(kind: Kind, folder: Path) -> list[Field]:
     """Simulate the first few micrographs."""
     given = kind.simulated
     data = read_yaml(folder / given) if isinstance(given, str) else given
-    settings = simulation_settings(over(data, kind.changes))
+    settings = simulation_settings(merged(data, kind.changes))
     molecules = [load_molecule(name) for name in settings.molecules]
     made = [simulate(settings, molecules, number) for number in range(kind.micrographs)]
     sign = -1 if kind.invert else 1

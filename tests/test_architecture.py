@@ -44,7 +44,7 @@ ONLY_IN = {
         "engine/ray_host.py",
         "engine/ray_pool.py",
         "engine/ray_private.py",
-        "engine/ray_shift.py",
+        "engine/ray_session.py",
         "training/loop/ray_meeting.py",
         "training/loop/ray_train.py",
         "launch/ray_jobs.py",

@@ -8,7 +8,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.settings.config import fill, load_settings, read_yaml, to_yaml
 from cryopick_ray.settings.engine_settings import EngineSettings
-from cryopick_ray.settings.leaves import differences, option
+from cryopick_ray.settings.leaf_settings import default_option, differences
 
 BASE = {"inputs": ["/data"], "diameter_A": 120.0}
 
@@ -62,8 +62,8 @@ def test_options_not_given_keep_their_defaults_and_wrong_ones_are_named():
 
 
 def test_options_are_spelled_as_the_command_line_spells_them():
-    assert option("store_pixel_size_A") == "--store-pixel-size"
-    assert option("engine.gpus_per_worker") == "--gpus-per-worker"
+    assert default_option("store_pixel_size_A") == "--store-pixel-size"
+    assert default_option("engine.gpus_per_worker") == "--gpus-per-worker"
 
 
 def test_a_yaml_file_runs_no_code(tmp_path):

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from manifest_row import manifest_row
 
+from cryopick_ray.micrographs.normalised_image import NormalisedImage
 from cryopick_ray.pickers.log import LogPicker
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.runs.evidence import agreement, steadiness
-from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.data.examples import LabelledRow
 
 CENTRES = np.float32([[x, y] for x in range(30, 180, 30) for y in range(30, 150, 30)])
@@ -50,7 +51,7 @@ def rows(tmp_path):
         noise = 0.3 * np.random.default_rng(seed).standard_normal(image.shape, np.float32)
         row = manifest_row(f"m{seed}", "complete")
         size = {"source_height_px": 160, "source_width_px": 200, "height_px": 160, "width_px": 200}
-        row = replace(row, **size, shard_bytes=store.write(f"m{seed}", StoredPixels(image + noise, 0, 1)))
+        row = replace(row, **size, shard_bytes=store.write(f"m{seed}", NormalisedImage(image + noise, 0, 1)))
         made.append(
             LabelledRow(url, row, "d", 2.0 * DIAMETER_PX, DIAMETER_PX, 1, CENTRES, *[np.empty((0, 2))] * 2)
         )

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.picks.write_table import write_table
@@ -21,8 +21,8 @@ def table(tmp_path, make_picks):
     some = []
     for number in range(20):
         one = make_picks(f"{number:02d}.mrc", int(rng.integers(0, 40)), dataset=f"set{number // 10}")
-        one = one.marked(Why.NEAR_EDGE, rng.random(len(one)) < 0.2).marked(
-            Why.BELOW_THRESHOLD, one.score < 0.1
+        one = one.marked(Reason.NEAR_EDGE, rng.random(len(one)) < 0.2).marked(
+            Reason.BELOW_THRESHOLD, one.score < 0.1
         )
         size = np.where(rng.random(len(one)) < 0.5, rng.normal(120, 9, len(one)), np.nan).astype(np.float32)
         about = replace(one.micrograph, picks=int(one.picked.sum()), verdict="good")
@@ -39,7 +39,7 @@ def test_a_report_draws_what_the_rows_say(table, cuts):
     several = len({*cuts.values()}) > 1
     complete = [one for one in table if one.micrograph.status == "complete"]
     origin = [np.float32(cuts[one.micrograph.dataset] if several else 0) for one in complete]
-    free = [one.score[~one.has(Why.NEAR_EDGE)] - cut for one, cut in zip(complete, origin, strict=True)]
+    free = [one.score[~one.has(Reason.NEAR_EDGE)] - cut for one, cut in zip(complete, origin, strict=True)]
     np.testing.assert_array_equal(drawn.counts, [one.picked.sum() for one in complete])
     np.testing.assert_array_equal(drawn.scores, np.concatenate(free))
     np.testing.assert_array_equal(
@@ -69,7 +69,7 @@ def test_counting_on_the_way_is_counting_after(table):
         counting(one)
     assert counting.tally == tally(table, thresholds)
     frame = [one for one in table if one.micrograph.status == "complete"]
-    near = sum(int((one.has(Why.NEAR_EDGE) & (one.score >= np.float32(0.1))).sum()) for one in frame)
+    near = sum(int((one.has(Reason.NEAR_EDGE) & (one.score >= np.float32(0.1))).sum()) for one in frame)
     assert counting.tally.unpicked == {"near edge": near}
     assert near > 0
     assert counting.tally.candidates == sum(map(len, frame))

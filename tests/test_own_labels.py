@@ -15,7 +15,7 @@ from cryopick_ray.pickers.catalogue import read_card
 from cryopick_ray.pickers.heatmap.networks import HeatmapNetwork
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.weights import ModelCard, load_model, save_model, weights_digest
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.write_table import write_table
@@ -292,7 +292,7 @@ def test_a_student_s_picks_take_the_place_of_the_run_s():
     (every,) = picked_anew([picks("a", [0.9, 0.8])], found, None)
     assert every.picked.all()
     on_junk = replace(picks("a", [0.9, 0.8]), junk=np.uint8([Junk.NONE, Junk.CARBON]))
-    on_junk = on_junk.marked(Why.ON_JUNK, np.array([False, True]))
+    on_junk = on_junk.marked(Reason.ON_JUNK, np.array([False, True]))
     (anew,) = picked_anew([on_junk], found, 0.5)
     assert anew.is_kept_out.tolist() == [False, False, True]
     assert (anew.x_px[2], anew.picked[2]) == (on_junk.x_px[1], False)
@@ -302,11 +302,11 @@ def test_a_student_finds_nothing_anew_where_a_person_decided():
     """The diameter is 30 px: half of it is how far a decision reaches."""
     before = replace(picks("a", [0.9, 0.8, 0.7]), more={"source": np.array(["", "hand", ""], object)})
     before = replace(before, x_px=np.float32([10, 50, 90]), y_px=np.float32([50, 50, 50]))
-    before = before.marked(Why.REMOVED_BY_HAND, np.array([True, False, False]))
+    before = before.marked(Reason.REMOVED_BY_HAND, np.array([True, False, False]))
     found = Candidates(*np.float32([[12, 53, 90, 26], [50, 50, 50, 50], [0.9, 0.9, 0.9, 0.9]]))
     (anew,) = picked_anew([before], {"a": found}, 0.5)
     assert anew.x_px[anew.picked].tolist() == [90, 26, 50]
-    assert anew.x_px[anew.has(Why.REMOVED_BY_HAND)].tolist() == [10]
+    assert anew.x_px[anew.has(Reason.REMOVED_BY_HAND)].tolist() == [10]
 
 
 def test_micrographs_that_are_excluded_teach_nothing(tmp_path, model):
@@ -317,7 +317,7 @@ def test_micrographs_that_are_excluded_teach_nothing(tmp_path, model):
     (run.path / "config.yaml").write_text(to_yaml(run_of(model)))
     table = [picks(name, [0.9, 0.8, 0.7]) for name in ids]
     table[1] = replace(picks(ids[1], []), micrograph=replace(table[1].micrograph, excluded=True))
-    table[4] = table[4].marked(Why.EXCLUDED_MICROGRAPH, np.ones(3, bool))
+    table[4] = table[4].marked(Reason.EXCLUDED_MICROGRAPH, np.ones(3, bool))
     write_table(table, tmp_path / "table")
     target = target_of(run, {"teacher": "self"}, [])
     sample = target.sample(PickTable(tmp_path / "table"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cryopick_ray.picks import partitions
-from cryopick_ray.picks.reasons import WORDS, Why
+from cryopick_ray.picks.reasons import WORDS, Reason
 from cryopick_ray.picks.schema import PICKS
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.picks.write_table import write_table
@@ -33,11 +33,11 @@ def test_what_scores_enough_is_counted_by_why_it_is_not_picked(make_picks):
     picks = []
     for name in "abc":
         one = make_picks(f"{name}.mrc", 60, picked=60)
-        for why in (Why.NEAR_EDGE, Why.DUPLICATE, Why.WRONG_SIZE):
+        for why in (Reason.NEAR_EDGE, Reason.DUPLICATE, Reason.WRONG_SIZE):
             one = one.marked(why, rng.random(60) < 0.3)
-        picks.append(one.marked(Why.BELOW_THRESHOLD, one.score < 0.25))
+        picks.append(one.marked(Reason.BELOW_THRESHOLD, one.score < 0.25))
     told = tally(picks, {"10146": Threshold(0.25, "given")}).unpicked
-    for why in (Why.NEAR_EDGE, Why.DUPLICATE, Why.WRONG_SIZE):
+    for why in (Reason.NEAR_EDGE, Reason.DUPLICATE, Reason.WRONG_SIZE):
         expected = sum(int((one.has(why) & (one.score >= np.float32(0.25))).sum()) for one in picks)
         assert 0 < told.pop(WORDS[why]) == expected
     assert not told

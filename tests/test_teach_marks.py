@@ -99,9 +99,9 @@ def test_excluded_failed_and_unknown_micrographs_teach_nothing_and_that_is_told(
 
 def test_a_table_that_was_curated_before_teaches_what_decisions_say_now(run):
     kept = picks("a.mrc", SCORES)
-    from cryopick_ray.picks.reasons import Why
+    from cryopick_ray.picks.reasons import Reason
 
-    before = kept.marked(Why.REMOVED_BY_HAND, np.arange(len(kept)) < 3)
+    before = kept.marked(Reason.REMOVED_BY_HAND, np.arange(len(kept)) < 3)
     write_table([before, picks("b.mrc", SCORES)], run.table)
     found = marks(run, Decision("a.mrc", "keep", 10.0, 50.0))
     assert places(found, "a.mrc", "particles") == [(10.0, 50.0)]

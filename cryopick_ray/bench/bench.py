@@ -10,7 +10,6 @@ from cryopick_ray.bench.bench_settings import BenchSettings
 from cryopick_ray.bench.machine import Machine
 from cryopick_ray.bench.measure import Measure, Note
 from cryopick_ray.bench.synthetic import write_synthetic
-from cryopick_ray.engine.memory import keep_freed_memory
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.pickers.catalogue import load_picker
@@ -37,8 +36,6 @@ def bench(settings: BenchSettings, note: Note) -> dict[str, Any]:
     """
     settings.check()
     device = usable_device(settings.device)
-    torch.set_num_threads(settings.threads)
-    keep_freed_memory()  # as a pick worker does
     pickers = {model: _load(model, settings, device) for model in settings.models}
     if settings.batches and not any(isinstance(picker, NetworkPicker) for picker in pickers.values()):
         raise UsageError("`batches` are for networks: give one with `model`")

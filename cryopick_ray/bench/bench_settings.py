@@ -7,7 +7,7 @@ from pydantic import Field
 
 from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.errors import UsageError
-from cryopick_ray.settings.base import Positive, Settings, Shown
+from cryopick_ray.settings.base import OptionHint, Positive, Settings
 from cryopick_ray.settings.engine_settings import Device, Threads
 from cryopick_ray.settings.run_settings import Dtype, Exact, IngestSettings, ParticlePx, PickSettings
 
@@ -20,11 +20,11 @@ PIXEL_SIZE_A = 1.0
 class BenchSettings(Settings):
     """What ``cryopick bench`` measures."""
 
-    models: Annotated[tuple[str, ...], Shown(option="model", metavar="NAME|FILE")] = Field(
+    models: Annotated[tuple[str, ...], OptionHint(option="model", metavar="NAME|FILE")] = Field(
         default=(DEFAULT_MODEL,),
         description=f"Model or weights file; may be repeated; default: {DEFAULT_MODEL}.",
     )
-    input: Annotated[Path | None, Shown(metavar="FILE")] = Field(
+    input: Annotated[Path | None, OptionHint(metavar="FILE")] = Field(
         default=None, description="A micrograph; default: a synthetic one."
     )
     size: Side | None = Field(default=None, description="Side of the synthetic one in pixels; default: 4096.")
@@ -38,10 +38,10 @@ class BenchSettings(Settings):
     particle_px: ParticlePx = None
     exact: Exact = False
     repeats: int = Field(default=5, ge=1, le=1000, description="Timed passes over the micrograph.")
-    sizes: Annotated[tuple[Side, ...], Shown(metavar="N,N")] = Field(
+    sizes: Annotated[tuple[Side, ...], OptionHint(metavar="N,N")] = Field(
         default=(), description="Measure synthetic micrographs of these sides, too."
     )
-    batches: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Shown(metavar="N,N")] = Field(
+    batches: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], OptionHint(metavar="N,N")] = Field(
         default=(), description="Give a network so many images at once, too."
     )
     threads: Threads = 1

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cryopick_ray.bench.stopwatch import Route, Stopwatch
 from cryopick_ray.micrographs.decimate import planned
-from cryopick_ray.micrographs.image_facts import look_at
+from cryopick_ray.micrographs.image_facts import measure_image
 from cryopick_ray.micrographs.no_data import SCANNED_ROWS, find_no_data
 from cryopick_ray.micrographs.preprocess import clipped_blocks, normalise
 from cryopick_ray.micrographs.reader import read_micrograph, source_checksum
@@ -26,7 +26,7 @@ from cryopick_ray.picks.columns import in_angstroms
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.store.manifest import ManifestRow
-from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import Shape, resampled_to_source
 
 REST = "normalise and decode"
@@ -84,11 +84,10 @@ def ingest_pass(watch: Stopwatch, way: Way) -> None:
         normalised = normalise(image)
         part.bytes = 2 * image.nbytes
     with watch.part("look") as part:
-        look_at(normalised.pixels)
+        measure_image(normalised.pixels)
         part.bytes = image.nbytes
     with watch.part("write") as part:
-        stored = StoredPixels(normalised.pixels, normalised.offset, normalised.scale)
-        part.bytes = image.nbytes + way.store.write(way.row.micrograph_id, stored)
+        part.bytes = image.nbytes + way.store.write(way.row.micrograph_id, normalised)
 
 
 def timed_blocks(watch: Stopwatch, blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:

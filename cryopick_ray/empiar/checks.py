@@ -1,4 +1,4 @@
-"""What an entry declares against what a file says."""
+"""Checks of an entry's declarations against its files: pixel size, gain references, orientation."""
 
 import math
 import re
@@ -19,7 +19,7 @@ GAIN_MEDIAN, GAIN_SPREAD = 0.1, 0.2
 def decide_declared_pixel_size(
     declared: ImageSet, header_A: float | None, shape: Shape
 ) -> tuple[float | None, str]:
-    """Return a pixel size in angstroms from what an entry and a file say, and what a person should know.
+    """Return the pixel size in angstroms that an entry and a file together state, and a note for the user.
 
     Entries often declare the pixel size of a super-resolution movie for its average, binned by two. The
     field of view tells: it is the same before and after binning.
@@ -36,7 +36,7 @@ def decide_declared_pixel_size(
     Returns
     -------
     tuple of float or None, and str
-        ``None`` if nobody says; an empty text if there is nothing to say.
+        ``None`` if neither states one; an empty text without a note.
     """
     declared_A, header_A = declared.pixel_size_A, None if header_A == 1 else header_A
     if declared_A is None:
@@ -53,10 +53,10 @@ def decide_declared_pixel_size(
     if math.isclose(header_A, expected_A, rel_tol=SAME):
         return header_A, ""
     ratio = header_A / declared_A
-    known = "as of super-resolution and binning" if math.isclose(ratio, round(ratio), rel_tol=SAME) else ""
+    cause = "as of super-resolution and binning" if math.isclose(ratio, round(ratio), rel_tol=SAME) else ""
     return header_A, (
         f"the entry declares {declared_A:g} A a pixel, the file says {header_A:g} A"
-        f"{f' ({ratio:.3g} times, {known})' if known and ratio > 1.5 else ''}: the file's is taken; "
+        f"{f' ({ratio:.3g} times, {cause})' if cause and ratio > 1.5 else ''}: the file's is taken; "
         "give the true one with `pixel_size_A`"
     )
 
@@ -80,11 +80,11 @@ def looks_like_gain(pixels: NDArray[Any]) -> bool:
 
 
 def orientation_note(details: str) -> str:
-    """Return what the details of an image set say of flips and rotations, or an empty text."""
+    """Return the sentences on flips and rotations in an image set's details, or an empty text."""
     sentences = re.split(r"(?<=[.;\n])\s+", details)
-    said = [
+    notes = [
         sentence.strip()
         for sentence in sentences
         if re.search(r"\b(?:flip|rotat|mirror|upside)", sentence, re.IGNORECASE)
     ]
-    return " ".join(said)
+    return " ".join(notes)

@@ -1,4 +1,4 @@
-"""Opening a SQLite file that may come from a stranger."""
+"""Opening a SQLite file that may come from an untrusted source."""
 
 import os
 import sqlite3
@@ -19,10 +19,10 @@ _SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name LIM
 
 
 def open_database(path: Path, tables: str) -> sqlite3.Connection:
-    """Open a SQLite file that holds exactly ``tables`` or, if it is new, nothing yet.
+    """Open a SQLite file that holds exactly ``tables`` or is new and empty.
 
-    A stranger's trigger, view or generated column would run with our statements, and pages that stand in
-    many places would never end. Nothing is written before both are ruled out.
+    A foreign trigger, view or generated column would run with our statements, and pages that refer to each
+    other would be walked for ever. Nothing is written before both are ruled out.
 
     Parameters
     ----------
@@ -55,33 +55,33 @@ def open_database(path: Path, tables: str) -> sqlite3.Connection:
 
 
 def check_kind(path: Path, kind: int) -> None:
-    """Refuse a name that has anything, a link too, but a file (``S_IFREG``) or folder (``S_IFDIR``)."""
+    """Refuse a path that is anything, a link included, but a file (``S_IFREG``) or folder (``S_IFDIR``)."""
     try:
-        held = stat.S_IFMT(path.lstat().st_mode)
+        mode = stat.S_IFMT(path.lstat().st_mode)
     except FileNotFoundError:
         return
-    if held != kind:
-        found = "a symbolic link" if held == stat.S_IFLNK else "of another kind"
+    if mode != kind:
+        actual = "a symbolic link" if mode == stat.S_IFLNK else "of another kind"
         expected = "folder" if kind == stat.S_IFDIR else "file"
-        raise UsageError(f"{path} is {found} where a {expected} of a download is written; remove it")
+        raise UsageError(f"{path} is {actual} where a {expected} of a download is written; remove it")
 
 
 def _check_content(database: sqlite3.Connection, tables: str) -> None:
     database.execute("PRAGMA trusted_schema = OFF")
     database.set_progress_handler(lambda: 1, SCHEMA_STEPS)
-    held = database.execute(_SCHEMA).fetchall()
+    schema = database.execute(_SCHEMA).fetchall()
     database.set_progress_handler(None, 0)
-    if not held:
+    if not schema:
         return
     new = sqlite3.connect(":memory:")
     try:
         _create(new, tables)
-        if held != new.execute(_SCHEMA).fetchall():
+        if schema != new.execute(_SCHEMA).fetchall():
             raise sqlite3.DatabaseError("it holds other tables than ours, or triggers or views")
     finally:
         new.close()
-    if (found := database.execute("PRAGMA quick_check(1)").fetchone()) != ("ok",):
-        raise sqlite3.DatabaseError(f"its pages are damaged ({found[0]})")
+    if (result := database.execute("PRAGMA quick_check(1)").fetchone()) != ("ok",):
+        raise sqlite3.DatabaseError(f"its pages are damaged ({result[0]})")
 
 
 def _create(database: sqlite3.Connection, tables: str) -> None:

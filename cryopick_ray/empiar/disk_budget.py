@@ -1,4 +1,4 @@
-"""What may lie on the disk at a time."""
+"""A limit on the bytes that a streamed download holds on the disk at a time."""
 
 import threading
 
@@ -6,12 +6,12 @@ from cryopick_ray.transfer.transfer_errors import NoRoomError, RemoteError, Stop
 
 
 class DiskBudget:
-    """Shares out so many bytes of disk among files, each held from before its first byte to its deletion.
+    """Reserves disk space for files, each from before its first byte until its deletion.
 
     Parameters
     ----------
     keep_bytes
-        ``None`` for as much as there is.
+        The limit; ``None`` for no limit.
     """
 
     def __init__(self, keep_bytes: int | None) -> None:
@@ -22,18 +22,18 @@ class DiskBudget:
 
     @property
     def waiting(self) -> int:
-        """How many threads wait for room."""
+        """Number of threads waiting for space."""
         with self._changed:
             return self._waiting
 
     @property
     def held_bytes(self) -> int:
-        """What is shared out."""
+        """Bytes reserved."""
         with self._changed:
             return sum(self._held.values())
 
     def take(self, path: str, size_bytes: int, stop: threading.Event) -> None:
-        """Wait for room for a file."""
+        """Reserve space for a file, waiting until there is enough."""
         with self._changed:
             self._check(size_bytes)
             self._waiting += 1
@@ -47,14 +47,14 @@ class DiskBudget:
             self._held[path] = size_bytes
 
     def adjust(self, path: str, size_bytes: int) -> None:
-        """Hold the true size of a file instead of the listed one.
+        """Reserve the true size of a file instead of the listed one.
 
         Raises
         ------
         NoRoomError
             It does not fit now.
         RemoteError
-            It never will.
+            It is larger than the whole budget.
         """
         with self._changed:
             self._check(size_bytes)
@@ -64,7 +64,7 @@ class DiskBudget:
             self._changed.notify_all()
 
     def free(self, path: str) -> None:
-        """Give back a file's room."""
+        """Release the space reserved for a file."""
         with self._changed:
             self._held.pop(path, None)
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""An entry's files on this machine: listed, chosen, fetched or streamed."""
+"""Download of an entry's files: listed, selected, then fetched or streamed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,21 +21,21 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which files of an entry.
+class FileSelection:
+    """Which files of an entry to download.
 
     Attributes
     ----------
     image_set
         Number or name; ``None`` for micrographs before movies.
     pattern
-        What names must fit.
+        Pattern that names must match.
     exclude
-        What they must not fit.
+        Patterns that they must not match.
     limit
         The first so many, by path.
     all_roles
-        Whether what fits the pattern may be anything; else micrographs, or movies where there are none.
+        Whether files of any role are taken; else micrographs, or movies where there are none.
     """
 
     image_set: str | None = None
@@ -45,21 +45,21 @@ class Wanted:
     exclude: tuple[str, ...] = ()
 
     def fits(self, path: str) -> bool:
-        """Tell whether a path below the entry has a name that is asked for."""
-        is_asked = self.pattern is None or matches(path, self.pattern)
-        return is_asked and not any(matches(path, one) for one in self.exclude)
+        """Tell whether a path below the entry matches ``pattern`` and none of ``exclude``."""
+        is_included = self.pattern is None or matches(path, self.pattern)
+        return is_included and not any(matches(path, pattern) for pattern in self.exclude)
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """What was chosen of an entry.
+class SelectedFiles:
+    """The files selected of an entry.
 
     Attributes
     ----------
     role
-        Of all files, or ``None`` if it was not asked for.
+        Role of all files; ``None`` where all roles are taken.
     gains
-        Gain references of the image set, the first few: kept apart from its images.
+        The first few gain references of the image set, which are not among its images.
     counts
         Files below the set's folder by role.
     """
@@ -73,22 +73,22 @@ class Chosen:
     counts: dict[str, int]
 
 
-def choose(
-    source: EmpiarSource, entry_id: str, manifest: Manifest, wanted: Wanted, say: Callable[[str], None]
-) -> Chosen:
-    """List an entry's files, unless that is done, and choose among them in the manifest.
+def select_files(
+    source: EmpiarSource, entry_id: str, manifest: Manifest, wanted: FileSelection, say: Callable[[str], None]
+) -> SelectedFiles:
+    """List an entry's files, unless they are listed already, and mark the selected ones in the manifest.
 
     Parameters
     ----------
     say
-        Told what was decided and why, for a person.
+        Called with notes for the user on what was selected and why.
 
     Raises
     ------
     UsageError
         The entry has no such image set.
     MissingError
-        Nothing fits.
+        No file matches.
     """
     entry = source.entry(entry_id)
     image_set, why = choose_image_set(entry, wanted.image_set)
@@ -98,15 +98,15 @@ def choose(
     files = source.files(entry_id)
     folder = _list(files, manifest, image_set, say)
     counts = manifest.counts(folder)
-    role = None if wanted.all_roles else _role(counts, image_set, is_asked=wanted.image_set is not None)
+    role = None if wanted.all_roles else _role(counts, image_set, movies_first=wanted.image_set is not None)
     manifest.select(folder, role=role, fits=wanted.fits, limit=wanted.limit)
     if not manifest.summary():
-        held = ", ".join(f"{number} {name}" for name, number in sorted(counts.items())) or "nothing"
+        present = ", ".join(f"{number} {name}" for name, number in sorted(counts.items())) or "nothing"
         raise MissingError(
             f"{files.url}/{folder} has no {role or 'file'} to take"
-            f"{f' that fits {wanted.pattern!r}' if wanted.pattern else ''}; it holds {held}"
+            f"{f' that fits {wanted.pattern!r}' if wanted.pattern else ''}; it holds {present}"
         )
-    chosen = Chosen(
+    chosen = SelectedFiles(
         entry, image_set, files, folder, role, tuple(manifest.of_role(folder, "gain", SHOWN)), counts
     )
     for line in _remarks(chosen):
@@ -114,8 +114,8 @@ def choose(
     return chosen
 
 
-def fetch(source: EmpiarSource, chosen: Chosen, manifest: Manifest, events: FetchEvents) -> None:
-    """Fetch all chosen files to the manifest's folder and keep them."""
+def fetch(source: EmpiarSource, chosen: SelectedFiles, manifest: Manifest, events: FetchEvents) -> None:
+    """Fetch all selected files to the manifest's folder and keep them."""
     fetcher = Fetcher(chosen.files, manifest, events, connections=source.connections, stop=source.stop)
     with fetcher:
         fetcher.wait()
@@ -126,14 +126,14 @@ def open_stream(
     source: EmpiarSource,
     entry_id: str,
     folder: Path,
-    wanted: Wanted,
+    wanted: FileSelection,
     events: FetchEvents,
     *,
     keep_bytes: int,
     keep_files: bool = False,
     say: Callable[[str], None],
-) -> Iterator[tuple[Chosen, Stream]]:
-    """Hand out the images of an entry as they come, at most ``keep_bytes`` of them in ``folder`` at a time.
+) -> Iterator[tuple[SelectedFiles, Stream]]:
+    """Yield the images of an entry as they arrive, at most ``keep_bytes`` of them in ``folder`` at a time.
 
     Examples
     --------
@@ -145,7 +145,7 @@ def open_stream(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with Manifest(folder, entry_id) as manifest:
-        chosen = choose(source, entry_id, manifest, wanted, say)
+        chosen = select_files(source, entry_id, manifest, wanted, say)
         stream = Stream(
             chosen.files,
             manifest,
@@ -166,10 +166,10 @@ def _list(files: FileSource, manifest: Manifest, image_set: ImageSet, say: Calla
     listed = manifest.listed_folder(name)
     if listed is not None:
         return listed
-    folder, found = find_directory(files, directory)
+    folder, listing = find_directory(files, directory)
     if folder != directory:
         say(f"the declared folder {directory!r} is not there; {folder!r} is taken")
-    manifest.list_files(found, frames=image_set.frames, data_format=image_set.data_format)
+    manifest.list_files(listing, frames=image_set.frames, data_format=image_set.data_format)
     counts = manifest.counts(folder)
     images = sum(counts.get(role, 0) for role in ("micrograph", "movie", "duplicate"))
     if image_set.count is None or images >= image_set.count:
@@ -179,15 +179,15 @@ def _list(files: FileSource, manifest: Manifest, image_set: ImageSet, say: Calla
     return folder
 
 
-def _role(counts: dict[str, int], image_set: ImageSet, *, is_asked: bool) -> str:
-    """Return what is taken of averages and movies in one folder: averages, unless movies are asked."""
-    wishes = ["micrograph", "movie"]
-    if is_asked and image_set.kind == "movies":
-        wishes.reverse()
-    return next((role for role in wishes if counts.get(role)), wishes[0])
+def _role(counts: dict[str, int], image_set: ImageSet, *, movies_first: bool) -> str:
+    """Return the role to take of a folder with averages and movies: averages, unless movies are requested."""
+    roles = ["micrograph", "movie"]
+    if movies_first and image_set.kind == "movies":
+        roles.reverse()
+    return next((role for role in roles if counts.get(role)), roles[0])
 
 
-def _remarks(chosen: Chosen) -> Iterator[str]:
+def _remarks(chosen: SelectedFiles) -> Iterator[str]:
     counts = chosen.counts
     if chosen.role:
         other = "movie" if chosen.role == "micrograph" else "micrograph"

@@ -1,4 +1,4 @@
-"""Every file of a download and how far it is: a SQLite file that several runs share."""
+"""The manifest of a download: the state of every file, in a SQLite file that several runs share."""
 
 import sqlite3
 import threading
@@ -47,14 +47,14 @@ class Manifest:
 
     def __init__(self, folder: Path, entry_id: str) -> None:
         self.folder = folder
-        self._owners = folder / FOLDER / "owners"
-        self._owner = RunLock(self._owners)
+        self._locks = folder / FOLDER / "owners"
+        self._run_lock = RunLock(self._locks)
         self._lock = threading.RLock()
         try:
-            with self._told():
+            with self._readable_errors():
                 self._database = open_database(folder / FOLDER / "manifest.sqlite", TABLES)
         except BaseException:
-            self._owner.close()
+            self._run_lock.close()
             raise
         try:
             self._open(entry_id)
@@ -70,24 +70,24 @@ class Manifest:
         """Drop the claims of this run."""
         try:
             with self._transaction() as database:
-                database.execute("UPDATE files SET owner = NULL WHERE owner = ?", (self._owner.name,))
+                database.execute("UPDATE files SET owner = NULL WHERE owner = ?", (self._run_lock.name,))
         finally:
             self._close()
 
     def listed_folder(self, image_set: str) -> str | None:
-        """Return the folder that was listed to its end for an image set, if it was."""
+        """Return the folder that was listed completely for an image set, or ``None``."""
         return self._about(f"listed {image_set}")
 
     def note_listed(self, image_set: str, folder: str) -> None:
-        """Note that ``folder`` has been listed to its end for an image set: it is not listed again."""
+        """Record that ``folder`` was listed completely for an image set: it is not listed again."""
         with self._transaction() as database:
             database.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (f"listed {image_set}", folder))
 
     def list_files(
-        self, found: Iterable[RemoteFile | RefusedFile], *, frames: int | None, data_format: str
+        self, files: Iterable[RemoteFile | RefusedFile], *, frames: int | None, data_format: str
     ) -> None:
-        """Take in the listing of a folder, in constant memory; of known files only the role may change."""
-        rows = (listed_values(one, frames, data_format) for one in found)
+        """Add the listing of a folder in constant memory; of files already there only the role may change."""
+        rows = (listed_values(file, frames, data_format) for file in files)
         while batch := list(islice(rows, BATCH)):
             with self._transaction() as database:
                 database.executemany(
@@ -120,9 +120,9 @@ class Manifest:
     def select(
         self, folder: str, *, role: str | None, fits: Callable[[str], bool], limit: int | None
     ) -> None:
-        """Choose what this run is about: files below a folder, of a role, whose name fits, the first so many.
+        """Select this run's files: below a folder, of a role, with a matching name, the first ``limit``.
 
-        What failed before is tried again.
+        Files that failed before are tried again.
         """
         with self._transaction() as database:
             database.create_function("fits", 1, fits, deterministic=True)
@@ -142,7 +142,7 @@ class Manifest:
             )
 
     def chosen(self) -> Iterator[FileRow]:
-        """Yield what was chosen, by path."""
+        """Yield the selected files, by path."""
         after = ""
         while True:
             rows = self._rows(
@@ -157,7 +157,7 @@ class Manifest:
             after = rows[-1][0]
 
     def summary(self) -> dict[str, tuple[int, int]]:
-        """Return the number of chosen files and their bytes, by state."""
+        """Return the number of selected files and their bytes, by state."""
         rows = self._rows(
             "SELECT state, COUNT(*), COALESCE(SUM(COALESCE(size_bytes, listed_bytes)), 0) FROM files "
             "WHERE path IN chosen GROUP BY state"
@@ -165,10 +165,10 @@ class Manifest:
         return {state: (number, size) for state, number, size in rows}
 
     def claim(self, states: Sequence[State]) -> FileRow | None:
-        """Take the next chosen file that is in one of the states and nobody else's.
+        """Claim the next selected file that is in one of the states and not claimed by another run.
 
-        A file of a run that has died is free. ``None`` if there is nothing left for this run: what others
-        have in hand is waited for with :meth:`is_settled`.
+        ``None`` if none is left: files that other runs have claimed are waited for with
+        :meth:`is_settled`, which frees those of runs that have died.
         """
         marks = ", ".join("?" * len(states))
         with self._transaction() as database:
@@ -182,23 +182,23 @@ class Manifest:
                 row = database.execute(
                     f"UPDATE files SET owner = ?, changed_at = ? WHERE path = ? AND owner IS NULL "
                     f"AND state IN ({marks}) RETURNING {COLUMNS}",
-                    (self._owner.name, time.time(), first[1], *states),
+                    (self._run_lock.name, time.time(), first[1], *states),
                 ).fetchone()
                 if row is not None:
                     return FileRow(*row)
 
     def is_settled(self, states: Sequence[State]) -> bool:
-        """Tell whether no other run has chosen files in hand, and none is to be claimed.
+        """Tell whether no other run has claimed selected files, and none is left to be claimed.
 
-        Files of runs that have died are freed, and what is nobody's and in one of the states waits again.
+        Files of runs that have died are freed, and unclaimed ones in one of the states are queued again.
         """
         marks = ", ".join("?" * len(states))
         with self._transaction() as database:
             others = database.execute(
                 "SELECT DISTINCT owner FROM files WHERE owner IS NOT NULL AND owner != ? AND path IN chosen",
-                (self._owner.name,),
+                (self._run_lock.name,),
             ).fetchall()
-            dead = [(name,) for (name,) in others if not is_alive(self._owners, name)]
+            dead = [(name,) for (name,) in others if not is_alive(self._locks, name)]
             database.executemany("UPDATE files SET owner = NULL WHERE owner = ?", dead)
             database.execute(
                 f"INSERT INTO todo (path) SELECT path FROM files WHERE owner IS NULL AND state IN ({marks}) "
@@ -210,27 +210,27 @@ class Manifest:
             return len(dead) == len(others) and not left
 
     def put_back(self, path: str) -> None:
-        """Let a claimed file wait again, before the others."""
+        """Put a claimed file back at the head of the queue."""
         with self._transaction() as database:
             database.execute("UPDATE files SET owner = NULL WHERE path = ?", (path,))
             database.execute("INSERT INTO todo SELECT COALESCE(MIN(position), 1) - 1, ? FROM todo", (path,))
 
     def started(self, path: str, size_bytes: int | None, validator: str | None, digest: str | None) -> None:
-        """Note what the server says of a file, before its first byte is written."""
+        """Record what the server states of a file, before its first byte is written."""
         self._set(path, state="partial", size_bytes=size_bytes, validator=validator, digest=digest)
 
     def fetched(self, path: str, size_bytes: int, checksum: str, *, keep: bool) -> None:
-        """Note that a file is here and whole; ``keep`` it claimed for what this run goes on to do with it."""
-        owner = self._owner.name if keep else None
+        """Record that a file is complete; ``keep`` it claimed where this run goes on to use it."""
+        owner = self._run_lock.name if keep else None
         self._set(path, state="fetched", size_bytes=size_bytes, checksum=checksum, owner=owner)
 
     def forget(self, path: str) -> None:
-        """Let a fetched file that is no longer here be fetched again, unless another run has it in hand."""
+        """Mark a fetched file that is missing from the disk as listed, unless another run has claimed it."""
         with self._transaction() as database:
             database.execute("UPDATE files SET state = 'listed' WHERE path = ? AND owner IS NULL", (path,))
 
     def ended(self, path: str, state: State, reason: str = "") -> None:
-        """Note how a file ended, and let go of it."""
+        """Record the final state of a file and release its claim."""
         self._set(path, state=state, reason=reason, owner=None)
 
     def _set(self, path: str, **values: Any) -> None:
@@ -254,10 +254,10 @@ class Manifest:
 
     def _close(self) -> None:
         self._database.close()
-        self._owner.close()
+        self._run_lock.close()
 
     def _settle_roles(self, database: sqlite3.Connection, frames: int | None, data_format: str) -> None:
-        """Take as images what was told apart from them and is too much for it, or all there is."""
+        """Take as images files whose non-image role is implausible: there are too many, or nothing else."""
         apart = set(APART)
         while True:
             counts = dict(database.execute("SELECT role, COUNT(*) FROM files GROUP BY role").fetchall())
@@ -275,12 +275,12 @@ class Manifest:
         return str(rows[0][0]) if rows else None
 
     def _rows(self, query: str, **values: Any) -> list[Any]:
-        with self._lock, self._told():
+        with self._lock, self._readable_errors():
             return self._database.execute(query, values).fetchall()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._told():
+        with self._lock, self._readable_errors():
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._database
@@ -290,7 +290,7 @@ class Manifest:
             self._database.execute("COMMIT")
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _readable_errors(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""What an EMPIAR entry says of itself: everything may be missing, nothing is believed."""
+"""The metadata of an EMPIAR entry: any field may be missing, and none is trusted."""
 
 import json
 import math
@@ -101,10 +101,10 @@ def entry_number(text: str) -> str:
     UsageError
         There is none.
     """
-    found = re.fullmatch(r"(?:empiar[-:])?(?:empiar-)?([0-9]{4,7})", text.strip(), re.IGNORECASE)
-    if found is None:
+    number = re.fullmatch(r"(?:empiar[-:])?(?:empiar-)?([0-9]{4,7})", text.strip(), re.IGNORECASE)
+    if number is None:
         raise UsageError(f"{text!r} is no EMPIAR entry; expected a number such as 10017 or EMPIAR-10017")
-    return found[1]
+    return number[1]
 
 
 def parse_entry(raw: bytes, entry_id: str) -> Entry:
@@ -121,7 +121,7 @@ def parse_entry(raw: bytes, entry_id: str) -> Entry:
     found = data.get(f"EMPIAR-{entry_id}")
     if not isinstance(found, dict):
         raise MissingError(f"EMPIAR has no entry {entry_id}; `cryopick empiar search` finds entries")
-    sets = [one for one in _items(found.get("imagesets")) if isinstance(one, dict)]
+    sets = [item for item in _items(found.get("imagesets")) if isinstance(item, dict)]
     return Entry(
         entry_id=entry_id,
         title=_text(found.get("title")),
@@ -130,7 +130,7 @@ def parse_entry(raw: bytes, entry_id: str) -> Entry:
         doi=_text(found.get("entry_doi")),
         experiment_type=_text(found.get("experiment_type")),
         cross_references=tuple(filter(None, map(_reference, _items(found.get("cross_references"))))),
-        image_sets=tuple(_image_set(one) for one in sets),
+        image_sets=tuple(_image_set(item) for item in sets),
     )
 
 
@@ -138,11 +138,11 @@ def parse_search(raw: bytes) -> tuple[int, list[SearchHit]]:
     """Return the number of hits and the entries of one page of a search."""
     data = _object(raw)
     found = []
-    for one in _items(data.get("entries")):
-        if not isinstance(one, dict):
+    for item in _items(data.get("entries")):
+        if not isinstance(item, dict):
             continue
-        number = re.fullmatch(r"(?:EMPIAR-)?([0-9]{4,7})", _text(one.get("id")))
-        fields = one.get("fields")
+        number = re.fullmatch(r"(?:EMPIAR-)?([0-9]{4,7})", _text(item.get("id")))
+        fields = item.get("fields")
         titles = _items(fields.get("title")) if isinstance(fields, dict) else []
         if number:
             found.append(SearchHit(number[1], _text(titles[0]) if titles else ""))
@@ -164,7 +164,9 @@ def choose_image_set(entry: Entry, wanted: str | None) -> tuple[ImageSet, str]:
         Several sets fit, or none does.
     """
     sets = entry.image_sets
-    listed = "; ".join(f"{number} {one.name!r} ({one.category})" for number, one in enumerate(sets, 1))
+    listed = "; ".join(
+        f"{number} {image_set.name!r} ({image_set.category})" for number, image_set in enumerate(sets, 1)
+    )
     if wanted is None:
         best = min(sets, key=_rank, default=None)
         if best is None:
@@ -181,8 +183,8 @@ def choose_image_set(entry: Entry, wanted: str | None) -> tuple[ImageSet, str]:
         return best, f"image set {best.name!r}: {best.category or best.kind}{others}"
     if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= len(sets):
         return sets[int(wanted) - 1], f"image set {sets[int(wanted) - 1].name!r}"
-    fit = [one for one in sets if one.name == wanted] or [
-        one for one in sets if wanted.lower() in one.name.lower()
+    fit = [image_set for image_set in sets if image_set.name == wanted] or [
+        image_set for image_set in sets if wanted.lower() in image_set.name.lower()
     ]
     if len(fit) != 1:
         raise UsageError(
@@ -192,27 +194,27 @@ def choose_image_set(entry: Entry, wanted: str | None) -> tuple[ImageSet, str]:
     return fit[0], f"image set {fit[0].name!r}"
 
 
-def _rank(one: ImageSet) -> tuple[int, bool]:
-    words = f"{one.name} {one.directory} {one.category} {one.details}".lower()
+def _rank(image_set: ImageSet) -> tuple[int, bool]:
+    words = f"{image_set.name} {image_set.directory} {image_set.category} {image_set.details}".lower()
     weighted = re.search(r"(?<![a-z])(?:dw|dose[ _-]?weighted)", words)
     unweighted = re.search(r"(?<![a-z])(?:non?|un)[ _-]?(?:dw|dose)", words)
-    return ("micrographs", "movies", "other").index(one.kind), not weighted or bool(unweighted)
+    return ("micrographs", "movies", "other").index(image_set.kind), not weighted or bool(unweighted)
 
 
-def _image_set(found: Mapping[str, Any]) -> ImageSet:
+def _image_set(fields: Mapping[str, Any]) -> ImageSet:
     return ImageSet(
-        name=_text(found.get("name")),
-        directory=_directory(found.get("directory")),
-        category=_text(found.get("category")),
-        header_format=_text(found.get("header_format")),
-        data_format=_text(found.get("data_format")),
-        count=_count(found.get("num_images_or_tilt_series")),
-        frames=_count(found.get("frames_per_image")),
-        voxel_type=_text(found.get("voxel_type")),
-        pixel_size_A=_positive(found.get("pixel_width")),
-        height_px=_count(found.get("image_height")),
-        width_px=_count(found.get("image_width")),
-        details=_text(found.get("details")),
+        name=_text(fields.get("name")),
+        directory=_directory(fields.get("directory")),
+        category=_text(fields.get("category")),
+        header_format=_text(fields.get("header_format")),
+        data_format=_text(fields.get("data_format")),
+        count=_count(fields.get("num_images_or_tilt_series")),
+        frames=_count(fields.get("frames_per_image")),
+        voxel_type=_text(fields.get("voxel_type")),
+        pixel_size_A=_positive(fields.get("pixel_width")),
+        height_px=_count(fields.get("image_height")),
+        width_px=_count(fields.get("image_width")),
+        details=_text(fields.get("details")),
     )
 
 

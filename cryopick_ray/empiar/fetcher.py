@@ -1,4 +1,4 @@
-"""Several files at a time, until all that was chosen is here or has failed."""
+"""Fetches files in several threads until every selected file is complete or has failed."""
 
 import errno
 import threading
@@ -14,7 +14,7 @@ from cryopick_ray.empiar.download_manifest import Manifest
 from cryopick_ray.empiar.rows import FileRow, State
 from cryopick_ray.transfer.names import PART, local_path
 from cryopick_ray.transfer.response import FileSource
-from cryopick_ray.transfer.transfer import KnownFile, Transfer
+from cryopick_ray.transfer.transfer import FileVersion, Transfer
 from cryopick_ray.transfer.transfer_errors import (
     ExhaustedError,
     HostileNameError,
@@ -24,32 +24,32 @@ from cryopick_ray.transfer.transfer_errors import (
 )
 
 POLL_S = 0.5
-"""Between looks at what other runs have in hand."""
+"""Between checks of the files that other runs have claimed."""
 MOST_EXHAUSTED = 20
-"""Files in a row that no try brought anything of: the server is away, and the run ends."""
+"""Files in a row of which no try brought a byte: the server is down, and the run ends."""
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
 
 
 class FetchEvents(Protocol):
-    """Told how a download goes, from several threads."""
+    """Listener to a download; called from several threads."""
 
     def moved(self, n_bytes: int) -> None:
-        """Hear that so many bytes came; negative where a part was thrown away."""
+        """Count received bytes; negative where a partial file was discarded."""
 
     def ended(self, path: str, reason: str) -> None:
-        """Hear that a file is here, or the reason why it is not."""
+        """Note that a file is complete, or the ``reason`` why it failed."""
 
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """A file that is here and whole.
+    """A file that is complete on this machine.
 
     Attributes
     ----------
     remote_path
         Below the entry; the micrograph's id, if the download's folder is the source's root.
     path
-        Where it lies.
+        Its local path.
     """
 
     remote_path: str
@@ -58,16 +58,16 @@ class FetchedFile:
 
 
 class Fetcher:
-    """Fetches what a manifest has chosen, in as many threads as there are connections.
+    """Fetches the files that a manifest has selected, one thread per connection.
 
     Parameters
     ----------
     stop
         Ends all threads; shared with the source's client.
-    room
-        What may lie on the disk at a time.
+    budget
+        Limit of disk space.
     on_fetched
-        Takes a file that is here, which then stays claimed; ``None`` to keep files and let go of them.
+        Called with a complete file, which then stays claimed; ``None`` to keep files and release the claim.
     """
 
     def __init__(
@@ -78,11 +78,11 @@ class Fetcher:
         *,
         connections: int,
         stop: threading.Event,
-        room: DiskBudget | None = None,
+        budget: DiskBudget | None = None,
         on_fetched: Callable[[FetchedFile], None] | None = None,
     ) -> None:
         self._files, self._manifest, self._events = files, manifest, events
-        self._stop, self._room, self._on_fetched = stop, room or DiskBudget(None), on_fetched
+        self._stop, self._budget, self._on_fetched = stop, budget or DiskBudget(None), on_fetched
         self._states: tuple[State, ...] = (
             ("listed", "partial", "fetched") if on_fetched else ("listed", "partial")
         )
@@ -92,7 +92,7 @@ class Fetcher:
         self._threads = [threading.Thread(target=self._guarded, daemon=True) for _ in range(connections)]
 
     def __enter__(self) -> Self:
-        """Start."""
+        """Start the threads."""
         if self._on_fetched is None:
             self._forget_missing()
         for thread in self._threads:
@@ -100,7 +100,7 @@ class Fetcher:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
-        """End all threads; what is here of a file stays."""
+        """End all threads; partial files stay."""
         if kind is not None or self.working:
             self._stop.set()
         for thread in self._threads:
@@ -108,30 +108,30 @@ class Fetcher:
 
     @property
     def working(self) -> int:
-        """How many threads have not ended."""
+        """Number of threads that have not ended."""
         return sum(thread.is_alive() for thread in self._threads)
 
     @property
     def busy(self) -> int:
-        """How many threads fetch right now, neither waiting for room nor for other runs."""
+        """Number of threads that are fetching, waiting neither for disk space nor for other runs."""
         return self._busy
 
     def check(self) -> None:
-        """Raise what ended a thread."""
+        """Raise the error that ended a thread."""
         if self._fatal:
             raise self._fatal[0]
 
     def wait(self) -> None:
-        """Wait until all is here or has failed."""
+        """Wait until every file is complete or has failed."""
         for thread in self._threads:
             while thread.is_alive():
                 thread.join(POLL_S)  # so that an interrupt is heard
         self.check()
 
     def _forget_missing(self) -> None:
-        """Fetch again what was fetched and is no longer here."""
+        """Mark fetched files that are missing from the disk to be fetched again."""
         for row in self._manifest.chosen():
-            if row.state == "fetched" and not _is_here(local_path(self._manifest.folder, row.path), row):
+            if row.state == "fetched" and not _is_complete(local_path(self._manifest.folder, row.path), row):
                 self._manifest.forget(row.path)
         self._manifest.is_settled(self._states)  # takes them up
 
@@ -148,21 +148,21 @@ class Fetcher:
         while not self._stop.is_set():
             row = self._manifest.claim(self._states)
             if row is not None:
-                self._one(row)
+                self._process(row)
             elif self._manifest.is_settled(self._states):
                 return
             else:
                 self._stop.wait(POLL_S)
 
-    def _one(self, row: FileRow) -> None:
-        """Fetch a claimed file, and note how it ended."""
+    def _process(self, row: FileRow) -> None:
+        """Fetch a claimed file and record the outcome."""
         try:
             target = local_path(self._manifest.folder, row.path)
-            self._room.take(row.path, self._expected(row), self._stop)
-            with self._at_work():
-                fetched = self._here(row, target) or self._fetch(row, target)
+            self._budget.take(row.path, self._expected(row), self._stop)
+            with self._counted_busy():
+                fetched = self._already_fetched(row, target) or self._fetch(row, target)
         except (StoppedError, NoRoomError) as error:
-            self._room.free(row.path)
+            self._budget.free(row.path)
             self._manifest.put_back(row.path)
             if isinstance(error, StoppedError):
                 raise
@@ -171,7 +171,7 @@ class Fetcher:
                 self._manifest.put_back(row.path)
                 raise
             self._drop_part(row)
-            self._room.free(row.path)
+            self._budget.free(row.path)
             self._manifest.ended(row.path, "failed", str(error))
             self._events.ended(row.path, str(error))
             self._count(isinstance(error, ExhaustedError))
@@ -181,24 +181,24 @@ class Fetcher:
             if self._on_fetched:
                 self._on_fetched(fetched)
             else:
-                self._room.free(row.path)
+                self._budget.free(row.path)
 
     def _expected(self, row: FileRow) -> int:
         if row.expected_bytes is not None:
             return row.expected_bytes
         return (self._files.size(row.path) or 0) if self._on_fetched else 0
 
-    def _here(self, row: FileRow, target: Path) -> FetchedFile | None:
-        """Return a file that an earlier run fetched and did not get to use."""
-        if row.state != "fetched" or not _is_here(target, row):
+    def _already_fetched(self, row: FileRow, target: Path) -> FetchedFile | None:
+        """Return the file if an earlier run fetched it and did not use it."""
+        if row.state != "fetched" or not _is_complete(target, row):
             return None
         return FetchedFile(row.path, target, row.size_bytes or 0)
 
     def _fetch(self, row: FileRow, target: Path) -> FetchedFile:
-        def started(known: KnownFile) -> None:
-            self._manifest.started(row.path, known.size_bytes, known.validator, known.digest)
-            if known.size_bytes is not None:
-                self._room.adjust(row.path, known.size_bytes)
+        def started(version: FileVersion) -> None:
+            self._manifest.started(row.path, version.size_bytes, version.validator, version.digest)
+            if version.size_bytes is not None:
+                self._budget.adjust(row.path, version.size_bytes)
             elif self._on_fetched:
                 raise RemoteError("the server does not say how long the file is, and room is limited")
 
@@ -206,7 +206,7 @@ class Fetcher:
             self._files,
             row.path,
             target,
-            KnownFile(row.size_bytes, row.validator, row.digest),
+            FileVersion(row.size_bytes, row.validator, row.digest),
             started=started,
             moved=self._events.moved,
             stop=self._stop,
@@ -215,7 +215,7 @@ class Fetcher:
         return FetchedFile(row.path, target, size_bytes)
 
     def _drop_part(self, row: FileRow) -> None:
-        """Remove what is here of a file that failed, where room is limited or nothing is here."""
+        """Remove the partial file of a failed one where space is limited or it is empty."""
         try:
             target = local_path(self._manifest.folder, row.path)
         except HostileNameError:
@@ -225,7 +225,7 @@ class Fetcher:
             part.unlink()
 
     @contextmanager
-    def _at_work(self) -> Iterator[None]:
+    def _counted_busy(self) -> Iterator[None]:
         with self._lock:
             self._busy += 1
         try:
@@ -244,5 +244,5 @@ class Fetcher:
                 )
 
 
-def _is_here(target: Path, row: FileRow) -> bool:
+def _is_complete(target: Path, row: FileRow) -> bool:
     return target.is_file() and target.stat().st_size == row.size_bytes

@@ -1,4 +1,4 @@
-"""Who is at work: a name that is known to be dead as soon as its process is."""
+"""Locks of running downloads: a lock is free as soon as its process has ended."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ _NAME = re.compile(r"[0-9a-f]{32}")
 
 
 class RunLock:
-    """A name for this run, kept alive by a lock that the operating system drops when the process ends.
+    """A unique name for this run, with a file lock that the operating system releases when the process ends.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ class RunLock:
     """
 
     def __init__(self, folder: Path) -> None:
-        for one in (folder.parent, folder):
-            check_kind(one, stat.S_IFDIR)
+        for path in (folder.parent, folder):
+            check_kind(path, stat.S_IFDIR)
         folder.mkdir(parents=True, exist_ok=True)
         self.name = uuid4().hex
         self._path = folder / self.name
@@ -39,13 +39,13 @@ class RunLock:
         aside.rename(self._path)  # it never lies there unlocked
 
     def close(self) -> None:
-        """Leave; nothing must be claimed any more."""
+        """Release the lock; call it once no file is claimed any more."""
         self._path.unlink(missing_ok=True)
         self._file.close()
 
 
 def is_alive(folder: Path, name: str) -> bool:
-    """Tell whether the run of that name is still at work; a name that no run has, as of a path, is dead."""
+    """Tell whether the run of that name is still running; false where ``name`` is no run's."""
     if not _NAME.fullmatch(name) or (folder / name).is_symlink():
         return False
     try:

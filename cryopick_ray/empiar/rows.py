@@ -27,7 +27,7 @@ CREATE TEMP TABLE chosen (path TEXT PRIMARY KEY) WITHOUT ROWID;
 
 @dataclass(frozen=True)
 class FileRow:
-    """What is known of a file.
+    """One file of a download.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class FileRow:
 
     @property
     def expected_bytes(self) -> int | None:
-        """The size to reckon with."""
+        """The exact size if known, else the listed one."""
         return self.listed_bytes if self.size_bytes is None else self.size_bytes
 
 
@@ -64,12 +64,12 @@ LISTED_COLUMNS = (
 )
 
 
-def listed_values(found: RemoteFile | RefusedFile, frames: int | None, data_format: str) -> tuple[Any, ...]:
+def listed_values(file: RemoteFile | RefusedFile, frames: int | None, data_format: str) -> tuple[Any, ...]:
     """Return the values of a file that a listing names, in the order of :data:`LISTED_COLUMNS`."""
     now = time.time()
-    if isinstance(found, RefusedFile):
-        return found.path, "refused", "", 0, "failed", found.reason, None, None, "", now, now
-    role = role_of(found.path, frames=frames, data_format=data_format)
-    exact = found.size_bytes if found.is_exact else None
-    sizes = found.size_bytes, exact
-    return found.path, role, *exposure_of(found.path), "listed", "", *sizes, found.modified, now, now
+    if isinstance(file, RefusedFile):
+        return file.path, "refused", "", 0, "failed", file.reason, None, None, "", now, now
+    role = role_of(file.path, frames=frames, data_format=data_format)
+    exact = file.size_bytes if file.is_exact else None
+    sizes = file.size_bytes, exact
+    return file.path, role, *exposure_of(file.path), "listed", "", *sizes, file.modified, now, now

@@ -27,7 +27,7 @@ MOST_HITS = 100  # what EBI Search gives in one page
 
 @dataclass(frozen=True)
 class EmpiarAddresses:
-    """Where the archive's interface, its search and its files are.
+    """URLs of the archive's API, its search and its files.
 
     Attributes
     ----------
@@ -42,16 +42,16 @@ class EmpiarAddresses:
     @classmethod
     def from_environment(cls) -> "EmpiarAddresses":
         """Take CRYOPICK_EMPIAR_API, CRYOPICK_EMPIAR_SEARCH and CRYOPICK_EMPIAR_FILES where they are set."""
-        found = {
+        addresses = {
             name: _checked(f"CRYOPICK_EMPIAR_{name.upper()}")
             for name in ("api", "search", "files")
             if os.environ.get(f"CRYOPICK_EMPIAR_{name.upper()}")
         }
-        return cls(**found)
+        return cls(**addresses)
 
 
 class EmpiarSource:
-    """Asks EMPIAR, or what stands in for it.
+    """A client of EMPIAR or of a mirror of it.
 
     Parameters
     ----------
@@ -68,12 +68,12 @@ class EmpiarSource:
 
     def __init__(
         self,
-        places: EmpiarAddresses | None = None,
+        addresses: EmpiarAddresses | None = None,
         *,
         connections: int = CONNECTIONS,
         bytes_per_s: float | None = None,
     ) -> None:
-        self._places = places or EmpiarAddresses.from_environment()
+        self._addresses = addresses or EmpiarAddresses.from_environment()
         self._bandwidth = Bandwidth(bytes_per_s)
         self.connections, self.stop = connections, threading.Event()
         self._client = Client(connections, self._bandwidth, self.stop)
@@ -81,28 +81,28 @@ class EmpiarSource:
     @property
     def is_mirror(self) -> bool:
         """Whether the files come from a folder or a bucket."""
-        return urlsplit(self._places.files).scheme not in ("http", "https")
+        return urlsplit(self._addresses.files).scheme not in ("http", "https")
 
     def search(self, query: str, *, limit: int) -> tuple[int, list[SearchHit]]:
         """Return the number of entries that fit a query in EBI Search's words, and the first of them."""
-        found: list[SearchHit] = []
+        hits_so_far: list[SearchHit] = []
         while True:
-            size = min(limit - len(found), MOST_HITS)
+            size = min(limit - len(hits_so_far), MOST_HITS)
             url = (
-                f"{self._places.search}?query={quote(query, safe='')}&fields=title&format=json"
-                f"&size={size}&start={len(found)}"
+                f"{self._addresses.search}?query={quote(query, safe='')}&fields=title&format=json"
+                f"&size={size}&start={len(hits_so_far)}"
             )
             hits, page = parse_search(self._client.page(url, at_most=MOST_ANSWER_BYTES))
-            found += page
-            if not page or len(found) >= min(limit, hits):
-                return hits, found[:limit]
+            hits_so_far += page
+            if not page or len(hits_so_far) >= min(limit, hits):
+                return hits, hits_so_far[:limit]
 
     def entry(self, entry_id: str) -> Entry:
-        """Return what an entry says of itself.
+        """Return the metadata of an entry.
 
-        A mirror without the archive's interface still has the files: then nothing is known but the number.
+        Of a mirror without the archive's API only the number is known.
         """
-        url = f"{self._places.api}/entry/{entry_id}/"
+        url = f"{self._addresses.api}/entry/{entry_id}/"
         try:
             return parse_entry(self._client.page(url, at_most=MOST_ANSWER_BYTES), entry_id)
         except MissingError:
@@ -115,26 +115,26 @@ class EmpiarSource:
             raise
 
     def files(self, entry_id: str) -> FileSource:
-        """Return where the files of an entry lie."""
-        url = f"{self._places.files.rstrip('/')}/{entry_id}"
+        """Return the source of an entry's files."""
+        url = f"{self._addresses.files.rstrip('/')}/{entry_id}"
         return MirrorFiles(url, self._bandwidth) if self.is_mirror else HttpFiles(url, self._client)
 
 
 def find_directory(files: FileSource, directory: str) -> tuple[str, Iterator[RemoteFile | RefusedFile]]:
-    """Return the folder of an image set, as declared or as it is, and the files below it.
+    """Return the folder of an image set, as declared or as found, and the files below it.
 
     Entries declare ``data/images``, ``images`` or a folder that is not there: then all of ``data`` is taken.
     """
     tried = dict.fromkeys([directory, f"data/{directory}", "data"])
     for folder in tried:
-        found = files.walk(folder)
+        listing = files.walk(folder)
         try:
-            first = next(found)
+            first = next(listing)
         except StopIteration:
-            return folder, found
+            return folder, listing
         except MissingError:
             continue
-        return folder, chain([first], found)
+        return folder, chain([first], listing)
     raise MissingError(f"{files.url} has none of the folders {', '.join(tried)}")
 
 

@@ -1,4 +1,4 @@
-"""An entry that may be larger than the disk: files come, are used, and make room for the next."""
+"""Streaming of an entry that may be larger than the disk: used files are deleted for the next ones."""
 
 import math
 import threading
@@ -16,23 +16,23 @@ from cryopick_ray.transfer.transfer_errors import RemoteError
 
 
 class Stream:
-    """Hands out the chosen files of a manifest as they are complete, at most so many bytes at a time.
+    """Yields the selected files of a manifest as they complete, at most ``keep_bytes`` on the disk at a time.
 
-    A file is deleted once it is said to be done, unless files are kept. What a killed run had fetched and not
-    used is handed out first by the next one. A consumer that works in one thread with other things to wait
-    for calls :meth:`take`; one that does nothing else iterates over :meth:`batches`.
+    A file is deleted once :meth:`done` is called for it, unless files are kept. Files that a killed run had
+    fetched and not used come first in the next one. A consumer that waits for other things in the same thread
+    calls :meth:`take`; any other iterates over :meth:`batches`.
 
     Parameters
     ----------
     keep_bytes
-        What lies on the disk at most: files that are coming, here, or handed out and not done.
+        Limit of bytes on the disk: of files being fetched, complete, or handed out and not done.
     keep_files
         Whether files stay when they are done.
 
     Attributes
     ----------
     manifest
-        Knows all chosen files and how far they are.
+        State of all selected files.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Stream:
         connections: int,
         stop: threading.Event,
     ) -> None:
-        self.manifest, self._room, self._keeps = manifest, DiskBudget(keep_bytes), keep_files
+        self.manifest, self._budget, self._keeps = manifest, DiskBudget(keep_bytes), keep_files
         self._arrived = threading.Condition()
         self._ready: deque[FetchedFile] = deque()
         self._out: dict[str, FetchedFile] = {}
@@ -56,7 +56,7 @@ class Stream:
             events,
             connections=connections,
             stop=stop,
-            room=self._room,
+            budget=self._budget,
             on_fetched=self._arrive,
         )
 
@@ -66,7 +66,7 @@ class Stream:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
-        """End; what is here and not done stays for the next run."""
+        """Stop fetching; files that are not done stay for the next run."""
         self._fetcher.__exit__(kind, error, trace)
 
     @property
@@ -77,13 +77,13 @@ class Stream:
 
     @property
     def is_stalled(self) -> bool:
-        """Whether nothing more comes before something is done."""
-        return self._fetcher.working > 0 and self._room.waiting > 0 and not self._fetcher.busy
+        """Whether no file can arrive before one that was handed out is done."""
+        return self._fetcher.working > 0 and self._budget.waiting > 0 and not self._fetcher.busy
 
     def take(self, n: int, timeout_s: float = math.inf) -> list[FetchedFile]:
         """Return up to ``n`` complete files.
 
-        Waits for ``n``; fewer come when the time is over, when there is no room for more, or at the end.
+        Waits for ``n``; returns fewer after ``timeout_s``, when there is no space for more, or at the end.
         """
         until = time.monotonic() + timeout_s
         with self._arrived:
@@ -98,12 +98,12 @@ class Stream:
             return taken
 
     def batches(self, n: int) -> Iterator[list[FetchedFile]]:
-        """Yield batches of up to ``n`` files; each must be done before there is room for what follows.
+        """Yield batches of up to ``n`` files; each must be done before there is space for the next.
 
         Raises
         ------
         RemoteError
-            There is no room for more, and nothing of what was handed out is done.
+            There is no space for more, and none of the files handed out is done.
         """
         while not self.is_exhausted:
             batch = self.take(n)
@@ -116,12 +116,12 @@ class Stream:
                 )
 
     def done(self, remote_paths: Iterable[str]) -> None:
-        """Note that files were used, and delete them unless they are kept."""
+        """Record that files were used, and delete them unless they are kept."""
         for remote_path in remote_paths:
             self._end(remote_path, "")
 
     def failed(self, remote_path: str, reason: str) -> None:
-        """Delete a file that could not be used, and remember why."""
+        """Delete a file that could not be used, and record the reason."""
         self._end(remote_path, reason)
 
     def _end(self, remote_path: str, reason: str) -> None:
@@ -133,7 +133,7 @@ class Stream:
         self.manifest.ended(remote_path, "failed" if reason else "ingested", reason)
         if not self._keeps:
             file.path.unlink(missing_ok=True)
-            self._room.free(remote_path)
+            self._budget.free(remote_path)
 
     def _arrive(self, file: FetchedFile) -> None:
         with self._arrived:

@@ -1,1 +1,1 @@
-"""Who runs what where: plain workers, the serial engine and Ray."""
+"""Scheduling of units on workers: the serial engine and Ray."""

@@ -1,4 +1,4 @@
-"""What an engine offers: workers of several kinds that do units as they come."""
+"""The interface of an engine: workers of several kinds that process units as they are added."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
@@ -9,19 +9,19 @@ from typing import Any, Protocol
 from cryopick_ray.engine.unit import ItemT, UnitReport, Worker, WorkUnit
 
 PULSE_SECONDS = 1.0
-"""Between two looks at what else is to be done while nothing is reported."""
+"""How long a session waits for a report before its caller may do other work."""
 
 
 @dataclass(frozen=True)
 class WorkerKind:
-    """Work of one kind.
+    """A kind of work, such as ingest or picking.
 
     Attributes
     ----------
     name
-        What its units are reported under.
+        Name under which its units are reported.
     make_worker
-        Makes a worker where it is to run.
+        Makes a worker; called in the worker's process.
     on_gpu
         Whether its workers take GPUs, where there are any.
     """
@@ -31,19 +31,19 @@ class WorkerKind:
     on_gpu: bool = False
 
 
-class Shift(Protocol):
-    """Workers at work: units of any of their kinds may join at any time.
+class WorkSession(Protocol):
+    """Running workers, to which units of any of their kinds may be added at any time.
 
-    Units of a later kind go before those of an earlier one, so that what was begun is brought to its end.
+    Units of a later kind go first, so that micrographs that were begun are finished.
     """
 
     @property
     def unfinished(self) -> int:
-        """Units that are not done."""
+        """Number of units that are not done."""
         ...
 
     def add(self, kind: str, units: Sequence[WorkUnit[Any]]) -> None:
-        """Let units be done after those of their kind that wait."""
+        """Queue units behind those of their kind."""
         ...
 
     def give_up(self, kind: str, items: Sequence[Any], reason: str) -> None:
@@ -51,11 +51,11 @@ class Shift(Protocol):
         ...
 
     def finish(self) -> None:
-        """Note that hardly anything will join: workers that have nothing to do may go."""
+        """Note that hardly any unit will be added: idle workers may end."""
         ...
 
     def reports(self, seconds: float) -> list[tuple[str, UnitReport]]:
-        """Return the next reports with their kinds, none if none comes within about ``seconds``."""
+        """Return the next reports with their kinds; empty if none arrives within about ``seconds``."""
         ...
 
 
@@ -65,19 +65,19 @@ class Engine(ABC):
     @property
     @abstractmethod
     def has_gpus(self) -> bool:
-        """Whether there is a GPU where its workers run."""
+        """Whether its workers can have a GPU."""
 
     @abstractmethod
-    def shift(self, kinds: Sequence[WorkerKind]) -> AbstractContextManager[Shift]:
-        """Bring workers together; left by an interrupt, they publish what they have."""
+    def open_session(self, kinds: Sequence[WorkerKind]) -> AbstractContextManager[WorkSession]:
+        """Start workers; on an interrupt they publish what they have."""
 
     def run(
         self, units: Sequence[WorkUnit[ItemT]], make_worker: Callable[[], Worker[ItemT]], *, on_gpu: bool
     ) -> Generator[UnitReport]:
         """Yield a report for each unit as it ends; closed early, workers publish what they have."""
-        with self.shift([WorkerKind("", make_worker, on_gpu)]) as shift:
-            shift.add("", units)
-            shift.finish()
-            while shift.unfinished:
-                for _, report in shift.reports(PULSE_SECONDS):
+        with self.open_session([WorkerKind("", make_worker, on_gpu)]) as session:
+            session.add("", units)
+            session.finish()
+            while session.unfinished:
+                for _, report in session.reports(PULSE_SECONDS):
                     yield report

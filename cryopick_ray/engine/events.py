@@ -1,18 +1,18 @@
-"""What a run says while it goes on; who listens decides how it looks."""
+"""Progress, notes and warnings of a run; the listener decides how they are shown."""
 
 from typing import Protocol
 
 from cryopick_ray.engine.unit import UnitReport
 
 MICROGRAPHS = "micrographs"
-"""What most stages have some of."""
+"""Unit of the counts of most stages."""
 
 
 class Events(Protocol):
     """A listener: a progress bar, plain lines, or nothing."""
 
     def stage(self, name: str, total: int, done: int = 0, of: str = MICROGRAPHS) -> None:
-        """Note that a stage has ``total`` of something, ``done`` done before; said again if that changes."""
+        """Note that a stage has ``total`` items, ``done`` of them before it began; repeated on changes."""
         ...
 
     def report(self, name: str, report: UnitReport) -> None:
@@ -20,16 +20,16 @@ class Events(Protocol):
         ...
 
     def note(self, text: str) -> None:
-        """Say something worth knowing."""
+        """Show a note."""
         ...
 
     def warn(self, text: str) -> None:
-        """Say what is guessed, doubted or left out; a run keeps it with its results."""
+        """Show a warning of what is guessed, doubtful or left out; a run keeps it with its results."""
         ...
 
 
-class Silence:
-    """Listens to nothing."""
+class SilentEvents:
+    """A listener that ignores everything."""
 
     def stage(self, name: str, total: int, done: int = 0, of: str = MICROGRAPHS) -> None:
         """Do nothing."""

@@ -1,11 +1,11 @@
-"""What becomes of memory that a worker frees."""
+"""Settings of glibc's allocator: whether freed memory goes back to the system."""
 
 import ctypes
 from collections.abc import Callable
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT_BYTES = (2**30, 2**25)
-"""Wanted; older ones take no more than the second."""
+"""Thresholds to try, largest first; older versions accept no more than the second."""
 
 
 def keep_freed_memory() -> bool:
@@ -17,19 +17,19 @@ def keep_freed_memory() -> bool:
     mallopt = _glibc("mallopt")
     if mallopt is None:
         return False
-    taken = [
-        any(mallopt(parameter, wanted) == 1 for wanted in KEPT_BYTES)
+    accepted = [
+        any(mallopt(parameter, threshold) == 1 for threshold in KEPT_BYTES)
         for parameter in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD)
     ]
-    return all(taken)
+    return all(accepted)
 
 
 def return_freed_memory() -> None:
-    """Hand what was kept back to the system, once; nothing where the C library is another."""
+    """Return freed memory to the system, once; does nothing without glibc."""
     if malloc_trim := _glibc("malloc_trim"):
         malloc_trim(0)
 
 
 def _glibc(name: str) -> Callable[..., int] | None:
-    found: Callable[..., int] | None = getattr(ctypes.CDLL(None), name, None)
-    return found
+    function: Callable[..., int] | None = getattr(ctypes.CDLL(None), name, None)
+    return function

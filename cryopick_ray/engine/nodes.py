@@ -1,4 +1,4 @@
-"""Which nodes workers are not to go to again, and why."""
+"""Nodes of a cluster that get no further workers."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -8,34 +8,34 @@ STRIKES = 3
 
 
 class Nodes:
-    """What is known of the nodes of a cluster, by their ids."""
+    """Failures and departures of a cluster's nodes, by node id."""
 
     def __init__(self) -> None:
         self._strikes: Counter[str] = Counter()
         self._leaving: set[str] = set()
 
     @property
-    def shunned(self) -> list[str]:
+    def excluded(self) -> list[str]:
         """Nodes that get no further workers, sorted."""
         return sorted(self._leaving | self._bad())
 
     def worked(self, node: str) -> None:
-        """Note that a unit ended well there: what failed before was bad luck."""
+        """Note that a unit ended well on the node, which clears its failures."""
         self._strikes.pop(node, None)
 
     def failed(self, node: str) -> bool:
-        """Note that a worker failed there; tell whether that was one too many."""
+        """Note that a worker failed on the node; tell whether the node is now excluded."""
         self._strikes[node] += 1
         return self._strikes[node] == STRIKES
 
     def left(self, node: str) -> bool:
-        """Note that a node is about to vanish; tell whether that is news."""
-        news = node not in self._leaving
+        """Note that a node is about to leave; tell whether that was not known."""
+        is_new = node not in self._leaving
         self._leaving.add(node)
-        return news
+        return is_new
 
     def all_bad(self, alive: Collection[str]) -> bool:
-        """Tell whether every node there is has failed too often."""
+        """Tell whether every node of the cluster has failed too often."""
         return bool(alive) and self._bad().issuperset(alive)
 
     def _bad(self) -> set[str]:

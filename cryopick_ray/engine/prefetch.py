@@ -1,4 +1,4 @@
-"""Work done ahead of who needs it, in one thread beside."""
+"""Prefetching: one thread works on the next items while the caller uses the current one."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -9,10 +9,10 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ahead(
+def prefetch(
     function: Callable[[T], R], items: Iterable[T], depth: int = 1
 ) -> Generator[Callable[[], R], None, None]:
-    """Yield, in order, what gives ``function(item)``, while one thread works on the next items.
+    """Yield, in order, calls that return ``function(item)``, while one thread works on the next items.
 
     Reading ahead: the thread reads item ``k + 1`` while the caller works on item ``k``. Writing
     behind: where ``items`` is a generator, it makes item ``k + 1`` in the caller's thread while
@@ -33,7 +33,7 @@ def ahead(
     ------
     A call without arguments that waits for the result, or raises what ``function`` raised.
     """
-    thread = ThreadPoolExecutor(1, "ahead")
+    thread = ThreadPoolExecutor(1, "prefetch")
     begun: deque[Future[R]] = deque()
     try:
         for item in items:

@@ -16,7 +16,7 @@ import ray
 from cryopick_ray.engine.engine import Engine, WorkerKind
 from cryopick_ray.engine.ray_pool import RayPool
 from cryopick_ray.engine.ray_private import private_ray
-from cryopick_ray.engine.ray_shift import RayShift
+from cryopick_ray.engine.ray_session import RaySession
 from cryopick_ray.engine.sizing import PoolSize
 from cryopick_ray.errors import EngineError
 
@@ -89,14 +89,14 @@ class RayEngine(Engine):
         """Whether the cluster has a GPU, or shall have one."""
         return gpu_count() > 0 or (self._wants_gpus and self._address is not None)
 
-    def shift(self, kinds: Sequence[WorkerKind]) -> RayShift:
+    def open_session(self, kinds: Sequence[WorkerKind]) -> RaySession:
         """Bring actors together; a unit that kills its workers is given up."""
         pools: dict[bool, RayPool] = {}
         for on_gpu in (False, True):
-            if own := [kind for kind in kinds if (kind.on_gpu and self.has_gpus) == on_gpu]:
+            if pool_kinds := [kind for kind in kinds if (kind.on_gpu and self.has_gpus) == on_gpu]:
                 resources = self._resources(on_gpu=on_gpu)
-                pools[on_gpu] = RayPool(own, resources, self._size, partial(self._room, resources))
-        return RayShift({kind.name: pools[kind.on_gpu and self.has_gpus] for kind in kinds})
+                pools[on_gpu] = RayPool(pool_kinds, resources, self._size, partial(self._room, resources))
+        return RaySession({kind.name: pools[kind.on_gpu and self.has_gpus] for kind in kinds})
 
     def _cpus(self) -> int:
         """Return the CPUs a private Ray offers: at least what the wanted workers take."""

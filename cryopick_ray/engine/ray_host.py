@@ -1,4 +1,4 @@
-"""The actor: a worker's process on some node."""
+"""The Ray actor that runs workers in its process."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from cryopick_ray.engine.unit import UnitReport, Worker
 
 
 class PickHost:
-    """Makes its workers where it runs. On SIGTERM it begins nothing new: its node is about to vanish."""
+    """An actor that makes and runs workers; on SIGTERM, when its node is leaving, it begins nothing new."""
 
     def __init__(self) -> None:
         self._workers: dict[str, Worker[Any]] = {}
-        self._told_to_leave = False
+        self._must_leave = False
 
     def where(self) -> str:
         """Return the node's id."""
-        signal.signal(signal.SIGTERM, self._hear)
+        signal.signal(signal.SIGTERM, self._on_sigterm)
         return str(ray.get_runtime_context().get_node_id())
 
     def start(self, makers: Mapping[str, Callable[[], Worker[Any]]]) -> str:
-        """Make a worker of each kind: one that cannot be made is told before there is work for it."""
+        """Make a worker of each kind now, so that one that cannot be made fails before it gets work."""
         self._workers = {kind: make_worker() for kind, make_worker in makers.items()}
         return ""
 
     def process(self, kind: str, items: Sequence[Any]) -> UnitReport:
-        """Let a worker do a unit."""
+        """Process a unit."""
         return self._workers[kind].process(items, self._leaving)
 
     def give_up(self, kind: str, items: Sequence[Any], reason: str) -> UnitReport:
@@ -37,7 +37,7 @@ class PickHost:
         return self._workers[kind].give_up(items, reason)
 
     def _leaving(self) -> bool:
-        return self._told_to_leave or bool(ray.get_runtime_context().is_canceled())
+        return self._must_leave or bool(ray.get_runtime_context().is_canceled())
 
-    def _hear(self, *_: object) -> None:
-        self._told_to_leave = True
+    def _on_sigterm(self, *_: object) -> None:
+        self._must_leave = True

@@ -13,7 +13,7 @@ from ray.exceptions import RayError, RayTaskError
 from cryopick_ray.engine.engine import PULSE_SECONDS, WorkerKind
 from cryopick_ray.engine.nodes import Nodes
 from cryopick_ray.engine.ray_host import PickHost
-from cryopick_ray.engine.sizing import PoolSize, hires, keeps
+from cryopick_ray.engine.sizing import PoolSize, idle_to_keep, workers_to_add
 from cryopick_ray.engine.stragglers import StragglerRule
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.engine.unit_queue import QueuedUnit, UnitQueue
@@ -29,7 +29,7 @@ LONELY_SECONDS = 30.0
 
 @dataclass(eq=False)
 class _Actor:
-    """A worker's process with the jobs it holds, the first of which it has been at ``since``."""
+    """An actor and the jobs it holds; it works on the first one ``since`` that time."""
 
     handle: Any
     node: str = ""
@@ -41,25 +41,25 @@ class _Actor:
 
 @dataclass(frozen=True, eq=False)
 class _Call:
-    """A call under way: of a job, or ``None`` while its actor starts."""
+    """A pending call: of a job, or ``None`` while its actor starts."""
 
     actor: _Actor
     job: QueuedUnit | None
 
 
 class RayPool:
-    """Actors that take the same of a node and do units of one or several kinds.
+    """Actors of equal resources that process units of one or several kinds.
 
     Parameters
     ----------
     kinds
-        What they do.
+        The kinds of work.
     resources
-        What an actor takes (``num_cpus``, ``num_gpus``).
+        Resources of an actor (``num_cpus``, ``num_gpus``).
     size
         How many actors there may be.
     room
-        Returns how many more actors there is a place for, given how many there are.
+        Returns how many more actors the cluster can place, given how many there are.
     """
 
     def __init__(
@@ -77,48 +77,48 @@ class RayPool:
         self._actors: list[_Actor] = []
         self._calls: dict[Any, _Call] = {}
         self._nodes = Nodes()
-        self._patience = {kind: StragglerRule() for kind in self._makers}
+        self._straggler_rules = {kind: StragglerRule() for kind in self._makers}
         self._more_may_come = True
         self._deaths_in_a_row = 0
-        self._looked = self._met = time.monotonic() - PULSE_SECONDS
+        self._checked = self._has_actors_since = time.monotonic() - PULSE_SECONDS
         self._notes: list[str] = []
 
     @property
     def calls(self) -> list[Any]:
-        """What is under way: an answer to one of these is for :meth:`settle`."""
+        """References of pending calls; results go to :meth:`handle_result`."""
         return list(self._calls)
 
     def finish(self) -> None:
-        """Let actors go that have nothing to do, from now on."""
+        """End idle actors from now on."""
         self._more_may_come = False
 
     def notes(self) -> list[str]:
-        """Return what a person should know, once."""
+        """Return notes for the user, each once."""
         notes, self._notes = self._notes, []
         return notes
 
     def close(self) -> None:
-        """Let all actors go."""
+        """End all actors."""
         for actor in list(self._actors):
             self._dismiss(actor)
 
     def leave(self) -> list[Any]:
-        """Tell all workers to leave; return what to wait for until they have published what they have."""
+        """Ask all workers to leave; return the calls to wait for until they have published what they have."""
         busy = [ref for ref, call in self._calls.items() if call.job]
         for ref in busy:
             ray.cancel(ref)
         return busy
 
-    def look(self, now: float) -> None:
-        """Now and then see whether there is room for more workers, and whether one takes too long."""
-        if now - self._looked < PULSE_SECONDS:
+    def check(self, now: float) -> None:
+        """About once a second, add workers where there is room, and replace or help slow ones."""
+        if now - self._checked < PULSE_SECONDS:
             return
-        self._looked = now
+        self._checked = now
         self._hire()
         if any(actor.node for actor in self._actors) or not self.jobs.unfinished:
-            self._met = now
-        elif now - self._met > LONELY_SECONDS:
-            self._met = now
+            self._has_actors_since = now
+        elif now - self._has_actors_since > LONELY_SECONDS:
+            self._has_actors_since = now
             self._notes.append(
                 f"waiting for a worker: the cluster has no room for one ({self._wants()} each)"
             )
@@ -132,19 +132,19 @@ class RayPool:
     def _hire(self) -> None:
         have = len(self._actors)
         starting = sum(not actor.has_started for actor in self._actors)
-        count = hires(
+        count = workers_to_add(
             self._size, have=have, starting=starting, jobs=self.jobs.unfinished, room=self._room(have)
         )
-        shunned = ",".join(self._nodes.shunned)
-        where = {"label_selector": {"ray.io/node-id": f"!in({shunned})"}} if shunned else {}
+        excluded = ",".join(self._nodes.excluded)
+        where = {"label_selector": {"ray.io/node-id": f"!in({excluded})"}} if excluded else {}
         remote: Any = ray.remote  # its overloads cannot take resources from a dict
         for _ in range(count):
             actor = _Actor(remote(**self._resources, **where)(PickHost).remote())
             self._actors.append(actor)
             self._calls[actor.handle.where.remote()] = _Call(actor, None)
 
-    def settle(self, ref: Any) -> tuple[str, UnitReport] | None:
-        """Take an answer; return a report with its kind if it is one that counts."""
+    def handle_result(self, ref: Any) -> tuple[str, UnitReport] | None:
+        """Handle the result of a call; return a report with its kind if it counts."""
         if (call := self._calls.pop(ref, None)) is None:
             return None
         actor, job = call.actor, call.job
@@ -161,13 +161,13 @@ class RayPool:
             self._lose(actor, cause, blame=actor.node in _nodes())
         else:
             if job is None:
-                self._welcome(actor, answer)
+                self._on_start(actor, answer)
             elif (counted := self._end(actor, job, answer)) is not None:
                 return job.kind, counted
         return None
 
-    def _welcome(self, actor: _Actor, answer: str) -> None:
-        """Let an actor make its worker, once it has said where it is; then give it work."""
+    def _on_start(self, actor: _Actor, answer: str) -> None:
+        """Let an actor make its workers once its node is known; then give it work."""
         if actor.node:
             actor.has_started = True
             self._feed(actor)
@@ -184,7 +184,7 @@ class RayPool:
                 self._notes.append(f"{_name(actor.node)} is about to vanish; its work goes on elsewhere")
             self._drop(actor)
             return counted
-        self._patience[job.kind].learn(now - actor.since)
+        self._straggler_rules[job.kind].learn(now - actor.since)
         self._nodes.worked(actor.node)
         self._deaths_in_a_row = 0
         actor.has_worked, actor.since = True, now
@@ -192,13 +192,13 @@ class RayPool:
         return counted
 
     def _feed(self, actor: _Actor) -> None:
-        """Give an actor work, or let it go if there is none and nobody may need its help."""
+        """Give an actor work, or end it if there is none and no straggler may need it."""
         enough = IN_FLIGHT if self.jobs.waiting > IN_FLIGHT * len(self._actors) else 1
         while self.jobs.waiting and len(actor.jobs) < enough:
             self._give(actor, self.jobs.take())
         idle = sum(actor.has_started and not actor.jobs for actor in self._actors)
         busy = sum(bool(actor.jobs) for actor in self._actors)
-        if not (actor.jobs or self._more_may_come) and idle > keeps(idle=idle, busy=busy):
+        if not (actor.jobs or self._more_may_come) and idle > idle_to_keep(idle=idle, busy=busy):
             self._dismiss(actor)
 
     def _give(self, actor: _Actor, job: QueuedUnit) -> None:
@@ -211,12 +211,12 @@ class RayPool:
         self._calls[ref] = _Call(actor, job)
 
     def _lose(self, actor: _Actor, cause: CryoPickError, *, blame: bool) -> None:
-        """Part with an actor that died or is no good; its oldest job is the suspect, if any is.
+        """Remove an actor that died or failed; with ``blame`` its oldest job is suspected of it.
 
         Raises
         ------
         CryoPickError
-            ``cause``, if it is no use to go on.
+            ``cause``, if the run cannot go on.
         """
         if not actor.has_worked:
             self._deaths_in_a_row += 1
@@ -229,12 +229,12 @@ class RayPool:
                 raise cause
         suspect = actor.jobs.pop(0) if blame and actor.jobs else None
         self._drop(actor)
-        if suspect is not None and (said := self.jobs.blame(suspect, _why(cause))):
-            self._notes.append(said)
-        self._looked -= PULSE_SECONDS  # so that its place is filled at once
+        if suspect is not None and (note := self.jobs.blame(suspect, _why(cause))):
+            self._notes.append(note)
+        self._checked -= PULSE_SECONDS  # so that its place is filled at once
 
     def _drop(self, actor: _Actor) -> None:
-        """Let an actor go and put back what it holds."""
+        """End an actor and put back its jobs."""
         for job in reversed(actor.jobs):
             self.jobs.put_back(job)
         self._dismiss(actor)
@@ -246,14 +246,14 @@ class RayPool:
         ray.kill(actor.handle)
 
     def _replace_hung(self, now: float) -> None:
-        for kind, patience in self._patience.items():
+        for kind, rule in self._straggler_rules.items():
             busy = [actor for actor in self._actors if actor.jobs and actor.jobs[0].kind == kind]
-            position = patience.hung(now - actor.since for actor in busy)
+            position = rule.hung(now - actor.since for actor in busy)
             if position is not None:
                 self._lose(busy[position], EngineError("workers hang over their units"), blame=True)
 
     def _help_stragglers(self, now: float) -> None:
-        """Let workers with nothing to do start on what waits, then on a unit that takes too long."""
+        """Give idle workers queued units, then copies of units that take too long."""
         for helper in self.feed_idle():
             if (late := self._late(now)) is not None:
                 slow, job = late
@@ -262,19 +262,19 @@ class RayPool:
                 self._notes.append(f"a unit takes long on {_name(slow.node)} and is done a second time")
 
     def feed_idle(self) -> list[_Actor]:
-        """Give work to actors that have none; return those that stay without."""
+        """Give work to idle actors; return those that stay idle."""
         idle = [actor for actor in self._actors if actor.has_started and not actor.jobs]
         for actor in idle:
             self._feed(actor)
         return [actor for actor in idle if not actor.jobs and actor in self._actors]
 
     def _late(self, now: float) -> tuple[_Actor, QueuedUnit] | None:
-        """Return the job that one worker has had in hand for too long, with that worker."""
-        for kind, patience in self._patience.items():
-            held = [(a, job) for a in self._actors for job in a.jobs if job.is_alone and job.kind == kind]
-            position = patience.straggler(now - actor.since for actor, _ in held)
+        """Return a job that takes too long on its only worker, with that worker."""
+        for kind, rule in self._straggler_rules.items():
+            working = [(a, job) for a in self._actors for job in a.jobs if job.is_alone and job.kind == kind]
+            position = rule.straggler(now - actor.since for actor, _ in working)
             if position is not None:
-                return held[position]
+                return working[position]
         return None
 
 

@@ -20,7 +20,7 @@ from ray import _raylet
 from ray._private import ray_constants
 
 from cryopick_ray.errors import EngineError
-from cryopick_ray.store.held_folder import held_folder
+from cryopick_ray.store.temporary_folder import temporary_folder
 
 OBJECT_STORE_BYTES = 100 * 2**20
 """Ids and reports only; the default would claim a third of the memory."""
@@ -118,7 +118,7 @@ def _closed_folder() -> Iterator[Path]:
     base = _short_folder()
     with contextlib.ExitStack() as stack:
         try:
-            folder = stack.enter_context(held_folder(PREFIX, base))
+            folder = stack.enter_context(temporary_folder(PREFIX, base))
         except OSError as error:
             raise EngineError(
                 f"no folder for Ray in {base}: {error.strerror}; set TMPDIR to another"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from cryopick_ray.engine.engine import Engine, Shift, WorkerKind
+from cryopick_ray.engine.engine import Engine, WorkerKind, WorkSession
 from cryopick_ray.engine.unit import UnitReport, Worker, WorkUnit
 
 
@@ -21,12 +21,12 @@ class SerialEngine(Engine):
         return torch.cuda.is_available()
 
     @contextmanager
-    def shift(self, kinds: Sequence[WorkerKind]) -> Iterator[Shift]:
-        """Make a worker of each kind once it is needed; where it runs its own device decides."""
-        yield _SerialShift(kinds)
+    def open_session(self, kinds: Sequence[WorkerKind]) -> Iterator[WorkSession]:
+        """Make a worker of each kind once it is needed."""
+        yield _SerialSession(kinds)
 
 
-class _SerialShift:
+class _SerialSession:
     """The workers of this process."""
 
     def __init__(self, kinds: Sequence[WorkerKind]) -> None:

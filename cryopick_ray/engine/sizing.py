@@ -1,28 +1,28 @@
-"""Decisions about how many workers there are, as pure functions."""
+"""How many workers a pool has, as pure functions."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class PoolSize:
-    """Workers wanted.
+    """Limits of the number of workers.
 
     Attributes
     ----------
     least
-        Asked for at all times, room or not: what waits for a place is what makes an elastic cluster grow.
+        Requested at all times: requests that the cluster cannot place yet make an elastic one grow.
     most
-        Never more than these; ``None`` for as many as there is room for.
+        Upper limit; ``None`` for as many as the cluster can place.
     """
 
     least: int = 1
     most: int | None = None
 
 
-def hires(size: PoolSize, *, have: int, starting: int, jobs: int, room: int) -> int:
-    """Return how many workers to ask for now.
+def workers_to_add(size: PoolSize, *, have: int, starting: int, jobs: int, room: int) -> int:
+    """Return how many workers to request now.
 
-    Beyond the least, workers follow the room there is, once all that were asked for have started.
+    Beyond the least, workers follow the free resources, once all requested ones have started.
 
     Parameters
     ----------
@@ -31,14 +31,14 @@ def hires(size: PoolSize, *, have: int, starting: int, jobs: int, room: int) -> 
     jobs
         Jobs not done; never more workers than these.
     room
-        Further workers that the cluster has a place for.
+        Further workers that the cluster can place.
     """
     wanted = jobs if size.most is None else min(size.most, jobs)
     needed = min(size.least, wanted) - have
-    welcome = 0 if starting else min(room, wanted - have)
-    return max(0, needed, welcome)
+    extra = 0 if starting else min(room, wanted - have)
+    return max(0, needed, extra)
 
 
-def keeps(*, idle: int, busy: int) -> int:
+def idle_to_keep(*, idle: int, busy: int) -> int:
     """Return how many idle workers to keep: each may have to do a straggler's unit again."""
     return min(idle, busy)

@@ -1,4 +1,4 @@
-"""One stage alone: units to an engine, what it reports to a listener."""
+"""A stage on its own: its units go to an engine, its reports to a listener."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ class StagePart:
     Attributes
     ----------
     units
-        What is to be done.
+        Units to process.
     make_worker
-        Makes a worker where it is to run.
+        Makes a worker; called in the worker's process.
     on_gpu
         Whether its workers take GPUs, where there are any.
     done
@@ -34,23 +34,23 @@ class StagePart:
 def run_stage(
     name: str, parts: Mapping[str, StagePart], engine: Engine, events: Events
 ) -> Generator[tuple[str, UnitReport]]:
-    """Do all parts on the same workers, under one line of progress; yield reports with their part's name.
+    """Process all parts on the same workers, as one progress line; yield reports with their part's name.
 
-    Closed early, or left by an interrupt, the engine's workers publish what they have.
+    Closed early, or on an interrupt, the workers publish what they have.
     """
     done = sum(part.done for part in parts.values())
     left = {key: part for key, part in parts.items() if part.units}
     events.stage(name, done + sum(len(unit.items) for part in left.values() for unit in part.units), done)
     if not left:
         return
-    with engine.shift(
+    with engine.open_session(
         [WorkerKind(key, part.make_worker, part.on_gpu) for key, part in left.items()]
-    ) as shift:
+    ) as session:
         for key, part in left.items():
-            shift.add(key, part.units)
-        shift.finish()
-        while shift.unfinished:
-            for key, report in shift.reports(PULSE_SECONDS):
+            session.add(key, part.units)
+        session.finish()
+        while session.unfinished:
+            for key, report in session.reports(PULSE_SECONDS):
                 events.report(name, report)
                 if key in left:
                     yield key, report

@@ -1,4 +1,4 @@
-"""How long a unit may take before another worker does it, too, or its worker is taken for hung."""
+"""Rules for slow units: when a second worker takes a copy, and when a worker counts as hung."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -16,21 +16,21 @@ HUNG_SECONDS = 600.0
 
 
 class StragglerRule:
-    """Learns from the units that ended how long one takes."""
+    """Judges run times by the median of the units that ended."""
 
     def __init__(self) -> None:
         self._seconds: deque[float] = deque(maxlen=REMEMBERED)
 
     def learn(self, seconds: float) -> None:
-        """Note how long a unit took."""
+        """Record how long a unit took."""
         self._seconds.append(seconds)
 
     def straggler(self, seconds: Iterable[float]) -> int | None:
-        """Return the position of the unit that has taken longest, if that is too long."""
+        """Return the position of the longest-running unit, if it is a straggler."""
         return self._longest(seconds, STRAGGLER, STRAGGLER_SECONDS)
 
     def hung(self, seconds: Iterable[float]) -> int | None:
-        """Return the position of a unit whose worker must be taken for hung."""
+        """Return the position of the longest-running unit, if its worker counts as hung."""
         return self._longest(seconds, HUNG, HUNG_SECONDS)
 
     def _longest(self, seconds: Iterable[float], times: float, least: float) -> int | None:

@@ -1,4 +1,4 @@
-"""The vocabulary of the engines: units in, reports out."""
+"""Units of work and their reports, and the interface of a worker."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 
 class Item(Protocol):
-    """What a unit lists: a micrograph by its id, with a few numbers, never with pixels."""
+    """An item of a unit: a micrograph by its id, with a few numbers, never with pixels."""
 
     @property
     def micrograph_id(self) -> str:
@@ -22,35 +22,35 @@ ItemT_contra = TypeVar("ItemT_contra", bound=Item, contravariant=True)
 
 @dataclass(frozen=True)
 class WorkUnit(Generic[ItemT]):
-    """A few micrographs, seconds to minutes of work."""
+    """A few micrographs: seconds to minutes of work."""
 
     items: tuple[ItemT, ...]
 
 
 @dataclass(frozen=True)
 class UnitReport:
-    """What one unit came to.
+    """The outcome of one unit.
 
     Attributes
     ----------
     complete
-        Micrographs that went well.
+        Number of micrographs that succeeded.
     failures
         Micrograph ids and reasons of the others.
     damaged
         Ids of micrographs whose stored pixels are damaged, and how: nothing was published of them.
     undone
-        Positions of the items not begun, because the worker was told to leave.
+        Positions of the items not begun because the worker was asked to leave.
     candidates
-        Candidates found.
+        Number of candidates found.
     seconds
         Time spent by stage.
     notes
-        What a person should know of how the work is run.
+        Notes for the user on how the work is run.
     remarks
-        Ids of micrographs, and what was guessed or doubted of each.
+        Ids of micrographs, and a guess or doubt about each.
     made
-        What the next stage, or the driver, gets of it.
+        Results for the next stage or the driver.
     """
 
     complete: int
@@ -64,18 +64,18 @@ class UnitReport:
     made: tuple[Any, ...] = ()
 
 
-def stay() -> bool:
-    """Tell a worker that it may go on."""
+def never_leave() -> bool:
+    """Return false: the worker need not leave."""
     return False
 
 
-def until(leaving: Callable[[], bool], items: Iterable[AnyT]) -> Iterator[AnyT]:
-    """Yield items as long as the worker may begin another."""
+def until_leaving(leaving: Callable[[], bool], items: Iterable[AnyT]) -> Iterator[AnyT]:
+    """Yield items until the worker is asked to leave."""
     return takewhile(lambda _: not leaving(), items)
 
 
 class Worker(Protocol[ItemT_contra]):
-    """Does units one after another; a plain class that knows nothing of who runs it.
+    """Processes units one after another; a plain class, independent of the engine.
 
     ``process`` publishes what it made before it returns and may be called again with the same
     items, at the same time on another machine, too: whoever publishes first wins. A micrograph that fails is
@@ -83,8 +83,8 @@ class Worker(Protocol[ItemT_contra]):
     machine's own (:attr:`~cryopick_ray.errors.CryoPickError.elsewhere`): then the unit is done elsewhere.
     """
 
-    def process(self, items: Sequence[ItemT_contra], leaving: Callable[[], bool] = stay) -> UnitReport:
-        """Do the work and publish it; begin no further micrograph once ``leaving`` is true."""
+    def process(self, items: Sequence[ItemT_contra], leaving: Callable[[], bool] = never_leave) -> UnitReport:
+        """Process and publish the items; begin no further one once ``leaving()`` is true."""
         ...
 
     def give_up(self, items: Sequence[ItemT_contra], reason: str) -> UnitReport:

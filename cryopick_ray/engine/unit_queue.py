@@ -1,4 +1,4 @@
-"""The units of a run as jobs: waiting, in hand, done. No unit is lost, none counts twice."""
+"""The queue of a pool's units: queued, running, done. No unit is lost, none counts twice."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryopick_ray.engine.unit import UnitReport, WorkUnit
-from cryopick_ray.engine.unit_rules import after_death, cut
+from cryopick_ray.engine.unit_rules import after_death, split_units
 
 
 @dataclass(eq=False, slots=True)
 class QueuedUnit:
-    """A unit of some kind to be done, or with a ``reason`` to be given up.
+    """A unit of some kind to be processed, or with a ``reason`` to be given up.
 
     Attributes
     ----------
     deaths
-        Workers that died under it.
+        Number of workers that died while processing it.
     copies
-        Workers that have it in hand: two while a straggler is done again.
+        Number of workers that hold it: two while a copy of a straggler runs.
     """
 
     kind: str
@@ -32,12 +32,12 @@ class QueuedUnit:
 
     @property
     def is_alone(self) -> bool:
-        """Whether the run waits for one worker to do it."""
+        """Whether exactly one worker holds it and it is not done."""
         return self.copies == 1 and not self.is_done
 
 
 class UnitQueue:
-    """The jobs of a run; a job whose worker died under it waits behind all others.
+    """The queue of jobs; one whose worker died is queued behind all others.
 
     Parameters
     ----------
@@ -52,27 +52,27 @@ class UnitQueue:
         self._open = 0
 
     def add(self, kind: str, units: Sequence[WorkUnit[Any]]) -> None:
-        """Let units wait behind those of their kind."""
+        """Queue units behind those of their kind."""
         self._fresh[kind].extend(units)
         self._open += len(units)
 
     def give_up(self, kind: str, unit: WorkUnit[Any], reason: str) -> None:
-        """Let a unit wait that is to be given up."""
+        """Queue a unit that is to be given up."""
         self._returned.append(QueuedUnit(kind, unit, reason))
         self._open += 1
 
     @property
     def waiting(self) -> int:
-        """Jobs that nobody has in hand."""
+        """Number of queued jobs."""
         return sum(map(len, self._fresh.values())) + len(self._returned) + len(self._suspects)
 
     @property
     def unfinished(self) -> int:
-        """Jobs waiting or in hand."""
+        """Number of jobs queued or held by a worker."""
         return self._open
 
     def take(self) -> QueuedUnit:
-        """Return the next job that waits."""
+        """Return the next queued job."""
         kind = next((kind for kind in reversed(self._fresh) if self._fresh[kind]), None)
         if self._returned:
             job = self._returned.popleft()
@@ -84,13 +84,13 @@ class UnitQueue:
         return job
 
     def copy(self, job: QueuedUnit) -> None:
-        """Note that another worker takes a job that one has in hand."""
+        """Note that a second worker takes a copy of a job."""
         job.copies += 1
 
     def end(self, job: QueuedUnit, report: UnitReport) -> UnitReport | None:
-        """Take a worker's report; ``None`` if another worker had reported the unit before.
+        """Return a worker's report; ``None`` if another worker had reported the unit before.
 
-        What the worker left undone becomes a job of its own, unless a copy of the whole is in hand.
+        Items left undone become a job of their own, unless another worker holds a copy of the whole.
         """
         job.copies -= 1
         if job.is_done or (report.undone and job.copies):
@@ -104,13 +104,13 @@ class UnitQueue:
         return report
 
     def put_back(self, job: QueuedUnit) -> None:
-        """Let a job that a worker dropped wait again, unless another has it or did it."""
+        """Queue a job again that a worker dropped, unless another worker holds it or it is done."""
         job.copies -= 1
         if not job.is_done and not job.copies:
             self._returned.appendleft(job)
 
     def blame(self, job: QueuedUnit, why: str) -> str:
-        """Put back a job under which a worker died; return what a person is told if it is given up."""
+        """Queue a job again whose worker died; return a note for the user if it is given up."""
         job.copies -= 1
         job.deaths += 1
         if job.is_done or job.copies:
@@ -119,7 +119,7 @@ class UnitQueue:
             case "retry":
                 self._suspects.append(job)
             case "split":
-                singles = [QueuedUnit(job.kind, single) for single in cut(job.unit.items, 1)]
+                singles = [QueuedUnit(job.kind, single) for single in split_units(job.unit.items, 1)]
                 self._returned.extend(singles)
                 self._open += len(singles) - 1
             case "give up":

@@ -1,4 +1,4 @@
-"""Decisions, as pure functions: how work is cut, and what to do when a worker dies."""
+"""How work is split into units, and what becomes of a unit whose worker died, as pure functions."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -16,20 +16,20 @@ Verdict = Literal["retry", "split", "give up"]
 def unit_size(total: int) -> int:
     """Return how many micrographs make a unit in a run of ``total``; workers do not matter.
 
-    A resumed run, whatever its number of workers, cuts its work at the same places.
+    So a resumed run splits its work alike, whatever its number of workers.
     """
     return max(1, min(UNIT_MAX, total // UNITS_WANTED))
 
 
-def cut(items: Sequence[ItemT], size: int) -> list[WorkUnit[ItemT]]:
-    """Cut ``items`` into units of ``size``, in order, nothing left out or doubled."""
+def split_units(items: Sequence[ItemT], size: int) -> list[WorkUnit[ItemT]]:
+    """Split ``items`` into units of ``size``, in order, each exactly once."""
     return [WorkUnit(tuple(items[start : start + size])) for start in range(0, len(items), size)]
 
 
 def after_death(unit: WorkUnit[Item], deaths: int) -> Verdict:
-    """Say what becomes of a unit whose worker died under it for the ``deaths``-th time.
+    """Return what to do with a unit whose worker died for the ``deaths``-th time.
 
-    Once is bad luck. Twice is a suspect: alone, it is given up; in company, each is tried alone.
+    After one death it is tried again. After two, a single item is given up; several are tried one by one.
     """
     if deaths < 2:
         return "retry"

@@ -22,7 +22,7 @@ from cryopick_ray.evaluation.score import (
 )
 from cryopick_ray.evaluation.truth import Centres, Truth
 from cryopick_ray.picks.matching import match, offsets
-from cryopick_ray.picks.reasons import Why, to_words
+from cryopick_ray.picks.reasons import Reason, to_words
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.units import is_positive
 
@@ -217,7 +217,7 @@ def _rank(
         len(centres),
         scored=is_scored,
         n_kept_out=int((~free).sum()),
-        kept_out_by=int(np.bitwise_or.reduce(picks.unpicked[~free] & ~np.uint16(Why.BELOW_THRESHOLD))),
+        kept_out_by=int(np.bitwise_or.reduce(picks.unpicked[~free] & ~np.uint16(Reason.BELOW_THRESHOLD))),
         offset=offsets(pair.picks, centres, finds, picks.diameter_A / pixel_size_A),
     )
     return ranked, pair

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.formats.column_names import IN_FILES, from_relion, in_pixels, is_known
-from cryopick_ray.picks.columns import Columns, taken
+from cryopick_ray.picks.columns import Columns, take_columns
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 
@@ -67,8 +67,8 @@ class Coordinates:
             y_px=self.y_px[rows],
             score=self.score[rows],
             box_px=None if self.box_px is None else self.box_px[rows],
-            columns=taken(self.columns, rows),
-            more=taken(self.more, rows),
+            columns=take_columns(self.columns, rows),
+            more=take_columns(self.more, rows),
         )
 
     def whole(self) -> "Coordinates":
@@ -139,7 +139,7 @@ def by_micrograph(
         x, y, scores, boxes = (None if one is None else one[chosen] for one in table)
         assert x is not None
         assert y is not None
-        yield from_file(name, x, y, scores, boxes, more=taken(more or {}, chosen))
+        yield from_file(name, x, y, scores, boxes, more=take_columns(more or {}, chosen))
 
 
 def picked(picks: Iterable[MicrographPicks]) -> Iterator[Coordinates]:
@@ -152,5 +152,5 @@ def picked(picks: Iterable[MicrographPicks]) -> Iterator[Coordinates]:
             one.y_px[keep],
             one.score[keep],
             diameter_A=one.diameter_A,
-            more={} if size_A is None else in_pixels(taken(one.more, keep), size_A),
+            more={} if size_A is None else in_pixels(take_columns(one.more, keep), size_A),
         )

@@ -22,7 +22,7 @@ from cryopick_ray.micrographs.cs_table import (
     as_written,
     read_table,
 )
-from cryopick_ray.picks.columns import taken
+from cryopick_ray.picks.columns import take_columns
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.units import is_positive
 
@@ -108,7 +108,7 @@ def read_cs(path: Path, say: Callable[[str], None] = lambda text: None) -> Itera
         )
         at = x[rows] * width, y[rows] * height
         segments = _segments([filaments[row] for row in rows], *at, track_A[rows], pose[rows], size_A)
-        yield Coordinates(micrograph, *at, score[rows], more=taken(more, rows) | segments)
+        yield Coordinates(micrograph, *at, score[rows], more=take_columns(more, rows) | segments)
 
 
 def _more(table: CsTable) -> dict[str, NDArray[Any]]:

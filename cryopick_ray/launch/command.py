@@ -7,7 +7,7 @@ from typing import Any
 from cryopick_ray.launch.cluster_settings import ClusterSettings
 from cryopick_ray.settings.base import Settings
 from cryopick_ray.settings.engine_settings import EngineSettings
-from cryopick_ray.settings.leaves import called, leaves
+from cryopick_ray.settings.leaf_settings import leaf_settings, option_name
 from cryopick_ray.settings.run_settings import RunSettings
 
 
@@ -31,13 +31,13 @@ def run_command(settings: ClusterSettings) -> list[str]:
 
 def _options(kind: type[Settings], given: dict[str, Any]) -> Iterator[str]:
     """Yield the options of what is given; what has none of its own goes with ``--set``."""
-    for name, field, _ in leaves(kind):
+    for name, field, _ in leaf_settings(kind):
         value: Any = given
         for part in name.split("."):
             value = value.get(part) if isinstance(value, dict) else None
         if value is None:
             continue
-        option = called(name, field)
+        option = option_name(name, field)
         if not option:
             yield f"--set={name}={value if isinstance(value, str) else json.dumps(value)}"
         elif isinstance(value, bool):

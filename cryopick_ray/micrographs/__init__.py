@@ -1,1 +1,1 @@
-"""Files to arrays: where micrographs lie, how they are read, and what is done to their pixels."""
+"""Micrographs: finding files, reading them, and preparing their pixels."""

@@ -1,4 +1,4 @@
-"""Where a run's micrographs come from: all at once, or as they come."""
+"""Sources of a run's micrographs: all at once, or as they arrive."""
 
 from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
@@ -11,14 +11,14 @@ FOLDERS_SEEN = 100
 
 
 class Batches(Protocol):
-    """Yields micrographs, and hears what became of them.
+    """A source of micrographs that is told when they are done.
 
     Attributes
     ----------
     total
-        How many there will be; ``None`` if nobody knows.
+        Number of micrographs; ``None`` if unknown.
     folders
-        What must be there where they are read.
+        Folders that must exist where they are read.
     has_movies
         Whether any of them may be a movie.
     """
@@ -29,32 +29,32 @@ class Batches(Protocol):
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether no more will come, unless something is asked for again."""
+        """Whether no more will come, except through :meth:`again`."""
         ...
 
     def take(self) -> list[MicrographSource]:
-        """Return the micrographs that have come since the last call, without waiting for any."""
+        """Return the micrographs that have arrived since the last call, without waiting."""
         ...
 
     def lost(self) -> list[tuple[MicrographSource, str]]:
-        """Return those that will never come and why, each once."""
+        """Return micrographs that cannot be had and the reasons, each once."""
         ...
 
     def left_out(self) -> list[tuple[MicrographSource, str]]:
-        """Return files that are not to be picked and why, each once."""
+        """Return files that are not to be picked and the reasons, each once."""
         ...
 
     def done(self, micrograph_ids: Iterable[str]) -> None:
-        """Hear that micrographs were read, for good or with a failure: their files are not needed again."""
+        """Note that micrographs were read or failed: their files are not needed any more."""
         ...
 
     def again(self, micrograph_ids: Collection[str]) -> set[str]:
-        """Let micrographs come again whose stored pixels are damaged; return those that will."""
+        """Queue micrographs again whose stored pixels are damaged; return those that are available."""
         ...
 
 
-class Listed:
-    """Micrographs that are all there from the beginning."""
+class FixedBatches:
+    """A fixed list of micrographs, all available from the start."""
 
     def __init__(
         self, sources: Sequence[MicrographSource], left_out: Sequence[tuple[MicrographSource, str]] = ()
@@ -76,25 +76,25 @@ class Listed:
         return taken
 
     def lost(self) -> list[tuple[MicrographSource, str]]:
-        """Return none: what is missing is told by who reads it."""
+        """Return none: a missing file fails when it is read."""
         return []
 
     def left_out(self) -> list[tuple[MicrographSource, str]]:
-        """Return what was found beside them, once."""
-        found, self._left_out = self._left_out, []
-        return found
+        """Return the files left out, once."""
+        left_out, self._left_out = self._left_out, []
+        return left_out
 
     def done(self, micrograph_ids: Iterable[str]) -> None:
         """Keep the files."""
 
     def again(self, micrograph_ids: Collection[str]) -> set[str]:
-        """Let those come again that are among them."""
+        """Queue those again that are in the list."""
         again = [source for source in self._sources if source.micrograph_id in micrograph_ids]
         self._next += again
         return {source.micrograph_id for source in again}
 
 
 def folders_of(sources: Sequence[MicrographSource]) -> tuple[Path, ...]:
-    """Return the folders of the first micrographs that are there: a worker that misses one is no good."""
+    """Return the existing folders of the first micrographs; every worker must have them."""
     folders = dict.fromkeys(source.path.parent for source in sources if not source.url)
     return tuple(folder for folder in islice(folders, FOLDERS_SEEN) if folder.is_dir())

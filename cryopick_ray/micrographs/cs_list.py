@@ -18,7 +18,7 @@ MOST_UID, MOST_GROUP = 2**64, 2**32
 
 @dataclass(frozen=True)
 class CsExposure:
-    """What CryoSPARC calls an exposure: picks are joined to theirs by ``uid``.
+    """An exposure of CryoSPARC; picks are joined to its particles by ``uid``.
 
     Attributes
     ----------
@@ -40,17 +40,17 @@ class CsExposure:
 
     @classmethod
     def from_text(cls, listed: str) -> "CsExposure | None":
-        """Return what a micrograph's ``listed`` says; ``None`` if its list is none of CryoSPARC."""
-        found = json.loads(listed) if listed else {}
-        uid, group, path = (found.get(name) for name in ("uid", "exp_group_id", "path"))
+        """Return the exposure in a micrograph's ``listed``; ``None`` if it was not listed by CryoSPARC."""
+        values = json.loads(listed) if listed else {}
+        uid, group, path = (values.get(name) for name in ("uid", "exp_group_id", "path"))
         if not isinstance(uid, int) or not 0 <= uid < MOST_UID:
             return None
-        known = isinstance(group, int) and 0 <= group < MOST_GROUP
-        return cls(uid, group if known else None, path if isinstance(path, str) else "")
+        has_group = isinstance(group, int) and 0 <= group < MOST_GROUP
+        return cls(uid, group if has_group else None, path if isinstance(path, str) else "")
 
     @property
     def project_path(self) -> str:
-        """Its image in the project, without the mark."""
+        """Path of its image in the project, without ``>``."""
         return self.path.removeprefix(">")
 
 
@@ -58,7 +58,7 @@ def read_cs_list(
     path: Path,
     working_folder: Path,
     say: Callable[[str], None] = lambda text: None,
-    leave_out: Callable[[ListedMicrograph, str], None] = lambda one, reason: None,
+    leave_out: Callable[[ListedMicrograph, str], None] = lambda exposure, reason: None,
 ) -> list[ListedMicrograph]:
     """Read the micrographs of exposures, or the movies where there are no micrographs at all.
 
@@ -74,9 +74,9 @@ def read_cs_list(
     path
         ``.cs`` or ``.csg``.
     say
-        Told what is left out.
+        Called with notes on what is left out.
     leave_out
-        Given each row that is left out, under the name of any file that it has, and why.
+        Called with each row that is left out, named by any of its files, and the reason.
 
     Raises
     ------
@@ -113,12 +113,12 @@ def _listed(
     optics, ids = optics_of(table), _group_ids(table)
     groups = [json.dumps(group) if group else "" for group in group_columns(table, ids, optics)]
     exposures = _exposures(table, paths, blobs, ids)
-    found = []
+    listed = []
     for row, blob in enumerate(blobs):
         if blob:
             name, gain = (text.removeprefix(">") for text in (paths[blob][row], gains[row]))
             is_movie, size_A = blob == MOVIES, as_written(sizes_A[blob][row])
-            found.append(
+            listed.append(
                 ListedMicrograph(
                     name,
                     find_listed(name, folders),
@@ -130,7 +130,7 @@ def _listed(
                     listed=exposures[row],
                 )
             )
-    return found
+    return listed
 
 
 def _first_filled(paths: dict[str, list[str]], blobs: tuple[str, ...], row: int) -> str:
@@ -145,7 +145,7 @@ def _any_name(paths: dict[str, list[str]], row: int) -> str:
 def _group_ids(table: CsTable) -> list[int | None]:
     """Return the exposure group of each row: the microscope's, else the CTF's."""
     both = (table.whole(f"{origin}/exp_group_id") for origin in ("mscope_params", "ctf"))
-    return [one if one is not None else other for one, other in zip(*both, strict=True)]
+    return [group if group is not None else other for group, other in zip(*both, strict=True)]
 
 
 def _exposures(

@@ -1,4 +1,4 @@
-"""What CryoSPARC says of exposures in RELION's words: the microscope, optics groups, CTF."""
+"""CryoSPARC's microscope, exposure groups and CTF, converted to RELION's columns."""
 
 import math
 
@@ -18,7 +18,7 @@ BEAM_TILT = ("rlnBeamTiltX", "rlnBeamTiltY")
 
 
 def optics_of(table: CsTable) -> list[Optics | None]:
-    """Return what the microscope's parameters say, else the CTF's, which alone have amplitude contrast."""
+    """Return each row's optics, of ``mscope_params``, else of ``ctf``, which alone has amplitude contrast."""
     origin = "mscope_params" if table.has("mscope_params/accel_kv") else "ctf"
     columns = (f"{origin}/accel_kv", f"{origin}/cs_mm", "ctf/amp_contrast")
     return [_optics(*row) for row in zip(*map(table.values, columns), strict=True)]
@@ -35,7 +35,7 @@ def _optics(voltage_kV: float, aberration_mm: float, contrast: float) -> Optics 
 def group_columns(
     table: CsTable, groups: list[int | None], optics: list[Optics | None]
 ) -> list[dict[str, str]]:
-    """Return the optics group of each row, empty where its exposure group is not known.
+    """Return the optics group of each row, empty where it has no exposure group.
 
     The number is CryoSPARC's, but for 0, which no optics group of RELION has. Beam tilt is the angle whose
     sine is ``ctf/tilt_A`` / Cs.
@@ -59,8 +59,8 @@ def _group(
     columns[ABERRATION] = f"{microscope.spherical_aberration_mm:.6f}"
     columns[CONTRAST] = f"{microscope.amplitude_contrast:.6f}"
     aberration_A = microscope.spherical_aberration_mm * MM_A
-    if any(tilt_A) and all(abs(one) < aberration_A for one in tilt_A):
-        angles = (MRAD * math.asin(one / aberration_A) for one in tilt_A)
+    if any(tilt_A) and all(abs(tilt) < aberration_A for tilt in tilt_A):
+        angles = (MRAD * math.asin(tilt / aberration_A) for tilt in tilt_A)
         columns |= {name: f"{angle:.6f}" for name, angle in zip(BEAM_TILT, angles, strict=True)}
     return columns
 

@@ -48,7 +48,7 @@ class CsTable:
         return len(self._parts[0])
 
     def has(self, name: str) -> bool:
-        """Tell whether there is a column of that name, of whatever kind."""
+        """Tell whether there is a column of that name, of any type."""
         return any(name in (part.dtype.names or ()) for part in self._parts)
 
     def texts(self, name: str, at: NDArray[np.intp] | None = None) -> list[str]:
@@ -78,7 +78,7 @@ class CsTable:
         return np.where(places >= 0, values[places.clip(0)].astype(np.float64), np.nan)
 
     def values(self, name: str) -> list[float]:
-        """Return a column of numbers as they were meant before they were stored in single precision."""
+        """Return a column of numbers, rounded to the decimals that single precision stands for."""
         return [as_written(number) for number in self.numbers(name).tolist()]
 
     def pairs(self, name: str) -> NDArray[np.float64]:
@@ -96,7 +96,7 @@ class CsTable:
             return [None] * len(self)
         values, places = found
         taken = values[places.clip(0)].tolist()
-        return [one if place >= 0 else None for one, place in zip(taken, places.tolist(), strict=True)]
+        return [value if place >= 0 else None for value, place in zip(taken, places.tolist(), strict=True)]
 
     def shapes(self, name: str) -> NDArray[np.int64]:
         """Return ``(n, 2)`` heights and widths, zero where they are missing or none."""
@@ -147,7 +147,7 @@ def read_table(path: Path, say: Callable[[str], None] = lambda text: None) -> Cs
     members = _members(path)
     loaded = {member: load(member) for member in dict.fromkeys(members.values())}
     parts = sorted(loaded.values(), key=len)  # CryoSPARC takes the rows that all files have
-    if len(parts) > 1 and (odd := next((one for one, rows in loaded.items() if not _has_uids(rows)), None)):
+    if len(parts) > 1 and (odd := next((path for path, rows in loaded.items() if not _has_uids(rows)), None)):
         raise UsageError(f"{str(odd)!r} has no uid, by which the files of {str(path)!r} are joined")
     return CsTable(path, parts, {prefix: loaded[member] for prefix, member in members.items()})
 
@@ -186,24 +186,26 @@ def load(path: Path) -> NDArray[np.void]:
 
 
 def as_written(value: float) -> float:
-    """Return a number that was stored in single precision as it was meant."""
+    """Return a number of single precision, rounded to the decimals that it stands for."""
     return float(f"{value:.7g}")
 
 
 def _beside(path: Path, rows: NDArray[np.void], say: Callable[[str], None]) -> list[NDArray[np.void]]:
-    """Return the tables beside a file that hold what its job took over of the same rows, likeliest first."""
+    """Return the passthrough tables beside a file that have its rows, the likeliest first."""
     if not _has_uids(rows) or not len(rows):
         return []
     if PASSTHROUGH in path.name:  # what the job made itself
         own = path.name.rpartition(f"{PASSTHROUGH}_")[2]
-        found = [path.with_name(own)] if own != path.name and path.with_name(own).is_file() else []
+        candidates = [path.with_name(own)] if own != path.name and path.with_name(own).is_file() else []
     else:
-        names = (one for one in path.parent.iterdir() if PASSTHROUGH in one.name and one.suffix == TABLE)
-        found = sorted(names, key=lambda name: (not name.name.endswith(path.name), name.name))[:MOST_BESIDE]
+        names = (file for file in path.parent.iterdir() if PASSTHROUGH in file.name and file.suffix == TABLE)
+        candidates = sorted(names, key=lambda name: (not name.name.endswith(path.name), name.name))[
+            :MOST_BESIDE
+        ]
     parts = []
-    for one in found:
+    for table in candidates:
         try:
-            other = load(one)
+            other = load(table)
         except UsageError as error:
             say(f"not joined: {error}")
             continue

@@ -1,4 +1,4 @@
-"""The files of INPUTs by data set: joined, each once, those that fit, one image of each exposure."""
+"""The files of INPUTs by data set: each file once, filtered, one image of each exposure."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.micrographs.exposure_choice import LeftOut, doubles, left_out, told
+from cryopick_ray.micrographs.exposure_choice import LeftOut, duplicate_exposures, left_out, left_out_note
 from cryopick_ray.micrographs.star_list import ListedMicrograph
 from cryopick_ray.transfer.names import matches
 
@@ -28,12 +28,12 @@ class DataSet:
 
     @property
     def paths(self) -> list[str]:
-        """Where they lie below the root."""
+        """Paths below the root."""
         return [relative(file.path, self.root) for file in self.files]
 
 
 def join_files(datasets: list[DataSet]) -> list[DataSet]:
-    """Make one data set of files from one folder, as a shell passes them for an unquoted glob."""
+    """Join single files of one folder to a data set, as a shell passes an unquoted glob."""
     joined: dict[tuple[Path, int], DataSet] = {}
     for position, dataset in enumerate(datasets):
         key = (dataset.root, -1 if dataset.kind == "file" else position)
@@ -43,7 +43,7 @@ def join_files(datasets: list[DataSet]) -> list[DataSet]:
 
 
 def without_repeats(datasets: list[DataSet]) -> list[DataSet]:
-    """Keep each file where it came first; a data set of nothing new is none."""
+    """Keep each file in the first data set that has it, and drop empty data sets."""
     seen: set[tuple[str, Path]] = set()
     kept = []
     for dataset in datasets:
@@ -60,27 +60,29 @@ def without_repeats(datasets: list[DataSet]) -> list[DataSet]:
 def fitting(
     datasets: list[DataSet], pattern: str | None, exclude: Sequence[str], say: Callable[[str], None]
 ) -> list[DataSet]:
-    """Keep the files that fit; a data set of none is none."""
+    """Keep the files that match, and drop empty data sets."""
 
     def fits(name: str) -> bool:
-        return (pattern is None or matches(name, pattern)) and not any(matches(name, one) for one in exclude)
+        return (pattern is None or matches(name, pattern)) and not any(
+            matches(name, excluded) for excluded in exclude
+        )
 
     kept = [
         replace(
             dataset,
             files=[file for file in dataset.files if fits(relative(file.path, dataset.root))],
-            without_image=tuple(one for one in dataset.without_image if fits(one[0].name)),
+            without_image=tuple(missing for missing in dataset.without_image if fits(missing[0].name)),
         )
         for dataset in datasets
     ]
-    total, left = (sum(len(one.files) for one in some) for some in (datasets, kept))
-    asked = " and ".join(["`pattern`"] * (pattern is not None) + ["`exclude`"] * bool(exclude))
+    total, left = (sum(len(dataset.files) for dataset in sets) for sets in (datasets, kept))
+    names = " and ".join(["`pattern`"] * (pattern is not None) + ["`exclude`"] * bool(exclude))
     if not left:
-        given = ", ".join(repr(one) for one in (pattern, *exclude) if one is not None)
-        raise UsageError(f"none of {total} micrographs is left by {asked} ({given}); expected globs of names")
+        given = ", ".join(repr(glob) for glob in (pattern, *exclude) if glob is not None)
+        raise UsageError(f"none of {total} micrographs is left by {names} ({given}); expected globs of names")
     if left < total:
-        say(f"{asked}: {total - left} of {total} micrographs are left out")
-    return [one for one in kept if one.files]
+        say(f"{names}: {total - left} of {total} micrographs are left out")
+    return [dataset for dataset in kept if dataset.files]
 
 
 def unique(names: list[str]) -> list[str]:
@@ -101,12 +103,12 @@ def unique(names: list[str]) -> list[str]:
 def unwanted(
     dataset: DataSet, taken: Collection[str], *, is_whole: bool, say: Callable[[str], None]
 ) -> dict[str, LeftOut]:
-    """Return what of a data set shows no exposure, or one that another image shows, by its path.
+    """Return the files of a data set to leave out, by path: no exposures, or further images of one.
 
     STAR and ``.cs`` lists name what somebody selected: nothing of them is left out.
     """
     if dataset.kind in ("star", "cs"):
-        if found := doubles(dataset.paths):
+        if found := duplicate_exposures(dataset.paths):
             example = " and ".join(found[0])
             say(
                 f"{dataset.name} lists several images of {len(found)} exposures ({example}, ...) and all are "
@@ -115,7 +117,7 @@ def unwanted(
         return {}
     out = left_out(dataset.paths, taken, is_whole=is_whole)
     if out:
-        say(told(out))
+        say(left_out_note(out))
     return out
 
 

@@ -1,4 +1,4 @@
-"""Fewer pixels before a Fourier crop: a short low pass, every so many of its values, its response known."""
+"""Decimation before a Fourier crop: a short low pass of known response, subsampled."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ FEWEST_PX, PANEL_PX = 16, 2048
 
 @dataclass(frozen=True, eq=False)
 class Decimation:
-    """A low pass along an axis that wraps round, and every so many of its values.
+    """A low pass along a periodic axis, and the factor by which it is subsampled.
 
     Value ``u`` is the sum of ``taps[j] x[factor u + j - len(taps) + 1]``.
 

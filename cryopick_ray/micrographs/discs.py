@@ -1,4 +1,4 @@
-"""Bright discs with sharp edges in a small picture: the holes of a support film, seen from afar."""
+"""Detection of bright discs with sharp edges in a small picture: holes of a support film."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,13 +55,13 @@ def find_discs(picture: Floats) -> list[Disc]:
         return []
     edges = np.stack([x, y, *(g[2:-2, 2:-2][y, x] / slope[y, x] for g in (gx, gy))])
     edges[:2] += 2
-    found: list[Disc] = []
+    discs: list[Disc] = []
     step = max(2 * least, PLAIN * float(small.std()))
     for disc in sorted(_candidates(small, edges, step), reverse=True):
-        apart = [np.hypot(disc.x_px - one.x_px, disc.y_px - one.y_px) for one in found]
-        if all(gap > max(disc.radius_px, one.radius_px) for gap, one in zip(apart, found, strict=True)):
-            found.append(disc)
-    return found
+        apart = [np.hypot(disc.x_px - other.x_px, disc.y_px - other.y_px) for other in discs]
+        if all(gap > max(disc.radius_px, other.radius_px) for gap, other in zip(apart, discs, strict=True)):
+            discs.append(disc)
+    return discs
 
 
 def _candidates(small: Floats, edges: NDArray[np.floating], step: float) -> Iterator[Disc]:

@@ -29,25 +29,25 @@ ENDING = re.compile(r"\.(mrcs?|tiff?|eer)(\.gz|\.bz2)?$", re.IGNORECASE)
 
 @dataclass(frozen=True, eq=False)
 class Exposure:
-    """What was read.
+    """An exposure that was read.
 
     Attributes
     ----------
     micrograph
-        The image; of a movie its average. Its pixel size is the file's own.
+        The image, of a movie its average, with the pixel size that the file states.
     source
-        Where it was read.
+        The source it was read from.
     average
-        What was made of a movie, else ``None``.
+        The average of a movie, else ``None``.
     stamp
         Size in bytes and time of modification in nanoseconds of the file; ``None`` of a remote one.
     sidecar, sidecar_A
-        What a file beside it says, a voltage only where nobody else does; and which size of the micrograph's
-        pixels in angstroms.
+        Values of a sidecar file, with a voltage only where nothing else states one; and the pixel size in
+        angstroms that they give the micrograph.
     notes
-        What to tell of the sidecar.
+        Notes on the sidecar.
     summed
-        The checksum of a file that is not mapped.
+        Checksum of a file that is not memory-mapped.
     """
 
     micrograph: Micrograph
@@ -60,7 +60,7 @@ class Exposure:
     summed: str = ""
 
     def checksum(self) -> str:
-        """Return the file's checksum; of a mapped one it costs least after the pixels were used.
+        """Return the file's checksum; cheapest after the pixels of a mapped file were used.
 
         Raises
         ------
@@ -73,7 +73,7 @@ class Exposure:
         return checksum
 
     def check(self) -> None:
-        """Refuse a file that is not as it was; called once all that is wanted of it was read.
+        """Refuse a file that changed while it was read; call it after reading.
 
         Raises
         ------
@@ -85,12 +85,12 @@ class Exposure:
 
 
 def stamp(source: MicrographSource) -> Stamp | None:
-    """Return what tells a file from a later one of its name; ``None`` if it is remote or not there."""
+    """Return the size and time of a file; ``None`` if it is remote or missing."""
     try:
-        found = None if source.url else os.stat(source.path)
+        status = None if source.url else os.stat(source.path)
     except OSError:
         return None
-    return None if found is None else (found.st_size, found.st_mtime_ns)
+    return None if status is None else (status.st_size, status.st_mtime_ns)
 
 
 def read_exposure(source: MicrographSource, settings: IngestSettings, device: str = "cpu") -> Exposure:
@@ -133,7 +133,7 @@ def read_exposure(source: MicrographSource, settings: IngestSettings, device: st
 
 
 def average_name(micrograph_id: str) -> str:
-    """Return what the average of a movie is called: as the movie, but ``.mrc``."""
+    """Return the name of a movie's average: the movie's with ``.mrc``."""
     return ENDING.sub("", micrograph_id) + ".mrc"
 
 

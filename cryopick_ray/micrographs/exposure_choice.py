@@ -1,4 +1,4 @@
-"""One image of each exposure: what is left out of a folder, and why."""
+"""The choice of one image per exposure, and the reasons why others are left out."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -29,7 +29,7 @@ _OTHERS = {3: "not dose-weighted images", 4: "movies", 5: "denoised images", 6: 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Why an image is not picked.
+    """The reason why an image is left out.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class LeftOut:
 def left_out(
     paths: Sequence[str], taken: Collection[str] = (), *, is_whole: bool = True
 ) -> dict[str, LeftOut]:
-    """Return what of a data set is not to be picked, so that every exposure is picked once.
+    """Return the images of a data set to leave out, so that every exposure is picked once.
 
     Spectra, halves, gains and the like are left out where there are images of exposures, and are
     taken for images where there is nothing else, or where their words are in too many names.
@@ -82,9 +82,9 @@ def left_out(
     return out
 
 
-def told(out: dict[str, LeftOut]) -> str:
-    """Return one line about what was left out: each kind with an example."""
-    counts = Counter(one.kind for one in out.values())
+def left_out_note(out: dict[str, LeftOut]) -> str:
+    """Return a note on the images left out: each kind with an example."""
+    counts = Counter(reason.kind for reason in out.values())
     first: dict[str, str] = {}
     for path in sorted(out):
         first.setdefault(out[path].kind, path)
@@ -95,8 +95,8 @@ def told(out: dict[str, LeftOut]) -> str:
     return f"left out: {kinds}; `pattern` takes them"
 
 
-def doubles(paths: Iterable[str]) -> list[tuple[str, str]]:
-    """Return images of one exposure that a list names: the better one of each two, and the other."""
+def duplicate_exposures(paths: Iterable[str]) -> list[tuple[str, str]]:
+    """Return pairs of images of one exposure in a list: the better one and the other."""
     best: dict[str, tuple[int, str]] = {}
     found = []
     for path in paths:

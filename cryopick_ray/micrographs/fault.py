@@ -1,11 +1,11 @@
-"""Names of files that cannot be those of micrographs: nothing could be written under them."""
+"""File names that cannot be written into tables or file names."""
 
 from cryopick_ray.errors import brief
 from cryopick_ray.transfer.names import MAX_NAME_BYTES, UNWRITABLE
 
 
 def fault_of(name: str) -> str:
-    """Return why a path cannot be written into tables, or name what is made of it; empty if it can."""
+    """Return why a path can neither be written into tables nor name output files; empty if it can."""
     if UNWRITABLE.search(name):
         return f"the name {brief(name)} has control characters or is no UTF-8; rename the file"
     if len(name.encode()) <= MAX_NAME_BYTES:
@@ -20,7 +20,7 @@ def fault_of(name: str) -> str:
 
 
 def escaped(name: str) -> str:
-    """Return a name that can be written: what cannot be is shown by its code."""
+    """Return a printable name, other characters replaced by their codes."""
     return UNWRITABLE.sub(lambda found: f"\\x{_code(found[0]):02x}", name)
 
 

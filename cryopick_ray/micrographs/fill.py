@@ -1,4 +1,4 @@
-"""What stands in areas without data while a micrograph is resampled and looked at."""
+"""Filling of areas without data, so that they disturb neither resampling nor picking."""
 
 import math
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ TAPER_PX = 40.0
 
 @dataclass(frozen=True, eq=False)
 class Fill:
-    """The local mean, and away from the data its own texture mirrored: no edge, and the grey values' spread.
+    """Fills with the local mean and, away from the data, mirrored texture: no edges, same grey values.
 
     A level fill would bend what pickers take the spread of: with half a detector dead they find nothing.
 
@@ -76,7 +76,7 @@ def _squares(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def planned_fill(image: NDArray[Any], no_data: NoData, low: np.float32, high: np.float32) -> Fill:
-    """Return how the areas of an ``(h, w)`` image are filled.
+    """Return the filling of an ``(h, w)`` image.
 
     Parameters
     ----------
@@ -97,8 +97,8 @@ def planned_fill(image: NDArray[Any], no_data: NoData, low: np.float32, high: np
         )
         down, across = (side // CELL_PX for side in empty.shape)
         squares = empty[: down * CELL_PX, : across * CELL_PX].reshape(down, CELL_PX, -1).any(axis=1)
-        there = np.s_[top // CELL_PX : top // CELL_PX + down, :across]
-        lacking[there] = squares.reshape(down, across, CELL_PX).any(axis=2)
+        cells_here = np.s_[top // CELL_PX : top // CELL_PX + down, :across]
+        lacking[cells_here] = squares.reshape(down, across, CELL_PX).any(axis=2)
     mean = _local_mean(sample, (low + high) / 2, cells)
     source, distance = _mirrored(lacking)
     return Fill(image, no_data, source, mean, np.clip(CELL_PX * distance / TAPER_PX, 0, 1).astype(np.float32))
@@ -121,7 +121,7 @@ def _local_mean(
     has_data = ~np.isnan(apart)
     total = np.where(has_data, apart, np.float32(0)).sum(axis=(1, 3))
     weight = has_data.sum(axis=(1, 3), dtype=np.float32)
-    total, weight = (gaussian_filter(one, MEAN_PX / CELL_PX) for one in (total, weight))
+    total, weight = (gaussian_filter(image, MEAN_PX / CELL_PX) for image in (total, weight))
     return np.asarray(usual + total / np.maximum(weight, np.float32(1e-3)), np.float32)
 
 

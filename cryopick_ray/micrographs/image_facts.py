@@ -1,4 +1,4 @@
-"""What an image looks like: facts by which overviews of a grid and pictures of no specimen are told."""
+"""Facts of an image by which grid overviews and pictures of no specimen are recognised."""
 
 import json
 import math
@@ -81,7 +81,7 @@ class ImageFacts:
 _KINDS: dict[str, type[Any]] = {name: type(value) for name, value in asdict(ImageFacts()).items()}
 
 
-def look_at(image: NDArray[Any]) -> ImageFacts:
+def measure_image(image: NDArray[Any]) -> ImageFacts:
     """Return the facts of an ``(h, w)`` image; of a large one a few rows in a hundred are read."""
     if min(image.shape) < SIDE_PX:
         return ImageFacts()
@@ -109,7 +109,7 @@ def small_picture(image: NDArray[Any]) -> Floats:
 
 
 def half_turn(image: NDArray[Any]) -> float:
-    """Return how alike the steps between neighbouring pixels are to those half a turn away.
+    """Return the correlation of an image's horizontal gradients with those half a turn away.
 
     A power spectrum turns about a pixel: where a side is even, its first line has no partner. Columns near
     the edges of a wide image are left alone.
@@ -121,9 +121,9 @@ def half_turn(image: NDArray[Any]) -> float:
 
 def _turned(image: NDArray[Any]) -> float:
     rows = np.arange(0, len(image) // 2, max(1, len(image) // (2 * TURNED_ROWS)))
-    here, there = (_steps(lines) for lines in (image[rows], image[len(image) - 1 - rows, ::-1]))
-    power = float((here**2).sum()) * float((there**2).sum())
-    return float((here * there).sum()) / math.sqrt(power) if power > 0 else 0.0
+    lines, turned = (_steps(lines) for lines in (image[rows], image[len(image) - 1 - rows, ::-1]))
+    power = float((lines**2).sum()) * float((turned**2).sum())
+    return float((lines * turned).sum()) / math.sqrt(power) if power > 0 else 0.0
 
 
 def _steps(lines: NDArray[Any]) -> Floats:
@@ -134,15 +134,15 @@ def _steps(lines: NDArray[Any]) -> Floats:
 
 
 def _windows(small: Floats, noise: float) -> int:
-    """Return how many bright regions with corners lie in black, where the picture is black and bright."""
+    """Return the number of bright regions with corners on black, in pictures of two tones."""
     from scipy.ndimage import find_objects, label
 
-    cut, parted = _parted(small)
-    bright = small > cut
-    if parted < PARTED or small[bright].mean() - small[~bright].mean() < STARK * noise:
+    threshold, separation = _otsu(small)
+    bright = small > threshold
+    if separation < PARTED or small[bright].mean() - small[~bright].mean() < STARK * noise:
         return 0
     regions, _ = label(bright)
-    found = 0
+    windows = 0
     for number, (rows, columns) in enumerate(find_objects(regions), 1):
         is_inside = rows.start > 0 and columns.start > 0
         is_inside &= rows.stop < small.shape[0] and columns.stop < small.shape[1]
@@ -150,12 +150,12 @@ def _windows(small: Floats, noise: float) -> int:
         if not is_inside or len(places) < SMALLEST * small.size:
             continue
         furthest = float(np.linalg.norm(places - places.mean(axis=0), axis=1).max())
-        found += furthest > ROUND * math.sqrt(len(places) / math.pi)
-    return found
+        windows += furthest > ROUND * math.sqrt(len(places) / math.pi)
+    return windows
 
 
-def _parted(small: Floats) -> tuple[float, float]:
-    """Return the value that parts a picture best (Otsu), and the part of the variance between its sides."""
+def _otsu(small: Floats) -> tuple[float, float]:
+    """Return the Otsu threshold of a picture, and the share of the variance between its sides."""
     count, edges = np.histogram(small, 128)
     middle = (edges[1:] + edges[:-1]) / 2
     below = np.cumsum(count)[:-1] / small.size

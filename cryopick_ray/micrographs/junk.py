@@ -1,4 +1,4 @@
-"""What lies in a micrograph where there is neither clear ice nor a single particle."""
+"""Kinds of junk in a micrograph, and masks of them."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from cryopick_ray.units import Shape
 
 
 class Junk(IntEnum):
-    """What a pick lies on; the codes of junk masks, in files too.
+    """Kind of area that a pick lies on; the codes of junk masks, also in files.
 
     ``NONE`` is clear vitreous ice with its particles; ``CARBON`` any support film, of gold too; ``ICE`` ice
     that is crystalline or too thick and textured to show particles; ``CONTAMINATION`` balls of ethane and
@@ -30,17 +30,17 @@ class Junk(IntEnum):
 
     @property
     def kind(self) -> str:
-        """What tables and reports call it; empty for none."""
+        """Name in tables and reports; empty for none."""
         return self.name.lower() if self else ""
 
 
-KINDS = tuple(one.kind for one in Junk)
-"""What each code is called, by the code."""
+KINDS = tuple(junk.kind for junk in Junk)
+"""Names by code."""
 
 
 @dataclass(frozen=True, eq=False)
 class JunkMask:
-    """What lies where in a micrograph, on a coarse grid.
+    """Kinds of junk in a micrograph, on a coarse grid.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class JunkMask:
         return np.asarray(self.codes[rows, columns])
 
     def shares(self) -> dict[str, float]:
-        """Return which part of the area each kind of junk has, of those that are there."""
+        """Return the share of the area of each kind of junk present."""
         counts = np.bincount(self.codes.ravel(), minlength=len(KINDS))
         parts = (counts[1:] / self.codes.size).round(6).tolist()
         return {kind: part for kind, part in zip(KINDS[1:], parts, strict=True) if part}
@@ -74,21 +74,21 @@ class JunkMask:
 
 
 def cells_under(places: NDArray[np.floating], side_px: int, cells: int) -> NDArray[np.intp]:
-    """Return in which of the equal cells that a side is cut into places lie, 0.0 the first pixel's centre.
+    """Return the cells that places lie in, of a side cut into equal cells; 0.0 is the first pixel's centre.
 
     A cell of b pixels covers those of a binned pixel: ``x = b (x_cell + 0.5) - 0.5``.
     """
-    found = np.floor((places.astype(np.float64) + 0.5) * (cells / side_px)).astype(np.intp)
-    return np.minimum(np.maximum(found, 0), cells - 1)
+    cell = np.floor((places.astype(np.float64) + 0.5) * (cells / side_px)).astype(np.intp)
+    return np.minimum(np.maximum(cell, 0), cells - 1)
 
 
 def kept_out(codes: NDArray[np.uint8], *, keep_junk: bool) -> NDArray[np.bool_]:
-    """Tell of ``(n,)`` codes which keep a candidate from being picked; particles do lie on lattices.
+    """Tell which of ``(n,)`` codes keep a candidate from being picked; a lattice does not.
 
     Parameters
     ----------
     keep_junk
-        Whether only what the user masked does.
+        Whether only masks of the user do.
     """
     if keep_junk:
         return np.asarray(codes == Junk.MASKED)
@@ -96,7 +96,7 @@ def kept_out(codes: NDArray[np.uint8], *, keep_junk: bool) -> NDArray[np.bool_]:
 
 
 def shares_text(shares: Mapping[str, float]) -> str:
-    """Return parts of an area by kind of junk as an object of JSON."""
+    """Return shares of an area by kind of junk as JSON."""
     return json.dumps(dict(shares), separators=(",", ":"), sort_keys=True)
 
 

@@ -1,4 +1,4 @@
-"""A file mapped into memory, its checksum made while it is read."""
+"""A memory-mapped file whose checksum is computed while it is read."""
 
 import math
 import os
@@ -14,12 +14,12 @@ BLOCK_BYTES = 2**18  # stays in a core's cache between reading and summing
 
 
 def checksum_text(crc32c: int) -> str:
-    """Return a file's checksum as the manifest has it."""
+    """Return a checksum in the manifest's form."""
     return f"crc32c:{crc32c:08x}"
 
 
 class MappedFile:
-    """A file's bytes, not read before they are needed; the system begins to bring them into memory.
+    """A memory-mapped file; the system begins to read it ahead.
 
     Parameters
     ----------
@@ -36,12 +36,12 @@ class MappedFile:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
 
     def array(self, start: int, dtype: np.dtype[Any], shape: Shape) -> NDArray[Any]:
-        """Return what lies at ``start``, not copied and not to be written to."""
+        """Return a read-only view of the array at ``start``."""
         end = start + math.prod(shape) * dtype.itemsize
         return self._bytes[start:end].view(dtype).reshape(shape)
 
     def see(self, rows: NDArray[Any]) -> None:
-        """Sum the file up to the end of rows that are read from it now, while they are in a core's cache."""
+        """Extend the checksum to the end of rows just read, while they are in a core's cache."""
         start = _address(rows) - self._address
         if rows.flags.c_contiguous and 0 <= start <= start + rows.nbytes <= len(self._bytes):
             self._sum(start + rows.nbytes)

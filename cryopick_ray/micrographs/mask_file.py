@@ -1,4 +1,4 @@
-"""Masks of micrographs that a person drew or a cleaning program made: what is not nought is left out."""
+"""Masks of micrographs, drawn by a person or made by a program: non-zero pixels are excluded."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ SLACK_PX, SLACK = 2.0, 0.01
 
 @dataclass(frozen=True, eq=False)
 class OutsideMask:
-    """What a mask excludes of a micrograph.
+    """The area of a micrograph that a mask excludes.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a reader gives back: one image as stored in its file, and its pixel size."""
+"""A micrograph as its reader returns it: the image as stored, and its pixel size."""
 
 from dataclasses import dataclass
 from typing import Any

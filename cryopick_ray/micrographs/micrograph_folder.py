@@ -1,4 +1,4 @@
-"""Which micrographs lie in a folder."""
+"""The micrographs in a folder."""
 
 import os
 from collections import deque

@@ -44,11 +44,11 @@ def read_mrc(path: Path) -> Micrograph:
 
 
 def _map_plain(file: BinaryIO) -> Micrograph:
-    there = os.fstat(file.fileno()).st_size
-    header = _header_of_one_section(file.read(HEADER_BYTES), there)
+    stored_bytes = os.fstat(file.fileno()).st_size
+    header = _header_of_one_section(file.read(HEADER_BYTES), stored_bytes)
     promised = header.data_offset + header.data_bytes
-    if there < promised:
-        raise _truncated(header, promised, there)
+    if stored_bytes < promised:
+        raise _truncated(header, promised, stored_bytes)
     mapped = MappedFile(file)
     stored = mapped.array(header.data_offset, header.dtype, header.stored_shape)
     return replace(_micrograph(header, stored), file=mapped)
@@ -59,12 +59,12 @@ def _read_packed(stream: BinaryIO, stored_bytes: int) -> Micrograph:
         header = _header_of_one_section(stream.read(HEADER_BYTES))
         promised = header.data_offset + header.data_bytes
         check_claim(promised, stored_bytes)
-        there = HEADER_BYTES + _skip(stream, header.data_offset - HEADER_BYTES)
+        read_bytes = HEADER_BYTES + _skip(stream, header.data_offset - HEADER_BYTES)
         data = bytearray()  # grows with what is really there
         while len(data) < header.data_bytes:
             block = stream.read(min(BLOCK_BYTES, header.data_bytes - len(data)))
             if not block:
-                raise _truncated(header, promised, there + len(data))
+                raise _truncated(header, promised, read_bytes + len(data))
             data += block
         stream.read(1)  # at its end the stream compares its own checksum
     except (OSError, EOFError, zlib.error) as error:
@@ -95,9 +95,9 @@ def _header_of_one_section(raw: bytes, stored_bytes: int | None = None) -> MrcHe
     return header
 
 
-def _truncated(header: MrcHeader, promised: int, there: int) -> MicrographError:
+def _truncated(header: MrcHeader, promised: int, stored_bytes: int) -> MicrographError:
     height, width = header.shape
     return MicrographError(
         f"the file is truncated: its header promises {promised} bytes "
-        f"({width} x {height} {header.dtype.name}), there are {there}"
+        f"({width} x {height} {header.dtype.name}), there are {stored_bytes}"
     )

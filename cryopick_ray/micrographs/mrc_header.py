@@ -127,8 +127,8 @@ def parse_header(raw: bytes, stored_bytes: int | None = None) -> MrcHeader:
     axes = struct.unpack_from(f"{order}3i", raw, 64)
     if mode not in MODES:
         name = f"mode {mode} ({REFUSED_MODES.get(mode, 'unknown')})"
-        known = ", ".join(f"{number} ({_mode_name(number)})" for number in MODES)
-        raise MicrographError(f"MRC {name} is not read; expected {known}")
+        expected = ", ".join(f"{number} ({_mode_name(number)})" for number in MODES)
+        raise MicrographError(f"MRC {name} is not read; expected {expected}")
     check_size(ny, nx)
     is_packed_byte = mode == 0 and _packs_bytes(raw, order, (ny, nx))
     is_signed = _is_signed(raw, order) if mode == 0 and not is_packed_byte else True
@@ -171,9 +171,9 @@ def _fitted(header: MrcHeader, extended_bytes: int, stored_bytes: int | None) ->
     header = replace(header, data_offset=HEADER_BYTES + extended_bytes, notes=notes)
     if header.sections > 0:
         return header
-    there = 1 if stored_bytes is None else (stored_bytes - header.data_offset) // header.data_bytes
-    if there > 1:
-        raise MicrographError(f"the header states {header.sections} sections, there is room for {there}")
+    fitting = 1 if stored_bytes is None else (stored_bytes - header.data_offset) // header.data_bytes
+    if fitting > 1:
+        raise MicrographError(f"the header states {header.sections} sections, there is room for {fitting}")
     notes += (f"the header states {header.sections} sections; one is read",)
     return replace(header, sections=1, notes=notes)
 

@@ -1,6 +1,7 @@
-"""Where a micrograph holds no picture: borders, margins and dead parts of the detector."""
+"""Areas of a micrograph without data: borders, margins and dead parts of the detector."""
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,7 @@ Rectangle = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class NoData:
-    """The areas of a micrograph that hold no picture.
+    """The areas of a micrograph without data.
 
     Attributes
     ----------
@@ -68,6 +69,15 @@ class NoData:
                 f"the manifest says of areas without data: {brief(text)}; expected rectangles; ingest again"
             ) from error
 
+    def scaled(self, scale: float) -> "NoData":
+        """Return the areas in pixels of an image ``scale`` times as large, rounded outwards."""
+        return NoData(
+            tuple(
+                (math.floor(x0 * scale), math.floor(y0 * scale), math.ceil(x1 * scale), math.ceil(y1 * scale))
+                for x0, y0, x1, y1 in self.rectangles
+            )
+        )
+
     def mask(self, shape: Shape, *, first_row: int = 0, grown_px: int = 0) -> NDArray[np.bool_]:
         """Return ``shape`` booleans, true without data, of the rows from ``first_row`` on.
 
@@ -84,7 +94,7 @@ class NoData:
         return mask
 
     def share(self, shape: Shape) -> float:
-        """Return which part of a micrograph of that shape they are."""
+        """Return their share of a micrograph of that shape."""
         return float(self.mask(shape).mean()) if self.rectangles else 0.0
 
     def holds(self, x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -93,6 +103,9 @@ class NoData:
         for x0, y0, x1, y1 in self.rectangles:
             inside |= (x >= x0 - 0.5) & (x < x1 - 0.5) & (y >= y0 - 0.5) & (y < y1 - 0.5)
         return inside
+
+
+NO_AREAS = NoData()
 
 
 def find_no_data(image: NDArray[Any]) -> NoData:
@@ -106,7 +119,7 @@ def find_no_data(image: NDArray[Any]) -> NoData:
     """
     if min(image.shape) < SMALLEST_PX:
         return NoData()
-    found = NoData(tuple(one for value in _suspects(image) for one in _areas(image, value)))
+    found = NoData(tuple(area for value in _suspects(image) for area in _areas(image, value)))
     for x0, y0, x1, y1 in _repeated_lines(image):
         if not found.mask((y1 - y0, x1), first_row=y0)[:, x0:].all():
             found = NoData((*found.rectangles, (x0, y0, x1, y1)))
@@ -160,7 +173,9 @@ def _areas(image: NDArray[Any], value: float) -> list[Rectangle]:
     if len(y) > MAX_RUNS * height:
         return []
     rectangles = _stacked(y, x0, x1, _band_px((height, width)))
-    return [one for group in _joined(rectangles) if _is_area(group, (height, width)) for one in group]
+    return [
+        rectangle for group in _joined(rectangles) if _is_area(group, (height, width)) for rectangle in group
+    ]
 
 
 def _runs(
@@ -172,10 +187,10 @@ def _runs(
     found, count = [], 0
     for start in range(0, height, rows):
         block = image[start : start + rows]
-        there = np.zeros((len(block), width + 2), bool)
-        there[:, 1:-1] = block == value if value == value else np.isnan(block)
-        count += int(np.count_nonzero(there))
-        turns = np.flatnonzero(there[:, 1:] != there[:, :-1]).reshape(-1, 2)
+        has_value = np.zeros((len(block), width + 2), bool)
+        has_value[:, 1:-1] = block == value if value == value else np.isnan(block)
+        count += int(np.count_nonzero(has_value))
+        turns = np.flatnonzero(has_value[:, 1:] != has_value[:, :-1]).reshape(-1, 2)
         y, begin = np.divmod(turns[:, 0], width + 1)
         end = turns[:, 1] - y * (width + 1)
         kept = (end - begin >= SHORT_RUN) | (begin == 0) | (end == width)
@@ -194,7 +209,7 @@ def _stacked(
     for run in zip(y.tolist(), x0.tolist(), x1.tolist(), strict=True):
         if here and here[0][-1][0] != run[0]:
             above, here = (here if here[0][-1][0] == run[0] - 1 else []), []
-        stack = next((one for one in above if _continues(one, run, band_px)), None)
+        stack = next((earlier for earlier in above if _continues(earlier, run, band_px)), None)
         if stack is None:
             stack = []
             done.append(stack)
@@ -237,8 +252,8 @@ def _joined(rectangles: list[Rectangle]) -> list[list[Rectangle]]:
 
 
 def _is_area(group: list[Rectangle], shape: Shape) -> bool:
-    x0, y0 = min(one[0] for one in group), min(one[1] for one in group)
-    x1, y1 = max(one[2] for one in group), max(one[3] for one in group)
+    x0, y0 = min(rectangle[0] for rectangle in group), min(rectangle[1] for rectangle in group)
+    x1, y1 = max(rectangle[2] for rectangle in group), max(rectangle[3] for rectangle in group)
     width, height = x1 - x0, y1 - y0
     if min(width, height) >= LONG_RUN:
         return True
@@ -258,13 +273,13 @@ def _repeated_lines(image: NDArray[Any]) -> list[Rectangle]:
         (left, (0, 0, left, height)),
         (right, (width - right, 0, width, height)),
     ]
-    return [one for count, one in sides if count >= THIN]
+    return [rectangle for count, rectangle in sides if count >= THIN]
 
 
 def _repeats(image: NDArray[Any]) -> int:
     """Return how many rows from the first on are equal to the next one."""
-    some = image[:, ::SCANNED_ROWS]  # columns lie far apart in memory: most often a few pixels tell
-    changed = (row for row in range(len(image) - 1) if not (_alike(some, row) and _alike(image, row)))
+    sampled = image[:, ::SCANNED_ROWS]  # columns lie far apart in memory: most often a few pixels tell
+    changed = (row for row in range(len(image) - 1) if not (_alike(sampled, row) and _alike(image, row)))
     return next(changed, 0)
 
 

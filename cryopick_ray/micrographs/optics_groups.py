@@ -1,4 +1,4 @@
-"""Optics groups as STAR files of RELION 3.0 to 5 state them: every column, as the word that stands there."""
+"""Optics groups as STAR files of RELION 3.0 to 5 state them: every column, its values as text."""
 
 import math
 from collections import Counter
@@ -31,7 +31,7 @@ def groups_of(rows: Block, optics: Block | None, say: Callable[[str], None]) -> 
     Parameters
     ----------
     say
-        Told of groups that rows name and the block of optics lacks.
+        Called with a note on groups that the block of optics lacks.
 
     Raises
     ------
@@ -44,34 +44,34 @@ def groups_of(rows: Block, optics: Block | None, say: Callable[[str], None]) -> 
         made: dict[tuple[str, ...], Group] = {}
         values = zip(*(rows[column] for column in columns), strict=True) if columns else [()] * count
         return [made.setdefault(value, _made(columns, value, len(made) + 1)) for value in values]
-    known = _known(optics)
-    if GROUP not in rows and len(known) == 1:  # nothing else can be meant
-        return list(known.values()) * len(next(iter(rows.values())))
-    ways = {number: _word(number) for number in set(rows.get(GROUP, ()))}
+    by_number = _groups_by_number(optics)
+    if GROUP not in rows and len(by_number) == 1:  # no other can be meant
+        return list(by_number.values()) * len(next(iter(rows.values())))
+    ways = {number: _canonical(number) for number in set(rows.get(GROUP, ()))}
     numbers = [ways[number] for number in rows.get(GROUP, ())]
-    missing = Counter(number for number in numbers if number not in known)
+    missing = Counter(number for number in numbers if number not in by_number)
     for number, count in missing.items():
         say(f"optics group {number} is not in data_optics: {count} rows are taken as without optics")
-    return [known.get(number, {}) for number in numbers] or [{}] * len(next(iter(rows.values())))
+    return [by_number.get(number, {}) for number in numbers] or [{}] * len(next(iter(rows.values())))
 
 
 def _made(columns: list[str], values: tuple[str, ...], number: int) -> Group:
     return {NAME: f"opticsGroup{number}", GROUP: str(number), **dict(zip(columns, values, strict=True))}
 
 
-def _known(optics: Block) -> dict[str, Group]:
+def _groups_by_number(optics: Block) -> dict[str, Group]:
     groups: dict[str, Group] = {}
     for values in zip(*optics.values(), strict=True):
         group = dict(zip(optics, values, strict=True))
-        number = group[GROUP] = _word(group.get(GROUP, "1"))
+        number = group[GROUP] = _canonical(group.get(GROUP, "1"))
         if groups.setdefault(number, group) != group:
             raise ValueError(f"data_optics has group {number} twice, in two ways")
         group.setdefault(NAME, f"opticsGroup{number}")
     return groups
 
 
-def _word(number: str) -> str:
-    """Return a group's number in one way of writing."""
+def _canonical(number: str) -> str:
+    """Return a group's number in canonical form."""
     try:
         return f"{float(number):g}"
     except ValueError:
@@ -79,7 +79,7 @@ def _word(number: str) -> str:
 
 
 def optics_of(columns: Mapping[str, str]) -> Optics | None:
-    """Return the microscope; ``None`` where a part of it is missing or is none."""
+    """Return the optics of a group; ``None`` where a value is missing or invalid."""
     voltage_kV = positive(columns.get(VOLTAGE))
     aberration_mm = number(columns.get(ABERRATION))  # 0 on a corrected microscope
     contrast = number(columns.get(CONTRAST))

@@ -1,4 +1,4 @@
-"""Which pixel size to believe, and what speaks against it."""
+"""The choice of a pixel size among those stated, and doubts about it."""
 
 import math
 from collections.abc import Iterator
@@ -27,13 +27,13 @@ IMPOSSIBLE = 2.5
 
 
 @dataclass(frozen=True)
-class Stated:
-    """What is said of a micrograph's pixel size in angstroms; ``None`` where nothing is.
+class StatedPixelSizes:
+    """The pixel sizes in angstroms stated for a micrograph; ``None`` where none is.
 
     Attributes
     ----------
     header_A
-        By its file; 0 is nothing, too.
+        By its file; 0 counts as none.
     given_A
         By a person, with ``pixel_size_A``.
     listed_A
@@ -41,9 +41,9 @@ class Stated:
     original_A
         By the list, of the movie that the micrograph was made of.
     unclear_size
-        Why the file's is none.
+        Why the file's size is invalid.
     sidecar_A, sidecar
-        By a file beside it, and what that is called.
+        By a sidecar file, and the name of its kind.
     """
 
     header_A: float | None
@@ -56,7 +56,7 @@ class Stated:
 
     @property
     def chosen(self) -> tuple[float | None, str]:
-        """The size to believe and who says it: a person, a list, the file, the movie's list, a sidecar.
+        """The size to use and its origin: a person, a list, the file, the movie's list, a sidecar.
 
         A file's 1 A is no better than the movie's size, or the sidecar's.
         """
@@ -72,22 +72,24 @@ class Stated:
 
     @property
     def is_headers(self) -> bool:
-        """Whether only the file vouches for the size."""
+        """Whether the size comes from the file."""
         return self.chosen[1] == "the file says"
 
     @property
     def is_sidecars(self) -> bool:
-        """Whether only a file beside it does."""
+        """Whether the size comes from the sidecar."""
         return self.sidecar_A is not None and self.chosen[1] == f"its {self.sidecar} says"
 
 
-def decide_pixel_size(said: Stated, shape: Shape, diameter_A: float | None) -> tuple[float, tuple[str, ...]]:
-    """Return the pixel size of a micrograph in angstroms, and what there is to doubt of it.
+def decide_pixel_size(
+    stated: StatedPixelSizes, shape: Shape, diameter_A: float | None
+) -> tuple[float, tuple[str, ...]]:
+    """Return the pixel size of a micrograph in angstroms, and the doubts about it.
 
     Parameters
     ----------
-    said
-        What people, lists and the file say.
+    stated
+        Sizes stated by a person, a list, the file and a sidecar.
     shape
         Height and width of the micrograph in pixels.
     diameter_A
@@ -101,9 +103,9 @@ def decide_pixel_size(said: Stated, shape: Shape, diameter_A: float | None) -> t
         No pixel size is known, the one known is not credible, or the particle would span more than half
         of the micrograph's short side. What a person or a list says is doubted where a file's is refused.
     """
-    pixel_size_A, origin = said.chosen
-    if pixel_size_A is None and said.unclear_size:
-        raise MicrographError(f"{said.unclear_size}; give the true one with `pixel_size_A`")
+    pixel_size_A, origin = stated.chosen
+    if pixel_size_A is None and stated.unclear_size:
+        raise MicrographError(f"{stated.unclear_size}; give the true one with `pixel_size_A`")
     if pixel_size_A is None:
         raise PixelSizeError("the file does not say its pixel size; give it in angstroms with `pixel_size_A`")
     if not is_positive(pixel_size_A) or not SMALLEST_A <= pixel_size_A <= LARGEST_A:
@@ -112,26 +114,26 @@ def decide_pixel_size(said: Stated, shape: Shape, diameter_A: float | None) -> t
             "give it with `pixel_size_A`"
         )
     view_A = min(shape) * pixel_size_A
-    doubts = [_check_one(view_A, diameter_A)] if said.is_headers and pixel_size_A == 1 else []
+    doubts = [_check_one_A(view_A, diameter_A)] if stated.is_headers and pixel_size_A == 1 else []
     if diameter_A is not None and diameter_A > MOST_OF_VIEW * view_A:
         raise PixelSizeError(
             f"a particle of {diameter_A:g} A is larger than half the short side of the micrograph "
             f"({min(shape)} px of {pixel_size_A:g} A make {view_A:g} A); check "
             "`diameter_A` and `pixel_size_A`"
         )
-    doubts += _contradictions(said, pixel_size_A)
-    if said.is_sidecars:
-        doubts.append(f"pixel size {pixel_size_A:.4g} A from its {said.sidecar}")
+    doubts += _contradictions(stated, pixel_size_A)
+    if stated.is_sidecars:
+        doubts.append(f"pixel size {pixel_size_A:.4g} A from its {stated.sidecar}")
     for excess, reason in _unusual(pixel_size_A, view_A, diameter_A):
         text = f"{origin} a pixel size of {pixel_size_A:.4g} A, but {reason}"
-        if (said.is_headers or said.is_sidecars) and excess > IMPOSSIBLE:
+        if (stated.is_headers or stated.is_sidecars) and excess > IMPOSSIBLE:
             raise PixelSizeError(f"{text}; give the true one with `pixel_size_A`")
         doubts.append(f"{text}; check `pixel_size_A`")
     return pixel_size_A, tuple(doubts)
 
 
-def _check_one(view_A: float, diameter_A: float | None) -> str:
-    """Doubt the 1 A that programs write when they do not know; refuse it unless the particle fits well."""
+def _check_one_A(view_A: float, diameter_A: float | None) -> str:
+    """Doubt a size of 1 A, which programs write by default; refuse it unless the particle fits well."""
     text = "the file says a pixel size of exactly 1 A, as programs write when they do not know"
     if diameter_A is not None and view_A >= FEWEST_DIAMETERS * diameter_A:
         return f"{text}; check it with `pixel_size_A` (`pixel_size_A` 1 if it is 1)"
@@ -146,10 +148,10 @@ def _check_one(view_A: float, diameter_A: float | None) -> str:
     )
 
 
-def _contradictions(said: Stated, pixel_size_A: float) -> Iterator[str]:
-    """Yield what the file says otherwise, its 1 A being nothing, and what a guess rests on."""
-    header_A = said.header_A if said.header_A != 1 else None
-    if not header_A and said.original_A is not None and said.listed_A is None and said.given_A is None:
+def _contradictions(stated: StatedPixelSizes, pixel_size_A: float) -> Iterator[str]:
+    """Yield doubts where the stated sizes contradict each other; 1 A in the file counts as none."""
+    header_A = stated.header_A if stated.header_A != 1 else None
+    if not header_A and stated.original_A is not None and stated.listed_A is None and stated.given_A is None:
         yield (
             f"only the pixels of the movie are known, {pixel_size_A:.4g} A by the list: the micrograph's "
             "may be binned; give theirs with `pixel_size_A`"
@@ -157,31 +159,31 @@ def _contradictions(said: Stated, pixel_size_A: float) -> Iterator[str]:
     if not header_A or not is_positive(header_A):
         return
     ratio = pixel_size_A / header_A
-    if said.given_A is not None:
+    if stated.given_A is not None:
         if not 1 / OTHER_SIZE <= ratio <= OTHER_SIZE:
             yield f"`pixel_size_A` is {pixel_size_A:.4g} A, but the file says {header_A:.4g} A; check it"
-    elif said.listed_A is not None:
+    elif stated.listed_A is not None:
         if not math.isclose(ratio, 1, rel_tol=SAME_SIZE):
             yield (
                 f"the list says a pixel size of {pixel_size_A:.4g} A, the file {header_A:.4g} A: the list's "
                 "is taken; `pixel_size_A` sets another"
             )
-    elif said.original_A is not None:
-        binning = header_A / said.original_A
+    elif stated.original_A is not None:
+        binning = header_A / stated.original_A
         if not math.isclose(binning, max(1, round(binning)), rel_tol=SAME_SIZE):
             yield (
-                f"the list says {said.original_A:.4g} A of the movie's pixels, the file {header_A:.4g} A of "
-                "the micrograph's: the file's is taken; `pixel_size_A` sets another"
+                f"the list says {stated.original_A:.4g} A of the movie's pixels, the file {header_A:.4g} A "
+                "of the micrograph's: the file's is taken; `pixel_size_A` sets another"
             )
-    elif said.sidecar_A is not None and not math.isclose(said.sidecar_A, header_A, rel_tol=SAME_SIZE):
+    elif stated.sidecar_A is not None and not math.isclose(stated.sidecar_A, header_A, rel_tol=SAME_SIZE):
         yield (
-            f"its {said.sidecar} says a pixel size of {said.sidecar_A:.4g} A, the file {header_A:.4g} A: the "
-            "file's is taken; `pixel_size_A` sets another"
+            f"its {stated.sidecar} says a pixel size of {stated.sidecar_A:.4g} A, the file {header_A:.4g} A: "
+            "the file's is taken; `pixel_size_A` sets another"
         )
 
 
 def _unusual(pixel_size_A: float, view_A: float, diameter_A: float | None) -> Iterator[tuple[float, str]]:
-    """Yield what no micrograph of particles has, and how many times beyond the usual it is."""
+    """Yield by how much values exceed the usual range, and the reason to doubt them."""
     finest_A, coarsest_A = USUAL_A
     narrowest_A, widest_A = USUAL_VIEW_A
     if pixel_size_A < finest_A:

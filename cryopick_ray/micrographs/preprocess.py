@@ -1,8 +1,8 @@
-"""From the pixels of a file to what pickers see: checked, clipped, resampled, normalised."""
+"""Preparation of a file's pixels for pickers: checked, clipped, resampled, normalised."""
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.micrographs.decimate import planned
 from cryopick_ray.micrographs.fill import planned_fill
-from cryopick_ray.micrographs.no_data import NoData, find_no_data, slack_px
+from cryopick_ray.micrographs.no_data import NO_AREAS, NoData, find_no_data, slack_px
+from cryopick_ray.micrographs.normalised_image import NormalisedImage
 from cryopick_ray.micrographs.resample import block_rows, resize_blocks, row_blocks
 from cryopick_ray.units import Shape
 
@@ -25,32 +26,11 @@ LARGEST = 1e30  # float32 transforms overflow not far above; no detector counts 
 ROUNDING = 1e-4  # sigma below this part of the spread is that of a padding, resampled
 FLAT = 1e-6  # contrast below this part of the values is float32 rounding
 MOST_WITHOUT_DATA = 0.9  # what is left would not tell grey values from particles
-EVERYWHERE = NoData()
-
-
-@dataclass(frozen=True, eq=False)
-class Normalised:
-    """An image brought to median 0 and robust sigma 1.
-
-    Attributes
-    ----------
-    pixels
-        ``(h, w)`` float32, finite.
-    offset, scale
-        The values of the file are ``pixels * scale + offset``, where there are data.
-    no_data
-        Where the file has none. What stands there is made up: no edge, and grey values as elsewhere.
-    """
-
-    pixels: NDArray[np.float32]
-    offset: float
-    scale: float
-    no_data: NoData = EVERYWHERE
 
 
 def prepare(
     pixels: NDArray[Any], shape: Shape, seen: Callable[[NDArray[Any]], object] | None = None
-) -> Normalised:
+) -> NormalisedImage:
     """Check, fill where there are no data, clip, resample and normalise one micrograph.
 
     The image is read once, in blocks of rows, after a sample of it: a file that is memory-mapped
@@ -112,7 +92,7 @@ def check_pixels(image: NDArray[Any]) -> None:
 
 def clipped_blocks(
     image: NDArray[Any],
-    no_data: NoData = EVERYWHERE,
+    no_data: NoData = NO_AREAS,
     rows: int | None = None,
     seen: Callable[[NDArray[Any]], object] | None = None,
 ) -> Iterator[NDArray[np.float32]]:
@@ -143,7 +123,7 @@ def clipped_blocks(
     _check_contrast(lowest, highest)
 
 
-def normalise(image: NDArray[np.float32]) -> Normalised:
+def normalise(image: NDArray[np.float32]) -> NormalisedImage:
     """Return the image with median 0 and robust sigma (MAD x 1.4826) 1.
 
     Raises
@@ -154,13 +134,13 @@ def normalise(image: NDArray[np.float32]) -> Normalised:
     return _normalise_in_place(image.copy())
 
 
-def _normalise_in_place(image: NDArray[np.float32]) -> Normalised:
+def _normalise_in_place(image: NDArray[np.float32]) -> NormalisedImage:
     offset, scale = _centre_and_sigma(image, SAMPLE_PIXELS)
     if scale <= max(FLAT * abs(offset), 1 / LARGEST):
         raise MicrographError("the image has no contrast left at the working pixel size")
     image -= np.float32(offset)
     image /= np.float32(scale)
-    return Normalised(image, offset, scale)
+    return NormalisedImage(image, offset, scale)
 
 
 def _check_contrast(lowest: float, highest: float) -> None:

@@ -1,4 +1,4 @@
-"""Any micrograph file to an array, chosen by the file's suffix."""
+"""Reading of micrograph files of any kind, chosen by suffix."""
 
 import stat
 from collections.abc import Callable
@@ -87,13 +87,13 @@ def source_checksum(path: Path) -> str:
 def _length_of_file(path: Path) -> int:
     """Return the length in bytes; refuse what is no file, as opening a pipe would wait for ever."""
     try:
-        found = path.stat()
+        status = path.stat()
     except (OSError, ValueError) as error:
         raise _unreadable(error) from error
-    if not stat.S_ISREG(found.st_mode):
-        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe or device"
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or device"
         raise MicrographError(f"this is {kind}, expected a file")
-    return found.st_size
+    return status.st_size
 
 
 def _unreadable(error: Exception) -> MicrographError:

@@ -15,7 +15,7 @@ from cryopick_ray.transfer.index_pages import HttpFiles
 from cryopick_ray.transfer.mirror import MirrorFiles
 from cryopick_ray.transfer.names import check_name
 from cryopick_ray.transfer.response import FileSource, RemoteFile
-from cryopick_ray.transfer.transfer import KnownFile, Transfer
+from cryopick_ray.transfer.transfer import FileVersion, Transfer
 
 SCHEMES = ("s3", "gs", "http", "https")
 CONNECTIONS = 4
@@ -34,13 +34,15 @@ def list_remote(url: str) -> tuple[str, list[str]]:
     """
     scheme, _, rest = url.partition("://")
     if scheme not in SCHEMES or not rest.strip("/"):
-        raise UsageError(f"`inputs` {url!r}: expected a URL of {', '.join(f'{one}://' for one in SCHEMES)}")
+        raise UsageError(
+            f"`inputs` {url!r}: expected a URL of {', '.join(f'{scheme}://' for scheme in SCHEMES)}"
+        )
     root, _, name = url.rstrip("/").rpartition("/")
     if is_micrograph_name(name) or is_movie_name(name):
         check_name(name)
         return root, [name]
     root = url.rstrip("/")
-    return root, sorted(one.path for one in _files(root).walk("") if isinstance(one, RemoteFile))
+    return root, sorted(file.path for file in _files(root).walk("") if isinstance(file, RemoteFile))
 
 
 def size_bytes(url: str, path: str) -> int | None:
@@ -50,7 +52,7 @@ def size_bytes(url: str, path: str) -> int | None:
 
 @contextmanager
 def fetched(url: str, path: str) -> Iterator[Path]:
-    """Give a private copy of the file ``path`` below ``url`` that keeps its name; it is removed after.
+    """Yield a temporary copy of the file ``path`` below ``url``, under its own name.
 
     Raises
     ------
@@ -63,8 +65,8 @@ def fetched(url: str, path: str) -> Iterator[Path]:
             _files(url),
             path,
             target,
-            KnownFile(),
-            started=lambda known: None,
+            FileVersion(),
+            started=lambda version: None,
             moved=lambda n_bytes: None,
             stop=threading.Event(),
         ).run()

@@ -92,7 +92,7 @@ MOST_GAINS, MOST_GAINS_FRACTION = 10, 0.05
 def role_of(
     path: str, *, frames: int | None = None, data_format: str = "", apart: Collection[Kind] = APART
 ) -> Role:
-    """Tell what a file of an archive's entry is.
+    """Return the role of a file in an archive's entry.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def role_of(
 
 
 def kind_of(path: str, apart: Collection[Kind] = APART) -> Kind:
-    """Tell what an image or movie is.
+    """Return the kind of an image or movie.
 
     Parameters
     ----------
@@ -142,14 +142,14 @@ def kind_of(path: str, apart: Collection[Kind] = APART) -> Kind:
         return "gain"
     job = _JOB.match(path)
     _, marks, word, folder = _marks(path)
-    found = {*marks, word}
+    words = {*marks, word}
     if job is not None and job[1] not in _IMAGES_JOBS:
-        found.add("result")
+        words.add("result")
     if _OVERVIEW.match(name) or _OVERVIEW_FOLDER.fullmatch(folder):
-        found.add("overview")
-    if kind := next((one for one in APART if one in found and one in apart), None):
+        words.add("overview")
+    if kind := next((role for role in APART if role in words and role in apart), None):
         return kind
-    if name.endswith(_PICTURES) or "preview" in found:
+    if name.endswith(_PICTURES) or "preview" in words:
         return "preview"
     if is_movie_name(name):
         is_stack = "stack" in apart and "movie" not in marks and not name.endswith(".eer")
@@ -158,12 +158,12 @@ def kind_of(path: str, apart: Collection[Kind] = APART) -> Kind:
 
 
 def gains_are_credible(gains: int, images: int) -> bool:
-    """Tell whether so many gain references among so many images are that, and not images named so."""
+    """Tell whether the number of supposed gain references is plausible for so many images."""
     return gains <= max(MOST_GAINS, MOST_GAINS_FRACTION * images)
 
 
 def wrongly_apart(counts: Mapping[str, int]) -> Kind | None:
-    """Return a kind that is none here: images have its word in their names, or there are no others.
+    """Return a kind whose word in names is misleading: too many files have it, or all do.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def wrongly_apart(counts: Mapping[str, int]) -> Kind | None:
 
 
 def exposure_of(path: str) -> tuple[str, int]:
-    """Return what all images of one exposure share, and how good an image this is of it.
+    """Return the key that all images of one exposure share, and the rank of this image among them.
 
     The path without the endings that programs add, without folders that tell a step of processing (``frames``
     and ``averages``; other folders tell exposures apart), and without that of a RELION or CryoSPARC job; then

@@ -1,4 +1,4 @@
-"""Which micrographs a run is about, and what each is called."""
+"""The micrographs of a run and their ids."""
 
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -30,7 +30,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class MicrographSource:
-    """One micrograph to be read: where it lies and what it is called.
+    """A micrograph to be read: its location and names.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class MicrographSource:
 
     @property
     def origin(self) -> str:
-        """The file's address, on this machine or elsewhere, as it can be written."""
+        """Path or URL of the file, printable."""
         return escaped(f"{self.url}/{self.path.as_posix()}" if self.url else str(self.path))
 
 
@@ -110,7 +110,7 @@ def list_sources(
     is_whole
         Whether all files are there that will come.
     say
-        Told what is left out.
+        Called with notes on what is left out.
     leave_out
         Given what shows no exposure or one that is listed by another image, and why, unless ``limit`` cuts.
 
@@ -130,14 +130,14 @@ def list_sources(
     listed, reasons, nothing = list[MicrographSource](), list[str](), list[tuple[MicrographSource, str]]()
     for dataset, name in zip(datasets, unique([dataset.name for dataset in datasets]), strict=True):
         prefix = f"{name}/" if len(datasets) > 1 else ""
-        earlier = {one.removeprefix(prefix) for one in taken if one.startswith(prefix)}
+        earlier = {taken_id.removeprefix(prefix) for taken_id in taken if taken_id.startswith(prefix)}
         out = unwanted(dataset, earlier, is_whole=is_whole or pattern is not None, say=say)
         nothing += _without_image(dataset, name, prefix, project)
         listed += [_source(dataset, file, name, prefix, project) for file in dataset.files]
         reasons += [out[path].reason if path in out else "" for path in dataset.paths]
-    told = list(zip(_told_apart(listed), reasons, strict=True))
-    kept = [source for source, reason in told if not reason]
-    others = [*((source, reason) for source, reason in told if reason), *nothing]
+    with_reasons = list(zip(_with_unique_ids(listed), reasons, strict=True))
+    kept = [source for source, reason in with_reasons if not reason]
+    others = [*((source, reason) for source, reason in with_reasons if reason), *nothing]
     if not kept:
         raise UsageError(
             f"no micrographs yet: {others[0][0].micrograph_id}: {others[0][1]}; `pattern` takes it"
@@ -149,8 +149,8 @@ def list_sources(
     return kept[:limit]
 
 
-def _told_apart(sources: list[MicrographSource]) -> list[MicrographSource]:
-    """Give a name that is written as another file's own an end of its own."""
+def _with_unique_ids(sources: list[MicrographSource]) -> list[MicrographSource]:
+    """Give ids that would equal another file's a suffix."""
     names = {source.micrograph_id for source in sources if not source.fault}
     for place, source in enumerate(sources):
         if source.fault:
@@ -227,7 +227,7 @@ def _file_or_list(text: str, path: Path, project: Path, say: Say) -> DataSet:
     elif suffix in STAR_LISTS:
         listed = read_star_list(path, project, say)
     elif suffix in CS_LISTS:
-        listed = read_cs_list(path, Path.cwd(), say, lambda *one: without_image.append(one))
+        listed = read_cs_list(path, Path.cwd(), say, lambda *missing: without_image.append(missing))
     else:
         lists = " ".join(TEXT_LISTS + STAR_LISTS + CS_LISTS)
         raise UsageError(f"`inputs` {text!r} is neither a micrograph nor a list ({lists}); {_looked_for()}")
@@ -285,7 +285,7 @@ def _folder_name(folder: Path) -> str:
 
 
 def relion_name(path: Path, project: Path) -> str:
-    """Return what RELION, run in ``project``, calls a file."""
+    """Return the name of a file for RELION run in ``project``."""
     try:
         return relative(path, project)
     except ValueError:

@@ -1,4 +1,4 @@
-"""STAR text: blocks of columns, every value the word that stands in the file."""
+"""Parsing of STAR files: blocks of columns, their values as text."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -61,7 +61,7 @@ def read_star(
 
 
 def peek_star(path: Path) -> dict[str, Block]:
-    """Return the blocks of a STAR file as far as its first mebibyte tells; nothing of what is none."""
+    """Return the blocks in the first mebibyte of a STAR file; nothing if it is none."""
     try:
         with path.open("rb") as file:
             begin = file.read(PEEKED)

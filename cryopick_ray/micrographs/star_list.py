@@ -30,7 +30,7 @@ CTF = (
 """Columns of a micrograph that its particles have, too."""
 PARTICLES = {"rlnImageName", "rlnCoordinateX"}
 Kind = Literal["micrograph", "movie", "particles"]
-UNSAID = ("name", "path", "is_original_size")
+UNSHARED = ("name", "path", "is_original_size")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ListedMicrograph:
     path
         Absolute path of the file; it may be missing, which its reader reports.
     optics, pixel_size_A
-        What a STAR or ``.cs`` file says of it, else ``None``. A movie's pixel size is that of its frames.
+        As a STAR or ``.cs`` file states them, else ``None``. A movie's pixel size is that of its frames.
     original_pixel_size_A
         Of the movie that it was made of, before any binning; of a movie its own.
     is_original_size
@@ -70,9 +70,11 @@ class ListedMicrograph:
     is_original_size: bool = False
 
     def carried(self) -> dict[str, Any]:
-        """Return what is said of its source, too, whose pixel size is its own or none."""
-        said = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in UNSAID}
-        return said | {"pixel_size_A": None if self.is_original_size else self.pixel_size_A}
+        """Return the fields that its source shares; the pixel size only if it is the image's own."""
+        values = {
+            field.name: getattr(self, field.name) for field in fields(self) if field.name not in UNSHARED
+        }
+        return values | {"pixel_size_A": None if self.is_original_size else self.pixel_size_A}
 
 
 def read_text_list(path: Path, working_folder: Path) -> list[ListedMicrograph]:
@@ -103,7 +105,7 @@ def read_star_list(
     Parameters
     ----------
     say
-        Told of rows without optics.
+        Called with a note on rows without optics.
     """
     check_length(path)
     try:
@@ -124,14 +126,14 @@ def read_star_list(
 
 
 def _shared(rows: Block, name: str, kind: Kind) -> dict[str, dict[str, str]]:
-    """Return what the rows of each name say alike; of a table of particles only what micrographs have."""
-    own = [row for row in rows if row in CTF or (kind != "particles" and row not in (name, GROUP))]
+    """Return the values that all rows of a name share; of particles only columns that micrographs have."""
+    columns = [row for row in rows if row in CTF or (kind != "particles" and row not in (name, GROUP))]
     shared: dict[str, dict[str, str]] = {}
-    for title, *values in zip(rows[name], *(rows[column] for column in own), strict=True):
-        known = shared.setdefault(title, dict(zip(own, values, strict=True)))
-        for column, value in zip(own, values, strict=True):
-            if known.get(column, value) != value:
-                del known[column]
+    for title, *values in zip(rows[name], *(rows[column] for column in columns), strict=True):
+        common = shared.setdefault(title, dict(zip(columns, values, strict=True)))
+        for column, value in zip(columns, values, strict=True):
+            if common.get(column, value) != value:
+                del common[column]
     return shared
 
 

@@ -1,4 +1,4 @@
-"""The chain of a TIFF's pages, followed once before a library follows it: to its end, or not at all."""
+"""A check that the chain of a TIFF's pages ends, before a library follows it."""
 
 import struct
 from pathlib import Path

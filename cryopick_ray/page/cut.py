@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from cryopick_ray.passes.sizes import InSize
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import recut
-from cryopick_ray.settings.leaves import option
+from cryopick_ray.settings.leaf_settings import default_option
 
 
 @dataclass(frozen=True)
@@ -29,5 +29,5 @@ class Cut:
 
 def said(name: str, value: object = None) -> list[str]:
     """Return a setting as words of a command; a switch without a value."""
-    spelled = option(name)
+    spelled = default_option(name)
     return [spelled] if value is None else [f"{spelled}={value}"]

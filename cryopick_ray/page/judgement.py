@@ -13,10 +13,10 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.page.packing import is_by_hand
 from cryopick_ray.passes.decision_files import decision, fields, in_order, read_rows
+from cryopick_ray.passes.decision_log import DecisionLog
 from cryopick_ray.passes.decisions import OF_MICROGRAPHS, Decision, Decisions, decisions_of
-from cryopick_ray.passes.notebook import Notebook
 from cryopick_ray.passes.shared_folder import SharedFolder
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.verdict import NO_MICROGRAPH
 
@@ -81,9 +81,9 @@ class Judgement:
         self._shared = SharedFolder(folder)
         self._unread: list[str] = []
         self._is_any = False
-        self._notebook: Notebook | None = None
+        self._notebook: DecisionLog | None = None
         try:
-            self._notebook = Notebook(folder, by)
+            self._notebook = DecisionLog(folder, by)
             self.by, self._shared = self._notebook.by, self._notebook.shared
         except PermissionError as error:
             self.why_not = f"{folder} cannot be written ({error.strerror}): give another `curation`"
@@ -209,7 +209,7 @@ class Judgement:
         self._writable().append(rows)
         return self.refresh()
 
-    def _writable(self) -> Notebook:
+    def _writable(self) -> DecisionLog:
         if self._notebook is None:
             raise PermissionError(self.why_not)
         return self._notebook
@@ -225,13 +225,13 @@ def undecided(picks: MicrographPicks, *, included: bool) -> MicrographPicks:
     """
     if (by_hand := is_by_hand(picks)).any():
         picks = picks.take(~by_hand)
-    gone = np.where(picks.has(Why.REMOVED_BY_HAND), np.uint16(Why.REMOVED_BY_HAND), np.uint16(0))
+    gone = np.where(picks.has(Reason.REMOVED_BY_HAND), np.uint16(Reason.REMOVED_BY_HAND), np.uint16(0))
     if gone.any() and picks.junk is not None:
-        painted = (gone != 0) & picks.has(Why.ON_JUNK) & (picks.junk == Junk.MASKED)
-        gone |= np.where(painted, np.uint16(Why.ON_JUNK), np.uint16(0))
+        painted = (gone != 0) & picks.has(Reason.ON_JUNK) & (picks.junk == Junk.MASKED)
+        gone |= np.where(painted, np.uint16(Reason.ON_JUNK), np.uint16(0))
         picks = replace(picks, junk=np.where(painted, np.uint8(Junk.NONE), picks.junk))
     if included:
-        gone |= np.uint16(Why.EXCLUDED_MICROGRAPH)
+        gone |= np.uint16(Reason.EXCLUDED_MICROGRAPH)
     return replace(picks, unpicked=picks.unpicked & ~gone) if (picks.unpicked & gone).any() else picks
 
 

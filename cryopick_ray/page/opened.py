@@ -16,7 +16,7 @@ from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.project import project_of
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.stages.averages import MovieAverages
-from cryopick_ray.store.pictures import PictureShelf
+from cryopick_ray.store.pictures import PictureStore
 from cryopick_ray.store.place import Place, is_bucket
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Opened:
     listed: Sequence[PickedMicrograph]
     shown: Sequence[ShownPicks]
     pixels: Pixels | None
-    shelf: PictureShelf | None
+    shelf: PictureStore | None
     pixel_ids: Mapping[str, str] | None
     applied: Applied
     diameter_A: float
@@ -134,7 +134,7 @@ def open_sources(settings: PageSettings) -> Opened:
         listed,
         shown,
         pixels,
-        PictureShelf(Place(runs[place].folder.where)) if place in runs else None,
+        PictureStore(Place(runs[place].folder.where)) if place in runs else None,
         pixel_ids,
         applied_of(first, settings, notes),
         across_A or ASSUMED_DIAMETER_A,

@@ -14,10 +14,10 @@ def packed_candidates(picks: MicrographPicks, true: NDArray[np.bool_] | None = N
     """Return a micrograph's candidates.
 
     A uint32 ``n``, then ``n`` float32 each of ``x_px``, ``y_px``, ``score`` and ``size_A`` (NaN where it is
-    not known), ``n`` uint16 of why each is not picked (:class:`~cryopick_ray.picks.reasons.Why`), ``n`` uint8
-    of what it lies on (:class:`~cryopick_ray.micrographs.junk.Junk`), and ``n`` uint8 of marks. Where any is
-    a segment of a filament, ``n`` int32 of the filament (-1 for none) and ``n`` float32 of ``track_A`` follow
-    ``size_A``.
+    not known), ``n`` uint16 of why each is not picked (:class:`~cryopick_ray.picks.reasons.Reason`), ``n``
+    uint8 of what it lies on (:class:`~cryopick_ray.micrographs.junk.Junk`), and ``n`` uint8 of marks. Where
+    any is a segment of a filament, ``n`` int32 of the filament (-1 for none) and ``n`` float32 of ``track_A``
+    follow ``size_A``.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def packed_candidates(picks: MicrographPicks, true: NDArray[np.bool_] | None = N
         ``(n,)`` which of them find a true particle.
     """
     n = len(picks)
-    size_A = picks.more.get("size_A", COLUMNS["size_A"].nothing(n))
+    size_A = picks.more.get("size_A", COLUMNS["size_A"].unknown(n))
     junk = np.zeros(n, np.uint8) if picks.junk is None else picks.junk
     marks = np.where(is_by_hand(picks), np.uint8(BY_HAND), np.uint8(0))
     if true is not None:
@@ -48,7 +48,7 @@ def _of_filaments(picks: MicrographPicks) -> list[bytes]:
     filament, track_A = picks.more.get("filament"), picks.more.get("track_A")
     if filament is None or not (filament >= 0).any():
         return []
-    track_A = COLUMNS["track_A"].nothing(len(picks)) if track_A is None else track_A
+    track_A = COLUMNS["track_A"].unknown(len(picks)) if track_A is None else track_A
     return [filament.astype("<i4").tobytes(), track_A.astype("<f4").tobytes()]
 
 

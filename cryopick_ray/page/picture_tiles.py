@@ -21,7 +21,7 @@ from cryopick_ray.page.levels import (
     resized,
 )
 from cryopick_ray.page.pixel_sources import Pixels
-from cryopick_ray.store.pictures import PictureShelf, make_pictures
+from cryopick_ray.store.pictures import PictureStore, make_pictures
 
 LEVELS_BYTES, TILES_BYTES = 256 << 20, 64 << 20
 AT_ONCE = 2
@@ -52,7 +52,7 @@ class Pictures:
         Where pictures are that were made as micrographs were picked.
     """
 
-    def __init__(self, pixels: Pixels, diameter_A: float, shelf: PictureShelf | None = None) -> None:
+    def __init__(self, pixels: Pixels, diameter_A: float, shelf: PictureStore | None = None) -> None:
         self.pixels, self._shelf = pixels, shelf
         self._diameter_A = diameter_A
         self._levels: Kept[tuple[str, Look], Levels] = Kept(LEVELS_BYTES, lambda one: one.nbytes)

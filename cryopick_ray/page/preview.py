@@ -42,14 +42,14 @@ class Trial:
         UsageError
             If a value is none that a run takes.
         """
-        from cryopick_ray.settings.config import load_settings, over
+        from cryopick_ray.settings.config import load_settings, merged
 
         changes = {name: value for name, value in vars(self).items() if value is not None}
         if self.model is not None:
             changes = {"threshold": "auto", "precision": None, "expect": None, "particle_px": None} | changes
         if self.threshold is not None:
             changes = {"precision": None, "expect": None} | changes
-        return load_settings(over(run.model_dump(mode="json"), changes))
+        return load_settings(merged(run.model_dump(mode="json"), changes))
 
 
 def small_store(store: MicrographStore, rows: Sequence[ManifestRow], where: Path) -> None:

@@ -227,7 +227,7 @@ class RunSource:
         """Yield micrographs from their shards, after the passes that ask for no more than they have."""
         if self._shards is None:
             return
-        from cryopick_ray.passes.chain import Pass, made, passes_of
+        from cryopick_ray.passes.chain import Pass, apply_passes, passes_of
         from cryopick_ray.passes.on_junk import OnJunk
         from cryopick_ray.passes.threshold import AboveCut
 
@@ -242,7 +242,7 @@ class RunSource:
             part = Partition(dataset, 0, about, keys, rows)
             cut = AboveCut({dataset: self._own_cut()})
             for one in gather(self._shards, part, float(described["diameter_A"]), str(described["model"])):
-                yield made(one, [*passes, cut])
+                yield apply_passes(one, [*passes, cut])
 
     def _own_cut(self) -> float:
         """Return the cut of what is in no table: as set, the model's own, or found in the first scores."""

@@ -15,7 +15,7 @@ from cryopick_ray.page.app import make_app
 from cryopick_ray.page.desk import Desk
 from cryopick_ray.page.security import new_token
 from cryopick_ray.page.work import Work
-from cryopick_ray.store.held_folder import held_folder
+from cryopick_ray.store.temporary_folder import temporary_folder
 
 HOST = "127.0.0.1"
 PATIENCE_S = 2
@@ -41,7 +41,7 @@ def serve(desk: Desk, port: int, *, say: Callable[[str], None], browse: bool) ->
         If the port is taken.
     """
     token = new_token()
-    with bound_socket(port) as bound, held_folder(PREFIX) as private:
+    with bound_socket(port) as bound, temporary_folder(PREFIX) as private:
         work = Work(desk, private)
         own = bound.getsockname()[1]
         url = f"http://{HOST}:{own}/{token}/"

@@ -13,7 +13,7 @@ from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.stage import StagePart as StagePart
 from cryopick_ray.engine.stage import run_stage
-from cryopick_ray.engine.unit_rules import cut, unit_size
+from cryopick_ray.engine.unit_rules import split_units, unit_size
 from cryopick_ray.errors import PicksError, UsageError, few
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.export_paths import without_extension
@@ -115,7 +115,7 @@ def extract(
     items, failures = _named(*found, out, settings, project)
     with claimed(out, settings, _changed(settings, out), resume=resume):
         left = [item for item in items if not _is_done(item, out, settings)]
-        units = cut(left, unit_size(len(items)))
+        units = split_units(left, unit_size(len(items)))
         make_worker = partial(ExtractWorker, out, settings, table)
         parts = {"": StagePart(units, make_worker, done=len(items) - len(left))}
         with closing(run_stage("extract", parts, engine, events)) as reports:

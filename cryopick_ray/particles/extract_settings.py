@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.particles.normalise import BACKGROUND_SHARE, Dust
-from cryopick_ray.settings.base import Positive, Settings, Shown
+from cryopick_ray.settings.base import OptionHint, Positive, Settings
 from cryopick_ray.settings.microscope_settings import MicroscopeSettings
 from cryopick_ray.settings.run_settings import PixelSize
 
@@ -79,18 +79,18 @@ class BoxSize:
 class ExtractSettings(Settings):
     """Which particles are cut out of what, and how."""
 
-    picks: Annotated[str, Shown(option="INPUT")] = Field(
+    picks: Annotated[str, OptionHint(option="INPUT")] = Field(
         description="A run, a table, or a file or folder of coordinates of any program."
     )
-    box: Annotated[tuple[str, ...], Shown(metavar="PX|A")] = Field(
+    box: Annotated[tuple[str, ...], OptionHint(metavar="PX|A")] = Field(
         min_length=1,
         description="Side of the box in pixels of the micrograph (256, even) or in angstroms (300A); may be "
         "repeated.",
     )
-    scale_to: Annotated[tuple[int, ...], Shown(metavar="PX")] = Field(
+    scale_to: Annotated[tuple[int, ...], OptionHint(metavar="PX")] = Field(
         default=(), description="Scale boxes to so many pixels, for each `box` one."
     )
-    micrographs: Annotated[str | None, Shown(metavar="WHERE")] = Field(
+    micrographs: Annotated[str | None, OptionHint(metavar="WHERE")] = Field(
         default=None,
         description="Where the micrographs are: a folder, list or run; default: where INPUT, a run, had them "
         "from.",
@@ -99,19 +99,19 @@ class ExtractSettings(Settings):
         default=None,
         description="Whether dark particles are made white; default: unless a run found them to be bright.",
     )
-    background_radius_A: Annotated[Positive | None, Shown(metavar="A")] = Field(
+    background_radius_A: Annotated[Positive | None, OptionHint(metavar="A")] = Field(
         default=None,
         description="Beyond this distance from a particle is background; default: 75 % of half the box.",
     )
-    white_dust: Annotated[Positive | None, Shown(metavar="X")] = Field(
+    white_dust: Annotated[Positive | None, OptionHint(metavar="X")] = Field(
         default=None, description="Replace pixels so many standard deviations brighter by noise."
     )
-    black_dust: Annotated[Positive | None, Shown(metavar="X")] = Field(
+    black_dust: Annotated[Positive | None, OptionHint(metavar="X")] = Field(
         default=None, description="Likewise of darker ones."
     )
     float16: bool = Field(default=False, description="Write half precision (MRC mode 12): half the disk.")
     pixel_size_A: PixelSize = None
-    relion_project: Annotated[Path | None, Shown(metavar="DIR")] = Field(
+    relion_project: Annotated[Path | None, OptionHint(metavar="DIR")] = Field(
         default=None,
         description="Folder RELION runs in; default: that above INPUT, else the working folder.",
     )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.engine.unit import UnitReport, stay, until
+from cryopick_ray.engine.unit import UnitReport, never_leave, until_leaving
 from cryopick_ray.errors import CryoPickError, MicrographError
 from cryopick_ray.formats.coordinates import Coordinates, picked
 from cryopick_ray.formats.filament_files import along
@@ -97,14 +97,14 @@ class ExtractWorker:
         self._table: PickTable | None = open_table(table) if table else None
         self._backgrounds: dict[tuple[int, float], Background] = {}
 
-    def process(self, items: Sequence[ToExtract], leaving: Callable[[], bool] = stay) -> UnitReport:
+    def process(self, items: Sequence[ToExtract], leaving: Callable[[], bool] = never_leave) -> UnitReport:
         """Extract the particles of the micrographs; a second worker would write the same files."""
         start = time.perf_counter()
         ids = [item.micrograph_id for item in items if item.coordinates is None]
         found = self._table.of(ids) if self._table and ids else {}
         picks = {name: next(picked([one])) for name, one in found.items()}
         failures, begun = list[tuple[str, str]](), 0
-        for item in until(leaving, items):
+        for item in until_leaving(leaving, items):
             begun += 1
             name = item.micrograph_id
             try:

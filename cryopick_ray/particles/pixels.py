@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.micrographs.exposure import average_name, read_exposure, stamp
+from cryopick_ray.micrographs.exposure_pixel_size import pixel_size_of
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.stages.averages import MovieAverages
-from cryopick_ray.stages.ingest_worker import pixel_size_of
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import Optics

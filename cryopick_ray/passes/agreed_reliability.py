@@ -1,4 +1,4 @@
-"""How often pickers agree -> how reliable each is, without any labels."""
+"""Reliability of pickers from how often they agree, without labels (Dawid and Skene 1979)."""
 
 import math
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from cryopick_ray.passes.patterns import LEVELS, Patterns
 from cryopick_ray.units import is_positive
 
 FEWEST = 3
-"""Pickers that agreement can tell apart: of two that differ it cannot say which one errs."""
+"""Fewest pickers that can be judged: where two differ, agreement cannot tell which one errs."""
 STEPS = 2000
 STILL = 1e-6
 """Of EM: most steps, and the change of a probability that ends it."""
@@ -55,18 +55,18 @@ class PickerRates:
 
 @dataclass(frozen=True)
 class AgreedReliability:
-    """What agreement tells of pickers.
+    """Reliability of each picker, estimated from agreement.
 
     Attributes
     ----------
     names
         ``k`` pickers, sorted.
     active
-        ``(k,)`` which of them have found anything.
+        ``(k,)`` whether each has any picks.
     precision
-        ``(k,)`` the share of each one's places that are particles; 1 where that is not told.
+        ``(k,)`` the share of each picker's places that are particles; 1 where it cannot be estimated.
     rates
-        What the posterior is made of; ``None`` where agreement tells nothing.
+        Rates for the posterior; ``None`` where they cannot be estimated.
     doubts
         Why these numbers may be wrong, for a person.
     """
@@ -79,23 +79,23 @@ class AgreedReliability:
 
     @property
     def weights(self) -> dict[str, float]:
-        """How much each picker counts, by its name: its precision."""
+        """Weight of each picker by its name: its precision."""
         return dict(zip(self.names, self.precision.tolist(), strict=True))
 
     @property
     def recall(self) -> NDArray[np.float64] | None:
-        """``(k,)`` the share of the particles that each finds; ``None`` where that is not told."""
+        """``(k,)`` the share of the particles that each finds; ``None`` where it is not estimated."""
         return None if self.rates is None else 1 - self.rates.particle[:, 0]
 
-    def told_by(self, looked: NDArray[np.bool_]) -> "AgreedReliability":
-        """Return the same where only those of ``(k,)`` pickers have looked: the others say nothing."""
+    def for_pickers(self, has_seen: NDArray[np.bool_]) -> "AgreedReliability":
+        """Return the reliability where only some of ``(k,)`` pickers have seen a micrograph."""
         rates = self.rates
         if rates is not None:
-            rates = replace(rates, elsewhere=np.where(looked[:, None], rates.elsewhere, rates.particle))
-        return replace(self, active=self.active & looked, rates=rates)
+            rates = replace(rates, elsewhere=np.where(has_seen[:, None], rates.elsewhere, rates.particle))
+        return replace(self, active=self.active & has_seen, rates=rates)
 
     def posterior(self, level: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return the probability ``(g,)`` that groups are particles; where not told, the share of votes.
+        """Return the probability ``(g,)`` that groups are particles; without rates the share of votes.
 
         Parameters
         ----------
@@ -139,7 +139,7 @@ def reliability(agreed: Patterns, sites: float) -> AgreedReliability:
     active = agreed.places > 0
     level, count = agreed.level, agreed.count.astype(np.float64)
     alike = np.ones(len(active))
-    if why := _untold(agreed.places[active], agreed.shared[np.ix_(active, active)], sites):
+    if why := _why_not_estimated(agreed.places[active], agreed.shared[np.ix_(active, active)], sites):
         return AgreedReliability(agreed.names, active, alike, None, (f"{why}: all pickers count alike",))
     rates = _fit(level, count, sites, active)
     has, true = level > 0, count * rates.posterior(level)
@@ -147,17 +147,17 @@ def reliability(agreed: Patterns, sites: float) -> AgreedReliability:
     return AgreedReliability(agreed.names, active, precision, rates, tuple(_doubts(agreed, rates)))
 
 
-def _untold(places: NDArray[np.int64], shared: NDArray[np.int64], sites: float) -> str:
-    """Return why agreement of active pickers tells nothing; empty if it does."""
+def _why_not_estimated(places: NDArray[np.int64], shared: NDArray[np.int64], sites: float) -> str:
+    """Return why agreement cannot judge the active pickers; empty if it can."""
     k = len(places)
     if k < FEWEST:
         return f"agreement tells nothing of {k} picker{'s' * (k != 1)}, it takes {FEWEST}"
     pairs = np.triu_indices(k, 1)
     taken = -np.expm1(-places / sites)  # the share of sites where places that lie anywhere are
     by_chance = sites * float(np.outer(taken, taken)[pairs].sum())
-    found = int(shared[pairs].sum())
-    if found <= by_chance + SIGMAS * math.sqrt(by_chance):
-        return f"pairs of pickers share {found} places, and {by_chance:.0f} would be chance"
+    shared_places = int(shared[pairs].sum())
+    if shared_places <= by_chance + SIGMAS * math.sqrt(by_chance):
+        return f"pairs of pickers share {shared_places} places, and {by_chance:.0f} would be chance"
     return ""
 
 
@@ -197,14 +197,14 @@ def _sums(has: NDArray[np.bool_], count: NDArray[np.float64]) -> NDArray[np.floa
 
 
 def _doubts(agreed: Patterns, rates: PickerRates) -> Iterator[str]:
-    """Yield what speaks against pickers that err independently of each other."""
+    """Yield evidence that pickers do not err independently of each other."""
     names, places, shared = agreed.names, agreed.places.tolist(), agreed.shared.tolist()
     finds, errs = 1 - rates.particle[:, 0], 1 - rates.elsewhere[:, 0]
-    for one, other in combinations(range(len(names)), 2):
-        both = shared[one][other]
-        either = places[one] + places[other] - both
-        expected = rates.particles * finds[one] * finds[other] + rates.sites * errs[one] * errs[other]
-        pair = f"{names[one]} and {names[other]}"
+    for first, second in combinations(range(len(names)), 2):
+        both = shared[first][second]
+        either = places[first] + places[second] - both
+        expected = rates.particles * finds[first] * finds[second] + rates.sites * errs[first] * errs[second]
+        pair = f"{names[first]} and {names[second]}"
         if both > 0 and both >= ALIKE * either:
             yield f"{pair} are nearly one table: that they agree says little"
         elif both - expected > max(SIGMAS * math.sqrt(expected), OFF * expected):

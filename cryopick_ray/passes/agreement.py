@@ -1,4 +1,4 @@
-"""How often pickers agree -> a table of pairs and patterns for people and programs."""
+"""Agreement of pickers: a table of pairs and of combinations."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from cryopick_ray.passes.patterns import Patterns
 
 @dataclass(frozen=True)
 class PickerPair:
-    """What one picker has in common with another.
+    """Overlap of one picker's places with another's.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class PickerPair:
 
 
 @dataclass(frozen=True)
-class Together:
+class PickerCombination:
     """Groups that exactly these pickers have places in."""
 
     pickers: tuple[str, ...]
@@ -41,7 +41,7 @@ class Together:
 
 @dataclass(frozen=True)
 class PickerAgreement:
-    """Who agrees with whom.
+    """How often pickers agree with each other.
 
     Attributes
     ----------
@@ -58,34 +58,34 @@ class PickerAgreement:
     names: tuple[str, ...]
     places: dict[str, int]
     pairs: tuple[PickerPair, ...]
-    together: tuple[Together, ...]
+    together: tuple[PickerCombination, ...]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the pairs as plain rows of a table."""
         return [asdict(pair) for pair in self.pairs]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain dicts, lists, numbers and words, ready for JSON."""
+        """Return plain JSON."""
         return asdict(self)
 
 
 def agreement(agreed: Patterns) -> PickerAgreement:
-    """Return who agrees with whom in a whole data set."""
+    """Return the agreement of pickers in a whole data set."""
     names, shared = agreed.names, agreed.shared.tolist()
     places = [shared[at][at] for at in range(len(names))]
     pairs = []
-    for one, name in enumerate(names):
+    for picker, name in enumerate(names):
         for other in range(len(names)):
-            if other != one:
-                both = shared[one][other]
-                either = places[one] + places[other] - both
-                share = both / places[one] if places[one] else None
+            if other != picker:
+                both = shared[picker][other]
+                either = places[picker] + places[other] - both
+                share = both / places[picker] if places[picker] else None
                 pairs.append(PickerPair(name, names[other], both, share, both / either if either else None))
     has, which = np.unique(agreed.level > 0, axis=0, return_inverse=True)
     counts = np.bincount(which.ravel(), agreed.count, len(has)).astype(np.int64)
     together = [
-        Together(tuple(name for name, there in zip(names, row, strict=True) if there), count)
+        PickerCombination(tuple(name for name, has_place in zip(names, row, strict=True) if has_place), count)
         for row, count in zip(has.tolist(), counts.tolist(), strict=True)
     ]
-    together.sort(key=lambda one: (-one.count, -len(one.pickers), one.pickers))
+    together.sort(key=lambda agreement: (-agreement.count, -len(agreement.pickers), agreement.pickers))
     return PickerAgreement(names, dict(zip(names, places, strict=True)), tuple(pairs), tuple(together))

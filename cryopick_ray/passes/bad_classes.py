@@ -1,4 +1,4 @@
-"""What lies in a bad class of a 2-D classification is not picked."""
+"""A pass that keeps particles in bad classes of a 2-D classification from being picked."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.picks.columns import COLUMNS
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
 
@@ -37,7 +37,7 @@ class Classified:
 
 @dataclass(frozen=True)
 class InClass:
-    """Marks what lies in a class worse than ``worst``, and notes the class of every particle that has one.
+    """Marks particles in a class worse than ``worst``, and sets the class number of each particle.
 
     A candidate that was not classified, such as one at the edge, stays as it is.
 
@@ -54,15 +54,15 @@ class InClass:
 
     def __call__(self, picks: MicrographPicks) -> MicrographPicks:
         """Return the picks of a micrograph, marked."""
-        numbers = picks.more.get("class_number", COLUMNS["class_number"].nothing(len(picks)))
+        numbers = picks.more.get("class_number", COLUMNS["class_number"].unknown(len(picks)))
         is_bad = np.zeros(len(picks), bool)
         for classified in self.files:
-            own = _of(classified, picks)
-            if own is not None and len(picks):
-                is_met, nearest = _met(picks, own)
-                numbers = np.where(is_met, own.class_number[nearest], numbers)
-                is_bad = np.where(is_met, own.rank[nearest] > QUALITIES.index(self.worst), is_bad)
-        return replace(picks, more={**picks.more, "class_number": numbers}).marked(Why.BAD_CLASS, is_bad)
+            particles = _of(classified, picks)
+            if particles is not None and len(picks):
+                is_met, nearest = _met(picks, particles)
+                numbers = np.where(is_met, particles.class_number[nearest], numbers)
+                is_bad = np.where(is_met, particles.rank[nearest] > QUALITIES.index(self.worst), is_bad)
+        return replace(picks, more={**picks.more, "class_number": numbers}).marked(Reason.BAD_CLASS, is_bad)
 
 
 def read_classes(path: Path) -> dict[str, Classified]:
@@ -75,35 +75,35 @@ def read_classes(path: Path) -> dict[str, Classified]:
     UsageError
         Naming the line that cannot be read, and what was expected.
     """
-    found: dict[str, list[tuple[float, float, int, int]]] = {}
+    rows_of: dict[str, list[tuple[float, float, int, int]]] = {}
     try:
         if (size := path.stat().st_size) > MOST_BYTES:
             raise UsageError(f"`classes` {path} has {size} bytes, expected at most {MOST_BYTES}")
         with path.open(encoding="utf-8-sig", newline="") as file:
             for name, row in _rows(path, csv.reader(file)):
-                found.setdefault(name, []).append(row)
+                rows_of.setdefault(name, []).append(row)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"`classes` {path} cannot be read: {brief(error)}") from error
-    return {name: _classified(own) for name, own in found.items()}
+    return {name: _classified(rows) for name, rows in rows_of.items()}
 
 
 def unmet(paths: Sequence[Path], table: PickTable) -> list[str]:
-    """Return what a person should know of classes that a table was made with."""
+    """Return notes for the user on classes that a table was made with."""
     if not paths:
         return []
     lines = []
     if not any(micrograph.picks for micrograph in table.micrographs) and any(
-        one.has(Why.BAD_CLASS).any() for one in table
+        picks.has(Reason.BAD_CLASS).any() for picks in table
     ):
         lines.append(f"`classes` {paths[-1]} left no pick: look at its averages, and at `keep_classes`")
-    known = {
+    names = {
         name
         for micrograph in table.micrographs
         for name in (micrograph.micrograph_id, micrograph.relion_name)
     }
     for path in paths:
         classified = read_classes(path)
-        strange = sum(len(own.places) for name, own in classified.items() if name not in known)
+        strange = sum(len(own.places) for name, own in classified.items() if name not in names)
         total = sum(len(own.places) for own in classified.values())
         met = sum(_count_met(picks, classified) for picks in table)
         if strange:
@@ -121,12 +121,12 @@ def unmet(paths: Sequence[Path], table: PickTable) -> list[str]:
 
 
 def _count_met(picks: MicrographPicks, classified: Mapping[str, Classified]) -> int:
-    own = _of(classified, picks)
-    return int(_met(picks, own)[0].sum()) if own is not None and len(picks) else 0
+    particles = _of(classified, picks)
+    return int(_met(picks, particles)[0].sum()) if particles is not None and len(picks) else 0
 
 
 def _unclassified(picks: MicrographPicks) -> int:
-    numbers = picks.more.get("class_number", COLUMNS["class_number"].nothing(len(picks)))
+    numbers = picks.more.get("class_number", COLUMNS["class_number"].unknown(len(picks)))
     return int((picks.picked & (numbers < 0)).sum())
 
 
@@ -150,24 +150,24 @@ def _rows(path: Path, rows: Iterator[list[str]]) -> Iterator[tuple[str, tuple[fl
         yield name, made
 
 
-def _classified(own: list[tuple[float, float, int, int]]) -> Classified:
-    x, y, numbers, ranks = zip(*own, strict=True)
+def _classified(rows: list[tuple[float, float, int, int]]) -> Classified:
+    x, y, numbers, ranks = zip(*rows, strict=True)
     return Classified(
         np.column_stack([x, y]).astype(np.float32), np.array(numbers, np.int32), np.array(ranks, np.uint8)
     )
 
 
 def _of(classified: Mapping[str, Classified], picks: MicrographPicks) -> Classified | None:
-    about = picks.micrograph
-    return classified.get(about.micrograph_id) or classified.get(about.relion_name)
+    micrograph = picks.micrograph
+    return classified.get(micrograph.micrograph_id) or classified.get(micrograph.relion_name)
 
 
-def _met(picks: MicrographPicks, own: Classified) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+def _met(picks: MicrographPicks, particles: Classified) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
     """Return which candidates are a particle, and which one: the nearest, each of one candidate."""
-    candidates = np.column_stack([picks.x_px, picks.y_px])
-    away, nearest = map(np.asarray, cKDTree(candidates).query(own.places, distance_upper_bound=REACH_PX))
+    tree = cKDTree(np.column_stack([picks.x_px, picks.y_px]))
+    away, nearest = map(np.asarray, tree.query(particles.places, distance_upper_bound=REACH_PX))
     is_met, of = np.zeros(len(picks), bool), np.zeros(len(picks), np.intp)
-    there = np.flatnonzero(np.isfinite(away))
-    is_met[nearest[there]] = True
-    of[nearest[there]] = there
+    near = np.flatnonzero(np.isfinite(away))
+    is_met[nearest[near]] = True
+    of[nearest[near]] = near
     return is_met, of

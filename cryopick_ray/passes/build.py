@@ -1,4 +1,4 @@
-"""Shards to the data-set-wide table, with Dask: one task a partition, no shuffle.
+"""The data-set-wide table from shards, with Dask: one task per partition, no shuffle.
 
 The picks of one micrograph lie in one shard, so each partition of the table, a run of consecutive
 micrographs, gathers its own rows and nothing is moved between partitions. Which micrographs make a
@@ -7,7 +7,7 @@ picks give the same files, byte for byte.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,20 +19,20 @@ from numpy.typing import NDArray
 from cryopick_ray import __version__
 from cryopick_ray.errors import PicksError
 from cryopick_ray.passes.bad_classes import InClass, read_classes
-from cryopick_ray.passes.chain import Pass, made, passes_of
+from cryopick_ray.passes.chain import Pass, apply_passes, passes_of
 from cryopick_ray.passes.curation import Curated, check_places
 from cryopick_ray.passes.decision_files import read_rows
 from cryopick_ray.passes.decisions import decisions_of
 from cryopick_ray.passes.excluded import Excluded
 from cryopick_ray.passes.on_junk import OnJunk
-from cryopick_ray.passes.tasks import each
+from cryopick_ray.passes.tasks import map_partitions
 from cryopick_ray.passes.threshold import AboveCut
 from cryopick_ray.passes.user_masks import read_masks
 from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.cuts import Scores
 from cryopick_ray.picks.gather import gather
-from cryopick_ray.picks.index import Made, write_index
-from cryopick_ray.picks.judged_micrographs import PickCounts, count, judged, strange_ones
+from cryopick_ray.picks.index import TableHistory, write_index
+from cryopick_ray.picks.judged_micrographs import PickCounts, count, find_odd_images, judged
 from cryopick_ray.picks.partitions import Partition, plan_partitions
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.shard import Coverage
@@ -47,26 +47,26 @@ from cryopick_ray.store.publish import whole_folder
 THRESHOLD_SCORES = 4_000_000
 """Scores that a threshold is found on, about at most: all of 20 million changed its sixth digit."""
 _OF_PICKS = ("inverted", "mask", "junk_share")
-"""What only a shard's coverage says of a micrograph."""
+"""Facts of a micrograph that only a shard's coverage has."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class TableSettings:
-    """What joins the candidates in the table, and what of them stays unpicked.
+    """Columns of the table, and what keeps candidates from being picked.
 
     Attributes
     ----------
     keep_junk
-        Whether what lies on junk may be picked, unless a mask of the user excludes it.
+        Whether candidates on junk may be picked, unless a mask of the user excludes them.
     masks
-        Such masks: a file by micrograph id.
+        Masks of the user: files by micrograph id.
     any_image, calibrated
-        Whether what looks like no micrograph may be picked, and whether scores are probabilities.
+        Whether images that look like no micrograph may be picked; whether scores are probabilities.
     selection
-        What else keeps candidates from being picked.
+        Further conditions on candidates.
     spacing_A
-        Between segments of filaments; ``None`` if it is not said.
+        Between segments of filaments; ``None`` if unknown.
     """
 
     diameter_A: float
@@ -81,12 +81,12 @@ class TableSettings:
 
 
 def from_scores(scores: Scores) -> Threshold:
-    """Return the cut that the scores of a data set suggest by themselves."""
+    """Return the threshold chosen from the scores of a data set."""
     return auto_threshold(scores.score)
 
 
 def from_probabilities(scores: Scores) -> Threshold:
-    """Likewise where scores are from 0 to 1."""
+    """Return the threshold chosen from scores that are probabilities."""
     return log_odds_threshold(scores.score)
 
 
@@ -104,63 +104,56 @@ def build_table(
 
     Parameters
     ----------
-    shards
-        All shards of the digest. Candidates of micrographs that the manifest does not list are an error.
+    shards, keys
+        The shards of the digest, and the keys of those that count; ``None`` for all.
     manifest
         The store's micrographs, failed ones included.
-    threshold
-        Score from which a candidate is picked; ``None`` to choose one per data set.
-    choose
-        How: from the scores of its candidates.
-    keys
-        Of the shards that count; ``None`` for all there are.
+    threshold, choose
+        Score from which a candidate is picked; ``None`` to ``choose`` one per data set from its scores.
 
     Raises
     ------
     PicksError
-        If a shard is damaged.
+        If a shard is damaged, or has candidates of a micrograph that the manifest does not list.
     """
     check_replaceable(out)
-    chosen = settings.selection
-    decisions = decisions_of(read_rows(chosen.curation))
+    chosen, decisions = settings.selection, decisions_of(read_rows(settings.selection.curation))
     covered = coverage(shards, manifest, keys)
-    micrographs = _known(manifest, covered, shards.place.url)
+    micrographs = _picked_micrographs(manifest, covered, shards.place.url)
     check_places(decisions, micrographs)
     partitions = plan_partitions(micrographs, covered, [name for name in decisions if decisions[name].adds])
     source = partial(gather, shards, diameter_A=settings.diameter_A, model=settings.model)
-    masked = read_masks(settings.masks, micrographs, map(source, partitions))
-    strange = {} if settings.any_image else strange_ones(manifest, micrographs, settings.diameter_A)
-    passes: list[Pass] = [masked, OnJunk(settings.keep_junk), Excluded(strange.keys()), *passes_of(chosen)]
+    masks = read_masks(settings.masks, micrographs, map(source, partitions))
+    odd = {} if settings.any_image else find_odd_images(manifest, micrographs, settings.diameter_A)
+    passes: list[Pass] = [masks, OnJunk(settings.keep_junk), Excluded(odd.keys()), *passes_of(chosen)]
     cuts = dict.fromkeys((part.dataset for part in partitions), threshold or Threshold(0.0, ""))
     if threshold is None:
         cuts = _cuts(source, passes, partitions, micrographs, choose)
     passes.append(AboveCut({name: cut.value for name, cut in cuts.items()}))
 
     def write(part: Partition, last: Sequence[Pass]) -> dict[str, tuple[PickCounts, int, int]]:
-        some = [made(one, passes) for one in source(part)]
-        done = [made(one, last) for one in some]
-        write_part(done, aside, part.number)
+        before = [apply_passes(candidates, passes) for candidates in source(part)]
+        after = [apply_passes(candidates, last) for candidates in before]
+        write_part(after, aside, part.number)
         cut = cuts[part.dataset].value
+        counts = [count(candidates, cut, calibrated=settings.calibrated) for candidates in before]
         return {
-            one.micrograph.micrograph_id: (count(one, cut, calibrated=settings.calibrated), len(own), picks)
-            for one, own, picks in zip(some, done, (int(one.picked.sum()) for one in done), strict=True)
+            written.micrograph.micrograph_id: (counted, len(written), int(written.picked.sum()))
+            for written, counted in zip(after, counts, strict=True)
         }
 
     with whole_folder(out) as aside:
         last: list[Pass] = [*_of_classes(chosen), Curated(decisions, settings.spacing_A)]
-        found = _together(each(partial(write, last=last), partitions))
-        counts = {name: own for name, (own, _, _) in found.items()}
-        told = judged(list(map(masked.told, micrographs)), manifest, counts, strange, settings.diameter_A)
-        if bad := _worse(told, chosen.exclude_micrographs):
-            again = [
-                part
-                for part in partitions
-                if bad & {micrograph.micrograph_id for micrograph in part.micrographs}
-            ]
-            found |= _together(each(partial(write, last=[Excluded(bad), *last]), again))
-        out_of_it = {*strange, *bad, *(name for name, own in decisions.items() if own.exclude)}
-        told = [replace(_with_picks(one, found), excluded=one.micrograph_id in out_of_it) for one in told]
-        write_index(aside, told, settings.diameter_A, _history(settings, cuts))
+        found = _merged(map_partitions(partial(write, last=last), partitions))
+        counts = {name: counted for name, (counted, _, _) in found.items()}
+        micrographs = list(map(masks.with_mask_share, micrographs))
+        micrographs = judged(micrographs, manifest, counts, odd, settings.diameter_A)
+        if bad := _worse(micrographs, chosen.exclude_micrographs):
+            again = [part for part in partitions if bad & {row.micrograph_id for row in part.micrographs}]
+            found |= _merged(map_partitions(partial(write, last=[Excluded(bad), *last]), again))
+        excluded = {*odd, *bad, *(name for name, decision in decisions.items() if decision.exclude)}
+        rows = [_with_picks(micrograph, found, excluded) for micrograph in micrographs]
+        write_index(aside, rows, settings.diameter_A, _history(settings, cuts))
     return cuts
 
 
@@ -169,18 +162,19 @@ def _of_classes(chosen: SelectionSettings) -> list[Pass]:
     return [InClass(files, chosen.keep_classes)] if files else []
 
 
-def _together(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
-    """Return what is known of the micrographs of all partitions, by id."""
+def _merged(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
+    """Return the results for the micrographs of all partitions, by id."""
     return {name: value for part in parts for name, value in part.items()}
 
 
 def _with_picks(
-    micrograph: PickedMicrograph, found: Mapping[str, tuple[PickCounts, int, int]]
+    micrograph: PickedMicrograph, counted: Mapping[str, tuple[PickCounts, int, int]], excluded: Container[str]
 ) -> PickedMicrograph:
     """Return a micrograph with the numbers of its candidates and picks after the last pass."""
-    if micrograph.micrograph_id not in found:
+    micrograph = replace(micrograph, excluded=micrograph.micrograph_id in excluded)
+    if micrograph.micrograph_id not in counted:
         return micrograph
-    _, candidates, picks = found[micrograph.micrograph_id]
+    _, candidates, picks = counted[micrograph.micrograph_id]
     return replace(micrograph, candidates=candidates, picks=picks)
 
 
@@ -203,13 +197,14 @@ def _cuts(
     complete = Counter(micrograph.dataset for micrograph in micrographs if micrograph.status == "complete")
 
     def thinned(part: Partition) -> NDArray[np.float32]:
-        free = [one.score[one.picked] for one in (made(one, passes) for one in source(part))]
-        own = step[part.dataset]
-        return np.sort(np.concatenate(free))[own // 2 :: own].copy()
+        passed = (apply_passes(candidates, passes) for candidates in source(part))
+        scores = [candidates.score[candidates.picked] for candidates in passed]
+        every = step[part.dataset]
+        return np.sort(np.concatenate(scores))[every // 2 :: every].copy()
 
     scores: dict[str, list[NDArray[np.float32]]] = {name: [] for name in totals}
-    for part, own in zip(partitions, each(thinned, partitions), strict=True):
-        scores[part.dataset].append(own)
+    for part, sampled in zip(partitions, map_partitions(thinned, partitions), strict=True):
+        scores[part.dataset].append(sampled)
     return {
         name: choose(Scores(np.concatenate(parts), complete[name], one_of=step[name]))
         for name, parts in scores.items()
@@ -224,23 +219,25 @@ def _worse(micrographs: Iterable[PickedMicrograph], verdict: str | None) -> set[
     return {micrograph.micrograph_id for micrograph in micrographs if micrograph.verdict in bad}
 
 
-def _history(settings: TableSettings, cuts: Mapping[str, Threshold]) -> Made:
-    given = settings.selection.model_dump(mode="json", exclude_none=True)
+def _history(settings: TableSettings, cuts: Mapping[str, Threshold]) -> TableHistory:
+    selection = settings.selection.model_dump(mode="json", exclude_none=True)
     if not settings.selection.classes:
-        del given["classes"], given["keep_classes"]
+        del selection["classes"], selection["keep_classes"]
     if not settings.selection.curation:
-        del given["curation"]
-    how = {
+        del selection["curation"]
+    changed = {
         **({"keep_junk": True} if settings.keep_junk else {}),
         **({"masks": len(settings.masks)} if settings.masks else {}),
         **({"any_image": True} if settings.any_image else {}),
-        **given,
+        **selection,
     }
-    passes = tuple({name: value} for name, value in how.items())
-    return Made(__version__, (settings.digest,), passes, {name: asdict(cut) for name, cut in cuts.items()})
+    passes = tuple({name: value} for name, value in changed.items())
+    return TableHistory(
+        __version__, (settings.digest,), passes, {name: asdict(cut) for name, cut in cuts.items()}
+    )
 
 
-def _known(
+def _picked_micrographs(
     manifest: Mapping[str, ManifestRow], covered: Mapping[str, tuple[str, Coverage]], where: str
 ) -> list[PickedMicrograph]:
     """Return the store's micrographs that were picked or failed."""

@@ -1,9 +1,9 @@
-"""Settings -> the passes over a micrograph's candidates, in their order."""
+"""The passes over a micrograph's candidates that settings ask for, in their order."""
 
 from collections.abc import Callable, Iterable
 
 from cryopick_ray.passes.edge import FromEdge
-from cryopick_ray.passes.most import AtMost
+from cryopick_ray.passes.most_picks import AtMost
 from cryopick_ray.passes.sizes import InSize
 from cryopick_ray.passes.spacing import Apart
 from cryopick_ray.picks.schema import MicrographPicks
@@ -14,7 +14,7 @@ Pass = Callable[[MicrographPicks], MicrographPicks]
 
 
 def passes_of(selection: SelectionSettings) -> list[Pass]:
-    """Return the passes that ask for nothing but a micrograph's own candidates, in their order.
+    """Return the passes that need only a micrograph's own candidates, in their order.
 
     What is near the edge or of a wrong size makes no other a duplicate; no duplicate is among the best.
     """
@@ -30,8 +30,8 @@ def passes_of(selection: SelectionSettings) -> list[Pass]:
     return found
 
 
-def made(picks: MicrographPicks, passes: Iterable[Pass]) -> MicrographPicks:
-    """Return a micrograph's picks after some passes."""
+def apply_passes(picks: MicrographPicks, passes: Iterable[Pass]) -> MicrographPicks:
+    """Return a micrograph's picks after the passes."""
     for pass_ in passes:
         picks = pass_(picks)
     return picks

@@ -1,4 +1,4 @@
-"""Places that several pickers give in one micrograph -> the best of all ways to group them."""
+"""Grouping of several pickers' places in one micrograph into the heaviest set of cliques."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,9 @@ Clique = tuple[int, ...]
 """Places that are all near each other, as indices into a graph's, ascending."""
 
 
-def programme(lists: Mapping[str, CandidatePlaces], radius_px: float, weights: Mapping[str, float]) -> Groups:
+def heaviest_cliques(
+    lists: Mapping[str, CandidatePlaces], radius_px: float, weights: Mapping[str, float]
+) -> Groups:
     """Return the groups of most weight, all pairs of a group within the radius.
 
     Places that are all near each other are a clique of the graph of near pairs, and a group is a clique. The
@@ -49,41 +51,43 @@ def programme(lists: Mapping[str, CandidatePlaces], radius_px: float, weights: M
         If the radius or a weight is not positive, or a picker has none.
     """
     if wrong := [name for name in lists if not is_positive(weights.get(name, 0.0))]:
-        given = weights.get(wrong[0])
+        weight = weights.get(wrong[0])
         raise UsageError(
-            f"weight of {wrong[0]!r} is {given}; give `weights` a positive number for each picker"
+            f"weight of {wrong[0]!r} is {weight}; give `weights` a positive number for each picker"
         )
     whole = graph(lists, radius_px)
-    worth = _worth(whole, weights, radius_px)
+    pair_weight = _pair_weights(whole, weights, radius_px)
     pairs, apart_px = whole.pairs, whole.apart_px
     sets: list[list[int]] = []
     tangled: list[int] = []
-    among: list[Clique] = []
+    candidates: list[Clique] = []
     greedily = 0
-    for own in _parts(whole):
-        if all(len(whole.near[place]) == len(own) - 1 for place in own):
-            sets.append(own)  # all near each other: nothing weighs more
-        elif (found := cliques(whole, own)) is not None:
-            tangled += own
-            among += found
+    for part in _parts(whole):
+        if all(len(whole.near[place]) == len(part) - 1 for place in part):
+            sets.append(part)  # all near each other: nothing weighs more
+        elif (of_part := cliques(whole, part)) is not None:
+            tangled += part
+            candidates += of_part
         else:
-            inside = np.isin(pairs[:, 0], own)
-            sets += nearest_first(whole, pairs[inside], apart_px[inside], own)
+            inside = np.isin(pairs[:, 0], part)
+            sets += nearest_first(whole, pairs[inside], apart_px[inside], part)
             greedily += 1
     if tangled:  # all parts in one programme, which falls into them: each call costs milliseconds
-        sets += _heaviest(tangled, among, worth)
+        sets += _heaviest(tangled, candidates, pair_weight)
     return whole.groups(sets, greedily)
 
 
 def weight(
     groups: Groups, lists: Mapping[str, CandidatePlaces], radius_px: float, weights: Mapping[str, float]
 ) -> float:
-    """Return the sum over groups that :func:`programme`, which takes the same, makes the largest."""
+    """Return the total weight of groups, which :func:`heaviest_cliques` maximises."""
     whole = graph(lists, radius_px)
-    worth = _worth(whole, weights, radius_px)
+    pair_weight = _pair_weights(whole, weights, radius_px)
     place = {key: at for at, key in enumerate(zip(whole.picker.tolist(), whole.index.tolist(), strict=True))}
     rows = groups.members.tolist()
-    return sum(_sum([place[one] for one in enumerate(row) if one[1] >= 0], worth) for row in rows)
+    return sum(
+        _sum([place[member] for member in enumerate(row) if member[1] >= 0], pair_weight) for row in rows
+    )
 
 
 def cliques(whole: Graph, places: list[int]) -> list[Clique] | None:
@@ -91,13 +95,13 @@ def cliques(whole: Graph, places: list[int]) -> list[Clique] | None:
     near = whole.near
     later = {place: {other for other in near[place] if other > place} for place in places}
     found: list[Clique] = []
-    open_ones: list[tuple[Clique, set[int]]] = [((place,), later[place]) for place in sorted(places)]
-    while open_ones:
-        clique, others = open_ones.pop()
+    unfinished: list[tuple[Clique, set[int]]] = [((place,), later[place]) for place in sorted(places)]
+    while unfinished:
+        clique, others = unfinished.pop()
         for other in sorted(others):
             larger = (*clique, other)
             found.append(larger)
-            open_ones.append((larger, others & later[other]))
+            unfinished.append((larger, others & later[other]))
         if len(found) > MOST_CLIQUES:
             return None
     return sorted(found)
@@ -114,48 +118,50 @@ def _parts(whole: Graph) -> list[list[int]]:
     return parts
 
 
-def _worth(whole: Graph, weights: Mapping[str, float], radius_px: float) -> dict[tuple[int, int], float]:
-    """Return what each near pair adds to the weight of a clique."""
+def _pair_weights(
+    whole: Graph, weights: Mapping[str, float], radius_px: float
+) -> dict[tuple[int, int], float]:
+    """Return the weight of each near pair."""
     value = np.empty(len(whole.picker))
     for picker, name in enumerate(whole.names):
         own = whole.picker == picker
-        value[own] = weights[name] * _standing(whole.score[own])
-    one, other = whole.pairs.T
-    worth = (1 - whole.apart_px / (2 * radius_px)) * (value[one] + value[other])
-    return dict(zip(map(tuple, whole.pairs.tolist()), worth.tolist(), strict=True))
+        value[own] = weights[name] * _rank_share(whole.score[own])
+    first, second = whole.pairs.T
+    pair_weight = (1 - whole.apart_px / (2 * radius_px)) * (value[first] + value[second])
+    return dict(zip(map(tuple, whole.pairs.tolist()), pair_weight.tolist(), strict=True))
 
 
-def _standing(score: NDArray[np.float64]) -> NDArray[np.float64]:
+def _rank_share(score: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the share of ``(n,)`` scores that are no better than each, equal ones by half."""
-    standing = np.full(len(score), 0.5)
+    share = np.full(len(score), 0.5)
     scored = ~np.isnan(score)
     if scored.any():
-        standing[scored] = (rankdata(score[scored]) - 0.5) / scored.sum()
-    return standing
+        share[scored] = (rankdata(score[scored]) - 0.5) / scored.sum()
+    return share
 
 
-def _sum(clique: list[int] | Clique, worth: Mapping[tuple[int, int], float]) -> float:
+def _sum(clique: list[int] | Clique, pair_weight: Mapping[tuple[int, int], float]) -> float:
     ordered = sorted(clique)
-    return sum(worth[one, other] for at, one in enumerate(ordered) for other in ordered[at + 1 :])
+    return sum(pair_weight[first, other] for at, first in enumerate(ordered) for other in ordered[at + 1 :])
 
 
 def _heaviest(
-    places: list[int], found: list[Clique], worth: Mapping[tuple[int, int], float]
+    places: list[int], candidates: list[Clique], pair_weight: Mapping[tuple[int, int], float]
 ) -> list[list[int]]:
-    """Return the places as the cliques of the largest sum of weights, and what is left of them alone."""
-    weights = np.array([_sum(clique, worth) for clique in found])
+    """Return the cliques of the largest total weight, and the remaining places each alone."""
+    weights = np.array([_sum(clique, pair_weight) for clique in candidates])
     row = {place: at for at, place in enumerate(places)}
-    rows = [row[place] for clique in found for place in clique]
-    columns = np.repeat(np.arange(len(found)), [len(clique) for clique in found])
-    holds = csc_array((np.ones(len(rows)), (rows, columns)), shape=(len(places), len(found)))
+    rows = [row[place] for clique in candidates for place in clique]
+    columns = np.repeat(np.arange(len(candidates)), [len(clique) for clique in candidates])
+    holds = csc_array((np.ones(len(rows)), (rows, columns)), shape=(len(places), len(candidates)))
     solved = milp(
         -weights,
-        integrality=np.ones(len(found), np.intp),
+        integrality=np.ones(len(candidates), np.intp),
         bounds=Bounds(0, 1),
         constraints=LinearConstraint(holds, ub=1),
         options={"mip_rel_gap": 0},
     )
     assert solved.x is not None, solved.message  # none taken is allowed, and the weights are finite
-    chosen = [list(found[at]) for at in np.flatnonzero(solved.x > 0.5)]
-    taken = {place for one in chosen for place in one}
+    chosen = [list(candidates[at]) for at in np.flatnonzero(solved.x > 0.5)]
+    taken = {place for clique in chosen for place in clique}
     return chosen + [[place] for place in places if place not in taken]

@@ -1,4 +1,4 @@
-"""Places that several pickers give in one micrograph -> groups that are one particle each."""
+"""Grouping of several pickers' places in one micrograph: a group is one particle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.units import is_positive
 
 ABSENT = -1
-"""What stands for a picker that has no place in a group."""
+"""Index of a picker that has no place in a group."""
 
 
 @dataclass(frozen=True)
 class CandidatePlaces:
-    """What one picker gives in one micrograph.
+    """One picker's places in one micrograph.
 
     Attributes
     ----------
@@ -87,9 +87,9 @@ class Graph:
     def near(self) -> list[set[int]]:
         """The places that each may be the same particle as."""
         near: list[set[int]] = [set() for _ in self.picker]
-        for one, other in self.pairs.tolist():
-            near[one].add(other)
-            near[other].add(one)
+        for first, second in self.pairs.tolist():
+            near[first].add(second)
+            near[second].add(first)
         return near
 
     def groups(self, sets: list[list[int]], greedily: int = 0) -> Groups:
@@ -132,8 +132,8 @@ def graph(lists: Mapping[str, CandidatePlaces], radius_px: float) -> Graph:
     pairs = cKDTree(np.column_stack([x_px, y_px])).query_pairs(radius_px, output_type="ndarray")
     pairs = pairs[picker[pairs[:, 0]] != picker[pairs[:, 1]]].astype(np.intp)
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-    one, other = pairs.T
-    apart_px = np.hypot(x_px[one] - x_px[other], y_px[one] - y_px[other])
+    first, second = pairs.T
+    apart_px = np.hypot(x_px[first] - x_px[second], y_px[first] - y_px[second])
     return Graph(names, x_px, y_px, score[order], picker, index[order], pairs, apart_px)
 
 
@@ -166,9 +166,9 @@ def nearest_first(
     near = whole.near
     group = {place: [place] for place in places}
     order = np.argsort(apart_px, kind="stable")
-    for one, other in pairs[order].tolist():
-        ours, theirs = group[one], group[other]
+    for first, second in pairs[order].tolist():
+        ours, theirs = group[first], group[second]
         if ours is not theirs and all(near[place].issuperset(theirs) for place in ours):
             ours += theirs
             group.update(dict.fromkeys(theirs, ours))
-    return list({id(one): one for one in group.values()}.values())
+    return list({id(members): members for members in group.values()}.values())

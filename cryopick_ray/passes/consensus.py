@@ -1,4 +1,4 @@
-"""Groups of places that several pickers give -> the particles that enough of them vote for."""
+"""Consensus: the particles among groups of places, by votes of the pickers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,11 +94,11 @@ def consensus(
 
 
 def _mean(
-    members: NDArray[np.intp], columns: list[NDArray[np.floating]], some: NDArray[np.bool_]
+    members: NDArray[np.intp], columns: list[NDArray[np.floating]], chosen: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return ``(n,)`` means of what some ``(n, k)`` members have; exact where all have the same."""
+    """Return ``(n,)`` means over the chosen ``(n, k)`` members; exact where all are equal."""
     places = [np.append(column, 0.0)[members[:, picker]] for picker, column in enumerate(columns)]
     values = np.column_stack([np.empty((len(members), 0)), *places])
-    first = np.take_along_axis(values, np.argmax(some, axis=1)[:, None], axis=1)
-    moved = np.where(some, values - first, 0.0).sum(axis=1) / some.sum(axis=1)
+    first = np.take_along_axis(values, np.argmax(chosen, axis=1)[:, None], axis=1)
+    moved = np.where(chosen, values - first, 0.0).sum(axis=1) / chosen.sum(axis=1)
     return np.asarray(first[:, 0] + moved)

@@ -25,7 +25,7 @@ LARGEST_RADIUS_PX = 2.0**15
 LONGEST_NAME = 64
 LAST_YEAR = 2999
 OF_CLASSES = ".classes.csv"
-"""How files end that may lie in a folder of decisions and hold something else."""
+"""Ending of other files that may lie in a folder of decisions."""
 ACTIONS: tuple[Action, ...] = get_args(Action)
 _AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _NOT_IN_NAMES = re.compile(r"[,\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -48,7 +48,7 @@ def read_rows(paths: Iterable[Path]) -> list[Decision]:
     files = files_of(paths)
     if (total := sum(map(_size, files))) > MOST_BYTES:
         raise UsageError(f"`curation` {files[0]}, ... have {total} bytes, expected {MOST_BYTES} at most")
-    return in_order(one for path in files for one in read_numbered(path))
+    return in_order(row for path in files for row in read_numbered(path))
 
 
 def files_of(paths: Iterable[Path]) -> list[Path]:
@@ -63,16 +63,16 @@ def files_of(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def in_order(some: Iterable[Numbered]) -> list[Decision]:
+def in_order(rows: Iterable[Numbered]) -> list[Decision]:
     """Return each decision once, by time, person, place in their file (the last one) and content."""
     last: dict[Decision, int] = {}
-    for number, row in some:
+    for number, row in rows:
         last[row] = max(number, last.get(row, number))
     return sorted(last, key=lambda row: (row.at, row.by, last[row], row.micrograph_id, row.action, row.disc))
 
 
 def read_numbered(path: Path) -> Iterator[Numbered]:
-    """Yield what a file holds; each head in it begins another, as if that lay beside."""
+    """Yield the decisions in a file; each head in it begins another file, as ``cat`` joins them."""
     _size(path)
     part: list[Decision] = []
     width = 0
@@ -106,7 +106,7 @@ def numbered(rows: Iterable[Decision]) -> Iterator[Numbered]:
 
 
 def text_of(rows: Iterable[Decision]) -> str:
-    """Return decisions as a file has them."""
+    """Return the text of a file of decisions."""
     file = io.StringIO()
     plain = csv.writer(file, lineterminator="\n")
     quoted = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
@@ -117,7 +117,7 @@ def text_of(rows: Iterable[Decision]) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Tell whether somebody of this name may have decided."""
+    """Tell whether a text can be the name of a person who decides."""
     return len(text) <= LONGEST_NAME and not _NOT_IN_NAMES.search(text)
 
 
@@ -134,14 +134,14 @@ def _holds_decisions(path: Path) -> bool:
 
 def _size(path: Path) -> int:
     try:
-        about = path.stat()
+        status = path.stat()
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
-    if not stat.S_ISREG(about.st_mode):  # a pipe would be waited for
+    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
         raise UsageError(f"`curation` {path} is no plain file; expected a CSV file or a folder of such")
-    if about.st_size > MOST_BYTES:
-        raise UsageError(f"`curation` {path} has {about.st_size} bytes, expected at most {MOST_BYTES}")
-    return about.st_size
+    if status.st_size > MOST_BYTES:
+        raise UsageError(f"`curation` {path} has {status.st_size} bytes, expected at most {MOST_BYTES}")
+    return status.st_size
 
 
 def _unreadable(path: Path, error: Exception) -> UsageError:
@@ -163,25 +163,25 @@ def decision(values: Sequence[str], where: str) -> Decision:
         Saying ``where`` something else stands than was expected.
     """
     name, action, x_px, y_px, radius_px, by, at = [*values, *[""] * len(HEAD)][: len(HEAD)]
-    if (known := next((one for one in ACTIONS if one == action), None)) is None:
+    if (kind := next((listed for listed in ACTIONS if listed == action), None)) is None:
         raise UsageError(f"{where}: action is {brief(action)}, expected one of {', '.join(ACTIONS)}")
     if not is_name(by):
         raise UsageError(f"{where}: by is {brief(by)}, expected at most {LONGEST_NAME} characters, no comma")
     if at and not _is_time(at):
         raise UsageError(f"{where}: at is {brief(at)}, expected UTC as 2026-11-30T10:00:00.123Z")
-    if known in OF_MICROGRAPHS:
-        return Decision(name, known, by=by, at=at)
+    if kind in OF_MICROGRAPHS:
+        return Decision(name, kind, by=by, at=at)
     x, y, radius = map(_number, (x_px, y_px, radius_px))
     if x is None or y is None or max(abs(x), abs(y)) >= MOST_PX:
         raise UsageError(f"{where}: x_px, y_px are {brief(f'{x_px}, {y_px}')}, expected two numbers")
-    if known not in OF_DISCS:
-        return Decision(name, known, x, y, by=by, at=at)
+    if kind not in OF_DISCS:
+        return Decision(name, kind, x, y, by=by, at=at)
     if radius is None or not 0 < radius <= LARGEST_RADIUS_PX:
         raise UsageError(
             f"{where}: radius_px is {brief(radius_px)}, expected a number above 0, at most "
             f"{LARGEST_RADIUS_PX:g}"
         )
-    return Decision(name, known, x, y, radius, by, at)
+    return Decision(name, kind, x, y, radius, by, at)
 
 
 def _number(text: str) -> float | None:
@@ -199,9 +199,9 @@ def _is_time(text: str) -> bool:
 
 
 def fields(row: Decision) -> tuple[str, ...]:
-    """Return the values of a decision as a line has them."""
+    """Return the values of a decision's line."""
     place = () if row.action in OF_MICROGRAPHS else (row.x_px, row.y_px)
-    numbers = [_text(one) for one in (*place, *([row.radius_px] if row.action in OF_DISCS else []))]
+    numbers = [_text(number) for number in (*place, *([row.radius_px] if row.action in OF_DISCS else []))]
     return row.micrograph_id, row.action, *[*numbers, "", "", ""][:3], row.by, row.at
 
 

@@ -1,4 +1,4 @@
-"""What people decided, one row a decision; the last about a place, a micrograph or a disc counts."""
+"""Decisions of people on picks, one row each; the last on a place, a micrograph or a disc counts."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,16 +15,16 @@ from cryopick_ray.filaments.trace import Trace
 Action = Literal["exclude", "include", "remove", "add", "keep", "junk", "clean", "trace"]
 OF_MICROGRAPHS, OF_DISCS = ("exclude", "include"), ("junk", "clean")
 REACH_PX = 1.0
-"""How far from what it means a place may be: as far as rounding moves it."""
+"""Largest distance of a decision from its candidate: as far as rounding moves it."""
 Places = NDArray[np.float32]
 """``(n, 2)`` x and y in pixels of the micrograph."""
 Turns = NDArray[np.int64]
-"""``(n,)`` when each was decided: numbers that rise."""
+"""``(n,)`` rising numbers: the order in which decisions were made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One decision.
+    """One decision of a person.
 
     Attributes
     ----------
@@ -48,26 +48,26 @@ class Decision:
 
     @property
     def call(self) -> tuple[str, str]:
-        """What was decided at once."""
+        """Time and person: decisions of one call were made at once."""
         return self.at, self.by
 
     @property
     def disc(self) -> tuple[float, float, float]:
-        """Middle and radius."""
+        """Centre and radius."""
         return self.x_px, self.y_px, self.radius_px
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """What counts of one micrograph's decisions.
+    """The resulting decisions on one micrograph.
 
     Attributes
     ----------
     exclude
-        Whether nothing in it is picked.
+        Whether the whole micrograph is excluded.
     add
-        Where picks are added.
-    said, is_removed, said_turn
+        Places of added picks.
+    marked_places, is_removed, marked_turn
         Places of candidates that are removed or, where ``is_removed`` is false, kept; each one's turn.
     discs, disc_turn
         ``(k, 3)`` float64 x, y and radius in pixels of junk, and each one's turn.
@@ -77,9 +77,9 @@ class Decisions:
 
     exclude: bool
     add: Places
-    said: Places
+    marked_places: Places
     is_removed: NDArray[np.bool_]
-    said_turn: Turns
+    marked_turn: Turns
     discs: NDArray[np.float64]
     disc_turn: Turns
     traces: tuple[Trace, ...]
@@ -92,18 +92,18 @@ class Decisions:
 
 
 def decisions_of(rows: Iterable[Decision]) -> dict[str, Decisions]:
-    """Return what counts of decisions, by micrograph; those of one call in the order they are given in."""
-    own: defaultdict[str, list[Decision]] = defaultdict(list)
+    """Return the resulting decisions by micrograph; rows of one call keep their order."""
+    by_micrograph: defaultdict[str, list[Decision]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.call):
-        own[row.micrograph_id].append(row)
-    return {name: _replayed(some) for name, some in own.items()}
+        by_micrograph[row.micrograph_id].append(row)
+    return {name: _resulting(rows) for name, rows in by_micrograph.items()}
 
 
-def _replayed(rows: Sequence[Decision]) -> Decisions:
-    """Return what counts of one micrograph's decisions, the last one last.
+def _resulting(rows: Sequence[Decision]) -> Decisions:
+    """Return the result of one micrograph's decisions, in the order they were made.
 
     An added pick stays unless later a place within reach of it is removed or added anew, or junk is painted
-    over it. What was decided at once replaces none of its own.
+    over it. Decisions of one call do not replace each other.
     """
     whole = [row.action for row in rows if row.action in OF_MICROGRAPHS]
     discs: dict[tuple[float, float, float], int] = {}
@@ -112,15 +112,15 @@ def _replayed(rows: Sequence[Decision]) -> Decisions:
             discs[row.disc] = turn
         elif row.action == "clean":
             discs.pop(row.disc, None)
-    said = [(turn, row) for turn, row in enumerate(rows) if row.action in ("remove", "keep")]
+    marked = [(turn, row) for turn, row in enumerate(rows) if row.action in ("remove", "keep")]
     lines = [(turns[-1], line) for turns, line in drawn(rows) if line is not None]
     painted = np.array([*discs], np.float64).reshape(-1, 3), np.array([*discs.values()], np.int64)
     return Decisions(
         exclude=whole[-1:] == ["exclude"],
-        add=_clear(*_standing(rows), *painted),
-        said=_places(row for _, row in said),
-        is_removed=np.array([row.action == "remove" for _, row in said], bool),
-        said_turn=np.array([turn for turn, _ in said], np.int64),
+        add=_clear(*_remaining_added(rows), *painted),
+        marked_places=_places(row for _, row in marked),
+        is_removed=np.array([row.action == "remove" for _, row in marked], bool),
+        marked_turn=np.array([turn for turn, _ in marked], np.int64),
         discs=painted[0],
         disc_turn=painted[1],
         traces=tuple(line for _, line in lines),
@@ -143,8 +143,8 @@ def _line(rows: Sequence[Decision]) -> Trace | None:
     return Trace(points) if len(points) >= 2 else None
 
 
-def _standing(rows: Sequence[Decision]) -> tuple[Places, Turns]:
-    """Return where picks are added that no later decision about their place takes back, and when."""
+def _remaining_added(rows: Sequence[Decision]) -> tuple[Places, Turns]:
+    """Return places and turns of added picks that no later decision on their place takes back."""
     later: defaultdict[tuple[int, int], list[Decision]] = defaultdict(list)
     stays: list[int] = []
     for turn in range(len(rows) - 1, -1, -1):

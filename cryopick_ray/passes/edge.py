@@ -1,10 +1,10 @@
-"""Particles that the edge of a micrograph cuts are not picked."""
+"""A pass that keeps particles at the edge of a micrograph from being picked."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks
 
 
@@ -20,10 +20,10 @@ class FromEdge:
 
     def __call__(self, picks: MicrographPicks) -> MicrographPicks:
         """Return the picks of a micrograph, marked."""
-        about = picks.micrograph
-        if about.shape is None or about.pixel_size_A is None:
+        micrograph = picks.micrograph
+        if micrograph.shape is None or micrograph.pixel_size_A is None:
             return picks
-        height, width = about.shape
+        height, width = micrograph.shape
         x, y = picks.x_px + 0.5, picks.y_px + 0.5
         away_px = np.minimum.reduce([x, width - x, y, height - y])
-        return picks.marked(Why.NEAR_EDGE, away_px * about.pixel_size_A < self.edge_A)
+        return picks.marked(Reason.NEAR_EDGE, away_px * micrograph.pixel_size_A < self.edge_A)

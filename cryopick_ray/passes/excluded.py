@@ -1,11 +1,11 @@
-"""In some micrographs nothing is picked."""
+"""A pass that keeps whole micrographs from being picked."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks
 
 
@@ -19,4 +19,4 @@ class Excluded:
         """Return the picks of a micrograph, marked."""
         if picks.micrograph.micrograph_id not in self.micrograph_ids:
             return picks
-        return picks.marked(Why.EXCLUDED_MICROGRAPH, np.ones(len(picks), bool))
+        return picks.marked(Reason.EXCLUDED_MICROGRAPH, np.ones(len(picks), bool))

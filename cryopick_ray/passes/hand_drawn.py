@@ -1,4 +1,4 @@
-"""What people added to a micrograph by hand, as candidates: places, and filaments cut into segments."""
+"""Candidates that people added by hand: places, and filaments cut into segments."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,9 +33,9 @@ def with_places(picks: MicrographPicks, places: Places) -> MicrographPicks:
 
 
 def with_traces(
-    picks: MicrographPicks, own: Decisions, spacing_A: float | None
+    picks: MicrographPicks, decisions: Decisions, spacing_A: float | None
 ) -> tuple[MicrographPicks, Turns]:
-    """Return the picks and after them the segments of filaments that people drew, and the turn of each.
+    """Return the picks followed by segments of filaments that people drew, and each one's turn.
 
     A filament that was drawn takes the place of one that lies along it, but for less than half.
 
@@ -47,7 +47,7 @@ def with_traces(
     Returns
     -------
     picks, turn
-        ``(n,)`` when each was drawn, -1 for what was not.
+        ``(n,)`` the turn in which each was drawn, -1 if it was not.
 
     Raises
     ------
@@ -55,24 +55,24 @@ def with_traces(
         If they are very many.
     """
     pixel_size_A = picks.micrograph.pixel_size_A
-    if not own.traces or pixel_size_A is None:
+    if not decisions.traces or pixel_size_A is None:
         return picks, np.full(len(picks), -1, np.int64)
     spacing_px = (spacing_A or _own_spacing_A(picks) or SPACING * picks.diameter_A) / pixel_size_A
-    if (count := sum(trace.length_px / spacing_px + 1 for trace in own.traces)) > MOST_SEGMENTS:
+    if (count := sum(trace.length_px / spacing_px + 1 for trace in decisions.traces)) > MOST_SEGMENTS:
         raise UsageError(
             f"`curation` draws filaments of {count:.0f} segments in {picks.micrograph.micrograph_id}, "
             f"expected {MOST_SEGMENTS} at most; take some out, or give a larger `spacing_A`"
         )
     best = _best(picks)
-    picks = picks.take(~_lies_along(picks, own.traces))
-    found = cut_segments(own.traces, spacing_px, CHORD * picks.diameter_A / pixel_size_A)
+    picks = picks.take(~_lies_along(picks, decisions.traces))
+    segments = cut_segments(decisions.traces, spacing_px, CHORD * picks.diameter_A / pixel_size_A)
     more = {
-        "filament": found.filament.astype(np.int64) + _first_free(picks),
-        "track_A": found.track_px * pixel_size_A,
-        "angle_deg": found.psi_deg,
+        "filament": segments.filament.astype(np.int64) + _first_free(picks),
+        "track_A": segments.track_px * pixel_size_A,
+        "angle_deg": segments.psi_deg,
     }
-    turn = np.concatenate([np.full(len(picks), -1, np.int64), own.trace_turn[found.filament]])
-    return _appended(picks, found.x_px, found.y_px, best, more), turn
+    turn = np.concatenate([np.full(len(picks), -1, np.int64), decisions.trace_turn[segments.filament]])
+    return _appended(picks, segments.x_px, segments.y_px, best, more), turn
 
 
 def _appended(
@@ -82,11 +82,11 @@ def _appended(
     score: np.float32,
     more: Columns,
 ) -> MicrographPicks:
-    """Return the picks and after them others that a person added."""
+    """Return the picks followed by those that a person added."""
     n = len(x_px)
     names = {*picks.more, *more, "source"}
-    before = {name: picks.more.get(name, COLUMNS[name].nothing(len(picks))) for name in names}
-    new = {name: COLUMNS[name].nothing(n) for name in names}
+    before = {name: picks.more.get(name, COLUMNS[name].unknown(len(picks))) for name in names}
+    new = {name: COLUMNS[name].unknown(n) for name in names}
     new |= {name: values.astype(COLUMNS[name].dtype) for name, values in more.items()}
     new["source"][:] = HAND
     return replace(
@@ -106,7 +106,7 @@ def _best(picks: MicrographPicks) -> np.float32:
 
 def _filament(picks: MicrographPicks) -> NDArray[np.int32]:
     found = picks.more.get("filament")
-    return COLUMNS["filament"].nothing(len(picks)) if found is None else found
+    return COLUMNS["filament"].unknown(len(picks)) if found is None else found
 
 
 def _first_free(picks: MicrographPicks) -> int:

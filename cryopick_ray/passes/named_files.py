@@ -1,8 +1,8 @@
-"""Files that a selection names: readable before there is work done for them, and heeded after it."""
+"""Files that a selection names: checked before the work, and compared with its outcome after it."""
 
 from cryopick_ray.passes.bad_classes import read_classes, unmet
 from cryopick_ray.passes.decision_files import read_rows
-from cryopick_ray.passes.unheeded import unheeded
+from cryopick_ray.passes.unused_decisions import unused_decisions
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.settings.selection_settings import SelectionSettings
 
@@ -20,6 +20,6 @@ def check_files(selection: SelectionSettings) -> None:
         read_classes(path)
 
 
-def left_over(selection: SelectionSettings, table: PickTable) -> list[str]:
-    """Return what of the files changed nothing in a table that was made with them."""
-    return [*unheeded(selection.curation, table), *unmet(selection.classes, table)]
+def unused_parts(selection: SelectionSettings, table: PickTable) -> list[str]:
+    """Return notes on parts of the files that changed nothing in a table made with them."""
+    return [*unused_decisions(selection.curation, table), *unmet(selection.classes, table)]

@@ -1,9 +1,9 @@
-"""What lies on carbon, bad ice or in masks of the user is not picked."""
+"""A pass that keeps candidates on carbon, bad ice or in masks of the user from being picked."""
 
 from dataclasses import dataclass
 
 from cryopick_ray.micrographs.junk import kept_out
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks
 
 
@@ -23,4 +23,4 @@ class OnJunk:
         """Return the picks of a micrograph, marked."""
         if picks.junk is None:
             return picks
-        return picks.marked(Why.ON_JUNK, kept_out(picks.junk, keep_junk=self.keep_junk))
+        return picks.marked(Reason.ON_JUNK, kept_out(picks.junk, keep_junk=self.keep_junk))

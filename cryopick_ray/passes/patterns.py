@@ -1,4 +1,4 @@
-"""Groups of many micrographs -> how often which pickers agree, and how sure of it they are."""
+"""Counts of which pickers agree at which score levels, over the groups of many micrographs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The files of decisions in a folder that several people write, as they are now."""
+"""The files of decisions in a folder that several people write, re-read as they change."""
 
 from pathlib import Path
 
@@ -33,34 +33,34 @@ class SharedFolder:
     @property
     def newest(self) -> float:
         """When a file was changed last, in seconds of the files' clock; 0 without any."""
-        found = files_of([self.folder]) if self.folder.is_dir() else []
-        return max((state[2] / 1e9 for path in found if (state := _state(path))), default=0.0)
+        files = files_of([self.folder]) if self.folder.is_dir() else []
+        return max((state[2] / 1e9 for path in files if (state := _state(path))), default=0.0)
 
     def read(self, *, but: Path | None = None) -> list[Numbered]:
         """Return what all files but one hold, each decision with its place among those of its call."""
-        found = files_of([self.folder]) if self.folder.is_dir() else []
-        seen = {path: _state(path) for path in found if path != but}
+        files = files_of([self.folder]) if self.folder.is_dir() else []
+        seen = {path: _state(path) for path in files if path != but}
         self.unread = {path: text for path, text in self.unread.items() if path in seen}
         self._read = {path: self._of(path, state) for path, state in seen.items()}
-        return [one for _, some in self._read.values() for one in some]
+        return [row for _, rows in self._read.values() for row in rows]
 
     def _of(self, path: Path, state: State) -> tuple[State, list[Numbered]]:
-        known = self._read.get(path)
-        if known is not None and known[0] == state:
-            return known
+        earlier = self._read.get(path)
+        if earlier is not None and earlier[0] == state:
+            return earlier
         try:
             rows = list(read_numbered(path))
         except UsageError as error:
             self.unread[path] = str(error)
-            return state, [] if known is None else known[1]
+            return state, [] if earlier is None else earlier[1]
         self.unread.pop(path, None)
         return state, rows
 
 
 def _state(path: Path) -> State:
-    """Return what changes when a file does."""
+    """Return inode, size and time of a file, which change when it does."""
     try:
-        about = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return about.st_ino, about.st_size, about.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,10 +1,10 @@
-"""Particles that the picker sees as too small or too large are not picked."""
+"""A pass that keeps particles of unusual size, as the picker measures it, from being picked."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks
 
 
@@ -24,4 +24,4 @@ class InSize:
             return picks
         least = -np.inf if self.smallest_A is None else self.smallest_A
         most = np.inf if self.largest_A is None else self.largest_A
-        return picks.marked(Why.WRONG_SIZE, (size_A < least) | (size_A > most))
+        return picks.marked(Reason.WRONG_SIZE, (size_A < least) | (size_A > most))

@@ -1,4 +1,4 @@
-"""Of candidates that are nearer to each other than particles can be, the best is picked."""
+"""A pass that keeps only the best of candidates that are too near to each other."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks
 
 
@@ -25,14 +25,14 @@ class Apart:
     def __call__(self, picks: MicrographPicks) -> MicrographPicks:
         """Return the picks of a micrograph, marked."""
         size_A = picks.micrograph.pixel_size_A
-        free = np.flatnonzero((picks.unpicked & ~np.uint16(Why.BELOW_THRESHOLD)) == 0)
+        free = np.flatnonzero((picks.unpicked & ~np.uint16(Reason.BELOW_THRESHOLD)) == 0)
         if size_A is None or len(free) < 2:
             return picks
         order = free[np.lexsort((picks.x_px[free], picks.y_px[free], -picks.score[free]))]
         places = np.column_stack([picks.x_px[order], picks.y_px[order]]).astype(np.float64)
         is_duplicate = np.zeros(len(picks), bool)
         is_duplicate[order[~kept_apart(places, self.min_distance_A / size_A)]] = True
-        return picks.marked(Why.DUPLICATE, is_duplicate)
+        return picks.marked(Reason.DUPLICATE, is_duplicate)
 
 
 def kept_apart(places: NDArray[np.float64], distance: float) -> NDArray[np.bool_]:

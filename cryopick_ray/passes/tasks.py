@@ -1,4 +1,4 @@
-"""Something done to each partition of a table by Dask: a task each, none of which needs another."""
+"""Dask tasks over the partitions of a table: one task each, independent of the others."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -10,10 +10,10 @@ P = TypeVar("P")
 T = TypeVar("T")
 
 
-def each(do: Callable[[P], T], parts: Sequence[P]) -> list[T]:
-    """Return what is done to each partition, in their order."""
+def map_partitions(function: Callable[[P], T], parts: Sequence[P]) -> list[T]:
+    """Return ``function(part)`` of each partition, in order."""
 
-    def one(number: int) -> T:  # Dask would search an argument for tasks, every name in it
-        return do(parts[number])
+    def task(number: int) -> T:  # Dask would search an argument for tasks, every name in it
+        return function(parts[number])
 
-    return list(compute(*(delayed(one)(number) for number in range(len(parts))), scheduler="threads"))
+    return list(compute(*(delayed(task)(number) for number in range(len(parts))), scheduler="threads"))

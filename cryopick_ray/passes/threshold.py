@@ -1,11 +1,11 @@
-"""Candidates that score too low are not picked."""
+"""A pass that keeps candidates below the threshold from being picked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks
 
 
@@ -18,4 +18,4 @@ class AboveCut:
     def __call__(self, picks: MicrographPicks) -> MicrographPicks:
         """Return the picks of a micrograph, marked."""
         cut = np.float32(self.cuts[picks.micrograph.dataset])
-        return picks.marked(Why.BELOW_THRESHOLD, picks.score < cut)
+        return picks.marked(Reason.BELOW_THRESHOLD, picks.score < cut)

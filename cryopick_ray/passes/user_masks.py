@@ -1,4 +1,4 @@
-"""Candidates that lie in masks of the user are on junk."""
+"""A pass that marks candidates in masks of the user as on junk."""
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -40,8 +40,8 @@ class Masked:
         junk = np.zeros(len(picks), np.uint8) if picks.junk is None else picks.junk
         return replace(picks, junk=np.where(inside, np.uint8(Junk.MASKED), junk))
 
-    def told(self, micrograph: PickedMicrograph) -> PickedMicrograph:
-        """Return a micrograph whose parts of junk include what a mask excludes."""
+    def with_mask_share(self, micrograph: PickedMicrograph) -> PickedMicrograph:
+        """Return a micrograph whose shares of junk include the area that its mask excludes."""
         if (share := self.shares.get(micrograph.micrograph_id)) is None:
             return micrograph
         shares = {**read_shares(micrograph.junk_share), Junk.MASKED.kind: share}
@@ -53,40 +53,40 @@ def read_masks(
     micrographs: Iterable[PickedMicrograph],
     candidates: Iterable[Iterable[MicrographPicks]],
 ) -> Masked:
-    """Return what masks exclude of micrographs and of their candidates; a mask that cannot be read, nothing.
+    """Return the shares and candidates that masks exclude; an unreadable mask excludes nothing.
 
     Parameters
     ----------
     masks
         A file by micrograph id.
     candidates
-        Some micrographs' at a time; of those that have none nothing.
+        Candidates of micrographs that have any, a partition at a time.
     """
-    found = Masked()
+    masked = Masked()
     shapes = {
         micrograph.micrograph_id: micrograph.shape
         for micrograph in micrographs
         if micrograph.micrograph_id in masks and micrograph.shape
     }
 
-    def look(micrograph_id: str, picks: MicrographPicks | None) -> bool:
+    def apply_mask(micrograph_id: str, picks: MicrographPicks | None) -> bool:
         try:
             mask: OutsideMask = read_mask(masks[micrograph_id], shapes[micrograph_id])
         except MicrographError:
             return True
-        found.shares[micrograph_id] = round(mask.share, 6)
+        masked.shares[micrograph_id] = round(mask.share, 6)
         if picks is not None:
-            found.packed[micrograph_id] = np.packbits(mask.holds(picks.x_px, picks.y_px))
+            masked.packed[micrograph_id] = np.packbits(mask.holds(picks.x_px, picks.y_px))
         return True
 
     if not shapes:
-        return found
+        return masked
     left = dict.fromkeys(shapes)
     with ThreadPoolExecutor(READERS, "masks") as pool:
-        for some in candidates:
-            own = {one.micrograph.micrograph_id: one for one in some}
-            own = {name: picks for name, picks in own.items() if name in left}
-            all(pool.map(look, own, own.values()))
-            left = {name: None for name in left if name not in own}
-        all(pool.map(look, left, left.values()))
-    return found
+        for partition in candidates:
+            to_read = {picks.micrograph.micrograph_id: picks for picks in partition}
+            to_read = {name: picks for name, picks in to_read.items() if name in left}
+            all(pool.map(apply_mask, to_read, to_read.values()))
+            left = {name: None for name in left if name not in to_read}
+        all(pool.map(apply_mask, left, left.values()))
+    return masked

@@ -1,4 +1,4 @@
-"""Tables of several pickers -> the table of what they agree on, with Dask: a task a partition, no shuffle."""
+"""The consensus table of several pickers' tables, with Dask: one task per partition, no shuffle."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from cryopick_ray import __version__
 from cryopick_ray.errors import UsageError
 from cryopick_ray.passes.agreed_reliability import AgreedReliability, reliability
-from cryopick_ray.passes.cliques import programme
+from cryopick_ray.passes.cliques import heaviest_cliques
 from cryopick_ray.passes.clusters import greedy
 from cryopick_ray.passes.consensus import Votes
-from cryopick_ray.passes.joint import Joint, join, voted
+from cryopick_ray.passes.joint import JoinedPicks, join, voted
 from cryopick_ray.passes.patterns import Patterns, levels, patterns, score_cuts, total
-from cryopick_ray.passes.tasks import each
-from cryopick_ray.picks.index import Made, write_index
+from cryopick_ray.passes.tasks import map_partitions
+from cryopick_ray.picks.index import TableHistory, write_index
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.write_table import check_replaceable, write_part
 from cryopick_ray.store.publish import whole_folder
@@ -32,16 +32,16 @@ LEVEL_SCORES = 1_000_000
 
 
 class VoteSource(Protocol):
-    """What one picker found; a :class:`~cryopick_ray.picks.table.PickTable` is one."""
+    """One picker's table; a :class:`~cryopick_ray.picks.table.PickTable` is one."""
 
     def of(self, micrograph_ids: Sequence[str]) -> dict[str, MicrographPicks]:
-        """Return some of its micrographs, by id; those that it does not have are left out."""
+        """Return micrographs by id; those that it does not have are left out."""
         ...
 
 
 @dataclass(frozen=True)
-class Vote:
-    """How pickers vote.
+class VoteSettings:
+    """Settings of a vote.
 
     Attributes
     ----------
@@ -60,15 +60,15 @@ class Vote:
 
 
 @dataclass(frozen=True)
-class Voted:
-    """What a vote came to.
+class VoteResult:
+    """The result of a vote.
 
     Attributes
     ----------
     patterns
         How often which pickers agree.
     reliability
-        What that tells of each.
+        Reliability of each picker.
     micrographs, groups, picks
         How many.
     greedily
@@ -85,7 +85,7 @@ class Voted:
 
 @dataclass(frozen=True)
 class _Part:
-    """Consecutive micrographs of one data set that somebody picked something in."""
+    """Consecutive micrographs of one data set in which any picker has picks."""
 
     dataset: str
     number: int
@@ -93,56 +93,66 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class _Vote:
-    """A vote that goes on: everything that a partition's task needs."""
+class _VoteTask:
+    """Everything that the task of a partition needs."""
 
     sources: Mapping[str, VoteSource]
     names: tuple[str, ...]
     cuts: Mapping[str, NDArray[np.float64]]
     diameter_A: float
-    how: Vote
+    how: VoteSettings
 
     @property
     def radius_A(self) -> float:
         return self.how.radius_diameters * self.diameter_A
 
-    def joint(self, part: _Part, weights: Mapping[str, float]) -> list[Joint]:
+    def join(self, part: _Part, weights: Mapping[str, float]) -> list[JoinedPicks]:
         """Return what all pickers found in a partition, grouped."""
         ids = [micrograph.micrograph_id for micrograph in part.micrographs]
         found = {name: source.of(ids) for name, source in self.sources.items()}
-        way = partial(programme, weights=weights) if self.how.crowded else greedy
+        group = partial(heaviest_cliques, weights=weights) if self.how.crowded else greedy
         return [
             join(
                 micrograph,
                 {name: own.get(micrograph.micrograph_id) for name, own in found.items()},
                 self.radius_A,
-                way,
+                group,
             )
             for micrograph in part.micrographs
         ]
 
-    def counted(self, part: _Part) -> tuple[Patterns, float]:
-        """Return how often which pickers agree in a partition, each counting alike, and in what area in A^2.
+    def count(self, part: _Part) -> tuple[Patterns, float]:
+        """Return the agreement patterns of a partition, with equal weights, and its area in A^2.
 
-        That is in the micrographs that all have seen: elsewhere to have nothing does not mean that nothing is
-        there.
+        Only micrographs that all pickers have seen count: elsewhere no place does not mean no particle.
         """
-        some = [one for one in self.joint(part, dict.fromkeys(self.names, 1.0)) if one.looked.all()]
-        nothing = patterns(self.names, np.empty((0, len(self.names)), np.uint8))
-        found = [patterns(self.names, levels(one.groups, one.lists, self.cuts)) for one in some]
-        return total([nothing, *found]), sum(_area_A2(one.micrograph) for one in some)
-
-    def written(self, part: _Part, told: AgreedReliability, table: Path) -> "_Written":
-        """Write what they agree on in a partition."""
-        some = self.joint(part, told.weights)
-        made = [
-            voted(one, told, levels(one.groups, one.lists, self.cuts), self.diameter_A, self.how.votes)
-            for one in some
+        complete = [
+            joint for joint in self.join(part, dict.fromkeys(self.names, 1.0)) if joint.has_seen.all()
         ]
-        write_part(made, table, part.number)
+        nothing = patterns(self.names, np.empty((0, len(self.names)), np.uint8))
+        found = [patterns(self.names, levels(joint.groups, joint.lists, self.cuts)) for joint in complete]
+        return total([nothing, *found]), sum(_area_A2(joint.micrograph) for joint in complete)
+
+    def write(self, part: _Part, reliability: AgreedReliability, table: Path) -> "_Written":
+        """Write the consensus of a partition."""
+        joints = self.join(part, reliability.weights)
+        consensus = [
+            voted(
+                joint,
+                reliability,
+                levels(joint.groups, joint.lists, self.cuts),
+                self.diameter_A,
+                self.how.votes,
+            )
+            for joint in joints
+        ]
+        write_part(consensus, table, part.number)
         return _Written(
-            [replace(one.micrograph, candidates=len(one), picks=int(one.picked.sum())) for one in made],
-            sum(one.groups.greedily for one in some),
+            [
+                replace(picks.micrograph, candidates=len(picks), picks=int(picks.picked.sum()))
+                for picks in consensus
+            ],
+            sum(joint.groups.greedily for joint in joints),
         )
 
 
@@ -158,9 +168,9 @@ def vote(
     sizes: Mapping[str, int],
     diameter_A: float,
     out: Path,
-    how: Vote,
+    how: VoteSettings,
     of: Sequence[str] = (),
-) -> Voted:
+) -> VoteResult:
     """Write the table of what several pickers agree on; groups with too few votes are kept, unpicked.
 
     Parameters
@@ -185,32 +195,32 @@ def vote(
     """
     names = tuple(sorted(sources))
     if how.votes != "weighted" and not 1 <= how.votes <= len(names):
-        said = f"{how.votes} votes are asked for of {len(names)} pickers"
-        raise UsageError(f"{said}; give `votes` from 1 to {len(names)}, or weighted")
+        problem = f"{how.votes} votes are asked for of {len(names)} pickers"
+        raise UsageError(f"{problem}; give `votes` from 1 to {len(names)}, or weighted")
     check_replaceable(out)
     parts = _parts(micrographs, sizes)
     if not parts:
         raise UsageError("no picker has found anything; give other `inputs`")
-    ours = _Vote(sources, names, _score_cuts(sources, parts, sum(sizes.values())), diameter_A, how)
-    counted = each(ours.counted, parts)
-    agreed = total(one for one, _ in counted)
-    sites = sum(area_A2 for _, area_A2 in counted) / (math.pi * ours.radius_A**2)
-    told = reliability(agreed, max(sites, 1.0))
+    task = _VoteTask(sources, names, _score_cuts(sources, parts, sum(sizes.values())), diameter_A, how)
+    counted = map_partitions(task.count, parts)
+    agreed = total(pattern for pattern, _ in counted)
+    sites = sum(area_A2 for _, area_A2 in counted) / (math.pi * task.radius_A**2)
+    judged = reliability(agreed, max(sites, 1.0))
     with whole_folder(out) as aside:
-        written = each(lambda part: ours.written(part, told, aside), parts)
+        written = map_partitions(lambda part: task.write(part, judged, aside), parts)
         done = {micrograph.micrograph_id: micrograph for part in written for micrograph in part.micrographs}
         index = [
             done.get(micrograph.micrograph_id, replace(micrograph, candidates=0, picks=0))
             for micrograph in micrographs
         ]
         passes = ({"consensus": {**asdict(how), "pickers": list(names)}},)
-        write_index(aside, index, diameter_A, Made(__version__, tuple(of) or names, passes))
-    return Voted(
+        write_index(aside, index, diameter_A, TableHistory(__version__, tuple(of) or names, passes))
+    return VoteResult(
         agreed,
-        told,
+        judged,
         len(index),
-        sum(one.candidates or 0 for one in index),
-        sum(one.picks or 0 for one in index),
+        sum(micrograph.candidates or 0 for micrograph in index),
+        sum(micrograph.picks or 0 for micrograph in index),
         sum(part.greedily for part in written),
     )
 
@@ -219,35 +229,36 @@ def _parts(micrographs: Sequence[PickedMicrograph], sizes: Mapping[str, int]) ->
     """Cut the micrographs with picks into runs of about ``PARTITION_PICKS``."""
     parts: list[_Part] = []
     wanted = [micrograph for micrograph in micrographs if sizes.get(micrograph.micrograph_id)]
-    for dataset, some in groupby(wanted, lambda one: one.dataset):
-        own: list[PickedMicrograph] = []
+    for dataset, group in groupby(wanted, lambda micrograph: micrograph.dataset):
+        members: list[PickedMicrograph] = []
         rows = number = 0
-        for one in some:
-            if own and rows + sizes[one.micrograph_id] > PARTITION_PICKS:
-                parts.append(_Part(dataset, number, tuple(own)))
-                own, rows, number = [], 0, number + 1
-            own.append(one)
-            rows += sizes[one.micrograph_id]
-        parts.append(_Part(dataset, number, tuple(own)))
+        for micrograph in group:
+            if members and rows + sizes[micrograph.micrograph_id] > PARTITION_PICKS:
+                parts.append(_Part(dataset, number, tuple(members)))
+                members, rows, number = [], 0, number + 1
+            members.append(micrograph)
+            rows += sizes[micrograph.micrograph_id]
+        parts.append(_Part(dataset, number, tuple(members)))
     return parts
 
 
 def _score_cuts(
     sources: Mapping[str, VoteSource], parts: Sequence[_Part], picks: int
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the scores that part each picker's picks in levels; of many picks, every n-th is looked at."""
+    """Return the scores that separate each picker's levels; of many picks every n-th is used."""
     step = max(1, picks // LEVEL_SCORES)
 
     def scores(part: _Part) -> dict[str, NDArray[np.float32]]:
         ids = [micrograph.micrograph_id for micrograph in part.micrographs]
-        found = {}
+        sampled = {}
         for name, source in sources.items():
-            own = [one.score[one.picked] for one in source.of(ids).values()]
-            found[name] = np.sort(np.concatenate([np.empty(0, np.float32), *own]))[step // 2 :: step].copy()
-        return found
+            picked = [picks.score[picks.picked] for picks in source.of(ids).values()]
+            ascending = np.sort(np.concatenate([np.empty(0, np.float32), *picked]))
+            sampled[name] = ascending[step // 2 :: step].copy()
+        return sampled
 
-    found = each(scores, parts)
-    return {name: score_cuts(np.concatenate([one[name] for one in found])) for name in sources}
+    sampled = map_partitions(scores, parts)
+    return {name: score_cuts(np.concatenate([scores[name] for scores in sampled])) for name in sources}
 
 
 def _area_A2(micrograph: PickedMicrograph) -> float:

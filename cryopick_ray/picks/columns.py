@@ -1,4 +1,4 @@
-"""What is known of a candidate beside place and score: every column, its unit and meaning, declared once."""
+"""Optional columns of candidates beside place and score, each declared once with unit and meaning."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ class Column:
     Attributes
     ----------
     name
-        As everywhere, its unit in it.
+        Name, with its unit.
     type
-        In Parquet, where what is not known is null.
+        Type in Parquet, where unknown values are null.
     missing
-        What stands for that in arrays.
+        Value in arrays for what is unknown.
     meaning
-        In words, unit included.
+        Meaning in words, with the unit.
     written_by
-        Who knows it.
+        Pickers and files that provide it.
     """
 
     name: str
@@ -38,24 +38,24 @@ class Column:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of its arrays."""
+        """Type of its arrays."""
         return np.dtype(object if pa.types.is_string(self.type) else self.type.to_pandas_dtype())
 
-    def nothing(self, n: int) -> NDArray[Any]:
-        """Return ``(n,)`` values that are not known."""
+    def unknown(self, n: int) -> NDArray[Any]:
+        """Return ``(n,)`` unknown values."""
         return np.full(n, self.missing, self.dtype)
 
     def is_known(self, values: NDArray[Any]) -> NDArray[np.bool_]:
         """Tell which of ``(n,)`` values are known."""
-        known = ~np.isnan(values) if values.dtype.kind == "f" else values != self.missing
-        return np.asarray(known, bool)
+        is_known = ~np.isnan(values) if values.dtype.kind == "f" else values != self.missing
+        return np.asarray(is_known, bool)
 
     def to_arrow(self, values: NDArray[Any]) -> pa.Array:
-        """Return ``(n,)`` values as Parquet has them."""
+        """Return ``(n,)`` values as an Arrow array."""
         return pa.array(values, self.type, mask=~self.is_known(values))
 
     def to_numpy(self, values: pa.ChunkedArray) -> NDArray[Any]:
-        """Return what :meth:`to_arrow` was given."""
+        """Return the array that :meth:`to_arrow` was given."""
         whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
         filled = whole.fill_null(self.missing) if whole.null_count else whole
         return np.asarray(filled.to_numpy(zero_copy_only=False), self.dtype)
@@ -65,8 +65,8 @@ HAND = "hand"
 """Source of picks that a person added."""
 _NAN = float("nan")
 COLUMNS = {
-    one.name: one
-    for one in (
+    column.name: column
+    for column in (
         Column(
             "size_A",
             pa.float32(),
@@ -122,34 +122,34 @@ COLUMNS = {
     )
 }
 """By name, in the order of files."""
-OF_SHARDS = tuple(name for name, one in COLUMNS.items() if not pa.types.is_string(one.type))
-"""Those that a picker may write."""
+OF_SHARDS = tuple(name for name, column in COLUMNS.items() if not pa.types.is_string(column.type))
+"""Columns that a picker may write."""
 
 
 def fields(names: Iterable[str]) -> list[pa.Field]:
-    """Return what files say of some columns."""
+    """Return the Parquet fields of the columns."""
     return [pa.field(name, COLUMNS[name].type) for name in names]
 
 
-def among(names: Iterable[str]) -> list[str]:
-    """Return which of the columns are among some, in their order."""
-    there = set(names)
-    return [name for name in COLUMNS if name in there]
+def in_column_order(names: Iterable[str]) -> list[str]:
+    """Return the optional columns among ``names``, in the order of files."""
+    present = set(names)
+    return [name for name in COLUMNS if name in present]
 
 
-def joined(parts: Sequence[tuple[int, Columns]]) -> dict[str, NDArray[Any]]:
-    """Return the columns of ``(number of candidates, their columns)``, one after the other."""
-    names = among(name for _, columns in parts for name in columns)
+def concatenated(parts: Sequence[tuple[int, Columns]]) -> dict[str, NDArray[Any]]:
+    """Return the columns of several ``(number of candidates, columns)``, concatenated."""
+    names = in_column_order(name for _, columns in parts for name in columns)
     return {
         name: np.concatenate(
-            [columns[name] if name in columns else COLUMNS[name].nothing(n) for n, columns in parts]
+            [columns[name] if name in columns else COLUMNS[name].unknown(n) for n, columns in parts]
         ).astype(COLUMNS[name].dtype, copy=False)
         for name in names
     }
 
 
 def in_angstroms(columns: Columns, pixel_size_A: float) -> dict[str, NDArray[Any]]:
-    """Return columns as tables have them: of lengths in pixels (``size_px``) in angstroms (``size_A``)."""
+    """Return columns with lengths in pixels (``size_px``) converted to angstroms (``size_A``)."""
     return {
         f"{name[:-3]}_A" if name.endswith("_px") else name: (
             (values * np.float32(pixel_size_A)).astype(np.float32) if name.endswith("_px") else values
@@ -158,6 +158,6 @@ def in_angstroms(columns: Columns, pixel_size_A: float) -> dict[str, NDArray[Any
     }
 
 
-def taken(columns: Columns, chosen: Any) -> dict[str, NDArray[Any]]:
+def take_columns(columns: Columns, chosen: Any) -> dict[str, NDArray[Any]]:
     """Return the columns of the candidates that an index, mask or slice chooses."""
     return {name: values[chosen] for name, values in columns.items()}

@@ -16,7 +16,7 @@ def is_stale(line: Coverage, row: ManifestRow | None) -> bool:
 def coverage(
     shards: PickShards, manifest: Mapping[str, ManifestRow], keys: Sequence[str] | None = None
 ) -> dict[str, tuple[str, Coverage]]:
-    """Return, per micrograph id, the shard that counts for it and how it went there.
+    """Return, per micrograph id, the shard that counts for it and its coverage there.
 
     Picks of an image that the store does not hold any more count for nothing.
 
@@ -41,7 +41,7 @@ def coverage(
         for line in lines:
             if is_stale(line, manifest.get(line.micrograph_id)):
                 continue
-            known = covered.get(line.micrograph_id)
-            if known is None or (known[1].status, line.status) == ("failed", "complete"):
+            earlier = covered.get(line.micrograph_id)
+            if earlier is None or (earlier[1].status, line.status) == ("failed", "complete"):
                 covered[line.micrograph_id] = key, line
     return covered

@@ -1,4 +1,4 @@
-"""Scores of a data set and what is wanted of its picks -> where to cut."""
+"""Thresholds for a precision or a number of picks, from the scores of a data set."""
 
 from dataclasses import dataclass
 
@@ -13,16 +13,16 @@ RESOLUTION = 1e-6
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of a data set that a cut is found on.
+    """The scores of a data set from which a threshold is chosen.
 
     Attributes
     ----------
     score
         ``(n,)`` scores in any order.
     micrographs
-        How many they are of: all that are complete, those without candidates included.
+        Number of complete micrographs, those without candidates included.
     one_of
-        How many candidates each stands for, where they are too many to be looked at.
+        Number of candidates that each score stands for, where they are thinned.
     """
 
     score: NDArray[np.float32]
@@ -31,8 +31,8 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Steps:
-    """All cuts that differ, highest first.
+class CutSteps:
+    """All distinct thresholds, highest first.
 
     Attributes
     ----------
@@ -53,11 +53,11 @@ class Steps:
         return self.total / self.count
 
 
-def steps(score: ArrayLike) -> Steps:
+def steps(score: ArrayLike) -> CutSteps:
     """Return the cuts through ``(n,)`` scores in any order; equal ones are picked together."""
     falling = np.sort(np.asarray(score, np.float64).ravel())[::-1]
     last = np.flatnonzero(np.diff(falling, append=-np.inf))
-    return Steps(falling[last], last.astype(np.int64) + 1, np.cumsum(falling)[last])
+    return CutSteps(falling[last], last.astype(np.int64) + 1, np.cumsum(falling)[last])
 
 
 def cut_at_precision(scores: Scores, precision: float) -> Threshold:
@@ -73,17 +73,17 @@ def cut_at_precision(scores: Scores, precision: float) -> Threshold:
     precision
         Share of the picks that are to be particles, 0 to 1.
     """
-    found = steps(scores.score)
-    if not len(found.score):
+    cuts = steps(scores.score)
+    if not len(cuts.score):
         return Threshold(0.0, "no candidates")
-    reached = np.flatnonzero(found.mean >= precision - RESOLUTION)
+    reached = np.flatnonzero(cuts.mean >= precision - RESOLUTION)
     if not len(reached):
-        best = found.score[0]
+        best = cuts.score[0]
         doubt = f"no candidate scores `precision` {precision:g}, the best {best:.3f}: nothing is picked"
         return Threshold(_above(best), f"precision {precision:g} by the scores: none reaches it", doubt)
     lowest = reached[-1]
-    method = f"precision {precision:g} by the scores: {found.mean[lowest]:.3f} expected"
-    return Threshold(float(found.score[lowest]), method)
+    method = f"precision {precision:g} by the scores: {cuts.mean[lowest]:.3f} expected"
+    return Threshold(float(cuts.score[lowest]), method)
 
 
 def cut_at_count(scores: Scores, expected: float) -> Threshold:
@@ -98,12 +98,12 @@ def cut_at_count(scores: Scores, expected: float) -> Threshold:
     expected
         Picks a micrograph, above 0.
     """
-    found = steps(scores.score)
-    if not len(found.score):
+    all_cuts = steps(scores.score)
+    if not len(all_cuts.score):
         return Threshold(0.0, "no candidates")
     wanted = expected * scores.micrographs
-    cuts = np.concatenate([[_above(found.score[0])], found.score])
-    counts = np.concatenate([[0], found.count * scores.one_of])
+    cuts = np.concatenate([[_above(all_cuts.score[0])], all_cuts.score])
+    counts = np.concatenate([[0], all_cuts.count * scores.one_of])
     nearest = int(np.argmin(np.abs(counts - wanted)))
     each = counts[nearest] / scores.micrographs
     doubt = ""

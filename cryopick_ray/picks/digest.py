@@ -1,4 +1,4 @@
-"""What a digest of picks stands for, in a file whose content is checked and not believed."""
+"""The settings that a digest of picks stands for, in a file whose content is verified."""
 
 import hashlib
 import json
@@ -12,8 +12,8 @@ CALIBRATED = "calibrated"
 """Where they keep that scores are calibrated; they lack it where scores are not."""
 PROBABILITY = "probability"
 """Where they keep that scores are from 0 to 1; they lack it where they are not."""
-_BESIDE = {THRESHOLD, CALIBRATED, PROBABILITY}
-"""What is not part of the digest, as it decides no pick."""
+_NOT_IN_DIGEST = {THRESHOLD, CALIBRATED, PROBABILITY}
+"""Keys that are not part of the digest, as they decide no pick."""
 _CHECKSUM = "checksum"
 """Of all settings, also of what is not part of the digest."""
 
@@ -43,7 +43,7 @@ def unsealed(data: bytes, digest: str) -> dict[str, Any]:
     checksum = settings.pop(_CHECKSUM, None)
     if checksum is not None and checksum != _checksum(settings):
         raise ValueError("its content is not what was written")
-    found = settings_digest({name: value for name, value in settings.items() if name not in _BESIDE})
+    found = settings_digest({name: value for name, value in settings.items() if name not in _NOT_IN_DIGEST})
     if found != digest:
         raise ValueError(f"its settings have the digest {found}")
     return settings

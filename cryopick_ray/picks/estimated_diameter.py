@@ -1,4 +1,4 @@
-"""How a run came by its particles' diameter, where nobody gave it: in words and numbers."""
+"""An estimated diameter of the particles, with its evidence."""
 
 import math
 from dataclasses import dataclass
@@ -7,26 +7,26 @@ from typing import Any
 
 @dataclass(frozen=True)
 class EstimatedDiameter:
-    """A diameter found in the micrographs, and what it was found from.
+    """A diameter estimated from micrographs, and the evidence for it.
 
     Attributes
     ----------
     diameter_A
         The particle's longest dimension in angstroms.
     tried_A, evidence
-        ``(n,)`` diameters that were tried, and what spoke for each.
+        ``(n,)`` diameters tried, and the evidence for each.
     particles
-        Picks that it rests on.
+        Number of picks that it is based on.
     micrographs
-        Ids of the micrographs that were looked at.
+        Ids of the micrographs searched.
     model
-        The network that was asked.
+        The network used.
     is_sure
-        Whether it is more than a guess.
+        Whether the evidence is sufficient.
     alternatives_A
         The next best diameters, best first.
     bright
-        How many of the micrographs have bright particles: of these the negatives were looked at.
+        Number of micrographs with bright particles, of which the negatives were searched.
     """
 
     diameter_A: float
@@ -41,8 +41,8 @@ class EstimatedDiameter:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "EstimatedDiameter":
-        """Return what plain JSON holds of one; KeyError, TypeError or ValueError if it is another thing."""
-        found = cls(
+        """Return it from plain JSON; KeyError, TypeError or ValueError if that is something else."""
+        estimate = cls(
             diameter_A=float(data["diameter_A"]),
             tried_A=tuple(map(float, data["tried_A"])),
             evidence=tuple(map(float, data["evidence"])),
@@ -53,13 +53,13 @@ class EstimatedDiameter:
             alternatives_A=tuple(map(float, data.get("alternatives_A", ()))),  # none in an older run's file
             bright=int(data.get("bright", 0)),
         )
-        numbers = (found.diameter_A, *found.alternatives_A, *found.tried_A, *found.evidence)
-        if len(found.tried_A) != len(found.evidence) or not all(map(math.isfinite, numbers)):
+        numbers = (estimate.diameter_A, *estimate.alternatives_A, *estimate.tried_A, *estimate.evidence)
+        if len(estimate.tried_A) != len(estimate.evidence) or not all(map(math.isfinite, numbers)):
             raise ValueError("diameters tried and evidence are no curve")
-        return found
+        return estimate
 
     def text(self) -> str:
-        """Return it as a few words; of a guess, what else it might be."""
+        """Return it in words, with the alternatives if it is a guess."""
         count = len(self.micrographs)
         bright = f", {self.bright} with bright particles" if self.bright else ""
         doubt = "" if self.is_sure else f", a guess: little was found{self.others()}"

@@ -1,18 +1,18 @@
-"""What calibrated scores say of a run's picks."""
+"""Expected numbers of particles among picks and candidates, from calibrated scores."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Expected:
-    """How many of the candidates are particles, by their scores: a share s of those of score s.
+class ExpectedParticles:
+    """Expected numbers of particles: of candidates of score s a share s are particles.
 
     Attributes
     ----------
     true, precision
         Particles among the picks, the sum of their scores, and their share; ``None`` without picks.
     missed
-        Particles among the candidates below the cut. Those that are no candidate at all nobody knows of.
+        Particles among the candidates below the cut; particles that are no candidate are not counted.
     """
 
     true: float
@@ -20,8 +20,8 @@ class Expected:
     missed: float
 
     @classmethod
-    def of(cls, picked: int, picked_score: float, other_score: float) -> "Expected":
-        """Return what is to be expected of so many picks, given sums of scores of picks and of others."""
+    def of(cls, picked: int, picked_score: float, other_score: float) -> "ExpectedParticles":
+        """Return the expectation for ``picked`` picks, given the sums of scores of picks and of others."""
         return cls(picked_score, picked_score / picked if picked else None, other_score)
 
     def text(self) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.picks.columns import COLUMNS, Columns, among, joined, taken
+from cryopick_ray.picks.columns import COLUMNS, Columns, concatenated, in_column_order, take_columns
 from cryopick_ray.picks.partitions import Partition
 from cryopick_ray.picks.reasons import none
 from cryopick_ray.picks.schema import MicrographPicks
@@ -25,7 +25,7 @@ class _Rows:
     more: Columns
 
     def take(self, chosen: Any) -> "_Rows":
-        return _Rows(self.place[chosen], taken(self.columns, chosen), taken(self.more, chosen))
+        return _Rows(self.place[chosen], take_columns(self.columns, chosen), take_columns(self.more, chosen))
 
 
 _OWN = ("x_px", "y_px", "score", "junk")
@@ -42,7 +42,7 @@ def gather(shards: PickShards, part: Partition, diameter_A: float, model: str) -
     rows = _rows(shards, part)
     ends = np.searchsorted(rows.place, np.arange(len(part.micrographs) + 1)).tolist()
     for micrograph, own in zip(part.micrographs, starmap(slice, pairwise(ends)), strict=True):
-        columns = taken(rows.columns, own)
+        columns = take_columns(rows.columns, own)
         yield MicrographPicks(
             micrograph,
             columns["x_px"],
@@ -51,7 +51,7 @@ def gather(shards: PickShards, part: Partition, diameter_A: float, model: str) -
             none(own.stop - own.start),
             diameter_A,
             junk=columns["junk"],
-            more=taken(rows.more, own),
+            more=take_columns(rows.more, own),
             model=model,
         )
 
@@ -63,7 +63,7 @@ def _rows(shards: PickShards, part: Partition) -> _Rows:
     if len(place) != part.rows:
         raise PicksError(f"shards in {shards.place.url} changed while the table was made; make it again")
     columns = {name: np.concatenate([rows.columns[name] for rows in found]) for name in _OWN}
-    rows = _Rows(place, columns, joined([(len(rows.place), rows.more) for rows in found]))
+    rows = _Rows(place, columns, concatenated([(len(rows.place), rows.more) for rows in found]))
     if _in_order(keys := (place, -columns["score"], columns["y_px"], columns["x_px"])):
         return rows
     return rows.take(np.lexsort(keys[::-1]))
@@ -87,5 +87,5 @@ def _own(shards: PickShards, key: str, part: Partition, places: Mapping[str, int
     wanted = [place if place >= 0 and part.keys[place] == key else -1 for place in wanted]
     place = np.repeat(np.array(wanted, np.intp), [line.count for line in lines])
     columns = {name: rows[name].to_numpy() for name in _OWN}
-    more = {name: COLUMNS[name].to_numpy(rows[name]) for name in among(rows.column_names)}
+    more = {name: COLUMNS[name].to_numpy(rows[name]) for name in in_column_order(rows.column_names)}
     return _Rows(place, columns, more).take(place >= 0)

@@ -66,8 +66,8 @@ _LATER = ("optics_group", "listed", "inverted", "mask", "junk_share", _KEEP_JUNK
 
 
 @dataclass(frozen=True)
-class Made:
-    """How a table came about.
+class TableHistory:
+    """Version, sources, passes and thresholds that made a table.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class Index:
     diameter_A: float
     keep_junk: bool
     parts: Mapping[str, int]
-    made: Made
+    made: TableHistory
 
 
 def dataset_folder(name: str) -> str:
@@ -104,7 +104,7 @@ def dataset_folder(name: str) -> str:
 
 
 def write_index(
-    table: Path, micrographs: Iterable[PickedMicrograph], diameter_A: float, made: Made | None = None
+    table: Path, micrographs: Iterable[PickedMicrograph], diameter_A: float, made: TableHistory | None = None
 ) -> None:
     """Write the micrographs of a table's folder, sorted by data set and id, and vouch for its parts."""
 
@@ -117,12 +117,12 @@ def write_index(
     ordered = sorted(micrographs, key=lambda m: (m.dataset, m.micrograph_id))
     files = sorted(table.glob("*/*.parquet"))
     parts = {path.relative_to(table).as_posix(): crc32c(path.read_bytes()) for path in files}
-    vouched = {_PARTS: json.dumps(parts).encode(), _MADE: json.dumps(asdict(made or Made())).encode()}
+    vouched = {_PARTS: json.dumps(parts).encode(), _MADE: json.dumps(asdict(made or TableHistory())).encode()}
     crc = _crc_of(vouched)
     with pq.ParquetWriter(table / INDEX, _INDEX, write_page_checksum=True) as writer:
         for start in range(0, len(ordered), INDEX_ROWS):
-            some = ordered[start : start + INDEX_ROWS]
-            rows = pa.Table.from_pylist([row(one) for one in some], schema=_INDEX)
+            block = ordered[start : start + INDEX_ROWS]
+            rows = pa.Table.from_pylist([row(micrograph) for micrograph in block], schema=_INDEX)
             writer.write_table(rows)
             crc = crc32c(_content(rows.to_pylist()), crc)
         writer.add_key_value_metadata({**vouched, _CRC: b"%d" % crc})
@@ -144,13 +144,13 @@ def read_index(place: Place, data: bytes) -> Index:
     first: dict[str, Any] = {}
     try:
         for start in range(0, len(rows), INDEX_ROWS):
-            some = rows.slice(start, INDEX_ROWS).to_pylist()
-            crc = crc32c(_content(some), crc) if is_vouched else crc
-            first = first or dict(some[0])
-            micrographs += map(_micrograph, some)
+            block = rows.slice(start, INDEX_ROWS).to_pylist()
+            crc = crc32c(_content(block), crc) if is_vouched else crc
+            first = first or dict(block[0])
+            micrographs += map(_micrograph, block)
     except ValueError as error:
         raise PicksError(f"{place.url}/{INDEX} is damaged: {brief(error)}; {AGAIN}") from error
-    parts, made = _vouched(place, vouched, crc) if is_vouched else ({}, Made())
+    parts, made = _vouched(place, vouched, crc) if is_vouched else ({}, TableHistory())
     diameter_A, keep_junk = float(first.get("diameter_A", 0.0)), bool(first.get(_KEEP_JUNK.name, False))
     return Index(micrographs, diameter_A, keep_junk, parts, made)
 
@@ -177,8 +177,10 @@ def read_rows(
     """
     try:
         rows = read_parquet(data, texts)
-        there = [one for one in schema if one.name in rows.column_names or one.name not in may_lack]
-        schema = pa.schema([one.with_type(BY_DICTIONARY) if one.name in texts else one for one in there])
+        present = [kind for kind in schema if kind.name in rows.column_names or kind.name not in may_lack]
+        schema = pa.schema(
+            [kind.with_type(BY_DICTIONARY) if kind.name in texts else kind for kind in present]
+        )
         rows = rows.select(schema.names).cast(schema)
         rows.validate(full=True)  # texts that are none
         if any(column.null_count for column, kind in zip(rows, schema, strict=True) if not kind.nullable):
@@ -208,7 +210,7 @@ def _content(rows: list[dict[str, Any]]) -> bytes:
     return json.dumps(rows).encode()
 
 
-def _vouched(place: Place, found: Mapping[bytes, bytes], crc: int) -> tuple[Mapping[str, int], Made]:
+def _vouched(place: Place, found: Mapping[bytes, bytes], crc: int) -> tuple[Mapping[str, int], TableHistory]:
     """Return the checksums of the table's parts and how it was made, once the index's own is found right.
 
     Tables of earlier versions have none; no single flaw makes one look like that and changes its rows.
@@ -218,8 +220,8 @@ def _vouched(place: Place, found: Mapping[bytes, bytes], crc: int) -> tuple[Mapp
     return json.loads(found[_PARTS]), _made(json.loads(found.get(_MADE, b"{}")))
 
 
-def _made(plain: Mapping[str, Any]) -> Made:
-    return Made(
+def _made(plain: Mapping[str, Any]) -> TableHistory:
+    return TableHistory(
         plain.get("version", ""),
         tuple(plain.get("of", ())),
         tuple(plain.get("passes", ())),

@@ -1,4 +1,4 @@
-"""Two sets of coordinates of one micrograph -> who is whom."""
+"""Matching of picks with true particles of one micrograph."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

@@ -1,4 +1,4 @@
-"""Which consecutive micrographs make a part of the table: by their ids and counts alone."""
+"""Partitions of the table: runs of consecutive micrographs, by their ids and counts alone."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -40,14 +40,14 @@ def plan_partitions(
 ) -> list[Partition]:
     """Cut micrographs with candidates, and ``also`` some others, into runs of ``PARTITION_ROWS`` or so."""
     partitions: list[Partition] = []
-    own: list[PickedMicrograph] = []
+    members: list[PickedMicrograph] = []
     number = rows = 0
     dataset = ""
 
     def close() -> None:
-        if own:
-            keys = tuple(covered[one.micrograph_id][0] for one in own)
-            partitions.append(Partition(dataset, number, tuple(own), keys, rows))
+        if members:
+            keys = tuple(covered[micrograph.micrograph_id][0] for micrograph in members)
+            partitions.append(Partition(dataset, number, tuple(members), keys, rows))
 
     for micrograph in sorted(micrographs, key=lambda m: (m.dataset, m.micrograph_id)):
         count = covered[micrograph.micrograph_id][1].count if micrograph.micrograph_id in covered else 0
@@ -56,9 +56,9 @@ def plan_partitions(
             continue
         if micrograph.dataset != dataset or rows + count > PARTITION_ROWS:
             close()
-            number = number + 1 if own and micrograph.dataset == dataset else 0
-            own, rows, dataset = [], 0, micrograph.dataset
-        own.append(micrograph)
+            number = number + 1 if members and micrograph.dataset == dataset else 0
+            members, rows, dataset = [], 0, micrograph.dataset
+        members.append(micrograph)
         rows += count
     close()
     return partitions

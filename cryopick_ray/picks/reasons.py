@@ -1,4 +1,4 @@
-"""Why a candidate is not picked: flags in arrays, words in tables."""
+"""Reasons why a candidate is not picked: flags in arrays, words in tables."""
 
 from enum import IntFlag
 from functools import lru_cache
@@ -9,10 +9,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Reasons = NDArray[np.uint16]
-"""``(n,)`` flags of :class:`Why`; what has none is picked."""
+"""``(n,)`` flags of :class:`Reason`; what has none is picked."""
 
 
-class Why(IntFlag):
+class Reason(IntFlag):
     """What keeps a candidate from being picked; several may."""
 
     BELOW_THRESHOLD = 1
@@ -28,9 +28,9 @@ class Why(IntFlag):
     BAD_CLASS = 1024
 
 
-WORDS = {one: (one.name or "").lower().replace("_", " ") for one in Why}
-"""As tables say it; what a later version says there is :attr:`Why.OTHER`."""
-_FLAGS = {word: one for one, word in WORDS.items()}
+WORDS = {reason: (reason.name or "").lower().replace("_", " ") for reason in Reason}
+"""As tables say it; what a later version says there is :attr:`Reason.OTHER`."""
+_FLAGS = {word: reason for reason, word in WORDS.items()}
 
 
 def none(n: int) -> Reasons:
@@ -38,7 +38,7 @@ def none(n: int) -> Reasons:
     return np.zeros(n, np.uint16)
 
 
-def marked(reasons: Reasons, why: Why, where: NDArray[np.bool_]) -> Reasons:
+def marked(reasons: Reasons, why: Reason, where: NDArray[np.bool_]) -> Reasons:
     """Return the reasons, one more where it holds."""
     return reasons | np.multiply(where, np.uint16(why), dtype=np.uint16)
 
@@ -62,11 +62,11 @@ def from_words(words: pa.ChunkedArray) -> Reasons:
 
 @lru_cache(maxsize=1024)
 def _text(code: int) -> str:
-    return ", ".join(word for one, word in WORDS.items() if code & one)
+    return ", ".join(word for reason, word in WORDS.items() if code & reason)
 
 
 def _flags(text: str) -> int:
     flags = 0
     for word in text.split(", ") if text else ():
-        flags |= _FLAGS.get(word, Why.OTHER)
+        flags |= _FLAGS.get(word, Reason.OTHER)
     return flags

@@ -8,8 +8,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cryopick_ray.micrographs.junk import KINDS
-from cryopick_ray.picks.columns import Columns, taken
-from cryopick_ray.picks.reasons import Reasons, Why, marked
+from cryopick_ray.picks.columns import Columns, take_columns
+from cryopick_ray.picks.reasons import Reason, Reasons, marked
 from cryopick_ray.store.manifest import Status
 from cryopick_ray.units import Optics, Shape
 
@@ -79,8 +79,8 @@ class PickedMicrograph:
         reads it; empty if nothing looked for any. What the model and a mask of the user both exclude
         counts in both.
     candidates, picks, mean_score, just_below, on_junk
-        Its candidates, counted as :class:`~cryopick_ray.picks.verdict.Facts` says; ``None`` where it was not
-        judged: failed ones, and those of tables of earlier versions.
+        Its candidates, counted as :class:`~cryopick_ray.picks.verdict.MicrographFacts` says; ``None`` where
+        it was not judged: failed ones, and those of tables of earlier versions.
     verdict, reasons
         What it is worth (:data:`~cryopick_ray.picks.verdict.KINDS`), and why, one reason a line; empty where
         it was not judged.
@@ -133,7 +133,7 @@ class MicrographPicks:
     x_px, y_px, score
         ``(n,)`` float32; centres in pixels of the source micrograph (see :mod:`cryopick_ray.units`).
     unpicked
-        ``(n,)`` uint16, why each is not picked (:class:`~cryopick_ray.picks.reasons.Why`).
+        ``(n,)`` uint16, why each is not picked (:class:`~cryopick_ray.picks.reasons.Reason`).
     diameter_A
         Particle diameter in angstroms.
     junk
@@ -166,19 +166,19 @@ class MicrographPicks:
     @property
     def is_kept_out(self) -> NDArray[np.bool_]:
         """``(n,)`` bool, true of what is not picked whatever its score."""
-        return self.has(~Why.BELOW_THRESHOLD)
+        return self.has(~Reason.BELOW_THRESHOLD)
 
     @property
     def is_excluded(self) -> bool:
         """Whether the micrograph is no data; tables of earlier versions say so of their candidates alone."""
-        all_out = len(self) > 0 and bool(self.has(Why.EXCLUDED_MICROGRAPH).all())
+        all_out = len(self) > 0 and bool(self.has(Reason.EXCLUDED_MICROGRAPH).all())
         return self.micrograph.excluded or all_out
 
-    def has(self, why: Why) -> NDArray[np.bool_]:
+    def has(self, why: Reason) -> NDArray[np.bool_]:
         """Return ``(n,)`` bool, true where any of these is among the reasons."""
         return np.asarray((self.unpicked & np.uint16(why)) != 0)
 
-    def marked(self, why: Why, where: NDArray[np.bool_]) -> "MicrographPicks":
+    def marked(self, why: Reason, where: NDArray[np.bool_]) -> "MicrographPicks":
         """Return the same with one reason more where it holds."""
         return replace(self, unpicked=marked(self.unpicked, why, where)) if where.any() else self
 
@@ -191,7 +191,7 @@ class MicrographPicks:
             score=self.score[chosen],
             unpicked=self.unpicked[chosen],
             junk=None if self.junk is None else self.junk[chosen],
-            more=taken(self.more, chosen),
+            more=take_columns(self.more, chosen),
         )
 
     def best_first(self) -> "MicrographPicks":
@@ -202,6 +202,6 @@ class MicrographPicks:
         """Return how many candidates with a score of at least ``least`` each kind of junk keeps out."""
         if self.junk is None:
             return {}
-        codes = self.junk[self.has(Why.ON_JUNK) & (self.score >= np.float32(least))]
+        codes = self.junk[self.has(Reason.ON_JUNK) & (self.score >= np.float32(least))]
         counts = np.bincount(codes, minlength=len(KINDS)).tolist()
         return {kind: count for kind, count in zip(KINDS, counts, strict=True) if count}

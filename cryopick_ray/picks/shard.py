@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.micrographs.junk import KINDS, read_shares
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.picks.columns import COLUMNS, OF_SHARDS, among, fields, joined
+from cryopick_ray.picks.columns import COLUMNS, OF_SHARDS, concatenated, fields, in_column_order
 from cryopick_ray.picks.schema import SHARD, SHARD_READ
 from cryopick_ray.store.manifest import Status
 from cryopick_ray.store.parquet import crc_hex
@@ -30,7 +30,7 @@ _EARLIER = SHARD_READ.remove(SHARD_READ.get_field_index(_JUNK.name))
 
 def _may_be(schema: pa.Schema) -> bool:
     """Tell whether shards have such columns: all of theirs, or earlier ones', and optional ones."""
-    more = fields(name for name in among(schema.names) if name in OF_SHARDS)
+    more = fields(name for name in in_column_order(schema.names) if name in OF_SHARDS)
     return any(schema.equals(pa.schema([*own, *more])) for own in (SHARD_READ, _EARLIER))
 
 
@@ -78,24 +78,24 @@ class Picked:
         """The micrograph's line in its shard."""
         status: Status = "failed" if self.candidates is None else "complete"
         count = len(self.candidates or ())
-        about = self.reason, count, self.inverted, self.mask, self.junk_share
-        return Coverage(self.micrograph_id, self.checksum, status, *about)
+        facts = self.reason, count, self.inverted, self.mask, self.junk_share
+        return Coverage(self.micrograph_id, self.checksum, status, *facts)
 
 
 def encode_shard(picked: Iterable[Picked]) -> bytes:
     """Return a shard as Parquet bytes: equal picks give equal bytes."""
     picked = list(picked)
-    found = [(p.micrograph_id, p.candidates) for p in picked if p.candidates is not None]
-    names = pa.array([name for name, _ in found], pa.string())
+    with_candidates = [(p.micrograph_id, p.candidates) for p in picked if p.candidates is not None]
+    names = pa.array([name for name, _ in with_candidates], pa.string())
     numbers = {
-        "x_px": _joined([c.x for _, c in found]),
-        "y_px": _joined([c.y for _, c in found]),
-        "score": _joined([c.score for _, c in found]),
-        _JUNK.name: _joined([_junk(c) for _, c in found], np.uint8),
+        "x_px": _joined([c.x for _, c in with_candidates]),
+        "y_px": _joined([c.y for _, c in with_candidates]),
+        "score": _joined([c.score for _, c in with_candidates]),
+        _JUNK.name: _joined([_junk(c) for _, c in with_candidates], np.uint8),
     }
     more = {
         name: COLUMNS[name].to_arrow(values)
-        for name, values in joined([(len(c), c.more) for _, c in found]).items()
+        for name, values in concatenated([(len(c), c.more) for _, c in with_candidates]).items()
     }
     lines = [p.coverage for p in picked]
     columns = {name: [getattr(line, name) for line in lines] for name in _COLUMNS}
@@ -108,7 +108,7 @@ def encode_shard(picked: Iterable[Picked]) -> bytes:
         ),
     }
     rows = pa.table(
-        {"micrograph_id": names.take(_repeated([len(c) for _, c in found])), **numbers, **more},
+        {"micrograph_id": names.take(_repeated([len(c) for _, c in with_candidates])), **numbers, **more},
         schema=pa.schema([*SHARD, *fields(more)], vouched),
     )
     buffer = io.BytesIO()
@@ -209,8 +209,8 @@ def _is_sound(columns: dict[str, list[Any]]) -> bool:
     )
 
 
-def _junk(found: Candidates) -> NDArray[np.uint8]:
-    return np.zeros(len(found), np.uint8) if found.junk is None else found.junk
+def _junk(candidates: Candidates) -> NDArray[np.uint8]:
+    return np.zeros(len(candidates), np.uint8) if candidates.junk is None else candidates.junk
 
 
 def _joined(parts: list[NDArray[Any]], dtype: type[np.generic] = np.float32) -> NDArray[Any]:

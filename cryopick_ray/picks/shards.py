@@ -20,8 +20,8 @@ _DAMAGE = (DamagedError, pa.ArrowException, OSError, ValueError, TypeError, KeyE
 _SETTINGS = "settings.json"
 
 
-class Named(Protocol):
-    """A micrograph by its id and the checksum of its source file."""
+class SourceVersion(Protocol):
+    """A version of a micrograph: its id and the checksum of its source file."""
 
     @property
     def micrograph_id(self) -> str:
@@ -81,7 +81,7 @@ class PickShards:
         """Publish one unit's picks; ``False`` if the same unit was published before."""
         return self.place.put_new(self._key(picked), encode_shard(picked))
 
-    def unit(self, items: Iterable[Named]) -> list[Coverage] | None:
+    def unit(self, items: Iterable[SourceVersion]) -> list[Coverage] | None:
         """Return how it went in the unit of exactly these micrographs, ``None`` if it is not published."""
         found = self._read(self._key(items), decode_shard)
         return None if found is None else found[1]
@@ -124,7 +124,7 @@ class PickShards:
         """Remove a damaged shard, so that its micrographs are picked again."""
         self.place.delete(key)
 
-    def _key(self, items: Iterable[Named]) -> str:
+    def _key(self, items: Iterable[SourceVersion]) -> str:
         lines = (f"{item.micrograph_id}\t{item.checksum}" for item in items)
         name = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:24]
         return f"{self.digest}/{name}.parquet"

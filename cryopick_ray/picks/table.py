@@ -16,8 +16,8 @@ from cryopick_ray.errors import PicksError, StoreError
 from cryopick_ray.micrographs.junk import KINDS, kept_out
 from cryopick_ray.picks.columns import COLUMNS, HAND, fields
 from cryopick_ray.picks.index import AGAIN, INDEX, dataset_folder, read_index, read_rows
-from cryopick_ray.picks.part import TablePart, each, junk_codes, no_picks
-from cryopick_ray.picks.reasons import Reasons, Why, marked, none, to_words
+from cryopick_ray.picks.part import TablePart, junk_codes, map_texts, no_picks
+from cryopick_ray.picks.reasons import Reason, Reasons, marked, none, to_words
 from cryopick_ray.picks.schema import PICKS, MicrographPicks
 from cryopick_ray.picks.verdict import NO_MICROGRAPH
 from cryopick_ray.store.parquet import crc32c
@@ -66,7 +66,7 @@ class PickTable:
     def of(self, micrograph_ids: Iterable[str]) -> dict[str, MicrographPicks]:
         """Return some micrographs of the table, by id; only parts that hold any of them are read."""
         wanted = set(micrograph_ids)
-        own = {
+        chosen = {
             micrograph.micrograph_id: micrograph
             for micrograph in self.micrographs
             if micrograph.micrograph_id in wanted
@@ -74,21 +74,28 @@ class PickTable:
         keys = [
             key
             for key, (dataset, first, last) in self._ranges.items()
-            if any(one.dataset == dataset and first <= name <= last for name, one in own.items())
+            if any(
+                micrograph.dataset == dataset and first <= name <= last for name, micrograph in chosen.items()
+            )
         ]
         found: dict[str, MicrographPicks] = {}
         for key in keys:
             part = TablePart(self._part(key))
-            for name, some in part:
-                if name in own:  # as copies, which do not keep the part
-                    picks = part.picks(own[name], some, self.diameter_A)
+            for name, rows in part:
+                if name in chosen:  # as copies, which do not keep the part
+                    picks = part.picks(chosen[name], rows, self.diameter_A)
                     found[name] = picks.take(np.arange(len(picks)))
-        if lost := [name for name, one in own.items() if one.candidates and name not in found]:
+        if lost := [
+            name for name, micrograph in chosen.items() if micrograph.candidates and name not in found
+        ]:
             raise PicksError(
-                f"{self.place.url} lacks the {own[lost[0]].candidates} candidates of {lost[0]} that its "
+                f"{self.place.url} lacks the {chosen[lost[0]].candidates} candidates of {lost[0]} that its "
                 f"index counts; {AGAIN}"
             )
-        return {name: found.get(name) or no_picks(one, self.diameter_A) for name, one in own.items()}
+        return {
+            name: found.get(name) or no_picks(micrograph, self.diameter_A)
+            for name, micrograph in chosen.items()
+        }
 
     @cached_property
     def _ranges(self) -> dict[str, tuple[str, str, str]]:
@@ -139,13 +146,13 @@ class PickTable:
 
     def _guessed(self, table: pa.Table) -> Reasons:
         """Return why candidates are not picked in a table that does not say it."""
-        on_junk = kept_out(each(table["junk"], junk_codes), keep_junk=self._keep_junk)
+        on_junk = kept_out(map_texts(table["junk"], junk_codes), keep_junk=self._keep_junk)
         strange = pa.array(sorted(self._strange), pa.string())
         is_strange = pc.is_in(table["micrograph_id"].cast(pa.string()), strange).to_numpy()
         picked = table["picked"].to_numpy()
-        reasons = marked(none(len(table)), Why.ON_JUNK, on_junk & ~picked)
-        reasons = marked(reasons, Why.EXCLUDED_MICROGRAPH, is_strange & ~picked)
-        return marked(reasons, Why.BELOW_THRESHOLD, ~picked & (reasons == 0))
+        reasons = marked(none(len(table)), Reason.ON_JUNK, on_junk & ~picked)
+        reasons = marked(reasons, Reason.EXCLUDED_MICROGRAPH, is_strange & ~picked)
+        return marked(reasons, Reason.BELOW_THRESHOLD, ~picked & (reasons == 0))
 
     def _candidates(self) -> Iterator[tuple[str, TablePart, slice]]:
         """Yield the micrographs that have candidates: their ids, and where these are."""
@@ -187,12 +194,12 @@ def recut(picks: Iterable[MicrographPicks], threshold: float) -> Iterator[Microg
 
     What a person added stays picked, whatever it scores.
     """
-    for one in picks:
-        others = one.unpicked & ~np.uint16(Why.BELOW_THRESHOLD)
-        below = one.score < np.float32(threshold)
-        if "source" in one.more:
-            below &= one.more["source"] != HAND
-        yield replace(one, unpicked=marked(others, Why.BELOW_THRESHOLD, below))
+    for candidates in picks:
+        others = candidates.unpicked & ~np.uint16(Reason.BELOW_THRESHOLD)
+        below = candidates.score < np.float32(threshold)
+        if "source" in candidates.more:
+            below &= candidates.more["source"] != HAND
+        yield replace(candidates, unpicked=marked(others, Reason.BELOW_THRESHOLD, below))
 
 
 def _ends(place: Place, key: str) -> tuple[str, str] | None:
@@ -200,9 +207,9 @@ def _ends(place: Place, key: str) -> tuple[str, str] | None:
     if is_bucket(place.url):
         return None
     try:
-        about = pq.read_metadata(Path(place.url, key))
-        at = about.schema.names.index("micrograph_id")
-        ends = [about.row_group(group).column(at).statistics for group in range(about.num_row_groups)]
+        metadata = pq.read_metadata(Path(place.url, key))
+        at = metadata.schema.names.index("micrograph_id")
+        ends = [metadata.row_group(group).column(at).statistics for group in range(metadata.num_row_groups)]
         if not all(end.has_min_max for end in ends):
             return None
         return min(end.min for end in ends), max(end.max for end in ends)
@@ -213,7 +220,7 @@ def _ends(place: Place, key: str) -> tuple[str, str] | None:
 def _as_text(schema: pa.Schema) -> pa.Schema:
     """Return columns whose texts are texts."""
     return pa.schema(
-        [one.with_type(pa.string()) if pa.types.is_dictionary(one.type) else one for one in schema]
+        [field.with_type(pa.string()) if pa.types.is_dictionary(field.type) else field for field in schema]
     )
 
 

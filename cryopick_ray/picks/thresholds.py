@@ -1,4 +1,4 @@
-"""Scores of a data set -> where to cut, without labels."""
+"""Automatic thresholds from the scores of a data set, without labels."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""Facts of a micrograph -> what it is worth, and why."""
+"""Verdicts on micrographs, from facts about their picks and images."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -30,8 +30,8 @@ FEWEST_ON_JUNK = 5
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is known of one micrograph once it is picked.
+class MicrographFacts:
+    """Facts about one micrograph after picking.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Facts:
         Part of the area that each kind of junk has that keeps picks out.
     no_data
         Part of the area without a picture.
-    strange
+    odd_reason
         Why it is no micrograph at all; empty if it is one.
     """
 
@@ -62,18 +62,18 @@ class Facts:
     on_junk: int = 0
     junk_share: Mapping[str, float] = field(default_factory=dict)
     no_data: float = 0.0
-    strange: str = ""
+    odd_reason: str = ""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a micrograph is worth, and why: texts with the numbers that speak for it, none for a good one."""
+    """A verdict on a micrograph and its reasons, texts with numbers; none for a good one."""
 
     kind: Kind
     reasons: tuple[str, ...] = ()
 
 
-def judge(facts: Facts, usual: float | None = None) -> Verdict:
+def judge(facts: MicrographFacts, usual: float | None = None) -> Verdict:
     """Return the verdict on one micrograph.
 
     It is bad if most of it is spoilt, empty if next to nothing was picked, doubtful if one thing speaks
@@ -84,8 +84,8 @@ def judge(facts: Facts, usual: float | None = None) -> Verdict:
     usual
         Count of picks that is usual in its data set; ``None`` if that is not known.
     """
-    if facts.strange:
-        return Verdict(NO_MICROGRAPH, (facts.strange,))
+    if facts.odd_reason:
+        return Verdict(NO_MICROGRAPH, (facts.odd_reason,))
     doubts = _doubts(facts, usual)
     if spoilt := _spoilt(facts):
         return Verdict("bad", (*spoilt, *doubts))
@@ -95,8 +95,8 @@ def judge(facts: Facts, usual: float | None = None) -> Verdict:
     return Verdict("good" if not doubts else "doubtful" if len(doubts) == 1 else "bad", doubts)
 
 
-def strangeness(looks: ImageFacts, view_A: float, diameter_A: float, *, inverted: bool = False) -> str:
-    """Return why an image is no micrograph of particles; empty if it may be one.
+def odd_image_reason(looks: ImageFacts, view_A: float, diameter_A: float, *, inverted: bool = False) -> str:
+    """Return why an image cannot be a micrograph of particles; empty if it can.
 
     Parameters
     ----------
@@ -119,32 +119,32 @@ def strangeness(looks: ImageFacts, view_A: float, diameter_A: float, *, inverted
     return ""
 
 
-def _spoilt(facts: Facts) -> tuple[str, ...]:
-    """Return what spoils most of a micrograph."""
-    found = []
+def _spoilt(facts: MicrographFacts) -> tuple[str, ...]:
+    """Return reasons that spoil most of a micrograph."""
+    reasons = []
     if sum(facts.junk_share.values()) >= MOSTLY:
-        found.append(_junk(facts))
+        reasons.append(_junk(facts))
     if facts.on_junk >= FEWEST_ON_JUNK and facts.on_junk > facts.picked:
         above = facts.on_junk + facts.picked
-        found.append(f"{facts.on_junk} of {above} candidates above the cut lie on junk")
+        reasons.append(f"{facts.on_junk} of {above} candidates above the cut lie on junk")
     if facts.no_data >= MOSTLY:
-        found.append(f"{facts.no_data:.0%} of it holds no picture")
-    return tuple(found)
+        reasons.append(f"{facts.no_data:.0%} of it holds no picture")
+    return tuple(reasons)
 
 
-def _doubts(facts: Facts, usual: float | None) -> tuple[str, ...]:
-    """Return what speaks against a micrograph, each thing once."""
-    found = []
+def _doubts(facts: MicrographFacts, usual: float | None) -> tuple[str, ...]:
+    """Return doubts about a micrograph, each once."""
+    doubts = []
     if usual is not None and is_unlike(facts.picked, usual):
-        found.append(f"{_count(facts.picked)} where {usual:g} are usual")
+        doubts.append(f"{_count(facts.picked)} where {usual:g} are usual")
     if facts.just_below is not None and facts.just_below > facts.picked:
-        found.append(f"{facts.just_below} candidates just below the cut and {_count(facts.picked)}")
+        doubts.append(f"{facts.just_below} candidates just below the cut and {_count(facts.picked)}")
     if PARTLY <= sum(facts.junk_share.values()) < MOSTLY:
-        found.append(_junk(facts))
-    return tuple(found)
+        doubts.append(_junk(facts))
+    return tuple(doubts)
 
 
-def usual_count(facts: Iterable[Facts]) -> float | None:
+def usual_count(facts: Iterable[MicrographFacts]) -> float | None:
     """Return the median count of those micrographs of a data set that are good by themselves.
 
     ``None`` if they are fewer than five: spoilt ones tell nothing of what is usual.
@@ -158,7 +158,7 @@ def is_unlike(count: int, usual: float) -> bool:
     return not usual / UNLIKE <= count <= usual * UNLIKE
 
 
-def _junk(facts: Facts) -> str:
+def _junk(facts: MicrographFacts) -> str:
     each = sorted(facts.junk_share.items(), key=lambda item: (-item[1], item[0]))
     kinds = ", ".join(f"{kind} {part:.0%}" for kind, part in each)
     return f"{sum(facts.junk_share.values()):.0%} of its area is junk ({kinds})"

@@ -1,4 +1,4 @@
-"""Picks of micrographs -> the files of a table."""
+"""Writing of a table from picks of micrographs."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -13,16 +13,16 @@ from cryopick_ray import __version__
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.micrographs.junk import KINDS
 from cryopick_ray.picks import partitions
-from cryopick_ray.picks.columns import COLUMNS, fields, joined
-from cryopick_ray.picks.index import INDEX, Made, dataset_folder, write_index
+from cryopick_ray.picks.columns import COLUMNS, concatenated, fields
+from cryopick_ray.picks.index import INDEX, TableHistory, dataset_folder, write_index
 from cryopick_ray.picks.reasons import to_words
 from cryopick_ray.picks.schema import PICKS, MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.shard import encodings
 from cryopick_ray.store.publish import whole_folder
 
 
-def write_table(picks: Iterable[MicrographPicks], out: Path, made: Made | None = None) -> None:
-    """Write the picks of micrographs from wherever as the table at ``out``, in bounded memory.
+def write_table(picks: Iterable[MicrographPicks], out: Path, made: TableHistory | None = None) -> None:
+    """Write picks of micrographs as the table at ``out``, in bounded memory.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def write_table(picks: Iterable[MicrographPicks], out: Path, made: Made | None =
         Every micrograph once, by data set and then id, failed ones and those without candidates included;
         candidates of each in any order.
     made
-        What the table is said to be made of, by this version.
+        History to record in the table.
 
     Raises
     ------
@@ -44,13 +44,15 @@ def write_table(picks: Iterable[MicrographPicks], out: Path, made: Made | None =
     diameters: set[float] = set()
     with whole_folder(out) as aside:
         numbers: dict[str, int] = {}
-        for some in _parts(_in_order(picks, seen.append, diameters.add)):
-            dataset = some[0].micrograph.dataset
+        for part in _parts(_in_order(picks, seen.append, diameters.add)):
+            dataset = part[0].micrograph.dataset
             number = numbers[dataset] = numbers.get(dataset, -1) + 1
-            write_part(some, aside, number)
+            write_part(part, aside, number)
         if len(diameters) > 1:
             raise PicksError(f"diameters of {min(diameters):g} and {max(diameters):g} A in one table")
-        write_index(aside, seen, next(iter(diameters), 0.0), replace(made or Made(), version=__version__))
+        write_index(
+            aside, seen, next(iter(diameters), 0.0), replace(made or TableHistory(), version=__version__)
+        )
 
 
 def check_replaceable(out: Path) -> None:
@@ -67,11 +69,11 @@ def check_replaceable(out: Path) -> None:
         raise UsageError(f"{out} is there and is no table; choose another `out`")
 
 
-def write_part(some: Sequence[MicrographPicks], table: Path, number: int) -> None:
+def write_part(micrographs: Sequence[MicrographPicks], table: Path, number: int) -> None:
     """Write consecutive micrographs of one data set as a part of a table: equal picks, equal bytes."""
-    folder = table / dataset_folder(some[0].micrograph.dataset)
+    folder = table / dataset_folder(micrographs[0].micrograph.dataset)
     folder.mkdir(parents=True, exist_ok=True)
-    rows = rows_of(some)
+    rows = rows_of(micrographs)
     pq.write_table(
         rows.replace_schema_metadata({b"cryopick.version": __version__.encode()}),
         folder / f"part-{number:05d}.parquet",
@@ -81,26 +83,38 @@ def write_part(some: Sequence[MicrographPicks], table: Path, number: int) -> Non
     )
 
 
-def rows_of(some: Sequence[MicrographPicks]) -> pa.Table:
+def rows_of(micrographs: Sequence[MicrographPicks]) -> pa.Table:
     """Return the rows of a table for micrographs' candidates."""
-    counts = [len(one) for one in some]
+    counts = [len(candidates) for candidates in micrographs]
 
     def repeated(values: Iterable[str]) -> pa.Array:
-        return pa.array(list(values), pa.string()).take(pa.array(np.repeat(np.arange(len(some)), counts)))
+        return pa.array(list(values), pa.string()).take(
+            pa.array(np.repeat(np.arange(len(micrographs)), counts))
+        )
 
-    junk = np.concatenate([np.zeros(len(one), np.uint8) if one.junk is None else one.junk for one in some])
-    unpicked = np.concatenate([one.unpicked for one in some])
+    junk = np.concatenate(
+        [
+            np.zeros(len(candidates), np.uint8) if candidates.junk is None else candidates.junk
+            for candidates in micrographs
+        ]
+    )
+    unpicked = np.concatenate([candidates.unpicked for candidates in micrographs])
     columns = {
-        "dataset": repeated(one.micrograph.dataset for one in some),
-        "micrograph_id": repeated(one.micrograph.micrograph_id for one in some),
-        **{name: np.concatenate([getattr(one, name) for one in some]) for name in ("x_px", "y_px", "score")},
-        "diameter_A": np.repeat(np.array([one.diameter_A for one in some], np.float32), counts),
-        "model": repeated(one.model for one in some),
+        "dataset": repeated(candidates.micrograph.dataset for candidates in micrographs),
+        "micrograph_id": repeated(candidates.micrograph.micrograph_id for candidates in micrographs),
+        **{
+            name: np.concatenate([getattr(candidates, name) for candidates in micrographs])
+            for name in ("x_px", "y_px", "score")
+        },
+        "diameter_A": np.repeat(
+            np.array([candidates.diameter_A for candidates in micrographs], np.float32), counts
+        ),
+        "model": repeated(candidates.model for candidates in micrographs),
         "picked": unpicked == 0,
         "unpicked": to_words(unpicked),
         "junk": pa.array(KINDS).take(pa.array(junk)),
     }
-    more = joined([(len(one), one.more) for one in some])
+    more = concatenated([(len(candidates), candidates.more) for candidates in micrographs])
     optional = {name: COLUMNS[name].to_arrow(values) for name, values in more.items()}
     return pa.table({**columns, **optional}, schema=pa.schema([*PICKS, *fields(more)]))
 
@@ -110,38 +124,38 @@ def _in_order(
     see: Callable[[PickedMicrograph], None],
     measure: Callable[[float], None],
 ) -> Iterator[MicrographPicks]:
-    """Yield micrographs, candidates sorted, having told what each is; refuse those that are out of order."""
+    """Yield micrographs with sorted candidates, calling ``see`` and ``measure``; refuse unsorted input."""
     before = ("", "")
-    for one in picks:
-        about = one.micrograph
-        if (key := (about.dataset, about.micrograph_id)) <= before:
+    for candidates in picks:
+        micrograph = candidates.micrograph
+        if (key := (micrograph.dataset, micrograph.micrograph_id)) <= before:
             raise PicksError(
                 f"micrograph {key[1]!r} comes after {before[1]!r}; expected them sorted, once each"
             )
         before = key
-        see(about)
-        measure(one.diameter_A)
-        yield one.best_first()
+        see(micrograph)
+        measure(candidates.diameter_A)
+        yield candidates.best_first()
 
 
 def _parts(picks: Iterable[MicrographPicks]) -> Iterator[list[MicrographPicks]]:
-    """Yield those that have candidates in runs of one data set, as :func:`plan_partitions` cuts them."""
-    some: list[MicrographPicks] = []
+    """Yield micrographs with candidates in runs of one data set, as :func:`plan_partitions` cuts them."""
+    micrographs: list[MicrographPicks] = []
     rows = 0
-    for one in chain(picks, [None]):
-        if one is not None and not len(one):
+    for candidates in chain(picks, [None]):
+        if candidates is not None and not len(candidates):
             continue
-        ends = one is None or (
-            some
+        ends = candidates is None or (
+            micrographs
             and (
-                one.micrograph.dataset != some[0].micrograph.dataset
-                or rows + len(one) > partitions.PARTITION_ROWS
+                candidates.micrograph.dataset != micrographs[0].micrograph.dataset
+                or rows + len(candidates) > partitions.PARTITION_ROWS
             )
         )
         if ends:
-            if some:
-                yield some
-            some, rows = [], 0
-        if one is not None:
-            some.append(one)
-            rows += len(one)
+            if micrographs:
+                yield micrographs
+            micrographs, rows = [], 0
+        if candidates is not None:
+            micrographs.append(candidates)
+            rows += len(candidates)

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 from cryopick_ray import __version__
 from cryopick_ray.passes.agreement import PickerAgreement
-from cryopick_ray.passes.votes import Vote, Voted
+from cryopick_ray.passes.votes import VoteResult, VoteSettings
 from cryopick_ray.report.agreement_part import render_agreement
 from cryopick_ray.report.report import page_maker
 
 
-def render_consensus(how: Vote, voted: Voted, agreement: PickerAgreement, notes: Sequence[str]) -> str:
+def render_consensus(
+    how: VoteSettings, voted: VoteResult, agreement: PickerAgreement, notes: Sequence[str]
+) -> str:
     """Return the page as HTML; all names are escaped.
 
     Parameters

@@ -168,7 +168,7 @@ def make_thumbnail(
 
 def _column(picks: MicrographPicks, name: str) -> NDArray[Any]:
     found = picks.more.get(name)
-    return COLUMNS[name].nothing(len(picks)) if found is None else found
+    return COLUMNS[name].unknown(len(picks)) if found is None else found
 
 
 def choose_thumbnails(counts: ArrayLike, n: int = 12) -> NDArray[np.intp]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cryopick_ray.engine.events import Events, Silence
+from cryopick_ray.engine.events import Events, SilentEvents
 from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import UsageError
@@ -13,7 +13,7 @@ from cryopick_ray.runs.pipeline import Timings, look, pick_all, plan_again, run_
 from cryopick_ray.runs.pipeline import plan as check
 from cryopick_ray.runs.results import Summary, write_results
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.settings.config import load_settings, over, read_yaml, renewed, rooted
+from cryopick_ray.settings.config import load_settings, merged, migrated, read_yaml, rooted
 from cryopick_ray.settings.cut_settings import CUTS
 from cryopick_ray.settings.engine_settings import EngineSettings
 from cryopick_ray.settings.run_settings import RunSettings
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Where = str | Path
 """A folder, or a bucket's URL."""
-HERE, SILENCE = EngineSettings(), Silence()
+HERE, SILENCE = EngineSettings(), SilentEvents()
 
 
 def run(
@@ -101,11 +101,11 @@ def settings_for(
     if resume and not (goes_on or config or "inputs" in given):
         raise UsageError(f"{folder.where} holds no run to resume; give `inputs` to start one")
     data = read_yaml(config) if config else folder.plain_settings() if goes_on else {}
-    data, given = renewed(data, say), renewed(given, say)
+    data, given = migrated(data, say), migrated(given, say)
     if given.keys() & {*CUTS}:  # one takes the place of another
         data = {name: value for name, value in data.items() if name not in CUTS}
     try:
-        settings = load_settings(over(data, given))
+        settings = load_settings(merged(data, given))
     except UsageError:
         if goes_on and not config:
             folder.settings()  # names the file, if it is that which is wrong

@@ -11,7 +11,7 @@ from cryopick_ray.evaluation.alike import Names
 from cryopick_ray.evaluation.external_picks import as_picks
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.reading import UnclearFormatError, is_table, read_coordinates
-from cryopick_ray.picks.index import Made
+from cryopick_ray.picks.index import TableHistory
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.report.report import flatten
@@ -141,7 +141,7 @@ def _told(coordinates: Coordinates, other: PickedMicrograph | None) -> Coordinat
     return told.flipped(shape[0]) if told.is_upside_down else told
 
 
-def _settings(made: Made, folder: RunFolder | None) -> dict[str, str]:
+def _settings(made: TableHistory, folder: RunFolder | None) -> dict[str, str]:
     """Return how a table came about, and the settings of its run."""
     thresholds: Mapping[str, Any] = made.thresholds
     said: dict[str, Any] = {f"pass {name}": value for pass_ in made.passes for name, value in pass_.items()}

@@ -12,7 +12,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.known import KnownMicrographs
 from cryopick_ray.formats.reading import is_table
 from cryopick_ray.passes.agreement import PickerAgreement, agreement
-from cryopick_ray.passes.votes import Vote, Voted, vote
+from cryopick_ray.passes.votes import VoteResult, VoteSettings, vote
 from cryopick_ray.report.consensus_page import render_consensus
 from cryopick_ray.runs.voters import paired, read_input
 from cryopick_ray.store.publish import write_whole
@@ -26,7 +26,7 @@ class ConsensusResult:
 
     table: str
     agreement: PickerAgreement
-    voted: Voted
+    voted: VoteResult
     notes: tuple[str, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class ConsensusResult:
 def agree(
     inputs: Sequence[str],
     out: Path,
-    how: Vote,
+    how: VoteSettings,
     *,
     diameter_A: float | None = None,
     pixel_size_A: float | None = None,

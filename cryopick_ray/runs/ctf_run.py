@@ -11,7 +11,7 @@ from typing import Any
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.stage import StagePart, run_stage
-from cryopick_ray.engine.unit_rules import cut, unit_size
+from cryopick_ray.engine.unit_rules import split_units, unit_size
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.relion.micrographs import micrographs_star
 from cryopick_ray.formats.relion.particle_optics import guessed_optics
@@ -20,7 +20,7 @@ from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.settings.microscope_settings import MicroscopeSettings
 from cryopick_ray.settings.run_settings import IngestSettings
-from cryopick_ray.stages.ctf_worker import CtfWorker, Fitted
+from cryopick_ray.stages.ctf_worker import CtfWorker, FittedMicrograph
 from cryopick_ray.stages.ingest import probe
 from cryopick_ray.store.publish import below, write_whole
 
@@ -39,11 +39,11 @@ class CtfOutcome:
         Ids and reasons of the others.
     """
 
-    fitted: tuple[Fitted, ...]
+    fitted: tuple[FittedMicrograph, ...]
     failures: tuple[tuple[str, str], ...]
 
     @property
-    def sure(self) -> list[Fitted]:
+    def sure(self) -> list[FittedMicrograph]:
         """Those whose defocus nothing speaks against."""
         return [one for one in self.fitted if not one.fit.doubts]
 
@@ -98,9 +98,9 @@ def fit_all(
             "(`cryopick ingest`) and give the averages as `inputs`"
         )
     probe(sources, settings)
-    units = cut(sources, unit_size(len(sources)))
+    units = split_units(sources, unit_size(len(sources)))
     part = StagePart(units, partial(CtfWorker, settings, microscope.completed, ctf))
-    fitted: dict[str, Fitted] = {}
+    fitted: dict[str, FittedMicrograph] = {}
     failures: dict[str, str] = {}
     with closing(run_stage("ctf", {"": part}, engine, events)) as reports:
         for _, report in reports:
@@ -130,7 +130,7 @@ def write_ctf(outcome: CtfOutcome, out: Path, microscope: MicroscopeSettings, ev
     write_whole(below(out, STAR), micrographs_star(rows, microscope.completed, events.warn))
 
 
-def _row(fitted: Fitted) -> PickedMicrograph:
+def _row(fitted: FittedMicrograph) -> PickedMicrograph:
     source = fitted.source
     return PickedMicrograph(
         micrograph_id=source.micrograph_id,

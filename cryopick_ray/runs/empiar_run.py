@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cryopick_ray.empiar.checks import decide_declared_pixel_size, looks_like_gain
-from cryopick_ray.empiar.download import Wanted, choose, fetch, open_stream
+from cryopick_ray.empiar.download import FileSelection, fetch, open_stream, select_files
 from cryopick_ray.empiar.download_manifest import Manifest
 from cryopick_ray.empiar.entry import entry_number
 from cryopick_ray.empiar.source import EmpiarSource
@@ -55,7 +55,7 @@ class ArchiveEntry:
         """List the entry's images; nothing of them is fetched yet."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with Manifest(self._folder, self._number) as manifest:
-            chosen = choose(self._open(), self._number, manifest, self._wanted(self._limit), self._say)
+            chosen = select_files(self._open(), self._number, manifest, self._wanted(self._limit), self._say)
             self._chosen = chosen
             paths = [(row.path, row.role) for row in manifest.chosen()]
         return [
@@ -74,7 +74,7 @@ class ArchiveEntry:
         first = list(sources[: SAMPLED[sources[0].kind]])
         with Manifest(self._folder, self._number) as manifest:
             source = self._open()
-            chosen = choose(source, self._number, manifest, self._wanted(len(first)), lambda text: None)
+            chosen = select_files(source, self._number, manifest, self._wanted(len(first)), lambda text: None)
             fetch(source, chosen, manifest, _Quiet())
         return [one for one in first if one.path.is_file()]
 
@@ -112,10 +112,10 @@ class ArchiveEntry:
         gains = self._chosen.gains if self._chosen.role == "movie" else ()
         if len(gains) != 1:
             return None
-        wanted = Wanted(self._archive.image_set, gains[0].path, all_roles=True)
+        wanted = FileSelection(self._archive.image_set, gains[0].path, all_roles=True)
         with Manifest(self._folder, self._number) as manifest:
             source = self._open()
-            chosen = choose(source, self._number, manifest, wanted, lambda text: None)
+            chosen = select_files(source, self._number, manifest, wanted, lambda text: None)
             fetch(source, chosen, manifest, _Quiet())
         self._say(f"gain reference {gains[0].path} is used; `movies.gain` gives another")
         return local_path(self._folder, gains[0].path)
@@ -154,9 +154,9 @@ class ArchiveEntry:
             for path in micrograph_ids:
                 manifest.forget(path)
 
-    def _wanted(self, limit: int | None) -> Wanted:
+    def _wanted(self, limit: int | None) -> FileSelection:
         settings = self._settings
-        return Wanted(self._archive.image_set, settings.pattern, limit, exclude=settings.exclude)
+        return FileSelection(self._archive.image_set, settings.pattern, limit, exclude=settings.exclude)
 
     def _settle(self, store: MicrographStore, by_path: dict[str, MicrographSource]) -> list[MicrographSource]:
         """Fetch nothing that the store holds already; return what it holds and no file is there of."""

@@ -17,7 +17,7 @@ from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.particles.classes.classes import CLASSES_CSV
 from cryopick_ray.passes.bad_classes import HEAD, QUALITIES
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.runs.api import self_train
 from cryopick_ray.runs.iteration_settings import IterateSettings, Iteration
@@ -174,7 +174,7 @@ def _taken_before(table: PickTable, place: Path) -> Path:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(HEAD)
         for one in table:
-            for at in np.flatnonzero(one.has(Why.BAD_CLASS)).tolist():
+            for at in np.flatnonzero(one.has(Reason.BAD_CLASS)).tolist():
                 x_px, y_px, number = one.x_px[at], one.y_px[at], one.more["class_number"][at]
                 rows.writerow(
                     (one.micrograph.micrograph_id, f"{x_px:.9g}", f"{y_px:.9g}", number, QUALITIES[-1])

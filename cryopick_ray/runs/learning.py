@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from cryopick_ray.engine.events import Events
-from cryopick_ray.settings.base import Shown
+from cryopick_ray.settings.base import OptionHint
 from cryopick_ray.settings.engine_settings import EngineSettings
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 class LearningSettings(EngineSettings):
     """Where networks learn, and where what they learned is tried."""
 
-    workers: Annotated[tuple[int, int] | None, Shown(metavar="N|LO,HI")] = Field(
+    workers: Annotated[tuple[int, int] | None, OptionHint(metavar="N|LO,HI")] = Field(
         default=None,
         description="Training workers, or at least and at most; default: one per GPU, without GPUs one.",
     )
-    threads: Annotated[int | None, Shown(metavar="N")] = Field(
+    threads: Annotated[int | None, OptionHint(metavar="N")] = Field(
         default=None, ge=1, description="CPU threads of a worker; default: its share."
     )
 
@@ -85,13 +85,13 @@ class _Deaf:
 
 
 def _trainer(learning: LearningSettings, *, on_gpu: bool) -> "Trainer":
-    import torch
+    from cryopick_ray.engine.process import set_up_process
 
     if learning.engine == "serial":
         from cryopick_ray.pickers.device.usable_device import usable_device
         from cryopick_ray.training.loop.single_worker import train_here
 
-        torch.set_num_threads(learning.threads or _own_cpus())
+        set_up_process(learning.threads or _own_cpus())
         return partial(_alone, train_here, usable_device("cuda" if on_gpu else "cpu"))
     from cryopick_ray.engine.ray_engine import gpu_count
     from cryopick_ray.training.loop.ray_train import check_room, most_threads, train_on_ray
@@ -101,7 +101,7 @@ def _trainer(learning: LearningSettings, *, on_gpu: bool) -> "Trainer":
     alone = max(1, _own_cpus() // workers[1])
     threads = learning.threads or (most_threads(workers[1], on_gpu=on_gpu) if learning.address else alone)
     check_room(workers, threads, on_gpu=on_gpu)
-    torch.set_num_threads(min(threads, _own_cpus()))  # of the driver, which tries what was learned
+    set_up_process(min(threads, _own_cpus()))  # of the driver, which tries what was learned
     return partial(
         _together,
         partial(

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.columns import HAND
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.settings.run_settings import RunSettings
@@ -84,7 +84,7 @@ def labelled(
     for one, grades in graded:
         row = manifest[one.micrograph.micrograph_id]
         places = np.column_stack([one.x_px, one.y_px])
-        removed = one.has(Why.REMOVED_BY_HAND | Why.BAD_CLASS)
+        removed = one.has(Reason.REMOVED_BY_HAND | Reason.BAD_CLASS)
         is_unsure = (grades < least) & (grades >= Grade.UNSURE) & (least == Grade.SURE)
         rows.append(
             LabelledRow(
@@ -133,7 +133,7 @@ def picked_anew(
     made = []
     for one in picks:
         other, out = found[one.micrograph.micrograph_id], one.is_kept_out | _is_added(one)
-        decided = _is_added(one) | one.has(Why.REMOVED_BY_HAND | Why.BAD_CLASS)
+        decided = _is_added(one) | one.has(Reason.REMOVED_BY_HAND | Reason.BAD_CLASS)
         other = _clear_of(other, one, decided)
         made.append(
             replace(
@@ -143,7 +143,7 @@ def picked_anew(
                 score=np.concatenate([other.score, one.score[out]]),
                 unpicked=np.concatenate(
                     [
-                        np.where(other.score >= least, 0, Why.BELOW_THRESHOLD).astype(np.uint16),
+                        np.where(other.score >= least, 0, Reason.BELOW_THRESHOLD).astype(np.uint16),
                         one.unpicked[out],
                     ]
                 ),

@@ -11,7 +11,7 @@ from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.mask_names import check_masks, find_masks, masks_of
-from cryopick_ray.micrographs.batches import Batches, Listed
+from cryopick_ray.micrographs.batches import Batches, FixedBatches
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.passes.named_files import check_files
 from cryopick_ray.pickers.catalogue import BUILT_IN
@@ -28,7 +28,7 @@ from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.stages.cut_table import check_cut
 from cryopick_ray.stages.find_diameter import find_diameter, keep_diameter
 from cryopick_ray.stages.flow import flow
-from cryopick_ray.stages.ingest import Intake, probe
+from cryopick_ray.stages.ingest import StoreIngest, probe
 from cryopick_ray.stages.pick import Picking, described_picker, prepare_picking
 from cryopick_ray.store.manifest import complete_ids
 from cryopick_ray.store.store import MicrographStore
@@ -91,7 +91,7 @@ class RunPlan:
     def batches(self, store: MicrographStore) -> AbstractContextManager[Batches]:
         """Return the micrographs as they come."""
         if self.archive is None:
-            return nullcontext(Listed(self.sources, self.left_out))
+            return nullcontext(FixedBatches(self.sources, self.left_out))
         return self.archive.batches(self.sources, store)
 
 
@@ -227,7 +227,7 @@ def run_on(
     with timings.stage("ingest and pick"):
         intake, picking = prepared(engine, plan, folder, events)
         # a store that another run shares is that one's to fill
-        coming = nullcontext(Listed(())) if folder.shares_store else plan.batches(intake.store)
+        coming = nullcontext(FixedBatches(())) if folder.shares_store else plan.batches(intake.store)
         with coming as batches:
             flow(batches, intake, picking, engine, events)
     with timings.stage("table"):
@@ -235,11 +235,11 @@ def run_on(
     return picking.digest, thresholds
 
 
-def prepared(engine: Engine, plan: RunPlan, folder: RunFolder, events: Events) -> tuple[Intake, Picking]:
+def prepared(engine: Engine, plan: RunPlan, folder: RunFolder, events: Events) -> tuple[StoreIngest, Picking]:
     """Return what a run's store holds and how it is picked."""
     settings, device = plan.settings, plan.engine.device
     averages = folder.averages(settings.project)
-    intake = Intake(folder.store, settings.ingest(plan.pixel_size_A), averages=averages, device=device)
+    intake = StoreIngest(folder.store, settings.ingest(plan.pixel_size_A), averages=averages, device=device)
     pictures = folder.where if settings.pictures else None
     picking = prepare_picking(
         folder.store,

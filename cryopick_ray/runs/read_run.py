@@ -14,7 +14,7 @@ from cryopick_ray.evaluation.truth import Truth, read_truth
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import export as write
 from cryopick_ray.formats.reading import UnclearFormatError, is_table, read_coordinates
-from cryopick_ray.picks.columns import among
+from cryopick_ray.picks.columns import in_column_order
 from cryopick_ray.picks.schema import PICKS, MicrographPicks
 from cryopick_ray.picks.table import open_table, recut
 from cryopick_ray.runs.run_folder import RunFolder
@@ -154,7 +154,7 @@ def read_table(run: Where) -> "pd.DataFrame":
 
     parts = [PICKS.empty_table(), *open_table(run).parts()]
     rows = pa.concat_tables(parts, promote_options="permissive")  # not all parts have all optional columns
-    frame: pd.DataFrame = rows.select([*PICKS.names, *among(rows.column_names)]).to_pandas()
+    frame: pd.DataFrame = rows.select([*PICKS.names, *in_column_order(rows.column_names)]).to_pandas()
     return frame
 
 

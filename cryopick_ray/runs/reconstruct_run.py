@@ -77,7 +77,6 @@ def reconstruct_file(
     _check_free(out, match=match)
     symmetry, seconds = rotations_of(settings.symmetry), dict[str, float]()
     chosen = usable_device(device)
-    torch.set_num_threads(settings.threads)
     particles = read_particles(star)
     check_box(particles)
     notes = list(particles.notes)

@@ -13,10 +13,10 @@ from cryopick_ray.errors import DamagedError, UsageError, brief, plain
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.mask_names import masks_of
 from cryopick_ray.formats.relion.particle_optics import guessed_optics
-from cryopick_ray.passes.named_files import left_over
+from cryopick_ray.passes.named_files import unused_parts
 from cryopick_ray.picks.digest import CALIBRATED
 from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
-from cryopick_ray.picks.expected import Expected
+from cryopick_ray.picks.expected import ExpectedParticles
 from cryopick_ray.picks.judged_micrographs import worst_first
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import PickTable
@@ -87,7 +87,7 @@ class Summary:
     judged: tuple[tuple[str, str, str], ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
     warnings: tuple[RunWarning, ...] = ()
-    expected: Expected | None = None
+    expected: ExpectedParticles | None = None
     junk: Mapping[str, int] = field(default_factory=dict)
     unpicked: Mapping[str, int] = field(default_factory=dict)
     taught: Taught | None = None
@@ -187,7 +187,7 @@ def write_results(
             *(RunWarning("run", text) for text in said),
             *in_results(manifest, diameter, counted.counts, inverted, thresholds, table.micrographs),
             *(RunWarning("micrographs", text) for text in of_masks(settings.masks, table.micrographs)),
-            *(RunWarning("picks", text) for text in left_over(settings.selection, table)),
+            *(RunWarning("picks", text) for text in unused_parts(settings.selection, table)),
             *(RunWarning("files", text) for text in told),
         ),
         expected=counted.expected if calibrated else None,
@@ -219,7 +219,7 @@ def read_summary(folder: RunFolder) -> Summary:
         found = data.pop("diameter", None)
         diameter = EstimatedDiameter.from_dict(found) if found else None
         scored = data.pop("expected", None)
-        expected = Expected(**scored) if scored else None
+        expected = ExpectedParticles(**scored) if scored else None
         learned = data.pop("taught", None)
         taught = Taught(**learned | {"rounds": tuple(learned["rounds"])}) if learned else None
         del data["failed"]

@@ -12,10 +12,10 @@ from typing import Any
 from cryopick_ray.errors import UsageError
 from cryopick_ray.picks.index import INDEX
 from cryopick_ray.settings.config import load_settings, to_yaml
-from cryopick_ray.settings.leaves import differences
+from cryopick_ray.settings.leaf_settings import differences
 from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.stages.averages import MovieAverages, beside
-from cryopick_ray.store.claim import DOWNLOAD, check_free, check_goes_on, claimed, kept_settings
+from cryopick_ray.store.claim import DOWNLOAD, check_free, check_resumable, claimed, kept_settings
 from cryopick_ray.store.copies import fetch_folder, publish_folder
 from cryopick_ray.store.place import Place, is_bucket
 from cryopick_ray.store.publish import write_whole
@@ -103,7 +103,7 @@ class RunFolder:
         if self._place is None:
             check_free(self.path, resume=resume)
         elif self.config.exists():
-            check_goes_on(self.where, [], resume=resume)
+            check_resumable(self.where, [], resume=resume)
         elif self._place.names():
             raise UsageError(
                 f"{self.where} is not empty and holds no run (no config.yaml); choose another `out`"
@@ -128,7 +128,7 @@ class RunFolder:
                 yield
             return
         self.check_free(resume=resume)
-        check_goes_on(self.where, changed, resume=True)
+        check_resumable(self.where, changed, resume=True)
         text, name = to_yaml(settings).encode(), self.config.name
         if self.config.exists():
             self._place.put(name, text)

@@ -14,7 +14,7 @@ from cryopick_ray.pickers.catalogue import BUILT_IN, weights_file
 from cryopick_ray.pickers.importers import open_model
 from cryopick_ray.pickers.registry import LEARNING, find_network, find_training
 from cryopick_ray.pickers.weights import ModelCard
-from cryopick_ray.settings.config import absolute_model, assigned, checked, fill, over
+from cryopick_ray.settings.config import absolute_model, assigned, checked, fill, merged
 from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.place import is_bucket
 from cryopick_ray.training.card import BESIDE
@@ -130,7 +130,7 @@ def self_train_settings(
     card = start[1]
     particle_px = run.particle_px or card.particle_px
     fill(SelfTrainSettings, network=card.network, **given)  # told of in the words of who asked
-    asked = over(_usual(run, card, given.get("preset"), finest_px / particle_px), dict(given))
+    asked = merged(_usual(run, card, given.get("preset"), finest_px / particle_px), dict(given))
     settings = checked(SelfTrainSettings, assigned(asked, assignments), of="training")
     if settings.preset is not None and settings.preset != card.network:
         raise UsageError(

@@ -13,7 +13,7 @@ from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.empiar_run import is_archive
 from cryopick_ray.runs.results import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.settings.leaves import OF_TABLE, differences
+from cryopick_ray.settings.leaf_settings import OF_TABLE, differences
 from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.stages.cut_table import check_cut, table
 from cryopick_ray.store.manifest import ManifestRow, read_manifest

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryopick_ray.picks.expected import Expected
-from cryopick_ray.picks.reasons import WORDS, Why
+from cryopick_ray.picks.expected import ExpectedParticles
+from cryopick_ray.picks.reasons import WORDS, Reason
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.thresholds import Threshold
 
-OTHERS = tuple(why for why in Why if why != Why.BELOW_THRESHOLD)
+OTHERS = tuple(why for why in Reason if why != Reason.BELOW_THRESHOLD)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class RunTally:
     candidates: int
     junk: dict[str, int]
     unpicked: dict[str, int]
-    expected: Expected
+    expected: ExpectedParticles
 
 
 class Counting:
@@ -53,7 +53,7 @@ class Counting:
         self._thresholds = thresholds
         self._counts: dict[str, int] = {}
         self._candidates, self._sums = 0, np.zeros(2)
-        self._junk, self._unpicked = Counter[str](), Counter[Why]()
+        self._junk, self._unpicked = Counter[str](), Counter[Reason]()
 
     def __call__(self, picks: MicrographPicks) -> None:
         """Count a micrograph."""
@@ -62,19 +62,19 @@ class Counting:
         cut, picked = self._thresholds.get(picks.micrograph.dataset), picks.picked
         self._candidates += len(picks.score)
         self._counts[picks.micrograph.micrograph_id] = int(picked.sum())
-        below = picks.unpicked == Why.BELOW_THRESHOLD
+        below = picks.unpicked == Reason.BELOW_THRESHOLD
         self._sums += [picks.score[which].sum(dtype=np.float64) for which in (picked, below)]
         least = math.inf if cut is None else cut.value
         self._junk.update(picks.kept_out(least))
         enough = picks.score >= np.float32(least)
-        met = Why(int(np.bitwise_or.reduce(picks.unpicked, initial=np.uint16(0))))
+        met = Reason(int(np.bitwise_or.reduce(picks.unpicked, initial=np.uint16(0))))
         self._unpicked.update({why: int((picks.has(why) & enough).sum()) for why in OTHERS if why in met})
 
     @property
     def tally(self) -> RunTally:
         """What was counted."""
         why_not = {WORDS[why]: self._unpicked[why] for why in OTHERS if self._unpicked[why]}
-        expected = Expected.of(sum(self._counts.values()), *self._sums.tolist())
+        expected = ExpectedParticles.of(sum(self._counts.values()), *self._sums.tolist())
         return RunTally(self._counts, self._candidates, dict(self._junk), why_not, expected)
 
 

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import UsageError, few
-from cryopick_ray.passes.curation import Curated, check_places, said_last
+from cryopick_ray.passes.curation import Curated, check_places, last_decision_at
 from cryopick_ray.passes.decision_files import read_rows
 from cryopick_ray.passes.decisions import Decisions, decisions_of
 from cryopick_ray.picks.columns import HAND
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs.run_folder import RunFolder
@@ -130,14 +130,14 @@ def _places(picks: MicrographPicks, own: Decisions) -> tuple[Centres, Centres]:
     """Return where a person says that particles are, and where none are."""
     if "source" in picks.more:  # of what an earlier table was told, decisions say what still holds
         picks = picks.take(picks.more["source"] != HAND)
-    picks = replace(picks, unpicked=picks.unpicked & ~np.uint16(Why.REMOVED_BY_HAND))
-    said = said_last(picks, own)
+    picks = replace(picks, unpicked=picks.unpicked & ~np.uint16(Reason.REMOVED_BY_HAND))
+    said = last_decision_at(picks, own)
     is_said = said >= 0
     is_removed = is_said.copy()
     is_removed[is_said] = own.is_removed[said[is_said]]
     found = replace(own, add=own.add[:0], traces=())
     curated = Curated({picks.micrograph.micrograph_id: found})(picks)
-    painted = curated.has(Why.REMOVED_BY_HAND) & ~is_removed
+    painted = curated.has(Reason.REMOVED_BY_HAND) & ~is_removed
     places = np.column_stack([picks.x_px, picks.y_px])
     kept = places[is_said & ~is_removed & ~painted]
     return np.concatenate([own.add, kept]), places[is_removed | (painted & picks.picked)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from cryopick_ray.engine.engine import Engine
-from cryopick_ray.engine.events import Events, Silence
+from cryopick_ray.engine.events import Events, SilentEvents
 from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import CryoPickError, UsageError
@@ -142,7 +142,7 @@ def _first(
     wanted = 1 if settings.diameter_A is not None else min(SAMPLED, until.micrographs or SAMPLED)
     events.note(f"watching {', '.join(settings.inputs)}; a file {stop} ends it")
     while True:
-        live.look()
+        live.scan()
         came = live.settled()
         if len(came) >= wanted or (came and live.idle_seconds > FIRST_SECONDS):
             break
@@ -212,7 +212,7 @@ class _Results:
                 invert=settings.invert,
                 device="cpu",
                 engine=SerialEngine(),
-                events=Silence(),
+                events=SilentEvents(),
             )
         except CryoPickError:  # nothing to be seen: their counts and scores tell it
             return []

@@ -19,8 +19,8 @@ class Settings(BaseModel):
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What only a command line needs to know of a setting, where it does not follow from its name."""
+class OptionHint:
+    """The form of a setting on the command line, where it does not follow from its name."""
 
     option: str | None = None
     """What it is called there: in capitals an argument; empty if it is reached by its full name alone."""

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from cryopick_ray.errors import MOST_SHOWN, UsageError, brief, plain
 from cryopick_ray.plain_data import MAX_YAML_BYTES, parse_yaml, yaml_complaint
 from cryopick_ray.settings.base import Settings
-from cryopick_ray.settings.leaves import leaves, meant, typed
+from cryopick_ray.settings.leaf_settings import leaf_settings, parse_setting, parse_value
 from cryopick_ray.settings.run_settings import RunSettings
 
 MOST_COMPLAINTS = 8
@@ -26,18 +26,18 @@ _WITH_COMMA = r"[+-]?[0-9]+,[0-9]+"
 
 
 def load_settings(data: dict[str, Any], say: Callable[[str], None] = lambda text: None) -> RunSettings:
-    """Check plain data of a run, also as :func:`renewed` takes them.
+    """Check plain data of a run, also as :func:`migrated` takes them.
 
     Parameters
     ----------
     say
         Told what is left out.
     """
-    return _checked(RunSettings, renewed(data, say))
+    return _checked(RunSettings, migrated(data, say))
 
 
-def renewed(data: dict[str, Any], say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
-    """Return plain data of a run as they are called today.
+def migrated(data: dict[str, Any], say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+    """Return plain data of a run with the current names of settings.
 
     Where it was run is no setting of it: a file that says so may be a stranger's, and never tells which
     cluster is joined. Nor is what earlier versions kept twice. ``precision`` was once the name of ``dtype``.
@@ -85,22 +85,22 @@ def checked(kind: type[SettingsT], data: dict[str, Any], *, of: str) -> Settings
 
 
 def refused(error: ValidationError, kind: type[Settings], of: str = "run") -> UsageError:
-    """Return what pydantic complains of, every wrong setting with its value."""
-    found = [dict(one) for one in error.errors()]
-    text = _listed(_complaint(one, kind, of) for one in found)
-    return UsageError(text, **{_name(one): one["input"] for one in found})
+    """Return pydantic's complaints as an error that names every wrong setting and value."""
+    complaints = [dict(complaint) for complaint in error.errors()]
+    text = _listed(_complaint(complaint, kind, of) for complaint in complaints)
+    return UsageError(text, **{_name(complaint): complaint["input"] for complaint in complaints})
 
 
 def _listed(complaints: Iterable[str]) -> str:
-    """Return different complaints in a line, the first of many; what several expected is told once."""
+    """Return distinct complaints in a line, the first of many; a repeated expectation is written once."""
     different = list(dict.fromkeys(complaints))
     shown, more = different[:MOST_COMPLAINTS], len(different) - MOST_COMPLAINTS
-    expected = [one.partition(EXPECTED)[2] for one in shown]
-    told = [
-        one.removesuffix(f"{EXPECTED}{own}") if own and own == following else one
-        for one, own, following in zip(shown, expected, [*expected[1:], ""], strict=True)
+    expected = [complaint.partition(EXPECTED)[2] for complaint in shown]
+    texts = [
+        complaint.removesuffix(f"{EXPECTED}{own}") if own and own == following else complaint
+        for complaint, own, following in zip(shown, expected, [*expected[1:], ""], strict=True)
     ]
-    return "; ".join(told) + (f"; and {more} more" if more > 0 else "")
+    return "; ".join(texts) + (f"; and {more} more" if more > 0 else "")
 
 
 def _complaint(error: dict[str, Any], kind: type[Settings], of: str) -> str:
@@ -123,8 +123,8 @@ def _beside(kind: Any, path: tuple[str | int, ...]) -> str:
     for part in path[:-1]:
         field = getattr(kind, "model_fields", {}).get(part)
         kind = field and field.annotation
-    known = getattr(kind, "model_fields", {})
-    return f"{EXPECTED}{', '.join(known)}" if known else ""
+    fields = getattr(kind, "model_fields", {})
+    return f"{EXPECTED}{', '.join(fields)}" if fields else ""
 
 
 def _name(error: dict[str, Any]) -> str:
@@ -171,7 +171,7 @@ def assigned(data: dict[str, Any], texts: Sequence[str], kind: Any = None) -> di
     UsageError
         A text without ``=``, a value that is no YAML, or a name below one that holds no others.
     """
-    known = {name: field for name, field, _ in leaves(kind)}
+    leaves = {name: field for name, field, _ in leaf_settings(kind)}
     result = deepcopy(data)
     for text in texts:
         name, equals, value = text.partition("=")
@@ -191,8 +191,8 @@ def assigned(data: dict[str, Any], texts: Sequence[str], kind: Any = None) -> di
         if not isinstance(group, dict):
             raise UsageError(f"`set` {text}: {leaf} has no name in a list")
         try:
-            is_known = name in known and value != "null"
-            group[leaf] = typed(known[name], value) if is_known else meant(value)
+            is_known = name in leaves and value != "null"
+            group[leaf] = parse_setting(leaves[name], value) if is_known else parse_value(value)
         except yaml.YAMLError as error:
             raise UsageError(
                 f"`set` {text}: expected a number, LO,HI or YAML ({yaml_complaint(error)})"
@@ -200,10 +200,12 @@ def assigned(data: dict[str, Any], texts: Sequence[str], kind: Any = None) -> di
     return result
 
 
-def over(base: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+def merged(base: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
     """Return ``base`` with ``data`` over it at any depth, so that one value of a group can be given alone."""
     nested = {name for name in data if isinstance(data[name], dict) and isinstance(base.get(name), dict)}
-    return base | {name: over(base[name], value) if name in nested else value for name, value in data.items()}
+    return base | {
+        name: merged(base[name], value) if name in nested else value for name, value in data.items()
+    }
 
 
 def to_yaml(settings: Settings) -> str:
@@ -225,13 +227,13 @@ def rooted(settings: RunSettings) -> RunSettings:
     """Return settings of a run whose paths mean the same from any folder."""
     movies, chosen = settings.movies, settings.selection
     files = {name: getattr(movies, name) for name in ("gain", "defects")}
-    own = {name: path.absolute() for name, path in files.items() if path is not None}
+    absolute_files = {name: path.absolute() for name, path in files.items() if path is not None}
     return settings.model_copy(
         update={
             "inputs": tuple(map(absolute, settings.inputs)),
             "model": absolute_model(settings.model),
             "relion_project": settings.project,
-            "movies": movies.model_copy(update=own),
+            "movies": movies.model_copy(update=absolute_files),
             "masks": settings.masks and settings.masks.absolute(),
             "selection": chosen.model_copy(
                 update={

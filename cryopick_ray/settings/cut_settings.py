@@ -1,17 +1,17 @@
-"""Where a run's candidates are cut into picks and the rest: three ways to say it, of which one holds."""
+"""The threshold of picks: set by a score, a precision or a number of picks."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from cryopick_ray.settings.base import Positive, Settings, Shown
+from cryopick_ray.settings.base import OptionHint, Positive, Settings
 
 CUTS = ("threshold", "precision", "expect")
 """The settings that choose a cut, each alone."""
 Lowest = Annotated[
     Literal["auto"] | Annotated[float, Field(allow_inf_nan=False)],
     Field(description="Score from which a candidate is picked."),
-    Shown(metavar="auto|X"),
+    OptionHint(metavar="auto|X"),
 ]
 Share = Annotated[
     Annotated[float, Field(gt=0, le=1)] | None,
@@ -19,12 +19,12 @@ Share = Annotated[
         description="In place of `threshold`: as low as this share of the picks are particles, by scores of "
         "a calibrated model."
     ),
-    Shown(metavar="P"),
+    OptionHint(metavar="P"),
 ]
 Count = Annotated[
     Positive | None,
     Field(description="In place of `threshold`: so many picks a micrograph, in the mean of a data set."),
-    Shown(metavar="N"),
+    OptionHint(metavar="N"),
 ]
 
 
@@ -37,11 +37,11 @@ class CutSettings(Settings):
 
     @model_validator(mode="after")
     def _one_alone(self) -> Self:
-        check_one(self)
+        check_one_cut(self)
         return self
 
 
-def check_one(settings: Settings) -> None:
+def check_one_cut(settings: Settings) -> None:
     """Refuse settings of which more than one chooses the cut.
 
     Raises

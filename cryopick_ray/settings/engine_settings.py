@@ -4,19 +4,19 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from cryopick_ray.settings.base import Settings, Shown
+from cryopick_ray.settings.base import OptionHint, Settings
 from cryopick_ray.settings.ranges import worker_range
 
 ENGINE = "Engine"
 Threads = Annotated[
     int,
     Field(ge=1, description="CPU threads of a worker; they may change the last bits of the picks."),
-    Shown(panel=ENGINE),
+    OptionHint(panel=ENGINE),
 ]
 Device = Annotated[
     Literal["auto", "cpu", "cuda"],
     Field(description="Where networks run; auto takes a GPU where there is one."),
-    Shown(panel=ENGINE),
+    OptionHint(panel=ENGINE),
 ]
 
 
@@ -31,15 +31,15 @@ class EngineSettings(Settings):
     engine: Literal["ray", "serial"] = Field(
         default="ray", description="Who runs the work: Ray's workers, or this process alone."
     )
-    workers: Annotated[tuple[int, int] | None, Shown(metavar="N|LO,HI")] = Field(
+    workers: Annotated[tuple[int, int] | None, OptionHint(metavar="N|LO,HI")] = Field(
         default=None,
         description="Ray actors, or at least and at most; default: one per CPU or GPU, as they come and go.",
     )
     device: Device = "auto"
-    gpus_per_worker: Annotated[float, Field(gt=0, le=1), Shown(metavar="X")] = Field(
+    gpus_per_worker: Annotated[float, Field(gt=0, le=1), OptionHint(metavar="X")] = Field(
         default=1.0, description="GPUs of a worker; 0.5 puts two on one."
     )
-    address: Annotated[str | None, Shown(metavar="A")] = Field(
+    address: Annotated[str | None, OptionHint(metavar="A")] = Field(
         default=None, description="Ray cluster to join; default: this machine alone."
     )
 

@@ -1,11 +1,11 @@
-"""What is asked of filaments."""
+"""Settings of filament tracing."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from cryopick_ray.settings.base import Positive, Settings, Shown
+from cryopick_ray.settings.base import OptionHint, Positive, Settings
 
 SPACING = 0.5
 """Between segments, in widths, unless asked otherwise."""
@@ -15,7 +15,7 @@ class FilamentSettings(Settings):
     """Filaments to be traced, where it is not particles that are picked."""
 
     panel: ClassVar[str] = "Filaments"
-    filament: Annotated[bool, Shown(option="filament")] = Field(
+    filament: Annotated[bool, OptionHint(option="filament")] = Field(
         default=False, description="Trace filaments and pick segments along them, instead of particles."
     )
     width_A: Positive | None = Field(default=None, description="Width of a filament in angstroms.")
@@ -45,10 +45,10 @@ class FilamentSettings(Settings):
 
 
 def picked_spacing_A(described: Mapping[str, Any]) -> float | None:
-    """Return how far apart segments are that were picked with such settings; ``None`` if none are."""
-    known = [described.get(name) for name in ("spacing_px", "particle_px", "diameter_A")]
+    """Return the spacing of segments picked with such settings; ``None`` without filaments."""
+    values = [described.get(name) for name in ("spacing_px", "particle_px", "diameter_A")]
     spacing_px, particle_px, diameter_A = (
-        one if isinstance(one, int | float) and one > 0 else None for one in known
+        value if isinstance(value, int | float) and value > 0 else None for value in values
     )
     if spacing_px is None or particle_px is None or diameter_A is None:
         return None
@@ -63,9 +63,9 @@ def with_width(data: Any, model: str) -> Any:
     model
         Of filaments.
     """
-    own = data.get("filaments") if isinstance(data, dict) else None
-    own = own.model_dump() if isinstance(own, FilamentSettings) else own
-    if not isinstance(own, dict) or not own.get("filament"):
+    filaments = data.get("filaments") if isinstance(data, dict) else None
+    filaments = filaments.model_dump() if isinstance(filaments, FilamentSettings) else filaments
+    if not isinstance(filaments, dict) or not filaments.get("filament"):
         return data
-    width_A = own.get("width_A")
+    width_A = filaments.get("width_A")
     return {"model": model, **data} | ({} if width_A is None else {"diameter_A": width_A})

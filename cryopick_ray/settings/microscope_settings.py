@@ -1,4 +1,4 @@
-"""What people may say of the microscope."""
+"""Settings of the microscope."""
 
 from typing import Annotated
 
@@ -24,10 +24,10 @@ class MicroscopeSettings(Settings):
 
     @property
     def completed(self) -> Optics:
-        """What is taken: what was given, and RELION's usual values for the rest."""
+        """The given values, completed by RELION's defaults."""
         return Optics(**self.given)
 
     @property
     def given(self) -> dict[str, float]:
-        """What a person said."""
+        """The given values."""
         return self.model_dump(exclude_none=True)

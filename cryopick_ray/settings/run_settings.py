@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from cryopick_ray import DEFAULT_MODEL, FILAMENT_MODEL
 from cryopick_ray.project import project_of
-from cryopick_ray.settings.base import Positive, Settings, Shown
-from cryopick_ray.settings.cut_settings import Count, CutSettings, Lowest, Share, check_one
+from cryopick_ray.settings.base import OptionHint, Positive, Settings
+from cryopick_ray.settings.cut_settings import Count, CutSettings, Lowest, Share, check_one_cut
 from cryopick_ray.settings.engine_settings import ENGINE, Threads
 from cryopick_ray.settings.filament_settings import FilamentSettings, with_width
 from cryopick_ray.settings.microscope_settings import MicroscopeSettings
@@ -19,9 +19,11 @@ from cryopick_ray.settings.selection_settings import SelectionSettings
 from cryopick_ray.units import Voltage
 
 MOVIES, RELION = "Movies", "RELION"
-RARE = Shown(option="")
+RARE = OptionHint(option="")
 Model = Annotated[
-    str, Field(description="Model name or weights file (.safetensors, .sav)."), Shown(metavar="NAME|FILE")
+    str,
+    Field(description="Model name or weights file (.safetensors, .sav)."),
+    OptionHint(metavar="NAME|FILE"),
 ]
 PixelSize = Annotated[
     Positive | None,
@@ -30,13 +32,13 @@ PixelSize = Annotated[
 ParticlePx = Annotated[
     Annotated[float, Field(ge=4, le=512)] | None,
     Field(description="Pixels a diameter becomes for the model; default: its own."),
-    Shown(metavar="N"),
+    OptionHint(metavar="N"),
 ]
 Invert = Annotated[
     Literal["auto", "yes", "no"],
     BeforeValidator(lambda value: {"true": "yes", "false": "no"}.get(str(value).lower(), value)),
     Field(description="Whether particles are brighter than the ice; auto: seen in each micrograph."),
-    Shown(alone="yes"),
+    OptionHint(alone="yes"),
 ]
 Exact = Annotated[
     bool,
@@ -48,7 +50,7 @@ Dtype = Annotated[
         description="Numbers of a network that is not asked `exact`; auto: as its earlier picks, else the "
         "fastest."
     ),
-    Shown(panel=ENGINE),
+    OptionHint(panel=ENGINE),
 ]
 
 
@@ -56,13 +58,13 @@ class MovieSettings(Settings):
     """How frames are corrected, aligned and summed."""
 
     panel: ClassVar[str] = MOVIES
-    gain: Annotated[Path | None, Shown(metavar="FILE")] = Field(
+    gain: Annotated[Path | None, OptionHint(metavar="FILE")] = Field(
         default=None, description="Gain reference (MRC, TIFF, .gain)."
     )
-    gain_rot: Annotated[Literal[0, 1, 2, 3], Shown(metavar="0-3")] = Field(
+    gain_rot: Annotated[Literal[0, 1, 2, 3], OptionHint(metavar="0-3")] = Field(
         default=0, description="Its quarter turns clockwise with row 0 on top, as RELION's gain_rot."
     )
-    gain_flip: Annotated[Literal[0, 1, 2], Shown(metavar="0-2")] = Field(
+    gain_flip: Annotated[Literal[0, 1, 2], OptionHint(metavar="0-2")] = Field(
         default=0, description="Then 1 upside down, 2 left to right, as RELION's gain_flip."
     )
     dose_per_frame_e_A2: Positive | None = Field(
@@ -70,7 +72,7 @@ class MovieSettings(Settings):
         description="Electrons per square angstrom of one frame (of an EER movie: of one group), which "
         "weights frames by their dose; default: no dose weighting.",
     )
-    binning: Annotated[float, Field(ge=1, le=16), Shown(metavar="X")] = Field(
+    binning: Annotated[float, Field(ge=1, le=16), OptionHint(metavar="X")] = Field(
         default=1.0,
         description="How many times fewer pixels a side averages have: 2 for super-resolution frames.",
     )
@@ -126,7 +128,7 @@ class IngestSettings(Settings):
     store_pixel_size_A: Positive | None = Field(
         default=None, description="Pixel size of the store; default: the micrographs' own."
     )
-    voltage_kV: Annotated[Voltage, Shown(panel=MOVIES)] = Field(
+    voltage_kV: Annotated[Voltage, OptionHint(panel=MOVIES)] = Field(
         default=300.0, description="For dose weighting, where the input does not say."
     )
     movies: MovieSettings = MovieSettings()
@@ -137,7 +139,7 @@ class ArchiveSettings(Settings):
     """How files of an EMPIAR entry are fetched."""
 
     panel: ClassVar[str] = "EMPIAR"
-    image_set: Annotated[str | None, Shown(metavar="N|NAME")] = Field(
+    image_set: Annotated[str | None, OptionHint(metavar="N|NAME")] = Field(
         default=None, description="Number or name; default: micrographs before movies."
     )
     connections: int = Field(default=4, ge=1, le=16, description="Files at a time.")
@@ -167,7 +169,7 @@ class PickSettings(Settings):
 class RunSettings(Settings):
     """Everything that ``cryopick run`` needs, but for where to run it; the same file runs again."""
 
-    inputs: Annotated[tuple[str, ...], Shown(option="INPUT")] = Field(
+    inputs: Annotated[tuple[str, ...], OptionHint(option="INPUT")] = Field(
         min_length=1,
         description="Folder, file, glob in quotes, list (text, STAR, .cs), s3:// gs:// https:// URL, or "
         "empiar:ID, alone.",
@@ -180,17 +182,17 @@ class RunSettings(Settings):
     threshold: Lowest = "auto"
     precision: Share = None
     expect: Count = None
-    masks: Annotated[Path | None, Shown(metavar="DIR")] = Field(
+    masks: Annotated[Path | None, OptionHint(metavar="DIR")] = Field(
         default=None, description="Masks named after the micrographs: only where they are 0 is picked."
     )
     keep_junk: bool = Field(default=False, description="Pick what lies on carbon, bad ice or other junk too.")
     particle_px: ParticlePx = None
     invert: Invert = "auto"
     exact: Exact = False
-    pattern: Annotated[str | None, Shown(metavar="GLOB")] = Field(
+    pattern: Annotated[str | None, OptionHint(metavar="GLOB")] = Field(
         default=None, description="What a name, or a path below INPUT, must fit, such as '*_DW.mrc'."
     )
-    exclude: Annotated[tuple[str, ...], Shown(metavar="GLOB")] = Field(
+    exclude: Annotated[tuple[str, ...], OptionHint(metavar="GLOB")] = Field(
         default=(), description="Leave out what fits; may be repeated."
     )
     limit: Annotated[int, Field(ge=1)] | None = Field(
@@ -201,11 +203,11 @@ class RunSettings(Settings):
     )
     movies: MovieSettings = MovieSettings()
     archive: ArchiveSettings = ArchiveSettings()
-    relion_project: Annotated[Path | None, Shown(metavar="DIR", panel=RELION)] = Field(
+    relion_project: Annotated[Path | None, OptionHint(metavar="DIR", panel=RELION)] = Field(
         default=None,
         description="Folder RELION runs in; default: that above INPUT, else the working folder.",
     )
-    optics: Annotated[MicroscopeSettings, Shown(panel=RELION)] = MicroscopeSettings()
+    optics: Annotated[MicroscopeSettings, OptionHint(panel=RELION)] = MicroscopeSettings()
     threads: Threads = 1
     dtype: Dtype = "auto"
     pictures: bool = Field(
@@ -236,7 +238,7 @@ class RunSettings(Settings):
 
     @model_validator(mode="after")
     def _one_cut(self) -> Self:
-        check_one(self)
+        check_one_cut(self)
         return self
 
     @property
@@ -267,6 +269,7 @@ class RunSettings(Settings):
     def ingest(self, store_pixel_size_A: float | None) -> IngestSettings:
         """Return the settings of an ingest to ``store_pixel_size_A``, unless one is given."""
         size_A = self.store_pixel_size_A or store_pixel_size_A
-        own: dict[str, Any] = {"store_pixel_size_A": size_A, "voltage_kV": self.optics.completed.voltage_kV}
-        shared = IngestSettings.model_fields.keys() - own.keys()
-        return IngestSettings(**{name: getattr(self, name) for name in shared}, **own)
+        voltage_kV = self.optics.completed.voltage_kV
+        ingest: dict[str, Any] = {"store_pixel_size_A": size_A, "voltage_kV": voltage_kV}
+        shared = IngestSettings.model_fields.keys() - ingest.keys()
+        return IngestSettings(**{name: getattr(self, name) for name in shared}, **ingest)

@@ -1,15 +1,15 @@
-"""What of the candidates may be picked, beside the cut through their scores."""
+"""Settings that keep candidates from being picked, besides the threshold."""
 
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from cryopick_ray.settings.base import Positive, Settings, Shown
+from cryopick_ray.settings.base import OptionHint, Positive, Settings
 
 
 class SelectionSettings(Settings):
-    """What keeps candidates from being picked, whatever their score."""
+    """Conditions that keep candidates from being picked, whatever their score."""
 
     panel: ClassVar[str] = "Selection"
     edge_A: Positive | None = Field(
@@ -26,18 +26,18 @@ class SelectionSettings(Settings):
         default=None, description="Pick so many of a micrograph at most, the best."
     )
     exclude_micrographs: Annotated[
-        Literal["bad", "empty", "doubtful"] | None, Shown(metavar="bad|empty|doubtful")
+        Literal["bad", "empty", "doubtful"] | None, OptionHint(metavar="bad|empty|doubtful")
     ] = Field(default=None, description="Pick nothing in micrographs with this verdict or a worse one.")
-    curation: Annotated[tuple[Path, ...], Shown(metavar="FILE|DIR")] = Field(
+    curation: Annotated[tuple[Path, ...], OptionHint(metavar="FILE|DIR")] = Field(
         default=(),
         description="CSV of people's decisions (exclude, remove, add ...) or folder of it; may be repeated.",
     )
-    classes: Annotated[tuple[Path, ...], Shown(metavar="FILE")] = Field(
+    classes: Annotated[tuple[Path, ...], OptionHint(metavar="FILE")] = Field(
         default=(),
         description="classes.csv of classify2d: pick nothing in classes worse than keep_classes; may be "
         "repeated: of one particle the last that has it counts.",
     )
-    keep_classes: Annotated[Literal["good", "doubtful"], Shown(metavar="good|doubtful")] = Field(
+    keep_classes: Annotated[Literal["good", "doubtful"], OptionHint(metavar="good|doubtful")] = Field(
         default="doubtful", description="The worst of classes that are picked."
     )
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.settings.base import Settings, Shown
+from cryopick_ray.settings.base import OptionHint, Settings
 from cryopick_ray.simulate.aggregates import Aggregate, grow
 from cryopick_ray.simulate.canvas import INSIDE, ON_CONTAMINATION, REGIONS, Ground
 from cryopick_ray.simulate.drawn_ranges import CountRange, FractionRange, Range, between, draw, draw_count
@@ -52,10 +52,10 @@ class SceneSettings(Settings):
         How they run, where a molecule is a filament; the truth is of filaments alone, then.
     """
 
-    particles: Annotated[CountRange | None, Shown(metavar="N|LO,HI")] = Field(
+    particles: Annotated[CountRange | None, OptionHint(metavar="N|LO,HI")] = Field(
         default=None, description="Particles of a micrograph; default: by `scene.packing`."
     )
-    packing: Annotated[FractionRange, Shown(metavar="X|LO,HI")] = Field(
+    packing: Annotated[FractionRange, OptionHint(metavar="X|LO,HI")] = Field(
         default=(0.05, 0.4), description="Share of the close-packed number."
     )
     minimum_distance: Annotated[float, Field(gt=0, le=10)] = 0.85

@@ -8,10 +8,10 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 import scipy.fft
-import torch
 from numpy.typing import NDArray
 
-from cryopick_ray.engine.unit import UnitReport, stay, until
+from cryopick_ray.engine.process import set_up_process
+from cryopick_ray.engine.unit import UnitReport, never_leave, until_leaving
 from cryopick_ray.errors import MicrographError, UsageError
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.simulate.library import load_molecule
@@ -20,7 +20,7 @@ from cryopick_ray.simulate.simulation_settings import SimulationSettings
 from cryopick_ray.simulate.truth_star import truth_star
 from cryopick_ray.store.manifest import ManifestRow, publish_part
 from cryopick_ray.store.publish import below, whole, write_whole
-from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.store.store import MicrographStore
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,17 @@ class SimulateWorker:
     """
 
     def __init__(self, out: Path, settings: SimulationSettings, store_url: str | None) -> None:
-        torch.set_num_threads(1)
+        set_up_process(1)
         self._out = out
         self._settings = settings
         self._molecules = [load_molecule(name) for name in settings.molecules]
         self._store = MicrographStore(store_url) if store_url else None
 
-    def process(self, items: Sequence[Simulated], leaving: Callable[[], bool] = stay) -> UnitReport:
+    def process(self, items: Sequence[Simulated], leaving: Callable[[], bool] = never_leave) -> UnitReport:
         """Make the micrographs; a second worker would make the same files."""
         start = time.perf_counter()
         failures, rows, begun = [], [], 0
-        for item in until(leaving, items):
+        for item in until_leaving(leaving, items):
             begun += 1
             try:
                 rows += self._make(item)
@@ -111,7 +111,7 @@ def _stored(store: MicrographStore, name: str, made: SimulatedMicrograph) -> Man
         pixel_size_A=made.microscope.pixel_size_A,
         height_px=height,
         width_px=width,
-        shard_bytes=store.write(name, StoredPixels(image.pixels, image.offset, image.scale)),
+        shard_bytes=store.write(name, image),
         voltage_kV=optics.voltage_kV,
         spherical_aberration_mm=optics.spherical_aberration_mm,
         amplitude_contrast=optics.amplitude_contrast,

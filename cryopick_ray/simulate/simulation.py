@@ -9,7 +9,7 @@ from pathlib import Path
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.stage import StagePart, run_stage
-from cryopick_ray.engine.unit_rules import cut, unit_size
+from cryopick_ray.engine.unit_rules import split_units, unit_size
 from cryopick_ray.errors import UsageError
 from cryopick_ray.settings.base import Settings
 from cryopick_ray.settings.config import read_yaml, to_yaml
@@ -104,7 +104,7 @@ def simulate_together(
     for name, simulation in simulations.items():
         if not simulation.is_told:
             write_whole(simulation.out / SETTINGS, to_yaml(simulation.settings))
-        units = cut(simulation.left, unit_size(simulation.settings.micrographs))
+        units = split_units(simulation.left, unit_size(simulation.settings.micrographs))
         make_worker = partial(SimulateWorker, simulation.out, simulation.settings, simulation.store_url)
         parts[name] = StagePart(units, make_worker, done=simulation.done)
     failures: dict[str, list[tuple[str, str]]] = {name: [] for name in simulations}

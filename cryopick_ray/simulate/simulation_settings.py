@@ -5,8 +5,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from cryopick_ray.settings.base import Settings, Shown
-from cryopick_ray.settings.config import over, refused
+from cryopick_ray.settings.base import OptionHint, Settings
+from cryopick_ray.settings.config import merged, refused
 from cryopick_ray.simulate.contamination import ContaminationSettings
 from cryopick_ray.simulate.detector import DOSE_RANGE, Detector
 from cryopick_ray.simulate.drawn_ranges import (
@@ -45,7 +45,7 @@ class SimulatedMicroscopeSettings(Settings):
     voltage_kV: PositiveRange = (300.0, 300.0)
     spherical_aberration_mm: NonNegativeRange = (2.7, 2.7)
     amplitude_contrast: FractionRange = (0.1, 0.1)
-    defocus_A: Annotated[PositiveRange, Shown(metavar="A|LO,HI")] = Field(
+    defocus_A: Annotated[PositiveRange, OptionHint(metavar="A|LO,HI")] = Field(
         default=(10_000.0, 30_000.0), description="Underfocus in angstroms."
     )
     astigmatism_A: NonNegativeRange = (0.0, 500.0)
@@ -118,8 +118,8 @@ class ExposureSettings(Settings):
         particle there counts.
     """
 
-    dose_e_per_A2: Annotated[Range, between(*DOSE_RANGE), Shown(option="dose", metavar="X|LO,HI")] = Field(
-        default=(40.0, 80.0), description="Electrons per square angstrom."
+    dose_e_per_A2: Annotated[Range, between(*DOSE_RANGE), OptionHint(option="dose", metavar="X|LO,HI")] = (
+        Field(default=(40.0, 80.0), description="Electrons per square angstrom.")
     )
     contrast: PositiveRange = (0.6, 0.85)
     contrast_spread: FractionRange = (0.1, 0.3)
@@ -173,7 +173,7 @@ class SimulationSettings(Settings):
 def simulation_settings(data: dict[str, Any]) -> SimulationSettings:
     """Check plain data, or raise :class:`UsageError` naming every wrong value with what is allowed."""
     try:
-        return SimulationSettings.model_validate(over(_DEFAULTS, data))
+        return SimulationSettings.model_validate(merged(_DEFAULTS, data))
     except ValidationError as error:
         raise refused(error, SimulationSettings, "simulation") from error
 

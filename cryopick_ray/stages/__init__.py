@@ -1,1 +1,1 @@
-"""What a worker does with a unit, and how one stage of a run is put to an engine."""
+"""The workers, and the stages of a run on an engine."""

@@ -1,4 +1,4 @@
-"""Averages of movies, kept where a run's coordinates refer to them."""
+"""The averages of movies that a run keeps, to which its coordinates refer."""
 
 import os
 import tempfile
@@ -20,9 +20,9 @@ class MovieAverages:
     Attributes
     ----------
     url
-        Where they are kept.
+        Folder or bucket URL.
     relion_name
-        What RELION calls that place.
+        The folder as RELION names it.
     """
 
     url: str
@@ -46,7 +46,7 @@ class MovieAverages:
 
 
 def beside(store_url: str, url: str | None, relion_project: Path) -> MovieAverages:
-    """Return the place asked for, else ``micrographs`` beside a store."""
+    """Return averages at ``url``, else in ``micrographs`` beside a store."""
     from cryopick_ray.micrographs.sources import relion_name
 
     where = url or f"{store_url.rstrip('/').rpartition('/')[0] or '.'}/micrographs"

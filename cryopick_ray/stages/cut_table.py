@@ -1,4 +1,4 @@
-"""Shards to the table of a run: one digest, each data set cut at one threshold."""
+"""The table of a run: the shards of one digest, each data set cut at one threshold."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -97,21 +97,21 @@ def check_cut(cut: CutSettings, model: str, *, calibrated: bool) -> None:
         )
 
 
-def _known(cut: CutSettings, own: float | None) -> Threshold | None:
+def _known(cut: CutSettings, model_threshold: float | None) -> Threshold | None:
     """Return the threshold that is given, or the model's own; ``None`` if one is to be found."""
     if cut.threshold != "auto":
         return Threshold(cut.threshold, "given")
-    if own is None or cut.precision is not None or cut.expect is not None:
+    if model_threshold is None or cut.precision is not None or cut.expect is not None:
         return None
-    return Threshold(own, "the model's own")
+    return Threshold(model_threshold, "the model's own")
 
 
-def only_digest(picks_url: str, found: Sequence[str], wanted: str | None) -> str:
+def only_digest(picks_url: str, present: Sequence[str], wanted: str | None) -> str:
     """Return the digest to read: the one asked for, or the only one there is."""
-    if wanted is not None and wanted in found:
+    if wanted is not None and wanted in present:
         return wanted
-    if wanted is None and len(found) == 1:
-        return found[0]
-    if not found:
+    if wanted is None and len(present) == 1:
+        return present[0]
+    if not present:
         raise PicksError(f"{picks_url} holds no picks: give the folder of them, of a run RUN/picks")
-    raise PicksError(f"{picks_url} holds picks of {', '.join(found)}; choose with `digest`")
+    raise PicksError(f"{picks_url} holds picks of {', '.join(present)}; choose with `digest`")

@@ -1,23 +1,23 @@
-"""Files to answers of a network at several diameters: what one worker does with a unit."""
+"""The diameter worker: asks a network at several diameters for particles in micrographs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import scipy.fft
-import torch
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.engine.unit import UnitReport, stay, until
+from cryopick_ray.engine.process import set_up_process
+from cryopick_ray.engine.unit import UnitReport, never_leave, until_leaving
 from cryopick_ray.errors import CryoPickError
 from cryopick_ray.micrographs.exposure import read_exposure
+from cryopick_ray.micrographs.exposure_pixel_size import pixel_size_of
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.heatmap.diameter import Answer, is_clear, ladder, weigh
 from cryopick_ray.pickers.heatmap.look import QUICK, THOROUGH, Look
 from cryopick_ray.settings.run_settings import IngestSettings, Invert
-from cryopick_ray.stages.ingest_worker import pixel_size_of
 from cryopick_ray.store.scale import stored_shape
 from cryopick_ray.units import working_pixel_size_A
 
@@ -29,15 +29,16 @@ LONGEST_PX = 4096
 
 
 @dataclass(frozen=True)
-class Sight:
-    """A micrograph to be looked at.
+class DiameterTask:
+    """A micrograph to run the network on.
 
     Attributes
     ----------
     source
-        The micrograph. A movie takes long to read: it is looked at thoroughly at once if it leaves doubts.
+        The micrograph. A movie takes long to read: if a quick search leaves doubts, a thorough one follows at
+        once.
     is_thorough
-        Whether a quick look left doubts.
+        Whether to search thoroughly, after a quick search left doubts.
     """
 
     source: MicrographSource
@@ -50,8 +51,8 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What one micrograph showed at each diameter tried, or its negative where particles are bright."""
+class DiameterAnswers:
+    """The network's answers for one micrograph, or its negative where particles are bright."""
 
     micrograph_id: str
     answers: tuple[Answer, ...]
@@ -72,21 +73,21 @@ class DiameterWorker:
     """
 
     def __init__(self, settings: IngestSettings, *, invert: Invert, device: str) -> None:
-        torch.set_num_threads(settings.threads)
+        set_up_process(settings.threads)
         self._settings, self._invert, self._device = settings, invert, device
         # float32, so that another machine finds the same
         picker = load_picker(DEFAULT_MODEL, particle_px=None, device=device, exact=True)
         self._picker = cast("HeatmapPicker", picker)
         self._finest_A = working_pixel_size_A(ladder()[0], self._picker.particle_px)
 
-    def process(self, items: Sequence[Sight], leaving: Callable[[], bool] = stay) -> UnitReport:
-        """Look at the micrographs; what they showed is ``made``, a :class:`Looked` each."""
-        looked: list[Looked] = []
+    def process(self, items: Sequence[DiameterTask], leaving: Callable[[], bool] = never_leave) -> UnitReport:
+        """Search the micrographs; ``made`` has a :class:`DiameterAnswers` of each."""
+        looked: list[DiameterAnswers] = []
         failures: list[tuple[str, str]] = []
         with scipy.fft.set_workers(self._settings.threads):
-            for item in until(leaving, items):
+            for item in until_leaving(leaving, items):
                 try:
-                    looked.append(Looked(item.micrograph_id, *self._look(item)))
+                    looked.append(DiameterAnswers(item.micrograph_id, *self._look(item)))
                 except Exception as error:
                     if isinstance(error, CryoPickError) and error.elsewhere:
                         raise
@@ -94,11 +95,11 @@ class DiameterWorker:
         undone = tuple(range(len(looked) + len(failures), len(items)))
         return UnitReport(len(looked), tuple(failures), undone=undone, made=tuple(looked))
 
-    def give_up(self, items: Sequence[Sight], reason: str) -> UnitReport:
+    def give_up(self, items: Sequence[DiameterTask], reason: str) -> UnitReport:
         """Report that the micrographs failed, without touching them."""
         return UnitReport(0, tuple((item.micrograph_id, reason) for item in items))
 
-    def _look(self, item: Sight) -> tuple[tuple[Answer, ...], bool]:
+    def _look(self, item: DiameterTask) -> tuple[tuple[Answer, ...], bool]:
         exposure = read_exposure(item.source, self._settings, self._device)
         micrograph, (pixel_size_A, _) = (
             exposure.micrograph,

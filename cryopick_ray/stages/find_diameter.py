@@ -1,4 +1,4 @@
-"""The particles' diameter, where nobody gives it: found in a few of a run's micrographs."""
+"""Estimation of the particles' diameter from a few of a run's micrographs."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Shift, WorkerKind
+from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, WorkerKind, WorkSession
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import UnitReport
-from cryopick_ray.engine.unit_rules import cut
+from cryopick_ray.engine.unit_rules import split_units
 from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
@@ -23,12 +23,12 @@ from cryopick_ray.stages.ingest import probe
 from cryopick_ray.store.publish import write_whole
 
 if TYPE_CHECKING:
-    from cryopick_ray.stages.diameter_worker import Looked, Sight
+    from cryopick_ray.stages.diameter_worker import DiameterAnswers, DiameterTask
 
 SAMPLED, MOVIES_SAMPLED = 8, 3
-"""Micrographs looked at, or movies, which take longer; more hardly change the outcome."""
+"""Micrographs that are searched, or movies, which take longer; more hardly change the outcome."""
 FIRST = 3
-"""Of these the ones that are looked at first, quickly. Only doubts make it all of them, then thoroughly."""
+"""The ones searched first, quickly. Only where they leave doubts are all searched, then thoroughly."""
 MAX_KEPT_BYTES = 2**20
 STAGE = "diameter"
 DIGITS = 3
@@ -58,14 +58,14 @@ def find_diameter(
     device
         Where the network runs: ``auto``, ``cpu`` or ``cuda``.
     events
-        Told of each micrograph that was looked at, as a stage of its own.
+        Told of each searched micrograph, as a stage of its own.
 
     Raises
     ------
     PixelSizeError
         If a pixel size is missing or not credible.
     UsageError
-        If no micrograph can be read, or nothing at all is seen in any of them.
+        If no micrograph can be read, or no particle is found in any of them.
     """
     from cryopick_ray.pickers.heatmap.diameter import ladder, weigh
     from cryopick_ray.stages.diameter_worker import DiameterWorker
@@ -74,32 +74,32 @@ def find_diameter(
     most = MOVIES_SAMPLED if any(source.kind == "movie" for source in sources) else SAMPLED
     sampled = [sources[place] for place in evenly_spaced(len(sources), most)]
     worker = partial(DiameterWorker, settings, invert=invert, device=device)
-    looked = _look(sampled, engine, WorkerKind(STAGE, worker, on_gpu=device != "cpu"), events)
-    names = tuple(looked)
-    if (found := weigh([one.answers for one in looked.values()])) is None:
+    answers = _answers(sampled, engine, WorkerKind(STAGE, worker, on_gpu=device != "cpu"), events)
+    names = tuple(answers)
+    if (estimate := weigh([seen.answers for seen in answers.values()])) is None:
         smallest_A, *_, largest_A = ladder()
         raise UsageError(
             f"the diameter cannot be estimated: nothing was seen in {len(names)} micrographs ({names[0]}"
             f"{', ...' * (len(names) > 1)}) at diameters from {smallest_A:.0f} to {largest_A:.0f} A; give "
             "`diameter_A`, or `pixel_size_A` if the files' own is wrong"
         )
-    if doubt := end_of_ladder(found.diameter_A):
+    if doubt := end_of_ladder(estimate.diameter_A):
         events.warn(doubt)
     return EstimatedDiameter(
-        diameter_A=_rounded(found.diameter_A),
-        alternatives_A=tuple(map(_rounded, found.alternatives_A)),
-        tried_A=found.tried_A,
-        evidence=found.evidence,
-        particles=found.particles,
+        diameter_A=_rounded(estimate.diameter_A),
+        alternatives_A=tuple(map(_rounded, estimate.alternatives_A)),
+        tried_A=estimate.tried_A,
+        evidence=estimate.evidence,
+        particles=estimate.particles,
         micrographs=names,
         model=DEFAULT_MODEL,
-        is_sure=found.is_sure,
-        bright=sum(one.inverted for one in looked.values()),
+        is_sure=estimate.is_sure,
+        bright=sum(seen.inverted for seen in answers.values()),
     )
 
 
 def end_of_ladder(diameter_A: float) -> str:
-    """Return the doubt that a diameter at an end of those tried leaves, or an empty text.
+    """Return a warning about a diameter at an end of the range tried, or an empty text.
 
     Few molecules are so small or so large; what looks so may be of another pixel size.
     """
@@ -115,10 +115,10 @@ def end_of_ladder(diameter_A: float) -> str:
     )
 
 
-def _look(
+def _answers(
     sampled: Sequence[MicrographSource], engine: Engine, kind: WorkerKind, events: Events
-) -> dict[str, "Looked"]:
-    """Return what the workers saw in each micrograph that could be read, in order.
+) -> dict[str, "DiameterAnswers"]:
+    """Return the answers for each micrograph that could be read, in order.
 
     Raises
     ------
@@ -126,42 +126,44 @@ def _look(
         If none of them can be read.
     """
     from cryopick_ray.pickers.heatmap.diameter import is_clear, is_steady, weigh
-    from cryopick_ray.stages.diameter_worker import Sight
+    from cryopick_ray.stages.diameter_worker import DiameterTask
 
-    looked: dict[str, Looked] = {}
+    answers: dict[str, DiameterAnswers] = {}
     failures: dict[str, str] = {}
     places = evenly_spaced(len(sampled), FIRST)
     first, rest = (
-        [one for at, one in enumerate(sampled) if (at in places) is wanted] for wanted in (True, False)
+        [source for at, source in enumerate(sampled) if (at in places) is wanted] for wanted in (True, False)
     )
-    with engine.shift([kind]) as shift:
+    with engine.open_session([kind]) as session:
         for wanted, is_thorough in ((first, False), (rest, False), (sampled, True)):
-            some = [source for source in wanted if source.micrograph_id not in failures]
-            events.stage(STAGE, len(some))
-            for report in _reports(shift, [Sight(source, is_thorough) for source in some]):
+            remaining = [source for source in wanted if source.micrograph_id not in failures]
+            events.stage(STAGE, len(remaining))
+            for report in _reports(session, [DiameterTask(source, is_thorough) for source in remaining]):
                 events.report(STAGE, report)
-                looked |= {one.micrograph_id: one for one in report.made}
+                answers |= {seen.micrograph_id: seen for seen in report.made}
                 failures |= dict(report.failures)  # rows of the table, once the run gets there
-            looked = {
-                one.micrograph_id: looked[one.micrograph_id] for one in sampled if one.micrograph_id in looked
+            answers = {
+                source.micrograph_id: answers[source.micrograph_id]
+                for source in sampled
+                if source.micrograph_id in answers
             }
-            seen = [one.answers for one in looked.values()]
+            seen = [micrograph.answers for micrograph in answers.values()]
             if is_clear(weigh(seen)) and (wanted is not first or not rest or is_steady(seen)):
                 break
-    if not looked:
+    if not answers:
         name, reason = next(iter(failures.items()))
         raise UsageError(
             f"the diameter cannot be estimated: none of {len(sampled)} micrographs can be used "
             f"({name}: {reason}); give `diameter_A`"
         )
-    return looked
+    return answers
 
 
-def _reports(shift: Shift, sights: Sequence["Sight"]) -> Iterator[UnitReport]:
-    """Let workers look at micrographs, and yield their reports as they come."""
-    shift.add(STAGE, cut(sights, 1))
-    while shift.unfinished:
-        for _, report in shift.reports(PULSE_SECONDS):
+def _reports(session: WorkSession, tasks: Sequence["DiameterTask"]) -> Iterator[UnitReport]:
+    """Process the tasks and yield their reports as they arrive."""
+    session.add(STAGE, split_units(tasks, 1))
+    while session.unfinished:
+        for _, report in session.reports(PULSE_SECONDS):
             yield report
 
 
@@ -170,9 +172,9 @@ def evenly_spaced(count: int, most: int) -> list[int]:
     return sorted({round(place) for place in np.linspace(0, count - 1, min(count, most)).tolist()})
 
 
-def keep_diameter(path: Path, found: EstimatedDiameter) -> None:
+def keep_diameter(path: Path, estimate: EstimatedDiameter) -> None:
     """Write an estimate whole, or not at all."""
-    write_whole(path, json.dumps(asdict(found), indent=1, allow_nan=False))
+    write_whole(path, json.dumps(asdict(estimate), indent=1, allow_nan=False))
 
 
 def kept_diameter(path: Path) -> EstimatedDiameter | None:

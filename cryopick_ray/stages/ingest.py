@@ -10,6 +10,7 @@ from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import MicrographError, PixelSizeError, UsageError
 from cryopick_ray.micrographs.batches import Batches
 from cryopick_ray.micrographs.exposure import average_name, read_exposure, stamp
+from cryopick_ray.micrographs.exposure_pixel_size import pixel_size_of, stated_pixel_size
 from cryopick_ray.micrographs.movies.open_movie import open_movie
 from cryopick_ray.micrographs.pixel_size import decide_pixel_size
 from cryopick_ray.micrographs.preprocess import PREPARATION, is_decimated
@@ -17,7 +18,7 @@ from cryopick_ray.micrographs.sidecars.beside import sidecar_of
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.stages.averages import MovieAverages
-from cryopick_ray.stages.ingest_worker import IngestWorker, pixel_size_of, stated
+from cryopick_ray.stages.ingest_worker import IngestWorker
 from cryopick_ray.store.manifest import ManifestRow, read_manifest, replace_rows
 from cryopick_ray.store.scale import cropped_too_much, stored_shape, too_coarse
 from cryopick_ray.store.store import MicrographStore
@@ -26,8 +27,8 @@ PROBED = 8
 """Micrographs read ahead of a run, until one can be used, to find a missing pixel size before any work."""
 
 
-class Intake:
-    """What a store holds and is to hold.
+class StoreIngest:
+    """Ingest into one store: which micrographs it holds, and which are to be ingested.
 
     Parameters
     ----------
@@ -53,28 +54,28 @@ class Intake:
         self.store = MicrographStore(store_url, create=True)
         self.manifest = read_manifest(self.store.place)
         self._url, self._settings, self._averages, self._device = store_url, settings, averages, device
-        self._held = self.store.held(self.manifest.values())
+        self._stored_ids = self.store.held(self.manifest.values())
         self._names = {row.source: name for name, row in self.manifest.items()}
         self._movies: dict[str, str] = {}
         self._replaced: dict[str, ManifestRow] = {}
-        self._has_told_mixture = False
+        self._has_warned = False
 
     def kind(self, batches: Batches, engine: Engine) -> WorkerKind:
-        """Return who brings them in: on GPUs only what may be a movie."""
+        """Return the kind of the ingest workers: on GPUs only where there may be movies."""
         on_gpu = self._device != "cpu" and batches.has_movies and engine.has_gpus
         return WorkerKind("ingest", self.maker(batches.folders, on_gpu=on_gpu), on_gpu)
 
     def maker(self, folders: tuple[Path, ...], *, on_gpu: bool) -> partial[IngestWorker]:
-        """Return what makes a worker where it is to run."""
+        """Return the function that makes a worker in its process."""
         device = self._device if on_gpu else "cpu"
         return partial(
             IngestWorker, self._url, self._settings, self._averages, folders=folders, device=device
         )
 
     def admit(self, sources: Sequence[MicrographSource]) -> tuple[list[MicrographSource], list[str]]:
-        """Return the micrographs to bring in, and the ids of those that are in but whose files have changed.
+        """Return the micrographs to ingest, and the ids of stored ones whose files have changed.
 
-        Those stored at coarser pixels than are wanted now come again, and failed ones are tried again.
+        Those stored at coarser pixels than wanted now are ingested again, and failed ones are tried again.
 
         Raises
         ------
@@ -84,23 +85,25 @@ class Intake:
         """
         for source in sources:
             self._check(source)
-        held = [source for source in sources if source.micrograph_id in self._held]
-        changed = [one.micrograph_id for one in held if self._differs(one)]
-        coarse = [one.micrograph_id for one in held if self._is_coarse(one)]
+        stored = [source for source in sources if source.micrograph_id in self._stored_ids]
+        changed = [source.micrograph_id for source in stored if self._differs(source)]
+        coarse = [source.micrograph_id for source in stored if self._is_coarse(source)]
         again = {*changed, *coarse, *(source.micrograph_id for source in sources if self._is_out(source))}
         self._replaced |= {name: self.manifest.pop(name) for name in again}
-        self._held -= again
-        return [source for source in sources if source.micrograph_id not in self._held], changed
+        self._stored_ids -= again
+        return [source for source in sources if source.micrograph_id not in self._stored_ids], changed
 
-    def mixture(self) -> str:
-        """Return what to tell before micrographs join some that an earlier version made; empty if told."""
-        held = (self.manifest[name] for name in self._held)
+    def version_warning(self) -> str:
+        """Return a warning, once, where the store holds micrographs that an earlier version resampled."""
+        stored = (self.manifest[name] for name in self._stored_ids)
         earlier = [
-            row for row in held if row.preparation < PREPARATION and is_decimated(row.source_shape, row.shape)
+            row
+            for row in stored
+            if row.preparation < PREPARATION and is_decimated(row.source_shape, row.shape)
         ]
-        if not earlier or self._has_told_mixture:
+        if not earlier or self._has_warned:
             return ""
-        self._has_told_mixture = True
+        self._has_warned = True
         return (
             f"{len(earlier)} micrographs of the store were resampled by an earlier version; what comes now "
             "differs from what that would make of it by less than 1e-3 of the noise. For a store of one "
@@ -108,36 +111,36 @@ class Intake:
         )
 
     def forget(self, micrograph_ids: Iterable[str]) -> None:
-        """Remove stored pixels: those micrographs are to be brought in again."""
+        """Remove stored pixels of micrographs that are to be ingested again."""
         for name in micrograph_ids:
             self.store.forget(self.manifest[name])
-            self._held.discard(name)
+            self._stored_ids.discard(name)
 
-    def came(self, rows: Sequence[ManifestRow], failed: Iterable[str] = ()) -> None:
-        """Note what has come in and what could not: the store no longer says what it said of them before."""
+    def record(self, rows: Sequence[ManifestRow], failed: Iterable[str] = ()) -> None:
+        """Record ingested rows and failed ids; earlier rows of these micrographs leave the manifest."""
         ended = [*(row.micrograph_id for row in rows), *failed]
         old = [self._replaced.pop(name) for name in ended if name in self._replaced]
         replace_rows(self.store.place, {*old} - {*rows})
         for row in rows:
             self.manifest[row.micrograph_id] = row
             self._names[row.source] = row.micrograph_id
-            self._held.add(row.micrograph_id)
+            self._stored_ids.add(row.micrograph_id)
 
     def leave_out(self, rows: Sequence[ManifestRow]) -> list[ManifestRow]:
-        """Keep in the manifest why micrographs are not to be picked; return what it did not say before."""
+        """Write rows of micrographs that are not to be picked into the manifest; return the new ones."""
         new = [row for row in rows if self.manifest.get(row.micrograph_id) != row]
         if new:
-            known = [self.manifest[row.micrograph_id] for row in new if row.micrograph_id in self.manifest]
-            replace_rows(self.store.place, known, new)
+            earlier = [self.manifest[row.micrograph_id] for row in new if row.micrograph_id in self.manifest]
+            replace_rows(self.store.place, earlier, new)
             self.manifest |= {row.micrograph_id: row for row in new}
         return new
 
     def _is_out(self, source: MicrographSource) -> bool:
-        known = self.manifest.get(source.micrograph_id)
-        return known is not None and known.status == "left out"
+        row = self.manifest.get(source.micrograph_id)
+        return row is not None and row.status == "left out"
 
     def _is_coarse(self, source: MicrographSource) -> bool:
-        """Tell whether a micrograph is to come again finer; what is stored is kept where its file is gone."""
+        """Tell whether a micrograph is to be ingested again at finer pixels; not where its file is gone."""
         row, wanted_A = self.manifest[source.micrograph_id], self._settings.store_pixel_size_A
         if wanted_A is None:
             return False
@@ -151,10 +154,10 @@ class Intake:
 
     def _check(self, source: MicrographSource) -> None:
         name, given_A = source.micrograph_id, self._settings.pixel_size_A
-        known = self.manifest.get(name)
-        if known is not None and known.source != source.origin:
+        row = self.manifest.get(name)
+        if row is not None and row.source != source.origin:
             raise UsageError(
-                f"the store holds another {name} ({known.source}, not {source.origin}); "
+                f"the store holds another {name} ({row.source}, not {source.origin}); "
                 "use another `store`, or give both folders in one run"
             )
         if (other := self._names.get(source.origin, name)) != name:
@@ -163,10 +166,10 @@ class Intake:
                 "relative to the root of `inputs`, which has changed; give the same `inputs` as before, "
                 "or use another `store`"
             )
-        is_in = known is not None and known.status == "complete" and self._settings.movies.binning == 1
-        if is_in and known is not None and given_A not in (None, known.pixel_size_A):
+        is_in = row is not None and row.status == "complete" and self._settings.movies.binning == 1
+        if is_in and row is not None and given_A not in (None, row.pixel_size_A):
             raise UsageError(
-                f"the store holds {name} at {known.pixel_size_A:g} A a pixel, and "
+                f"the store holds {name} at {row.pixel_size_A:g} A a pixel, and "
                 f"`pixel_size_A` is {given_A:g}; use another `store`"
             )
         if source.kind == "movie":
@@ -175,8 +178,8 @@ class Intake:
                 raise UsageError(f"{other} and {name} would have one average; give them in two runs")
 
 
-def tell_changed(micrograph_ids: Sequence[str], events: Events) -> None:
-    """Say which files have changed since they were read."""
+def note_changed(micrograph_ids: Sequence[str], events: Events) -> None:
+    """Note which files have changed since they were read."""
     if micrograph_ids:
         more = f" and {len(micrograph_ids) - 1} more" if len(micrograph_ids) > 1 else ""
         events.note(f"{micrograph_ids[0]}{more}: the file has changed and is read again")
@@ -185,7 +188,7 @@ def tell_changed(micrograph_ids: Sequence[str], events: Events) -> None:
 def probe(
     sources: Sequence[MicrographSource], settings: IngestSettings, needed_A: float | None = None
 ) -> None:
-    """Stop now if what keeps one micrograph from being picked keeps all of them that are looked at.
+    """Stop before any work if none of a few micrographs, spread over all, can be picked.
 
     Parameters
     ----------
@@ -214,9 +217,10 @@ def probe(
 def _probe(source: MicrographSource, settings: IngestSettings, needed_A: float | None) -> None:
     if source.kind == "movie" and not (source.url or source.fault):
         movie = open_movie(source.path)  # its header: an average is long to wait for
-        said, sidecar = stated(source, settings, movie.pixel_size_A), sidecar_of(source.path)
-        said = replace(said, sidecar_A=sidecar.pixel_size_of(movie.shape), sidecar=sidecar.called)
-        decide_pixel_size(said, movie.shape, settings.diameter_A)
+        sidecar = sidecar_of(source.path)
+        stated = stated_pixel_size(source, settings, movie.pixel_size_A)
+        stated = replace(stated, sidecar_A=sidecar.pixel_size_of(movie.shape), sidecar=sidecar.called)
+        decide_pixel_size(stated, movie.shape, settings.diameter_A)
         return
     exposure = read_exposure(source, settings)
     shape = exposure.micrograph.shape

@@ -1,6 +1,5 @@
-"""Files to store: what one ingest worker does with a unit."""
+"""The ingest worker: reads, resamples and stores micrographs."""
 
-import json
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,32 +7,33 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cryopick_ray.engine.prefetch import ahead
-from cryopick_ray.engine.unit import UnitReport, stay, until
+from cryopick_ray.engine.prefetch import prefetch
+from cryopick_ray.engine.unit import UnitReport, never_leave, until_leaving
 from cryopick_ray.errors import CryoPickError, NodeError, StoreError
 from cryopick_ray.micrographs.exposure import Exposure, read_exposure
-from cryopick_ray.micrographs.image_facts import look_at
-from cryopick_ray.micrographs.optics_groups import VOLTAGE
-from cryopick_ray.micrographs.pixel_size import Stated, decide_pixel_size
-from cryopick_ray.micrographs.preprocess import PREPARATION, Normalised, prepare
+from cryopick_ray.micrographs.exposure_optics import with_sidecar_voltage
+from cryopick_ray.micrographs.exposure_pixel_size import pixel_size_of
+from cryopick_ray.micrographs.image_facts import measure_image
+from cryopick_ray.micrographs.normalised_image import NormalisedImage
+from cryopick_ray.micrographs.preprocess import PREPARATION, prepare
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.stages.averages import MovieAverages
 from cryopick_ray.store.manifest import ManifestRow, publish_part
 from cryopick_ray.store.scale import stored_shape
-from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.store.store import MicrographStore
 
-TOLD_WITHOUT_DATA = 0.02
+NOTED_WITHOUT_DATA = 0.02
 """Part of a micrograph without data that is worth a note: drift borders are less."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Prepared:
-    """A micrograph on its way into the store, and its row as it will be once it is there."""
+    """A micrograph ready to be stored, and its manifest row."""
 
     source: MicrographSource
     row: ManifestRow
-    image: Normalised
+    image: NormalisedImage
 
 
 class IngestWorker:
@@ -46,14 +46,14 @@ class IngestWorker:
     averages
         Where averages of movies are kept; ``None`` to keep none.
     folders
-        What must be there where the worker runs.
+        Folders that must exist where the worker runs.
     device
         Where movies are averaged: ``auto``, ``cpu`` or ``cuda``.
 
     Raises
     ------
     NodeError
-        If one of the folders is not.
+        If one of the folders is missing.
     """
 
     def __init__(
@@ -74,12 +74,14 @@ class IngestWorker:
         self._seconds: dict[str, float] = {}
         self._remarks: list[tuple[str, str]] = []
 
-    def process(self, items: Sequence[MicrographSource], leaving: Callable[[], bool] = stay) -> UnitReport:
+    def process(
+        self, items: Sequence[MicrographSource], leaving: Callable[[], bool] = never_leave
+    ) -> UnitReport:
         """Ingest the micrographs and publish their manifest rows; published twice, a row counts once."""
         self._seconds, self._remarks = dict.fromkeys(("read", "prepare", "write"), 0.0), []
         with (
-            closing(ahead(self._read, until(leaving, items))) as read,
-            closing(ahead(self._write, map(self._prepare, items, read))) as written,
+            closing(prefetch(self._read, until_leaving(leaving, items))) as read,
+            closing(prefetch(self._write, map(self._prepare, items, read))) as written,
         ):
             rows = [row() for row in written]
         report = self._publish(rows) if rows else UnitReport(0)
@@ -110,13 +112,13 @@ class IngestWorker:
                 shape = stored_shape(micrograph.shape, pixel_size_A, settings.store_pixel_size_A)
                 file = micrograph.file
                 image = prepare(micrograph.pixels, shape, None if file is None else file.see)
-                looks = look_at(image.pixels)
+                looks = measure_image(image.pixels)
                 checksum = exposure.checksum()
             notes += doubts
             if (voltage_kV := exposure.sidecar.voltage_kV) is not None:
-                source = replace(source, optics_group=json.dumps({VOLTAGE: f"{voltage_kV:.6f}"}))
+                source = with_sidecar_voltage(source, exposure)
                 notes.append(f"voltage {voltage_kV:g} kV from its {exposure.sidecar.called}")
-            if image.no_data.share(micrograph.shape) >= TOLD_WITHOUT_DATA:
+            if image.no_data.share(micrograph.shape) >= NOTED_WITHOUT_DATA:
                 notes.append("a part of it is constant or NaN, holds no picture and gives no picks")
             self._remarks += [(source.micrograph_id, text) for text in notes]
         except Exception as error:
@@ -147,8 +149,7 @@ class IngestWorker:
         source, image = prepared.source, prepared.image
         try:
             with self._timed("write"):
-                stored = StoredPixels(image.pixels, image.offset, image.scale)
-                return replace(prepared.row, shard_bytes=self._store.write(source.micrograph_id, stored))
+                return replace(prepared.row, shard_bytes=self._store.write(source.micrograph_id, image))
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - as above
@@ -170,34 +171,8 @@ class IngestWorker:
         return UnitReport(len(made), failures, seconds=dict(self._seconds), made=made)
 
 
-def pixel_size_of(
-    source: MicrographSource, exposure: Exposure, settings: IngestSettings
-) -> tuple[float, tuple[str, ...]]:
-    """Return a micrograph's pixel size in angstroms, and what there is to doubt of it.
-
-    What is given and listed of a movie is its frames'; its average knows what became of it.
-    """
-    own_A = exposure.micrograph.pixel_size_A
-    said = stated(source, settings, own_A)
-    if exposure.average is not None:
-        is_listed = said.original_A or said.listed_A
-        said = Stated(own_A, own_A if said.given_A else None, own_A if is_listed else None)
-    said = replace(
-        said,
-        unclear_size=exposure.micrograph.unclear_size,
-        sidecar_A=exposure.sidecar_A,
-        sidecar=exposure.sidecar.called,
-    )
-    return decide_pixel_size(said, exposure.micrograph.shape, settings.diameter_A)
-
-
-def stated(source: MicrographSource, settings: IngestSettings, header_A: float | None) -> Stated:
-    """Return what the file, a person and the list say of a micrograph's pixel size."""
-    return Stated(header_A, settings.pixel_size_A, source.pixel_size_A, source.original_pixel_size_A)
-
-
 def failed_row(source: MicrographSource, reason: str) -> ManifestRow:
-    """Return what the manifest says of a micrograph that cannot be used."""
+    """Return the manifest row of a micrograph that cannot be used."""
     optics = source.optics
     return ManifestRow(
         micrograph_id=source.micrograph_id,
@@ -222,5 +197,5 @@ def failed_row(source: MicrographSource, reason: str) -> ManifestRow:
 
 
 def left_out_row(source: MicrographSource, reason: str) -> ManifestRow:
-    """Return what the manifest says of a file that shows no micrograph, or one that another shows."""
+    """Return the manifest row of a file that is no micrograph, or another image of one."""
     return replace(failed_row(source, reason), status="left out")

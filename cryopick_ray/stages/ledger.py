@@ -1,4 +1,4 @@
-"""What is done already: the ids in valid shards, and nothing else."""
+"""Which micrographs are picked already: those in valid shards."""
 
 from collections.abc import Callable, Collection, Mapping
 
@@ -11,7 +11,7 @@ from cryopick_ray.store.manifest import ManifestRow
 def covered_ids(
     shards: PickShards, manifest: Mapping[str, ManifestRow], masks: Callable[[], Collection[str]] = frozenset
 ) -> tuple[dict[str, str], list[str]]:
-    """Return the ids in valid shards, each with the checksum of its file, and what is wrong with the others.
+    """Return the ids in valid shards with their files' checksums, and complaints about the other shards.
 
     Each shard is read once. A damaged one is removed, so that its micrographs count as pending and can be
     published again; so is one that names a mask of junk which is gone. Picks of another image than the
@@ -22,7 +22,7 @@ def covered_ids(
     masks
         Returns the keys of the masks that are stored; asked if any is named.
     """
-    there: Collection[str] | None = None
+    stored: Collection[str] | None = None
     covered: dict[str, str] = {}
     stale: set[str] = set()
     complaints: list[str] = []
@@ -32,9 +32,9 @@ def covered_ids(
             complaints.append(str(lines))
             continue
         named = {line.mask for line in lines if line.mask}
-        if named and there is None:
-            there = masks()
-        if lost := named.difference(there or ()):
+        if named and stored is None:
+            stored = masks()
+        if lost := named.difference(stored or ()):
             shards.delete(key)
             complaints.append(f"{len(lost)} masks of junk are gone ({few(sorted(lost))}); picked again")
             continue

@@ -1,4 +1,4 @@
-"""Store to shards: which of a store's micrographs are to be picked, and who picks them."""
+"""Picking: which of a store's micrographs are to be picked, and on which workers."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, WorkerKind
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.unit_rules import cut, unit_size
+from cryopick_ray.engine.unit_rules import split_units, unit_size
 from cryopick_ray.errors import PixelSizeError
 from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.picks.digest import CALIBRATED, PROBABILITY, THRESHOLD, settings_digest
@@ -15,7 +15,7 @@ from cryopick_ray.picks.shards import PickShards, digests
 from cryopick_ray.settings.run_settings import PickSettings, RunSettings
 from cryopick_ray.stages.ledger import covered_ids
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
-from cryopick_ray.store.masks import MaskShelf
+from cryopick_ray.store.masks import MaskStore
 from cryopick_ray.store.place import Place
 from cryopick_ray.store.scale import check_stored, unfit
 from cryopick_ray.store.store import MicrographStore
@@ -29,13 +29,13 @@ class Picking:
     Attributes
     ----------
     kind
-        Who picks them.
+        The kind of the pick workers.
     digest
         Name of the picks.
     done
-        The micrographs that were picked before, by id, and the checksum of each one's file.
+        Checksums of the files of micrographs that were picked before, by id.
     pixel_size_A
-        What the model needs.
+        Pixel size that the model needs.
     """
 
     kind: WorkerKind
@@ -52,12 +52,12 @@ class Picking:
             If the store holds one of them at coarser pixels than the model needs and its file has.
         """
         check_stored(rows, self.pixel_size_A)
-        return [row for row in self._left(rows) if not unfit(row, self.pixel_size_A)]
+        return [row for row in self._unpicked(rows) if not unfit(row, self.pixel_size_A)]
 
     def unfit(self, rows: Sequence[ManifestRow]) -> list[tuple[ManifestRow, str]]:
         """Return those that are not picked and too coarse for the model, and why."""
-        found = ((row, unfit(row, self.pixel_size_A)) for row in self._left(rows))
-        return [(row, reason) for row, reason in found if reason]
+        unpicked = ((row, unfit(row, self.pixel_size_A)) for row in self._unpicked(rows))
+        return [(row, reason) for row, reason in unpicked if reason]
 
     def check(self, rows: Sequence[ManifestRow]) -> None:
         """Refuse rows of which the model can use none.
@@ -71,7 +71,7 @@ class Picking:
         if reasons and all(reasons):
             raise PixelSizeError(reasons[0])
 
-    def _left(self, rows: Sequence[ManifestRow]) -> list[ManifestRow]:
+    def _unpicked(self, rows: Sequence[ManifestRow]) -> list[ManifestRow]:
         return [row for row in rows if self.done.get(row.micrograph_id) != row.checksum]
 
 
@@ -86,7 +86,7 @@ def prepare_picking(
     pictures_url: str | None = None,
     manifest: Mapping[str, ManifestRow] | None = None,
 ) -> Picking:
-    """Find out what is picked already, and write down what the picks' digest stands for.
+    """Find which micrographs are picked already, and write the settings that the digest stands for.
 
     Parameters
     ----------
@@ -98,20 +98,20 @@ def prepare_picking(
     from cryopick_ray.stages.pick_worker import PickWorker
 
     Place(picks_url, create=True)
-    settings = settled(settings, picks_url, on_gpu=device != "cpu" and engine.has_gpus)
+    settings = resolved(settings, picks_url, on_gpu=device != "cpu" and engine.has_gpus)
     picker = described_picker(settings)
     if picker.wants_gpu:
         events.note(f"networks answer in {picker.settings()['precision']}")
     described = _described(settings, picker)
     digest = settings_digest(described)
     shards = PickShards(picks_url, digest, create=True)
-    said = {CALIBRATED: picker.calibrated, PROBABILITY: picker.is_probability}
-    beside = {THRESHOLD: picker.threshold} | {name: True for name, holds in said.items() if holds}
-    if shards.describe(described | beside):
+    flags = {CALIBRATED: picker.calibrated, PROBABILITY: picker.is_probability}
+    extra = {THRESHOLD: picker.threshold} | {name: True for name, holds in flags.items() if holds}
+    if shards.describe(described | extra):
         events.warn(f"{picks_url}/{digest}/settings.json was damaged or changed, and is written again")
     place = MicrographStore(store_url).place
     rows = read_manifest(place) if manifest is None else manifest
-    done, complaints = covered_ids(shards, rows, MaskShelf(place, digest).keys)
+    done, complaints = covered_ids(shards, rows, MaskStore(place, digest).keys)
     for complaint in complaints:
         events.warn(complaint)
     make_worker = partial(PickWorker, store_url, picks_url, digest, settings, device, pictures_url)
@@ -151,20 +151,20 @@ def pick(
     picking.check(rows)
     left = picking.pending(rows)
     events.stage("pick", len(rows), len(rows) - len(left))
-    with engine.shift([picking.kind]) as shift:
-        shift.add("pick", cut(left, unit_size(len(rows))))
+    with engine.open_session([picking.kind]) as session:
+        session.add("pick", split_units(left, unit_size(len(rows))))
         for row, reason in picking.unfit(rows):
-            shift.give_up("pick", [row], reason)
-        shift.finish()
-        while shift.unfinished:
-            for kind, report in shift.reports(PULSE_SECONDS):
+            session.give_up("pick", [row], reason)
+        session.finish()
+        while session.unfinished:
+            for kind, report in session.reports(PULSE_SECONDS):
                 events.report(kind, report)
                 for name, reason in report.damaged:
-                    shift.give_up("pick", [manifest[name]], reason)
+                    session.give_up("pick", [manifest[name]], reason)
     return picking.digest
 
 
-def settled(settings: PickSettings, picks_url: str, *, on_gpu: bool) -> PickSettings:
+def resolved(settings: PickSettings, picks_url: str, *, on_gpu: bool) -> PickSettings:
     """Return the settings with the numbers that all workers are to use.
 
     ``auto`` is that of the picks that are there already, else what is fastest on a GPU, or on a CPU like
@@ -176,16 +176,16 @@ def settled(settings: PickSettings, picks_url: str, *, on_gpu: bool) -> PickSett
 
     fastest = fast_precision(on_gpu=on_gpu)
     choices = [settings.model_copy(update={"dtype": name}) for name in ("bfloat16", "float32")]
-    there = digests(picks_url)
-    known = [choice for choice in choices if there and _digest(choice) in there]
-    return known[0] if len(known) == 1 else settings.model_copy(update={"dtype": fastest})
+    present = digests(picks_url)
+    matching = [choice for choice in choices if present and _digest(choice) in present]
+    return matching[0] if len(matching) == 1 else settings.model_copy(update={"dtype": fastest})
 
 
 def described_picker(settings: PickSettings | RunSettings) -> Picker:
     """Return the picker as it is described; workers load their own, on their device."""
-    from cryopick_ray.stages.asked_picker import asked_picker
+    from cryopick_ray.stages.configured_picker import configured_picker
 
-    return asked_picker(settings, device="cpu")
+    return configured_picker(settings, device="cpu")
 
 
 def _digest(settings: PickSettings) -> str:

@@ -1,4 +1,4 @@
-"""Store to shards: what one pick worker does with a unit."""
+"""The pick worker: runs a picker on stored micrographs."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cryopick_ray.engine.memory import keep_freed_memory
-from cryopick_ray.engine.prefetch import ahead
-from cryopick_ray.engine.unit import UnitReport, stay, until
+from cryopick_ray.engine.prefetch import prefetch
+from cryopick_ray.engine.process import set_up_process
+from cryopick_ray.engine.unit import UnitReport, never_leave, until_leaving
 from cryopick_ray.errors import DamagedError, UnreachableError
 from cryopick_ray.micrographs.junk import JunkMask, shares_text
 from cryopick_ray.micrographs.no_data import NoData
@@ -22,14 +22,14 @@ from cryopick_ray.pickers.device.resize import fourier_resize_on_device
 from cryopick_ray.pickers.device.upload import Upload
 from cryopick_ray.pickers.heatmap.polarity import judge_for, pick_settled
 from cryopick_ray.pickers.picker import Candidates, Picker
-from cryopick_ray.picks.columns import in_angstroms, taken
+from cryopick_ray.picks.columns import in_angstroms, take_columns
 from cryopick_ray.picks.shard import Coverage, Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.settings.run_settings import PickSettings
-from cryopick_ray.stages.asked_picker import asked_picker
-from cryopick_ray.stages.picture_maker import THREADS, Pictured
+from cryopick_ray.stages.configured_picker import configured_picker
+from cryopick_ray.stages.picture_maker import THREADS, PictureMaker
 from cryopick_ray.store.manifest import ManifestRow
-from cryopick_ray.store.masks import MaskShelf
+from cryopick_ray.store.masks import MaskStore
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import Shape, resampled_shape, resampled_to_source, working_pixel_size_A
 
@@ -39,18 +39,18 @@ Found = tuple[Candidates, bool]
 
 
 @dataclass(frozen=True)
-class Chunk:
-    """Micrographs that may be picked in one batch: of one shape in the store, and of one at work."""
+class PickBatch:
+    """Micrographs that may be picked in one batch: alike in stored and in working shape."""
 
     rows: tuple[ManifestRow, ...]
     shape: Shape
 
 
 @dataclass(frozen=True)
-class ReadMicrograph:
-    """What was read of a chunk: ``(n, h, w)`` float32 images, and per row why there is none of it."""
+class ReadBatch:
+    """A batch that was read: ``(n, h, w)`` float32 images, and the error of each row that has none."""
 
-    chunk: Chunk
+    chunk: PickBatch
     images: Tensor
     failures: list[Exception | None]
 
@@ -77,31 +77,30 @@ class PickWorker:
         device: str,
         pictures_url: str | None = None,
     ) -> None:
-        torch.set_num_threads(settings.threads)
-        keep_freed_memory()
+        set_up_process(settings.threads, keeps_memory=True)
         self._store = MicrographStore(store_url)
         self._shards = PickShards(picks_url, digest, create=True)
-        self._masks = MaskShelf(self._store.place, digest)
-        self._picker = asked_picker(settings, device=device)
+        self._masks = MaskStore(self._store.place, digest)
+        self._picker = configured_picker(settings, device=device)
         self._upload = Upload(self._picker.device)
         self._pixel_size_A = working_pixel_size_A(settings.diameter_A, self._picker.particle_px)
         self._invert = settings.invert
         self._judge = judge_for(self._picker) if settings.invert == "auto" else None
         self._most = most_at_once(self._picker)
         threads = THREADS if self._picker.device.type == "cuda" else 1
-        self._pictured = Pictured(pictures_url, threads) if pictures_url else None
+        self._pictured = PictureMaker(pictures_url, threads) if pictures_url else None
         self._seconds: dict[str, float] = {}
 
-    def process(self, items: Sequence[ManifestRow], leaving: Callable[[], bool] = stay) -> UnitReport:
+    def process(self, items: Sequence[ManifestRow], leaving: Callable[[], bool] = never_leave) -> UnitReport:
         """Pick the micrographs and publish their shard, unless it is there already."""
         self._seconds = {"read": 0.0, "pick": 0.0}
-        if (known := self._shards.unit(items)) is not None:
-            return _report(known)
+        if (published := self._shards.unit(items)) is not None:
+            return _report(published)
         at_once = min(self._most, max(1, len(items) // 2))  # so that something is read ahead
-        chunks = chunked(items, self._pixel_size_A, at_once)
+        chunks = batched(items, self._pixel_size_A, at_once)
         picked: dict[str, Picked] = {}
         damaged: dict[str, str] = {}
-        with closing(ahead(self._read, until(leaving, chunks))) as reads:
+        with closing(prefetch(self._read, until_leaving(leaving, chunks))) as reads:
             for ready in reads:
                 read = ready()
                 for row, answer in self._pick(read):
@@ -120,23 +119,23 @@ class PickWorker:
         self._seconds = {}
         return self._publish([Picked(row.micrograph_id, row.checksum, None, reason) for row in items])
 
-    def _read(self, chunk: Chunk) -> ReadMicrograph:
+    def _read(self, chunk: PickBatch) -> ReadBatch:
         start = time.perf_counter()
         stored = [_attempt(self._store.read_stored, row) for row in chunk.rows]
         pairs = zip(chunk.rows, stored, strict=True)
-        read = [(row, one) for row, one in pairs if not isinstance(one, Exception)]
+        read = [(row, pixels) for row, pixels in pairs if not isinstance(pixels, Exception)]
         if self._pictured:
             self._pictured.begin(read)
-        good = [one for _, one in read]
+        good = [pixels for _, pixels in read]
         try:
             images = self._upload(good) if good else torch.empty(0)
         except torch.OutOfMemoryError:  # they go there in parts, later
             images = torch.from_numpy(np.stack(good)).float()
-        failures = [one if isinstance(one, Exception) else None for one in stored]
+        failures = [outcome if isinstance(outcome, Exception) else None for outcome in stored]
         self._seconds["read"] += time.perf_counter() - start
-        return ReadMicrograph(chunk, images, failures)
+        return ReadBatch(chunk, images, failures)
 
-    def _pick(self, read: ReadMicrograph) -> list[tuple[ManifestRow, Found | Exception]]:
+    def _pick(self, read: ReadBatch) -> list[tuple[ManifestRow, Found | Exception]]:
         start = time.perf_counter()
 
         def find(places: Sequence[int]) -> list[Found]:
@@ -158,7 +157,7 @@ class PickWorker:
                     return pick_settled(self._picker, self._judge, batch)
                 inverted = self._invert == "yes"
                 found = self._picker.pick_many(batch.neg() if inverted else batch)
-                return [(one, inverted) for one in found]
+                return [(candidates, inverted) for candidates in found]
         except torch.OutOfMemoryError:
             self._most = max(1, len(images) // 2)  # the next ones need not find out again
             raise
@@ -183,7 +182,7 @@ class PickWorker:
             y[kept],
             found.score[kept],
             None if junk is None else junk[kept],
-            more=taken(in_angstroms(found.more, self._pixel_size_A), kept),
+            more=take_columns(in_angstroms(found.more, self._pixel_size_A), kept),
         )
         return Picked(
             row.micrograph_id, row.checksum, candidates, inverted=inverted, mask=key, junk_share=shares
@@ -194,7 +193,7 @@ class PickWorker:
         if picked:
             self._shards.publish(picked)
         seconds = {**self._seconds, "write": time.perf_counter() - start}
-        return replace(_report([one.coverage for one in picked]), seconds=seconds)
+        return replace(_report([micrograph.coverage for micrograph in picked]), seconds=seconds)
 
 
 def _report(lines: Sequence[Coverage]) -> UnitReport:
@@ -207,7 +206,7 @@ def most_at_once(picker: Picker) -> int:
     return picker.batch if picker.device.type == "cuda" else 1
 
 
-def chunked(rows: Sequence[ManifestRow], pixel_size_A: float, most: int) -> list[Chunk]:
+def batched(rows: Sequence[ManifestRow], pixel_size_A: float, most: int) -> list[PickBatch]:
     """Cut rows into chunks of at most ``most``, nothing left out or doubled, in order within a shape."""
 
     def shapes(row: ManifestRow) -> tuple[Shape, Shape]:
@@ -216,7 +215,7 @@ def chunked(rows: Sequence[ManifestRow], pixel_size_A: float, most: int) -> list
     chunks = []
     for (_, shape), group in groupby(sorted(rows, key=shapes), shapes):
         alike = tuple(group)
-        chunks += [Chunk(alike[at : at + most], shape) for at in range(0, len(alike), most)]
+        chunks += [PickBatch(alike[at : at + most], shape) for at in range(0, len(alike), most)]
     return chunks
 
 

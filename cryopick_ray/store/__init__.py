@@ -1,1 +1,1 @@
-"""Arrays to zarr: one normalised array per micrograph and the manifest that vouches for it."""
+"""The zarr store: one normalised array per micrograph, and the manifest of them."""

@@ -1,4 +1,4 @@
-"""A folder that work is done in: claimed by one run at a time, never by one with other settings."""
+"""Claims on output folders: one run at a time, and never a run with other settings."""
 
 import fcntl
 import os
@@ -16,14 +16,14 @@ DOWNLOAD = "download"
 STORE = "store.zarr"
 """May be a link to that of another run, which one learning from it shares: its micrographs are only read."""
 OWN = (".lock", "config.partial", DOWNLOAD)
-"""What a run that was killed before it began leaves, beside files that are not whole."""
+"""Files that a run killed at its start leaves, beside unfinished ones."""
 KINDS = {"inputs": "run", "network": "training", "networks": "study", "models": "suite"}
 KINDS |= {"box": "extraction", "assignments": "iteration"}
 """Settings that tell which kind of work a folder holds."""
 
 
 def local_folder(where: str) -> Path:
-    """Return a folder of this machine.
+    """Return the path of a local folder.
 
     Raises
     ------
@@ -45,14 +45,14 @@ def kept_settings(path: Path, kind: str) -> dict[str, Any]:
         ``suite``, ``extraction`` or ``iteration``, as asked.
     """
     data = read_yaml(path / "config.yaml")
-    found = next((name for key, name in KINDS.items() if key in data), kind)
-    if found != kind:
-        raise UsageError(f"{path} holds a {found}, not a {kind}; choose another folder")
+    held_kind = next((name for key, name in KINDS.items() if key in data), kind)
+    if held_kind != kind:
+        raise UsageError(f"{path} holds a {held_kind}, not a {kind}; choose another folder")
     return data
 
 
 def check_free(path: Path, *, resume: bool) -> None:
-    """Refuse a folder that no work can begin in, nor go on in if ``resume``.
+    """Refuse a folder in which work can neither begin nor, with ``resume``, be resumed.
 
     Raises
     ------
@@ -64,15 +64,15 @@ def check_free(path: Path, *, resume: bool) -> None:
     check_links(path, spare=STORE if is_a_runs else "")
     check_links(path / DOWNLOAD)
     if (path / "config.yaml").exists():
-        check_goes_on(path, [], resume=resume)
+        check_resumable(path, [], resume=resume)
     elif path.exists() and not path.is_dir():
         raise UsageError(f"{path} is not a folder; choose another `out`")
-    elif path.is_dir() and any(not (one.name in OWN or is_aside(one)) for one in path.iterdir()):
+    elif path.is_dir() and any(not (entry.name in OWN or is_aside(entry)) for entry in path.iterdir()):
         raise UsageError(f"{path} is not empty and holds no run (no config.yaml); choose another `out`")
 
 
-def check_goes_on(where: str | Path, changed: Sequence[str], *, resume: bool) -> None:
-    """Refuse to go on with the work in a folder or bucket unasked, or with other settings.
+def check_resumable(where: str | Path, changed: Sequence[str], *, resume: bool) -> None:
+    """Refuse to resume the work in a folder or bucket without ``resume``, or with other settings.
 
     Raises
     ------
@@ -90,12 +90,12 @@ def check_goes_on(where: str | Path, changed: Sequence[str], *, resume: bool) ->
 
 @contextmanager
 def claimed(path: Path, settings: Settings, changed: Sequence[str], *, resume: bool) -> Iterator[None]:
-    """Hold a folder that is empty, or whose work is to go on unchanged; keep the settings in it.
+    """Lock a folder that is empty or whose work is resumed with equal settings; write the settings there.
 
     Parameters
     ----------
     changed
-        What ``settings`` would change of the work that the folder holds.
+        Settings that differ from those of the work in the folder.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def claimed(path: Path, settings: Settings, changed: Sequence[str], *, resume: b
     config = path / "config.yaml"
     check_free(path, resume=resume)
     if config.exists():
-        check_goes_on(path, changed, resume=resume)
+        check_resumable(path, changed, resume=resume)
     path.mkdir(parents=True, exist_ok=True)
     with os.fdopen(open_lock(path / ".lock"), "r+b", buffering=0) as lock:
         try:

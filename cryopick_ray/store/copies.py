@@ -1,4 +1,4 @@
-"""Folders that are made on a local disk and end up in a bucket."""
+"""Copies of folders between a local disk and a bucket."""
 
 import tempfile
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ AT_ONCE = 16
 
 
 def publish_folder(local: Path, url: str, *, index: str | None = None) -> None:
-    """Put all files of a folder into a bucket.
+    """Upload all files of a folder to a bucket.
 
     Parameters
     ----------
     index
-        The file without which the others count for nothing. It is removed first and put last, and what
-        lies there of an earlier folder is removed before, so that old and new are never read as one.
+        The file that makes the others valid. It is removed first and written last, and files of an earlier
+        folder are removed between, so that old and new are never mixed.
     """
     place = Place(url)
     files = {path.relative_to(local).as_posix(): path for path in local.rglob("*") if path.is_file()}
@@ -41,7 +41,7 @@ def publish_folder(local: Path, url: str, *, index: str | None = None) -> None:
 
 
 def fetch_folder(url: str, local: Path) -> None:
-    """Bring all files of a bucket's folder to a local one."""
+    """Download all files of a bucket's folder."""
     place = Place(url)
 
     def fetch(key: str) -> None:
@@ -54,10 +54,10 @@ def fetch_folder(url: str, local: Path) -> None:
 
 
 @contextmanager
-def made_locally(where: str, *, index: str | None = None) -> Iterator[Path]:
-    """Give a folder to make something in that is to lie at ``where``: that very one, if it is no bucket.
+def local_copy(where: str, *, index: str | None = None) -> Iterator[Path]:
+    """Yield a local folder to write to: ``where`` itself, or for a bucket a temporary one.
 
-    Of a bucket it is a private one; its files are published when the block ends without an error, see
+    Files of the temporary one are published when the block ends without an error, see
     :func:`publish_folder`.
     """
     if not is_bucket(where):

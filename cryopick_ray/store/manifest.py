@@ -26,7 +26,7 @@ READERS = 16
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
-    """What is known of one micrograph; sizes are zero and texts empty where reading failed.
+    """One micrograph in the manifest; sizes are zero and texts empty where reading failed.
 
     Attributes
     ----------
@@ -157,8 +157,8 @@ def read_manifest(place: Place) -> dict[str, ManifestRow]:
     try:
         for table in pool.map(partial(_read_part, place), keys):
             for row in _rows(table, shared):
-                known = rows.get(row.micrograph_id)
-                if known is None or _weight(known) < _weight(row):
+                earlier = rows.get(row.micrograph_id)
+                if earlier is None or _weight(earlier) < _weight(row):
                     rows[row.micrograph_id] = row
     finally:
         pool.shutdown(cancel_futures=True)
@@ -166,21 +166,21 @@ def read_manifest(place: Place) -> dict[str, ManifestRow]:
 
 
 def replace_rows(place: Place, gone: Iterable[ManifestRow], new: Sequence[ManifestRow] = ()) -> None:
-    """Take rows out of a store's manifest, and put others in; killed on the way, it says both."""
+    """Replace rows of a store's manifest; if killed half-way, it has both."""
     if new:
         publish_part(place, new)
     left = set(gone)
     for key in _parts(place) if left else ():
-        there = list(_rows(_read_part(place, key), {}))
-        kept = [row for row in there if row not in left]
-        if len(kept) < len(there):
+        rows = list(_rows(_read_part(place, key), {}))
+        kept = [row for row in rows if row not in left]
+        if len(kept) < len(rows):
             if kept:
                 publish_part(place, kept)
             place.delete(key)
 
 
 def _weight(row: ManifestRow) -> tuple[int, int]:
-    """Return what the row that counts has most of."""
+    """Return the sort key of which the largest row counts."""
     return ("failed", "left out", "complete").index(row.status), row.source_mtime_ns or 0
 
 
@@ -189,7 +189,7 @@ def _parts(place: Place) -> list[str]:
 
 
 def _key(part: bytes) -> str:
-    """Return where a part lies: its content is its name."""
+    """Return the key of a part, named by its content."""
     return f"{MANIFEST}/{hashlib.sha256(part).hexdigest()[:24]}.parquet"
 
 
@@ -209,7 +209,7 @@ def _read_part(place: Place, key: str) -> pa.Table:
 
 
 def _rows(table: pa.Table, shared: dict[str, dict[Any, Any]]) -> Iterator[ManifestRow]:
-    """Yield the rows of a part; what many have alike, or one has twice, is kept once."""
+    """Yield the rows of a part; equal values are shared objects."""
     names: dict[str, str] = {}
     columns = []
     for name in table.column_names:

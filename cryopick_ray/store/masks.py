@@ -21,7 +21,7 @@ _SHAPE = "image_px"
 _KEY = re.compile(rf"{layout.MASKS}/\w[\w.-]*/\w[\w.-]*-([0-9a-f]{{24}})\.png")
 
 
-class MaskShelf:
+class MaskStore:
     """The masks of one digest of picks in a store: those of other models and settings lie beside, unmixed.
 
     Parameters
@@ -35,7 +35,7 @@ class MaskShelf:
         self._is_founded = False
 
     def put(self, micrograph_id: str, mask: JunkMask) -> str:
-        """Write a mask and return its key; nothing is written of one that is clear, whose key is empty.
+        """Write a mask and return its key; an empty mask is not written, and its key is empty.
 
         Writing the same again changes nothing, whoever writes it.
         """
@@ -51,12 +51,12 @@ class MaskShelf:
         return key
 
     def keys(self) -> set[str]:
-        """Return the keys of all that are there, from one listing."""
+        """Return the keys of all stored masks, from one listing."""
         return set(self._place.sizes(self._folder))
 
 
 def read_stored_mask(place: Place, key: str) -> JunkMask:
-    """Return the mask under a key that :meth:`MaskShelf.put` gave.
+    """Return the mask under a key that :meth:`MaskStore.put` gave.
 
     Raises
     ------
@@ -87,10 +87,10 @@ def _encoded(mask: JunkMask) -> bytes:
         raise ValueError(f"a mask holds the code {mask.codes.max()}; expected at most {len(KINDS) - 1}")
     picture = Image.fromarray(mask.codes)
     picture.putpalette(bytes.fromhex("".join(COLOURS)))
-    about = PngInfo()
-    about.add_text(_SHAPE, "{} {}".format(*mask.image_shape))
+    info = PngInfo()
+    info.add_text(_SHAPE, "{} {}".format(*mask.image_shape))
     file = io.BytesIO()
-    picture.save(file, "PNG", pnginfo=about, bits=8)
+    picture.save(file, "PNG", pnginfo=info, bits=8)
     return file.getvalue()
 
 

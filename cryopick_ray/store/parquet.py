@@ -1,4 +1,4 @@
-"""Small tables as Parquet bytes, and checksums over what Parquet's own do not cover."""
+"""Parquet bytes to tables, and Crc32c checksums for what Parquet's own do not cover."""
 
 from collections.abc import Collection
 

@@ -1,4 +1,4 @@
-"""Pictures of micrographs for people's eyes, beside a run: JPEGs, each with its own thumbnail in it.
+"""Pictures of micrographs for display, beside a run: JPEGs, each with an embedded thumbnail.
 
 The thumbnail lies where cameras put theirs (IFD1 of Exif 2.3, 4.5), so that any viewer shows it. Nothing
 is learned or picked from pictures, and a missing one is made again by whoever wants it.
@@ -35,7 +35,7 @@ Pictures = tuple[bytes, bytes]
 """Thumbnail and picture."""
 
 
-class PictureShelf:
+class PictureStore:
     """The pictures of a run's micrographs, one object each: whole or absent, whatever is killed.
 
     Parameters

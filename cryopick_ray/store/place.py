@@ -1,4 +1,4 @@
-"""A folder or a bucket: whole objects in, whole objects out."""
+"""Storage by key in a folder or a bucket; objects are written and read whole."""
 
 import os
 import re
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from obstore import ObjectMeta
     from obstore.store import ClientConfig, RetryConfig
 
-PATIENCE_S = 60.0
+UNREACHABLE_S = 60.0
 """A bucket that fails for so long, asked again and again, is unreachable."""
 PAUSES_S = (0.1, 8.0)  # first and longest pause before it is asked again
 CONNECT_S, SILENCE_S, REQUEST_S = 5.0, 30.0, 300.0
@@ -49,7 +49,7 @@ _ENDPOINTS = {
 }
 _INSTANCE = ("/latest/api/token", "/computeMetadata/")
 """Paths by which instances give credentials."""
-_LASTING = (
+_PERMANENT = (
     InvalidPathError,
     NotSupportedError,
     PermissionDeniedError,
@@ -57,7 +57,7 @@ _LASTING = (
     UnauthenticatedError,
     UnknownConfigurationKeyError,
 )
-_PASSING_STATUS = (408, 409, 425, 429)
+_TRANSIENT_STATUS = (408, 409, 425, 429)
 """Of the 4xx, those that another try may mend; S3 calls an upload that took too long a 400, too."""
 
 T = TypeVar("T")
@@ -67,8 +67,8 @@ class Place:
     """A root under which objects lie by key (``a/b/c``), on disk or in a bucket.
 
     Objects appear whole or not at all, whatever is killed: on disk a write is staged and renamed.
-    A bucket is asked again after what may pass (no connection, timeouts, 5xx, throttling, answers cut
-    off), with growing pauses; credentials and endpoint are what the environment or the instance says.
+    Requests to a bucket are retried after transient errors (no connection, timeouts, 5xx, throttling, cut
+    responses), with growing pauses; credentials and endpoint come from the environment or the instance.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Place:
     Raises
     ------
     UnreachableError
-        Of all methods, if a bucket keeps failing for ``PATIENCE_S``.
+        Of all methods, if a bucket keeps failing for ``UNREACHABLE_S``.
     """
 
     def __init__(self, url: str, *, create: bool = False) -> None:
@@ -99,7 +99,7 @@ class Place:
     def put(self, key: str, data: bytes) -> None:
         """Write ``data`` under ``key``, replacing what was there."""
         self._check_own(key)
-        self._ask("written", key, lambda: obstore.put(self._store, key, data, use_multipart=False))
+        self._retried("written", key, lambda: obstore.put(self._store, key, data, use_multipart=False))
 
     def put_new(self, key: str, data: bytes) -> bool:
         """Write ``data`` under ``key`` unless something is there: the first published wins.
@@ -115,7 +115,7 @@ class Place:
             obstore.put(self._store, key, data, mode="create", use_multipart=False)
 
         try:
-            self._ask("written", key, create)
+            self._retried("written", key, create)
         except AlreadyExistsError:
             return False
         return True
@@ -123,10 +123,10 @@ class Place:
     def put_file(self, key: str, path: Path) -> None:
         """Write a file's content under ``key``; of a large one some parts at a time are in memory."""
         self._check_own(key)
-        self._ask("written", key, lambda: obstore.put(self._store, key, path))
+        self._retried("written", key, lambda: obstore.put(self._store, key, path))
 
     def get(self, key: str, *, at_most: int = LARGEST_BYTES) -> bytes | None:
-        """Return what lies under ``key``, or ``None``.
+        """Return the object under ``key``, or ``None``.
 
         Raises
         ------
@@ -137,12 +137,12 @@ class Place:
             return None
 
         def read() -> bytes | int:
-            found = obstore.get(self._store, key)
-            size = int(found.meta["size"])
-            return size if size > at_most else bytes(found.bytes())
+            response = obstore.get(self._store, key)
+            size = int(response.meta["size"])
+            return size if size > at_most else bytes(response.bytes())
 
         try:
-            data = self._ask("read", key, read)
+            data = self._retried("read", key, read)
         except FileNotFoundError:
             return None
         if isinstance(data, int):
@@ -154,13 +154,13 @@ class Place:
         if not self._is_object(key):
             return None
         try:
-            return int(self._ask("read", key, lambda: obstore.head(self._store, key))["size"])
+            return int(self._retried("read", key, lambda: obstore.head(self._store, key))["size"])
         except FileNotFoundError:
             return None
 
     def sizes(self, prefix: str = "") -> dict[str, int]:
         """Return the sizes in bytes of all objects under the folder ``prefix``, by key."""
-        found: dict[str, int] = {}
+        sizes: dict[str, int] = {}
         after: str | None = None
         most = PAGE if is_bucket(self.url) else None
 
@@ -170,10 +170,10 @@ class Place:
 
         try:
             while True:
-                entries = self._ask("listed", prefix, page)
-                found.update({entry["path"]: entry["size"] for entry in entries})
+                entries = self._retried("listed", prefix, page)
+                sizes.update({entry["path"]: entry["size"] for entry in entries})
                 if len(entries) != most:
-                    return found
+                    return sizes
                 after = entries[-1]["path"]
         except FileNotFoundError:
             return {}
@@ -183,15 +183,15 @@ class Place:
         return sorted(self.sizes(prefix))
 
     def names(self) -> list[str]:
-        """Return what lies directly under the root, folders and objects alike, sorted."""
-        found = self._ask("listed", "", lambda: obstore.list_with_delimiter(self._store))
-        return sorted([*found["common_prefixes"], *(entry["path"] for entry in found["objects"])])
+        """Return the names directly under the root, of folders and objects, sorted."""
+        listing = self._retried("listed", "", lambda: obstore.list_with_delimiter(self._store))
+        return sorted([*listing["common_prefixes"], *(entry["path"] for entry in listing["objects"])])
 
     def delete(self, key: str) -> None:
         """Remove ``key``, if it is there."""
         self._check_own(key)
         try:
-            self._ask("deleted", key, lambda: obstore.delete(self._store, key))
+            self._retried("deleted", key, lambda: obstore.delete(self._store, key))
         except FileNotFoundError:
             return
 
@@ -209,25 +209,25 @@ class Place:
     def _is_object(self, key: str) -> bool:  # in a folder, a pipe would be waited for
         return is_bucket(self.url) or Path(self.url, key).is_file()
 
-    def _ask(self, done: str, key: str, ask: Callable[[], T]) -> T:
-        """Ask, and again after what may pass; that something is or is not there already is an answer."""
+    def _retried(self, done: str, key: str, request: Callable[[], T]) -> T:
+        """Run a request and retry it after transient errors; an object that exists or is missing is none."""
         pause_s, longest_s = PAUSES_S
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + UNREACHABLE_S
         while True:
             try:
-                return ask()
+                return request()
             except AlreadyExistsError:
                 raise
             except (BaseError, OSError, ValueError) as error:
                 where, text = f"{self.url}/{key}".rstrip("/"), _first_line(error)
                 if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in str(error):
                     raise
-                if not is_bucket(self.url) or not _may_pass(error):
+                if not is_bucket(self.url) or not _is_transient(error):
                     raise StoreError(f"{where} cannot be {done}: {text}") from None
                 if time.monotonic() + pause_s > until:
                     raise UnreachableError(
-                        f"{where} cannot be {done}: no good answer for {PATIENCE_S:g} s ({text}); check the "
-                        "network, the endpoint and the credentials, then go on with `resume`"
+                        f"{where} cannot be {done}: no good answer for {UNREACHABLE_S:g} s ({text}); check "
+                        "the network, the endpoint and the credentials, then go on with `resume`"
                     ) from None
             time.sleep(uniform(0.5, 1.0) * pause_s)
             pause_s = min(2 * pause_s, longest_s)
@@ -278,20 +278,20 @@ def _plain_http(scheme: str) -> bool:
     return True
 
 
-def _may_pass(error: Exception) -> bool:
-    if isinstance(error, (FileNotFoundError, ValueError, *_LASTING)):
+def _is_transient(error: Exception) -> bool:
+    if isinstance(error, (FileNotFoundError, ValueError, *_PERMANENT)):
         return False
     status = re.search(r"status code: (\d{3})", str(error))
     code = int(status[1]) if status else 500
     return (
         (code >= 500 and code != 501)
-        or code in _PASSING_STATUS
+        or code in _TRANSIENT_STATUS
         or (code == 400 and "RequestTimeout" in str(error))
     )
 
 
 def _first_line(error: Exception) -> str:
-    """Return what happened, without the library's debugging appendix and the endpoint's credentials."""
+    """Return the first line of an error, without the endpoint's credentials."""
     text = str(error).partition("\n")[0] or type(error).__name__
     if "NoSuchBucket" in str(error):
         return "there is no such bucket"

@@ -1,7 +1,7 @@
-"""Writing a file or a folder of this machine aside, and giving it its name once it is whole.
+"""Atomic writes: a file or folder is written aside and renamed once it is complete.
 
-What lies under a name that is written may come from a stranger: nothing is written, emptied or removed
-through a symbolic link, and a folder or a pipe in a file's place is refused.
+Existing paths are not trusted: nothing is written, emptied or removed through a symbolic link, and a folder
+or a pipe in a file's place is refused.
 """
 
 import os
@@ -16,11 +16,11 @@ from typing import IO, Any
 from cryopick_ray.errors import UsageError
 
 ASIDE = ".part"
-"""End of the name of a file that is not whole; what a killed program leaves has it."""
+"""Suffix of unfinished files, which a killed program leaves."""
 
 
 def is_aside(path: Path) -> bool:
-    """Tell whether a name is one that an unfinished file has."""
+    """Tell whether a path has the name of an unfinished file."""
     return path.name.startswith(".") and path.suffix == ASIDE
 
 
@@ -75,8 +75,8 @@ def _is_renewed(path: Path, data: bytes) -> bool:
         return False
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            about = os.fstat(file.fileno())
-            is_same = about.st_nlink == 1 and about.st_size == len(data) and file.read(len(data)) == data
+            status = os.fstat(file.fileno())
+            is_same = status.st_nlink == 1 and status.st_size == len(data) and file.read(len(data)) == data
             if is_same:
                 os.utime(file.fileno())
             return is_same

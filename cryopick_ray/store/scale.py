@@ -1,4 +1,4 @@
-"""How coarse micrographs are kept, and how fine they must be."""
+"""Rules on scale: the shape a micrograph is stored in, and the pixel size that a model needs."""
 
 from collections.abc import Sequence
 
@@ -76,7 +76,7 @@ def check_stored(rows: Sequence[ManifestRow], needed_A: float) -> None:
 
 
 def check_scale(rows: Sequence[ManifestRow], needed_A: float) -> None:
-    """Refuse rows of which one cannot be brought to a model's pixel size.
+    """Refuse rows if any cannot be resampled to a model's pixel size.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Pixels to the objects of one zarr array, and a shard's bytes back to pixels; all in memory.
+"""Encoding of pixels as the objects of a zarr array, and decoding of a shard, in memory.
 
 zarr sees no folder and no bucket: what can go wrong with those is told apart from damage, each object is
 one request, and an array is never without its shard while another writes the same one again.
@@ -12,7 +12,7 @@ import imagecodecs
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.core.buffer import Buffer
+from zarr.abc.buffer import Buffer
 from zarr.storage import MemoryStore
 
 from cryopick_ray.store.layout import METADATA, SHARD, array_spec, chunk_shape

@@ -1,39 +1,22 @@
-"""A store of micrographs: normalised arrays, each vouched for by the manifest."""
+"""A store of micrographs: normalised arrays, valid where the manifest lists them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import DamagedError, StoreError, brief
+from cryopick_ray.micrographs.normalised_image import NormalisedImage
 from cryopick_ray.store import layout, shard_codec
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.place import Place
 
 INFINITY_BITS = 0xF800
 """Infinity in half precision without its sign bit; NaNs are above."""
-
-
-@dataclass(frozen=True)
-class StoredPixels:
-    """A normalised micrograph on its way into the store.
-
-    Attributes
-    ----------
-    pixels
-        ``(h, w)`` float32, zero mean and unit width.
-    offset, scale
-        The affine normalisation undone: ``raw = pixels * scale + offset``.
-    """
-
-    pixels: NDArray[np.float32]
-    offset: float
-    scale: float
 
 
 class MicrographStore:
@@ -69,7 +52,7 @@ class MicrographStore:
         if self.place.get(key) != data:
             self.place.put(key, data)
 
-    def write(self, micrograph_id: str, image: StoredPixels) -> int:
+    def write(self, micrograph_id: str, image: NormalisedImage) -> int:
         """Write one micrograph, each of its objects whole; return its shard's bytes.
 
         Writing the same again changes nothing for whoever reads meanwhile; where the shape is another,

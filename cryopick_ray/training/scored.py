@@ -13,7 +13,7 @@ from cryopick_ray.micrographs.junk import kept_out
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.pickers.calibration import calibrated
 from cryopick_ray.pickers.picker import Candidates, Picker
-from cryopick_ray.picks.columns import taken
+from cryopick_ray.picks.columns import take_columns
 from cryopick_ray.picks.matching import match, offsets
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.data.examples import LabelledRow
@@ -89,7 +89,7 @@ def found_by(picker: Picker, source: LabelledRow, vary: Callable[[Image], Image]
     found = picker.pick(vary(pixels if shape == pixels.shape else fourier_resize(pixels, shape)))
     x, y = resampled_to_source(found.x, found.y, shape, row.source_shape)
     clear = np.ones(len(found), bool) if found.junk is None else ~kept_out(found.junk, keep_junk=False)
-    return Candidates(x[clear], y[clear], found.score[clear], more=taken(found.more, clear))
+    return Candidates(x[clear], y[clear], found.score[clear], more=take_columns(found.more, clear))
 
 
 def matched(source: LabelledRow, found: Candidates) -> ScoredMicrograph:

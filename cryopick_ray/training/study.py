@@ -10,7 +10,7 @@ from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.settings.base import Settings
-from cryopick_ray.settings.config import over
+from cryopick_ray.settings.config import merged
 from cryopick_ray.store.claim import kept_settings
 from cryopick_ray.training.experiment import carry_out, plan_training
 from cryopick_ray.training.study_table import StudyOutcome, StudyRow
@@ -57,7 +57,7 @@ def study_settings(data: Mapping[str, Any]) -> StudySettings:
         if (said := own.get("network", name)) != name:
             raise UsageError(f"networks.{name} has the network {brief(said)}; leave its `network` out")
         try:
-            made[str(name)] = train_settings(over(common, {**own, "network": str(name)}))
+            made[str(name)] = train_settings(merged(common, {**own, "network": str(name)}))
         except UsageError as error:
             raise UsageError(f"networks.{name}: {error}") from error
     return StudySettings(networks=made)

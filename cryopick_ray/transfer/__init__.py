@@ -1,1 +1,1 @@
-"""Files from web servers, buckets and mirrors to this machine: resumed, checked, whole or not at all."""
+"""Transfer of files from web servers, buckets and mirrors: resumed, checked, complete or absent."""

@@ -1,4 +1,4 @@
-"""How long to wait: between tries, at a server's wish, and for a share of the bandwidth."""
+"""Pauses between tries (exponential backoff, Retry-After) and a limit of bandwidth."""
 
 import threading
 import time
@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 PAUSES_S = (0.5, 60.0)
 """First and longest pause between tries, before the server says otherwise."""
-LONGEST_WISH_S = 600.0
-"""A server that wants to be left alone for longer is given up."""
+LONGEST_RETRY_AFTER_S = 600.0
+"""A server that asks for a longer pause is given up."""
 BURST_S = 0.25
-"""Bandwidth that may be saved up, in seconds of it."""
+"""Unused bandwidth that may be saved up, in seconds."""
 
 
 def pause_s(tries: int, retry_after_s: float | None, jitter: float) -> float:
@@ -23,8 +23,8 @@ def pause_s(tries: int, retry_after_s: float | None, jitter: float) -> float:
         0 to 1: spreads the pauses of many clients over half of their length.
     """
     first, longest = PAUSES_S
-    own = min(longest, first * 2.0 ** min(tries - 1, 20)) * (0.5 + 0.5 * jitter)
-    return max(own, retry_after_s or 0.0)
+    backoff_s = min(longest, first * 2.0 ** min(tries - 1, 20)) * (0.5 + 0.5 * jitter)
+    return max(backoff_s, retry_after_s or 0.0)
 
 
 class Bandwidth:
@@ -35,7 +35,7 @@ class Bandwidth:
     bytes_per_s
         ``None`` for no limit.
     clock
-        Seconds that only grow.
+        A monotonic clock, in seconds.
     """
 
     def __init__(self, bytes_per_s: float | None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -44,7 +44,7 @@ class Bandwidth:
         self._paid_until = clock()
 
     def pay(self, n_bytes: int) -> None:
-        """Wait until so many more bytes are within the limit."""
+        """Wait until ``n_bytes`` more are within the limit."""
         time.sleep(self.draw(n_bytes))
 
     def draw(self, n_bytes: int) -> float:

@@ -1,4 +1,4 @@
-"""What a server's headers say, read with care."""
+"""HTTP response headers, parsed without trusting them."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ from cryopick_ray.transfer.transfer_errors import RemoteError
 
 
 def content_length(headers: Mapping[str, str]) -> int | None:
-    """Return the stated length of a body in bytes, if it can be one."""
+    """Return the Content-Length in bytes; ``None`` if it is missing or invalid."""
     text = headers.get("Content-Length", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
@@ -30,7 +30,7 @@ def content_range(value: str | None) -> tuple[int, int]:
 
 
 def validator_of(headers: Mapping[str, str]) -> str | None:
-    """Return what an If-Range may hold: a strong ETag, else the date (RFC 9110, 13.1.5)."""
+    """Return a validator for If-Range: a strong ETag, else the date (RFC 9110, 13.1.5)."""
     etag = headers.get("ETag")
     return etag if etag and not etag.startswith("W/") else headers.get("Last-Modified")
 
@@ -43,10 +43,10 @@ def offered_digest(headers: Mapping[str, str], *, whole: bool) -> str | None:
     offered = f"{headers.get('Repr-Digest', '')},{headers.get('Digest', '')}"
     if whole and "Content-MD5" in headers:
         offered += f",md5={headers['Content-MD5']}"
-    known = {"sha-256": ("sha256", 32), "md5": ("md5", 16)}
+    algorithms = {"sha-256": ("sha256", 32), "md5": ("md5", 16)}
     for field in offered.split(","):
         name, _, value = field.strip().partition("=")
-        kind, length = known.get(name.lower(), ("", 0))
+        kind, length = algorithms.get(name.lower(), ("", 0))
         try:
             raw = base64.b64decode(value.strip(":"), validate=True)
         except (binascii.Error, ValueError):
@@ -70,12 +70,12 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
 
 
 def redirected(url: str, target: str) -> str:
-    """Return where a redirect leads.
+    """Return the URL that a redirect leads to.
 
     Raises
     ------
     RemoteError
-        To another host, or from https to http: what comes from there is not what was asked for.
+        It leads to another host, or from https to http.
     """
     joined = urljoin(url, target)
     before, after = urlsplit(url), urlsplit(joined)

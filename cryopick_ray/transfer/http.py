@@ -1,4 +1,4 @@
-"""HTTP as an archive deserves it: few connections, ranges, no surprise destinations."""
+"""An HTTP client for archives: few connections, range requests, redirects to the same host only."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 
 from cryopick_ray import __version__
-from cryopick_ray.transfer.backoff import LONGEST_WISH_S, Bandwidth, pause_s
+from cryopick_ray.transfer.backoff import LONGEST_RETRY_AFTER_S, Bandwidth, pause_s
 from cryopick_ray.transfer.headers import (
     content_length,
     content_range,
@@ -25,10 +25,10 @@ from cryopick_ray.transfer.response import Response
 from cryopick_ray.transfer.transfer_errors import (
     ChangedError,
     MissingError,
-    PassingError,
+    NoConnectionError,
     RemoteError,
     StoppedError,
-    UnreachedError,
+    TransientError,
 )
 
 CONNECT_S, SILENCE_S = 10.0, 20.0
@@ -44,14 +44,14 @@ PASSING_STATUS = (408, 425, 429, 500, 502, 503, 504)
 
 
 class Client:
-    """Asks servers by HTTP; shared by all threads.
+    """An HTTP client, shared by all threads.
 
     Parameters
     ----------
     connections
-        The most that are open to one host at a time.
+        Limit of open connections to one host.
     bandwidth
-        What all bodies together may take.
+        Limit over all responses together.
     stop
         Ends all waiting.
     """
@@ -73,13 +73,13 @@ class Client:
         self._hold_until: dict[str, float] = {}
 
     def page(self, url: str, *, at_most: int) -> bytes:
-        """Return a whole document of at most so many bytes, asked for again after what may pass."""
+        """Return a document of at most ``at_most`` bytes; transient errors are retried."""
         for tries in range(1, TRIES + 1):
             try:
                 with self.open(url) as body:
                     return b"".join(_limited(body.chunks, at_most, url))
-            except PassingError as error:
-                if isinstance(error, UnreachedError) and not self._has_heard and tries == OFFLINE_TRIES:
+            except TransientError as error:
+                if isinstance(error, NoConnectionError) and not self._has_heard and tries == OFFLINE_TRIES:
                     raise RemoteError(
                         f"{urlsplit(url).netloc} cannot be reached: this machine seems to be offline, or "
                         f"behind a proxy ({error}); CRYOPICK_EMPIAR_FILES names a mirror"
@@ -90,28 +90,28 @@ class Client:
         raise AssertionError
 
     def head(self, url: str) -> int | None:
-        """Return the size in bytes that a server states of a file, if it does."""
+        """Return the size of a file in bytes as the server states it, or ``None``."""
         with self._answer("HEAD", url, {}) as answer:
             return content_length(answer.headers)
 
     @contextmanager
     def open(self, url: str, start: int = 0, validator: str | None = None) -> Iterator[Response]:
-        """Ask for a file from byte ``start`` on.
+        """Request a file from byte ``start`` on.
 
         Parameters
         ----------
         validator
-            What the first ``start`` bytes came with: if the file is another one now, all of it is sent.
+            Validator of the first ``start`` bytes: if the file has changed since, all of it is sent.
 
         Raises
         ------
         PassingError, MissingError, ChangedError, RemoteError
         """
-        asked = {"Range": f"bytes={start}-", "If-Range": validator} if start and validator else {}
-        with self._answer("GET", url, asked) as answer:
+        range_headers = {"Range": f"bytes={start}-", "If-Range": validator} if start and validator else {}
+        with self._answer("GET", url, range_headers) as answer:
             if answer.status == 206:
                 first, whole_bytes = content_range(answer.headers.get("Content-Range"))
-                if first != start or not asked:
+                if first != start or not range_headers:
                     raise RemoteError(f"the server sent bytes from {first}, {start} was asked for")
                 size_bytes: int | None = whole_bytes
             else:
@@ -132,7 +132,7 @@ class Client:
                 self._bandwidth.pay(len(chunk))
                 yield chunk
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise PassingError(f"the connection broke: {_reason(error)}") from error
+            raise TransientError(f"the connection broke: {_reason(error)}") from error
 
     @contextmanager
     def _answer(
@@ -142,7 +142,7 @@ class Client:
         try:
             _check_status(answer)
             yield answer
-        except PassingError as error:
+        except TransientError as error:
             if error.retry_after_s:
                 self._hold(url, error.retry_after_s)
             raise
@@ -175,7 +175,7 @@ class Client:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise RemoteError(f"{url}: the server's certificate is not trusted") from error
-            kind = UnreachedError if _is_unreached(error) else PassingError
+            kind = NoConnectionError if _is_unreached(error) else TransientError
             raise kind(f"no answer: {_reason(error)}") from error
 
     def _manager(self, url: str) -> urllib3.PoolManager:
@@ -197,7 +197,7 @@ class Client:
             self._hold_until[host] = max(self._hold_until.get(host, 0.0), time.monotonic() + seconds)
 
     def _wait(self, url: str) -> None:
-        """Leave a host alone for as long as it asked, from all connections."""
+        """Wait out the pause that a host has asked for, on all connections."""
         with self._lock:
             until = self._hold_until.get(urlsplit(url).netloc, 0.0)
         self._pause(max(0.0, until - time.monotonic()))
@@ -225,10 +225,10 @@ def _check_status(answer: urllib3.BaseHTTPResponse) -> None:
     if status == 416:
         raise ChangedError("the file is shorter than what was already fetched of it")
     if status in PASSING_STATUS:
-        wish_s = parse_retry_after(answer.headers.get("Retry-After"), time.time())
-        if wish_s is not None and wish_s > LONGEST_WISH_S:
-            raise RemoteError(f"the server asks to be left alone for {wish_s:.0f} s (status {status})")
-        raise PassingError(f"status {status}", wish_s)
+        retry_after_s = parse_retry_after(answer.headers.get("Retry-After"), time.time())
+        if retry_after_s is not None and retry_after_s > LONGEST_RETRY_AFTER_S:
+            raise RemoteError(f"the server asks to be left alone for {retry_after_s:.0f} s (status {status})")
+        raise TransientError(f"status {status}", retry_after_s)
     raise RemoteError(f"the server answers with status {status}")
 
 

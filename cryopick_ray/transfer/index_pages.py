@@ -40,7 +40,7 @@ class HttpFiles:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """URL."""
         return self._url
 
     def walk(self, folder: str) -> Iterator[RemoteFile | RefusedFile]:
@@ -76,11 +76,11 @@ class HttpFiles:
                 )
 
     def size(self, path: str) -> int | None:
-        """Ask for the size of a file in bytes."""
+        """Return the size of a file in bytes."""
         return self._client.head(self._address(path))
 
     def open(self, path: str, start: int, validator: str | None) -> AbstractContextManager[Response]:
-        """Ask for a file."""
+        """Request a file."""
         return self._client.open(self._address(path), start, validator)
 
     def _address(self, path: str) -> str:
@@ -113,7 +113,7 @@ class HttpFiles:
 
 
 def links(page: bytes) -> Iterator[tuple[str, str]]:
-    """Yield each link of an index page, and the text between it and the next: date and size."""
+    """Yield each link of an index page and the text after it, which has date and size."""
     href, text, is_inside = "", [], False
     after = 0
     # Bytes of a name outside ASCII are percent-encoded in links; the shown text does not matter.

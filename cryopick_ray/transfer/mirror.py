@@ -18,8 +18,8 @@ from cryopick_ray.transfer.transfer_errors import (
     ChangedError,
     HostileNameError,
     MissingError,
-    PassingError,
     RemoteError,
+    TransientError,
 )
 
 
@@ -40,32 +40,32 @@ class MirrorFiles:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """URL."""
         return self._url
 
     def walk(self, folder: str) -> Iterator[RemoteFile | RefusedFile]:
         """List all files below a folder."""
-        found = False
+        has_files = False
         try:
             for batch in obstore.list(self._store, folder):
                 for entry in batch:
-                    found = True
+                    has_files = True
                     yield from _listed(entry)
         except FileNotFoundError:
             pass
         except (BaseError, OSError, ValueError) as error:
             raise RemoteError(f"{self._url}/{folder} cannot be listed: {_first_line(error)}") from error
-        if not found:
+        if not has_files:
             raise MissingError(f"{self._url}/{folder} has no files")
 
     def size(self, path: str) -> int | None:
-        """Ask for the size of a file in bytes."""
+        """Return the size of a file in bytes."""
         with _translated(0):
             return int(obstore.head(self._store, path)["size"])
 
     @contextmanager
     def open(self, path: str, start: int, validator: str | None) -> Iterator[Response]:
-        """Ask for a file from byte ``start`` on."""
+        """Open a file from byte ``start`` on."""
         with _translated(start):
             options: Any = {"if_match": validator, "range": {"offset": start}} if start and validator else {}
             answer = obstore.get(self._store, path, options=options)
@@ -122,7 +122,7 @@ def _translated(start: int) -> Iterator[None]:
     except BaseError as error:
         if start and "range" in str(error).lower():  # it starts at or behind the end
             raise ChangedError("the file is shorter than what was already fetched of it") from error
-        raise PassingError(_first_line(error)) from error
+        raise TransientError(_first_line(error)) from error
 
 
 def _first_line(error: Exception) -> str:

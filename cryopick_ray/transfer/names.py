@@ -57,7 +57,7 @@ def child_of(href: str, folder_path: str) -> tuple[str, bool] | None:
 
 
 def check_name(name: str) -> None:
-    """Refuse what cannot be the name of one file or folder.
+    """Refuse a text that is unsafe as the name of one file or folder.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def check_name(name: str) -> None:
 
 
 def local_path(root: Path, path: str) -> Path:
-    """Return where a remote path lies below ``root``, which it cannot leave.
+    """Return the local path of a remote one below ``root``, which it cannot leave.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def local_path(root: Path, path: str) -> Path:
 
 
 def encoded(path: str) -> str:
-    """Return a path as it stands in a URL."""
+    """Return a path percent-encoded for a URL."""
     return quote(path, safe="/")
 
 

@@ -1,4 +1,4 @@
-"""A file on its way, wherever it comes from."""
+"""Listed files and responses, common to web servers, buckets and folders."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that a listing names.
+    """A file in a listing.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class RefusedFile:
-    """A name in a listing that is not believed, and why."""
+    """A name in a listing that is refused as unsafe, and why."""
 
     path: str
     reason: str
@@ -38,7 +38,7 @@ class RefusedFile:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer whose bytes are yet to come.
+    """A response whose body is yet to be read.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Response:
     size_bytes
         Of the whole file; ``None`` if only its end will tell.
     validator
-        What tells this state of the file from others.
+        ETag or date of this version of the file.
     digest
         ``sha256:`` or ``md5:`` and digits, of the whole file, where the server offers one.
     """
@@ -60,17 +60,17 @@ class Response:
 
 
 class FileSource(Protocol):
-    """Where the files of one entry lie."""
+    """The source of one entry's files."""
 
     @property
     def url(self) -> str:
-        """Its address, without credentials."""
+        """URL, without credentials."""
 
     def walk(self, folder: str) -> Iterator[RemoteFile | RefusedFile]:
         """List all files below a folder; :class:`MissingError` if there is none."""
 
     def size(self, path: str) -> int | None:
-        """Ask for the size of a file in bytes."""
+        """Return the size of a file in bytes."""
 
     def open(self, path: str, start: int, validator: str | None) -> AbstractContextManager[Response]:
-        """Ask for a file from byte ``start`` on, as long as it is the one that ``validator`` tells."""
+        """Request a file from byte ``start`` on, or all of it if ``validator`` no longer matches."""

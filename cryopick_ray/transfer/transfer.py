@@ -1,4 +1,4 @@
-"""One file from there to here: resumed where it broke off, whole or not at all."""
+"""Transfer of one file: resumed where it broke off, complete or absent."""
 
 import hashlib
 import os
@@ -19,9 +19,9 @@ from cryopick_ray.transfer.response import FileSource, Response
 from cryopick_ray.transfer.transfer_errors import (
     ChangedError,
     ExhaustedError,
-    PassingError,
     RemoteError,
     StoppedError,
+    TransientError,
 )
 
 TRIES = 6
@@ -36,8 +36,8 @@ BLOCK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
-class KnownFile:
-    """What the server said of the file whose first part lies here."""
+class FileVersion:
+    """Size, validator and digest of a remote file as the server states them."""
 
     size_bytes: int | None = None
     validator: str | None = None
@@ -50,15 +50,15 @@ class Transfer:
     Parameters
     ----------
     source, path
-        Where from.
+        The source and the path in it.
     target
-        Where to; until it is whole the file has :data:`PART` appended.
-    known
-        Of the part that is here.
+        Local path; until it is complete the file has :data:`PART` appended.
+    version
+        Version of the file that the local part belongs to.
     started
-        Told what the server says of the file, before its first byte is written.
+        Called with the file's version before its first byte is written.
     moved
-        Told of bytes as they come, and of the negative number where a part is thrown away.
+        Called with the number of bytes received; negative where a part is discarded.
     stop
         Ends the transfer within a chunk.
     """
@@ -68,94 +68,96 @@ class Transfer:
         source: FileSource,
         path: str,
         target: Path,
-        known: KnownFile,
+        version: FileVersion,
         *,
-        started: Callable[[KnownFile], None],
+        started: Callable[[FileVersion], None],
         moved: Callable[[int], None],
         stop: threading.Event,
     ) -> None:
-        self._source, self._path, self._target, self._known = source, path, target, known
+        self._source, self._path, self._target, self._version = source, path, target, version
         self._started, self._moved, self._stop = started, moved, stop
 
     def run(self) -> tuple[int, str]:
-        """Return the size in bytes and the checksum of the file, now whole in its place.
+        """Transfer the file; return its size in bytes and its checksum.
 
         Raises
         ------
         RemoteError
-            It cannot be had.
+            It cannot be fetched.
         StoppedError
             ``stop`` was set.
         """
-        if self._target.is_file() and (size_bytes := self._size_there()) == self._target.stat().st_size:
+        if self._target.is_file() and (size_bytes := self._remote_size()) == self._target.stat().st_size:
             with self._target.open("rb") as file:  # renamed and not noted, or brought here by other means
-                return size_bytes, _checked(file, self._known.digest)
+                return size_bytes, _checked(file, self._version.digest)
         self._target.parent.mkdir(parents=True, exist_ok=True)
         part = self._target.with_name(self._target.name + PART)
         with _part_file(part) as file:
             self._fill(file)
             try:
-                checksum = _checked(file, self._known.digest)
+                checksum = _checked(file, self._version.digest)
             except ChangedError:  # damaged on its way: once more from the start
-                self._throw_away(file)
+                self._discard(file)
                 self._fill(file)
-                checksum = _checked(file, self._known.digest)
+                checksum = _checked(file, self._version.digest)
             size_bytes = file.tell()
             os.fsync(file.fileno())
         part.replace(self._target)
         return size_bytes, checksum
 
-    def _size_there(self) -> int | None:
-        return self._source.size(self._path) if self._known.size_bytes is None else self._known.size_bytes
+    def _remote_size(self) -> int | None:
+        return self._source.size(self._path) if self._version.size_bytes is None else self._version.size_bytes
 
     def _fill(self, file: BinaryIO) -> None:
-        """Ask until the part is the whole."""
+        """Request the rest until the part is complete."""
         tries = changes = 0
         while True:
             here = file.seek(0, os.SEEK_END)
-            if here and here == self._known.size_bytes:
+            if here and here == self._version.size_bytes:
                 return
             try:
-                self._ask(file, here)
+                self._request(file, here)
                 return
             except ChangedError as error:
                 changes += 1
-                self._throw_away(file)
+                self._discard(file)
                 if changes > MOST_CHANGES:
                     raise RemoteError(f"the file keeps changing while it is fetched: {error}") from error
-            except PassingError as error:
+            except TransientError as error:
                 tries = 1 if file.seek(0, os.SEEK_END) > here else tries + 1
                 if tries >= TRIES:
                     raise ExhaustedError(f"{error}; {TRIES} tries brought nothing more") from error
                 if self._stop.wait(pause_s(tries, error.retry_after_s, random())):
                     raise StoppedError from error
 
-    def _ask(self, file: BinaryIO, here: int) -> None:
-        """Append what one answer brings."""
-        if here and self._known.validator is None:
-            self._throw_away(file)  # nobody could tell whether the rest belongs to it
+    def _request(self, file: BinaryIO, here: int) -> None:
+        """Append the body of one response."""
+        if here and self._version.validator is None:
+            self._discard(file)  # nobody could tell whether the rest belongs to it
             here = 0
-        with self._source.open(self._path, here, self._known.validator) as body:
-            if here and body.start == here and self._known.size_bytes not in (None, body.size_bytes):
-                raise ChangedError(f"it has {body.size_bytes} bytes, {self._known.size_bytes} before")
+        with self._source.open(self._path, here, self._version.validator) as body:
+            if here and body.start == here and self._version.size_bytes not in (None, body.size_bytes):
+                raise ChangedError(f"it has {body.size_bytes} bytes, {self._version.size_bytes} before")
             if body.start != here:
-                self._throw_away(file)
-            self._known = KnownFile(body.size_bytes, body.validator, body.digest or self._known_digest(body))
+                self._discard(file)
+            self._version = FileVersion(
+                body.size_bytes, body.validator, body.digest or self._earlier_digest(body)
+            )
             self._check_size(body.size_bytes, file.tell())
-            self._started(self._known)
+            self._started(self._version)
             for chunk in body.chunks:
                 if self._stop.is_set():
                     raise StoppedError
                 file.write(chunk)
                 self._moved(len(chunk))
             if body.size_bytes is not None and file.tell() < body.size_bytes:
-                raise PassingError(f"the connection ended after {file.tell()} of {body.size_bytes} bytes")
+                raise TransientError(f"the connection ended after {file.tell()} of {body.size_bytes} bytes")
             if body.size_bytes is not None and file.tell() > body.size_bytes:
                 raise ChangedError(f"{file.tell()} bytes came of {body.size_bytes}")
 
-    def _known_digest(self, body: Response) -> str | None:
-        """Keep the checksum that an earlier answer of the same file offered, if this one repeats none."""
-        return self._known.digest if body.start else None
+    def _earlier_digest(self, body: Response) -> str | None:
+        """Return the digest of an earlier response for the same file, where this one has none."""
+        return self._version.digest if body.start else None
 
     def _check_size(self, size_bytes: int | None, here: int) -> None:
         if size_bytes is None:
@@ -169,7 +171,7 @@ class Transfer:
                 f"{self._target.parent} beside {SPARE_BYTES} that stay free; choose another `out`"
             )
 
-    def _throw_away(self, file: BinaryIO) -> None:
+    def _discard(self, file: BinaryIO) -> None:
         self._moved(-file.seek(0, os.SEEK_END))
         file.truncate(0)
         file.seek(0)
@@ -185,7 +187,7 @@ def _part_file(part: Path) -> Iterator[BinaryIO]:
 
 
 def _checked(file: BinaryIO, digest: str | None) -> str:
-    """Return the checksum of a whole file.
+    """Return the checksum of a complete file.
 
     Raises
     ------

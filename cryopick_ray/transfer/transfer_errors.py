@@ -1,23 +1,23 @@
-"""What can go wrong between this machine and an archive."""
+"""Errors of transfers from an archive or a mirror."""
 
 from cryopick_ray.errors import CryoPickError
 
 
 class RemoteError(CryoPickError):
-    """An archive or a mirror cannot be asked, refuses, or answers with what is not believed."""
+    """An archive or a mirror cannot be reached, refuses, or sends an invalid response."""
 
 
 class MissingError(RemoteError):
     """There is no such file, folder or entry."""
 
 
-class PassingError(RemoteError):
-    """What asking again may mend: a busy server, a cut connection, a body that ends early.
+class TransientError(RemoteError):
+    """An error that a retry may mend: a busy server, a cut connection, a body that ends early.
 
     Attributes
     ----------
     retry_after_s
-        How long the server asks to be left alone, in seconds; ``None`` if it does not say.
+        Pause that the server asks for, in seconds; ``None`` if it states none.
     """
 
     def __init__(self, reason: str, retry_after_s: float | None = None) -> None:
@@ -25,27 +25,27 @@ class PassingError(RemoteError):
         self.retry_after_s = retry_after_s
 
 
-class UnreachedError(PassingError):
-    """No connection comes about: the name is not known, or nobody listens there."""
+class NoConnectionError(TransientError):
+    """No connection: the host name does not resolve, or nothing listens there."""
 
 
 class ExhaustedError(RemoteError):
-    """Asking again and again brought nothing."""
+    """All retries failed."""
 
     elsewhere = True
 
 
 class ChangedError(RemoteError):
-    """The remote file is no longer the one whose first part lies here."""
+    """The remote file has changed since its first part was fetched."""
 
 
 class HostileNameError(RemoteError):
-    """A remote name that cannot be a file's name here."""
+    """A remote name that would be unsafe as a local file name."""
 
 
 class NoRoomError(RemoteError):
-    """Right now, what may lie on the disk at a time leaves no room for a file."""
+    """The disk budget has no space for a file at the moment."""
 
 
 class StoppedError(Exception):
-    """The run was asked to end; what is here of a file stays."""
+    """The run was stopped; partial files stay."""

@@ -17,7 +17,7 @@ import pandas as pd
 import scipy.optimize
 import starfile
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.particles.classes.class_quality import measure
 from cryopick_ray.particles.classes.classification import classify, clear
@@ -81,7 +81,7 @@ def make(folder: Path, name: str, seed: int) -> None:
         "contamination": SOILED,
     }
     out = folder / name
-    simulate_all(simulation_settings(given), out / "sim", SerialEngine(), Silence(), store_url=None)
+    simulate_all(simulation_settings(given), out / "sim", SerialEngine(), SilentEvents(), store_url=None)
     rng = np.random.default_rng(seed)
     truth = cut_out(out, pixel_size_A, molecule.diameter_A, rng)
     classes = int(rng.choice(CLASSES))
@@ -106,7 +106,7 @@ def measured(settings: ClassSettings, out: Path, truth: np.ndarray) -> dict[str,
     """Classify a set; return the measures of its classes, and the share of true particles in each."""
     particles = read_particles(settings.particles)
     plan = ClassPlan(settings, len(particles), particles.box_px, particles.pixel_size_A)
-    found = classify(plan, out, SerialEngine(), Silence(), "cpu")
+    found = classify(plan, out, SerialEngine(), SilentEvents(), "cpu")
     rows = measure(plan, found.halves, found.noise, found.label, found.shift_A, found.probability)
     clear(out)
     share = np.bincount(found.label, truth, settings.classes) / np.maximum(rows.particles, 1)

@@ -13,7 +13,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from cryopick_ray.passes.votes import Vote
+from cryopick_ray.passes.votes import VoteSettings
 from cryopick_ray.picks.reasons import none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.write_table import write_table
@@ -52,7 +52,7 @@ def main(
             write_table(table(picks // PER_MICROGRAPH, picker), where)
             inputs.append(str(where))
         start, cpu = time.perf_counter(), time.process_time()
-        outcome = agree(inputs, Path(folder) / "agreed", Vote(2, crowded=crowded))
+        outcome = agree(inputs, Path(folder) / "agreed", VoteSettings(2, crowded=crowded))
         status = Path("/proc/self/status").read_text()
         peak_KiB = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
         told = {

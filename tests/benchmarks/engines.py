@@ -27,7 +27,7 @@ import ray  # noqa: F401 - brings psutil along
 import typer
 
 from cryopick_ray.engine.engine import Engine, WorkerKind
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.unit import ItemT, UnitReport, Worker, WorkUnit
 from cryopick_ray.micrographs.sources import list_sources
@@ -91,7 +91,7 @@ class Stopwatch:
         self._trial = trial
 
     @contextmanager
-    def shift(self, kinds: Sequence[WorkerKind]) -> Iterator["OneRun"]:
+    def open_session(self, kinds: Sequence[WorkerKind]) -> Iterator["OneRun"]:
         """Give all units of a stage to the engine at once, as Ray Data wants them."""
         yield OneRun(self, kinds[0])
 
@@ -166,7 +166,7 @@ def run_trial(variant: Variant, micrographs: Path) -> Trial:
             from ray_data_engine import RayDataEngine
 
             engine = RayDataEngine(variant.workers)
-        watched, events = Stopwatch(engine, trial), Silence()
+        watched, events = Stopwatch(engine, trial), SilentEvents()
         store, picks, out = (f"{scratch}/{name}" for name in ("store.zarr", "picks", "table"))
         crop = IngestSettings(store_pixel_size_A=working_pixel_size_A(DIAMETER_A, PARTICLE_PX))
         ingest(list_sources([str(micrographs)], relion_project=micrographs), store, crop, watched, events)

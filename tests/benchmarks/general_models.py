@@ -18,7 +18,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy
 import typer
 import yaml
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.training.data.prepare import simulate_molecule
 from cryopick_ray.training.training_settings import SimulatedData, train_settings
@@ -153,7 +153,7 @@ def simulate_all(recipes: Sequence[dict], out: Path, processes: int) -> dict[str
 
 def make(group: SimulatedData, molecule: str, folder: Path) -> dict:
     """Make one molecule's micrographs; return them as a data set of a recipe."""
-    return simulate_molecule(group, molecule, folder, SerialEngine(), Silence()).model_dump(mode="json")
+    return simulate_molecule(group, molecule, folder, SerialEngine(), SilentEvents()).model_dump(mode="json")
 
 
 def own_share(number: int, trainings: int, processes: int) -> set[int]:

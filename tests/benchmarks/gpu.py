@@ -33,7 +33,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cryopick_ray.bench.machine import Machine
 from cryopick_ray.bench.passes import network_pick
 from cryopick_ray.bench.stopwatch import Stopwatch
-from cryopick_ray.engine.unit_rules import UNIT_MAX, cut
+from cryopick_ray.engine.unit_rules import UNIT_MAX, split_units
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.matching import FREE, match
 from cryopick_ray.stages.pick_worker import PickWorker
@@ -102,7 +102,7 @@ def time_worker(model: Model, stored: Stored, machine: Machine, unit: int, folde
     """Return micrographs a second from the store to the shards, by repeat."""
     picks = str(folder / model.name)
     worker = PickWorker(stored.url, picks, DIGEST, model.settings, machine.device.type)
-    units = cut(stored.rows, unit)
+    units = split_units(stored.rows, unit)
     for warm_up in units[:2]:  # the first finds out how many fit
         worker.process(warm_up.items)
     per_s = []
@@ -110,7 +110,7 @@ def time_worker(model: Model, stored: Stored, machine: Machine, unit: int, folde
         turn = repeat + 1  # other units each time: what was published once is not written again
         rows = stored.rows[turn:] + stored.rows[:turn]
         start = time.perf_counter()
-        for one in cut(rows, unit):
+        for one in split_units(rows, unit):
             report = worker.process(one.items)
             assert not report.failures, report.failures
         machine.wait()

@@ -25,7 +25,7 @@ from mortal_worker import SECONDS_A_UNIT, TRIES, Fault, Item, MortalWorker
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.unit import UnitReport
-from cryopick_ray.engine.unit_rules import cut
+from cryopick_ray.engine.unit_rules import split_units
 from cryopick_ray.settings.engine_settings import EngineSettings
 
 UNITS = 40
@@ -90,7 +90,7 @@ def run_trial(name: str, fault: Fault, limit_s: int) -> Outcome:
             from ray_data_engine import RayDataEngine
 
             engine = RayDataEngine(1, **RAY_DATA[name])
-        units = cut([Item(f"m{number}") for number in range(UNITS)], 1)
+        units = split_units([Item(f"m{number}") for number in range(UNITS)], 1)
         signal.alarm(limit_s)
         try:
             for report in engine.run(units, partial(MortalWorker, Path(scratch), fault), on_gpu=False):

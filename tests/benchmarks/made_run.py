@@ -11,11 +11,12 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
-from cryopick_ray.engine.unit_rules import cut, unit_size
+from cryopick_ray.engine.unit_rules import split_units, unit_size
 from cryopick_ray.micrographs.image_facts import ImageFacts
 from cryopick_ray.micrographs.junk import JunkMask, shares_text
+from cryopick_ray.micrographs.normalised_image import NormalisedImage
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
@@ -24,9 +25,9 @@ from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.stages.pick import prepare_picking
 from cryopick_ray.store.layout import METADATA, SHARD, array_key
 from cryopick_ray.store.manifest import ManifestRow, publish_part
-from cryopick_ray.store.masks import MaskShelf
+from cryopick_ray.store.masks import MaskStore
 from cryopick_ray.store.scale import stored_shape
-from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import Shape
 
 SIDE_PX, PIXEL_SIZE_A, DIAMETER_A = 4096, 1.0, 150.0
@@ -57,13 +58,15 @@ def make_run(folder: Path, micrographs: int) -> None:
     (run / "config.yaml").write_text(to_yaml(settings))
     store_url, picks_url = str(run / "store.zarr"), str(run / "picks")
     store = MicrographStore(store_url, create=True)
-    picking = prepare_picking(store_url, picks_url, settings.pick, SerialEngine(), Silence(), device="cpu")
+    picking = prepare_picking(
+        store_url, picks_url, settings.pick, SerialEngine(), SilentEvents(), device="cpu"
+    )
     shape = stored_shape((SIDE_PX, SIDE_PX), PIXEL_SIZE_A, picking.pixel_size_A)
     sizes = _images(store, names, shape, rng)
     masks = _masks(store, picking.digest, names, shape, rng)
     shards = PickShards(picks_url, picking.digest)
     rows = [_row(inputs, name, number, shape, sizes) for number, name in enumerate(names)]
-    for unit in cut(rows, unit_size(micrographs)):
+    for unit in split_units(rows, unit_size(micrographs)):
         publish_part(store.place, unit.items)
         shards.publish([_picked(row, next(masks), rng) for row in unit.items])
 
@@ -89,7 +92,9 @@ def _images(
     sizes = []
     for number, name in enumerate(names):
         if number < IMAGES:
-            sizes.append(store.write(name, StoredPixels(rng.normal(size=shape).astype(np.float32), 0.0, 1.0)))
+            sizes.append(
+                store.write(name, NormalisedImage(rng.normal(size=shape).astype(np.float32), 0.0, 1.0))
+            )
             continue
         own, first = root / array_key(name), root / array_key(names[number % IMAGES])
         (own / SHARD).parent.mkdir(parents=True)
@@ -106,7 +111,7 @@ def _masks(
     rng: np.random.Generator,
 ) -> Iterator[str]:
     """Write masks of junk; yield their keys."""
-    shelf, root = MaskShelf(store.place, digest), Path(store.place.url)
+    shelf, root = MaskStore(store.place, digest), Path(store.place.url)
     firsts: list[str] = []
     for number, name in enumerate(names):
         if number < IMAGES:

@@ -26,8 +26,8 @@ import typer
 
 from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.unit import UnitReport
-from cryopick_ray.engine.unit import stay as never
-from cryopick_ray.engine.unit_rules import cut
+from cryopick_ray.engine.unit import never_leave as never
+from cryopick_ray.engine.unit_rules import split_units
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
@@ -134,7 +134,7 @@ def drive(count: int, size: int, engine: EngineSettings, ledger: str, folder: Pa
     began = time.perf_counter()
     done = set(LEDGERS[ledger].read(folder))
     items = [Named(f"10000/data/FoilHole_{number:08d}_Data.mrc") for number in range(count * size)]
-    units = cut([item for item in items if item.micrograph_id not in done], size)
+    units = split_units([item for item in items if item.micrograph_id not in done], size)
     planned, cpu, held = time.perf_counter() - began, time.process_time(), [memory("VmRSS")]
     middle = (stop_at or len(units)) // 2
     reported, first, start = 0, 0.0, time.perf_counter()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cryopick_ray.engine.unit import UnitReport, stay, until
+from cryopick_ray.engine.unit import UnitReport, never_leave, until_leaving
 
 FATAL = "m15"
 TRIES = "tries"
@@ -34,8 +34,8 @@ class MortalWorker:
         self._folder = folder
         self._fault = fault
 
-    def process(self, items: Sequence[Item], leaving: Callable[[], bool] = stay) -> UnitReport:
-        for item in until(leaving, items):
+    def process(self, items: Sequence[Item], leaving: Callable[[], bool] = never_leave) -> UnitReport:
+        for item in until_leaving(leaving, items):
             if item.micrograph_id == FATAL:
                 self._die()
             time.sleep(SECONDS_A_UNIT)

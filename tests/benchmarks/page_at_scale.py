@@ -21,14 +21,15 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from cryopick_ray.picks.index import Made
+from cryopick_ray.micrographs.normalised_image import NormalisedImage
+from cryopick_ray.picks.index import TableHistory
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.write_table import write_table
 from cryopick_ray.settings.config import to_yaml
 from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.layout import SHARD, array_key
 from cryopick_ray.store.manifest import ManifestRow, publish_part
-from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.store.store import MicrographStore
 
 IMAGES, SIDE_PX, SOURCE_PX, PIXEL_SIZE_A, DIAMETER_A = 64, 512, 4096, 1.0, 150.0
 PART = 64
@@ -51,7 +52,7 @@ def make(folder: Path, micrographs: int, each: int) -> None:
         if number < IMAGES:
             shape = (SIDE_PX, SIDE_PX)
             noise = rng.normal(size=shape) + 4 * rng.normal(size=(32, 32)).repeat(16, 0).repeat(16, 1)
-            size = store.write(name, StoredPixels(noise.astype(np.float32), 0.0, 1.0))
+            size = store.write(name, NormalisedImage(noise.astype(np.float32), 0.0, 1.0))
         else:
             target = folder / "store.zarr" / array_key(name) / SHARD
             target.parent.mkdir(parents=True)
@@ -60,7 +61,7 @@ def make(folder: Path, micrographs: int, each: int) -> None:
         rows.append(_row(name, size))
     for start in range(0, len(rows), PART):
         publish_part(store.place, rows[start : start + PART])
-    made = Made(thresholds={"Micrographs": {"value": THRESHOLD, "method": "given", "doubt": ""}})
+    made = TableHistory(thresholds={"Micrographs": {"value": THRESHOLD, "method": "given", "doubt": ""}})
     write_table(_picks(rows, each, rng), folder / "table", made)
 
 

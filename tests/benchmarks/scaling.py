@@ -10,9 +10,9 @@ from typing import Annotated
 import mrcfile
 import typer
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.open_engine import open_engine
-from cryopick_ray.engine.unit_rules import cut
+from cryopick_ray.engine.unit_rules import split_units
 from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.settings.engine_settings import EngineSettings
 from cryopick_ray.settings.run_settings import IngestSettings, PickSettings
@@ -34,7 +34,9 @@ def stored(folder: Path, count: int) -> tuple[str, list[ManifestRow]]:
             mrc.voxel_size = PIXEL_SIZE_A
     url = str(folder / "store.zarr")
     with open_engine(EngineSettings(engine="serial"), threads=1) as engine:
-        ingest(list_sources([str(folder)], relion_project=folder), url, IngestSettings(), engine, Silence())
+        ingest(
+            list_sources([str(folder)], relion_project=folder), url, IngestSettings(), engine, SilentEvents()
+        )
     return url, list(read_manifest(MicrographStore(url).place).values())
 
 
@@ -43,7 +45,7 @@ def units_per_s(url: str, rows: list[ManifestRow], picks: Path, workers: int, mo
     settings = PickSettings(model=model, diameter_A=DIAMETER_A)
     make = partial(PickWorker, url, str(picks), "d", settings, "cpu")
     with open_engine(EngineSettings(workers=workers), threads=1) as engine:
-        ends = [time.monotonic() for _ in engine.run(cut(rows, 1), make, on_gpu=False)]
+        ends = [time.monotonic() for _ in engine.run(split_units(rows, 1), make, on_gpu=False)]
     begun = ends[4 * workers :]
     return (len(begun) - 1) / (begun[-1] - begun[0])
 

@@ -3,7 +3,7 @@
 import shutil
 
 import cryopick_ray
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.runs.extracted import extract_particles
@@ -19,8 +19,8 @@ def test_particles_of_a_run_in_a_bucket(bucket, tmp_path, monkeypatch):
     settings = cryopick_ray.Settings(inputs=["mics"], model="log", diameter_A=120, pixel_size_A=4)
     cryopick_ray.run(settings, f"{bucket.url}/run", engine=EngineSettings(engine="serial"))
     wanted = ExtractSettings(picks=f"{bucket.url}/run", box=["200A"])
-    (there,) = extract_particles(wanted, "there", SerialEngine(), Silence()).files
+    (there,) = extract_particles(wanted, "there", SerialEngine(), SilentEvents()).files
     shutil.rmtree("mics")
-    (stored,) = extract_particles(wanted, "stored", SerialEngine(), Silence()).files
+    (stored,) = extract_particles(wanted, "stored", SerialEngine(), SilentEvents()).files
     assert (there.from_store, stored.from_store) == (0, 2)
     assert there.particles == stored.particles > 0

@@ -10,7 +10,7 @@ from fault_proxy import FAULTS
 
 from cryopick_ray.errors import DamagedError, StoreError, UnreachableError
 from cryopick_ray.store import place as module
-from cryopick_ray.store.copies import fetch_folder, made_locally, publish_folder
+from cryopick_ray.store.copies import fetch_folder, local_copy, publish_folder
 from cryopick_ray.store.place import Place
 
 KEYS = ["a b.txt", "é#.mrc", "q%2fz", "x~y?.s", "..a", "w\\z", "plus+and&more=.star", "sq/deep/01.mrc.star"]
@@ -83,7 +83,7 @@ def test_a_create_whose_answer_was_lost_is_no_error_and_others_are_left_alone(bu
 
 @pytest.mark.parametrize("fault", ["slow down", "reset", "lost", "late"])
 def test_an_outage_ends_in_bounded_time_as_unreachable(bucket, monkeypatch, fault):
-    monkeypatch.setattr(module, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(module, "UNREACHABLE_S", 0.5)
     monkeypatch.setattr(module, "SILENCE_S", 0.1)
     bucket.proxy.faults, bucket.proxy.rate, bucket.proxy.late_s = (fault,), 1.0, 0.3
     place = Place(bucket.url)
@@ -100,7 +100,7 @@ def test_an_outage_ends_in_bounded_time_as_unreachable(bucket, monkeypatch, faul
 
 
 def test_nobody_there_is_unreachable(bucket, monkeypatch):
-    monkeypatch.setattr(module, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(module, "UNREACHABLE_S", 0.3)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free.getsockname()[1]}")
@@ -109,7 +109,7 @@ def test_nobody_there_is_unreachable(bucket, monkeypatch):
 
 
 def test_what_no_patience_mends_is_said_at_once(bucket, monkeypatch):
-    monkeypatch.setattr(module, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(module, "UNREACHABLE_S", 60.0)
     start = time.monotonic()
     for ask in (lambda place: place.get("a"), lambda place: place.put("a", b""), lambda place: place.find()):
         with pytest.raises(StoreError, match="there is no such bucket") as error:
@@ -124,7 +124,7 @@ def test_what_no_patience_mends_is_said_at_once(bucket, monkeypatch):
 
 
 def test_plain_http_is_for_loopback_alone_unless_allowed(bucket, monkeypatch):
-    monkeypatch.setattr(module, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(module, "UNREACHABLE_S", 0.3)
     monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.proxy.url.replace("127.0.0.1", "store.invalid"))
     with pytest.raises(StoreError, match=r"AWS_ENDPOINT_URL.*plain http.*AWS_ALLOW_HTTP"):
         Place(bucket.url)
@@ -145,7 +145,7 @@ def test_other_urls_are_refused_and_credentials_in_them_not_repeated(url):
 def test_secrets_are_in_no_message(bucket, monkeypatch):
     from fault_proxy import SECRET
 
-    monkeypatch.setattr(module, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(module, "UNREACHABLE_S", 0.1)
     monkeypatch.setenv("AWS_SESSION_TOKEN", "TheToken")
     bucket.proxy.faults, bucket.proxy.rate = ("slow down", "reset"), 1.0
     endpoint = bucket.proxy.url
@@ -161,7 +161,7 @@ def test_secrets_are_in_no_message(bucket, monkeypatch):
 
 
 def test_missing_credentials_are_named(bucket, monkeypatch):
-    monkeypatch.setattr(module, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(module, "UNREACHABLE_S", 0.1)
     monkeypatch.setenv("AWS_METADATA_ENDPOINT", bucket.proxy.url)
     bucket.proxy.draw = lambda *_: "forbidden"
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -217,7 +217,7 @@ def test_what_a_hostile_bucket_holds_does_not_leave_the_folder(bucket, tmp_path)
 
 def test_what_is_made_in_vain_is_not_published(bucket, tmp_path):
     def fail_in_mid_work():
-        with made_locally(f"{bucket.url}/t") as folder:
+        with local_copy(f"{bucket.url}/t") as folder:
             folder.mkdir()
             (folder / "half").touch()
             raise RuntimeError(folder)
@@ -226,5 +226,5 @@ def test_what_is_made_in_vain_is_not_published(bucket, tmp_path):
         fail_in_mid_work()
     assert not error.value.args[0].exists()
     assert Place(bucket.url).find() == []
-    with made_locally(str(tmp_path / "here")) as folder:
+    with local_copy(str(tmp_path / "here")) as folder:
         assert folder == tmp_path / "here"

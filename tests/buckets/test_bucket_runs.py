@@ -96,7 +96,7 @@ def test_reports_exports_and_scores_are_made_of_a_bucket(bucket, micrographs, lo
     assert exported[0]
     assert exported[0] == exported[1] == exported[2]
     truth = local.folder / "coordinates" / "star"
-    scores = [cryopick("evaluate", one, "--truth", truth, "--json")[1] for one in (out, local.folder)]
+    scores = [cryopick("evaluate", run, "--truth", truth, "--json")[1] for run in (out, local.folder)]
     assert json.loads(scores[0]) == json.loads(scores[1])
     status, _, told = cryopick("export", out, "--format", "csv", "--out", f"{bucket.url}/csv")
     assert (status, "is a bucket" in told) == (2, True)
@@ -115,7 +115,7 @@ def test_an_outage_ends_a_run_in_good_order_and_another_machine_goes_on(
     bucket, micrographs, local, cryopick, monkeypatch
 ):
     out = bucket.url + "/run"
-    monkeypatch.setattr(module, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(module, "UNREACHABLE_S", 0.2)
     status, rounds = 1, 0
     while status == 1:
         rounds += 1
@@ -177,8 +177,8 @@ def test_two_runs_that_go_on_at_once_double_nothing(bucket, micrographs, local, 
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         for _ in range(2)
     ]
-    told = [one.communicate()[0].decode() for one in both]
-    assert [one.returncode for one in both] == [3, 3], told
+    told = [process.communicate()[0].decode() for process in both]
+    assert [process.returncode for process in both] == [3, 3], told
     ours = made(out)
     assert {key: ours[key] for key in ours if key.startswith(("table/", "coordinates/"))} == {
         key: local.made[key] for key in local.made if key.startswith(("table/", "coordinates/"))
@@ -205,7 +205,7 @@ def test_micrographs_in_a_bucket_are_picked_as_those_in_a_folder(
     arguments = ["run", f"{bucket.url}/micrographs", *SERIAL, "--out", tmp_path / "run", "--json"]
     status, output, _ = cryopick(*arguments)
     assert status == 3
-    assert [one["micrograph_id"] for one in json.loads(output)["failures"]] == ["sq 0/broken.mrc"]
+    assert [failure["micrograph_id"] for failure in json.loads(output)["failures"]] == ["sq 0/broken.mrc"]
     frame, expected = (
         pd.read_parquet(folder / "table").drop(columns="dataset")
         for folder in (tmp_path / "run", local.folder)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cryopick_ray.errors import DamagedError, PicksError, StoreError, UnreachableError
+from cryopick_ray.micrographs.normalised_image import NormalisedImage
 from cryopick_ray.passes.build import TableSettings, build_table
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.shard import Picked
@@ -14,11 +15,11 @@ from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.store import place as module
-from cryopick_ray.store.copies import made_locally
+from cryopick_ray.store.copies import local_copy
 from cryopick_ray.store.layout import shard_key
 from cryopick_ray.store.manifest import ManifestRow, publish_part, read_manifest
 from cryopick_ray.store.place import Place
-from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.store.store import MicrographStore
 
 NUMBERS = np.random.default_rng(7)
 IMAGES = {f"sq/{n:02}.mrc": NUMBERS.normal(size=(90 + n, 120)).astype(np.float32) for n in range(8)}
@@ -53,7 +54,7 @@ def fill(store):
     for start in range(0, len(names), 3):
         rows = []
         for name in names[start : start + 3]:
-            size = store.write(name, StoredPixels(IMAGES[name], 1.0, 2.0))
+            size = store.write(name, NormalisedImage(IMAGES[name], 1.0, 2.0))
             rows.append(manifest_row(name, IMAGES[name].shape, size))
         publish_part(store.place, rows)
     return read_manifest(store.place)
@@ -77,7 +78,7 @@ def everything(root):
     manifest = fill(MicrographStore(f"{root}/s.zarr", create=True))
     shards = PickShards(f"{root}/picks", "d", create=True)
     publish_picks(shards)
-    with made_locally(f"{root}/table", index="_micrographs.parquet") as out:
+    with local_copy(f"{root}/table", index="_micrographs.parquet") as out:
         build_table(shards, manifest, out, settings=SETTINGS, threshold=Threshold(0.5, "given"))
     return contents(Place(root))
 
@@ -110,7 +111,7 @@ def test_a_second_round_of_the_same_work_changes_nothing(bucket):
 @pytest.mark.parametrize("where", ["bucket", "folder"])
 def test_who_reads_while_another_writes_the_same_again_never_misses_it(bucket, tmp_path, where):
     store = MicrographStore(f"{bucket.url if where == 'bucket' else tmp_path}/s.zarr", create=True)
-    image = StoredPixels(IMAGES["sq/00.mrc"], 1.0, 2.0)
+    image = NormalisedImage(IMAGES["sq/00.mrc"], 1.0, 2.0)
     row = manifest_row("sq/00.mrc", image.pixels.shape, store.write("sq/00.mrc", image))
     done, complaints = threading.Event(), []
 
@@ -148,19 +149,19 @@ def test_damage_and_an_outage_are_told_apart(bucket, monkeypatch):
     assert store.held(rows.values()) == set(IMAGES) - {"sq/00.mrc"}
     with pytest.raises(DamagedError, match="0 bytes"):
         store.read_stored(row)
-    monkeypatch.setattr(module, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(module, "UNREACHABLE_S", 0.1)
     bucket.proxy.rate, bucket.proxy.faults = 1.0, ("slow down", "reset", "cut")
     with pytest.raises(UnreachableError):
         store.read_stored(rows["sq/01.mrc"])
     bucket.proxy.rate = 0.0
-    assert store.write("sq/00.mrc", StoredPixels(IMAGES["sq/00.mrc"], 1.0, 2.0)) == row.shard_bytes
+    assert store.write("sq/00.mrc", NormalisedImage(IMAGES["sq/00.mrc"], 1.0, 2.0)) == row.shard_bytes
     assert store.held(rows.values()) == set(IMAGES)
 
 
 def test_a_micrograph_takes_two_requests_to_write_and_one_to_read(bucket):
     store = MicrographStore(f"{bucket.url}/s.zarr", create=True)
     bucket.proxy.seen.clear()
-    size = store.write("a.mrc", StoredPixels(IMAGES["sq/00.mrc"], 1.0, 2.0))
+    size = store.write("a.mrc", NormalisedImage(IMAGES["sq/00.mrc"], 1.0, 2.0))
     assert [method for method, _ in bucket.proxy.seen] == ["PUT", "PUT"]
     assert bucket.proxy.seen[-1][1].endswith("/c/0/0")  # what readers look for comes last
     bucket.proxy.seen.clear()

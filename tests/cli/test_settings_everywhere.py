@@ -9,10 +9,18 @@ import yaml
 from cli.main import app
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.scoring import fast_precision
-from cryopick_ray.settings.config import load_settings, over, to_yaml
+from cryopick_ray.settings.config import load_settings, merged, to_yaml
 from cryopick_ray.settings.cut_settings import CUTS
 from cryopick_ray.settings.engine_settings import EngineSettings
-from cryopick_ray.settings.leaves import AGAIN, FREE, OF_PICKS, OF_STORE, called, differences, leaves
+from cryopick_ray.settings.leaf_settings import (
+    AGAIN,
+    FREE,
+    OF_PICKS,
+    OF_STORE,
+    differences,
+    leaf_settings,
+    option_name,
+)
 from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.stages.pick import _digest
 
@@ -73,7 +81,7 @@ OTHER = {
 }
 """A value of each that is not the default."""
 OF_FILAMENTS = ("filaments.width_A", "filaments.spacing_A", "filaments.rise_A")
-LEAVES = {name: field for name, field, _ in leaves(RunSettings)}
+LEAVES = {name: field for name, field, _ in leaf_settings(RunSettings)}
 HEARD = {
     "the picks": lambda run: run.pick,
     "the store": lambda run: run.ingest(2.0),
@@ -118,7 +126,7 @@ def test_there_is_a_value_for_every_setting():
 
 @pytest.mark.parametrize("name", LEAVES)
 def test_a_setting_means_the_same_on_the_command_line_and_in_yaml(name):
-    value, option = OTHER[name], called(name, LEAVES[name])
+    value, option = OTHER[name], option_name(name, LEAVES[name])
     wanted = nested(name, value)
     ways = [[f"--set={name}={text(value)}"]]
     if option == "INPUT":
@@ -131,8 +139,8 @@ def test_a_setting_means_the_same_on_the_command_line_and_in_yaml(name):
         ways.append([f"{option}={text(one)}" for one in (value if isinstance(value, list) else [value])])
     for way in ways:
         told = on_the_command_line(*way)["settings"]
-        assert load_settings(over(base(name), told)) == load_settings(over(base(name), wanted))
-    settings = load_settings(over(base(name), wanted))
+        assert load_settings(merged(base(name), told)) == load_settings(merged(base(name), wanted))
+    settings = load_settings(merged(base(name), wanted))
     assert settings != load_settings(base(name))
     assert load_settings(yaml.safe_load(to_yaml(settings))) == settings
 
@@ -159,7 +167,7 @@ def test_an_option_that_may_stand_alone_takes_no_input_for_its_value(given, inpu
 @pytest.mark.parametrize("name", LEAVES)
 def test_a_setting_is_heard_by_a_stage(name):
     before, after = (
-        load_settings(data) for data in (base(name), over(base(name), nested(name, OTHER[name])))
+        load_settings(data) for data in (base(name), merged(base(name), nested(name, OTHER[name])))
     )
     assert any(hears(before) != hears(after) for hears in HEARD.values())
 
@@ -167,7 +175,7 @@ def test_a_setting_is_heard_by_a_stage(name):
 @pytest.mark.parametrize("name", LEAVES)
 def test_a_setting_that_changes_what_is_there_is_told_when_a_run_goes_on(name):
     before, after = (
-        load_settings(data) for data in (base(name), over(base(name), nested(name, OTHER[name])))
+        load_settings(data) for data in (base(name), merged(base(name), nested(name, OTHER[name])))
     )
     group = name.partition(".")[0]
     homes = [name in FREE, name in OF_PICKS, bool({name, group} & {*OF_STORE})]
@@ -180,7 +188,7 @@ def test_a_setting_that_changes_what_is_there_is_told_when_a_run_goes_on(name):
 @pytest.mark.parametrize("name", LEAVES)
 def test_the_digest_of_the_picks_holds_what_decides_them_and_nothing_else(name):
     before, after = (
-        load_settings(data) for data in (base(name), over(base(name), nested(name, OTHER[name])))
+        load_settings(data) for data in (base(name), merged(base(name), nested(name, OTHER[name])))
     )
     assert (_digest(before.pick) != _digest(after.pick)) == (name in OF_PICKS)
 
@@ -197,7 +205,7 @@ def test_what_is_of_an_archive_alone_is_refused_elsewhere():
 
 
 def test_where_to_run_comes_from_the_command_line_or_the_environment_alone(monkeypatch):
-    names = {name for name, _, _ in leaves(EngineSettings)}
+    names = {name for name, _, _ in leaf_settings(EngineSettings)}
     assert not names & LEAVES.keys()
     monkeypatch.setenv("CRYOPICK_ADDRESS", "10.0.0.1:6379")
     assert on_the_command_line("/data")["engine"] == {"address": "10.0.0.1:6379"}

@@ -52,7 +52,7 @@ def test_the_list_holds_what_is_sure_and_the_facts_what_is_not(project):
     folder, status, outcome, errors = project
     assert status == 3
     assert "noise.mrc: no rings are seen" in errors
-    kinds = {one["micrograph_id"]: one["status"] for one in outcome["micrographs"]}
+    kinds = {micrograph["micrograph_id"]: micrograph["status"] for micrograph in outcome["micrographs"]}
     assert kinds == {"a.mrc": "fitted", "b c.mrc": "fitted", "noise.mrc": "doubtful", "broken.mrc": "failed"}
     facts = json.loads((folder / "Ctf/ctf.json").read_text())
     assert facts["micrographs"] == outcome["micrographs"]
@@ -156,13 +156,13 @@ def test_simulated_micrographs_have_the_defocus_of_their_truth(tmp_path):
     assert call("simulate", *simulation, *SERIAL, "--out", tmp_path)[0] == 0
     status, text, errors = call("ctf", tmp_path / "micrographs", "--out", tmp_path / "ctf", *SERIAL, "--json")
     assert status == 0, errors
-    for one in json.loads(text)["micrographs"]:
-        truth = tmp_path / "truth" / one["micrograph_id"].replace(".mrc", ".star")
+    for micrograph in json.loads(text)["micrographs"]:
+        truth = tmp_path / "truth" / micrograph["micrograph_id"].replace(".mrc", ".star")
         true = starfile.read(truth)["particles"].iloc[0]
-        assert one["doubts"] == []
-        assert one["defocus_u_A"] == pytest.approx(true["rlnDefocusU"], abs=150)
-        assert one["defocus_v_A"] == pytest.approx(true["rlnDefocusV"], abs=150)
-        assert abs((one["defocus_angle_deg"] - true["rlnDefocusAngle"] + 90) % 180 - 90) < 8
+        assert micrograph["doubts"] == []
+        assert micrograph["defocus_u_A"] == pytest.approx(true["rlnDefocusU"], abs=150)
+        assert micrograph["defocus_v_A"] == pytest.approx(true["rlnDefocusV"], abs=150)
+        assert abs((micrograph["defocus_angle_deg"] - true["rlnDefocusAngle"] + 90) % 180 - 90) < 8
 
 
 def test_relion_extracts_particles_with_this_ctf(project, relion):

@@ -22,7 +22,7 @@ def astigmatic():
     return image, fit_ctf(image, 1.5, OPTICS)
 
 
-@pytest.mark.parametrize("lens", LENSES, ids=lambda one: f"{one.u_A:g}")
+@pytest.mark.parametrize("lens", LENSES, ids=lambda lens: f"{lens.u_A:g}")
 def test_defocus_and_astigmatism_are_recovered(lens):
     fit = fit_ctf(thon(lens), 1.5, OPTICS)
     assert not fit.doubts

@@ -7,10 +7,10 @@ import yaml
 from micrograph_files import LOG
 from scipy.spatial import cKDTree
 
+from cryopick_ray.passes.decision_log import DecisionLog
 from cryopick_ray.passes.decisions import Decision
-from cryopick_ray.passes.notebook import Notebook
 from cryopick_ray.store.manifest import read_manifest
-from cryopick_ray.store.pictures import PictureShelf
+from cryopick_ray.store.pictures import PictureStore
 from cryopick_ray.store.place import Place
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.data.table_labels import read_table_labels
@@ -47,7 +47,7 @@ def test_two_people_s_decisions_reach_coordinates_and_labels_and_are_taken_back(
     first = before[(before.micrograph_id == one) & before.picked].iloc[0]
     disc = before[(before.micrograph_id == junked) & before.picked].iloc[0]
     gone = (round(float(first.x_px), 1), round(float(first.y_px), 1))
-    with Notebook(run / "curation", "anna") as anna, Notebook(run / "curation", "bo") as bo:
+    with DecisionLog(run / "curation", "anna") as anna, DecisionLog(run / "curation", "bo") as bo:
         anna.append([Decision(one, "remove", first.x_px, first.y_px), Decision(out, "exclude")])
         bo.append([Decision(other, "add", 33.5, 44.5)])
         bo.append([Decision(junked, "junk", disc.x_px, disc.y_px, 30)])
@@ -104,7 +104,7 @@ def test_a_run_of_an_earlier_version_goes_on_with_its_one_file(phantoms, cryopic
 
 
 def test_a_run_keeps_a_picture_of_each_micrograph(serial_run):
-    shelf = PictureShelf(Place(str(serial_run)))
+    shelf = PictureStore(Place(str(serial_run)))
     rows = read_manifest(MicrographStore(f"{serial_run}/store.zarr").place)
     assert len(rows) == 12
     assert all(shelf.find(name, row.checksum) for name, row in rows.items())

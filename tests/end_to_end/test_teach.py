@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from small_learning import ALONE, PARTICLE_PX
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.passes.decision_files import text_of
 from cryopick_ray.passes.decisions import Decision
 from cryopick_ray.pickers.catalogue import load_picker
@@ -63,7 +63,7 @@ def marked(first, phantoms, tmp_path_factory):
 
 def teach(first, out, curation, **settings):
     asked = TeachSettings(curation=(curation,), steps=FEW_STEPS, **settings)
-    return module.teach(first, out, asked, HERE, Silence())
+    return module.teach(first, out, asked, HERE, SilentEvents())
 
 
 @pytest.fixture(scope="module")

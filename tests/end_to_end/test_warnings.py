@@ -5,12 +5,12 @@ import json
 
 from micrograph_files import LOG, phantom, write_mrc
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.errors import plain
 from cryopick_ray.runs.warnings import Heard, of_counts
 
 
-class Ear(Silence):
+class Ear(SilentEvents):
     def __init__(self):
         self.warned, self.noted = [], []
 

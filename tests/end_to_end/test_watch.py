@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from micrograph_files import DIAMETER_A, phantom, table_bytes, write_mrc
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.runs.results import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.watch import Until, watch
@@ -23,7 +23,7 @@ from cryopick_ray.settings.run_settings import RunSettings
 SERIAL = EngineSettings(engine="serial")
 
 
-class Heard(Silence):
+class Heard(SilentEvents):
     def __init__(self):
         self.notes = []
         self.picked = 0
@@ -192,6 +192,6 @@ def test_nothing_that_comes_begins_nothing(tmp_path):
             RunFolder(tmp_path / "run"),
             resume=False,
             until=Until(idle_seconds=1.0),
-            events=Silence(),
+            events=SilentEvents(),
         )
     assert not os.path.exists(tmp_path / "run")

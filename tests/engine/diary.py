@@ -11,8 +11,8 @@ from pathlib import Path
 
 import ray.cloudpickle
 
-from cryopick_ray.engine.unit import UnitReport, stay, until
-from cryopick_ray.engine.unit_rules import cut
+from cryopick_ray.engine.unit import UnitReport, never_leave, until_leaving
+from cryopick_ray.engine.unit_rules import split_units
 from cryopick_ray.errors import DeviceError, NodeError, StoreError
 
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import a test module
@@ -33,11 +33,11 @@ class DiaryWorker:
         if bad.exists() and bad.read_text() == ray.get_runtime_context().get_node_id():
             raise NodeError("the folder is not there on this node")
 
-    def process(self, items, leaving=stay):
+    def process(self, items, leaving=never_leave):
         if all(self._done(item).exists() for item in items):
             return UnitReport(len(items))
         begun = []
-        for item in until(leaving, items):
+        for item in until_leaving(leaving, items):
             self._do(item.micrograph_id)
             begun.append(item)
         for item in begun:
@@ -86,7 +86,7 @@ def broken_worker():
 
 
 def units(names, size=1):
-    return cut([Item(name) for name in names], size)
+    return split_units([Item(name) for name in names], size)
 
 
 def run(engine, diary, names, size=1, *, seconds=0.0, on_gpu=False):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.engine.nodes import STRIKES, Nodes
-from cryopick_ray.engine.sizing import PoolSize, hires, keeps
+from cryopick_ray.engine.sizing import PoolSize, idle_to_keep, workers_to_add
 from cryopick_ray.engine.stragglers import HUNG_SECONDS, STRAGGLER, STRAGGLER_SECONDS, StragglerRule
 
 COUNT = st.integers(0, 50)
@@ -15,26 +15,26 @@ def test_workers_stay_between_the_least_and_the_most_and_never_outnumber_the_job
     least, spread, have, starting, jobs, room
 ):
     size = PoolSize(least, least + spread)
-    after = have + hires(size, have=have, starting=starting, jobs=jobs, room=room)
+    after = have + workers_to_add(size, have=have, starting=starting, jobs=jobs, room=room)
     assert after >= min(least, jobs)
     assert after <= max(have, min(size.most, jobs))
 
 
 def test_the_least_are_asked_for_without_room_and_the_rest_follow_it():
-    assert hires(PoolSize(3, 8), have=0, starting=0, jobs=100, room=0) == 3
-    assert hires(PoolSize(3, 8), have=3, starting=3, jobs=100, room=0) == 0
-    assert hires(PoolSize(3, 8), have=3, starting=0, jobs=100, room=4) == 4
-    assert hires(PoolSize(3, 8), have=7, starting=0, jobs=100, room=4) == 1
-    assert hires(PoolSize(1, None), have=4, starting=0, jobs=100, room=60) == 60
+    assert workers_to_add(PoolSize(3, 8), have=0, starting=0, jobs=100, room=0) == 3
+    assert workers_to_add(PoolSize(3, 8), have=3, starting=3, jobs=100, room=0) == 0
+    assert workers_to_add(PoolSize(3, 8), have=3, starting=0, jobs=100, room=4) == 4
+    assert workers_to_add(PoolSize(3, 8), have=7, starting=0, jobs=100, room=4) == 1
+    assert workers_to_add(PoolSize(1, None), have=4, starting=0, jobs=100, room=60) == 60
 
 
 def test_no_more_than_the_least_are_asked_for_while_others_start():
-    assert hires(PoolSize(1, None), have=2, starting=1, jobs=100, room=5) == 0
+    assert workers_to_add(PoolSize(1, None), have=2, starting=1, jobs=100, room=5) == 0
 
 
 @given(idle=COUNT, busy=COUNT)
 def test_idle_workers_are_kept_only_for_units_that_may_have_to_be_repeated(idle, busy):
-    assert keeps(idle=idle, busy=busy) <= min(idle, busy)
+    assert idle_to_keep(idle=idle, busy=busy) <= min(idle, busy)
 
 
 def test_nothing_is_late_before_a_unit_has_ended():
@@ -58,14 +58,14 @@ def test_a_worker_is_taken_for_hung_only_after_a_long_time():
     assert patience.hung([3.0, HUNG_SECONDS + 1]) == 1
 
 
-def test_a_node_is_shunned_after_failures_in_a_row_and_at_once_when_it_leaves():
+def test_a_node_is_excluded_after_failures_in_a_row_and_at_once_when_it_leaves():
     nodes = Nodes()
     assert [nodes.failed("a") for _ in range(STRIKES)] == [False] * (STRIKES - 1) + [True]
     nodes.failed("b")
     nodes.worked("b")
-    assert nodes.shunned == ["a"]
+    assert nodes.excluded == ["a"]
     assert (nodes.left("c"), nodes.left("c")) == (True, False)
-    assert nodes.shunned == ["a", "c"]
+    assert nodes.excluded == ["a", "c"]
 
 
 def test_all_nodes_are_bad_only_if_every_one_there_is_failed_too_often():

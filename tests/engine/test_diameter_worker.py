@@ -7,14 +7,14 @@ import pytest
 import scipy.fft
 import torch
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.pickers.heatmap.diameter import MANY
 from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.stages import diameter_worker
-from cryopick_ray.stages.diameter_worker import DiameterWorker, Sight
+from cryopick_ray.stages.diameter_worker import DiameterTask, DiameterWorker
 from cryopick_ray.stages.find_diameter import FIRST, end_of_ladder, find_diameter
 
 PIXEL_SIZE_A = 4.0
@@ -56,14 +56,14 @@ def crowded(tmp_path_factory):
 
 
 def sights(sources):
-    return [Sight(source, is_thorough=False) for source in sources]
+    return [DiameterTask(source, is_thorough=False) for source in sources]
 
 
 def stage_of(count):
     return [(done, count) for done in range(count + 1)]
 
 
-class Listener(Silence):
+class Listener(SilentEvents):
     """Hears how far the stage of the diameter is."""
 
     def __init__(self):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.engine.unit_queue import UnitQueue
-from cryopick_ray.engine.unit_rules import cut
+from cryopick_ray.engine.unit_rules import split_units
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Item:
 
 def jobs_of(names, size):
     jobs = UnitQueue(["work"])
-    jobs.add("work", cut([Item(name) for name in names], size))
+    jobs.add("work", split_units([Item(name) for name in names], size))
     return jobs
 
 
@@ -101,11 +101,11 @@ def test_an_item_that_kills_twice_alone_is_given_up_with_the_reason():
 
 def test_what_was_begun_is_brought_to_its_end_first():
     jobs = UnitQueue(["ingest", "pick"])
-    jobs.add("ingest", cut([Item("a"), Item("b")], 1))
+    jobs.add("ingest", split_units([Item("a"), Item("b")], 1))
     first = jobs.take()
-    jobs.add("pick", cut([Item("a")], 1))
-    jobs.give_up("ingest", cut([Item("c")], 1)[0], "gone")
-    assert [(one.kind, one.reason) for one in (first, jobs.take(), jobs.take(), jobs.take())] == [
+    jobs.add("pick", split_units([Item("a")], 1))
+    jobs.give_up("ingest", split_units([Item("c")], 1)[0], "gone")
+    assert [(job.kind, job.reason) for job in (first, jobs.take(), jobs.take(), jobs.take())] == [
         ("ingest", ""),
         ("ingest", "gone"),
         ("pick", ""),

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.micrographs.preprocess import PREPARATION
 from cryopick_ray.micrographs.sources import list_sources
@@ -21,7 +21,7 @@ from cryopick_ray.store.store import MicrographStore
 COARSE, FINE = (IngestSettings(store_pixel_size_A=size_A) for size_A in (20.0, 4.0))
 
 
-class Heard(Silence):
+class Heard(SilentEvents):
     def __init__(self):
         self.warnings = []
 

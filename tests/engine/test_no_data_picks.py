@@ -9,7 +9,7 @@ import pytest
 from scipy.ndimage import distance_transform_edt
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.micrographs.no_data import NoData
 from cryopick_ray.micrographs.sources import MicrographSource
@@ -124,7 +124,7 @@ def at(image, x, y):
 
 def test_a_diameter_is_found_beside_areas_without_data(store):
     by_name = {source.micrograph_id: source for source in sources(Path(store.place.url).parent)}
-    options = {"invert": False, "device": "cpu", "engine": SerialEngine(), "events": Silence()}
+    options = {"invert": False, "device": "cpu", "engine": SerialEngine(), "events": SilentEvents()}
     whole, bordered = (
         find_diameter([by_name[name]], IngestSettings(), **options).diameter_A
         for name in ("whole.mrc", "half.mrc")

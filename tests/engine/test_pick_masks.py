@@ -11,7 +11,7 @@ from cryopick_ray.settings.run_settings import PickSettings
 from cryopick_ray.stages.ledger import covered_ids
 from cryopick_ray.stages.pick_worker import PickWorker
 from cryopick_ray.store.manifest import read_manifest
-from cryopick_ray.store.masks import MaskShelf, read_stored_mask
+from cryopick_ray.store.masks import MaskStore, read_stored_mask
 
 
 def seeing(monkeypatch, sees=lambda codes: codes):
@@ -21,7 +21,7 @@ def seeing(monkeypatch, sees=lambda codes: codes):
     mask[:, :4], mask[3:, 4:] = Junk.CARBON, Junk.ICE
 
     def with_masks(self, images):
-        return [replace(one, mask=sees(mask)) for one in pick_many(self, images)]
+        return [replace(candidates, mask=sees(mask)) for candidates in pick_many(self, images)]
 
     monkeypatch.setattr(TopazPicker, "pick_many", with_masks)
     return mask
@@ -99,11 +99,11 @@ def test_a_worker_killed_between_mask_and_shard_leaves_nothing_doubled(store, mo
 def test_a_lost_mask_is_picked_again_and_no_other(store, model, tmp_path, monkeypatch):
     seeing(monkeypatch)
     settings = PickSettings(model=model, diameter_A=150, dtype="float32")
-    one = PickWorker(store.place.url, str(tmp_path / "picks"), "d", settings, "cpu")
+    worker = PickWorker(store.place.url, str(tmp_path / "picks"), "d", settings, "cpu")
     rows = read_manifest(store.place)
     for name in ("0.mrc", "1.mrc"):
-        one.process([rows[name]])
-    shards, there = PickShards(str(tmp_path / "picks"), "d"), MaskShelf(store.place, "d").keys
+        worker.process([rows[name]])
+    shards, there = PickShards(str(tmp_path / "picks"), "d"), MaskStore(store.place, "d").keys
     assert covered_ids(shards, rows, there) == (
         {name: rows[name].checksum for name in ("0.mrc", "1.mrc")},
         [],
@@ -114,6 +114,6 @@ def test_a_lost_mask_is_picked_again_and_no_other(store, model, tmp_path, monkey
     covered, [complaint] = covered_ids(shards, rows, there)
     assert [*covered] == ["1.mrc"]
     assert lost in complaint
-    one.process([rows["0.mrc"]])
+    worker.process([rows["0.mrc"]])
     assert store.place.get(lost) == whole
     assert covered_ids(shards, rows, there)[0].keys() == {"0.mrc", "1.mrc"}

@@ -14,7 +14,7 @@ from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.settings.run_settings import IngestSettings, PickSettings
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.stages.ingest_worker import IngestWorker
-from cryopick_ray.stages.pick_worker import PickWorker, chunked
+from cryopick_ray.stages.pick_worker import PickWorker, batched
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore
 
@@ -59,10 +59,10 @@ def test_micrographs_of_both_polarities_are_picked_alike_in_any_order(tmp_path, 
     assert [line.inverted for line in coverage] == [False, True, True, False]
     for sign, names in (("no", "ad"), ("yes", "bc")):
         said = settings.model_copy(update={"invert": sign})
-        _, one, lines = picks(store, tmp_path / sign, said, monkeypatch, 1)
+        _, table_one, lines = picks(store, tmp_path / sign, said, monkeypatch, 1)
         assert [line.inverted for line in lines] == [sign == "yes"] * 4
         own = table[table.micrograph_id.isin([*names])]
-        assert own.equals(one[one.micrograph_id.isin([*names])].set_axis(own.index))
+        assert own.equals(table_one[table_one.micrograph_id.isin([*names])].set_axis(own.index))
     rows = read_manifest(store.place)
     shards = PickShards(str(tmp_path / "singly"), "d", create=True)
     for name in "dcba":
@@ -103,9 +103,9 @@ def row(index, side, pixel_size_A):
 )
 def test_chunks_hold_every_row_once_and_only_one_shape_in_order(kinds, most):
     rows = [row(index, *kind) for index, kind in enumerate(kinds)]
-    chunks = chunked(rows, 3.0, most)
-    assert sorted(one.micrograph_id for chunk in chunks for one in chunk.rows) == sorted(
-        one.micrograph_id for one in rows
+    chunks = batched(rows, 3.0, most)
+    assert sorted(row.micrograph_id for chunk in chunks for row in chunk.rows) == sorted(
+        row.micrograph_id for row in rows
     )
     assert sum(len(chunk.rows) == most for chunk in chunks) >= sum(
         kinds.count(kind) // most for kind in set(kinds)
@@ -113,7 +113,7 @@ def test_chunks_hold_every_row_once_and_only_one_shape_in_order(kinds, most):
     for chunk in chunks:
         assert sorted(chunk.rows, key=rows.index) == list(chunk.rows)
         assert 1 <= len(chunk.rows) <= most
-        assert len({(one.shape, one.pixel_size_A) for one in chunk.rows}) == 1
+        assert len({(row.shape, row.pixel_size_A) for row in chunk.rows}) == 1
 
 
 def test_a_batch_too_large_for_the_device_is_halved_once_and_nothing_is_lost(
@@ -200,8 +200,8 @@ def test_a_gpu_that_fails_is_no_failure_of_a_micrograph(store, tmp_path, monkeyp
     def broken(self, images):
         raise torch.AcceleratorError("CUDA error: uncorrectable ECC error encountered")
 
-    one = worker(store, tmp_path / "picks")
-    monkeypatch.setattr(type(one._picker), "pick_many", broken)
+    picker_worker = worker(store, tmp_path / "picks")
+    monkeypatch.setattr(type(picker_worker._picker), "pick_many", broken)
     with pytest.raises(DeviceError, match="uncorrectable ECC error"):
-        one.process(rows_of(store))
+        picker_worker.process(rows_of(store))
     assert PickShards(str(tmp_path / "picks"), "d").published() == []

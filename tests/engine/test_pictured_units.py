@@ -10,7 +10,7 @@ from pathlib import Path
 from cryopick_ray.settings.run_settings import PickSettings
 from cryopick_ray.stages.pick_worker import PickWorker
 from cryopick_ray.store.manifest import read_manifest
-from cryopick_ray.store.pictures import PictureShelf, make_pictures
+from cryopick_ray.store.pictures import PictureStore, make_pictures
 from cryopick_ray.store.place import Place
 from cryopick_ray.store.store import MicrographStore
 
@@ -36,7 +36,7 @@ def test_picks_are_the_same_with_and_without_pictures_and_all_that_can_be_read_h
     assert shards(with_them) == shards(without)
     assert not (without / "pictures").exists()
     assert report.notes == ()
-    shelf = PictureShelf(Place(str(with_them)))
+    shelf = PictureStore(Place(str(with_them)))
     for name, row in read_manifest(store.place).items():
         found = shelf.find(name, row.checksum)
         assert found == (None if name == "2.mrc" else make_pictures(store.read_stored(row)))
@@ -69,9 +69,9 @@ def test_pictures_that_cannot_be_made_are_told_and_fail_no_pick(store, tmp_path)
 PAINTER = """
 import sys
 import numpy as np
-from cryopick_ray.store.pictures import PictureShelf, make_pictures
+from cryopick_ray.store.pictures import PictureStore, make_pictures
 from cryopick_ray.store.place import Place
-shelf = PictureShelf(Place(sys.argv[1]))
+shelf = PictureStore(Place(sys.argv[1]))
 pixels = np.random.default_rng(0).normal(size=(700, 700)).astype(np.float16)
 print("ready", flush=True)
 for number in range(10**6):
@@ -81,7 +81,7 @@ for number in range(10**6):
 
 
 def test_what_is_killed_leaves_pictures_whole_or_absent(tmp_path):
-    shelf, begun = PictureShelf(Place(str(tmp_path))), 0
+    shelf, begun = PictureStore(Place(str(tmp_path))), 0
     for pause_s in (0.1, 0.15, 0.2, 0.25, 0.3):
         command = [sys.executable, "-c", PAINTER, str(tmp_path), str(begun)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as painter:

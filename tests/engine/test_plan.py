@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.engine.unit import WorkUnit
-from cryopick_ray.engine.unit_rules import UNIT_MAX, after_death, cut, unit_size
+from cryopick_ray.engine.unit_rules import UNIT_MAX, after_death, split_units, unit_size
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ def items(count):
 
 @given(st.integers(0, 300), st.integers(1, 20))
 def test_cutting_loses_nothing_doubles_nothing_and_keeps_the_order(count, size):
-    units = cut(items(count), size)
+    units = split_units(items(count), size)
     assert [item for unit in units for item in unit.items] == items(count)
     assert all(0 < len(unit.items) <= size for unit in units)
 
@@ -26,11 +26,11 @@ def test_cutting_loses_nothing_doubles_nothing_and_keeps_the_order(count, size):
 @given(st.integers(1, 300), st.data())
 def test_a_resumed_run_cuts_at_the_same_places(count, data):
     size = unit_size(count)
-    units = cut(items(count), size)
+    units = split_units(items(count), size)
     done = data.draw(st.sets(st.sampled_from(units)))
     picked = {item.micrograph_id for unit in done for item in unit.items}
     left = [item for item in items(count) if item.micrograph_id not in picked]
-    assert cut(left, size) == [unit for unit in units if unit not in done]
+    assert split_units(left, size) == [unit for unit in units if unit not in done]
 
 
 def test_units_are_small_enough_to_share_and_never_empty_or_huge():

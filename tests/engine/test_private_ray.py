@@ -50,8 +50,8 @@ def family(pid):
             continue
         children.setdefault(parent, []).append(int(entry.parent.name))
     found = [pid]
-    for one in found:
-        found += children.get(one, [])
+    for process in found:
+        found += children.get(process, [])
     return found
 
 
@@ -116,7 +116,7 @@ def test_what_a_killed_program_leaves_goes_with_the_next_one(another_run, monkey
         time.sleep(0.2)
     assert not left
     assert folder.is_dir()
-    monkeypatch.setattr("cryopick_ray.store.held_folder.YOUNG_S", 0.0)
+    monkeypatch.setattr("cryopick_ray.store.temporary_folder.YOUNG_S", 0.0)
     with ray_private._closed_folder():
         assert not folder.exists()
 

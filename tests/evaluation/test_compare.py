@@ -16,12 +16,12 @@ from cryopick_ray.evaluation.evaluate import evaluate
 from cryopick_ray.evaluation.median import Median
 from cryopick_ray.evaluation.nearest import nearest_pairs
 from cryopick_ray.evaluation.truth import Truth
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 SIZE, DIAMETER_A, PIXEL_SIZE_A = 60, 30.0, 1.5
 RADIUS_PX = DIAMETER_A / 2 / PIXEL_SIZE_A
-REASONS = (0, 0, 0, Why.BELOW_THRESHOLD, Why.ON_JUNK, Why.ON_JUNK | Why.NEAR_EDGE)
+REASONS = (0, 0, 0, Reason.BELOW_THRESHOLD, Reason.ON_JUNK, Reason.ON_JUNK | Reason.NEAR_EDGE)
 places = st.lists(
     st.tuples(st.integers(0, SIZE), st.integers(0, SIZE), st.integers(-2, 2), st.sampled_from(REASONS)),
     max_size=20,
@@ -157,8 +157,8 @@ def test_scores_against_truth_are_those_of_evaluate(first, second):
 def test_of_what_only_one_picked_the_other_s_own_reasons_are_told():
     ours = [(5, 5, 1, 0), (25, 5, 1, 0), (45, 5, 1, 0), (5, 45, 1, 0), (25, 45, 1, 0), (29, 45, 1, 0)]
     theirs = [
-        (6, 5, 0, Why.BELOW_THRESHOLD),
-        (26, 5, 1, Why.ON_JUNK | Why.NEAR_EDGE),
+        (6, 5, 0, Reason.BELOW_THRESHOLD),
+        (26, 5, 1, Reason.ON_JUNK | Reason.NEAR_EDGE),
         (45, 6, 1, 0),
         (25, 45, 1, 0),
     ]

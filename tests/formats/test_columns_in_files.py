@@ -46,7 +46,7 @@ def expected(format, n, own, whole):
     held = {name: values for name, values in own.items() if in_file(name) in FORMATS[format].columns}
     if format == "cbox":  # one size of a particle: its box, else what it measures
         for name in ("box_w_A", "box_h_A"):
-            box, size = (own.get(one, COLUMNS[one].nothing(n)) for one in (name, "size_A"))
+            box, size = (own.get(one, COLUMNS[one].unknown(n)) for one in (name, "size_A"))
             held[name] = np.where(np.isnan(box), size, box)
         held.pop("size_A", None)
     if format == "cs":  # 0 is both the first template and none
@@ -54,7 +54,7 @@ def expected(format, n, own, whole):
             zeros = [np.where(is_known(name, one[name]), one[name], 0) for one in whole if name in one]
             held[name] = np.where(is_known(name, held[name]), held[name], 0)
             if not any(zero.any() for zero in zeros):
-                held[name] = COLUMNS[name].nothing(n)
+                held[name] = COLUMNS[name].unknown(n)
     return {name: one for name, one in held.items() if is_known(in_file(name), one).any()}
 
 

@@ -35,6 +35,7 @@ from cryopick_ray.micrographs.movies.movie import read_frames
 from cryopick_ray.micrographs.movies.open_movie import open_movie
 from cryopick_ray.micrographs.mrc_header import FOUR_BITS
 from cryopick_ray.micrographs.nibbles import PACKED
+from cryopick_ray.micrographs.normalised_image import NormalisedImage
 from cryopick_ray.micrographs.reader import read_micrograph
 from cryopick_ray.micrographs.sidecars.beside import sidecar_of
 from cryopick_ray.micrographs.sources import list_sources
@@ -47,7 +48,7 @@ from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.weights import load_model, save_model
 from cryopick_ray.picks.columns import COLUMNS
 from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
@@ -62,7 +63,7 @@ from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.simulation_settings import simulation_settings
 from cryopick_ray.stages.find_diameter import keep_diameter, kept_diameter
 from cryopick_ray.store.manifest import ManifestRow, publish_part, read_manifest
-from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.suite.suite_settings import suite_settings
 from cryopick_ray.training.loop.checkpoint import load_checkpoint, save_checkpoint
 from cryopick_ray.training.loop.loop import Epoch, TrainState
@@ -459,7 +460,7 @@ PICKS = [
 def _store(folder: Path) -> ManifestRow:
     store = MicrographStore(str(folder), create=True)
     pixels = np.random.default_rng(2).normal(size=(30, 40)).astype(np.float32)
-    row = ManifestRow(**ROW, shard_bytes=store.write("a.mrc", StoredPixels(pixels, 1.0, 2.0)))  # type: ignore[arg-type]
+    row = ManifestRow(**ROW, shard_bytes=store.write("a.mrc", NormalisedImage(pixels, 1.0, 2.0)))  # type: ignore[arg-type]
     publish_part(store.place, [row])
     return row
 
@@ -496,13 +497,13 @@ def _table(folder: Path) -> None:
 
 def _full_table(folder: Path) -> None:
     """Write a table with every optional column, some of it not known, and every reason."""
-    n = len(Why)
-    more = {name: one.nothing(n) for name, one in COLUMNS.items()}
+    n = len(Reason)
+    more = {name: one.unknown(n) for name, one in COLUMNS.items()}
     for name, values in more.items():
         values[: n // 2] = "hand" if name == "source" else 3
     x, y, score = np.random.default_rng(3).uniform(0, 50, (3, n)).astype(np.float32)
     about = PickedMicrograph("a.mrc", "d", "a.mrc", (60, 80), 1.5, None, "complete", "")
-    picks = MicrographPicks(about, x, y, score, np.array([0, *Why][:n], np.uint16), 150.0, more=more)
+    picks = MicrographPicks(about, x, y, score, np.array([0, *Reason][:n], np.uint16), 150.0, more=more)
     write_table([picks], folder / "table")
 
 

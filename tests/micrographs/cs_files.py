@@ -33,7 +33,7 @@ def write_group(path, files, kind="exposure"):
 UIDS = np.array([11, 2**63 + 5, 17, 2**64 - 59], np.uint64)
 GROUPS = np.array([5, 5, 9, 9], np.uint32)
 PATHS = np.array(
-    [f"J2/motioncorrected/{one:021d}_m{i}_patch_aligned.mrc".encode() for i, one in enumerate(UIDS)]
+    [f"J2/motioncorrected/{uid:021d}_m{i}_patch_aligned.mrc".encode() for i, uid in enumerate(UIDS)]
 )
 MICROSCOPE = {
     "uid": UIDS,

@@ -122,7 +122,7 @@ ALONE = {
 def test_a_folder_as_a_program_leaves_it(kept, out):
     found = left_out(sorted([*kept, *out]))
     assert sorted(found) == sorted(out)
-    assert all(one.reason for one in found.values())
+    assert all(left_out.reason for left_out in found.values())
 
 
 @pytest.mark.parametrize("names", ALONE.values(), ids=ALONE)
@@ -170,7 +170,7 @@ def folder(tmp_path, monkeypatch):
 def ids(*inputs, **options):
     out, said = [], []
     found = list_sources(inputs, relion_project=".", say=said.append, leave_out=out.extend, **options)
-    return [one.micrograph_id for one in found], sorted(one.micrograph_id for one, _ in out), said
+    return [source.micrograph_id for source in found], sorted(source.micrograph_id for source, _ in out), said
 
 
 @pytest.mark.parametrize("given", ["m", "m/*", "l.txt", "shell"])

@@ -19,7 +19,7 @@ def read(path, said=None):
 
 
 def exposures_of(listed):
-    return [CsExposure.from_text(one.listed) for one in listed]
+    return [CsExposure.from_text(exposure.listed) for exposure in listed]
 
 
 EXPECTED = [
@@ -34,8 +34,8 @@ def test_uid_group_and_path_are_kept_exactly(tmp_path):
     group = write_group(
         tmp_path / "J4/J4_exposures.csg", dict.fromkeys(("micrograph_blob", "mscope_params"), "exposures.cs")
     )
-    for one in (path, group):
-        sources = list_with_files(tmp_path, one)
+    for listed_path in (path, group):
+        sources = list_with_files(tmp_path, listed_path)
         assert [CsExposure.from_text(source.listed) for source in sources] == EXPECTED
 
 
@@ -47,10 +47,10 @@ def list_with_files(project, path):
 
 
 def test_the_mark_of_a_projects_path_is_kept_and_not_searched_for(tmp_path):
-    marked = np.array([b">" + one for one in PATHS])
+    marked = np.array([b">" + name for name in PATHS])
     path = write_table(tmp_path / "J4/exposures.cs", WHOLE | {"micrograph_blob/path": marked})
     sources = list_with_files(tmp_path, path)
-    assert [source.path for source in sources] == [tmp_path / one.decode() for one in PATHS]
+    assert [source.path for source in sources] == [tmp_path / name.decode() for name in PATHS]
     assert CsExposure.from_text(sources[0].listed).path == marked[0].decode()
     assert CsExposure.from_text(sources[0].listed).project_path == PATHS[0].decode()
 
@@ -58,7 +58,7 @@ def test_the_mark_of_a_projects_path_is_kept_and_not_searched_for(tmp_path):
 def test_an_exported_group_far_below_the_project_finds_its_images(tmp_path):
     path = write_table(tmp_path / "exports/groups/J4_exposures/J4_exposures_exported.cs", WHOLE)
     assert [source.path for source in list_with_files(tmp_path, path)] == [
-        tmp_path / one.decode() for one in PATHS
+        tmp_path / name.decode() for name in PATHS
     ]
 
 
@@ -69,11 +69,11 @@ def test_an_exported_group_far_below_the_project_finds_its_images(tmp_path):
 def test_the_microscope_is_joined_from_a_passthrough_by_uid(tmp_path, name):
     path = write_table(tmp_path / "J4/exposures_accepted.cs", IMAGES)
     order = [2, 0, 3, 1]
-    write_table(tmp_path / "J4" / name, {key: one[order] for key, one in MICROSCOPE.items()})
+    write_table(tmp_path / "J4" / name, {key: column[order] for key, column in MICROSCOPE.items()})
     write_table(tmp_path / "J4/J4_passthrough_particles.cs", MICROSCOPE | {"uid": UIDS - np.uint64(1)})
     found = read(path)
     assert exposures_of(found) == EXPECTED
-    assert {one.optics for one in found} == {Optics(200, 1.4)}
+    assert {exposure.optics for exposure in found} == {Optics(200, 1.4)}
 
 
 def test_a_passthrough_as_input_is_joined_to_what_its_job_made(tmp_path):
@@ -85,7 +85,7 @@ def test_a_passthrough_as_input_is_joined_to_what_its_job_made(tmp_path):
 def test_rows_that_a_passthrough_lacks_have_no_microscope(tmp_path):
     path = write_table(tmp_path / "J4/exposures.cs", IMAGES)
     write_table(
-        tmp_path / "J4/J4_passthrough_exposures.cs", {name: one[1:] for name, one in MICROSCOPE.items()}
+        tmp_path / "J4/J4_passthrough_exposures.cs", {name: column[1:] for name, column in MICROSCOPE.items()}
     )
     first, *rest = read(path)
     assert (first.optics, CsExposure.from_text(first.listed).exp_group_id) == (None, None)
@@ -103,11 +103,15 @@ def test_a_broken_passthrough_is_told(tmp_path):
 def test_a_group_takes_each_result_from_the_file_it_names(tmp_path):
     old = {"micrograph_blob/path": np.array([b"J1/old.mrc"] * 4)}
     write_table(tmp_path / "J4/exposures.cs", IMAGES)
-    write_table(tmp_path / "J4/through.cs", {name: one[::-1] for name, one in (MICROSCOPE | old).items()})
+    write_table(
+        tmp_path / "J4/through.cs", {name: column[::-1] for name, column in (MICROSCOPE | old).items()}
+    )
     files = {"mscope_params": "through.cs", "micrograph_blob": "exposures.cs"}
     found = read(write_group(tmp_path / "J4/J4_exposures.csg", files))
-    assert sorted(exposures_of(found), key=lambda one: one.path) == sorted(EXPECTED, key=lambda one: one.path)
-    assert {one.optics for one in found} == {Optics(200, 1.4)}
+    assert sorted(exposures_of(found), key=lambda exposure: exposure.path) == sorted(
+        EXPECTED, key=lambda exposure: exposure.path
+    )
+    assert {exposure.optics for exposure in found} == {Optics(200, 1.4)}
 
 
 @pytest.mark.parametrize("empty", [b"", b">"])
@@ -118,7 +122,9 @@ def test_one_exposure_without_an_image_is_left_out_and_told(tmp_path, empty):
     said = []
     path = write_table(tmp_path / "J4/exposures.cs", WHOLE | movies | {"micrograph_blob/path": images})
     found = read(path, said)
-    assert [(one.name, one.kind) for one in found] == [(PATHS[i].decode(), "micrograph") for i in (0, 1, 3)]
+    assert [(exposure.name, exposure.kind) for exposure in found] == [
+        (PATHS[i].decode(), "micrograph") for i in (0, 1, 3)
+    ]
     assert said == [
         "left out: 1 of 4 exposures have no aligned image in exposures.cs: 'J1/imported/mov2.mrc'"
     ]
@@ -133,13 +139,13 @@ def test_each_row_has_its_best_image(tmp_path):
         "micrograph_blob_non_dw/psize_A": np.full(4, 0.65, np.float32),
     }
     found = read(write_table(tmp_path / "J4/exposures.cs", columns))
-    assert [one.name for one in found] == [
+    assert [exposure.name for exposure in found] == [
         PATHS[0].decode(),
         "J2/other1.mrc",
         PATHS[2].decode(),
         PATHS[3].decode(),
     ]
-    assert [one.pixel_size_A for one in found] == [1.315, 0.65, 1.315, 1.315]
+    assert [exposure.pixel_size_A for exposure in found] == [1.315, 0.65, 1.315, 1.315]
 
 
 def test_exposures_without_an_image_are_rows_that_change_no_other_name(tmp_path):
@@ -150,13 +156,13 @@ def test_exposures_without_an_image_are_rows_that_change_no_other_name(tmp_path)
     path = write_table(tmp_path / "J4/exposures.cs", WHOLE | movies | {"micrograph_blob/path": images})
     out = []
     kept = list_sources([str(path)], relion_project=tmp_path, leave_out=out.extend)
-    assert [one.micrograph_id for one in kept] == [whole[i].micrograph_id for i in (0, 3)]
-    assert [(one.micrograph_id, reason) for one, reason in out] == [
+    assert [exposure.micrograph_id for exposure in kept] == [whole[i].micrograph_id for i in (0, 3)]
+    assert [(exposure.micrograph_id, reason) for exposure, reason in out] == [
         (name, "no aligned image in exposures.cs") for name in ("J1/mov1.mrc", "row 3")
     ]
     out.clear()
     list_sources([str(path)], relion_project=tmp_path, exclude=["row*"], leave_out=out.extend)
-    assert [one.micrograph_id for one, _ in out] == ["J1/mov1.mrc"]
+    assert [exposure.micrograph_id for exposure, _ in out] == ["J1/mov1.mrc"]
 
 
 CTF = {
@@ -173,7 +179,7 @@ CTF = {
 
 def test_exposure_groups_are_optics_groups(tmp_path):
     found = read(write_table(tmp_path / "J4/exposures.cs", WHOLE | CTF))
-    groups = [json.loads(one.optics_group) for one in found]
+    groups = [json.loads(exposure.optics_group) for exposure in found]
     assert groups[0] == groups[1]
     assert groups[2] == groups[3]
     assert groups[0] == {
@@ -193,7 +199,7 @@ def test_exposure_groups_are_optics_groups(tmp_path):
 def test_a_ctf_is_in_relions_units_where_there_is_one(tmp_path):
     found = read(write_table(tmp_path / "J4/exposures.cs", WHOLE | CTF))
     first, second, *none = (
-        {name: float(one) for name, one in json.loads(each.listed).items() if name[:3] == "rln"}
+        {name: float(value) for name, value in json.loads(each.listed).items() if name[:3] == "rln"}
         for each in found
     )
     assert first == {

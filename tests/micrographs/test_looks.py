@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import StoreError
-from cryopick_ray.micrographs.image_facts import ImageFacts, half_turn, look_at
+from cryopick_ray.micrographs.image_facts import ImageFacts, half_turn, measure_image
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.micrographs.reader import read_micrograph
-from cryopick_ray.picks.verdict import NOISELESS, TURNED, strangeness
+from cryopick_ray.picks.verdict import NOISELESS, TURNED, odd_image_reason
 from cryopick_ray.settings.config import fill
 from cryopick_ray.simulate.contamination import KINDS, ContaminationSettings, contaminate
 
@@ -33,12 +33,12 @@ def files(folder):
 def stored(pixels, side=SIDE):
     """Return an image as a store holds it, of about ``side`` pixels."""
     part = min(1, side / max(pixels.shape))
-    return prepare(pixels, tuple(round(one * part) for one in pixels.shape)).pixels
+    return prepare(pixels, tuple(round(side * part) for side in pixels.shape)).pixels
 
 
 def why(pixels):
     """Return what is said of an image of a view of 2,048 A, however many pixels it has."""
-    return strangeness(look_at(pixels), SIDE * PIXEL_SIZE_A, DIAMETER_A)
+    return odd_image_reason(measure_image(pixels), SIDE * PIXEL_SIZE_A, DIAMETER_A)
 
 
 def noisy(rng, brightness):
@@ -98,8 +98,8 @@ def test_a_film_with_several_holes_is_strange(seed, radius, spacing, contrast, n
     rng = np.random.default_rng(seed)
     y, x = np.indices((SIDE, SIDE)) / SIDE
     offset = rng.uniform(0, spacing * radius, 2)
-    across = [(one - at + 2) % (spacing * radius) for one, at in zip((y, x), offset, strict=True)]
-    is_hole = np.hypot(*(one - spacing * radius / 2 for one in across)) < radius
+    across = [(axis - at + 2) % (spacing * radius) for axis, at in zip((y, x), offset, strict=True)]
+    is_hole = np.hypot(*(axis - spacing * radius / 2 for axis in across)) < radius
     image = 1 + contrast * is_hole + rng.normal(0, noise, y.shape)
     assert "round holes" in why(stored(image.astype(np.float32)))
 
@@ -123,9 +123,9 @@ def test_one_square_window_in_black_is_an_overview(turn_deg):
 
 def test_holes_as_large_as_particles_are_particles_and_bright_balls_are_ice():
     looks = ImageFacts(holes=4, hole_part=0.1)
-    assert strangeness(looks, 4000.0, 150.0)
-    assert strangeness(looks, 4000.0, 300.0) == ""
-    assert strangeness(looks, 4000.0, 150.0, inverted=True) == ""
+    assert odd_image_reason(looks, 4000.0, 150.0)
+    assert odd_image_reason(looks, 4000.0, 300.0) == ""
+    assert odd_image_reason(looks, 4000.0, 150.0, inverted=True) == ""
 
 
 def test_a_drawing_without_noise_is_strange():
@@ -144,7 +144,7 @@ def test_half_a_turn_is_known_about_the_middle_and_about_the_middle_pixel(shape)
 
 
 def test_looks_come_back_as_they_were_and_of_earlier_stores_not_at_all():
-    looks = look_at(stored(np.random.default_rng(2).normal(size=(300, 400))))
+    looks = measure_image(stored(np.random.default_rng(2).normal(size=(300, 400))))
     assert looks.noise > 10 * NOISELESS
     assert ImageFacts.from_text(looks.to_text()) == looks
     assert ImageFacts.from_text("") is None

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import PixelSizeError
-from cryopick_ray.micrographs.pixel_size import Stated, decide_pixel_size
+from cryopick_ray.micrographs.pixel_size import StatedPixelSizes, decide_pixel_size
 
 FRAME = (4092, 5760)
 usual_A = st.floats(0.3, 4.8)
@@ -14,7 +14,7 @@ sizes_A = st.floats(0.13, 9.8)
 
 
 def decided(header_A, given_A=None, listed_A=None, original_A=None, shape=FRAME, diameter_A=100):
-    return decide_pixel_size(Stated(header_A, given_A, listed_A, original_A), shape, diameter_A)
+    return decide_pixel_size(StatedPixelSizes(header_A, given_A, listed_A, original_A), shape, diameter_A)
 
 
 @given(header_A=st.none() | st.floats(), given_A=sizes_A, listed_A=st.none() | st.floats())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cryopick_ray.micrographs.exposure import read_exposure
+from cryopick_ray.micrographs.exposure_pixel_size import pixel_size_of, stated_pixel_size
 from cryopick_ray.micrographs.movies.average import average_movie
 from cryopick_ray.micrographs.pixel_size import decide_pixel_size
 from cryopick_ray.micrographs.sidecars.beside import sidecar_of
@@ -16,7 +17,6 @@ from cryopick_ray.micrographs.sidecars.mdoc import read_mdoc
 from cryopick_ray.micrographs.sidecars.sidecar import Sidecar
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.settings.run_settings import FrameSettings, IngestSettings, MovieSettings
-from cryopick_ray.stages.ingest_worker import pixel_size_of, stated
 from cryopick_ray.units import Optics
 from tests.micrographs.epu_files import epu_xml
 from tests.micrographs.movies.eer_files import random_events, write_eer
@@ -162,7 +162,7 @@ class TestPixelSize:
 
 
 def stated_of_none():
-    return stated(MicrographSource("m", "set", Path("m"), "m"), IngestSettings(), 1.0)
+    return stated_pixel_size(MicrographSource("m", "set", Path("m"), "m"), IngestSettings(), 1.0)
 
 
 class TestMovies:

@@ -20,7 +20,7 @@ from cryopick_ray.page.security import new_token
 from cryopick_ray.page.serve import PREFIX, bound_socket
 from cryopick_ray.page.work import Work
 from cryopick_ray.simulate.phantom import make_phantom
-from cryopick_ray.store.held_folder import held_folder
+from cryopick_ray.store.temporary_folder import temporary_folder
 
 SHAPE, PIXEL_SIZE_A, DIAMETER_A = (512, 576), 4.0, 150.0
 HOSTILE = ("<img src=x onerror=alert(1)>.mrc", "a\nb.mrc", f"{'long' * 60}.mrc", "'\"&%2e%2e.mrc")
@@ -143,7 +143,7 @@ def unpacked(content):
 def served(*sources, by="tester", **settings):
     """Serve a page in this process."""
     desk = Desk(PageSettings(tuple(map(str, sources)), by=by, **settings))
-    with bound_socket(0) as bound, held_folder(PREFIX) as private:
+    with bound_socket(0) as bound, temporary_folder(PREFIX) as private:
         token, work = new_token(), Work(desk, private)
         config = uvicorn.Config(make_app(desk, work, token), log_level="error", lifespan="off", ws="none")
         server = uvicorn.Server(config)

@@ -9,7 +9,7 @@ from browsed import PICTURE, VIEW, picks_of
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 
 RADIUS_PX = 150 / 4 / 2
 OVERLAY = """
@@ -84,7 +84,7 @@ def test_the_slider_counts_this_micrograph_and_all_exactly(look):
         look.js(SLIDE, share=share)
         threshold = np.float32(look.state("cut")["threshold"])
         counts = [
-            int((((one["unpicked"] & ~Why.BELOW_THRESHOLD) == 0) & (one["score"] >= threshold)).sum())
+            int((((one["unpicked"] & ~Reason.BELOW_THRESHOLD) == 0) & (one["score"] >= threshold)).sum())
             for one in everything
         ]
         assert look.text("picks-here") == f"{counts[i]:,}"

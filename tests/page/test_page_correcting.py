@@ -5,9 +5,9 @@ import pytest
 from browsed import STATE, VIEW, empty_place, picks_of
 from selenium.webdriver.common.keys import Keys
 
+from cryopick_ray.passes.decision_log import DecisionLog
 from cryopick_ray.passes.decisions import Decision
-from cryopick_ray.passes.notebook import Notebook
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 
 
 def test_picks_are_mended_by_mouse(look):
@@ -97,7 +97,7 @@ def test_lasso_box_and_brush_take_what_lies_in_them(look):
     away = [np.hypot(found["x_px"] - row.x_px, found["y_px"] - row.y_px) for row in discs]
     near = np.min(away, axis=0) < discs[0].radius_px - 1
     assert near.any()
-    assert (found["unpicked"][near] & Why.ON_JUNK).all()
+    assert (found["unpicked"][near] & Reason.ON_JUNK).all()
     look.press("5")
     look.click(250, 200)
     assert look.actions()["clean"] >= 1
@@ -160,7 +160,7 @@ def test_others_decisions_arrive(look):
     x, y = picks_of(look.page, 2)
     name = look.page.json("api/micrographs")["columns"]["id"][2]
     before = int(look.text("picks-here"))
-    book = Notebook(look.page.folder, "bob")
+    book = DecisionLog(look.page.folder, "bob")
     book.append([Decision(name, "remove", float(x[0]), float(y[0]), 0.0)])
     book.close()
     look.wait(lambda: int(look.text("picks-here")) == before - 1)

@@ -16,7 +16,7 @@ from served import HOSTILE, micrographs, pick, process, served
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.passes.decision_files import read_rows
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 
 CUT = 0.2
 
@@ -50,7 +50,7 @@ def test_decisions_show_at_once_in_candidates_counts_and_columns(run):
         assert after["marks"][added].tolist() == [1]
         assert after["unpicked"][added].tolist() == [0]
         gone = np.isin(after["x_px"], before["x_px"][:2])
-        assert (after["unpicked"][gone] & Why.REMOVED_BY_HAND).all()
+        assert (after["unpicked"][gone] & Reason.REMOVED_BY_HAND).all()
         assert page.counts(threshold)[0] == (after["unpicked"] == 0).sum()
         now = page.json("api/micrographs")
         assert now["generation"] > listed["generation"]
@@ -162,7 +162,7 @@ def test_the_exported_star_holds_exactly_what_is_shown_at_that_cut(run):
         wanted = []
         for i, about in enumerate(page.desk.micrographs):
             one = page.candidates(i)
-            others = one["unpicked"] & ~np.uint16(Why.BELOW_THRESHOLD)
+            others = one["unpicked"] & ~np.uint16(Reason.BELOW_THRESHOLD)
             chosen = (others == 0) & ((one["score"] >= np.float32(CUT)) | (one["marks"] & 1 == 1))
             places = zip(one["x_px"][chosen].tolist(), one["y_px"][chosen].tolist(), strict=True)
             wanted += [[about.relion_name, x, y] for x, y in places]
@@ -271,7 +271,7 @@ def test_a_folder_that_cannot_be_written_is_looked_at_all_the_same(run, monkeypa
     def refuse(folder, by):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(judgement, "Notebook", refuse)  # root may write anywhere
+    monkeypatch.setattr(judgement, "DecisionLog", refuse)  # root may write anywhere
     with served(run) as page:
         assert not page.json("api/about")["is_writable"]
         assert page.candidates(0)["score"].size

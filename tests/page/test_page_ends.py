@@ -13,7 +13,7 @@ import pytest
 from served import process
 
 from cryopick_ray.page.serve import PREFIX
-from cryopick_ray.store.held_folder import held_folder
+from cryopick_ray.store.temporary_folder import temporary_folder
 
 ENDLESS = """
 import sys, time
@@ -83,13 +83,13 @@ def test_what_a_killed_page_left_is_cleared_when_another_starts_and_nothing_else
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     old, young, other = (tmp_path / f"{name}" for name in (f"{PREFIX}old", f"{PREFIX}young", "other-old"))
     (tmp_path / f"{PREFIX}link").symlink_to(other)
-    with held_folder(PREFIX) as held:
+    with temporary_folder(PREFIX) as held:
         for one in (old, young, other):
             one.mkdir()
             (one / "file").touch()
         for one in (old, other, held):
             os.utime(one, (0, 0))
-        with held_folder(PREFIX) as second:
+        with temporary_folder(PREFIX) as second:
             assert second.stat().st_mode & 0o077 == 0
             assert [one.exists() for one in (old, young, other, held)] == [False, True, True, True]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(

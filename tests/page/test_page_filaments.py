@@ -16,7 +16,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from served import PIXEL_SIZE_A, served
 
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 
 DRAWN = [(60, 250), (250, 210), (420, 250)]
 CORNERS = "const {gesture} = await import('./static/ui/gesture.js'); return gesture.value?.path?.length ?? 0;"
@@ -221,4 +221,4 @@ def test_what_is_no_filament_is_refused_or_told(page):
     assert (found["marks"] == 1).all()
     steps = np.diff(np.sort(found["y_px"]))
     assert steps == pytest.approx(np.full(len(steps), 150 / 4 / 2), abs=1e-3)
-    assert not (found["unpicked"] & Why.REMOVED_BY_HAND).any()
+    assert not (found["unpicked"] & Reason.REMOVED_BY_HAND).any()

@@ -19,7 +19,7 @@ from cryopick_ray.page.packing import packed_candidates
 from cryopick_ray.passes.curation import Curated
 from cryopick_ray.passes.decisions import Decision, decisions_of
 from cryopick_ray.picks.index import dataset_folder
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.write_table import write_table
 
@@ -59,7 +59,7 @@ def test_counts_are_those_of_a_plain_look_at_every_candidate(make_picks, data, t
     for one in some:
         size = one.more["size_A"]
         fits = ~(size < (smallest or -np.inf)) & ~(size > (largest or np.inf))
-        free = (one.unpicked & ~np.uint16(Why.BELOW_THRESHOLD)) == 0
+        free = (one.unpicked & ~np.uint16(Reason.BELOW_THRESHOLD)) == 0
         expected.append(int((free & fits & ~(one.score < np.float32(threshold))).sum()))
     assert everything.counts(threshold, smallest, largest).tolist() == expected
 
@@ -115,7 +115,7 @@ def test_what_junk_is_of_the_models_stays_junk():
 
     picks = _four()
     picks = replace(picks, junk=np.array([Junk.CARBON, Junk.MASKED, 0, 0], np.uint8))
-    picks = picks.marked(Why.ON_JUNK, np.array([True, True, False, False]))
+    picks = picks.marked(Reason.ON_JUNK, np.array([True, True, False, False]))
     assert np.array_equal(undecided(picks, included=True).unpicked, picks.unpicked)
 
 

@@ -10,7 +10,7 @@ from served import DIAMETER_A, micrographs, pick, served
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.page.run_source import LOOK_SECONDS
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.table import PickTable
 
 
@@ -33,7 +33,7 @@ def test_counts_at_any_cut_are_those_of_the_candidates_and_of_the_histogram(pick
         both = np.frombuffer(page.get("api/histogram.bin")[1], "<u4").reshape(2, len(stops) - 1, columns)
         counts, true = both
         every = [page.candidates(i) for i in range(4)]
-        free = [one["score"][(one["unpicked"] & ~np.uint16(Why.BELOW_THRESHOLD)) == 0] for one in every]
+        free = [one["score"][(one["unpicked"] & ~np.uint16(Reason.BELOW_THRESHOLD)) == 0] for one in every]
         for at in (0, 1, 100, 511, 1000, 1023):
             exact = [int((score >= stops[at]).sum()) for score in free]
             assert page.counts(repr(float(stops[at]))).tolist() == exact
@@ -84,7 +84,7 @@ def test_a_run_at_work_is_shown_and_grows_without_moving_what_was_there(tmp_path
         status, headers, content = page.raw("GET", f"/{page.token}/api/histogram.bin", [page.host])
         assert (status, headers["x-generation"]) == (200, str(again["generation"]))
         free = sum(
-            int(((one["unpicked"] & ~np.uint16(Why.BELOW_THRESHOLD)) == 0).sum())
+            int(((one["unpicked"] & ~np.uint16(Reason.BELOW_THRESHOLD)) == 0).sum())
             for one in map(page.candidates, range(counted["n"]))
         )
         assert np.frombuffer(content, "<u4").sum() == free

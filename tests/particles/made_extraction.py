@@ -4,7 +4,7 @@ import mrcfile
 import numpy as np
 import starfile
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.runs.extracted import extract_particles
@@ -31,7 +31,7 @@ def make_micrographs(folder, names, seed=0, each=EACH, shape=SHAPE):
 def extract(out="out", picks="places", resume=False, events=None, **settings):
     wanted = {"picks": picks, "box": ["24"], "micrographs": "mics"} | settings
     made = ExtractSettings(**wanted)
-    return extract_particles(made, out, SerialEngine(), events or Silence(), resume=resume)
+    return extract_particles(made, out, SerialEngine(), events or SilentEvents(), resume=resume)
 
 
 def images_of(star):
@@ -50,7 +50,7 @@ def files_of(folder):
     }
 
 
-class Counted(Silence):
+class Counted(SilentEvents):
     """Remembers how many micrographs were done."""
 
     def __init__(self):

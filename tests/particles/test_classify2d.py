@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import starfile
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.ray_engine import RayEngine
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.engine.sizing import PoolSize
@@ -31,7 +31,7 @@ def settings(path, **given):
 def classified(path, out, *, engine=None, **given):
     asked = {name: given.pop(name) for name in ("resume", "keep") if name in given}
     return classify2d(
-        settings(path, **given), out, engine or SerialEngine(), Silence(), device="cpu", **asked
+        settings(path, **given), out, engine or SerialEngine(), SilentEvents(), device="cpu", **asked
     )
 
 
@@ -178,7 +178,7 @@ def test_a_look_at_more_particles_is_taken_anew(tmp_path, monkeypatch):
     for count in (60, 70):
         path, _ = boxed.two_kinds(tmp_path / "set", n=count)
         found = particle_look.sorted_into_classes(
-            read_particles(path), tmp_path, 130.0, SerialEngine(), Silence(), device="cpu"
+            read_particles(path), tmp_path, 130.0, SerialEngine(), SilentEvents(), device="cpu"
         )
         assert (len(found.classes.quality), len(found.classes.label)) == (count // 10, count)
 

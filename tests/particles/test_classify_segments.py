@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made_images import write_stack
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.relion.helical import HELICAL
@@ -44,7 +44,7 @@ def made(tmp_path_factory):
 
 def classified(path, out, **given):
     settings = ClassSettings(particles=path, classes=2, iterations=12, **given)
-    return classify2d(settings, out, SerialEngine(), Silence(), device="cpu")
+    return classify2d(settings, out, SerialEngine(), SilentEvents(), device="cpu")
 
 
 def off(psi, other):

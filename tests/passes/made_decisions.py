@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from cryopick_ray.passes.decisions import Decision
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 PLACES = [(2.0, 2.0), (2.9, 2.0), (6.0, 2.0), (2.0, 6.0), (6.0, 6.0)]
@@ -36,7 +36,7 @@ def candidates():
     """Return the candidates that are decided about, one of them with too low a score."""
     x, y = np.float32(PLACES).T
     unpicked = np.zeros(len(x), np.uint16)
-    unpicked[-1] = Why.BELOW_THRESHOLD
+    unpicked[-1] = Reason.BELOW_THRESHOLD
     return MicrographPicks(ABOUT, x, y, np.linspace(1, 0.1, len(x)).astype(np.float32), unpicked, 60.0)
 
 
@@ -45,7 +45,9 @@ def replayed(rows, picks):
     history = []
     for row in rows:
         if row.action == "clean":
-            history = [one for one in history if one.action != "junk" or one.disc != row.disc]
+            history = [
+                decision for decision in history if decision.action != "junk" or decision.disc != row.disc
+            ]
         else:
             history.append(row)
     places = list(zip(picks.x_px.tolist(), picks.y_px.tolist(), strict=True))
@@ -59,23 +61,27 @@ def replayed(rows, picks):
         elif row.action == "junk":
             painted.append(row.disc)
             kept -= {place for place in places if dist(place, here) <= row.radius_px}
-            added = [one for one in added if dist(one.disc[:2], here) > row.radius_px]
+            added = [decision for decision in added if dist(decision.disc[:2], here) > row.radius_px]
         elif row.action == "keep":
             removed, kept = removed - meant, kept | meant
         elif row.action == "remove":
             removed, kept = removed | meant, kept - meant
-            added = [one for one in added if dist(one.disc[:2], here) > 1]
+            added = [decision for decision in added if dist(decision.disc[:2], here) > 1]
         else:
-            others = (one for one in added if one.call == row.call or dist(one.disc[:2], here) > 1)
+            others = (
+                decision
+                for decision in added
+                if decision.call == row.call or dist(decision.disc[:2], here) > 1
+            )
             added = [other for other in others if other != row] + [row]
     found = {}
     for place, before in zip(places, picks.unpicked.tolist(), strict=True):
         is_junk = place not in kept and any(dist(place, disc[:2]) <= disc[2] for disc in painted)
-        reasons = before | Why.REMOVED_BY_HAND * (place in removed or is_junk) | Why.ON_JUNK * is_junk
+        reasons = before | Reason.REMOVED_BY_HAND * (place in removed or is_junk) | Reason.ON_JUNK * is_junk
         if all(dist(place, row.disc[:2]) > 1 for row in added):
-            found[tuple(np.float32(place).tolist())] = reasons | Why.EXCLUDED_MICROGRAPH * excluded, False
+            found[tuple(np.float32(place).tolist())] = reasons | Reason.EXCLUDED_MICROGRAPH * excluded, False
     for row in added:
-        found[tuple(np.float32(row.disc[:2]).tolist())] = Why.EXCLUDED_MICROGRAPH * excluded, True
+        found[tuple(np.float32(row.disc[:2]).tolist())] = Reason.EXCLUDED_MICROGRAPH * excluded, True
     return found
 
 

@@ -32,9 +32,11 @@ def micrographs(pickers, *, n=4, particles=300, seed=0):
 def agreed_on(lists):
     """The patterns of several micrographs' lists, grouped greedily."""
     names = sorted(lists[0])
-    cuts = {name: score_cuts(np.concatenate([one[name].score for one in lists])) for name in names}
-    grouped = [(greedy(one, RADIUS_PX), one) for one in lists]
-    return total(patterns(found.names, levels(found, one, cuts)) for found, one in grouped)
+    cuts = {
+        name: score_cuts(np.concatenate([by_picker[name].score for by_picker in lists])) for name in names
+    }
+    grouped = [(greedy(by_picker, RADIUS_PX), by_picker) for by_picker in lists]
+    return total(patterns(found.names, levels(found, by_picker, cuts)) for found, by_picker in grouped)
 
 
 def sites_of(n):

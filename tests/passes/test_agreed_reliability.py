@@ -29,7 +29,7 @@ PICKERS = {"good": (0.9, 20), "greedy": (0.95, 250), "shy": (0.4, 15), "poor": (
 @pytest.mark.parametrize("names", [("good", "greedy", "shy"), ("greedy", "poor", "fair"), tuple(PICKERS)])
 def test_agreement_tells_precision_recall_and_how_many_there_are(names):
     pickers = {name: PICKERS[name] for name in names}
-    lists = [one for _, one in micrographs(pickers, particles=300)]
+    lists = [by_picker for _, by_picker in micrographs(pickers, particles=300)]
     told = reliability(agreed_on(lists), sites_of(len(lists)))
     for name, precision, found in zip(told.names, told.precision, told.recall, strict=True):
         recall, false = pickers[name]
@@ -40,7 +40,9 @@ def test_agreement_tells_precision_recall_and_how_many_there_are(names):
 
 
 def test_a_group_is_the_likelier_a_particle_the_more_have_it_and_the_higher_they_score():
-    lists = [one for _, one in micrographs({name: PICKERS[name] for name in ("good", "greedy", "shy")})]
+    lists = [
+        by_picker for _, by_picker in micrographs({name: PICKERS[name] for name in ("good", "greedy", "shy")})
+    ]
     told = reliability(agreed_on(lists), sites_of(len(lists)))
     alone, surer, two, three = told.posterior(
         np.array([[0, 1, 0], [0, 3, 0], [0, 3, 1], [2, 3, 1]], np.uint8)
@@ -101,7 +103,7 @@ def test_equal_tables_are_taken_for_true_but_doubted():
     ],
 )
 def test_where_agreement_tells_nothing_all_count_alike(pickers, why):
-    lists = [one for _, one in micrographs(pickers)]
+    lists = [by_picker for _, by_picker in micrographs(pickers)]
     told = reliability(agreed_on(lists), sites_of(len(lists)))
     assert why in told.doubts[0]
     assert set(told.weights.values()) == {1.0}
@@ -140,7 +142,7 @@ def test_levels_are_thirds_of_all_scores():
         "b": CandidatePlaces(score[:1], score[:1], np.array([np.nan])),
     }
     groups = greedy(lists, 5.0)
-    found = levels(groups, lists, {name: score_cuts(one.score) for name, one in lists.items()})
+    found = levels(groups, lists, {name: score_cuts(places.score) for name, places in lists.items()})
     assert found[:, 0].tolist() == [1, 1, 1, 2, 2, 2, 3, 3, 3]
     assert found[:, 1].tolist() == [1] + [0] * 8
 
@@ -165,8 +167,10 @@ def test_a_number_of_sites_that_is_none_is_refused(sites):
 
 
 def test_equal_patterns_tell_the_same():
-    lists = [one for _, one in micrographs({name: PICKERS[name] for name in ("good", "fair", "shy")})]
-    first, second = (reliability(agreed_on(one), sites_of(4)) for one in (lists, lists[::-1]))
+    lists = [
+        by_picker for _, by_picker in micrographs({name: PICKERS[name] for name in ("good", "fair", "shy")})
+    ]
+    first, second = (reliability(agreed_on(order), sites_of(4)) for order in (lists, lists[::-1]))
     assert [repr(value) for value in astuple(first)] == [repr(value) for value in astuple(second)]
 
 

@@ -14,7 +14,7 @@ from cryopick_ray.passes.patterns import Patterns, levels, patterns, score_cuts
 def test_the_table_counts_what_the_groups_hold(rows, radius_px):
     lists = lists_of(rows)
     groups = greedy(lists, radius_px)
-    cuts = {name: score_cuts(one.score) for name, one in lists.items()}
+    cuts = {name: score_cuts(places.score) for name, places in lists.items()}
     table = agreement(patterns(groups.names, levels(groups, lists, cuts)))
     owners = [
         {name for name, at in zip(groups.names, members, strict=True) if at >= 0}
@@ -28,9 +28,9 @@ def test_the_table_counts_what_the_groups_hold(rows, radius_px):
         assert pair.shared == shared
         assert pair.share == (shared / len(rows[pair.picker]) if rows[pair.picker] else None)
         assert pair.jaccard == (shared / either if either else None)
-    assert sum(one.count for one in table.together) == len(owners)
-    for one in table.together:
-        assert one.count == sum(own == set(one.pickers) for own in owners)
+    assert sum(combination.count for combination in table.together) == len(owners)
+    for combination in table.together:
+        assert combination.count == sum(own == set(combination.pickers) for own in owners)
 
 
 @pytest.fixture
@@ -40,7 +40,10 @@ def table():
 
 
 def test_the_most_frequent_come_first_whatever_their_levels(table):
-    assert [(one.pickers, one.count) for one in table.together] == [(("a", "b"), 60), (("b",), 15)]
+    assert [(combination.pickers, combination.count) for combination in table.together] == [
+        (("a", "b"), 60),
+        (("b",), 15),
+    ]
 
 
 def test_rows_are_plain(table):

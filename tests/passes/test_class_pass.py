@@ -85,9 +85,10 @@ def test_what_was_not_classified_stays_as_it_is(tmp_path, plain):
 
 def test_particles_that_meet_nothing_are_told(tmp_path, plain):
     file = tmp_path / "classes.csv"
-    one = pd.read_parquet(plain).iloc[0]
+    particle = pd.read_parquet(plain).iloc[0]
     file.write_text(
-        HEAD + f"elsewhere.mrc,1,1,1,good\n{one.micrograph_id},{one.x_px + 1.5},{one.y_px},1,junk\n"
+        HEAD
+        + f"elsewhere.mrc,1,1,1,good\n{particle.micrograph_id},{particle.x_px + 1.5},{particle.y_px},1,junk\n"
     )
     table = build(tmp_path, "t", some_picks(), 1, selection=SelectionSettings(classes=file))
     strange, nowhere, left = unmet([file], PickTable(table))

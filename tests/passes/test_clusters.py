@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 from made_lists import LISTS, RADIUS, ROWS, lists_of, row_sets
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.passes.cliques import programme
+from cryopick_ray.passes.cliques import heaviest_cliques
 from cryopick_ray.passes.clusters import CandidatePlaces, greedy
 
 
 def best(lists, radius_px):
-    return programme(lists, radius_px, dict.fromkeys(lists, 0.7))
+    return heaviest_cliques(lists, radius_px, dict.fromkeys(lists, 0.7))
 
 
 both = pytest.mark.parametrize("group", [greedy, best])
@@ -37,7 +37,7 @@ def are_near(lists, ours, theirs, radius_px):
 @given(rows=LISTS, radius_px=RADIUS)
 def test_every_place_is_in_exactly_one_group(group, rows, radius_px):
     lists = lists_of(rows)
-    found = [one for own in groups_of(group(lists, radius_px)) for one in own]
+    found = [place for own in groups_of(group(lists, radius_px)) for place in own]
     everything = [(name, index) for name, own in rows.items() for index in range(len(own))]
     assert sorted(found) == sorted(everything)
 
@@ -59,7 +59,7 @@ def test_the_order_of_lists_and_of_places_in_them_does_not_matter(group, rows, r
     names = list(rows)
     order.shuffle(names)
     shuffled = {name: order.sample(rows[name], len(rows[name])) for name in names}
-    before, after = (group(lists_of(one), radius_px) for one in (rows, shuffled))
+    before, after = (group(lists_of(order), radius_px) for order in (rows, shuffled))
     assert row_sets(before, rows) == row_sets(after, shuffled)
 
 
@@ -125,16 +125,16 @@ def read_out_loud(lists, radius_px):
         for name, own in lists.items()
         for index, (x, y) in enumerate(zip(own.x_px, own.y_px, strict=True))
     ]
-    singles.sort(key=lambda one: (one[:3], -lists[one[2]].score[one[3]]))
+    singles.sort(key=lambda place: (place[:3], -lists[place[2]].score[place[3]]))
     groups = {place: [place] for place in range(len(singles))}
     pairs = sorted(
-        (np.hypot(ours[1] - theirs[1], ours[0] - theirs[0]), one, other)
-        for one, ours in enumerate(singles)
+        (np.hypot(ours[1] - theirs[1], ours[0] - theirs[0]), number, other)
+        for number, ours in enumerate(singles)
         for other, theirs in enumerate(singles)
-        if one < other and ours[2] != theirs[2]
+        if number < other and ours[2] != theirs[2]
     )
-    for apart, one, other in pairs:
-        ours, theirs = groups[one], groups[other]
+    for apart, first, other in pairs:
+        ours, theirs = groups[first], groups[other]
         as_names = [[singles[place][2:] for place in own] for own in (ours, theirs)]
         if apart <= radius_px and ours is not theirs and are_near(lists, *as_names, radius_px):
             ours.extend(theirs)

@@ -20,7 +20,7 @@ def outcome(rows, votes, radius_px=2.0):
     """Consensus of one micrograph that is the whole data set."""
     lists = lists_of(rows)
     groups = greedy(lists, radius_px)
-    level = levels(groups, lists, {name: score_cuts(one.score) for name, one in lists.items()})
+    level = levels(groups, lists, {name: score_cuts(places.score) for name, places in lists.items()})
     told = reliability(patterns(groups.names, level), sites=1000.0)
     return consensus(groups, lists, level, told, votes)
 
@@ -129,11 +129,15 @@ def published(real_data, left_out=("16_51_03",)):
     """Three pickers' published boxes on seven micrographs of beta-galactosidase, binned, by micrograph."""
     found = {}
     for name, folder in REPIC.items():
-        for one in read_coordinates(real_data / "formats" / "repic-box" / folder).coordinates:
-            stem = one.micrograph.micrograph_id.removesuffix(".box")
+        for coordinates in read_coordinates(real_data / "formats" / "repic-box" / folder).coordinates:
+            stem = coordinates.micrograph.micrograph_id.removesuffix(".box")
             if not any(part in stem for part in left_out):
-                x_px, y_px = ((column.astype(float) + 0.5) / 2 - 0.5 for column in (one.x_px, one.y_px))
-                found.setdefault(stem, {})[name] = CandidatePlaces(x_px, y_px, one.score.astype(float))
+                x_px, y_px = (
+                    (column.astype(float) + 0.5) / 2 - 0.5 for column in (coordinates.x_px, coordinates.y_px)
+                )
+                found.setdefault(stem, {})[name] = CandidatePlaces(
+                    x_px, y_px, coordinates.score.astype(float)
+                )
     return found
 
 
@@ -147,16 +151,18 @@ def test_agreement_of_published_pickers_tells_without_labels_what_labels_tell(re
         for name in REPIC
     }
     grouped = [(greedy(micrograph, across_px / 2), micrograph) for micrograph in micrographs.values()]
-    agreed = total(patterns(found.names, levels(found, one, cuts)) for found, one in grouped)
+    agreed = total(patterns(found.names, levels(found, by_picker, cuts)) for found, by_picker in grouped)
     told = reliability(agreed, 7 * 2048**2 / (np.pi * (across_px / 2) ** 2))
     n_true = 0
     hits, picks = dict.fromkeys(REPIC, 0), dict.fromkeys(REPIC, 0)
     for stem, lists in micrographs.items():
         true = truth.particles[truth.name_of(stem)]
         n_true += len(true)
-        for name, one in lists.items():
-            picks[name] += len(one.x_px)
-            hits[name] += int((match(one.x_px, one.y_px, one.score, *true.T, across_px / 2) >= 0).sum())
+        for name, places in lists.items():
+            picks[name] += len(places.x_px)
+            hits[name] += int(
+                (match(places.x_px, places.y_px, places.score, *true.T, across_px / 2) >= 0).sum()
+            )
     for name, precision in told.weights.items():
         assert precision == pytest.approx(hits[name] / picks[name], abs=0.08)
     assert max(told.weights, key=told.weights.__getitem__) == "crYOLO"

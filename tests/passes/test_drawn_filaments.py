@@ -17,9 +17,9 @@ from cryopick_ray.passes import hand_drawn
 from cryopick_ray.passes.curation import Curated, check_places
 from cryopick_ray.passes.decision_files import read_rows, text_of
 from cryopick_ray.passes.decisions import Decision, decisions_of
-from cryopick_ray.passes.unheeded import unheeded
+from cryopick_ray.passes.unused_decisions import unused_decisions
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.picks.reasons import Why, none
+from cryopick_ray.picks.reasons import Reason, none
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.table import PickTable
@@ -132,7 +132,7 @@ def test_what_is_said_of_a_place_before_a_filament_was_drawn_there_is_not_about_
     drawn_later = curated([*gone, *rows("trace", LINE, 2)], picks)
     assert own(drawn_later, 1).picked.all()
     removed = curated([*gone, *rows("trace", LINE, 2), *rows("remove", before, 3, "bo")], picks)
-    assert (own(removed, 1).unpicked == Why.REMOVED_BY_HAND).all()
+    assert (own(removed, 1).unpicked == Reason.REMOVED_BY_HAND).all()
     kept = rows("keep", before[:4], 4)
     back = curated([*rows("trace", LINE, 2), *rows("remove", before, 3), *kept], picks)
     assert own(back, 1).picked.tolist() == [True] * 4 + [False] * (len(before) - 4)
@@ -177,10 +177,10 @@ def test_people_s_filaments_are_united_and_each_is_one():
     picks = candidates()
     found = curated([theirs[0], *mine, theirs[1]], picks, SPACING_PX * PIXEL_A)
     lengths = sorted(int((found.more["filament"] == number).sum()) for number in (0, 1))
-    assert lengths == sorted(len(walked(one, SPACING_PX)) for one in (LINE, [(5, 5), (95, 5)]))
+    assert lengths == sorted(len(walked(line, SPACING_PX)) for line in (LINE, [(5, 5), (95, 5)]))
     assert (found.more["filament"] < 0).sum() == len(picks)
     twice = curated([*mine, *theirs, *rows("exclude", [(0, 0)], 9)], picks)
-    assert twice.has(Why.EXCLUDED_MICROGRAPH).all()
+    assert twice.has(Reason.EXCLUDED_MICROGRAPH).all()
 
 
 def test_hostile_corners_are_bounded_refused_or_told(tmp_path, monkeypatch):
@@ -214,4 +214,6 @@ def test_a_single_corner_is_told_and_the_others_make_a_table(tmp_path):
     spacing_px = 150 / 2 / 1.5
     assert len(found["s0/a.mrc"]) == 1 + len(walked([(60, 90), (400, 700)], spacing_px))
     assert len(found["s0/none.mrc"]) == len(walked([(20, 20), (500, 20)], spacing_px))
-    assert unheeded([path], table) == [f"`curation` {path} draws 1 filaments of a single place: s0/a.mrc"]
+    assert unused_decisions([path], table) == [
+        f"`curation` {path} draws 1 filaments of a single place: s0/a.mrc"
+    ]

@@ -10,12 +10,12 @@ from hypothesis.extra import numpy as hnp
 from cryopick_ray.micrographs.junk import KINDS, Junk
 from cryopick_ray.passes.edge import FromEdge
 from cryopick_ray.passes.excluded import Excluded
-from cryopick_ray.passes.most import AtMost
+from cryopick_ray.passes.most_picks import AtMost
 from cryopick_ray.passes.on_junk import OnJunk
 from cryopick_ray.passes.sizes import InSize
 from cryopick_ray.passes.spacing import Apart
 from cryopick_ray.passes.threshold import AboveCut
-from cryopick_ray.picks.reasons import Why, from_words, none, to_words
+from cryopick_ray.picks.reasons import Reason, from_words, none, to_words
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 SHAPE, PIXEL_A = (60, 90), 2.0
@@ -43,9 +43,9 @@ def micrographs(draw):
     )
 
 
-def same(one, other):
+def same(first, other):
     return all(
-        np.array_equal(getattr(one, name), getattr(other, name))
+        np.array_equal(getattr(first, name), getattr(other, name))
         for name in ("x_px", "y_px", "score", "unpicked")
     )
 
@@ -70,8 +70,8 @@ def test_the_order_of_candidates_does_not_matter(picks, one, random):
 @given(micrographs(), st.permutations(FREE_OF_ORDER))
 def test_passes_that_look_at_each_candidate_alone_commute(picks, order):
     once, other = picks, picks
-    for one, another in zip(FREE_OF_ORDER, order, strict=True):
-        once, other = one(once), another(other)
+    for before, another in zip(FREE_OF_ORDER, order, strict=True):
+        once, other = before(once), another(other)
     assert same(once, other)
 
 
@@ -87,12 +87,14 @@ def test_picks_are_as_far_apart_as_asked_and_every_duplicate_is_near_a_better_pi
     spots = PIXEL_A * np.column_stack([after.x_px, after.y_px]).astype(np.float64)
     rank = np.lexsort((after.x_px, after.y_px, -after.score)).argsort()
     kept = np.flatnonzero(after.picked)
-    for one, other in itertools.combinations(kept, 2):
-        assert np.linalg.norm(spots[one] - spots[other]) >= 30
-    for one in np.flatnonzero(after.has(Why.DUPLICATE)):
-        near = [k for k in kept if np.linalg.norm(spots[one] - spots[k]) < 30 and rank[k] < rank[one]]
+    for candidate, other in itertools.combinations(kept, 2):
+        assert np.linalg.norm(spots[candidate] - spots[other]) >= 30
+    for candidate in np.flatnonzero(after.has(Reason.DUPLICATE)):
+        near = [
+            k for k in kept if np.linalg.norm(spots[candidate] - spots[k]) < 30 and rank[k] < rank[candidate]
+        ]
         assert near
-        assert not after.has(Why.ON_JUNK)[one]
+        assert not after.has(Reason.ON_JUNK)[candidate]
 
 
 @given(micrographs(), st.integers(1, 30))
@@ -100,13 +102,13 @@ def test_the_best_that_nothing_else_keeps_out_are_picked(picks, most):
     before = OnJunk()(picks)
     after = AtMost(most)(before)
     assert after.picked.sum() == min(most, before.picked.sum())
-    if after.picked.any() and after.has(Why.SURPLUS).any():
-        assert after.score[after.picked].min() >= after.score[after.has(Why.SURPLUS)].max()
+    if after.picked.any() and after.has(Reason.SURPLUS).any():
+        assert after.score[after.picked].min() >= after.score[after.has(Reason.SURPLUS)].max()
 
 
 @given(micrographs(), st.floats(1, 100))
 def test_what_is_nearer_to_the_edge_than_asked_is_marked(picks, edge_A):
-    marked = FromEdge(edge_A)(picks).has(Why.NEAR_EDGE)
+    marked = FromEdge(edge_A)(picks).has(Reason.NEAR_EDGE)
     for x, y, near in zip(picks.x_px, picks.y_px, marked, strict=True):
         away = min(x + 0.5, y + 0.5, SHAPE[1] - 0.5 - x, SHAPE[0] - 0.5 - y) * PIXEL_A
         assert near == (away < edge_A)
@@ -144,5 +146,5 @@ def test_reasons_of_a_later_version_still_keep_out(text):
     import pyarrow as pa
 
     [flags] = from_words(pa.chunked_array([[text]]))
-    assert flags & Why.OTHER
-    assert bool(flags & Why.ON_JUNK) == text.startswith("on junk")
+    assert flags & Reason.OTHER
+    assert bool(flags & Reason.ON_JUNK) == text.startswith("on junk")

@@ -16,9 +16,9 @@ from cryopick_ray.passes import decision_files
 from cryopick_ray.passes.curation import Curated
 from cryopick_ray.passes.decision_files import EARLIER_HEAD, HEAD, read_rows, text_of
 from cryopick_ray.passes.decisions import Decision, decisions_of
-from cryopick_ray.passes.unheeded import unheeded
+from cryopick_ray.passes.unused_decisions import unused_decisions
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.settings.selection_settings import SelectionSettings
@@ -128,7 +128,7 @@ def test_junk_that_a_person_paints_is_no_pick_and_says_so_until_it_is_cleaned():
     found = curated(paint)
     where = np.hypot(found.x_px - 2, found.y_px - 2) <= 1.5
     assert where.sum() == 2
-    assert (found.unpicked[where] == Why.ON_JUNK | Why.REMOVED_BY_HAND).all()
+    assert (found.unpicked[where] == Reason.ON_JUNK | Reason.REMOVED_BY_HAND).all()
     assert (found.junk == np.where(where, Junk.MASKED, Junk.NONE)).all()
     assert found.kept_out() == {"masked": 2}
     kept = curated(said("junk 2 2 1.5", "keep 2 2"))
@@ -166,7 +166,7 @@ def test_a_folder_of_people_s_files_makes_a_table(tmp_path):
     assert a[a.x_px == 50].junk.tolist() == ["masked"]
     assert not frame[frame.micrograph_id == "s0/b.mrc"].picked.any()
     assert [micrograph.excluded for micrograph in table.micrographs] == [False, True, True]
-    assert unheeded([folder], table) == []
+    assert unused_decisions([folder], table) == []
     assert table.made.passes == ({"curation": [str(folder)]},)
 
 
@@ -177,7 +177,7 @@ def test_decisions_of_every_kind_that_meet_nothing_are_told(tmp_path):
     rows.append(Decision("s0/none\x1b[31m.mrc", "exclude", at=SOON))
     file = a_file(tmp_path / "c.csv", rows)
     table = made_table(tmp_path, file)
-    told = [text.removeprefix(f"`curation` {file} ") for text in unheeded([file], table)]
+    told = [text.removeprefix(f"`curation` {file} ") for text in unused_decisions([file], table)]
     assert told == [
         "names 1 micrographs that were not picked: s0/none [31m.mrc; expected micrograph_id as the table "
         "has it",
@@ -248,6 +248,6 @@ def test_what_is_no_file_or_too_large_is_refused_before_it_is_read(tmp_path, mon
 
 
 def test_settings_of_earlier_runs_hold_one_file():
-    one = SelectionSettings.model_validate({"curation": "/c.csv"})
-    assert one == SelectionSettings.model_validate({"curation": ["/c.csv"]})
+    single = SelectionSettings.model_validate({"curation": "/c.csv"})
+    assert single == SelectionSettings.model_validate({"curation": ["/c.csv"]})
     assert SelectionSettings.model_validate({"curation": None}) == SelectionSettings()

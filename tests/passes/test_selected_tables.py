@@ -9,7 +9,7 @@ from made_tables import build, contents, some_picks
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.passes.decision_files import read_rows
-from cryopick_ray.passes.unheeded import unheeded
+from cryopick_ray.passes.unused_decisions import unused_decisions
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks import partitions
 from cryopick_ray.picks.columns import COLUMNS
@@ -25,12 +25,12 @@ def sized(picked, seed=3):
     """Return what a picker found, with a size for each."""
     rng = np.random.default_rng(seed)
     made = []
-    for one in picked:
-        found = one.candidates
+    for micrograph in picked:
+        found = micrograph.candidates
         if found is not None and len(found):
             sizes = rng.uniform(100, 200, len(found)).astype(np.float32)
             found = Candidates(found.x, found.y, found.score, more={"size_A": sizes})
-        made.append(Picked(one.micrograph_id, one.checksum, found, one.reason))
+        made.append(Picked(micrograph.micrograph_id, micrograph.checksum, found, micrograph.reason))
     return made
 
 
@@ -39,13 +39,13 @@ def sized(picked, seed=3):
 def test_a_selection_gives_the_same_picks_however_the_work_was_cut(tmp_path_factory, order, size, rows):
     tmp_path = tmp_path_factory.mktemp("cut")
     picked = sized(some_picks())
-    one = build(tmp_path, "one", picked, 1, selection=CHOSEN)
+    first = build(tmp_path, "one", picked, 1, selection=CHOSEN)
     with pytest.MonkeyPatch.context() as patch:
         other = build(tmp_path, "other", [picked[i] for i in order], size, selection=CHOSEN)
-        assert contents(one) == contents(other)
+        assert contents(first) == contents(other)
         patch.setattr(partitions, "PARTITION_ROWS", rows)
         parts = build(tmp_path, "parts", picked, size, selection=CHOSEN)
-    assert pd.read_parquet(parts).equals(pd.read_parquet(one))
+    assert pd.read_parquet(parts).equals(pd.read_parquet(first))
 
 
 def test_without_its_selection_the_table_is_what_it_was_and_each_reason_is_there(tmp_path):
@@ -69,18 +69,18 @@ def test_sizes_go_from_shard_to_table_and_back(tmp_path):
     assert np.array_equal(rows["size_A"].to_numpy(), expected)
     table = PickTable(build(tmp_path, "t", picked, 2))
     own = {p.micrograph_id: p.candidates for p in picked if p.candidates is not None}
-    for one in table:
-        if len(one):
-            found = own[one.micrograph.micrograph_id]
+    for micrograph in table:
+        if len(micrograph):
+            found = own[micrograph.micrograph.micrograph_id]
             order = np.lexsort((found.x, found.y, -found.score))
-            assert sorted(one.more["size_A"]) == sorted(found.more["size_A"][order])
-            assert np.array_equal(one.score, found.score[order])
+            assert sorted(micrograph.more["size_A"]) == sorted(found.more["size_A"][order])
+            assert np.array_equal(micrograph.score, found.score[order])
 
 
 @pytest.mark.parametrize("name", list(COLUMNS))
 def test_what_is_not_known_of_a_candidate_stays_unknown(name):
     column = COLUMNS[name]
-    values = column.nothing(3)
+    values = column.unknown(3)
     values[1] = "log" if name == "source" else 7
     kept = column.to_arrow(values)
     assert kept.null_count == 2
@@ -90,11 +90,11 @@ def test_what_is_not_known_of_a_candidate_stays_unknown(name):
 
 def test_a_table_of_a_table_is_that_table(tmp_path, monkeypatch):
     monkeypatch.setattr(partitions, "PARTITION_ROWS", 40)
-    one = build(tmp_path, "t", sized(some_picks(30)), 4, failed=("s1/unreadable.mrc",), selection=CHOSEN)
-    write_table(PickTable(one), tmp_path / "again", PickTable(one).made)
-    assert contents(tmp_path / "again") == contents(one)
+    table = build(tmp_path, "t", sized(some_picks(30)), 4, failed=("s1/unreadable.mrc",), selection=CHOSEN)
+    write_table(PickTable(table), tmp_path / "again", PickTable(table).made)
+    assert contents(tmp_path / "again") == contents(table)
     with pytest.raises(UsageError, match="is no table"):
-        write_table(PickTable(one), tmp_path)
+        write_table(PickTable(table), tmp_path)
 
 
 def test_micrographs_with_a_verdict_are_excluded_and_their_counts_stay(tmp_path):
@@ -134,7 +134,7 @@ def test_a_person_s_decisions_win_over_every_pass(tmp_path):
         "s0/empty.mrc,add,5,6\n"
     )
     table = PickTable(build(tmp_path, "t", picked, 1, selection=SelectionSettings(curation=file)))
-    found = {one.micrograph.micrograph_id: one for one in table}
+    found = {micrograph.micrograph.micrograph_id: micrograph for micrograph in table}
     a = found["s0/a.mrc"]
     assert sorted(zip(a.x_px[a.picked], a.y_px[a.picked], strict=True)) == [(50, 10), (90, 10.2), (300, 400)]
     assert a.more["source"][a.x_px == 300].tolist() == ["hand"]
@@ -142,8 +142,8 @@ def test_a_person_s_decisions_win_over_every_pass(tmp_path):
     assert not found["s0/b.mrc"].picked.any()
     assert found["s0/empty.mrc"].picked.tolist() == [True]
     assert found["s0/empty.mrc"].micrograph.picks == 1
-    assert all(one.micrograph.candidates == len(one) for one in table)
-    assert unheeded([file], table) == []
+    assert all(micrograph.micrograph.candidates == len(micrograph) for micrograph in table)
+    assert unused_decisions([file], table) == []
 
 
 def curated(tmp_path, lines):
@@ -156,7 +156,7 @@ def curated(tmp_path, lines):
 def test_decisions_that_changed_nothing_are_told(tmp_path):
     lines = "s0/none.mrc,exclude,,\ns0/a,remove,10,10\ns0/a.mrc,remove,10,10\ns0/a.mrc,remove,30,10\n"
     file, table = curated(tmp_path, lines)
-    names, places = unheeded([file], PickTable(table))
+    names, places = unused_decisions([file], PickTable(table))
     assert "2 micrographs that were not picked: s0/a, s0/none.mrc" in names
     assert "removes 1 picks where none is within 1 px: s0/a.mrc" in places
 
@@ -207,4 +207,4 @@ def test_what_a_person_added_stays_whatever_is_said_of_its_field(tmp_path):
     table = PickTable(build(tmp_path, "t", picked, 3, selection=chosen))
     own = table.of(["s0/empty.mrc"])["s0/empty.mrc"]
     assert own.x_px[own.picked].tolist() == [500]
-    assert [one.x_px[one.picked].tolist() for one in recut([own], 5.0)] == [[500]]
+    assert [micrograph.x_px[micrograph.picked].tolist() for micrograph in recut([own], 5.0)] == [[500]]

@@ -30,8 +30,8 @@ def test_calibrated_scores_keep_the_precision_that_they_promise(wanted):
 @given(st.one_of(scores, tied), share)
 def test_the_cut_is_the_lowest_that_reaches_the_precision(score, wanted):
     cut = cut_at_precision(Scores(score, 1), wanted)
-    context = {float(one): float(score[score >= one].mean(dtype=np.float64)) for one in score}
-    reached = [one for one, mean in context.items() if mean >= wanted - 1e-6]
+    context = {float(cut): float(score[score >= cut].mean(dtype=np.float64)) for cut in score}
+    reached = [cut for cut, mean in context.items() if mean >= wanted - 1e-6]
     if reached:
         assert (cut.value, cut.doubt) == (min(reached), "")
     else:
@@ -67,7 +67,7 @@ def test_where_scores_differ_the_count_is_reached_within_half_a_pick(numbers, mi
 def test_no_cut_through_equal_scores_comes_nearer_to_the_count(score, expected):
     cut = cut_at_count(Scores(score, 1), expected)
     picked = int((score >= np.float32(cut.value)).sum())
-    counts = [0, *(int((score >= one).sum()) for one in score)]
+    counts = [0, *(int((score >= cut).sum()) for cut in score)]
     assert picked == min(counts, key=lambda count: (abs(count - expected), count))
 
 

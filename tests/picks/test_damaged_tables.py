@@ -17,11 +17,14 @@ def test_a_folder_that_is_no_table_says_how_to_make_one(tmp_path):
 def read(table):
     return [
         (
-            one.micrograph,
-            one.diameter_A,
-            *(column.tobytes() for column in (one.x_px, one.y_px, one.score, one.picked)),
+            micrograph.micrograph,
+            micrograph.diameter_A,
+            *(
+                column.tobytes()
+                for column in (micrograph.x_px, micrograph.y_px, micrograph.score, micrograph.picked)
+            ),
         )
-        for one in PickTable(table)
+        for micrograph in PickTable(table)
     ]
 
 

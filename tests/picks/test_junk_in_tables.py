@@ -17,7 +17,7 @@ from cryopick_ray.passes.build import TableSettings, build_table
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks import partitions
 from cryopick_ray.picks.index import INDEX
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.shard import Picked, decode_coverage, decode_shard, encode_shard
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import PickTable, recut
@@ -58,7 +58,7 @@ def build(tmp_path, unit, name="t", size=2, threshold=0.0, **changes):
     shards = PickShards(str(tmp_path / f"{name}.picks"), "d", create=True)
     for start in range(0, len(unit), size):
         shards.publish(unit[start : start + size])
-    manifest = {one.micrograph_id: row(one.micrograph_id) for one in unit}
+    manifest = {micrograph.micrograph_id: row(micrograph.micrograph_id) for micrograph in unit}
     cut = None if threshold is None else Threshold(threshold, "given")
     out = tmp_path / f"{name}.table"
     build_table(shards, manifest, out, settings=replace(SETTINGS, **changes), threshold=cut)
@@ -67,7 +67,7 @@ def build(tmp_path, unit, name="t", size=2, threshold=0.0, **changes):
 
 def test_a_shard_keeps_what_each_candidate_lies_on():
     table, coverage = decode_shard(encode_shard(UNIT))
-    expected = np.concatenate([one.candidates.junk for one in UNIT if one.candidates])
+    expected = np.concatenate([micrograph.candidates.junk for micrograph in UNIT if micrograph.candidates])
     assert np.array_equal(table["junk"].to_numpy(), expected)
     assert expected.any()
     assert [line.junk_share for line in coverage] == ['{"carbon":0.25}'] * 2 + [""] + ['{"carbon":0.25}']
@@ -115,27 +115,29 @@ def test_a_kind_of_junk_that_is_none_is_refused():
 def test_picked_is_what_scores_enough_and_lies_on_no_junk(tmp_path, keep):
     out = build(tmp_path, UNIT, keep_junk=keep)
     frame = pd.read_parquet(out)
-    junk = np.concatenate([one.candidates.junk for one in UNIT if one.candidates])
+    junk = np.concatenate([micrograph.candidates.junk for micrograph in UNIT if micrograph.candidates])
     assert [KINDS.index(kind) for kind in frame.junk] == junk.tolist()
     assert np.array_equal(frame.picked, (frame.score >= 0) & (frame.junk.isin(["", "lattice"]) | keep))
-    for one in PickTable(out):
-        own = frame[frame.micrograph_id == one.micrograph.micrograph_id]
-        assert [KINDS[code] for code in one.junk] == own.junk.tolist()
-        assert np.array_equal(one.is_kept_out, ~np.isin(one.junk, [0, 5]) & (not keep))
-        if one.micrograph.status == "complete":
-            assert read_shares(one.micrograph.junk_share) == {"carbon": 0.25}
+    for micrograph in PickTable(out):
+        own = frame[frame.micrograph_id == micrograph.micrograph.micrograph_id]
+        assert [KINDS[code] for code in micrograph.junk] == own.junk.tolist()
+        assert np.array_equal(micrograph.is_kept_out, ~np.isin(micrograph.junk, [0, 5]) & (not keep))
+        if micrograph.micrograph.status == "complete":
+            assert read_shares(micrograph.micrograph.junk_share) == {"carbon": 0.25}
     for least in (-1.0, 0.5):
-        for one in recut(PickTable(out), least):
-            assert np.array_equal(one.picked, (one.score >= np.float32(least)) & ~one.is_kept_out)
+        for micrograph in recut(PickTable(out), least):
+            assert np.array_equal(
+                micrograph.picked, (micrograph.score >= np.float32(least)) & ~micrograph.is_kept_out
+            )
 
 
 @settings(max_examples=10)
 @given(st.permutations(range(4)), st.integers(1, 4))
 def test_the_same_picks_give_the_same_bytes_however_they_were_cut(tmp_path_factory, order, size):
     tmp_path = tmp_path_factory.mktemp("cut")
-    one, other = build(tmp_path, UNIT, "one"), build(tmp_path, [UNIT[at] for at in order], "other", size)
-    for path in one.rglob("*.parquet"):
-        assert path.read_bytes() == (other / path.relative_to(one)).read_bytes()
+    first, other = build(tmp_path, UNIT, "one"), build(tmp_path, [UNIT[at] for at in order], "other", size)
+    for path in first.rglob("*.parquet"):
+        assert path.read_bytes() == (other / path.relative_to(first)).read_bytes()
 
 
 def test_what_junk_keeps_out_moves_no_automatic_threshold(tmp_path):
@@ -161,9 +163,9 @@ def test_an_earlier_table_is_read_as_one_without_junk(tmp_path):
     pq.write_table(pq.read_table(part).drop_columns(["junk", "unpicked"]), part)
     later = ["mask", "junk_share"]
     pq.write_table(pq.read_table(out / INDEX).drop_columns(later).replace_schema_metadata(None), out / INDEX)
-    [one] = PickTable(out)
-    assert np.array_equal(one.picked, before[0].picked)
-    assert not one.is_kept_out.any()
+    [micrograph] = PickTable(out)
+    assert np.array_equal(micrograph.picked, before[0].picked)
+    assert not micrograph.is_kept_out.any()
     assert next(iter(PickTable(out).parts())).column_names[-1] == "junk"
 
 
@@ -178,10 +180,10 @@ def test_an_earlier_table_that_does_not_say_why_is_read_as_it_was_cut(tmp_path, 
     crc = crc32c(json.dumps(index.to_pylist()).encode(), crc32c(parts))
     vouched = {"cryopick.parts": parts, "cryopick.index_crc": str(crc)}
     pq.write_table(index.replace_schema_metadata(vouched), out / INDEX)
-    for one, same in zip(PickTable(out), before, strict=True):
-        assert np.array_equal(one.picked, same.picked)
-        assert np.array_equal(one.is_kept_out, same.is_kept_out)
-        assert not (one.has(Why.BELOW_THRESHOLD) & ~same.has(Why.BELOW_THRESHOLD)).any()
+    for micrograph, same in zip(PickTable(out), before, strict=True):
+        assert np.array_equal(micrograph.picked, same.picked)
+        assert np.array_equal(micrograph.is_kept_out, same.is_kept_out)
+        assert not (micrograph.has(Reason.BELOW_THRESHOLD) & ~same.has(Reason.BELOW_THRESHOLD)).any()
 
 
 def test_an_index_that_says_what_no_share_is_is_damaged(tmp_path):

@@ -76,7 +76,7 @@ def test_a_unit_is_found_by_its_micrographs_in_their_order_and_no_other(tmp_path
     shards = PickShards(str(tmp_path), "d", create=True)
     assert shards.unit(UNIT) is None
     shards.publish(UNIT)
-    assert shards.unit(UNIT) == [one.coverage for one in UNIT]
+    assert shards.unit(UNIT) == [micrograph.coverage for micrograph in UNIT]
     assert shards.unit(UNIT[::-1]) is None
     assert shards.unit(UNIT[:2]) is None
     assert shards.unit([replace(UNIT[0], checksum="of a later file"), *UNIT[1:]]) is None
@@ -149,7 +149,7 @@ def test_a_shard_says_which_negatives_were_picked_and_an_earlier_one_none():
     unit = [UNIT[0], replace(UNIT[3], inverted=True)]
     assert [line.inverted for line in decode_coverage(encode_shard(unit))] == [False, True]
     earlier = covering(lambda columns: {name: columns[name] for name in columns if name != "inverted"})
-    assert decode_coverage(earlier) == [one.coverage for one in UNIT]
+    assert decode_coverage(earlier) == [micrograph.coverage for micrograph in UNIT]
 
 
 def test_a_parquet_file_that_is_no_shard_is_refused(tmp_path):

@@ -32,9 +32,9 @@ from cryopick_ray.picks.thresholds import Threshold, auto_threshold
 def test_the_same_picks_give_the_same_bytes_however_they_were_cut_and_ordered(tmp_path_factory, order, size):
     tmp_path = tmp_path_factory.mktemp("cut")
     picked = some_picks()
-    one = build(tmp_path, "one", picked, 1)
+    first = build(tmp_path, "one", picked, 1)
     other = build(tmp_path, "other", [picked[i] for i in order], size)
-    assert contents(one) == contents(other)
+    assert contents(first) == contents(other)
 
 
 @pytest.mark.parametrize("rows", [1, 17, 10_000])
@@ -59,7 +59,7 @@ def test_nothing_is_lost_or_doubled_and_all_is_in_order(tmp_path, monkeypatch, r
 def test_the_index_lists_every_micrograph_failed_and_empty_ones_included(tmp_path):
     picked = some_picks()
     table = PickTable(build(tmp_path, "t", picked, 4, failed=("s1/unreadable.mrc",)))
-    read = {one.micrograph.micrograph_id: one for one in table}
+    read = {micrograph.micrograph.micrograph_id: micrograph for micrograph in table}
     assert list(read) == sorted(read)
     assert set(read) == {p.micrograph_id for p in picked} | {"s1/unreadable.mrc"}
     assert read["s0/00.mrc"].score.size == 0
@@ -69,7 +69,7 @@ def test_the_index_lists_every_micrograph_failed_and_empty_ones_included(tmp_pat
     assert read["s0/02.mrc"].micrograph.shape == (1000, 2000)
     assert read["s0/02.mrc"].micrograph.optics is None
     assert read["s1/01.mrc"].micrograph.optics.voltage_kV == 200
-    assert sum(len(one.score) for one in table) == sum(len(p.candidates or ()) for p in picked)
+    assert sum(len(micrograph.score) for micrograph in table) == sum(len(p.candidates or ()) for p in picked)
 
 
 def test_the_index_says_which_negatives_were_picked_and_an_earlier_one_none(tmp_path):
@@ -78,7 +78,7 @@ def test_the_index_says_which_negatives_were_picked_and_an_earlier_one_none(tmp_
     ]
     table = build(tmp_path, "t", picked, 4, failed=("s1/unreadable.mrc",))
     bright = {micrograph.micrograph_id for micrograph in PickTable(table).micrographs if micrograph.inverted}
-    assert bright == {one.micrograph_id for one in picked if one.inverted}
+    assert bright == {micrograph.micrograph_id for micrograph in picked if micrograph.inverted}
     earlier = pq.read_table(table / INDEX).drop_columns(["inverted"]).replace_schema_metadata(None)
     pq.write_table(earlier, table / INDEX)
     assert not any(micrograph.inverted for micrograph in PickTable(table).micrographs)
@@ -132,10 +132,14 @@ def test_overlapping_shards_of_the_same_picks_give_the_same_bytes(tmp_path_facto
         unit = [picked[place] for place in places[:length]]
         shards.publish(
             [
-                replace(one, candidates=None, reason="not finite" if one.candidates is None else "killed")
+                replace(
+                    micrograph,
+                    candidates=None,
+                    reason="not finite" if micrograph.candidates is None else "killed",
+                )
                 if fails
-                else one
-                for one, fails in zip(unit, failed, strict=False)
+                else micrograph
+                for micrograph, fails in zip(unit, failed, strict=False)
             ]
         )
     for start in range(0, 10, size):
@@ -151,7 +155,7 @@ def test_of_unlike_shards_the_complete_one_counts_and_then_that_of_the_smallest_
     shards = PickShards(str(tmp_path / "p"), "d", create=True)
     fewer = Candidates(*(np.ones(1, np.float32) * n for n in (7, 8, 9)))
     units = [[picked[1], picked[2]], [Picked("s1/01.mrc", "crc", fewer)], [picked[0], picked[3]]]
-    failed = [Picked(one.micrograph_id, "crc", None, "killed") for one in picked[:4]]
+    failed = [Picked(micrograph.micrograph_id, "crc", None, "killed") for micrograph in picked[:4]]
     for unit in [failed, *units]:
         shards.publish(unit)
     covered = coverage(shards, {})
@@ -159,7 +163,9 @@ def test_of_unlike_shards_the_complete_one_counts_and_then_that_of_the_smallest_
     with_it = [key for key in shards.published() if shards.read(key)[1][0].micrograph_id == "s1/01.mrc"]
     assert covered["s1/01.mrc"][0] == min(with_it)
     build_table(shards, manifest(picked[:4]), tmp_path / "t", settings=SETTINGS, threshold=None)
-    sizes = {one.micrograph.micrograph_id: len(one.score) for one in PickTable(tmp_path / "t")}
+    sizes = {
+        micrograph.micrograph.micrograph_id: len(micrograph.score) for micrograph in PickTable(tmp_path / "t")
+    }
     assert sizes == {name: line.count for name, (_, line) in covered.items()}
     assert sizes["s1/01.mrc"] in (1, len(picked[1].candidates))
 
@@ -190,7 +196,7 @@ def test_a_threshold_stands_on_all_scores_or_where_they_are_many_on_the_same_dis
         picked.append(Picked(f"s/{number}", "crc", Candidates(x, y, score)))
     shards = PickShards(str(tmp_path / "p"), "d", create=True)
     shards.publish(picked)
-    scores = np.concatenate([one.candidates.score for one in picked])
+    scores = np.concatenate([micrograph.candidates.score for micrograph in picked])
 
     def found():
         return build_table(shards, manifest(picked), tmp_path / "t", settings=SETTINGS, threshold=None)["s"]
@@ -225,7 +231,7 @@ def test_no_picks_at_all_make_a_valid_table(tmp_path):
             tmp_path, "t", [Picked("s/a", "crc", nothing), Picked("s/b", "crc", nothing)], 1, threshold=None
         )
     )
-    assert [len(one.score) for one in table] == [0, 0]
+    assert [len(micrograph.score) for micrograph in table] == [0, 0]
 
 
 def test_unlike_data_sets_get_unlike_folders():

@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.picks.judged_micrographs import count
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
-from cryopick_ray.picks.verdict import COMPARED, KINDS, Facts, judge, usual_count
+from cryopick_ray.picks.verdict import COMPARED, KINDS, MicrographFacts, judge, usual_count
 
-GOOD = Facts(candidates=900, picked=200, room=700.0, mean_score=0.8, just_below=20)
+GOOD = MicrographFacts(candidates=900, picked=200, room=700.0, mean_score=0.8, just_below=20)
 counts = st.integers(0, 2000)
 shares = st.dictionaries(st.sampled_from(["carbon", "ice"]), st.floats(0, 0.5), max_size=2)
 facts = st.builds(
-    Facts,
+    MicrographFacts,
     candidates=counts,
     picked=counts,
     room=st.floats(0, 5000),
@@ -24,7 +24,7 @@ facts = st.builds(
     on_junk=counts,
     junk_share=shares,
     no_data=st.floats(0, 1),
-    strange=st.sampled_from(["", "it shows windows"]),
+    odd_reason=st.sampled_from(["", "it shows windows"]),
 )
 
 
@@ -33,7 +33,7 @@ def test_only_a_good_micrograph_needs_no_reason(one, usual):
     verdict = judge(one, usual)
     assert verdict.kind in KINDS
     assert (verdict.kind == "good") == (not verdict.reasons)
-    assert (verdict.kind == "not a micrograph") == bool(one.strange)
+    assert (verdict.kind == "not a micrograph") == bool(one.odd_reason)
     assert all(len(reason.splitlines()) == 1 and '"' not in reason for reason in verdict.reasons)
 
 
@@ -83,8 +83,8 @@ def made(score, unpicked):
 
 def test_candidates_are_counted_about_the_cut():
     score = np.array([0.9, 0.6, 0.5, 0.49, 0.25, 0.24, 0.0], np.float32)
-    picks = made(score, np.where(np.array([1, 0, 1, 0, 0, 0, 0], bool), 0, Why.BELOW_THRESHOLD))
-    picks = picks.marked(Why.ON_JUNK, np.arange(7) == 1)
+    picks = made(score, np.where(np.array([1, 0, 1, 0, 0, 0, 0], bool), 0, Reason.BELOW_THRESHOLD))
+    picks = picks.marked(Reason.ON_JUNK, np.arange(7) == 1)
     found = count(picks, 0.5, calibrated=True)
     assert (found.candidates, found.picked, found.just_below, found.on_junk) == (7, 2, 2, 1)
     assert found.mean_score is not None

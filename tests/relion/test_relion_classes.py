@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import starfile
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.particles.classes.classification_settings import ClassSettings
 from cryopick_ray.runs.classified import classify2d
@@ -20,7 +20,7 @@ def particles(tmp_path_factory):
 
 def classified(particles, out, program, classes=2, **given):
     settings = ClassSettings(particles=particles, classes=classes, diameter_A=150.0, program=program, **given)
-    return classify2d(settings, out, SerialEngine(), Silence(), device="cpu")
+    return classify2d(settings, out, SerialEngine(), SilentEvents(), device="cpu")
 
 
 def test_relion_goes_on_from_our_classes(relion, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import starfile
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.filaments.segments import cut_segments
 from cryopick_ray.filaments.trace import Trace
@@ -196,7 +196,7 @@ def test_our_stack_of_segments_has_the_columns_of_relions(project, monkeypatch):
     where = ("--coord_dir", "picks/star/", "--coord_suffix", ".mrc.star")
     theirs, _ = project.extract(*where, "--helical_bimodal_angular_priors")
     wanted = ExtractSettings(picks="picks/star/Mic", box=[str(BOX)], micrographs="mics.star", invert=False)
-    outcome = extract_particles(wanted, "ours", SerialEngine(), Silence())
+    outcome = extract_particles(wanted, "ours", SerialEngine(), SilentEvents())
     ours = starfile.read(outcome.files[0].star)["particles"]
     helical = [name for name in theirs if "Helical" in name or "Prior" in name or "Flip" in name]
     assert helical == [name for name in ours if "Helical" in name or "Prior" in name or "Flip" in name]
@@ -225,9 +225,9 @@ def test_classes_of_segments_show_the_filament_horizontally(project, monkeypatch
         monkeypatch.setenv(name, project.environment.get(name, ""))
     project.write("star")
     wanted = ExtractSettings(picks="picks/star/Mic", box=[str(BOX)], micrographs="mics.star")
-    star = Path(extract_particles(wanted, "ours", SerialEngine(), Silence()).files[0].star)
+    star = Path(extract_particles(wanted, "ours", SerialEngine(), SilentEvents()).files[0].star)
     settings = ClassSettings(particles=star, classes=1, iterations=4, program=program)
-    classes = classify2d(settings, Path("classes"), SerialEngine(), Silence(), device="cpu").classes
+    classes = classify2d(settings, Path("classes"), SerialEngine(), SilentEvents(), device="cpu").classes
     prior = starfile.read(star)["particles"]["rlnAnglePsiPrior"]
     off_deg = np.abs((classes.psi_deg - prior + 90) % 180 - 90)
     assert off_deg.max() < 20

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import starfile
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.runs.extracted import extract_particles
@@ -133,7 +133,7 @@ def read(star):
 def ours(picks, **settings):
     made = ExtractSettings(picks=picks, micrographs="mics.star", **settings)
     shutil.rmtree("Ours", ignore_errors=True)
-    outcome = extract_particles(made, "Ours", SerialEngine(), Silence())
+    outcome = extract_particles(made, "Ours", SerialEngine(), SilentEvents())
     assert outcome.failures == ()
     return read("Ours/particles.star")
 

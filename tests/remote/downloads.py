@@ -4,7 +4,7 @@ from pathlib import Path
 
 from archive_server import ENTRY, Archive
 
-from cryopick_ray.empiar.download import Wanted, choose, fetch
+from cryopick_ray.empiar.download import FileSelection, fetch, select_files
 from cryopick_ray.empiar.download_manifest import Manifest
 from cryopick_ray.empiar.source import EmpiarSource
 
@@ -23,12 +23,12 @@ class Record:
         self.endings[path] = reason
 
 
-def download(folder: Path, wanted: Wanted | None = None, connections: int = 4, **options) -> Record:
+def download(folder: Path, wanted: FileSelection | None = None, connections: int = 4, **options) -> Record:
     """Fetch what is wanted, and return what was told."""
     record, source = Record(), EmpiarSource(connections=connections, **options)
     folder.mkdir(exist_ok=True)
     with Manifest(folder, ENTRY) as manifest:
-        chosen = choose(source, ENTRY, manifest, wanted or Wanted(), lambda text: None)
+        chosen = select_files(source, ENTRY, manifest, wanted or FileSelection(), lambda text: None)
         fetch(source, chosen, manifest, record)
         record.summary = manifest.summary()
     return record

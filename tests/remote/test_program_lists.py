@@ -83,10 +83,10 @@ def star(tmp_path, text):
 
 
 def test_movies_of_relion_3_1_to_5_have_the_pixel_size_of_their_frames(tmp_path):
-    one, two = star(tmp_path, OPTICS.format(extra_column="", extra="") + MOVIES)
-    assert (one.kind, one.name, one.path) == ("movie", "Movies/a.tiff", tmp_path / "Movies/a.tiff")
-    assert (one.pixel_size_A, two.pixel_size_A) == (0.53, 0.42)
-    assert (one.optics, two.optics) == (Optics(300, 2.7, 0.1), Optics(200, 0.01, 0.07))
+    source, two = star(tmp_path, OPTICS.format(extra_column="", extra="") + MOVIES)
+    assert (source.kind, source.name, source.path) == ("movie", "Movies/a.tiff", tmp_path / "Movies/a.tiff")
+    assert (source.pixel_size_A, two.pixel_size_A) == (0.53, 0.42)
+    assert (source.optics, two.optics) == (Optics(300, 2.7, 0.1), Optics(200, 0.01, 0.07))
 
 
 def test_names_of_blocks_are_read_in_any_case(tmp_path):
@@ -97,31 +97,31 @@ def test_names_of_blocks_are_read_in_any_case(tmp_path):
 
 def test_averages_have_the_binned_pixel_size(tmp_path):
     optics = OPTICS.format(extra_column="_rlnMicrographPixelSize #7", extra="1.06")
-    (one,) = star(tmp_path, optics + CORRECTED)
-    assert (one.kind, one.name) == ("micrograph", "MotionCorr/job002/Movies/a.mrc")
-    assert one.pixel_size_A == 1.06
+    (source,) = star(tmp_path, optics + CORRECTED)
+    assert (source.kind, source.name) == ("micrograph", "MotionCorr/job002/Movies/a.mrc")
+    assert source.pixel_size_A == 1.06
 
 
 def test_averages_come_before_movies_in_one_file(tmp_path):
     optics = OPTICS.format(extra_column="_rlnMicrographPixelSize #7", extra="1.06")
-    assert [one.kind for one in star(tmp_path, optics + MOVIES + CORRECTED)] == ["micrograph"]
+    assert [source.kind for source in star(tmp_path, optics + MOVIES + CORRECTED)] == ["micrograph"]
 
 
 def test_micrographs_of_relion_3_0_have_their_pixel_size_in_detector_and_magnification(tmp_path):
-    one, _ = star(tmp_path, V30)
-    assert one.pixel_size_A == pytest.approx(1.06, rel=1e-4)
-    assert one.optics == Optics(300, 2.7, 0.1)
+    source, _ = star(tmp_path, V30)
+    assert source.pixel_size_A == pytest.approx(1.06, rel=1e-4)
+    assert source.optics == Optics(300, 2.7, 0.1)
 
 
 def test_movies_of_relion_3_0(tmp_path):
-    (one,) = star(tmp_path, V30_MOVIES)
-    assert (one.kind, one.pixel_size_A, one.optics) == ("movie", None, None)
+    (source,) = star(tmp_path, V30_MOVIES)
+    assert (source.kind, source.pixel_size_A, source.optics) == ("movie", None, None)
 
 
 def test_a_movie_with_its_gain_reference(tmp_path):
-    (one,) = star(tmp_path, ONE_MOVIE)
-    assert (one.kind, one.gain) == ("movie", tmp_path / "Movies/gain.mrc")
-    assert one.pixel_size_A == 0.885
+    (source,) = star(tmp_path, ONE_MOVIE)
+    assert (source.kind, source.gain) == ("movie", tmp_path / "Movies/gain.mrc")
+    assert source.pixel_size_A == 0.885
 
 
 def test_a_star_file_without_images_says_what_it_has(tmp_path):
@@ -165,18 +165,18 @@ def cs(tmp_path, rows):
 def test_exposures_are_micrographs_in_the_project(tmp_path):
     (tmp_path / "J2" / "motioncorrected").mkdir(parents=True)
     (tmp_path / "J2/motioncorrected/012090_m0_doseweighted.mrc").touch()
-    one, *_, last = cs(tmp_path, exposures())
-    assert one.path == tmp_path / "J2/motioncorrected/012090_m0_doseweighted.mrc"
+    source, *_, last = cs(tmp_path, exposures())
+    assert source.path == tmp_path / "J2/motioncorrected/012090_m0_doseweighted.mrc"
     assert last.path == tmp_path / "J2/motioncorrected/012092_m2_doseweighted.mrc"
-    assert (one.kind, one.pixel_size_A, one.gain) == ("micrograph", 1.315, None)
-    assert one.optics == pytest.approx(Optics(300, 2.7, 0.07))
+    assert (source.kind, source.pixel_size_A, source.gain) == ("micrograph", 1.315, None)
+    assert source.optics == pytest.approx(Optics(300, 2.7, 0.07))
 
 
 @pytest.mark.parametrize("missing", [None, ("S80", [""] * 3)], ids=["no column", "empty column"])
 def test_exposures_before_motion_correction_are_movies(tmp_path, missing):
-    one, *_ = cs(tmp_path, exposures(**{"micrograph_blob/path": missing}))
-    assert (one.kind, one.name, one.pixel_size_A) == ("movie", "J1/imported/012090_m0.tif", 0.6575)
-    assert one.gain == tmp_path / "J1/imported/norm-amibox05-0.mrc"
+    source, *_ = cs(tmp_path, exposures(**{"micrograph_blob/path": missing}))
+    assert (source.kind, source.name, source.pixel_size_A) == ("movie", "J1/imported/012090_m0.tif", 0.6575)
+    assert source.gain == tmp_path / "J1/imported/norm-amibox05-0.mrc"
 
 
 def test_exposures_without_optics_and_pixel_size(tmp_path):

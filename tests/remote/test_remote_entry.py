@@ -44,9 +44,14 @@ def test_an_entry_as_the_archive_writes_it():
     )
     assert entry.title == "Beta-galactosidase Falcon-II micrographs"
     assert entry.cross_references == ("EMD-2824", "EMD-1")
-    (one,) = entry.image_sets
-    assert (one.count, one.frames, one.pixel_size_A, one.width_px) == (6, 1, 1.77, 4096)
-    assert one.kind == "micrographs"
+    (image_set,) = entry.image_sets
+    assert (image_set.count, image_set.frames, image_set.pixel_size_A, image_set.width_px) == (
+        6,
+        1,
+        1.77,
+        4096,
+    )
+    assert image_set.kind == "micrographs"
 
 
 @given(
@@ -75,8 +80,8 @@ def test_controls_in_texts_do_not_reach_the_terminal():
 
 @pytest.mark.parametrize("directory", ["../../etc", "/etc/../..", None, 7, "a\\..\\b"])
 def test_a_directory_that_leads_out_is_the_data_folder(directory):
-    (one,) = parsed({"imagesets": [SET | {"directory": directory}]}).image_sets
-    assert one.directory in ("data", "7")
+    (image_set,) = parsed({"imagesets": [SET | {"directory": directory}]}).image_sets
+    assert image_set.directory in ("data", "7")
 
 
 def test_an_entry_that_is_not_there():
@@ -143,7 +148,7 @@ def test_a_search_that_answers_nonsense_finds_nothing(raw):
 def test_a_search_goes_from_page_to_page(archive):
     hits, found = EmpiarSource().search("apoferritin", limit=120)
     assert hits == 130
-    assert [one.entry_id for one in found] == [str(10000 + n) for n in range(120)]
+    assert [hit.entry_id for hit in found] == [str(10000 + n) for n in range(120)]
     assert found[7].title == "apoferritin 7"
 
 

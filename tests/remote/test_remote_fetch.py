@@ -10,7 +10,7 @@ from archive_server import noise
 from downloads import assert_whole, download
 
 from cryopick_ray.empiar import fetcher
-from cryopick_ray.empiar.download import Wanted
+from cryopick_ray.empiar.download import FileSelection
 from cryopick_ray.transfer import http, transfer
 from cryopick_ray.transfer.transfer_errors import RemoteError
 
@@ -271,7 +271,7 @@ def test_an_interrupt_ends_all_threads_and_the_next_run_goes_on(archive, microgr
 
 
 def test_only_what_fits_the_pattern_and_no_more_than_the_limit(archive, micrographs, tmp_path):
-    download(tmp_path, Wanted(pattern="gain*", all_roles=True))
-    download(tmp_path, Wanted(limit=2))
+    download(tmp_path, FileSelection(pattern="gain*", all_roles=True))
+    download(tmp_path, FileSelection(limit=2))
     held = sorted(path.name for path in (tmp_path / "data/images").iterdir())
     assert held == sorted(["gain_ref.mrc", *(path.rpartition("/")[2] for path in micrographs[:2])])

@@ -59,8 +59,8 @@ def test_folders_are_followed_and_links_to_other_places_are_not(archive, microgr
     archive.add("data/images/deeper/x.mrc", b"x")
     archive.extra_rows["data"] = ['<tr><td><a href="https://example.org/evil.mrc">evil</a></td></tr>']
     found = walk()
-    assert sorted(one.path for one in found) == sorted(archive.files)
-    sizes = {one.path: one.size_bytes for one in found}
+    assert sorted(file.path for file in found) == sorted(archive.files)
+    sizes = {file.path: file.size_bytes for file in found}
     for path in micrographs:
         assert sizes[path] == pytest.approx(len(archive.files[path]), rel=0.01)
 
@@ -69,8 +69,8 @@ def test_hostile_names_are_reported_and_never_become_files(archive):
     hostile = ["../../x.mrc", "%2e%2e%2fx.mrc", "a%00.mrc", "n" * 300 + ".mrc", "%ff.mrc", "a\\b.mrc"]
     archive.extra_rows["data"] = [ROW.format(href, "1K") for href in hostile]
     found = walk()
-    assert sum(isinstance(one, RefusedFile) for one in found) == len(hostile)
-    assert sorted(one.path for one in found if isinstance(one, RemoteFile)) == sorted(archive.files)
+    assert sum(isinstance(file, RefusedFile) for file in found) == len(hostile)
+    assert sorted(file.path for file in found if isinstance(file, RemoteFile)) == sorted(archive.files)
 
 
 def test_a_name_listed_twice_is_one_file(archive):
@@ -81,7 +81,7 @@ def test_a_name_listed_twice_is_one_file(archive):
 def test_a_folder_within_itself_ends(archive):
     for depth in range(40):
         archive.extra_rows["data" + "/again" * depth] = [ROW.format("again/", "-")]
-    assert [one for one in walk() if isinstance(one, RefusedFile)]
+    assert [file for file in walk() if isinstance(file, RefusedFile)]
 
 
 def test_folders_without_end_are_given_up(archive, monkeypatch):
@@ -101,7 +101,7 @@ def test_a_folder_that_is_not_there(archive):
     with pytest.raises(MissingError):
         walk("nothing")
     archive.extra_rows["data"] = [ROW.format("gone/", "-")]
-    assert [one.path for one in walk() if isinstance(one, RefusedFile)] == ["data/gone/"]
+    assert [file.path for file in walk() if isinstance(file, RefusedFile)] == ["data/gone/"]
 
 
 @pytest.mark.parametrize(

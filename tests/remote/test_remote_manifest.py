@@ -41,18 +41,18 @@ def claimed(manifest: Manifest) -> list[str]:
 
 def test_two_runs_share_the_files_and_neither_has_one_of_the_other(tmp_path):
     names = [f"{number:02}.mrc" for number in range(20)]
-    with listed(tmp_path, *names) as one, listed(tmp_path, *names) as two:
-        mine = [one.claim(ANY).path for _ in range(7)]
+    with listed(tmp_path, *names) as first, listed(tmp_path, *names) as two:
+        mine = [first.claim(ANY).path for _ in range(7)]
         theirs = claimed(two)
         assert sorted(mine + theirs) == [f"data/{name}" for name in names]
         assert not two.is_settled(ANY)
         for path in mine:
-            one.fetched(path, 10, "crc32c:0", keep=False)
+            first.fetched(path, 10, "crc32c:0", keep=False)
         for path in theirs:
             two.ended(path, "failed", "bad")
         assert two.is_settled(ANY)
-        assert claimed(one) == []
-        assert one.is_settled(ANY)
+        assert claimed(first) == []
+        assert first.is_settled(ANY)
 
 
 def test_what_a_leaving_run_had_in_hand_is_free(tmp_path):
@@ -185,10 +185,10 @@ def test_two_processes_at_once_share_the_work(archive, micrographs, tmp_path):
 def test_a_run_whose_partner_is_killed_does_its_share_too(archive, micrographs, tmp_path):
     for path in micrographs:
         archive.always[path] = ("slow", 20_000, 0.1)
-    one, two = run(tmp_path), run(tmp_path)
+    first, two = run(tmp_path), run(tmp_path)
     while archive.most_at_once < 4:
         time.sleep(0.02)
-    one.kill()
-    one.wait()
+    first.kill()
+    first.wait()
     assert two.wait(60) == 0
     assert_whole(tmp_path, archive, micrographs)

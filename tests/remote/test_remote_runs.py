@@ -251,8 +251,8 @@ def test_movies_of_a_folder_and_of_a_star_file_are_averaged(tmp_path):
         ).exit_code
         == 0
     )
-    one, other = picks(tmp_path / "a"), picks(tmp_path / "b")
-    assert one.drop(columns="micrograph_id").equals(other.drop(columns="micrograph_id"))
+    first, other = picks(tmp_path / "a"), picks(tmp_path / "b")
+    assert first.drop(columns="micrograph_id").equals(other.drop(columns="micrograph_id"))
     listed = starfile.read(tmp_path / "b" / "coordinates" / "autopick.star")
     assert list(listed.rlnMicrographName) == ["b/micrographs/m0.mrc", "b/micrographs/m1.mrc"]
 

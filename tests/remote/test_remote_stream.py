@@ -7,7 +7,7 @@ import pytest
 from archive_server import ENTRY
 from downloads import Record
 
-from cryopick_ray.empiar.download import Wanted, open_stream
+from cryopick_ray.empiar.download import FileSelection, open_stream
 from cryopick_ray.empiar.source import EmpiarSource
 from cryopick_ray.transfer.transfer_errors import RemoteError
 
@@ -18,7 +18,13 @@ KEEP = 450_000
 def stream(folder, keep_bytes=KEEP, events=None):
     source = EmpiarSource(connections=3)
     return open_stream(
-        source, ENTRY, folder, Wanted(), events or Record(), keep_bytes=keep_bytes, say=lambda text: None
+        source,
+        ENTRY,
+        folder,
+        FileSelection(),
+        events or Record(),
+        keep_bytes=keep_bytes,
+        say=lambda text: None,
     )
 
 

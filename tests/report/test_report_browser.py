@@ -10,7 +10,7 @@ from selenium.webdriver.common.by import By
 
 from cryopick_ray.micrographs.junk import Junk, JunkMask
 from cryopick_ray.micrographs.mask_file import OutsideMask
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.report.report import Report, render_report
 from cryopick_ray.report.thumbnails import make_thumbnail
 from cryopick_ray.report.tints import tint_of
@@ -189,7 +189,7 @@ def masked(make_picks) -> Report:
     """A report of one micrograph whose left half is carbon, a square of it masked by the user, too."""
     one = make_picks("a.mrc", 200, picked=0, shape=SHAPE)
     junk = np.where(one.x_px < 599.5, Junk.CARBON, Junk.NONE).astype(np.uint8)
-    reasons = np.where(one.score < 0, Why.BELOW_THRESHOLD, 0) | np.where(junk > 0, Why.ON_JUNK, 0)
+    reasons = np.where(one.score < 0, Reason.BELOW_THRESHOLD, 0) | np.where(junk > 0, Reason.ON_JUNK, 0)
     one = replace(one, junk=junk, unpicked=reasons.astype(np.uint16))
     codes = np.zeros((10, 12), np.uint8)
     codes[:, :6] = Junk.CARBON

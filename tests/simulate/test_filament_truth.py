@@ -5,7 +5,7 @@ import pytest
 import starfile
 from scipy.ndimage import map_coordinates
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.filaments.segments import traces_of
 from cryopick_ray.micrographs.junk import Junk
@@ -185,7 +185,7 @@ def test_an_empty_micrograph_has_neither_filaments_nor_singles(tmp_path):
 
 def test_a_simulation_of_filaments_writes_the_files_that_others_do(tmp_path):
     settings = plan("helix:globule:40:-70", "micrographs=2", "scene.filaments.density=0.2")
-    assert simulate_all(settings, tmp_path, SerialEngine(), Silence(), store_url=None) == []
+    assert simulate_all(settings, tmp_path, SerialEngine(), SilentEvents(), store_url=None) == []
     for folder, suffix in {"micrographs": "mrc", "masks": "mrc", "truth": "star", "decoys": "star"}.items():
         assert sorted(path.name for path in (tmp_path / folder).iterdir()) == [
             f"simulated_{number:06d}.{suffix}" for number in range(2)

@@ -5,7 +5,7 @@ import mrcfile
 import numpy as np
 import pytest
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import UsageError
@@ -29,7 +29,7 @@ def plan(*texts):
 
 
 def run(settings, out, engine=None, store_url=None):
-    return simulate_all(settings, out, engine or SerialEngine(), Silence(), store_url=store_url)
+    return simulate_all(settings, out, engine or SerialEngine(), SilentEvents(), store_url=store_url)
 
 
 def contents(out):
@@ -72,7 +72,7 @@ def test_simulations_made_together_are_those_made_alone(serial, tmp_path, name):
     }
     assert (planned["begun"].done, planned["other"].done) == (1, 0)
     with open_engine(EngineSettings(engine=name, workers=2), threads=1) as engine:
-        assert simulate_together(planned, engine, Silence()) == {"begun": [], "other": []}
+        assert simulate_together(planned, engine, SilentEvents()) == {"begun": [], "other": []}
     assert contents(tmp_path / "begun") == contents(serial)
     assert contents(tmp_path / "other") == contents(tmp_path / "alone")
     assert (tmp_path / "begun/micrographs/simulated_000000.mrc").stat().st_mtime_ns == kept

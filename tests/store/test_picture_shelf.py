@@ -12,7 +12,7 @@ from cryopick_ray.store.pictures import (
     PICTURE_PX,
     THUMBNAIL_BYTES,
     THUMBNAIL_PX,
-    PictureShelf,
+    PictureStore,
     make_pictures,
 )
 from cryopick_ray.store.place import Place
@@ -71,7 +71,7 @@ def test_any_viewer_finds_the_thumbnail_in_the_picture():
 
 
 def test_what_is_found_is_whole_and_of_that_very_file(tmp_path):
-    shelf = PictureShelf(Place(str(tmp_path)))
+    shelf = PictureStore(Place(str(tmp_path)))
     made = make_pictures(noise((300, 200)))
     names = ["a.mrc", "../a.mrc", "b/a.mrc", "/etc/passwd", "x" * 3000, "a\nb", "日本.mrc"]
     for name in names:
@@ -97,7 +97,7 @@ def test_what_is_found_is_whole_and_of_that_very_file(tmp_path):
     ],
 )
 def test_a_damaged_picture_is_none_and_is_replaced(tmp_path, damage):
-    shelf = PictureShelf(Place(str(tmp_path)))
+    shelf = PictureStore(Place(str(tmp_path)))
     made = make_pictures(noise((300, 200)))
     shelf.put("a.mrc", "crc", made)
     [path] = (tmp_path / "pictures").iterdir()
@@ -112,5 +112,5 @@ def test_nothing_is_written_through_a_link(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "pictures").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(StoreError, match="symbolic link"):
-        PictureShelf(Place(str(tmp_path / "run"))).put("a.mrc", "crc", make_pictures(noise((30, 20))))
+        PictureStore(Place(str(tmp_path / "run"))).put("a.mrc", "crc", make_pictures(noise((30, 20))))
     assert not [*(tmp_path / "elsewhere").iterdir()]

@@ -7,10 +7,11 @@ import pytest
 import zarr
 
 from cryopick_ray.errors import DamagedError, StoreError
+from cryopick_ray.micrographs.normalised_image import NormalisedImage
 from cryopick_ray.store.layout import array_key, shard_key
 from cryopick_ray.store.manifest import ManifestRow, publish_part, read_manifest
 from cryopick_ray.store.place import Place
-from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.store.store import MicrographStore
 
 NOISE = np.random.default_rng(0).normal(size=(300, 1100)).astype(np.float32)
 
@@ -43,7 +44,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def stored(store):
-    return row(shard_bytes=store.write("a/b.mrc", StoredPixels(NOISE, 10.0, 2.0)))
+    return row(shard_bytes=store.write("a/b.mrc", NormalisedImage(NOISE, 10.0, 2.0)))
 
 
 def shard_path(store, row):
@@ -68,7 +69,7 @@ def test_the_affine_normalisation_is_kept_and_any_zarr_reader_can_use_it(store, 
 def test_different_shapes_live_in_one_store(store):
     for side in (1, 7, 1024, 1025, 2000):
         image = NOISE[:1, :1] if side == 1 else np.resize(NOISE, (side, side + 1))
-        size = store.write(f"{side}.mrc", StoredPixels(image, 0.0, 1.0))
+        size = store.write(f"{side}.mrc", NormalisedImage(image, 0.0, 1.0))
         assert store.read(row(f"{side}.mrc", shape=image.shape, shard_bytes=size)).shape == image.shape
 
 
@@ -98,7 +99,7 @@ def test_a_cut_or_missing_shard_is_an_error_never_zeros(store, stored, size, tmp
 def test_values_that_are_not_finite_are_an_error(store, value):
     image = NOISE.copy()
     image[5, 5] = value
-    size = store.write("nan.mrc", StoredPixels(image, 0.0, 1.0))
+    size = store.write("nan.mrc", NormalisedImage(image, 0.0, 1.0))
     for read in (store.read, store.read_stored):
         with pytest.raises(DamagedError, match="damaged"):
             read(row("nan.mrc", shard_bytes=size))
@@ -106,7 +107,7 @@ def test_values_that_are_not_finite_are_an_error(store, value):
 
 def test_the_largest_finite_values_are_none(store):
     image = np.array([[65504, -65504], [-0.0, 6e-8]], np.float32)
-    size = store.write("large.mrc", StoredPixels(image, 0.0, 1.0))
+    size = store.write("large.mrc", NormalisedImage(image, 0.0, 1.0))
     assert np.array_equal(
         store.read_stored(row("large.mrc", shape=(2, 2), shard_bytes=size)), image.astype("f2")
     )
@@ -128,13 +129,13 @@ def test_a_micrograph_the_manifest_calls_failed_cannot_be_read(store, stored):
 
 def test_writing_again_gives_the_same_bytes(store, stored):
     before = shard_path(store, stored).read_bytes()
-    store.write("a/b.mrc", StoredPixels(NOISE, 10.0, 2.0))
+    store.write("a/b.mrc", NormalisedImage(NOISE, 10.0, 2.0))
     assert shard_path(store, stored).read_bytes() == before
 
 
 def test_writing_another_shape_damages_rows_of_the_old_one_only(store, stored):
     small = NOISE[:200, :300]
-    size = store.write("a/b.mrc", StoredPixels(small, 0.0, 1.0))
+    size = store.write("a/b.mrc", NormalisedImage(small, 0.0, 1.0))
     assert store.read(row(shape=small.shape, shard_bytes=size)).shape == small.shape
     with pytest.raises(DamagedError):
         store.read(stored)
@@ -143,13 +144,13 @@ def test_writing_another_shape_damages_rows_of_the_old_one_only(store, stored):
 
 def test_a_shard_that_was_forgotten_is_written_anew(store, stored):
     rows = [stored, row("failed.mrc", status="failed"), row("missing.mrc", shard_bytes=5)]
-    assert store.held(rows) == {one.micrograph_id for one in rows if store.holds(one)} == {"a/b.mrc"}
+    assert store.held(rows) == {listed.micrograph_id for listed in rows if store.holds(listed)} == {"a/b.mrc"}
     for _ in range(2):  # a second worker may find the same damage
         store.forget(stored)
     assert store.held(rows) == set()
     with pytest.raises(DamagedError):
         store.read(stored)
-    assert store.write("a/b.mrc", StoredPixels(NOISE, 10.0, 2.0)) == stored.shard_bytes
+    assert store.write("a/b.mrc", NormalisedImage(NOISE, 10.0, 2.0)) == stored.shard_bytes
     assert store.held(rows) == {"a/b.mrc"}
 
 

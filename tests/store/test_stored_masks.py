@@ -9,7 +9,7 @@ from PIL import Image
 
 from cryopick_ray.errors import DamagedError
 from cryopick_ray.micrographs.junk import KINDS, Junk, JunkMask, kept_out, read_shares, shares_text
-from cryopick_ray.store.masks import COLOURS, MaskShelf, read_stored_mask
+from cryopick_ray.store.masks import COLOURS, MaskStore, read_stored_mask
 from cryopick_ray.store.place import Place
 from cryopick_ray.store.store import MicrographStore
 
@@ -26,7 +26,7 @@ def place(tmp_path):
 
 def test_a_mask_comes_back_and_is_a_picture_that_any_viewer_opens(place, tmp_path):
     mask = a_mask()
-    key = MaskShelf(place, "d").put("a/b.mrc", mask)
+    key = MaskStore(place, "d").put("a/b.mrc", mask)
     back = read_stored_mask(place, key)
     assert np.array_equal(back.codes, mask.codes)
     assert back.image_shape == mask.image_shape
@@ -37,26 +37,31 @@ def test_a_mask_comes_back_and_is_a_picture_that_any_viewer_opens(place, tmp_pat
 
 
 def test_masks_of_other_settings_and_other_content_lie_beside_and_nothing_is_written_twice(place):
-    one, other = MaskShelf(place, "one"), MaskShelf(place, "other")
-    keys = [one.put("a", a_mask()), other.put("a", a_mask()), one.put("a", a_mask(1)), one.put("b", a_mask())]
+    first, other = MaskStore(place, "one"), MaskStore(place, "other")
+    keys = [
+        first.put("a", a_mask()),
+        other.put("a", a_mask()),
+        first.put("a", a_mask(1)),
+        first.put("b", a_mask()),
+    ]
     assert len(set(keys)) == 4
     before = place.sizes("masks")
-    assert one.put("a", a_mask()) == keys[0]
+    assert first.put("a", a_mask()) == keys[0]
     assert place.sizes("masks") == before
-    there = one.keys()
+    there = first.keys()
     assert {keys[0], keys[2], keys[3]} <= there
     assert keys[1] not in there
 
 
 def test_a_clear_mask_needs_no_file(place):
-    shelf = MaskShelf(place, "d")
+    shelf = MaskStore(place, "d")
     assert shelf.put("a", JunkMask(np.zeros((4, 5), np.uint8), (40, 50))) == ""
     assert shelf.keys() == set()
     assert place.sizes("masks") == {}
 
 
 def test_the_store_stays_one_that_zarr_reads_without_complaint(place):
-    MaskShelf(place, "d").put("a", a_mask())
+    MaskStore(place, "d").put("a", a_mask())
     group = zarr.open_group(place.url, mode="r")
     assert sorted(name for name, _ in group.groups()) == ["manifest", "masks"]
     assert list(group.arrays()) == []
@@ -64,7 +69,7 @@ def test_the_store_stays_one_that_zarr_reads_without_complaint(place):
 
 
 def test_a_flipped_bit_anywhere_in_a_mask_is_noticed(place, tmp_path):
-    key = MaskShelf(place, "d").put("a", a_mask())
+    key = MaskStore(place, "d").put("a", a_mask())
     path = tmp_path / "s.zarr" / key
     whole = path.read_bytes()
     for position in range(len(whole)):

@@ -12,10 +12,11 @@ import torch
 from torch import nn
 
 from cryopick_ray.errors import StoreError
+from cryopick_ray.micrographs.normalised_image import NormalisedImage
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.store.manifest import ManifestRow
-from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.data.examples import LabelledRow
 from cryopick_ray.training.data.labelled import nowhere
 from cryopick_ray.training.data.sampling import negative, positive
@@ -130,7 +131,7 @@ def small_rows(url: Path, seeds) -> tuple[LabelledRow, ...]:
             signal_to_noise=2.0,
         )
         name, pixels = f"{seed}.mrc", phantom.pixels / phantom.pixels.std()
-        row = _row(name, store.write(name, StoredPixels(pixels, 0.0, 1.0)))
+        row = _row(name, store.write(name, NormalisedImage(pixels, 0.0, 1.0)))
         centres = np.stack([phantom.x_px, phantom.y_px], axis=1).astype(np.float32)
         rows.append(
             LabelledRow(
@@ -146,7 +147,7 @@ def dotted_row(url: Path, places, sigma_px: float = 6.0, store_side_px: int = SI
     dots = sum(np.exp(-((x - u) ** 2 + (y - v) ** 2) / (2 * sigma_px**2)) for u, v in places)
     pixels = fourier_resize(np.asarray(dots), (store_side_px, store_side_px))
     store = MicrographStore(str(url), create=True)
-    row = _row("dots.mrc", store.write("dots.mrc", StoredPixels(pixels, 0.0, 1.0)), store_side_px)
+    row = _row("dots.mrc", store.write("dots.mrc", NormalisedImage(pixels, 0.0, 1.0)), store_side_px)
     centres = np.asarray(places, np.float32)
     return LabelledRow(
         str(url), row, "dots", DIAMETER_A, DIAMETER_A / 2, 1, centres, centres[:1], centres[1:]

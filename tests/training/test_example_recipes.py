@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cryopick_ray.pickers.registry import LEARNING
-from cryopick_ray.settings.config import over, read_yaml
+from cryopick_ray.settings.config import merged, read_yaml
 from cryopick_ray.simulate.library import list_molecules, load_molecule
 from cryopick_ray.simulate.molecule_families import BROAD, broad_family
 from cryopick_ray.simulate.simulation import plan_simulation
@@ -83,7 +83,7 @@ def test_every_kind_that_is_compared_with_the_real_thing_can_be_simulated(tmp_pa
     for kind in read_yaml(EXAMPLES / "04_kinds.yaml")["kinds"]:
         given = kind["simulated"]
         data = read_yaml(EXAMPLES / given) if isinstance(given, str) else given
-        settings = simulation_settings(over(data, kind.get("changes", {})))
+        settings = simulation_settings(merged(data, kind.get("changes", {})))
         plan_simulation(settings.model_copy(update={"micrographs": 1}), tmp_path / "nothing")
 
 

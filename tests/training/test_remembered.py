@@ -2,7 +2,7 @@
 
 import pytest
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.training.data.remembered import MOLECULES, mixed, remembered
 from cryopick_ray.training.training_settings import LearnSettings
@@ -26,13 +26,13 @@ def test_without_others_or_a_share_the_own_are_all():
 
 def test_each_molecule_is_seen_at_the_scale_that_is_learned_and_made_once(tmp_path):
     settings = LearnSettings(network="topaz", options={"particle_px": 10})
-    rows = remembered(settings, tmp_path, SerialEngine(), Silence())
+    rows = remembered(settings, tmp_path, SerialEngine(), SilentEvents())
     assert sorted(row.molecule for row in rows) == sorted(MOLECULES)
     for row in rows:
         assert row.simulated
         assert len(row.particles) > 3
         assert row.diameter_A / row.row.pixel_size_A == pytest.approx(10, rel=0.01)
     made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.mrc")}
-    again = remembered(settings, tmp_path, SerialEngine(), Silence())
+    again = remembered(settings, tmp_path, SerialEngine(), SilentEvents())
     assert [row.row for row in again] == [row.row for row in rows]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.mrc")} == made

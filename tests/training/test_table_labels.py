@@ -5,7 +5,7 @@ import pytest
 from labelled_sources import manifest_row
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.write_table import write_table
 from cryopick_ray.training.data.labels import labelled_rows, read_labels
@@ -17,12 +17,12 @@ REASONS = [
     0,
     0,
     0,
-    Why.BELOW_THRESHOLD,
-    Why.ON_JUNK,
-    Why.REMOVED_BY_HAND | Why.BELOW_THRESHOLD,
-    Why.TOO_FEW_VOTES,
-    Why.BAD_CLASS,
-    Why.ON_JUNK | Why.REMOVED_BY_HAND,
+    Reason.BELOW_THRESHOLD,
+    Reason.ON_JUNK,
+    Reason.REMOVED_BY_HAND | Reason.BELOW_THRESHOLD,
+    Reason.TOO_FEW_VOTES,
+    Reason.BAD_CLASS,
+    Reason.ON_JUNK | Reason.REMOVED_BY_HAND,
 ]
 
 
@@ -76,7 +76,7 @@ def test_a_micrograph_that_is_excluded_teaches_nothing_and_takes_no_other_s_labe
     x = np.arange(n, dtype=np.float32)
     data = MicrographPicks(ABOUT, x, x, -x, np.array(REASONS, np.uint16), 60.0, model="m")
     by_hand = replace(data, micrograph=replace(ABOUT, micrograph_id="t/a.mrc"))
-    by_hand = by_hand.marked(Why.EXCLUDED_MICROGRAPH, np.ones(n, bool))
+    by_hand = by_hand.marked(Reason.EXCLUDED_MICROGRAPH, np.ones(n, bool))
     empty = replace(data.take(slice(0)), micrograph=replace(ABOUT, micrograph_id="u/a.mrc", excluded=True))
     write_table([data, by_hand, empty], tmp_path / "t")
     own = DataSettings(name="d", micrographs=("*.mrc",), labels=tmp_path / "t", diameter_A=60)

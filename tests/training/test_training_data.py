@@ -6,7 +6,7 @@ import pytest
 import starfile
 from labelled_sources import names
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.simulate import library
@@ -23,7 +23,7 @@ class NoEngine:
 
     has_gpus = False
 
-    def shift(self, kinds):
+    def open_session(self, kinds):
         raise AssertionError("micrographs were read")
 
 
@@ -33,12 +33,12 @@ class CountingEngine(SerialEngine):
     def __init__(self):
         self.shifts = 0
 
-    def shift(self, kinds):
+    def open_session(self, kinds):
         self.shifts += 1
-        return super().shift(kinds)
+        return super().open_session(kinds)
 
 
-class Stages(Silence):
+class Stages(SilentEvents):
     """Keeps what is said of each stage: its name, its micrographs, those done before and since."""
 
     def __init__(self):
@@ -83,7 +83,7 @@ def prepare(folder, engine, particle_px=10.0, **changes):
         "diameter_A": 40,
     }
     settings = train_settings({"network": "deepem", "data": [one | changes]})
-    return prepare_data(settings, particle_px, folder / "out", engine, Silence())
+    return prepare_data(settings, particle_px, folder / "out", engine, SilentEvents())
 
 
 def test_a_list_of_relion_is_read_in_its_project_wherever_one_works(folder, tmp_path_factory, monkeypatch):
@@ -176,7 +176,7 @@ def simulated(folder, groups, engine=None, particle_px=12.0, events=None, **chan
     small = {"molecules": ["rubisco"], "micrographs": 1, "particle_px": 16.0}
     groups = [small | group | {"settings": TINY | group.get("settings", {})} for group in groups]
     settings = train_settings({"network": "heatmap", "simulated": groups} | changes)
-    return prepare_data(settings, particle_px, folder, engine or SerialEngine(), events or Silence())
+    return prepare_data(settings, particle_px, folder, engine or SerialEngine(), events or SilentEvents())
 
 
 def pixels(one):
@@ -315,7 +315,7 @@ def test_a_data_set_that_cannot_be_read_is_told_and_the_others_are_in_their_stor
     data = [common | {"name": name, "micrographs": [str(folder / where)]} for name, where in sets]
     settings = train_settings({"network": "deepem", "data": data})
     with pytest.raises(UsageError, match=r"data\.0 \(broken\): none of the 2 .*could be read; a\.mrc: "):
-        prepare_data(settings, 10.0, folder / "out", SerialEngine(), Silence())
+        prepare_data(settings, 10.0, folder / "out", SerialEngine(), SilentEvents())
     assert len(read_manifest(MicrographStore(str(folder / "out/stores/apo-4A.zarr")).place)) == 2
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from training_reports import EVIL, LACKING, RADIUS_PX, STORED, made_report, make_history, make_tried
 
 from cryopick_ray.evaluation.curves import curve
+from cryopick_ray.micrographs.normalised_image import NormalisedImage
 from cryopick_ray.report.figures import Axis, LineChart, fitted_axis, log_ticks
-from cryopick_ray.store.store import MicrographStore, StoredPixels
+from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.results import score_table
 from cryopick_ray.training.scored import score
 from cryopick_ray.training.training_report import (
@@ -154,7 +155,7 @@ def test_pictures_are_read_from_the_store_and_a_lost_one_is_left_out(tmp_path):
     for number, (n_found, n_false) in enumerate([(25, 9), (5, 3), (25, 6)]):
         one = make_tried(number, f"{number}.mrc", n_found=n_found, n_false=n_false, url=url)
         pixels = np.random.default_rng(number).normal(size=STORED).astype(np.float32)
-        size = store.write(f"{number}.mrc", StoredPixels(pixels, 0.0, 1.0))
+        size = store.write(f"{number}.mrc", NormalisedImage(pixels, 0.0, 1.0))
         some.append(replace(one, source=replace(one.source, row=replace(one.source.row, shard_bytes=size))))
     lost = make_tried(3, "lost.mrc", n_false=12, url=url)
     drawn = scored_thumbnails([("validation", some[:1]), ("test", [*some[1:], lost])], -np.inf)

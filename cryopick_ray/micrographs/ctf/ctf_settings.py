@@ -1,11 +1,11 @@
-"""What people may set of the fit."""
+"""Settings of the CTF fit."""
 
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from cryopick_ray.micrographs.ctf.fit import DEFOCUS_RANGE_A
-from cryopick_ray.settings.base import Settings, Shown
+from cryopick_ray.settings.base import OptionHint, Settings
 
 LEAST_A, MOST_A = 2_000.0, 200_000.0
 
@@ -17,8 +17,8 @@ def _is_range(ends: tuple[float, float]) -> tuple[float, float]:
 
 
 class CtfSettings(Settings):
-    """Where defocus is looked for."""
+    """Range of defocus to search."""
 
-    defocus_A: Annotated[tuple[float, float], AfterValidator(_is_range), Shown(metavar="LO,HI")] = Field(
+    defocus_A: Annotated[tuple[float, float], AfterValidator(_is_range), OptionHint(metavar="LO,HI")] = Field(
         default=DEFOCUS_RANGE_A, description="Underfocus searched, in angstroms."
     )

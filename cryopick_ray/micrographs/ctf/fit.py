@@ -1,4 +1,4 @@
-"""The defocus of an image, and how far it can be believed."""
+"""The fit of the defocus of an image, with its reliability."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from cryopick_ray.micrographs.ctf.flat_spectrum import flatten
 from cryopick_ray.micrographs.ctf.phase import RingPhase
 from cryopick_ray.micrographs.ctf.power_spectrum import power_spectrum
 from cryopick_ray.micrographs.ctf.result import CtfFit
-from cryopick_ray.micrographs.ctf.ring_quality import ice_ring, judge
+from cryopick_ray.micrographs.ctf.ring_quality import ice_ring, rate_rings
 from cryopick_ray.micrographs.ctf.search import refine, search
 from cryopick_ray.micrographs.no_data import NoData
 from cryopick_ray.units import Optics
@@ -62,16 +62,16 @@ def fit_ctf(
             f"pixels of {pixel_size_A:.3g} A show no whole ring of a defocus below {least_A:.0f} A; expected "
             f"finer ones, or a larger range than up to {defocus_range_A[1]:.0f} A (`defocus_A`)"
         )
-    found = search(flat, phase, (least_A, defocus_range_A[1]))
-    lens, evidence = refine(flat, phase, found)
-    seen = judge(spectrum, phase, lens, coarsest_A=coarsest_A)
+    searched = search(flat, phase, (least_A, defocus_range_A[1]))
+    lens, evidence = refine(flat, phase, searched)
+    quality = rate_rings(spectrum, phase, lens, coarsest_A=coarsest_A)
     return CtfFit(
         defocus_u_A=lens.mean_A + lens.half_A,
         defocus_v_A=lens.mean_A - lens.half_A,
         defocus_angle_deg=lens.angle_deg,
         evidence=evidence,
-        resolution_A=seen.resolution_A,
-        score=seen.score,
+        resolution_A=quality.resolution_A,
+        score=quality.score,
         ice_ring=ice_ring(spectrum),
-        doubts=doubts_of(found, lens, evidence, seen),
+        doubts=doubts_of(searched, lens, evidence, quality),
     )

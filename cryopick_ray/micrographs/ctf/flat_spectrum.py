@@ -1,4 +1,4 @@
-"""A power spectrum without its background: what is left are the rings, and noise of one strength."""
+"""A power spectrum without its background: rings, and noise of unit variance."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ NOISE_RINGS = 60
 
 @dataclass(frozen=True, eq=False)
 class FlatSpectrum:
-    """Logarithm of the power without what is smooth in it, in units of its noise.
+    """Logarithm of the power without its smooth background, in units of its noise.
 
     Attributes
     ----------
@@ -63,8 +63,8 @@ def flatten(spectrum: PowerSpectrum, coarsest_A: float, finest_A: float) -> Flat
     logarithm = np.log(spectrum.power[:, kept], where=is_seen, out=np.zeros_like(samples))
     weight = np.sqrt(samples.mean(axis=0))
     residual = np.zeros_like(logarithm)
-    for row, values, own in zip(residual, logarithm, np.sqrt(samples) * is_seen, strict=True):
-        fit, *_ = np.linalg.lstsq(basis * own[:, None], values * own, rcond=None)
+    for row, values, cell_weight in zip(residual, logarithm, np.sqrt(samples) * is_seen, strict=True):
+        fit, *_ = np.linalg.lstsq(basis * cell_weight[:, None], values * cell_weight, rcond=None)
         row[:] = values - basis @ fit
     residual *= weight * is_seen
     noise = np.sqrt(gaussian_filter1d((residual**2).mean(axis=0), NOISE_RINGS, mode="nearest"))

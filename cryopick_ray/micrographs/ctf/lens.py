@@ -36,5 +36,5 @@ class Lens(NamedTuple):
 
     @property
     def unlikely(self) -> float:
-        """What its astigmatism costs in log likelihood."""
+        """Penalty of its astigmatism in log likelihood."""
         return (self.along_x_A**2 + self.diagonal_A**2) / (2 * USUAL_ASTIGMATISM_A**2)

@@ -1,4 +1,4 @@
-"""What defocus does to the phase of the contrast transfer, in the frequency squared."""
+"""The phase of the contrast transfer as a function of defocus and squared frequency."""
 
 import math
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class RingPhase:
 
     @classmethod
     def of(cls, optics: Optics) -> "RingPhase":
-        """Return that of a microscope."""
+        """Return the phase for a microscope."""
         wavelength = wavelength_A(optics.voltage_kV)
         return cls(
             slope=2 * math.pi * wavelength,

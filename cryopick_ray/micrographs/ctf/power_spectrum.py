@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.micrographs.no_data import NoData, slack_px
-from cryopick_ray.units import Shape
+from cryopick_ray.units import Shape, resampled_shape
 
 TILE_A = 1536.0
 """Side of a tile: resolves the rings of 5 um at 4 A, and keeps the first ring of 0.3 um apart."""
@@ -21,6 +21,8 @@ RING_WIDTH = 1e-4
 """Of k^2, per square angstrom: equal widths hold equally many samples, and a ring of 5 um spans 10."""
 COARSEST_A, FINEST_A = 100.0, 3.0
 NEAR_NYQUIST = 0.95
+FINE_A = 0.7
+"""Finer pixels, of super-resolution, show no more rings and take longer: they are cropped away."""
 MOST_WITHOUT_DATA = 0.001
 """Of a tile's power: along its edges the taper hides borders of a few pixels."""
 
@@ -45,6 +47,13 @@ class PowerSpectrum:
     angle_rad: NDArray[np.float64]
     power: NDArray[np.float64]
     samples: NDArray[np.float64]
+
+
+def fitted_shape(shape: Shape, pixel_size_A: float) -> Shape:
+    """Return the shape to fit rings at: the micrograph's own; of fine pixels, one that resolves 3 A."""
+    if pixel_size_A >= FINE_A:
+        return shape
+    return resampled_shape(shape, pixel_size_A, NEAR_NYQUIST * FINEST_A / 2)
 
 
 def power_spectrum(image: NDArray[np.float32], pixel_size_A: float, no_data: NoData) -> PowerSpectrum:

@@ -1,11 +1,11 @@
-"""The defocus of one micrograph, how far it can be believed, and why not."""
+"""The result of a CTF fit, with its reliability and doubts."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class CtfFit:
-    """What the rings of a power spectrum show.
+    """The defocus fitted to the rings of a power spectrum.
 
     Attributes
     ----------

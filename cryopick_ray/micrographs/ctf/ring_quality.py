@@ -1,4 +1,4 @@
-"""How far rings can be followed, how well they fit, and what speaks against them."""
+"""Quality of fitted rings: resolution, score, and the ice ring."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ ICE_A, BESIDE_ICE_A = (3.95, 3.4), ((4.5, 4.1), (3.38, 3.2))
 
 
 @dataclass(frozen=True)
-class Quality:
+class RingQuality:
     """How well rings fit; see :class:`~cryopick_ray.micrographs.ctf.result.CtfFit`.
 
     Attributes
@@ -34,7 +34,7 @@ class Quality:
     rings: float
 
 
-def judge(spectrum: PowerSpectrum, phase: RingPhase, lens: Lens, *, coarsest_A: float) -> Quality:
+def rate_rings(spectrum: PowerSpectrum, phase: RingPhase, lens: Lens, *, coarsest_A: float) -> RingQuality:
     """Compare a spectrum with the rings of a lens, ring by ring from ``coarsest_A`` on."""
     flat = flatten(spectrum, coarsest_A, FINEST_A)
     seen, rings = equiphase(flat, phase, lens), phase.rings(flat.k2, np.array(lens.mean_A))
@@ -43,9 +43,9 @@ def judge(spectrum: PowerSpectrum, phase: RingPhase, lens: Lens, *, coarsest_A: 
     agreement, seen, rings = _agreement(seen, rings, width)
     first, last = _longest(agreement >= AGREES)
     if last - first < 2:
-        return Quality(None, 0.0, 0.0)
+        return RingQuality(None, 0.0, 0.0)
     score = float(np.corrcoef(seen[first:last], rings[first:last])[0, 1])
-    return Quality(
+    return RingQuality(
         resolution_A=float(flat.k2[last - 1] ** -0.5),
         score=score,
         rings=float((flat.k2[last - 1] - flat.k2[first]) / period),

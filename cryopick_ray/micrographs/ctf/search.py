@@ -1,4 +1,4 @@
-"""Defocus and astigmatism whose rings fit a power spectrum best."""
+"""The search for the defocus and astigmatism whose rings fit a power spectrum best."""
 
 import math
 from dataclasses import dataclass
@@ -62,9 +62,9 @@ def search(flat: FlatSpectrum, phase: RingPhase, defocus_range_A: tuple[float, f
     return DefocusSearch(defocus_A, evidence, best, FALLS_A2[falls[top]])
 
 
-def refine(flat: FlatSpectrum, phase: RingPhase, found: DefocusSearch) -> tuple[Lens, float]:
+def refine(flat: FlatSpectrum, phase: RingPhase, searched: DefocusSearch) -> tuple[Lens, float]:
     """Return the lens of the largest evidence near the best of a search, and that evidence."""
-    fall = flat.weight * np.exp(-found.fall_A2 / 2 * flat.k2)
+    fall = flat.weight * np.exp(-searched.fall_A2 / 2 * flat.k2)
 
     def loss(lens: FloatArray) -> float:
         tried = Lens(*lens.tolist())
@@ -73,7 +73,7 @@ def refine(flat: FlatSpectrum, phase: RingPhase, found: DefocusSearch) -> tuple[
         along = float(np.vdot(rings, flat.residual)) / math.sqrt(np.vdot(rings, rings))
         return tried.unlikely - float(_gain(along))
 
-    start = np.array(found.best)
+    start = np.array(searched.best)
     simplex = start + FIRST_MOVE_A * np.vstack([np.zeros(3), np.eye(3)])
     done = scipy.optimize.minimize(
         loss,

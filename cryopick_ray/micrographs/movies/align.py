@@ -1,4 +1,4 @@
-"""Where the specimen lies in each frame: every frame against the sum of the others."""
+"""Alignment of frames: each against the sum of the others."""
 
 import math
 
@@ -37,7 +37,7 @@ LEAST_POWER = 1e-30
 
 
 class ImageStack:
-    """Images to be aligned, which become their spectra in the memory that they have.
+    """Images to align, which are transformed to spectra in place.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class ImageStack:
 
 
 def estimate_motion(images: ImageStack, binning: int = 1) -> tuple[NDArray[np.float64], float]:
-    """Return where the specimen lies in each image relative to the mean of all; the images are lost.
+    """Return the shift of each image relative to their mean; the images are overwritten.
 
     Each image is correlated with the sum of the others, moved as known so far, until nothing moves any more;
     first at low resolution, where large drift cannot hide. Frequencies count by the share of signal in the

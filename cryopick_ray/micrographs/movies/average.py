@@ -1,4 +1,4 @@
-"""One movie to its average: corrected, aligned, dose-weighted, summed; two passes over the file."""
+"""The average of a movie: corrected, aligned, dose-weighted, summed; two passes over the file."""
 
 from dataclasses import dataclass
 from pathlib import Path

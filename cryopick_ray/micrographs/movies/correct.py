@@ -1,4 +1,4 @@
-"""Frames as the camera counted them to frames without its traces: gain and defects."""
+"""Correction of frames for gain and defects."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from cryopick_ray.settings.run_settings import MovieSettings
 
 @dataclass(frozen=True, eq=False)
 class Correction:
-    """What is done to each frame.
+    """The correction of each frame.
 
     Attributes
     ----------

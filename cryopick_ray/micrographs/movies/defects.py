@@ -1,4 +1,4 @@
-"""Pixels that do not count as others do: listed, found, and replaced by their neighbours."""
+"""Defective pixels: listed, detected, and replaced by their neighbours."""
 
 from pathlib import Path
 
@@ -88,7 +88,7 @@ def find_deviants(mean: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def donors(bad: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the bad pixels and a good one near each, whose value may stand in.
+    """Return the bad pixels and for each a good one nearby whose value replaces it.
 
     One neighbour drawn by chance keeps the noise as it is, which a mean of several would not; equal masks
     have equal donors.

@@ -1,4 +1,4 @@
-"""How much each frame still tells at each frequency (Grant & Grigorieff 2015, eLife 4:e06980)."""
+"""Dose weights of frames by frequency (Grant & Grigorieff 2015, eLife 4:e06980)."""
 
 import numpy as np
 import torch

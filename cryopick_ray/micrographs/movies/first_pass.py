@@ -1,4 +1,4 @@
-"""The first pass over a movie: how its frames moved, which pixels are hot, whether the gain fits."""
+"""The first pass over a movie: motion of frames, hot pixels, and orientation of the gain."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ MANY_DEVIANTS = 0.01  # of all pixels
 
 @dataclass(frozen=True, eq=False)
 class FirstPass:
-    """What is known of a movie's frames after they were read once.
+    """Results of reading a movie's frames once.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class FirstPass:
     deviants
         ``(h, w)`` mask of hot and dead pixels.
     warnings
-        What is suspicious.
+        Warnings for the user.
     """
 
     shifts_px: NDArray[np.float64]
@@ -113,7 +113,7 @@ def group_edges(count: int, settings: MovieSettings) -> NDArray[np.int64]:
 def _judge(
     mean: NDArray[np.float32], correction: Correction, settings: MovieSettings
 ) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    """Return the mask of hot and dead pixels, and what is suspicious."""
+    """Return the mask of hot and dead pixels, and warnings."""
     warnings = []
     if correction.gain is not None:
         turn = misorientation(mean, correction.gain.cpu().numpy())

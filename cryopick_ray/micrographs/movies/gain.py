@@ -1,4 +1,4 @@
-"""The gain reference: read, turned as the frames lie, as factors to multiply by."""
+"""The gain reference: read, oriented as the frames, as factors to multiply by."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a movie reader gives back: frames one at a time, never all of them."""
+"""A movie as its reader returns it: frames one at a time, never all in memory."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ MAX_FRAMES = 2**16
 
 
 class Movie(Protocol):
-    """A movie on disk, its header read and believed, its frames not read yet.
+    """A movie on disk whose header was read, but no frames.
 
     Attributes
     ----------

@@ -78,16 +78,16 @@ def open_mrc_movie(path: Path) -> MrcMovie:
     OSError
         The file cannot be opened.
     """
-    there = path.stat().st_size
+    stored_bytes = path.stat().st_size
     is_packed = _is_packed(path)
     with _opened(path) as stream:
-        header = parse_header(stream.read(HEADER_BYTES), None if is_packed else there)
+        header = parse_header(stream.read(HEADER_BYTES), None if is_packed else stored_bytes)
     check_count(header.sections)
     promised = header.data_offset + header.sections * header.data_bytes
     if is_packed:
-        check_claim(promised, there)
-    elif there < promised:
-        whole = max(0, there - header.data_offset) // header.data_bytes
+        check_claim(promised, stored_bytes)
+    elif stored_bytes < promised:
+        whole = max(0, stored_bytes - header.data_offset) // header.data_bytes
         raise MicrographError(
             f"{path.name} is truncated: its header promises {header.sections} frames of {header.data_bytes} "
             f"bytes, frame {whole + 1} is not whole"
@@ -137,6 +137,6 @@ def _read(stream: BinaryIO, count: int) -> bytearray:
     return data
 
 
-def _check_length(there: int, count: int) -> None:
-    if there < count:
-        raise MicrographError(f"it is truncated: {there} of its {count} bytes are there")
+def _check_length(stored_bytes: int, count: int) -> None:
+    if stored_bytes < count:
+        raise MicrographError(f"it is truncated: {stored_bytes} of its {count} bytes are there")

@@ -1,4 +1,4 @@
-"""Any movie file, chosen by its suffix."""
+"""Opening of movie files of any kind, chosen by suffix."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ STACK_SUFFIXES = (*MRC_SUFFIXES, *TIFF_SUFFIXES, ".eer")
 
 
 def open_movie(path: Path, *, eer_grouping: int = 40, eer_upsampling: int = 1) -> Movie:
-    """Read what a movie's file says of it, but no frames.
+    """Read the header of a movie, but no frames.
 
     A file of one image is a movie of one frame.
 

@@ -1,4 +1,4 @@
-"""The path of the specimen through the frames, with as much noise taken out as predicts it best."""
+"""Smoothing of the path of motion by generalised cross-validation."""
 
 from functools import lru_cache
 

@@ -1,4 +1,4 @@
-"""An average into an MRC file."""
+"""Writing of an average as an MRC file."""
 
 from pathlib import Path
 

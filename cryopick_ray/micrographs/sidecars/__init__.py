@@ -1,1 +1,1 @@
-"""What the microscope's programs write beside an image or a movie of it."""
+"""Sidecar files that microscope programs write beside an image or a movie."""

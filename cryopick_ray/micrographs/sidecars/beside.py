@@ -1,4 +1,4 @@
-"""Which file beside an image or movie tells of it."""
+"""Finding the sidecar of an image or movie."""
 
 import os
 import re
@@ -13,7 +13,7 @@ _EPU_MOVIE = re.compile(r"_(?:fractions|eer)$", re.IGNORECASE)
 
 
 def sidecar_of(path: Path) -> Sidecar:
-    """Return what SerialEM's ``.mdoc`` beside a file says of it, else EPU's XML.
+    """Return the values of SerialEM's ``.mdoc`` beside a file, else of EPU's XML.
 
     One that cannot be read says so in its notes, and nothing else: an image can be used without.
     """

@@ -4,7 +4,7 @@ import math
 from xml.parsers import expat
 
 from cryopick_ray.micrographs.pixel_size import LARGEST_A, SMALLEST_A
-from cryopick_ray.micrographs.sidecars.sidecar import MICROSCOPES_KV, Sidecar, Words
+from cryopick_ray.micrographs.sidecars.sidecar import MICROSCOPES_KV, Sidecar, SidecarValues
 
 CALLED = "EPU xml"
 ROOT = "MicroscopeImage"
@@ -77,7 +77,7 @@ class _Walker:
 
 
 def read_epu_xml(content: bytes) -> Sidecar:
-    """Return what EPU says of an image; nothing if another program wrote the file.
+    """Return the values that EPU states of an image; none if another program wrote the file.
 
     Raises
     ------
@@ -85,19 +85,19 @@ def read_epu_xml(content: bytes) -> Sidecar:
         It is no XML, or one that is not to be read.
     """
     try:
-        said = Words(CALLED, _Walker().walk(content))
+        values = SidecarValues(CALLED, _Walker().walk(content))
     except _ForeignError:
         return Sidecar()
-    binning = said.number("Binning", 1, 1 / 16, 64)
-    sides = [said.number(side, 1 / (binning or 1), 1, 2**16) for side in ("height", "width")]
+    binning = values.number("Binning", 1, 1 / 16, 64)
+    sides = [values.number(side, 1 / (binning or 1), 1, 2**16) for side in ("height", "width")]
     height, width = (math.floor(side or 0) for side in sides)
     return Sidecar(
         CALLED,
-        pixel_size_A=said.number("pixelSize", METRE_A, SMALLEST_A, LARGEST_A),
+        pixel_size_A=values.number("pixelSize", METRE_A, SMALLEST_A, LARGEST_A),
         shape=(height, width) if height and width else None,
         binning=binning,
-        frames=said.whole(FRACTIONS),
-        dose_e_A2=said.number("Dose", ELECTRONS_M2),
-        voltage_kV=said.number("AccelerationVoltage", KILOVOLT, *MICROSCOPES_KV),
-        notes=tuple(said.notes),
+        frames=values.whole(FRACTIONS),
+        dose_e_A2=values.number("Dose", ELECTRONS_M2),
+        voltage_kV=values.number("AccelerationVoltage", KILOVOLT, *MICROSCOPES_KV),
+        notes=tuple(values.notes),
     )

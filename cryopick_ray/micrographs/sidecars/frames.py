@@ -1,4 +1,4 @@
-"""What a sidecar adds to the settings of a movie: pixel size, dose of a frame, gain reference."""
+"""Settings of a movie completed from its sidecar: pixel size, dose per frame, gain reference."""
 
 import math
 from pathlib import Path
@@ -22,7 +22,7 @@ CONVERTED = (".mrc", ".tif", ".tiff", ".gain")
 
 
 def completed(frames: FrameSettings, movie: Movie, sidecar: Sidecar) -> tuple[FrameSettings, tuple[str, ...]]:
-    """Return the settings with what is neither given nor said by the movie, and what to tell of it."""
+    """Return the settings, completed where neither they nor the movie state a value, and notes."""
     if not sidecar.called:
         return frames, ()
     notes = []
@@ -49,7 +49,7 @@ def _with(frames: FrameSettings, **values: object) -> FrameSettings:
 
 
 def _dose_of(movie: Movie, sidecar: Sidecar) -> tuple[float | None, str]:
-    """Return the dose of a frame where numbers agree, and what to tell."""
+    """Return the dose per frame where the numbers agree, and notes."""
     stored, grouped = movie.count, 1
     if isinstance(movie, EerMovie):
         stored, grouped = len(movie.detector_frames), movie.grouping
@@ -70,16 +70,16 @@ def _dose_of(movie: Movie, sidecar: Sidecar) -> tuple[float | None, str]:
 
 
 def _with_gain(frames: FrameSettings, movie: Movie, sidecar: Sidecar) -> tuple[FrameSettings, str]:
-    """Return the settings with the gain reference that lies beside the movie, and what to tell."""
-    told = f"gain reference {brief(sidecar.gain)}, which its {sidecar.called} names,"
+    """Return the settings with the gain reference beside the movie, and notes."""
+    note = f"gain reference {brief(sidecar.gain)}, which its {sidecar.called} names,"
     path = _found(movie.path, sidecar.gain)
     if path is None:
-        return frames, f"{told} is not beside it in MRC, TIFF or .gain: not applied; give `movies.gain`"
+        return frames, f"{note} is not beside it in MRC, TIFF or .gain: not applied; give `movies.gain`"
     with_gain = _with(frames, gain=path)
     try:
         load_correction(movie, with_gain, torch.device("cpu"))
     except CryoPickError as error:
-        return frames, f"{told} cannot be used and is not applied: {brief(error)}"
+        return frames, f"{note} cannot be used and is not applied: {brief(error)}"
     return with_gain, f"gain reference {brief(path.name)} from its {sidecar.called}"
 
 

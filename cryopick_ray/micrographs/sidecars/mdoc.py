@@ -1,4 +1,4 @@
-"""SerialEM's ``.mdoc``: what it says of one frame file or image."""
+"""SerialEM's ``.mdoc`` files: the section of one frame file or image."""
 
 import re
 
@@ -6,7 +6,7 @@ from cryopick_ray.micrographs.movies.movie import MAX_FRAMES
 from cryopick_ray.micrographs.optics_groups import positive
 from cryopick_ray.micrographs.pixel_size import LARGEST_A, SMALLEST_A
 from cryopick_ray.micrographs.roles import stem_of
-from cryopick_ray.micrographs.sidecars.sidecar import MICROSCOPES_KV, Sidecar, Words
+from cryopick_ray.micrographs.sidecars.sidecar import MICROSCOPES_KV, Sidecar, SidecarValues
 from cryopick_ray.units import Shape
 
 CALLED = ".mdoc"
@@ -19,7 +19,7 @@ Section = dict[str, str]
 
 
 def read_mdoc(content: bytes, name: str) -> Sidecar:
-    """Return what a ``.mdoc`` says of a file.
+    """Return the values that a ``.mdoc`` states of a file.
 
     Its section is the one whose SubFramePath names it, else the only one. Montages and the many sections of
     a tilt series say nothing.
@@ -30,29 +30,29 @@ def read_mdoc(content: bytes, name: str) -> Sidecar:
         Of the file; only its stem counts, as frames may have been converted since.
     """
     head, sections = _sections(content.decode("utf-8", "replace"))
-    own = _section_of(sections, stem_of(name))
-    if own is None or head.get("Montage", "0") != "0" or "PieceCoordinates" in own:
+    section = _section_of(sections, stem_of(name))
+    if section is None or head.get("Montage", "0") != "0" or "PieceCoordinates" in section:
         return Sidecar(CALLED)
-    said = Words(CALLED, {**head, **own})
-    dose, count = _dose_of_frames(said.words.get("FrameDosesAndNumber", ""))
+    values = SidecarValues(CALLED, {**head, **section})
+    dose, count = _dose_of_frames(values.words.get("FrameDosesAndNumber", ""))
     return Sidecar(
         CALLED,
-        pixel_size_A=said.number("PixelSpacing", 1, SMALLEST_A, LARGEST_A),
-        shape=_shape(said.words.get("ImageSize", "")),
-        binning=said.number("Binning", 1, 1 / 16, 64),
-        frames=said.whole("NumSubFrames"),
-        dose_e_A2=said.number("ExposureDose"),
+        pixel_size_A=values.number("PixelSpacing", 1, SMALLEST_A, LARGEST_A),
+        shape=_shape(values.words.get("ImageSize", "")),
+        binning=values.number("Binning", 1, 1 / 16, 64),
+        frames=values.whole("NumSubFrames"),
+        dose_e_A2=values.number("ExposureDose"),
         dose_per_frame_e_A2=dose,
         dosed_frames=count,
-        gain=_base_name(said.words.get("GainReference", "")),
-        turned=_turned(said.words.get("RotationAndFlip", "0")),
-        voltage_kV=said.number("Voltage", 1, *MICROSCOPES_KV),
-        notes=tuple(said.notes),
+        gain=_base_name(values.words.get("GainReference", "")),
+        turned=_turned(values.words.get("RotationAndFlip", "0")),
+        voltage_kV=values.number("Voltage", 1, *MICROSCOPES_KV),
+        notes=tuple(values.notes),
     )
 
 
 def _sections(text: str) -> tuple[Section, list[tuple[str, Section]]]:
-    """Return what stands before the first section, and the sections of images with their kinds."""
+    """Return the head before the first section, and the sections of images with their kinds."""
     head: Section = {}
     here = head
     sections: list[tuple[str, Section]] = []

@@ -1,4 +1,4 @@
-"""What a file beside an image or movie says of it."""
+"""The values of a sidecar file."""
 
 import math
 import stat
@@ -20,7 +20,7 @@ SAME_SCALE = 0.03
 
 @dataclass(frozen=True)
 class Sidecar:
-    """What is said of one image or movie; ``None`` or empty where nothing is.
+    """Values stated of one image or movie; ``None`` or empty where none is.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Sidecar:
             scale = _scale(self.shape, shape, is_exact=True)
         elif self.binning is not None:
             binned = [(height / self.binning, width / self.binning) for height, width in DETECTORS]
-            scales = [_scale(one, shape, is_exact=False) for one in binned]
+            scales = [_scale(binning, shape, is_exact=False) for binning in binned]
             most = max(1, 1 / self.binning)
             scale = next((scale for scale in scales if scale is not None and scale <= most), None)
         return self.pixel_size_A * (scale or 1)
@@ -93,8 +93,8 @@ def _scale(said: tuple[float, float], shape: Shape, *, is_exact: bool) -> float 
     return mean if is_exact and math.isclose(*ratios, rel_tol=SAME_SCALE) else None
 
 
-class Words:
-    """The words of a sidecar, read as numbers.
+class SidecarValues:
+    """The values of a sidecar as text, to be read as numbers.
 
     Parameters
     ----------
@@ -139,9 +139,9 @@ def content_of(path: Path) -> bytes:
     ValueError
         It is no regular file, or too long.
     """
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):  # a pipe or device has no end
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):  # a pipe or device has no end
         raise ValueError("it is no file")
-    if found.st_size > MAX_BYTES:
+    if status.st_size > MAX_BYTES:
         raise ValueError(f"it is longer than {MAX_BYTES >> 20} MiB")
     return path.read_bytes()

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Shift, WorkerKind
+from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, WorkerKind, WorkSession
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import UnitReport, WorkUnit
 from cryopick_ray.errors import PicksError
@@ -60,11 +60,11 @@ def classify(plan: ClassPlan, out: Path, engine: Engine, events: Events, device:
     begun = max((i for i in range(last) if files.model(i).is_file()), default=-1)
     events.stage(STAGE, (last + 1) * plan.parts, (begun + 1) * plan.parts, STEPS)
     kind = WorkerKind(STAGE, partial(ClassWorker, plan, out, device), on_gpu=True)
-    with engine.shift([kind]) as shift:
+    with engine.open_session([kind]) as session:
         for iteration in range(begun + 1, last + 1):
             if iteration == last:
-                shift.finish()
-            _iterate(plan, files, iteration, shift, events)
+                session.finish()
+            _iterate(plan, files, iteration, session, events)
             sums = [read_sums(files.sums(iteration, part)) for part in range(plan.parts)]
             model = plan.next(total(sums), iteration) if iteration else plan.first(total(sums))
             if iteration < last:
@@ -77,9 +77,9 @@ def begin(plan: ClassPlan, out: Path, engine: Engine, events: Events, device: st
     """Only make images ready, as iteration 0 does."""
     events.stage(STAGE, plan.parts, of=STEPS)
     kind = WorkerKind(STAGE, partial(ClassWorker, plan, out, device), on_gpu=True)
-    with engine.shift([kind]) as shift:
-        shift.finish()
-        _iterate(plan, WorkFiles(out), 0, shift, events)
+    with engine.open_session([kind]) as session:
+        session.finish()
+        _iterate(plan, WorkFiles(out), 0, session, events)
 
 
 def clear(out: Path) -> None:
@@ -87,14 +87,14 @@ def clear(out: Path) -> None:
     shutil.rmtree(out / WORK, ignore_errors=True)
 
 
-def _iterate(plan: ClassPlan, files: WorkFiles, iteration: int, shift: Shift, events: Events) -> None:
+def _iterate(plan: ClassPlan, files: WorkFiles, iteration: int, session: WorkSession, events: Events) -> None:
     """Have all parts of an iteration done that are not."""
     left = [part for part in range(plan.parts) if not files.sums(iteration, part).is_file()]
     events.report(STAGE, UnitReport(plan.parts - len(left)))
-    shift.add(STAGE, [WorkUnit((ClassPart(iteration, part),)) for part in left])
+    session.add(STAGE, [WorkUnit((ClassPart(iteration, part),)) for part in left])
     failures: list[tuple[str, str]] = []
-    while shift.unfinished:
-        for _, report in shift.reports(PULSE_SECONDS):
+    while session.unfinished:
+        for _, report in session.reports(PULSE_SECONDS):
             events.report(STAGE, report)
             failures += report.failures
     if failures:

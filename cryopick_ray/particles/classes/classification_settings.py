@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cryopick_ray.settings.base import Positive, Settings, Shown
+from cryopick_ray.settings.base import OptionHint, Positive, Settings
 
 PIXELS_OF_DETAIL = 2.05
 """Pixels of the finest detail at least: just above two, where waves can be told at all."""
@@ -18,7 +18,7 @@ PARTICLES_A_CLASS, FEWEST, MOST = 80, 5, 50
 class ClassSettings(Settings):
     """How particles are classified; equal settings give equal classes for any number of workers."""
 
-    particles: Annotated[Path, Shown(option="PARTICLES")] = Field(
+    particles: Annotated[Path, OptionHint(option="PARTICLES")] = Field(
         description="STAR file of particles with images, of RELION 3.1 or later, or of cryopick extract."
     )
     classes: Annotated[int, Field(ge=1, le=1000)] | None = Field(
@@ -42,7 +42,7 @@ class ClassSettings(Settings):
         "filaments.",
     )
     seed: int = Field(default=0, ge=0, description="Of what is drawn at random.")
-    program: Annotated[Literal["own", "relion"], Shown(option="with")] = Field(
+    program: Annotated[Literal["own", "relion"], OptionHint(option="with")] = Field(
         default="own", description="Who classifies; relion: relion_refine, which must be installed."
     )
 

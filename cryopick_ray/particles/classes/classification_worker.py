@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cryopick_ray.engine.unit import UnitReport, stay, until
+from cryopick_ray.engine.process import set_up_process
+from cryopick_ray.engine.unit import UnitReport, never_leave, until_leaving
 from cryopick_ray.errors import CryoPickError
 from cryopick_ray.particles.classes.components import Components
 from cryopick_ray.particles.classes.expectation import Expectation, ExpectedPoses, KnownPoses
@@ -50,15 +51,15 @@ class ClassWorker:
     """
 
     def __init__(self, plan: ClassPlan, out: Path, device: str, threads: int = 1) -> None:
-        torch.set_num_threads(threads)
+        set_up_process(threads)
         self._plan, self._files = plan, WorkFiles(out)
         self._device = usable_device(device)
         self._expectation: tuple[int, Expectation] | None = None
 
-    def process(self, items: Sequence[ClassPart], leaving: Callable[[], bool] = stay) -> UnitReport:
+    def process(self, items: Sequence[ClassPart], leaving: Callable[[], bool] = never_leave) -> UnitReport:
         """Do parts and publish what they add up to."""
         start, failures, begun = time.perf_counter(), [], 0
-        for item in until(leaving, items):
+        for item in until_leaving(leaving, items):
             begun += 1
             try:
                 with repeatable():

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from cryopick_ray.settings.base import Positive, Settings, Shown
+from cryopick_ray.settings.base import OptionHint, Positive, Settings
 from cryopick_ray.settings.engine_settings import Threads
 
 
@@ -36,7 +36,7 @@ class SearchSettings(Settings):
 class ReconstructSettings(Settings):
     """What decides a map, given particles with poses."""
 
-    symmetry: Annotated[str, Shown(metavar="C1|D7")] = Field(
+    symmetry: Annotated[str, OptionHint(metavar="C1|D7")] = Field(
         default="C1", description="Point group, main axis along z as RELION has it."
     )
     resolution_A: Positive | None = Field(

@@ -17,7 +17,7 @@ from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.simulation import Simulation, plan_simulation, simulate_together
 from cryopick_ray.simulate.simulation_settings import SimulationSettings, simulation_settings
 from cryopick_ray.stages.ingest import probe
-from cryopick_ray.stages.stores import Filling, fill_stores, plan_filling
+from cryopick_ray.stages.stores import StorePlan, fill_stores, plan_store
 from cryopick_ray.store.scale import check_scale
 from cryopick_ray.training.data.examples import LabelledRow
 from cryopick_ray.training.data.labels import Labels, in_settings, labelled_rows, read_labels
@@ -213,12 +213,12 @@ def _ingest(
     fillings = {}
     for one, url in zip(listed, urls, strict=True):
         with _said_of(_in_store(one, url)):
-            fillings[url] = plan_filling(one.sources, url, _ingest_settings(one.settings, particle_px))
+            fillings[url] = plan_store(one.sources, url, _ingest_settings(one.settings, particle_px))
     fill_stores(fillings, engine, events)
     return [_labelled(one, url, fillings[url], particle_px) for one, url in zip(listed, urls, strict=True)]
 
 
-def _labelled(listed: _Listed, url: str, filling: Filling, particle_px: float) -> TrainingSet:
+def _labelled(listed: _Listed, url: str, filling: StorePlan, particle_px: float) -> TrainingSet:
     """Return what a store holds of a data set, with its labels."""
     settings, manifest = listed.settings, filling.manifest()
     rows = [manifest[source.micrograph_id] for source in listed.sources]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import UsageError
 from cryopick_ray.evaluation.truth import Centres, Truth
 from cryopick_ray.formats.export_paths import bare_name
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import open_table
 from cryopick_ray.training.training_settings import LabelChoice
@@ -59,7 +59,7 @@ def read_table_labels(where: Path, choice: LabelChoice | None) -> TableLabels:
             excluded.add(name)
             one = one.take(slice(0))
         is_label = one.picked & is_chosen(one, choice)
-        is_false = one.has(Why.REMOVED_BY_HAND | Why.BAD_CLASS)
+        is_false = one.has(Reason.REMOVED_BY_HAND | Reason.BAD_CLASS)
         is_unsure = (one.picked & ~is_label) | (one.is_kept_out & ~is_false)
         places = np.column_stack([one.x_px, one.y_px]).astype(np.float64)
         for kind, which in (("particles", is_label), ("false", is_false), ("unsure", is_unsure)):

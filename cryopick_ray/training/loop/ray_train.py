@@ -17,6 +17,7 @@ import torch
 from ray.exceptions import RayError
 from torch import distributed, nn
 
+from cryopick_ray.engine.process import set_up_process
 from cryopick_ray.engine.ray_private import private_folder
 from cryopick_ray.errors import CryoPickError, EngineError, TrainingError
 from cryopick_ray.training.loop.checkpoint import load_checkpoint
@@ -228,7 +229,7 @@ def _trainer(
 
 def _work(config: dict[str, Any]) -> None:
     """Be one of the workers."""
-    torch.set_num_threads(config["threads"])
+    set_up_process(config["threads"])
     job: TrainingJob = config["job"]
     folder, group = Path(config["folder"]), RayWorkerGroup()
     first = group.rank == 0

@@ -116,7 +116,7 @@ def test_dose_weighting_keeps_the_noise_and_damps_late_frames(tmp_path):
     weighted = average_movie(path, STILL.model_copy(update={"dose_per_frame_e_A2": 2.0}))
     assert weighted.dose_weighted
     assert weighted.image.mean() == pytest.approx(plain.image.mean(), rel=1e-5)
-    spectra = [np.abs(np.fft.fft2(one.image)) for one in (plain, weighted)]
+    spectra = [np.abs(np.fft.fft2(average.image)) for average in (plain, weighted)]
     assert spectra[1][64, 64] < 0.1 * spectra[0][64, 64]
     for spectrum in spectra:
         spectrum[64, 64] = spectrum[0, 0] = 0

@@ -14,8 +14,8 @@ def by_the_paper(k: float, dose: float, count: int, scale: float) -> list[float]
     """Return each frame's weight at one frequency (Grant & Grigorieff 2015), one number at a time."""
     critical = math.inf if k == 0 else scale * (0.245 * k ** (-1.665) + 2.81)
     q = [math.exp(-(number + 1) * dose / (2 * critical)) for number in range(count)]
-    norm = math.sqrt(count * math.fsum(one * one for one in q))
-    return [one / norm for one in q]
+    norm = math.sqrt(count * math.fsum(weight * weight for weight in q))
+    return [weight / norm for weight in q]
 
 
 @pytest.mark.parametrize(("voltage_kV", "scale"), [(300, 1.0), (200, 0.8), (100, 0.64), (250, 0.9)])

@@ -32,7 +32,9 @@ def test_electrons_land_where_they_were_written(tmp_path, events, compression, u
     frames = list(read_frames(movie, range(2)))
     for number, frame in enumerate(frames):
         group = events[3 * number : 3 * number + 3]
-        np.testing.assert_array_equal(frame, sum(rendered(one, SHAPE, upsampling) for one in group))
+        np.testing.assert_array_equal(
+            frame, sum(rendered(detector_frame, SHAPE, upsampling) for detector_frame in group)
+        )
 
 
 def test_any_grouping_keeps_every_electron(tmp_path, events):

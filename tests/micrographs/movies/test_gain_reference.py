@@ -57,8 +57,8 @@ def test_every_orientation_is_undone_exactly(tmp_path, rot, flip):
 
 def test_the_eight_orientations_are_all_there_are_and_combine():
     probe = gain_of((5, 5))
-    distinct = {oriented(probe, *one).tobytes() for one in ALL}
-    assert distinct == {oriented(probe, *one).tobytes() for one in ORIENTATIONS}
+    distinct = {oriented(probe, *orientation).tobytes() for orientation in ALL}
+    assert distinct == {oriented(probe, *orientation).tobytes() for orientation in ORIENTATIONS}
     assert len(distinct) == 8
     for first in ALL:
         for then in ALL:

@@ -37,15 +37,15 @@ _NAME = re.compile(r"\w(?:[\w .@+-]*[\w@+-])?")
 _STEP = timedelta(milliseconds=1)
 
 
-class Notebook:
-    """A person's decisions: every one is in the file before a method returns, and the file is always whole.
+class DecisionLog:
+    """The decisions of one person: each is in their file when a method returns; the file is always complete.
 
     Parameters
     ----------
     folder
-        Where everyone's file lies, as ``NAME.csv``; made if it is missing.
+        Folder of all people's files, ``NAME.csv``; made if it is missing.
     by
-        Who decides.
+        Name of the person.
 
     Raises
     ------
@@ -78,7 +78,7 @@ class Notebook:
         self.close()
 
     def close(self) -> None:
-        """Let another one write this person's file."""
+        """Release the lock of this person's file."""
         self._lock.close()
 
     @property
@@ -98,13 +98,13 @@ class Notebook:
         UsageError
             If one of them is none; nothing is kept then.
         """
-        given = list(rows)
-        if not given:
+        new = list(rows)
+        if not new:
             return []
         at = self._next()
-        own = [decision(fields(_rounded(replace(row, by=self.by, at=at))), "decisions") for row in given]
-        self._keep([*self._rows, *own])
-        return own
+        kept = [decision(fields(_rounded(replace(row, by=self.by, at=at))), "decisions") for row in new]
+        self._keep([*self._rows, *kept])
+        return kept
 
     def undo(self) -> list[Decision]:
         """Take the last call of :meth:`append` back, an earlier session's too, and return what it kept."""
@@ -172,7 +172,7 @@ class Notebook:
 
 
 def _rounded(row: Decision) -> Decision:
-    x_px, y_px, radius_px = (round(one, DECIMALS) for one in row.disc)
+    x_px, y_px, radius_px = (round(length, DECIMALS) for length in row.disc)
     return replace(row, x_px=x_px, y_px=y_px, radius_px=radius_px)
 
 

@@ -1,4 +1,4 @@
-"""The picker that settings ask for."""
+"""The picker of a run's settings."""
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.catalogue import load_picker
@@ -8,7 +8,7 @@ from cryopick_ray.settings.run_settings import PickSettings, RunSettings
 from cryopick_ray.units import working_pixel_size_A
 
 
-def asked_picker(settings: PickSettings | RunSettings, *, device: str) -> Picker:
+def configured_picker(settings: PickSettings | RunSettings, *, device: str) -> Picker:
     """Return the picker, its network on a device; one of filaments with segments as far apart as asked.
 
     Raises

@@ -1,4 +1,4 @@
-"""Which of people's decisions changed nothing in a table that was made with them."""
+"""Decisions of people that changed nothing in a table made with them."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,44 +20,44 @@ Own = Mapping[str, Sequence[Decision]]
 """Decisions by micrograph, in the order they count in."""
 
 
-def unheeded(paths: Sequence[Path], table: PickTable) -> list[str]:
-    """Return a line for each kind of decision that meets nothing."""
+def unused_decisions(paths: Sequence[Path], table: PickTable) -> list[str]:
+    """Return a note for each kind of decision that has no effect."""
     if not paths:
         return []
-    about = {
+    micrographs = {
         micrograph.micrograph_id: micrograph
         for micrograph in table.micrographs
         if micrograph.status == "complete"
     }
-    own: defaultdict[str, list[Decision]] = defaultdict(list)
+    by_micrograph: defaultdict[str, list[Decision]] = defaultdict(list)
     for row in read_rows(paths):
-        own[row.micrograph_id].append(row)
-    known = {name: rows for name, rows in own.items() if name in about}
-    wanted = [name for name, rows in known.items() if any(row.action in OF_CANDIDATES for row in rows)]
-    missed = {name: _missed(known[name], picks) for name, picks in table.of(wanted).items()}
-    told = {
+        by_micrograph[row.micrograph_id].append(row)
+    in_table = {name: rows for name, rows in by_micrograph.items() if name in micrographs}
+    wanted = [name for name, rows in in_table.items() if any(row.action in OF_CANDIDATES for row in rows)]
+    missed = {name: _missed(in_table[name], picks) for name, picks in table.of(wanted).items()}
+    counts_by_note = {
         "names {} micrographs that were not picked: {}; expected micrograph_id as the table has it": (
-            dict.fromkeys(own.keys() - about.keys(), 1)
+            dict.fromkeys(by_micrograph.keys() - micrographs.keys(), 1)
         ),
         f"removes {{}} picks where none is within {REACH_PX:g} px: {{}}": _counts(missed, "remove"),
         f"keeps {{}} picks where none is within {REACH_PX:g} px: {{}}": _counts(missed, "keep"),
-        "includes {} micrographs that nobody excludes: {}": _each(known, _includes_nothing),
-        "cleans {} discs that nobody painted before: {}": _each(known, _uncleaned),
+        "includes {} micrographs that nobody excludes: {}": _each(in_table, _includes_nothing),
+        "cleans {} discs that nobody painted before: {}": _each(in_table, _uncleaned),
         "paints {} discs outside their micrograph: {}": {
-            name: _outside(rows, about[name]) for name, rows in known.items()
+            name: _outside(rows, micrographs[name]) for name, rows in in_table.items()
         },
-        "draws {} filaments of a single place: {}": _each(known, _no_lines),
+        "draws {} filaments of a single place: {}": _each(in_table, _no_lines),
     }
     where = few([str(path) for path in paths])
     lines = []
-    for text, counts in told.items():
+    for text, counts in counts_by_note.items():
         if names := sorted(one_line(name) for name, count in counts.items() if count):
             lines.append(f"`curation` {where} {text.format(sum(counts.values()), few(names))}")
     return lines
 
 
-def _each(known: Own, count: Callable[[Sequence[Decision]], int]) -> dict[str, int]:
-    return {name: count(rows) for name, rows in known.items()}
+def _each(decisions: Own, count: Callable[[Sequence[Decision]], int]) -> dict[str, int]:
+    return {name: count(rows) for name, rows in decisions.items()}
 
 
 def _counts(missed: Mapping[str, Sequence[Decision]], action: str) -> dict[str, int]:
@@ -65,17 +65,17 @@ def _counts(missed: Mapping[str, Sequence[Decision]], action: str) -> dict[str, 
 
 
 def _missed(rows: Sequence[Decision], picks: MicrographPicks) -> list[Decision]:
-    """Return the decisions about candidates that mean none.
+    """Return the decisions on candidates that no candidate is near to.
 
     What was added or drawn later took the place of what had been removed beside it: that is no longer there.
     """
-    said = [row for row in rows if row.action in OF_CANDIDATES]
+    marked = [row for row in rows if row.action in OF_CANDIDATES]
     added = _places(row for row in rows if row.action == "add")
-    there = np.column_stack([picks.x_px, picks.y_px])
+    candidates = np.column_stack([picks.x_px, picks.y_px])
     lines = [line.dense(STEP_PX).astype(np.float32) for _, line in drawn(rows) if line is not None]
     added = np.concatenate([added, *lines])
-    is_met = _within(_places(said), there, REACH_PX) | _within(_places(said), added, 2 * REACH_PX)
-    return [row for row, met in zip(said, is_met.tolist(), strict=True) if not met]
+    is_met = _within(_places(marked), candidates, REACH_PX) | _within(_places(marked), added, 2 * REACH_PX)
+    return [row for row, met in zip(marked, is_met.tolist(), strict=True) if not met]
 
 
 def _within(places: NDArray[np.float32], others: NDArray[np.float32], reach_px: float) -> NDArray[np.bool_]:
@@ -110,10 +110,10 @@ def _uncleaned(rows: Sequence[Decision]) -> int:
     return count
 
 
-def _outside(rows: Sequence[Decision], about: PickedMicrograph) -> int:
-    if about.shape is None:
+def _outside(rows: Sequence[Decision], micrograph: PickedMicrograph) -> int:
+    if micrograph.shape is None:
         return 0
-    height, width = about.shape
+    height, width = micrograph.shape
     discs = [row for row in rows if row.action == "junk"]
     nearest = [(min(max(row.x_px, 0), width - 1), min(max(row.y_px, 0), height - 1)) for row in discs]
     return sum(

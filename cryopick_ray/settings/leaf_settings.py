@@ -1,4 +1,4 @@
-"""Every setting that holds no others, by its dotted name; what stands and what falls with it."""
+"""All leaf settings by dotted name, and which of them a resumed run may change."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from cryopick_ray.plain_data import parse_yaml
-from cryopick_ray.settings.base import Shown
+from cryopick_ray.settings.base import OptionHint
 from cryopick_ray.settings.cut_settings import CUTS
 from cryopick_ray.settings.filament_settings import FilamentSettings
 from cryopick_ray.settings.run_settings import RunSettings
@@ -52,34 +52,34 @@ OF_STORE = ("inputs", "pixel_size_A", "store_pixel_size_A", "relion_project", "o
 """What decides what is ingested: names, pixels, and averages of movies (the voltage weights doses)."""
 
 
-def leaves(kind: Any) -> Iterator[tuple[str, FieldInfo, str]]:
-    """Yield every setting of a kind that holds no others: its dotted name, its field, its panel in help."""
+def leaf_settings(kind: Any) -> Iterator[tuple[str, FieldInfo, str]]:
+    """Yield the leaf settings of a class: dotted name, field, panel in help."""
     for name, field in _fields(kind).items():
-        own = shown(field).panel
+        own = option_hint(field).panel
         if _fields(field.annotation):
-            for below, leaf, panel in leaves(field.annotation):
+            for below, leaf, panel in leaf_settings(field.annotation):
                 yield f"{name}.{below}", leaf, own or panel
         else:
             yield name, field, own or getattr(kind, "panel", "")
 
 
-def called(name: str, field: FieldInfo) -> str:
-    """Return the option of a setting on the command line; empty if it has none."""
-    own = shown(field).option
+def option_name(name: str, field: FieldInfo) -> str:
+    """Return the command-line option of a setting; empty if it has none."""
+    own = option_hint(field).option
     if own is None:
-        return option(name)
+        return default_option(name)
     return own if not own or own.isupper() else f"--{own}"
 
 
-def option(name: str) -> str:
-    """Return what the command line calls a setting by rule, given its dotted name."""
+def default_option(name: str) -> str:
+    """Return the default command-line option of a setting, given its dotted name."""
     leaf = name.rpartition(".")[2]
     return "--" + re.sub(r"_(A|e_A2|MB_s|deg)$", "", leaf).replace("_", "-").lower()
 
 
-def shown(field: FieldInfo) -> Shown:
-    """Return what only a command line needs to know of a setting."""
-    return next((one for one in field.metadata if isinstance(one, Shown)), Shown())
+def option_hint(field: FieldInfo) -> OptionHint:
+    """Return the form of a setting on the command line."""
+    return next((metadata for metadata in field.metadata if isinstance(metadata, OptionHint)), OptionHint())
 
 
 def _fields(kind: Any) -> dict[str, FieldInfo]:
@@ -92,23 +92,23 @@ def _fields(kind: Any) -> dict[str, FieldInfo]:
     return dict(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
 
 
-def typed(field: FieldInfo, text: str) -> Any:
-    """Return the plain value that a person's text means for a setting: YAML's, or itself where it is text."""
-    kinds = [one for part in _alternatives(field.annotation) for one in (part, get_origin(part))]
+def parse_setting(field: FieldInfo, text: str) -> Any:
+    """Return the plain value of a setting given as text: parsed as YAML, or as is where it is text."""
+    kinds = [kind for part in _alternatives(field.annotation) for kind in (part, get_origin(part))]
     if str in kinds or Path in kinds:
         return text
     if any(Ellipsis in get_args(kind) for kind in kinds) and not text.startswith("["):
         return [part if number(part) is None else number(part) for part in text.split(",")]
     if tuple in kinds:
-        return meant(text)
+        return parse_value(text)
     found = number(text)
     return text if found is None else found
 
 
 def _alternatives(kind: Any) -> Iterator[Any]:
     if get_origin(kind) in (Union, UnionType):
-        for one in get_args(kind):
-            yield from _alternatives(one)
+        for argument in get_args(kind):
+            yield from _alternatives(argument)
     elif get_origin(kind) is Annotated:
         yield from _alternatives(get_args(kind)[0])
     else:
@@ -116,15 +116,15 @@ def _alternatives(kind: Any) -> Iterator[Any]:
 
 
 def number(text: str) -> int | float | None:
-    """Return the number that a text is, or ``None``."""
+    """Return the number that a text states, or ``None``."""
     for kind in (int, float):
         with suppress(ValueError):
             return kind(text)
     return None
 
 
-def meant(text: str) -> Any:
-    """Return a number, even where YAML takes it for a word (1e4); ``LO,HI``; or what YAML makes of it."""
+def parse_value(text: str) -> Any:
+    """Return a number, also where YAML reads text (1e4); ``LO,HI``; else the YAML value."""
     numbers = [number(part) for part in text.split(",")]
     if None in numbers:
         return parse_yaml(text)

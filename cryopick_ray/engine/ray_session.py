@@ -17,13 +17,13 @@ DRAIN_SECONDS = 20.0
 """For workers to publish what they have, once the run is told to end."""
 
 
-class RayShift:
-    """Hands units to the pool of their kind and gathers what all pools report.
+class RaySession:
+    """Passes units to the pool of their kind and collects the reports of all pools.
 
     Parameters
     ----------
     pools
-        By kind; one pool may do several kinds.
+        By kind; one pool may have several kinds.
     """
 
     def __init__(self, pools: dict[str, RayPool]) -> None:
@@ -31,11 +31,11 @@ class RayShift:
         self._pools = list(dict.fromkeys(pools.values()))
 
     def __enter__(self) -> Self:
-        """Begin; actors are made once there is work for them."""
+        """Begin; actors are made once there is work."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
-        """Let all actors go; after an interrupt they first publish what they have."""
+        """End all actors; after an interrupt they first publish what they have."""
         if kind is not None and issubclass(kind, KeyboardInterrupt | GeneratorExit):
             busy = [ref for pool in self._pools for ref in pool.leave()]
             if busy:
@@ -45,11 +45,11 @@ class RayShift:
 
     @property
     def unfinished(self) -> int:
-        """Units that are not done."""
+        """Number of units that are not done."""
         return sum(pool.jobs.unfinished for pool in self._pools)
 
     def add(self, kind: str, units: Sequence[WorkUnit[Any]]) -> None:
-        """Let units be done."""
+        """Queue units."""
         self._by_kind[kind].jobs.add(kind, units)
         self._by_kind[kind].feed_idle()
 
@@ -59,20 +59,20 @@ class RayShift:
         self._by_kind[kind].feed_idle()
 
     def finish(self) -> None:
-        """Let actors go that have nothing to do, from now on."""
+        """End idle actors from now on."""
         for pool in self._pools:
             pool.finish()
 
     def reports(self, seconds: float) -> list[tuple[str, UnitReport]]:
-        """Return the next reports with their kinds; what concerns no unit comes under an empty name."""
+        """Return the next reports with their kinds; notes of no unit come under an empty name."""
         owners = {}
         for pool in self._pools:
-            pool.look(time.monotonic())
+            pool.check(time.monotonic())
             owners.update(dict.fromkeys(pool.calls, pool))
         pause = min(seconds, PULSE_SECONDS)
         if not owners:
             time.sleep(pause)
         ready = ray.wait(list(owners), timeout=pause)[0] if owners else []
-        found = [settled for ref in ready if (settled := owners[ref].settle(ref)) is not None]
+        reports = [report for ref in ready if (report := owners[ref].handle_result(ref)) is not None]
         notes = tuple(note for pool in self._pools for note in pool.notes())
-        return [*found, *([("", UnitReport(0, notes=notes))] if notes else [])]
+        return [*reports, *([("", UnitReport(0, notes=notes))] if notes else [])]

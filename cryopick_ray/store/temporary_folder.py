@@ -1,4 +1,4 @@
-"""A temporary folder of a program, gone when it ends; what killed ones left goes when another starts."""
+"""Temporary folders, removed at the end; those of killed programs are removed by the next one."""
 
 import fcntl
 import os
@@ -14,8 +14,8 @@ YOUNG_S = 60.0
 
 
 @contextmanager
-def held_folder(prefix: str, base: str | Path | None = None) -> Iterator[Path]:
-    """Give a folder that only this user enters, whose name has a prefix; it is held while it is in use.
+def temporary_folder(prefix: str, base: str | Path | None = None) -> Iterator[Path]:
+    """Yield a private folder whose name has a prefix; it is locked while it is in use.
 
     Raises
     ------
@@ -39,8 +39,8 @@ def _remove_left_behind(base: Path, prefix: str) -> None:
         with suppress(OSError):  # held, or somebody else's
             held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
-                found = os.fstat(held)
-                if found.st_uid == os.getuid() and time.time() - found.st_mtime > YOUNG_S:
+                status = os.fstat(held)
+                if status.st_uid == os.getuid() and time.time() - status.st_mtime > YOUNG_S:
                     fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     shutil.rmtree(folder, ignore_errors=True)
             finally:

@@ -12,8 +12,8 @@ import pytest
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.passes.decision_files import read_rows, text_of
+from cryopick_ray.passes.decision_log import DecisionLog
 from cryopick_ray.passes.decisions import Decision
-from cryopick_ray.passes.notebook import Notebook
 
 HERE = Decision("a.mrc", "remove", np.float32(1.004), 2)
 THERE = Decision("b.mrc", "junk", 5, 6.126, 7.129)
@@ -21,15 +21,15 @@ THERE = Decision("b.mrc", "junk", 5, 6.126, 7.129)
 
 def test_what_is_appended_is_in_the_file_with_who_and_when_and_is_undone_by_calls(tmp_path):
     folder = tmp_path / "run" / "curation"
-    with Notebook(folder, "anna") as anna:
+    with DecisionLog(folder, "anna") as anna:
         assert anna.append([]) == [] == anna.rows == anna.undo()
         first = anna.append([HERE, THERE])
         second = anna.append([HERE])
         assert read_rows([folder]) == anna.rows == [*first, *second]
-    assert [one.disc for one in first] == [(1, 2, 0), (5, 6.13, 7.13)]
+    assert [decision.disc for decision in first] == [(1, 2, 0), (5, 6.13, 7.13)]
     assert {row.by for row in anna.rows} == {"anna"}
     assert first[0].at == first[1].at < second[0].at
-    with Notebook(folder, "anna") as again:
+    with DecisionLog(folder, "anna") as again:
         assert again.rows == [*first, *second]
         assert again.undo() == second
         assert again.undo() == first
@@ -39,20 +39,20 @@ def test_what_is_appended_is_in_the_file_with_who_and_when_and_is_undone_by_call
 def test_people_see_each_other_and_undo_only_their_own(tmp_path):
     old = tmp_path / "old.csv"
     old.write_text("micrograph_id,action,x_px,y_px\nc.mrc,add,1,1\nc.mrc,remove,1,1\n")
-    with Notebook(tmp_path, "anna") as anna, Notebook(tmp_path, "bo") as bo:
-        one = anna.append([HERE])
+    with DecisionLog(tmp_path, "anna") as anna, DecisionLog(tmp_path, "bo") as bo:
+        kept = anna.append([HERE])
         other = bo.append([THERE])
-        assert other[0].at > one[0].at
-        wanted = [Decision("c.mrc", "remove", 1, 1), Decision("c.mrc", "add", 1, 1), *one, *other]
+        assert other[0].at > kept[0].at
+        wanted = [Decision("c.mrc", "remove", 1, 1), Decision("c.mrc", "add", 1, 1), *kept, *other]
         assert anna.everyone() == bo.everyone() == read_rows([tmp_path]) == wanted
-        assert anna.undo() == one
+        assert anna.undo() == kept
         assert bo.everyone() == wanted[:2] + other
         old.unlink()
         assert anna.everyone() == other
 
 
 def test_a_file_that_cannot_be_read_is_named_and_stops_nobody(tmp_path):
-    with Notebook(tmp_path, "anna") as anna, Notebook(tmp_path, "bo") as bo:
+    with DecisionLog(tmp_path, "anna") as anna, DecisionLog(tmp_path, "bo") as bo:
         theirs = bo.append([THERE])
         assert anna.everyone() == theirs
         (tmp_path / "pipe.csv").symlink_to("/dev/zero")
@@ -60,7 +60,7 @@ def test_a_file_that_cannot_be_read_is_named_and_stops_nobody(tmp_path):
         own = anna.append([HERE])
         assert own[0].at > theirs[0].at
         assert anna.everyone() == [*theirs, *own]
-        assert sorted(one.name for one in anna.shared.unread) == ["bo.csv", "pipe.csv"]
+        assert sorted(path.name for path in anna.shared.unread) == ["bo.csv", "pipe.csv"]
         assert "no plain file" in anna.shared.unread[tmp_path / "pipe.csv"]
         (tmp_path / "pipe.csv").unlink()
         bo.path.write_text(text_of([]))
@@ -70,16 +70,16 @@ def test_a_file_that_cannot_be_read_is_named_and_stops_nobody(tmp_path):
 
 def test_a_folder_that_was_removed_is_made_again_with_this_person_s_decisions(tmp_path):
     folder = tmp_path / "c"
-    with Notebook(folder, "anna") as anna:
+    with DecisionLog(folder, "anna") as anna:
         first = anna.append([HERE])
         shutil.rmtree(folder)
         assert anna.everyone() == first
         second = anna.append([THERE])
         assert read_rows([folder]) == [*first, *second]
         with pytest.raises(UsageError, match="is being written already"):
-            Notebook(folder, "anna")
+            DecisionLog(folder, "anna")
         shutil.rmtree(folder)
-        with Notebook(folder, "anna") as other:
+        with DecisionLog(folder, "anna") as other:
             kept = other.append([HERE])
             with pytest.raises(UsageError, match="is being written already"):
                 anna.append([HERE])
@@ -89,7 +89,7 @@ def test_a_folder_that_was_removed_is_made_again_with_this_person_s_decisions(tm
 def test_times_rise_whatever_clocks_say(tmp_path):
     ahead = Decision("a.mrc", "include", by="bo", at="2999-12-31T23:59:59.997Z")
     (tmp_path / "bo.csv").write_text(text_of([ahead]))
-    with Notebook(tmp_path, "anna") as anna:
+    with DecisionLog(tmp_path, "anna") as anna:
         times = [anna.append([HERE])[0].at for _ in range(2)]
         assert times == ["2999-12-31T23:59:59.998Z", "2999-12-31T23:59:59.999Z"]
         with pytest.raises(UsageError, match="after which none can be; take it out"):
@@ -104,11 +104,11 @@ def test_times_rise_whatever_clocks_say(tmp_path):
 
 
 def test_one_person_s_file_is_written_by_one(tmp_path):
-    with Notebook(tmp_path, "anna"):
+    with DecisionLog(tmp_path, "anna"):
         with pytest.raises(UsageError, match="is being written already, by another page of `by` anna"):
-            Notebook(tmp_path, "anna")
-        Notebook(tmp_path, "anna b").close()
-    Notebook(tmp_path, "anna").close()
+            DecisionLog(tmp_path, "anna")
+        DecisionLog(tmp_path, "anna b").close()
+    DecisionLog(tmp_path, "anna").close()
 
 
 @pytest.mark.parametrize(
@@ -130,13 +130,13 @@ def test_one_person_s_file_is_written_by_one(tmp_path):
 )
 def test_a_name_that_names_no_file_is_refused(tmp_path, name):
     with pytest.raises(UsageError, match="which can name no file; expected up to 64 letters"):
-        Notebook(tmp_path / "c", name)
+        DecisionLog(tmp_path / "c", name)
     assert not (tmp_path / "c").exists()
 
 
 @pytest.mark.parametrize("name", ["Anna Müller", "a.b@c-d_e+f", "漢字", "cafe\u0301", "7"])
 def test_people_may_be_called_as_they_are(tmp_path, name):
-    with Notebook(tmp_path, name) as own:
+    with DecisionLog(tmp_path, name) as own:
         own.append([HERE])
         assert read_rows([tmp_path]) == own.rows
 
@@ -152,7 +152,7 @@ def test_people_may_be_called_as_they_are(tmp_path, name):
     ],
 )
 def test_what_is_no_decision_is_refused_and_nothing_of_its_call_is_kept(tmp_path, bad):
-    with Notebook(tmp_path, "anna") as anna:
+    with DecisionLog(tmp_path, "anna") as anna:
         kept = anna.append([HERE])
         with pytest.raises(UsageError):
             anna.append([THERE, bad])
@@ -165,23 +165,23 @@ def test_nothing_is_written_through_links(tmp_path):
     target.write_text(text_of([]))
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "anna.csv").symlink_to(target)
-    with Notebook(tmp_path / "c", "anna") as anna:
+    with DecisionLog(tmp_path / "c", "anna") as anna:
         anna.append([HERE])
     assert target.read_text() == text_of([])
     (tmp_path / "c" / ".bo.lock").symlink_to(target)
     with pytest.raises(UsageError, match="symbolic link"):
-        Notebook(tmp_path / "c", "bo")
+        DecisionLog(tmp_path / "c", "bo")
     (tmp_path / "link").symlink_to(tmp_path / "c")
     with pytest.raises(UsageError, match="symbolic link"):
-        Notebook(tmp_path / "link", "anna")
+        DecisionLog(tmp_path / "link", "anna")
 
 
 WRITER = """
 import sys
 from pathlib import Path
 from cryopick_ray.passes.decisions import Decision
-from cryopick_ray.passes.notebook import Notebook
-book = Notebook(Path(sys.argv[1]), "anna")
+from cryopick_ray.passes.decision_log import DecisionLog
+book = DecisionLog(Path(sys.argv[1]), "anna")
 print("ready", flush=True)
 n = int(sys.argv[2])
 while True:

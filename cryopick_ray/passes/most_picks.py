@@ -1,10 +1,10 @@
-"""No more than so many particles of one micrograph are picked."""
+"""A pass that limits the number of picks of a micrograph."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from cryopick_ray.picks.reasons import Why
+from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks
 
 
@@ -19,8 +19,8 @@ class AtMost:
 
     def __call__(self, picks: MicrographPicks) -> MicrographPicks:
         """Return the picks of a micrograph, marked."""
-        free = np.flatnonzero((picks.unpicked & ~np.uint16(Why.BELOW_THRESHOLD)) == 0)
+        free = np.flatnonzero((picks.unpicked & ~np.uint16(Reason.BELOW_THRESHOLD)) == 0)
         order = free[np.lexsort((picks.x_px[free], picks.y_px[free], -picks.score[free]))]
         is_surplus = np.zeros(len(picks), bool)
         is_surplus[order[self.most_picks :]] = True
-        return picks.marked(Why.SURPLUS, is_surplus)
+        return picks.marked(Reason.SURPLUS, is_surplus)
