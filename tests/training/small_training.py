@@ -17,7 +17,7 @@ from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore, StoredPixels
 from cryopick_ray.training.data.examples import LabelledRow
-from cryopick_ray.training.data.labelled import nowhere
+from cryopick_ray.training.data.labelled import no_centres
 from cryopick_ray.training.data.sampling import negative, positive
 from cryopick_ray.training.data.windows import Window
 from cryopick_ray.training.loop.job import TrainingJob
@@ -134,7 +134,7 @@ def small_rows(url: Path, seeds) -> tuple[LabelledRow, ...]:
         centres = np.stack([phantom.x_px, phantom.y_px], axis=1).astype(np.float32)
         rows.append(
             LabelledRow(
-                str(url), row, "phantom", DIAMETER_A, DIAMETER_A / 2, 1, centres, nowhere(), nowhere()
+                str(url), row, "phantom", DIAMETER_A, DIAMETER_A / 2, 1, centres, no_centres(), no_centres()
             )
         )
     return tuple(rows)

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.training.data.batch_plan import VALIDATION_EPOCH, BatchPlan, Spot
+from cryopick_ray.training.data.batch_plan import VALIDATION_EPOCH, BatchPlan, ExampleIndex
 from cryopick_ray.training.recipes.recipe import Slot
 
 PLANS = st.builds(
@@ -31,7 +31,7 @@ def test_workers_make_the_batches_of_one_together_none_twice(plan, epoch, worker
     together = spots(plan, epoch, workers)
     assert len(together) == plan.steps
     for number, step in enumerate(together):
-        assert [spot for spot, _ in step] == [Spot(epoch, number, slot) for slot in range(plan.batch)]
+        assert [spot for spot, _ in step] == [ExampleIndex(epoch, number, slot) for slot in range(plan.batch)]
         shares = Counter(rank for _, rank in step)
         counts = [shares[rank] for rank in range(workers)]
         assert max(counts) - min(counts) <= 1

@@ -13,7 +13,7 @@ from cryopick_ray.pickers.cryolo.picker import CryoloPicker
 from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.registry import find_network
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
-from cryopick_ray.training.data.labelled import LabelledMicrograph, nowhere
+from cryopick_ray.training.data.labelled import LabelledMicrograph, no_centres
 from cryopick_ray.training.recipes.cryolo import CryoloRecipe
 from cryopick_ray.training.recipes.recipe import Slot
 
@@ -143,7 +143,7 @@ def test_equal_generators_give_equal_examples():
 def test_a_micrograph_without_particles_teaches_emptiness():
     target = (
         CryoloRecipe(crop_px=96)
-        .example(micrograph(particles=nowhere()), SLOT, np.random.default_rng(0))
+        .example(micrograph(particles=no_centres()), SLOT, np.random.default_rng(0))
         .target
     )
     assert (target[4] == EMPTY).all()

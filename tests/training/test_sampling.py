@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cryopick_ray.training.data.labelled import LabelledMicrograph, nowhere
+from cryopick_ray.training.data.labelled import LabelledMicrograph, no_centres
 from cryopick_ray.training.data.sampling import RING, TRIES, anywhere, beside, negative, positive
 
 HEIGHT, WIDTH = 120, 200
@@ -115,14 +115,14 @@ def test_without_jitter_it_is_the_particle_itself():
 
 
 def test_without_particles_there_is_no_positive_but_a_negative():
-    empty = micrograph(nowhere())
+    empty = micrograph(no_centres())
     assert positive(empty, np.random.default_rng(0), jitter_px=5) is None
     assert len(negative(empty, np.random.default_rng(0), distance_px=5)) == 2
 
 
 @given(arrays(np.float32, st.tuples(st.integers(1, 40), st.integers(1, 40)), elements=st.just(0)))
 def test_unlabelled_places_lie_in_the_micrograph(image):
-    drawn = anywhere(LabelledMicrograph("m", "d", image, nowhere()), np.random.default_rng(0), 50)
+    drawn = anywhere(LabelledMicrograph("m", "d", image, no_centres()), np.random.default_rng(0), 50)
     assert (drawn.shape, drawn.dtype) == ((50, 2), np.float32)
     assert (drawn >= -0.5).all()
     assert (drawn <= np.array(image.shape[::-1]) - 0.5).all()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from labelled_sources import labelled_row, names
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.training.data.labelled import nowhere
+from cryopick_ray.training.data.labelled import no_centres
 from cryopick_ray.training.data.splits import (
     Split,
     check,
@@ -155,7 +155,7 @@ def test_splits_add_up():
 
 def test_a_training_set_must_show_a_particle():
     check(Split((labelled_row("a"),), (), ()))
-    empty = labelled_row("b", particles=nowhere())
+    empty = labelled_row("b", particles=no_centres())
     check(Split((empty, labelled_row("a")), (), ()))
     with pytest.raises(UsageError, match="one class only"):
         check(Split((empty, empty), (labelled_row("a"),), ()))

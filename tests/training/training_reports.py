@@ -9,7 +9,7 @@ from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.matching import match
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.training.data.examples import LabelledRow
-from cryopick_ray.training.data.labelled import nowhere
+from cryopick_ray.training.data.labelled import no_centres
 from cryopick_ray.training.loop.loop import Epoch
 from cryopick_ray.training.results import ResultLine
 from cryopick_ray.training.scored import ScoredMicrograph, ranking, score
@@ -52,7 +52,7 @@ def make_tried(seed, name="a.mrc", *, n_truth=30, n_found=25, n_false=12, url=""
         status="complete",
         reason="",
     )
-    source = LabelledRow(url, row, "10146", 60.0, 1.5 * RADIUS_PX, 1, truth, nowhere(), nowhere())
+    source = LabelledRow(url, row, "10146", 60.0, 1.5 * RADIUS_PX, 1, truth, no_centres(), no_centres())
     hits = match(x, y, scores, *truth.T, RADIUS_PX) >= 0
     return ScoredMicrograph(source, Candidates(x, y, scores), hits)
 
