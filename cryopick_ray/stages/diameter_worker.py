@@ -14,8 +14,8 @@ from cryopick_ray.micrographs.exposure import read_exposure
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.catalogue import load_picker
-from cryopick_ray.pickers.heatmap.diameter import Answer, is_clear, ladder, weigh
-from cryopick_ray.pickers.heatmap.look import QUICK, THOROUGH, Look
+from cryopick_ray.pickers.heatmap.diameter import DiameterTrial, is_clear, ladder, weigh
+from cryopick_ray.pickers.heatmap.diameter_search import QUICK, THOROUGH, DiameterSearch
 from cryopick_ray.settings.run_settings import IngestSettings, Invert
 from cryopick_ray.stages.ingest_worker import pixel_size_of
 from cryopick_ray.store.scale import stored_shape
@@ -54,7 +54,7 @@ class Looked:
     """What one micrograph showed at each diameter tried, or its negative where particles are bright."""
 
     micrograph_id: str
-    answers: tuple[Answer, ...]
+    answers: tuple[DiameterTrial, ...]
     inverted: bool
 
 
@@ -98,7 +98,7 @@ class DiameterWorker:
         """Report that the micrographs failed, without touching them."""
         return UnitReport(0, tuple((item.micrograph_id, reason) for item in items))
 
-    def _look(self, item: Sight) -> tuple[tuple[Answer, ...], bool]:
+    def _look(self, item: Sight) -> tuple[tuple[DiameterTrial, ...], bool]:
         exposure = read_exposure(item.source, self._settings, self._device)
         micrograph, (pixel_size_A, _) = (
             exposure.micrograph,
@@ -109,7 +109,7 @@ class DiameterWorker:
         image = prepare(micrograph.pixels, shape).pixels
         exposure.check()
         pixel_size_A *= micrograph.shape[0] / image.shape[0]
-        look = Look(image, pixel_size_A, self._picker)
+        look = DiameterSearch(image, pixel_size_A, self._picker)
         seen = look.answers(self._invert, THOROUGH if item.is_thorough else QUICK)
         if exposure.average is not None and not is_clear(weigh([seen[0]])):
             return look.answers(self._invert, THOROUGH)

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.pickers.catalogue import load_picker
-from cryopick_ray.pickers.heatmap.polarity import are_bright, evidence, judge_for, pick_settled, rule
+from cryopick_ray.pickers.heatmap.polarity import (
+    are_bright,
+    evidence,
+    judge_for,
+    pick_with_polarity,
+    polarity_settings,
+)
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.simulated_micrograph import simulate
 from cryopick_ray.simulate.simulation_settings import simulation_settings
@@ -45,7 +51,7 @@ def picker(request):
 
 def settled(picker, images):
     with torch.inference_mode():
-        return pick_settled(picker, judge_for(picker), images)
+        return pick_with_polarity(picker, judge_for(picker), images)
 
 
 def equal(one, other):
@@ -90,8 +96,8 @@ def test_what_the_judge_cannot_look_at_is_picked_as_it_is():
 def test_a_heat_map_network_is_its_own_judge_and_the_rule_names_another():
     heatmap, log = (load_picker(name, particle_px=None, device="cpu") for name in (DEFAULT_MODEL, "log"))
     assert judge_for(heatmap) is heatmap
-    assert rule(heatmap)["judge"] == "itself"
-    assert rule(log)["judge"]["weights"] == heatmap.settings()["weights"]
+    assert polarity_settings(heatmap)["judge"] == "itself"
+    assert polarity_settings(log)["judge"]["weights"] == heatmap.settings()["weights"]
 
 
 scores = st.lists(st.floats(0, 1, width=32), max_size=30).map(lambda values: np.array(values, np.float32))
