@@ -92,8 +92,8 @@ def _entry_points() -> list[EntryPoint]:
 
 def _name_clashes(added: Iterable[EntryPoint]) -> list[str]:
     return [
-        f"the network {entry.name} of {_package(entry)} is left out: the name is taken by cryopick-ray's own; "
-        "it must have another"
+        f"the network {entry.name} of {_package(entry)} is left out: the name is taken by cryopick-ray's "
+        "own; it must have another"
         for entry in added
         if entry.name in BUILT_IN
     ]

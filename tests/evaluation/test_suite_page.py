@@ -7,7 +7,7 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from cryopick_ray.report.figures import BOTTOM, HEIGHT, LEFT, LINE_HEIGHT, RIGHT, TOP
-from cryopick_ray.suite.averaged_rows import Result
+from cryopick_ray.suite.averaged_rows import CaseResult
 from cryopick_ray.suite.page import render_comparison
 from cryopick_ray.suite.suite_settings import suite_settings
 
@@ -28,7 +28,7 @@ def found(model, f1, **changes):
     measures = {"precision": f1, "recall": f1, "f1": f1, "best_f1": f1 + 0.05, "auprc": f1 - 0.1}
     measures |= {"best_threshold": 0.5, "centring_error": 1 - f1, "seconds": 10 * f1}
     curve = ((0.25, 1.0), (f1, f1), (1.0, 0.25))
-    return replace(Result("real", "", model, model, False, 4, measures, "", curve=curve), **changes)
+    return replace(CaseResult("real", "", model, model, False, 4, measures, "", curve=curve), **changes)
 
 
 def results():

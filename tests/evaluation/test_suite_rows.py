@@ -2,12 +2,12 @@ import statistics
 
 import pytest
 
-from cryopick_ray.suite.averaged_rows import Result, table_rows
+from cryopick_ray.suite.averaged_rows import CaseResult, table_rows
 
 
 def result(data, model, f1, *, seed="one", group="", overlap="", failure=""):
     measures = {} if f1 is None else {"f1": f1}
-    return Result(data, group, model, seed, False, 3, measures, overlap, failure)
+    return CaseResult(data, group, model, seed, False, 3, measures, overlap, failure)
 
 
 def test_seeds_make_one_row_with_mean_and_sample_deviation():
@@ -72,7 +72,7 @@ def test_seeds_that_went_well_are_shown_beside_the_reason_of_those_that_did_not(
 
 def test_a_measure_that_one_seed_does_not_define_has_no_mean():
     one, other = result("set", "m", 0.5, seed="a"), result("set", "m", None, seed="b")
-    (row,) = table_rows([one, Result(**{**other.__dict__, "measures": {"f1": None}})])
+    (row,) = table_rows([one, CaseResult(**{**other.__dict__, "measures": {"f1": None}})])
     assert row.mean == {"f1": None}
 
 

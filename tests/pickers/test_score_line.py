@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 
 from cryopick_ray.evaluation.reliability import reliability
-from cryopick_ray.pickers.calibration import calibrated, fitted_line, adapted_to_share
+from cryopick_ray.pickers.calibration import adapted_to_share, calibrated, fitted_line
 
 
 def drawn(slope, offset, count=20_000, seed=0):
