@@ -65,14 +65,14 @@ box = st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(1, 30), st.i
 
 
 @given(box, box)
-def test_iou_counts_pixels(one, other):
+def test_iou_counts_pixels(first, other):
     covered = []
-    for x, y, width, height in (one, other):
+    for x, y, width, height in (first, other):
         pixels = np.zeros((100, 100), bool)
         pixels[y : y + height, x : x + width] = True
         covered.append(pixels)
     expected = (covered[0] & covered[1]).sum() / (covered[0] | covered[1]).sum()
-    centred = [torch.tensor([x + w / 2, y + h / 2, w, h]) for x, y, w, h in (one, other)]
+    centred = [torch.tensor([x + w / 2, y + h / 2, w, h]) for x, y, w, h in (first, other)]
     assert iou(*centred).item() == pytest.approx(expected, abs=1e-6)
     assert iou(*reversed(centred)).item() == pytest.approx(expected, abs=1e-6)
 
@@ -84,8 +84,8 @@ def some_boxes(seed, count=150):
     return GridBoxes.of(np.stack([x, y, width, height, rng.integers(1, 20, count) / 20]))
 
 
-def overlaps(one, other):
-    places = [torch.from_numpy(np.stack([b.x, b.y, b.width, b.height])) for b in (one, other)]
+def overlaps(box, other):
+    places = [torch.from_numpy(np.stack([b.x, b.y, b.width, b.height])) for b in (box, other)]
     return iou(places[0][:, :, None], places[1][:, None]).numpy()
 
 
@@ -109,9 +109,9 @@ def test_suppression_keeps_a_box_unless_it_overlaps_a_better_kept_one(seed):
 def test_suppression_does_not_depend_on_the_order():
     boxes = some_boxes(0)
     shuffled = boxes[np.random.default_rng(1).permutation(len(boxes))]
-    one, other = suppress(boxes, 0.3), suppress(shuffled, 0.3)
-    np.testing.assert_array_equal(one.x, other.x)
-    np.testing.assert_array_equal(one.score, other.score)
+    kept, other = suppress(boxes, 0.3), suppress(shuffled, 0.3)
+    np.testing.assert_array_equal(kept.x, other.x)
+    np.testing.assert_array_equal(kept.score, other.score)
 
 
 def test_no_boxes_are_no_boxes():

@@ -95,15 +95,15 @@ def test_what_was_asked_is_not_asked_again(picker, monkeypatch):
     first, _ = look.answers("no", THOROUGH)
     monkeypatch.setattr(picker, "pick_sized", None)
     again, _ = look.answers("no", THOROUGH)
-    assert all(one is other for one, other in zip(first, again, strict=True))
+    assert all(trial is other for trial, other in zip(first, again, strict=True))
 
 
 def test_other_pixels_make_another_diameter(picker):
     """A picture knows no angstroms: whoever says the pixels are larger says so of the particles."""
     pixels, pixel_size_A, _ = micrograph("p97")
-    one = estimate([pixels], [pixel_size_A], picker)
+    estimated = estimate([pixels], [pixel_size_A], picker)
     other = estimate([pixels], [1.6 * pixel_size_A], picker)
-    assert other.diameter_A == pytest.approx(1.6 * one.diameter_A, rel=0.06)
+    assert other.diameter_A == pytest.approx(1.6 * estimated.diameter_A, rel=0.06)
 
 
 def test_several_micrographs_are_looked_at_together(picker):

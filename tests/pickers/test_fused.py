@@ -78,7 +78,9 @@ def test_a_folded_way_up_is_the_pair_on_the_enlarged_map_at_its_edges_too(fine, 
     expected = up(*maps)
     folded = fold_batch_norm(up).folded()
     assert near(folded(*maps), expected)
-    assert near(folded(*(one.to(memory_format=torch.channels_last) for one in maps)), expected)
+    assert near(
+        folded(*(feature_map.to(memory_format=torch.channels_last) for feature_map in maps)), expected
+    )
 
 
 @torch.inference_mode()
@@ -102,7 +104,7 @@ def test_the_activation_is_the_one_that_follows(activation, dtype):
     x = images(2, 3, 21, 17).to(dtype)
     expected = plain(x).float()
     fuse(plain)
-    assert [type(one) for one in plain] == [FusedConv, nn.Identity, nn.Identity, nn.Conv2d]
+    assert [type(layer) for layer in plain] == [FusedConv, nn.Identity, nn.Identity, nn.Conv2d]
     error = (plain(x).float() - expected).abs().max() / expected.std()
     assert error <= (ROUNDING if dtype == torch.float32 else 0.02)
 

@@ -78,8 +78,8 @@ def test_a_template_in_an_image_is_its_own_view(picker, network):
     drawn = network.templates.numpy()[[3, 11, 17]]
     image = 0.01 * noise((60, 150))
     side = drawn.shape[1]
-    for number, one in enumerate(drawn):
-        image[20 : 20 + side, 15 + 45 * number : 15 + 45 * number + side] += one
+    for number, template in enumerate(drawn):
+        image[20 : 20 + side, 15 + 45 * number : 15 + 45 * number + side] += template
     found = picker.pick(image)
     best = np.argsort(found.x[:3])
     assert found.score[:3].min() > 0.9

@@ -86,8 +86,8 @@ def test_a_batch_is_picked_as_its_micrographs_are(image, precision):
     stack = np.stack([image, image[::-1].copy(), 3 * image + 1])
     with torch.inference_mode():
         together = picker.pick_many(torch.from_numpy(stack))
-    for one, found in zip(stack, together, strict=True):
-        alone = picker.pick(one)
+    for micrograph, found in zip(stack, together, strict=True):
+        alone = picker.pick(micrograph)
         assert np.array_equal(alone.x, found.x)
         np.testing.assert_allclose(alone.score, found.score, atol=1e-2)
 

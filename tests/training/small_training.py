@@ -193,13 +193,13 @@ def small_job(url: Path, recipe=None, **changes) -> TrainingJob:
 
 def losses(state) -> np.ndarray:
     """Return ``(epochs, 2)`` losses of training and validation."""
-    return np.array([(one.train_loss, one.validation_loss) for one in state.history])
+    return np.array([(epoch.train_loss, epoch.validation_loss) for epoch in state.history])
 
 
 class Told:
     """Listens to a training: keeps its steps, and hands its epochs on."""
 
-    def __init__(self, on_epoch=lambda one: None):
+    def __init__(self, on_epoch=lambda epoch: None):
         self.epoch, self.stepped = on_epoch, []
 
     def steps(self, epoch, done, total):

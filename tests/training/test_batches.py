@@ -104,13 +104,13 @@ def test_every_batch_holds_its_share_and_every_micrograph_shows_both(plan, epoch
     for step in spots(plan, epoch):
         wanted = [Slot(plan.turn(spot), plan.batch).falls_to(share) for spot, _ in step]
         assert sum(wanted) == int(plan.batch * share)
-        for (spot, _), one in zip(step, wanted, strict=True):
-            shown.setdefault((plan.micrograph(spot), spot.slot), []).append(one)
-    for one in shown.values():
-        rounds = len(one) / plan.batch + 1  # a batch holds less than its share where it does not divide
-        assert abs(sum(one) - share * len(one)) <= 1 + rounds
-        if plan.batch * min(share, 1 - share) >= 1 and len(one) * min(share, 1 - share) >= 2:
-            assert len(set(one)) == 2
+        for (spot, _), is_particle in zip(step, wanted, strict=True):
+            shown.setdefault((plan.micrograph(spot), spot.slot), []).append(is_particle)
+    for roles in shown.values():
+        rounds = len(roles) / plan.batch + 1  # a batch holds less than its share where it does not divide
+        assert abs(sum(roles) - share * len(roles)) <= 1 + rounds
+        if plan.batch * min(share, 1 - share) >= 1 and len(roles) * min(share, 1 - share) >= 2:
+            assert len(set(roles)) == 2
 
 
 @given(plan=PLANS)

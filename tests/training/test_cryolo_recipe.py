@@ -132,12 +132,12 @@ def test_a_particle_beside_an_unsure_place_is_still_taught():
 
 
 def test_equal_generators_give_equal_examples():
-    one, other = (
+    drawn, other = (
         CryoloRecipe(crop_px=96).example(micrograph(), SLOT, np.random.default_rng(3)) for _ in "ab"
     )
-    np.testing.assert_array_equal(one.image, other.image)
-    np.testing.assert_array_equal(one.target, other.target)
-    assert one.image.dtype == one.target.dtype == np.float32
+    np.testing.assert_array_equal(drawn.image, other.image)
+    np.testing.assert_array_equal(drawn.target, other.target)
+    assert drawn.image.dtype == drawn.target.dtype == np.float32
 
 
 def test_a_micrograph_without_particles_teaches_emptiness():
@@ -149,14 +149,14 @@ def test_a_micrograph_without_particles_teaches_emptiness():
     assert (target[4] == EMPTY).all()
 
 
-def overlap(one, other):
+def overlap(box, other):
     """Intersection over union of two boxes (x, y, width, height), straight from the definition."""
     shared = 1.0
     for axis in (0, 1):
-        end = min(one[axis] + one[axis + 2] / 2, other[axis] + other[axis + 2] / 2)
-        start = max(one[axis] - one[axis + 2] / 2, other[axis] - other[axis + 2] / 2)
+        end = min(box[axis] + box[axis + 2] / 2, other[axis] + other[axis + 2] / 2)
+        start = max(box[axis] - box[axis + 2] / 2, other[axis] - other[axis + 2] / 2)
         shared *= max(0.0, end - start)
-    return shared / (one[2] * one[3] + other[2] * other[3] - shared)
+    return shared / (box[2] * box[3] + other[2] * other[3] - shared)
 
 
 def loss_in_loops(answers, targets, anchor, warm):
@@ -178,7 +178,7 @@ def loss_in_loops(answers, targets, anchor, warm):
                 total += ((size[0] - target[2, r, c]) / 16) ** 2 + ((size[1] - target[3, r, c]) / 16) ** 2
                 total += 5 * (overlap(box, target[:4, r, c]) - confidence) ** 2
             elif target[4, r, c] == EMPTY:
-                if max((overlap(box, one) for one in truth), default=0.0) < 0.6:
+                if max((overlap(box, particle) for particle in truth), default=0.0) < 0.6:
                     total += confidence**2
                 if warm:
                     total += (place[0] - c - 0.5) ** 2 + (place[1] - r - 0.5) ** 2

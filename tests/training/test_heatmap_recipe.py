@@ -62,10 +62,10 @@ def test_all_of_a_crop_is_told_how_large_its_particles_are(scale):
 
 @pytest.mark.parametrize("scale", [0.7, 1.5])
 def test_peaks_and_unsure_places_are_as_much_larger_as_the_particles(scale):
-    one = dataclasses.replace(dots([(60, 60)]), unsure=np.float32([[90, 60]]))
+    labelled = dataclasses.replace(dots([(60, 60)]), unsure=np.float32([[90, 60]]))
     it, areas = recipe(scale_jitter=1.0), []
     for usual, seen in zip(
-        drawn(it, one, 20), drawn(it, dataclasses.replace(one, scale=scale), 20), strict=True
+        drawn(it, labelled, 20), drawn(it, dataclasses.replace(labelled, scale=scale), 20), strict=True
     ):
         both = (usual.target[0] > 0.01) & (seen.target[0] > 0.01)
         narrower = np.log(usual.target[0][both]) / scale**2
@@ -124,12 +124,12 @@ def test_three_quarters_of_the_crops_are_near_particles():
 
 def test_equal_generators_draw_equal_examples():
     labelled = dots([(60, 60), (150, 100)])
-    for one, other in zip(drawn(recipe(), labelled, 8), drawn(recipe(), labelled, 8), strict=True):
-        np.testing.assert_array_equal(one.image, other.image)
-        np.testing.assert_array_equal(one.target, other.target)
+    for example, other in zip(drawn(recipe(), labelled, 8), drawn(recipe(), labelled, 8), strict=True):
+        np.testing.assert_array_equal(example.image, other.image)
+        np.testing.assert_array_equal(example.target, other.target)
     assert any(
-        (one.image != drawn(recipe(), labelled, 1, seed=1)[0].image).any()
-        for one in drawn(recipe(), labelled, 1)
+        (example.image != drawn(recipe(), labelled, 1, seed=1)[0].image).any()
+        for example in drawn(recipe(), labelled, 1)
     )
 
 

@@ -40,8 +40,8 @@ def batches(micrograph, count):
     for _ in range(count):
         some = [RECIPE.example(micrograph, Slot(at, RECIPE.batch), rng) for at in range(RECIPE.batch)]
         yield (
-            torch.stack([torch.from_numpy(one.image)[None] for one in some]),
-            torch.stack([torch.from_numpy(one.target) for one in some]),
+            torch.stack([torch.from_numpy(example.image)[None] for example in some]),
+            torch.stack([torch.from_numpy(example.target) for example in some]),
         )
 
 

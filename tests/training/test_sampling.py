@@ -64,8 +64,8 @@ def test_a_place_beside_a_particle_is_in_its_ring_and_near_no_other(particles, u
 
 
 def test_places_beside_a_particle_are_spread_evenly_from_near_to_far_and_around():
-    one, rng = micrograph([(100, 60)]), np.random.default_rng(0)
-    drawn = np.array([beside(one, rng, diameter_px=40) for _ in range(2000)]) - (100, 60)
+    labelled, rng = micrograph([(100, 60)]), np.random.default_rng(0)
+    drawn = np.array([beside(labelled, rng, diameter_px=40) for _ in range(2000)]) - (100, 60)
     reach = np.hypot(*drawn.T) / 40
     assert np.quantile(reach, [0, 0.25, 0.5, 0.75, 1]) == pytest.approx(np.linspace(*RING, 5), abs=0.02)
     assert np.histogram(np.arctan2(*drawn.T), 8, (-np.pi, np.pi))[0].min() > 190

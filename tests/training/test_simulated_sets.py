@@ -61,19 +61,21 @@ def simulated(folder, groups, engine=None, particle_px=12.0, events=None, **chan
     return prepare_data(settings, particle_px, folder, engine or SerialEngine(), events or Silence())
 
 
-def pixels(one):
-    row = one.rows[0]
+def pixels(data_set):
+    row = data_set.rows[0]
     return MicrographStore(row.store_url).read(row.row)
 
 
 def test_groups_of_one_molecule_with_names_of_their_own_are_data_sets_of_their_own(tmp_path):
     groups = [{}, {"name": "crowded", "settings": {"scene": {"particles": 6}}}, {"name": "again"}]
     made = simulated(tmp_path, groups)
-    assert [one.settings.name for one in made] == ["rubisco", "rubisco-crowded", "rubisco-again"]
-    assert [{row.dataset for row in one.rows} for one in made] == [{one.settings.name} for one in made]
-    assert [len(one.rows[0].particles) for one in made] == [3, 6, 3]
-    assert len({one.rows[0].store_url for one in made}) == 3
-    assert len({one.settings.diameter_A for one in made}) == 1
+    assert [data_set.settings.name for data_set in made] == ["rubisco", "rubisco-crowded", "rubisco-again"]
+    assert [{row.dataset for row in data_set.rows} for data_set in made] == [
+        {data_set.settings.name} for data_set in made
+    ]
+    assert [len(data_set.rows[0].particles) for data_set in made] == [3, 6, 3]
+    assert len({data_set.rows[0].store_url for data_set in made}) == 3
+    assert len({data_set.settings.diameter_A for data_set in made}) == 1
     assert not np.array_equal(pixels(made[0]), pixels(made[2]))
 
 
@@ -105,9 +107,9 @@ def test_a_seed_makes_the_same_micrographs_whatever_else_is_simulated(tmp_path):
 @pytest.mark.parametrize("scales", [(1.0, 1.0), (0.7, 1.2), (1.25, 1.25)])
 def test_a_store_is_as_fine_as_the_largest_scale_needs(tmp_path, scales):
     """And no finer: of 16 px that a simulated particle has, a store keeps what will be shown."""
-    (one,) = simulated(tmp_path, [{}], scales=scales)
-    assert one.rows[0].row.source_shape == (128, 128)
-    assert one.rows[0].row.shape == (2 * round(64 * 12 * scales[1] / 16),) * 2
+    (data_set,) = simulated(tmp_path, [{}], scales=scales)
+    assert data_set.rows[0].row.source_shape == (128, 128)
+    assert data_set.rows[0].row.shape == (2 * round(64 * 12 * scales[1] / 16),) * 2
 
 
 def test_particles_simulated_just_large_enough_are_enough(tmp_path):
@@ -155,8 +157,8 @@ def test_what_is_in_place_is_not_made_again_and_no_worker_comes_for_it(tmp_path)
     stages = Stages()
     again = simulated(tmp_path, groups, NoEngine(), events=stages)
     assert stages.said == [["simulate", 4, 4, 0], ["ingest", 4, 4, 0]]
-    assert [[row.row for row in one.rows] for one in again] == [
-        [row.row for row in one.rows] for one in first
+    assert [[row.row for row in data_set.rows] for data_set in again] == [
+        [row.row for row in data_set.rows] for data_set in first
     ]
     assert np.array_equal(pixels(again[2]), pixels(first[2]))
     (tmp_path / "simulated/hsp90/micrographs/simulated_000000.mrc").unlink()
@@ -193,6 +195,8 @@ def test_a_molecules_file_is_read_once_for_all_its_data_sets(tmp_path, monkeypat
     places = np.random.default_rng(0).uniform(-30, 30, (400, 3))
     path.write_text("".join(atom.format(number, *xyz) for number, xyz in enumerate(places, 1)) + "END\n")
     read = []
-    monkeypatch.setattr(library, "read_coordinates", lambda one: read.append(one) or read_coordinates(one))
+    monkeypatch.setattr(
+        library, "read_coordinates", lambda source: read.append(source) or read_coordinates(source)
+    )
     simulated(tmp_path / "out", [{"molecules": [str(path)]}, {"molecules": [str(path)], "name": "b"}])
     assert read == [path]

@@ -37,13 +37,13 @@ def label(path):
 
 
 def prepare(folder, engine, particle_px=10.0, **changes):
-    one = {
+    data_set = {
         "name": "apo",
         "micrographs": [str(folder / "m")],
         "labels": str(folder / "labels"),
         "diameter_A": 40,
     }
-    settings = train_settings({"network": "deepem", "data": [one | changes]})
+    settings = train_settings({"network": "deepem", "data": [data_set | changes]})
     return prepare_data(settings, particle_px, folder / "out", engine, Silence())
 
 
@@ -58,10 +58,10 @@ def test_a_list_of_relion_is_read_in_its_project_wherever_one_works(folder, tmp_
 
 
 def test_labelled_micrographs_are_brought_to_the_recipes_scale(folder):
-    (one,) = prepare(folder, SerialEngine())
-    assert names(one.rows) == ["a.mrc", "b.mrc"]
-    assert {row.row.shape for row in one.rows} == {(60, 80)}
-    manifest = read_manifest(MicrographStore(one.rows[0].store_url).place)
+    (data_set,) = prepare(folder, SerialEngine())
+    assert names(data_set.rows) == ["a.mrc", "b.mrc"]
+    assert {row.row.shape for row in data_set.rows} == {(60, 80)}
+    manifest = read_manifest(MicrographStore(data_set.rows[0].store_url).place)
     assert sorted(manifest) == ["a.mrc", "b.mrc"]  # the one without labels teaches nothing
 
 

@@ -145,8 +145,8 @@ def test_workers_together_see_what_one_sees(rows, workers):
     for epoch in (0, 1):
         alone, together = (list(batches(examples, epoch, count)) for count in (1, workers))
         assert len(alone) == len(together) == 3
-        for one, other in zip(alone, together, strict=True):
-            assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
+        for batch, other in zip(alone, together, strict=True):
+            assert all(torch.equal(*pair) for pair in zip(batch, other, strict=True))
 
 
 def test_an_example_does_not_depend_on_those_before_it(rows):
