@@ -32,7 +32,7 @@ from cryopick_ray.settings.engine_settings import EngineSettings
 from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.scale import check_scale
 from cryopick_ray.training.data.examples import LabelledRow
-from cryopick_ray.training.data.remembered import mixed, remembered
+from cryopick_ray.training.data.rehearsal import mixed_rows, rehearsal_rows
 from cryopick_ray.training.data.splits import Rows, Split
 from cryopick_ray.training.scored import pick_labelled
 from cryopick_ray.training.train_model import TrainContext, TrainedModel, train_model
@@ -81,7 +81,7 @@ def teach(
     picks = target.sample(table)
     split = target.split(picks, picker)
     check_fine(split, learn, target.settings)
-    others = remembered(learn, folder, engine, events) if learn.simulated_share else ()
+    others = rehearsal_rows(learn, folder, engine, events) if learn.simulated_share else ()
     judge = _judge(target, split.validation or split.learnt)
     evidence = [judge(target.own_picker(train_context.device))]
     best: TrainedModel | None = None
@@ -159,7 +159,7 @@ def _round(
     train_context.events.note(
         f"round {number}: learning from {count} picks in {len(split.training)} micrographs"
     )
-    training = mixed(split.training, others, learn.simulated_share)
+    training = mixed_rows(split.training, others, learn.simulated_share)
     start = target.start if before is None else (before.weights, before.card)
     place = folder / f"round-{number}"
     student = train_model(

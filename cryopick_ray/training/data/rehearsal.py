@@ -17,7 +17,7 @@ SIDE = 16
 PLAIN: dict[str, Any] = {"scene": {"packing": [0.1, 0.4], "aggregates": [0, 1]}}
 
 
-def remembered(settings: LearnSettings, folder: Path, engine: Engine, events: Events) -> Rows:
+def rehearsal_rows(settings: LearnSettings, folder: Path, engine: Engine, events: Events) -> Rows:
     """Return a simulated micrograph of each of six molecules, made in ``folder`` unless they are there.
 
     Parameters
@@ -38,7 +38,7 @@ def remembered(settings: LearnSettings, folder: Path, engine: Engine, events: Ev
     return tuple(row for training_set in data for row in training_set.rows)
 
 
-def mixed(target: Rows, others: Rows, share: float) -> Rows:
+def mixed_rows(target: Rows, others: Rows, share: float) -> Rows:
     """Return training micrographs, a ``share`` of them of the others, by repeating either group."""
     if not (target and others and share):
         return target
