@@ -44,8 +44,9 @@ class FrameCheck:
         first = micrograph.ready[0]
         for number, picks in picked[1:]:
             if first is not None and len(self._pairs[number]) < LOOKED_AT:
-                centres = [places(run, np.flatnonzero(run.picked)) for run in (first, picks)]
-                self._pairs[number].append(FramePair(*centres, micrograph.shape, micrograph.radius_px))
+                of_first, of_other = (places(run, np.flatnonzero(run.picked)) for run in (first, picks))
+                pair = FramePair(of_first, of_other, micrograph.shape, micrograph.radius_px)
+                self._pairs[number].append(pair)
 
     def notes(self) -> Iterator[str]:
         """Yield notes about frames and pixel sizes."""

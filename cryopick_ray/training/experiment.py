@@ -180,13 +180,13 @@ def _folded(settings: TrainSettings, data: Sequence[TrainingSet], count: int) ->
             raise UsageError(
                 f"{data_set.settings.name} has {len(data_set.rows)} labelled micrographs for {count} folds"
             )
-    parts = [list(folds(data_set.rows, count, settings.seed)) for data_set in data]
+    parts_of_sets = [list(folds(data_set.rows, count, settings.seed)) for data_set in data]
     for number in range(count):
         kept = [
             replace(data_set, rows=_without(data_set.rows, parts[number]))
-            for data_set, parts in zip(data, parts, strict=True)
+            for data_set, parts in zip(data, parts_of_sets, strict=True)
         ]
-        test = tuple(row for parts in parts for row in parts[number])
+        test = tuple(row for parts in parts_of_sets for row in parts[number])
         yield f"fold-{number + 1}", replace(_joined(settings, kept), test=test)
 
 

@@ -43,9 +43,9 @@ def negative(
     drawn = anywhere(micrograph, rng, TRIES)
     if not len(labelled):
         return float(drawn[0, 0]), float(drawn[0, 1])
-    distance_px, _ = cKDTree(labelled).query(drawn)
-    free = np.flatnonzero(distance_px >= distance_px)
-    best = int(free[0]) if len(free) else int(np.argmax(distance_px))
+    nearest_px, _ = cKDTree(labelled).query(drawn)
+    free = np.flatnonzero(nearest_px >= distance_px)
+    best = int(free[0]) if len(free) else int(np.argmax(nearest_px))
     return float(drawn[best, 0]), float(drawn[best, 1])
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.pickers.cryolo.grid_boxes import EMPTY, HELD, UNKNOWN, cells_of, decode, encode, iou
+from cryopick_ray.pickers.cryolo.grid_boxes import EMPTY, OCCUPIED, UNKNOWN, cells_of, decode, encode, iou
 from cryopick_ray.pickers.cryolo.networks import STRIDE, CryoloNetwork
 from cryopick_ray.pickers.cryolo.picker import NORMALISATION, normalise
 from cryopick_ray.training.data.augment import cryolo_chain
@@ -116,7 +116,7 @@ class CryoloRecipe:
         confidence. During the warm-up also the distance of empty cells' boxes from the anchor.
         """
         boxes = decode(answer, self.particle_px)
-        has_particle, is_empty = target[:, 4] == HELD, target[:, 4] == EMPTY
+        has_particle, is_empty = target[:, 4] == OCCUPIED, target[:, 4] == EMPTY
         distance = ((boxes[:, :4] - target[:, :4]) / STRIDE).square().sum(1)
         with torch.no_grad():
             confidence_target = iou(boxes.movedim(1, 0), target.movedim(1, 0))
@@ -155,7 +155,7 @@ class CryoloRecipe:
 
 def _best_iou(boxes: Tensor, target: Tensor) -> Tensor:
     """Return each cell's best overlap with a particle's box, ``(gh, gw)``; 0 without particles."""
-    truth = target[:4, target[4] == HELD]
+    truth = target[:4, target[4] == OCCUPIED]
     if not truth.shape[1]:
         return torch.zeros_like(boxes[0])
     return iou(boxes[:4, ..., None], truth[:, None, None]).amax(-1)
