@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.pickers.cryolo.grid_boxes import EMPTY, HELD, GridBoxes, decode, encode, iou, suppress
+from cryopick_ray.pickers.cryolo.grid_boxes import EMPTY, OCCUPIED, GridBoxes, decode, encode, iou, suppress
 
 
 def test_zero_answers_are_anchors_in_the_middle_of_their_cells():
@@ -34,7 +34,7 @@ def test_untrained_answers_never_overflow():
 def test_cells_answer_for_the_centres_in_them(centres, side_px):
     array = np.array(centres, np.float32).reshape(-1, 2)
     target = encode(array, side_px, (4, 5), anchor_px=32.0)
-    held = target[4] == HELD
+    held = target[4] == OCCUPIED
     cells = {(int((y + 0.5) // 16), int((x + 0.5) // 16)) for x, y in centres}
     assert {tuple(cell) for cell in np.argwhere(held).tolist()} == cells
     known = {(float(x), float(y)) for x, y in array}
@@ -47,7 +47,7 @@ def test_cells_answer_for_the_centres_in_them(centres, side_px):
 @given(st.floats(-0.4, 79.3), st.floats(-0.4, 63.3), st.floats(10, 90))
 def test_decoding_the_inverse_of_a_target_returns_it(x, y, side_px):
     target = encode(np.array([[x, y]], np.float32), side_px, (4, 5), anchor_px=32.0)
-    row, column = np.argwhere(target[4] == HELD)[0]
+    row, column = np.argwhere(target[4] == OCCUPIED)[0]
     offset = torch.tensor([(x + 0.5) / 16 - column, (y + 0.5) / 16 - row]).clamp(1e-5, 1 - 1e-5)
     answers = torch.zeros(1, 5, 4, 5)
     answers[0, 0:2, row, column] = torch.logit(offset)
