@@ -10,7 +10,7 @@ from .bridge import ENGINE, Given, Offer, takes
 from .console import ConsoleEvents, say
 
 if TYPE_CHECKING:
-    from cryopick_ray.evaluation.comparison import Comparison, Run, TwoRuns
+    from cryopick_ray.evaluation.comparison import Comparison, RunPair, RunSummary
     from cryopick_ray.particles.volume.picker_maps import Structure
 
 SHOWN = 10
@@ -147,12 +147,12 @@ def _text(found: "Comparison") -> list[str]:
     return [*lines, *([""] if found.notes else []), *found.notes]
 
 
-def _head(runs: "tuple[Run, ...]") -> list[str]:
+def _head(runs: "tuple[RunSummary, ...]") -> list[str]:
     judged = ["precision", "recall", "F1"] if runs[0].hits else []
     return ["", "run", "micrographs", "failed", "candidates", "picks", *judged]
 
 
-def _run(number: int, run: "Run") -> list[str]:
+def _run(number: int, run: "RunSummary") -> list[str]:
     from cryopick_ray.evaluation.comparison import letter
 
     counts = (run.micrographs, len(run.failed), run.candidates, run.picks)
@@ -162,7 +162,7 @@ def _run(number: int, run: "Run") -> list[str]:
     return [letter(number), run.name, *map(str, counts), *judged]
 
 
-def _pair(pair: "TwoRuns") -> list[str]:
+def _pair(pair: "RunPair") -> list[str]:
     """Return what two runs share, and why either lacks what the other has."""
     from cryopick_ray.evaluation.comparison import letter
 

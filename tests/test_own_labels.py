@@ -1,20 +1,15 @@
-import math
 from dataclasses import replace
-from datetime import date
 
 import numpy as np
 import pytest
+from heatmap_model import run_of, saved_model
 from hypothesis import given
 from hypothesis import strategies as st
 from manifest_row import manifest_row
 
-from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.errors import ModelError, UsageError
+from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.junk import Junk
-from cryopick_ray.pickers.catalogue import read_card
-from cryopick_ray.pickers.heatmap.networks import HeatmapNetwork
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.pickers.weights import ModelCard, load_model, save_model, weights_digest
 from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable
@@ -22,12 +17,16 @@ from cryopick_ray.picks.write_table import write_table
 from cryopick_ray.runs.own_labels import Grade, grade, labelled, picked_anew, recentred
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.self_training import share_store
-from cryopick_ray.runs.student import SELF, self_train_settings
 from cryopick_ray.runs.target import target_of
 from cryopick_ray.settings.config import load_settings, to_yaml
 from cryopick_ray.store.manifest import publish_part, read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.data.examples import LabelledRow
+
+
+@pytest.fixture
+def model(tmp_path):
+    return saved_model(tmp_path)
 
 
 def picks(name, score, status="complete", *, dataset="d", threshold=0.4):
@@ -41,8 +40,10 @@ def picks(name, score, status="complete", *, dataset="d", threshold=0.4):
 
 def counts(graded, dataset=None):
     """Return how many candidates have at least each grade."""
-    own = [grades for one, grades in graded if dataset in (None, one.micrograph.dataset)]
-    every = np.concatenate(own)
+    grades_of_set = [
+        grades for candidates, grades in graded if dataset in (None, candidates.micrograph.dataset)
+    ]
+    every = np.concatenate(grades_of_set)
     return [int((every >= least).sum()) for least in (Grade.SURE, Grade.PICKED, Grade.UNSURE)]
 
 
@@ -60,8 +61,8 @@ def test_sure_picks_are_the_best_and_never_more_than_share_and_top(sizes, cut, s
     for number, size in enumerate(sizes):
         score = np.sort(rng.integers(0, levels, size) / levels)[::-1]
         shift = 10 * (number % 2)  # the second data set's scores, and its threshold, are others
-        one = picks(f"{number}", score + shift, dataset="ab"[number % 2], threshold=cut + shift)
-        table.append(one)
+        candidates = picks(f"{number}", score + shift, dataset="ab"[number % 2], threshold=cut + shift)
+        table.append(candidates)
     n_picked = {
         name: sum(int(p.picked.sum()) for p in table if p.micrograph.dataset == name) for name in "ab"
     }
@@ -72,19 +73,22 @@ def test_sure_picks_are_the_best_and_never_more_than_share_and_top(sizes, cut, s
         return
     graded = grade(table, share=share, top=top)
     assert counts(graded)[0] == min(sum(wanted.values()), top)
-    for one, grades in graded:
-        assert len(grades) == len(one.score)
-        np.testing.assert_array_equal(grades >= Grade.PICKED, one.picked)
-    for name in {one.micrograph.dataset for one in table}:
-        own = [(one, grades) for one, grades in graded if one.micrograph.dataset == name]
-        sure, picked, unsure = counts(own)
-        total = sum(len(grades) for _, grades in own)
+    for candidates, grades in graded:
+        assert len(grades) == len(candidates.score)
+        np.testing.assert_array_equal(grades >= Grade.PICKED, candidates.picked)
+    for name in {candidates.micrograph.dataset for candidates in table}:
+        graded_set = [
+            (candidates, grades) for candidates, grades in graded if candidates.micrograph.dataset == name
+        ]
+        sure, picked, unsure = counts(graded_set)
+        total = sum(len(grades) for _, grades in graded_set)
         assert abs(sure - wanted[name] * min(1, top / sum(wanted.values()))) < 1
         assert sure <= wanted[name]
         assert picked == n_picked[name]
         assert unsure == min(picked + sure // 2, total)
         score, every = (
-            np.concatenate(part) for part in zip(*((one.score, g) for one, g in own), strict=True)
+            np.concatenate(part)
+            for part in zip(*((candidates.score, g) for candidates, g in graded_set), strict=True)
         )
         for worse, better in zip(list(Grade)[:-1], list(Grade)[1:], strict=True):
             below, above = score[every == worse], score[every == better]
@@ -119,7 +123,11 @@ def test_a_run_labels_its_own_micrographs(tmp_path, invert):
     run = RunFolder(tmp_path / "run")
     store = MicrographStore(run.store, create=True)
     publish_part(
-        store.place, [manifest_row(*one) for one in (("a", "complete"), ("b", "complete"), ("c", "failed"))]
+        store.place,
+        [
+            manifest_row(*id_and_status)
+            for id_and_status in (("a", "complete"), ("b", "complete"), ("c", "failed"))
+        ],
     )
     settings = load_settings({"inputs": ["x"], "diameter_A": 60, "invert": invert})
     table = [picks("a", [0.9, 0.8, 0.5, 0.3, 0.1]), picks("b", []), picks("c", [], "failed")]
@@ -130,9 +138,11 @@ def test_a_run_labels_its_own_micrographs(tmp_path, invert):
     assert len(a.false) == 0
     assert (a.row.micrograph_id, a.dataset, a.diameter_A, a.radius_A) == ("a", "d", 60, 30)
     assert a.sign == (-1 if invert == "yes" else 1)
-    seen = [replace(one, micrograph=replace(one.micrograph, inverted=True)) for one in table]
+    seen = [
+        replace(candidates, micrograph=replace(candidates.micrograph, inverted=True)) for candidates in table
+    ]
     signed = labelled(grade(seen, share=0.7, top=9), run, settings, Grade.SURE)
-    assert [one.sign for one in signed] == [-1, -1]
+    assert [row.sign for row in signed] == [-1, -1]
     assert a.store_url == run.store
     assert (b.row.micrograph_id, b.particles.shape, b.unsure.shape) == ("b", (0, 2), (0, 2))
     chosen_by, _ = labelled(graded, run, settings, Grade.PICKED)
@@ -156,109 +166,6 @@ def test_a_second_run_sees_the_store_of_the_first(tmp_path):
     publish_part(MicrographStore(other.store, create=True).place, [manifest_row("a", "failed")])
     with pytest.raises(UsageError, match=r"two does not learn from .*other"):
         share_store(other, moved)
-
-
-def run_of(model, **changes):
-    return load_settings({"inputs": ["x"], "diameter_A": 60, "model": str(model)} | changes)
-
-
-@pytest.fixture
-def model(tmp_path):
-    """A heatmap's fresh weights, made for 20 pixels a diameter."""
-    path, state = tmp_path / "mine.safetensors", HeatmapNetwork("heatmap", base=2).state_dict()
-    card = ModelCard(
-        name="mine",
-        architecture="heatmap",
-        parameters={"base": 2},
-        particle_px=20,
-        normalisation="heatmap",
-        trained_on="nothing",
-        licence="none",
-        source="a test",
-        date=date(2024, 1, 1),
-        digest=weights_digest(state),
-    )
-    save_model(path, state, card)
-    return path
-
-
-def settings_of(run, *assignments, finest_px=math.inf, **given):
-    return self_train_settings(run, given, assignments, finest_px=finest_px)
-
-
-def test_a_model_learns_at_the_scale_that_its_run_picked_at(model):
-    settings, (_, card) = settings_of(run_of(model), "epochs=3")
-    assert (settings.network, settings.name, settings.epochs) == ("heatmap", "mine-self-trained", 3)
-    assert (settings.share, settings.top, settings.teacher) == (0.85, 10_000, DEFAULT_MODEL)
-    assert settings.options == {"particle_px": card.particle_px} == {"particle_px": 20}
-    settings, _ = settings_of(run_of(model, particle_px=31), "options.crop_px=96")
-    assert settings.options == {"particle_px": 31, "crop_px": 96}
-    assert (
-        settings_of(run_of(model, particle_px=31), "options.particle_px=31")[0].options["particle_px"] == 31
-    )
-    for run in (run_of(model), run_of(model, particle_px=31)):
-        with pytest.raises(
-            UsageError, match=r"options\.particle_px is 24.*the run picked with (20|31) pixels"
-        ):
-            settings_of(run, "options.particle_px=24")
-
-
-def test_a_shipped_model_learns_under_its_name_from_itself():
-    settings, (_, card) = settings_of(run_of(DEFAULT_MODEL))
-    assert (settings.name, card.name) == (f"{DEFAULT_MODEL}-self-trained", DEFAULT_MODEL)
-    assert (settings.options, settings.teacher) == ({"particle_px": card.particle_px}, SELF)
-
-
-def test_what_a_person_says_goes_over_what_is_usual(model):
-    settings, _ = settings_of(run_of(model), "rounds=5", "share=0.4", teacher="self", rounds=2)
-    assert (settings.teacher, settings.rounds, settings.share) == ("self", 5, 0.4)
-    assert settings_of(run_of(model), teacher="log")[0].teacher == "log"
-    with pytest.raises(UsageError, match="there is no model 'nobody'"):
-        settings_of(run_of(model), teacher="nobody")
-
-
-@pytest.mark.parametrize("share", [float("nan"), 0, 1.5])
-def test_a_wrong_share_is_refused(model, share):
-    with pytest.raises(UsageError, match="`share` is"):
-        settings_of(run_of(model), share=share)
-
-
-@pytest.mark.parametrize(("finest_px", "scales"), [(math.inf, (0.5, 2)), (30, (2 / 3, 1.5)), (20.1, (1, 1))])
-def test_a_student_learns_by_the_options_and_scales_of_its_card(model, finest_px, scales):
-    """Scales as far as the store has the pixels, and even."""
-    state, card = load_model(model)
-    own = {"options": {"scale_jitter": 1.3, "batch": 5, "long_gone": 7}, "scales": (0.5, 2)}
-    save_model(model, state, card.model_copy(update=own))
-    settings, _ = settings_of(run_of(model), finest_px=finest_px)
-    assert settings.options == {"particle_px": 20, "scale_jitter": 1.3}
-    assert (settings.batch, settings.learning_rate) == (5, None)
-    assert settings.scales == pytest.approx(scales)
-    assert settings_of(run_of(model), "scales=1,1", "options.scale_jitter=1")[0].scales == (1, 1)
-
-
-def test_a_preset_is_what_the_paper_says_and_of_its_network(model):
-    settings, _ = settings_of(run_of("deeppicker-general"), preset="deeppicker")
-    assert (settings.teacher, settings.lowest, settings.top, settings.rounds) == (SELF, 0.5, 10_000, 1)
-    assert (settings.simulated_share, settings.recentred, settings.fresh) == (0, False, False)
-    settings, _ = settings_of(run_of("deepem-general"), preset="deepem", teacher=DEFAULT_MODEL)
-    assert (settings.teacher, settings.fresh, settings.false_picks) == (DEFAULT_MODEL, True, True)
-    card = read_card("deepem-general")
-    assert settings.options == {"particle_px": card.particle_px, **card.parameters}
-    with pytest.raises(UsageError, match=r"`preset` is deepem, and the run's model .* is of heatmap"):
-        settings_of(run_of(model), preset="deepem")
-    with pytest.raises(UsageError, match="`preset` is 'topaz'"):
-        settings_of(run_of(model), preset="topaz")
-
-
-def test_a_picker_without_a_network_cannot_learn():
-    with pytest.raises(ModelError, match=r"log has no network that can learn; .*heatmap"):
-        settings_of(run_of("log"))
-
-
-@pytest.mark.parametrize("name", ["topaz", "nowhere.safetensors"])
-def test_a_model_that_is_gone_is_said_to_be(name):
-    with pytest.raises(ModelError, match=rf"model {name} is gone; put the file back"):
-        settings_of(run_of(name))
 
 
 def row_with(particles, unsure=()):

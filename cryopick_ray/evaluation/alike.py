@@ -1,4 +1,4 @@
-"""The micrographs of several runs, side by side: which are the same, and the picks of each at once."""
+"""Micrographs of several runs side by side: equal ones are found, and their picks read together."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,56 +8,56 @@ from cryopick_ray.formats.known import NamesAlike, shared_folders
 from cryopick_ray.picks.schema import MicrographPicks
 
 Names = Mapping[str, str]
-"""What the micrographs of a run are called when it is compared, by their ids in it."""
+"""Common names of a run's micrographs in a comparison, by their ids in the run."""
 Entries = list[MicrographPicks | None]
 """A micrograph's picks by run; ``None`` where a run does not have it."""
 
 
 def common_names(runs: Sequence[Sequence[str]]) -> list[Names]:
-    """Return what each run's micrographs are called: as in the first run that has them.
+    """Return the common names of each run's micrographs: their ids in the first run that has them.
 
-    Equal ids are one micrograph; of others those alike are, as
-    :class:`~cryopick_ray.formats.known.NamesAlike` says, folders deciding between several.
+    Equal ids are one micrograph, and so are similar ones by
+    :class:`~cryopick_ray.formats.known.NamesAlike`, where folders decide between several.
 
     Raises
     ------
     PicksError
-        Two are equally alike.
+        Two ids are equally similar.
     """
-    found: list[Names] = []
-    known: dict[str, None] = {}
+    names_of_runs: list[Names] = []
+    seen: dict[str, None] = {}
     for ids in runs:
-        own = {one: one for one in ids if one in known}
-        alike = _alike([one for one in ids if one not in known], [one for one in known if one not in own])
-        names = {one: own.get(one) or alike.get(one) or one for one in ids}
-        known.update(dict.fromkeys(names.values()))
-        found.append(names)
-    return found
+        equal = {id_ for id_ in ids if id_ in seen}
+        alike = _alike([id_ for id_ in ids if id_ not in equal], [name for name in seen if name not in equal])
+        names = {id_: alike.get(id_, id_) for id_ in ids}
+        seen.update(dict.fromkeys(names.values()))
+        names_of_runs.append(names)
+    return names_of_runs
 
 
 def _alike(ids: Sequence[str], known: Sequence[str]) -> dict[str, str]:
-    """Return the known names that ids not among them mean, each at most once."""
+    """Return the names among ``known`` that are similar to ids, by id, each name at most once."""
     names = NamesAlike(known)
     claims: defaultdict[str, list[str]] = defaultdict(list)
-    for one in ids:
-        meant = names.find(one)
-        if len(meant) > 1:
-            raise _unclear(one, meant)
-        for name in meant:
-            claims[name].append(one)
-    found = {}
-    for name, claimed in claims.items():
-        depth = [shared_folders(name, one) for one in claimed]
-        best = [one for one, shared in zip(claimed, depth, strict=True) if shared == max(depth)]
+    for id_ in ids:
+        matches = names.find(id_)
+        if len(matches) > 1:
+            raise _ambiguous(id_, matches)
+        for name in matches:
+            claims[name].append(id_)
+    name_by_id = {}
+    for name, claimants in claims.items():
+        depths = [shared_folders(name, id_) for id_ in claimants]
+        best = [id_ for id_, depth in zip(claimants, depths, strict=True) if depth == max(depths)]
         if len(best) > 1:
-            raise _unclear(name, best)
-        found[best[0]] = name
-    return found
+            raise _ambiguous(name, best)
+        name_by_id[best[0]] = name
+    return name_by_id
 
 
-def _unclear(name: str, meant: Sequence[str]) -> PicksError:
+def _ambiguous(name: str, matches: Sequence[str]) -> PicksError:
     return PicksError(
-        f"micrograph {name!r} of one run may be {meant[0]!r} or {meant[1]!r} of another; "
+        f"micrograph {name!r} of one run may be {matches[0]!r} or {matches[1]!r} of another; "
         "give both the same folders"
     )
 
@@ -67,24 +67,24 @@ def side_by_side(
 ) -> Iterator[tuple[str, Entries]]:
     """Yield each micrograph's common name and its picks in all runs; those without a name are left out.
 
-    What is read ahead is small where the runs have their micrographs in one order, as tables do: the run
-    that lags behind is read first.
+    Few micrographs are held in memory where the runs have them in one order, as tables do: the run that lags
+    behind is read first.
     """
-    holders = Counter(name for some in names for name in some.values())
+    holders = Counter(name for names_of_run in names for name in names_of_run.values())
     pending: dict[str, Entries] = {}
     streams = [iter(run) for run in runs]
     reached = dict.fromkeys(range(len(runs)), "")
     while reached:
         number = min(reached, key=lambda n: (reached[n], n))
-        one = next(streams[number], None)
-        if one is None:
+        picks = next(streams[number], None)
+        if picks is None:
             del reached[number]
             continue
-        name = names[number].get(one.micrograph.micrograph_id)
+        name = names[number].get(picks.micrograph.micrograph_id)
         if name is None:
             continue
         reached[number] = name
-        beside = pending.setdefault(name, [None] * len(runs))
-        beside[number] = one
-        if sum(entry is not None for entry in beside) == holders[name]:
+        entries = pending.setdefault(name, [None] * len(runs))
+        entries[number] = picks
+        if sum(entry is not None for entry in entries) == holders[name]:
             yield name, pending.pop(name)

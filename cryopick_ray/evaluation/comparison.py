@@ -1,11 +1,11 @@
-"""What was found when runs were compared: plain numbers, for a page, a terminal and programs alike."""
+"""The results of a comparison of runs, as plain numbers for a page, a terminal and programs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 Two = tuple[int, int]
-"""Of a first and of a second run."""
+"""A number for the first and for the second run of a pair."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Hits:
 
 
 @dataclass(frozen=True)
-class Run:
-    """One of the runs that are compared.
+class RunSummary:
+    """The numbers of one of the compared runs.
 
     Attributes
     ----------
@@ -55,9 +55,9 @@ class Run:
     candidates, picks
         In all its micrographs.
     models
-        What picked.
+        Names of the models that picked.
     diameter_A
-        Of a particle, as the run has it; ``None`` where nothing was picked.
+        Particle diameter of the run; ``None`` where nothing was picked.
     alone
         Micrographs that no other run has.
     shared_by
@@ -79,8 +79,8 @@ class Run:
 
 
 @dataclass(frozen=True)
-class TruthOfTwo:
-    """What is true of what two runs share, and of what only one has, in micrographs that all runs have.
+class PairTruth:
+    """Truth of the picks that two runs share, and of those of one alone, in micrographs that all runs have.
 
     Attributes
     ----------
@@ -99,13 +99,13 @@ class TruthOfTwo:
 
 
 @dataclass(frozen=True)
-class TwoRuns:
+class RunPair:
     """Two runs, in micrographs that both have picked.
 
     Attributes
     ----------
     first, second
-        Which runs.
+        Numbers of the runs.
     micrographs
         That both have picked.
     shared, only
@@ -113,12 +113,12 @@ class TwoRuns:
     elsewhere
         Picks of either where the other has no micrograph, or failed.
     median_apart_A
-        Of what they share; ``None`` of nothing, as below.
+        Median distance of shared picks; ``None`` without any, as below.
     median_score_shared, median_score_only
-        Of either, what both and what it alone has.
+        Median scores of either run's shared picks, and of its own alone.
     why
-        Picks that only the first has, those elsewhere included, by why the second has them not, most first;
-        and the other way round.
+        Picks of the first alone, those elsewhere included, by the reason why the second lacks them, most
+        frequent first; and the other way round.
     truth
         ``None`` without.
     """
@@ -133,11 +133,11 @@ class TwoRuns:
     median_score_shared: tuple[float | None, float | None]
     median_score_only: tuple[float | None, float | None]
     why: tuple[Mapping[str, int], Mapping[str, int]]
-    truth: TruthOfTwo | None = None
+    truth: PairTruth | None = None
 
     @property
     def jaccard(self) -> float | None:
-        """What both have, as part of what any has."""
+        """Jaccard index: shared picks over picks of any."""
         return _part(self.shared, self.shared + sum(self.only))
 
     @property
@@ -152,13 +152,13 @@ class TwoRuns:
 
 
 @dataclass(frozen=True)
-class OneMicrograph:
+class ComparedMicrograph:
     """A micrograph in all runs.
 
     Attributes
     ----------
     micrograph_id
-        As the first run that has it calls it.
+        Its id in the first run that has it.
     picks
         Of each run; ``None`` where it failed or is missing.
     shared, only
@@ -171,13 +171,13 @@ class OneMicrograph:
     only: tuple[Two | None, ...]
 
     def differing(self, pair: int | None = None) -> int:
-        """Return picks that one of two runs lacks: 1 - Jaccard, times what any has; of all pairs or one."""
+        """Return the number of picks that one of two runs lacks, of all pairs or of one pair."""
         return sum(sum(two) for two in (self.only if pair is None else [self.only[pair]]) if two)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What runs share, and where they differ.
+    """A comparison of runs: of each, of every pair, of every micrograph.
 
     Attributes
     ----------
@@ -190,21 +190,21 @@ class Comparison:
     micrographs
         The most different first.
     settings
-        Those that differ, each by run; ``-`` where a run does not say.
+        Settings that differ, each by run; ``-`` where a run has none.
     notes
-        What a person should know.
+        Notes for a person.
     """
 
     radius_A: float
-    runs: tuple[Run, ...]
-    pairs: tuple[TwoRuns, ...]
-    micrographs: tuple[OneMicrograph, ...]
+    runs: tuple[RunSummary, ...]
+    pairs: tuple[RunPair, ...]
+    micrographs: tuple[ComparedMicrograph, ...]
     settings: Mapping[str, Sequence[str]]
     notes: tuple[str, ...] = ()
 
     @property
     def widest(self) -> int:
-        """Which pair differs most, by its Jaccard index: the first of equal ones."""
+        """Index of the pair with the smallest Jaccard index, the first of equal ones."""
         apart = [1.0 if pair.jaccard is None else pair.jaccard for pair in self.pairs]
         return apart.index(min(apart))
 
@@ -223,9 +223,9 @@ class Comparison:
 
 
 def letter(number: int) -> str:
-    """Return what a run is called for short."""
+    """Return the letter that stands for a run."""
     return chr(ord("A") + number)
 
 
-def _part(some: int, whole: int) -> float | None:
-    return some / whole if whole else None
+def _part(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

@@ -1,4 +1,4 @@
-"""Ranked picks, each true or false -> precision, recall, F1 and average precision."""
+"""Curves of precision and recall of ranked picks; F1 and average precision."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class Curve:
     Attributes
     ----------
     threshold
-        ``(k,)`` distinct scores, falling: the picks meant are those with ``score >= threshold``.
+        ``(k,)`` distinct scores, falling; picks have ``score >= threshold``.
     n_picks, n_hits
         ``(k,)`` picks at or above the threshold, and how many of them find a particle.
     n_truth

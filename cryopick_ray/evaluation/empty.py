@@ -1,4 +1,4 @@
-"""Picks in micrographs without particles: all of them are false."""
+"""False picks: counts in micrographs without particles."""
 
 import statistics
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from cryopick_ray.picks.schema import MicrographPicks
 
 @dataclass(frozen=True)
 class FalsePicks:
-    """How many picks the micrographs have that could be read; ``None`` if none could.
+    """Picks per micrograph, of those that could be read; ``None`` if none could.
 
     Attributes
     ----------

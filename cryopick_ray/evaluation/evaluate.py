@@ -1,4 +1,4 @@
-"""A run's candidates against truth: how many particles were found, and how many picks are true."""
+"""Evaluation of a run's candidates against truth: particles found, and true picks."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.evaluation.comparable import Judged
+from cryopick_ray.evaluation.comparable import ComparableMicrographs
 from cryopick_ray.evaluation.curves import Curve
 from cryopick_ray.evaluation.filament_score import LengthCurve
 from cryopick_ray.evaluation.frame import FramePair, check_inside, other_frame
@@ -49,7 +49,7 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What :func:`evaluate` measured.
+    """The results of :func:`evaluate`.
 
     Attributes
     ----------
@@ -62,10 +62,9 @@ class Evaluation:
     curve
         Pooled precision and recall, best scores first, at most 200 points.
     notes
-        What was left out or counted as missed, for a person.
+        Notes for a person: what was left out or counted as missed.
     reliability
-        Whether a score of s means that a share s of the candidates are particles; ``None`` where scores are
-        not from 0 to 1, or there are none.
+        Calibration of scores as probabilities; ``None`` where scores are not from 0 to 1, or there are none.
     """
 
     radius_A: float | None
@@ -82,14 +81,14 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Candidates that were compared with truth, before they are counted.
+    """Candidates matched with truth, by micrograph.
 
     Attributes
     ----------
     micrographs
         Each micrograph that has truth by its id, in the order of the picks.
     notes
-        What was left out or counted as missed, for a person.
+        Notes for a person: what was left out or counted as missed.
     """
 
     micrographs: Mapping[str, Ranked]
@@ -105,9 +104,10 @@ def evaluate(
 ) -> Evaluation:
     """Compare candidates with truth, per micrograph and pooled.
 
-    The run's picks are matched by themselves, so they need not be the best candidates. What is kept out for
-    lying on junk claims nothing: it is neither pick nor candidate, in AUPRC too, and particles there count as
-    missed. Micrographs without truth are left out; the particles of a failed micrograph count as missed.
+    The run's picks are matched by themselves, so they need not be the best candidates. Candidates kept out
+    for lying on junk are not matched: they are neither picks nor candidates, in AUPRC too, and particles
+    there count as missed. Micrographs without truth are left out; particles of a failed micrograph count as
+    missed.
 
     Parameters
     ----------
@@ -149,37 +149,39 @@ def rank(
     radius_A: float | None = None,
     exclude: Sequence[str] = (),
 ) -> Ranking:
-    """Match candidates with truth as :func:`evaluate` does, which takes and refuses the same."""
+    """Match candidates with truth; parameters and errors are those of :func:`evaluate`."""
     if radius_A is not None and not is_positive(radius_A):
         raise UsageError(f"matching radius is {radius_A} A; give `radius_A` a positive length in angstroms")
-    judged = Judged(truth, exclude)
+    comparable = ComparableMicrographs(truth, exclude)
     ranked: dict[str, Ranked] = {}
     pairs: list[FramePair] = []
-    for one, name in judged.of(picks):
-        micrograph_id = one.micrograph.micrograph_id
-        centres = truth.centres(name, one.micrograph.shape)
-        ranked[micrograph_id], pair = _rank(one, centres, radius_A)
+    for micrograph_picks, name in comparable.of(picks):
+        micrograph_id = micrograph_picks.micrograph.micrograph_id
+        centres = truth.centres(name, micrograph_picks.micrograph.shape)
+        ranked[micrograph_id], pair = _rank(micrograph_picks, centres, radius_A)
         if pair is not None:
             _check(pair, micrograph_id, truth)
             pairs.append(pair)
-    return Ranking(ranked, (*judged.notes(), *_doubts(list(ranked.values()), pairs)))
+    return Ranking(ranked, (*comparable.notes(), *_doubts(list(ranked.values()), pairs)))
 
 
 def _check(pair: FramePair, micrograph_id: str, truth: Truth) -> None:
     """Refuse particles so far outside that no pick could find them."""
     if pair.shape is not None:
-        said = f"particles of {micrograph_id} in {truth.source}"
-        check_inside(pair.truth, pair.shape, said, margin_px=pair.radius_px)
+        label = f"particles of {micrograph_id} in {truth.source}"
+        check_inside(pair.truth, pair.shape, label, margin_px=pair.radius_px)
 
 
 def _doubts(ranked: Sequence[Ranked], pairs: Sequence[FramePair]) -> list[str]:
-    """Return what a person should know of how well picks and truth go together."""
+    """Return notes for a person about picks and truth that do not fit together."""
     doubts = []
-    if kept_out := sum(one.n_kept_out for one in ranked):
-        why = to_words(np.bitwise_or.reduce([[one.kept_out_by] for one in ranked]).astype(np.uint16))[0]
+    if kept_out := sum(micrograph.n_kept_out for micrograph in ranked):
+        reasons = to_words(
+            np.bitwise_or.reduce([[micrograph.kept_out_by] for micrograph in ranked]).astype(np.uint16)
+        )[0]
         doubts.append(
-            f"{kept_out} candidates are left out whatever their score ({why}) and count as none; particles "
-            "there are missed"
+            f"{kept_out} candidates are left out whatever their score ({reasons}) and count as none; "
+            "particles there are missed"
         )
     if not any_scored(ranked):
         doubts.append(
@@ -202,23 +204,30 @@ def _rank(
         )
     radius_px = (picks.diameter_A / 2 if radius_A is None else radius_A) / pixel_size_A
     true_x, true_y = centres.T
-    free = ~picks.is_kept_out
-    x, y, picked, score = picks.x_px[free], picks.y_px[free], picks.picked[free], picks.score[free]
+    is_candidate = ~picks.is_kept_out
+    x, y, picked, score = (
+        picks.x_px[is_candidate],
+        picks.y_px[is_candidate],
+        picks.picked[is_candidate],
+        picks.score[is_candidate],
+    )
     is_scored = not len(x) or not np.isnan(score).all()
     score = np.nan_to_num(score, nan=float(np.finfo(np.float32).min) if is_scored else 0.0)
     is_hit = match(x, y, score, true_x, true_y, radius_px) >= 0
-    finds = match(x[picked], y[picked], score[picked], true_x, true_y, radius_px)
+    matches = match(x[picked], y[picked], score[picked], true_x, true_y, radius_px)
     pair = FramePair(np.column_stack([x[picked], y[picked]]), centres, picks.micrograph.shape, radius_px)
     ranked = Ranked(
         score,
         is_hit,
         len(pair.picks),
-        int((finds >= 0).sum()),
+        int((matches >= 0).sum()),
         len(centres),
         scored=is_scored,
-        n_kept_out=int((~free).sum()),
-        kept_out_by=int(np.bitwise_or.reduce(picks.unpicked[~free] & ~np.uint16(Reason.BELOW_THRESHOLD))),
-        offset=offsets(pair.picks, centres, finds, picks.diameter_A / pixel_size_A),
+        n_kept_out=int((~is_candidate).sum()),
+        kept_out_by=int(
+            np.bitwise_or.reduce(picks.unpicked[~is_candidate] & ~np.uint16(Reason.BELOW_THRESHOLD))
+        ),
+        offset=offsets(pair.picks, centres, matches, picks.diameter_A / pixel_size_A),
     )
     return ranked, pair
 

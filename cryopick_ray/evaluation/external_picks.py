@@ -1,4 +1,4 @@
-"""Coordinates of any file, as picks that can be compared with others."""
+"""Coordinates of other programs' files as picks."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -18,40 +18,40 @@ BOX = ("box_w_px", "box_h_px")
 def as_picks(
     coordinates: Iterable[Coordinates], *, pixel_size_A: float | None, diameter_A: float | None
 ) -> Iterator[MicrographPicks]:
-    """Yield the same as picks, all of them picked; NaN where there is no score.
+    """Yield coordinates as picks, all of them picked; scores are NaN where a file has none.
 
-    What files tell of classes, angles and sizes becomes optional columns; a box is the one that a picker drew
-    where a file has such, else the one to cut out.
+    Classes, angles and sizes in files become optional columns; a box is the picker's own where a file has
+    such boxes, otherwise the box to extract.
 
     Parameters
     ----------
     pixel_size_A, diameter_A
-        Of the micrographs and the particles whose file does not say.
+        For micrographs and particles without them in their file.
 
     Raises
     ------
     UsageError
         Either is missing, or rows are counted from the last.
     """
-    for one in coordinates:
-        name = one.micrograph.relion_name
-        size_A = one.micrograph.pixel_size_A or pixel_size_A
-        across_A = one.diameter_A or diameter_A
-        if size_A is None:
+    for in_micrograph in coordinates:
+        name = in_micrograph.micrograph.relion_name
+        micrograph_pixel_A = in_micrograph.micrograph.pixel_size_A or pixel_size_A
+        particle_A = in_micrograph.diameter_A or diameter_A
+        if micrograph_pixel_A is None:
             raise UsageError(f"pixel size of {name!r} is missing, expected angstroms: give `pixel_size_A`")
-        if across_A is None:
+        if particle_A is None:
             raise UsageError(f"diameter of the particles of {name!r} is missing: give `radius_A`")
-        if one.is_upside_down:
+        if in_micrograph.is_upside_down:
             raise UsageError(f"rows of {name!r} are counted from the last: convert it, with `image_height`")
-        more = one.known
-        if one.box_px is not None:
-            more = dict(zip(BOX, single(one.box_px).T, strict=True)) | more
+        more = in_micrograph.known
+        if in_micrograph.box_px is not None:
+            more = dict(zip(BOX, single(in_micrograph.box_px).T, strict=True)) | more
         yield MicrographPicks(
-            replace(one.micrograph, pixel_size_A=size_A),
-            one.x_px.astype(np.float32),
-            one.y_px.astype(np.float32),
-            one.score.astype(np.float32),
-            none(len(one.x_px)),
-            across_A,
-            more=in_angstroms(more, size_A),
+            replace(in_micrograph.micrograph, pixel_size_A=micrograph_pixel_A),
+            in_micrograph.x_px.astype(np.float32),
+            in_micrograph.y_px.astype(np.float32),
+            in_micrograph.score.astype(np.float32),
+            none(len(in_micrograph.x_px)),
+            particle_A,
+            more=in_angstroms(more, micrograph_pixel_A),
         )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.evaluation.comparable import Judged
+from cryopick_ray.evaluation.comparable import ComparableMicrographs
 from cryopick_ray.evaluation.evaluate import CurvePoint, curve_points
 from cryopick_ray.evaluation.filament_score import (
     ComparedFilaments,
@@ -85,7 +85,7 @@ def evaluate_filaments(
     """
     if radius_A is not None and not is_positive(radius_A):
         raise UsageError(f"matching radius is {radius_A} A; give `radius_A` a positive length in angstroms")
-    judged = Judged(truth, exclude)
+    judged = ComparableMicrographs(truth, exclude)
     compared: dict[str, ComparedFilaments] = {}
     failed = set()
     for one, name in judged.of(picks):

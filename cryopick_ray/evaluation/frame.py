@@ -1,4 +1,4 @@
-"""Whether coordinates are in a micrograph's frame: not of a binned or enlarged image, not mirrored."""
+"""Checks that coordinates are in a micrograph's frame: not of a binned or enlarged image, not mirrored."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from cryopick_ray.units import Shape
 Centres = NDArray[np.floating]
 FACTORS = (2, 3, 4, 8)
 CORNER = 0.6
-"""Part of both sides beyond which no coordinate lies, if they are of images that were binned."""
+"""Fraction of both sides within which all coordinates of binned images lie."""
 ENOUGH_MICROGRAPHS, ENOUGH_PARTICLES = 3, 40
-"""How many it takes for what they have in common to be no accident."""
+"""Fewest micrographs and particles for a check."""
 LOOKED_AT = 20
 NEAR = 1 / 3
-"""Part of the radius that counts here: in crowded micrographs a whole one finds half of all by chance."""
+"""Fraction of the radius for matching: in crowded micrographs a whole one finds half of all by chance."""
 BETTER, TIMES_BETTER = 0.2, 2.0
-"""How much more recall, and how many times, another frame must have."""
+"""Least difference and least ratio of recall in another frame."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,15 @@ class FramePair:
     radius_px: float
 
 
-def check_inside(centres: Centres, shape: Shape, said: str, margin_px: float = 0.0) -> None:
+def check_inside(centres: Centres, shape: Shape, label: str, margin_px: float = 0.0) -> None:
     """Refuse coordinates outside their micrograph, with the factor that would fit.
 
     Parameters
     ----------
     centres
         ``(n, 2)`` columns and rows.
-    said
-        Whose they are, for a person: "labels of a.mrc in FOLDER".
+    label
+        Description of the coordinates in the message: "labels of a.mrc in FOLDER".
     margin_px
         How far outside a centre may lie.
 
@@ -57,47 +57,47 @@ def check_inside(centres: Centres, shape: Shape, said: str, margin_px: float = 0
         return
     x, y = centres[outside][0]
     need = float((centres.max(axis=0) / beyond).max())
-    factor = next((one for one in FACTORS if need <= one), None)
+    factor = next((whole for whole in FACTORS if need <= whole), None)
     remedy = (
         f"they would fit images {factor} times as large: convert them with `binning` {1 / factor:.4g}"
         if factor and need > 1
         else "they must be centres in pixels of the micrograph as it is, not binned"
     )
     raise UsageError(
-        f"{int(outside.sum())} {said} lie outside its {width} x {height} pixels, the first at x {x:g}, "
+        f"{int(outside.sum())} {label} lie outside its {width} x {height} pixels, the first at x {x:g}, "
         f"y {y:g}; {remedy}"
     )
 
 
 def corner_factor(labelled: Iterable[tuple[Centres, Shape]]) -> int | None:
-    """Return by how much images seem to be binned whose labels all lie in the first corner; else ``None``."""
-    some = [(centres.max(axis=0) + 0.5, shape[::-1]) for centres, shape in labelled if len(centres)]
-    if len(some) < ENOUGH_MICROGRAPHS:
+    """Return the binning that labels suggest which all lie in the first corner; otherwise ``None``."""
+    extents = [(centres.max(axis=0) + 0.5, shape[::-1]) for centres, shape in labelled if len(centres)]
+    if len(extents) < ENOUGH_MICROGRAPHS:
         return None
-    reach = max(float(np.max(most / sides)) for most, sides in some)
+    reach = max(float(np.max(most / sides)) for most, sides in extents)
     factor = int(1 / reach)
     return factor if reach < CORNER and 1 < factor <= max(FACTORS) else None
 
 
 def other_frame(pairs: Sequence[FramePair]) -> str | None:
-    """Return in words a frame in which true particles fit the picks far better; ``None`` if there is none."""
-    some = [pair for pair in pairs if len(pair.truth) and len(pair.picks)][:LOOKED_AT]
-    n_truth = sum(len(one.truth) for one in some)
+    """Return in words a frame in which true particles match the picks far better; ``None`` without one."""
+    used = [pair for pair in pairs if len(pair.truth) and len(pair.picks)][:LOOKED_AT]
+    n_truth = sum(len(pair.truth) for pair in used)
     if n_truth < ENOUGH_PARTICLES:
         return None
     recall = {
-        words: sum(_hits(one, move(one.truth, one.shape)) for one in some) / n_truth
-        for words, move in _frames(all(one.shape for one in some)).items()
+        words: sum(_hits(pair, move(pair.truth, pair.shape)) for pair in used) / n_truth
+        for words, move in _frames(all(pair.shape for pair in used)).items()
     }
-    own = recall.pop("")
+    recall_as_is = recall.pop("")
     words, best = max(recall.items(), key=lambda item: item[1])
-    if not _is_better(best, own):
+    if not _is_better(best, recall_as_is):
         return None
-    return f"{words} ({best:.0%} of them close to a pick, {own:.0%} as they are)"
+    return f"{words} ({best:.0%} of them close to a pick, {recall_as_is:.0%} as they are)"
 
 
-def _is_better(best: float, own: float) -> bool:
-    return best >= own + BETTER and best >= TIMES_BETTER * own
+def _is_better(other_recall: float, recall_as_is: float) -> bool:
+    return other_recall >= recall_as_is + BETTER and other_recall >= TIMES_BETTER * recall_as_is
 
 
 Move = Callable[[Centres, Shape | None], Centres]

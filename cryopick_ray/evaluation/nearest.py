@@ -1,4 +1,4 @@
-"""Two sets of places in one micrograph -> which are the same, whoever comes first."""
+"""One-to-one pairing of two sets of positions in a micrograph, symmetric in the sets."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,9 @@ def nearest_pairs(
 ) -> tuple[Indices, Indices, NDArray[np.float64]]:
     """Return pairs of one place each, none of them twice, the nearest taken first.
 
-    By distance rather than by score, as :func:`~cryopick_ray.picks.matching.match` does with truth: scores of
-    two pickers do not compare, and neither of them is the judge. Exchanging the two exchanges the answer and
-    changes nothing else; a set with itself pairs everything.
+    By distance rather than by score, as in :func:`~cryopick_ray.picks.matching.match` with truth: scores of
+    two pickers cannot be compared, and neither is the reference. Exchanging the sets exchanges the result
+    and changes nothing else; a set with itself pairs everything.
 
     Parameters
     ----------
@@ -30,20 +30,22 @@ def nearest_pairs(
     first, second, apart_px
         ``(k,)`` indices into either, and distances in pixels; by rising index into the first.
     """
-    nothing = np.empty(0, np.intp)
+    empty = np.empty(0, np.intp)
     if not len(first) or not len(second):
-        return nothing, nothing, np.empty(0)
+        return empty, empty, np.empty(0)
     near = cKDTree(first).sparse_distance_matrix(cKDTree(second), radius_px, output_type="ndarray")
-    one, other, apart = near["i"], near["j"], near["v"]
+    first_index, second_index, apart = near["i"], near["j"], near["v"]
     # The first of these pairs is the best of both its places, so the answer is the one stable matching of
     # places that want the nearest, of equally near ones the first: the same from either side.
-    order = np.lexsort((other, one, apart))
-    free, wanted = np.ones(len(first), bool), np.ones(len(second), bool)
-    taken = []
-    for at, i, j in zip(order.tolist(), one[order].tolist(), other[order].tolist(), strict=True):
-        if free[i] and wanted[j]:
-            free[i] = wanted[j] = False
-            taken.append(at)
-    chosen = np.array(taken, np.intp)
-    chosen = chosen[np.argsort(one[chosen])]
-    return one[chosen], other[chosen], apart[chosen]
+    order = np.lexsort((second_index, first_index, apart))
+    is_free_first, is_free_second = np.ones(len(first), bool), np.ones(len(second), bool)
+    kept = []
+    for at, i, j in zip(
+        order.tolist(), first_index[order].tolist(), second_index[order].tolist(), strict=True
+    ):
+        if is_free_first[i] and is_free_second[j]:
+            is_free_first[i] = is_free_second[j] = False
+            kept.append(at)
+    chosen = np.array(kept, np.intp)
+    chosen = chosen[np.argsort(first_index[chosen])]
+    return first_index[chosen], second_index[chosen], apart[chosen]

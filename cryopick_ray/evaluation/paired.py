@@ -1,4 +1,4 @@
-"""The picks of two runs in one micrograph: which they share, and why one did not pick what the other did."""
+"""Pairs of picks of two runs in a micrograph, and the reasons why one lacks the other's picks."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ ABSENT = "micrograph not in the run"
 
 
 @dataclass(frozen=True)
-class Paired:
+class PairedPicks:
     """Picks of a first and a second run in a micrograph, one to one.
 
     Attributes
     ----------
     shared
-        ``(m,)`` candidates of the first, and those of the second that they are.
+        ``(m,)`` candidates of the first, and their partners in the second.
     only
         Picks of the first that the second lacks, and the other way round, as candidates of their run.
     apart_px
@@ -41,20 +41,26 @@ def places(picks: MicrographPicks, chosen: Indices) -> Places:
     return np.column_stack([picks.x_px[chosen], picks.y_px[chosen]]).astype(np.float64)
 
 
-def pair_picks(first: MicrographPicks, second: MicrographPicks, radius_px: float) -> Paired:
+def pair_picks(first: MicrographPicks, second: MicrographPicks, radius_px: float) -> PairedPicks:
     """Pair what two runs picked in a micrograph, within a radius."""
-    own, other = (np.flatnonzero(one.picked) for one in (first, second))
-    at, there, apart_px = nearest_pairs(places(first, own), places(second, other), radius_px)
-    return Paired((own[at], other[there]), (np.delete(own, at), np.delete(other, there)), apart_px)
+    first_picks, second_picks = (np.flatnonzero(picks.picked) for picks in (first, second))
+    first_at, second_at, apart_px = nearest_pairs(
+        places(first, first_picks), places(second, second_picks), radius_px
+    )
+    return PairedPicks(
+        (first_picks[first_at], second_picks[second_at]),
+        (np.delete(first_picks, first_at), np.delete(second_picks, second_at)),
+        apart_px,
+    )
 
 
 def why_not(
     picks: MicrographPicks, only: Indices, other: MicrographPicks | None, radius_px: float
 ) -> Counter[str]:
-    """Return why another run has not picked what one has, each pick counted once.
+    """Count the reasons why another run lacks picks, each pick once.
 
-    A candidate of the other that it did not pick speaks for the nearest pick, by its own reasons. Where there
-    is none, the other picked once what one has picked twice, or saw nothing.
+    The nearest unpicked candidate of the other run gives its own reasons. Without one, the other run has a
+    pick there that is another pick's partner, or no candidate.
 
     Parameters
     ----------
@@ -66,16 +72,16 @@ def why_not(
     if other is None or other.micrograph.status != "complete":
         return Counter({ABSENT if other is None else FAILED: len(only)} if len(only) else {})
     rest = np.flatnonzero(~other.picked)
-    found, candidates, _ = nearest_pairs(places(picks, only), places(other, rest), radius_px)
-    why = Counter(to_words(other.unpicked[rest[candidates]]).to_pylist())
-    left = places(picks, np.delete(only, found))
-    taken = _near(left, places(other, np.flatnonzero(other.picked)), radius_px)
-    return +(why + Counter({TAKEN: taken, NO_CANDIDATE: len(left) - taken}))
+    paired, candidates, _ = nearest_pairs(places(picks, only), places(other, rest), radius_px)
+    reasons = Counter(to_words(other.unpicked[rest[candidates]]).to_pylist())
+    unpaired = places(picks, np.delete(only, paired))
+    taken = _near(unpaired, places(other, np.flatnonzero(other.picked)), radius_px)
+    return +(reasons + Counter({TAKEN: taken, NO_CANDIDATE: len(unpaired) - taken}))
 
 
-def _near(some: Places, others: Places, radius_px: float) -> int:
+def _near(positions: Places, others: Places, radius_px: float) -> int:
     """Return how many places lie near any of others."""
-    if not len(some) or not len(others):
+    if not len(positions) or not len(others):
         return 0
-    nearest_px = cKDTree(others).query(some)[0]
+    nearest_px = cKDTree(others).query(positions)[0]
     return int(np.count_nonzero(nearest_px <= radius_px))

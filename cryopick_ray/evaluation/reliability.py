@@ -1,4 +1,4 @@
-"""Candidates, each true or false, with scores from 0 to 1 -> whether a score of s means a share s."""
+"""Reliability of scores as probabilities: reliability curve and expected calibration error."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from numpy.typing import ArrayLike
 
 BINS = 15
 FLOOR = 0.05
-"""Candidates below it are so many, and so surely false, that they hide what the others are like."""
+"""Candidates below it are many and surely false: they would hide the error of the others."""
 
 
 @dataclass(frozen=True)
 class ScoreBin:
-    """Candidates of like scores: what these promise, and what is true; no bin is empty."""
+    """A bin of candidates by score: mean score and share of true ones; no bin is empty."""
 
     mean_score: float
     share_true: float
@@ -22,7 +22,7 @@ class ScoreBin:
 
 @dataclass(frozen=True)
 class Reliability:
-    """How far scores are from the share of true candidates that they promise.
+    """How far scores are from the share of true candidates.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ def score_bins(score: ArrayLike, is_true: ArrayLike) -> tuple[ScoreBin, ...]:
     scores, true = np.asarray(score, np.float64), np.asarray(is_true, np.float64)
     which = np.minimum((scores * BINS).astype(np.intp), BINS - 1)
     count = np.bincount(which, minlength=BINS)
-    total, hits = (np.bincount(which, weights=one, minlength=BINS) for one in (scores, true))
+    total, hits = (np.bincount(which, weights=values, minlength=BINS) for values in (scores, true))
     return tuple(
         ScoreBin(float(total[at] / count[at]), float(hits[at] / count[at]), int(count[at]))
         for at in np.flatnonzero(count)
@@ -74,5 +74,5 @@ def calibration_error(bins: Sequence[ScoreBin]) -> float:
     The sum over the bins of each one's share of the candidates times ``|mean score - share true|``, Guo et
     al. (2017), ICML, "On calibration of modern neural networks".
     """
-    n = sum(one.count for one in bins)
-    return sum(one.count * abs(one.mean_score - one.share_true) for one in bins) / n
+    n = sum(score_bin.count for score_bin in bins)
+    return sum(score_bin.count * abs(score_bin.mean_score - score_bin.share_true) for score_bin in bins) / n

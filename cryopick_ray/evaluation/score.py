@@ -1,4 +1,4 @@
-"""Micrographs of true and false candidates -> the numbers that a run is judged by."""
+"""Scores of a run: precision, recall, F1 and AUPRC, pooled over micrographs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,8 +25,8 @@ class Ranked:
     scored
         Whether its candidates have scores; if not, all are equal.
     n_kept_out, kept_out_by
-        What is not picked whatever its score, and is no candidate here; the reasons for that, together
-        (:class:`~cryopick_ray.picks.reasons.Reason`).
+        Number of candidates that are kept out whatever their score, and their combined reasons
+        (:class:`~cryopick_ray.picks.reasons.Why`).
     offset
         ``(n_hits,)`` how far each hit among the picks is off its particle's centre, in diameters.
     """
@@ -45,7 +45,7 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Score:
-    """How good picks are; ``None`` where a measure is not defined (no picks, true particles or scores).
+    """Measures of picks; ``None`` where one is not defined (no picks, true particles or scores).
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ def pooled_curve(micrographs: Sequence[Ranked]) -> Curve:
 
 
 def pooled_reliability(micrographs: Sequence[Ranked]) -> Reliability | None:
-    """Return how far scores are from the share of hits they promise; ``None`` where they promise none."""
+    """Return the reliability of scores as probabilities; ``None`` where they are none."""
     if not all(micrograph.scored for micrograph in micrographs):
         return None
     score, is_hit = (
@@ -98,7 +98,7 @@ def pooled_reliability(micrographs: Sequence[Ranked]) -> Reliability | None:
 
 
 def any_scored(micrographs: Sequence[Ranked]) -> bool:
-    """Tell whether candidates can be ranked, none being ranked as well as any."""
+    """Tell whether candidates have scores to rank them by."""
     return any(micrograph.scored for micrograph in micrographs)
 
 

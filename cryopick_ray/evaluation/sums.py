@@ -1,4 +1,4 @@
-"""Sums over micrographs that several runs have: of each run, and of every two."""
+"""Sums of a comparison over micrographs: of each run, and of every pair of runs."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.evaluation.comparison import Hits, Run, TruthOfTwo, Two, TwoRuns
+from cryopick_ray.evaluation.comparison import Hits, PairTruth, RunPair, RunSummary, Two
 from cryopick_ray.evaluation.median import Median
 from cryopick_ray.evaluation.nearest import Indices
-from cryopick_ray.evaluation.paired import Paired, pair_picks, why_not
+from cryopick_ray.evaluation.paired import PairedPicks, pair_picks, why_not
 from cryopick_ray.evaluation.truth import Centres
 from cryopick_ray.picks.matching import match
 from cryopick_ray.picks.schema import MicrographPicks
@@ -17,17 +17,17 @@ from cryopick_ray.units import Shape
 
 
 @dataclass(frozen=True)
-class Beside:
+class MicrographInRuns:
     """A micrograph in all runs.
 
     Attributes
     ----------
     name
-        Common to them.
+        Its common name.
     entries, ready
-        Its picks by run; ``None`` where a run does not have it, and of those ready, where it failed.
+        Its picks by run: ``None`` in both where a run does not have it, and in ``ready`` where it failed.
     pixel_size_A, radius_px
-        Of the micrograph, and within which two picks are one.
+        Its pixel size, and the radius within which two picks are one.
     """
 
     name: str
@@ -38,42 +38,44 @@ class Beside:
 
     @property
     def shape(self) -> Shape | None:
-        """Of the micrograph, as the first run says that knows it."""
-        shapes = (one.micrograph.shape for one in self.ready if one is not None)
+        """Shape of the micrograph, from the first run that has it."""
+        shapes = (picks.micrograph.shape for picks in self.ready if picks is not None)
         return next(filter(None, shapes), None)
 
 
 @dataclass(frozen=True)
-class Finds:
-    """What the runs find of a micrograph's particles.
+class TruthMatches:
+    """Matches of the runs' picks with a micrograph's particles.
 
     Attributes
     ----------
     hits
-        By run, ``(n,)`` bool: which candidates are picks that find one.
+        By run, ``(n,)`` bool: whether a candidate is a pick that finds a particle.
     found
-        By run, ``(m,)`` bool: which particles are found.
+        By run, ``(m,)`` bool: whether a particle is found.
     """
 
     hits: tuple[NDArray[np.bool_], ...]
     found: tuple[NDArray[np.bool_], ...]
 
 
-def find(beside: Beside, centres: Centres) -> Finds:
+def match_truth(micrograph: MicrographInRuns, centres: Centres) -> TruthMatches:
     """Match every run's picks with true particles, greedy by score."""
     hits, found = [], []
-    for one in beside.ready:
-        hit, seen = np.zeros(0 if one is None else len(one), bool), np.zeros(len(centres), bool)
-        if one is not None:
-            own = np.flatnonzero(one.picked)
-            score = np.nan_to_num(one.score[own], nan=float(np.finfo(np.float32).min))
+    for picks in micrograph.ready:
+        is_hit, is_found = np.zeros(0 if picks is None else len(picks), bool), np.zeros(len(centres), bool)
+        if picks is not None:
+            picked = np.flatnonzero(picks.picked)
+            score = np.nan_to_num(picks.score[picked], nan=float(np.finfo(np.float32).min))
             true_x, true_y = centres.T
-            finds = match(one.x_px[own], one.y_px[own], score, true_x, true_y, beside.radius_px)
-            hit[own[finds >= 0]] = True
-            seen[finds[finds >= 0]] = True
-        hits.append(hit)
-        found.append(seen)
-    return Finds(tuple(hits), tuple(found))
+            matched = match(
+                picks.x_px[picked], picks.y_px[picked], score, true_x, true_y, micrograph.radius_px
+            )
+            is_hit[picked[matched >= 0]] = True
+            is_found[matched[matched >= 0]] = True
+        hits.append(is_hit)
+        found.append(is_found)
+    return TruthMatches(tuple(hits), tuple(found))
 
 
 @dataclass
@@ -93,51 +95,51 @@ class PairSum:
     true: NDArray[np.int64] = field(default_factory=lambda: np.zeros((3, 2), np.int64))
     particles: NDArray[np.int64] = field(default_factory=lambda: np.zeros(4, np.int64))
 
-    def add(self, beside: Beside) -> Paired | None:
-        """Take a micrograph in; return who is whom, ``None`` where not both picked it."""
-        one, other = beside.ready[self.first], beside.ready[self.second]
-        entries = beside.entries[self.first], beside.entries[self.second]
-        if one is None or other is None:
-            for side, (own, theirs) in enumerate(((one, entries[1]), (other, entries[0]))):
-                if own is not None:
-                    picks = np.flatnonzero(own.picked)
+    def add(self, micrograph: MicrographInRuns) -> PairedPicks | None:
+        """Add a micrograph; return its pairs of picks, ``None`` where not both runs picked it."""
+        first, second = micrograph.ready[self.first], micrograph.ready[self.second]
+        entries = micrograph.entries[self.first], micrograph.entries[self.second]
+        if first is None or second is None:
+            for side, (picks_of_side, other_side) in enumerate(((first, entries[1]), (second, entries[0]))):
+                if picks_of_side is not None:
+                    picks = np.flatnonzero(picks_of_side.picked)
                     self.elsewhere[side] += len(picks)
-                    self.why[side].update(why_not(own, picks, theirs, beside.radius_px))
+                    self.why[side].update(why_not(picks_of_side, picks, other_side, micrograph.radius_px))
             return None
-        paired = pair_picks(one, other, beside.radius_px)
+        paired = pair_picks(first, second, micrograph.radius_px)
         self.micrographs += 1
         self.shared += len(paired.apart_px)
-        self.apart_A.add(paired.apart_px * beside.pixel_size_A)
-        for side, (own, theirs) in enumerate(((one, other), (other, one))):
+        self.apart_A.add(paired.apart_px * micrograph.pixel_size_A)
+        for side, (picks_of_side, other_side) in enumerate(((first, second), (second, first))):
             self.only[side] += len(paired.only[side])
-            self.scores_shared[side].add(own.score[paired.shared[side]])
-            self.scores_only[side].add(own.score[paired.only[side]])
-            self.why[side].update(why_not(own, paired.only[side], theirs, beside.radius_px))
+            self.scores_shared[side].add(picks_of_side.score[paired.shared[side]])
+            self.scores_only[side].add(picks_of_side.score[paired.only[side]])
+            self.why[side].update(why_not(picks_of_side, paired.only[side], other_side, micrograph.radius_px))
         return paired
 
-    def judge(self, paired: Paired | None, finds: Finds) -> None:
-        """Take in what of a micrograph is true."""
-        found, other = finds.found[self.first], finds.found[self.second]
+    def judge(self, paired: PairedPicks | None, matches: TruthMatches) -> None:
+        """Add a micrograph's matches with truth."""
+        first_found, second_found = matches.found[self.first], matches.found[self.second]
         self.particles += [
-            (found & other).sum(),
-            (found & ~other).sum(),
-            (other & ~found).sum(),
-            (~found & ~other).sum(),
+            (first_found & second_found).sum(),
+            (first_found & ~second_found).sum(),
+            (second_found & ~first_found).sum(),
+            (~first_found & ~second_found).sum(),
         ]
         if paired is not None:
-            own, theirs = finds.hits[self.first], finds.hits[self.second]
+            first_hits, second_hits = matches.hits[self.first], matches.hits[self.second]
             true = (
-                own[paired.shared[0]] | theirs[paired.shared[1]],
-                own[paired.only[0]],
-                theirs[paired.only[1]],
+                first_hits[paired.shared[0]] | second_hits[paired.shared[1]],
+                first_hits[paired.only[0]],
+                second_hits[paired.only[1]],
             )
-            self.true += [[one.sum(), len(one)] for one in true]
+            self.true += [[is_true.sum(), len(is_true)] for is_true in true]
 
-    def total(self, *, with_truth: bool) -> TwoRuns:
+    def total(self, *, with_truth: bool) -> RunPair:
         """Return the sums."""
-        shared, first, second = (_two(one) for one in self.true.tolist())
+        shared, first, second = map(_two, self.true.tolist())
         both, *either, neither = self.particles.tolist()
-        return TwoRuns(
+        return RunPair(
             self.first,
             self.second,
             self.micrographs,
@@ -148,7 +150,7 @@ class PairSum:
             (self.scores_shared[0].value, self.scores_shared[1].value),
             (self.scores_only[0].value, self.scores_only[1].value),
             (_most_first(self.why[0]), _most_first(self.why[1])),
-            TruthOfTwo(shared, (first, second), both, _two(either), neither) if with_truth else None,
+            PairTruth(shared, (first, second), both, _two(either), neither) if with_truth else None,
         )
 
 
@@ -171,35 +173,35 @@ class RunSum:
     def __post_init__(self) -> None:
         self.shared_by = np.zeros(self.runs, np.int64)
 
-    def add(self, beside: Beside, shared: list[Indices]) -> None:
-        """Take a micrograph in, given what of it each other run shares."""
-        entry, one = beside.entries[self.number], beside.ready[self.number]
+    def add(self, micrograph: MicrographInRuns, shared: list[Indices]) -> None:
+        """Add a micrograph, with the candidates that each other run shares."""
+        entry, picks = micrograph.entries[self.number], micrograph.ready[self.number]
         if entry is None:
             return
-        if sum(other is not None for other in beside.entries) == 1:
-            self.alone.append(beside.name)
-        if one is None:
-            self.failed.append(beside.name)
+        if sum(other is not None for other in micrograph.entries) == 1:
+            self.alone.append(micrograph.name)
+        if picks is None:
+            self.failed.append(micrograph.name)
             return
         self.micrographs += 1
-        self.candidates += len(one)
-        self.picks += int(one.picked.sum())
-        self.models |= {one.model} - {""}
+        self.candidates += len(picks)
+        self.picks += int(picks.picked.sum())
+        self.models |= {picks.model} - {""}
         if self.diameter_A is None:
-            self.diameter_A = one.diameter_A
-        if None not in beside.ready:
-            times = np.bincount(np.concatenate(shared), minlength=len(one))[one.picked]
-            self.shared_by += np.bincount(times, minlength=self.runs)
+            self.diameter_A = picks.diameter_A
+        if None not in micrograph.ready:
+            sharers = np.bincount(np.concatenate(shared), minlength=len(picks))[picks.picked]
+            self.shared_by += np.bincount(sharers, minlength=self.runs)
 
-    def judge(self, beside: Beside, finds: Finds) -> None:
-        """Take in what of a micrograph is true."""
-        one = beside.ready[self.number]
-        hits, found = finds.hits[self.number], finds.found[self.number]
-        self.hits += [0 if one is None else one.picked.sum(), hits.sum(), len(found)]
+    def judge(self, micrograph: MicrographInRuns, matches: TruthMatches) -> None:
+        """Add a micrograph's matches with truth."""
+        picks = micrograph.ready[self.number]
+        hits, found = matches.hits[self.number], matches.found[self.number]
+        self.hits += [0 if picks is None else picks.picked.sum(), hits.sum(), len(found)]
 
-    def total(self, name: str, *, with_truth: bool) -> Run:
+    def total(self, name: str, *, with_truth: bool) -> RunSummary:
         """Return the sums."""
-        return Run(
+        return RunSummary(
             name,
             self.micrographs,
             tuple(sorted(self.failed)),

@@ -1,4 +1,4 @@
-"""Coordinates that people made, or another program -> true particles of each micrograph."""
+"""True particles of micrographs, read from coordinates of a person or another program."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,13 +31,13 @@ class Truth:
     source
         The folder or file they were read from.
     particles
-        Centres by micrograph, named by its path as far as the truth knows it, without extension.
+        Centres by micrograph, named by its path in the truth, without extension.
     notes
         Files that were left out, and why.
     upside_down
         Names whose rows are counted from the last: see :meth:`centres`.
     more
-        By name, what else is known of its particles: ``(n,)`` columns by their names in files.
+        Further columns of its particles by name: ``(n,)`` arrays by their names in files.
     """
 
     source: str | Path
@@ -48,7 +48,7 @@ class Truth:
 
     @property
     def has_filaments(self) -> bool:
-        """Whether any particle is known to be a segment of a filament."""
+        """Whether any particle is a segment of a filament."""
         return any((columns[FILAMENT] >= 0).any() for columns in self.more.values() if FILAMENT in columns)
 
     def traces(self, name: str, shape: Shape | None) -> list[Trace]:
@@ -59,9 +59,9 @@ class Truth:
         rows = columns[FILAMENT] >= 0
         x, y = self.centres(name, shape)[rows].T
         track = columns.get("track_px")
-        is_told = track is not None and np.isfinite(track[rows]).all()
+        has_track = track is not None and np.isfinite(track[rows]).all()
         return traces_of(
-            x, y, columns[FILAMENT][rows], track[rows] if track is not None and is_told else None
+            x, y, columns[FILAMENT][rows], track[rows] if track is not None and has_track else None
         )
 
     def centres(self, name: str, shape: Shape | None) -> Centres:
@@ -77,11 +77,11 @@ class Truth:
         return centres * (1, -1) + (0, shape[0] - 1)
 
     def name_of(self, micrograph_id: str) -> str | None:
-        """Return the name under which the particles of a micrograph are known; ``None`` if they are not.
+        """Return the name of a micrograph in the truth; ``None`` if it has none.
 
         Folders on either side may differ, so the stems (file names without extension) must be equal, or those
-        of images of one exposure (``a_DW``, ``a_patch_aligned``); of several the one with the most equal
-        folders, counted from the file up, is meant.
+        of images of one exposure (``a_DW``, ``a_patch_aligned``); of several the name with the most equal
+        folders, counted from the file up, is taken.
 
         Raises
         ------
@@ -112,7 +112,7 @@ def read_truth(source: str | Path) -> Truth:
         If a file cannot be read, or a micrograph's particles are in two files; the message names them.
     """
     try:
-        found = read_coordinates(source)
+        file = read_coordinates(source)
     except UnclearFormatError as error:
         raise UsageError(f"{error}: convert `truth` first") from error
     except UsageError as error:
@@ -120,12 +120,12 @@ def read_truth(source: str | Path) -> Truth:
     particles: dict[str, Centres] = {}
     more: dict[str, Columns] = {}
     upside_down = set()
-    for one in found.coordinates:
-        name = bare_name(one.micrograph.micrograph_id)
+    for in_micrograph in file.coordinates:
+        name = bare_name(in_micrograph.micrograph.micrograph_id)
         if name in particles:
             raise PicksError(f"{source} has the particles of {name!r} under two names; keep one of them")
-        particles[name] = np.column_stack([one.x_px, one.y_px]).astype(np.float64)
-        more[name] = one.known
-        if one.is_upside_down:
+        particles[name] = np.column_stack([in_micrograph.x_px, in_micrograph.y_px]).astype(np.float64)
+        more[name] = in_micrograph.known
+        if in_micrograph.is_upside_down:
             upside_down.add(name)
-    return Truth(source, particles, found.notes, frozenset(upside_down), more)
+    return Truth(source, particles, file.notes, frozenset(upside_down), more)

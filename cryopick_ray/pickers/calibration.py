@@ -1,4 +1,4 @@
-"""Scores made to mean what they say: a line through their log odds (Platt 1999), a micrograph's own share."""
+"""Calibration of scores to probabilities: a line in log odds (Platt 1999), and the share of a micrograph."""
 
 from collections.abc import Sequence
 
@@ -8,55 +8,55 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 NEVER_SURE = 1e-6
-"""Nearest that a score comes to 0 or 1: log odds stay finite."""
+"""Scores are clipped this far from 0 and 1, so that log odds are finite."""
 STEADY_COUNT, MOST_STEPS, CLOSE = 20.0, 50, 1e-6
-"""Candidates that stand for the usual share, and where the search for a micrograph's own ends."""
+"""Pseudo-count of candidates of the usual share; most iterations, and the tolerance that ends them."""
 STEADY = 1e-3
-"""Weight of the pull towards slope 1 and offset 0, in candidates: where all are true or all false."""
+"""Regularisation towards slope 1 and offset 0, in candidates: for sets that are all true or all false."""
 
 
 def calibrated(score: ArrayLike, numbers: Sequence[float]) -> NDArray[np.float32]:
-    """Return ``(n,)`` scores from 0 to 1 as the probabilities that they stand for, in the same order.
+    """Return the calibrated probabilities of ``(n,)`` scores from 0 to 1; their order is kept.
 
     Parameters
     ----------
     numbers
         Slope, above 0, and offset: ``log odds = slope * log odds of the score + offset``. Where ``prior`` and
-        ``trust`` follow, the candidates are those of one micrograph and tell how many are particles there:
-        see :func:`matched`.
+        ``trust`` follow, the candidates are those of one micrograph, whose share of particles is estimated
+        from them: see :func:`adapted_to_share`.
     """
     slope, offset, *rest = numbers
     line = slope * log_odds_of(score) + offset
-    return np.asarray(expit(matched(line, *rest) if rest else line), np.float32)
+    return np.asarray(expit(adapted_to_share(line, *rest) if rest else line), np.float32)
 
 
-def matched(log_odds: NDArray[np.float64], prior: float, trust: float) -> NDArray[np.float64]:
-    """Return the log odds of one micrograph's ``(n,)`` candidates under its own share of particles.
+def adapted_to_share(log_odds: NDArray[np.float64], prior: float, trust: float) -> NDArray[np.float64]:
+    """Return the log odds of one micrograph's ``(n,)`` candidates, adapted to its own share of particles.
 
-    The share is the one that the probabilities themselves come to, found by expectation-maximisation
-    (Saerens, Latinne & Decaestecker 2002, Neural Comput. 14:21): a crowd of faint particles lifts what is
-    doubtful, an empty field of texture lowers it. As many as :data:`STEADY_COUNT` candidates of the usual
-    share are counted with it, so that few candidates decide little.
+    The share is estimated from the probabilities by expectation-maximisation (Saerens, Latinne &
+    Decaestecker 2002, Neural Comput. 14:21): a crowd of faint particles raises doubtful scores, an empty
+    field of texture lowers them. A pseudo-count of :data:`STEADY_COUNT` candidates of the usual share keeps
+    few candidates from changing much.
 
     Parameters
     ----------
     prior
-        Share of particles among candidates that the log odds suppose.
+        Share of particles among candidates on which the log odds are based.
     trust
-        Part of the change of the prior's log odds that is made: 0 none, 1 all.
+        Part of the change of the prior's log odds that is applied: 0 none, 1 all.
     """
-    share, usual = prior, float(logit(prior))
+    share, usual_log_odds = prior, float(logit(prior))
     for _ in range(MOST_STEPS):
-        moved = log_odds + trust * (logit(share) - usual)
-        found = (float(expit(moved).sum()) + STEADY_COUNT * prior) / (len(log_odds) + STEADY_COUNT)
-        if abs(found - share) < CLOSE:
+        moved = log_odds + trust * (logit(share) - usual_log_odds)
+        estimate = (float(expit(moved).sum()) + STEADY_COUNT * prior) / (len(log_odds) + STEADY_COUNT)
+        if abs(estimate - share) < CLOSE:
             break
-        share = found
-    return np.asarray(log_odds + trust * (logit(share) - usual))
+        share = estimate
+    return np.asarray(log_odds + trust * (logit(share) - usual_log_odds))
 
 
 def fitted_line(score: ArrayLike, is_true: ArrayLike) -> tuple[float, float]:
-    """Return slope and offset that make ``(n,)`` scores likeliest, given which candidates are particles.
+    """Return the slope and offset of greatest likelihood for ``(n,)`` scores, given which are particles.
 
     Logistic regression of one variable; the slope stays above 0, so that the order is kept.
     """
@@ -67,8 +67,10 @@ def fitted_line(score: ArrayLike, is_true: ArrayLike) -> tuple[float, float]:
         miss = np.logaddexp(0, odds) - true * odds
         return float(miss.sum() + STEADY * (line**2).sum())
 
-    found = minimize(unlikeliness, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9})
-    return round(float(np.exp(found.x[0])), 6), round(float(found.x[1]), 6)
+    optimum = minimize(
+        unlikeliness, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9}
+    )
+    return round(float(np.exp(optimum.x[0])), 6), round(float(optimum.x[1]), 6)
 
 
 def log_odds_of(score: ArrayLike) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Which picker a model's name or weights file stands for."""
+"""Pickers by a model's name or weights file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,9 +51,9 @@ def load_picker(
     device
         ``auto``, ``cpu`` or ``cuda``; built-in pickers without weights run on the CPU.
     exact
-        Ask for every output of the paper's procedure, in float32.
+        Whether to compute every output of the paper's procedure, in float32.
     precision
-        Of a network that is asked fast; ``auto`` for what is fastest on the device.
+        Of a network's fast scoring; ``auto`` for the fastest on the device.
 
     Raises
     ------
@@ -84,11 +84,15 @@ def weights_file(model: str) -> Path:
     """
     path = shipped_weights(model) or Path(model)
     if model.startswith(PREFIX):
-        known = installed_weights()
-        if model not in known:
-            there = f"expected one of {', '.join(known)}" if known else "install topaz-em, which ships them"
-            raise UsageError(f"there are no weights {model!r} of Topaz: {there} (`model`)")
-        return known[model]
+        installed = installed_weights()
+        if model not in installed:
+            remedy = (
+                f"expected one of {', '.join(installed)}"
+                if installed
+                else "install topaz-em, which ships them"
+            )
+            raise UsageError(f"there are no weights {model!r} of Topaz: {remedy} (`model`)")
+        return installed[model]
     if not path.is_file():
         raise UsageError(
             f"there is no model {model!r}: give `model` one of {', '.join([*shipped_models(), *BUILT_IN])}, "
@@ -105,15 +109,15 @@ def listed_models() -> dict[str, str]:
 
 
 def describe(model: str) -> dict[str, Any]:
-    """Return what is known of a model: its description or card, and what decides its picks."""
+    """Return a model's description or card, and the settings that decide its picks."""
     picker = load_picker(model, particle_px=None, device="cpu")
     card = read_card(model)
-    said = {"description": BUILT_IN[model].description} if card is None else card.model_dump(mode="json")
-    return {**said, **picker.settings()}
+    facts = {"description": BUILT_IN[model].description} if card is None else card.model_dump(mode="json")
+    return {**facts, **picker.settings()}
 
 
 def summarise(model: str) -> list[tuple[str, str]]:
-    """Return what a person asks of a model: names and values, in lines."""
+    """Return a summary of a model for a person: names and values, in lines."""
     card = read_card(model)
     if card is None:
         return [("name", model), ("", BUILT_IN[model].description)]

@@ -1,4 +1,4 @@
-"""A model's card -> its network, and the picker that uses it."""
+"""Networks and pickers made from a model's card."""
 
 from pathlib import Path
 
@@ -49,9 +49,9 @@ def build_network(card: ModelCard) -> nn.Module:
     """
     record = _record(card)
     if set(card.parameters) - record.optional != record.parameters:
-        known = sorted(record.parameters | record.optional)
+        expected = sorted(record.parameters | record.optional)
         raise ModelError(
-            f"model {card.name}: {card.architecture} has the parameters {known}, "
+            f"model {card.name}: {card.architecture} has the parameters {expected}, "
             f"the card {brief(sorted(card.parameters))}"
         )
     network: nn.Module = imported(record.network)(card.architecture, **card.parameters)

@@ -1,4 +1,4 @@
-"""Batch norm folded into the convolution before it: the same answers with half the passes over memory."""
+"""Batch norm folded into the convolution before it: the same output with half the passes over memory."""
 
 from itertools import pairwise
 from typing import TypeVar

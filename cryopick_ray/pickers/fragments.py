@@ -1,4 +1,4 @@
-"""A classifier of windows asked about every window of an image at once: what windows share is computed once.
+"""A classifier of windows applied to all windows of an image at once: shared results are computed once.
 
 Convolutions of neighbouring windows are the same numbers. Pooling is not: a window that begins one pixel
 further pools other blocks. So where the windows' step is finer than a pooling, the pooling is done at each
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 
 def slide(layers: Iterable[nn.Module], images: Tensor, *, size_px: int, step_px: int) -> Tensor:
-    """Return the answers about all windows of images, ``(n, c, gh, gw)``.
+    """Return the outputs for all windows of images, ``(n, c, gh, gw)``.
 
     Parameters
     ----------

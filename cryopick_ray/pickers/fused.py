@@ -1,4 +1,4 @@
-"""Convolutions and what follows them in one pass over memory, as oneDNN does it on a CPU."""
+"""Convolutions fused with their activations: one pass over memory, by oneDNN on a CPU."""
 
 from itertools import pairwise
 from typing import Any, Protocol, TypeGuard, runtime_checkable
@@ -7,15 +7,15 @@ import torch
 from torch import Tensor, nn
 
 ACTIVATIONS: dict[type[nn.Module], str] = {nn.ReLU: "relu", nn.LeakyReLU: "leaky_relu"}
-"""Layers that a convolution takes with it, by oneDNN's names."""
+"""Activations that can be fused with a convolution, by oneDNN's names."""
 
 
 @runtime_checkable
 class Foldable(Protocol):
-    """A module of which there is a quicker one that only answers, equal but for rounding."""
+    """A module that has a quicker version for inference, equal but for rounding."""
 
     def folded(self) -> nn.Module:
-        """Return it, batch norm being folded in already."""
+        """Return the quicker version; batch norm is folded in already."""
 
 
 def can_fuse(device: torch.device, dtype: torch.dtype = torch.float32) -> bool:
@@ -26,7 +26,7 @@ def can_fuse(device: torch.device, dtype: torch.dtype = torch.float32) -> bool:
 
 
 def fuse(network: nn.Module) -> None:
-    """Make a network, batch norm folded in, answer in fewer passes over memory; it learns no more.
+    """Fuse a network, batch norm folded in, for inference alone.
 
     Modules that can be folded are, and in sequences an activation is done by the convolution before it.
     """
@@ -35,7 +35,7 @@ def fuse(network: nn.Module) -> None:
             if isinstance(child, Foldable):
                 setattr(module, name, child.folded())
     for module in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
-        layers = [one for one in module.named_children() if not isinstance(one[1], nn.Identity)]
+        layers = [layer for layer in module.named_children() if not isinstance(layer[1], nn.Identity)]
         for (name, conv), (next_name, after) in pairwise(layers):
             if type(after) in ACTIVATIONS and _is_plain(conv):
                 setattr(module, name, FusedConv(conv, after))
@@ -43,7 +43,7 @@ def fuse(network: nn.Module) -> None:
 
 
 class FusedConv(nn.Conv2d):
-    """A convolution and its activation, without learning.
+    """A convolution fused with its activation, for inference.
 
     Parameters
     ----------
@@ -75,11 +75,11 @@ class FusedConv(nn.Conv2d):
         return answer
 
     def _arguments(self, x: Tensor) -> tuple[Any, ...]:
-        how = (self.padding, self.stride, self.dilation, self.groups)
+        geometry = (self.padding, self.stride, self.dilation, self.groups)
         if self._packed is None or self._packed[0] != x.shape:  # else oneDNN lays it out each time
-            packed = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *how, x.shape)
+            packed = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *geometry, x.shape)
             self._packed = x.shape, packed
-        return x.contiguous(memory_format=torch.channels_last), self._packed[1], self.bias, *how
+        return x.contiguous(memory_format=torch.channels_last), self._packed[1], self.bias, *geometry
 
 
 def _is_plain(layer: nn.Module) -> TypeGuard[nn.Conv2d]:

@@ -1,4 +1,4 @@
-"""Robust statistics of grey values, found where the images lie."""
+"""Robust statistics of grey values, computed on the images' device."""
 
 import numpy as np
 import torch

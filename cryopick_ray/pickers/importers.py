@@ -1,4 +1,4 @@
-"""Weights of other programs, taken in without running what they hold."""
+"""Weights of other programs, imported without executing code in their files."""
 
 import io
 import re
@@ -50,17 +50,17 @@ def import_topaz(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
     ModelError
         If the file is anything else, above all a pickled module, which is code.
     """
-    found = _load_tensors(path)
+    tensors = _load_tensors(path)
     state = {}
-    for key, tensor in found.items():
+    for key, tensor in tensors.items():
         match = TOPAZ_KEY.fullmatch(key)
         if match is None:
             raise ModelError(f"{path}: tensor {brief(key)} is not of Topaz's resnet8 or resnet16")
         state[_our_key(match)] = tensor
     layers = len({key.split(".")[1] for key in state if key.startswith("layers.")})
-    if layers not in TOPAZ_LAYERS or FIRST_CONV not in found or found[FIRST_CONV].ndim != 4:
+    if layers not in TOPAZ_LAYERS or FIRST_CONV not in tensors or tensors[FIRST_CONV].ndim != 4:
         raise ModelError(f"{path}: {layers} layers; Topaz's resnet8 has 5 and resnet16 has 9")
-    architecture, units = TOPAZ_LAYERS[layers], len(found[FIRST_CONV])
+    architecture, units = TOPAZ_LAYERS[layers], len(tensors[FIRST_CONV])
     try:
         restore(partial(TopazNetwork, architecture, units), state, f"{architecture} with {units} units")
     except ModelError as error:
@@ -90,7 +90,7 @@ def _load_tensors(path: Path) -> dict[str, Tensor]:
     content = read_bounded(path, MAX_IMPORT_BYTES)
     try:
         check_saved(io.BytesIO(content), len(content))
-        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:
         code = re.search(r"GLOBAL (\S+)", str(error))
         reason = (
@@ -101,12 +101,12 @@ def _load_tensors(path: Path) -> dict[str, Tensor]:
         raise ModelError(
             f"{path}: {reason}; expected plain tensors, in Topaz: torch.save(model.state_dict(), FILE)"
         ) from error
-    if not isinstance(found, dict) or not found:
-        raise ModelError(f"{path}: holds a {type(found).__name__} of nothing; expected tensors by name")
-    for key, value in found.items():
+    if not isinstance(state, dict) or not state:
+        raise ModelError(f"{path}: holds a {type(state).__name__} of nothing; expected tensors by name")
+    for key, value in state.items():
         if not isinstance(key, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
             raise ModelError(f"{path}: {brief(key)} is a {type(value).__name__}; expected tensors by name")
-    claimed = sum(tensor.numel() * tensor.element_size() for tensor in found.values())
+    claimed = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
     if claimed > len(content):  # a stride of 0 makes a huge tensor of a few bytes
         raise ModelError(f"{path}: claims {claimed} bytes of tensors in a file of {len(content)} bytes")
-    return {key: tensor.detach().contiguous() for key, tensor in found.items()}
+    return {key: tensor.detach().contiguous() for key, tensor in state.items()}

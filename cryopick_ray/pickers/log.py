@@ -1,4 +1,4 @@
-"""A blob detector: no weights, one size, the yardstick that a network has to beat."""
+"""A blob detector without weights: the baseline for networks."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ NEIGHBOURHOOD = 1.0
 SUPPRESSION = 0.5
 """Suppression radius in diameters: touching particles are both kept."""
 FLOOR = -2.0
-"""So low that the whole population of false blobs is there for a threshold to be found from."""
+"""Low enough to keep the whole population of false blobs, which the threshold is found from."""
 
 
 class LogPicker:
@@ -123,9 +123,9 @@ def blob_score(image: NDArray[np.float32], particle_px: float) -> NDArray[np.flo
     xy = correlate1d(correlate1d(smooth, (-0.5, 0, 0.5), 0), (-0.5, 0, 0.5), 1)
     mean = (yy + xx) / 2
     unequal = np.hypot((yy - xx) / 2, xy)
-    around = np.sqrt(gaussian_filter(mean * mean, NEIGHBOURHOOD * particle_px))
-    usual = max(float(np.median(around)), float(np.finfo(np.float32).tiny))
-    ratio = (mean - ANISOTROPY * unequal) / np.maximum(around, usual)
+    local = np.sqrt(gaussian_filter(mean * mean, NEIGHBOURHOOD * particle_px))
+    typical = max(float(np.median(local)), float(np.finfo(np.float32).tiny))
+    ratio = (mean - ANISOTROPY * unequal) / np.maximum(local, typical)
     ratio -= np.median(ratio)
     spread = 1.4826 * float(np.median(np.abs(ratio)))
     return (ratio / spread if spread > 0 else np.zeros_like(ratio)).astype(np.float32)

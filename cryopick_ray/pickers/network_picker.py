@@ -1,4 +1,4 @@
-"""What pickers that are a network and its card have in common."""
+"""The base of pickers that run a network: device, precision, settings and peaks."""
 
 from abc import ABC, abstractmethod
 from copy import copy, deepcopy
@@ -27,26 +27,26 @@ NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
 class NetworkPicker(ABC, Generic[NetworkT]):
-    """A network that is ready to answer, on its device.
+    """A picker that runs a network on its device.
 
-    A picker of this kind normalises, asks its network and finds peaks in torch, so that the same code
-    runs on a CPU and on a GPU, where nothing larger than the candidates comes back.
+    Normalisation, network and peaks are in torch, so that the same code runs on a CPU and on a GPU, where
+    only the candidates come back.
 
     Parameters
     ----------
     network, card
-        The weights and what they are.
+        The network and the card of its weights.
     particle_px
         Overrides the card's.
     device
         Where the network runs: ``auto``, or as torch names it.
     scoring
-        Exactly, or fast. Exact answers take float32.
+        Exact or fast. Exact scoring is in float32.
 
     Attributes
     ----------
     network
-        The network as it was taught.
+        The network as trained.
     batch
         Micrographs to give :meth:`pick_many` at once on a GPU, at most.
 
@@ -64,13 +64,13 @@ class NetworkPicker(ABC, Generic[NetworkT]):
     kind: ClassVar[str]
     """The picker's name in :meth:`settings`."""
     normalisation: ClassVar[str]
-    """The one that the picker does; the card must name it."""
+    """Name of the picker's normalisation; the card must have the same."""
     spreads: ClassVar[bool] = False
-    """Whether places beside a centre score high, too: peaks of a smoothed map are then nearer to centres."""
+    """Whether scores are high all over a particle: peaks of a smoothed map are then nearer to centres."""
     tells_polarity: ClassVar[bool] = False
-    """Whether it sees so much less in a negative that it tells whether particles are dark."""
+    """Whether it finds so much less in a negative that it can tell the polarity of particles."""
     smoothing = 0.0
-    """Sigma, in diameters, of the Gaussian that maps of scores go through before their peaks are found."""
+    """Sigma, in diameters, of the Gaussian that score maps are smoothed by before peaks are found."""
 
     def __init__(
         self,
@@ -114,14 +114,14 @@ class NetworkPicker(ABC, Generic[NetworkT]):
         } | self.details()
 
     def smoothed(self, sigma: float) -> Self:
-        """Return the picker of peaks of its score maps through a Gaussian, ``sigma`` in diameters."""
-        one = copy(self)
-        one.smoothing = sigma
-        return one
+        """Return this picker with score maps smoothed by a Gaussian of ``sigma`` diameters."""
+        picker = copy(self)
+        picker.smoothing = sigma
+        return picker
 
     @abstractmethod
     def details(self) -> dict[str, Any]:
-        """Return what of the settings is this kind of picker's own."""
+        """Return the settings that this kind of picker adds."""
 
     @abstractmethod
     def pick_many(self, images: Tensor) -> list[Candidates]:
@@ -141,9 +141,9 @@ class NetworkPicker(ABC, Generic[NetworkT]):
 
     @cached_property
     def ready(self) -> NetworkT:
-        """The network as it is asked: on the device, in the scoring's precision, batch norm folded in.
+        """The network for inference: on the device, in the scoring's precision, batch norm folded in.
 
-        Fast on a CPU, what follows a convolution is done with it.
+        For fast scoring on a CPU, convolutions are fused with their activations.
         """
         network, dtype = fold_batch_norm(deepcopy(self.network)), self.scoring.dtype
         if not self.scoring.exact and can_fuse(self.device, dtype):
@@ -153,13 +153,13 @@ class NetworkPicker(ABC, Generic[NetworkT]):
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def ask(self, x: Tensor, **options: Any) -> Tensor:
-        """Return the network's float32 answer; the same one each time for the same ``x``."""
+        """Run the network; return its float32 output, repeatable for equal ``x``."""
         with repeatable():
             answer: Tensor = self.ready(x.to(self.scoring.dtype), **options)
             return answer.float()
 
     def peaks(self, maps: Tensor, *, radius_px: float, floor: float) -> list[Candidates]:
-        """Return the peaks of ``(n, h, w)`` float32 maps, found where the maps lie.
+        """Return the peaks of ``(n, h, w)`` float32 maps, found on their device.
 
         Parameters
         ----------
@@ -168,5 +168,5 @@ class NetworkPicker(ABC, Generic[NetworkT]):
         """
         maps = smoothed(maps, self.smoothing * 2 * radius_px, floor=floor)
         if maps.device.type == "cpu":
-            return [find_peaks(one.numpy(), radius_px=radius_px, floor=floor) for one in maps]
+            return [find_peaks(score_map.numpy(), radius_px=radius_px, floor=floor) for score_map in maps]
         return find_peaks_on_device(maps, radius_px=radius_px, floor=floor)

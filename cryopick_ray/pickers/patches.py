@@ -1,4 +1,4 @@
-"""The windows of an image that a classifier is asked about, and the map on which its answers lie."""
+"""Windows of images for classifiers, and the grid of their scores."""
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -14,7 +14,7 @@ from cryopick_ray.micrographs.preprocess import check_pixels
 from cryopick_ray.pickers.picker import Candidates
 
 NORMALISATION = "z-score"
-"""Each window at mean 0 and standard deviation 1, cut from a micrograph brought there before."""
+"""Each window at mean 0 and standard deviation 1, cut from a micrograph normalised likewise."""
 FLAT = 1e-6  # standard deviation of a window without contrast; the micrograph's is 1
 FLAT_BOX = 1e-3  # the same where float32 sums of squares tell it
 STATISTICS_PX = 512
@@ -41,7 +41,7 @@ def z_scored_micrographs(images: Tensor) -> Tensor:
         try:
             check_pixels(pair)
         except MicrographError:
-            check_pixels(image.cpu().numpy())  # looks at all of it to say what is wrong
+            check_pixels(image.cpu().numpy())  # its error says what is wrong
     centred = images - images.mean((1, 2), True, dtype=torch.float64).float()
     return centred.div_(centred.square().mean((1, 2), True, dtype=torch.float64).sqrt().float())
 
@@ -102,7 +102,7 @@ class Windows:
         return mean, (square - mean.square()).clamp_(min=FLAT_BOX**2).sqrt_()
 
     def locally_z_scored(self, tile: Tile) -> Tensor:
-        """Return what the windows of a tile see, each pixel less its surroundings' mean, over their contrast.
+        """Return the pixels under a tile's windows, each normalised by mean and contrast around it.
 
         Nearly what z-scoring does to the pixel in each window that it belongs to, and one number for all
         of them. The mean is that of the window-sized box around the pixel. The contrast is that of a box
@@ -120,7 +120,7 @@ class Windows:
         return centred[:, size : size + height, size : size + width] / contrast
 
     def _around(self, tile: Tile, reach_px: int) -> Tensor:
-        """Return what the windows of a tile see, and so many pixels around it."""
+        """Return the pixels under a tile's windows, and ``reach_px`` more on each side."""
         rows, columns = (
             range(part.start - self._margin - reach_px, part.stop - self._margin + reach_px)
             for part in self.seen(tile)
@@ -138,30 +138,30 @@ class Windows:
         yield from product(*parts)
 
     def seen(self, tile: Tile) -> tuple[slice, slice]:
-        """Return the rows and columns of the padded image that the windows of a tile see."""
+        """Return the rows and columns of the padded image under the windows of a tile."""
         rows, columns = (
             slice(part.start * self.step_px, (part.stop - 1) * self.step_px + self.size_px) for part in tile
         )
         return rows, columns
 
     def slid(self, ask: Callable[[Tensor], Tensor], tile_px: int) -> Tensor:
-        """Return the ``(n, gh, gw)`` answers, tile by tile, of ``(n, 1, h, w)`` locally z-scored tiles."""
+        """Return ``(n, gh, gw)`` scores, computed by ``ask`` from ``(n, 1, h, w)`` locally z-scored tiles."""
         scores = self._images.new_empty(self.shape)
         for tile in self.tiles(tile_px):
             scores[:, *tile] = ask(self.locally_z_scored(tile)[:, None])
         return scores
 
-    def in_image(self, found: Candidates) -> Candidates:
+    def in_image(self, candidates: Candidates) -> Candidates:
         """Return candidates on the grid in pixels of the image."""
         step, first = np.float32(self.step_px), np.float32(self.first_px)
-        return Candidates(first + step * found.x, first + step * found.y, found.score)
+        return Candidates(first + step * candidates.x, first + step * candidates.y, candidates.score)
 
 
 def mirrored(images: Tensor, rows: range, columns: range) -> Tensor:
     """Return rows and columns of ``(n, h, w)`` images, mirrored beyond the edges, which occur twice."""
-    for axis, wanted in ((1, rows), (2, columns)):
+    for axis, indices in ((1, rows), (2, columns)):
         side = images.shape[axis]
-        at = torch.arange(wanted.start, wanted.stop, device=images.device) % (2 * side)
+        at = torch.arange(indices.start, indices.stop, device=images.device) % (2 * side)
         images = images.index_select(axis, torch.minimum(at, 2 * side - 1 - at))
     return images
 

@@ -1,4 +1,4 @@
-"""Score map -> candidates: local maxima, suppression in true distance, centres between pixels."""
+"""Peaks of score maps: local maxima, suppression in true distance, centres between pixels."""
 
 from itertools import product
 

@@ -1,4 +1,4 @@
-"""What a picker is: an image in, candidates out."""
+"""The interface of pickers: an image in, candidates out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,15 +23,13 @@ class Candidates:
     score
         ``(n,)`` float32, higher is better; the scale is the picker's own (its FOM).
     junk
-        ``(n,)`` uint8, what each lies on (:class:`~cryopick_ray.micrographs.junk.Junk`); ``None`` if the
-        picker knows nothing of it.
+        ``(n,)`` uint8 kind of junk at each (:class:`~cryopick_ray.micrographs.junk.Junk`); ``None`` if the
+        picker does not segment junk.
     mask
-        ``(k, l)`` uint8, the same over the whole image, whose height and width are cut into so many equal
-        cells; ``None`` likewise.
+        ``(k, l)`` uint8 kinds of junk over the whole image, on a grid of equal cells; ``None`` likewise.
     more
-        What else the picker knows: ``(n,)`` arrays named as a column of
-        :data:`~cryopick_ray.picks.columns.COLUMNS`, but lengths, in pixels of the image, whose names end in
-        ``_px``.
+        Further columns: ``(n,)`` arrays named as in :data:`~cryopick_ray.picks.columns.COLUMNS`; lengths are
+        in pixels of the image, with names that end in ``_px``.
     """
 
     x: NDArray[np.float32]
@@ -62,17 +60,17 @@ class Picker(Protocol):
     batch: int
     """Micrographs to give :meth:`pick_many` at once on a GPU, at most."""
     threshold: float | None
-    """Score from which its model says a candidate is a particle; ``None`` to find one from the scores."""
+    """Score from which a candidate is a particle, by the card; ``None`` to find it from the scores."""
     is_probability: bool
     """Whether scores are from 0 to 1, as a network's answers through a sigmoid or softmax are."""
     can_be_calibrated: bool
-    """Whether its scores are probabilities once a line of its card has set them right."""
+    """Whether its scores are probabilities once they are calibrated as its card says."""
     calibrated: bool
     """Whether a score of s means that about a share s of such candidates are particles."""
 
     @property
     def device(self) -> "torch.device":
-        """Where its work is done."""
+        """The device that it runs on."""
         ...
 
     def settings(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""PyTorch's files, looked through before PyTorch reads them: what they unpack to, what their keys cost."""
+"""Checks of PyTorch files before PyTorch reads them: sizes when unpacked, cost of keys."""
 
 import io
 import pickletools
@@ -9,7 +9,7 @@ from cryopick_ray.errors import brief
 
 ZIP_MAGIC = b"PK\x03\x04"
 FOLDER = 0x10
-"""Of what an archive says of a part: MS-DOS's mark of a folder."""
+"""Bit of an archive entry's attributes: MS-DOS's mark of a folder."""
 MAX_STEPS = 2**18
 """Of a pickle: a tensor takes about thirty."""
 MAX_NAME = 200
@@ -24,7 +24,7 @@ PICKLES_OF_OLD_FILES = 5
 
 
 def check_saved(file: BinaryIO, size: int) -> None:
-    """Refuse what PyTorch would read for ever, or into more memory than the file takes.
+    """Refuse a file that PyTorch would read for ever, or into more memory than the file's size.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def check_saved(file: BinaryIO, size: int) -> None:
     Raises
     ------
     Exception
-        What is wrong with it; the parsers of broken archives and pickles raise whatever they come upon.
+        The fault; parsers of broken archives and pickles raise exceptions of many kinds.
     """
     is_archive = file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
     file.seek(0)
@@ -47,7 +47,7 @@ def check_saved(file: BinaryIO, size: int) -> None:
 
 
 def check_archive(file: BinaryIO, size: int) -> None:
-    """Do the same, and refuse the format that was before archives: it has no check sums."""
+    """Check an archive as :func:`check_saved`; the older format, without check sums, is refused."""
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
         if (unpacked := sum(entry.file_size for entry in entries)) > size:
@@ -65,7 +65,7 @@ def check_archive(file: BinaryIO, size: int) -> None:
 
 
 def _check_pickles(file: BinaryIO, count: int) -> None:
-    """Go through pickles that follow each other, up to the end of the file."""
+    """Check ``count`` pickles that follow each other, or as many as the file has."""
     for _ in range(count):
         start = file.tell()
         if not file.read(1):
@@ -75,7 +75,7 @@ def _check_pickles(file: BinaryIO, count: int) -> None:
 
 
 def _check_pickle(file: BinaryIO) -> None:
-    """Follow a pickle's stack with the sizes of tuples in place of values."""
+    """Run through a pickle's opcodes with the sizes of tuples on the stack in place of values."""
     stack: list[int] = []
     marks: list[int] = []
     memo: dict[Any, int] = {}
@@ -93,16 +93,16 @@ def _check_pickle(file: BinaryIO) -> None:
         elif name == "MARK":
             marks.append(len(stack))
         else:
-            taken = _taken(opcode, stack, marks)
-            keys += len(taken) // 2 if name in ("SETITEM", "SETITEMS", "DICT") else 0
-            made = 1 + sum(taken) if "TUPLE" in name else 1
-            if keys > MAX_KEYS or made > MAX_IN_TUPLE:
+            values = _taken(opcode, stack, marks)
+            keys += len(values) // 2 if name in ("SETITEM", "SETITEMS", "DICT") else 0
+            size = 1 + sum(values) if "TUPLE" in name else 1
+            if keys > MAX_KEYS or size > MAX_IN_TUPLE:
                 raise ValueError(f"more than {MAX_KEYS} keys, or {MAX_IN_TUPLE} values in a tuple")
-            stack += [made] * len(opcode.stack_after)
+            stack += [size] * len(opcode.stack_after)
 
 
 def _taken(opcode: pickletools.OpcodeInfo, stack: list[int], marks: list[int]) -> list[int]:
-    """Take off the stack what a step takes."""
+    """Remove an opcode's operands from the stack and return them."""
     if pickletools.markobject in opcode.stack_before:
         below = opcode.stack_before.index(pickletools.markobject)
         start = marks.pop() - below

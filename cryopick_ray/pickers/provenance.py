@@ -1,4 +1,4 @@
-"""What a model learnt from: on its card as data, in sentences where a person reads it."""
+"""Provenance of a model: the data sets it learnt from, as data on its card and in lines for a person."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Optional
@@ -12,7 +12,7 @@ NAMES_SHOWN = 4
 
 
 class LearntSet(BaseModel):
-    """One data set that a model learnt from; what nobody wrote down is ``None``.
+    """A data set that a model learnt from; what is not recorded is ``None``.
 
     Attributes
     ----------
@@ -23,7 +23,7 @@ class LearntSet(BaseModel):
     simulated
         Whether its micrographs are simulated.
     micrographs, particles
-        How many of them were learnt from.
+        Numbers of those learnt from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,11 +43,11 @@ class Provenance(BaseModel):
     sets
         The data sets; ``None`` if they are not recorded.
     micrographs, particles
-        How many in all; known where those of each set are not.
+        Totals, where the numbers of each set are not recorded either.
     note
-        What else is known, in words.
+        A remark, in words.
     before
-        What the model it began with had learnt from; ``None`` for fresh weights or if it is not recorded.
+        Provenance of the model that training started from; ``None`` for fresh weights or if not recorded.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,7 +65,7 @@ class Provenance(BaseModel):
             yield from self.before.trainings()
 
     def lines(self) -> list[str]:
-        """Return what is known, in lines: one of each kind of data set, then how much of it."""
+        """Return the provenance in lines: one for each kind of data set, then the totals."""
         lines = list(_kinds(self.sets)) if self.sets is not None else []
         if self.micrographs is not None and self.particles is not None:
             lines.append(f"{self.particles} particles in {self.micrographs} micrographs")
@@ -76,17 +76,17 @@ class Provenance(BaseModel):
 
 
 def as_provenance(value: Any) -> Any:
-    """Return what a card says, a sentence of an older one as a note."""
+    """Return the field of a card; the sentence of an older card becomes a note."""
     return {"note": value} if isinstance(value, str) else value
 
 
 def _kinds(sets: Sequence[LearntSet]) -> Iterator[str]:
     for title, is_simulated in (("real", False), ("simulated", True), ("not said whether real", None)):
-        own = [one for one in sets if one.simulated is is_simulated]
-        if not own:
+        of_kind = [data_set for data_set in sets if data_set.simulated is is_simulated]
+        if not of_kind:
             continue
-        molecules = list(dict.fromkeys(one.molecule for one in own if one.molecule))
-        names = molecules if is_simulated and molecules else [one.dataset for one in own]
-        count = f"{len(own)} data set{'s' * (len(own) > 1)}"
-        of = f" of {len(molecules)} molecules" if 1 < len(molecules) < len(own) else ""
+        molecules = list(dict.fromkeys(data_set.molecule for data_set in of_kind if data_set.molecule))
+        names = molecules if is_simulated and molecules else [data_set.dataset for data_set in of_kind]
+        count = f"{len(of_kind)} data set{'s' * (len(of_kind) > 1)}"
+        of = f" of {len(molecules)} molecules" if 1 < len(molecules) < len(of_kind) else ""
         yield f"{title}: {count}{of} ({few(names, NAMES_SHOWN)})"

@@ -1,4 +1,4 @@
-"""What a network is, in one record: how it is built, how it picks, how it is taught."""
+"""The record of a network: its classes, its parameters and the defaults of its training."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 @dataclass(frozen=True)
 class TrainingDefaults:
-    """How a network is taught, unless the settings say otherwise: far shorter than in the papers.
+    """Defaults of a network's training, far shorter than in the papers.
 
     Attributes
     ----------
@@ -23,15 +23,15 @@ class TrainingDefaults:
     epochs, steps
         Epochs, and batches of each.
     whole_image
-        Whether it is shown all of an image at once, so that known false picks teach it nothing new.
+        Whether it learns from all places of an image, so that known false picks add nothing.
     share
         The option that is the share of particles among all places, found from the labels unless given;
         empty for none. Its recipe is an :class:`~cryopick_ray.training.recipes.recipe.UnlabelledRecipe`.
     own_greys
-        The option that tells whether the recipe changes grey values itself, off where ``general`` changes
-        them; empty if it never does.
+        The option that turns on the recipe's own augmentation of grey values, off where ``general`` is on;
+        empty for none.
     filaments
-        Whether it learns filaments, and labels without any teach it nothing.
+        Whether it learns filaments; labels without any are then refused.
     """
 
     recipe: str
@@ -50,25 +50,25 @@ class Network:
     Attributes
     ----------
     name
-        What people call it: lower-case letters, digits and ``_``. A card's architecture is this name, or
-        this name, a hyphen and a variant.
+        Its name: lower-case letters, digits and ``_``. A card's architecture is this name, or this name, a
+        hyphen and a variant.
     network
-        Made of the architecture's name and the card's parameters: a :class:`torch.nn.Module`.
+        Class of :class:`torch.nn.Module`, called with the architecture's name and the card's parameters.
     picker
-        Made of a network and its card, ``particle_px``, ``device`` and ``scoring``: a
+        Class called with a network and its card, ``particle_px``, ``device`` and ``scoring``: a
         :class:`~cryopick_ray.pickers.network_picker.NetworkPicker` or anything else that is a
         :class:`~cryopick_ray.pickers.picker.Picker`.
     parameters
-        Names of the whole numbers that a network is built with.
+        Names of the integers that a network is built with.
     training
-        How it is taught; ``None`` for one that learns nothing.
+        Defaults of its training; ``None`` for one that cannot be trained.
     optional
-        Names of whole numbers that cards of older models lack.
+        Names of integers that cards of older models lack.
 
     Raises
     ------
     ValueError
-        If a name is none.
+        If a name is malformed.
     """
 
     name: str

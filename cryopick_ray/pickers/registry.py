@@ -1,11 +1,11 @@
-"""Which networks there are: those of this package, and those that other installed packages add.
+"""The networks that can be used: those of this package, and those that other installed packages add.
 
 A package adds one by an entry point whose name is the network's and whose object is its record::
 
     [project.entry-points."cryopick_ray.networks"]
     mine = "my_package.record:RECORD"
 
-Its code is imported when its network is asked for or listed, not before.
+Its code is imported when its network is looked up or listed, not before.
 """
 
 from collections.abc import Iterable
@@ -22,10 +22,12 @@ from cryopick_ray.pickers.template.record import RECORD as TEMPLATE
 from cryopick_ray.pickers.topaz.record import RECORD as TOPAZ
 
 GROUP = "cryopick_ray.networks"
-BUILT_IN = {one.name: one for one in (HEATMAP, CRYOLO, TOPAZ, DEEPPICKER, DEEPEM, FILAMENT, TEMPLATE)}
+BUILT_IN = {
+    record.name: record for record in (HEATMAP, CRYOLO, TOPAZ, DEEPPICKER, DEEPEM, FILAMENT, TEMPLATE)
+}
 
-LEARNING = tuple(name for name, one in BUILT_IN.items() if one.training)
-"""Networks of this package that can be taught."""
+LEARNING = tuple(name for name, record in BUILT_IN.items() if record.training)
+"""Networks of this package that can be trained."""
 
 
 def find_network(name: str) -> Network:
@@ -38,18 +40,17 @@ def find_network(name: str) -> Network:
     """
     if name in BUILT_IN:
         return BUILT_IN[name]
-    found = [one for one in _added() if one.name == name]
-    if not found:
+    matches = [entry_point for entry_point in _entry_points() if entry_point.name == name]
+    if not matches:
         raise ModelError(f"there is no network {name!r}; expected one of {', '.join(network_names())}")
-    if len(found) > 1:
-        raise ModelError(
-            f"the network {name} is one of {' and one of '.join(map(_package, found))}; uninstall all but one"
-        )
-    return _load(found[0])
+    if len(matches) > 1:
+        packages = " and one of ".join(map(_package, matches))
+        raise ModelError(f"the network {name} is one of {packages}; uninstall all but one")
+    return _load(matches[0])
 
 
 def find_training(name: str) -> TrainingDefaults:
-    """Return how a network is taught.
+    """Return the defaults of a network's training.
 
     Raises
     ------
@@ -58,57 +59,57 @@ def find_training(name: str) -> TrainingDefaults:
     ModelError
         If its package is broken.
     """
-    if name not in network_names() or (found := find_network(name).training) is None:
+    if name not in network_names() or (defaults := find_network(name).training) is None:
         allowed = ", ".join(
             network_name
             for network_name in network_names()
             if network_name not in BUILT_IN or network_name in LEARNING
         )
         raise UsageError(f"there is no network {name!r} to train; expected one of {allowed}")
-    return found
+    return defaults
 
 
 def network_names() -> list[str]:
-    """Return the names of all networks; those of other packages as they call themselves, unread."""
-    return list(dict.fromkeys([*BUILT_IN, *(one.name for one in _added())]))
+    """Return the names of all networks; records of other packages are not imported."""
+    return list(dict.fromkeys([*BUILT_IN, *(entry_point.name for entry_point in _entry_points())]))
 
 
 def list_networks() -> tuple[list[Network], list[str]]:
-    """Return the networks that can be used, and what is wrong with those that cannot."""
-    added = _added()
-    found, wrong = list(BUILT_IN.values()), _taken(added)
-    for name in dict.fromkeys(one.name for one in added if one.name not in BUILT_IN):
+    """Return the networks that can be used, and error messages of the others."""
+    added = _entry_points()
+    networks, faults = list(BUILT_IN.values()), _name_clashes(added)
+    for name in dict.fromkeys(entry_point.name for entry_point in added if entry_point.name not in BUILT_IN):
         try:
-            found.append(find_network(name))
+            networks.append(find_network(name))
         except ModelError as error:
-            wrong.append(str(error))
-    return found, wrong
+            faults.append(str(error))
+    return networks, faults
 
 
-def _added() -> list[EntryPoint]:
+def _entry_points() -> list[EntryPoint]:
     return sorted(entry_points(group=GROUP), key=lambda entry_point: (entry_point.name, entry_point.value))
 
 
-def _taken(added: Iterable[EntryPoint]) -> list[str]:
+def _name_clashes(added: Iterable[EntryPoint]) -> list[str]:
     return [
-        f"the network {one.name} of {_package(one)} is left out: the name is taken by cryopick-ray's own; "
-        "it must have another"
-        for one in added
-        if one.name in BUILT_IN
+        f"the network {entry.name} of {_package(entry)} is left out: the name is taken by cryopick-ray's "
+        "own; it must have another"
+        for entry in added
+        if entry.name in BUILT_IN
     ]
 
 
 def _load(entry: EntryPoint) -> Network:
     """Return the record that an entry point names."""
-    said = f"the network {entry.name} of {_package(entry)} cannot be used"
+    fault = f"the network {entry.name} of {_package(entry)} cannot be used"
     try:
         record = entry.load()
     except Exception as error:
-        raise ModelError(f"{said}: {entry.value}: {type(error).__name__}: {error}") from error
+        raise ModelError(f"{fault}: {entry.value}: {type(error).__name__}: {error}") from error
     if not isinstance(record, Network):
-        raise ModelError(f"{said}: {entry.value} is a {type(record).__name__}; expected a record.Network")
+        raise ModelError(f"{fault}: {entry.value} is a {type(record).__name__}; expected a record.Network")
     if record.name != entry.name:
-        raise ModelError(f"{said}: its record is of {record.name!r}; the two names must be one")
+        raise ModelError(f"{fault}: its record is of {record.name!r}; the two names must be one")
     return record
 
 

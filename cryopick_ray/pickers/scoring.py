@@ -1,4 +1,4 @@
-"""How a network is asked: exactly, or as fast as the hardware allows."""
+"""Scoring of images by a network: exact, or as fast as the hardware allows."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -22,12 +22,12 @@ AVX-512's are so on AMD's CPUs, by 1.3 to 1.9 times (they alone have SSE4a, too)
 
 @dataclass(frozen=True)
 class Scoring:
-    """How a network answers.
+    """Exactness and precision of a network's scores.
 
     Attributes
     ----------
     exact
-        The reference: every output that the paper's procedure asks for. Otherwise a coarser grid or shared
+        The reference: every output of the paper's procedure. Otherwise a coarser grid or shared
         normalisation, in a fraction of the time: as many particles are found, but places and scores
         differ a little, and a threshold of the one is not that of the other.
     precision
@@ -49,12 +49,12 @@ EXACT = Scoring()
 def choose_scoring(
     *, exact: bool = False, precision: PrecisionChoice = "auto", device: str = "cpu"
 ) -> Scoring:
-    """Return how to ask a network on a device; ``auto`` precision is the fastest there.
+    """Return the scoring for a device; ``auto`` precision is the fastest there.
 
     Raises
     ------
     UsageError
-        If exact answers are wanted in another precision than float32.
+        If exact scoring is combined with another precision than float32.
     """
     if exact and precision == "bfloat16":
         raise UsageError("`dtype` bfloat16: `exact` answers take float32; leave one of the two out")
@@ -68,17 +68,22 @@ def choose_scoring(
 
 def fast_precision(*, on_gpu: bool) -> Precision:
     """Return the precision that is fastest on a GPU, or on this machine's CPU."""
-    there = torch.cpu.get_capabilities()
-    on_cpu = any(all(there.get(name) for name in names) for names in FAST_BFLOAT16)
+    capabilities = torch.cpu.get_capabilities()
+    on_cpu = any(all(capabilities.get(name) for name in names) for names in FAST_BFLOAT16)
     return "bfloat16" if on_gpu or on_cpu else "float32"
 
 
-def answered(last: nn.Conv2d, x: Tensor) -> Tensor:
-    """Apply a network's last layer, of 1 x 1, in float32 at least: bfloat16 tells too few scores apart."""
-    wide = torch.promote_types(x.dtype, torch.float32)
-    bias = None if last.bias is None else last.bias.to(wide)
-    inputs, weight = x.to(wide), last.weight.to(wide)
-    if x.dtype != wide and last.out_channels > 1 and torch.is_inference_mode_enabled() and can_fuse(x.device):
+def last_layer(last: nn.Conv2d, x: Tensor) -> Tensor:
+    """Apply a network's last layer, of 1 x 1, in float32 at least: bfloat16 has too few distinct scores."""
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    bias = None if last.bias is None else last.bias.to(dtype)
+    inputs, weight = x.to(dtype), last.weight.to(dtype)
+    if (
+        x.dtype != dtype
+        and last.out_channels > 1
+        and torch.is_inference_mode_enabled()
+        and can_fuse(x.device)
+    ):
         # a third of the time of what torch takes for one image
         return torch.mkldnn_convolution(inputs, weight, bias, (0, 0), (1, 1), (1, 1), 1)
     return functional.conv2d(inputs, weight, bias)

@@ -10,13 +10,13 @@ from cryopick_ray.errors import ModelError
 
 FOLDER = Path(__file__).parent / "models"
 SHOWN = "held_out_f1"
-"""The score that tells a model from the others in a line."""
+"""The score in a model's one-line description."""
 WEIGHTS, CARD = ".safetensors", ".json"
 
 
 @dataclass(frozen=True)
 class ShippedModel:
-    """A model's name and where its weights lie; neither these nor torch are loaded to say so."""
+    """A model's name and the path of its weights; neither these nor torch are loaded."""
 
     name: str
 
@@ -26,7 +26,7 @@ class ShippedModel:
         return FOLDER / f"{self.name}{WEIGHTS}"
 
     def card(self) -> dict[str, Any]:
-        """Return its card, unchecked: who loads the weights checks it.
+        """Return its card, unchecked: it is checked when the weights are loaded.
 
         Raises
         ------
@@ -69,5 +69,5 @@ def shipped_models() -> dict[str, ShippedModel]:
 
 def shipped_weights(model: str) -> Path | None:
     """Return the weights of the shipped model of that name, if there is one."""
-    found = shipped_models().get(model)
-    return found.weights if found else None
+    model_shipped = shipped_models().get(model)
+    return model_shipped.weights if model_shipped else None

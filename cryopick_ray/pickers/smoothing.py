@@ -1,4 +1,4 @@
-"""Images and maps of scores through a narrow Gaussian, in torch, wherever they lie."""
+"""Smoothing of images and score maps by a narrow Gaussian, in torch, on their device."""
 
 import math
 
@@ -12,7 +12,7 @@ SIGMAS = 3.0
 
 
 def smoothed(maps: Tensor, sigma_px: float, *, floor: float) -> Tensor:
-    """Return ``(n, h, w)`` maps of scores through a Gaussian, mirrored at their edges; the same for sigma 0.
+    """Return ``(n, h, w)`` score maps smoothed by a Gaussian, mirrored at their edges; unchanged for sigma 0.
 
     Where scores are high all around a centre, the middle stands out. Scores below ``floor`` count as
     ``floor``; ``-inf``, which is no peak, stays.
@@ -28,7 +28,7 @@ def smoothed(maps: Tensor, sigma_px: float, *, floor: float) -> Tensor:
 
 
 def smoothed_along(padded: Tensor, axis: int, sigma_px: float, reach_px: int) -> Tensor:
-    """Return values through a Gaussian of ``2 reach_px + 1`` weights along an axis, less the margins."""
+    """Return values smoothed along an axis by ``2 reach_px + 1`` Gaussian weights, without the margins."""
     away = torch.arange(reach_px + 1, dtype=torch.float64)
     weights = torch.exp(-((away / sigma_px) ** 2) / 2)
     middle, *others = (weights / (2 * weights.sum() - weights[0])).tolist()

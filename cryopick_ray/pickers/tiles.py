@@ -1,4 +1,4 @@
-"""A large image through a network in tiles: the answers of the whole in the memory of a part."""
+"""Networks run on large images in tiles: the output of the whole in the memory of a tile."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -20,22 +20,22 @@ def tile_px_on(device: torch.device) -> int:
 def answer_in_tiles(
     ask: Callable[[Tensor], Tensor], images: Tensor, *, multiple_px: int, rim_px: int, tile_px: int
 ) -> Tensor:
-    """Return a network's answers to ``(n, h, w)`` images as if it had seen each of them whole.
+    """Return a network's output for ``(n, h, w)`` images, equal to that of each image as a whole.
 
-    A CPU is asked about one image at a time, so that its answers do not depend on ``n``.
+    A CPU runs one image at a time, so that the output does not depend on ``n``.
 
     Parameters
     ----------
     ask
         The network, ``(n, 1, h, w)`` to ``(n, c, h / s, w / s)`` where ``s`` divides ``multiple_px``;
-        beyond the edges of what it is given it sees zeros.
+        it pads its input with zeros.
     images
         Both sides are multiples of ``multiple_px``.
     multiple_px
         The network's coarsest stride.
     rim_px
-        How far from an answer the pixels lie that decide it, a multiple of ``multiple_px``. A tile has
-        a rim as wide, except at the image's edges, where the zeros are those of the whole image.
+        Reach of the receptive field beyond an output, a multiple of ``multiple_px``. Tiles have a rim of this
+        width, except at the image's edges, where the zeros are those of the whole image.
     tile_px
         Largest side of a tile without its rim.
 
@@ -46,9 +46,9 @@ def answer_in_tiles(
     rows, columns = (_parts(side, multiple_px, tile_px) for side in images.shape[1:])
     at_once = 1 if images.device.type == "cpu" else len(images)
     answers = []
-    for some in torch.split(images[:, None], at_once):
+    for batch in torch.split(images[:, None], at_once):
         bands = [
-            _joined([_answer(ask, some, down, across, rim_px) for across in columns], dim=3) for down in rows
+            _joined([_answer(ask, batch, down, across, rim_px) for across in columns], dim=3) for down in rows
         ]
         answers.append(_joined(bands, dim=2))
     return _joined(answers, dim=0)
@@ -57,7 +57,7 @@ def answer_in_tiles(
 def extended(
     images: Tensor, axis: int, sides: tuple[int, int], mode: Literal["reflect", "symmetric"]
 ) -> Tensor:
-    """Return images with so many mirrored pixels before and after, as :func:`numpy.pad` does it."""
+    """Return images padded along an axis with mirrored pixels, as by :func:`numpy.pad`."""
     before, after = sides
     if not before and not after:
         return images
@@ -79,7 +79,7 @@ def _joined(parts: list[Tensor], dim: int) -> Tensor:
 
 
 def _parts(side: int, multiple_px: int, tile_px: int) -> list[tuple[int, int]]:
-    """Return where nearly equal parts of a side begin and end, multiples all."""
+    """Return start and end of nearly equal parts of a side, all of them multiples."""
     units = side // multiple_px
     count = -(-units // max(1, tile_px // multiple_px))
     ends = [units * part // count * multiple_px for part in range(count + 1)]
@@ -93,11 +93,11 @@ def _answer(
     across: tuple[int, int],
     rim_px: int,
 ) -> Tensor:
-    """Return the answers to one tile, seen with its rim."""
+    """Return the output of one tile, run with its rim."""
     (top, bottom), (left, right) = down, across
     above, before = min(rim_px, top), min(rim_px, left)
     seen = images[:, :, top - above : bottom + rim_px, left - before : right + rim_px]
     answer = ask(seen)
     stride = seen.shape[2] // answer.shape[2]
-    own = answer[:, :, above // stride :, before // stride :]
-    return own[:, :, : (bottom - top) // stride, : (right - left) // stride]
+    without_rim = answer[:, :, above // stride :, before // stride :]
+    return without_rim[:, :, : (bottom - top) // stride, : (right - left) // stride]

@@ -1,4 +1,4 @@
-"""Our model format: tensors in ``NAME.safetensors``, what they are in ``NAME.json`` beside it."""
+"""Our model format: tensors in ``NAME.safetensors``, their card in ``NAME.json`` beside it."""
 
 import datetime
 import hashlib
@@ -33,25 +33,25 @@ HEADER_LENGTH_BYTES = 8  # a safetensors file starts with its header's length, l
 
 
 class ModelCard(BaseModel):
-    """What a set of weights is, and how an image must be scaled for it.
+    """The card of a set of weights: network, scale, normalisation, provenance, threshold, scores.
 
     Attributes
     ----------
     name
         Short name, as in the table's ``model`` column.
     architecture, parameters
-        Which network, and the numbers it is built with (for Topaz ``units``).
+        The network's variant, and the integers it is built with (for Topaz ``units``).
     particle_px
         Diameter of a particle in pixels of the image that the network is given.
     normalisation
-        How that image's grey values are normalised.
+        Name of the normalisation of that image's grey values.
     trained_on
-        What the weights learnt from.
+        Provenance of the weights.
     options, scales
-        How: what was set of the recipe, but for the network and the data, and how many times smaller and
-        larger particles were shown; cards of older models do not say.
+        Options of the recipe that do not depend on network or data, and the range of enlargement in
+        training; absent from cards of older models.
     licence, source, date
-        Where they come from and what may be done with them.
+        Licence and origin of the weights.
     threshold
         Score from which a candidate is a particle: the best one on validation micrographs; ``None`` if
         none was found.
@@ -59,16 +59,16 @@ class ModelCard(BaseModel):
         Numbers of the calibration, see pickers/calibration.py; ``None`` if scores are not
         probabilities.
     lowest_precision
-        The lowest that the network bears when it is asked fast: ``float32`` where ``bfloat16`` costs it
-        more than 0.005 of average precision.
+        Lowest precision of fast scoring: ``float32`` where ``bfloat16`` costs more than 0.005 of average
+        precision.
     batch
         Micrographs at once on a GPU, if its memory holds so many.
     scores
         Measured qualities by name.
     training_seconds, device
-        How long it learnt and on what machine; ``None`` and empty if nobody wrote it down.
+        Duration of the training, and its machine; ``None`` and empty if not recorded.
     limits
-        What it is not good at, in words.
+        Known weaknesses, in words.
     digest
         :func:`weights_digest` of the tensors.
     """
@@ -122,8 +122,8 @@ def save_model(path: Path, state: Mapping[str, Tensor], card: ModelCard) -> None
     """
     if path.suffix != ".safetensors":
         raise ModelError(f"{path}: our weights are written as .safetensors; give the file that ending")
-    if (found := weights_digest(state)) != card.digest:
-        raise ModelError(f"{path}: the card is of other weights (digest {card.digest}, these are {found})")
+    if (digest := weights_digest(state)) != card.digest:
+        raise ModelError(f"{path}: the card is of other weights (digest {card.digest}, these are {digest})")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     write_whole(path, safetensors.torch.save(tensors))
     write_whole(_card_path(path), card.model_dump_json(indent=2).encode() + b"\n")
@@ -152,8 +152,8 @@ def load_model(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
         state = safetensors.torch.load(content)
     except (SafetensorError, ValueError, KeyError) as error:
         raise ModelError(f"{path}: damaged safetensors file: {brief(error)}") from error
-    if (found := weights_digest(state)) != card.digest:
-        raise ModelError(f"{path}: digest {found}, but {_card_path(path).name} says {card.digest}")
+    if (digest := weights_digest(state)) != card.digest:
+        raise ModelError(f"{path}: digest {digest}, but {_card_path(path).name} says {card.digest}")
     return state, card
 
 
@@ -182,10 +182,10 @@ def restore(build: Callable[[], NetworkT], state: Mapping[str, Tensor], title: s
         verb = "lacks" if wrong[0] in expected else "has the unknown"
         raise ModelError(f"{title}: the state {verb} tensor {brief(wrong[0])}")
     for name, tensor in state.items():
-        kind, wanted = (tensor.dtype, *tensor.shape), (expected[name].dtype, *expected[name].shape)
-        is_half = kind == (torch.float16, *wanted[1:]) and wanted[0] == torch.float32
-        if kind != wanted and not is_half:
-            raise ModelError(f"{title}: {name} is {kind}; expected {wanted}")
+        stored, required = (tensor.dtype, *tensor.shape), (expected[name].dtype, *expected[name].shape)
+        is_half = stored == (torch.float16, *required[1:]) and required[0] == torch.float32
+        if stored != required and not is_half:
+            raise ModelError(f"{title}: {name} is {stored}; expected {required}")
         if not bool(torch.isfinite(tensor).all()):
             raise ModelError(f"{title}: {name} holds NaN or infinite values")
     whole = {name: tensor.to(expected[name].dtype) for name, tensor in state.items()}
@@ -202,11 +202,11 @@ def read_bounded(path: Path, limit_bytes: int) -> bytes:
         If it cannot be read, is larger or is no regular file.
     """
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # a pipe or device has no end
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe or device has no end
             raise ModelError(f"{path}: not a file")
-        if found.st_size > limit_bytes:
-            raise ModelError(f"{path}: {found.st_size} bytes; expected at most {limit_bytes}")
+        if status.st_size > limit_bytes:
+            raise ModelError(f"{path}: {status.st_size} bytes; expected at most {limit_bytes}")
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error

@@ -11,7 +11,7 @@ from cryopick_ray import __version__
 from cryopick_ray.evaluation.comparison import Comparison, letter
 from cryopick_ray.evaluation.nearest import Indices
 from cryopick_ray.evaluation.paired import pair_picks
-from cryopick_ray.evaluation.sums import Beside
+from cryopick_ray.evaluation.sums import MicrographInRuns
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.report.report import page_maker
 from cryopick_ray.report.thumbnails import make_thumbnail
@@ -48,7 +48,10 @@ class Picture:
 
 
 def picture_of(
-    beside: Beside, first: MicrographPicks, second: MicrographPicks, image: NDArray[np.floating] | None
+    beside: MicrographInRuns,
+    first: MicrographPicks,
+    second: MicrographPicks,
+    image: NDArray[np.floating] | None,
 ) -> Picture:
     """Return the picture of a micrograph that two runs have picked.
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import CryoPickError, UsageError
 from cryopick_ray.evaluation.alike import Names, common_names, side_by_side
-from cryopick_ray.evaluation.compare import beside_of
 from cryopick_ray.evaluation.compare import compare as count
+from cryopick_ray.evaluation.compare import micrograph_in_runs
 from cryopick_ray.evaluation.comparison import Comparison, letter
 from cryopick_ray.evaluation.truth import read_truth
 from cryopick_ray.picks.schema import MicrographPicks
@@ -101,7 +101,7 @@ def _pictures(
     for name, entries in side_by_side(ready, wanted):
         first, second = entries[pair.first], entries[pair.second]
         if first is not None and second is not None:
-            beside = beside_of(name, entries, 2 * found.radius_A)
+            beside = micrograph_in_runs(name, entries, 2 * found.radius_A)
             made[name] = picture_of(beside, first, second, images.read(name))
     return [made[name] for name in shown]
 

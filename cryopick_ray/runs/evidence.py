@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.pickers.picker import Candidates, Picker
 from cryopick_ray.training.data.examples import LabelledRow
-from cryopick_ray.training.scored import found_by, matched, score
+from cryopick_ray.training.scored import match_labels, pick_labelled, score
 
 NEAR = 0.25
 """Diameters within which two picks agree: half of what counts as found, so that centring counts."""
@@ -24,7 +24,7 @@ def agreement(picker: Picker, rows: Sequence[LabelledRow]) -> float:
 
     0 where there is nothing to find.
     """
-    return _precision([found_by(picker, row) for row in rows], rows)
+    return _precision([pick_labelled(picker, row) for row in rows], rows)
 
 
 def steadiness(picker: Picker, rows: Sequence[LabelledRow], seed: int) -> float:
@@ -36,18 +36,20 @@ def steadiness(picker: Picker, rows: Sequence[LabelledRow], seed: int) -> float:
     finds other ones.
     """
     count = sum(len(row.particles) for row in rows)
-    clear = [found_by(picker, row) for row in rows]
+    clear = [pick_labelled(picker, row) for row in rows]
     every = np.sort(np.concatenate([one.score for one in clear]))[::-1]
     least = every[min(count, len(every)) - 1] if count and len(every) else np.inf
     own = [replace(row, particles=_places(one, least)) for row, one in zip(rows, clear, strict=True)]
     streams = np.random.default_rng([NOISE_STREAM, seed]).spawn(len(rows))
-    noisy = [found_by(picker, row, partial(_with_noise, rng)) for row, rng in zip(rows, streams, strict=True)]
+    noisy = [
+        pick_labelled(picker, row, partial(_with_noise, rng)) for row, rng in zip(rows, streams, strict=True)
+    ]
     return _precision(noisy, own)
 
 
 def _precision(found: Sequence[Candidates], rows: Sequence[LabelledRow]) -> float:
     near = [replace(row, radius_A=NEAR * row.diameter_A) for row in rows]
-    return score([matched(row, one) for row, one in zip(near, found, strict=True)]).auprc or 0.0
+    return score([match_labels(row, one) for row, one in zip(near, found, strict=True)]).auprc or 0.0
 
 
 def _places(found: Candidates, least: float) -> NDArray[np.float32]:

@@ -32,10 +32,10 @@ from cryopick_ray.settings.engine_settings import EngineSettings
 from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.scale import check_scale
 from cryopick_ray.training.data.examples import LabelledRow
-from cryopick_ray.training.data.remembered import mixed, remembered
+from cryopick_ray.training.data.rehearsal import mixed_rows, rehearsal_rows
 from cryopick_ray.training.data.splits import Rows, Split
-from cryopick_ray.training.scored import found_by
-from cryopick_ray.training.train_model import TrainContext, Trained, train_model
+from cryopick_ray.training.scored import pick_labelled
+from cryopick_ray.training.train_model import TrainContext, TrainedModel, train_model
 from cryopick_ray.training.training_folder import TrainingFolder
 from cryopick_ray.training.write_results import write_training
 from cryopick_ray.units import working_pixel_size_A
@@ -81,10 +81,10 @@ def teach(
     picks = target.sample(table)
     split = target.split(picks, picker)
     check_fine(split, learn, target.settings)
-    others = remembered(learn, folder, engine, events) if learn.simulated_share else ()
+    others = rehearsal_rows(learn, folder, engine, events) if learn.simulated_share else ()
     judge = _judge(target, split.validation or split.learnt)
     evidence = [judge(target.own_picker(train_context.device))]
-    best: Trained | None = None
+    best: TrainedModel | None = None
     for number in range(1, learn.rounds + 1):
         if best is not None and target.is_own_teacher:
             split = target.split(_picked_by(best, picks, split), best.picker)
@@ -150,8 +150,8 @@ def _round(
     folder: Path,
     train_context: TrainContext,
     number: int,
-    before: Trained | None,
-) -> Trained:
+    before: TrainedModel | None,
+) -> TrainedModel:
     """Let a student learn once more from where the one before ended."""
     learn = target.learn
     own = learn.model_copy(update={"seed": learn.seed + number - 1, "rounds": 2 if learn.false_picks else 1})
@@ -159,7 +159,7 @@ def _round(
     train_context.events.note(
         f"round {number}: learning from {count} picks in {len(split.training)} micrographs"
     )
-    training = mixed(split.training, others, learn.simulated_share)
+    training = mixed_rows(split.training, others, learn.simulated_share)
     start = target.start if before is None else (before.weights, before.card)
     place = folder / f"round-{number}"
     student = train_model(
@@ -176,16 +176,19 @@ def _judge(target: Target, rows: Sequence[LabelledRow]) -> Callable[[Picker], fl
     return lambda picker: agreement(picker, rows)
 
 
-def _picked_by(student: Trained, picks: Sequence[MicrographPicks], split: Split) -> list[MicrographPicks]:
+def _picked_by(
+    student: TrainedModel, picks: Sequence[MicrographPicks], split: Split
+) -> list[MicrographPicks]:
     """Return the same micrographs with the student's picks."""
     rows = {row.row.micrograph_id: row for row in split.learnt + split.validation}
     found = {
-        name: found_by(student.picker, rows[name]) for name in (one.micrograph.micrograph_id for one in picks)
+        name: pick_labelled(student.picker, rows[name])
+        for name in (one.micrograph.micrograph_id for one in picks)
     }
     return picked_anew(picks, found, student.card.threshold)
 
 
-def _keep(target: Target, best: Trained | None, folder: Path) -> Path:
+def _keep(target: Target, best: TrainedModel | None, folder: Path) -> Path:
     """Write the better model where the run expects it: the student, or the one that began."""
     learn = target.learn
     path = folder / f"{learn.name}.safetensors"

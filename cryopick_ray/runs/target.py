@@ -25,7 +25,7 @@ from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.data.splits import Split, split_rows
-from cryopick_ray.training.scored import found_by
+from cryopick_ray.training.scored import pick_labelled
 
 SMOOTHING = 0.125
 """Sigma in diameters of the Gaussian through the score map on whose peaks labels are centred."""
@@ -125,7 +125,7 @@ class Target:
         sure, every = (labelled(graded, self.run, self.settings, one) for one in (Grade.SURE, Grade.PICKED))
         if learn.recentred and isinstance(picker, NetworkPicker) and picker.spreads:
             smooth = picker.smoothed(SMOOTHING)
-            peaks = [found_by(smooth, row) for row in sure]
+            peaks = [pick_labelled(smooth, row) for row in sure]
             sure, every = (list(map(recentred, rows, peaks)) for rows in (sure, every))
         training, _ = split_rows(sure, learn.validation_share, learn.seed)
         _, held_back = split_rows(every, learn.validation_share, learn.seed)

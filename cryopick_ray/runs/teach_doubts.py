@@ -10,7 +10,7 @@ from cryopick_ray.pickers.heatmap.picker import HeatmapPicker
 from cryopick_ray.training.data.examples import LabelledRow, read_labelled
 from cryopick_ray.training.recipes.heatmap import REACH
 from cryopick_ray.training.recipes.recipe import Recipe
-from cryopick_ray.training.scored import found_by
+from cryopick_ray.training.scored import pick_labelled
 
 WRONG_SIZE = 1.25
 """Times as large or as small as the diameter that marked particles seem, from which that is doubted."""
@@ -51,7 +51,7 @@ def doubts_of(picker: HeatmapPicker, recipe: Recipe, rows: Sequence[LabelledRow]
 
 def _sizes(picker: HeatmapPicker, row: LabelledRow) -> NDArray[np.float64]:
     """Return how many diameters large marked particles are to the picker, as far as it finds them."""
-    found = found_by(picker, row)
+    found = pick_labelled(picker, row)
     if "size_px" not in found.more or not (len(found) and len(row.particles)):
         return np.zeros(0)
     reach_px = REACH * row.diameter_A / row.row.pixel_size_A

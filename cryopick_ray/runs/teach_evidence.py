@@ -12,7 +12,7 @@ from cryopick_ray.pickers.picker import Candidates, Picker
 from cryopick_ray.picks.thresholds import MIN_CANDIDATES, log_odds_threshold
 from cryopick_ray.training.data.examples import LabelledRow
 from cryopick_ray.training.recipes.heatmap import REACH
-from cryopick_ray.training.scored import found_by
+from cryopick_ray.training.scored import pick_labelled
 
 LOWEST, HIGHEST = 0.01, 0.995
 """Scores of marks at which no candidate is, and the highest: a single mark decides no more than so much."""
@@ -81,7 +81,7 @@ def answers(picker: Picker, rows: Sequence[LabelledRow]) -> tuple[Answers, list[
 
     A mark's score is that of the best candidate near it, of those that ``cryopick run`` might pick.
     """
-    found = [found_by(picker, row) for row in rows]
+    found = [pick_labelled(picker, row) for row in rows]
     particles, wrong = (
         np.concatenate([_best(one, getattr(row, kind), row) for row, one in zip(rows, found, strict=True)])
         for kind in ("particles", "false")

@@ -20,7 +20,7 @@ from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.data.examples import LabelledRow
-from cryopick_ray.training.data.labelled import Centres, nowhere
+from cryopick_ray.training.data.labelled import Centres, no_centres
 
 FEWEST = 4
 """Marks of either kind: half of them teach while the other half is asked about."""
@@ -118,7 +118,15 @@ def read_marks(run: RunFolder, settings: RunSettings, curation: Sequence[Path]) 
             row = manifest[name]
             rows.append(
                 LabelledRow(
-                    run.store, row, row.dataset, diameter_A, diameter_A / 2, sign, particles, wrong, nowhere()
+                    run.store,
+                    row,
+                    row.dataset,
+                    diameter_A,
+                    diameter_A / 2,
+                    sign,
+                    particles,
+                    wrong,
+                    no_centres(),
                 )
             )
     marks = Marks(tuple(rows), tuple(notes))

@@ -23,7 +23,7 @@ from cryopick_ray.runs.teach_result import Kept
 from cryopick_ray.settings.base import Settings
 from cryopick_ray.training.loop.job import TrainingJob
 from cryopick_ray.training.loop.loop import LoopSettings
-from cryopick_ray.training.recipes.marks import MarksRecipe, doubled, learnt
+from cryopick_ray.training.recipes.marks import MarksRecipe, student_weights, with_teacher
 from cryopick_ray.training.train_model import TrainContext
 
 EPOCHS = 4
@@ -96,8 +96,8 @@ class Pupil:
             precision=context.precision,
             seed=settings.seed,
         )
-        job = TrainingJob(self.recipe, marks.shown(), (), loop, doubled(self.weights))
-        return learnt(context.train(job, folder, context.listener).best)
+        job = TrainingJob(self.recipe, marks.shown(), (), loop, with_teacher(self.weights))
+        return student_weights(context.train(job, folder, context.listener).best)
 
 
 @dataclass(frozen=True)

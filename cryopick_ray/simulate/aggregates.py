@@ -11,12 +11,12 @@ TOUCH = (0.45, 0.95)
 
 @dataclass(frozen=True)
 class Aggregate:
-    """One clump.
+    """A clump of molecules.
 
     Attributes
     ----------
     molecule
-        ``(k,)`` int64 numbers in the list of molecules.
+        ``(k,)`` int64 indices into the list of molecules.
     offsets_px
         ``(k, 2)`` x, y of the members from the clump's centre.
     reach_px

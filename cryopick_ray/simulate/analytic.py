@@ -1,4 +1,4 @@
-"""The molecules made of shapes; the plainest here, the others by kind."""
+"""Molecules made of shapes: the simplest ones, and the list of all."""
 
 import numpy as np
 from numpy.typing import NDArray

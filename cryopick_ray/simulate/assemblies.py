@@ -1,6 +1,6 @@
 """Large complexes far from round: rods, rings, open and branched ones; the axis of symmetry is z."""
 
-from cryopick_ray.simulate.filling import one
+from cryopick_ray.simulate.filling import protein
 from cryopick_ray.simulate.shapes import (
     Solid,
     balls,
@@ -68,15 +68,15 @@ def _knobbed_rod() -> Solid:
 
 
 COMPOSITIONS = (
-    one("dumbbell-3", "dumbbell", (44, 44, 114), _dumbbell()),
-    one("superhelix-4", "superhelix", (46, 46, 165), balls(helix(26, 66, 4.4), 15)),
-    one("bent-rod-5", "bent-rod", (30, 130, 25), moved(balls(helix(110, 0, 0.34), 21), (-90, 0, 0))),
-    one("knobbed-rod-6", "knobbed-rod", (36, 36, 165), _knobbed_rod()),
-    one("c-shape", "c-shape", (100, 100, 36), uneven(balls(helix(66, 0, 0.72), 24), 30, 4, 24)),
-    one("lock-washer", "open-ring", (96, 96, 74), _washer()),
-    one("ring-pair", "ring-pair", (136, 80, 46), _ring_pair()),
-    one("triple-ring", "stacked-rings", (76, 76, 100), _triple_ring()),
-    one("double-ring", "double-ring", (76, 76, 80), _double_ring()),
-    one("tripod", "tripod", (110, 110, 80), _tripod()),
-    one("propeller", "propeller", (120, 120, 50), _propeller()),
+    protein("dumbbell-3", "dumbbell", (44, 44, 114), _dumbbell()),
+    protein("superhelix-4", "superhelix", (46, 46, 165), balls(helix(26, 66, 4.4), 15)),
+    protein("bent-rod-5", "bent-rod", (30, 130, 25), moved(balls(helix(110, 0, 0.34), 21), (-90, 0, 0))),
+    protein("knobbed-rod-6", "knobbed-rod", (36, 36, 165), _knobbed_rod()),
+    protein("c-shape", "c-shape", (100, 100, 36), uneven(balls(helix(66, 0, 0.72), 24), 30, 4, 24)),
+    protein("lock-washer", "open-ring", (96, 96, 74), _washer()),
+    protein("ring-pair", "ring-pair", (136, 80, 46), _ring_pair()),
+    protein("triple-ring", "stacked-rings", (76, 76, 100), _triple_ring()),
+    protein("double-ring", "double-ring", (76, 76, 80), _double_ring()),
+    protein("tripod", "tripod", (110, 110, 80), _tripod()),
+    protein("propeller", "propeller", (120, 120, 50), _propeller()),
 )

@@ -1,4 +1,4 @@
-"""The image that particles are thrown on, and its regions."""
+"""The image that particles are placed on, and its regions."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ INSIDE, ON_CONTAMINATION, BEYOND_EDGE = REGIONS = range(3)
 
 
 @dataclass(frozen=True)
-class Ground:
-    """An image and the molecules to come.
+class Canvas:
+    """An image and the molecules to place on it.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Ground:
         return np.repeat([INSIDE, ON_CONTAMINATION, BEYOND_EDGE], [round(full * s) for s in shares])
 
     def proposer(self, rng: np.random.Generator, regions: NDArray[np.int64]) -> Propose:
-        """Return what throws a disc evenly over its region."""
+        """Return a function that draws positions of discs evenly over their regions."""
         last = np.array([self.shape[1] - 1.0, self.shape[0] - 1.0])
 
         def propose(discs: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -73,7 +73,7 @@ class Ground:
         inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
         region = np.where(inside, INSIDE, BEYOND_EDGE)
         if self.contaminated is not None:
-            x, y = np.nan_to_num(points).T  # clumps that found no room are nowhere
+            x, y = np.nan_to_num(points).T  # clumps without room have no position
             column = np.clip(np.rint(x), 0, width - 1).astype(np.int64)
             row = np.clip(np.rint(y), 0, height - 1).astype(np.int64)
             region[inside & self.contaminated[row, column]] = ON_CONTAMINATION

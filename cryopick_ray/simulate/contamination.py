@@ -1,4 +1,4 @@
-"""What is in a micrograph besides particles and smooth ice: films, crystals, blobs, textures, lattices.
+"""Contamination: films, crystals, blobs, textures and lattices besides particles and smooth ice.
 
 All matter is counted as **vitreous-ice-equivalent thickness** in angstroms: the thickness of
 vitreous ice with the same projected potential. With mean inner potentials of about 3.5 V for
@@ -44,8 +44,7 @@ class ContaminationSettings(Settings):
         The kinds, see :data:`KINDS`; a probability of 0, the default from ``crystalline`` on, leaves one
         out.
     coherent_A
-        Thickness that the phase levels off at: what passes more is scattered more than once. Grain
-        levels off by itself.
+        Thickness at which the phase saturates, because of multiple scattering. Grain saturates by itself.
     mean_free_path_A
         Thickness of ice that lets 1/e of the electrons through the aperture; about 3000 A at 300 kV.
     """
@@ -71,7 +70,7 @@ class ContaminationSettings(Settings):
 
 @dataclass(frozen=True)
 class ContaminantKind:
-    """One kind of contamination: what draws it, what it is to a picker, and what it looks like."""
+    """A kind of contamination: the function that draws it, its junk code, and a description."""
 
     draw: Callable[[np.random.Generator, FieldOfView, Any], Iterator[Patch]]
     junk: Junk
@@ -117,7 +116,7 @@ KINDS: dict[str, ContaminantKind] = {
         lumps, Junk.CONTAMINATION, "gold beads of 5 to 15 nm: black with a bright fringe"
     ),
 }
-"""Each kind by the name of its setting. New ones come last, so that seeds keep what they showed."""
+"""Each kind by the name of its setting. New ones come last, so that seeds keep their images."""
 
 
 @dataclass(frozen=True)
@@ -169,17 +168,17 @@ def contaminate(
     matter, underneath = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
     for stream, (name, kind) in zip(rng.spawn(len(KINDS)), KINDS.items(), strict=True):
         for patch in kind.draw(stream, view, getattr(settings, name)):
-            where = patch.rows, patch.columns
-            thickness[where] += patch.thickness_A
+            window = patch.rows, patch.columns
+            thickness[window] += patch.thickness_A
             amount = np.abs(patch.thickness_A)
-            matter[where][amount > most[where]] = kind.junk
-            np.maximum(most[where], amount, out=most[where])
+            matter[window][amount > most[window]] = kind.junk
+            np.maximum(most[window], amount, out=most[window])
             if patch.grain_A is not None:
-                grain[where] += patch.grain_A
+                grain[window] += patch.grain_A
             if patch.covered is not None:
                 # bad ice with a lattice on it is bad ice
-                covered = patch.covered & (underneath[where] != Junk.ICE)
-                underneath[where][covered] = kind.junk
+                covered = patch.covered & (underneath[window] != Junk.ICE)
+                underneath[window][covered] = kind.junk
     material = np.abs(thickness) > MATERIAL_A
     absorption = (thickness + grain) / np.float32(settings.mean_free_path_A)
     potential = _levelled(thickness, settings.coherent_A)

@@ -1,4 +1,4 @@
-"""A molecule's Coulomb potential on a grid, and shapes like it that no protein has."""
+"""A molecule's Coulomb potential on a grid, and random deformations of molecules."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ def density(molecule: Molecule, voxel_size_A: float, box: int) -> NDArray[np.flo
     Raises
     ------
     UsageError
-        A voxel size or box that cannot be.
+        If the voxel size or the box is out of range.
     """
     sigma_A = np.maximum(molecule.sigma_A, np.float32(voxel_size_A / 2))
     contrast = molecule.weight_kDa * np.float32(CONTRAST_V_A3_PER_KDA)

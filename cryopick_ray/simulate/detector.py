@@ -1,4 +1,4 @@
-"""From the intensity of the image to what a camera counts: dose, counting noise, blur."""
+"""Detection: from the intensity of the image to a camera's counts, by dose, counting noise and blur."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ BLOCK_ROWS = 256  # numpy draws counts in 8 bytes; blocks keep that small
 
 @dataclass(frozen=True)
 class Detector:
-    """How a camera blurs the signal and the noise, as Gaussian fall-offs with frequency.
+    """A camera's DQE, MTF and noise power, as Gaussian fall-offs with frequency.
 
     The signal falls as the modulation transfer function ``MTF(k)``, the noise's power as ``NNPS(k)``,
     and ``DQE(k) = DQE(0) MTF^2 / NNPS`` (McMullan et al. 2014, Ultramicroscopy 147:156). Each of the
@@ -40,7 +40,7 @@ class Detector:
     mtf_nyquist: float = 0.6
 
     def __post_init__(self) -> None:
-        """Refuse what no camera does: gaining information, or noise that rises with frequency."""
+        """Refuse an impossible camera: one that gains information, or whose noise rises with frequency."""
         if not (
             0 < self.mtf_nyquist <= 1
             and 0 < self.dqe_nyquist <= self.dqe_zero <= 1

@@ -1,4 +1,4 @@
-"""Which part of a picture something covers: all of it, or one side with a winding border."""
+"""Partial coverage of a micrograph: all of it, or one side with a winding border."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""The field of view in angstroms: where pixels lie, windows on them and noise that knows no pixels.
+"""The field of view in angstroms: positions of pixels, windows, and noise independent of pixel size.
 
 Everything is drawn in angstroms and sampled at the centres of pixels, so that one seed gives one
 specimen at every pixel size.
@@ -15,7 +15,7 @@ from cryopick_ray.units import Shape
 
 @dataclass(frozen=True)
 class FieldOfView:
-    """What the detector sees; (0, 0) A is the centre of the first pixel.
+    """The detector's field of view; (0, 0) A is the centre of the first pixel.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Patch:
     grain_A
         Its variation from grain to grain, of the same shape; ``None`` for smooth matter.
     covered
-        Where it lies, bool of the same shape, for what is not told by its thickness.
+        Mask of the piece, bool of the same shape, where its thickness does not show it.
     """
 
     rows: slice

@@ -34,16 +34,16 @@ class SolidPart:
 
 @dataclass(frozen=True)
 class Composition:
-    """What a molecule is made of.
+    """The solids that a molecule is made of.
 
     Attributes
     ----------
     half_A
-        It lies within these distances of the origin along x, y, z.
+        Half extents along x, y, z.
     parts
-        What lies in several of them is of the last.
+        Its solids; where they overlap, the last one counts.
     gaussians
-        About how many fill it.
+        Approximate number of Gaussians that fill it.
     step_A
         Spacing of the points that measure the volumes; ``None`` for about :data:`SAMPLES` points.
     """
@@ -56,13 +56,13 @@ class Composition:
     step_A: float | None = None
 
 
-def one(name: str, family: str, half_A: tuple[float, float, float], solid: Solid) -> Composition:
+def protein(name: str, family: str, half_A: tuple[float, float, float], solid: Solid) -> Composition:
     """Return the composition of a molecule that is protein throughout."""
     return Composition(name, family, half_A, (SolidPart(solid),))
 
 
 def fill(composition: Composition) -> Molecule:
-    """Fill the parts; their volumes and densities give the mass, that of protein that scatters as much."""
+    """Fill the parts with Gaussians; the mass is that of protein with the same total scattering."""
     half_A, parts = composition.half_A, composition.parts
     box_A3 = float(8 * np.prod(half_A))
     owner = _owner(parts, _lattice(half_A, composition.step_A or (box_A3 / SAMPLES) ** (1 / 3)))

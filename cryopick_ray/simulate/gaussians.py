@@ -1,4 +1,4 @@
-"""Sums of round Gaussians in space: the one form in which every molecule is held."""
+"""Sums of isotropic Gaussians in space: the representation of all molecules."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

@@ -1,4 +1,4 @@
-"""Filaments: a repeat unit, its rise and its twist; and how wide what they make is."""
+"""Filaments: a repeat unit with rise and twist, and the width of the filament."""
 
 from dataclasses import replace
 
@@ -11,12 +11,12 @@ from cryopick_ray.simulate.molecule import Helix, Molecule
 from cryopick_ray.units import is_positive
 
 PREFIX = "helix:"
-"""What the name of a helix of another molecule starts with."""
+"""Prefix of the name of a helix wound of another molecule."""
 MAX_WIDTH_A = 1000.0
 """Width over the middles of wound molecules, and one more, at most."""
 OUTLINE = 0.1
-"""Density at the edge, seen from the side and averaged over all sides, relative to the most: farther out
-is a fringe."""
+"""Density at the edge of the projection, averaged over all sides, relative to the greatest: farther out is
+a fringe."""
 BLOCK = 1 / 3
 """Length of the straight pieces that a filament is drawn of, in widths: a bend shows no corners."""
 SIDES, BINS = 90, 200
@@ -48,7 +48,7 @@ def make_filament(
     sigma_A, weight_kDa
         ``(k,)``.
     single
-        What of it lies about free.
+        The molecule that lies about as single particles.
     """
     centres, weight = np.array(centres_A, np.float32), np.asarray(weight_kDa, np.float32)
     sigma = np.asarray(sigma_A, np.float32)
@@ -56,9 +56,9 @@ def make_filament(
     width_A = _width_A(centres, sigma, weight)
     for values in (centres, sigma, weight):
         values.flags.writeable = False  # shared by all who load it
-    told = f"{how}; a unit every {rise_A:.4g} A, turned by {twist_deg:.4g} degrees"
+    description = f"{how}; a unit every {rise_A:.4g} A, turned by {twist_deg:.4g} degrees"
     return Molecule(
-        *(name, (), family, "", round(float(weight.sum()), 1), round(width_A, 1), told),
+        *(name, (), family, "", round(float(weight.sum()), 1), round(width_A, 1), description),
         *(centres, sigma, weight, Helix(rise_A, twist_deg, single)),
     )
 
@@ -90,13 +90,13 @@ def block(filament: Molecule, units: int) -> Molecule:
     )
 
 
-def helix_of(asked: str, molecule: Molecule, rise_A: float, twist_deg: float) -> Molecule:
+def helix_of(spec: str, molecule: Molecule, rise_A: float, twist_deg: float) -> Molecule:
     """Wind a helix of one molecule, upright as it is stored, as slim as its neighbours leave room.
 
     Parameters
     ----------
-    asked
-        What the person wrote, for messages.
+    spec
+        The helix as a person wrote it, for messages.
 
     Raises
     ------
@@ -105,12 +105,12 @@ def helix_of(asked: str, molecule: Molecule, rise_A: float, twist_deg: float) ->
     """
     if molecule.helix is not None:
         raise UsageError(
-            f"{asked!r} is a helix of {molecule.name!r}, which is a filament: expected a particle "
+            f"{spec!r} is a helix of {molecule.name!r}, which is a filament: expected a particle "
             "(`molecules`)"
         )
     if not (is_positive(rise_A) and rise_A <= molecule.diameter_A and -180 <= twist_deg <= 180):
         raise UsageError(
-            f"{asked!r} has a rise of {rise_A:g} A and a twist of {twist_deg:g} degrees: expected a rise "
+            f"{spec!r} has a rise of {rise_A:g} A and a twist of {twist_deg:g} degrees: expected a rise "
             f"above 0 and at most the molecule's diameter, {molecule.diameter_A:g} A, and a twist from -180 "
             "to 180 (`molecules`)"
         )
@@ -118,7 +118,7 @@ def helix_of(asked: str, molecule: Molecule, rise_A: float, twist_deg: float) ->
     radius_A = _slimmest_A(rise_A, twist_deg, TOUCH * ball_A)
     if radius_A is None:
         raise UsageError(
-            f"{asked!r} leaves no room for its molecules of about {ball_A:.0f} A within {MAX_WIDTH_A:.0f} A: "
+            f"{spec!r} leaves no room for its molecules of about {ball_A:.0f} A within {MAX_WIDTH_A:.0f} A: "
             f"expected a rise nearer to {TOUCH * ball_A:.0f} A or a twist with more room (`molecules`)"
         )
     radius_A = max(radius_A, THINNEST * ball_A)
@@ -135,14 +135,14 @@ def helix_of(asked: str, molecule: Molecule, rise_A: float, twist_deg: float) ->
     )
 
 
-def parse_helix(asked: str) -> tuple[str, float, float]:
+def parse_helix(spec: str) -> tuple[str, float, float]:
     """Return molecule, rise and twist of ``helix:MOLECULE:RISE:TWIST``."""
-    molecule, *numbers = asked[len(PREFIX) :].rsplit(":", 2)
+    molecule, *numbers = spec[len(PREFIX) :].rsplit(":", 2)
     try:
         rise_A, twist_deg = map(float, numbers)
     except ValueError:
         raise UsageError(
-            f"no filament {asked!r}: expected {PREFIX}MOLECULE:RISE:TWIST, such as {PREFIX}globule:40:-27, "
+            f"no filament {spec!r}: expected {PREFIX}MOLECULE:RISE:TWIST, such as {PREFIX}globule:40:-27, "
             "with the rise in angstroms and the twist in degrees (`molecules`)"
         ) from None
     return molecule, rise_A, twist_deg
@@ -156,11 +156,11 @@ def _width_A(
     away_A = np.hypot(centres_A[:, 0], centres_A[:, 1])
     spread_A = float(np.average(sigma_A, weights=np.abs(weight)))
     step_A = (away_A.max() + 5 * spread_A) / BINS
-    seen = np.histogram(
+    profile = np.histogram(
         np.outer(away_A, sides), BINS, (0, BINS * step_A), weights=np.repeat(weight[:, None], SIDES, axis=1)
     )[0]
-    seen = gaussian_filter1d(seen, spread_A / step_A, mode="reflect")
-    last = int(np.flatnonzero(seen > OUTLINE * seen.max())[-1])
+    profile = gaussian_filter1d(profile, spread_A / step_A, mode="reflect")
+    last = int(np.flatnonzero(profile > OUTLINE * profile.max())[-1])
     return float(2 * (last + 1) * step_A)
 
 

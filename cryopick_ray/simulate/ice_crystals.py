@@ -1,4 +1,4 @@
-"""Lumps: ice crystals and frozen ethane, from particle size to a third of the image."""
+"""Lumps: ice crystals, frozen ethane and beads, from particle size to a third of the image."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -80,8 +80,8 @@ def fused(rng: np.random.Generator, view: FieldOfView, settings: LumpSettings) -
         thickness = np.zeros((bottom - top, right - left), dtype=np.float32)
         for lobe in lobes:
             rows, columns = lobe.rows, lobe.columns
-            there = thickness[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-            np.maximum(there, lobe.thickness_A, out=there)
+            window = thickness[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+            np.maximum(window, lobe.thickness_A, out=window)
         yield Patch(slice(top, bottom), slice(left, right), thickness)
 
 

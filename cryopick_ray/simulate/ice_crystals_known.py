@@ -1,4 +1,4 @@
-"""The lumps that microscopists know, as settings."""
+"""Settings of the lumps that microscopists know."""
 
 from cryopick_ray.simulate.ice_crystals import LumpSettings
 
@@ -34,7 +34,7 @@ SPECKS = LumpSettings(
     facets=(10, 24),
     irregularity=0.03,
 )
-"""Small round ice crystals about the size of particles, which pickers fall for."""
+"""Small round ice crystals about the size of particles, a frequent cause of false picks."""
 FLAKES = LumpSettings(
     probability=0.0,
     number=(4, 30),

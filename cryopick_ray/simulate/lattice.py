@@ -1,4 +1,4 @@
-"""A two-dimensional crystal of streptavidin under the particles, as affinity grids have it."""
+"""A two-dimensional crystal of streptavidin under the particles, as on affinity grids."""
 
 from collections.abc import Iterator
 from typing import Annotated

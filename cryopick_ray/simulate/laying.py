@@ -1,4 +1,4 @@
-"""How the filaments of a micrograph come to lie: one after another, each knowing those before."""
+"""Placement of a micrograph's filaments: one after another, with respect to those placed before."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from cryopick_ray.simulate.plane_curves import STEP, Curve, beside, clear_of_its
 from cryopick_ray.simulate.scene import SceneSettings
 
 SHORTEST = 2.0
-"""Length of a piece that one would trace at least, in widths."""
+"""Least length of a traced piece, in widths."""
 APART = 1.2
 """Distance at which filaments that don't cross end before each other, in widths."""
 TIGHTEST = 3.0
@@ -31,7 +31,7 @@ def lay_filaments(
     settings: SceneSettings,
     molecules: Sequence[Molecule],
     contaminated: NDArray[np.bool_],
-    unseen: NDArray[np.bool_],
+    untraced: NDArray[np.bool_],
 ) -> FilamentScene | None:
     """Lay the filaments of one micrograph; ``None`` if no molecule is one.
 
@@ -39,8 +39,8 @@ def lay_filaments(
     ----------
     contaminated
         ``(h, w)``, true where filaments do not lie.
-    unseen
-        ``(h, w)``, true where they may lie but nobody traces them.
+    untraced
+        ``(h, w)``, true where filaments may lie but are not traced.
     """
     if not any(molecule.helix for molecule in molecules):
         return None
@@ -51,11 +51,11 @@ def lay_filaments(
     if not sum(weights) > 0:
         return FilamentScene()
     widths_A = [molecule.diameter_A for molecule in molecules]
-    return _Layer(rng, view, settings, widths_A, weights, contaminated, unseen).lay()
+    return _Layer(rng, view, settings, widths_A, weights, contaminated, untraced).lay()
 
 
 class _Layer:
-    """Lays filaments one after another, knowing those before."""
+    """Places filaments one after another, with respect to those placed before."""
 
     def __init__(
         self,
@@ -65,12 +65,12 @@ class _Layer:
         widths_A: Sequence[float],
         weights: Sequence[float],
         contaminated: NDArray[np.bool_],
-        unseen: NDArray[np.bool_],
+        untraced: NDArray[np.bool_],
     ) -> None:
         settings = scene.filaments
         self._rng, self._view, self._settings = rng, view, settings
         self._widths_A, self._weights = widths_A, np.asarray(weights) / np.sum(weights)
-        self._contaminated, self._unseen = contaminated, unseen
+        self._contaminated, self._untraced = contaminated, untraced
         self._on_contamination = scene.density_on_contamination
         self._crosses = rng.uniform() < settings.crossing_probability
         self._persistence = draw_log(rng, settings.persistence)
@@ -95,7 +95,10 @@ class _Layer:
                 self._laid += [(molecule, curve) for curve in curves]
                 covered_A2 += sum(self._seen_A2(molecule, curve) for curve in curves)
         px = np.asarray(self._tangles_A).reshape(-1, 3) / self._view.pixel_size_A
-        filaments = [self._filament(*one, tangled=i < tangled) for i, one in enumerate(self._laid)]
+        filaments = [
+            self._filament(molecule, curve, tangled=i < tangled)
+            for i, (molecule, curve) in enumerate(self._laid)
+        ]
         return FilamentScene(tuple(filaments), px, tilt_deg)
 
     def _group(self, most: int | None) -> list[tuple[int, list[Curve]]]:
@@ -111,7 +114,7 @@ class _Layer:
             members = min(members, most)
         apart = draw(rng, settings.bundle_distance)
         length = draw_log(rng, settings.length)
-        # what runs side by side is stiffer
+        # bundles are stiffer
         curve = worm(rng, length, self._persistence * members, TIGHTEST + (members - 1) / 2 * apart)
         anchor_A = self._anchor_A(width_A)
         if anchor_A is None:
@@ -120,10 +123,10 @@ class _Layer:
             curve = clear_of_itself(curve, APART + (members - 1) * apart)
         lines = [curve] if members == 1 else self._ragged(curve, members, apart)
         pieces = [self._cut(anchor_A + line * width_A, width_A) for line in lines]
-        return [(molecule, some) for some in pieces if some]
+        return [(molecule, curves) for curves in pieces if curves]
 
     def _ragged(self, curve: Curve, members: int, apart: float) -> list[Curve]:
-        """Return parallels to a curve that end where they like."""
+        """Return parallels to a curve with random ends."""
         lines = []
         for i in range(members):
             line = beside(curve, (i - (members - 1) / 2) * apart)
@@ -150,7 +153,7 @@ class _Layer:
         return free
 
     def _cut(self, curve_A: Curve, width_A: float) -> list[Curve]:
-        """Return the pieces of a filament that are drawn: what lies off the field is none of them."""
+        """Return the pieces of a filament that are drawn, within the field and off contamination."""
         margin_A = width_A
         last_A = np.array(self._view.size_A[::-1]) + margin_A
         kept = ((curve_A > -margin_A) & (curve_A < last_A)).all(axis=1) & self._whole(len(curve_A))
@@ -189,11 +192,11 @@ class _Layer:
         self._tangles_A.append((middle_A[0], middle_A[1], (radius + 0.5) * width_A))
 
     def _filament(self, molecule: int, curve_A: Curve, *, tangled: bool) -> Filament:
-        """Tell where one would trace a filament."""
+        """Return a filament with a mask of where it is traced."""
         points = curve_A / self._view.pixel_size_A
         height, width = self._view.shape
         inside = np.asarray(((points >= 0) & (points <= (width - 1, height - 1))).all(axis=1))
-        pickable = inside & ~self._on(self._unseen, curve_A)
+        pickable = inside & ~self._on(self._untraced, curve_A)
         pickable[:] &= not tangled
         for x_A, y_A, radius_A in self._tangles_A:
             pickable &= np.hypot(curve_A[:, 0] - x_A, curve_A[:, 1] - y_A) > radius_A
@@ -209,7 +212,7 @@ class _Layer:
         return float(inside.sum()) * STEP * self._widths_A[molecule] ** 2
 
     def _on(self, mask: NDArray[np.bool_], points_A: Curve) -> NDArray[np.bool_]:
-        """Tell which points lie on what a mask shows; the border reaches on beyond the image."""
+        """Tell which points lie on a mask, continued beyond the image by its border."""
         column, row = np.rint(points_A / self._view.pixel_size_A).astype(np.int64).T
         height, width = mask.shape
         return np.asarray(mask[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)])

@@ -1,4 +1,4 @@
-"""The molecules that come with the package, and those a person brings as a file."""
+"""Molecules by name: those of the package, and those of a person's files."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -30,7 +30,9 @@ def list_molecules() -> tuple[Molecule, ...]:
 @cache
 def list_filaments() -> tuple[Molecule, ...]:
     """Return all built-in filaments, family by family, thinnest first."""
-    return tuple(sorted(map(_filament, _filaments()), key=lambda one: (one.family, one.diameter_A)))
+    return tuple(
+        sorted(map(_filament, _filaments()), key=lambda filament: (filament.family, filament.diameter_A))
+    )
 
 
 def load_molecule(name_or_path: str | Path) -> Molecule:
@@ -48,13 +50,13 @@ def load_molecule(name_or_path: str | Path) -> Molecule:
     UsageError
         No such molecule or file, or a file that cannot be used; the message lists what is allowed.
     """
-    wanted = str(name_or_path).lower()
-    name = _aliases().get(wanted, wanted)
+    key = str(name_or_path).lower()
+    name = _aliases().get(key, key)
     if name in _makers():
         return _built_in(name)
     if name in _filaments():
         return _filament(name)
-    if wanted.startswith(PREFIX):
+    if key.startswith(PREFIX):
         molecule, rise_A, twist_deg = parse_helix(str(name_or_path))
         return helix_of(str(name_or_path), load_molecule(molecule), rise_A, twist_deg)
     path = Path(name_or_path)
@@ -83,7 +85,7 @@ def _built_in(name: str) -> Molecule:
 
 @cache
 def _makers() -> dict[str, Callable[[], Molecule]]:
-    """Return what makes each built-in molecule, by name."""
+    """Return functions that make the built-in molecules, by name."""
     makers: dict[str, Callable[[], Molecule]] = {card["name"]: partial(_fitted, card) for card in _cards()}
     makers.update((composition.name, partial(fill, composition)) for composition in COMPOSITIONS)
     return makers
@@ -97,7 +99,7 @@ def _filament(name: str) -> Molecule:
 
 @cache
 def _filaments() -> dict[str, Callable[[], Molecule]]:
-    """Return what makes each built-in filament, by name."""
+    """Return functions that make the built-in filaments, by name."""
     return {composition.name: partial(wind, composition) for composition in FILAMENTS}
 
 
@@ -108,7 +110,7 @@ def _aliases() -> dict[str, str]:
 
 @cache
 def _cards() -> list[dict[str, Any]]:
-    """Return what the shipped file says of its molecules."""
+    """Return the metadata of the molecules in the shipped file."""
     with _fitted_file() as file:
         cards: list[dict[str, Any]] = json.loads(file.metadata()["molecules"])
     return cards

@@ -1,4 +1,4 @@
-"""How alike two kinds of micrographs are: their spectra, and how far particles stand out of the noise."""
+"""Similarity of two kinds of micrographs: distance of spectra, and matched-filter signal-to-noise ratio."""
 
 import numpy as np
 import scipy.fft
@@ -9,7 +9,7 @@ from cryopick_ray.simulate.spectrum import radial_power
 
 Curve = NDArray[np.float64]
 FEWEST = 4
-"""Particles of which half still make a template."""
+"""Fewest particles: half of them make a template."""
 
 
 def spectral_distance(
@@ -72,10 +72,10 @@ def whitened(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return an ``(h, w)`` image whose power is 1 at every frequency, averaged over rings."""
     bins = max(1, min(image.shape) // 8)
     frequency, power = radial_power(image, 1.0, bins)
-    known = np.isfinite(power) & (power > 0)
+    is_defined = np.isfinite(power) & (power > 0)
     spectrum = scipy.fft.rfft2(image - image.mean())
     radius = np.hypot(scipy.fft.fftfreq(image.shape[0])[:, None], scipy.fft.rfftfreq(image.shape[1]))
-    spectrum /= np.sqrt(np.interp(radius, frequency[known], power[known]))
+    spectrum /= np.sqrt(np.interp(radius, frequency[is_defined], power[is_defined]))
     return np.asarray(scipy.fft.irfft2(spectrum, s=image.shape), np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Density maps in MRC files: read within bounds, written whole."""
+"""Density maps in MRC files: read with bounded sizes, written atomically."""
 
 import struct
 import warnings

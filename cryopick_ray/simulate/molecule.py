@@ -1,4 +1,4 @@
-"""A molecule: what it is, how large, how heavy, and where its mass lies."""
+"""A molecule: name, kind, mass, size, and its density as Gaussians."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ MAX_REACH_A = 5000.0
 
 @dataclass(frozen=True, eq=False)
 class Helix:
-    """How a repeat unit makes a filament along z, which is the filament's axis.
+    """The helical symmetry of a filament along z.
 
     Attributes
     ----------
     rise_A, twist_deg
-        The next unit lies this much further along z, turned by this much about it.
+        Shift along z and rotation about it from one unit to the next.
     single
-        What of the filament lies about free: a subunit, or a stub.
+        The part of the filament that lies about as single particles: a subunit, or a stub.
     """
 
     rise_A: float
@@ -41,14 +41,14 @@ class Molecule:
     Attributes
     ----------
     name, aliases
-        What it is asked for by.
+        Names that it is found by.
     family
         Its kind: ribosome, proteasome, chaperone, capsid, enzyme, ring, rod, ...
     pdb
         PDB id it was made from, else empty.
     mass_kDa
-        Mass in kilodaltons: the sum of ``weight_kDa``. Where nucleic acid, lipid or detergent is told
-        apart, the mass of protein that scatters as much.
+        Mass in kilodaltons: the sum of ``weight_kDa``. With separate nucleic acid, lipid or detergent, the
+        mass of protein with the same total scattering.
     diameter_A
         Longest dimension in angstroms (:func:`~cryopick_ray.simulate.gaussians.longest_dimension_A`); of
         a filament its width.
@@ -60,7 +60,7 @@ class Molecule:
     sigma_A, weight_kDa
         ``(k,)`` float32 standard deviations in angstroms, and masses.
     helix
-        What makes a filament of it; ``None`` for a particle.
+        Helical symmetry of a filament; ``None`` for a particle.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The built-in molecules in a few broad families: what looks alike is left out together."""
+"""Broad families of the built-in molecules: similar ones are left out together in folds."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -19,15 +19,15 @@ BROAD: Mapping[str, tuple[str, ...]] = {
     "nucleic": ("nucleosome", "polymerase", "rna-guided"),
     "membrane": ("micelle", "micelle-two-sided", "nanodisc", "nanodisc-two-lobed"),
 }
-"""Which kinds of molecules (:attr:`~cryopick_ray.simulate.molecule.Molecule.family`) each holds."""
+"""Kinds of molecules (:attr:`~cryopick_ray.simulate.molecule.Molecule.family`) in each broad family."""
 
 
 def broad_family(molecule: str) -> str:
     """Return the broad family of a built-in molecule; any other is its own family."""
-    return _known().get(molecule, molecule)
+    return _family_by_molecule().get(molecule, molecule)
 
 
 @cache
-def _known() -> dict[str, str]:
+def _family_by_molecule() -> dict[str, str]:
     of_kind = {kind: name for name, kinds in BROAD.items() for kind in kinds}
-    return {one.name: of_kind.get(one.family, one.name) for one in list_molecules()}
+    return {molecule.name: of_kind.get(molecule.family, molecule.name) for molecule in list_molecules()}

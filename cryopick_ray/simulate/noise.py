@@ -16,12 +16,12 @@ MODES = 4
 
 @dataclass(frozen=True)
 class IceStructure:
-    """Power spectrum of the phase shift that amorphous ice, and what is dissolved in it, adds.
+    """Power spectrum of the phase shift of amorphous ice and its solutes.
 
     ``W(k) = level (1 + (k knee)^-slope)`` in rad2 A2: a white part (ice is disordered beyond the
     3.7 A ring of water, and moves under the beam) plus a power law below ``1 / knee`` (buffer,
     denatured protein, uneven surfaces). It passes through the microscope like any specimen. The
-    defaults are what fits the micrographs of apoferritin in EMPIAR-10146.
+    defaults are fitted to the micrographs of apoferritin in EMPIAR-10146.
 
     Attributes
     ----------
@@ -156,7 +156,7 @@ def ice_transmission(thickness_A: NDArray[np.float32], mean_free_path_A: float) 
 def scale_for_snr(
     signal: NDArray[np.float32], mask: NDArray[np.bool_], noise_power: float, snr: float
 ) -> float:
-    """Return what to multiply a signal by for a signal-to-noise ratio of ``snr``.
+    """Return the factor that gives a signal the signal-to-noise ratio ``snr``.
 
     The ratio is that of :func:`cryopick_ray.simulate.spectrum.particle_snr`: the signal's variance
     inside the mask about its mean there (averaged over the stack), over the noise's variance.

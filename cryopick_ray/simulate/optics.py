@@ -1,4 +1,4 @@
-"""From the phase shift of the specimen to the intensity on the detector: weak-phase contrast."""
+"""Image formation: from the specimen's phase shift to the intensity on the detector, weak-phase contrast."""
 
 import math
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Defocus:
     angle_deg: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse what no lens does."""
+        """Refuse a defocus or angle out of range."""
         principal = (self.u_A, self.v_A)
         if not (all(abs(z) <= LARGEST_DEFOCUS_A for z in principal) and math.isfinite(self.angle_deg)):
             raise UsageError(
@@ -55,7 +55,7 @@ class Defocus:
 
 @dataclass(frozen=True)
 class Microscope:
-    """Everything that decides the transfer from specimen to image, detector apart.
+    """Optics, defocus, envelope and drift: the transfer from specimen to image, without the detector.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Microscope:
         Of the envelope ``exp(-B k^2 / 4)`` that multiplies the amplitudes (RELION's convention;
         positive damps): partial coherence, charging, vibration, radiation damage in one number.
     drift_A
-        Vector (x, y) that the specimen moves, evenly, during the exposure.
+        Vector (x, y) of the specimen's uniform motion during the exposure.
     """
 
     optics: Optics

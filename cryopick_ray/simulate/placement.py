@@ -1,4 +1,4 @@
-"""Random sequential addition: discs thrown one after another, kept where they touch no other."""
+"""Random sequential addition: discs placed one after another, kept where they overlap no other."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 Propose = Callable[[NDArray[np.int64]], NDArray[np.float64]]
-"""Gives ``(k, 2)`` positions (x, y) for ``(k,)`` disc numbers; NaN where the throw missed its region."""
+"""Draws ``(k, 2)`` positions (x, y) for ``(k,)`` disc numbers; NaN where a draw missed its region."""
 
 THROWS = 4096
 STUBBORN = 64  # rounds of THROWS without one disc placed, after which the field counts as full

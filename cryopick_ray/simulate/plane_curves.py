@@ -20,8 +20,7 @@ def worm(rng: np.random.Generator, length: float, persistence: float, tightest: 
     Parameters
     ----------
     length, persistence
-        Along the line, and over which it forgets its direction: the mean cosine of the angle between
-        tangents falls to 1/e.
+        Contour length, and the length over which the mean cosine of the angle between tangents falls to 1/e.
     tightest
         Least radius of a bend.
     """

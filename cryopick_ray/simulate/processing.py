@@ -1,4 +1,4 @@
-"""What cameras' computers and people do to a recorded image: filters, few grey levels, JPEG."""
+"""Processing of recorded images before picking: filters, few grey levels, JPEG."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -25,15 +25,15 @@ JPEG_BITS = 8
 
 
 class ProcessingSettings(Settings):
-    """What is done to the recorded image, in this order; 0 leaves a step out.
+    """Processing steps of the recorded image, in this order; 0 leaves a step out.
 
     Attributes
     ----------
     probability
         Of each step by itself.
     high_pass_A, low_pass_A
-        Gaussian filters: the wavelength of which half the amplitude passes. 125 takes the dark body of a
-        particle of 150 A away; denoised micrographs look like 60 to 100.
+        Gaussian filters: the wavelength of which half the amplitude passes. 125 removes the dark body of a
+        particle of 150 A; denoised micrographs look like 60 to 100.
     bits
         Of the grey values: 8 is a thumbnail's. Between them lie the image's values without ``clipped``.
     clipped

@@ -1,6 +1,6 @@
 """Proteins of 60 to 200 kDa."""
 
-from cryopick_ray.simulate.filling import one
+from cryopick_ray.simulate.filling import protein
 from cryopick_ray.simulate.shapes import (
     cyclic,
     dihedral,
@@ -12,7 +12,7 @@ from cryopick_ray.simulate.shapes import (
 )
 
 COMPOSITIONS = (
-    one(
+    protein(
         "bilobed",
         "bilobed",
         (46, 32, 30),
@@ -23,7 +23,7 @@ COMPOSITIONS = (
             14,
         ),
     ),
-    one(
+    protein(
         "spindle",
         "spindle",
         (30, 30, 80),
@@ -34,17 +34,17 @@ COMPOSITIONS = (
             12,
         ),
     ),
-    one(
+    protein(
         "clamp", "clamp", (52, 52, 24), cyclic(moved(uneven(ellipsoid(14, 42, 16), 3, 3, 14), (28, 0, 0)), 3)
     ),
-    one("leaf", "leaf", (66, 50, 26), domains(4, 12, (60, 42, 18), 15)),
-    one(
+    protein("leaf", "leaf", (66, 50, 26), domains(4, 12, (60, 42, 18), 15)),
+    protein(
         "tetramer",
         "tetramer",
         (52, 44, 44),
         dihedral(cyclic(moved(domains(5, 6, (26, 26, 22), 15), (15, 3, 12)), 2)),
     ),
-    one(
+    protein(
         "v-dimer",
         "v-dimer",
         (90, 44, 76),

@@ -1,4 +1,4 @@
-"""Amyloids: layers of winding chains, slowly twisting, so that the width seen comes and goes."""
+"""Amyloids: layers of winding chains with a slow twist, so that the projected width varies."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ LAYER_A = 4.8
 CHAIN_A = 6.0
 """Radius of a chain with its side chains."""
 TOGETHER = 4
-"""Layers that are one unit: nothing in a micrograph tells them apart."""
+"""Layers of a repeat unit: they cannot be resolved in a micrograph."""
 
 
 def _fold(length_A: float, depth_A: float, runs: int) -> Points:

@@ -1,4 +1,4 @@
-"""Where the particles of a micrograph lie, which molecule each is, and which of them one would pick."""
+"""The particles of a micrograph: positions, molecules, and which of them are to be picked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pydantic import Field
 from cryopick_ray.errors import UsageError
 from cryopick_ray.settings.base import OptionHint, Settings
 from cryopick_ray.simulate.aggregates import Aggregate, grow
-from cryopick_ray.simulate.canvas import INSIDE, ON_CONTAMINATION, REGIONS, Ground
+from cryopick_ray.simulate.canvas import INSIDE, ON_CONTAMINATION, REGIONS, Canvas
 from cryopick_ray.simulate.drawn_ranges import CountRange, FractionRange, Range, between, draw, draw_count
 from cryopick_ray.simulate.filament_scene import FilamentSceneSettings
 from cryopick_ray.simulate.placement import throw
@@ -24,7 +24,7 @@ PACKING = 2 / 3**0.5
 
 
 class SceneSettings(Settings):
-    """How many particles, and how they lie; ranges are drawn anew for each micrograph.
+    """Number and placement of particles; ranges are drawn anew for each micrograph.
 
     Attributes
     ----------
@@ -43,13 +43,13 @@ class SceneSettings(Settings):
     broken_fraction
         Share of the single particles that are fragments.
     fragment
-        What is left of a broken one, as a fraction of its mass.
+        Mass of a fragment, as a fraction of the whole.
     density_on_contamination
         Density of particles on contamination, relative to that elsewhere.
     empty_probability
         Chance that a micrograph holds nothing but ice.
     filaments
-        How they run, where a molecule is a filament; the truth is of filaments alone, then.
+        Placement of filaments, if a molecule is one; the truth is of filaments alone, then.
     """
 
     particles: Annotated[CountRange | None, OptionHint(metavar="N|LO,HI")] = Field(
@@ -71,7 +71,7 @@ class SceneSettings(Settings):
 
 @dataclass(frozen=True)
 class Scene:
-    """The particles of one micrograph; what is true of each, but for its orientation.
+    """The particles of one micrograph, with their truth but for orientations.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Scene:
         ``(n,)`` int64 number of the clump it belongs to, -1 for a single particle.
     pickable
         ``(n,)`` bool: whole, single, its centre inside the image and off contamination. These are
-        the truth; the others are there for pickers to leave alone.
+        the truth; the others are decoys.
     """
 
     x_px: NDArray[np.float64]
@@ -107,7 +107,7 @@ def place(
     settings: SceneSettings,
     contaminated: NDArray[np.bool_] | None = None,
 ) -> Scene:
-    """Decide where the particles of one micrograph lie.
+    """Place the particles of one micrograph.
 
     Around the image lies as dense a rim of particles whose centre is outside, for they reach in.
 
@@ -123,27 +123,27 @@ def place(
     UsageError
         If so many particles do not fit, or the settings don't go with the molecules.
     """
-    ground = Ground(
+    canvas = Canvas(
         shape, _diameters_px(diameters_A, pixel_size_A), _weights(settings, diameters_A), contaminated
     )
     if contaminated is not None and contaminated.shape != shape:
         raise UsageError(f"the contamination mask has shape {contaminated.shape}, the image {shape}")
     if rng.uniform() < settings.empty_probability:
-        return _gather(ground, np.zeros((0, 2)), np.zeros(0, np.int64), np.zeros(0), [], np.zeros((0, 2)))
-    full = _number(rng, ground, settings)
-    regions = ground.regions(full, settings.density_on_contamination)
-    molecule = np.concatenate([_mix(rng, ground.weights, int(np.sum(regions == r))) for r in REGIONS])
+        return _gather(canvas, np.zeros((0, 2)), np.zeros(0, np.int64), np.zeros(0), [], np.zeros((0, 2)))
+    full = _number(rng, canvas, settings)
+    regions = canvas.regions(full, settings.density_on_contamination)
+    molecule = np.concatenate([_mix(rng, canvas.weights, int(np.sum(regions == r))) for r in REGIONS])
     share = draw(rng, settings.broken_fraction)
     mass = np.concatenate([_break(rng, settings, share, int(np.sum(regions == r))) for r in REGIONS])
-    clumps = _clumps(rng, ground, settings, full)
-    reach = settings.minimum_distance * ground.diameters_px[molecule] / 2
+    clumps = _clumps(rng, canvas, settings, full)
+    reach = settings.minimum_distance * canvas.diameters_px[molecule] / 2
     regions = np.append(regions, np.full(len(clumps), INSIDE))
-    centres = throw(np.append(reach, [c.reach_px for c in clumps]), ground.proposer(rng, regions))
+    centres = throw(np.append(reach, [c.reach_px for c in clumps]), canvas.proposer(rng, regions))
     singles = centres[: len(molecule)]
     wanted, found = np.sum(regions[: len(molecule)] == INSIDE), np.isfinite(singles[:, 0])
     if (fitted := int(np.sum(found & (regions[: len(molecule)] == INSIDE)))) < wanted:
-        raise _crowded(ground, settings, full, int(full * fitted / wanted))
-    return _gather(ground, singles[found], molecule[found], mass[found], clumps, centres[len(molecule) :])
+        raise _crowded(canvas, settings, full, int(full * fitted / wanted))
+    return _gather(canvas, singles[found], molecule[found], mass[found], clumps, centres[len(molecule) :])
 
 
 def _diameters_px(diameters_A: Sequence[float], pixel_size_A: float) -> NDArray[np.float64]:
@@ -166,25 +166,25 @@ def _weights(settings: SceneSettings, diameters_A: Sequence[float]) -> NDArray[n
     return np.asarray(mixture, dtype=np.float64) / sum(mixture)
 
 
-def _number(rng: np.random.Generator, ground: Ground, settings: SceneSettings) -> int:
+def _number(rng: np.random.Generator, canvas: Canvas, settings: SceneSettings) -> int:
     """Draw how many particles a clean image holds; refuse more than can lie in it."""
     if settings.particles is not None:
         full = draw_count(rng, settings.particles)
     else:
-        full = round(draw(rng, settings.packing) * PACKING * ground.area_px2 / ground.mean_square_px2)
-    room = COVERAGE_MAX * ground.area_px2
-    most = max(1, int(room / (np.pi / 4 * settings.minimum_distance**2 * ground.mean_square_px2)))
+        full = round(draw(rng, settings.packing) * PACKING * canvas.area_px2 / canvas.mean_square_px2)
+    room = COVERAGE_MAX * canvas.area_px2
+    most = max(1, int(room / (np.pi / 4 * settings.minimum_distance**2 * canvas.mean_square_px2)))
     if full > most:
-        raise _crowded(ground, settings, full, most)
+        raise _crowded(canvas, settings, full, most)
     return full
 
 
-def _crowded(ground: Ground, settings: SceneSettings, wanted: int, most: int) -> UsageError:
-    height, width = ground.shape
-    packing = most * ground.mean_square_px2 / (PACKING * ground.area_px2)
+def _crowded(canvas: Canvas, settings: SceneSettings, wanted: int, most: int) -> UsageError:
+    height, width = canvas.shape
+    packing = most * canvas.mean_square_px2 / (PACKING * canvas.area_px2)
     return UsageError(
         f"{wanted} particles do not fit in {width} x {height} px at a minimum distance of "
-        f"{settings.minimum_distance:g} diameters ({ground.mean_square_px2**0.5:.0f} px): expected at most "
+        f"{settings.minimum_distance:g} diameters ({canvas.mean_square_px2**0.5:.0f} px): expected at most "
         f"{most} (`scene.particles`), a packing of {packing:.2f} (`scene.packing`), or a smaller "
         "`scene.minimum_distance`"
     )
@@ -209,16 +209,16 @@ def _break(
     return mass
 
 
-def _clumps(rng: np.random.Generator, ground: Ground, settings: SceneSettings, full: int) -> list[Aggregate]:
+def _clumps(rng: np.random.Generator, canvas: Canvas, settings: SceneSettings, full: int) -> list[Aggregate]:
     """Grow clumps while they leave room for ``full`` single particles."""
     apart = settings.minimum_distance
-    room = COVERAGE_MAX * ground.area_px2 - full * np.pi / 4 * apart**2 * ground.mean_square_px2
+    room = COVERAGE_MAX * canvas.area_px2 - full * np.pi / 4 * apart**2 * canvas.mean_square_px2
     clumps: list[Aggregate] = []
     for _ in range(draw_count(rng, settings.aggregates)):
         members = rng.choice(
-            len(ground.weights), draw_count(rng, settings.aggregate_particles), p=ground.weights
+            len(canvas.weights), draw_count(rng, settings.aggregate_particles), p=canvas.weights
         )
-        clump = grow(rng, members, ground.diameters_px, apart)
+        clump = grow(rng, members, canvas.diameters_px, apart)
         room -= np.pi * clump.reach_px**2
         if room < 0:
             break
@@ -227,7 +227,7 @@ def _clumps(rng: np.random.Generator, ground: Ground, settings: SceneSettings, f
 
 
 def _gather(
-    ground: Ground,
+    canvas: Canvas,
     singles: NDArray[np.float64],
     molecule: NDArray[np.int64],
     mass: NDArray[np.float64],
@@ -238,7 +238,7 @@ def _gather(
     centres = [singles, *(at + clump.offsets_px for at, clump in zip(clump_centres, clumps, strict=True))]
     sizes = [len(c) for c in centres]
     points = np.concatenate(centres)
-    region = ground.region(points)
+    region = canvas.region(points)
     scene = {
         "x_px": points[:, 0],
         "y_px": points[:, 1],

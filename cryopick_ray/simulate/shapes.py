@@ -1,4 +1,4 @@
-"""Solids in space, and how they are put together."""
+"""Solids in space, and operations that combine them."""
 
 from collections.abc import Callable, Sequence
 
@@ -27,7 +27,7 @@ def ellipsoid(a_A: float, b_A: float, c_A: float) -> Solid:
 
 
 def shell(inner_A: float, outer_A: float) -> Solid:
-    """Return what lies between two spheres of these radii."""
+    """Return the space between two spheres of these radii."""
 
     def inside(points: Points) -> NDArray[np.bool_]:
         x, y, z = points.T
@@ -49,7 +49,7 @@ def tube(inner_A: float, outer_A: float, length_A: float) -> Solid:
 
 
 def slab(from_A: float, to_A: float) -> Solid:
-    """Return all that lies between two heights z."""
+    """Return the space between two heights z."""
     return lambda points: (from_A <= points[:, 2]) & (points[:, 2] < to_A)
 
 
@@ -91,7 +91,7 @@ def icosahedral(frequency: int) -> Points:
 
 
 def faceted_radius(points: Points, roundness: float) -> NDArray[np.float64]:
-    """Return ``(n,)`` how large an icosahedron about the origin each point lies on, from middle to corner.
+    """Return the ``(n,)`` sizes, middle to corner, of the icosahedra about the origin that points lie on.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def icosahedron(radius_A: float, roundness: float) -> Solid:
 
 
 def union(*solids: Solid) -> Solid:
-    """Return what lies in any of them."""
+    """Return the union of solids."""
 
     def inside(points: Points) -> NDArray[np.bool_]:
         found = solids[0](points)
@@ -123,7 +123,7 @@ def union(*solids: Solid) -> Solid:
 
 
 def common(*solids: Solid) -> Solid:
-    """Return what lies in all of them."""
+    """Return the intersection of solids."""
     return lambda points: np.logical_and.reduce([solid(points) for solid in solids])
 
 

@@ -1,4 +1,4 @@
-"""Settings to files: what one simulation worker does with a unit."""
+"""The simulation worker: makes the micrographs of a unit and writes their files."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -24,8 +24,8 @@ from cryopick_ray.store.store import MicrographStore
 
 
 @dataclass(frozen=True)
-class Simulated:
-    """One micrograph to make, by number."""
+class NumberedMicrograph:
+    """A micrograph to simulate, by its number."""
 
     number: int
 
@@ -38,9 +38,9 @@ class Simulated:
 class SimulateWorker:
     """Makes micrographs and writes them, their truth and their masks below a folder.
 
-    ``micrographs/`` (or a store), ``truth/`` with the particles, ``decoys/`` with what looks like
-    particles and is none, ``masks/`` with the codes of :class:`~cryopick_ray.micrographs.junk.Junk`. Every
-    file appears whole.
+    ``micrographs/`` (or a store), ``truth/`` with the particles, ``decoys/`` with objects that look like
+    particles, ``masks/`` with the codes of :class:`~cryopick_ray.micrographs.junk.Junk`. Files are written
+    atomically.
     """
 
     def __init__(self, out: Path, settings: SimulationSettings, store_url: str | None) -> None:
@@ -50,7 +50,9 @@ class SimulateWorker:
         self._molecules = [load_molecule(name) for name in settings.molecules]
         self._store = MicrographStore(store_url) if store_url else None
 
-    def process(self, items: Sequence[Simulated], leaving: Callable[[], bool] = never_leave) -> UnitReport:
+    def process(
+        self, items: Sequence[NumberedMicrograph], leaving: Callable[[], bool] = never_leave
+    ) -> UnitReport:
         """Make the micrographs; a second worker would make the same files."""
         start = time.perf_counter()
         failures, rows, begun = [], [], 0
@@ -66,11 +68,11 @@ class SimulateWorker:
         undone = tuple(range(begun, len(items)))
         return UnitReport(begun - len(failures), tuple(failures), undone=undone, seconds=seconds)
 
-    def give_up(self, items: Sequence[Simulated], reason: str) -> UnitReport:
+    def give_up(self, items: Sequence[NumberedMicrograph], reason: str) -> UnitReport:
         """Report that the micrographs could not be made."""
         return UnitReport(complete=0, failures=tuple((item.micrograph_id, reason) for item in items))
 
-    def _make(self, item: Simulated) -> list[ManifestRow]:
+    def _make(self, item: NumberedMicrograph) -> list[ManifestRow]:
         """Make one micrograph; return its row of the store's manifest, if there is a store."""
         with scipy.fft.set_workers(1):
             made = simulate(self._settings, self._molecules, item.number)
@@ -86,13 +88,13 @@ class SimulateWorker:
         return [_stored(self._store, name, made)]
 
 
-def is_made(out: Path, item: Simulated) -> bool:
-    """Tell whether a micrograph's file is there, and with it all that belongs to it."""
+def is_made(out: Path, item: NumberedMicrograph) -> bool:
+    """Tell whether a micrograph's file is there; it is written last."""
     return (out / "micrographs" / item.micrograph_id).is_file()
 
 
-def has_truth(out: Path, item: Simulated) -> bool:
-    """Tell whether a micrograph's particles are known."""
+def has_truth(out: Path, item: NumberedMicrograph) -> bool:
+    """Tell whether a micrograph's truth is there."""
     return (out / "truth" / item.micrograph_id).with_suffix(".star").is_file()
 
 

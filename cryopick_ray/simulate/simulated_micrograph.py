@@ -1,4 +1,4 @@
-"""One simulated micrograph: settings and a number in, pixels and their truth out."""
+"""The simulation of one micrograph: from settings and its number to pixels and truth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -58,28 +58,27 @@ LEAST_INTENSITY = 0.02
 
 @dataclass(frozen=True)
 class SimulatedMicrograph:
-    """Pixels and what is true of them.
+    """A simulated micrograph and its truth.
 
     Attributes
     ----------
     pixels
-        ``(h, w)`` float32 electrons per pixel, or what processing makes of them; particles are darker
-        than the ice.
+        ``(h, w)`` float32 electrons per pixel, or processed grey values; particles are darker than the ice.
     scene
-        Where the particles lie and which molecule each is; what lies about free, beside filaments.
+        Its particles; with filaments, the single particles beside them.
     filaments
-        Where the filaments run; ``None`` if no molecule is one.
+        Its filaments; ``None`` if no molecule is one.
     rotations
         ``(n, 3, 3)`` molecule to microscope.
     microscope
-        How the image was taken.
+        Optics, defocus and envelope of the image.
     mask
         ``(h, w)`` bool, true where no particle is picked: on contamination and bad ice, and on streaked
         borders.
     junk
         ``(h, w)`` uint8 codes of :class:`~cryopick_ray.micrographs.junk.Junk`: none under the mask is
         ``NONE``, for streaked borders count as ``CONTAMINATION``; members of clumps are ``AGGREGATE``
-        and a ``LATTICE`` is told, though particles lie on both.
+        and a ``LATTICE`` is marked, though particles may lie on it.
     """
 
     pixels: NDArray[np.float32]
@@ -92,11 +91,11 @@ class SimulatedMicrograph:
 
 
 def simulate(settings: SimulationSettings, molecules: Sequence[Molecule], number: int) -> SimulatedMicrograph:
-    """Simulate the ``number``-th micrograph; what came before it does not matter.
+    """Simulate the ``number``-th micrograph, independently of the others.
 
     The phase of the exit wave (particles, contamination, structural ice noise) passes through the
-    contrast transfer, uneven ice and contamination take their share of the electrons, and the camera
-    counts the rest, and processing does what it is told. Each part has its own stream of random numbers.
+    contrast transfer, uneven ice and contamination absorb electrons, the camera counts the rest, and
+    processing is applied. Each step has its own stream of random numbers.
 
     Parameters
     ----------
@@ -126,22 +125,22 @@ def simulate(settings: SimulationSettings, molecules: Sequence[Molecule], number
         potential = np.zeros_like(potential)
     potential += contamination.potential_A * np.float32(ICE_POTENTIAL_V)
     potential *= np.float32(interaction_rad_per_V_A(microscope.optics.voltage_kV))
-    intensity = _seen(streams[5], settings, microscope, contamination, potential)
+    intensity = _intensity(streams[5], settings, microscope, contamination, potential)
     pixels = streak(_recorded(streams[6], settings, intensity), widths)
     pixels = process(pixels, settings.pixel_size_A, draw_processing(streams[10], settings.processing))
     junk = contamination.junk.copy()
     junk[mask & np.isin(junk, PARTICLES_LIE_ON)] = Junk.CONTAMINATION
-    _tell_clumps(junk, scene, np.array(diameters_A) / settings.pixel_size_A, filaments)
+    _mark_aggregates(junk, scene, np.array(diameters_A) / settings.pixel_size_A, filaments)
     return SimulatedMicrograph(pixels, scene, filaments, rotations, microscope, mask, junk)
 
 
 def check(settings: SimulationSettings, molecules: Sequence[Molecule]) -> None:
-    """Refuse, before anything is made, what no micrograph without contamination could hold.
+    """Refuse settings that a micrograph without contamination cannot satisfy, before any is made.
 
     Raises
     ------
     UsageError
-        The most particles asked for do not fit, a molecule is too large in pixels, or the image is
+        The largest number of particles does not fit, a molecule is too large in pixels, or the image is
         too small for the fringes of the highest defocus.
     """
     shape = settings.height_px, settings.width_px
@@ -171,19 +170,19 @@ def check(settings: SimulationSettings, molecules: Sequence[Molecule]) -> None:
 
 
 def _microscope(
-    rng: np.random.Generator, given: SimulatedMicroscopeSettings, pixel_size_A: float
+    rng: np.random.Generator, settings: SimulatedMicroscopeSettings, pixel_size_A: float
 ) -> Microscope:
-    middle, difference = draw(rng, given.defocus_A), draw(rng, given.astigmatism_A)
-    drift, direction = draw(rng, given.drift_A), rng.uniform(0, 2 * np.pi)
+    middle, difference = draw(rng, settings.defocus_A), draw(rng, settings.astigmatism_A)
+    drift, direction = draw(rng, settings.drift_A), rng.uniform(0, 2 * np.pi)
     return Microscope(
         Optics(
-            draw(rng, given.voltage_kV),
-            draw(rng, given.spherical_aberration_mm),
-            draw(rng, given.amplitude_contrast),
+            draw(rng, settings.voltage_kV),
+            draw(rng, settings.spherical_aberration_mm),
+            draw(rng, settings.amplitude_contrast),
         ),
         Defocus(middle + difference / 2, middle - difference / 2, rng.uniform(-90, 90)),
         pixel_size_A,
-        b_factor_A2=draw(rng, given.b_factor_A2),
+        b_factor_A2=draw(rng, settings.b_factor_A2),
         drift_A=(drift * np.cos(direction), drift * np.sin(direction)),
     )
 
@@ -195,12 +194,14 @@ def _place(
     filaments: FilamentScene | None,
     mask: NDArray[np.bool_],
 ) -> Scene:
-    """Place the particles; beside filaments they are few and none of them counts."""
-    shape, given = (settings.height_px, settings.width_px), settings.scene
+    """Place the particles; beside filaments they are few and none of them is truth."""
+    shape, scene_settings = (settings.height_px, settings.width_px), settings.scene
     if filaments is None:
-        return place(rng, shape, settings.pixel_size_A, diameters_A, given, mask)
-    update = {"packing": given.filaments.background, "empty_probability": float(filaments.is_empty)}
-    scene = place(rng, shape, settings.pixel_size_A, diameters_A, given.model_copy(update=update), mask)
+        return place(rng, shape, settings.pixel_size_A, diameters_A, scene_settings, mask)
+    update = {"packing": scene_settings.filaments.background, "empty_probability": float(filaments.is_empty)}
+    scene = place(
+        rng, shape, settings.pixel_size_A, diameters_A, scene_settings.model_copy(update=update), mask
+    )
     return replace(scene, pickable=np.zeros(len(scene), bool))
 
 
@@ -235,13 +236,13 @@ def _particles(
     return potential
 
 
-def _tell_clumps(
+def _mark_aggregates(
     junk: NDArray[np.uint8],
     scene: Scene,
     diameters_px: NDArray[np.float64],
     filaments: FilamentScene | None,
 ) -> None:
-    """Write ``AGGREGATE`` on the members of clumps and on tangles, where nothing worse lies."""
+    """Write ``AGGREGATE`` on members of clumps and on tangles, except on other junk."""
     view = FieldOfView((junk.shape[0], junk.shape[1]), pixel_size_A=1.0)
     clumped = scene.aggregate >= 0
     radii = diameters_px[scene.molecule[clumped]] / 2
@@ -255,7 +256,7 @@ def _tell_clumps(
         near[(np.hypot(dy[:, None], dx) <= radius) & np.isin(near, PARTICLES_LIE_ON)] = Junk.AGGREGATE
 
 
-def _seen(
+def _intensity(
     rng: np.random.Generator,
     settings: SimulationSettings,
     microscope: Microscope,

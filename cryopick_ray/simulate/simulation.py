@@ -1,4 +1,4 @@
-"""Simulations of many micrographs: cut into units, run, gone on with."""
+"""Simulations of many micrographs: planned, split into units, run and resumed."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -14,7 +14,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.settings.base import Settings
 from cryopick_ray.settings.config import read_yaml, to_yaml
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.simulate.simulate_worker import Simulated, SimulateWorker, has_truth, is_made
+from cryopick_ray.simulate.simulate_worker import NumberedMicrograph, SimulateWorker, has_truth, is_made
 from cryopick_ray.simulate.simulated_micrograph import check
 from cryopick_ray.simulate.simulation_settings import SimulationSettings, simulation_settings
 from cryopick_ray.store.manifest import read_manifest
@@ -26,7 +26,7 @@ SETTINGS = "simulation.yaml"
 
 @dataclass(frozen=True)
 class Simulation:
-    """A simulation that can be, and what is left to make of it.
+    """A checked simulation, and the micrographs that remain to be made.
 
     Attributes
     ----------
@@ -34,26 +34,26 @@ class Simulation:
         Folder for the files.
     store_url
         Store for the micrographs; ``None`` for MRC files.
-    is_told
-        Whether ``out`` holds these very settings: they were found to be possible, then.
+    is_recorded
+        Whether ``out`` holds these very settings: they have been checked, then.
     """
 
     settings: SimulationSettings
     out: Path
     store_url: str | None
-    left: tuple[Simulated, ...]
-    is_told: bool
+    remaining: tuple[NumberedMicrograph, ...]
+    is_recorded: bool
 
     @property
     def done(self) -> int:
-        """Micrographs that are there."""
-        return self.settings.micrographs - len(self.left)
+        """Number of micrographs that are there."""
+        return self.settings.micrographs - len(self.remaining)
 
 
 def simulate_all(
     settings: SimulationSettings, out: Path, engine: Engine, events: Events, *, store_url: str | None
 ) -> list[tuple[str, str]]:
-    """Make all micrographs that are not there yet; return ids and reasons of those that failed.
+    """Make all missing micrographs; return ids and reasons of those that failed.
 
     Parameters and errors are those of :func:`plan_simulation`.
     """
@@ -62,7 +62,7 @@ def simulate_all(
 
 
 def plan_simulation(settings: SimulationSettings, out: Path, *, store_url: str | None = None) -> Simulation:
-    """Find what is left to make.
+    """Check a simulation, and list the micrographs that remain to be made.
 
     Parameters
     ----------
@@ -78,23 +78,23 @@ def plan_simulation(settings: SimulationSettings, out: Path, *, store_url: str |
         simulation; nothing was written then, save an empty store.
     """
     molecules = [load_molecule(name) for name in settings.molecules]
-    told = out / SETTINGS
-    is_told = told.is_file() and told.read_bytes() == to_yaml(settings).encode()
-    if not is_told:
+    recorded = out / SETTINGS
+    is_recorded = recorded.is_file() and recorded.read_bytes() == to_yaml(settings).encode()
+    if not is_recorded:
         check(settings, molecules)
         _refuse_others(settings, out)
-    wanted = [Simulated(number) for number in range(settings.micrographs)]
+    items = [NumberedMicrograph(number) for number in range(settings.micrographs)]
     if store_url is None:
-        left = [item for item in wanted if not is_made(out, item)]
+        remaining = [item for item in items if not is_made(out, item)]
     else:
-        left = _not_stored(wanted, out, store_url)
-    return Simulation(settings, out, store_url, tuple(left), is_told)
+        remaining = _not_stored(items, out, store_url)
+    return Simulation(settings, out, store_url, tuple(remaining), is_recorded)
 
 
 def simulate_together(
     simulations: Mapping[str, Simulation], engine: Engine, events: Events
 ) -> dict[str, list[tuple[str, str]]]:
-    """Make what is left of several simulations on the same workers.
+    """Make the remaining micrographs of several simulations on the same workers.
 
     Returns
     -------
@@ -102,9 +102,9 @@ def simulate_together(
     """
     parts = {}
     for name, simulation in simulations.items():
-        if not simulation.is_told:
+        if not simulation.is_recorded:
             write_whole(simulation.out / SETTINGS, to_yaml(simulation.settings))
-        units = split_units(simulation.left, unit_size(simulation.settings.micrographs))
+        units = split_units(simulation.remaining, unit_size(simulation.settings.micrographs))
         make_worker = partial(SimulateWorker, simulation.out, simulation.settings, simulation.store_url)
         parts[name] = StagePart(units, make_worker, done=simulation.done)
     failures: dict[str, list[tuple[str, str]]] = {name: [] for name in simulations}
@@ -136,13 +136,13 @@ def _differences(old: Settings, new: Settings) -> Iterator[str]:
             yield f"{name}: {before} -> {after}"
 
 
-def _not_stored(wanted: list[Simulated], out: Path, store_url: str) -> list[Simulated]:
+def _not_stored(items: list[NumberedMicrograph], out: Path, store_url: str) -> list[NumberedMicrograph]:
     """Return the micrographs that a store lacks; their truth must lie in ``out``."""
     held = read_manifest(MicrographStore(store_url, create=True).place)
-    for item in wanted:
+    for item in items:
         if item.micrograph_id in held and not has_truth(out, item):
             raise UsageError(
                 f"{store_url} holds a {item.micrograph_id} whose truth is not in {out}: expected a store of "
                 "this simulation or a new one (`store`)"
             )
-    return [item for item in wanted if item.micrograph_id not in held]
+    return [item for item in items if item.micrograph_id not in held]

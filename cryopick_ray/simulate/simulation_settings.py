@@ -1,4 +1,4 @@
-"""What a simulation is told; ranges are drawn anew for each micrograph."""
+"""Settings of a simulation; ranges are drawn anew for each micrograph."""
 
 from itertools import product
 from typing import Annotated, Any, Self
@@ -28,7 +28,7 @@ SMALLEST_PX, LARGEST_PX = 64, 16_384
 
 
 class SimulatedMicroscopeSettings(Settings):
-    """The lens.
+    """The microscope's optics.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class SimulatedMicroscopeSettings(Settings):
 
 
 class IceSettings(Settings):
-    """What the particles lie in.
+    """The ice around the particles.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class IceSettings(Settings):
 
 
 class ExposureSettings(Settings):
-    """What the camera sees.
+    """Dose, contrast and camera.
 
     Attributes
     ----------

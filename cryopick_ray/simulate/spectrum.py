@@ -1,4 +1,4 @@
-"""What a micrograph's noise and particles measure: power by frequency, grey values, signal to noise."""
+"""Measurements on micrographs: power by frequency, grey values, signal-to-noise ratio."""
 
 from dataclasses import dataclass
 

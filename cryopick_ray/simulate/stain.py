@@ -105,17 +105,17 @@ def draw_stain(rng: np.random.Generator, view: FieldOfView, settings: StainSetti
     grain *= np.float32(draw(rng, settings.grain_contrast))
     balls_A = np.zeros(view.shape, np.float32)
     for patch in lumps(rng, view, settings.balls):
-        where = patch.rows, patch.columns
-        np.maximum(balls_A[where], patch.thickness_A, out=balls_A[where])
+        window = patch.rows, patch.columns
+        np.maximum(balls_A[window], patch.thickness_A, out=balls_A[window])
     pooling, rim_A = draw(rng, settings.pooling), draw_log(rng, settings.rim_A)
     return Stain(depth_A, grain, balls_A, pooling, rim_A, draw_log(rng, settings.mean_free_path_A))
 
 
 def with_balls(contamination: Contamination, stain: Stain) -> Contamination:
     """Return the contamination with the stain's droplets and beads in mask and junk."""
-    there = stain.balls_A > MATERIAL_A
-    junk = np.where(there, np.uint8(Junk.CONTAMINATION), contamination.junk)
-    return replace(contamination, mask=contamination.mask | there, junk=junk)
+    on_balls = stain.balls_A > MATERIAL_A
+    junk = np.where(on_balls, np.uint8(Junk.CONTAMINATION), contamination.junk)
+    return replace(contamination, mask=contamination.mask | on_balls, junk=junk)
 
 
 def stained(

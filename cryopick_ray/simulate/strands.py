@@ -1,4 +1,4 @@
-"""Nucleic acid and filaments that nobody picks: thin wormlike lines."""
+"""Nucleic acid and filaments as contamination: thin wormlike lines."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -26,7 +26,7 @@ class StrandSettings(Settings):
     length_A
         Along the line.
     persistence_A
-        Length over which it forgets its direction: 500 A for DNA, more for filaments.
+        Persistence length: 500 A for DNA, more for filaments.
     thickness_A
         Thickness in its middle.
     """
@@ -71,9 +71,9 @@ def _rod(view: FieldOfView, line_A: NDArray[np.float64], radius_A: float, thickn
         near_rows, near_columns = view.window(x_A, y_A, radius_A)
         dy, dx = view.positions_A(near_rows, 0) - y_A, view.positions_A(near_columns, 1) - x_A
         ball = (1 - np.square(dy / radius_A)[:, None] - np.square(dx / radius_A)).astype(np.float32)
-        there = square[
+        window = square[
             near_rows.start - rows.start : near_rows.stop - rows.start,
             near_columns.start - columns.start : near_columns.stop - columns.start,
         ]
-        np.maximum(there, ball, out=there)
+        np.maximum(window, ball, out=window)
     return Patch(rows, columns, np.sqrt(square) * np.float32(thickness_A))

@@ -24,7 +24,7 @@ def streak(pixels: NDArray[np.float32], widths: Widths) -> NDArray[np.float32]:
 
 
 def mark(mask: NDArray[np.bool_], widths: Widths) -> NDArray[np.bool_]:
-    """Return the ``(h, w)`` mask, true on the streaks too."""
+    """Return the ``(h, w)`` mask with the streaks marked, too."""
     marked = np.ones_like(mask)
     inside = _inside(mask.shape, widths)
     marked[inside] = mask[inside]

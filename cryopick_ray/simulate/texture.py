@@ -15,7 +15,7 @@ from cryopick_ray.simulate.field import FieldOfView, Patch
 DETAIL = 0.7  # standard deviation of the detail, a third as wide, relative to the form's
 UNSTEADY = 0.5  # standard deviation of the logarithm of the strength from place to place
 HIDES_A = 25.0
-"""Strength from which a texture hides particles: a quarter of the thickness that one adds."""
+"""Strength from which a texture hides particles: a quarter of a particle's thickness."""
 
 
 class TextureSettings(Settings):

@@ -1,4 +1,4 @@
-"""What is true of a simulated micrograph, as STAR files that RELION and starfile read."""
+"""The truth of a simulated micrograph as STAR text for RELION and starfile."""
 
 from collections.abc import Sequence
 
@@ -17,16 +17,16 @@ from cryopick_ray.simulate.simulated_micrograph import SimulatedMicrograph
 def truth_star(
     micrograph: SimulatedMicrograph, molecules: Sequence[Molecule], relion_name: str, *, pickable: bool
 ) -> str:
-    """Return the particles worth picking, or the others, as STAR text.
+    """Return the pickable particles, or the decoys, as STAR text.
 
     Blocks: ``data_optics`` with the microscope; ``data_molecules`` with the name of each molecule
     (rlnReferenceImage) by number (rlnClassNumber); ``data_particles`` with centre, Euler angles,
-    defocus and molecule of each particle. The others (fragments, members of clumps, centres beyond
-    the edge or on contamination) are drawn like particles and count as false picks.
+    defocus and molecule of each particle. Decoys (fragments, members of clumps, centres beyond the edge or
+    on contamination) are drawn like particles and count as false picks.
 
     Where a molecule is a filament, ``data_particles`` has segments along the filaments, with tube, track
-    and priors of tilt and psi; the others are pieces on contamination and in tangles and what is too
-    short, and ``data_singles`` has what lies about free.
+    and priors of tilt and psi; decoys are pieces on contamination and in tangles and pieces that are too
+    short, and ``data_singles`` has the single particles.
     """
     chosen = micrograph.scene.pickable == pickable
     if micrograph.filaments is None:
@@ -97,8 +97,8 @@ def _segments(
         width_px = molecules[molecule].diameter_A / pixel_size_A
         track = np.linspace(0, trace.length_px, int(np.ceil(2 * trace.length_px / width_px)) + 1)
         psi = psi_deg(trace.direction_rad(track, width_px))
-        same = np.full((2, len(track)), [[molecule], [number]])
-        rows.append(np.column_stack([trace.at(track), track * pixel_size_A, psi, *same]))
+        constants = np.full((2, len(track)), [[molecule], [number]])
+        rows.append(np.column_stack([trace.at(track), track * pixel_size_A, psi, *constants]))
     x_px, y_px, track_A, psi, kind, tube = np.concatenate(rows).T
     count = len(x_px)
     return pd.DataFrame(

@@ -1,4 +1,4 @@
-"""Molecules that nobody has seen: the known ones rounded, stretched, flattened, hollowed or condensed."""
+"""Random variants of molecules: rounded, stretched, flattened, hollowed or condensed."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def varied(molecule: Molecule, rng: np.random.Generator, amount: float) -> Molec
 
     The molecule is made rounder along its principal axes, then stretched or flattened along three
     perpendicular axes in random directions, and density moves from the middle to the rim or the other way.
-    A network that has seen such ones depends less on the few shapes that a library holds, most of them far
+    A network trained on variants depends less on the few shapes of the library, most of them far
     from round.
 
     Parameters

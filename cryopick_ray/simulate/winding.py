@@ -14,7 +14,7 @@ from cryopick_ray.simulate.molecule import Helix, Molecule, make_molecule
 from cryopick_ray.simulate.shapes import Solid
 
 SMALLEST_SINGLE = 0.25
-"""Size of a subunit that is seen, in widths; of others a stub lies about free."""
+"""Least size of a subunit as a single particle, in widths; of filaments of smaller ones a stub is used."""
 STUB = 0.5
 """Its length, in widths."""
 
@@ -39,7 +39,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class FilamentComposition:
-    """What a filament is made of: its repeat unit, the first piece of which lies about free, too."""
+    """The pieces of a filament's repeat unit; the first one is its single particle, too."""
 
     name: str
     family: str

@@ -15,8 +15,8 @@ from cryopick_ray.micrographs.exposure_pixel_size import pixel_size_of
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.catalogue import load_picker
-from cryopick_ray.pickers.heatmap.diameter import Answer, is_clear, ladder, weigh
-from cryopick_ray.pickers.heatmap.look import QUICK, THOROUGH, Look
+from cryopick_ray.pickers.heatmap.diameter import DiameterTrial, is_clear, ladder, weigh
+from cryopick_ray.pickers.heatmap.diameter_search import QUICK, THOROUGH, DiameterSearch
 from cryopick_ray.settings.run_settings import IngestSettings, Invert
 from cryopick_ray.store.scale import stored_shape
 from cryopick_ray.units import working_pixel_size_A
@@ -55,7 +55,7 @@ class DiameterAnswers:
     """The network's answers for one micrograph, or its negative where particles are bright."""
 
     micrograph_id: str
-    answers: tuple[Answer, ...]
+    answers: tuple[DiameterTrial, ...]
     inverted: bool
 
 
@@ -99,7 +99,7 @@ class DiameterWorker:
         """Report that the micrographs failed, without touching them."""
         return UnitReport(0, tuple((item.micrograph_id, reason) for item in items))
 
-    def _look(self, item: DiameterTask) -> tuple[tuple[Answer, ...], bool]:
+    def _look(self, item: DiameterTask) -> tuple[tuple[DiameterTrial, ...], bool]:
         exposure = read_exposure(item.source, self._settings, self._device)
         micrograph, (pixel_size_A, _) = (
             exposure.micrograph,
@@ -110,7 +110,7 @@ class DiameterWorker:
         image = prepare(micrograph.pixels, shape).pixels
         exposure.check()
         pixel_size_A *= micrograph.shape[0] / image.shape[0]
-        look = Look(image, pixel_size_A, self._picker)
+        look = DiameterSearch(image, pixel_size_A, self._picker)
         seen = look.answers(self._invert, THOROUGH if item.is_thorough else QUICK)
         if exposure.average is not None and not is_clear(weigh([seen[0]])):
             return look.answers(self._invert, THOROUGH)

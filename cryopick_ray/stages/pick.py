@@ -194,12 +194,12 @@ def _digest(settings: PickSettings) -> str:
 
 def _described(settings: PickSettings, picker: Picker) -> dict[str, Any]:
     """Return what the digest is made of: all that decides the picks, the threshold not among it."""
-    from cryopick_ray.pickers.heatmap.polarity import rule
+    from cryopick_ray.pickers.heatmap.polarity import polarity_settings
 
     return {
         "model": picker.name,
         "picker": picker.settings(),
         "diameter_A": settings.diameter_A,
-        "invert": rule(picker) if settings.invert == "auto" else settings.invert == "yes",
+        "invert": polarity_settings(picker) if settings.invert == "auto" else settings.invert == "yes",
         "threads": settings.threads,
     }

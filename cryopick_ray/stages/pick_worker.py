@@ -20,7 +20,7 @@ from cryopick_ray.micrographs.no_data import NoData
 from cryopick_ray.pickers.device.batches import in_batches
 from cryopick_ray.pickers.device.resize import fourier_resize_on_device
 from cryopick_ray.pickers.device.upload import Upload
-from cryopick_ray.pickers.heatmap.polarity import judge_for, pick_settled
+from cryopick_ray.pickers.heatmap.polarity import judge_for, pick_with_polarity
 from cryopick_ray.pickers.picker import Candidates, Picker
 from cryopick_ray.picks.columns import in_angstroms, take_columns
 from cryopick_ray.picks.shard import Coverage, Picked
@@ -154,7 +154,7 @@ class PickWorker:
                 if shape != tuple(batch.shape[1:]):
                     batch = fourier_resize_on_device(batch, shape)
                 if self._judge is not None:
-                    return pick_settled(self._picker, self._judge, batch)
+                    return pick_with_polarity(self._picker, self._judge, batch)
                 inverted = self._invert == "yes"
                 found = self._picker.pick_many(batch.neg() if inverted else batch)
                 return [(candidates, inverted) for candidates in found]

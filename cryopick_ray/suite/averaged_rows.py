@@ -1,4 +1,4 @@
-"""What each model found of each data set -> the rows of the table: seeds and molecules averaged."""
+"""Rows of the suite's table: results averaged over seeds and over groups of molecules."""
 
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,13 +9,13 @@ FOUND = (
     *("precision", "recall", "f1", "best_f1", "best_threshold", "auprc"),
     *("recall_at_precision", "calibration_error", "centring_error", "picks_per_particle"),
 )
-"""Measured where there are particles."""
+"""Measures of micrographs with labelled particles."""
 PRECISION = 0.85
-"""Of the picks whose recall is ``recall_at_precision``."""
+"""Precision at which the recall is ``recall_at_precision``."""
 RATIO = "recall_ratio"
 """Recall of the first of a data set's parts over that of the last."""
 FALSE = ("false_mean", "false_median", "false_most")
-"""Measured where there are none, or nobody labelled them: picks of a micrograph."""
+"""Measures of micrographs without labels or particles: numbers of picks of a micrograph."""
 SECONDS = "seconds"
 
 Measures = Mapping[str, float | None]
@@ -23,33 +23,33 @@ Measures = Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
-class Result:
-    """One model on one data set.
+class CaseResult:
+    """The result of one model on one data set.
 
     Attributes
     ----------
     data, group
-        Name in the table, and what it is averaged in; empty for nothing.
+        Name in the table, and the group that it is averaged in; empty for none.
     model, seed
-        Name of the group, and which of its models.
+        Name of the model's group, and the model (one training of it).
     is_empty
-        Whether there are no particles to be found.
+        Whether there are no particles.
     micrographs
-        How many were picked or failed.
+        Number of micrographs that were picked or failed.
     measures
-        What was measured; nothing if the model failed.
+        Measures by name; empty if the model failed.
     overlap
-        What of it the model was trained on.
+        Data leakage: the part of the data set that the model was trained on.
     failure
         Why the model or some of the micrographs failed.
     picks
         Digest of the picks.
     is_labelled
-        Whether it is known what a pick is: if not, picks are only counted.
+        Whether there are labels to score picks by; otherwise picks are only counted.
     labels
         Who made the labels, where they are no truth.
     curve
-        Recall and precision at falling thresholds; nothing where there are no particles.
+        Recall and precision at falling thresholds; empty without particles.
     """
 
     data: str
@@ -74,7 +74,7 @@ class SuiteRow:
     Attributes
     ----------
     seeds
-        How many went well.
+        Number of trainings without failure.
     spread
         Standard deviations (of a sample); nothing for a single seed.
     """
@@ -92,43 +92,43 @@ class SuiteRow:
     labels: str = ""
 
 
-def table_rows(results: Sequence[Result]) -> list[SuiteRow]:
+def table_rows(results: Sequence[CaseResult]) -> list[SuiteRow]:
     """Return the rows by data set, in the order of the results, each group of molecules with its mean."""
     place = {name: number for number, name in enumerate(dict.fromkeys(map(_whole, results)))}
-    both = sorted([*results, *_group_means(results)], key=lambda one: place[_whole(one)])
+    all_results = sorted([*results, *_group_means(results)], key=lambda result: place[_whole(result)])
     return [
-        _row([one for one in both if (one.data, one.model) == key])
-        for key in dict.fromkeys((one.data, one.model) for one in both)
+        _row([result for result in all_results if (result.data, result.model) == key])
+        for key in dict.fromkeys((result.data, result.model) for result in all_results)
     ]
 
 
-def _whole(result: Result) -> str:
+def _whole(result: CaseResult) -> str:
     return result.group or result.data
 
 
-def _group_means(results: Sequence[Result]) -> Iterator[Result]:
+def _group_means(results: Sequence[CaseResult]) -> Iterator[CaseResult]:
     """Yield each model's mean over the molecules of each group."""
     for group, model, seed in dict.fromkeys(
         (result.group, result.model, result.seed) for result in results if result.group
     ):
-        own = [
+        members = [
             result for result in results if (result.group, result.model, result.seed) == (group, model, seed)
         ]
-        failed = [one.data for one in own if not one.measures]
-        yield Result(
+        failed = [member.data for member in members if not member.measures]
+        yield CaseResult(
             data=group,
             group="",
             model=model,
             seed=seed,
             is_empty=False,
-            micrographs=sum(one.micrographs for one in own),
-            measures={} if failed else _each(statistics.fmean, own),
-            overlap=_joined(one.overlap for one in own),
+            micrographs=sum(member.micrographs for member in members),
+            measures={} if failed else _each(statistics.fmean, members),
+            overlap=_joined(member.overlap for member in members),
             failure=f"no mean without {_joined(failed)}" if failed else "",
         )
 
 
-def _row(seeds: Sequence[Result]) -> SuiteRow:
+def _row(seeds: Sequence[CaseResult]) -> SuiteRow:
     first, good = seeds[0], [seed for seed in seeds if seed.measures]
     failures = [(Path(seed.seed).stem, seed.failure) for seed in seeds if seed.failure]
     return SuiteRow(
@@ -146,7 +146,7 @@ def _row(seeds: Sequence[Result]) -> SuiteRow:
     )
 
 
-def _each(statistic: Callable[[Sequence[float]], float], results: Sequence[Result]) -> Measures:
+def _each(statistic: Callable[[Sequence[float]], float], results: Sequence[CaseResult]) -> Measures:
     """Return a statistic of each measure; one that is not defined everywhere has none."""
     names = dict.fromkeys(name for result in results for name in result.measures)
     values = {name: [result.measures.get(name) for result in results] for name in names}

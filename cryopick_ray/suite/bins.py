@@ -1,4 +1,4 @@
-"""Parts of a data set by a number of each micrograph: its defocus, say."""
+"""Parts of a data set by a number of each micrograph, such as its defocus."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MAX_BYTES = 2**24
 
 
 class Bins(Settings):
-    """Which number, and where its bins end.
+    """A number of each micrograph, and the edges of its bins.
 
     Attributes
     ----------
@@ -41,14 +41,14 @@ class Bins(Settings):
 
 @dataclass(frozen=True)
 class BinnedPart:
-    """Some micrographs of a data set.
+    """The micrographs of a data set in one bin.
 
     Attributes
     ----------
     name
         Of the part: "defocus <= 1.55 um".
     micrograph_ids
-        Which they are.
+        Their ids.
     """
 
     name: str
@@ -63,10 +63,10 @@ def parts(bins: Bins, micrograph_ids: Iterable[str]) -> tuple[BinnedPart, ...]:
     UsageError
         If the file cannot be read, or has no number of a micrograph.
     """
-    known = _numbers(bins.values)
+    numbers = _numbers(bins.values)
     ids: dict[int, set[str]] = {}
     for micrograph_id in micrograph_ids:
-        if (number := known.get(Path(micrograph_id).stem)) is None:
+        if (number := numbers.get(Path(micrograph_id).stem)) is None:
             raise UsageError(f"{bins.values} has no number of {micrograph_id}; add a line (`bins.values`)")
         ids.setdefault(_bin(number, bins.edges), set()).add(micrograph_id)
     return tuple(BinnedPart(_name(bins, index), frozenset(ids[index])) for index in sorted(ids))

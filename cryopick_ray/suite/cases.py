@@ -1,4 +1,4 @@
-"""Data sets of the settings -> what pickers are given, and what they are scored by."""
+"""Cases of a suite: micrographs with the diameter that pickers are given, and their truth."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ from cryopick_ray.training.training_settings import SimulatedData
 
 @dataclass(frozen=True)
 class Case:
-    """One line of the table for each model: micrographs, and the diameter that pickers are told.
+    """A line of the table for each model: micrographs, and the diameter that pickers are given.
 
     Attributes
     ----------
@@ -40,12 +40,12 @@ class Case:
         Its micrographs, those without labels left out.
     truth
         Its particles; ``None`` where there are none to be found.
-    told_A
-        The diameter that pickers are told, in angstroms.
+    stated_diameter_A
+        The diameter that pickers are given, in angstroms.
     is_empty
         Whether there are no particles; where there are some without truth, picks are only counted.
     parts
-        Micrographs that have a line of the table of their own, too.
+        Parts with lines of their own in the table.
     annotators
         Labels of other people, by their names.
     """
@@ -55,16 +55,16 @@ class Case:
     settings: MicrographSet
     sources: tuple[MicrographSource, ...]
     truth: Truth | None
-    told_A: float
+    stated_diameter_A: float
     is_empty: bool = False
     parts: tuple[BinnedPart, ...] = ()
     annotators: Mapping[str, Truth] = field(default_factory=dict)
 
     @property
     def radius_A(self) -> float:
-        """How near a pick must be to a particle: by the true diameter, whatever pickers are told."""
-        given = self.settings.radius_A if isinstance(self.settings, LabelledSet) else None
-        return given or self.settings.diameter_A / 2
+        """Matching radius: by the true diameter, whatever diameter pickers are given."""
+        radius_A = self.settings.radius_A if isinstance(self.settings, LabelledSet) else None
+        return radius_A or self.settings.diameter_A / 2
 
     @property
     def labelled_by(self) -> str:
@@ -78,11 +78,11 @@ class Case:
 
     @property
     def sought(self) -> str | None:
-        """Name of the built-in molecule that pickers search for, found there or not."""
+        """Name of the built-in molecule that pickers search for, whether it is there or not."""
         return None if self.settings.molecule is None else load_molecule(self.settings.molecule).name
 
     def ingest(self, store_pixel_size_A: float | None) -> IngestSettings:
-        """Return how the micrographs come into a store."""
+        """Return the settings to ingest the micrographs with."""
         return IngestSettings(
             pixel_size_A=self.settings.pixel_size_A,
             diameter_A=self.settings.diameter_A,
@@ -91,92 +91,104 @@ class Case:
 
 
 def prepare_cases(settings: SuiteSettings, folder: Path, engine: Engine, events: Events) -> list[Case]:
-    """List real micrographs and their labels, and simulate what ``folder`` does not hold yet.
+    """List real micrographs and their labels, and simulate the sets that ``folder`` does not hold yet.
 
     Raises
     ------
     UsageError
         If micrographs, labels or molecules are wrong; the message names the data set.
     """
-    cases = [case for one in settings.data for case in _real(one, folder / "noisy")]
-    unlabelled = [case for one in settings.unlabelled for case in _listed(one, "")]
+    cases = [case for data_set in settings.data for case in _real(data_set, folder / "noisy")]
+    unlabelled = [case for data_set in settings.unlabelled for case in _listed(data_set, "")]
     empty = [
         replace(case, is_empty=True)
-        for one in settings.empty
-        if isinstance(one, MicrographSet)
-        for case in _listed(one, "")
+        for data_set in settings.empty
+        if isinstance(data_set, MicrographSet)
+        for case in _listed(data_set, "")
     ]
     folder /= "simulated"
     for group in settings.groups():
-        for made in _simulated(group, folder, engine, events):
-            cases += _listed(made, title(group) if len(group.molecules) > 1 else "")
-    for nothing in settings.empty:
-        if isinstance(nothing, SimulatedData):
-            ice = {"settings": assigned(nothing.settings, ["scene.empty_probability=1"])}
-            alone = nothing.name if len(nothing.molecules) == 1 else None
-            for made in _simulated(nothing.model_copy(update=ice), folder, engine, events):
+        for simulated in _simulated(group, folder, engine, events):
+            cases += _listed(simulated, title(group) if len(group.molecules) > 1 else "")
+    for empty_group in settings.empty:
+        if isinstance(empty_group, SimulatedData):
+            ice = {"settings": assigned(empty_group.settings, ["scene.empty_probability=1"])}
+            alone = empty_group.name if len(empty_group.molecules) == 1 else None
+            for simulated in _simulated(empty_group.model_copy(update=ice), folder, engine, events):
                 empty += [
                     replace(case, name=alone or case.name, truth=None, is_empty=True)
-                    for case in _listed(made, "")
+                    for case in _listed(simulated, "")
                 ]
     return cases + unlabelled + empty
 
 
-def _real(one: LabelledSet, folder: Path) -> Iterator[Case]:
+def _real(data_set: LabelledSet, folder: Path) -> Iterator[Case]:
     """Yield a real data set, and the same with noise added: below ``folder``."""
-    plain, *others = _listed(one, "")
-    with _said_of(one.name):
+    plain, *others = _listed(data_set, "")
+    with _errors_about(data_set.name):
         ids = [source.micrograph_id for source in plain.sources]
         yield replace(
             plain,
-            parts=parts(one.bins, ids) if one.bins else (),
-            annotators={name: read_truth(labels) for name, labels in one.annotators.items()},
+            parts=parts(data_set.bins, ids) if data_set.bins else (),
+            annotators={name: read_truth(labels) for name, labels in data_set.annotators.items()},
         )
     yield from others
-    for factor in one.noise:
-        copies = folder / one.noisy(factor)
-        with _said_of(one.name):
+    for factor in data_set.noise:
+        copies = folder / data_set.noisy(factor)
+        with _errors_about(data_set.name):
             noisy_copies(plain.sources, copies, factor)
-        given = {"name": one.noisy(factor), "micrographs": (str(copies),), "exclude": (), "diameters_off": ()}
-        (noisy,) = _listed(one.model_copy(update=given), "")
-        yield replace(noisy, name=f"{one.name}, noise of {factor:g} sd")
+        changes = {
+            "name": data_set.noisy(factor),
+            "micrographs": (str(copies),),
+            "exclude": (),
+            "diameters_off": (),
+        }
+        (noisy,) = _listed(data_set.model_copy(update=changes), "")
+        yield replace(noisy, name=f"{data_set.name}, noise of {factor:g} sd")
 
 
 def _simulated(group: SimulatedData, folder: Path, engine: Engine, events: Events) -> Iterator[LabelledSet]:
-    """Yield the data set of each molecule; that particles are bright is for pickers to see."""
+    """Yield the data set of each molecule; pickers find by themselves whether particles are bright."""
     for molecule in group.molecules:
-        made = simulate_molecule(group, molecule, folder, engine, events)
+        simulated = simulate_molecule(group, molecule, folder, engine, events)
         yield LabelledSet(
-            name=made.name,
-            micrographs=made.micrographs,
-            labels=made.labels,
-            diameter_A=made.diameter_A,
-            invert="auto" if made.invert else "no",
+            name=simulated.name,
+            micrographs=simulated.micrographs,
+            labels=simulated.labels,
+            diameter_A=simulated.diameter_A,
+            invert="auto" if simulated.invert else "no",
             molecule=molecule,
         )
 
 
-def _listed(one: MicrographSet, group: str) -> Iterator[Case]:
+def _listed(data_set: MicrographSet, group: str) -> Iterator[Case]:
     """Yield a data set with the true diameter, then with each wrong one."""
-    with _said_of(one.name):
-        sources = _left(
-            list_sources(one.micrographs, relion_project=project_of(one.micrographs)), one.exclude
+    with _errors_about(data_set.name):
+        sources = _without_excluded(
+            list_sources(data_set.micrographs, relion_project=project_of(data_set.micrographs)),
+            data_set.exclude,
         )
-        truth = read_truth(one.labels) if isinstance(one, LabelledSet) else None
+        truth = read_truth(data_set.labels) if isinstance(data_set, LabelledSet) else None
         if truth is not None:
             sources = [source for source in sources if truth.name_of(source.micrograph_id) is not None]
         if not sources:
             raise UsageError(
                 "no micrograph is left; mend exclude, or labels, whose files are named after them"
             )
-        case = Case(one.name, group, one, tuple(sources), truth, one.diameter_A)
+        case = Case(data_set.name, group, data_set, tuple(sources), truth, data_set.diameter_A)
         probe(sources, case.ingest(None))
     yield case
-    for factor in one.diameters_off if isinstance(one, LabelledSet) else ():
-        yield replace(case, name=f"{one.name}, diameter x {factor:g}", told_A=factor * one.diameter_A)
+    for factor in data_set.diameters_off if isinstance(data_set, LabelledSet) else ():
+        yield replace(
+            case,
+            name=f"{data_set.name}, diameter x {factor:g}",
+            stated_diameter_A=factor * data_set.diameter_A,
+        )
 
 
-def _left(sources: Iterable[MicrographSource], exclude: tuple[str, ...]) -> list[MicrographSource]:
+def _without_excluded(
+    sources: Iterable[MicrographSource], exclude: tuple[str, ...]
+) -> list[MicrographSource]:
     return [
         source
         for source in sources
@@ -185,8 +197,8 @@ def _left(sources: Iterable[MicrographSource], exclude: tuple[str, ...]) -> list
 
 
 @contextmanager
-def _said_of(name: str) -> Iterator[None]:
-    """Let what is wrong with a data set be said with its name."""
+def _errors_about(name: str) -> Iterator[None]:
+    """Raise usage errors about a data set again, with its name."""
     try:
         yield
     except UsageError as error:

@@ -1,4 +1,4 @@
-"""What a micrograph takes in the workers, kept beside the work so that a second call knows it, too."""
+"""Seconds of a micrograph in the workers, kept in a file so that a resumed suite has them, too."""
 
 import json
 import statistics
@@ -13,19 +13,19 @@ from cryopick_ray.store.publish import write_whole
 MAX_KEPT_BYTES = 2**20
 
 
-class Clock:
-    """Listens to one stage of a pair of model and data set: its bar is that of the whole suite.
+class StageClock:
+    """Events of one stage for a model and a data set: measures seconds, and moves the suite's progress bar.
 
     Parameters
     ----------
-    said
-        Notes that were passed on; none is twice.
+    notes
+        Notes that were passed on already: none is passed on twice.
     shown
         Whether its micrographs move the bar.
     """
 
-    def __init__(self, events: Events, said: set[str], *, shown: bool) -> None:
-        self._events, self._said, self._shown = events, said, shown
+    def __init__(self, events: Events, notes: set[str], *, shown: bool) -> None:
+        self._events, self._notes, self._shown = events, notes, shown
         self.done = 0
         self._seconds: list[float] = []
 
@@ -33,42 +33,42 @@ class Clock:
         """Do nothing."""
 
     def report(self, name: str, report: UnitReport) -> None:
-        """Note what each of a unit's micrographs took, and move the bar."""
+        """Record the seconds of a unit's micrographs, and move the bar."""
         count = report.complete + len(report.failures)
         self.done += count
-        if count and report.seconds:  # not so where a unit was given up
+        if count and report.seconds:  # none where a unit was given up
             self._seconds += [sum(report.seconds.values()) / count] * count
         if self._shown:
             self._events.report("suite", report)
 
     def note(self, text: str) -> None:
         """Pass it on, once."""
-        if text not in self._said:
-            self._said.add(text)
+        if text not in self._notes:
+            self._notes.add(text)
             self._events.note(text)
 
     def warn(self, text: str) -> None:
         """Pass it on, once."""
-        if text not in self._said:
-            self._said.add(text)
+        if text not in self._notes:
+            self._notes.add(text)
             self._events.warn(text)
 
     def median_s(self, kept: Path, key: str) -> float | None:
-        """Return a micrograph's median seconds, now or when the work was done; ``None`` if not known.
+        """Return a micrograph's median seconds, of this call or an earlier one; ``None`` if unknown.
 
         Parameters
         ----------
         kept
-            JSON file of what was measured by ``key``; gets what is new.
+            JSON file of seconds by key; new ones are added.
         """
-        known = _known(kept)
+        seconds = _read_seconds(kept)
         if self._seconds:
-            known[key] = statistics.median(self._seconds)
-            write_whole(kept, json.dumps(known, indent=1))
-        return known.get(key)
+            seconds[key] = statistics.median(self._seconds)
+            write_whole(kept, json.dumps(seconds, indent=1))
+        return seconds.get(key)
 
 
-def _known(kept: Path) -> dict[str, float]:
+def _read_seconds(kept: Path) -> dict[str, float]:
     if not kept.is_file():
         return {}
     try:

@@ -1,4 +1,4 @@
-"""Who takes part: models that are the same everywhere, and those that are made for each data set."""
+"""Models that take part in a suite: the same for all data sets, or made for each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ COARSER_DEG = (20.0, 30.0)
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model that was found to load.
+    """A model that can be loaded.
 
     Attributes
     ----------
     weights
-        Its name or file, as a run is told.
+        Its name or file, as in a run's settings.
     particle_px
         Pixels of a particle at its scale.
     trained_on
@@ -37,15 +37,15 @@ class LoadedModel:
 
 
 @dataclass(frozen=True)
-class Maker:
-    """Makes a model for a data set.
+class ModelMaker:
+    """A way to make a model for a data set.
 
     Attributes
     ----------
     fits
-        Whether there is anything to make one of.
+        Whether a model can be made for a case.
     make
-        Returns the weights file, made below a folder unless it is there.
+        Returns the weights file below a folder; makes it unless it is there.
     """
 
     fits: Callable[[Case], bool]
@@ -54,14 +54,14 @@ class Maker:
 
 @dataclass(frozen=True)
 class Entrant:
-    """One line of each data set's table: a model, or one of several seeds of it.
+    """A model that takes part: one of the seeds of a group.
 
     Attributes
     ----------
     name, weights
         Name of its group, and its own name or file.
     only
-        Data sets that it meets; all, if none is named.
+        Data sets that it picks; all, if none is named.
     model
         The same for all data sets; ``None`` if one is made for each.
     """
@@ -73,8 +73,8 @@ class Entrant:
 
     def meets(self, case: Case) -> bool:
         """Tell whether it picks this data set."""
-        is_meant = not self.only or case.settings.name in self.only
-        return is_meant and (self.model is not None or MAKERS[self.weights].fits(case))
+        is_wanted = not self.only or case.settings.name in self.only
+        return is_wanted and (self.model is not None or MAKERS[self.weights].fits(case))
 
     def model_for(self, case: Case, folder: Path) -> LoadedModel:
         """Return its model for a data set, made below ``folder`` if it must be."""
@@ -82,7 +82,7 @@ class Entrant:
 
 
 def entrants(settings: SuiteSettings) -> list[Entrant]:
-    """Return all of the settings, or raise what is wrong with one: before anything is picked."""
+    """Return all models of the settings, each checked before anything is picked."""
     return [
         Entrant(group.name, seed, group.only, None if seed in MAKERS else look_up(seed))
         for group in settings.models
@@ -91,13 +91,13 @@ def entrants(settings: SuiteSettings) -> list[Entrant]:
 
 
 def look_up(weights: str) -> LoadedModel:
-    """Return what is known of a model, or raise what is wrong with it."""
+    """Load a model to check it; return its scale and provenance."""
     picker, card = load_picker(weights, particle_px=None, device="cpu"), read_card(weights)
     return LoadedModel(weights, picker.particle_px, card.trained_on if card else None)
 
 
 def _templates(case: Case, folder: Path) -> Path:
-    """Return templates of the molecule that is searched for, at the true diameter, whatever is told."""
+    """Return templates of the molecule that is searched for, at the true diameter."""
     assert case.sought is not None
     diameter_A = case.settings.diameter_A
     path = folder / "templates" / f"{case.sought}-{diameter_A:g}A.safetensors"
@@ -109,7 +109,7 @@ def _templates(case: Case, folder: Path) -> Path:
 
 
 def _views(molecule: str, diameter_A: float) -> tuple[Templates, ModelCard]:
-    """Return templates every 15 degrees, or as fine as a molecule's unlike views are few enough."""
+    """Return templates every 15 degrees, or coarser if there are too many unlike views."""
     for step_deg in (ANGULAR_STEP_DEG, *COARSER_DEG):
         try:
             network, card, _ = template_model(molecule, diameter_A, angular_step_deg=step_deg)
@@ -121,5 +121,5 @@ def _views(molecule: str, diameter_A: float) -> tuple[Templates, ModelCard]:
     return network, card
 
 
-MAKERS = {"template": Maker(lambda case: case.sought is not None, _templates)}
+MAKERS = {"template": ModelMaker(lambda case: case.sought is not None, _templates)}
 """By the name that stands for them among the models."""

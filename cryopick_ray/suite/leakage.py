@@ -1,4 +1,4 @@
-"""What a model was trained on -> whether it has seen what it is asked to find."""
+"""Data leakage: whether a model was trained on a data set or on its molecule."""
 
 from cryopick_ray.pickers.provenance import Provenance
 
@@ -6,7 +6,7 @@ NOT_SAID = "not recorded"
 
 
 def leakage(trained_on: Provenance | None, dataset: str, molecule: str | None) -> str:
-    """Return how a model's training meets a data set, in words for the table; empty if it does not.
+    """Return the overlap of a model's training data with a data set, in words for the table; empty for none.
 
     Parameters
     ----------
@@ -20,9 +20,9 @@ def leakage(trained_on: Provenance | None, dataset: str, molecule: str | None) -
     if trained_on is None:
         return ""
     trainings = list(trained_on.trainings())
-    sets = [one for training in trainings for one in training.sets or ()]
-    if dataset != molecule and any(one.dataset == dataset for one in sets):
+    sets = [learnt for training in trainings for learnt in training.sets or ()]
+    if dataset != molecule and any(learnt.dataset == dataset for learnt in sets):
         return "this data set"  # simulated ones of other seeds are all called after their molecule
-    if same := dict.fromkeys(one.dataset for one in sets if molecule and one.molecule == molecule):
+    if same := dict.fromkeys(learnt.dataset for learnt in sets if molecule and learnt.molecule == molecule):
         return f"its molecule ({', '.join(same)})"
     return NOT_SAID if any(training.sets is None for training in trainings) else ""

@@ -1,4 +1,4 @@
-"""One model on one data set: ingest, pick and table as any run does, then the numbers."""
+"""Measurement of a model on a data set: ingest, pick and table as in a run, then scores."""
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,9 +20,9 @@ from cryopick_ray.settings.run_settings import PickSettings
 from cryopick_ray.stages.cut_table import table
 from cryopick_ray.stages.flow import ingest
 from cryopick_ray.stages.pick import pick
-from cryopick_ray.suite.averaged_rows import FALSE, FOUND, PRECISION, RATIO, SECONDS, Measures, Result
+from cryopick_ray.suite.averaged_rows import FALSE, FOUND, PRECISION, RATIO, SECONDS, CaseResult, Measures
 from cryopick_ray.suite.cases import Case
-from cryopick_ray.suite.clock import Clock
+from cryopick_ray.suite.clock import StageClock
 from cryopick_ray.suite.entrants import Entrant, LoadedModel
 from cryopick_ray.suite.leakage import leakage
 from cryopick_ray.units import working_pixel_size_A
@@ -31,26 +31,26 @@ CURVE_POINTS = 100
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What was measured of some micrographs: numbers, and points of recall and precision to be drawn."""
+class Measurement:
+    """Measures of some micrographs, and points of their curve of recall and precision."""
 
     measures: Measures
     curve: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
-class Bench:
-    """Where models are measured.
+class SuiteContext:
+    """Folder, engine, device and events of a suite.
 
     Attributes
     ----------
     folder
         For stores, picks and tables.
     engine, device
-        Who runs the work, and where networks run.
+        Engine of the work, and device of the networks.
     events
-        Told of every micrograph that a model has picked.
-    said
+        Get every micrograph that a model has picked.
+    notes
         Notes that were passed on.
     """
 
@@ -58,45 +58,52 @@ class Bench:
     engine: Engine
     device: str
     events: Events
-    said: set[str] = field(default_factory=set)
+    notes: set[str] = field(default_factory=set)
 
 
-def measure(entrant: Entrant, case: Case, bench: Bench) -> list[Result]:
-    """Pick a data set with a model, as far as it has not been; score the picks, whole and in its parts."""
-    reading, picking = (Clock(bench.events, bench.said, shown=shown) for shown in (False, True))
+def measure(entrant: Entrant, case: Case, context: SuiteContext) -> list[CaseResult]:
+    """Pick a data set with a model, unless that is done; score the picks of the whole and of its parts."""
+    reading, picking = (StageClock(context.events, context.notes, shown=shown) for shown in (False, True))
     try:
-        model = entrant.model_for(case, bench.folder)
-        return _measure(entrant, model, case, bench, reading, picking)
-    except Exception as error:  # noqa: BLE001 - whatever one model does, the others go on
-        return [_result(entrant, case, Measured({}), entrant.model, failure=str(error) or repr(error))]
+        model = entrant.model_for(case, context.folder)
+        return _measure(entrant, model, case, context, reading, picking)
+    except Exception as error:  # noqa: BLE001 - the other models go on
+        return [_result(entrant, case, Measurement({}), entrant.model, failure=str(error) or repr(error))]
     finally:
         if left := len(case.sources) - picking.done:  # done before, or failed
-            bench.events.report("suite", UnitReport(complete=left))
+            context.events.report("suite", UnitReport(complete=left))
 
 
 def _measure(
-    entrant: Entrant, model: LoadedModel, case: Case, bench: Bench, reading: Clock, picking: Clock
-) -> list[Result]:
-    name, kept = case.settings.name, bench.folder / "seconds.json"
-    working_A = working_pixel_size_A(case.told_A, model.particle_px)
+    entrant: Entrant,
+    model: LoadedModel,
+    case: Case,
+    context: SuiteContext,
+    reading: StageClock,
+    picking: StageClock,
+) -> list[CaseResult]:
+    name, kept = case.settings.name, context.folder / "seconds.json"
+    working_A = working_pixel_size_A(case.stated_diameter_A, model.particle_px)
     store = f"stores/{name}-{working_A:.6g}A.zarr"
-    store_url, picks_url = str(bench.folder / store), str(bench.folder / "picks" / name)
-    ingest(case.sources, store_url, case.ingest(working_A), bench.engine, reading)
+    store_url, picks_url = str(context.folder / store), str(context.folder / "picks" / name)
+    ingest(case.sources, store_url, case.ingest(working_A), context.engine, reading)
     reading_s = reading.median_s(kept, store)
-    settings = PickSettings(model=model.weights, diameter_A=case.told_A, invert=case.settings.invert)
-    digest = pick(store_url, picks_url, settings, bench.engine, picking, device=bench.device)
+    settings = PickSettings(
+        model=model.weights, diameter_A=case.stated_diameter_A, invert=case.settings.invert
+    )
+    digest = pick(store_url, picks_url, settings, context.engine, picking, device=context.device)
     picking_s = picking.median_s(kept, f"picks/{name}/{digest}")
     seconds = None if reading_s is None or picking_s is None else reading_s + picking_s
-    out = bench.folder / "tables" / name / digest
+    out = context.folder / "tables" / name / digest
     table(store_url, picks_url, digest, out, CutSettings())
-    found = list(PickTable(out))
-    failed = [one.micrograph for one in found if one.micrograph.status == "failed"]
+    picked = list(PickTable(out))
+    failed = [picks.micrograph for picks in picked if picks.micrograph.status == "failed"]
     failure = ""
     if failed:
-        failure = f"{len(failed)} of {len(found)} micrographs, {failed[0].micrograph_id}: {failed[0].reason}"
-    if len(failed) == len(found):
+        failure = f"{len(failed)} of {len(picked)} micrographs, {failed[0].micrograph_id}: {failed[0].reason}"
+    if len(failed) == len(picked):
         raise MicrographError(failure)
-    whole, *of_parts = _scores(found, case)
+    whole, *of_parts = _scores(picked, case)
     timed = replace(whole, measures={**whole.measures, SECONDS: seconds})
     result = _result(entrant, case, timed, model, failure=failure, picks=digest)
     return [
@@ -106,23 +113,23 @@ def _measure(
                 result,
                 data=f"{case.name}, {part.name}",
                 micrographs=len(part.micrograph_ids),
-                measures=own.measures,
-                curve=own.curve,
+                measures=measured_part.measures,
+                curve=measured_part.curve,
             )
-            for part, own in zip(case.parts, of_parts, strict=True)
+            for part, measured_part in zip(case.parts, of_parts, strict=True)
         ),
     ]
 
 
-def _scores(found: list[MicrographPicks], case: Case) -> list[Measured]:
-    """Return what is measured of the whole data set, then of each of its parts."""
+def _scores(micrographs: list[MicrographPicks], case: Case) -> list[Measurement]:
+    """Return the measurements of the whole data set, then of each of its parts."""
     if case.truth is None:
-        counted = false_picks(found)
-        return [Measured(dict(zip(FALSE, (counted.mean, counted.median, counted.most), strict=True)))]
-    stretch = np.float32(case.told_A / case.settings.diameter_A)  # to true diameters, whatever is told
+        counted = false_picks(micrographs)
+        return [Measurement(dict(zip(FALSE, (counted.mean, counted.median, counted.most), strict=True)))]
+    stretch = np.float32(case.stated_diameter_A / case.settings.diameter_A)  # to true diameters
     ranked = {
         name: replace(micrograph, offset=micrograph.offset * stretch)
-        for name, micrograph in rank(found, case.truth, radius_A=case.radius_A).micrographs.items()
+        for name, micrograph in rank(micrographs, case.truth, radius_A=case.radius_A).micrographs.items()
     }
     of_parts = [
         _score([ranked[micrograph_id] for micrograph_id in part.micrograph_ids]) for part in case.parts
@@ -131,25 +138,25 @@ def _scores(found: list[MicrographPicks], case: Case) -> list[Measured]:
     return [replace(whole, measures={**whole.measures, **_first_to_last(of_parts)}), *of_parts]
 
 
-def _score(ranked: list[Ranked]) -> Measured:
+def _score(ranked: list[Ranked]) -> Measurement:
     pooled, reliable = asdict(pooled_score(ranked)), pooled_reliability(ranked)
     ranking = pooled_curve(ranked)
     pooled["recall_at_precision"] = ranking.recall_at(PRECISION)
     pooled["calibration_error"] = reliable and reliable.ece
-    return Measured({name: pooled[name] for name in FOUND}, _points(ranking))
+    return Measurement({name: pooled[name] for name in FOUND}, _points(ranking))
 
 
 def _points(ranking: Curve) -> tuple[tuple[float, float], ...]:
     """Return recall and precision at some thresholds, evenly over the recall that is reached."""
     if not len(ranking.recall):
         return ()
-    wanted = np.linspace(0, ranking.recall[-1], CURVE_POINTS)
-    shown = np.unique(np.searchsorted(ranking.recall, wanted))
+    recalls = np.linspace(0, ranking.recall[-1], CURVE_POINTS)
+    shown = np.unique(np.searchsorted(ranking.recall, recalls))
     rows = zip(ranking.recall[shown].tolist(), ranking.precision[shown].tolist(), strict=True)
     return tuple((round(recall, 4), round(precision, 4)) for recall, precision in rows)
 
 
-def _first_to_last(parts: list[Measured]) -> Measures:
+def _first_to_last(parts: list[Measurement]) -> Measures:
     """Return how the recall of the first part compares with that of the last."""
     if len(parts) < 2:
         return {}
@@ -160,13 +167,13 @@ def _first_to_last(parts: list[Measured]) -> Measures:
 def _result(
     entrant: Entrant,
     case: Case,
-    measured: Measured,
+    measured: Measurement,
     model: LoadedModel | None,
     *,
     failure: str = "",
     picks: str = "",
-) -> Result:
-    return Result(
+) -> CaseResult:
+    return CaseResult(
         data=case.name,
         group=case.group,
         model=entrant.name,

@@ -1,4 +1,4 @@
-"""Rows -> the table, for a terminal and for a README."""
+"""The suite's table, for a terminal and as Markdown."""
 
 from collections.abc import Callable, Sequence
 
@@ -34,7 +34,7 @@ WHAT: tuple[Column, ...] = (
     ("micrographs", lambda row: str(row.micrographs)),
 )
 OPTIONAL = ("recall first/last", "labels", "trained on", "failed")
-"""Columns that are there where there is anything to say in them."""
+"""Columns that are left out where they are empty."""
 REMARKS: tuple[Column, ...] = (
     ("s a micrograph", _number(SECONDS, 3)),
     ("trained on", lambda row: row.overlap),
@@ -87,7 +87,7 @@ def to_text(rows: Sequence[SuiteRow]) -> str:
 
 
 def used_columns(rows: Sequence[SuiteRow]) -> list[Column]:
-    """Return what is shown of rows of one kind; columns of remarks only where there are any."""
+    """Return the columns of rows of one kind; optional ones only where they are not empty."""
     first = rows[0]
     columns = COUNTED if not first.is_labelled else FALSE if first.is_empty else FOUND
     return [
@@ -101,10 +101,12 @@ def _tables(rows: Sequence[SuiteRow]) -> list[list[list[str]]]:
     """Return the lines of each table, its head first."""
     tables = []
     for kind in ((True, False), (False, False), (True, True)):
-        own = [row for row in rows if (row.is_labelled, row.is_empty) == kind]
-        if own:
-            used = used_columns(own)
-            tables.append([[name for name, _ in used], *([show(row) for _, show in used] for row in own)])
+        rows_of_kind = [row for row in rows if (row.is_labelled, row.is_empty) == kind]
+        if rows_of_kind:
+            used = used_columns(rows_of_kind)
+            tables.append(
+                [[name for name, _ in used], *([show(row) for _, show in used] for row in rows_of_kind)]
+            )
     return tables
 
 

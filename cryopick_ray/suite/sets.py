@@ -24,7 +24,7 @@ class MicrographSet(Settings):
     micrographs
         Folders, files, globs or lists, as ``cryopick run`` takes them.
     diameter_A, pixel_size_A, invert
-        As for ``cryopick run``; nothing said, particles are dark.
+        As for ``cryopick run``; by default particles are dark.
     exclude
         Globs of micrographs that are not used at all.
     molecule
@@ -67,7 +67,7 @@ class LabelledSet(MicrographSet):
     labelled_by
         Who made the labels, where they are no truth: "a picker".
     annotators
-        Labels of others by their names: what they agree with these stands beside the models.
+        Labels of others by their names: their agreement with these is shown beside the models.
 
     The others are those of :class:`MicrographSet`.
     """
@@ -109,10 +109,10 @@ class SweptData(SimulatedData):
 
     def points(self) -> tuple[SimulatedData, ...]:
         """Return a group for each combination of the values; itself without any."""
-        own = {name: getattr(self, name) for name in SimulatedData.model_fields}
+        fields = {name: getattr(self, name) for name in SimulatedData.model_fields}
         return tuple(
             SimulatedData(
-                **own
+                **fields
                 | {"name": "-".join([*filter(None, [self.name]), *map(_called, point.items())]) or None}
                 | {"settings": assigned(self.settings, [f"{key}={x!r}" for key, x in point.items()])}
             )

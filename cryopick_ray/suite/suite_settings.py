@@ -1,4 +1,4 @@
-"""What ``cryopick evaluate --suite`` is told."""
+"""Settings of ``cryopick evaluate --suite``."""
 
 import re
 from pathlib import Path
@@ -26,9 +26,9 @@ class ModelGroup(Settings):
     seeds
         Names of shipped models, or weights files; ``template`` for templates of each set's own molecule.
     after
-        Name of the model that it was before it taught itself more: what it gained is shown.
+        Name of the model before self-training: its gains are shown.
     only
-        Data sets that it meets; all, if none is named.
+        Data sets that it picks; all, if none is named.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -64,7 +64,7 @@ class SuiteSettings(Settings):
     Attributes
     ----------
     models
-        What is compared.
+        Models to compare.
     data
         Real micrographs with labels.
     simulated
@@ -96,10 +96,10 @@ class SuiteSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _names_are_told_apart(self) -> Self:
+    def _names_are_unique(self) -> Self:
         if not self.sets():
             raise ValueError("nothing to pick: give data, simulated, unlabelled or empty")
-        for what, names in (
+        for kind, names in (
             ("models", [model.name for model in self.models]),
             ("models or annotators", [*{model.name for model in self.models}, *self._annotators()]),
             ("data sets", self.set_names()),
@@ -107,7 +107,7 @@ class SuiteSettings(Settings):
             ("groups of molecules", [title(group) for group in self.groups() if len(group.molecules) > 1]),
         ):
             if twice := sorted(name for name in set(names) if names.count(name) > 1):
-                raise ValueError(f"two {what} are called {brief(twice[0])}; give each a name of its own")
+                raise ValueError(f"two {kind} are called {brief(twice[0])}; give each a name of its own")
         if unfit := [name for name in self.set_names() if not re.fullmatch(NAME, name)]:
             raise ValueError(
                 f"a data set is called {brief(unfit[0])}, which can name no folder; expected up to 100 of "
@@ -121,46 +121,46 @@ class SuiteSettings(Settings):
 
     def groups(self) -> tuple[SimulatedData, ...]:
         """Return the groups of molecules, each point of a sweep a group of its own."""
-        return tuple(point for one in self.simulated for point in one.points())
+        return tuple(point for swept in self.simulated for point in swept.points())
 
     def set_names(self) -> list[str]:
         """Return the names of all data sets, one for each simulated molecule."""
-        noisy = [one.noisy(factor) for one in self.data for factor in one.noise]
-        return [*(name for one in self.sets() for name in _names(one)), *noisy]
+        noisy = [data_set.noisy(factor) for data_set in self.data for factor in data_set.noise]
+        return [*(name for data_set in self.sets() for name in _names(data_set)), *noisy]
 
     def _annotators(self) -> list[str]:
-        return list(dict.fromkeys(name for one in self.data for name in one.annotators))
+        return list(dict.fromkeys(name for data_set in self.data for name in data_set.annotators))
 
     def _lines(self) -> list[str]:
-        """Return what the table calls all data sets."""
+        """Return the names of all lines of the table."""
         return [
-            *(name for one in self.sets()[: -len(self.empty) or None] for name in _names(one)),
-            *(name for one in self.empty for name in _empty_lines(one)),
+            *(name for data_set in self.sets()[: -len(self.empty) or None] for name in _names(data_set)),
+            *(name for data_set in self.empty for name in _empty_lines(data_set)),
         ]
 
 
 def title(group: SimulatedData) -> str:
-    """Return what the table calls the mean of a group of simulated molecules."""
+    """Return the name of the mean of a group of simulated molecules in the table."""
     return f"{group.name or 'simulated'}, mean of {len(group.molecules)} molecules"
 
 
-def _names(one: MicrographSet | SimulatedData) -> list[str]:
-    if isinstance(one, SimulatedData):
-        return [one.called(load_molecule(molecule).name) for molecule in one.molecules]
-    return [one.name]
+def _names(data_set: MicrographSet | SimulatedData) -> list[str]:
+    if isinstance(data_set, SimulatedData):
+        return [data_set.called(load_molecule(molecule).name) for molecule in data_set.molecules]
+    return [data_set.name]
 
 
-def _empty_lines(one: MicrographSet | SimulatedData) -> list[str]:
-    """Return what the table calls micrographs without particles: a molecule alone is not worth naming."""
-    alone = isinstance(one, SimulatedData) and len(one.molecules) == 1
-    return [one.name] if alone and one.name is not None else _names(one)
+def _empty_lines(data_set: MicrographSet | SimulatedData) -> list[str]:
+    """Return the names of micrographs without particles in the table: the group's for a single molecule."""
+    alone = isinstance(data_set, SimulatedData) and len(data_set.molecules) == 1
+    return [data_set.name] if alone and data_set.name is not None else _names(data_set)
 
 
 MAY_CHANGE = {
     *("labels", "labelled_by", "annotators", "radius_A", "molecule", "diameters_off", "bins", "noise"),
     "molecules",
 }
-"""Settings of a data set that decide no pick of it that is there."""
+"""Settings of a data set that do not affect picks that are there."""
 
 
 def suite_settings(data: dict[str, Any]) -> SuiteSettings:
@@ -169,12 +169,12 @@ def suite_settings(data: dict[str, Any]) -> SuiteSettings:
 
 
 def changed_sets(old: SuiteSettings, new: SuiteSettings) -> list[str]:
-    """Return what ``new`` would change of the data sets of ``old``, as ``set.name: old -> new`` lines.
+    """Return the changes of data sets from ``old`` to ``new``, as ``set.name: old -> new`` lines.
 
     Models and data sets may come and go; which micrographs a name stands for may not change.
     """
-    before = {name: one.model_dump(mode="json") for one in old.sets() for name in _names(one)}
-    after = {name: one.model_dump(mode="json") for one in new.sets() for name in _names(one)}
+    before = {name: data_set.model_dump(mode="json") for data_set in old.sets() for name in _names(data_set)}
+    after = {name: data_set.model_dump(mode="json") for data_set in new.sets() for name in _names(data_set)}
     return [
         f"{name}.{key}: {before[name].get(key)} -> {after[name].get(key)}"
         for name in after

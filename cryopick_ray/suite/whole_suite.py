@@ -13,10 +13,10 @@ from cryopick_ray.engine.events import Events
 from cryopick_ray.store.claim import claimed, kept_settings
 from cryopick_ray.store.publish import write_whole
 from cryopick_ray.suite.annotators import agreement
-from cryopick_ray.suite.averaged_rows import Result, table_rows
+from cryopick_ray.suite.averaged_rows import CaseResult, table_rows
 from cryopick_ray.suite.cases import prepare_cases
 from cryopick_ray.suite.entrants import entrants
-from cryopick_ray.suite.measure_model import Bench, measure
+from cryopick_ray.suite.measure_model import SuiteContext, measure
 from cryopick_ray.suite.page import render_comparison
 from cryopick_ray.suite.results_table import ABOUT, to_markdown, to_text
 from cryopick_ray.suite.suite_settings import SuiteSettings, changed_sets, suite_settings
@@ -24,7 +24,7 @@ from cryopick_ray.suite.suite_settings import SuiteSettings, changed_sets, suite
 
 @dataclass(frozen=True)
 class SuiteResult:
-    """What a suite came to.
+    """The results of a suite.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class SuiteResult:
 
     folder: Path
     settings: SuiteSettings
-    results: tuple[Result, ...]
+    results: tuple[CaseResult, ...]
 
     @property
     def failed(self) -> bool:
@@ -64,7 +64,7 @@ class SuiteResult:
 
 @contextmanager
 def claim(folder: Path, settings: SuiteSettings, *, resume: bool) -> Iterator[None]:
-    """Take a folder for a suite: an empty one, or one whose data sets mean the same.
+    """Claim a folder for a suite: an empty one, or one with the same data sets.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def run_suite(
 ) -> SuiteResult:
     """Measure every model on every data set in a claimed folder; write the tables.
 
-    What the folder holds of simulated micrographs, stores and picks is not made again. A model that
+    Simulated micrographs, stores and picks in the folder are not made again. A model that
     fails on a data set is a result with the reason.
 
     Raises
@@ -93,18 +93,20 @@ def run_suite(
     UsageError, ModelError
         If a model or a data set cannot be used at all; nothing was picked then.
     """
-    everyone = entrants(settings)
+    models = entrants(settings)
     cases = prepare_cases(settings, folder, engine, events)
-    met = [(case, [one for one in everyone if one.meets(case)]) for case in cases]
-    bench = Bench(folder, engine, device, events)
-    events.stage("suite", sum(len(some) * len(case.sources) for case, some in met))
-    results: list[Result] = []
-    for case, some in met:
-        for entrant in some:
-            found = measure(entrant, case, bench)
-            results += found
-            for one in found:
-                events.note(_line(one))
+    models_by_case = [(case, [entrant for entrant in models if entrant.meets(case)]) for case in cases]
+    context = SuiteContext(folder, engine, device, events)
+    events.stage(
+        "suite", sum(len(models_of_case) * len(case.sources) for case, models_of_case in models_by_case)
+    )
+    results: list[CaseResult] = []
+    for case, models_of_case in models_by_case:
+        for entrant in models_of_case:
+            results_of_model = measure(entrant, case, context)
+            results += results_of_model
+            for result in results_of_model:
+                events.note(_line(result))
         results += [agreement(name, labels, case) for name, labels in case.annotators.items()]
     outcome = SuiteResult(folder, settings, tuple(results))
     write_whole(folder / "suite.json", json.dumps(outcome.to_dict(), indent=1, allow_nan=False))
@@ -113,11 +115,13 @@ def run_suite(
     return outcome
 
 
-def _line(result: Result) -> str:
-    """Return what a person wants to know while the others are at work."""
+def _line(result: CaseResult) -> str:
+    """Return a progress line with a result."""
     is_scored = result.is_labelled and not result.is_empty
     value = result.measures.get("f1" if is_scored else "false_mean")
-    said = "-" if value is None else f"{value:.3f}" if is_scored else f"{value:.3g}"
-    what = "F1" if is_scored else "false picks a micrograph" if result.is_empty else "picks a micrograph"
+    value_text = "-" if value is None else f"{value:.3f}" if is_scored else f"{value:.3g}"
+    measure_name = (
+        "F1" if is_scored else "false picks a micrograph" if result.is_empty else "picks a micrograph"
+    )
     failure = f"; failed: {result.failure}" if result.failure else ""
-    return f"{Path(result.seed).stem} on {result.data}: {what} {said}{failure}"
+    return f"{Path(result.seed).stem} on {result.data}: {measure_name} {value_text}{failure}"

@@ -1,4 +1,4 @@
-"""What the card of a trained model says of the training."""
+"""The card of a trained model: provenance, options and scores of its training."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,11 +14,11 @@ from cryopick_ray.training.recipes.recipe_catalogue import EXPECTED, Value
 from cryopick_ray.training.training_settings import LearnSettings
 
 BESIDE = ("batch", "learning_rate")
-"""Options of a recipe that settings have beside the others."""
+"""Options of a recipe that are fields of the settings, not among ``options``."""
 
 
 def learnt_from(rows: Sequence[LabelledRow], before: Provenance | None) -> Provenance:
-    """Return what a card says of the micrographs that were learnt from, and of those before."""
+    """Return the provenance of a model: the micrographs it learnt from, and the provenance before."""
     sets: dict[str, list[LabelledRow]] = {}
     for row in rows:
         sets.setdefault(row.dataset, []).append(row)
@@ -26,12 +26,12 @@ def learnt_from(rows: Sequence[LabelledRow], before: Provenance | None) -> Prove
         sets=tuple(
             LearntSet(
                 dataset=name,
-                molecule=own[0].molecule,
-                simulated=own[0].simulated,
-                micrographs=len(own),
-                particles=sum(len(row.particles) for row in own),
+                molecule=rows_of_set[0].molecule,
+                simulated=rows_of_set[0].simulated,
+                micrographs=len(rows_of_set),
+                particles=sum(len(row.particles) for row in rows_of_set),
             )
-            for name, own in sets.items()
+            for name, rows_of_set in sets.items()
         ),
         micrographs=len(rows),
         particles=sum(len(row.particles) for row in rows),
@@ -42,12 +42,12 @@ def learnt_from(rows: Sequence[LabelledRow], before: Provenance | None) -> Prove
 def model_card(
     settings: LearnSettings, recipe: Recipe, split: Split, state: TrainState, before: Provenance | None
 ) -> ModelCard:
-    """Return the card of what was learned, before anything is measured of it.
+    """Return the card of a trained model, still without threshold and scores.
 
     Parameters
     ----------
     before
-        What the model that it began with had learnt from.
+        Provenance of the model that the training started from.
     """
     names = list(dict.fromkeys(row.dataset for row in split.learnt))
     return ModelCard(
@@ -61,16 +61,22 @@ def model_card(
         scales=settings.scales,
         licence="that of the training data",
         source=f"cryopick train, seed {settings.seed}",
-        training_seconds=sum(one.seconds for one in state.history),
+        training_seconds=sum(epoch.seconds for epoch in state.history),
         date=datetime.now(UTC).date(),
         digest=weights_digest(state.best),
     )
 
 
 def _kept_options(settings: LearnSettings, recipe: Recipe) -> dict[str, Value]:
-    """Return the options that hold whatever is learned from: not the network's, its scale's or the data's."""
-    own = {*recipe.parameters, "architecture", "particle_px", EXPECTED, find_training(settings.network).share}
-    kept: dict[str, Value] = {name: value for name, value in settings.options.items() if name not in own}
+    """Return the options that hold for other data too: not the network's, its scale's or the data's."""
+    excluded = {
+        *recipe.parameters,
+        "architecture",
+        "particle_px",
+        EXPECTED,
+        find_training(settings.network).share,
+    }
+    kept: dict[str, Value] = {name: value for name, value in settings.options.items() if name not in excluded}
     for name in BESIDE:
         if (value := getattr(settings, name)) is not None:
             kept[name] = value

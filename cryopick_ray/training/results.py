@@ -1,4 +1,4 @@
-"""What a training came to, in numbers."""
+"""Scores that a training ends with, and their table for a terminal."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -8,7 +8,7 @@ from typing import Any
 from cryopick_ray.evaluation.score import Score
 
 AVERAGED = ("f1", "best_f1", "auprc")
-"""Measures whose mean over several scores is told."""
+"""Measures whose mean over several scores is shown."""
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,13 @@ class ResultLine:
     Attributes
     ----------
     part
-        Which training: empty, or the fold.
+        Name of the training: empty, or the fold.
     dataset, micrographs
-        What was picked.
+        Test data set, and how many micrographs of it were picked.
     score
-        Its picks cut at the model's own threshold; F1 at the best one is in it too.
+        Of the picks at the model's own threshold; F1 at the best threshold is in it too.
     overlap
-        Whether the model had seen a test micrograph in training: such a score proves nothing.
+        Whether the model had seen a test micrograph in training (data leakage): such a score proves nothing.
     """
 
     part: str
@@ -35,8 +35,8 @@ class ResultLine:
 
 
 @dataclass(frozen=True)
-class Finished:
-    """One training that is done.
+class FinishedTraining:
+    """A finished training.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What ``cryopick train`` ends with.
+    """Models and scores that ``cryopick train`` ends with.
 
     Attributes
     ----------
@@ -97,9 +97,9 @@ def score_table(lines: Sequence[ResultLine]) -> list[str]:
     heads = ("particles", "precision", "recall", "f1", "best f1", "auprc")
     rows = [" ".join([" " * width, *(f"{head:>9}" for head in heads)])]
     for name, line in zip(names, lines, strict=True):
-        one = line.score
-        numbers = (one.precision, one.recall, one.f1, one.best_f1, one.auprc)
-        cells = [f"{one.n_truth:>9}", *(f"{_number(number):>9}" for number in numbers)]
+        score = line.score
+        numbers = (score.precision, score.recall, score.f1, score.best_f1, score.auprc)
+        cells = [f"{score.n_truth:>9}", *(f"{_number(number):>9}" for number in numbers)]
         rows.append(" ".join([f"{name:{width}}", *cells]) + ("  seen in training" if line.overlap else ""))
     if len(lines) > 1:
         averages = [average([line.score for line in lines], name) for name in AVERAGED]

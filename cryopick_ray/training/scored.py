@@ -1,4 +1,4 @@
-"""A picker on labelled micrographs: what it finds of them, and the score to cut at."""
+"""Candidates of a picker on labelled micrographs, matched with the labels and scored."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,7 +28,7 @@ class ScoredMicrograph:
     Attributes
     ----------
     offset
-        ``(h,)`` how far each that does is off its centre, in diameters; empty if nobody measured it.
+        ``(h,)`` distance of each hit from its particle's centre, in diameters; empty if not measured.
     """
 
     source: LabelledRow
@@ -40,42 +40,43 @@ class ScoredMicrograph:
 def score_picker(picker: Picker, rows: Sequence[LabelledRow]) -> list[ScoredMicrograph]:
     """Pick labelled micrographs as ``cryopick run`` would, and match the candidates with the labels.
 
-    Candidates at places that may hold a particle or not are left out: neither found nor false. So are those
-    that the picker takes to lie on junk, which a run does not pick.
+    Candidates at unsure places are left out: neither hits nor false. So are those that the picker takes to
+    lie on junk, which a run does not pick.
     """
-    return [_try(picker, row) for row in rows]
+    return [match_labels(row, pick_labelled(picker, row)) for row in rows]
 
 
 def score(scored: Sequence[ScoredMicrograph], threshold: float | None = None) -> Score:
     """Return the pooled score of the candidates, picked from ``threshold`` up (all without one)."""
-    return pooled_score([_ranked(one, -np.inf if threshold is None else threshold) for one in scored])
+    return pooled_score(
+        [_ranked(micrograph, -np.inf if threshold is None else threshold) for micrograph in scored]
+    )
 
 
 def ranking(scored: Sequence[ScoredMicrograph]) -> Curve:
     """Return precision and recall at every threshold."""
-    return pooled_curve([_ranked(one, -np.inf) for one in scored])
+    return pooled_curve([_ranked(micrograph, -np.inf) for micrograph in scored])
 
 
-def told(scored: Sequence[ScoredMicrograph]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def scores_and_hits(scored: Sequence[ScoredMicrograph]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the scores of all candidates, and which find a particle."""
     return (
-        np.concatenate([one.candidates.score for one in scored]),
-        np.concatenate([one.is_hit for one in scored]),
+        np.concatenate([micrograph.candidates.score for micrograph in scored]),
+        np.concatenate([micrograph.is_hit for micrograph in scored]),
     )
 
 
-def on_line(micrograph: ScoredMicrograph, line: Sequence[float]) -> ScoredMicrograph:
+def with_calibration(micrograph: ScoredMicrograph, line: Sequence[float]) -> ScoredMicrograph:
     """Return a micrograph's candidates with calibrated scores."""
-    found = micrograph.candidates
-    return replace(micrograph, candidates=replace(found, score=calibrated(found.score, line)))
+    candidates = micrograph.candidates
+    scores = calibrated(candidates.score, line)
+    return replace(micrograph, candidates=replace(candidates, score=scores))
 
 
-def _try(picker: Picker, source: LabelledRow) -> ScoredMicrograph:
-    return matched(source, found_by(picker, source))
-
-
-def found_by(picker: Picker, source: LabelledRow, vary: Callable[[Image], Image] = unvaried) -> Candidates:
-    """Return a picker's candidates of a micrograph in pixels of the source, but for those on junk.
+def pick_labelled(
+    picker: Picker, source: LabelledRow, vary: Callable[[Image], Image] = unvaried
+) -> Candidates:
+    """Return a picker's candidates of a micrograph in pixels of the source, those on junk left out.
 
     Parameters
     ----------
@@ -86,17 +87,23 @@ def found_by(picker: Picker, source: LabelledRow, vary: Callable[[Image], Image]
     pixels = MicrographStore(source.store_url).read(row) * np.float32(source.sign)
     pixel_size_A = working_pixel_size_A(source.diameter_A, picker.particle_px)
     shape = resampled_shape(row.source_shape, row.pixel_size_A, pixel_size_A)
-    found = picker.pick(vary(pixels if shape == pixels.shape else fourier_resize(pixels, shape)))
-    x, y = resampled_to_source(found.x, found.y, shape, row.source_shape)
-    clear = np.ones(len(found), bool) if found.junk is None else ~kept_out(found.junk, keep_junk=False)
-    return Candidates(x[clear], y[clear], found.score[clear], more=take_columns(found.more, clear))
+    candidates = picker.pick(vary(pixels if shape == pixels.shape else fourier_resize(pixels, shape)))
+    x, y = resampled_to_source(candidates.x, candidates.y, shape, row.source_shape)
+    off_junk = (
+        np.ones(len(candidates), bool)
+        if candidates.junk is None
+        else ~kept_out(candidates.junk, keep_junk=False)
+    )
+    return Candidates(
+        x[off_junk], y[off_junk], candidates.score[off_junk], more=take_columns(candidates.more, off_junk)
+    )
 
 
-def matched(source: LabelledRow, found: Candidates) -> ScoredMicrograph:
+def match_labels(source: LabelledRow, candidates: Candidates) -> ScoredMicrograph:
     """Return a micrograph's candidates, in pixels of the source, matched with its labels."""
     radius_px = source.radius_A / source.row.pixel_size_A
-    counts = ~_is_unsure(np.column_stack([found.x, found.y]), source, radius_px)
-    candidates = Candidates(found.x[counts], found.y[counts], found.score[counts])
+    is_judged = ~_is_unsure(np.column_stack([candidates.x, candidates.y]), source, radius_px)
+    candidates = Candidates(candidates.x[is_judged], candidates.y[is_judged], candidates.score[is_judged])
     true_x, true_y = source.particles.T
     finds = match(candidates.x, candidates.y, candidates.score, true_x, true_y, radius_px)
     places = np.column_stack([candidates.x, candidates.y])
@@ -104,10 +111,10 @@ def matched(source: LabelledRow, found: Candidates) -> ScoredMicrograph:
     return ScoredMicrograph(source, candidates, finds >= 0, offset)
 
 
-def _is_unsure(places: NDArray[np.float32], source: LabelledRow, radius_px: float) -> NDArray[np.bool_]:
-    """Tell which of ``(n, 2)`` places have an unsure one within the radius, and no particle as near."""
+def _is_unsure(picks_px: NDArray[np.float32], source: LabelledRow, radius_px: float) -> NDArray[np.bool_]:
+    """Mark those of ``(n, 2)`` picks that have an unsure place within the radius and no particle as near."""
     particle_px, unsure_px = (  # infinite where there are none
-        np.asarray(cKDTree(centres).query(places)[0]) for centres in (source.particles, source.unsure)
+        np.asarray(cKDTree(centres).query(picks_px)[0]) for centres in (source.particles, source.unsure)
     )
     is_unsure: NDArray[np.bool_] = (unsure_px <= radius_px) & (unsure_px < particle_px)
     return is_unsure

@@ -1,4 +1,4 @@
-"""A study: several networks, each taught without each part of the same data in turn; one table of all."""
+"""A study: several networks, each trained without each part of the same data in turn; one table of all."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ from cryopick_ray.training.train_model import TrainContext
 from cryopick_ray.training.training_folder import TrainingFolder, changed
 from cryopick_ray.training.training_settings import TrainSettings, train_settings
 
-Asked = Literal["auto", "float32", "bfloat16"]
+RequestedPrecision = Literal["auto", "float32", "bfloat16"]
 """A precision, as settings ask for it."""
 
 
@@ -28,7 +28,7 @@ class StudySettings(Settings):
     Attributes
     ----------
     networks
-        Each network's training by the network's name.
+        Settings of each network's training, by the network's name.
     """
 
     networks: Annotated[dict[str, TrainSettings], Field(min_length=1)]
@@ -43,31 +43,33 @@ def study_settings(data: Mapping[str, Any]) -> StudySettings:
         ``networks``: what is different for each, by its name; everything else is the same for all.
     """
     common = {name: value for name, value in data.items() if name != "networks"}
-    given = data.get("networks")
-    if not isinstance(given, Mapping) or not given:
+    networks = data.get("networks")
+    if not isinstance(networks, Mapping) or not networks:
         raise UsageError(
-            f"networks is {brief(given)}; expected what is different for each network, by its name, such as "
-            "{heatmap: {}, topaz: {batch: 128}}"
+            f"networks is {brief(networks)}; expected what is different for each network, by its name, "
+            "such as {heatmap: {}, topaz: {batch: 128}}"
         )
     if "network" in common:
         raise UsageError(f"network is {brief(common['network'])} beside networks; leave one of the two out")
-    made = {}
-    for name, own in given.items():
-        own = own or {}
-        if (said := own.get("network", name)) != name:
-            raise UsageError(f"networks.{name} has the network {brief(said)}; leave its `network` out")
+    trainings = {}
+    for name, changes in networks.items():
+        changes = changes or {}
+        if (network_name := changes.get("network", name)) != name:
+            raise UsageError(
+                f"networks.{name} has the network {brief(network_name)}; leave its `network` out"
+            )
         try:
-            made[str(name)] = train_settings(merged(common, {**own, "network": str(name)}))
+            trainings[str(name)] = train_settings(merged(common, {**changes, "network": str(name)}))
         except UsageError as error:
             raise UsageError(f"networks.{name}: {error}") from error
-    return StudySettings(networks=made)
+    return StudySettings(networks=trainings)
 
 
 class StudyFolder(TrainingFolder):
     """A study's ``DIR``: config.yaml simulated/ stores/ NETWORK/without-PART/, and the table as study.*."""
 
     def _changes(self, settings: Settings) -> list[str]:
-        """Networks may come and go; what and how one learns may not change."""
+        """Return the changes of networks that are in both settings: networks may be added and taken away."""
         assert isinstance(settings, StudySettings)
         old, new = study_settings(kept_settings(self.path, "study")).networks, settings.networks
         return [
@@ -79,30 +81,32 @@ def run_study(
     settings: StudySettings,
     folder: Path,
     engine: Engine,
-    means_for: Callable[[Asked], TrainContext],
+    context_for: Callable[[RequestedPrecision], TrainContext],
     events: Events,
 ) -> StudyOutcome:
-    """Teach every network in a claimed folder; what was finished there is not done again.
+    """Train every network in a claimed folder; what was finished there is not done again.
 
     The table is written anew after every training, so that a study can be looked at while it goes on.
 
     Parameters
     ----------
-    means_for
-        Returns what trainings are run with, by the precision that their settings ask for.
+    context_for
+        Returns the context of trainings with the precision that their settings ask for.
 
     Raises
     ------
     UsageError
         If settings, labels or splits of any network are wrong; nothing was trained then.
     """
-    plans = {name: plan_training(own, folder, engine, events) for name, own in settings.networks.items()}
+    plans = {
+        name: plan_training(training, folder, engine, events) for name, training in settings.networks.items()
+    }
     rows: list[StudyRow] = []
     outcome = StudyOutcome(folder, ())
     for number, (name, plan) in enumerate(plans.items(), 1):
-        events.note(f"{name}, network {number} of {len(plans)}: {len(plan.parts)} trainings")
-        for one in carry_out(plan, folder / name, means_for(plan.settings.precision)):
-            rows.append(StudyRow.of(name, one))
+        events.note(f"{name}, network {number} of {len(plans)}: {len(plan.splits)} trainings")
+        for finished in carry_out(plan, folder / name, context_for(plan.settings.precision)):
+            rows.append(StudyRow.of(name, finished))
             outcome = StudyOutcome(folder, tuple(rows))
             outcome.write(settings)
     return outcome

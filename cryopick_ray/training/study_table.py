@@ -1,4 +1,4 @@
-"""What a study came to: one row for each training, and the table by what was left out."""
+"""Results of a study: one row for each training, and the table by what was left out."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from cryopick_ray import __version__
 from cryopick_ray.evaluation.score import Score
 from cryopick_ray.settings.base import Settings
 from cryopick_ray.store.publish import write_whole
-from cryopick_ray.training.results import Finished, average
+from cryopick_ray.training.results import FinishedTraining, average
 
 WITHOUT = "without-"
 SHOWN = ("f1", "best_f1", "auprc")
@@ -25,16 +25,16 @@ ABOUT = (
 
 @dataclass(frozen=True)
 class StudyRow:
-    """One training: a network, and how it does on what it was not shown.
+    """One training: a network, and its score on the data that was left out.
 
     Attributes
     ----------
     network, left_out
-        Who learned, and without what.
+        The network, and the data set, molecule or family it was trained without.
     micrographs
-        How many tested it.
+        Number of test micrographs.
     score
-        Of all of them together; ``None`` if nothing was kept apart.
+        Of all test micrographs together; ``None`` without any.
     seconds
         Of the training alone.
     model
@@ -49,7 +49,7 @@ class StudyRow:
     model: str
 
     @classmethod
-    def of(cls, network: str, finished: Finished) -> Self:
+    def of(cls, network: str, finished: FinishedTraining) -> Self:
         """Return the row of a finished training."""
         return cls(
             network,
@@ -63,7 +63,7 @@ class StudyRow:
 
 @dataclass(frozen=True)
 class StudyOutcome:
-    """All rows of a study, as far as it has come.
+    """All rows of a study so far.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class StudyOutcome:
         return "\n".join([*lines, "", f"trained for {seconds:.0f} s", f"table {self.folder / 'study.md'}"])
 
     def write(self, settings: Settings) -> None:
-        """Write the table for people, for spreadsheets and for programs."""
+        """Write the table as ``study.md``, ``study.csv`` and ``study.json``."""
         kept = self.to_dict() | {"settings": settings.model_dump(mode="json")}
         write_whole(self.folder / "study.json", json.dumps(kept, indent=1))
         write_whole(self.folder / "study.csv", to_csv(self.rows))
@@ -95,7 +95,7 @@ class StudyOutcome:
 
 
 def to_csv(rows: Sequence[StudyRow]) -> str:
-    """Return a line for each training; what is not defined is empty."""
+    """Return a CSV line for each training; undefined measures are empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["network", "left_out", "micrographs", "particles", *MEASURES, "training_s"])
@@ -115,15 +115,15 @@ def to_markdown(rows: Sequence[StudyRow]) -> str:
 def _cells(rows: Sequence[StudyRow]) -> list[list[str]]:
     """Return the lines of the table, its head first and the means last."""
     networks = list(dict.fromkeys(row.network for row in rows))
-    known = {(row.network, row.left_out): row.score for row in rows}
+    scores = {(row.network, row.left_out): row.score for row in rows}
     lines = [
-        [part, *(_cell(known.get((network, part))) for network in networks)]
+        [part, *(_cell(scores.get((network, part))) for network in networks)]
         for part in dict.fromkeys(row.left_out for row in rows)
     ]
-    context = [
+    averages = [
         _mean([row.score for row in rows if row.network == network and row.score]) for network in networks
     ]
-    return [["left out", *networks], *lines, ["mean", *context]]
+    return [["left out", *networks], *lines, ["mean", *averages]]
 
 
 def _cell(score: Score | None) -> str:

@@ -1,4 +1,4 @@
-"""One training from labelled micrographs to a model: learn, choose the best, find its threshold, test."""
+"""One training from labelled micrographs to a model: train, keep the best epoch, set the threshold, test."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,37 +22,43 @@ from cryopick_ray.training.data.splits import Split, check
 from cryopick_ray.training.data.views import Views
 from cryopick_ray.training.loop.job import TrainingJob
 from cryopick_ray.training.loop.loop import Epoch, Listener, LoopSettings, Precision, TrainState, best_epoch
-from cryopick_ray.training.loop.mixing import between
+from cryopick_ray.training.loop.mixing import interpolate_weights
 from cryopick_ray.training.recipes.recipe import Recipe
 from cryopick_ray.training.recipes.recipe_catalogue import Value, check_false, make_recipe
 from cryopick_ray.training.results import ResultLine
-from cryopick_ray.training.scored import ScoredMicrograph, on_line, score, score_picker, told
+from cryopick_ray.training.scored import (
+    ScoredMicrograph,
+    score,
+    score_picker,
+    scores_and_hits,
+    with_calibration,
+)
 from cryopick_ray.training.training_settings import LearnSettings
 
 Trainer = Callable[[TrainingJob, Path, Listener], TrainState]
-"""Runs a job in a folder, here or on Ray, and tells how far it is."""
+"""Trains a job in a folder, in this process or on Ray, and reports progress to the listener."""
 
 
 Start = tuple[dict[str, Tensor], ModelCard] | None
-"""Weights to begin with, and their card."""
+"""Weights of a model that training starts from, and its card; ``None`` for fresh weights."""
 
 
 @dataclass(frozen=True)
 class TrainContext:
-    """What trainings are run with.
+    """How trainings are run, whatever they learn.
 
     Attributes
     ----------
     train
-        Runs a job.
+        Trains a job, in this process or on Ray.
     device
-        Where pickers run in the end: ``auto``, ``cpu`` or ``cuda``.
+        Where the trained picker runs: ``auto``, ``cpu`` or ``cuda``.
     precision
         Of the network's arithmetic in training.
     listener
-        Told how far the learning is.
+        Gets batches and epochs as they end.
     events
-        Told of everything else.
+        Gets notes and everything else.
     """
 
     train: Trainer
@@ -63,24 +69,24 @@ class TrainContext:
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A finished model.
+class TrainedModel:
+    """A trained model with its history and scores.
 
     Attributes
     ----------
     path, card, weights
-        Its file, and what is in it.
+        Its file, and the file's content.
     picker
         The picker that uses it.
     history, best_epoch
         The epochs, and the one whose weights were kept, counted from 1.
     validation, test
-        What it found on validation micrographs (on those it learned from, if there are none) and on
+        Its candidates on validation micrographs (on the training micrographs, if there are none) and on
         test micrographs.
     seconds
         Of training alone.
     seen
-        Checksums of the micrographs' files that it learned from or was chosen by.
+        Checksums of the files of training and validation micrographs.
     """
 
     path: Path
@@ -97,17 +103,26 @@ class Trained:
     def lines(self, part: str = "") -> list[ResultLine]:
         """Return the score on each test data set."""
         return [
-            ResultLine(part, name, len(own), score(own, self.card.threshold), self._has_seen(own))
-            for name, own in self.tests()
+            ResultLine(
+                part,
+                name,
+                len(micrographs),
+                score(micrographs, self.card.threshold),
+                self._has_seen(micrographs),
+            )
+            for name, micrographs in self.tests()
         ]
 
     def _has_seen(self, scored: Sequence[ScoredMicrograph]) -> bool:
-        return any(one.source.row.checksum in self.seen for one in scored)
+        return any(micrograph.source.row.checksum in self.seen for micrograph in scored)
 
     def tests(self) -> list[tuple[str, list[ScoredMicrograph]]]:
         """Return the test micrographs by data set."""
-        names = dict.fromkeys(one.source.dataset for one in self.test)
-        return [(name, [one for one in self.test if one.source.dataset == name]) for name in names]
+        names = dict.fromkeys(micrograph.source.dataset for micrograph in self.test)
+        return [
+            (name, [micrograph for micrograph in self.test if micrograph.source.dataset == name])
+            for name in names
+        ]
 
 
 def train_model(
@@ -117,58 +132,54 @@ def train_model(
     context: TrainContext,
     *,
     start: Start,
-) -> Trained:
-    """Train one model in ``folder``, in as many rounds as the settings say.
-
-    Parameters
-    ----------
-    start
-        Weights to begin with, and their card.
-    """
+) -> TrainedModel:
+    """Train one model in ``folder``, in as many rounds as the settings say."""
     check(split)
     _check_filaments(settings.network, split)
     recipe = recipe_for(settings, split.training, start[1] if start else None)
     for number in range(1, settings.rounds):
-        first = _once(settings, recipe, split, folder / f"round-{number}", context, start)
-        found = score_picker(first.picker, split.learnt)
-        taught = {one.source: with_false_picks(one, first.card) for one in found}
-        split = replace(split, training=tuple(taught[row] for row in split.training))
+        first = _train_once(settings, recipe, split, folder / f"round-{number}", context, start)
+        scored = score_picker(first.picker, split.learnt)
+        with_negatives = {
+            micrograph.source: with_false_picks(micrograph, first.card) for micrograph in scored
+        }
+        split = replace(split, training=tuple(with_negatives[row] for row in split.training))
         added = sum(len(row.false) for row in split.learnt)
         context.events.note(f"round {number}: {added} false picks are negatives of the next")
-    trained = _once(settings, recipe, split, folder, context, start)
+    trained = _train_once(settings, recipe, split, folder, context, start)
     if not split.test:
         return trained
     context.events.note(f"picking {len(split.test)} test micrographs")
     test = tuple(score_picker(trained.picker, split.test))
     measured = score(test, trained.card.threshold)
     scores = {"test_f1": measured.f1, "test_best_f1": measured.best_f1, "test_auprc": measured.auprc}
-    card = trained.card.model_copy(update={"scores": trained.card.scores | _known(scores)})
+    card = trained.card.model_copy(update={"scores": trained.card.scores | _defined(scores)})
     save_model(trained.path, trained.weights, card)
     return replace(trained, card=card, test=test)
 
 
 def recipe_for(settings: LearnSettings, rows: Sequence[LabelledRow], start: ModelCard | None) -> Recipe:
-    """Return the recipe of the settings; one that goes on from a model takes that model's network.
+    """Return the recipe of the settings; a training that starts from a model takes that model's network.
 
     Raises
     ------
     UsageError
-        If an option is wrong, the model to begin with is of another network, or there are rounds for a
-        network that learns nothing from them.
+        If an option is wrong, the model to start from is of another network, or there are rounds for a
+        network that learns nothing from known negatives.
     """
     own_greys = find_training(settings.network).own_greys
-    given: dict[str, Value] = {own_greys: False} if settings.general and own_greys else {}
-    given |= settings.options
+    options: dict[str, Value] = {own_greys: False} if settings.general and own_greys else {}
+    options |= settings.options
     for name in ("batch", "learning_rate"):
-        if name in given:
+        if name in options:
             raise UsageError(f"options.{name}: give {name} beside options, not in it")
         if (value := getattr(settings, name)) is not None:
-            given[name] = value
+            options[name] = value
     if start is not None:
-        given = {**start.parameters, "particle_px": start.particle_px, **given}
+        options = {**start.parameters, "particle_px": start.particle_px, **options}
         if start.architecture != settings.network:
-            given.setdefault("architecture", start.architecture)
-    recipe = make_recipe(settings.network, given, rows)
+            options.setdefault("architecture", start.architecture)
+    recipe = make_recipe(settings.network, options, rows)
     if settings.rounds > 1:
         check_false(settings.network, recipe, f"rounds is {settings.rounds}")
     optional = find_network(settings.network).optional
@@ -184,7 +195,7 @@ def recipe_for(settings: LearnSettings, rows: Sequence[LabelledRow], start: Mode
 
 
 def _check_filaments(network: str, split: Split) -> None:
-    """Refuse to teach filaments with labels that have none."""
+    """Raise :class:`UsageError` if a network of filaments is given labels without filaments."""
     if find_training(network).filaments and not any(row.filaments for row in split.training):
         raise UsageError(
             f"{network} learns filaments, and no label of {split.training[0].dataset} is a segment of one; "
@@ -193,39 +204,39 @@ def _check_filaments(network: str, split: Split) -> None:
 
 
 def _needed(parameters: Mapping[str, int], optional: Collection[str]) -> dict[str, int]:
-    """Return the parameters that every model of a network has."""
+    """Return the parameters without the optional ones: every model of a network has them."""
     return {name: value for name, value in parameters.items() if name not in optional}
 
 
 def with_false_picks(scored: ScoredMicrograph, card: ModelCard) -> LabelledRow:
-    """Return the micrograph with the picks above the threshold that are far from every label as false.
+    """Return the micrograph with its false picks added: above the threshold, far from every label.
 
-    Near a place that may hold a particle a pick is not false.
+    Picks near an unsure place are not false.
     """
-    source, found = scored.source, scored.candidates
-    least = -np.inf if card.threshold is None else card.threshold
-    places = np.column_stack([found.x, found.y])[found.score >= least]
+    source, candidates = scored.source, scored.candidates
+    threshold = -np.inf if card.threshold is None else card.threshold
+    picks_px = np.column_stack([candidates.x, candidates.y])[candidates.score >= threshold]
     near_px = NEGATIVE_DISTANCE * source.diameter_A / source.row.pixel_size_A
-    taken = np.concatenate([source.particles, source.unsure])
-    if len(taken) and len(places):
-        away = np.linalg.norm(places[:, None] - taken[None], axis=-1).min(axis=1)
-        places = places[away >= near_px]
-    return replace(source, false=np.concatenate([source.false, places]).astype(np.float32))
+    labelled_px = np.concatenate([source.particles, source.unsure])
+    if len(labelled_px) and len(picks_px):
+        away = np.linalg.norm(picks_px[:, None] - labelled_px[None], axis=-1).min(axis=1)
+        picks_px = picks_px[away >= near_px]
+    return replace(source, false=np.concatenate([source.false, picks_px]).astype(np.float32))
 
 
-def _once(
+def _train_once(
     settings: LearnSettings,
     recipe: Recipe,
     split: Split,
     folder: Path,
     context: TrainContext,
     start: Start,
-) -> Trained:
-    """Train, keep the best weights with the threshold that validation gives, and save them."""
-    usual = find_training(settings.network)
+) -> TrainedModel:
+    """Train, keep the best weights, set the threshold on the validation micrographs, and save the model."""
+    defaults = find_training(settings.network)
     loop = LoopSettings(
-        epochs=settings.epochs or usual.epochs,
-        steps=settings.steps or usual.steps,
+        epochs=settings.epochs or defaults.epochs,
+        steps=settings.steps or defaults.steps,
         batch=recipe.batch,
         learning_rate=recipe.learning_rate,
         patience=settings.patience,
@@ -236,33 +247,33 @@ def _once(
     job = TrainingJob(recipe, split.training, split.validation, loop, start[0] if start else None)
     state = context.train(job, folder / "checkpoints", context.listener)
     if start and settings.start_share:
-        state = replace(state, best=between(start[0], state.best, settings.start_share))
-    seconds = sum(one.seconds for one in state.history)
+        state = replace(state, best=interpolate_weights(start[0], state.best, settings.start_share))
+    seconds = sum(epoch.seconds for epoch in state.history)
     card = model_card(settings, recipe, split, state, start[1].trained_on if start else None)
     kept = best_epoch(state.history) if recipe.validation_chooses else len(state.history)
     network = restore(recipe.build, state.best, card.name)
     picker = make_picker(
         network, card, device=context.device, scoring=choose_scoring(device=context.device)
-    )  # as `cryopick run` will ask it
+    )  # as `cryopick run` makes it
     chosen_by = split.validation or split.learnt
     context.events.note(f"picking {len(chosen_by)} micrographs to find the threshold")
     validation = tuple(score_picker(picker, chosen_by))
     if settings.general and split.validation and picker.can_be_calibrated:
-        line = fitted_line(*told(validation))
+        line = fitted_line(*scores_and_hits(validation))
         card = card.model_copy(update={"calibration": line})
         picker = make_picker(
             network, card, device=context.device, scoring=choose_scoring(device=context.device)
         )
-        validation = tuple(on_line(one, line) for one in validation)
+        validation = tuple(with_calibration(micrograph, line) for micrograph in validation)
     measured = score(validation)
-    scores = _known({"validation_best_f1": measured.best_f1, "validation_auprc": measured.auprc})
+    scores = _defined({"validation_best_f1": measured.best_f1, "validation_auprc": measured.auprc})
     card = card.model_copy(update={"threshold": measured.best_threshold, "scores": scores})
     path = folder / f"{card.name}.safetensors"
     folder.mkdir(parents=True, exist_ok=True)
     save_model(path, state.best, card)
     seen = frozenset(row.row.checksum for row in split.training + split.validation)
-    return Trained(path, card, state.best, picker, state.history, kept, validation, (), seconds, seen)
+    return TrainedModel(path, card, state.best, picker, state.history, kept, validation, (), seconds, seen)
 
 
-def _known(scores: dict[str, float | None]) -> dict[str, float]:
+def _defined(scores: dict[str, float | None]) -> dict[str, float]:
     return {name: value for name, value in scores.items() if value is not None}

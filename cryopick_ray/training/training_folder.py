@@ -1,4 +1,4 @@
-"""The folder of a training: who may work in it, and with which settings."""
+"""The folder of a training: claimed by one process, for the settings that it was begun with."""
 
 import os
 from collections.abc import Iterator
@@ -23,10 +23,9 @@ class TrainingFolder:
 
     @contextmanager
     def claim(self, settings: Settings, *, resume: bool) -> Iterator[None]:
-        """Take the folder for a training with ``settings`` and hold it against others.
+        """Claim the folder for a training with ``settings``; no other process may use it meanwhile.
 
-        How long it lasts may change; what is learned, from what and how may not, once there is a
-        checkpoint.
+        Epochs and patience may change; every other setting may not, once there is a checkpoint.
 
         Raises
         ------
@@ -53,9 +52,11 @@ class TrainingFolder:
 
 
 def changed(old: Settings, new: Settings) -> list[str]:
-    """Return how two trainings differ, but for how long they last, as ``name: old -> new`` lines."""
-    free = {"epochs", "patience"}
-    before, after = (dict(_flat(one.model_dump(mode="json", exclude=free))) for one in (old, new))
+    """Return how two trainings differ, epochs and patience apart, as ``name: old -> new`` lines."""
+    not_compared = {"epochs", "patience"}
+    before, after = (
+        dict(_flat(settings.model_dump(mode="json", exclude=not_compared))) for settings in (old, new)
+    )
     names = dict.fromkeys([*before, *after])
     return [
         f"{name}: {before.get(name)} -> {after.get(name)}"

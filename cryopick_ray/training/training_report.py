@@ -1,4 +1,4 @@
-"""The report a person looks at after a training: one HTML file that needs nothing but itself."""
+"""The HTML report of a training: one file without references to anything outside it."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,16 +30,16 @@ MAX_PICTURES = 8
 
 @dataclass(frozen=True)
 class ScoredThumbnail:
-    """A labelled micrograph as a picture, with what the model's picks find and what they miss.
+    """A picture of a labelled micrograph with hits, false picks and missed particles.
 
     Attributes
     ----------
     part
-        What it was picked for: ``validation``, or the test data set's name.
+        ``validation``, or the test data set's name.
     picture
         The micrograph with its picks, the best 2000.
     is_hit
-        ``(n,)`` which of the picks in the picture find a particle.
+        ``(n,)`` whether each pick in the picture finds a particle.
     missed
         Labelled particles that no pick finds, 2000 at most.
     n_hits, n_missed
@@ -77,7 +77,7 @@ class ScoredThumbnail:
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """What the report says.
+    """The content of the report.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class TrainingReport:
     best_epoch
         The epoch whose weights the model has, counted from 1.
     thumbnails
-        Pictures, those with most mistakes first (:func:`tried_thumbnails`).
+        Pictures, those with most mistakes first (:func:`scored_thumbnails`).
     seconds
         Seconds by stage, in order.
     """
@@ -122,39 +122,39 @@ def scored_thumbnails(
     Parameters
     ----------
     parts
-        Tried micrographs by what they were picked for, named as the report's curves.
+        Scored micrographs of validation and of each test data set, named as the report's curves.
     """
-    scored = [(part, one) for part, some in parts for one in some]
-    chosen = choose_thumbnails([_mistakes(one, threshold) for _, one in scored], n)
-    pictures = []
-    for part, one in (scored[index] for index in chosen):
+    scored = [(part, micrograph) for part, micrographs in parts for micrograph in micrographs]
+    chosen = choose_thumbnails([_mistakes(micrograph, threshold) for _, micrograph in scored], n)
+    thumbnails = []
+    for part, micrograph in (scored[index] for index in chosen):
         with suppress(DamagedError):  # a lost image costs its picture, not the report
-            image = MicrographStore(one.source.store_url).read(one.source.row)
-            pictures.append(scored_thumbnail(part, one, image, threshold))
-    return pictures
+            image = MicrographStore(micrograph.source.store_url).read(micrograph.source.row)
+            thumbnails.append(scored_thumbnail(part, micrograph, image, threshold))
+    return thumbnails
 
 
 def scored_thumbnail(
     part: str, scored: ScoredMicrograph, image: NDArray[np.floating], threshold: float
 ) -> ScoredThumbnail:
-    """Return the picture of a tried micrograph.
+    """Return the picture of a scored micrograph.
 
     Parameters
     ----------
     part
-        What it was picked for.
+        ``validation``, or the test data set's name.
     image
         ``(h, w)`` as in the store; shown in its own contrast.
     threshold
         Candidates with at least this score are drawn.
     """
-    source, row, found = scored.source, scored.source.row, scored.candidates
-    picked = found.score >= threshold
-    x, y, score = found.x[picked], found.y[picked], found.score[picked]
+    source, row, candidates = scored.source, scored.source.row, scored.candidates
+    picked = candidates.score >= threshold
+    x, y, score = candidates.x[picked], candidates.y[picked], candidates.score[picked]
     # What a pick finds depends on better picks only, so these are the hits among all candidates.
     true_x, true_y = source.particles.T
-    finds = match(x, y, score, true_x, true_y, source.radius_A / row.pixel_size_A)
-    missed = np.delete(source.particles, finds[finds >= 0], axis=0)
+    matches = match(x, y, score, true_x, true_y, source.radius_A / row.pixel_size_A)
+    missed = np.delete(source.particles, matches[matches >= 0], axis=0)
     micrograph = PickedMicrograph(
         row.micrograph_id,
         source.dataset,
@@ -165,13 +165,15 @@ def scored_thumbnail(
         row.status,
         row.reason,
     )
-    every = none(len(score))
+    not_flagged = none(len(score))
     return ScoredThumbnail(
         part=part,
-        picture=make_thumbnail(image, MicrographPicks(micrograph, x, y, score, every, source.diameter_A)),
-        is_hit=finds[:MAX_CANDIDATES] >= 0,
+        picture=make_thumbnail(
+            image, MicrographPicks(micrograph, x, y, score, not_flagged, source.diameter_A)
+        ),
+        is_hit=matches[:MAX_CANDIDATES] >= 0,
         missed=missed[:MAX_CANDIDATES],
-        n_hits=int((finds >= 0).sum()),
+        n_hits=int((matches >= 0).sum()),
         n_missed=len(missed),
     )
 
@@ -198,12 +200,12 @@ def render_training_report(report: TrainingReport) -> str:
 
 
 def loss_curves(history: Sequence[Epoch], best_epoch: int) -> Markup:
-    """Draw the losses of every epoch, the best one marked; nothing of no epochs."""
+    """Draw the losses by epoch, the best epoch marked; nothing without epochs."""
     if not history:
         return Markup("")
-    epochs = np.array([one.epoch for one in history])
-    train = np.array([one.train_loss for one in history])
-    validation = np.array([math.nan if (v := one.validation_loss) is None else v for one in history])
+    epochs = np.array([epoch.epoch for epoch in history])
+    train = np.array([epoch.train_loss for epoch in history])
+    validation = np.array([math.nan if (v := epoch.validation_loss) is None else v for epoch in history])
     first, last = int(epochs[0]), int(epochs[-1])
     ticks = [tick for tick in nice_ticks(first, last, 8) if tick == int(tick)]
     chart = LineChart(
@@ -216,7 +218,7 @@ def loss_curves(history: Sequence[Epoch], best_epoch: int) -> Markup:
     for index, losses in enumerate((train, validation)):
         style = line_style(index)
         parts += [chart.line(style, epochs, losses), chart.line(style, epochs[best], losses[best])]
-    parts += [chart.column(one.epoch - 0.5, one.epoch + 0.5, _epoch_words(one)) for one in history]
+    parts += [chart.column(epoch.epoch - 0.5, epoch.epoch + 0.5, _epoch_words(epoch)) for epoch in history]
     return chart.draw(parts)
 
 
@@ -264,7 +266,7 @@ def _numbered(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings whose lists of groups, such as data sets, are groups by number."""
     groups: dict[str, Any] = {}
     for name, value in settings.items():
-        if isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value):
-            value = {str(place): one for place, one in enumerate(value, 1)}
+        if isinstance(value, list | tuple) and any(isinstance(group, Mapping) for group in value):
+            value = {str(number): group for number, group in enumerate(value, 1)}
         groups[name] = _numbered(value) if isinstance(value, Mapping) else value
     return groups

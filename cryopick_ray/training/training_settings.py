@@ -1,4 +1,4 @@
-"""What ``cryopick train`` is told."""
+"""Settings of ``cryopick train``."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -26,21 +26,21 @@ def _can_learn(network: str) -> str:
 
 def own_name(molecule: str) -> str:
     """Return a built-in molecule's name for its alias; any other as it is."""
-    known = {alias: one.name for one in list_molecules() for alias in one.aliases}
-    return known.get(molecule.lower(), molecule)
+    names = {alias: built_in.name for built_in in list_molecules() for alias in built_in.aliases}
+    return names.get(molecule.lower(), molecule)
 
 
 class LabelChoice(Settings):
-    """Which picks of a table are labels to learn from; all conditions must hold.
+    """Conditions on the picks of a table that are labels to learn from; all must hold.
 
     Attributes
     ----------
     least_votes
-        Those on which so many pickers agree (``votes``).
+        At least so many pickers agree on them (``votes``).
     source
-        Those that this picker found; ``hand``: a person.
+        Found by this picker; ``hand``: by a person.
     classes
-        Those of these classes (``class_number``).
+        In one of these classes (``class_number``).
     """
 
     least_votes: Annotated[int, Field(ge=1)] | None = None
@@ -75,19 +75,19 @@ class DataSettings(Settings):
     labels_used
         Labels to learn from, drawn at random over the training micrographs; ``None`` for all.
     false_labels
-        Like ``labels``: places that look like particles and are none. For networks that are shown
-        negatives one by one; not for those that learn from whole images or from unlabelled places.
+        Like ``labels``: places that look like particles and are none. For networks that learn from single
+        negatives; not for those that learn from whole images or from unlabelled places.
     junk
-        Folder of MRC files named after the micrographs: what lies where, as codes
-        (:class:`~cryopick_ray.micrographs.junk.Junk`), for networks that tell it; those of simulated
-        micrographs come with them.
+        Folder of MRC files named after the micrographs: masks of junk codes
+        (:class:`~cryopick_ray.micrographs.junk.Junk`), for networks that segment junk; simulated
+        micrographs come with their masks.
     radius_A
         A pick this near finds a particle, in scores; ``None`` for half a diameter.
     repeat
         Times that its micrographs count in training: a few real ones among many simulated ones.
     molecule, simulated
-        Name of the molecule, a built-in one's if it is one, and whether the micrographs are simulated: for
-        the model's card, by which a test on what it has seen is marked.
+        Name of the molecule, if possible that of a built-in one, and whether the micrographs are simulated:
+        for the model's card, by which a test on data seen in training is marked.
     """
 
     name: Annotated[str, Field(pattern=NAME)]
@@ -121,12 +121,11 @@ class SimulatedData(Settings):
     micrographs, seed
         Of each molecule.
     particle_px
-        Pixels that a molecule's diameter spans: at least as many as the network is shown.
+        Pixels that a molecule's diameter spans: at least as many as at the network's scale.
     invert
-        Whether particles are brighter than what they lie in, as in stain.
+        Whether particles are brighter than their surroundings, as in stain.
     enlarged
-        How many times larger than the network's scale they are shown: what is nothing of what it looks for
-        comes in any size.
+        Enlargement over the network's scale, for data sets of negatives: junk comes in any size.
     settings
         Anything else that ``cryopick simulate`` takes, such as ``{height_px: 1024, ice: {...}}``.
     """
@@ -144,8 +143,8 @@ class SimulatedData(Settings):
     def _says_nothing_twice(self) -> Self:
         for name in ("molecules", "micrographs", "seed", "pixel_size_A"):
             if name in self.settings:
-                own = "particle_px, pixels of a diameter," if name == "pixel_size_A" else name
-                raise ValueError(f"settings has {name}; give {own} beside settings, not in it")
+                field = "particle_px, pixels of a diameter," if name == "pixel_size_A" else name
+                raise ValueError(f"settings has {name}; give {field} beside settings, not in it")
         return self
 
     def called(self, molecule: str) -> str:
@@ -159,7 +158,7 @@ class LearnSettings(Settings):
     Attributes
     ----------
     network
-        What is trained.
+        The network to train.
     options
         Of its recipe, such as ``{base: 24}``; ``cryopick models options NETWORK`` lists them.
     name
@@ -169,11 +168,11 @@ class LearnSettings(Settings):
         and microscopes that are not in its training data; its scores are calibrated on the validation
         micrographs, where the network can be.
     scales
-        Least and most that particles are enlarged, anew in every epoch: how far off the diameter may be
+        Least and most enlargement of particles, drawn anew in every epoch: how far off the diameter may be
         that the model is later given.
     scrambled
-        Part of the micrographs that are shown as noise with their own power spectrum and no particles,
-        others in every epoch: a model that is to leave ice and carbon alone.
+        Part of the micrographs that are replaced by noise with their own power spectrum and no particles,
+        others in every epoch: against picks on bare ice and carbon.
     epochs, steps, batch, learning_rate
         ``None`` for the network's own.
     patience
@@ -189,8 +188,8 @@ class LearnSettings(Settings):
         Part of each data set's micrographs, of simulated ones together, that chooses the best epoch and the
         threshold.
     start_share
-        Part of the weights that training began with in those that are kept, between both on a line: what
-        was learnt before is forgotten less (Wortsman et al. 2022, arXiv:2109.01903).
+        Share of the starting weights in the kept ones, by linear interpolation: less of what was learnt
+        before is forgotten (Wortsman et al. 2022, arXiv:2109.01903).
     """
 
     network: Annotated[str, AfterValidator(_can_learn)]
@@ -217,9 +216,9 @@ class TrainSettings(LearnSettings):
     Attributes
     ----------
     data, simulated
-        What is learned from, together.
+        Data sets, all learned from together.
     start
-        Model to begin with (its file) instead of fresh weights.
+        Model to start from (its file) instead of fresh weights.
     folds
         ``molecules``: leave each molecule out in turn, with all of its data sets (one that names no molecule
         is its own); ``families``: leave out molecules that look alike together
@@ -234,13 +233,15 @@ class TrainSettings(LearnSettings):
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
-        names = [one.name for one in self.data]
+        names = [data_set.name for data_set in self.data]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"two data sets are called {brief(sorted(twice)[0])}; give each its own name")
-        if self.rounds > 1 and (few := [one.name for one in self.data if one.labels_used is not None]):
+        if self.rounds > 1 and (
+            sparse := [data_set.name for data_set in self.data if data_set.labels_used is not None]
+        ):
             raise ValueError(
-                f"rounds is {self.rounds}, and labels_used of {few[0]} leaves particles without label, which "
-                "a round would find and the next take for negatives; leave one of the two out"
+                f"rounds is {self.rounds}, and labels_used of {sparse[0]} leaves particles without label, "
+                "which a round would find and the next take for negatives; leave one of the two out"
             )
         if not self.data and not self.simulated:
             raise ValueError("nothing to train on: give data, simulated or both")

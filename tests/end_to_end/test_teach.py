@@ -28,7 +28,7 @@ from cryopick_ray.runs.teaching import TeachSettings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.data.examples import LabelledRow
-from cryopick_ray.training.data.labelled import nowhere
+from cryopick_ray.training.data.labelled import no_centres
 from cryopick_ray.training.recipes.marks import MarksRecipe
 
 HERE = TeachingSettings(engine="serial", threads=1, device="cpu")
@@ -173,7 +173,7 @@ def test_a_wrong_diameter_or_polarity_is_told(first, phantoms, marked):
     run, name = RunFolder(first), marked[1][0]
     row = read_manifest(MicrographStore(run.store).place)[name]
     truth = truth_of(phantoms, name).astype(np.float32)
-    right = LabelledRow(run.store, row, "d", 150.0, 75.0, 1, truth, nowhere(), nowhere())
+    right = LabelledRow(run.store, row, "d", 150.0, 75.0, 1, truth, no_centres(), no_centres())
     picker = load_picker(DEFAULT_MODEL, particle_px=None, device="cpu", exact=True)
     teaching = MarksRecipe(base=24, particle_px=picker.particle_px)
     assert list(doubts_of(picker, teaching, [right])) == []

@@ -19,7 +19,7 @@ def test_equal_ids_are_one_micrograph_and_no_two_of_a_run_are(runs):
         assert list(own) == ids
         assert len(set(own.values())) == len(ids)
     if all(set(ids) == set(runs[0]) for ids in runs):
-        assert all(name == one for own in found for one, name in own.items())
+        assert all(name == micrograph_id for names in found for micrograph_id, name in names.items())
 
 
 def test_other_folders_and_other_images_of_an_exposure_are_one():
@@ -40,9 +40,9 @@ def test_folders_decide_between_several_or_the_doubt_is_told():
 def test_every_micrograph_comes_once_with_all_that_have_it_in_whatever_order(make_picks, runs, random):
     for ids in runs:
         random.shuffle(ids)
-    own = [{one: one for one in ids} for ids in runs]
-    found = dict(side_by_side([[make_picks(one, 0) for one in ids] for ids in runs], own))
-    assert len(found) == len({one for ids in runs for one in ids})
+    own = [{micrograph_id: micrograph_id for micrograph_id in ids} for ids in runs]
+    found = dict(side_by_side([[make_picks(micrograph_id, 0) for micrograph_id in ids] for ids in runs], own))
+    assert len(found) == len({micrograph_id for ids in runs for micrograph_id in ids})
     for name, entries in found.items():
         assert [entry if entry is None else entry.micrograph.micrograph_id for entry in entries] == [
             name if name in ids else None for ids in runs
@@ -53,14 +53,14 @@ def test_runs_in_one_order_are_read_abreast(make_picks):
     read = []
 
     def stream(ids):
-        for one in ids:
-            read.append(one)
-            yield make_picks(one, 0)
+        for micrograph_id in ids:
+            read.append(micrograph_id)
+            yield make_picks(micrograph_id, 0)
 
     every = [f"{n:03}.mrc" for n in range(100)]
     some = every[::7]
     ahead = 0
-    own = [{one: one for one in ids} for ids in (every, some)]
+    own = [{micrograph_id: micrograph_id for micrograph_id in ids} for ids in (every, some)]
     for done, _ in enumerate(side_by_side([stream(every), stream(some)], own), 1):
         ahead = max(ahead, len(set(read)) - done)
     assert ahead <= 2

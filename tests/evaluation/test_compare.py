@@ -38,7 +38,10 @@ def made(name, status="complete", rows=(), diameter_A=DIAMETER_A):
     micrograph = PickedMicrograph(name, "set", name, shape, PIXEL_SIZE_A, None, status, "")
     x, y, score, why = np.array(rows if status == "complete" else [], float).reshape(-1, 4).T
     picks = MicrographPicks(
-        micrograph, *(one.astype(np.float32) for one in (x, y, score)), why.astype(np.uint16), diameter_A
+        micrograph,
+        *(column.astype(np.float32) for column in (x, y, score)),
+        why.astype(np.uint16),
+        diameter_A,
     )
     return picks.best_first()
 
@@ -48,7 +51,7 @@ def run(micrographs):
 
 
 def compared(*runs, truth=None):
-    names = common_names([[one.micrograph.micrograph_id for one in picks] for picks in runs])
+    names = common_names([[entry.micrograph.micrograph_id for entry in picks] for picks in runs])
     return compare(
         side_by_side(runs, names), [f"run {n}" for n in range(len(runs))], diameter_A=DIAMETER_A, truth=truth
     )
@@ -80,10 +83,10 @@ def test_who_comes_first_does_not_matter(first, second):
 
 @given(runs_of)
 def test_a_run_shares_everything_with_itself(micrographs):
-    [one] = anchored([micrographs])
-    found = compared(one, one)
+    [run] = anchored([micrographs])
+    found = compared(run, run)
     [pair] = found.pairs
-    assert pair.shared == found.runs[0].picks == sum(int(picks.picked.sum()) for picks in one)
+    assert pair.shared == found.runs[0].picks == sum(int(picks.picked.sum()) for picks in run)
     assert pair.only == pair.elsewhere == (0, 0)
     assert pair.why == ({}, {})
     assert pair.jaccard == (1 if pair.shared else None)
@@ -102,8 +105,8 @@ def test_exchanging_two_runs_exchanges_the_answer(first, second):
         assert getattr(pair, name) == getattr(other, name)[::-1], name
     assert pair.truth.shared == other.truth.shared
     assert (pair.truth.only, pair.truth.either) == (other.truth.only[::-1], other.truth.either[::-1])
-    assert [replace(one, name="") for one in found.runs] == [
-        replace(one, name="") for one in turned.runs[::-1]
+    assert [replace(run, name="") for run in found.runs] == [
+        replace(run, name="") for run in turned.runs[::-1]
     ]
     assert [(micrograph.micrograph_id, micrograph.picks) for micrograph in found.micrographs] == [
         (micrograph.micrograph_id, micrograph.picks[::-1]) for micrograph in turned.micrographs
@@ -124,13 +127,13 @@ def test_counts_add_up_and_nothing_is_lost(several):
         assert len(rows) == pair.micrographs
         assert sum(row.shared[at] for row in rows) == pair.shared
         assert tuple(sum(row.only[at][side] for row in rows) for side in (0, 1)) == pair.only
-    names = {one.micrograph.micrograph_id for picks in runs for one in picks}
+    names = {entry.micrograph.micrograph_id for picks in runs for entry in picks}
     assert sorted(micrograph.micrograph_id for micrograph in found.micrographs) == sorted(names)
-    for number, (given_run, one) in enumerate(zip(runs, found.runs, strict=True)):
-        assert one.candidates == sum(map(len, given_run))
-        assert one.micrographs + len(one.failed) == len(given_run)
+    for number, (given_run, run) in enumerate(zip(runs, found.runs, strict=True)):
+        assert run.candidates == sum(map(len, given_run))
+        assert run.micrographs + len(run.failed) == len(given_run)
         everywhere = [row for row in found.micrographs if None not in row.picks]
-        assert sum(one.shared_by) == sum(row.picks[number] for row in everywhere)
+        assert sum(run.shared_by) == sum(row.picks[number] for row in everywhere)
     differing = [micrograph.differing() for micrograph in found.micrographs]
     assert differing == sorted(differing, reverse=True)
 
@@ -142,10 +145,10 @@ def test_scores_against_truth_are_those_of_evaluate(first, second):
         "truth", {name: np.array([[10.0, 10.0], [40.0, 12.0], [13.0, 30.0]]) for name in ("a", "b", "z")}, ()
     )
     found = compared(a, b, truth=truth)
-    common = {one.micrograph.micrograph_id for one in a} & {one.micrograph.micrograph_id for one in b}
-    for one, picks in zip(found.runs, (a, b), strict=True):
+    common = {entry.micrograph.micrograph_id for entry in a} & {entry.micrograph.micrograph_id for entry in b}
+    for run, picks in zip(found.runs, (a, b), strict=True):
         score = evaluate([row for row in picks if row.micrograph.micrograph_id in common], truth).pooled
-        assert (one.hits.precision, one.hits.recall, one.hits.f1) == (score.precision, score.recall, score.f1)
+        assert (run.hits.precision, run.hits.recall, run.hits.f1) == (score.precision, score.recall, score.f1)
     [pair] = found.pairs
     true = pair.truth
     assert true.both + sum(true.either) + true.neither == found.runs[0].hits.particles
@@ -190,17 +193,17 @@ def test_micrographs_that_one_run_lacks_or_failed_on_are_elsewhere_and_told():
 
 
 def test_runs_that_cannot_be_compared_are_refused():
-    one = made("a.mrc", rows=[(5, 5, 1, 0)])
+    picks = made("a.mrc", rows=[(5, 5, 1, 0)])
     with pytest.raises(UsageError, match=r"run 0 has a\.mrc; run 1 has b\.mrc"):
-        compared([one], [made("b.mrc")])
-    binned = replace(one, micrograph=replace(one.micrograph, shape=(30, 30)))
+        compared([picks], [made("b.mrc")])
+    binned = replace(picks, micrograph=replace(picks.micrograph, shape=(30, 30)))
     with pytest.raises(UsageError, match=r"30 x 30 pixels in B, 61 x 61 .*`binning`"):
-        compared([one], [binned])
-    unsized = replace(one, micrograph=replace(one.micrograph, pixel_size_A=None))
+        compared([picks], [binned])
+    unsized = replace(picks, micrograph=replace(picks.micrograph, pixel_size_A=None))
     with pytest.raises(PicksError, match="no pixel size"):
         compared([unsized], [unsized])
     with pytest.raises(UsageError, match="knows b; mend `truth`"):
-        compared([one], [one], truth=Truth("truth", {"b": np.empty((0, 2))}, ()))
+        compared([picks], [picks], truth=Truth("truth", {"b": np.empty((0, 2))}, ()))
 
 
 def test_other_diameters_and_mirrored_picks_are_told():
@@ -218,7 +221,7 @@ def test_the_widest_pair_is_that_which_shares_least():
     found = compared(*([made("a.mrc", rows=rows)] for rows in (ours, ours, theirs)))
     assert [pair.jaccard for pair in found.pairs] == [1, 1 / 3, 1 / 3]
     assert found.widest == 1
-    assert [one.shared_by for one in found.runs] == [(0, 1, 1), (0, 1, 1), (1, 0, 1)]
+    assert [run.shared_by for run in found.runs] == [(0, 1, 1), (0, 1, 1), (1, 0, 1)]
 
 
 @given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1), st.integers(1, 5))

@@ -16,7 +16,7 @@ def micrograph(picked, status="complete"):
     [([[1, 1, 0], [0]], 1.0, 1.0, 2), ([[], [0, 0]], 0.0, 0.0, 0), ([[1], [1], [1, 1, 1, 1]], 2.0, 1.0, 4)],
 )
 def test_picks_count_and_candidates_below_the_threshold_do_not(picked, mean, median, most):
-    assert false_picks([micrograph(one) for one in picked]) == FalsePicks(mean, median, most)
+    assert false_picks([micrograph(flags) for flags in picked]) == FalsePicks(mean, median, most)
 
 
 def test_a_micrograph_that_failed_is_not_one_without_picks():

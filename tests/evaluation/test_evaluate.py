@@ -38,7 +38,7 @@ TRUTH = truth(a=[(12, 10), (300, 301), (400, 400)], b=[(50, 50)])
 
 def test_scores_per_micrograph_and_pooled():
     found = evaluate([A, B], TRUTH)
-    a, b = (one.score for one in found.micrographs)
+    a, b = (in_micrograph.score for in_micrograph in found.micrographs)
     assert (a.n_candidates, a.n_picks, a.n_truth, a.n_hits) == (3, 2, 3, 1)
     assert (a.precision, a.recall, a.f1) == (1 / 2, 1 / 3, 2 / 5)
     assert (a.best_f1, a.best_threshold) == (2 * 2 / 6, 1)
@@ -54,12 +54,12 @@ def test_scores_per_micrograph_and_pooled():
 
 
 def test_hits_among_the_picks_tell_how_far_off_centre_they_are_in_diameters():
-    one = micrograph("a.mrc", [(3, 4, 9), (110, 100, 8), (300, 300, 7), (200, 205, 1)], threshold=2)
+    picks = micrograph("a.mrc", [(3, 4, 9), (110, 100, 8), (300, 300, 7), (200, 205, 1)], threshold=2)
     at = truth(**AT)
-    score = evaluate([one], at).pooled  # 5 and 10 of 50 px; what is no pick or no hit does not count
+    score = evaluate([picks], at).pooled  # 5 and 10 of 50 px; what is no pick or no hit does not count
     assert score.centring_error == pytest.approx((0.1 + 0.2) / 2)
     assert score.picks_per_particle == 3 / 4
-    both = evaluate([one, micrograph("b.mrc", [(50, 50, 9)], pixel_size_A=1.0)], truth(**AT, b=[(53, 50)]))
+    both = evaluate([picks, micrograph("b.mrc", [(50, 50, 9)], pixel_size_A=1.0)], truth(**AT, b=[(53, 50)]))
     assert both.pooled.centring_error == pytest.approx(0.1)
     nothing = evaluate([micrograph("a.mrc", [(400, 300, 9)])], at).pooled
     assert (nothing.centring_error, nothing.picks_per_particle) == (None, 1 / 4)
@@ -78,12 +78,12 @@ def test_pixel_sizes_may_differ():
         micrograph("b.mrc", [(40, 0, 1)], pixel_size_A=2.0),
     ]
     found = evaluate(both, truth(a=[(0, 0)], b=[(0, 0)]))
-    assert [one.score.n_hits for one in found.micrographs] == [1, 0]
+    assert [in_micrograph.score.n_hits for in_micrograph in found.micrographs] == [1, 0]
 
 
 def test_picks_that_are_not_the_best_candidates_are_matched_by_themselves():
-    one = micrograph("a.mrc", [(0, 0, 9), (1, 0, 5)], picked=[False, True])
-    found = evaluate([one], truth(a=[(0, 0)])).pooled
+    picks = micrograph("a.mrc", [(0, 0, 9), (1, 0, 5)], picked=[False, True])
+    found = evaluate([picks], truth(a=[(0, 0)])).pooled
     assert (found.n_picks, found.n_hits, found.f1) == (1, 1, 1)
     assert found.best_threshold == 9
 
@@ -91,7 +91,7 @@ def test_picks_that_are_not_the_best_candidates_are_matched_by_themselves():
 def test_a_failed_micrograph_missed_every_particle():
     found = evaluate([A, failed("b.mrc")], TRUTH)
     assert found.pooled.n_truth == 4
-    assert [one.failed for one in found.micrographs] == [False, True]
+    assert [in_micrograph.failed for in_micrograph in found.micrographs] == [False, True]
     assert found.micrographs[1].score.recall == 0
     assert found.micrographs[1].score.precision is None
     assert any("missed: b.mrc" in note for note in found.notes)
@@ -99,13 +99,13 @@ def test_a_failed_micrograph_missed_every_particle():
 
 def test_an_image_left_out_for_another_of_its_exposure_claims_no_truth():
     found = evaluate([A, failed("a_noDW.mrc", "left out"), failed("x/b.mrc", "left out")], TRUTH)
-    assert [one.micrograph_id for one in found.micrographs] == ["a.mrc"]
+    assert [in_micrograph.micrograph_id for in_micrograph in found.micrographs] == ["a.mrc"]
     assert found.pooled.n_truth == 3
 
 
 def test_what_has_no_counterpart_is_left_out_and_said():
     found = evaluate([A, micrograph("c.mrc", [(1, 1, 100)])], TRUTH)
-    assert [one.micrograph_id for one in found.micrographs] == ["a.mrc"]
+    assert [in_micrograph.micrograph_id for in_micrograph in found.micrographs] == ["a.mrc"]
     assert found.pooled.n_truth == 3
     assert any("want of truth: c.mrc" in note for note in found.notes)
     assert any("without a micrograph, not counted: b" in note for note in found.notes)
@@ -131,8 +131,8 @@ def test_the_dict_is_json_without_nan():
 
 def test_a_long_curve_is_thinned_and_keeps_its_ends():
     rng = np.random.default_rng(0)
-    one = micrograph("a.mrc", np.column_stack([rng.uniform(0, 500, (5_000, 2)), rng.permutation(5_000)]))
-    points = evaluate([one], truth(a=rng.uniform(0, 500, (300, 2)))).curve
+    picks = micrograph("a.mrc", np.column_stack([rng.uniform(0, 500, (5_000, 2)), rng.permutation(5_000)]))
+    points = evaluate([picks], truth(a=rng.uniform(0, 500, (300, 2)))).curve
     assert len(points) == 200
     assert (points[0].threshold, points[-1].threshold) == (4_999, 0)
 

@@ -46,11 +46,11 @@ def test_what_files_of_picks_do_not_say_is_asked_for():
 
 
 def test_truth_in_another_frame_is_refused_or_told(make_picks):
-    one = make_picks("x.mrc", 200, picked=200)
-    (at,) = (np.column_stack([c.x_px, c.y_px]).astype(float) for c in picked([one]))
+    picks = make_picks("x.mrc", 200, picked=200)
+    (at,) = (np.column_stack([c.x_px, c.y_px]).astype(float) for c in picked([picks]))
     with pytest.raises(UsageError, match=r"particles of x\.mrc in truth .*`binning` 0\.5"):
-        evaluate([one], Truth("truth", {"x": 2 * (at + 0.5) - 0.5}, ()))
+        evaluate([picks], Truth("truth", {"x": 2 * (at + 0.5) - 0.5}, ()))
     for moved, words in (((at + 0.5) / 2 - 0.5, "`binning` 2"), (at * (1, -1) + (0, 1239), "`flip_y`")):
-        found = evaluate([one], Truth("truth", {"x": moved}, ()), radius_A=15)
+        found = evaluate([picks], Truth("truth", {"x": moved}, ()), radius_A=15)
         assert any(words in note for note in found.notes)
-    assert evaluate([one], Truth("truth", {"x": at}, ())).notes == ()
+    assert evaluate([picks], Truth("truth", {"x": at}, ())).notes == ()

@@ -33,9 +33,11 @@ def test_the_error_is_that_of_the_definition(pairs):
 @given(rows)
 def test_no_candidate_is_lost_from_the_curve(pairs):
     bins = score_bins([s for s, _ in pairs], [t for _, t in pairs])
-    assert sum(one.count for one in bins) == len(pairs)
-    assert sum(one.count * one.share_true for one in bins) == pytest.approx(sum(t for _, t in pairs))
-    assert [one.mean_score for one in bins] == sorted(one.mean_score for one in bins)
+    assert sum(score_bin.count for score_bin in bins) == len(pairs)
+    assert sum(score_bin.count * score_bin.share_true for score_bin in bins) == pytest.approx(
+        sum(t for _, t in pairs)
+    )
+    assert [score_bin.mean_score for score_bin in bins] == sorted(score_bin.mean_score for score_bin in bins)
 
 
 def test_scores_that_mean_what_they_say_have_no_error():
@@ -44,8 +46,8 @@ def test_scores_that_mean_what_they_say_have_no_error():
     found = reliability(score, rng.random(len(score)) < score)
     assert found.ece < 0.005
     assert found.ece_all < 0.005
-    for one in found.bins:
-        assert one.share_true == pytest.approx(one.mean_score, abs=0.02)
+    for score_bin in found.bins:
+        assert score_bin.share_true == pytest.approx(score_bin.mean_score, abs=0.02)
 
 
 @pytest.mark.parametrize("surplus", [0.1, 0.25])
@@ -66,12 +68,12 @@ def test_candidates_below_the_floor_count_among_all_alone():
 
 def test_unlike_micrographs_are_one_population_and_what_has_no_scores_has_no_reliability():
     score, is_hit = np.array([0.2, 0.9], np.float32), np.array([False, True])
-    one = Ranked(score, is_hit, 1, 1, 3)
+    ranked = Ranked(score, is_hit, 1, 1, 3)
     failed = Ranked(score[:0], is_hit[:0], 0, 0, 3, failed=True)
-    other = replace(one, is_hit=~is_hit)
-    assert pooled_reliability([one, failed]) == reliability(score, is_hit)
-    assert [two.share_true for two in pooled_reliability([one, other]).bins] == [0.5, 0.5]
-    assert pooled_reliability([one, replace(one, scored=False)]) is None
+    other = replace(ranked, is_hit=~is_hit)
+    assert pooled_reliability([ranked, failed]) == reliability(score, is_hit)
+    assert [two.share_true for two in pooled_reliability([ranked, other]).bins] == [0.5, 0.5]
+    assert pooled_reliability([ranked, replace(ranked, scored=False)]) is None
     assert pooled_reliability([failed]) is None
 
 

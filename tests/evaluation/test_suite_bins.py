@@ -17,8 +17,8 @@ def values(tmp_path):
 
 def named(values, edges, ids="abcde", **more):
     bins = Bins(values=values, name="defocus", edges=edges, **more)
-    found = parts(bins, (f"square/{one}.png" for one in ids))
-    return {one.name: "".join(sorted(name[7] for name in one.micrograph_ids)) for one in found}
+    found = parts(bins, (f"square/{micrograph_id}.png" for micrograph_id in ids))
+    return {part.name: "".join(sorted(name[7] for name in part.micrograph_ids)) for part in found}
 
 
 def test_the_outer_bins_own_their_edges(values):

@@ -13,8 +13,8 @@ FIELDS = {"name": "fields", "micrographs": ["m"], "diameter_A": 150}
 
 
 def case(**settings):
-    one = MicrographSet(**settings)
-    return Case(one.name, "", one, (), None, one.diameter_A, is_empty=True)
+    micrographs = MicrographSet(**settings)
+    return Case(micrographs.name, "", micrographs, (), None, micrographs.diameter_A, is_empty=True)
 
 
 def named(*models):
@@ -29,7 +29,7 @@ def test_templates_meet_the_sets_whose_molecule_is_known_and_are_made_of_it(tmp_
     made = template.model_for(apoferritin, tmp_path)
     _, card = load_model(tmp_path / "templates" / "apoferritin-150A.safetensors")
     assert (made.particle_px, card.name) == (card.particle_px, "template-apoferritin")
-    assert {one.molecule for one in made.trained_on.sets} == {"apoferritin"}
+    assert {data_set.molecule for data_set in made.trained_on.sets} == {"apoferritin"}
     written = (tmp_path / "templates").stat().st_mtime_ns
     assert template.model_for(apoferritin, tmp_path) == made
     assert (tmp_path / "templates").stat().st_mtime_ns == written
@@ -37,9 +37,9 @@ def test_templates_meet_the_sets_whose_molecule_is_known_and_are_made_of_it(tmp_
 
 def test_a_model_meets_those_sets_only_that_it_is_meant_for():
     everywhere, there = named("log", {"name": "taught there", "seeds": ["log"], "only": ["fields"]})
-    one, other = case(**FIELDS), case(**FIELDS | {"name": "elsewhere"})
-    assert [everywhere.meets(one), everywhere.meets(other)] == [True, True]
-    assert [there.meets(one), there.meets(other)] == [True, False]
+    wanted, other = case(**FIELDS), case(**FIELDS | {"name": "elsewhere"})
+    assert [everywhere.meets(wanted), everywhere.meets(other)] == [True, True]
+    assert [there.meets(wanted), there.meets(other)] == [True, False]
 
 
 def test_topazs_own_weights_are_found_where_it_is_installed():

@@ -7,7 +7,7 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from cryopick_ray.report.figures import BOTTOM, HEIGHT, LEFT, LINE_HEIGHT, RIGHT, TOP
-from cryopick_ray.suite.averaged_rows import Result
+from cryopick_ray.suite.averaged_rows import CaseResult
 from cryopick_ray.suite.page import render_comparison
 from cryopick_ray.suite.suite_settings import suite_settings
 
@@ -28,15 +28,15 @@ def found(model, f1, **changes):
     measures = {"precision": f1, "recall": f1, "f1": f1, "best_f1": f1 + 0.05, "auprc": f1 - 0.1}
     measures |= {"best_threshold": 0.5, "centring_error": 1 - f1, "seconds": 10 * f1}
     curve = ((0.25, 1.0), (f1, f1), (1.0, 0.25))
-    return replace(Result("real", "", model, model, False, 4, measures, "", curve=curve), **changes)
+    return replace(CaseResult("real", "", model, model, False, 4, measures, "", curve=curve), **changes)
 
 
 def results():
     false = {"false_mean": 12.5, "false_median": 12.0, "false_most": 20.0}
     nothing = [found(model, 0.5, data="ice", is_empty=True, curve=()) for model in ("log", "weak")]
     ice = [
-        replace(one, measures={name: (1 + n) * value for name, value in false.items()})
-        for n, one in enumerate(nothing)
+        replace(failure, measures={name: (1 + n) * value for name, value in false.items()})
+        for n, failure in enumerate(nothing)
     ]
     failed = found("log", 0.0, data="p97-few", group="few, mean", measures={}, failure=HOSTILE, curve=())
     other = {"f1": 0.99, "best_f1": None, "auprc": None}
@@ -57,7 +57,8 @@ def page(browser, tmp_path):
 def texts(page, css):
     """Return what is on the page, also in what is folded."""
     return [
-        " ".join(one.get_attribute("textContent").split()) for one in page.find_elements(By.CSS_SELECTOR, css)
+        " ".join(element.get_attribute("textContent").split())
+        for element in page.find_elements(By.CSS_SELECTOR, css)
     ]
 
 
@@ -70,7 +71,7 @@ def test_the_page_opens_without_errors_dialogs_or_requests(page):
     assert page.get_log("browser") == []
     messages = (json.loads(entry["message"])["message"] for entry in page.get_log("performance"))
     sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
-    urls = {one["request"]["url"] for one in sent if one["documentURL"].startswith("file:")}
+    urls = {message["request"]["url"] for message in sent if message["documentURL"].startswith("file:")}
     assert urls == {page.current_url}
     assert HOSTILE in texts(page, "#overview th")
 
@@ -110,15 +111,15 @@ def test_a_click_on_a_head_sorts_by_it_down_and_then_up(page):
 
 def test_every_model_has_its_curve_in_the_style_of_its_key_and_a_dot_where_it_cuts(page):
     (chart,) = page.find_elements(By.CSS_SELECTOR, "#set-1 svg.chart")
-    drawn = [one.get_attribute("class") for one in chart.find_elements(By.CSS_SELECTOR, "polyline")]
+    drawn = [element.get_attribute("class") for element in chart.find_elements(By.CSS_SELECTOR, "polyline")]
     assert len(set(drawn)) == len(drawn) == len(F1)
     bottom = LINE_HEIGHT - (HEIGHT - BOTTOM)
     for name, style in zip(F1, drawn, strict=True):
         key = f"#set-1 .key line[class='{style}']"
         (row,) = (
-            one
-            for one in page.find_elements(By.CSS_SELECTOR, "#set-1 tr")
-            if one.find_elements(By.CSS_SELECTOR, key)
+            line
+            for line in page.find_elements(By.CSS_SELECTOR, "#set-1 tr")
+            if line.find_elements(By.CSS_SELECTOR, key)
         )
         assert name in row.text
         dot = chart.find_element(By.CSS_SELECTOR, f"circle[class='{style.replace('line', 'dot')}']")

@@ -2,12 +2,12 @@ import statistics
 
 import pytest
 
-from cryopick_ray.suite.averaged_rows import Result, table_rows
+from cryopick_ray.suite.averaged_rows import CaseResult, table_rows
 
 
 def result(data, model, f1, *, seed="one", group="", overlap="", failure=""):
     measures = {} if f1 is None else {"f1": f1}
-    return Result(data, group, model, seed, False, 3, measures, overlap, failure)
+    return CaseResult(data, group, model, seed, False, 3, measures, overlap, failure)
 
 
 def test_seeds_make_one_row_with_mean_and_sample_deviation():
@@ -25,7 +25,7 @@ def test_one_training_has_no_spread():
 
 def test_rows_keep_the_order_of_sets_and_models():
     order = [("z", "m"), ("z", "a"), ("b", "m"), ("b", "a")]
-    assert [(row.data, row.model) for row in table_rows([result(*one, 0.5) for one in order])] == order
+    assert [(row.data, row.model) for row in table_rows([result(*names, 0.5) for names in order])] == order
 
 
 def test_a_group_is_followed_by_its_mean_over_molecules_whatever_their_sizes():
@@ -71,8 +71,8 @@ def test_seeds_that_went_well_are_shown_beside_the_reason_of_those_that_did_not(
 
 
 def test_a_measure_that_one_seed_does_not_define_has_no_mean():
-    one, other = result("set", "m", 0.5, seed="a"), result("set", "m", None, seed="b")
-    (row,) = table_rows([one, Result(**{**other.__dict__, "measures": {"f1": None}})])
+    defined, other = result("set", "m", 0.5, seed="a"), result("set", "m", None, seed="b")
+    (row,) = table_rows([defined, CaseResult(**{**other.__dict__, "measures": {"f1": None}})])
     assert row.mean == {"f1": None}
 
 

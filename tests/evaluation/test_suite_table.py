@@ -35,8 +35,8 @@ def test_numbers_come_with_their_spread_and_what_is_undefined_is_a_dash():
 
 def test_columns_of_remarks_are_there_when_there_is_one():
     assert {"trained on", "failed"}.isdisjoint(table(to_markdown([row()]))[0])
-    one, other = table(to_markdown([row(), row(overlap="this data set")]))
-    assert (one["trained on"], other["trained on"]) == ("", "this data set")
+    plain, other = table(to_markdown([row(), row(overlap="this data set")]))
+    assert (plain["trained on"], other["trained on"]) == ("", "this data set")
 
 
 def test_a_failure_keeps_to_its_cell():

@@ -152,7 +152,7 @@ def test_another_image_of_the_exposure_will_do_where_there_is_no_stem(tmp_path):
     for name in ("a_patch_aligned_doseweighted", "b_1.5", "d_DW", "d"):
         write(tmp_path, f"{name}.box", "1 2 8 8\n")
     truth = read_truth(tmp_path)
-    names = {one: truth.name_of(one) for one in ("m/a.mrc", "a_DW.mrc", "b_1.mrc", "d.tif", "c.mrc")}
+    names = {name: truth.name_of(name) for name in ("m/a.mrc", "a_DW.mrc", "b_1.mrc", "d.tif", "c.mrc")}
     assert names == {
         "m/a.mrc": "a_patch_aligned_doseweighted",
         "a_DW.mrc": "a_patch_aligned_doseweighted",

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.pickers.cryolo.grid_boxes import EMPTY, HELD, GridBoxes, decode, encode, iou, suppress
+from cryopick_ray.pickers.cryolo.grid_boxes import EMPTY, OCCUPIED, GridBoxes, decode, encode, iou, suppress
 
 
 def test_zero_answers_are_anchors_in_the_middle_of_their_cells():
@@ -34,7 +34,7 @@ def test_untrained_answers_never_overflow():
 def test_cells_answer_for_the_centres_in_them(centres, side_px):
     array = np.array(centres, np.float32).reshape(-1, 2)
     target = encode(array, side_px, (4, 5), anchor_px=32.0)
-    held = target[4] == HELD
+    held = target[4] == OCCUPIED
     cells = {(int((y + 0.5) // 16), int((x + 0.5) // 16)) for x, y in centres}
     assert {tuple(cell) for cell in np.argwhere(held).tolist()} == cells
     known = {(float(x), float(y)) for x, y in array}
@@ -47,7 +47,7 @@ def test_cells_answer_for_the_centres_in_them(centres, side_px):
 @given(st.floats(-0.4, 79.3), st.floats(-0.4, 63.3), st.floats(10, 90))
 def test_decoding_the_inverse_of_a_target_returns_it(x, y, side_px):
     target = encode(np.array([[x, y]], np.float32), side_px, (4, 5), anchor_px=32.0)
-    row, column = np.argwhere(target[4] == HELD)[0]
+    row, column = np.argwhere(target[4] == OCCUPIED)[0]
     offset = torch.tensor([(x + 0.5) / 16 - column, (y + 0.5) / 16 - row]).clamp(1e-5, 1 - 1e-5)
     answers = torch.zeros(1, 5, 4, 5)
     answers[0, 0:2, row, column] = torch.logit(offset)
@@ -65,14 +65,14 @@ box = st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(1, 30), st.i
 
 
 @given(box, box)
-def test_iou_counts_pixels(one, other):
+def test_iou_counts_pixels(first, other):
     covered = []
-    for x, y, width, height in (one, other):
+    for x, y, width, height in (first, other):
         pixels = np.zeros((100, 100), bool)
         pixels[y : y + height, x : x + width] = True
         covered.append(pixels)
     expected = (covered[0] & covered[1]).sum() / (covered[0] | covered[1]).sum()
-    centred = [torch.tensor([x + w / 2, y + h / 2, w, h]) for x, y, w, h in (one, other)]
+    centred = [torch.tensor([x + w / 2, y + h / 2, w, h]) for x, y, w, h in (first, other)]
     assert iou(*centred).item() == pytest.approx(expected, abs=1e-6)
     assert iou(*reversed(centred)).item() == pytest.approx(expected, abs=1e-6)
 
@@ -84,8 +84,8 @@ def some_boxes(seed, count=150):
     return GridBoxes.of(np.stack([x, y, width, height, rng.integers(1, 20, count) / 20]))
 
 
-def overlaps(one, other):
-    places = [torch.from_numpy(np.stack([b.x, b.y, b.width, b.height])) for b in (one, other)]
+def overlaps(box, other):
+    places = [torch.from_numpy(np.stack([b.x, b.y, b.width, b.height])) for b in (box, other)]
     return iou(places[0][:, :, None], places[1][:, None]).numpy()
 
 
@@ -109,9 +109,9 @@ def test_suppression_keeps_a_box_unless_it_overlaps_a_better_kept_one(seed):
 def test_suppression_does_not_depend_on_the_order():
     boxes = some_boxes(0)
     shuffled = boxes[np.random.default_rng(1).permutation(len(boxes))]
-    one, other = suppress(boxes, 0.3), suppress(shuffled, 0.3)
-    np.testing.assert_array_equal(one.x, other.x)
-    np.testing.assert_array_equal(one.score, other.score)
+    kept, other = suppress(boxes, 0.3), suppress(shuffled, 0.3)
+    np.testing.assert_array_equal(kept.x, other.x)
+    np.testing.assert_array_equal(kept.score, other.score)
 
 
 def test_no_boxes_are_no_boxes():

@@ -132,7 +132,7 @@ def test_fast_scores_are_near_exact_ones_where_the_image_is_even():
     with torch.inference_mode():
         exact, fast = (
             picker.score_maps(picker.windows(images)).flatten()
-            for picker in (DeepEMPicker(network, card, scoring=one) for one in (EXACT, FAST))
+            for picker in (DeepEMPicker(network, card, scoring=scoring) for scoring in (EXACT, FAST))
         )
     both = (exact > -torch.inf) & (fast > -torch.inf)
     assert both.float().mean() > 0.9

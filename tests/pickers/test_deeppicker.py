@@ -103,9 +103,9 @@ def test_other_networks_are_refused(arguments):
 @EVERY
 def test_brightness_and_contrast_do_not_matter(image, scoring):
     picker = DeepPickerPicker(*model(), scoring=scoring)
-    one, other = picker.pick(image), picker.pick(7 * image - 50)
-    np.testing.assert_allclose(one.score, other.score, atol=1e-4)
-    assert len(one) > 0
+    picks, other = picker.pick(image), picker.pick(7 * image - 50)
+    np.testing.assert_allclose(picks.score, other.score, atol=1e-4)
+    assert len(picks) > 0
 
 
 @EVERY
@@ -157,7 +157,7 @@ def test_fast_scores_are_near_exact_ones_where_the_image_is_even():
     with torch.inference_mode():
         exact, fast = (
             picker.score_maps(picker.windows(images)).flatten()
-            for picker in (DeepPickerPicker(network, card, scoring=one) for one in (EXACT, FAST))
+            for picker in (DeepPickerPicker(network, card, scoring=scoring) for scoring in (EXACT, FAST))
         )
     assert exact.std() > 0.01
     assert torch.corrcoef(torch.stack([exact, fast]))[0, 1] > 0.8

@@ -31,11 +31,11 @@ def tied_batches(draw):
 def assert_same_picks(scores, radius, floor, device="cpu"):
     found = find_peaks_on_device(torch.from_numpy(scores).to(device), radius_px=radius, floor=floor)
     assert len(found) == len(scores)
-    for one, score in zip(found, scores, strict=True):
+    for picks, score in zip(found, scores, strict=True):
         expected = find_peaks(score, radius_px=radius, floor=floor)
         for axis in ("x", "y", "score"):
-            np.testing.assert_array_equal(getattr(one, axis), getattr(expected, axis))
-            assert getattr(one, axis).dtype == np.float32
+            np.testing.assert_array_equal(getattr(picks, axis), getattr(expected, axis))
+            assert getattr(picks, axis).dtype == np.float32
 
 
 @settings(max_examples=200)

@@ -8,13 +8,13 @@ from cryopick_ray.pickers.heatmap.diameter import (
     ALTERNATIVES,
     APART,
     MANY,
-    Answer,
+    DiameterTrial,
     is_clear,
     is_steady,
     ladder,
     weigh,
 )
-from cryopick_ray.pickers.heatmap.look import QUICK, THOROUGH, Look
+from cryopick_ray.pickers.heatmap.diameter_search import QUICK, THOROUGH, DiameterSearch
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.simulated_micrograph import simulate
 from cryopick_ray.simulate.simulation_settings import simulation_settings
@@ -29,7 +29,7 @@ def picker():
 
 
 def estimate(images, pixel_sizes_A, picker, care=THOROUGH):
-    looks = [Look(*pair, picker) for pair in zip(images, pixel_sizes_A, strict=True)]
+    looks = [DiameterSearch(*pair, picker) for pair in zip(images, pixel_sizes_A, strict=True)]
     return weigh([look.answers("no", care)[0] for look in looks])
 
 
@@ -69,9 +69,9 @@ def test_a_molecule_has_nearly_its_own_diameter(picker, name):
 @pytest.mark.parametrize("name", ["p97", "ribosome-70s"])
 def test_a_quick_look_tells_what_all_of_a_thorough_one_do(picker, name):
     pixels, pixel_size_A, _ = micrograph(name, diameter_px=24)
-    look = Look(pixels, pixel_size_A, picker)
+    look = DiameterSearch(pixels, pixel_size_A, picker)
     every = weigh([look.answers("no", THOROUGH)[0]])
-    assert every == weigh([look.ask(ladder(), THOROUGH.well)])
+    assert every == weigh([look.ask(ladder(), THOROUGH.fine)])
     quick = weigh([look.answers("no", QUICK)[0]])
     assert quick.diameter_A == pytest.approx(every.diameter_A, rel=0.02)
     assert is_clear(quick)
@@ -82,28 +82,28 @@ def test_a_quick_look_tells_what_all_of_a_thorough_one_do(picker, name):
 @pytest.mark.parametrize("sign", [1, -1])
 def test_one_polarity_is_looked_at_and_told(picker, sign):
     pixels, pixel_size_A, _ = micrograph("p97")
-    look = Look(sign * pixels, pixel_size_A, picker)
+    look = DiameterSearch(sign * pixels, pixel_size_A, picker)
     answers, inverted = look.answers("auto", QUICK)
     assert inverted is (sign < 0)
-    same, _ = Look(pixels, pixel_size_A, picker).answers("no", QUICK)
+    same, _ = DiameterSearch(pixels, pixel_size_A, picker).answers("no", QUICK)
     assert weigh([answers]) == weigh([same])
 
 
 def test_what_was_asked_is_not_asked_again(picker, monkeypatch):
     pixels, pixel_size_A, _ = micrograph("p97", diameter_px=48)
-    look = Look(pixels, pixel_size_A, picker)
+    look = DiameterSearch(pixels, pixel_size_A, picker)
     first, _ = look.answers("no", THOROUGH)
     monkeypatch.setattr(picker, "pick_sized", None)
     again, _ = look.answers("no", THOROUGH)
-    assert all(one is other for one, other in zip(first, again, strict=True))
+    assert all(trial is other for trial, other in zip(first, again, strict=True))
 
 
 def test_other_pixels_make_another_diameter(picker):
     """A picture knows no angstroms: whoever says the pixels are larger says so of the particles."""
     pixels, pixel_size_A, _ = micrograph("p97")
-    one = estimate([pixels], [pixel_size_A], picker)
+    estimated = estimate([pixels], [pixel_size_A], picker)
     other = estimate([pixels], [1.6 * pixel_size_A], picker)
-    assert other.diameter_A == pytest.approx(1.6 * one.diameter_A, rel=0.06)
+    assert other.diameter_A == pytest.approx(1.6 * estimated.diameter_A, rel=0.06)
 
 
 def test_several_micrographs_are_looked_at_together(picker):
@@ -148,7 +148,7 @@ def test_where_nothing_at_all_is_seen_there_is_no_estimate(picker, side_px):
 
 
 def seen(diameter_A, score, size, count):
-    return Answer(diameter_A, np.full(count, score, np.float32), np.full(count, size, np.float32), 1e8)
+    return DiameterTrial(diameter_A, np.full(count, score, np.float32), np.full(count, size, np.float32), 1e8)
 
 
 def test_the_diameter_lies_between_the_ones_where_particles_seem_too_large_and_too_small():

@@ -6,7 +6,7 @@ from cryopick_ray.evaluation.traces import follow
 from cryopick_ray.filaments.segments import traces_of
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.pickers.catalogue import load_picker
-from cryopick_ray.pickers.heatmap.polarity import judge_for, pick_settled
+from cryopick_ray.pickers.heatmap.polarity import judge_for, pick_with_polarity
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.simulated_micrograph import simulate
 from cryopick_ray.simulate.simulation_settings import simulation_settings
@@ -87,7 +87,7 @@ def test_bright_filaments_are_seen_in_the_negative(picker):
     image, _ = seen(picker, "tmv-like", filaments={"density": (0.1, 0.1)})
     stack = torch.from_numpy(np.stack([image, -image]))
     with torch.inference_mode():
-        (dark, is_dark), (bright, is_bright) = pick_settled(picker, judge_for(picker), stack)
+        (dark, is_dark), (bright, is_bright) = pick_with_polarity(picker, judge_for(picker), stack)
     assert (is_dark, is_bright) == (False, True)
     assert np.array_equal(dark.x, bright.x)
 

@@ -5,7 +5,7 @@ from torch import nn
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.folding import fold_batch_norm
 from cryopick_ray.pickers.fused import FusedConv, can_fuse, fuse
-from cryopick_ray.pickers.heatmap.networks import Up
+from cryopick_ray.pickers.heatmap.networks import UpPair
 from cryopick_ray.pickers.scoring import fast_precision
 
 ROUNDING = 1e-5
@@ -69,7 +69,7 @@ def test_exact_answers_are_those_of_the_plain_layers():
 @pytest.mark.parametrize(("fine", "coarse", "shape"), [(3, 6, (2, 2)), (8, 16, (6, 10)), (24, 48, (34, 22))])
 def test_a_folded_way_up_is_the_pair_on_the_enlarged_map_at_its_edges_too(fine, coarse, shape):
     torch.manual_seed(0)
-    up = Up(fine + coarse, fine).eval()
+    up = UpPair(fine + coarse, fine).eval()
     for norm in up[1], up[4]:
         norm.running_mean.normal_()
         norm.running_var.uniform_(0.5, 2)
@@ -78,7 +78,9 @@ def test_a_folded_way_up_is_the_pair_on_the_enlarged_map_at_its_edges_too(fine, 
     expected = up(*maps)
     folded = fold_batch_norm(up).folded()
     assert near(folded(*maps), expected)
-    assert near(folded(*(one.to(memory_format=torch.channels_last) for one in maps)), expected)
+    assert near(
+        folded(*(feature_map.to(memory_format=torch.channels_last) for feature_map in maps)), expected
+    )
 
 
 @torch.inference_mode()
@@ -102,7 +104,7 @@ def test_the_activation_is_the_one_that_follows(activation, dtype):
     x = images(2, 3, 21, 17).to(dtype)
     expected = plain(x).float()
     fuse(plain)
-    assert [type(one) for one in plain] == [FusedConv, nn.Identity, nn.Identity, nn.Conv2d]
+    assert [type(layer) for layer in plain] == [FusedConv, nn.Identity, nn.Identity, nn.Conv2d]
     error = (plain(x).float() - expected).abs().max() / expected.std()
     assert error <= (ROUNDING if dtype == torch.float32 else 0.02)
 

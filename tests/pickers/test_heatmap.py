@@ -237,9 +237,11 @@ def test_flattening_removes_a_ramp():
     grain, (y, x) = noise((600, 600)), np.indices((600, 600))
     ramp = (0.05 * x - 0.02 * y + 100).astype(np.float32)
     inner = np.s_[160:-160, 160:-160]
-    one, other = flatten(grain + ramp)[inner], flatten(grain)[inner]
-    np.testing.assert_allclose(one / one.std(), other / other.std(), atol=0.02)  # its rim widens the spread
-    assert one.std() == pytest.approx(other.std(), rel=0.1)
+    with_ramp, other = flatten(grain + ramp)[inner], flatten(grain)[inner]
+    np.testing.assert_allclose(
+        with_ramp / with_ramp.std(), other / other.std(), atol=0.02
+    )  # its rim widens the spread
+    assert with_ramp.std() == pytest.approx(other.std(), rel=0.1)
     assert np.abs(ramp[inner] - ramp[inner].mean()).max() > 3
 
 
@@ -280,9 +282,9 @@ def test_settings_tell_what_decides_the_picks():
 
 def test_equal_images_give_equal_picks():
     picker, image = HeatmapPicker(network(), CARD), noise((120, 130))
-    one, other = picker.pick(image), picker.pick(image.copy())
-    np.testing.assert_array_equal(one.score, other.score)
-    np.testing.assert_array_equal(one.x, other.x)
+    picks, other = picker.pick(image), picker.pick(image.copy())
+    np.testing.assert_array_equal(picks.score, other.score)
+    np.testing.assert_array_equal(picks.x, other.x)
 
 
 def test_models_of_another_kind_are_refused():

@@ -111,12 +111,12 @@ def test_candidates_have_the_junk_of_the_mask_at_their_place():
 
 def test_equal_batches_give_equal_picks():
     it, images = picker(), np.stack([noise(seed=seed) for seed in (1, 2)])
-    for one, image in zip(it.pick_many(torch.from_numpy(images)), images, strict=True):
+    for picks, image in zip(it.pick_many(torch.from_numpy(images)), images, strict=True):
         alone = it.pick(image)
         for name in (field.name for field in dataclasses.fields(alone) if field.name != "more"):
-            np.testing.assert_array_equal(getattr(one, name), getattr(alone, name))
-        assert one.more.keys() == alone.more.keys() == {"size_px"}
-        np.testing.assert_array_equal(one.more["size_px"], alone.more["size_px"])
+            np.testing.assert_array_equal(getattr(picks, name), getattr(alone, name))
+        assert picks.more.keys() == alone.more.keys() == {"size_px"}
+        np.testing.assert_array_equal(picks.more["size_px"], alone.more["size_px"])
 
 
 def test_candidates_have_the_size_that_the_network_tells_at_their_place():

@@ -93,8 +93,8 @@ def test_tiles_are_the_grid_cut_into_parts(height, width, step, tile_px):
     for tile in windows.tiles(tile_px):
         part = windows.padded[(..., *windows.seen(tile))]
         assert part.unfold(1, 30, step).unfold(2, 30, step).shape == every[:, *tile].shape
-        assert part.shape[1:] == tuple((one.stop - one.start - 1) * step + 30 for one in tile)
-        assert all((one.stop - one.start) * step <= max(tile_px, step) for one in tile)
+        assert part.shape[1:] == tuple((span.stop - span.start - 1) * step + 30 for span in tile)
+        assert all((span.stop - span.start) * step <= max(tile_px, step) for span in tile)
         seen_by[:, *tile] += 1
     assert (seen_by == 1).all()
 

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.pickers.catalogue import load_picker
-from cryopick_ray.pickers.heatmap.polarity import are_bright, evidence, judge_for, pick_settled, rule
+from cryopick_ray.pickers.heatmap.polarity import (
+    are_bright,
+    evidence,
+    judge_for,
+    pick_with_polarity,
+    polarity_settings,
+)
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.simulated_micrograph import simulate
 from cryopick_ray.simulate.simulation_settings import simulation_settings
@@ -45,11 +51,13 @@ def picker(request):
 
 def settled(picker, images):
     with torch.inference_mode():
-        return pick_settled(picker, judge_for(picker), images)
+        return pick_with_polarity(picker, judge_for(picker), images)
 
 
-def equal(one, other):
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ("x", "y", "score"))
+def equal(candidates, other):
+    return all(
+        np.array_equal(getattr(candidates, name), getattr(other, name)) for name in ("x", "y", "score")
+    )
 
 
 @pytest.mark.parametrize("name", MOLECULES)
@@ -59,13 +67,13 @@ def test_a_negative_gives_the_picks_of_the_micrograph_and_both_may_come_together
     assert [bright for _, bright in as_is] == [False, False]
     assert [bright for _, bright in negative] == [True, True]
     with torch.inference_mode():
-        alone = [picker.pick_many(one[None])[0] for one in dark]
-    for one, (found, _), (other, _) in zip(alone, as_is, negative, strict=True):
-        assert equal(one, found)
+        alone = [picker.pick_many(image[None])[0] for image in dark]
+    for picks, (found, _), (other, _) in zip(alone, as_is, negative, strict=True):
+        assert equal(picks, found)
         assert equal(found, other)
     mixed = settled(picker, torch.stack([dark[0], -dark[1]]))
     assert [bright for _, bright in mixed] == [False, True]
-    assert all(equal(one, found) for one, (found, _) in zip(alone, mixed, strict=True))
+    assert all(equal(picks, found) for picks, (found, _) in zip(alone, mixed, strict=True))
 
 
 def test_where_there_are_no_particles_the_image_is_picked_as_it_is(picker):
@@ -90,16 +98,16 @@ def test_what_the_judge_cannot_look_at_is_picked_as_it_is():
 def test_a_heat_map_network_is_its_own_judge_and_the_rule_names_another():
     heatmap, log = (load_picker(name, particle_px=None, device="cpu") for name in (DEFAULT_MODEL, "log"))
     assert judge_for(heatmap) is heatmap
-    assert rule(heatmap)["judge"] == "itself"
-    assert rule(log)["judge"]["weights"] == heatmap.settings()["weights"]
+    assert polarity_settings(heatmap)["judge"] == "itself"
+    assert polarity_settings(log)["judge"]["weights"] == heatmap.settings()["weights"]
 
 
 scores = st.lists(st.floats(0, 1, width=32), max_size=30).map(lambda values: np.array(values, np.float32))
 
 
 @given(scores, scores, st.floats(1, 1e6))
-def test_both_polarities_are_never_bright_and_nothing_is_dark(one, other, squares):
-    a, b = evidence(one, squares), evidence(other, squares)
+def test_both_polarities_are_never_bright_and_nothing_is_dark(dark, other, squares):
+    a, b = evidence(dark, squares), evidence(other, squares)
     assert not (are_bright(a, b) and are_bright(b, a))
     assert not are_bright(a, 0.0)
-    assert evidence(np.concatenate([one, other]), squares) == pytest.approx(a + b)
+    assert evidence(np.concatenate([dark, other]), squares) == pytest.approx(a + b)

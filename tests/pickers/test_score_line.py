@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 
 from cryopick_ray.evaluation.reliability import reliability
-from cryopick_ray.pickers.calibration import calibrated, fitted_line, matched
+from cryopick_ray.pickers.calibration import adapted_to_share, calibrated, fitted_line
 
 
 def drawn(slope, offset, count=20_000, seed=0):
@@ -59,7 +59,7 @@ def crowd(share, count=4000, slope=1.0, seed=1):
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.8])
 def test_the_share_of_a_micrograph_is_found_and_its_scores_are_right(share):
     odds, true = crowd(share)
-    as_they_are, own = expit(odds), expit(matched(odds, 0.5, 1.0))
+    as_they_are, own = expit(odds), expit(adapted_to_share(odds, 0.5, 1.0))
     assert own.mean() == pytest.approx(share, abs=0.03)
     assert reliability(own, true).ece_all < 0.03
     assert reliability(own, true).ece_all <= reliability(as_they_are, true).ece_all + 0.01
@@ -68,13 +68,13 @@ def test_the_share_of_a_micrograph_is_found_and_its_scores_are_right(share):
 @given(st.lists(st.floats(-9, 9), max_size=40), st.floats(0.05, 0.9), st.floats(0, 1))
 def test_matching_moves_all_alike_and_no_further_than_it_may(odds, prior, trust):
     odds = np.array(odds)
-    moved = matched(odds, prior, trust) - odds
+    moved = adapted_to_share(odds, prior, trust) - odds
     assert np.ptp(moved) < 1e-9 if len(odds) else not len(moved)
-    np.testing.assert_allclose(matched(odds, prior, 0.0), odds)
+    np.testing.assert_allclose(adapted_to_share(odds, prior, 0.0), odds)
 
 
 def test_an_empty_field_is_lowered_and_a_crowd_is_lifted():
     doubtful = np.full(300, -1.0)
     empty, full = np.append(doubtful, [-4.0] * 300), np.append(doubtful, [3.0] * 300)
-    assert matched(empty, 0.35, 0.6)[0] < -1 < matched(full, 0.35, 0.6)[0]
-    assert abs(matched(np.array([-1.0]), 0.35, 0.6)[0] + 1) < 0.1  # one candidate decides little
+    assert adapted_to_share(empty, 0.35, 0.6)[0] < -1 < adapted_to_share(full, 0.35, 0.6)[0]
+    assert abs(adapted_to_share(np.array([-1.0]), 0.35, 0.6)[0] + 1) < 0.1  # one candidate decides little

@@ -85,16 +85,18 @@ def test_a_card_is_of_its_weights_and_says_what_a_person_must_know(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_no_model_was_taught_what_the_others_are_measured_on(name):
     _, card = load_model(FOLDER / f"{name}.safetensors")
-    assert {one.molecule for one in card.trained_on.sets}.isdisjoint(KEPT_OUT)
-    assert not any("10146" in one.dataset for one in card.trained_on.sets)
+    assert {data_set.molecule for data_set in card.trained_on.sets}.isdisjoint(KEPT_OUT)
+    assert not any("10146" in data_set.dataset for data_set in card.trained_on.sets)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_model_learnt_from_is_molecules_that_there_are_in_few_words(name):
     _, card = load_model(FOLDER / f"{name}.safetensors")
-    known = {one.name for one in (*list_molecules(), *list_filaments())}
-    assert {one.molecule for one in card.trained_on.sets} <= known
-    assert {one.dataset for one in card.trained_on.sets if not one.simulated} <= {"betagal-10017"}
+    known = {molecule.name for molecule in (*list_molecules(), *list_filaments())}
+    assert {data_set.molecule for data_set in card.trained_on.sets} <= known
+    assert {data_set.dataset for data_set in card.trained_on.sets if not data_set.simulated} <= {
+        "betagal-10017"
+    }
     lines = call("models", "show", name).splitlines()
     assert len(lines) < 30
     assert f"{card.trained_on.particles} particles in {card.trained_on.micrographs} micrographs" in str(lines)
@@ -118,7 +120,7 @@ def test_a_model_picks_by_its_name(name, simulated, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_and_its_file_are_one_picker(name):
     file = weights_file(name)
-    by_name, by_file = (load_picker(str(one), particle_px=None, device="cpu") for one in (name, file))
+    by_name, by_file = (load_picker(str(source), particle_px=None, device="cpu") for source in (name, file))
     assert by_name.settings() == by_file.settings()
     assert describe(name) == describe(str(file))
 

@@ -16,7 +16,10 @@ DIAMETER = 30
 def test_it_is_a_gaussian_that_mirrors_at_the_edges(sigma_px, shape):
     maps = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
     reach_px = int(np.ceil(SIGMAS * sigma_px))
-    expected = [gaussian_filter(one.astype(float), sigma_px, mode="reflect", radius=reach_px) for one in maps]
+    expected = [
+        gaussian_filter(score_map.astype(float), sigma_px, mode="reflect", radius=reach_px)
+        for score_map in maps
+    ]
     np.testing.assert_allclose(smoothed(torch.from_numpy(maps), sigma_px, floor=-100), expected, atol=1e-5)
 
 

@@ -3,9 +3,9 @@ import json
 import mrcfile
 import numpy as np
 import pytest
-import torch
 from scipy.spatial.transform import Rotation
 from score_map import score_map
+from template_models import CENTRES_A, PX, SIGMA_A, WEIGHT, card_for, views
 
 from cryopick_ray.errors import MicrographError, ModelError, UsageError
 from cryopick_ray.evaluation.curves import curve
@@ -13,44 +13,13 @@ from cryopick_ray.evaluation.truth import read_truth
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.pickers.families import load_network_picker
 from cryopick_ray.pickers.template.picker import FLOOR, TemplatePicker
-from cryopick_ray.pickers.template.templates import Templates, disc, make_templates, template_card
+from cryopick_ray.pickers.template.templates import Templates, disc, make_templates
 from cryopick_ray.pickers.weights import save_model, weights_digest
 from cryopick_ray.picks.matching import match
 from cryopick_ray.simulate.density import density
-from cryopick_ray.simulate.gaussians import gaussian_field, gaussian_projection
+from cryopick_ray.simulate.gaussians import gaussian_projection
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.units import resampled_shape, resampled_to_source, working_pixel_size_A
-
-PX = 12
-# no symmetry: four lumps of unequal weight, 120 A across
-CENTRES_A = np.array([[40, 0, 0], [-30, 15, -10], [0, -35, 15], [-5, 10, 35]], np.float32)
-SIGMA_A, WEIGHT = np.full(4, 20, np.float32), np.array([4, 3, 2, 3], np.float32)
-
-
-def lumps(voxel_A=5.0, box=48):
-    return gaussian_field(CENTRES_A, SIGMA_A, WEIGHT, voxel_A, box)
-
-
-def ball(box=40):
-    z, y, x = np.mgrid[:box, :box, :box] - box // 2
-    return np.clip(10.5 - np.sqrt(x * x + y * y + z * z), 0, 1).astype(np.float32)
-
-
-def views(step_deg=20.0, **changes):
-    return make_templates(
-        **{
-            "volume": lumps(),
-            "voxel_size_A": 5.0,
-            "diameter_A": 120.0,
-            "particle_px": PX,
-            "angular_step_deg": step_deg,
-        }
-        | changes
-    )
-
-
-def card_for(network, particle_px=PX):
-    return template_card(network, "lumps", particle_px, views="a test", source="a test")
 
 
 @pytest.fixture(scope="module")
@@ -61,77 +30,6 @@ def network():
 @pytest.fixture(scope="module")
 def picker(network):
     return TemplatePicker(network, card_for(network))
-
-
-def test_templates_are_unit_vectors_of_zero_mean_within_their_disc(network):
-    mask = disc(PX)
-    inside = network.templates[:, mask]
-    assert network.templates.shape[1:] == mask.shape
-    assert not network.templates[:, ~mask].any()
-    torch.testing.assert_close(inside.mean(dim=1), torch.zeros(len(inside)), atol=1e-6, rtol=0)
-    torch.testing.assert_close(inside.norm(dim=1), torch.ones(len(inside)))
-
-
-@pytest.mark.parametrize("step_deg", [15.0, 25.0])
-def test_every_view_is_like_a_template(step_deg):
-    pixel_A, mask = 120 / PX, disc(PX)
-    known = views(step_deg).templates[:, mask].numpy()
-    best = []
-    for turn in Rotation.random(60, rng=np.random.default_rng(0)).as_matrix().astype(np.float32):
-        view = gaussian_projection(CENTRES_A @ turn.T, SIGMA_A, WEIGHT, pixel_A, len(mask) + 1)
-        seen = -view[1:, 1:][mask.numpy()]
-        seen -= seen.mean()
-        best.append((known @ seen).max() / np.linalg.norm(seen))
-    assert min(best) > 0.91
-
-
-def test_no_two_templates_are_alike(network):
-    flat = network.templates.flatten(1)
-    alike = (flat @ flat.T).fill_diagonal_(-1)
-    assert len(flat) > 20
-    assert alike.max() < 0.94
-
-
-def test_a_ball_looks_the_same_from_everywhere_and_is_dark():
-    templates = views(volume=ball()).templates
-    assert len(templates) == 1
-    middle = templates.shape[-1] // 2
-    assert templates[0, middle, middle] < 0 < templates[0, middle, 1]
-    torch.testing.assert_close(templates, templates.flip(-1), atol=5e-3, rtol=0)
-    torch.testing.assert_close(templates, templates.flip(-2), atol=5e-3, rtol=0)
-
-
-def test_templates_do_not_depend_on_the_voxels_of_the_map(network):
-    finer = views(volume=lumps(3.0, 80), voxel_size_A=3.0).templates
-    first = min(len(finer), len(network.templates), 5)
-    alike = (finer[:first] * network.templates[:first]).sum(dim=(1, 2))
-    assert alike.min() > 0.99
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"diameter_A": float("nan")}, "`diameter_A` nan"),
-        ({"diameter_A": -3.0}, "`diameter_A` -3"),
-        ({"particle_px": 3.0}, "`particle_px` 3: expected 6"),
-        ({"particle_px": 1e9}, "`particle_px` 1e"),
-        ({"angular_step_deg": 1.0}, "`angular_step_deg` 1: expected 7"),
-        ({"angular_step_deg": float("inf")}, "`angular_step_deg` inf"),
-        ({"voxel_size_A": 0.0}, "voxels of 0 A"),
-        ({"volume": np.zeros((4, 5, 6), np.float32)}, "expected a cube"),
-        ({"volume": np.zeros((48, 48, 48), np.float32)}, "no density"),
-        ({"volume": np.full((48, 48, 48), np.nan, np.float32)}, "no density"),
-    ],
-)
-def test_what_cannot_be_projected_is_refused(changes, words):
-    with pytest.raises(UsageError, match=words):
-        views(**changes)
-
-
-def test_too_many_templates_are_refused_with_the_remedy():
-    noise = np.random.default_rng(0).normal(size=(24, 24, 24)).astype(np.float32)
-    with pytest.raises(UsageError, match="`angular_step_deg` 10 makes more than 1000"):
-        views(10.0, volume=noise, voxel_size_A=10.0)
 
 
 def noise(shape, seed=0):
@@ -180,8 +78,8 @@ def test_a_template_in_an_image_is_its_own_view(picker, network):
     drawn = network.templates.numpy()[[3, 11, 17]]
     image = 0.01 * noise((60, 150))
     side = drawn.shape[1]
-    for number, one in enumerate(drawn):
-        image[20 : 20 + side, 15 + 45 * number : 15 + 45 * number + side] += one
+    for number, template in enumerate(drawn):
+        image[20 : 20 + side, 15 + 45 * number : 15 + 45 * number + side] += template
     found = picker.pick(image)
     best = np.argsort(found.x[:3])
     assert found.score[:3].min() > 0.9

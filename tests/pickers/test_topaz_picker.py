@@ -9,7 +9,7 @@ from cryopick_ray.errors import MicrographError, ModelError, UsageError
 from cryopick_ray.pickers.scoring import Scoring
 from cryopick_ray.pickers.topaz.mixture import normalise
 from cryopick_ray.pickers.topaz.networks import TopazNetwork
-from cryopick_ray.pickers.topaz.picker import FLOOR, TopazPicker, doubled
+from cryopick_ray.pickers.topaz.picker import FLOOR, TopazPicker, upsampled
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
 
 
@@ -76,7 +76,7 @@ def test_fast_scores_are_the_exact_ones_at_every_second_pixel(architecture, imag
 def test_doubling_a_map_follows_any_cubic(degree):
     y, x = np.mgrid[:24, :30] / 10
     surface = torch.from_numpy((y**degree - 2 * x**degree + x * y ** (degree // 2))[None])
-    inner = doubled(surface[:, ::2, ::2])[0, 2:-4, 2:-4]  # beyond lie places that the edge decides
+    inner = upsampled(surface[:, ::2, ::2])[0, 2:-4, 2:-4]  # beyond lie places that the edge decides
     torch.testing.assert_close(inner, surface[0, 2:-4, 2:-4])
 
 
@@ -86,8 +86,8 @@ def test_a_batch_is_picked_as_its_micrographs_are(image, precision):
     stack = np.stack([image, image[::-1].copy(), 3 * image + 1])
     with torch.inference_mode():
         together = picker.pick_many(torch.from_numpy(stack))
-    for one, found in zip(stack, together, strict=True):
-        alone = picker.pick(one)
+    for micrograph, found in zip(stack, together, strict=True):
+        alone = picker.pick(micrograph)
         assert np.array_equal(alone.x, found.x)
         np.testing.assert_allclose(alone.score, found.score, atol=1e-2)
 

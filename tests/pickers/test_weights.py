@@ -68,7 +68,7 @@ def test_weights_kept_in_half_precision_are_widened(tmp_path):
     """At half the size; every number is the nearest of its kind, and the digest is that of the file."""
     network = TopazNetwork("topaz-conv3", 2)
     state = network.state_dict()
-    half = {name: one.half() if one.is_floating_point() else one for name, one in state.items()}
+    half = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     save_model(tmp_path / "whole.safetensors", state, card_of(state))
     save_model(tmp_path / "half.safetensors", half, card_of(half))
     sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("half", "whole")]
@@ -76,9 +76,9 @@ def test_weights_kept_in_half_precision_are_widened(tmp_path):
     kept, card = load_model(tmp_path / "half.safetensors")
     assert card.digest == weights_digest(half)
     found = restore(lambda: TopazNetwork("topaz-conv3", 2), kept, "half").state_dict()
-    for name, one in state.items():
-        assert found[name].dtype == one.dtype
-        torch.testing.assert_close(found[name], one, rtol=2**-11, atol=1e-7)
+    for name, tensor in state.items():
+        assert found[name].dtype == tensor.dtype
+        torch.testing.assert_close(found[name], tensor, rtol=2**-11, atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float64, torch.int64])
@@ -91,7 +91,7 @@ def test_weights_of_another_type_are_refused(kind):
 
 def test_counters_are_not_widened():
     state = TopazNetwork("topaz-conv3", 2).state_dict()
-    (name, *_) = [name for name, one in state.items() if not one.is_floating_point()]
+    (name, *_) = [name for name, tensor in state.items() if not tensor.is_floating_point()]
     with pytest.raises(ModelError, match=name):
         restore(lambda: TopazNetwork("topaz-conv3", 2), {**state, name: state[name].half()}, "odd")
 

@@ -7,7 +7,7 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from cryopick_ray.evaluation.alike import common_names, side_by_side
-from cryopick_ray.evaluation.compare import beside_of, compare
+from cryopick_ray.evaluation.compare import compare, micrograph_in_runs
 from cryopick_ray.evaluation.truth import Truth
 from cryopick_ray.report.compared_page import picture_of, render_compared
 
@@ -29,7 +29,9 @@ def page_of(*runs, truth=None, image=None):
     pictures = []
     for name, entries in side_by_side(runs, names):
         if None not in entries[:2] and entries[0].micrograph.status == "complete":
-            pictures.append(picture_of(beside_of(name, entries, DIAMETER_A), entries[0], entries[1], image))
+            pictures.append(
+                picture_of(micrograph_in_runs(name, entries, DIAMETER_A), entries[0], entries[1], image)
+            )
     return found, render_compared(found, pictures)
 
 

@@ -8,8 +8,8 @@ from cryopick_ray.simulate.molecule_families import BROAD, broad_family
 def test_every_built_in_molecule_is_in_one_broad_family_and_each_has_several():
     kinds = Counter(kind for some in BROAD.values() for kind in some)
     assert set(kinds.values()) == {1}
-    assert kinds.keys() == {one.family for one in list_molecules()}
-    counts = Counter(broad_family(one.name) for one in list_molecules())
+    assert kinds.keys() == {molecule.family for molecule in list_molecules()}
+    counts = Counter(broad_family(molecule.name) for molecule in list_molecules())
     assert counts.keys() == BROAD.keys()
     assert min(counts.values()) >= 3
 
@@ -23,5 +23,6 @@ def test_the_docs_list_the_families_as_they_are():
     rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
     listed = {row[0]: set(row[1].split(", ")) for row in rows if row[0] in BROAD}
     assert listed == {
-        name: {one.name for one in list_molecules() if broad_family(one.name) == name} for name in BROAD
+        name: {molecule.name for molecule in list_molecules() if broad_family(molecule.name) == name}
+        for name in BROAD
     }

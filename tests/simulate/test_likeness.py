@@ -53,7 +53,7 @@ def test_whitening_makes_the_power_one_everywhere():
 
 def test_distance_is_that_of_logarithms_and_may_leave_the_finest_out():
     frequency = np.linspace(0.001, 0.1, 100)
-    one, other = np.zeros(100), np.where(frequency > 1 / 60, 2.0, 0.5)
-    assert spectral_distance(frequency, one, one) == 0
-    assert spectral_distance(frequency, one, other, 60) == pytest.approx(0.5)
-    assert 0.5 < spectral_distance(frequency, one, other) < 2
+    flat, other = np.zeros(100), np.where(frequency > 1 / 60, 2.0, 0.5)
+    assert spectral_distance(frequency, flat, flat) == 0
+    assert spectral_distance(frequency, flat, other, 60) == pytest.approx(0.5)
+    assert 0.5 < spectral_distance(frequency, flat, other) < 2

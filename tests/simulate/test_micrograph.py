@@ -32,10 +32,10 @@ def test_particles_are_darker_than_the_ice():
 
 def test_a_micrograph_is_the_same_whatever_else_is_made_and_another_is_another():
     two, hundred = plan("micrographs=2"), plan("micrographs=100")
-    one = make(two, 1)
-    assert np.array_equal(one.pixels, make(hundred, 1).pixels)
-    assert not np.array_equal(one.pixels, make(two, 0).pixels)
-    assert not np.array_equal(one.pixels, make(plan("seed=1"), 1).pixels)
+    made = make(two, 1)
+    assert np.array_equal(made.pixels, make(hundred, 1).pixels)
+    assert not np.array_equal(made.pixels, make(two, 0).pixels)
+    assert not np.array_equal(made.pixels, make(plan("seed=1"), 1).pixels)
 
 
 def test_pixels_are_finite_electrons_of_the_dose():

@@ -111,8 +111,8 @@ def test_signal_to_noise_ratio_is_the_one_asked_for():
 def test_one_image_and_a_stack_of_it_scale_alike():
     signal = np.random.default_rng(0).normal(size=(40, 40)).astype(np.float32)
     mask = np.ones((40, 40), bool)
-    one = scale_for_snr(signal, mask, 1.0, 0.5)
-    assert scale_for_snr(np.stack([signal, signal]), mask, 1.0, 0.5) == pytest.approx(one)
+    scale = scale_for_snr(signal, mask, 1.0, 0.5)
+    assert scale_for_snr(np.stack([signal, signal]), mask, 1.0, 0.5) == pytest.approx(scale)
 
 
 @pytest.mark.parametrize(

@@ -89,10 +89,10 @@ def test_steps_come_each_by_itself_with_their_probability():
     )
     rng = np.random.default_rng(0)
     drawn = [draw_processing(rng, settings) for _ in range(2000)]
-    done = np.array([[one.high_pass_A, one.low_pass_A, one.bits, one.jpeg] for one in drawn]) > 0
+    done = np.array([[steps.high_pass_A, steps.low_pass_A, steps.bits, steps.jpeg] for steps in drawn]) > 0
     assert done.mean(axis=0) == pytest.approx([0.3] * 4, abs=0.04)
     assert np.abs(np.corrcoef(done.T) - np.eye(4)).max() < 0.08
-    wavelengths_A = np.array([one.high_pass_A for one in drawn if one.high_pass_A])
+    wavelengths_A = np.array([steps.high_pass_A for steps in drawn if steps.high_pass_A])
     assert np.median(wavelengths_A) == pytest.approx(100, rel=0.1)
     assert wavelengths_A.min() >= 50
     assert wavelengths_A.max() <= 200

@@ -24,7 +24,7 @@ def make(*texts, number=0):
 
 
 def codes_at(made, chosen):
-    column, row = (np.rint(one[chosen]).astype(int) for one in (made.scene.x_px, made.scene.y_px))
+    column, row = (np.rint(centres[chosen]).astype(int) for centres in (made.scene.x_px, made.scene.y_px))
     return made.junk[row, column]
 
 

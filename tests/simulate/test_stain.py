@@ -102,15 +102,15 @@ def test_balls_are_bright_contamination_and_no_particle_lies_on_them():
     assert np.array_equal(ball, made.mask)
     assert made.pixels[ball].mean() > 1.2 * made.pixels[~ball].mean()
     chosen = made.scene.pickable
-    column, row = (np.rint(one[chosen]).astype(int) for one in (made.scene.x_px, made.scene.y_px))
+    column, row = (np.rint(centres[chosen]).astype(int) for centres in (made.scene.x_px, made.scene.y_px))
     assert not ball[row, column].any()
 
 
 def test_one_seed_one_stain():
-    one, again, other = make(*SEEN[:1]), make(*SEEN[:1]), make(*SEEN[:1], "seed=1")
-    assert one.pixels.tobytes() == again.pixels.tobytes()
-    assert one.junk.tobytes() == again.junk.tobytes()
-    assert not np.array_equal(one.pixels, other.pixels)
+    stained, again, other = make(*SEEN[:1]), make(*SEEN[:1]), make(*SEEN[:1], "seed=1")
+    assert stained.pixels.tobytes() == again.pixels.tobytes()
+    assert stained.junk.tobytes() == again.junk.tobytes()
+    assert not np.array_equal(stained.pixels, other.pixels)
 
 
 def test_half_the_micrographs_are_stained_if_asked():

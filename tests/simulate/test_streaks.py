@@ -82,14 +82,14 @@ def make(*texts, number=0):
     return simulate(settings, [load_molecule(name) for name in settings.molecules], number)
 
 
-def same(one, other):
+def same(image, other):
     return [
         np.array_equal(ours, theirs)
         for ours, theirs in (
-            (one.pixels, other.pixels),
-            (one.mask, other.mask),
-            (one.rotations, other.rotations),
-            *((getattr(one.scene, name), getattr(other.scene, name)) for name in vars(one.scene)),
+            (image.pixels, other.pixels),
+            (image.mask, other.mask),
+            (image.rotations, other.rotations),
+            *((getattr(image.scene, name), getattr(other.scene, name)) for name in vars(image.scene)),
         )
     ]
 

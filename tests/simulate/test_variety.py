@@ -65,8 +65,8 @@ def test_longest_dimension_mass_and_centre_are_kept(molecule, seed, amount):
 @few
 @given(molecule=st.sampled_from(MOLECULES), seed=SEEDS)
 def test_the_generator_decides_alone(molecule, seed):
-    one, same, other = (varied(molecule, rng(at), 0.7) for at in (seed, seed, seed + 1))
-    for ours, theirs, others in zip(*map(gaussians, (one, same, other)), strict=True):
+    variant, same, other = (varied(molecule, rng(at), 0.7) for at in (seed, seed, seed + 1))
+    for ours, theirs, others in zip(*map(gaussians, (variant, same, other)), strict=True):
         assert np.array_equal(ours, theirs)
         assert not np.array_equal(ours, others)
 

@@ -14,7 +14,7 @@ from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.settings.config import assigned
 from cryopick_ray.settings.engine_settings import EngineSettings
 from cryopick_ray.simulate.contamination import KINDS
-from cryopick_ray.simulate.simulate_worker import Simulated, SimulateWorker
+from cryopick_ray.simulate.simulate_worker import NumberedMicrograph, SimulateWorker
 from cryopick_ray.simulate.simulation import SETTINGS, plan_simulation, simulate_all, simulate_together
 from cryopick_ray.simulate.simulation_settings import simulation_settings
 from cryopick_ray.store.manifest import read_manifest
@@ -148,7 +148,8 @@ def test_a_store_of_another_simulation_is_refused(tmp_path):
 
 def test_a_micrograph_that_cannot_be_made_is_reported_and_the_others_are_made(tmp_path):
     crowded = plan("scene.particles=0,5000")  # beyond what run() lets pass
-    report = SimulateWorker(tmp_path, crowded, None).process([Simulated(number) for number in range(12)])
+    items = [NumberedMicrograph(number) for number in range(12)]
+    report = SimulateWorker(tmp_path, crowded, None).process(items)
     assert report.complete + len(report.failures) == 12
     assert all("do not fit" in reason for _, reason in report.failures)
     made = {path.name for path in tmp_path.glob("micrographs/*")}

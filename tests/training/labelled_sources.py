@@ -4,7 +4,7 @@ import numpy as np
 
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.training.data.examples import LabelledRow
-from cryopick_ray.training.data.labelled import nowhere
+from cryopick_ray.training.data.labelled import no_centres
 
 
 def manifest_row(name, shape=(100, 200), pixel_size_A=2.0, status="complete"):
@@ -38,8 +38,8 @@ def labelled_row(name, count=3, **changes):
         "radius_A": 20.0,
         "sign": 1,
         "particles": centres,
-        "false": nowhere(),
-        "unsure": nowhere(),
+        "false": no_centres(),
+        "unsure": no_centres(),
     }
     return LabelledRow(**fields | changes)
 

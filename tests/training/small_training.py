@@ -18,7 +18,7 @@ from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.data.examples import LabelledRow
-from cryopick_ray.training.data.labelled import nowhere
+from cryopick_ray.training.data.labelled import no_centres
 from cryopick_ray.training.data.sampling import negative, positive
 from cryopick_ray.training.data.windows import Window
 from cryopick_ray.training.loop.job import TrainingJob
@@ -135,7 +135,7 @@ def small_rows(url: Path, seeds) -> tuple[LabelledRow, ...]:
         centres = np.stack([phantom.x_px, phantom.y_px], axis=1).astype(np.float32)
         rows.append(
             LabelledRow(
-                str(url), row, "phantom", DIAMETER_A, DIAMETER_A / 2, 1, centres, nowhere(), nowhere()
+                str(url), row, "phantom", DIAMETER_A, DIAMETER_A / 2, 1, centres, no_centres(), no_centres()
             )
         )
     return tuple(rows)
@@ -194,13 +194,13 @@ def small_job(url: Path, recipe=None, **changes) -> TrainingJob:
 
 def losses(state) -> np.ndarray:
     """Return ``(epochs, 2)`` losses of training and validation."""
-    return np.array([(one.train_loss, one.validation_loss) for one in state.history])
+    return np.array([(epoch.train_loss, epoch.validation_loss) for epoch in state.history])
 
 
 class Told:
     """Listens to a training: keeps its steps, and hands its epochs on."""
 
-    def __init__(self, on_epoch=lambda one: None):
+    def __init__(self, on_epoch=lambda epoch: None):
         self.epoch, self.stepped = on_epoch, []
 
     def steps(self, epoch, done, total):

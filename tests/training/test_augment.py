@@ -176,7 +176,7 @@ def test_scrambled_noise_has_the_spectrum_mean_and_spread_of_the_image_and_none_
     image[40:50, 60:70] -= 1
     changed = augment.scramble(image, np.random.default_rng(1))
     assert (changed.shape, changed.dtype) == (image.shape, np.float32)
-    before, after = (np.abs(np.fft.rfft2(one.astype(float)))[:48] for one in (image, changed))
+    before, after = (np.abs(np.fft.rfft2(grey_values.astype(float)))[:48] for grey_values in (image, changed))
     inner = np.s_[1:, 1:60]  # on the rim a real image's phases are no free choice
     np.testing.assert_allclose(after[inner], before[inner], rtol=1e-3, atol=1e-3)
     assert changed.mean() == pytest.approx(image.mean(), abs=1e-4)

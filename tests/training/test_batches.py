@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.training.data.batch_plan import VALIDATION_EPOCH, BatchPlan, Spot
+from cryopick_ray.training.data.batch_plan import VALIDATION_EPOCH, BatchPlan, ExampleIndex
 from cryopick_ray.training.recipes.recipe import Slot
 
 PLANS = st.builds(
@@ -31,7 +31,7 @@ def test_workers_make_the_batches_of_one_together_none_twice(plan, epoch, worker
     together = spots(plan, epoch, workers)
     assert len(together) == plan.steps
     for number, step in enumerate(together):
-        assert [spot for spot, _ in step] == [Spot(epoch, number, slot) for slot in range(plan.batch)]
+        assert [spot for spot, _ in step] == [ExampleIndex(epoch, number, slot) for slot in range(plan.batch)]
         shares = Counter(rank for _, rank in step)
         counts = [shares[rank] for rank in range(workers)]
         assert max(counts) - min(counts) <= 1
@@ -104,13 +104,13 @@ def test_every_batch_holds_its_share_and_every_micrograph_shows_both(plan, epoch
     for step in spots(plan, epoch):
         wanted = [Slot(plan.turn(spot), plan.batch).falls_to(share) for spot, _ in step]
         assert sum(wanted) == int(plan.batch * share)
-        for (spot, _), one in zip(step, wanted, strict=True):
-            shown.setdefault((plan.micrograph(spot), spot.slot), []).append(one)
-    for one in shown.values():
-        rounds = len(one) / plan.batch + 1  # a batch holds less than its share where it does not divide
-        assert abs(sum(one) - share * len(one)) <= 1 + rounds
-        if plan.batch * min(share, 1 - share) >= 1 and len(one) * min(share, 1 - share) >= 2:
-            assert len(set(one)) == 2
+        for (spot, _), is_particle in zip(step, wanted, strict=True):
+            shown.setdefault((plan.micrograph(spot), spot.slot), []).append(is_particle)
+    for roles in shown.values():
+        rounds = len(roles) / plan.batch + 1  # a batch holds less than its share where it does not divide
+        assert abs(sum(roles) - share * len(roles)) <= 1 + rounds
+        if plan.batch * min(share, 1 - share) >= 1 and len(roles) * min(share, 1 - share) >= 2:
+            assert len(set(roles)) == 2
 
 
 @given(plan=PLANS)

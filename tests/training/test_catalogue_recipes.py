@@ -245,8 +245,8 @@ def test_examples_fit_the_network_and_teach_it_something(network):
     noise = rng.normal(size=(600, 640)).astype(np.float32)
     labelled = LabelledMicrograph("m", "d", recipe.prepare(noise), np.float32([[300, 310], [100, 400]]))
     drawn = [recipe.example(labelled, Slot(index, 16), rng) for index in range(16)]
-    images = torch.from_numpy(np.stack([one.image for one in drawn]))[:, None]
-    targets = torch.from_numpy(np.stack([one.target for one in drawn]))
+    images = torch.from_numpy(np.stack([example.image for example in drawn]))[:, None]
+    targets = torch.from_numpy(np.stack([example.target for example in drawn]))
     built = recipe.build().train()
     count = 2 if network == "cryolo" else 16  # its crops are large
     loss = recipe.loss(built(images[:count]).float(), targets[:count], 0)

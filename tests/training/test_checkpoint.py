@@ -17,8 +17,8 @@ CPU = torch.device("cpu")
 
 
 def stop_after(epochs):
-    def on_epoch(one):
-        if one.epoch == epochs:
+    def on_epoch(epoch):
+        if epoch.epoch == epochs:
             raise KeyboardInterrupt
 
     return Told(on_epoch)
@@ -65,7 +65,7 @@ def test_a_stopped_training_goes_on_as_if_nothing_had_been(trained, tmp_path):
         train_here(job, tmp_path, CPU, stop_after(2))
     later = []
     state = train_here(job, tmp_path, CPU, Told(later.append))
-    assert [one.epoch for one in later] == [3, 4]
+    assert [epoch.epoch for epoch in later] == [3, 4]
     np.testing.assert_array_equal(losses(state), losses(undisturbed))
     assert same(state.network, undisturbed.network)
     assert same(state.best, undisturbed.best)
@@ -89,7 +89,7 @@ def test_a_folder_without_checkpoint_begins_anew_whatever_its_log_says(trained, 
     write_log(tmp_path, [Epoch(7, 0.1, None, 0.1, 0.5, 100, 1)])
     with pytest.raises(KeyboardInterrupt):
         train_here(job, tmp_path, CPU, stop_after(1))
-    assert [one.epoch for one in read_log(tmp_path)] == [1]
+    assert [epoch.epoch for epoch in read_log(tmp_path)] == [1]
 
 
 def test_the_log_keeps_an_absent_validation_loss_absent(tmp_path):

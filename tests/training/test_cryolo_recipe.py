@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.pickers.cryolo.grid_boxes import EMPTY, HELD, UNKNOWN, encode
+from cryopick_ray.pickers.cryolo.grid_boxes import EMPTY, OCCUPIED, UNKNOWN, encode
 from cryopick_ray.pickers.cryolo.networks import CryoloNetwork
 from cryopick_ray.pickers.cryolo.picker import CryoloPicker
 from cryopick_ray.pickers.families import make_picker
 from cryopick_ray.pickers.registry import find_network
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
-from cryopick_ray.training.data.labelled import LabelledMicrograph, nowhere
+from cryopick_ray.training.data.labelled import LabelledMicrograph, no_centres
 from cryopick_ray.training.recipes.cryolo import CryoloRecipe
 from cryopick_ray.training.recipes.recipe import Slot
 
@@ -36,7 +36,7 @@ def test_targets_lie_where_the_particles_are(seed):
     example = recipe.example(micrograph(), SLOT, np.random.default_rng(seed))
     assert example.image.shape == (96, 96)
     assert example.target.shape == (5, 6, 6)
-    x, y = example.target[:2, example.target[4] == HELD]
+    x, y = example.target[:2, example.target[4] == OCCUPIED]
     blobs = np.argwhere(example.image < -0.3)
     away = np.hypot(blobs[:, 0, None] - y, blobs[:, 1, None] - x)
     assert len(blobs) == 0 or away.min(axis=1).max() < 1.2  # interpolation spreads a pixel
@@ -65,7 +65,7 @@ def test_boxes_grow_with_the_image_and_half_of_the_crops_do_not():
     sides = []
     for seed in range(60):
         target = recipe.example(micrograph(), SLOT, np.random.default_rng(seed)).target
-        held = target[4] == HELD
+        held = target[4] == OCCUPIED
         side = np.unique(target[2:4, held])
         assert len(side) == 1
         x, y = target[:2, held].astype(np.float64)
@@ -84,7 +84,7 @@ def test_boxes_are_as_much_larger_as_the_particles_of_a_view_and_the_anchor_stay
         usual, seen = (
             recipe.example(micrograph(scale=at), SLOT, np.random.default_rng(seed)) for at in (1.0, scale)
         )
-        held = usual.target[4] == HELD
+        held = usual.target[4] == OCCUPIED
         assert held.any()
         np.testing.assert_allclose(seen.target[2:4, held], scale * usual.target[2:4, held], rtol=1e-5)
         np.testing.assert_array_equal(seen.target[:2], usual.target[:2])
@@ -96,7 +96,7 @@ def test_crops_stay_on_a_large_micrograph():
     recipe = CryoloRecipe(crop_px=96)
     for seed in range(40):
         target = recipe.example(micrograph((96, 130)), SLOT, np.random.default_rng(seed)).target
-        assert set(np.unique(target[4])) <= {EMPTY, HELD}
+        assert set(np.unique(target[4])) <= {EMPTY, OCCUPIED}
 
 
 def test_cells_beyond_a_small_micrograph_are_not_taught():
@@ -104,7 +104,7 @@ def test_cells_beyond_a_small_micrograph_are_not_taught():
     for seed in range(20):
         held = micrograph((64, 64), count=1, seed=seed)
         target = recipe.example(held, SLOT, np.random.default_rng(seed)).target
-        assert (target[4] == HELD).sum() == 1
+        assert (target[4] == OCCUPIED).sum() == 1
         taught = target[4] != UNKNOWN
         assert 9 <= taught.sum() <= 20  # 64 px are 4 cells, one less where the crop begins within a cell
         assert not taught[[0, -1]].any()
@@ -121,42 +121,42 @@ def test_unsure_places_are_neither_particle_nor_empty():
         part = recipe.example(split, SLOT, np.random.default_rng(seed)).target
         np.testing.assert_array_equal(part[4] == EMPTY, whole[4] == EMPTY)
         assert (part[4] == UNKNOWN).any()
-        np.testing.assert_array_equal((part[4] == UNKNOWN) | (part[4] == HELD), whole[4] == HELD)
+        np.testing.assert_array_equal((part[4] == UNKNOWN) | (part[4] == OCCUPIED), whole[4] == OCCUPIED)
 
 
 def test_a_particle_beside_an_unsure_place_is_still_taught():
     both = micrograph(unsure=micrograph().particles)
     target = CryoloRecipe(crop_px=160).example(both, SLOT, np.random.default_rng(0)).target
-    assert (target[4] == HELD).any()
+    assert (target[4] == OCCUPIED).any()
     assert not (target[4] == UNKNOWN).any()
 
 
 def test_equal_generators_give_equal_examples():
-    one, other = (
+    drawn, other = (
         CryoloRecipe(crop_px=96).example(micrograph(), SLOT, np.random.default_rng(3)) for _ in "ab"
     )
-    np.testing.assert_array_equal(one.image, other.image)
-    np.testing.assert_array_equal(one.target, other.target)
-    assert one.image.dtype == one.target.dtype == np.float32
+    np.testing.assert_array_equal(drawn.image, other.image)
+    np.testing.assert_array_equal(drawn.target, other.target)
+    assert drawn.image.dtype == drawn.target.dtype == np.float32
 
 
 def test_a_micrograph_without_particles_teaches_emptiness():
     target = (
         CryoloRecipe(crop_px=96)
-        .example(micrograph(particles=nowhere()), SLOT, np.random.default_rng(0))
+        .example(micrograph(particles=no_centres()), SLOT, np.random.default_rng(0))
         .target
     )
     assert (target[4] == EMPTY).all()
 
 
-def overlap(one, other):
+def overlap(box, other):
     """Intersection over union of two boxes (x, y, width, height), straight from the definition."""
     shared = 1.0
     for axis in (0, 1):
-        end = min(one[axis] + one[axis + 2] / 2, other[axis] + other[axis + 2] / 2)
-        start = max(one[axis] - one[axis + 2] / 2, other[axis] - other[axis + 2] / 2)
+        end = min(box[axis] + box[axis + 2] / 2, other[axis] + other[axis + 2] / 2)
+        start = max(box[axis] - box[axis + 2] / 2, other[axis] - other[axis + 2] / 2)
         shared *= max(0.0, end - start)
-    return shared / (one[2] * one[3] + other[2] * other[3] - shared)
+    return shared / (box[2] * box[3] + other[2] * other[3] - shared)
 
 
 def loss_in_loops(answers, targets, anchor, warm):
@@ -165,20 +165,20 @@ def loss_in_loops(answers, targets, anchor, warm):
     for answer, target in zip(answers.double().numpy(), targets.double().numpy(), strict=True):
         _, rows, columns = answer.shape
         cells = [(row, column) for row in range(rows) for column in range(columns)]
-        truth = [target[:4, r, c] for r, c in cells if target[4, r, c] == HELD]
+        truth = [target[:4, r, c] for r, c in cells if target[4, r, c] == OCCUPIED]
         for r, c in cells:
             t_x, t_y, t_w, t_h, t_c = answer[:, r, c]
             place = [c + 1 / (1 + np.exp(-t_x)), r + 1 / (1 + np.exp(-t_y))]  # in cells
             size = [anchor * np.exp(t_w), anchor * np.exp(t_h)]
             confidence = 1 / (1 + np.exp(-t_c))
             box = [16 * place[0] - 0.5, 16 * place[1] - 0.5, *size]
-            if target[4, r, c] == HELD:
+            if target[4, r, c] == OCCUPIED:
                 total += (place[0] - (target[0, r, c] + 0.5) / 16) ** 2
                 total += (place[1] - (target[1, r, c] + 0.5) / 16) ** 2
                 total += ((size[0] - target[2, r, c]) / 16) ** 2 + ((size[1] - target[3, r, c]) / 16) ** 2
                 total += 5 * (overlap(box, target[:4, r, c]) - confidence) ** 2
             elif target[4, r, c] == EMPTY:
-                if max((overlap(box, one) for one in truth), default=0.0) < 0.6:
+                if max((overlap(box, particle) for particle in truth), default=0.0) < 0.6:
                     total += confidence**2
                 if warm:
                     total += (place[0] - c - 0.5) ** 2 + (place[1] - r - 0.5) ** 2
@@ -206,7 +206,7 @@ def test_the_right_answer_costs_nothing_and_none_costs_an_unknown_cell():
     target = encode(np.array([[23.5, 7.5]], np.float32), 32.0, (2, 3), anchor_px=32.0)
     target[4, 1, 2] = UNKNOWN
     answer = torch.zeros(1, 5, 2, 3)
-    answer[0, 4] = torch.where(torch.from_numpy(target[4] == HELD), 20.0, -20.0)
+    answer[0, 4] = torch.where(torch.from_numpy(target[4] == OCCUPIED), 20.0, -20.0)
     answer[0, :, 1, 2] = 3.0
     assert CryoloRecipe().loss(answer, torch.from_numpy(target[None]), 0).item() == pytest.approx(0, abs=1e-6)
 

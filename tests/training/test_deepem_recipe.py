@@ -81,7 +81,7 @@ def test_boxes_without_a_particle_are_farther_off_where_particles_are_larger():
         micrograph = LabelledMicrograph("m", "d", image, places.astype(np.float32), scale=scale)
         rng, recipe = np.random.default_rng(0), DeepEMRecipe(box_px=48, particle_px=20.0)
         shown = [recipe.example(micrograph, Slot(0, 2), rng).image > 1 for _ in range(200)]
-        return min(np.hypot(rows, columns)[one].min(initial=99) for one in shown)
+        return min(np.hypot(rows, columns)[box].min(initial=99) for box in shown)
 
     assert [nearest(scale) for scale in (1.0, 2.0)] == pytest.approx([12, 24], abs=1.5)
 
@@ -100,7 +100,7 @@ def test_jitter_moves_the_particle():
         recipe = DeepEMRecipe(**SMALL, jitter_px=jitter_px)
         rng = np.random.default_rng(0)
         shown = [recipe.example(micrograph, Slot(1, 2), rng).image for _ in range(60)]
-        at = np.array([np.unravel_index(one.argmax(), one.shape) for one in shown]) - 15.5
+        at = np.array([np.unravel_index(image.argmax(), image.shape) for image in shown]) - 15.5
         return np.hypot(at[:, 0], at[:, 1]).max()
 
     assert spread(0) < 1
@@ -157,9 +157,9 @@ def test_negatives_may_lie_beside_a_particle():
     micrograph = LabelledMicrograph("m", "d", image, np.array([[49, 49]], np.float32))
     recipe, rng = DeepEMRecipe(box_px=48, particle_px=20.0, ring_share=1.0), np.random.default_rng(0)
     shown = [recipe.example(micrograph, Slot(0, 2), rng) for _ in range(60)]
-    at = np.array([np.unravel_index(one.image.argmax(), one.image.shape) for one in shown]) - 23.5
+    at = np.array([np.unravel_index(example.image.argmax(), example.image.shape) for example in shown]) - 23.5
     reach = np.hypot(*at.T) / 20
-    assert not any(one.target for one in shown)
+    assert not any(example.target for example in shown)
     assert 0.25 - 0.04 <= reach.min() < 0.35
     assert 0.6 < reach.max() <= 0.7 + 0.04
     with pytest.raises(UsageError, match="ring_share is 2"):

@@ -57,7 +57,7 @@ def test_a_particle_is_in_the_middle_in_all_eight_orientations():
     seen = set()
     for _ in range(60):
         shown = recipe.example(micrograph, Slot(1, 2), rng).image
-        alike = [k for k, one in enumerate(turned) if np.allclose(shown, one, atol=1e-4)]
+        alike = [k for k, orientation in enumerate(turned) if np.allclose(shown, orientation, atol=1e-4)]
         assert len(alike) == 1
         seen.update(alike)
     assert len(seen) == 8
@@ -122,8 +122,8 @@ def test_without_particles_every_example_is_negative():
 
 def test_equal_generators_give_equal_examples():
     recipe, micrograph = DeepPickerRecipe(jitter_px=3), ramp([(100, 100), (200, 150)])
-    one, other = (batch(recipe, micrograph, np.random.default_rng(5))[0] for _ in range(2))
-    assert torch.equal(one, other)
+    drawn, other = (batch(recipe, micrograph, np.random.default_rng(5))[0] for _ in range(2))
+    assert torch.equal(drawn, other)
 
 
 def test_prepare_is_a_z_score():

@@ -36,11 +36,11 @@ def cluster(monkeypatch):
 def test_workers_come_and_go_with_their_nodes(cluster, tmp_path):
     nodes, sizes = [], []
 
-    def on_epoch(one):
-        sizes.append(one.workers)
+    def on_epoch(epoch):
+        sizes.append(epoch.workers)
         if not nodes:
             nodes.append(cluster.add_node(**NODE))
-        elif one.workers == 2 and len(nodes) == 1:
+        elif epoch.workers == 2 and len(nodes) == 1:
             cluster.remove_node(nodes[0], allow_graceful=False)
             nodes.append(None)
 

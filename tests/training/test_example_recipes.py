@@ -33,7 +33,7 @@ def groups(name):
     """Return the groups of simulated molecules of an example."""
     if name in SUITES:
         found = suite(name)
-        return [*found.groups(), *(one for one in found.empty if isinstance(one, SimulatedData))]
+        return [*found.groups(), *(group for group in found.empty if isinstance(group, SimulatedData))]
     data = read_yaml(EXAMPLES / name)
     several = study_settings(data).networks.values() if "networks" in data else [train_settings(data)]
     return next(iter(several)).simulated
@@ -48,16 +48,16 @@ def molecules(some):
 def test_no_molecule_or_family_that_a_suite_measures_with_is_taught(recipe, measured):
     taught = molecules(groups(recipe))
     kept_out = molecules(suite(measured).groups())
-    assert {one.name for one in taught & kept_out} == set()
-    assert {one.family for one in taught} & {one.family for one in kept_out} <= SHAPELESS
-    assert {one.name for one in taught}.isdisjoint(NEVER_TAUGHT)
+    assert {molecule.name for molecule in taught & kept_out} == set()
+    assert {molecule.family for molecule in taught} & {molecule.family for molecule in kept_out} <= SHAPELESS
+    assert {molecule.name for molecule in taught}.isdisjoint(NEVER_TAUGHT)
 
 
 def test_the_study_has_every_molecule_but_those_of_the_real_sets_and_all_networks():
-    everything = {one.name for one in list_molecules()}
+    everything = {molecule.name for molecule in list_molecules()}
     taught = molecules(groups("14_families.yaml"))
-    assert everything - {one.name for one in taught} == {"apoferritin", "betagal"}
-    assert {broad_family(one.name) for one in taught} == BROAD.keys()
+    assert everything - {molecule.name for molecule in taught} == {"apoferritin", "betagal"}
+    assert {broad_family(molecule.name) for molecule in taught} == BROAD.keys()
     networks = study_settings(read_yaml(EXAMPLES / "14_families.yaml")).networks
     assert networks.keys() == set(LEARNING) - {"filament"}
     for own in networks.values():

@@ -63,9 +63,9 @@ def test_labels_stay_on_what_they_label(tmp_path, particle_px, store_side_px):
 
 def test_bright_particles_become_dark_ones(rows):
     bright = dataclasses.replace(rows[0], sign=-1)
-    one, other = (read_labelled(row, SmallRecipe(particle_px=11)) for row in (rows[0], bright))
-    np.testing.assert_allclose(other.image, -one.image, atol=1e-5)
-    np.testing.assert_array_equal(other.particles, one.particles)
+    dark, other = (read_labelled(row, SmallRecipe(particle_px=11)) for row in (rows[0], bright))
+    np.testing.assert_allclose(other.image, -dark.image, atol=1e-5)
+    np.testing.assert_array_equal(other.particles, dark.particles)
 
 
 def drawn(examples, plan, epochs=2, workers=1):
@@ -82,9 +82,9 @@ def test_workers_together_draw_the_examples_of_one(rows, workers):
     alone = drawn(Examples(SmallRecipe(), rows, plan), plan)
     together = drawn(Examples(SmallRecipe(), rows, plan), plan, workers=workers)
     assert len(alone) == len(together) == 6
-    for one, other in zip(alone, together, strict=True):
-        assert one[0].shape == (9, 1, 24, 24)
-        assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
+    for batch, other in zip(alone, together, strict=True):
+        assert batch[0].shape == (9, 1, 24, 24)
+        assert all(torch.equal(*pair) for pair in zip(batch, other, strict=True))
     assert not torch.equal(alone[0][0], alone[3][0])
 
 
@@ -106,8 +106,8 @@ def test_the_cache_is_bounded_and_changes_nothing(rows, monkeypatch, room):
 
     monkeypatch.setattr(examples, "CACHE_BYTES", int(room * image_bytes))
     bounded = drawn(Examples(Watched(), rows, plan), plan)
-    for one, other in zip(whole, bounded, strict=True):
-        assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
+    for example, other in zip(whole, bounded, strict=True):
+        assert all(torch.equal(*pair) for pair in zip(example, other, strict=True))
     assert max(most) == max(1, int(room))
 
 

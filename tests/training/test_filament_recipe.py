@@ -7,7 +7,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.pickers.filament.networks import ANSWERS
-from cryopick_ray.training.data.labelled import LabelledMicrograph, nowhere
+from cryopick_ray.training.data.labelled import LabelledMicrograph, no_centres
 from cryopick_ray.training.data.splits import Split
 from cryopick_ray.training.recipes.filament import FilamentRecipe
 from cryopick_ray.training.recipes.painted_ridges import SIGMA, paint_ridges
@@ -51,7 +51,7 @@ def labelled(filaments):
     rng = np.random.default_rng(5)
     image = rng.normal(size=(256, 256)).astype(np.float32)
     image[120:130] -= 2
-    return LabelledMicrograph("m.mrc", "set", image, nowhere(), filaments=filaments)
+    return LabelledMicrograph("m.mrc", "set", image, no_centres(), filaments=filaments)
 
 
 def test_examples_show_the_filament_where_the_target_has_it():

@@ -49,8 +49,8 @@ def test_micrographs_with_labels_are_used_and_the_others_not(labels):
 
 
 def test_brighter_particles_and_another_radius(labels):
-    one = rows(labels, invert=True, radius_A=7)[0]
-    assert (one.sign, one.radius_A) == (-1, 7)
+    row = rows(labels, invert=True, radius_A=7)[0]
+    assert (row.sign, row.radius_A) == (-1, 7)
 
 
 def test_excluded_and_failed_micrographs_are_left_out_without_complaint(labels):

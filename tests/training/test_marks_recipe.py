@@ -8,7 +8,13 @@ import torch
 from test_heatmap_recipe import dots
 
 from cryopick_ray.pickers.heatmap.networks import CENTRE, MOST, NEAR, HeatmapNetwork
-from cryopick_ray.training.recipes.marks import HeldNetwork, MarksRecipe, doubled, held_loss, learnt
+from cryopick_ray.training.recipes.marks import (
+    MarksRecipe,
+    StudentTeacherNetwork,
+    distillation_loss,
+    student_weights,
+    with_teacher,
+)
 from cryopick_ray.training.recipes.recipe import Slot
 
 RECIPE = MarksRecipe(base=4, particle_px=16.0, crop_px=64)
@@ -34,8 +40,8 @@ def batches(micrograph, count):
     for _ in range(count):
         some = [RECIPE.example(micrograph, Slot(at, RECIPE.batch), rng) for at in range(RECIPE.batch)]
         yield (
-            torch.stack([torch.from_numpy(one.image)[None] for one in some]),
-            torch.stack([torch.from_numpy(one.target) for one in some]),
+            torch.stack([torch.from_numpy(example.image)[None] for example in some]),
+            torch.stack([torch.from_numpy(example.target) for example in some]),
         )
 
 
@@ -48,7 +54,7 @@ def begun(seed=0):
             module.momentum = None  # the mean of what it sees
     with torch.no_grad():
         network(torch.randn(8, 1, 64, 64))
-    return HeldNetwork(network).train()
+    return StudentTeacherNetwork(network).train()
 
 
 def near_at(network, micrograph, place):
@@ -90,9 +96,9 @@ def test_without_marks_the_model_as_it_is_is_the_best_answer(micrograph):
             if parameter.grad is not None
         ]
         assert max(gradients) < 1e-4
-    others = held_loss(torch.randn(1, MOST, 4, 4), torch.randn(1, MOST, 4, 4), torch.ones(1, 4, 4))
+    others = distillation_loss(torch.randn(1, MOST, 4, 4), torch.randn(1, MOST, 4, 4), torch.ones(1, 4, 4))
     same = torch.randn(1, MOST, 4, 4)
-    assert others > held_loss(same, same, torch.ones(1, 4, 4))
+    assert others > distillation_loss(same, same, torch.ones(1, 4, 4))
 
 
 def test_what_is_marked_is_judged_by_the_mark_alone(micrograph):
@@ -117,8 +123,8 @@ def test_crops_show_both_kinds_of_mark_and_are_the_generators(micrograph):
 def test_a_doubled_model_begins_as_it_is():
     weights = HeatmapNetwork("heatmap", 4, MOST).state_dict()
     network = RECIPE.build()
-    network.load_state_dict(doubled(weights))
-    for name, value in learnt(network.state_dict()).items():
+    network.load_state_dict(with_teacher(weights))
+    for name, value in student_weights(network.state_dict()).items():
         assert torch.equal(value, weights[name]), name
     student, teacher = network(torch.randn(1, 1, 32, 32)).chunk(2, dim=1)
     assert torch.equal(student, teacher)

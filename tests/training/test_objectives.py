@@ -164,9 +164,11 @@ def test_unlabelled_places_are_to_hold_the_prior(name, pi):
 def test_prior_and_slack_are_asked_of_those_that_look_at_them():
     logits, labels = torch.linspace(-2, 2, 9), (torch.arange(9) < 2).float()
 
-    def heeding(one, other):
+    def heeding(first, second):
         return {
-            k for k, loss in OBJECTIVES.items() if loss(logits, labels, *one) != loss(logits, labels, *other)
+            k
+            for k, loss in OBJECTIVES.items()
+            if loss(logits, labels, *first) != loss(logits, labels, *second)
         }
 
     assert heeding((PI, 1.0), (2 * PI, 1.0)) == set(NEED_PI)

@@ -63,7 +63,7 @@ def test_two_workers_train_as_one_with_the_whole_batch(running_ray, store, undis
     np.testing.assert_allclose(losses(state), losses(undisturbed), atol=ROUNDING)
     for name, tensor in undisturbed.network.items():
         torch.testing.assert_close(state.network[name], tensor, atol=1e-5, rtol=1e-4)
-    assert {one.workers for one in state.history} == {2}
+    assert {epoch.workers for epoch in state.history} == {2}
     assert tuple(told) == state.history == read_log(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.pt", "log.csv"]
     assert capfd.readouterr() == ("", "")
@@ -78,15 +78,15 @@ def test_steps_within_an_epoch_are_told_while_it_goes_on(running_ray, store, tmp
 
 
 def test_what_one_process_began_a_worker_of_ray_ends(running_ray, store, undisturbed, tmp_path):
-    def stop(one):
-        if one.epoch == 2:
+    def stop(epoch):
+        if epoch.epoch == 2:
             raise KeyboardInterrupt
 
     job, told = small_job(store), []
     with pytest.raises(KeyboardInterrupt):
         train_here(job, tmp_path, torch.device("cpu"), Told(stop))
     state = train(job, tmp_path, (1, 1), Told(told.append))
-    assert [one.epoch for one in told] == [3, 4]
+    assert [epoch.epoch for epoch in told] == [3, 4]
     np.testing.assert_array_equal(losses(state), losses(undisturbed))
 
 
@@ -95,7 +95,7 @@ def test_a_killed_worker_costs_its_epoch_only(running_ray, store, undisturbed, t
     state = train(small_job(store, DeadlyRecipe(mark=str(mark))), tmp_path / "run", (2, 2), Told(told.append))
     assert mark.exists()
     np.testing.assert_allclose(losses(state), losses(undisturbed), atol=ROUNDING)
-    assert [one.epoch for one in told] == [1, 2, 3, 4]
+    assert [epoch.epoch for epoch in told] == [1, 2, 3, 4]
 
 
 def test_an_error_of_one_worker_comes_out_as_itself_at_once(running_ray, store, tmp_path, capfd):
@@ -156,5 +156,5 @@ def test_after_a_killed_driver_training_goes_on(store, undisturbed, tmp_path):
     assert 1 <= done < 4
     told = []
     state = train_here(small_job(store), tmp_path, torch.device("cpu"), Told(told.append))
-    assert [one.epoch for one in told] in ([2, 3, 4], [3, 4])
+    assert [epoch.epoch for epoch in told] in ([2, 3, 4], [3, 4])
     np.testing.assert_allclose(losses(state), losses(undisturbed), atol=ROUNDING)

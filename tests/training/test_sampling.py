@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cryopick_ray.training.data.labelled import LabelledMicrograph, nowhere
+from cryopick_ray.training.data.labelled import LabelledMicrograph, no_centres
 from cryopick_ray.training.data.sampling import RING, TRIES, anywhere, beside, negative, positive
 
 HEIGHT, WIDTH = 120, 200
@@ -64,8 +64,8 @@ def test_a_place_beside_a_particle_is_in_its_ring_and_near_no_other(particles, u
 
 
 def test_places_beside_a_particle_are_spread_evenly_from_near_to_far_and_around():
-    one, rng = micrograph([(100, 60)]), np.random.default_rng(0)
-    drawn = np.array([beside(one, rng, diameter_px=40) for _ in range(2000)]) - (100, 60)
+    labelled, rng = micrograph([(100, 60)]), np.random.default_rng(0)
+    drawn = np.array([beside(labelled, rng, diameter_px=40) for _ in range(2000)]) - (100, 60)
     reach = np.hypot(*drawn.T) / 40
     assert np.quantile(reach, [0, 0.25, 0.5, 0.75, 1]) == pytest.approx(np.linspace(*RING, 5), abs=0.02)
     assert np.histogram(np.arctan2(*drawn.T), 8, (-np.pi, np.pi))[0].min() > 190
@@ -115,14 +115,14 @@ def test_without_jitter_it_is_the_particle_itself():
 
 
 def test_without_particles_there_is_no_positive_but_a_negative():
-    empty = micrograph(nowhere())
+    empty = micrograph(no_centres())
     assert positive(empty, np.random.default_rng(0), jitter_px=5) is None
     assert len(negative(empty, np.random.default_rng(0), distance_px=5)) == 2
 
 
 @given(arrays(np.float32, st.tuples(st.integers(1, 40), st.integers(1, 40)), elements=st.just(0)))
 def test_unlabelled_places_lie_in_the_micrograph(image):
-    drawn = anywhere(LabelledMicrograph("m", "d", image, nowhere()), np.random.default_rng(0), 50)
+    drawn = anywhere(LabelledMicrograph("m", "d", image, no_centres()), np.random.default_rng(0), 50)
     assert (drawn.shape, drawn.dtype) == ((50, 2), np.float32)
     assert (drawn >= -0.5).all()
     assert (drawn <= np.array(image.shape[::-1]) - 0.5).all()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from labelled_sources import labelled_row, names
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.training.data.labelled import nowhere
+from cryopick_ray.training.data.labelled import no_centres
 from cryopick_ray.training.data.splits import (
     Split,
     check,
@@ -49,7 +49,7 @@ def test_learning_and_choosing_micrographs_are_apart_and_all(count, share, seed)
 def test_who_chooses_is_drawn_at_random():
     seen = {tuple(names(split_rows(ROWS, 0.25, seed)[1])) for seed in range(30)}
     assert len(seen) > 20
-    assert {name for one in seen for name in one} == set(names(ROWS))
+    assert {name for drawn in seen for name in drawn} == set(names(ROWS))
 
 
 @given(
@@ -101,15 +101,15 @@ def test_repeats_are_shown_in_training_alone(repeat, seed, labels_used):
     assert (often.validation, often.test) == (once.validation, once.test)
     assert names(often.learnt) == names(once.training)
     assert once.learnt == once.training
-    labels = [sum(len(row.particles) for row in one.learnt) for one in (once, often)]
+    labels = [sum(len(row.particles) for row in parts.learnt) for parts in (once, often)]
     assert labels[0] == labels[1]
 
 
 def test_repeats_of_one_data_set_leave_another_as_it_is():
-    one, other = split(ROWS[:6], settings(repeat=3), 0.3, 1), split(ROWS[6:], settings(), 0.3, 1)
-    both = one + other
+    first, other = split(ROWS[:6], settings(repeat=3), 0.3, 1), split(ROWS[6:], settings(), 0.3, 1)
+    both = first + other
     assert Counter(names(both.training)) == {
-        **dict.fromkeys(names(one.training), 3),
+        **dict.fromkeys(names(first.training), 3),
         **dict.fromkeys(names(other.training), 1),
     }
     assert sorted(names(both.learnt) + names(both.validation)) == names(ROWS)
@@ -148,14 +148,14 @@ def test_a_micrograph_in_test_and_validation_is_refused():
 
 
 def test_splits_add_up():
-    one, other = split(ROWS[:6], settings(test=("m00*",)), 0.3, 1), split(ROWS[6:], settings(), 0.3, 1)
-    both = one + other
-    assert parts(both) == [a + b for a, b in zip(parts(one), parts(other), strict=True)]
+    first, other = split(ROWS[:6], settings(test=("m00*",)), 0.3, 1), split(ROWS[6:], settings(), 0.3, 1)
+    both = first + other
+    assert parts(both) == [a + b for a, b in zip(parts(first), parts(other), strict=True)]
 
 
 def test_a_training_set_must_show_a_particle():
     check(Split((labelled_row("a"),), (), ()))
-    empty = labelled_row("b", particles=nowhere())
+    empty = labelled_row("b", particles=no_centres())
     check(Split((empty, labelled_row("a")), (), ()))
     with pytest.raises(UsageError, match="one class only"):
         check(Split((empty, empty), (labelled_row("a"),), ()))

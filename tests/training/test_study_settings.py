@@ -7,7 +7,7 @@ import pytest
 from cryopick_ray.errors import UsageError
 from cryopick_ray.evaluation.score import Score
 from cryopick_ray.settings.config import read_yaml, to_yaml
-from cryopick_ray.training.results import Finished, ResultLine
+from cryopick_ray.training.results import FinishedTraining, ResultLine
 from cryopick_ray.training.study import StudyFolder, study_settings
 from cryopick_ray.training.study_table import StudyRow, to_csv, to_markdown
 
@@ -71,7 +71,7 @@ def test_networks_may_come_and_go_but_none_may_learn_otherwise(tmp_path):
 
 def finished(part, f1):
     score = Score(50, 40, 40, 30, 0.75, f1, f1, f1 + 0.05, 0.3, f1 - 0.1, 0.08, 1.0)
-    return Finished(part, "m.safetensors", (), ResultLine(part, "", 4, score), 12.34)
+    return FinishedTraining(part, "m.safetensors", (), ResultLine(part, "", 4, score), 12.34)
 
 
 ROWS = [
@@ -103,7 +103,7 @@ def test_a_spreadsheet_has_a_line_of_each_training():
 
 
 def test_what_nothing_tested_is_a_line_without_numbers():
-    row = StudyRow.of("topaz", Finished("", str(Path("m.safetensors")), (), None, 1.0))
+    row = StudyRow.of("topaz", FinishedTraining("", str(Path("m.safetensors")), (), None, 1.0))
     (line,) = csv.DictReader(io.StringIO(to_csv([row])))
     assert (line["left_out"], line["micrographs"], line["f1"]) == ("", "0", "")
     assert "| - |" in to_markdown([row])

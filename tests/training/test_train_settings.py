@@ -8,7 +8,7 @@ from labelled_sources import labelled_row
 from cryopick_ray.errors import UsageError
 from cryopick_ray.settings.config import read_yaml, to_yaml
 from cryopick_ray.training.data.prepare import TrainingSet, prepare_data
-from cryopick_ray.training.experiment import _parts, train
+from cryopick_ray.training.experiment import _splits, train
 from cryopick_ray.training.training_settings import learn_settings, train_settings
 
 APO = {"name": "apo", "micrographs": ["m/*.mrc"], "labels": "labels", "diameter_A": 120}
@@ -193,12 +193,15 @@ def parts(folds, sets):
     )
     data = [
         TrainingSet(
-            one, tuple(labelled_row(f"{one.name}-{number}", dataset=one.name) for number in range(count))
+            data_set,
+            tuple(
+                labelled_row(f"{data_set.name}-{number}", dataset=data_set.name) for number in range(count)
+            ),
         )
-        for one, count in zip(settings.data, sets.values(), strict=True)
+        for data_set, count in zip(settings.data, sets.values(), strict=True)
     ]
-    rows = [row for one in data for row in one.rows]
-    return dict(_parts(settings, data)), rows
+    rows = [row for data_set in data for row in data_set.rows]
+    return dict(_splits(settings, data)), rows
 
 
 def ids(rows):
@@ -209,10 +212,10 @@ def ids(rows):
 def test_folds_test_every_micrograph_once_on_a_model_that_never_saw_it(count):
     found, rows = parts(count, {"a": 7, "b": 5})
     assert list(found) == [f"fold-{number + 1}" for number in range(count)]
-    assert ids(row for one in found.values() for row in one.test) == ids(rows)
-    for one in found.values():
-        assert ids([*one.training, *one.validation, *one.test]) == ids(rows)
-        assert {row.dataset for row in one.test} == {row.dataset for row in one.training} == {"a", "b"}
+    assert ids(row for fold in found.values() for row in fold.test) == ids(rows)
+    for fold in found.values():
+        assert ids([*fold.training, *fold.validation, *fold.test]) == ids(rows)
+        assert {row.dataset for row in fold.test} == {row.dataset for row in fold.training} == {"a", "b"}
 
 
 def test_too_many_folds_are_refused():
@@ -223,11 +226,11 @@ def test_too_many_folds_are_refused():
 def test_a_molecule_left_out_is_tested_whole_and_never_seen():
     found, rows = parts("molecules", {"a": 4, "b": 5, "c": 2})
     assert list(found) == ["without-a", "without-b", "without-c"]
-    for name, one in found.items():
+    for name, fold in found.items():
         out = name.removeprefix("without-")
-        assert ids(one.test) == ids(row for row in rows if row.dataset == out)
-        assert ids([*one.training, *one.validation, *one.test]) == ids(rows)
-        assert {row.dataset for row in one.validation} == {"a", "b", "c"} - {out}
+        assert ids(fold.test) == ids(row for row in rows if row.dataset == out)
+        assert ids([*fold.training, *fold.validation, *fold.test]) == ids(rows)
+        assert {row.dataset for row in fold.validation} == {"a", "b", "c"} - {out}
 
 
 def of_molecules(folds, sets):
@@ -235,8 +238,8 @@ def of_molecules(folds, sets):
     rows = {name: [labelled_row(f"{name}{n}", dataset=name) for n in range(2)] for name in sets}
     data = [APO | {"name": name, "molecule": molecule} for name, molecule in sets.items()]
     settings = train_settings({"network": "heatmap", "folds": folds, "data": data, "validation_share": 0})
-    made = [TrainingSet(one, tuple(rows[one.name])) for one in settings.data]
-    return dict(_parts(settings, made))
+    made = [TrainingSet(data_set, tuple(rows[data_set.name])) for data_set in settings.data]
+    return dict(_splits(settings, made))
 
 
 def datasets(rows):
@@ -246,23 +249,23 @@ def datasets(rows):
 def test_a_molecule_is_left_out_with_all_of_its_sets():
     sets = {"plain": "p97", "other": "rubisco", "crowded": "p97", "nobody-knows": None}
     found = of_molecules("molecules", sets)
-    assert {name: datasets(one.test) for name, one in found.items()} == {
+    assert {name: datasets(fold.test) for name, fold in found.items()} == {
         "without-p97": {"plain", "crowded"},
         "without-rubisco": {"other"},
         "without-nobody-knows": {"nobody-knows"},
     }
-    for one in found.values():
-        assert datasets(one.training).isdisjoint(datasets(one.test))
-        assert datasets(one.training) | datasets(one.test) == set(sets)
+    for fold in found.values():
+        assert datasets(fold.training).isdisjoint(datasets(fold.test))
+        assert datasets(fold.training) | datasets(fold.test) == set(sets)
 
 
 def test_molecules_that_look_alike_are_left_out_together():
     sets = {"a": "ring", "b": "rubisco", "c": "lock-washer", "d": "betagal", "e": "ring", "f": "of-mine"}
     found = of_molecules("families", sets)
-    assert {name: datasets(one.test) for name, one in found.items()} == {
+    assert {name: datasets(fold.test) for name, fold in found.items()} == {
         "without-rings": {"a", "c", "e"},
         "without-globular": {"b", "d"},
         "without-of-mine": {"f"},
     }
-    for one in found.values():
-        assert datasets(one.training) == set(sets) - datasets(one.test)
+    for fold in found.values():
+        assert datasets(fold.training) == set(sets) - datasets(fold.test)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from training_reports import EVIL, LACKING, RADIUS_PX, STORED, made_report, make_history, make_tried
+from training_reports import EVIL, LACKING, RADIUS_PX, STORED, made_report, make_history, make_scored
 
 from cryopick_ray.evaluation.curves import curve
 from cryopick_ray.micrographs.normalised_image import NormalisedImage
@@ -96,14 +96,14 @@ def test_hostile_text_stays_text(report):
         version=EVIL,
         generated=EVIL,
         settings={EVIL: {EVIL: EVIL}},
-        curves=[(EVIL, one) for _, one in report.curves],
+        curves=[(EVIL, measured) for _, measured in report.curves],
         lines=[replace(line, part=EVIL, dataset=EVIL) for line in report.lines],
         thumbnails=[replace(thumbnail, part=EVIL) for thumbnail in report.thumbnails],
         seconds={EVIL: 1.0},
     )
     calm, page = Page(render_training_report(report)), Page(render_training_report(hostile))
     assert sum(tag == "script" for tag, _ in page.tags) == 1
-    names = [{name for _, attributes in one.tags for name in attributes} for one in (calm, page)]
+    names = [{name for _, attributes in text_page.tags for name in attributes} for text_page in (calm, page)]
     assert names[0] == names[1]
     assert page.words.count(EVIL) >= 15
 
@@ -122,28 +122,30 @@ def test_every_pick_and_every_missed_particle_is_drawn_once(report):
 
 @given(st.integers(0, 50), st.integers(0, 36))
 def test_true_false_and_missed_add_up_as_in_the_score(seed, last):
-    scored = make_tried(seed)
+    scored = make_scored(seed)
     threshold = float(scored.candidates.score[last])
-    one = scored_thumbnail("validation", scored, np.zeros(STORED), threshold)
+    thumbnail = scored_thumbnail("validation", scored, np.zeros(STORED), threshold)
     expected = score([scored], threshold)
-    assert one.n_hits == expected.n_hits == int(one.is_hit.sum())
-    assert one.n_hits + one.n_false == expected.n_picks
-    assert one.n_hits + one.n_missed == expected.n_truth
-    assert not one.is_cut
-    far = np.hypot(*(one.missed[:, None] - np.stack([one.picture.x_px, one.picture.y_px], 1)).T)
-    assert (far[one.is_hit] > RADIUS_PX).all()
+    assert thumbnail.n_hits == expected.n_hits == int(thumbnail.is_hit.sum())
+    assert thumbnail.n_hits + thumbnail.n_false == expected.n_picks
+    assert thumbnail.n_hits + thumbnail.n_missed == expected.n_truth
+    assert not thumbnail.is_cut
+    far = np.hypot(
+        *(thumbnail.missed[:, None] - np.stack([thumbnail.picture.x_px, thumbnail.picture.y_px], 1)).T
+    )
+    assert (far[thumbnail.is_hit] > RADIUS_PX).all()
 
 
 def test_more_than_fits_is_counted_and_said_to_be_cut(report):
     rng = np.random.default_rng(0)
     crowd = rng.uniform(0, 599, (2500, 2)).astype(np.float32)
-    scored = make_tried(0, n_found=0, n_false=0)
+    scored = make_scored(0, n_found=0, n_false=0)
     scored = replace(scored, source=replace(scored.source, particles=crowd))
-    one = scored_thumbnail("validation", scored, np.zeros(STORED), 0.0)
-    assert (len(one.missed), one.n_missed, one.is_cut) == (2000, 2500, True)
+    thumbnail = scored_thumbnail("validation", scored, np.zeros(STORED), 0.0)
+    assert (len(thumbnail.missed), thumbnail.n_missed, thumbnail.is_cut) == (2000, 2500, True)
     assert (
         "2,500 missed; not all are drawn"
-        in Page(render_training_report(replace(report, thumbnails=[one]))).words
+        in Page(render_training_report(replace(report, thumbnails=[thumbnail]))).words
     )
 
 
@@ -153,13 +155,18 @@ def test_pictures_are_read_from_the_store_and_a_lost_one_is_left_out(tmp_path):
     some = []
     # 14, 28 and 11 mistakes
     for number, (n_found, n_false) in enumerate([(25, 9), (5, 3), (25, 6)]):
-        one = make_tried(number, f"{number}.mrc", n_found=n_found, n_false=n_false, url=url)
+        micrograph = make_scored(number, f"{number}.mrc", n_found=n_found, n_false=n_false, url=url)
         pixels = np.random.default_rng(number).normal(size=STORED).astype(np.float32)
         size = store.write(f"{number}.mrc", NormalisedImage(pixels, 0.0, 1.0))
-        some.append(replace(one, source=replace(one.source, row=replace(one.source.row, shard_bytes=size))))
-    lost = make_tried(3, "lost.mrc", n_false=12, url=url)
+        some.append(
+            replace(
+                micrograph,
+                source=replace(micrograph.source, row=replace(micrograph.source.row, shard_bytes=size)),
+            )
+        )
+    lost = make_scored(3, "lost.mrc", n_false=12, url=url)
     drawn = scored_thumbnails([("validation", some[:1]), ("test", [*some[1:], lost])], -np.inf)
-    assert [(one.part, one.picture.micrograph_id) for one in drawn] == [
+    assert [(thumbnail.part, thumbnail.picture.micrograph_id) for thumbnail in drawn] == [
         ("test", "1.mrc"),
         ("validation", "0.mrc"),
         ("test", "2.mrc"),
@@ -175,12 +182,12 @@ def place(svg, css):
 
 def test_the_dot_on_a_curve_is_where_the_threshold_cuts():
     # Three picks at or above 0.5, two of them true, of four particles.
-    one = curve([0.9, 0.7, 0.5, 0.3, 0.1], [True, False, True, True, False], 4)
-    ((x, y),) = place(precision_recall([("validation", one)], 0.5), "c0 d0")
+    measured = curve([0.9, 0.7, 0.5, 0.3, 0.1], [True, False, True, True, False], 4)
+    ((x, y),) = place(precision_recall([("validation", measured)], 0.5), "c0 d0")
     assert x == pytest.approx(56 + 572 * 0.5, abs=0.06)
     assert y == pytest.approx(324 - 310 * (2 / 3) / 1.02, abs=0.06)
     for threshold in (0.95, np.nan, np.inf):
-        assert place(precision_recall([("validation", one)], threshold), "c0 d0") == []
+        assert place(precision_recall([("validation", measured)], threshold), "c0 d0") == []
 
 
 def test_the_best_epoch_is_marked_on_both_losses():

@@ -26,7 +26,7 @@ def show(browser, path, report):
 def requests(browser):
     messages = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
     sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
-    return {one["request"]["url"] for one in sent if one["documentURL"].startswith("file:")}
+    return {message["request"]["url"] for message in sent if message["documentURL"].startswith("file:")}
 
 
 def boxes(browser, css):
@@ -59,15 +59,15 @@ def test_the_page_opens_without_errors_dialogs_or_requests(browser, tmp_path, re
 
 def test_circles_and_squares_sit_on_their_particles(browser, tmp_path, report):
     show(browser, tmp_path / "report.html", report)
-    one = report.thumbnails[0]
+    thumbnail = report.thumbnails[0]
     picture = boxes(browser, "figure:first-of-type img")[0]
     scale = picture[2] / SHAPE[1]
-    left, top, *_ = one.picture.view
-    picks = np.stack([one.picture.x_px, one.picture.y_px], 1)
+    left, top, *_ = thumbnail.picture.view
+    picks = np.stack([thumbnail.picture.x_px, thumbnail.picture.y_px], 1)
     for css, centres in (
-        ("figure:first-of-type .hit", picks[one.is_hit]),
-        ("figure:first-of-type .false", picks[~one.is_hit]),
-        ("figure:first-of-type .missed", one.missed),
+        ("figure:first-of-type .hit", picks[thumbnail.is_hit]),
+        ("figure:first-of-type .false", picks[~thumbnail.is_hit]),
+        ("figure:first-of-type .missed", thumbnail.missed),
     ):
         drawn = boxes(browser, css)
         expected = picture[:2] + (centres + 0.5 - [left, top]) * scale

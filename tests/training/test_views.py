@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from small_training import SmallRecipe, Told, dotted_row, losses, small_job, small_rows
 
 from cryopick_ray.training.data import examples as examples_module
-from cryopick_ray.training.data.batch_plan import BatchPlan, Spot
+from cryopick_ray.training.data.batch_plan import BatchPlan, ExampleIndex
 from cryopick_ray.training.data.examples import Examples, read_labelled
 from cryopick_ray.training.data.views import View, Views
 from cryopick_ray.training.loop.single_worker import train_here
@@ -145,15 +145,15 @@ def test_workers_together_see_what_one_sees(rows, workers):
     for epoch in (0, 1):
         alone, together = (list(batches(examples, epoch, count)) for count in (1, workers))
         assert len(alone) == len(together) == 3
-        for one, other in zip(alone, together, strict=True):
-            assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
+        for batch, other in zip(alone, together, strict=True):
+            assert all(torch.equal(*pair) for pair in zip(batch, other, strict=True))
 
 
 def test_an_example_does_not_depend_on_those_before_it(rows):
     plan = BatchPlan(1, len(rows), 9, 3)
     gone_on, fresh = (Examples(SmallRecipe(), rows, plan, views=BOTH) for _ in range(2))
     list(gone_on.batches(0, 0, 1))
-    assert torch.equal(gone_on[Spot(1, 2, 4)][0], fresh[Spot(1, 2, 4)][0])
+    assert torch.equal(gone_on[ExampleIndex(1, 2, 4)][0], fresh[ExampleIndex(1, 2, 4)][0])
 
 
 @pytest.mark.parametrize(("views", "reads"), [(BOTH, 3), (Views((0.7, 1.4)), 3), (Views(), 1)])
@@ -173,7 +173,7 @@ def test_a_view_is_kept_for_its_epoch_and_no_longer(rows, monkeypatch, views, re
         before = list(recipe.shown)
     assert sorted(read) == sorted(reads * [row.row.micrograph_id for row in rows])
     assert all(shown() is not None for shown in before)
-    examples[Spot(3, 0, 0)]
+    examples[ExampleIndex(3, 0, 0)]
     left = {id(shown()) for shown in before if shown() is not None}
     assert len(left) == (0 if views.differ else len(rows))
 

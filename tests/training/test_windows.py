@@ -97,7 +97,7 @@ def test_four_quarter_turns_or_two_flips_change_nothing(side):
 def test_the_eight_orientations_are_those_of_a_square(side):
     image = SQUARE[side]
     seen = {around(image, angle=angle, flip=flip).cut(image).tobytes() for angle, flip in EIGHT}
-    wanted = {np.rot90(one, turns).tobytes() for one in (image, image[:, ::-1]) for turns in range(4)}
+    wanted = {np.rot90(flipped, turns).tobytes() for flipped in (image, image[:, ::-1]) for turns in range(4)}
     assert seen == wanted
     assert len(wanted) == 8
 
@@ -129,10 +129,10 @@ def test_zoom_above_one_enlarges():
 def test_oriented_windows_take_all_eight_orientations_alike():
     rng = np.random.default_rng(0)
     drawn = [Window.oriented(1, 2, 3, rng, zoom=1.1) for _ in range(1600)]
-    counts = [sum((one.angle, one.flip) == way for one in drawn) for way in EIGHT]
+    counts = [sum((window.angle, window.flip) == way for window in drawn) for way in EIGHT]
     assert sum(counts) == 1600
     assert min(counts) > 150
-    assert {(one.x, one.y, one.size, one.zoom) for one in drawn} == {(1, 2, 3, 1.1)}
+    assert {(window.x, window.y, window.size, window.zoom) for window in drawn} == {(1, 2, 3, 1.1)}
 
 
 def test_half_of_the_free_windows_turn_to_any_angle():

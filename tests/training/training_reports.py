@@ -9,7 +9,7 @@ from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.matching import match
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.training.data.examples import LabelledRow
-from cryopick_ray.training.data.labelled import nowhere
+from cryopick_ray.training.data.labelled import no_centres
 from cryopick_ray.training.loop.loop import Epoch
 from cryopick_ray.training.results import ResultLine
 from cryopick_ray.training.scored import ScoredMicrograph, ranking, score
@@ -23,7 +23,7 @@ SHAPE, STORED = (600, 800), (150, 200)
 RADIUS_PX = 20.0
 
 
-def make_tried(seed, name="a.mrc", *, n_truth=30, n_found=25, n_false=12, url="") -> ScoredMicrograph:
+def make_scored(seed, name="a.mrc", *, n_truth=30, n_found=25, n_false=12, url="") -> ScoredMicrograph:
     """Particles on a grid, candidates within 5 px of some of them, and false ones far from all."""
     rng = np.random.default_rng(seed)
     grid = np.stack(np.meshgrid(np.arange(60, 760, 100), np.arange(60, 560, 100)), -1).reshape(-1, 2)
@@ -52,7 +52,7 @@ def make_tried(seed, name="a.mrc", *, n_truth=30, n_found=25, n_false=12, url=""
         status="complete",
         reason="",
     )
-    source = LabelledRow(url, row, "10146", 60.0, 1.5 * RADIUS_PX, 1, truth, nowhere(), nowhere())
+    source = LabelledRow(url, row, "10146", 60.0, 1.5 * RADIUS_PX, 1, truth, no_centres(), no_centres())
     hits = match(x, y, scores, *truth.T, RADIUS_PX) >= 0
     return ScoredMicrograph(source, Candidates(x, y, scores), hits)
 
@@ -65,7 +65,7 @@ def make_history(n, *, validated=True) -> list[Epoch]:
 
 
 def made_report() -> TrainingReport:
-    parts = [("validation", [make_tried(0, f"{EVIL}.mrc")]), ("10146", [make_tried(1), make_tried(2)])]
+    parts = [("validation", [make_scored(0, f"{EVIL}.mrc")]), ("10146", [make_scored(1), make_scored(2)])]
     image = np.random.default_rng(0).normal(size=STORED)
     return TrainingReport(
         title="heatmap of 10146",
@@ -80,7 +80,9 @@ def made_report() -> TrainingReport:
         ],
         threshold=0.25,
         best_epoch=9,
-        thumbnails=[scored_thumbnail(name, one, image, 0.25) for name, scored in parts for one in scored],
+        thumbnails=[
+            scored_thumbnail(name, micrograph, image, 0.25) for name, scored in parts for micrograph in scored
+        ],
         seconds={"train": 60.0, "score": 5.0},
     )
 
@@ -89,16 +91,16 @@ NOTHING = curve([], [], 5)
 LACKING = [
     {"history": make_history(1), "best_epoch": 1},
     {"history": make_history(5, validated=False), "best_epoch": 5},
-    {"history": [replace(one, train_loss=np.nan, validation_loss=np.nan) for one in make_history(3)]},
+    {"history": [replace(epoch, train_loss=np.nan, validation_loss=np.nan) for epoch in make_history(3)]},
     {"history": (), "curves": (), "lines": (), "thumbnails": (), "settings": {}, "seconds": {}},
     {"curves": [("validation", NOTHING), ("no labels", curve([1.0], [False], 0))]},
     {"threshold": float("nan")},
     {"threshold": float("-inf")},
     {
         "thumbnails": [
-            scored_thumbnail("v", make_tried(0, n_found=0, n_false=0), np.full(STORED, np.nan), 0.0),
-            scored_thumbnail("v", make_tried(0, n_truth=0, n_found=0), np.zeros(STORED), -np.inf),
+            scored_thumbnail("v", make_scored(0, n_found=0, n_false=0), np.full(STORED, np.nan), 0.0),
+            scored_thumbnail("v", make_scored(0, n_truth=0, n_found=0), np.zeros(STORED), -np.inf),
         ]
     },
-    {"lines": [ResultLine("", "empty", 1, score([make_tried(0, n_truth=0, n_found=0, n_false=0)]))]},
+    {"lines": [ResultLine("", "empty", 1, score([make_scored(0, n_truth=0, n_found=0, n_false=0)]))]},
 ]

@@ -1,4 +1,4 @@
-"""Boxes of a grid: a network's answers -> boxes, centres -> what the cells should answer, overlap.
+"""Boxes of grid cells: decoded from a network's output, encoded as its target, and suppressed.
 
 Pixels are counted as everywhere here: 0.0 is the *centre* of the first pixel, so cell ``c`` of a row
 spans ``16 c - 0.5`` to ``16 c + 15.5``, and a centre ``x`` lies in cell ``floor((x + 0.5) / 16)``.
@@ -18,9 +18,9 @@ from cryopick_ray.pickers.cryolo.networks import STRIDE
 from cryopick_ray.units import Shape
 
 MAX_LOG_SIZE = 1.5
-"""Boxes are at most 4.5 times smaller or larger than the anchor: no answer overflows."""
-EMPTY, HELD, UNKNOWN = 0.0, 1.0, -1.0
-"""What a cell is, as told by :func:`encode`: without a centre, with one, or not to be taught."""
+"""Boxes are at most 4.5 times smaller or larger than the anchor: no output overflows."""
+EMPTY, OCCUPIED, UNKNOWN = 0.0, 1.0, -1.0
+"""Kinds of cells in a target: without a centre, with one, or not counted in the loss."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ class GridBoxes:
         )
 
     def best_first(self) -> "GridBoxes":
-        """Return them by falling score; ties order by y, then x."""
+        """Return the boxes by falling score; ties order by y, then x."""
         return self[np.lexsort((self.x, self.y, -self.score))]
 
 
 def decode(answers: Tensor, anchor_px: float) -> Tensor:
-    """Return what raw answers mean.
+    """Decode raw outputs to boxes.
 
     Parameters
     ----------
@@ -88,9 +88,9 @@ def decode(answers: Tensor, anchor_px: float) -> Tensor:
 def encode(
     centres: NDArray[np.float32], side_px: float, grid: Shape, *, anchor_px: float
 ) -> NDArray[np.float32]:
-    """Return what the cells of a grid should answer.
+    """Encode centres as the target of a grid of cells.
 
-    Of two centres in one cell the later is taken: a cell can answer for one.
+    Of two centres in one cell the later is taken: a cell has one box.
 
     Parameters
     ----------
@@ -101,11 +101,11 @@ def encode(
     grid
         Rows and columns of cells.
     anchor_px
-        Size of the boxes of empty cells, which lie in their middles: what a warm-up pulls them to.
+        Size of the boxes of empty cells, in the cells' middles: their target during the warm-up.
 
     Returns
     -------
-    ``(5, gh, gw)`` float32: x, y, width, height in pixels, and :data:`HELD` or :data:`EMPTY`.
+    ``(5, gh, gw)`` float32: x, y, width, height in pixels, and :data:`OCCUPIED` or :data:`EMPTY`.
     """
     target = np.empty((5, *grid), np.float32)
     target[0] = STRIDE * np.arange(grid[1]) + (STRIDE - 1) / 2
@@ -116,7 +116,7 @@ def encode(
     target[0, row, column] = centres[inside, 0]
     target[1, row, column] = centres[inside, 1]
     target[2:4, row, column] = side_px
-    target[4, row, column] = HELD
+    target[4, row, column] = OCCUPIED
     return target
 
 
@@ -129,20 +129,20 @@ def cells_of(
     return cells[inside, 0], cells[inside, 1], inside
 
 
-def iou(tensor: Tensor, other: Tensor) -> Tensor:
+def iou(boxes: Tensor, other: Tensor) -> Tensor:
     """Return the intersection over union of boxes.
 
     Parameters
     ----------
-    one, other
-        ``(4, ...)`` x, y, width, height; what follows the first axis is broadcast.
+    boxes, other
+        ``(4, ...)`` x, y, width, height; axes after the first are broadcast.
     """
-    shared = torch.ones((), device=tensor.device)
+    shared = torch.ones((), device=boxes.device)
     for centre, size in ((0, 2), (1, 3)):
-        end = torch.minimum(tensor[centre] + tensor[size] / 2, other[centre] + other[size] / 2)
-        start = torch.maximum(tensor[centre] - tensor[size] / 2, other[centre] - other[size] / 2)
+        end = torch.minimum(boxes[centre] + boxes[size] / 2, other[centre] + other[size] / 2)
+        start = torch.maximum(boxes[centre] - boxes[size] / 2, other[centre] - other[size] / 2)
         shared = shared * (end - start).clamp_min(0)
-    return shared / (tensor[2] * tensor[3] + other[2] * other[3] - shared)
+    return shared / (boxes[2] * boxes[3] + other[2] * other[3] - shared)
 
 
 def suppress(boxes: GridBoxes, max_iou: float) -> GridBoxes:
@@ -155,9 +155,9 @@ def suppress(boxes: GridBoxes, max_iou: float) -> GridBoxes:
     reach = float(places[2:].max()) * (1 - max_iou)
     near = cKDTree(places[:2].T).query_pairs(reach, p=np.inf, output_type="ndarray")
     better, worse = near.min(axis=1), near.max(axis=1)
-    tensor = torch.from_numpy(places)
-    clash = (iou(tensor[:, better], tensor[:, worse]) > max_iou).numpy()
-    by_better = np.flatnonzero(clash)[np.argsort(better[clash], kind="stable")]
+    boxes_tensor = torch.from_numpy(places)
+    overlaps = (iou(boxes_tensor[:, better], boxes_tensor[:, worse]) > max_iou).numpy()
+    by_better = np.flatnonzero(overlaps)[np.argsort(better[overlaps], kind="stable")]
     starts = np.searchsorted(better[by_better], np.arange(len(ordered) + 1))
     rivals, kept = worse[by_better], np.ones(len(ordered), bool)
     for index, (start, end) in enumerate(pairwise(starts.tolist())):

@@ -1,7 +1,7 @@
 """crYOLO's networks (Wagner et al. 2019, Commun. Biol. 2:218, and its public manual).
 
 A convolutional network reads the whole image at once; each cell of a grid, ``STRIDE`` pixels a side,
-answers whether a particle's centre lies in it and with which box. Both networks are fully convolutional.
+predicts whether a particle's centre lies in it and with which box. Both networks are fully convolutional.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from cryopick_ray.pickers.pooling import MaxPool2
 STRIDE = 16
 """Side of a grid cell in pixels of the image."""
 ANSWERS = 5
-"""Numbers a cell answers: t_x, t_y, t_w, t_h and t_c, all raw (see ``boxes.decode``)."""
+"""Outputs of a cell: t_x, t_y, t_w, t_h and t_c, all raw (see ``grid_boxes.decode``)."""
 SLOPE = 0.1
 DROPOUT = 0.2
 MAX_WIDTH = 128
@@ -41,12 +41,12 @@ TRUNK: Layers = (
     *(CryoloConv(8), CryoloConv(4, 1), CryoloConv(8), POOL),
     *(CryoloConv(16), CryoloConv(8, 1), CryoloConv(16), CryoloConv(8, 1), CryoloConv(16)),
 )
-"""What both networks begin with: 13 convolutions, down to a grid of 16 px."""
+"""Layers that both networks begin with: 13 convolutions, down to a grid of 16 px."""
 
 
 @dataclass(frozen=True)
 class BlockPlan:
-    """What follows the trunk.
+    """The layers after the trunk.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ class CryoloNetwork(nn.Module):
     multiple_px
         The image's sides are multiples of this.
     reach_px
-        How far from a cell the pixels lie that decide its answer, rounded up to ``multiple_px``.
+        Reach of the receptive field beyond a cell, rounded up to ``multiple_px``.
     """
 
     def __init__(self, architecture: str, width: int = 32) -> None:
@@ -126,7 +126,7 @@ class CryoloNetwork(nn.Module):
         self.multiple_px, self.reach_px = _geometry(plan)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the raw answers ``(n, 5, h / 16, w / 16)`` to ``(n, 1, h, w)`` images.
+        """Return the raw outputs ``(n, 5, h / 16, w / 16)`` of ``(n, 1, h, w)`` images.
 
         Both sides must be multiples of ``multiple_px``.
         """
@@ -171,7 +171,7 @@ def _last_width(layers: Layers) -> int:
 
 
 def _geometry(plan: BlockPlan) -> tuple[int, int]:
-    """Return the coarsest stride, and how far an answer sees beyond its cell in multiples of it."""
+    """Return the coarsest stride, and the receptive field beyond a cell in multiples of it."""
     stride, reach = 1, 0
     for layer in (*TRUNK, *plan.head):
         if isinstance(layer, CryoloConv):

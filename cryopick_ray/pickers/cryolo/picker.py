@@ -19,11 +19,11 @@ from cryopick_ray.pickers.weights import ModelCard
 
 NORMALISATION = "cryolo-6-sigma"
 LOW_PASS_SIGMA_PX = 1.5
-"""Of the Gaussian low-pass: half of the amplitude is left at 0.125 per px, a period of 8 px."""
+"""Sigma of the Gaussian low-pass: half of the amplitude is left at 0.125 per px, a period of 8 px."""
 LOW_PASS_REACH_PX = 6
 """Four sigmas, where that Gaussian ends."""
 BAND_PX = 2**17
-"""Pixels that a CPU smooths at once: what its caches hold. Decides no value."""
+"""Pixels that a CPU smooths at once, to fit its caches; without effect on values."""
 SPREAD = 6.0
 """Standard deviations that become 1 (crYOLO's normalisation)."""
 FLOOR = 0.02
@@ -34,7 +34,7 @@ MAX_IOU = 0.3
 class CryoloPicker(NetworkPicker[CryoloNetwork]):
     """A crYOLO network as a picker; scores are confidences, 0 to 1.
 
-    A particle spans 32 px by default, two cells of the grid: a cell answers for one particle, so
+    A particle spans 32 px by default, two cells of the grid: a cell has one box, so
     centres must not come closer than a cell. (crYOLO scales a micrograph to a short side of 1024 px
     whatever its particles; one of 3838 px with particles of 120 px comes to the same size.)
 
@@ -64,7 +64,7 @@ class CryoloPicker(NetworkPicker[CryoloNetwork]):
         self.tile_px = tile_px or tile_px_on(self.device)
 
     def details(self) -> dict[str, Any]:
-        """Return what of the settings is this kind of picker's own."""
+        """Return the settings that this kind of picker adds."""
         return {"floor": FLOOR, "max_iou": MAX_IOU}
 
     def pick_many(self, images: Tensor) -> list[Candidates]:
@@ -93,10 +93,13 @@ class CryoloPicker(NetworkPicker[CryoloNetwork]):
         inside = (x >= -0.5) & (x < width - 0.5) & (y >= -0.5) & (y < height - 0.5)
         kept = inside & (score > FLOOR)
         rows, counts = boxes[:, kept].cpu(), kept.sum(dim=1).tolist()
-        return [suppress(GridBoxes.of(some.numpy()), MAX_IOU) for some in torch.split(rows, counts, dim=1)]
+        return [
+            suppress(GridBoxes.of(image_rows.numpy()), MAX_IOU)
+            for image_rows in torch.split(rows, counts, dim=1)
+        ]
 
     def answers(self, images: Tensor) -> Tensor:
-        """Return the raw ``(n, 5, rows, columns)`` answers to ``(n, h, w)`` images.
+        """Return the raw ``(n, 5, rows, columns)`` outputs for ``(n, h, w)`` images.
 
         An image is mirrored beyond its bottom and right edge up to a multiple of the network's stride.
 
@@ -130,12 +133,12 @@ def normalise(images: Tensor) -> Tensor:
         If an image is empty, constant or holds NaN or infinite values.
     """
     refuse_without_contrast(images)
-    smooth = low_passed(images, *_usual_range(images))
-    low, high = (limit[:, 0] for limit in _usual_range(smooth))
-    usual = sampled(smooth).clamp(low, high).double()
+    smooth = low_passed(images, *_robust_range(images))
+    low, high = (limit[:, 0] for limit in _robust_range(smooth))
+    within_range = sampled(smooth).clamp(low, high).double()
     mean, std = (
-        one.float()[..., None]
-        for one in (usual.mean(1, keepdim=True), usual.std(1, correction=0, keepdim=True))
+        statistic.float()[..., None]
+        for statistic in (within_range.mean(1, keepdim=True), within_range.std(1, correction=0, keepdim=True))
     )
     if not bool((std > 0).all()):
         raise MicrographError("cannot normalise: the image is constant but for outliers")
@@ -143,14 +146,14 @@ def normalise(images: Tensor) -> Tensor:
 
 
 def low_passed(images: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Return ``(n, h, w)`` images through a Gaussian of 1.5 px, mirrored at their edges.
+    """Return ``(n, h, w)`` images smoothed by a Gaussian of 1.5 px, mirrored at their edges.
 
     Parameters
     ----------
     images
         The grey values.
     low, high
-        What they are clipped to first, ``(n, 1, 1)``.
+        Limits that they are clipped to first, ``(n, 1, 1)``.
     """
     low_pass, margin = (LOW_PASS_SIGMA_PX, LOW_PASS_REACH_PX), (LOW_PASS_REACH_PX, LOW_PASS_REACH_PX)
     mirrored = torch.from_numpy(np.pad(np.arange(images.shape[1]), margin, "reflect")).to(images.device)
@@ -164,7 +167,7 @@ def low_passed(images: Tensor, low: Tensor, high: Tensor) -> Tensor:
     return smooth
 
 
-def _usual_range(images: Tensor) -> tuple[Tensor, Tensor]:
+def _robust_range(images: Tensor) -> tuple[Tensor, Tensor]:
     """Return the ends of six robust sigmas around the median, ``(n, 1, 1)``; all, where sigma is 0."""
     centre, sigma = centre_and_sigma(sampled(images))
     reach = torch.where(sigma > 0, SPREAD * sigma, torch.inf)

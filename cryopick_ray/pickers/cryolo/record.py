@@ -1,4 +1,4 @@
-"""What crYOLO's network is."""
+"""The record of crYOLO's networks."""
 
 from cryopick_ray.pickers.record import Network, TrainingDefaults
 

@@ -1,4 +1,4 @@
-"""DeepEM's answers about all boxes of an image, each z-scored by its own grey values, in little time.
+"""DeepEM's scores of all boxes of an image, each z-scored by its own grey values, computed quickly.
 
 A box's z-score is affine, so its first convolution is one of the image: conv((x - m) / s) equals
 (conv(x) - m sum(k)) / s. It is done once for all boxes. What follows is done for many boxes side by side,
@@ -74,7 +74,7 @@ class ExactScores:
         Parameters
         ----------
         image
-            ``(h, w)``: all that the boxes see, and no more.
+            ``(h, w)``: exactly the pixels under the boxes.
         mean, std
             ``(rows, columns)`` of each box's grey values.
         """
@@ -94,10 +94,10 @@ class ExactScores:
         scores = torch.empty_like(mean)
         for start in range(0, rows, self.at_once):
             top = min(start, rows - self.at_once)
-            some = slice(top, top + self.at_once)
-            self._first(maps[:, top * step :], scale[some], shift[:, some])
+            rows_now = slice(top, top + self.at_once)
+            self._first(maps[:, top * step :], scale[rows_now], shift[:, rows_now])
             x = self.third(self.second(self.pooled.flatten(1, 2)))
-            scores[some] = self._last(x).view(-1, columns)
+            scores[rows_now] = self._last(x).view(-1, columns)
         return scores
 
     def _first(self, maps: Tensor, scale: Tensor, shift: Tensor) -> None:

@@ -100,10 +100,10 @@ class DeepEMNetwork(nn.Module):
         Parameters
         ----------
         boxes
-            ``(n, 1, box_px, box_px)``: the answer is ``(n, 1)``.
+            ``(n, 1, box_px, box_px)``: the output is ``(n, 1)``.
         step_px
-            Given that, ``(n, 1, h, w)`` are images, and the answer ``(n, 1, gh, gw)`` is about all of their
-            boxes that begin so far apart.
+            If given, ``boxes`` are images ``(n, 1, h, w)``, and the output ``(n, 1, gh, gw)`` is for all of
+            their boxes at this step.
         """
         if step_px is None:
             logits = self.output(torch.flatten(self.convolutions(boxes), 1))

@@ -1,4 +1,4 @@
-"""The DeepEM picker: slide a box over the image, ask about it in four orientations, report the peaks."""
+"""The DeepEM picker: slide a box over the image, score it in four orientations, report the peaks."""
 
 import math
 from collections.abc import Callable
@@ -63,13 +63,13 @@ class DeepEMPicker(NetworkPicker[DeepEMNetwork]):
         super().__init__(network, card, particle_px=particle_px, device=device, scoring=scoring)
         if not 0 <= min_std < 1 < max_std:
             raise UsageError(f"min_std {min_std} and max_std {max_std}: expected 0 <= min_std < 1 < max_std")
-        # of 3 px times the powers of two, which the poolings divide, the nearest
+        # the nearest of 3 px times powers of two, which the poolings divide
         self.step_px = POOLS[0] * 2 ** max(0, round(math.log2(STRIDE * network.box_px / POOLS[0])))
         self.tile_px = TILE_PX["exact" if scoring.exact else "fast"]
         self.min_std, self.max_std = min_std, max_std
 
     def details(self) -> dict[str, Any]:
-        """Return what of the settings is this kind of picker's own."""
+        """Return the settings that this kind of picker adds."""
         return {
             "step_px": self.step_px,
             "radius_px": self.particle_px / 2,
@@ -88,8 +88,8 @@ class DeepEMPicker(NetworkPicker[DeepEMNetwork]):
         """
         windows = self.windows(images)
         scores = self.score_maps(windows)
-        found = self.peaks(scores, radius_px=self.particle_px / 2 / self.step_px, floor=FLOOR)
-        return [windows.in_image(one) for one in found]
+        candidates = self.peaks(scores, radius_px=self.particle_px / 2 / self.step_px, floor=FLOOR)
+        return [windows.in_image(of_image) for of_image in candidates]
 
     def windows(self, images: Tensor) -> Windows:
         """Return the boxes of ``(n, h, w)`` images; raises as :meth:`pick_many`."""
@@ -109,8 +109,8 @@ class DeepEMPicker(NetworkPicker[DeepEMNetwork]):
             scores = self._exact(windows, mean, std)
         else:
             scores = windows.slid(lambda tile: _oriented(self._ask, tile)[:, 0], self.tile_px)
-        usual = std.flatten(1).median(1).values[:, None, None]
-        unusual = (std < self.min_std * usual) | (std > self.max_std * usual)
+        median_std = std.flatten(1).median(1).values[:, None, None]
+        unusual = (std < self.min_std * median_std) | (std > self.max_std * median_std)
         return scores.masked_fill_(unusual, -torch.inf)
 
     def _ask(self, tile: Tensor) -> Tensor:
@@ -129,9 +129,9 @@ class DeepEMPicker(NetworkPicker[DeepEMNetwork]):
 
 
 def _oriented(ask: Callable[..., Tensor], *maps: Tensor) -> Tensor:
-    """Return the mean of the answers about maps in four orientations, turned back."""
+    """Return the mean of the scores of maps in four orientations, turned back."""
     answers = [
-        torch.rot90(ask(*(torch.rot90(one, turns, (-2, -1)) for one in maps)), -turns, (-2, -1))
+        torch.rot90(ask(*(torch.rot90(values, turns, (-2, -1)) for values in maps)), -turns, (-2, -1))
         for turns in range(4)
     ]
     return torch.stack(answers).mean(0)

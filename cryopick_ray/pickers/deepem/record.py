@@ -1,4 +1,4 @@
-"""What DeepEM's networks are."""
+"""The record of DeepEM's networks."""
 
 from cryopick_ray.pickers.record import Network, TrainingDefaults
 

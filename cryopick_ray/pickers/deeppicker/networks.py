@@ -9,7 +9,7 @@ from cryopick_ray.pickers.pooling import MaxPool2
 
 ARCHITECTURE = "deeppicker"
 PATCH_PX = 64
-"""Side of the patch that the network sees."""
+"""Side of the network's input."""
 LAYERS = ((8, 9), (16, 5), (32, 3), (64, 2))
 """Channels and kernel of each convolution: valid, stride 1, ReLU, then 2x2 max-pooling."""
 DROPOUT = 0.5
@@ -54,10 +54,10 @@ class DeepPickerNetwork(nn.Module):
         Parameters
         ----------
         patches
-            ``(n, 1, 64, 64)``: the answer is ``(n, 2)``.
+            ``(n, 1, 64, 64)``: the output is ``(n, 2)``.
         step_px
-            Given that, ``(n, 1, h, w)`` are images, and the answer ``(n, 2, gh, gw)`` is about all of their
-            patches that begin so far apart.
+            If given, ``patches`` are images ``(n, 1, h, w)``, and the output ``(n, 2, gh, gw)`` is for all of
+            their patches at this step.
         """
         if step_px is not None:
             layers = [*self.convolutions, *self.classifier]

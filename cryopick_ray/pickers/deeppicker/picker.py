@@ -19,21 +19,21 @@ and no resizing, for the image comes at the scale where that box is the network'
 STRIDE = 0.1
 """Step of the patch in diameters: about the paper's 4 px on micrographs binned by 3 (TRPV1: 180 px / 3)."""
 SMOOTHING = 0.1
-"""Sigma, in diameters, of the Gaussian that the map of scores goes through: a hollow particle answers all
-around its middle; the paper has none. A peak within half a step of the outermost patches moves to those."""
+"""Sigma, in diameters, of the Gaussian that smooths the score map: a hollow particle scores high all around
+its middle; the paper has none. A peak within half a step of the outermost patches moves to those."""
 FLOOR = 0.05
 TILE_PX = 768
 """Side of the parts of an image that are scored at once, fast: larger ones leave a CPU's cache."""
 BATCH = {"cpu": 64, "cuda": 8192}
-"""Patches asked at once: on a CPU larger ones leave a core's cache and take up to a third longer."""
+"""Patches scored at once: on a CPU more leave a core's cache and take up to a third longer."""
 
 
 class DeepPickerPicker(NetworkPicker[DeepPickerNetwork]):
     """A DeepPicker network as a picker; scores are probabilities of a particle.
 
-    Exact scoring z-scores every patch by its own grey values, as the authors do, and asks about one after
-    the other. Fast scoring z-scores each pixel by the patch around it, so that neighbouring patches share
-    their convolutions.
+    Exact scoring z-scores every patch by its own grey values, as the authors do, and runs the network on
+    each. Fast scoring z-scores each pixel by the patch around it, so that neighbouring patches share their
+    convolutions.
 
     Suppression is half a diameter: within the authors' 0.3 to 0.4 of a box of 1.5 diameters. Their
     refinement at a step of one pixel is left out: it finds centres no better than the peak's vertex does,
@@ -64,7 +64,7 @@ class DeepPickerPicker(NetworkPicker[DeepPickerNetwork]):
         self.step_px = 2 ** max(0, round(math.log2(STRIDE * self.particle_px)))
 
     def details(self) -> dict[str, Any]:
-        """Return what of the settings is this kind of picker's own."""
+        """Return the settings that this kind of picker adds."""
         return {
             "step_px": self.step_px,
             "radius_px": self.particle_px / 2,
@@ -82,8 +82,8 @@ class DeepPickerPicker(NetworkPicker[DeepPickerNetwork]):
         """
         windows = self.windows(images)
         size = self.particle_px / self.step_px
-        found = self.peaks(self.score_maps(windows), radius_px=size / 2, floor=FLOOR)
-        return [windows.in_image(one) for one in found]
+        candidates = self.peaks(self.score_maps(windows), radius_px=size / 2, floor=FLOOR)
+        return [windows.in_image(of_image) for of_image in candidates]
 
     def windows(self, images: Tensor) -> Windows:
         """Return the patches of ``(n, h, w)`` images; raises as :meth:`pick_many`."""
@@ -103,10 +103,10 @@ class DeepPickerPicker(NetworkPicker[DeepPickerNetwork]):
         patches = windows.all()
         mean, std = (values[..., None, None] for values in windows.mean_and_std())
         scores = patches.new_empty(mean.numel())
-        for some in torch.split(torch.arange(len(scores), device=scores.device), BATCH[self.device.type]):
-            at = torch.unravel_index(some, windows.shape)
-            seen = (patches[at] - mean[at]).div_(std[at])
-            scores[some] = _probability(self.ask(seen[:, None]))
+        for indices in torch.split(torch.arange(len(scores), device=scores.device), BATCH[self.device.type]):
+            at = torch.unravel_index(indices, windows.shape)
+            normalised = (patches[at] - mean[at]).div_(std[at])
+            scores[indices] = _probability(self.ask(normalised[:, None]))
         return scores.view(windows.shape)
 
 

@@ -1,4 +1,4 @@
-"""What DeepPicker's network is."""
+"""The record of DeepPicker's network."""
 
 from cryopick_ray.pickers.record import Network, TrainingDefaults
 

@@ -1,1 +1,1 @@
-"""Work where a network runs, CPU or GPU: images to it, several at once, and no more than picks back."""
+"""Work on the network's device, CPU or GPU: upload, resize, batches, peaks; only picks come back."""

@@ -1,4 +1,4 @@
-"""Several micrographs in one batch, and what happens when they do not fit."""
+"""Batches of micrographs, made smaller when they do not fit into the device's memory."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -14,19 +14,19 @@ AnswerT = TypeVar("AnswerT")
 def in_batches(
     ask: Callable[[Sequence[ItemT]], list[AnswerT]], items: Sequence[ItemT], size: int
 ) -> Iterator[AnswerT | Exception]:
-    """Yield one answer per item, in order, asking for at most ``size`` at a time.
+    """Yield one answer per item, in order, calling ``ask`` with at most ``size`` items.
 
     Where a batch does not fit into the device's memory, its size is halved from there on. Where it
-    fails otherwise, each of its items is asked for alone, and an item that fails alone is answered by
+    fails otherwise, ``ask`` gets each of its items alone, and the answer for an item that fails alone is
     its error: one bad micrograph does not cost its neighbours.
 
     Parameters
     ----------
     ask
-        From a slice of ``items`` to as many answers. Asked again after a failure, so it must not have
-        effects.
+        From a slice of ``items`` to as many answers. Called again after a failure, so it must not have
+        side effects.
     items
-        What to ask for.
+        The inputs.
     size
         The nominal batch, at least 1.
 

@@ -1,4 +1,4 @@
-"""Score maps -> candidates where the maps are: only what lies around the peaks leaves the device."""
+"""Peaks of score maps found on their device: only the scores around the peaks leave it."""
 
 import math
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from cryopick_ray.pickers.peaks import CROSS, NEIGHBOURS, check_radius, refined,
 from cryopick_ray.pickers.picker import Candidates
 
 REACH = 2
-"""How many cells of the suppression's grid a radius reaches."""
+"""Reach of the radius in cells of the suppression's grid."""
 NEAR_CELLS = [step for step in product(range(-REACH, REACH + 1), repeat=2) if abs(step[0] * step[1]) < 4]
 """Steps to the cells that hold pixels within the radius of a pixel: 5 x 5 without the corners."""
 BLOCK_PEAKS = 2**18
@@ -44,8 +44,8 @@ def find_peaks_on_device(scores: Tensor, *, radius_px: float, floor: float) -> l
     check_radius(radius_px)
     count, height, width = scores.shape
     if not scores.numel():
-        none = np.empty(0, np.intp)
-        return [refined(none, none, np.empty((5, 0), np.float32))] * count
+        empty = np.empty(0, np.intp)
+        return [refined(empty, empty, np.empty((5, 0), np.float32))] * count
     if not scores.amax().item() < math.inf:  # amax() of anything with NaN is NaN
         bad = (~(scores < math.inf)).sum(dim=(1, 2))
         raise unordered_scores(int(bad[bad > 0][0]), height * width)
@@ -56,7 +56,10 @@ def find_peaks_on_device(scores: Tensor, *, radius_px: float, floor: float) -> l
     kept = place[_survivors(place, padded.shape, radius_px)]
     around = torch.stack([flat[kept + step] for step in _steps(CROSS, padded)]).cpu().numpy()
     index, y, x = np.unravel_index(kept.cpu().numpy(), padded.shape)
-    return [refined(y[own] - 1, x[own] - 1, around[:, own]) for own in (index == n for n in range(count))]
+    return [
+        refined(y[of_map] - 1, x[of_map] - 1, around[:, of_map])
+        for of_map in (index == n for n in range(count))
+    ]
 
 
 def _steps(pixels: Iterable[tuple[int, ...]], padded: Tensor) -> list[int]:

@@ -1,4 +1,4 @@
-"""Fourier crop and pad of a batch of images, where the images are."""
+"""Fourier crop and pad of a batch of images on their device."""
 
 import torch
 from torch import Tensor

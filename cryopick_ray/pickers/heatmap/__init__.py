@@ -1,1 +1,1 @@
-"""Our own picker: a small U-Net that paints a peak on every particle."""
+"""Our own picker: a small U-Net whose output is a heat map with a peak on every particle."""

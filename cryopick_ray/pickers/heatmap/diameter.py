@@ -1,4 +1,4 @@
-"""How large particles are, told from what a heat-map network saw at several scales."""
+"""Estimation of a particle's diameter from a heat-map network's candidates at several scales."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,28 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 SMALLEST_A, LARGEST_A, STEP = 50.0, 900.0, 1.2
-"""Diameters tried, each so many times the one before, until the largest is passed: near enough to draw a line
-from one to the next."""
+"""Diameters tried, each so many times the one before, until the largest is passed: close enough to
+interpolate linearly between them."""
 POWER = 6
-"""Of a pick's score in its weight: thousands of doubtful picks in noise count less than nine sure ones."""
+"""Exponent of scores in the weight of picks: thousands of doubtful ones count less than nine sure ones."""
 NEARNESS = 0.13
-"""Logarithm of the size at which a pick hardly counts for the diameter tried. Junk seems 0.75 times as large
-at any diameter: the least that the network says."""
+"""Width, in the logarithm of the size, of a pick's weight for the diameter tried. Junk has the size 0.75 at
+any diameter: the least that the network predicts."""
 FEWEST, CONTRAST = 10, 10.0
-"""Picks, and the diameter's evidence beside that of the middling one, below which it is a guess."""
+"""Picks, and ratio of the diameter's evidence to the median evidence, below which it is a guess."""
 MANY, CLEAR = 50, 20.0
-"""Likewise, from which a quick look is enough: no real or simulated set of particles had less than 29 times
-the middling evidence, and contamination alone, seen in small parts, 13."""
+"""Likewise, from which a quick search is enough: all real and simulated sets of particles had at least 29
+times the median evidence, and contamination alone, in small parts, 13."""
 STEADY = 0.015
-"""Standard error of the diameter's logarithm, by micrograph, from which others would hardly change it."""
+"""Standard error of the diameter's logarithm, over micrographs, below which more would hardly change it."""
 ROUNDING = 1e-9
 ALTERNATIVES, APART = 3, 1.3
-"""Diameters named beside the best, each at least so many times another."""
+"""Number of alternative diameters, and the least ratio between any two."""
 
 
 @dataclass(frozen=True)
 class DiameterEstimate:
-    """A particle's longest dimension, and what speaks for it.
+    """An estimate of a particle's longest dimension, and the evidence for it.
 
     Attributes
     ----------
@@ -38,14 +38,14 @@ class DiameterEstimate:
     alternatives_A
         The next best ones, best first.
     tried_A, evidence
-        ``(n,)`` diameters tried, and what spoke for each: the share of the micrographs' area that picks of
-        that size cover, sure picks counting most.
+        ``(n,)`` diameters tried, and the evidence for each: the share of the micrographs' area that picks of
+        that size cover, weighted by their scores.
     particles
-        Picks that it rests on.
+        Picks that the estimate rests on.
     contrast
-        How many times the middling evidence speaks for it.
+        Ratio of its evidence to the median evidence.
     is_sure
-        Whether particles stopped to seem larger there, enough of them, and it stands out of the others.
+        Whether predicted sizes cross 1 there, for enough picks, and its evidence stands out.
     """
 
     diameter_A: float
@@ -58,17 +58,17 @@ class DiameterEstimate:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """What was found when a diameter was tried.
+class DiameterTrial:
+    """Candidates of a micrograph scaled for a tried diameter.
 
     Attributes
     ----------
     diameter_A
         The diameter.
     score, size
-        ``(n,)`` scores of the candidates, and how many times larger than the diameter each seems to be.
+        ``(n,)`` scores of the candidates, and their predicted sizes relative to the diameter.
     area_A2
-        Of what was looked at.
+        Searched area.
     """
 
     diameter_A: float
@@ -78,8 +78,8 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class _Rung:
-    """A diameter tried: what size picks seem to have there, and how much and how many speak for it."""
+class _Tried:
+    """A tried diameter over all micrographs: median log size of picks, evidence, and number of picks."""
 
     diameter_A: float
     log_size: float
@@ -88,7 +88,7 @@ class _Rung:
 
 
 def ladder() -> list[float]:
-    """Return the diameters to try, in angstroms."""
+    """Return the geometric ladder of diameters to try, in angstroms."""
     steps = int(np.ceil(np.log(LARGEST_A / SMALLEST_A) / np.log(STEP)))
     return [SMALLEST_A * STEP**step for step in range(steps + 1)]
 
@@ -99,86 +99,96 @@ def beside(diameter_A: float) -> list[float]:
     return [tried_A for tried_A in ladder() if abs(np.log(tried_A / diameter_A)) <= step]
 
 
-def weigh(micrographs: Sequence[Sequence[Answer]]) -> DiameterEstimate | None:
-    """Return the diameter at which particles seem to have just the size tried; ``None`` if nothing was seen.
+def weigh(micrographs: Sequence[Sequence[DiameterTrial]]) -> DiameterEstimate | None:
+    """Return the diameter at which the predicted size of particles is 1; ``None`` without candidates.
 
-    The network says of each particle how large it is, relative to the diameter that the micrograph was
-    scaled for. Tried too small, particles seem larger than that, tried too large they seem smaller: where
-    the one becomes the other lies the diameter. Of several such places the one with most evidence counts;
-    where there is none, the diameter with most evidence is a guess.
+    The network predicts the size of each particle relative to the diameter that the micrograph was scaled
+    for: above 1 if the tried diameter is too small, below 1 if it is too large. The estimate lies where
+    sizes cross 1. Of several crossings the one with most evidence counts; without any, the diameter with
+    most evidence is a guess.
 
     Parameters
     ----------
     micrographs
-        Of each, what was found at every diameter tried.
+        Candidates of each at every diameter tried.
     """
-    by_diameter: dict[float, list[Answer]] = {}
+    by_diameter: dict[float, list[DiameterTrial]] = {}
     for answers in micrographs:
         for answer in answers:
             if len(answer.score):
                 by_diameter.setdefault(answer.diameter_A, []).append(answer)
-    rungs = [_rung(by_diameter[diameter_A]) for diameter_A in sorted(by_diameter)]
-    if not rungs:
+    tried = [_tried(by_diameter[diameter_A]) for diameter_A in sorted(by_diameter)]
+    if not tried:
         return None
-    turns = list(_turns(rungs))
-    likeliest = max(turns or rungs, key=_evidence)
-    best, *others = _apart([likeliest, *sorted([*turns, *rungs], key=_evidence, reverse=True)])
-    middling = float(np.median([rung.evidence for rung in rungs]))
+    crossings = list(_crossings(tried))
+    likeliest = max(crossings or tried, key=_evidence)
+    best, *others = _apart([likeliest, *sorted([*crossings, *tried], key=_evidence, reverse=True)])
+    middling = float(np.median([rung.evidence for rung in tried]))
     contrast = best.evidence / middling if middling > 0 else np.inf
     return DiameterEstimate(
         best.diameter_A,
         tuple(rung.diameter_A for rung in others),
-        tuple(rung.diameter_A for rung in rungs),
-        tuple(rung.evidence for rung in rungs),
+        tuple(rung.diameter_A for rung in tried),
+        tuple(rung.evidence for rung in tried),
         round(best.particles),
         contrast,
-        bool(turns) and contrast >= CONTRAST and best.particles >= FEWEST,
+        bool(crossings) and contrast >= CONTRAST and best.particles >= FEWEST,
     )
 
 
-def is_clear(found: DiameterEstimate | None) -> bool:
-    """Tell whether an estimate from a quick look is so sure that none need be thorough."""
-    return found is not None and found.particles >= MANY and found.is_sure and found.contrast >= CLEAR
+def is_clear(estimate: DiameterEstimate | None) -> bool:
+    """Tell whether an estimate from a quick search is sure enough without a thorough one."""
+    return (
+        estimate is not None
+        and estimate.particles >= MANY
+        and estimate.is_sure
+        and estimate.contrast >= CLEAR
+    )
 
 
-def is_steady(micrographs: Sequence[Sequence[Answer]]) -> bool:
-    """Tell whether micrographs, each by itself, agree on the diameter so well that others would, too."""
-    found = [one.diameter_A for answers in micrographs if (one := weigh([answers])) is not None]
-    return len(found) > 1 and float(np.std(np.log(found), ddof=1)) <= STEADY * len(found) ** 0.5
+def is_steady(micrographs: Sequence[Sequence[DiameterTrial]]) -> bool:
+    """Tell whether estimates of single micrographs agree so well that more would not change the diameter."""
+    diameters_A = [
+        estimate.diameter_A for answers in micrographs if (estimate := weigh([answers])) is not None
+    ]
+    return (
+        len(diameters_A) > 1
+        and float(np.std(np.log(diameters_A), ddof=1)) <= STEADY * len(diameters_A) ** 0.5
+    )
 
 
-def _evidence(rung: _Rung) -> float:
-    return rung.evidence
+def _evidence(tried: _Tried) -> float:
+    return tried.evidence
 
 
-def _rung(answers: Sequence[Answer]) -> _Rung:
-    """Take together what all micrographs showed at one diameter."""
+def _tried(answers: Sequence[DiameterTrial]) -> _Tried:
+    """Combine the candidates of all micrographs at one diameter."""
     diameter_A, area_A2 = answers[0].diameter_A, sum(answer.area_A2 for answer in answers)
-    weight = np.concatenate([answer.score for answer in answers]).astype(np.float64) ** POWER
+    weights = np.concatenate([answer.score for answer in answers]).astype(np.float64) ** POWER
     log_size = np.log(np.concatenate([answer.size for answer in answers]).astype(np.float64))
     order = np.argsort(log_size, kind="stable")
-    summed = np.cumsum(weight[order])
+    summed = np.cumsum(weights[order])
     median = float(log_size[order][np.searchsorted(summed, summed[-1] / 2)])
-    speaks = weight * np.exp(-((log_size / NEARNESS) ** 2))
-    total = float(speaks.sum())
-    many = total**2 / float((speaks**2).sum()) if total > 0 else 0.0  # equal weights: just their number
-    return _Rung(diameter_A, median, total * diameter_A**2 / area_A2, many)
+    fitting = weights * np.exp(-((log_size / NEARNESS) ** 2))
+    total = float(fitting.sum())
+    particles = total**2 / float((fitting**2).sum()) if total > 0 else 0.0  # equal weights: just their number
+    return _Tried(diameter_A, median, total * diameter_A**2 / area_A2, particles)
 
 
-def _turns(rungs: Sequence[_Rung]) -> Iterator[_Rung]:
-    """Yield where particles stop to seem larger, on a line from the diameter before to the one after."""
-    for small, large in pairwise(rungs):
+def _crossings(tried: Sequence[_Tried]) -> Iterator[_Tried]:
+    """Yield the diameters at which log sizes cross 0, interpolated between neighbouring diameters."""
+    for small, large in pairwise(tried):
         if small.log_size >= 0 > large.log_size:
             part = small.log_size / (small.log_size - large.log_size)
             diameter_A = small.diameter_A * (large.diameter_A / small.diameter_A) ** part
             nearest = max(small, large, key=_evidence)
-            yield _Rung(diameter_A, 0.0, nearest.evidence, nearest.particles)
+            yield _Tried(diameter_A, 0.0, nearest.evidence, nearest.particles)
 
 
-def _apart(ranked: Sequence[_Rung]) -> list[_Rung]:
-    """Return the best and the next ones that are really others."""
-    kept: list[_Rung] = []
-    for rung in ranked:
-        if all(abs(np.log(rung.diameter_A / one.diameter_A)) >= np.log(APART) for one in kept):
-            kept.append(rung)
+def _apart(ranked: Sequence[_Tried]) -> list[_Tried]:
+    """Return the best, and the next ones whose diameters differ enough."""
+    kept: list[_Tried] = []
+    for candidate in ranked:
+        if all(abs(np.log(candidate.diameter_A / better.diameter_A)) >= np.log(APART) for better in kept):
+            kept.append(candidate)
     return kept[: 1 + ALTERNATIVES]

@@ -1,6 +1,6 @@
-"""The way up of the heat-map network without the enlarged map: less arithmetic for the same answers.
+"""Upsampling blocks of the heat-map network without the enlarged map: the same output, less arithmetic.
 
-A 3 x 3 convolution of an image enlarged twice, its pixels repeated, sees the same pixel several times: its
+In a 3 x 3 convolution of an image enlarged twice, its pixels repeated, several taps have the same pixel: its
 value in one of the four phases of the fine grid is that of a 2 x 2 convolution of the coarse image whose
 weights are sums. All phases are channels of one convolution (compare the sub-pixel convolution of Shi et al.
 2016, arXiv:1609.05158), and a convolution of channels that are joined is the sum of theirs.
@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from cryopick_ray.pickers.fused import FusedConv
 
 TAPS = (((1.0, 1.0, 0.0), (0.0, 0.0, 1.0)), ((1.0, 0.0, 0.0), (0.0, 1.0, 1.0)))
-"""By phase, the second one first, and tap on the coarse grid: which taps of the fine one see that pixel."""
+"""By phase, the second one first, and tap on the coarse grid: the taps of the fine grid on that pixel."""
 
 
-class FoldedUp(nn.Module):
-    """What :class:`~cryopick_ray.pickers.heatmap.networks.Up` does, on a CPU, without learning.
+class FoldedUpPair(nn.Module):
+    """What :class:`~cryopick_ray.pickers.heatmap.networks.Up` computes, for inference on a CPU.
 
     Parameters
     ----------
@@ -30,15 +30,19 @@ class FoldedUp(nn.Module):
         coarse = first.in_channels - self.channels
         weight, bias = first.weight.detach(), first.bias
         assert bias is not None, "batch norm is folded in"
-        own = nn.Conv2d(self.channels, self.channels, 3, padding=1, bias=False)
-        four = nn.Conv2d(coarse, 4 * self.channels, 2, padding=1)
+        fine = nn.Conv2d(self.channels, self.channels, 3, padding=1, bias=False)
+        coarse_phases = nn.Conv2d(coarse, 4 * self.channels, 2, padding=1)
         taps = weight.new_tensor(TAPS)
         phases = torch.einsum("pik,qjl,ockl->pqocij", taps, taps, weight[:, self.channels :])
-        own.weight = nn.Parameter(weight[:, : self.channels].clone())
-        four.weight = nn.Parameter(phases.reshape(four.weight.shape))
-        four.bias = nn.Parameter(bias.detach().repeat(4))
+        fine.weight = nn.Parameter(weight[:, : self.channels].clone())
+        coarse_phases.weight = nn.Parameter(phases.reshape(coarse_phases.weight.shape))
+        coarse_phases.bias = nn.Parameter(bias.detach().repeat(4))
         relu = nn.ReLU()
-        self.own, self.four, self.second = FusedConv(own, relu), FusedConv(four), FusedConv(second, relu)
+        self.own, self.four, self.second = (
+            FusedConv(fine, relu),
+            FusedConv(coarse_phases),
+            FusedConv(second, relu),
+        )
 
     def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
         """Return ``(n, c, h, w)`` of fine maps of that shape and ``(n, k, h / 2, w / 2)`` coarse ones."""

@@ -1,4 +1,4 @@
-"""What the network says lies where -> a coarse mask of it."""
+"""Coarse junk masks from a network's logits of the kinds of junk."""
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from cryopick_ray.micrographs.junk import Junk
 CELL = 0.4
 """Side of a mask's cells in diameters, about."""
 SURE = 0.5
-"""Probability of junk from which a cell is some."""
+"""Probability of junk from which a cell is junk."""
 
 
 def junk_mask(answers: Tensor, particle_cells: float) -> NDArray[np.uint8]:

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cryopick_ray.errors import ModelError
-from cryopick_ray.pickers.heatmap.enlarging import FoldedUp
+from cryopick_ray.pickers.heatmap.enlarging import FoldedUpPair
 from cryopick_ray.pickers.pooling import MaxPool2
-from cryopick_ray.pickers.scoring import answered
+from cryopick_ray.pickers.scoring import last_layer
 
 STRIDE = 2
 """Pixels of the image to one of the heat map."""
@@ -24,27 +24,27 @@ WIDTHS = (1, 2, 4, 8)
 MULTIPLE = STRIDE * 2 ** (len(WIDTHS) - 1)
 """Sides of an image must be multiples of this many pixels."""
 REACH_PX = 96
-"""How far beyond a block of :data:`MULTIPLE` pixels those lie that decide its answers (92), rounded up."""
+"""Reach of the receptive field beyond a block of :data:`MULTIPLE` pixels (92), rounded up."""
 MAX_BASE = 256
 CENTRE, SIZE, NEAR, JUNK = range(4)
-"""Places of the answers; from the last on one for each kind of junk, ``NONE`` first."""
+"""Channels of the output; from the last on one for each kind of junk, ``NONE`` first."""
 KINDS = 6
-"""Kinds of junk that are told apart: those below :attr:`~cryopick_ray.micrographs.junk.Junk.MASKED`."""
+"""Kinds of junk that are distinguished: those below :attr:`~cryopick_ray.micrographs.junk.Junk.MASKED`."""
 FEWEST, MOST = 2, JUNK + KINDS
-"""Answers of the first models, which know centres and sizes alone, and of those that know all."""
+"""Channels of the first models, which have centres and sizes alone, and of those that have all."""
 CENTRE_LOGIT, NEAR_LOGIT, CLEAR_LOGIT = -4.0, -2.5, 4.0
-"""Biases: at the start almost nothing is a particle or near one, or junk, as in a micrograph."""
+"""Initial biases: almost nothing is a particle or near one, or junk, as in a micrograph."""
 
 
 class UNet(nn.Module):
-    """From ``(n, 1, h, w)`` images to answers at every second pixel of either axis.
+    """A U-Net from ``(n, 1, h, w)`` images to outputs at every second pixel of either axis.
 
     Parameters
     ----------
     base
         Channels at the finest resolution: 24 make 1.1 million parameters.
     prior
-        What it answers at the start, one number for each answer.
+        Initial output, one number for each channel.
     """
 
     def __init__(self, base: int, prior: Sequence[float]) -> None:
@@ -53,14 +53,14 @@ class UNet(nn.Module):
         incoming = [STRIDE * STRIDE, *widths[:-1]]
         self.down = nn.ModuleList(ConvPair(*ends) for ends in zip(incoming, widths, strict=True))
         joined = [(fine + coarse, fine) for fine, coarse in pairwise(widths)]
-        self.up = nn.ModuleList(Up(*ends) for ends in joined)
+        self.up = nn.ModuleList(UpPair(*ends) for ends in joined)
         self.pool = MaxPool2()
         self.head = nn.Conv2d(base, len(prior), 1)
         nn.init.zeros_(self.head.weight)
         self.head.bias = nn.Parameter(torch.tensor(prior))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return all answers; sides of ``images`` must be multiples of :data:`MULTIPLE`."""
+        """Return all channels; sides of ``images`` must be multiples of :data:`MULTIPLE`."""
         x = functional.pixel_unshuffle(images, STRIDE)
         skips = []
         for level, pair in enumerate(self.down):
@@ -68,16 +68,16 @@ class UNet(nn.Module):
             skips.append(x)
         for pair, skip in zip(reversed(self.up), reversed(skips[:-1]), strict=True):
             x = pair(skip, x)
-        return answered(self.head, x)
+        return last_layer(self.head, x)
 
 
 class HeatmapNetwork(UNet):
-    """A U-Net from ``(n, 1, h, w)`` images to ``(n, answers, h / 2, w / 2)`` answers.
+    """A U-Net from ``(n, 1, h, w)`` images to ``(n, answers, h / 2, w / 2)`` outputs.
 
-    The first is the logit of a particle's centre, sharp, for peaks; the second, where there is one, the
-    natural logarithm of the particle's size relative to the one that images are scaled for; the third the
-    logit of the probability that some particle's centre is near; the others, through a softmax, those of
-    what lies there (:class:`~cryopick_ray.micrographs.junk.Junk`).
+    The first channel is the logit of a particle's centre, sharp, for peaks; the second the natural logarithm
+    of the particle's size relative to the one that images are scaled for; the third the logit of the
+    probability that a particle's centre is near; the others, through a softmax, the probabilities of the
+    kinds of junk (:class:`~cryopick_ray.micrographs.junk.Junk`).
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class HeatmapNetwork(UNet):
     base
         Channels at the finest resolution.
     answers
-        9, or 2 for models that know neither nearness nor junk.
+        Channels: 9, or 2 for models without nearness and junk.
     """
 
     def __init__(self, architecture: str, base: int, answers: int = FEWEST) -> None:
@@ -102,11 +102,11 @@ class HeatmapNetwork(UNet):
 
 
 def _widened(network: HeatmapNetwork, state: dict[str, Tensor], *_: object) -> None:
-    """Let a network of all answers begin with the tensors of an older one, its own where that has none."""
-    for name, own in network.head.state_dict(prefix="head.").items():
-        given = state.get(name)
-        if given is not None and len(given) == FEWEST < len(own):
-            state[name] = torch.cat([given, own[FEWEST:].to(given)])
+    """Load the head of an older model into a network of all channels; the missing ones keep their own."""
+    for name, tensor in network.head.state_dict(prefix="head.").items():
+        stored = state.get(name)
+        if stored is not None and len(stored) == FEWEST < len(tensor):
+            state[name] = torch.cat([stored, tensor[FEWEST:].to(stored)])
 
 
 class ConvPair(nn.Sequential):
@@ -123,8 +123,8 @@ class ConvPair(nn.Sequential):
         super().__init__(*layers)
 
 
-class Up(ConvPair):
-    """A pair about a fine map and a coarse one, which is enlarged twice."""
+class UpPair(ConvPair):
+    """A pair of convolutions of a fine map joined with a coarse one, which is enlarged twice."""
 
     def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:  # type: ignore[override]  # a sequence takes one
         """Return ``(n, c, h, w)`` of fine maps of that shape and ``(n, k, h / 2, w / 2)`` coarse ones."""
@@ -134,6 +134,6 @@ class Up(ConvPair):
         return x
 
     def folded(self) -> nn.Module:
-        """Return the same for answering on a CPU."""
+        """Return an equal module for inference on a CPU."""
         first, second = (layer for layer in self if isinstance(layer, nn.Conv2d))
-        return FoldedUp(first, second)
+        return FoldedUpPair(first, second)

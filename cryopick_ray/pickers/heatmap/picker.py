@@ -1,4 +1,4 @@
-"""The heat-map picker: grey values, one pass of the network in overlapping tiles, peaks."""
+"""The heat-map picker: normalisation, the network in overlapping tiles, peaks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -36,32 +36,32 @@ from cryopick_ray.pickers.weights import ModelCard
 
 NORMALISATION = "flattened"
 BACKGROUND_PX = 48.0
-"""Sigma of the Gaussian that is taken for the background: uneven ice, not particles of 20 px."""
+"""Sigma of the Gaussian that estimates the background: uneven ice, not particles of 20 px."""
 TRUNCATE = 3.0
 """Sigmas at which that Gaussian ends."""
 BLOCK_PX = 8
-"""The background is found of blocks of so many pixels: so wide a Gaussian does not see them."""
+"""Side of the blocks that the background is computed from: small beside the Gaussian."""
 CLIP = 6.0
-"""Standard deviations beyond which grey values carry nothing about particles."""
+"""Standard deviations at which grey values are clipped: outliers say nothing about particles."""
 FLOOR, PEAK_FLOOR = 0.02, 0.01
-"""Lowest score of a candidate, and lowest peak that is one where nearness is known: faint ones are low."""
+"""Lowest score of a candidate, and lowest peak of one in models with nearness: faint ones are low."""
 SUPPRESSION = 0.5
 """Suppression radius in diameters."""
 EDGE, CUT_LOG_ODDS = 0.3, 1.0
-"""Diameters from the edge of the image within which a particle is cut by it, and the most that costs."""
+"""Diameters from the edge of the image within which a particle is cut, and the largest penalty for it."""
 
 
 @dataclass(frozen=True, eq=False)
-class Sized:
-    """Candidates of one micrograph, and what else is known of them.
+class SizedCandidates:
+    """Candidates of one micrograph with their sizes and peak heights.
 
     Attributes
     ----------
     size
-        ``(n,)`` how many times larger than expected each is.
+        ``(n,)`` size of each relative to the expected one.
     peak
-        ``(n,)`` heights of their peaks, as the network answers: what a diameter that is tried is judged by,
-        for scores suppose the right one.
+        ``(n,)`` heights of their peaks in the network's output: a tried diameter is judged by them, because
+        scores assume the right one.
     """
 
     candidates: Candidates
@@ -72,8 +72,8 @@ class Sized:
 class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
     """A heat-map network as a picker; scores are probabilities, 0 to 1.
 
-    Peaks are those of the answer for centres. Their height is the score of models that know no more. Those
-    that know nearness too take the mean of both answers' log odds, less where the edge cuts a particle,
+    Peaks are those of the channel of centres. Their height is the score of models without nearness. In
+    models with nearness it is the mean of both channels' log odds, less where the edge cuts a particle,
     calibrated as the card says: where the signal is weak a particle may be sure though its place is not.
 
     Parameters
@@ -101,11 +101,11 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         super().__init__(network, card, particle_px=particle_px, device=device, scoring=scoring)
         self.tile_px = tile_px or tile_px_on(self.device)
         self.can_be_calibrated = card.parameters.get("answers", FEWEST) > NEAR
-        # who never saw a particle of another size answers one size for all
+        # without particles of other sizes in training, it outputs one size for all
         self.knows_size = card.options.get("scale_jitter") != 1 or card.scales[0] < card.scales[1]
 
     def details(self) -> dict[str, Any]:
-        """Return what of the settings is this kind of picker's own."""
+        """Return the settings that this kind of picker adds."""
         return {"suppression": SUPPRESSION, "floor": FLOOR}
 
     def pick_many(self, images: Tensor) -> list[Candidates]:
@@ -119,10 +119,10 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         MicrographError
             If an image is empty, constant or holds NaN or infinite values.
         """
-        return [self._with_size(one) for one in self.pick_sized(images)]
+        return [self._with_size(sized) for sized in self.pick_sized(images)]
 
-    def pick_sized(self, images: Tensor) -> list[Sized]:
-        """Return what :meth:`pick_many` does, with the size that the network sees in each.
+    def pick_sized(self, images: Tensor) -> list[SizedCandidates]:
+        """Return the candidates as :meth:`pick_many`, with the size that the network predicts for each.
 
         Raises
         ------
@@ -134,20 +134,22 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         for edge in (0, -1):
             maps[:, edge] = maps[:, :, edge] = -torch.inf
         floor = PEAK_FLOOR if self.can_be_calibrated else FLOOR
-        found = self.peaks(maps, radius_px=SUPPRESSION * self.particle_px / STRIDE, floor=floor)
-        return [self._sized(one, answer) for one, answer in zip(found, answers, strict=True)]
+        peaks = self.peaks(maps, radius_px=SUPPRESSION * self.particle_px / STRIDE, floor=floor)
+        return [self._sized(of_image, answer) for of_image, answer in zip(peaks, answers, strict=True)]
 
-    def _sized(self, peaks: Candidates, answers: Tensor) -> Sized:
-        """Return one micrograph's candidates from its peaks, on the grid of its ``(a, h, w)`` answers."""
+    def _sized(self, peaks: Candidates, answers: Tensor) -> SizedCandidates:
+        """Return one micrograph's candidates from the peaks on the grid of its ``(a, h, w)`` output."""
         row, column = (torch.from_numpy(np.rint(at).astype(np.int64)) for at in (peaks.y, peaks.x))
-        there = answers[:, row.to(answers.device), column.to(answers.device)].cpu()
-        size = there[SIZE].exp().numpy()
+        at_peaks = answers[:, row.to(answers.device), column.to(answers.device)].cpu()
+        size = at_peaks[SIZE].exp().numpy()
         placed = Candidates(_to_image(peaks.x), _to_image(peaks.y), peaks.score)
         if not self.can_be_calibrated:
-            return Sized(placed, size, peaks.score)
+            return SizedCandidates(placed, size, peaks.score)
         height, width = (STRIDE * side for side in answers.shape[1:])
-        seen = _from_edge(placed, height, width) / (EDGE * self.particle_px)
-        odds = (there[NEAR] + there[CENTRE]).numpy() / 2 - CUT_LOG_ODDS * np.clip(1 - seen, 0, 1)
+        edge_distance = _from_edge(placed, height, width) / (EDGE * self.particle_px)
+        odds = (at_peaks[NEAR] + at_peaks[CENTRE]).numpy() / 2 - CUT_LOG_ODDS * np.clip(
+            1 - edge_distance, 0, 1
+        )
         score = expit(odds)
         mask = junk_mask(answers[JUNK:], self.particle_px / STRIDE)
         junk = JunkMask(mask, (height, width)).at(placed.x, placed.y)
@@ -156,11 +158,11 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
             score[clear] = calibrated(score[clear], self.card.calibration)
         order = np.lexsort((placed.x, placed.y, -score))
         order = order[score[order] > FLOOR]
-        found = Candidates(placed.x[order], placed.y[order], score[order], junk[order], mask)
-        return Sized(found, size[order], peaks.score[order])
+        candidates = Candidates(placed.x[order], placed.y[order], score[order], junk[order], mask)
+        return SizedCandidates(candidates, size[order], peaks.score[order])
 
-    def _with_size(self, sized: Sized) -> Candidates:
-        """Return candidates that carry their sizes, where the network has learnt to tell them."""
+    def _with_size(self, sized: SizedCandidates) -> Candidates:
+        """Return candidates with a column of sizes, if the network has learnt to predict them."""
         if not self.knows_size:
             return sized.candidates
         return replace(sized.candidates, more={"size_px": sized.size * np.float32(self.particle_px)})
@@ -178,12 +180,12 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         return torch.sigmoid(self._answers(images)[:, 0]).contiguous()
 
     def _answers(self, images: Tensor) -> Tensor:
-        """Return the network's ``(n, a, h / 2, w / 2)`` answers."""
+        """Return the network's ``(n, a, h / 2, w / 2)`` output."""
         return answers_of(self.ask, images, self.tile_px)
 
 
 def answers_of(ask: Callable[[Tensor], Tensor], images: Tensor, tile_px: int) -> Tensor:
-    """Return a U-Net's ``(n, a, h / 2, w / 2)`` answers to ``(n, h, w)`` images, which it sees flattened.
+    """Return a U-Net's ``(n, a, h / 2, w / 2)`` output for ``(n, h, w)`` images, after :func:`flatten`.
 
     Parameters
     ----------
@@ -218,9 +220,9 @@ def flatten(images: Tensor) -> Tensor:
 
 
 def background(images: Tensor) -> Tensor:
-    """Return ``(n, h, w)`` images through a Gaussian of 48 px, mirrored at their edges.
+    """Return ``(n, h, w)`` images smoothed by a Gaussian of 48 px, mirrored at their edges.
 
-    It is taken of means of 8 x 8 pixels, and linear between them.
+    It is computed from means of 8 x 8 pixels, and interpolated linearly.
     """
     height, width = images.shape[1:]
     blocks = functional.avg_pool2d(images[:, None], BLOCK_PX, ceil_mode=True, count_include_pad=False)
@@ -236,13 +238,13 @@ def _smoothing(length: int) -> NDArray[np.float32]:
     """Return the ``(k, k)`` matrix from means of blocks along ``length`` pixels to their background."""
     starts = np.arange(0, length, BLOCK_PX)
     pixels = np.minimum(starts + BLOCK_PX, length) - starts
-    asked, held = starts + (BLOCK_PX - 1) / 2, starts + (pixels - 1) / 2
+    outputs, centres = starts + (BLOCK_PX - 1) / 2, starts + (pixels - 1) / 2
     reach = TRUNCATE * BACKGROUND_PX
     weights = np.zeros((len(starts), len(starts)))
     turns = int(np.ceil(reach / (2 * length)))
     for turn in range(-turns, turns + 1):
-        for mirrored in (held, -1 - held):
-            away = np.abs(asked[:, None] - (mirrored + 2 * length * turn))
+        for mirrored in (centres, -1 - centres):
+            away = np.abs(outputs[:, None] - (mirrored + 2 * length * turn))
             weights += np.where(away <= reach, np.exp(-((away / BACKGROUND_PX) ** 2) / 2), 0) * pixels
     smoothing: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     return smoothing

@@ -1,7 +1,7 @@
-"""Whether particles are darker or brighter than the ice, as a heat-map network sees it.
+"""Polarity: whether particles are darker or brighter than the ice, found by a heat-map network.
 
-Such a network has learnt dark particles and sees less where they are bright. So where it does not see much
-it is shown the negative, too, and particles are bright where it sees far more in that; else dark.
+Such a network has learnt dark particles and finds fewer where they are bright. So where it finds few it is
+run on the negative, too, and particles are bright where it finds far more in that; otherwise dark.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,25 +20,25 @@ from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.picker import Candidates, Picker
 
 POWER = 8
-"""Of a score in its weight: gaps between bright particles are seen as particles, but never surely."""
+"""Exponent of scores in the evidence: gaps between bright particles look like particles, never surely."""
 SURE = 0.04
-"""Evidence from which the negative need not be looked at. Bright particles of 60 molecules gave 0.033 at
+"""Evidence from which the negative is not needed. Bright particles of 60 molecules gave 0.033 at
 most, but for empty capsids, which look alike both ways, 0.056."""
 LEAST, MARGIN = 0.001, 2.5
-"""Evidence for bright particles, and how many times that for dark ones it must be. Negatives of ice, carbon
+"""Least evidence for bright particles, and its least ratio to that for dark ones. Negatives of ice, carbon
 and contamination gave 0.0003 at most, those of particles 0.4 times what the particles did, but for empty
 capsids."""
 ACROSS = 16
-"""Diameters across the middle of a micrograph that is looked at for a picker of another kind."""
+"""Diameters across the middle of a micrograph that is judged for a picker of another kind."""
 
 
-Judge = NetworkPicker[Any]
+PolarityJudge = NetworkPicker[Any]
 
 
-def judge_for(picker: Picker) -> Judge:
-    """Return the network that tells the polarity: the picker itself, or the default one.
+def judge_for(picker: Picker) -> PolarityJudge:
+    """Return the network that judges the polarity: the picker itself, or the default model.
 
-    Pickers of other kinds find as much in a negative: gaps in a crowd are blobs, too. The default one answers
+    Pickers of other kinds find as much in a negative: gaps in a crowd are blobs, too. The default model runs
     in float32, so that another machine finds the same.
     """
     if isinstance(picker, NetworkPicker) and picker.tells_polarity:
@@ -48,22 +48,22 @@ def judge_for(picker: Picker) -> Judge:
     return judge
 
 
-def rule(picker: Picker) -> dict[str, Any]:
-    """Return everything that decides a micrograph's polarity, as plain JSON."""
+def polarity_settings(picker: Picker) -> dict[str, Any]:
+    """Return the settings that decide a micrograph's polarity, as plain JSON."""
     judge = judge_for(picker)
     of_judge = "itself" if judge is picker else {**judge.settings(), "across": ACROSS}
     return {"power": POWER, "sure": SURE, "least": LEAST, "margin": MARGIN, "judge": of_judge}
 
 
 def evidence(score: NDArray[np.float32], squares: float) -> float:
-    """Return how much speaks for particles of one polarity.
+    """Return the evidence for particles of one polarity.
 
     Parameters
     ----------
     score
         ``(n,)`` scores of the candidates.
     squares
-        Area that was looked at, in squares of the particle's diameter.
+        Searched area, in squares of the particle's diameter.
     """
     return float(np.sum(score.astype(np.float64) ** POWER)) / squares
 
@@ -73,7 +73,7 @@ def are_bright(dark: float, bright: float) -> bool:
     return bright >= LEAST and bright > MARGIN * dark
 
 
-def pick_settled(picker: Picker, judge: Judge, images: Tensor) -> list[tuple[Candidates, bool]]:
+def pick_with_polarity(picker: Picker, judge: PolarityJudge, images: Tensor) -> list[tuple[Candidates, bool]]:
     """Return the candidates of ``(n, h, w)`` images, or of their negatives where particles are bright.
 
     Parameters
@@ -85,7 +85,7 @@ def pick_settled(picker: Picker, judge: Judge, images: Tensor) -> list[tuple[Can
 
     Returns
     -------
-    Of each image its candidates, and whether they are the negative's.
+    For each image its candidates, and whether they are the negative's.
 
     Raises
     ------
@@ -94,27 +94,31 @@ def pick_settled(picker: Picker, judge: Judge, images: Tensor) -> list[tuple[Can
     """
     if judge is not picker:
         part = _middle(images, picker.particle_px, judge.particle_px)
-        bright = [bool(_of_one(judge, one)) for one in part[:, None]]
-        signs = torch.tensor([-1.0 if one else 1.0 for one in bright], device=images.device)
+        bright = [bool(_of_one(judge, is_bright)) for is_bright in part[:, None]]
+        signs = torch.tensor([-1.0 if is_bright else 1.0 for is_bright in bright], device=images.device)
         return list(zip(picker.pick_many(images * signs[:, None, None]), bright, strict=True))
-    found = judge.pick_many(images)
-    negatives = _brighter(judge, images, found)
-    return [(negatives.get(at, one), at in negatives) for at, one in enumerate(found)]
+    candidates = judge.pick_many(images)
+    negatives = _brighter(judge, images, candidates)
+    return [(negatives.get(at, is_bright), at in negatives) for at, is_bright in enumerate(candidates)]
 
 
-def _brighter(judge: Judge, images: Tensor, found: Sequence[Candidates]) -> Mapping[int, Candidates]:
-    """Return the negatives' candidates, by place, of the images whose particles are bright."""
+def _brighter(
+    judge: PolarityJudge, images: Tensor, candidates: Sequence[Candidates]
+) -> Mapping[int, Candidates]:
+    """Return the negatives' candidates of the images whose particles are bright, by index."""
     squares = images[0].numel() / judge.particle_px**2
-    dark = [evidence(one.score, squares) for one in found]
-    unsure = [at for at, seen in enumerate(dark) if seen < SURE]
+    dark = [evidence(of_image.score, squares) for of_image in candidates]
+    unsure = [at for at, for_dark in enumerate(dark) if for_dark < SURE]
     if not unsure:
         return {}
     negatives = zip(unsure, judge.pick_many(images[unsure].neg()), strict=True)
-    return {at: one for at, one in negatives if are_bright(dark[at], evidence(one.score, squares))}
+    return {
+        at: of_image for at, of_image in negatives if are_bright(dark[at], evidence(of_image.score, squares))
+    }
 
 
-def _of_one(judge: Judge, image: Tensor) -> Mapping[int, Candidates]:
-    """Do it for a ``(1, h, w)`` image; nothing is bright where nothing but one grey value is left."""
+def _of_one(judge: PolarityJudge, image: Tensor) -> Mapping[int, Candidates]:
+    """Return the same for a ``(1, h, w)`` image; a constant one has no bright particles."""
     try:
         return _brighter(judge, image, judge.pick_many(image))
     except MicrographError:

@@ -1,4 +1,4 @@
-"""What the heat-map network is."""
+"""The record of the heat-map network."""
 
 from cryopick_ray.pickers.record import Network, TrainingDefaults
 

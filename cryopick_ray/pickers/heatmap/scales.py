@@ -1,4 +1,4 @@
-"""A micrograph at several scales: a network that is asked at many pays for the pixels that it sees alone."""
+"""A micrograph at several scales, each resampled from a level of a pyramid."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,11 +7,11 @@ from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.units import resampled_shape
 
 HALVINGS = 3
-"""How often a micrograph is halved: coarse pixels are taken of few."""
+"""Levels of the pyramid: coarse scales are resampled from small images."""
 
 
 class Scales:
-    """A micrograph, half of it, a quarter: each made once it is wanted.
+    """A pyramid of a micrograph, each level half as large, made when it is needed.
 
     Parameters
     ----------

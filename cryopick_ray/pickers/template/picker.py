@@ -1,4 +1,4 @@
-"""The template picker: how well the best of all views of a map fits at each pixel."""
+"""The template picker: correlation with the best of all views of a map at each pixel."""
 
 import math
 from dataclasses import replace
@@ -38,7 +38,7 @@ class TemplatePicker(NetworkPicker[Templates]):
     Parameters
     ----------
     network, card
-        The templates and what they are.
+        The templates and their card.
     particle_px
         The card's; templates are made at one scale.
     device
@@ -47,7 +47,7 @@ class TemplatePicker(NetworkPicker[Templates]):
     Raises
     ------
     ModelError
-        If the card is of another kind of model, or the templates are not what their class says.
+        If the card is of another kind of model, or the templates are not normalised within their disc.
     UsageError
         If the device is not there or the size is another.
     """
@@ -66,7 +66,7 @@ class TemplatePicker(NetworkPicker[Templates]):
         device: str = "cpu",
         scoring: Scoring = EXACT,
     ) -> None:
-        del scoring  # there is one way, exact
+        del scoring  # always exact
         super().__init__(network, card, particle_px=None, device=device)
         if particle_px not in (None, self.particle_px):
             raise UsageError(
@@ -78,7 +78,7 @@ class TemplatePicker(NetworkPicker[Templates]):
         self._sum = _transform(self._disc.float()).conj()
 
     def details(self) -> dict[str, Any]:
-        """Return what of the settings is this kind of picker's own."""
+        """Return the settings that this kind of picker adds."""
         return {"suppression": SUPPRESSION, "floor": FLOOR, "transform_px": TRANSFORM_PX}
 
     def pick_many(self, images: Tensor) -> list[Candidates]:
@@ -100,8 +100,8 @@ class TemplatePicker(NetworkPicker[Templates]):
             whole = torch.full_like(scores, -math.inf)
             inside = np.s_[margin : scores.shape[0] - margin, margin : scores.shape[1] - margin]
             whole[inside] = scores[inside]
-            (one,) = self.peaks(whole[None], radius_px=SUPPRESSION * self.particle_px, floor=FLOOR)
-            found.append(replace(one, more={"view": self._views_at(padded, one)}))
+            (peaks,) = self.peaks(whole[None], radius_px=SUPPRESSION * self.particle_px, floor=FLOOR)
+            found.append(replace(peaks, more={"view": self._views_at(padded, peaks)}))
         return found
 
     def score_maps(self, images: Tensor) -> Tensor:
@@ -133,15 +133,18 @@ class TemplatePicker(NetworkPicker[Templates]):
         floor = torch.maximum(contrast.median(), QUIETEST * contrast.max())
         return fit / torch.maximum(contrast, floor)
 
-    def _views_at(self, padded: Tensor, found: Candidates) -> NDArray[np.int16]:
+    def _views_at(self, padded: Tensor, candidates: Candidates) -> NDArray[np.int16]:
         """Return which template fits best at each candidate: maxima over all pixels would cost far more."""
         width = padded.shape[1]
         rows, columns = self._disc.nonzero().T
         around, templates = rows * width + columns, self.network.templates.to(self.device)[:, self._disc].T
-        y, x = (torch.from_numpy(np.rint(at).astype(np.int64)).to(self.device) for at in (found.y, found.x))
+        y, x = (
+            torch.from_numpy(np.rint(at).astype(np.int64)).to(self.device)
+            for at in (candidates.y, candidates.x)
+        )
         flat, fits = padded.flatten(), []
-        for some in torch.split(y * width + x, PEAKS):
-            seen = flat.index_select(0, (some[:, None] + around).flatten()).view(len(some), len(around))
+        for pixels in torch.split(y * width + x, PEAKS):
+            seen = flat.index_select(0, (pixels[:, None] + around).flatten()).view(len(pixels), len(around))
             fits.append((seen @ templates).argmax(dim=1))
         view: NDArray[np.int16] = torch.cat(fits).cpu().numpy().astype(np.int16)
         return view

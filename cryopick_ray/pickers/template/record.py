@@ -1,4 +1,4 @@
-"""What templates are: a network of fixed kernels, made of a map and never taught."""
+"""The record of templates: a network of fixed kernels, projected from a map and never trained."""
 
 from cryopick_ray.pickers.record import Network
 

@@ -1,4 +1,4 @@
-"""Templates: how a known particle looks from every side, at the scale a micrograph is searched at."""
+"""Templates: projections of a known particle in all orientations, at the scale of the search."""
 
 import math
 import re
@@ -30,14 +30,14 @@ BATCH = 256  # views at a time
 
 
 class Templates(nn.Module):
-    """Templates of one particle.
+    """Templates of one particle, as a network of fixed kernels.
 
     Parameters
     ----------
     architecture
         ``template``.
     count, box_px
-        How many, and their side in pixels, odd.
+        Number of templates, and their side in pixels, odd.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ def make_templates(
     Raises
     ------
     UsageError
-        The volume is no cube or holds no density, or a number cannot be.
+        The volume is no cube or holds no density, or a number is out of range.
     """
     check_settings(diameter_A, particle_px, angular_step_deg)
     if volume.ndim != 3 or len(set(volume.shape)) != 1 or not is_positive(voxel_size_A):
@@ -145,7 +145,7 @@ def template_card(network: Templates, name: str, particle_px: float, *, views: s
     name
         Of the particle; the model is called ``template-NAME``.
     views, source
-        How they were made, and of which map.
+        How they were made, and the map's name.
     """
     count, box_px, _ = network.templates.shape
     return ModelCard(
@@ -175,7 +175,7 @@ def _orientations(step_deg: float) -> NDArray[np.float64]:
 def _resampled(
     volume: NDArray[np.float32], voxel_size_A: float, pixel_size_A: float, side: int
 ) -> NDArray[np.float32]:
-    """Return the volume on ``side`` cubed voxels, low-passed to what they hold (Lanczos)."""
+    """Return the volume resampled to ``side`` cubed voxels, low-passed at Nyquist (Lanczos)."""
     old_A = (np.arange(len(volume)) - len(volume) // 2) * voxel_size_A
     new_A = (np.arange(side) - side // 2) * pixel_size_A
     apart = (new_A[:, None] - old_A) / max(pixel_size_A, voxel_size_A)

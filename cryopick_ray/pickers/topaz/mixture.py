@@ -69,8 +69,8 @@ def fit_ices(images: Tensor) -> Tensor:
         raise MicrographError(f"cannot normalise: the image is constant ({constant:g})")
     ice, gain = _best_mixtures((levels - mean) / std, images[0].numel() / LEVELS)
     of_all = levels.new_tensor([0.0, 1.0, 1.0])
-    found = torch.where(gain[:, None] > ICE_PRIOR, ice, of_all)
-    return torch.cat([mean + std * found[:, :1], std * found[:, 1:2], found[:, 2:]], 1)
+    fitted = torch.where(gain[:, None] > ICE_PRIOR, ice, of_all)
+    return torch.cat([mean + std * fitted[:, :1], std * fitted[:, 1:2], fitted[:, 2:]], 1)
 
 
 def _levels(images: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ def _best_mixtures(levels: Tensor, pixels: float) -> tuple[Tensor, Tensor]:
     of_ice = fraction.log() - ((x - bright_mean).square() / variance + variance.log()) / 2
     of_both = of_ice + functional.softplus(-log_odds)  # p(x) = p(x, ice) / p(ice | x)
     gain = pixels * (of_both + x.square() / 2).sum(2) + (ICE_PRIOR - 1) * fraction[..., 0].log()
-    found = torch.cat([bright_mean, variance.sqrt(), fraction], 2)
+    fitted = torch.cat([bright_mean, variance.sqrt(), fraction], 2)
     best = gain.argmax(1)
     each = torch.arange(len(levels), device=levels.device)
-    return found[each, best], gain[each, best]
+    return fitted[each, best], gain[each, best]

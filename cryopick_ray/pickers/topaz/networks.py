@@ -1,10 +1,10 @@
 """Topaz's classifiers (Bepler et al. 2019, Nat. Methods 16:1153): one network, strided or dense.
 
-Strided, a network answers for one patch in ``stride`` x ``stride`` pixels: what training needs.
-Asked for a finer step, strides beyond that step become dilations of the layers after them
-(shift-and-stitch without the stitching), and the same parameters answer for every pixel, or for every
-second: ``finer[..., ::k, ::k]`` equals the output of the k times coarser step. All convolutions are valid:
-an output belongs to the centre of its receptive field.
+Strided, a network has one output for ``stride`` x ``stride`` pixels: enough for training. For a finer step,
+strides beyond that step become dilations of the layers after them (shift-and-stitch without the
+stitching), and the same parameters give an output for every pixel, or for every second:
+``finer[..., ::k, ::k]`` equals the output of the k times coarser step. All convolutions are valid: an output
+belongs to the centre of its receptive field.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cryopick_ray.errors import ModelError
-from cryopick_ray.pickers.scoring import answered
+from cryopick_ray.pickers.scoring import last_layer
 
 
 @dataclass(frozen=True)
@@ -158,15 +158,15 @@ class TopazNetwork(nn.Module):
         images
             ``(n, 1, h, w)``, both sides at least ``receptive_field_px``.
         step
-            Answer for every ``step``-th pixel, a divisor of ``stride``: ``(n, ceil((h - reach) / step),
+            Output for every ``step``-th pixel, a divisor of ``stride``: ``(n, ceil((h - reach) / step),
             ceil((w - reach) / step))`` with ``reach = receptive_field_px - 1``; ``None`` for ``stride``.
         """
-        x, reached, wanted = images, 1, step or self.stride
+        x, reached, target_step = images, 1, step or self.stride
         for layer, (spread, after) in zip(self.layers, pairwise(self.spreads), strict=True):
-            stride = after // spread if reached * after // spread <= wanted else 1
+            stride = after // spread if reached * after // spread <= target_step else 1
             x = layer(x, spread // reached, stride)
             reached *= stride
-        return answered(self.classifier, x)[:, 0]
+        return last_layer(self.classifier, x)[:, 0]
 
 
 def _convolve(conv: nn.Conv2d, x: Tensor, spread: int, stride: int) -> Tensor:

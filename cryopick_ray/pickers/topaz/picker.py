@@ -26,8 +26,8 @@ BETWEEN = (-1 / 16, 9 / 16, 9 / 16, -1 / 16)
 class TopazPicker(NetworkPicker[TopazNetwork]):
     """A Topaz network as a picker; scores are logits, above 0 where a particle is more likely than not.
 
-    Exact scoring asks the network about every pixel, as ``topaz extract`` does. Fast scoring asks about
-    every second row and column, a quarter of the arithmetic, and puts a cubic through the answers.
+    Exact scoring runs the network at every pixel, as ``topaz extract`` does. Fast scoring runs it at every
+    second row and column, a quarter of the arithmetic, and interpolates by a cubic.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class TopazPicker(NetworkPicker[TopazNetwork]):
         self.tile_px, self.step_px = tile_px or TILE_PX[mode], min(STEP[mode], network.stride)
 
     def details(self) -> dict[str, Any]:
-        """Return what of the settings is this kind of picker's own."""
+        """Return the settings that this kind of picker adds."""
         return {
             "radius_px": self.particle_px / 2,
             "floor": FLOOR,
@@ -90,12 +90,12 @@ class TopazPicker(NetworkPicker[TopazNetwork]):
             seen = padded[..., y : y + self.tile_px + reach, x : x + self.tile_px + reach]
             answer = self.ask(seen, step=step)
             scores[:, y // step :, x // step :][:, : answer.shape[1], : answer.shape[2]] = answer
-        whole: Tensor = doubled(scores)[:, :height, :width] if step == 2 else scores
+        whole: Tensor = upsampled(scores)[:, :height, :width] if step == 2 else scores
         return whole
 
 
-def doubled(maps: Tensor) -> Tensor:
-    """Return ``(n, 2 h, 2 w)`` maps through ``(n, h, w)`` ones, which stay at the even places; cubic between.
+def upsampled(maps: Tensor) -> Tensor:
+    """Return ``(n, h, w)`` maps upsampled to ``(n, 2 h, 2 w)``: unchanged at even places, cubic between.
 
     Beyond its edges a map goes on with its outermost values.
     """

@@ -1,4 +1,4 @@
-"""What Topaz's networks are."""
+"""The record of Topaz's networks."""
 
 from cryopick_ray.pickers.record import Network, TrainingDefaults
 

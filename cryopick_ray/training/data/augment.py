@@ -1,8 +1,8 @@
-"""Grey values changed as other microscopes, specimens and exposures would change them; places stay.
+"""Augmentation of grey values, as other microscopes, specimens and exposures would change them.
 
 Every function takes an ``(h, w)`` float32 image and a generator and returns a new image of that shape
-and type. What is random comes from the generator alone. None turns bright into dark: particles are dark
-wherever a network sees them. Places (flips, turns, zoom) are changed by
+and type. All that is random comes from the generator. None inverts contrast: particles are dark in all
+images of networks. Geometry (flips, turns, zoom) is augmented by
 :class:`~cryopick_ray.training.data.windows.Window`.
 """
 
@@ -27,12 +27,12 @@ STRONG_NOISE = (0.3, 6.0)
 """Likewise, for training across molecules: thick ice, short exposures, single frames."""
 FLATTENED_PX = (2.0, 12.0)
 FLATTENED_DEPTH = (0.6, 1.0)
-"""Sigma of the Gaussian that is taken away, and how much of it: low defocus, flattened and filtered input."""
+"""Sigma of the Gaussian that is subtracted, and its weight: low defocus, flattened and filtered input."""
 DENOISED_PER_PX = (0.12, 0.45)
 DENOISED_ORDER = 4
-"""Where a steep low-pass cuts, and its order: denoised and binned input."""
+"""Cutoff of a steep low-pass, and its order: denoised and binned input."""
 CRYOLO_MOST = 3
-"""Most changes that :func:`cryolo_chain` makes to one image."""
+"""Most augmentations that :func:`cryolo_chain` applies to an image."""
 
 CUTOFF_PER_PX = (0.08, 0.5)
 BAND_PER_PX = (0.02, 0.4)
@@ -90,7 +90,7 @@ def defocus_like(image: Image, rng: np.random.Generator) -> Image:
 
 
 def reshape_spectrum(image: Image, rng: np.random.Generator) -> Image:
-    """Change which frequencies are strong: a low-pass, a band raised or lowered, or both.
+    """Reshape the power spectrum: a low-pass, a band raised or lowered, or both.
 
     The low-pass is a Gaussian of 0.08 to 0.5 per px, the band a bell over the logarithm of the frequency.
     Ours, for training across molecules: detectors, dose, ice and denoising differ in exactly this.
@@ -111,9 +111,9 @@ def reshape_spectrum(image: Image, rng: np.random.Generator) -> Image:
 
 
 def flatten_out(image: Image, rng: np.random.Generator) -> Image:
-    """Take low frequencies away, as low defocus and high-pass filters do: particles lose their dark bodies.
+    """Remove low frequencies, as low defocus and high-pass filters do: particles are reduced to outlines.
 
-    What goes is 0.6 to 1 of a Gaussian of sigma 2 to 12 px. Ours, for training across molecules.
+    Subtracts 0.6 to 1 of the image smoothed by a Gaussian of 2 to 12 px. Ours, for training across molecules.
     """
     cutoff = 1 / (2 * np.pi * _log_uniform(rng, *FLATTENED_PX))
     depth = np.float32(rng.uniform(*FLATTENED_DEPTH))
@@ -121,16 +121,16 @@ def flatten_out(image: Image, rng: np.random.Generator) -> Image:
 
 
 def denoise(image: Image, rng: np.random.Generator) -> Image:
-    """Take away all above 0.12 to 0.45 per px, steeply. Ours, for training across molecules."""
+    """Low-pass steeply at 0.12 to 0.45 per px. Ours, for training across molecules."""
     cutoff = _log_uniform(rng, *DENOISED_PER_PX)
     return _filtered(image, lambda s2: np.asarray(1 / (1 + (s2 / np.float32(cutoff**2)) ** DENOISED_ORDER)))
 
 
 def scramble(image: Image, rng: np.random.Generator) -> Image:
-    """Return noise with the image's own power spectrum, mean and spread: every phase is drawn anew.
+    """Return noise with the image's own power spectrum, mean and standard deviation: all phases are random.
 
-    Texture of ice and carbon stays what it is; particles, which their phases make, are gone. Ours, for
-    training across molecules: such noise must not be taken for particles.
+    The texture of ice and carbon is kept; particles, which are in the phases, are gone. Ours, for training
+    across molecules: such noise must not be taken for particles.
     """
     phases = rfft2(rng.standard_normal(image.shape, np.float32))
     phases /= np.maximum(np.abs(phases), np.float32(1e-12))
@@ -148,18 +148,18 @@ GENERAL: tuple[tuple[Augmentation, float], ...] = (
     (denoise, 0.1),
     (add_noise, 0.2),
 )
-"""With the chance of each, in the order of a microscope: noise before a filter is coloured by it."""
+"""Augmentations with their probabilities, in a microscope's order: filters colour the noise before them."""
 
 
 def cryolo_chain(image: Image, rng: np.random.Generator) -> Image:
-    """Make none to three of crYOLO's changes, in any order (Wagner et al. 2019, Commun. Biol. 2:218)."""
+    """Apply up to three of crYOLO's augmentations, in any order (Wagner et al. 2019, Commun. Biol. 2:218)."""
     for index in rng.permutation(len(CRYOLO))[: rng.integers(CRYOLO_MOST, endpoint=True)]:
         image = CRYOLO[index](image, rng)
     return image
 
 
 def general_chain(image: Image, rng: np.random.Generator) -> Image:
-    """Make each change of :data:`GENERAL` with its chance: for training across molecules."""
+    """Apply each augmentation of :data:`GENERAL` with its probability: for training across molecules."""
     for change, chance in GENERAL:
         if rng.uniform() < chance:
             image = change(image, rng)
@@ -170,7 +170,7 @@ def _filtered(image: Image, response: Callable[[NDArray[np.float32]], NDArray[np
     """Multiply an image's spectrum by ``response(s^2)``, s in cycles per px; keep its mean and spread.
 
     The image is mirrored at its edges (a cosine transform), so that nothing wraps round. Every picker
-    normalises what it sees, hence the standard deviation is kept.
+    normalises its input, hence the standard deviation is kept.
     """
     rows, columns = ((np.arange(side, dtype=np.float32) / (2 * side)) ** 2 for side in image.shape)
     spectrum = dctn(image, norm="ortho")

@@ -1,4 +1,4 @@
-"""Examples for the network, drawn where they are used: each worker reads its own micrographs."""
+"""Examples for the network, drawn by the worker that uses them from the micrographs it reads."""
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -16,9 +16,9 @@ from cryopick_ray.micrographs.reader import read_micrograph
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore
-from cryopick_ray.training.data.batch_plan import BatchPlan, Spot
-from cryopick_ray.training.data.labelled import Centres, LabelledMicrograph, nowhere
-from cryopick_ray.training.data.views import AS_IT_IS, ONE_VIEW, View, Views
+from cryopick_ray.training.data.batch_plan import BatchPlan, ExampleIndex
+from cryopick_ray.training.data.labelled import Centres, LabelledMicrograph, no_centres
+from cryopick_ray.training.data.views import UNCHANGED, UNCHANGED_ONLY, View, Views
 from cryopick_ray.training.recipes.recipe import Recipe, Slot
 from cryopick_ray.units import Shape, resampled_shape, working_pixel_size_A
 
@@ -33,9 +33,9 @@ class LabelledRow:
     Attributes
     ----------
     store_url, row
-        Where its pixels are.
+        Store and manifest row of its pixels.
     dataset
-        The data set it belongs to.
+        Its data set.
     diameter_A
         The particle's longest dimension.
     radius_A
@@ -45,9 +45,9 @@ class LabelledRow:
     particles, false, unsure
         As in :class:`LabelledMicrograph`, in pixels of the source micrograph.
     molecule, simulated
-        The molecule's name, and whether the micrograph is simulated; ``None`` if nobody said.
+        The molecule's name, and whether the micrograph is simulated; ``None`` if unknown.
     junk
-        An MRC file of what lies where in it, as codes; ``None`` if nobody said.
+        An MRC file with its mask of junk codes; ``None`` if unknown.
     filaments
         As in :class:`LabelledMicrograph`, in pixels of the source micrograph.
     """
@@ -67,7 +67,7 @@ class LabelledRow:
     filaments: tuple[Trace, ...] = ()
 
 
-def read_labelled(source: LabelledRow, recipe: Recipe, view: View = AS_IT_IS) -> LabelledMicrograph:
+def read_labelled(source: LabelledRow, recipe: Recipe, view: View = UNCHANGED) -> LabelledMicrograph:
     """Read a micrograph at the recipe's scale, its labels with it.
 
     Parameters
@@ -92,8 +92,8 @@ def read_labelled(source: LabelledRow, recipe: Recipe, view: View = AS_IT_IS) ->
     height, width = source.row.source_shape
     scale = np.array([shape[1] / width, shape[0] / height], np.float32)
     particles, false, unsure = (
-        nowhere() if view.is_empty else places * scale
-        for places in (source.particles, source.false, source.unsure)
+        no_centres() if view.is_empty else centres * scale
+        for centres in (source.particles, source.false, source.unsure)
     )
     filaments = (
         () if view.is_empty else tuple(filament.scaled(*scale.tolist()) for filament in source.filaments)
@@ -113,26 +113,31 @@ def read_labelled(source: LabelledRow, recipe: Recipe, view: View = AS_IT_IS) ->
 
 
 def _codes(path: Path, shape: Shape) -> NDArray[np.uint8]:
-    """Return an image of codes on the grid of the image that is shown."""
+    """Read a mask of junk codes, sampled on the grid of the working image."""
     codes = read_micrograph(path).pixels.astype(np.uint8)
     rows, columns = (
-        np.arange(wanted) * held // wanted for wanted, held in zip(shape, codes.shape, strict=True)
+        np.arange(side) * stored_side // side for side, stored_side in zip(shape, codes.shape, strict=True)
     )
     shown: NDArray[np.uint8] = codes[rows[:, None], columns]
     return shown
 
 
 class Examples:
-    """Examples by their spot in the training.
+    """Examples of a training by their index.
 
     Parameters
     ----------
     views
-        How a micrograph may be seen, each epoch in another way; as it is by default.
+        Augmentation of whole micrographs, drawn anew in each epoch; none by default.
     """
 
     def __init__(
-        self, recipe: Recipe, sources: Sequence[LabelledRow], plan: BatchPlan, *, views: Views = ONE_VIEW
+        self,
+        recipe: Recipe,
+        sources: Sequence[LabelledRow],
+        plan: BatchPlan,
+        *,
+        views: Views = UNCHANGED_ONLY,
     ) -> None:
         self._recipe = recipe
         self._views = views
@@ -142,15 +147,15 @@ class Examples:
         self._cached_bytes = 0
         self._cached_epoch = 0
 
-    def __getitem__(self, spot: Spot) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, index: ExampleIndex) -> tuple[Tensor, Tensor]:
         """Draw one example: image ``(1, s, s)`` and target."""
-        micrograph = self._read(self._plan.micrograph(spot), spot.epoch)
-        slot = Slot(self._plan.turn(spot), self._plan.batch)
-        example = self._recipe.example(micrograph, slot, self._plan.generator(spot))
+        micrograph = self._read(self._plan.micrograph(index), index.epoch)
+        slot = Slot(self._plan.turn(index), self._plan.batch)
+        example = self._recipe.example(micrograph, slot, self._plan.generator(index))
         return torch.from_numpy(example.image[None]), torch.from_numpy(example.target)
 
     def _read(self, index: int, epoch: int) -> LabelledMicrograph:
-        if self._views.differ and epoch != self._cached_epoch:  # seen so once, never again
+        if self._views.differ and epoch != self._cached_epoch:  # a view is used in one epoch only
             self._cache.clear()
             self._cached_bytes, self._cached_epoch = 0, epoch
         if index in self._cache:
@@ -167,8 +172,8 @@ class Examples:
 
     def batches(self, epoch: int, rank: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield one worker's part of each batch of an epoch: ``(n, 1, s, s)`` images and targets."""
-        for spots in self._plan.batches(epoch, rank, workers):
-            images, targets = zip(*map(self.__getitem__, spots), strict=True)
+        for indices in self._plan.batches(epoch, rank, workers):
+            images, targets = zip(*map(self.__getitem__, indices), strict=True)
             yield torch.stack(images), torch.stack(targets)
 
 

@@ -1,4 +1,4 @@
-"""A micrograph with what is known of it: what training draws its examples from."""
+"""A labelled micrograph at the working pixel size: training draws examples from it."""
 
 from dataclasses import dataclass, field
 
@@ -11,8 +11,8 @@ Centres = NDArray[np.float32]
 """``(n, 2)`` columns (x) and rows (y) of centres, in pixels of the image they come with."""
 
 
-def nowhere() -> Centres:
-    """Return no centres at all."""
+def no_centres() -> Centres:
+    """Return an empty array of centres."""
     return np.empty((0, 2), np.float32)
 
 
@@ -23,20 +23,19 @@ class LabelledMicrograph:
     Attributes
     ----------
     micrograph_id, dataset
-        Which it is, and of which data set (molecule).
+        Its id, and its data set (molecule).
     image
         ``(h, w)`` float32, grey values as the network's picker normalises them.
     particles
         Centres of labelled particles.
     false
-        Places known to hold none although a picker took them for one: hard negatives.
+        Centres of known false picks: hard negatives.
     unsure
-        Places that may hold one or not: neither shown as a particle nor as empty.
+        Places that may hold a particle or not: neither positive nor negative.
     scale
-        How many times larger than the recipe's ``particle_px`` the particles are.
+        Size of the particles relative to the recipe's ``particle_px``.
     junk
-        ``(h, w)`` uint8, what lies where (:class:`~cryopick_ray.micrographs.junk.Junk`); ``None`` if nobody
-        said.
+        ``(h, w)`` uint8 mask of codes (:class:`~cryopick_ray.micrographs.junk.Junk`); ``None`` if unknown.
     filaments
         Axes of labelled filaments; particles are their segments then.
     """
@@ -45,8 +44,8 @@ class LabelledMicrograph:
     dataset: str
     image: NDArray[np.float32]
     particles: Centres
-    false: Centres = field(default_factory=nowhere)
-    unsure: Centres = field(default_factory=nowhere)
+    false: Centres = field(default_factory=no_centres)
+    unsure: Centres = field(default_factory=no_centres)
     scale: float = 1.0
     junk: NDArray[np.uint8] | None = None
     filaments: tuple[Trace, ...] = ()

@@ -1,4 +1,4 @@
-"""Coordinate files -> labels of the micrographs in a store, checked before anything is learned."""
+"""Labels of the micrographs in a store, read from coordinate files and checked before training."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,30 +13,30 @@ from cryopick_ray.evaluation.truth import Truth, read_truth
 from cryopick_ray.formats.reading import is_table
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.training.data.examples import LabelledRow
-from cryopick_ray.training.data.labelled import Centres, nowhere
+from cryopick_ray.training.data.labelled import Centres, no_centres
 from cryopick_ray.training.data.table_labels import read_table_labels
 from cryopick_ray.training.training_settings import DataSettings
 
-OWN_NAMES = {
+SETTING_NAMES = {
     "inputs": "micrographs",
     "particle_px": "options.particle_px",
     "relion_project": "the folder that the training was started in",
 }
-"""What a training's settings call those of other commands, where not the same."""
+"""Names of a training's settings by those of other commands, where they differ."""
 SIMULATED = {"molecules"}
 """Settings of a simulation that a group of simulated molecules has itself, not among its ``settings``."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels of a data set, before anything is known of its micrographs but their ids.
+    """The labels of a data set, read before its micrographs are.
 
     Attributes
     ----------
     particles, false, unsure
-        Places by micrograph.
+        Centres by micrograph.
     names
-        What the labels call each labelled micrograph, by id; excluded ones are left out.
+        Name of each labelled micrograph in the labels, by id; excluded ones are left out.
     """
 
     particles: Truth
@@ -57,19 +57,23 @@ def read_labels(settings: DataSettings, micrograph_ids: Collection[str]) -> Labe
     """
     unsure, excluded = None, frozenset[str]()
     if is_table(settings.labels):
-        own = read_table_labels(settings.labels, settings.chosen)
-        particles, false, unsure, excluded = own.particles, own.false, own.unsure, own.excluded
+        table = read_table_labels(settings.labels, settings.chosen)
+        particles, false, unsure, excluded = table.particles, table.false, table.unsure, table.excluded
     elif settings.chosen is not None:
         raise UsageError(f"labels {settings.labels} is no table of ours: leave `chosen` out")
     else:
         particles, false = _read(settings.labels, "labels"), None
     if settings.false_labels:
         false = _read(settings.false_labels, "false_labels")
-    for one in (particles, false):
-        if one is not None:
-            _check_owners(one, micrograph_ids, settings)
-    known = {name: particles.name_of(name) for name in micrograph_ids if not matches(name, settings.exclude)}
-    names = {name: own for name, own in known.items() if own is not None and own not in excluded}
+    for truth in (particles, false):
+        if truth is not None:
+            _check_owners(truth, micrograph_ids, settings)
+    names_in_labels = {
+        name: particles.name_of(name) for name in micrograph_ids if not matches(name, settings.exclude)
+    }
+    names = {
+        name: table for name, table in names_in_labels.items() if table is not None and table not in excluded
+    }
     if not names:
         raise UsageError(
             f"no micrograph of data set {settings.name} has labels in {settings.labels}, which knows "
@@ -124,16 +128,16 @@ def labelled_rows(
 
 
 def in_settings(text: str, group: str | None = None) -> str:
-    """Return what went wrong in words of a training's settings.
+    """Return an error message with the names of a training's settings.
 
     Parameters
     ----------
     group
-        Where the simulated molecules stand that it is about, such as ``simulated.0``; ``None`` if it is not
-        about a simulation.
+        Path of the group of simulated molecules in the settings, such as ``simulated.0``; ``None`` if the
+        message is not about a simulation.
     """
     if group is None:
-        return spelled(text, lambda name: OWN_NAMES.get(name, name))
+        return spelled(text, lambda name: SETTING_NAMES.get(name, name))
     return spelled(text, lambda name: f"{group}.{name if name in SIMULATED else f'settings.{name}'}")
 
 
@@ -150,7 +154,7 @@ def _read(source: Path, setting: str) -> Truth:
 
 
 def _check_owners(truth: Truth, micrograph_ids: Collection[str], settings: DataSettings) -> None:
-    """Refuse labels of micrographs that are not there: they would be lost without a word."""
+    """Refuse labels of micrographs that are not there: they would be lost in silence."""
     owned = {truth.name_of(name) for name in micrograph_ids}
     if orphans := sorted(truth.particles.keys() - owned):
         raise UsageError(
@@ -166,7 +170,7 @@ def _inside(truth: Truth, name: str, row: ManifestRow) -> Centres:
 
 
 def _junk(settings: DataSettings, name: str) -> Path | None:
-    """Return the file that says what lies where in a micrograph; ``None`` if nobody said."""
+    """Return the file with a micrograph's junk mask; ``None`` without the setting."""
     if settings.junk is None:
         return None
     if not (path := settings.junk / Path(name).with_suffix(".mrc")).is_file():
@@ -179,4 +183,4 @@ def _junk(settings: DataSettings, name: str) -> Path | None:
 
 def _optional(truth: Truth | None, row: ManifestRow) -> Centres:
     name = truth.name_of(row.micrograph_id) if truth else None
-    return _inside(truth, name, row) if truth and name else nowhere()
+    return _inside(truth, name, row) if truth and name else no_centres()

@@ -1,4 +1,4 @@
-"""Examples made while the network learns: it would starve otherwise."""
+"""Batches of examples, made ahead of time while the network trains."""
 
 import os
 from collections import deque
@@ -17,13 +17,13 @@ from cryopick_ray.training.data.examples import Examples
 Batch = tuple[Tensor, Tensor]
 """``(n, 1, s, s)`` images and their targets."""
 AHEAD = 3
-"""Parts that each process, or the thread, has ready."""
+"""Parts of batches that each process, or the thread, makes ahead."""
 
 
-class _Parts(IterableDataset[Batch | CryoPickError]):
-    """What one process makes of every batch: a run of its slots.
+class _BatchParts(IterableDataset[Batch | CryoPickError]):
+    """The part of every batch that one process makes: consecutive slots.
 
-    An error is the last part: raised here, it would reach a person with a traceback in its message.
+    An error is yielded as the last part: raised here, its message would hold a traceback.
     """
 
     def __init__(self, examples: Examples, epochs: range, rank: int, size: int) -> None:
@@ -41,19 +41,19 @@ class _Parts(IterableDataset[Batch | CryoPickError]):
             yield error
 
 
-class _Ahead:
-    """What comes next of an iterator, brought by another thread before it is asked for."""
+class _Prefetcher:
+    """Prefetches the next items of an iterator in a thread."""
 
     def __init__(self, parts: Iterator[Batch | CryoPickError]) -> None:
         self._parts, self._thread = parts, ThreadPoolExecutor(1)
-        self._coming = deque(self._bring() for _ in range(AHEAD))
+        self._pending = deque(self._submit() for _ in range(AHEAD))
 
-    def _bring(self) -> Future[Batch | CryoPickError | None]:
+    def _submit(self) -> Future[Batch | CryoPickError | None]:
         return self._thread.submit(next, self._parts, None)
 
     def __iter__(self) -> Iterator[Batch | CryoPickError]:
-        while (part := self._coming.popleft().result()) is not None:
-            self._coming.append(self._bring())
+        while (part := self._pending.popleft().result()) is not None:
+            self._pending.append(self._submit())
             yield part
 
 
@@ -63,25 +63,25 @@ class Loader:
     Parameters
     ----------
     examples
-        Makes them.
+        Draws the examples.
     epochs, steps
-        Which epochs there are, and batches of each.
+        Numbers of the epochs, and batches of each.
     rank, size
-        Which of how many workers this is.
+        Number of this worker, and how many there are.
     processes
-        That make examples ahead of time; 0 lets a thread of this one do it.
+        Processes that make examples ahead of time; 0 for a thread of this one.
     """
 
     def __init__(
         self, examples: Examples, epochs: range, steps: int, rank: int, size: int, processes: int
     ) -> None:
         self._steps, self._processes = steps, processes
-        parts = _Parts(examples, epochs, rank, size)
+        parts = _BatchParts(examples, epochs, rank, size)
         ahead: dict[str, Any] = {}
         if processes:  # a forked process would wait for threads of this one, the store's above all
             ahead = {"prefetch_factor": AHEAD, "multiprocessing_context": "spawn"}
         made = iter(DataLoader(parts, batch_size=None, num_workers=processes, **ahead))
-        self._parts = made if processes else iter(_Ahead(made))
+        self._parts = made if processes else iter(_Prefetcher(made))
 
     def epoch(self) -> Iterator[Batch]:
         """Yield the next epoch's batches.

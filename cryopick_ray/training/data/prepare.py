@@ -1,4 +1,4 @@
-"""Data sets named in the settings -> stores and labelled micrographs, ready to be split."""
+"""Data sets of the settings: simulated, read, ingested into stores, with their labels."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -31,14 +31,14 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """A data set that is in a store.
+    """A data set in a store.
 
     Attributes
     ----------
     settings
-        What it was made from.
+        Its settings.
     rows
-        Its micrographs that have labels.
+        Its labelled micrographs.
     """
 
     settings: DataSettings
@@ -46,15 +46,15 @@ class TrainingSet:
 
 
 @dataclass(frozen=True)
-class _Listed:
-    """A data set that is not in a store yet.
+class _ListedSet:
+    """A data set whose micrographs and labels are found, not yet in a store.
 
     Attributes
     ----------
     where
-        Its place in the settings.
+        Its path in the settings, for messages.
     sources
-        Its labelled micrographs; the others teach nothing and stay where they are.
+        Its labelled micrographs; the others are not ingested.
     """
 
     where: str
@@ -64,15 +64,15 @@ class _Listed:
 
 
 @dataclass(frozen=True)
-class _Planned:
-    """A data set whose micrographs may have to be made.
+class _PlannedSimulation:
+    """A data set to simulate.
 
     Attributes
     ----------
     where
-        Its group's place in the settings.
+        Its group's path in the settings, for messages.
     settings
-        What it will be.
+        Those of the simulated data set.
     """
 
     where: str
@@ -85,12 +85,12 @@ def prepare_data(
 ) -> list[TrainingSet]:
     """Read the labels, simulate what is to be simulated, ingest everything at the recipe's scale.
 
-    What ``folder`` holds already is not made again.
+    Simulations and stores that ``folder`` holds already are not made again.
 
     Parameters
     ----------
     particle_px
-        Pixels that the recipe shows a particle's diameter in.
+        Pixels that a particle's diameter spans at the recipe's scale.
 
     Raises
     ------
@@ -113,26 +113,26 @@ def prepare_data(
         for where, group in groups.items()
         for molecule in group.molecules
     ]
-    listed = [_list(f"data.{number}", one, particle_px) for number, one in enumerate(settings.data)]
+    listed = [_list(f"data.{number}", data_set, particle_px) for number, data_set in enumerate(settings.data)]
     if planned:
         _simulate(planned, engine, events)
-    listed += [_list(one.where, one.settings, particle_px) for one in planned]
+    listed += [_list(plan.where, plan.settings, particle_px) for plan in planned]
     return _ingest(listed, particle_px, folder / "stores", engine, events)
 
 
 def _check_names(settings: TrainSettings) -> None:
     """Refuse two data sets of one name, simulated ones included: they would share a store."""
-    names = [one.name for one in settings.data]
+    names = [data_set.name for data_set in settings.data]
     for number, group in enumerate(settings.simulated):
         where = f"simulated.{number}"
-        with _said_of(where, where):
-            made = [group.called(load_molecule(molecule).name) for molecule in group.molecules]
-        if unfit := [name for name in made if not re.fullmatch(NAME, name)]:
+        with _errors_about(where, where):
+            simulated_names = [group.called(load_molecule(molecule).name) for molecule in group.molecules]
+        if unfit := [name for name in simulated_names if not re.fullmatch(NAME, name)]:
             raise UsageError(
                 f"{where} makes a data set called {unfit[0]!r}, which can name no folder; expected up to 100 "
                 "of the letters, digits and ._- ; rename the molecule's file or the group"
             )
-        names += made
+        names += simulated_names
     if twice := sorted(name for name in set(names) if names.count(name) > 1):
         raise UsageError(
             f"two data sets are called {twice[0]!r}, one of them simulated; leave one out, rename it, or "
@@ -143,89 +143,96 @@ def _check_names(settings: TrainSettings) -> None:
 def simulate_molecule(
     settings: SimulatedData, molecule: str, folder: Path, engine: Engine, events: Events
 ) -> DataSettings:
-    """Make one molecule's micrographs below ``folder``, as far as they are not there."""
+    """Simulate one molecule's micrographs below ``folder``, except those that are there."""
     planned = _plan("simulated", settings, molecule, folder)
     _simulate([planned], engine, events)
     return planned.settings
 
 
-def _plan(where: str, settings: SimulatedData, molecule: str, folder: Path) -> _Planned:
-    """Refuse a simulation that cannot be, the last one's too: those before may take hours."""
-    found = load_molecule(molecule)
-    name = settings.called(found.name)
+def _plan(where: str, settings: SimulatedData, molecule: str, folder: Path) -> _PlannedSimulation:
+    """Plan a molecule's simulation; all are planned first, because simulating may take hours."""
+    molecule_model = load_molecule(molecule)
+    name = settings.called(molecule_model.name)
     out = folder / name
-    with _said_of(f"{where} ({name})", where):
+    with _errors_about(f"{where} ({name})", where):
         simulation = plan_simulation(_simulation(settings, molecule), out)
     data = DataSettings(
         name=name,
         micrographs=(str(out / "micrographs"),),
         labels=out / "truth",
         junk=out / "masks",
-        diameter_A=found.diameter_A / settings.enlarged,
+        diameter_A=molecule_model.diameter_A / settings.enlarged,
         invert=settings.invert,
-        molecule=found.name,
+        molecule=molecule_model.name,
         simulated=True,
     )
-    return _Planned(where, data, simulation)
+    return _PlannedSimulation(where, data, simulation)
 
 
-def _simulate(planned: Sequence[_Planned], engine: Engine, events: Events) -> None:
-    """Make the micrographs of all data sets that are not there."""
-    made = simulate_together({one.settings.name: one.simulation for one in planned}, engine, events)
-    for one in planned:
-        if failures := made[one.settings.name]:
+def _simulate(planned: Sequence[_PlannedSimulation], engine: Engine, events: Events) -> None:
+    """Simulate the micrographs of all data sets, except those that are there."""
+    failures_by_set = simulate_together(
+        {plan.settings.name: plan.simulation for plan in planned}, engine, events
+    )
+    for plan in planned:
+        if failures := failures_by_set[plan.settings.name]:
             first, reason = failures[0]
-            with _said_of(f"{one.where} ({one.settings.name})", one.where):
+            with _errors_about(f"{plan.where} ({plan.settings.name})", plan.where):
                 raise UsageError(f"{len(failures)} micrographs were not simulated; {first}: {reason}")
 
 
 def _simulation(settings: SimulatedData, molecule: str) -> SimulationSettings:
-    """Return what is simulated of one molecule."""
-    found = load_molecule(molecule)
+    """Return the settings of one molecule's simulation."""
+    molecule_model = load_molecule(molecule)
     return simulation_settings(
         {
             **settings.settings,
             "molecules": [molecule],
             "micrographs": settings.micrographs,
             # no two molecules in the same ice
-            "seed": settings.seed << 32 | crc32(settings.called(found.name).encode()),
-            "pixel_size_A": found.diameter_A / settings.particle_px,
+            "seed": settings.seed << 32 | crc32(settings.called(molecule_model.name).encode()),
+            "pixel_size_A": molecule_model.diameter_A / settings.particle_px,
         }
     )
 
 
-def _list(where: str, settings: DataSettings, particle_px: float) -> _Listed:
-    """Find one data set's micrographs and labels: what can be wrong is told before hours of work."""
-    with _said_of(f"{where} ({settings.name})"):
+def _list(where: str, settings: DataSettings, particle_px: float) -> _ListedSet:
+    """Find one data set's micrographs and labels, and check them before hours of work."""
+    with _errors_about(f"{where} ({settings.name})"):
         sources = list_sources(settings.micrographs, relion_project=project_of(settings.micrographs))
         labels = read_labels(settings, [source.micrograph_id for source in sources])
         check_patterns(labels.names.keys(), settings)
         labelled = tuple(source for source in sources if source.micrograph_id in labels.names)
         probe(labelled, _ingest_settings(settings, particle_px))
-    return _Listed(where, settings, labelled, labels)
+    return _ListedSet(where, settings, labelled, labels)
 
 
 def _ingest(
-    listed: Sequence[_Listed], particle_px: float, folder: Path, engine: Engine, events: Events
+    listed: Sequence[_ListedSet], particle_px: float, folder: Path, engine: Engine, events: Events
 ) -> list[TrainingSet]:
     """Bring each data set into its store."""
-    urls = [_store_url(one.settings, particle_px, folder) for one in listed]
+    urls = [_store_url(data_set.settings, particle_px, folder) for data_set in listed]
     fillings = {}
-    for one, url in zip(listed, urls, strict=True):
-        with _said_of(_in_store(one, url)):
-            fillings[url] = plan_store(one.sources, url, _ingest_settings(one.settings, particle_px))
+    for data_set, url in zip(listed, urls, strict=True):
+        with _errors_about(_in_store(data_set, url)):
+            fillings[url] = plan_store(
+                data_set.sources, url, _ingest_settings(data_set.settings, particle_px)
+            )
     fill_stores(fillings, engine, events)
-    return [_labelled(one, url, fillings[url], particle_px) for one, url in zip(listed, urls, strict=True)]
+    return [
+        _labelled(data_set, url, fillings[url], particle_px)
+        for data_set, url in zip(listed, urls, strict=True)
+    ]
 
 
-def _labelled(listed: _Listed, url: str, filling: StorePlan, particle_px: float) -> TrainingSet:
-    """Return what a store holds of a data set, with its labels."""
+def _labelled(listed: _ListedSet, url: str, filling: StorePlan, particle_px: float) -> TrainingSet:
+    """Return a data set in its store, with its labels."""
     settings, manifest = listed.settings, filling.manifest()
     rows = [manifest[source.micrograph_id] for source in listed.sources]
-    with _said_of(_in_store(listed, url)):
+    with _errors_about(_in_store(listed, url)):
         working_A = working_pixel_size_A(settings.diameter_A, particle_px)
         check_scale([row for row in rows if row.status == "complete"], working_A)
-    with _said_of(f"{listed.where} ({settings.name})"):
+    with _errors_about(f"{listed.where} ({settings.name})"):
         labelled = labelled_rows(settings, listed.labels, url, {row.micrograph_id: row for row in rows})
     return TrainingSet(settings, tuple(labelled))
 
@@ -234,7 +241,7 @@ def _store_url(settings: DataSettings, particle_px: float, folder: Path) -> str:
     return str(folder / f"{settings.name}-{working_pixel_size_A(settings.diameter_A, particle_px):.4g}A.zarr")
 
 
-def _in_store(listed: _Listed, url: str) -> str:
+def _in_store(listed: _ListedSet, url: str) -> str:
     return f"{listed.where} ({listed.settings.name}), store {url} (delete it to have it made anew)"
 
 
@@ -247,8 +254,8 @@ def _ingest_settings(settings: DataSettings, particle_px: float) -> IngestSettin
 
 
 @contextmanager
-def _said_of(where: str, group: str | None = None) -> Iterator[None]:
-    """Let what is wrong with a data set be said in words of the training's settings."""
+def _errors_about(where: str, group: str | None = None) -> Iterator[None]:
+    """Raise usage errors about a data set again, with its path and the names of the training's settings."""
     try:
         yield
     except UsageError as error:

@@ -1,4 +1,4 @@
-"""Where examples are taken from: particles, places without one, unlabelled places."""
+"""Random places to draw examples at: particles, negatives, unlabelled places."""
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -9,10 +9,10 @@ NEGATIVE_DISTANCE = 0.6
 """Least distance of a negative to every particle, in particle diameters (DeepPicker)."""
 ROUNDING_PX = 1e-3
 TRIES = 64
-"""Places tried at once for one that is far from all particles."""
+"""Random places drawn at once to find one far from all particles."""
 RING = 0.25, 0.7
-"""Reach of a negative beside a particle, in particle diameters from its centre. Nearer it is not shown at
-all: it may be a centre as well as labels scatter. Farther, negatives far from all particles show it."""
+"""Distances of a negative beside a particle, in particle diameters from its centre. Nearer places may be
+centres, as labels scatter. Farther ones are drawn as negatives far from all particles."""
 HARD_SHARE = 0.5
 """Part of the negatives that are known false picks, where there are any."""
 
@@ -39,14 +39,14 @@ def negative(
     if len(micrograph.false) and rng.uniform() < HARD_SHARE:
         x, y = micrograph.false[rng.integers(len(micrograph.false))]
         return float(x), float(y)
-    taken = np.concatenate([micrograph.particles, micrograph.unsure])
-    places = anywhere(micrograph, rng, TRIES)
-    if not len(taken):
-        return float(places[0, 0]), float(places[0, 1])
-    away, _ = cKDTree(taken).query(places)
-    free = np.flatnonzero(away >= distance_px)
-    best = int(free[0]) if len(free) else int(np.argmax(away))
-    return float(places[best, 0]), float(places[best, 1])
+    labelled = np.concatenate([micrograph.particles, micrograph.unsure])
+    drawn = anywhere(micrograph, rng, TRIES)
+    if not len(labelled):
+        return float(drawn[0, 0]), float(drawn[0, 1])
+    nearest_px, _ = cKDTree(labelled).query(drawn)
+    free = np.flatnonzero(nearest_px >= distance_px)
+    best = int(free[0]) if len(free) else int(np.argmax(nearest_px))
+    return float(drawn[best, 0]), float(drawn[best, 1])
 
 
 def beside(

@@ -1,4 +1,4 @@
-"""Who learns, who chooses, who is tested: by whole micrographs and molecules, never by patches."""
+"""Splits into training, validation and test: by whole micrographs and molecules, never by patches."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,13 +15,12 @@ Rows = tuple[LabelledRow, ...]
 
 @dataclass(frozen=True)
 class Split:
-    """Micrographs by what they are for; none is in two parts.
+    """Micrographs for training, validation and test; none is in two of them.
 
     Attributes
     ----------
     training, validation, test
-        To learn from, each as often as it counts; to choose the epoch and the threshold; to be scored
-        once, at the end.
+        To learn from, with repeats; to choose the epoch and the threshold; to be scored once, at the end.
     """
 
     training: Rows
@@ -48,12 +47,12 @@ def split(
     *,
     drawn: Collection[LabelledRow] | None = None,
 ) -> Split:
-    """Split one data set as its settings say; without a list, a ``share`` drawn at random validates.
+    """Split one data set as its settings say; without a list, a random ``share`` is for validation.
 
     Parameters
     ----------
     drawn
-        Those that validate if the settings have no list, where the share is one of several data sets.
+        Validation micrographs if the settings have no list, where the share is drawn over several data sets.
 
     Raises
     ------
@@ -77,7 +76,7 @@ def split(
 def split_all(sets: Sequence[tuple[Rows, DataSettings]], share: float, seed: int) -> Split:
     """Split several data sets, each as its settings say, and join the parts.
 
-    Simulated sets are many and small: of all of them together the ``share`` is drawn.
+    Simulated sets are many and small: the ``share`` is drawn from all of them together.
     """
     simulated = [row for rows, settings in sets if settings.simulated for row in rows]
     _, drawn = split_rows(simulated, share, seed)
@@ -88,7 +87,7 @@ def split_all(sets: Sequence[tuple[Rows, DataSettings]], share: float, seed: int
 
 
 def check_patterns(names: Collection[str], settings: DataSettings) -> None:
-    """Refuse parts that are not what the settings mean.
+    """Refuse patterns of test and validation that fit nothing or overlap.
 
     Parameters
     ----------
@@ -113,9 +112,9 @@ def check_patterns(names: Collection[str], settings: DataSettings) -> None:
 
 
 def split_rows(rows: Sequence[LabelledRow], share: float, seed: int) -> tuple[Rows, Rows]:
-    """Return micrographs to learn from and about a ``share``, drawn at random, to choose by.
+    """Return training micrographs and about a ``share``, drawn at random, for validation.
 
-    If there is any share, at least one micrograph chooses; at least one is always left to learn from.
+    With any share at least one micrograph is for validation; at least one is always left to learn from.
     """
     wanted = min(max(round(share * len(rows)), 1 if share else 0), len(rows) - 1)
     chosen = set(np.random.default_rng(seed).permutation(len(rows))[: max(wanted, 0)].tolist())
@@ -133,7 +132,7 @@ def folds(rows: Sequence[LabelledRow], count: int, seed: int) -> Iterator[tuple[
 
 
 def check(split: Split) -> None:
-    """Refuse a training set that cannot teach what a particle is.
+    """Refuse a training set without particles.
 
     Raises
     ------
@@ -150,14 +149,14 @@ def check(split: Split) -> None:
 
 
 def _sparse(rows: Sequence[LabelledRow], labels_used: int | None, seed: int) -> list[LabelledRow]:
-    """Keep so many labels of all, drawn at random; the others count as unlabelled."""
+    """Keep ``labels_used`` labels of all, drawn at random; the other places count as unlabelled."""
     total = sum(len(row.particles) for row in rows)
     if labels_used is None or labels_used >= total:
         return list(rows)
     kept = np.zeros(total, bool)
     kept[np.random.default_rng(seed).permutation(total)[:labels_used]] = True
-    ends = np.cumsum([len(row.particles) for row in rows])
+    starts = np.cumsum([len(row.particles) for row in rows])
     return [
-        replace(row, particles=row.particles[own])
-        for row, own in zip(rows, np.split(kept, ends[:-1]), strict=True)
+        replace(row, particles=row.particles[is_kept])
+        for row, is_kept in zip(rows, np.split(kept, starts[:-1]), strict=True)
     ]

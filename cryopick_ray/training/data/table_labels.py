@@ -1,4 +1,4 @@
-"""A table of picks -> labels: particles, places that are none, and places that may be either."""
+"""Labels from a table of picks: particles, known false picks, and unsure places."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ class TableLabels:
     Attributes
     ----------
     particles
-        The picks that are chosen.
+        The chosen picks.
     false
-        What a person removed or a bad class holds.
+        Candidates that a person removed or that are in a bad class.
     unsure
-        The other picks, and what is not picked for any reason but its score.
+        The other picks, and candidates that are not picked for any reason but their score.
     excluded
-        Micrographs that are no data, and have none of it.
+        Micrographs that a person excluded; they have no labels.
     """
 
     particles: Truth
@@ -45,27 +45,27 @@ def read_table_labels(where: Path, choice: LabelChoice | None) -> TableLabels:
     Raises
     ------
     UsageError
-        If the table does not say what is to be chosen by.
+        If the table lacks a column of the choice.
     """
-    found: dict[str, dict[str, Centres]] = {"particles": {}, "false": {}, "unsure": {}}
-    some: list[str] = []
+    labels: dict[str, dict[str, Centres]] = {"particles": {}, "false": {}, "unsure": {}}
+    columns: list[str] = []
     excluded = set()
-    for one in open_table(where):
-        if one.micrograph.status != "complete":
+    for micrograph in open_table(where):
+        if micrograph.micrograph.status != "complete":
             continue
-        some += one.more
-        name = bare_name(one.micrograph.micrograph_id)
-        if one.is_excluded:
+        columns += micrograph.more
+        name = bare_name(micrograph.micrograph.micrograph_id)
+        if micrograph.is_excluded:
             excluded.add(name)
-            one = one.take(slice(0))
-        is_label = one.picked & is_chosen(one, choice)
-        is_false = one.has(Reason.REMOVED_BY_HAND | Reason.BAD_CLASS)
-        is_unsure = (one.picked & ~is_label) | (one.is_kept_out & ~is_false)
-        places = np.column_stack([one.x_px, one.y_px]).astype(np.float64)
-        for kind, which in (("particles", is_label), ("false", is_false), ("unsure", is_unsure)):
-            found[kind][name] = places[which]
-    _check_known(where, choice, some)
-    truths = {kind: Truth(where, places, ()) for kind, places in found.items()}
+            micrograph = micrograph.take(slice(0))
+        is_label = micrograph.picked & is_chosen(micrograph, choice)
+        is_false = micrograph.has(Reason.REMOVED_BY_HAND | Reason.BAD_CLASS)
+        is_unsure = (micrograph.picked & ~is_label) | (micrograph.is_kept_out & ~is_false)
+        places = np.column_stack([micrograph.x_px, micrograph.y_px]).astype(np.float64)
+        for kind, mask in (("particles", is_label), ("false", is_false), ("unsure", is_unsure)):
+            labels[kind][name] = places[mask]
+    _check_known(where, choice, columns)
+    truths = {kind: Truth(where, places, ()) for kind, places in labels.items()}
     return TableLabels(**truths, excluded=frozenset(excluded))
 
 
@@ -82,16 +82,16 @@ def _conditions(choice: LabelChoice | None) -> Mapping[str, list[Any]]:
     """Return the values that each column may have."""
     if choice is None:
         return {}
-    wanted: dict[str, list[Any]] = {}
+    conditions: dict[str, list[Any]] = {}
     if choice.least_votes is not None:
-        wanted["votes"] = list(range(choice.least_votes, 256))
+        conditions["votes"] = list(range(choice.least_votes, 256))
     if choice.source is not None:
-        wanted["source"] = [choice.source]
+        conditions["source"] = [choice.source]
     if choice.classes:
-        wanted["class_number"] = list(choice.classes)
-    return wanted
+        conditions["class_number"] = list(choice.classes)
+    return conditions
 
 
-def _check_known(where: Path, choice: LabelChoice | None, known: Iterable[str]) -> None:
-    if lacks := sorted(_conditions(choice).keys() - set(known)):
-        raise UsageError(f"the table in {where} has no {lacks[0]} to choose labels by; change `chosen`")
+def _check_known(where: Path, choice: LabelChoice | None, columns: Iterable[str]) -> None:
+    if missing := sorted(_conditions(choice).keys() - set(columns)):
+        raise UsageError(f"the table in {where} has no {missing[0]} to choose labels by; change `chosen`")

@@ -1,4 +1,4 @@
-"""How a micrograph is seen in an epoch: larger or smaller, with other grey values."""
+"""Views: augmentation of whole micrographs, another scale and other grey values in each epoch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ Image = NDArray[np.float32]
 
 
 def unvaried(image: Image) -> Image:
-    """Return the image as it is."""
+    """Return the image unchanged."""
     return image
 
 
 @dataclass(frozen=True)
 class View:
-    """One way to see a micrograph.
+    """An augmentation of a micrograph for one epoch.
 
     Attributes
     ----------
     scale
-        How many times larger than usual its particles appear.
+        Enlargement of its particles.
     vary
         Changes the grey values of the whole ``(h, w)`` image before they are normalised.
     is_empty
-        Whether nothing is left of the particles.
+        Whether the view has no particles left.
     """
 
     scale: float = 1.0
@@ -35,22 +35,22 @@ class View:
     is_empty: bool = False
 
 
-AS_IT_IS = View()
+UNCHANGED = View()
 
 
 @dataclass(frozen=True)
 class Views:
-    """The ways in which a training shows its micrographs.
+    """The distribution that the views of a training are drawn from.
 
     Attributes
     ----------
     scales
-        Least and most that particles are enlarged, even in the logarithm: a diameter is never quite right.
+        Least and most enlargement, log-uniform: a diameter given later is never quite right.
     general
-        Whether grey values vary as between microscopes, by
+        Whether grey values are augmented as between microscopes, by
         :func:`~cryopick_ray.training.data.augment.general_chain`.
     scrambled
-        Part of the views that are noise with a micrograph's power spectrum and no particles
+        Part of the views that are noise with the micrograph's power spectrum and no particles
         (:func:`~cryopick_ray.training.data.augment.scramble`).
     """
 
@@ -60,11 +60,11 @@ class Views:
 
     @property
     def differ(self) -> bool:
-        """Whether there is more than one."""
+        """Whether views vary from epoch to epoch."""
         return self.general or self.scrambled > 0 or self.scales[0] < self.scales[1]
 
     def draw(self, rng: np.random.Generator) -> View:
-        """Draw one; all that is random comes from the generator."""
+        """Draw a view; all that is random comes from the generator."""
         low, high = np.log(self.scales)
         scale = float(np.exp(rng.uniform(low, high))) if low < high else self.scales[0]
         is_empty = self.scrambled > 0 and rng.uniform() < self.scrambled
@@ -76,4 +76,4 @@ class Views:
         return View(scale, vary, is_empty)
 
 
-ONE_VIEW = Views()
+UNCHANGED_ONLY = Views()

@@ -1,4 +1,4 @@
-"""A square window into a micrograph, turned, flipped or enlarged; what lies where in it."""
+"""A square window into a micrograph: turned, flipped or enlarged, with its map of coordinates."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -20,7 +20,7 @@ SPLINE_RIM_PX = 12
 
 @dataclass(frozen=True)
 class Window:
-    """Where a window lies and how it is turned.
+    """Position, orientation and zoom of a window.
 
     A pixel of the window at ``(u, v)`` from its middle shows the micrograph at
     ``(x, y) + R(angle) F (u, v) / zoom``, with ``R`` the turn that takes x towards -y (anticlockwise on a
@@ -51,9 +51,9 @@ class Window:
     def oriented(
         cls, x: float, y: float, size: int, rng: np.random.Generator, *, zoom: float = 1.0, free: bool = False
     ) -> Self:
-        """Return a window in one of the eight orientations of a square; if ``free``, half in any direction.
+        """Draw a window in one of the eight orientations of a square; if ``free``, half of them at any angle.
 
-        The other half moves whole pixels: a picker sees micrographs that nobody interpolated.
+        The others move whole pixels: a picker's micrographs are not interpolated either.
         """
         turned = free and rng.uniform() < 0.5
         angle = float(rng.uniform(0, 4 * QUARTER)) if turned else int(rng.integers(4)) * QUARTER
@@ -93,7 +93,7 @@ class Window:
     def _surroundings(
         self, image: NDArray[np.float32], matrix: NDArray[np.float64], offset: NDArray[np.float64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Return what a turned window sees of the image and a rim for the splines, and where it starts."""
+        """Return the part of the image under a turned window with a rim for the splines, and its corner."""
         ends = np.array([(0, 0), (0, 1), (1, 0), (1, 1)]) * (self.size - 1) @ matrix.T + offset
         low = np.floor(ends.min(axis=0)).astype(np.intp) - SPLINE_RIM_PX
         high = np.ceil(ends.max(axis=0)).astype(np.intp) + SPLINE_RIM_PX

@@ -1,4 +1,4 @@
-"""All that a training needs to go on, in one file of its folder."""
+"""The checkpoint of a training: its whole state in one file of its folder."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ def save_checkpoint(folder: Path, state: TrainState) -> None:
         "network": state.network,
         "best": state.best,
         "optimiser": state.optimiser,
-        "history": json.dumps([asdict(one) for one in state.history]),
+        "history": json.dumps([asdict(epoch) for epoch in state.history]),
     }
     with published(folder / CHECKPOINT, "wb") as file:
         torch.save(content, file)
@@ -93,7 +93,7 @@ def _state(content: Any) -> TrainState:
     optimiser = content["optimiser"]
     if not (isinstance(optimiser, dict) and optimiser.keys() == {"state", "param_groups"}):
         raise ValueError("the optimiser's state is incomplete")
-    history = tuple(Epoch(**one) for one in json.loads(content["history"]))
+    history = tuple(Epoch(**epoch) for epoch in json.loads(content["history"]))
     return TrainState(_tensors(content["network"]), _tensors(content["best"]), optimiser, history)
 
 

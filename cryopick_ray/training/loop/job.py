@@ -1,4 +1,4 @@
-"""A training as a whole: what every worker must know of it, micrographs' pixels apart."""
+"""A training job: recipe, settings and labelled micrographs, as sent to every worker."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +16,16 @@ from cryopick_ray.training.recipes.recipe import Recipe
 
 @dataclass(frozen=True, eq=False)
 class TrainingJob:
-    """What is taught, with which micrographs, for how long.
+    """One training: its recipe, its micrographs and how long the loop runs.
 
     Attributes
     ----------
     recipe, settings
-        What is taught and how the loop runs.
+        How the network is taught, and how the loop runs.
     training, validation
         Micrographs with labels; they may have no micrograph in common.
     weights
-        Weights to begin with; ``None`` for fresh ones.
+        Weights to start from; ``None`` for fresh ones.
     """
 
     recipe: Recipe

@@ -15,7 +15,7 @@ from cryopick_ray.errors import TrainingError
 from cryopick_ray.training.data.batch_plan import VALIDATION_EPOCH, BatchPlan
 from cryopick_ray.training.data.examples import Examples, LabelledRow
 from cryopick_ray.training.data.loader import Loader, processes_for
-from cryopick_ray.training.data.views import ONE_VIEW, Views
+from cryopick_ray.training.data.views import UNCHANGED_ONLY, Views
 from cryopick_ray.training.loop.worker_group import WorkerGroup
 from cryopick_ray.training.recipes.recipe import Recipe
 
@@ -27,7 +27,7 @@ Precision = Literal["float32", "bfloat16"]
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """How long and how the loop runs.
+    """Length, batch, precision and seed of a training loop.
 
     Attributes
     ----------
@@ -54,12 +54,12 @@ class LoopSettings:
     patience: int
     precision: Precision
     seed: int
-    views: Views = ONE_VIEW
+    views: Views = UNCHANGED_ONLY
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to; ``validation_loss`` is ``None`` without validation micrographs."""
+    """Losses, rate and speed of an epoch; ``validation_loss`` is ``None`` without validation micrographs."""
 
     epoch: int
     train_loss: float
@@ -72,7 +72,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class TrainState:
-    """All that training needs to go on after an epoch.
+    """The state of a training after an epoch: all that is needed to go on.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class TrainState:
 
 @runtime_checkable
 class Listener(Protocol):
-    """Who is told how far a training is."""
+    """Receives the progress of a training."""
 
     def steps(self, epoch: int, done: int, total: int) -> None:
         """Note that so many of an epoch's batches are done; ``epoch`` counts from 1."""
@@ -103,27 +103,27 @@ class Listener(Protocol):
         ...
 
 
-class Record(Protocol):
-    """Where finished epochs go."""
+class EpochRecorder(Protocol):
+    """Records progress and finished epochs on one worker of the group."""
 
     def steps(self, epoch: int, done: int, total: int) -> None:
-        """Note a finished batch, as a :class:`Listener`; every member of the team calls this."""
+        """Note a finished batch, as a :class:`Listener`; every worker of the group calls this."""
         ...
 
     def epoch(self, state: TrainState) -> None:
-        """Keep the state; every member of the team calls this."""
+        """Keep the state; every worker of the group calls this."""
         ...
 
 
 def best_epoch(history: Sequence[Epoch]) -> int:
     """Return which epoch, counted from 1, has the best validation loss; the last one without validation."""
-    losses = [math.inf if one.validation_loss is None else one.validation_loss for one in history]
+    losses = [math.inf if epoch.validation_loss is None else epoch.validation_loss for epoch in history]
     return len(losses) - losses[::-1].index(min(losses))
 
 
 def is_over(history: Sequence[Epoch], settings: LoopSettings, *, early: bool) -> bool:
     """Tell whether training ends: all epochs done, or if ``early`` ``patience`` without a better loss."""
-    losses = [one.validation_loss for one in history if one.validation_loss is not None]
+    losses = [epoch.validation_loss for epoch in history if epoch.validation_loss is not None]
     stale = len(losses) - 1 - losses.index(min(losses)) if losses else 0
     return len(history) >= settings.epochs or (early and stale >= settings.patience)
 
@@ -134,13 +134,13 @@ class Loop:
     Parameters
     ----------
     recipe
-        What is taught.
+        How the network is taught.
     training, validation
         Micrographs; without ``validation`` the last weights are the best.
     start
         State after some epochs, to go on from.
     weights
-        Weights to begin with instead of fresh ones.
+        Weights to start from instead of fresh ones.
     """
 
     def __init__(
@@ -177,13 +177,13 @@ class Loop:
         if start is not None:
             _resume(self._optimiser, start)
 
-    def run(self, record: Record) -> TrainState:
-        """Train to the end, giving every finished epoch to ``record``; return the last state."""
+    def run(self, recorder: EpochRecorder) -> TrainState:
+        """Train to the end, giving every finished epoch to ``recorder``; return the last state."""
         # nearly repeatable on a GPU too
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=False):
-            return self._run(record)
+            return self._run(recorder)
 
-    def _run(self, record: Record) -> TrainState:
+    def _run(self, recorder: EpochRecorder) -> TrainState:
         state, settings, workers = self._state(), self._settings, self._workers
         part = settings.batch // workers.size
         loader = Loader(
@@ -196,8 +196,8 @@ class Loop:
         )
         while not is_over(self._history, settings, early=self._recipe.validation_chooses):
             began = time.perf_counter()
-            loss = self._train(len(self._history), loader, record)
-            one = Epoch(
+            loss = self._train(len(self._history), loader, recorder)
+            finished = Epoch(
                 epoch=len(self._history) + 1,
                 train_loss=loss,
                 validation_loss=self._validate(len(self._history)),
@@ -206,24 +206,29 @@ class Loop:
                 examples=settings.steps * settings.batch,
                 workers=workers.size,
             )
-            if wrong := [value for value in (loss, one.validation_loss or 0.0) if not math.isfinite(value)]:
+            if wrong := [
+                value for value in (loss, finished.validation_loss or 0.0) if not math.isfinite(value)
+            ]:
                 rate = settings.learning_rate
                 raise TrainingError(
-                    f"the loss is {wrong[0]} in epoch {one.epoch}: training diverged with a learning_rate of "
-                    f"{rate:g}; train in another folder with a much lower one, such as {rate / 10:g}"
+                    f"the loss is {wrong[0]} in epoch {finished.epoch}: training diverged with a "
+                    f"learning_rate of {rate:g}; train in another folder with a much lower one, "
+                    f"such as {rate / 10:g}"
                 )
-            self._history = (*self._history, one)
+            self._history = (*self._history, finished)
             if best_epoch(self._history) == len(self._history) or not self._recipe.validation_chooses:
                 self._best = _copy(self._network)
             state = self._state()
-            record.epoch(state)
+            recorder.epoch(state)
         return state
 
-    def _train(self, epoch: int, loader: Loader, record: Record) -> float:
+    def _train(self, epoch: int, loader: Loader, recorder: EpochRecorder) -> float:
         """Do one epoch; return the mean loss over all workers."""
         settings, workers = self._settings, self._workers
         torch.manual_seed((settings.seed * 1_000_003 + epoch) * 1_009 + workers.rank)  # dropout
-        losses = [one.validation_loss for one in self._history if one.validation_loss is not None]
+        losses = [
+            previous.validation_loss for previous in self._history if previous.validation_loss is not None
+        ]
         self._model.train()
         total = torch.zeros((), device=workers.device)
         for step, (images, targets) in enumerate(loader.epoch()):
@@ -235,7 +240,7 @@ class Loop:
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimiser.step()
             total += loss.detach()
-            record.steps(epoch + 1, step + 1, settings.steps)
+            recorder.steps(epoch + 1, step + 1, settings.steps)
         return workers.mean(float(total) / settings.steps)
 
     def _validate(self, epoch: int) -> float | None:
@@ -270,7 +275,7 @@ def _restore(network: nn.Module, weights: dict[str, Tensor]) -> None:
         network.load_state_dict(weights)
     except RuntimeError as error:
         raise TrainingError(
-            "the weights to begin with are of another network; give its architecture or another folder"
+            "the weights to start from are of another network; give its architecture or another folder"
         ) from error
 
 

@@ -25,16 +25,16 @@ def write_log(folder: Path, history: Sequence[Epoch]) -> None:
     with published(folder / LOG) as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
-        for one in history:
+        for epoch in history:
             table.writerow(
                 [
-                    one.epoch,
-                    one.train_loss,
-                    one.validation_loss,
-                    one.learning_rate,
-                    one.seconds,
-                    one.examples / one.seconds,
-                    one.workers,
+                    epoch.epoch,
+                    epoch.train_loss,
+                    epoch.validation_loss,
+                    epoch.learning_rate,
+                    epoch.seconds,
+                    epoch.examples / epoch.seconds,
+                    epoch.workers,
                 ]
             )
 

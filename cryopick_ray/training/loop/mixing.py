@@ -1,17 +1,19 @@
-"""Weights between those that a training began with and those that it ended with."""
+"""Linear interpolation of weights between the start and the end of a training."""
 
 from collections.abc import Mapping
 
 from torch import Tensor
 
 
-def between(start: Mapping[str, Tensor], end: Mapping[str, Tensor], start_share: float) -> dict[str, Tensor]:
-    """Return weights on the line between two models; rows that the first lacks are the second's."""
-    found = {}
+def interpolate_weights(
+    start: Mapping[str, Tensor], end: Mapping[str, Tensor], start_share: float
+) -> dict[str, Tensor]:
+    """Return ``start_share`` of the start, the rest of the end; rows that the start lacks are the end's."""
+    weights = {}
     for name, last in end.items():
-        first, part = start[name].to(last), last.clone()
+        first, mixed = start[name].to(last), last.clone()
         if last.is_floating_point():
-            rows = part[: len(first)] if last.dim() else part
+            rows = mixed[: len(first)] if last.dim() else mixed
             rows += start_share * (first - rows)
-        found[name] = part
-    return found
+        weights[name] = mixed
+    return weights

@@ -1,4 +1,4 @@
-"""How the workers of a private Ray find each other: no other machine is listened to."""
+"""Process group of workers on a private Ray: joined by a file, without a port open to other machines."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ ray_torch: Any = ray.train.torch.config
 
 
 class LoopbackBackend(ray_torch._TorchBackend):  # type: ignore[misc]
-    """Brings the workers of one machine together by a file: torch's own way listens to other machines."""
+    """Forms the process group of one machine by a file: torch's own way listens to other machines."""
 
     def on_start(self, worker_group: Any, backend_config: Any) -> None:
         """Form the group."""
@@ -37,7 +37,7 @@ class LoopbackBackend(ray_torch._TorchBackend):  # type: ignore[misc]
 
 @dataclass
 class LoopbackConfig(ray_torch.TorchConfig):  # type: ignore[misc]
-    """How the workers of a private Ray, whose folder this is, come together."""
+    """Process group of a private Ray, formed in its folder."""
 
     folder: str = ""
 

@@ -25,7 +25,7 @@ from cryopick_ray.training.loop.job import TrainingJob
 from cryopick_ray.training.loop.loop import Listener, TrainState, is_over
 from cryopick_ray.training.loop.loss_log import read_log
 from cryopick_ray.training.loop.ray_meeting import LoopbackConfig
-from cryopick_ray.training.loop.single_worker import Keeper
+from cryopick_ray.training.loop.single_worker import CheckpointWriter
 from cryopick_ray.training.loop.steps import STEPS, StepsFile, read_steps
 
 train: Any = ray.train  # its type hints are those of its first version
@@ -48,7 +48,7 @@ ENVIRONMENT = {
 
 
 class RayWorkerGroup:
-    """The workers that Ray Train started together, seen from one of them."""
+    """The group of workers that Ray Train started, seen from one of them."""
 
     def __init__(self) -> None:
         context = train.get_context()
@@ -61,7 +61,7 @@ class RayWorkerGroup:
         return model
 
     def mean(self, value: float) -> float:
-        """Return the mean of what all workers give."""
+        """Return the mean of the values of all workers."""
         total = torch.tensor(value, dtype=torch.float64, device=self.device)
         distributed.all_reduce(total)
         return float(total.item() / self.size)
@@ -73,8 +73,8 @@ class RayWorkerGroup:
         return shared[0]
 
 
-class _Bystander:
-    """A worker that keeps nothing: the first one does it for all."""
+class _NoRecorder:
+    """Records nothing: the first worker of the group writes the checkpoints."""
 
     def epoch(self, state: TrainState) -> None:
         """Do nothing."""
@@ -84,7 +84,7 @@ class _Bystander:
 
 
 class _OwnErrorsEnd(train.UserCallback):  # type: ignore[misc]
-    """Ends a training at an error that starting again would not mend."""
+    """Ends a training at an error of the program, which starting again would not mend."""
 
     def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
         """Raise the program's own error: Ray does not try again after one in a callback."""
@@ -121,7 +121,7 @@ def train_on_ray(
     Parameters
     ----------
     folder
-        As for :func:`~cryopick_ray.training.loop.single_worker.train_alone`; every node must see it.
+        As for :func:`~cryopick_ray.training.loop.single_worker.train_here`; every node must see it.
     workers
         Least and most: as many of them work as there is room for.
     threads
@@ -129,7 +129,7 @@ def train_on_ray(
     device
         ``cpu``; ``cuda`` for a GPU of each worker; ``auto`` for that if the cluster has any.
     listener
-        Told of every epoch soon after its end, not of those that were done before, and now and then of steps.
+        Gets every new epoch soon after its end, and its batches about once a second.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def train_on_ray(
 
 
 def check_room(workers: tuple[int, int], threads: int, *, on_gpu: bool) -> None:
-    """Refuse more workers than Ray ever has room for; it would wait for them without a word.
+    """Refuse more workers than Ray has room for: it would wait for them in silence.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def check_room(workers: tuple[int, int], threads: int, *, on_gpu: bool) -> None:
 
 
 def most_threads(workers: int, *, on_gpu: bool) -> int:
-    """Return with how many threads each there is room for so many workers; at least 1."""
+    """Return the most threads a worker can have so that all ``workers`` fit; at least 1."""
     most = max((int(node.get("CPU", 0)) for node in _nodes()), default=1)
     return next((n for n in range(most, 1, -1) if _room(n, on_gpu=on_gpu) >= workers), 1)
 
@@ -192,7 +192,7 @@ def _nodes() -> list[dict[str, float]]:
 
 
 def _room(threads: int, *, on_gpu: bool) -> int:
-    """Return how many workers all nodes have room for; a worker lies on one node."""
+    """Return how many workers fit on all nodes; a worker runs on one node."""
     return sum(
         min([int(node.get("CPU", 0) // threads)] + [int(node.get("GPU", 0))] * on_gpu) for node in _nodes()
     )
@@ -228,13 +228,15 @@ def _trainer(
 
 
 def _work(config: dict[str, Any]) -> None:
-    """Be one of the workers."""
+    """Run the training loop on one worker of the group."""
     set_up_process(config["threads"])
     job: TrainingJob = config["job"]
     folder, group = Path(config["folder"]), RayWorkerGroup()
     first = group.rank == 0
     start = group.agree(load_checkpoint(folder) if first else None)
-    job.loop(group, start).run(Keeper(folder, StepsFile(folder / RAY_FOLDER)) if first else _Bystander())
+    job.loop(group, start).run(
+        CheckpointWriter(folder, StepsFile(folder / RAY_FOLDER)) if first else _NoRecorder()
+    )
 
 
 def _start(trainer: _Trainer) -> "Future[Any]":
@@ -252,17 +254,17 @@ def _start(trainer: _Trainer) -> "Future[Any]":
 
 
 def _follow(fit: "Future[Any]", folder: Path, done: int, listener: Listener) -> None:
-    """Tell of every epoch after the first ``done`` that appears in the log, until training ends."""
-    running, told = True, None
+    """Report every epoch of the log after the first ``done`` to the listener, until training ends."""
+    running, reported = True, None
     while running:
         running = bool(wait([fit], timeout=FOLLOW_SECONDS).not_done)
-        for one in read_log(folder)[done:]:
-            listener.epoch(one)
+        for epoch in read_log(folder)[done:]:
+            listener.epoch(epoch)
             done += 1
         steps = read_steps(folder / RAY_FOLDER)
-        if steps and steps != told and steps[0] > done:  # an epoch that is in the log is over
+        if steps and steps != reported and steps[0] > done:  # an epoch that is in the log is over
             listener.steps(*steps)
-        told = steps
+        reported = steps
     try:
         fit.result()
     except (train.TrainingFailedError, RayError) as error:
@@ -270,7 +272,7 @@ def _follow(fit: "Future[Any]", folder: Path, done: int, listener: Listener) -> 
 
 
 def _readable(error: Exception, folder: Path) -> CryoPickError:
-    """Return the workers' own error without Ray's wrapping, or what became of them in a line."""
+    """Return the workers' own error without Ray's wrapping, or their failure in one line."""
     if isinstance(error, train.ControllerError):
         cause = error.controller_failure
         if isinstance(cause, CryoPickError):

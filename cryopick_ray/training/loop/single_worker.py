@@ -13,14 +13,14 @@ from cryopick_ray.training.loop.worker_group import SingleWorker
 
 
 @dataclass(frozen=True)
-class Keeper:
-    """Keeps every epoch in a folder, then tells of it."""
+class CheckpointWriter:
+    """Writes checkpoint and log after every epoch, then notifies a listener."""
 
     folder: Path
     listener: Listener
 
     def steps(self, epoch: int, done: int, total: int) -> None:
-        """Tell of it."""
+        """Pass the progress on."""
         self.listener.steps(epoch, done, total)
 
     def epoch(self, state: TrainState) -> None:
@@ -38,7 +38,7 @@ def train_here(job: TrainingJob, folder: Path, device: torch.device, listener: L
     folder
         Gets ``checkpoint.pt`` and ``log.csv`` after every epoch; runs of any kind go on from there.
     listener
-        Told of every epoch as it ends, not of those that were done before, and of its batches.
+        Gets every new epoch as it ends, and its batches.
 
     Raises
     ------
@@ -46,4 +46,4 @@ def train_here(job: TrainingJob, folder: Path, device: torch.device, listener: L
         If training cannot start, go on or end well.
     """
     start = job.begin(folder)
-    return job.loop(SingleWorker(device), start).run(Keeper(folder, listener))
+    return job.loop(SingleWorker(device), start).run(CheckpointWriter(folder, listener))

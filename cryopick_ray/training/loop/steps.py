@@ -1,4 +1,4 @@
-"""How far an epoch is, from the first worker to whoever sees its folder: a report by Ray takes 2 s."""
+"""Progress within an epoch, as a file that the first worker writes: a report by Ray takes 2 s."""
 
 import time
 from contextlib import suppress
@@ -12,20 +12,20 @@ EVERY_SECONDS = 1.0
 
 
 class StepsFile:
-    """Listens to a training and writes down how far it is, now and then."""
+    """A listener that writes the progress within an epoch to a file, at most once a second."""
 
     def __init__(self, folder: Path) -> None:
-        self._path, self._told = folder / STEPS, -EVERY_SECONDS
+        self._path, self._written_s = folder / STEPS, -EVERY_SECONDS
 
     def steps(self, epoch: int, done: int, total: int) -> None:
-        """Write it down if that was not done just now."""
-        if time.monotonic() - self._told >= EVERY_SECONDS:
-            self._told = time.monotonic()
+        """Write the progress unless the file is younger than a second."""
+        if time.monotonic() - self._written_s >= EVERY_SECONDS:
+            self._written_s = time.monotonic()
             with suppress(OSError):  # nothing but a bar depends on it
                 self._path.write_text(f"{epoch} {done} {total}\n")
 
     def epoch(self, epoch: Epoch) -> None:
-        """Do nothing: the log tells."""
+        """Do nothing: epochs are in the log."""
 
 
 def read_steps(folder: Path) -> tuple[int, int, int] | None:

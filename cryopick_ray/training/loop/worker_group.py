@@ -12,31 +12,31 @@ class WorkerGroup(Protocol):
 
     @property
     def rank(self) -> int:
-        """Which of the members this is, from 0."""
+        """Number of this worker, from 0."""
         ...
 
     @property
     def size(self) -> int:
-        """How many members there are."""
+        """Number of workers."""
         ...
 
     @property
     def device(self) -> torch.device:
-        """Where this member computes."""
+        """Where this worker computes."""
         ...
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """Return the network whose gradients are the team's mean."""
+        """Return the network with gradients averaged over all workers."""
         ...
 
     def mean(self, value: float) -> float:
-        """Return the mean of what all members give."""
+        """Return the mean of the values of all workers."""
         ...
 
 
 @dataclass(frozen=True)
 class SingleWorker:
-    """A team of one."""
+    """A group of a single worker, without Ray."""
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     rank: int = 0

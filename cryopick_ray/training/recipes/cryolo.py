@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.pickers.cryolo.grid_boxes import EMPTY, HELD, UNKNOWN, cells_of, decode, encode, iou
+from cryopick_ray.pickers.cryolo.grid_boxes import EMPTY, OCCUPIED, UNKNOWN, cells_of, decode, encode, iou
 from cryopick_ray.pickers.cryolo.networks import STRIDE, CryoloNetwork
 from cryopick_ray.pickers.cryolo.picker import NORMALISATION, normalise
 from cryopick_ray.training.data.augment import cryolo_chain
@@ -22,7 +22,7 @@ from cryopick_ray.training.recipes.recipe import Example, Slot
 OBJECT_WEIGHT = 5.0
 EMPTY_WEIGHT = 1.0
 FREE_IOU = 0.6
-"""An empty cell whose box overlaps a particle's by this much is not taught to be empty."""
+"""An empty cell whose box overlaps a particle's by this much does not count in the loss."""
 ZOOM = 1.1
 MULTIPLE_PX = 32
 """Crops are multiples of it, so that every architecture takes them."""
@@ -38,9 +38,9 @@ class CryoloRecipe:
     Attributes
     ----------
     architecture, width
-        Which network; see :class:`CryoloNetwork`.
+        As of a :class:`CryoloNetwork`.
     particle_px
-        Pixels that a particle spans: also the anchor.
+        Pixels that a particle's diameter spans: also the anchor's side.
     crop_px
         Side of a crop, a multiple of 32 (the paper shows whole micrographs of 1024 px).
     batch, learning_rate
@@ -50,8 +50,8 @@ class CryoloRecipe:
     plateau
         Epochs without a better validation loss after which the learning rate falls to a tenth.
     own_greys
-        Whether crops' grey values are changed as in the paper; not unless asked where ``general`` changes
-        those of whole micrographs: both together blur particles away.
+        Whether grey values of crops are augmented as in the paper; off by default where ``general`` augments
+        whole micrographs: both together blur particles away.
     """
 
     architecture: str = "cryolo-16"
@@ -73,7 +73,7 @@ class CryoloRecipe:
 
     @property
     def parameters(self) -> dict[str, int]:
-        """What the network is built with."""
+        """Sizes that the network is built with."""
         return {"width": self.width}
 
     def build(self) -> CryoloNetwork:
@@ -88,8 +88,8 @@ class CryoloRecipe:
     def example(self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator) -> Example:
         """Cut a crop from anywhere, turned, flipped, half of them enlarged by up to 1.1.
 
-        The target is what :func:`~cryopick_ray.pickers.cryolo.grid_boxes.encode` says of the crop's cells;
-        cells of unsure places and beyond the micrograph are not taught.
+        The target is that of :func:`~cryopick_ray.pickers.cryolo.grid_boxes.encode`; cells of unsure places
+        and beyond the micrograph do not count in the loss.
         """
         zoom = max(1.0, rng.uniform(2 - ZOOM, ZOOM))
         height, width = micrograph.image.shape
@@ -116,17 +116,17 @@ class CryoloRecipe:
         confidence. During the warm-up also the distance of empty cells' boxes from the anchor.
         """
         boxes = decode(answer, self.particle_px)
-        held, empty = target[:, 4] == HELD, target[:, 4] == EMPTY
-        away = ((boxes[:, :4] - target[:, :4]) / STRIDE).square().sum(1)
+        has_particle, is_empty = target[:, 4] == OCCUPIED, target[:, 4] == EMPTY
+        distance = ((boxes[:, :4] - target[:, :4]) / STRIDE).square().sum(1)
         with torch.no_grad():
-            overlap = iou(boxes.movedim(1, 0), target.movedim(1, 0))
-            best = torch.stack([_best_iou(*pair) for pair in zip(boxes, target, strict=True)])
+            confidence_target = iou(boxes.movedim(1, 0), target.movedim(1, 0))
+            best_iou = torch.stack([_best_iou(*pair) for pair in zip(boxes, target, strict=True)])
         confidence = boxes[:, 4]
-        placed = held | empty if epoch < self.warm_up else held
+        has_box_target = has_particle | is_empty if epoch < self.warm_up else has_particle
         loss = (
-            placed * away
-            + OBJECT_WEIGHT * held * (overlap - confidence).square()
-            + EMPTY_WEIGHT * (empty & (best < FREE_IOU)) * confidence.square()
+            has_box_target * distance
+            + OBJECT_WEIGHT * has_particle * (confidence_target - confidence).square()
+            + EMPTY_WEIGHT * (is_empty & (best_iou < FREE_IOU)) * confidence.square()
         )
         return loss.sum() / len(answer)
 
@@ -137,7 +137,7 @@ class CryoloRecipe:
     def rate(self, epoch: float, epochs: int, validation: Sequence[float]) -> float:
         """Fall to a tenth each time that the validation loss stayed on a plateau, and along a half cosine.
 
-        The paper has the plateaus alone: trainings there are long enough to meet them.
+        The paper has the plateaus alone: its trainings are long enough to reach them.
         """
         factor, best, waited = half_cosine(epoch, epochs), np.inf, 0
         for loss in validation:
@@ -148,14 +148,14 @@ class CryoloRecipe:
         return factor
 
     def _middle(self, side: int, zoom: float, rng: np.random.Generator) -> float:
-        """Return where a crop's middle lies along one axis: inside if the micrograph is large enough."""
+        """Draw a crop's centre along one axis; the crop lies inside if the micrograph is large enough."""
         crop = min(side, int(np.ceil(self.crop_px / zoom)))
         return int(rng.integers(side - crop + 1)) + (crop - 1) / 2
 
 
 def _best_iou(boxes: Tensor, target: Tensor) -> Tensor:
     """Return each cell's best overlap with a particle's box, ``(gh, gw)``; 0 without particles."""
-    truth = target[:4, target[4] == HELD]
+    truth = target[:4, target[4] == OCCUPIED]
     if not truth.shape[1]:
         return torch.zeros_like(boxes[0])
     return iou(boxes[:4, ..., None], truth[:, None, None]).amax(-1)

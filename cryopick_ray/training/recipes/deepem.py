@@ -1,4 +1,4 @@
-"""What DeepEM is taught (Zhu, Ouyang and Mao 2017, BMC Bioinformatics 18:348, Methods)."""
+"""How DeepEM is taught (Zhu, Ouyang and Mao 2017, BMC Bioinformatics 18:348, Methods)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from cryopick_ray.training.recipes.window_examples import check_ring, window_exa
 
 @dataclass(frozen=True)
 class DeepEMRecipe:
-    """Particles and places without one, in equal parts; squared error, plain SGD.
+    """Boxes with a particle and without, in equal parts; squared error, plain SGD.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class DeepEMRecipe:
     jitter_px
         How far a particle may be off the box's middle; the paper has none.
     start
-        How weights begin: ``glorot``, +-sqrt(6 / (fan_in + fan_out)) as in the authors' code, or
+        Initial weights: ``glorot``, +-sqrt(6 / (fan_in + fan_out)) as in the authors' code, or
         ``positive``, uniform in (0, 1) as on their slides, which saturates every unit.
     ring_share
         Part of the places without a particle that lie beside one (a ring of .25 to .7 diameters around its
@@ -54,7 +54,7 @@ class DeepEMRecipe:
     normalisation: str = field(default=NORMALISATION, init=False)
 
     def __post_init__(self) -> None:
-        """Let the particle fill as much of the box as the picker counts on; refuse a share that is none."""
+        """Set ``particle_px`` as the picker has it by default; refuse a ``ring_share`` that is no share."""
         check_ring(self.ring_share)
         if cast("float | None", self.particle_px) is None:
             object.__setattr__(self, "particle_px", self.box_px / BOX_DIAMETERS)
@@ -66,7 +66,7 @@ class DeepEMRecipe:
 
     @property
     def parameters(self) -> dict[str, int]:
-        """The numbers the network is built with."""
+        """Sizes that the network is built with."""
         return {"box_px": self.box_px, "relu": self.relu}
 
     def build(self) -> nn.Module:
@@ -92,7 +92,7 @@ class DeepEMRecipe:
             rng,
             size_px=self.box_px,
             particle_px=self.particle_px,
-            wanted=slot.falls_to(0.5),
+            with_particle=slot.falls_to(0.5),
             jitter_px=self.jitter_px,
             ring_share=self.ring_share,
         )

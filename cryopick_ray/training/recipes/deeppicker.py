@@ -1,4 +1,4 @@
-"""What DeepPicker is taught (Wang et al. 2016, J. Struct. Biol. 195:325, section 2.3)."""
+"""How DeepPicker is taught (Wang et al. 2016, J. Struct. Biol. 195:325, section 2.3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ DECAY, DECAY_EPOCHS = 0.95, 10
 
 @dataclass(frozen=True)
 class DeepPickerRecipe:
-    """Particles and places without one, in equal parts; cross-entropy, SGD with momentum.
+    """Patches with a particle and without, in equal parts; cross-entropy, SGD with momentum.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class DeepPickerRecipe:
         L2 on the weights of the fully connected layers.
     ring_share
         Part of the places without a particle that lie beside one (a ring of .25 to .7 diameters around its
-        centre); the paper has none. Unless it sees them, the network takes a wall for a centre.
+        centre); the paper has none. Without them the network takes a particle's wall for its centre.
     decay
         How the rate falls: ``paper``, by 0.95 every ten epochs, or ``cosine``, along half a cosine to
         nothing; then the last epoch is kept.
@@ -57,7 +57,7 @@ class DeepPickerRecipe:
     normalisation: str = field(default=NORMALISATION, init=False)
 
     def __post_init__(self) -> None:
-        """Refuse a share that is none."""
+        """Refuse a ``ring_share`` that is no share."""
         check_ring(self.ring_share)
 
     @property
@@ -67,7 +67,7 @@ class DeepPickerRecipe:
 
     @property
     def parameters(self) -> dict[str, int]:
-        """The numbers the network is built with."""
+        """Sizes that the network is built with."""
         return {"hidden": self.hidden}
 
     def build(self) -> nn.Module:
@@ -91,7 +91,7 @@ class DeepPickerRecipe:
             rng,
             size_px=PATCH_PX,
             particle_px=self.particle_px,
-            wanted=slot.falls_to(0.5),
+            with_particle=slot.falls_to(0.5),
             jitter_px=self.jitter_px,
             ring_share=self.ring_share,
         )

@@ -1,4 +1,4 @@
-"""Our own recipe: a sharp peak on every particle, how large it is, whether one is near, which junk."""
+"""How the heat-map network is taught: a peak on every particle, its size, nearness to one, kinds of junk."""
 
 import math
 from collections.abc import Sequence
@@ -33,19 +33,19 @@ from cryopick_ray.training.recipes.painted_peaks import SIGMA, focal_loss, paint
 from cryopick_ray.training.recipes.recipe import Example, Slot
 
 REACH = 0.3
-"""In diameters: so near a centre a place counts as near a particle. Picks count as hits within a half."""
+"""Distance from a centre, in diameters, within which a place is near a particle; hits: within a half."""
 PARTICLE_SHARE = 0.75
 """Part of the crops that are centred near a particle; the others lie anywhere."""
 IGNORED = 0.5
-"""Radius in diameters around an unsure place where answers are not judged."""
+"""Radius in diameters around an unsure place where outputs do not count in the loss."""
 WARM_UP = 0.05
 """Part of the training in which the learning rate rises."""
 MAX_JITTER = 2.0
-"""Largest change of scale; beyond it a particle is no longer the size the network is for."""
+"""Largest change of scale; beyond it particles no longer have the size that the network works at."""
 SIZE_WEIGHT, NEAR_WEIGHT, JUNK_WEIGHT = 0.5, 2.0, 0.5
-"""Of a particle's size, of nearness and of junk in the loss, beside its place."""
+"""Weights of size, nearness and junk in the loss, beside 1 of the centre."""
 UNKNOWN = -1.0
-"""Junk of micrographs of which nobody said where it lies, but where particles are labelled."""
+"""Code of junk that is not known, on micrographs without a junk mask."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ class HeatmapRecipe:
     validation_chooses: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        """Refuse what no crop can have."""
+        """Refuse a crop side or scale jitter that is not possible."""
         check_crops(self.crop_px, self.scale_jitter)
 
     @property
     def parameters(self) -> dict[str, int]:
-        """The numbers the network is built with."""
+        """Sizes that the network is built with."""
         return {"base": self.base} | ({"answers": MOST} if self.answers == MOST else {})
 
     def build(self) -> nn.Module:
@@ -89,15 +89,15 @@ class HeatmapRecipe:
         return HeatmapNetwork(self.architecture, self.base, self.answers)
 
     def prepare(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the grey values as the picker sees them."""
+        """Normalise grey values as the picker does."""
         flat: NDArray[np.float32] = flatten(torch.from_numpy(np.array(image))[None])[0].numpy()
         return flat
 
     def example(self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator) -> Example:
         """Draw a crop, most often with a particle in it.
 
-        The target is ``(5, s / 2, s / 2)``: peaks, whether answers are judged, the logarithm of how many
-        times larger than ``particle_px`` particles are, whether a particle is near, and the kind of junk.
+        The target is ``(5, s / 2, s / 2)``: peaks, whether outputs count in the loss, the logarithm of the
+        particles' size relative to ``particle_px``, whether a particle is near, and the kind of junk.
         """
         centre = None
         if slot.falls_to(PARTICLE_SHARE):
@@ -118,13 +118,13 @@ class HeatmapRecipe:
         near_unsure = paint_discs(window.locate(micrograph.unsure), cells_px, IGNORED * diameter_px)
         judged = window.cells_within(micrograph.image.shape, STRIDE) & ~near_unsure
         sizes = np.full_like(peaks, math.log(size))
-        junk = np.where(near, np.float32(Junk.NONE), np.float32(UNKNOWN))  # what is labelled is no junk
+        junk = np.where(near, np.float32(Junk.NONE), np.float32(UNKNOWN))  # no junk at labelled particles
         if micrograph.junk is not None:
             junk = window.codes(micrograph.junk)[::STRIDE, ::STRIDE].astype(np.float32)
         return Example(image, np.stack([peaks, judged, sizes, near, junk]).astype(np.float32))
 
     def loss(self, answer: Tensor, target: Tensor, epoch: int) -> Tensor:
-        """Return the sum of the losses of all answers; see the functions of each."""
+        """Return the weighted sum of the losses of all outputs."""
         del epoch
         peaks, judged, sizes, near, junk = target.unbind(1)
         loss = focal_loss(answer[:, CENTRE], peaks, judged)
@@ -145,7 +145,7 @@ class HeatmapRecipe:
 
 
 def check_crops(crop_px: int, scale_jitter: float) -> None:
-    """Refuse what no crop can have.
+    """Refuse a crop side or scale jitter that is not possible.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def inside(centre: tuple[float, float], shape: tuple[int, ...], seen_px: int) ->
 
 
 def near_loss(logits: Tensor, near: Tensor, weights: Tensor) -> Tensor:
-    """Return the mean logistic loss of ``(n, h, w)`` answers: a proper score, which makes probabilities."""
+    """Return the mean logistic loss of ``(n, h, w)`` logits: a proper score, so outputs are probabilities."""
     loss = functional.binary_cross_entropy_with_logits(logits, near, reduction="none")
     return (loss * weights).sum() / weights.sum().clamp(min=1)
 

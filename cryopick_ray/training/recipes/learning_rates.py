@@ -1,4 +1,4 @@
-"""How learning rates fall, as far as several recipes share it."""
+"""Learning-rate schedules that several recipes share."""
 
 import math
 

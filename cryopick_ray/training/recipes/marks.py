@@ -1,4 +1,4 @@
-"""A heat-map network learns a few marks of a person, and is held to what it said before everywhere else."""
+"""How a heat-map network learns a person's few marks, held to its previous outputs everywhere else."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -28,18 +28,18 @@ MARK_SHARE = 0.75
 OFF_CENTRE = 0.4
 """How far from a crop's middle its mark lies at most, in sides of the crop."""
 MARKED = 0.5
-"""Diameters around a mark within which the mark counts and not what was said before."""
+"""Radius around a mark, in diameters, within which the mark is the target and not the previous output."""
 WARM_UP = 0.1
 """Part of the training in which the learning rate rises."""
 HELD_WEIGHT, SIZE_WEIGHT, JUNK_WEIGHT = 4.0, 0.5, 0.5
-"""Of what was said before of centres and nearness, of sizes and of junk."""
+"""Weights of centres and nearness, of sizes and of junk in the distillation loss."""
 STUDENT, TEACHER = "student", "teacher"
 
 
-class HeldNetwork(nn.Module):
-    """A network that learns, and the one that it was: both answer, ``(n, 2 * answers, h / 2, w / 2)``.
+class StudentTeacherNetwork(nn.Module):
+    """A network that learns beside its frozen copy: outputs of both, ``(n, 2 * answers, h / 2, w / 2)``.
 
-    Statistics of batch norm stay what they were: a few crops of two micrographs are too few for others.
+    Batch-norm statistics are frozen: a few crops of two micrographs are too few to estimate them.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class HeldNetwork(nn.Module):
         self.teacher = deepcopy(build).requires_grad_(requires_grad=False)
 
     def train(self, mode: bool = True) -> Self:
-        """Learn, or answer, with the statistics of batch norm as they are."""
+        """Set training or evaluation mode, batch norm always in evaluation mode."""
         super().train(mode)
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -61,26 +61,26 @@ class HeldNetwork(nn.Module):
         return self
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the answers of the student, then those of the teacher."""
+        """Return the outputs of the student, then those of the teacher."""
         with torch.no_grad():
             before = self.teacher(images)
         return torch.cat([self.student(images), before], dim=1)
 
 
-def doubled(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights of a :class:`HeldNetwork` that begins as a model is."""
+def with_teacher(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of a :class:`StudentTeacherNetwork` with this model as both."""
     return {f"{part}.{name}": value for part in (STUDENT, TEACHER) for name, value in weights.items()}
 
 
-def learnt(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the student's weights of those of a :class:`HeldNetwork`."""
+def student_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the student's weights among those of a :class:`StudentTeacherNetwork`."""
     start = f"{STUDENT}."
     return {name.removeprefix(start): value for name, value in weights.items() if name.startswith(start)}
 
 
 @dataclass(frozen=True)
 class MarksRecipe:
-    """How marks are taught.
+    """Crops about marks of a person; distillation from the previous network elsewhere.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class MarksRecipe:
     crop_px
         Side of a crop, a multiple of 16.
     hold
-        Weight of what the network said before where nobody marked anything, beside what is marked.
+        Weight of the distillation loss where nothing is marked, beside that of the marks.
     """
 
     base: int
@@ -112,18 +112,18 @@ class MarksRecipe:
         return self._whole.parameters
 
     def build(self) -> nn.Module:
-        """Return a fresh network, twice."""
-        return HeldNetwork(HeatmapNetwork(self.architecture, self.base, MOST))
+        """Return a fresh network as student and teacher."""
+        return StudentTeacherNetwork(HeatmapNetwork(self.architecture, self.base, MOST))
 
     def prepare(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the grey values as the picker sees them."""
+        """Normalise grey values as the picker does."""
         return self._whole.prepare(image)
 
     def example(self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator) -> Example:
         """Draw a crop, most often with a mark in it.
 
-        The target is ``(4, s / 2, s / 2)``: peaks, whether a marked particle is near, whether a wrong place
-        is, and whether anything is judged.
+        The target is ``(4, s / 2, s / 2)``: peaks, whether a marked particle is near, the kind of mark (0
+        none, 1 a particle, 2 a false pick), and whether outputs count in the loss.
         """
         x, y = self._middle(micrograph, slot, rng)
         height, width = micrograph.image.shape
@@ -143,17 +143,17 @@ class MarksRecipe:
     def _middle(
         self, micrograph: LabelledMicrograph, slot: Slot, rng: np.random.Generator
     ) -> tuple[float, float]:
-        """Return where a crop lies: about a mark of either kind, or anywhere."""
-        kinds = [one for one in (micrograph.particles, micrograph.false) if len(one)]
+        """Draw the centre of a crop: near a mark of either kind, or anywhere."""
+        kinds = [centres for centres in (micrograph.particles, micrograph.false) if len(centres)]
         if not (kinds and slot.falls_to(MARK_SHARE)):
             x, y = anywhere(micrograph, rng, 1)[0]
             return float(x), float(y)
-        own = kinds[rng.integers(len(kinds))]
-        x, y = own[rng.integers(len(own))] + rng.uniform(-1, 1, 2) * OFF_CENTRE * self.crop_px
+        marks = kinds[rng.integers(len(kinds))]
+        x, y = marks[rng.integers(len(marks))] + rng.uniform(-1, 1, 2) * OFF_CENTRE * self.crop_px
         return float(x), float(y)
 
     def loss(self, answer: Tensor, target: Tensor, epoch: int) -> Tensor:
-        """Return how far the answers are from the marks, and from what was said before elsewhere."""
+        """Return the loss of the marks, and the distillation loss elsewhere."""
         del epoch
         student, teacher = answer.chunk(2, dim=1)
         peaks, near, kind, judged = target.unbind(1)
@@ -162,12 +162,12 @@ class MarksRecipe:
         loss = loss + near_loss(student[:, NEAR], torch.zeros_like(near), wrong)
         loss = loss + focal_loss(student[:, CENTRE], peaks, marked + wrong)
         loss = loss + JUNK_WEIGHT * _clear_loss(student[:, JUNK:], near * marked)
-        return loss + self.hold * held_loss(student, teacher, (kind == 0) * judged)
+        return loss + self.hold * distillation_loss(student, teacher, (kind == 0) * judged)
 
     def optimiser(self, network: nn.Module, learning_rate: float) -> Optimizer:
-        """Return Adam; nothing but the hold draws weights anywhere."""
-        own = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        return AdamW(own, learning_rate, weight_decay=0.0)
+        """Return Adam without weight decay: the distillation loss alone regularises."""
+        learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        return AdamW(learning, learning_rate, weight_decay=0.0)
 
     def rate(self, epoch: float, epochs: int, validation: Sequence[float]) -> float:
         """Rise, then fall along a half cosine to nothing."""
@@ -175,8 +175,8 @@ class MarksRecipe:
         return min(1.0, (epoch / epochs + 1e-3) / WARM_UP) * half_cosine(epoch, epochs)
 
 
-def held_loss(student: Tensor, teacher: Tensor, weights: Tensor) -> Tensor:
-    """Return how far ``(n, answers, h, w)`` answers are from those before, where ``(n, h, w)`` weights say.
+def distillation_loss(student: Tensor, teacher: Tensor, weights: Tensor) -> Tensor:
+    """Return the mean loss of ``(n, answers, h, w)`` student against teacher, by ``(n, h, w)`` weights.
 
     Centres and nearness by the cross entropy of probabilities (Hinton et al. 2015, arXiv:1503.02531), junk
     likewise, sizes by their logarithms.
@@ -195,12 +195,12 @@ def held_loss(student: Tensor, teacher: Tensor, weights: Tensor) -> Tensor:
 
 
 def _clear_loss(junk: Tensor, weights: Tensor) -> Tensor:
-    """Return how surely ``(n, kinds, h, w)`` answers call junk what is a particle."""
+    """Return the mean negative log-probability of no junk of ``(n, kinds, h, w)`` logits."""
     loss = -torch.log_softmax(junk, 1)[:, Junk.NONE]
     return (loss * weights).sum() / weights.sum().clamp(min=1)
 
 
 def _within(at: float, side: int, seen_px: int) -> float:
-    """Return the middle of a crop moved into a micrograph's side, if that is large enough."""
+    """Return a crop's centre along one axis, moved inside the micrograph if that is large enough."""
     half = (seen_px - 1) / 2
     return min(max(at, half), side - 1 - half) if side > seen_px else (side - 1) / 2

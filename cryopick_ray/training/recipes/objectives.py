@@ -1,4 +1,4 @@
-"""What a classifier is judged by: losses of logits against labels, differentiable, for one batch.
+"""Objectives of a classifier: losses of logits against labels, differentiable, for one batch.
 
 Logits g are ``(n,)`` or ``(n, 1)``, labels t as many, 1 for a labelled particle and 0 for everything
 else: a negative or an unlabelled place. E+ is the mean over the former, E- over the latter; of an empty
@@ -14,9 +14,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid, so
 from torch.nn.functional import cross_entropy as softmax_cross_entropy
 
 NEED_PI = ("ge-binomial", "ge-kl", "nnpu", "pn")
-"""Objectives that are told the share of particles among all places."""
+"""Objectives that need the share of particles among all places."""
 SLACK = {"ge-binomial": 1.0, "ge-kl": 10.0}
-"""Weight of what the unlabelled must agree with, as Topaz has it."""
+"""Default weight of the term of the unlabelled places, as in Topaz."""
 SPREAD_FLOOR = 1e-10
 """Keeps the variance of the number of particles above 0 in :func:`ge_binomial`."""
 
@@ -89,7 +89,7 @@ def ge_binomial(logits: Tensor, labels: Tensor, pi: float, slack: float) -> Tens
 
 
 Objective = Callable[[Tensor, Tensor, float, float], Tensor]
-"""Loss of logits, labels, pi and slack; those that have no use for the numbers leave them."""
+"""Loss of logits, labels, pi and slack; some ignore pi and slack."""
 
 OBJECTIVES: dict[str, Objective] = {
     "ge-binomial": ge_binomial,

@@ -1,4 +1,4 @@
-"""Peaks painted on the centres of particles, for networks that answer for many places of a crop at once."""
+"""Targets of dense networks: Gaussian peaks painted on particle centres, and their focal loss."""
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from torch.nn import functional
 from cryopick_ray.training.data.labelled import Centres
 
 SIGMA = 0.09
-"""Of the painted peaks, in diameters: about twice what labels made by hand scatter."""
+"""Sigma of the painted peaks, in diameters: about twice the scatter of labels made by hand."""
 FOCUS, FORGIVENESS = 2, 4
 """Exponents of the focal loss: on easy pixels, and on pixels near a centre."""
 

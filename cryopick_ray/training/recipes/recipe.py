@@ -1,4 +1,4 @@
-"""What a recipe is: one network's examples, loss and optimiser."""
+"""The recipe of a network: its examples, loss, optimiser and learning rate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from cryopick_ray.training.data.labelled import LabelledMicrograph
 
 @dataclass(frozen=True)
 class Slot:
-    """A place in the batch: which one, of how many in the whole batch over all workers.
+    """An example's place in the batch: its index, of as many as the whole batch has over all workers.
 
     It moves on by one every step (:meth:`~cryopick_ray.training.data.batch_plan.BatchPlan.turn`).
     """
@@ -29,7 +29,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Example:
-    """What the network sees at one place of the batch, and what it should answer.
+    """An image for the network and its target.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Example:
 
 
 class Recipe(Protocol):
-    """How one network is taught. Pure: everything random comes from the generator it is given."""
+    """How one network is taught: examples, loss, optimiser. Pure: random numbers come from a generator."""
 
     @property
     def architecture(self) -> str:
@@ -53,7 +53,7 @@ class Recipe(Protocol):
 
     @property
     def parameters(self) -> dict[str, int]:
-        """The numbers the network is built with, as on its card."""
+        """Sizes that the network is built with, as on its card."""
         ...
 
     @property
@@ -63,7 +63,7 @@ class Recipe(Protocol):
 
     @property
     def normalisation(self) -> str:
-        """Name of what :meth:`prepare` does, as on the card."""
+        """Name of the normalisation of :meth:`prepare`, as on the card."""
         ...
 
     @property
@@ -73,12 +73,12 @@ class Recipe(Protocol):
 
     @property
     def learning_rate(self) -> float:
-        """At the start, before the schedule."""
+        """The learning rate before the schedule of :meth:`rate`."""
         ...
 
     @property
     def validation_chooses(self) -> bool:
-        """Whether the epoch with the best validation loss is kept; else the last, where the rate is 0."""
+        """Whether the epoch with the best validation loss is kept, not the last, where the rate is 0."""
         ...
 
     def build(self) -> nn.Module:
@@ -125,7 +125,7 @@ class Recipe(Protocol):
 
 
 class UnlabelledRecipe(Recipe, Protocol):
-    """A recipe that may take places without label for what they are: unlabelled, not empty."""
+    """A recipe of positive-unlabelled learning: places without a label need not be empty."""
 
     @property
     def radius_px(self) -> float:
@@ -134,10 +134,10 @@ class UnlabelledRecipe(Recipe, Protocol):
 
     @property
     def needs_share(self) -> bool:
-        """Whether it must know the share of particles among all places."""
+        """Whether the objective needs the share of particles among all places."""
         ...
 
     @property
     def draws_negatives(self) -> bool:
-        """Whether it draws places that are known to be empty."""
+        """Whether examples include places that are known to be empty."""
         ...

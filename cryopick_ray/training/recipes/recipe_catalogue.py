@@ -1,4 +1,4 @@
-"""A network's name -> the recipe that teaches it, checked, and what can be set of it."""
+"""Recipes by network name: their options, checked, and the recipe made with them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
@@ -20,29 +20,29 @@ Value = bool | int | float | str
 PARTICLE_PX = 4, 512
 """As ``particle_px`` of ``cryopick run``."""
 EXPECTED = "expected_particles"
-"""Option for few labels beside a share: how many particles a micrograph holds, labelled or not."""
+"""Option beside a share, for few labels: the number of particles in a micrograph, labelled or not."""
 
 
 def recipe_options(network: str) -> dict[str, Value | None]:
-    """Return what can be set of a network's recipe, with its defaults.
+    """Return the options of a network's recipe with their defaults.
 
-    ``None`` is what follows from the data or from other options.
+    A default that follows from the data or from other options is ``None``.
 
     Raises
     ------
     UsageError
         If there is no such network to train.
     """
-    how = find_training(network)
-    found = {
+    training = find_training(network)
+    options = {
         field.name: None if field.default is MISSING else field.default
-        for field in fields(imported(how.recipe))
+        for field in fields(imported(training.recipe))
         if field.init
     }
-    return found | ({EXPECTED: None} if how.share else {})
+    return options | ({EXPECTED: None} if training.share else {})
 
 
-def make_recipe(network: str, given: Mapping[str, Value], rows: Sequence[LabelledRow]) -> Recipe:
+def make_recipe(network: str, options: Mapping[str, Value], rows: Sequence[LabelledRow]) -> Recipe:
     """Return the recipe with the options given.
 
     A share of particles, if it is needed and not given, follows from ``expected_particles`` in a
@@ -53,26 +53,28 @@ def make_recipe(network: str, given: Mapping[str, Value], rows: Sequence[Labelle
     UsageError
         If an option is unknown or its value wrong.
     """
-    how = find_training(network)
-    chosen = dict(given)
-    expected = chosen.pop(EXPECTED, None) if how.share else None
+    training = find_training(network)
+    chosen = dict(options)
+    expected = chosen.pop(EXPECTED, None) if training.share else None
     if expected is not None and (isinstance(expected, str | bool) or expected <= 0):
         raise UsageError(f"options.{EXPECTED} is {expected!r}; expected a number above 0")
-    kind = imported(how.recipe)
-    chosen = _checked(network, kind, chosen, also=[EXPECTED] if how.share else [])
+    recipe_class = imported(training.recipe)
+    chosen = _checked(network, recipe_class, chosen, also=[EXPECTED] if training.share else [])
     try:
-        if how.share and how.share not in chosen:
-            without = cast("UnlabelledRecipe", kind(**{how.share: 0.5}, **chosen))
-            chosen[how.share] = _prior(rows, expected, without.particle_px, without.radius_px)
-        recipe: Recipe = kind(**chosen)
+        if training.share and training.share not in chosen:
+            without = cast("UnlabelledRecipe", recipe_class(**{training.share: 0.5}, **chosen))
+            chosen[training.share] = _prior(rows, expected, without.particle_px, without.radius_px)
+        recipe: Recipe = recipe_class(**chosen)
         with torch.device("meta"):  # a network that cannot be built is refused before anything is done
             recipe.build()
     except ModelError as error:
         built_of = {"architecture", *find_network(network).parameters}
-        said = [f"options.{name} is {value!r}" for name, value in chosen.items() if name in built_of]
-        raise UsageError(f"{', '.join(said)}: {error}") from error
+        values = [f"options.{name} is {value!r}" for name, value in chosen.items() if name in built_of]
+        raise UsageError(f"{', '.join(values)}: {error}") from error
     if recipe.architecture.partition("-")[0] != network:
-        raise UsageError(f"{how.recipe} teaches {recipe.architecture}; expected {network}, or {network}-...")
+        raise UsageError(
+            f"{training.recipe} teaches {recipe.architecture}; expected {network}, or {network}-..."
+        )
     for name in ("particle_px", "batch", "learning_rate"):
         if not is_positive(value := getattr(recipe, name)):
             raise UsageError(f"{name} of {network} is {value}; expected a number above 0")
@@ -82,43 +84,45 @@ def make_recipe(network: str, given: Mapping[str, Value], rows: Sequence[Labelle
     return recipe
 
 
-def check_false(network: str, recipe: Recipe, asked: str) -> None:
-    """Refuse known false picks where they teach nothing.
+def check_false(network: str, recipe: Recipe, setting: str) -> None:
+    """Refuse known false picks for a recipe that has no use for them.
 
     Parameters
     ----------
-    asked
-        The setting that brings them.
+    setting
+        The setting that gives them, for the message.
 
     Raises
     ------
     UsageError
         If the recipe never draws a negative of its own.
     """
-    how = find_training(network)
-    if how.whole_image:
-        usual = {name: find_training(name) for name in LEARNING}
-        others = [name for name, one in usual.items() if not (one.whole_image or one.share)]
+    training = find_training(network)
+    if training.whole_image:
+        trainings = {name: find_training(name) for name in LEARNING}
+        alternatives = [
+            name for name, record in trainings.items() if not (record.whole_image or record.share)
+        ]
         raise UsageError(
-            f"{asked}: {network} learns from every place of an image already, false picks or not; leave it "
-            f"out, or train {' or '.join(others)}"
+            f"{setting}: {network} learns from every place of an image already, false picks or not; leave it "
+            f"out, or train {' or '.join(alternatives)}"
         )
-    if how.share and not cast("UnlabelledRecipe", recipe).draws_negatives:
+    if training.share and not cast("UnlabelledRecipe", recipe).draws_negatives:
         raise UsageError(
-            f"{asked}: the objective {getattr(recipe, 'objective', '')} draws all places alike and knows no "
-            "negatives; leave it out, or take options.objective=pn, cross-entropy or squared-error"
+            f"{setting}: the objective {getattr(recipe, 'objective', '')} draws all places alike and knows "
+            "no negatives; leave it out, or take options.objective=pn, cross-entropy or squared-error"
         )
 
 
-def check_sparse(network: str, recipe: Recipe, given: Mapping[str, Value], asked: str) -> None:
+def check_sparse(network: str, recipe: Recipe, options: Mapping[str, Value], setting: str) -> None:
     """Refuse to take the share of particles from labels of which some are left out.
 
     Parameters
     ----------
-    given
+    options
         Options of the recipe.
-    asked
-        The setting that leaves labels out.
+    setting
+        The setting that leaves labels out, for the message.
 
     Raises
     ------
@@ -126,27 +130,29 @@ def check_sparse(network: str, recipe: Recipe, given: Mapping[str, Value], asked
         If the recipe needs that share and no option tells it.
     """
     share = find_training(network).share
-    if share and cast("UnlabelledRecipe", recipe).needs_share and not given.keys() & {share, EXPECTED}:
+    if share and cast("UnlabelledRecipe", recipe).needs_share and not options.keys() & {share, EXPECTED}:
         raise UsageError(
-            f"{asked}: {network} must know how many particles there are, and few labels do not tell; give "
+            f"{setting}: {network} must know how many particles there are, and few labels do not tell; give "
             f"options.{EXPECTED}, of a micrograph, or options.{share}, their share of the pixels"
         )
 
 
-def _checked(network: str, kind: type[Any], given: dict[str, Value], *, also: list[str]) -> dict[str, Value]:
-    """Return options of the types that the recipe's fields have."""
-    hints = get_type_hints(kind)
-    known = {field.name for field in fields(kind) if field.init}
-    if unknown := sorted(given.keys() - known):
-        allowed = ", ".join(sorted(known) + also)
+def _checked(
+    network: str, recipe_class: type[Any], options: dict[str, Value], *, also: list[str]
+) -> dict[str, Value]:
+    """Return the options, converted to the types of the recipe's fields."""
+    hints = get_type_hints(recipe_class)
+    field_names = {field.name for field in fields(recipe_class) if field.init}
+    if unknown := sorted(options.keys() - field_names):
+        allowed = ", ".join(sorted(field_names) + also)
         raise UsageError(f"{unknown[0]} is not an option of {network}; expected one of {allowed}")
     chosen = {}
-    for name, value in given.items():
+    for name, value in options.items():
         try:
             chosen[name] = TypeAdapter(hints[name], config=ConfigDict(strict=False)).validate_python(value)
         except ValidationError as error:
-            what = error.errors()[0]["msg"]
-            raise UsageError(f"options.{name} of {network} is {value!r}: {what}") from error
+            message = error.errors()[0]["msg"]
+            raise UsageError(f"options.{name} of {network} is {value!r}: {message}") from error
     return chosen
 
 

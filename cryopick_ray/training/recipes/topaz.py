@@ -1,4 +1,4 @@
-"""What Topaz is taught (Bepler et al. 2019, Nat. Methods 16:1153): few labels, the rest unlabelled."""
+"""How Topaz is taught (Bepler et al. 2019, Nat. Methods 16:1153): few labels, the rest unlabelled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,23 +24,23 @@ from cryopick_ray.training.recipes.recipe import Example, Slot
 from cryopick_ray.units import is_positive
 
 POSITIVE_UNLABELLED = ("ge-binomial", "ge-kl", "nnpu")
-"""Objectives that count on places without label being drawn evenly: pi of them are particles."""
+"""Objectives that need unlabelled places drawn evenly: a share pi of them are particles."""
 FOCAL = "focal"
-"""The heat map's objective: peaks about centres, see :func:`~.peaks.focal_loss`. Not of Topaz's paper."""
+"""The heat map's objective: peaks on centres, :func:`~.painted_peaks.focal_loss`. Not of Topaz's paper."""
 IGNORED = 0.5
-"""Radius in diameters around an unsure place where the answers about a crop are not judged."""
+"""Radius in diameters around an unsure place where outputs do not count in the loss."""
 UNJUDGED = -1.0
-"""Label of such answers, and of those beyond the micrograph."""
+"""Label of such outputs, and of those beyond the micrograph."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TopazRecipe:
-    """Patches of one receptive field each: labelled particles, and places not known to be any.
+    """Patches of one receptive field each: labelled particles, and unlabelled places, as in the paper.
 
-    So the paper has it. Larger crops are learnt from densely: the network answers for every ``stride``-th
-    place, and each answer is judged by its own label, at a fraction of the arithmetic. Objectives that
-    count on an even draw of the unlabelled judge the labelled places alone of crops aimed at particles,
-    and take all of the others, drawn evenly, for unlabelled.
+    Larger crops are learnt from densely: the network has an output for every ``stride``-th place, each with
+    a label of its own, at a fraction of the arithmetic. Objectives that need unlabelled places drawn evenly
+    use only the labelled places of crops aimed at particles, and take all places of the other crops, drawn
+    evenly, for unlabelled.
 
     Attributes
     ----------
@@ -48,12 +48,12 @@ class TopazRecipe:
         Share of particles among all places; see
         :func:`~cryopick_ray.training.recipes.particle_share.expected_pi`.
     architecture, units
-        Which network; see :class:`~cryopick_ray.pickers.topaz.networks.TopazNetwork`.
+        As of a :class:`~cryopick_ray.pickers.topaz.networks.TopazNetwork`.
     objective
         A key of :data:`~cryopick_ray.training.recipes.objectives.OBJECTIVES`, or ``focal``, for crops alone:
         the heat map's, a peak on every centre and no particle elsewhere, which is not the paper's.
     slack
-        Weight of what the unlabelled must agree with: 1 for ``ge-binomial``, 10 for ``ge-kl`` in Topaz.
+        Weight of the term of the unlabelled places: 1 for ``ge-binomial``, 10 for ``ge-kl`` in Topaz.
     radius_px
         Places this close to a particle's centre are positive, where particles are ``particle_px`` large.
     particle_px
@@ -109,12 +109,12 @@ class TopazRecipe:
 
     @property
     def parameters(self) -> dict[str, int]:
-        """What the card calls the network's numbers."""
+        """Sizes that the network is built with."""
         return {"units": self.units}
 
     @property
     def validation_chooses(self) -> bool:
-        """Whether the best epoch is kept; of peaks the last, as the heat map does."""
+        """Whether the best epoch is kept; with the focal objective the last, as for the heat map."""
         return self.objective != FOCAL
 
     @property
@@ -124,18 +124,18 @@ class TopazRecipe:
 
     @property
     def answers_px(self) -> NDArray[np.float64]:
-        """Where the strided network's answers lie along either axis of an example, in its pixels."""
+        """Positions of the strided network's outputs along either axis of an example, in its pixels."""
         field_px, stride = _geometry(self.architecture)
         return (field_px - 1) / 2 + stride * np.arange((self.crop_px - field_px) // stride + 1.0)
 
     @property
     def needs_share(self) -> bool:
-        """Whether the objective is told the share of particles."""
+        """Whether the objective needs the share of particles."""
         return self.objective in NEED_PI
 
     @property
     def draws_negatives(self) -> bool:
-        """Whether the objective is shown places that are no particle as far as labelled."""
+        """Whether examples include places far from all labels as negatives."""
         return self.objective not in POSITIVE_UNLABELLED
 
     def build(self) -> nn.Module:
@@ -184,7 +184,7 @@ class TopazRecipe:
         return 1 - epoch / epochs
 
     def _elsewhere(self, micrograph: LabelledMicrograph, rng: np.random.Generator) -> tuple[float, float]:
-        """Return any place for objectives that know pi, else one that is no particle as far as labelled.
+        """Draw a place: anywhere for objectives that use pi, otherwise far from all labels.
 
         pi is the share of particles among all places, so the unlabelled are drawn from all of them,
         those with a label included, however many labels there are.
@@ -195,7 +195,7 @@ class TopazRecipe:
         return negative(micrograph, rng, distance_px=self.radius_px * micrograph.scale)
 
     def _labels(self, micrograph: LabelledMicrograph, window: Window, *, aimed: bool) -> NDArray[np.float32]:
-        """Return what the ``(n, n)`` answers about a crop should be, or that they are not judged."""
+        """Return the ``(n, n)`` labels of a crop's outputs; :data:`UNJUDGED` where they do not count."""
         answers_px, diameter_px = self.answers_px, self.particle_px * micrograph.scale
         grid = np.stack(np.meshgrid(answers_px, answers_px), -1).reshape(-1, 2)
         places = window.places(grid.astype(np.float32))
@@ -219,7 +219,7 @@ class TopazRecipe:
 
 @cache
 def _geometry(architecture: str) -> tuple[int, int]:
-    """Return how many pixels one answer of a network sees along an axis, and how far apart two lie."""
+    """Return a network's receptive field and its stride, in pixels."""
     with torch.device("meta"):
         network = TopazNetwork(architecture, 1)
     return network.receptive_field_px, network.stride

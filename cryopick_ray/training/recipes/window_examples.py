@@ -1,4 +1,4 @@
-"""Examples of the classifiers of windows: a particle or a place without one, and which of them."""
+"""Examples of the networks that classify windows: with a particle in the centre, or without."""
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ def window_example(
     *,
     size_px: int,
     particle_px: float,
-    wanted: bool,
+    with_particle: bool,
     jitter_px: float,
     ring_share: float = 0.0,
 ) -> Example:
@@ -25,11 +25,11 @@ def window_example(
 
     Parameters
     ----------
-    wanted
-        Whether a particle is to be in its middle, off by up to ``jitter_px``; of a micrograph without
-        particles it is a place without one all the same.
+    with_particle
+        Whether a particle is to be in the centre, off by up to ``jitter_px``; on a micrograph without
+        particles the window has none all the same.
     ring_share
-        Part of the places without one that lie :func:`beside` a particle, where there is room.
+        Part of the windows without one that lie :func:`beside` a particle, where there is room.
 
     Returns
     -------
@@ -37,9 +37,9 @@ def window_example(
         ``(size_px, size_px)`` image and ``(1,)`` target: 1 for a particle, 0 for none.
     """
     diameter_px = particle_px * micrograph.scale
-    place = positive(micrograph, rng, jitter_px=jitter_px) if wanted else None
-    near = not wanted and ring_share > 0 and rng.uniform() < ring_share
-    elsewhere = beside(micrograph, rng, diameter_px=diameter_px) if near else None
+    place = positive(micrograph, rng, jitter_px=jitter_px) if with_particle else None
+    is_beside = not with_particle and ring_share > 0 and rng.uniform() < ring_share
+    elsewhere = beside(micrograph, rng, diameter_px=diameter_px) if is_beside else None
     x, y = place or elsewhere or negative(micrograph, rng, distance_px=NEGATIVE_DISTANCE * diameter_px)
     window = Window.oriented(x, y, size_px, rng).cut(micrograph.image)
     image = z_scored(torch.from_numpy(window)).numpy()

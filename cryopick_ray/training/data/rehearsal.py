@@ -1,4 +1,4 @@
-"""A few simulated micrographs of other molecules: shown beside a target, so that nothing is forgotten."""
+"""Rehearsal: simulated micrographs of other molecules beside a target's, against forgetting."""
 
 import math
 from pathlib import Path
@@ -17,30 +17,30 @@ SIDE = 16
 PLAIN: dict[str, Any] = {"scene": {"packing": [0.1, 0.4], "aggregates": [0, 1]}}
 
 
-def remembered(settings: LearnSettings, folder: Path, engine: Engine, events: Events) -> Rows:
+def rehearsal_rows(settings: LearnSettings, folder: Path, engine: Engine, events: Events) -> Rows:
     """Return a simulated micrograph of each of six molecules, made in ``folder`` unless they are there.
 
     Parameters
     ----------
     settings
-        With ``particle_px`` among the options: the scale that the network is shown.
+        With ``particle_px`` among the options: the network's scale.
     """
     particle_px = float(settings.options["particle_px"])
     side_px = 32 * math.ceil(SIDE * particle_px * settings.scales[1] / 32)
-    made = SimulatedData(
+    group = SimulatedData(
         molecules=MOLECULES,
         micrographs=1,
         particle_px=max(8.0, particle_px * settings.scales[1]),
         settings=PLAIN | {"height_px": side_px, "width_px": side_px},
     )
-    both = TrainSettings(network=settings.network, scales=settings.scales, simulated=(made,))
-    data = prepare_data(both, particle_px, folder, engine, events)
-    return tuple(row for one in data for row in one.rows)
+    simulated = TrainSettings(network=settings.network, scales=settings.scales, simulated=(group,))
+    data = prepare_data(simulated, particle_px, folder, engine, events)
+    return tuple(row for training_set in data for row in training_set.rows)
 
 
-def mixed(own: Rows, others: Rows, share: float) -> Rows:
-    """Return micrographs to learn from, of which about ``share`` are of the others, each repeated alike."""
-    if not (own and others and share):
-        return own
-    times = share / (1 - share) * len(own) / len(others)
-    return own * max(1, round(1 / times)) + others * max(1, round(times))
+def mixed_rows(target: Rows, others: Rows, share: float) -> Rows:
+    """Return training micrographs, a ``share`` of them of the others, by repeating either group."""
+    if not (target and others and share):
+        return target
+    times = share / (1 - share) * len(target) / len(others)
+    return target * max(1, round(1 / times)) + others * max(1, round(times))

@@ -1,0 +1,10 @@
+"""An engine for what must be refused before any work."""
+
+
+class NoEngine:
+    """Does no work: what is wrong is told before there is any."""
+
+    has_gpus = False
+
+    def shift(self, kinds):
+        raise AssertionError("micrographs were read")
