@@ -62,8 +62,8 @@ def compare(
     structure.html in DIR shows what they are worth.
     """
     del debug
-    from cryopick_ray.runs.compare_run import PAGE
-    from cryopick_ray.runs.compare_run import compare as count
+    from cryopick_ray.runs.compare.compare_run import PAGE
+    from cryopick_ray.runs.compare.compare_run import compare as count
 
     if structure is not None:
         _structures(
@@ -89,7 +89,7 @@ def _structures(
 ) -> None:
     from cryopick_ray.engine.open_engine import open_engine
     from cryopick_ray.errors import UsageError
-    from cryopick_ray.runs.compare_structures import PAGE, StructureSettings, compare_structures
+    from cryopick_ray.runs.compare.compare_structures import PAGE, StructureSettings, compare_structures
     from cryopick_ray.settings.config import fill
     from cryopick_ray.settings.engine_settings import EngineSettings
 

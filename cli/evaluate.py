@@ -105,7 +105,7 @@ def _score(
     *,
     as_json: bool,
 ) -> None:
-    from cryopick_ray.runs.read_run import evaluate as score
+    from cryopick_ray.runs.results.read_run import evaluate as score
 
     found = score(picks, truth, radius_A=radius_A, exclude=exclude, pixel_size_A=pixel_size_A)
     outcome = found.to_dict()

@@ -11,7 +11,7 @@ from .console import ConsoleEvents, say
 from .spelling import tell
 
 if TYPE_CHECKING:
-    from cryopick_ray.runs.watch import Until
+    from cryopick_ray.runs.watch.watch import Until
 
 IDLE_MINUTES = 30
 
@@ -42,7 +42,7 @@ def watch(
     del debug
     from cryopick_ray.runs.api import settings_for
     from cryopick_ray.runs.run_folder import RunFolder
-    from cryopick_ray.runs.watch import watch as watch_folders
+    from cryopick_ray.runs.watch.watch import watch as watch_folders
     from cryopick_ray.settings.config import fill
     from cryopick_ray.settings.engine_settings import EngineSettings
 
@@ -57,7 +57,7 @@ def watch(
 
 def _until(text: str | None) -> "Until":
     from cryopick_ray.errors import UsageError
-    from cryopick_ray.runs.watch import Until
+    from cryopick_ray.runs.watch.watch import Until
 
     if text is None:
         return Until()

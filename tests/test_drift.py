@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.runs.drift import WINDOW, Seen, diameter_drift, drift
+from cryopick_ray.runs.watch.drift import WINDOW, Seen, diameter_drift, drift
 
 
 def like(count, score, n=WINDOW):

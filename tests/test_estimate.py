@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.runs.cost import Machines, StageRates, estimate
+from cryopick_ray.runs.estimate.cost import Machines, StageRates, estimate
 
 amounts = st.floats(1e-3, 1e9)
 rates = st.builds(StageRates, *([amounts] * 7), on_gpu=st.booleans())

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cryopick_ray.errors import UsageError
-from cryopick_ray.runs.rates import from_bench, spread
+from cryopick_ray.runs.estimate.measured_rates import from_bench, spread
 from cryopick_ray.simulate.phantom import make_phantom
 
 SETTINGS = ("--model", "log", "--diameter", "150", "--pixel-size", "5", "--store-pixel-size", "5")

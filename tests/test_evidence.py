@@ -8,7 +8,7 @@ from manifest_row import manifest_row
 
 from cryopick_ray.pickers.log import LogPicker
 from cryopick_ray.pickers.picker import Candidates
-from cryopick_ray.runs.evidence import agreement, steadiness
+from cryopick_ray.runs.self_training.student_evidence import agreement, steadiness
 from cryopick_ray.store.store import MicrographStore, StoredPixels
 from cryopick_ray.training.data.examples import LabelledRow
 

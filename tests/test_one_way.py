@@ -10,9 +10,9 @@ from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.picks.write_table import write_table
 from cryopick_ray.report.thumbnails import choose_thumbnails
-from cryopick_ray.runs.pictured_micrographs import SHOWN, pictured
-from cryopick_ray.runs.report_drawing import Drawn
-from cryopick_ray.runs.tally import Counting, tally
+from cryopick_ray.runs.results.pictured_micrographs import SHOWN, pictured
+from cryopick_ray.runs.results.report_collector import Drawn
+from cryopick_ray.runs.results.tally import Counting, tally
 
 
 @pytest.fixture

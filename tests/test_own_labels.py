@@ -19,11 +19,11 @@ from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.write_table import write_table
-from cryopick_ray.runs.own_labels import Grade, grade, labelled, picked_anew, recentred
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.self_training import share_store
-from cryopick_ray.runs.student import SELF, self_train_settings
-from cryopick_ray.runs.target import target_of
+from cryopick_ray.runs.self_training.pseudo_labels import Grade, grade, labelled, picked_anew, recentred
+from cryopick_ray.runs.self_training.self_train_settings import SELF, self_train_settings
+from cryopick_ray.runs.self_training.self_training import share_store
+from cryopick_ray.runs.self_training.target_run import target_of
 from cryopick_ray.settings.config import load_settings, to_yaml
 from cryopick_ray.store.manifest import publish_part, read_manifest
 from cryopick_ray.store.store import MicrographStore

@@ -10,8 +10,8 @@ from cryopick_ray.picks.reasons import WORDS, Why
 from cryopick_ray.picks.schema import PICKS
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.picks.write_table import write_table
-from cryopick_ray.runs.read_run import read_table
-from cryopick_ray.runs.tally import tally
+from cryopick_ray.runs.results.read_run import read_table
+from cryopick_ray.runs.results.tally import tally
 
 
 def test_a_frame_has_every_column_that_any_part_has(tmp_path, make_picks, monkeypatch):

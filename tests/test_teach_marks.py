@@ -13,7 +13,7 @@ from cryopick_ray.passes.decision_files import text_of
 from cryopick_ray.passes.decisions import Decision
 from cryopick_ray.picks.write_table import write_table
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.teach_marks import read_marks
+from cryopick_ray.runs.teach.marked_places import read_marks
 from cryopick_ray.settings.config import load_settings
 from cryopick_ray.store.manifest import publish_part
 from cryopick_ray.store.store import MicrographStore

@@ -232,7 +232,7 @@ class Desk:
     def mask(self, place: int) -> tuple[bytes, tuple[float, float, float, float]]:
         """Return junk as a translucent PNG, and where it lies in the micrograph."""
         from cryopick_ray.formats.mask_names import masks_of
-        from cryopick_ray.runs.junk_summary import tints_of
+        from cryopick_ray.runs.results.junk_summary import tints_of
 
         run, about = self.opened.run, self.micrograph(place)
         if run is None:

@@ -47,7 +47,7 @@ class Export:
         """Write the picks of all micrographs; the job hears what came of it."""
         from cryopick_ray.formats.format import ExportSettings
         from cryopick_ray.formats.formats import export
-        from cryopick_ray.runs.relion_files import in_star
+        from cryopick_ray.runs.results.relion_files import in_star
 
         picks = micrographs_done = 0
 

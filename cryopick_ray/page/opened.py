@@ -226,7 +226,7 @@ def _opened(
             f"{where} holds coordinates, and nothing says where their micrographs are: give `micrographs`"
         )
     from cryopick_ray.formats.known import KnownMicrographs
-    from cryopick_ray.runs.voters import read_input
+    from cryopick_ray.runs.consensus.consensus_inputs import read_input
 
     known = KnownMicrographs(place)
     read = read_input(name, where, known, settings.pixel_size_A, settings.diameter_A, notes)

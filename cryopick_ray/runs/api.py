@@ -11,7 +11,7 @@ from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.runs.pipeline import Timings, look, pick_all, plan_again, run_on, with_diameter
 from cryopick_ray.runs.pipeline import plan as check
-from cryopick_ray.runs.results import Summary, write_results
+from cryopick_ray.runs.results.results import Summary, write_results
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.settings.config import load_settings, over, read_yaml, renewed, rooted
 from cryopick_ray.settings.cut_settings import CUTS
@@ -19,7 +19,7 @@ from cryopick_ray.settings.engine_settings import EngineSettings
 from cryopick_ray.settings.run_settings import RunSettings
 
 if TYPE_CHECKING:
-    from cryopick_ray.runs.cost import Estimate
+    from cryopick_ray.runs.estimate.cost import Estimate
     from cryopick_ray.runs.learning import LearningSettings
 
 Where = str | Path
@@ -123,8 +123,8 @@ def plan(settings: RunSettings, *, engine: EngineSettings = HERE) -> "Estimate":
     UsageError
         If the micrographs cannot be used, or lie elsewhere.
     """
-    from cryopick_ray.runs.cost import Machines, estimate
-    from cryopick_ray.runs.rates import measure, total_bytes
+    from cryopick_ray.runs.estimate.cost import Machines, estimate
+    from cryopick_ray.runs.estimate.measured_rates import measure, total_bytes
 
     checked = check(rooted(settings), engine)
     if checked.settings.diameter_A is None:
@@ -177,8 +177,8 @@ def self_train(
         If there are too few picks, or the run's model cannot learn.
     """
     from cryopick_ray.runs.learning import LearningSettings
-    from cryopick_ray.runs.self_training import learn_on, share_store
-    from cryopick_ray.runs.target import target_of
+    from cryopick_ray.runs.self_training.self_training import learn_on, share_store
+    from cryopick_ray.runs.self_training.target_run import target_of
     from cryopick_ray.store.claim import local_folder
 
     learning = engine or LearningSettings()

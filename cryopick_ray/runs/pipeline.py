@@ -18,10 +18,10 @@ from cryopick_ray.pickers.catalogue import BUILT_IN
 from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.empiar_run import ArchiveEntry, is_archive
-from cryopick_ray.runs.results import Summary, read_summary, write_results
+from cryopick_ray.runs.results.results import Summary, read_summary, write_results
+from cryopick_ray.runs.results.run_table import gather, only_to_cut
+from cryopick_ray.runs.results.run_warnings import Heard
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.tables import gather, only_to_cut
-from cryopick_ray.runs.warnings import Heard
 from cryopick_ray.settings.base import Settings
 from cryopick_ray.settings.engine_settings import EngineSettings
 from cryopick_ray.settings.run_settings import RunSettings

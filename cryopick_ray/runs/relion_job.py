@@ -21,7 +21,7 @@ from cryopick_ray.micrographs.sources import relion_name
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs.pipeline import pick_all
-from cryopick_ray.runs.results import Summary
+from cryopick_ray.runs.results.results import Summary
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.settings.config import load_settings, rooted
 from cryopick_ray.settings.engine_settings import EngineSettings

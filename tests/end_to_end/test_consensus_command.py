@@ -12,7 +12,7 @@ from cryopick_ray.picks.reasons import none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import open_table
 from cryopick_ray.picks.write_table import write_table
-from cryopick_ray.runs.consensus_run import agree
+from cryopick_ray.runs.consensus.consensus_run import agree
 
 PICKERS = ("crYOLO", "topaz", "deepPicker")
 

@@ -14,7 +14,7 @@ from PIL import Image
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.pickers.log import LogPicker
 from cryopick_ray.picks.table import open_table
-from cryopick_ray.runs.own_labels import Grade, grade
+from cryopick_ray.runs.self_training.pseudo_labels import Grade, grade
 
 SHAPE = (512, 576)
 

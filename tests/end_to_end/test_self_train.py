@@ -16,10 +16,10 @@ from cli.console import ConsoleEvents
 from cryopick_ray.errors import PixelSizeError
 from cryopick_ray.pickers.weights import load_model
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.runs.results import read_summary
+from cryopick_ray.runs.results.results import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.self_training import check_fine
-from cryopick_ray.runs.target import target_of
+from cryopick_ray.runs.self_training.self_training import check_fine
+from cryopick_ray.runs.self_training.target_run import target_of
 from cryopick_ray.training.loop.loop import Epoch
 from tests.pickers.test_importers import topaz_state
 

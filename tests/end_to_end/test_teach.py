@@ -19,12 +19,12 @@ from cryopick_ray.passes.decisions import Decision
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.weights import load_model
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.runs import teach as module
-from cryopick_ray.runs import teaching as module_of_settings
 from cryopick_ray.runs.learning import TeachingSettings
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.teach_doubts import doubts_of
-from cryopick_ray.runs.teaching import TeachSettings
+from cryopick_ray.runs.teach import teach as module
+from cryopick_ray.runs.teach import teach_model as module_of_settings
+from cryopick_ray.runs.teach.teach_doubts import doubts_of
+from cryopick_ray.runs.teach.teach_model import TeachSettings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.data.examples import LabelledRow

@@ -13,7 +13,7 @@ from cryopick_ray.formats.relion.verdicts import write_verdicts
 from cryopick_ray.micrographs.star_list import read_star_list
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable, recut
-from cryopick_ray.runs.doubts import of_verdicts
+from cryopick_ray.runs.results.pick_doubts import of_verdicts
 
 WRONG = "square.mrc"
 

@@ -7,7 +7,7 @@ from micrograph_files import LOG, phantom, write_mrc
 
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.errors import plain
-from cryopick_ray.runs.warnings import Heard, of_counts
+from cryopick_ray.runs.results.run_warnings import Heard, of_counts
 
 
 class Ear(Silence):

@@ -18,8 +18,8 @@ from cryopick_ray.particles.classes import classification_settings as class_sett
 from cryopick_ray.particles.classes.classification_settings import ClassSettings
 from cryopick_ray.particles.particle_star import read_particles
 from cryopick_ray.passes.bad_classes import read_classes
-from cryopick_ray.runs import particle_look
-from cryopick_ray.runs.classified import classify2d
+from cryopick_ray.runs.iterate import classified_picks
+from cryopick_ray.runs.particles.classify_run import classify2d
 
 GIVEN = {"classes": 4, "iterations": 8, "diameter_A": 150.0, "resolution_A": 16.0}
 
@@ -174,10 +174,10 @@ def test_a_stopped_classification_of_other_particles_is_begun_anew(tmp_path, mon
 
 def test_a_look_at_more_particles_is_taken_anew(tmp_path, monkeypatch):
     monkeypatch.setattr(class_settings, "PARTICLES_A_CLASS", 10)
-    monkeypatch.setattr(particle_look, "ITERATIONS", 2)
+    monkeypatch.setattr(classified_picks, "ITERATIONS", 2)
     for count in (60, 70):
         path, _ = boxed.two_kinds(tmp_path / "set", n=count)
-        found = particle_look.sorted_into_classes(
+        found = classified_picks.sorted_into_classes(
             read_particles(path), tmp_path, 130.0, SerialEngine(), Silence(), device="cpu"
         )
         assert (len(found.classes.quality), len(found.classes.label)) == (count // 10, count)

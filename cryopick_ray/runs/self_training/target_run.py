@@ -18,9 +18,14 @@ from cryopick_ray.pickers.scoring import choose_scoring
 from cryopick_ray.pickers.weights import restore
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable, recut
-from cryopick_ray.runs.own_labels import Grade, grade, labelled, recentred
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.student import SELF, Model, SelfTrainSettings, self_train_settings
+from cryopick_ray.runs.self_training.pseudo_labels import Grade, grade, labelled, recentred
+from cryopick_ray.runs.self_training.self_train_settings import (
+    SELF,
+    Model,
+    SelfTrainSettings,
+    self_train_settings,
+)
 from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore

@@ -11,7 +11,7 @@ from cryopick_ray.picks.digest import CALIBRATED
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.empiar_run import is_archive
-from cryopick_ray.runs.results import read_summary
+from cryopick_ray.runs.results.results import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.settings.leaves import OF_TABLE, differences
 from cryopick_ray.settings.run_settings import RunSettings

@@ -30,8 +30,8 @@ from cryopick_ray.particles.volume.symmetry import rotations_of
 from cryopick_ray.particles.volume.worth import worth_of
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.report.structures import render_structures
-from cryopick_ray.runs.particle_look import picks_as_images, sorted_into_classes
-from cryopick_ray.runs.results import read_summary
+from cryopick_ray.runs.iterate.classified_picks import picks_as_images, sorted_into_classes
+from cryopick_ray.runs.results.results import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.simulate.projection import euler_to_rotations
 from cryopick_ray.store.publish import write_whole

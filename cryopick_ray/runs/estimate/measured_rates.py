@@ -14,7 +14,7 @@ from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.device.usable_device import usable_device
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.plain_data import read_json
-from cryopick_ray.runs.cost import StageRates
+from cryopick_ray.runs.estimate.cost import StageRates
 from cryopick_ray.runs.pipeline import RunPlan
 from cryopick_ray.stages.ingest_worker import IngestWorker
 from cryopick_ray.stages.pick_worker import PickWorker

@@ -17,10 +17,10 @@ from cryopick_ray.runs.learning import LearningSettings
 from cryopick_ray.runs.learning import train_context as means_of
 from cryopick_ray.runs.pipeline import Timings
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.student import starting_model
-from cryopick_ray.runs.teach_marks import Marks, read_marks
-from cryopick_ray.runs.teach_result import ShownMarks, TeachResult
-from cryopick_ray.runs.teaching import Pupil, Teaching, TeachSettings, learn
+from cryopick_ray.runs.self_training.self_train_settings import starting_model
+from cryopick_ray.runs.teach.marked_places import Marks, read_marks
+from cryopick_ray.runs.teach.teach_model import Pupil, Teaching, TeachSettings, learn
+from cryopick_ray.runs.teach.teach_result import ShownMarks, TeachResult
 from cryopick_ray.settings.cut_settings import CutSettings
 from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.stages.cut_table import table

@@ -24,13 +24,13 @@ from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.plain_data import read_json
 from cryopick_ray.report.report import Report, render_report
 from cryopick_ray.report.thumbnails import Thumbnail, make_thumbnail
-from cryopick_ray.runs.junk_summary import junk_told, of_masks, tints_of
-from cryopick_ray.runs.relion_files import write_coordinates
-from cryopick_ray.runs.report_drawing import Drawn
+from cryopick_ray.runs.results.junk_summary import junk_told, of_masks, tints_of
+from cryopick_ray.runs.results.relion_files import write_coordinates
+from cryopick_ray.runs.results.report_collector import Drawn
+from cryopick_ray.runs.results.run_warnings import RunWarning, in_results
+from cryopick_ray.runs.results.tally import Counting
 from cryopick_ray.runs.run_folder import SMALL_BYTES, RunFolder
-from cryopick_ray.runs.tally import Counting
-from cryopick_ray.runs.taught import Taught
-from cryopick_ray.runs.warnings import RunWarning, in_results
+from cryopick_ray.runs.self_training.self_training_result import Taught
 from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.stages.find_diameter import kept_diameter
 from cryopick_ray.store.manifest import ManifestRow, read_manifest

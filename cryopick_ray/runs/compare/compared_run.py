@@ -15,7 +15,7 @@ from cryopick_ray.picks.index import Made
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.report.report import flatten
-from cryopick_ray.runs.results import read_summary
+from cryopick_ray.runs.results.results import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
 
 CONFIG = "config.yaml"

@@ -16,10 +16,10 @@ from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.scoring import choose_scoring
 from cryopick_ray.pickers.weights import ModelCard, restore
 from cryopick_ray.runs.pipeline import Timings
-from cryopick_ray.runs.teach_doubts import doubts_of
-from cryopick_ray.runs.teach_evidence import LIKELIER, Answers, answers, as_strict, kept_share, suggested
-from cryopick_ray.runs.teach_marks import Marks
-from cryopick_ray.runs.teach_result import Kept
+from cryopick_ray.runs.teach.mark_scores import LIKELIER, Answers, answers, as_strict, kept_share, suggested
+from cryopick_ray.runs.teach.marked_places import Marks
+from cryopick_ray.runs.teach.teach_doubts import doubts_of
+from cryopick_ray.runs.teach.teach_result import Kept
 from cryopick_ray.settings.base import Settings
 from cryopick_ray.training.loop.job import TrainingJob
 from cryopick_ray.training.loop.loop import LoopSettings

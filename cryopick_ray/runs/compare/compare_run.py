@@ -17,7 +17,7 @@ from cryopick_ray.evaluation.comparison import Comparison, letter
 from cryopick_ray.evaluation.truth import read_truth
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.report.compared_page import Picture, picture_of, render_compared
-from cryopick_ray.runs.compared_run import ComparedRun, differing, filled, open_compared
+from cryopick_ray.runs.compare.compared_run import ComparedRun, differing, filled, open_compared
 from cryopick_ray.store.claim import local_folder
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.publish import check_folder, write_whole

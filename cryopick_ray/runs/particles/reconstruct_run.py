@@ -30,7 +30,7 @@ from cryopick_ray.particles.volume.symmetry import rotations_of
 from cryopick_ray.particles.volume.view_directions import sampling
 from cryopick_ray.pickers.device.usable_device import usable_device
 from cryopick_ray.report.reconstruction_page import render_reconstruction
-from cryopick_ray.runs.reconstruction import Reconstruction, curves_csv, doubts_of
+from cryopick_ray.runs.particles.reconstruction import Reconstruction, curves_csv, doubts_of
 from cryopick_ray.simulate.map_file import read_map_values, write_map
 from cryopick_ray.simulate.projection import euler_to_rotations
 from cryopick_ray.store.publish import write_whole

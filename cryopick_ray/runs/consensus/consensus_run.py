@@ -14,7 +14,7 @@ from cryopick_ray.formats.reading import is_table
 from cryopick_ray.passes.agreement import PickerAgreement, agreement
 from cryopick_ray.passes.votes import Vote, Voted, vote
 from cryopick_ray.report.consensus_page import render_consensus
-from cryopick_ray.runs.voters import paired, read_input
+from cryopick_ray.runs.consensus.consensus_inputs import paired, read_input
 from cryopick_ray.store.publish import write_whole
 
 AGREEMENT, PAGE = "agreement.json", "consensus.html"

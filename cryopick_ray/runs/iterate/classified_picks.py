@@ -10,8 +10,8 @@ from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.particles.particle_star import Particles, read_particles
 from cryopick_ray.particles.pixels import MicrographsInStore, of_run
 from cryopick_ray.picks.table import open_table
-from cryopick_ray.runs.classified import ClassOutcome, classify2d
-from cryopick_ray.runs.extracted import extract_particles
+from cryopick_ray.runs.particles.classify_run import ClassOutcome, classify2d
+from cryopick_ray.runs.particles.extract_run import extract_particles
 from cryopick_ray.runs.run_folder import RunFolder
 
 BOX_DIAMETERS, MASK_DIAMETERS = 1.5, 1.15

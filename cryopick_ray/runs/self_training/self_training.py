@@ -18,16 +18,16 @@ from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.pickers.weights import save_model
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable, open_table
-from cryopick_ray.runs.evidence import agreement, steadiness
 from cryopick_ray.runs.learning import LearningSettings
 from cryopick_ray.runs.learning import train_context as means_of
-from cryopick_ray.runs.own_labels import picked_anew
 from cryopick_ray.runs.pipeline import Timings, plan_again, run_on
-from cryopick_ray.runs.results import write_results
+from cryopick_ray.runs.results.results import write_results
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.student import SelfTrainSettings
-from cryopick_ray.runs.target import TRAINING, Target
-from cryopick_ray.runs.taught import Taught
+from cryopick_ray.runs.self_training.pseudo_labels import picked_anew
+from cryopick_ray.runs.self_training.self_train_settings import SelfTrainSettings
+from cryopick_ray.runs.self_training.self_training_result import Taught
+from cryopick_ray.runs.self_training.student_evidence import agreement, steadiness
+from cryopick_ray.runs.self_training.target_run import TRAINING, Target
 from cryopick_ray.settings.engine_settings import EngineSettings
 from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.scale import check_scale

@@ -18,7 +18,6 @@ from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.passes.named_files import check_files
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.runs.drift import Seen, diameter_drift, drift
 from cryopick_ray.runs.empiar_run import is_archive
 from cryopick_ray.runs.pipeline import (
     RunPlan,
@@ -28,11 +27,12 @@ from cryopick_ray.runs.pipeline import (
     silent,
     with_diameter,
 )
-from cryopick_ray.runs.results import Summary, write_results
-from cryopick_ray.runs.rolling import Rolling
+from cryopick_ray.runs.results.results import Summary, write_results
+from cryopick_ray.runs.results.run_table import gather
+from cryopick_ray.runs.results.run_warnings import Heard
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.tables import gather
-from cryopick_ray.runs.warnings import Heard
+from cryopick_ray.runs.watch.drift import Seen, diameter_drift, drift
+from cryopick_ray.runs.watch.rolling_results import Rolling
 from cryopick_ray.settings.engine_settings import EngineSettings
 from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.stages.cut_table import check_cut

@@ -11,7 +11,7 @@ from cryopick_ray.errors import few
 from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.thresholds import Threshold
-from cryopick_ray.runs.doubts import of_verdicts
+from cryopick_ray.runs.results.pick_doubts import of_verdicts
 from cryopick_ray.store.manifest import ManifestRow
 
 

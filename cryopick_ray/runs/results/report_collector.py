@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.runs.pictured_micrographs import pictured
+from cryopick_ray.runs.results.pictured_micrographs import pictured
 
 
 class Drawn:

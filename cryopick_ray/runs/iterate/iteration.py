@@ -20,13 +20,13 @@ from cryopick_ray.passes.bad_classes import HEAD, QUALITIES
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.runs.api import self_train
-from cryopick_ray.runs.iteration_settings import IterateSettings, Iteration
+from cryopick_ray.runs.iterate.classified_picks import CLASSES, picks_as_images, sorted_into_classes
+from cryopick_ray.runs.iterate.iteration_settings import IterateSettings, Iteration
 from cryopick_ray.runs.learning import LearningSettings
-from cryopick_ray.runs.particle_look import CLASSES, picks_as_images, sorted_into_classes
-from cryopick_ray.runs.results import read_summary
+from cryopick_ray.runs.results.results import read_summary
+from cryopick_ray.runs.results.run_table import gather
+from cryopick_ray.runs.results.run_warnings import Heard
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.tables import gather
-from cryopick_ray.runs.warnings import Heard
 from cryopick_ray.store.claim import claimed, local_folder
 from cryopick_ray.store.publish import published, write_whole
 
