@@ -205,7 +205,7 @@ def ingest(
     """Fetch an entry's images and bring them into a store as they come; the averages of movies are kept."""
     del debug
     from cryopick_ray.engine.open_engine import open_engine
-    from cryopick_ray.runs.empiar_run import ArchiveEntry
+    from cryopick_ray.runs.empiar_run import EmpiarInput
     from cryopick_ray.settings.config import fill
     from cryopick_ray.settings.engine_settings import EngineSettings
     from cryopick_ray.settings.run_settings import IngestSettings
@@ -217,7 +217,7 @@ def ingest(
     from .ingest import finish
 
     wanted, running = fill(IngestSettings, **settings), fill(EngineSettings, **engine)
-    entry = ArchiveEntry(_those(entry_id, which, fetching), download.absolute(), tell)
+    entry = EmpiarInput(_those(entry_id, which, fetching), download.absolute(), tell)
     sources = entry.sources(Path.cwd())
     wanted = entry.as_declared(wanted, entry.sample(sources))
     with ConsoleEvents() as events, open_engine(running, threads=wanted.threads) as runner:

@@ -35,7 +35,7 @@ class JobCommand(SettingsCommand):
 
             if folder is None:
                 raise
-            with RelionJob(Path(folder)).told():
+            with RelionJob(Path(folder)).exit_status():
                 raise UsageError(error.format_message()) from error
 
 
@@ -86,7 +86,7 @@ def relion(
     from cryopick_ray.settings.engine_settings import EngineSettings
 
     job = RelionJob(out)
-    with job.told(), ConsoleEvents(stderr=False) as events:
+    with job.exit_status(), ConsoleEvents(stderr=False) as events:
         for name, value in zip(OF_NO_USE, (in_parts, in_coords, in_3dref, in_mask), strict=True):
             if value:
                 raise UsageError(f"--{name} is {value}: {OF_NO_USE[name]}; leave it empty")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cryopick_ray.runs.api import plan, resume, run, self_train
     from cryopick_ray.runs.compare.compare_run import compare
     from cryopick_ray.runs.results.read_run import evaluate, export, read_table
-    from cryopick_ray.runs.results.results import Summary
+    from cryopick_ray.runs.results.summary import Summary
     from cryopick_ray.settings.engine_settings import EngineSettings
     from cryopick_ray.settings.run_settings import RunSettings as Settings
 
@@ -33,7 +33,7 @@ _HOMES = {
     "read_table": "runs.results.read_run",
     "Settings": "settings.run_settings:RunSettings",
     "EngineSettings": "settings.engine_settings",
-    "Summary": "runs.results.results",
+    "Summary": "runs.results.summary",
 }
 """Where what a program needs is defined: it is loaded when it is asked for, as torch and Ray take seconds."""
 __all__ = [

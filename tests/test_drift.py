@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.runs.watch.drift import WINDOW, Seen, diameter_drift, drift
+from cryopick_ray.runs.watch.drift import WINDOW, PickStatistics, diameter_drift, drift
 
 
 def like(count, score, n=WINDOW):
-    return [Seen(count, score)] * n
+    return [PickStatistics(count, score)] * n
 
 
 @given(st.integers(0, 500), st.floats(0, 1), st.integers(0, 3 * WINDOW))

@@ -11,8 +11,8 @@ from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.picks.write_table import write_table
 from cryopick_ray.report.thumbnails import choose_thumbnails
 from cryopick_ray.runs.results.pictured_micrographs import SHOWN, pictured
-from cryopick_ray.runs.results.report_collector import Drawn
-from cryopick_ray.runs.results.tally import Counting, tally
+from cryopick_ray.runs.results.report_collector import ReportCollector
+from cryopick_ray.runs.results.tally import TallyCounter, tally
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def table(tmp_path, make_picks):
 
 @pytest.mark.parametrize("cuts", [{"set0": 0.1, "set1": 0.1}, {"set0": 0.1, "set1": 0.4}])
 def test_a_report_draws_what_the_rows_say(table, cuts):
-    drawn = Drawn(table, cuts)
+    drawn = ReportCollector(table, cuts)
     for one in table:
         drawn(one)
     several = len({*cuts.values()}) > 1
@@ -64,7 +64,7 @@ def test_the_index_and_the_rows_choose_the_same_pictures(table):
 
 def test_counting_on_the_way_is_counting_after(table):
     thresholds = {name: Threshold(0.1, "given") for name in ("set0", "set1")}
-    counting = Counting(thresholds)
+    counting = TallyCounter(thresholds)
     for one in table:
         counting(one)
     assert counting.tally == tally(table, thresholds)

@@ -20,10 +20,10 @@ from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.write_table import write_table
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.self_training.pseudo_labels import Grade, grade, labelled, picked_anew, recentred
+from cryopick_ray.runs.self_training.pseudo_labels import Grade, grade, labelled, recentred, repicked
 from cryopick_ray.runs.self_training.self_train_settings import SELF, self_train_settings
 from cryopick_ray.runs.self_training.self_training import share_store
-from cryopick_ray.runs.self_training.target_run import target_of
+from cryopick_ray.runs.self_training.target_run import target_run
 from cryopick_ray.settings.config import load_settings, to_yaml
 from cryopick_ray.store.manifest import publish_part, read_manifest
 from cryopick_ray.store.store import MicrographStore
@@ -287,13 +287,13 @@ def test_labels_on_a_wall_move_to_the_middle_and_become_one():
 
 def test_a_student_s_picks_take_the_place_of_the_run_s():
     found = {"a": Candidates(*np.float32([[1, 2], [3, 4], [0.7, 0.2]]))}
-    (anew,) = picked_anew([picks("a", [0.9, 0.8])], found, 0.5)
+    (anew,) = repicked([picks("a", [0.9, 0.8])], found, 0.5)
     assert (anew.x_px.tolist(), anew.y_px.tolist(), anew.picked.tolist()) == ([1, 2], [3, 4], [True, False])
-    (every,) = picked_anew([picks("a", [0.9, 0.8])], found, None)
+    (every,) = repicked([picks("a", [0.9, 0.8])], found, None)
     assert every.picked.all()
     on_junk = replace(picks("a", [0.9, 0.8]), junk=np.uint8([Junk.NONE, Junk.CARBON]))
     on_junk = on_junk.marked(Why.ON_JUNK, np.array([False, True]))
-    (anew,) = picked_anew([on_junk], found, 0.5)
+    (anew,) = repicked([on_junk], found, 0.5)
     assert anew.is_kept_out.tolist() == [False, False, True]
     assert (anew.x_px[2], anew.picked[2]) == (on_junk.x_px[1], False)
 
@@ -304,7 +304,7 @@ def test_a_student_finds_nothing_anew_where_a_person_decided():
     before = replace(before, x_px=np.float32([10, 50, 90]), y_px=np.float32([50, 50, 50]))
     before = before.marked(Why.REMOVED_BY_HAND, np.array([True, False, False]))
     found = Candidates(*np.float32([[12, 53, 90, 26], [50, 50, 50, 50], [0.9, 0.9, 0.9, 0.9]]))
-    (anew,) = picked_anew([before], {"a": found}, 0.5)
+    (anew,) = repicked([before], {"a": found}, 0.5)
     assert anew.x_px[anew.picked].tolist() == [90, 26, 50]
     assert anew.x_px[anew.has(Why.REMOVED_BY_HAND)].tolist() == [10]
 
@@ -319,7 +319,7 @@ def test_micrographs_that_are_excluded_teach_nothing(tmp_path, model):
     table[1] = replace(picks(ids[1], []), micrograph=replace(table[1].micrograph, excluded=True))
     table[4] = table[4].marked(Why.EXCLUDED_MICROGRAPH, np.ones(3, bool))
     write_table(table, tmp_path / "table")
-    target = target_of(run, {"teacher": "self"}, [])
+    target = target_run(run, {"teacher": "self"}, [])
     sample = target.sample(PickTable(tmp_path / "table"))
     split = target.split(sample, None)
     learned = {row.row.micrograph_id for row in split.training + split.validation}

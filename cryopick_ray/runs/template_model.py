@@ -1,4 +1,4 @@
-"""A molecule's map -> a model of templates that searches for it."""
+"""Template-matching models from a molecule's map."""
 
 import math
 from pathlib import Path
@@ -11,7 +11,7 @@ from cryopick_ray.simulate.library import load_molecule
 
 PARTICLE_PX, ANGULAR_STEP_DEG = 12.0, 15.0
 DIAMETERS = (0.5, 2.0)
-"""Over the measured one: further off it is a slip, such as nanometres."""
+"""Allowed diameter relative to the measured one: beyond it a unit is mistaken, such as nanometres."""
 
 
 def template_model(
@@ -27,16 +27,16 @@ def template_model(
     molecule
         As :func:`~cryopick_ray.simulate.library.load_molecule` takes it.
     diameter_A
-        The diameter that will be picked with; ``None`` for the molecule's longest dimension.
+        Particle diameter for picking; ``None``: the molecule's longest dimension.
     particle_px
-        Pixels that the diameter becomes.
+        Diameter in pixels at the model's scale.
     angular_step_deg
         Angle between neighbouring views.
 
     Raises
     ------
     UsageError
-        If there is no such molecule, or a number cannot be.
+        If there is no such molecule, or a number is out of range.
     """
     found = load_molecule(molecule)
     used_A = found.diameter_A if diameter_A is None else diameter_A

@@ -16,10 +16,10 @@ from cli.console import ConsoleEvents
 from cryopick_ray.errors import PixelSizeError
 from cryopick_ray.pickers.weights import load_model
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.runs.results.results import read_summary
+from cryopick_ray.runs.results.summary import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.self_training.self_training import check_fine
-from cryopick_ray.runs.self_training.target_run import target_of
+from cryopick_ray.runs.self_training.self_training import check_store_resolution
+from cryopick_ray.runs.self_training.target_run import target_run
 from cryopick_ray.training.loop.loop import Epoch
 from tests.pickers.test_importers import topaz_state
 
@@ -56,12 +56,12 @@ def test_half_of_the_picks_are_learned_from(first, second):
 @pytest.mark.parametrize("finer", [{"options": {"particle_px": 2 * PARTICLE_PX}}, {"scales": (0.7, 1.5)}])
 def test_a_store_too_coarse_to_learn_from_is_refused(first, finer):
     run = RunFolder(first)
-    target = target_of(run, {"share": 0.5, "top": 100, "teacher": "self"}, [])
+    target = target_run(run, {"share": 0.5, "top": 100, "teacher": "self"}, [])
     split = target.split(target.sample(PickTable(run.table)), target.own_picker("cpu"))
     assert (len(split.training), len(split.validation)) == (5, 1)
-    check_fine(split, target.learn, target.settings)
+    check_store_resolution(split, target.learn, target.settings)
     with pytest.raises(PixelSizeError, match="`store_pixel_size_A`"):
-        check_fine(split, target.learn.model_copy(update=finer), target.settings)
+        check_store_resolution(split, target.learn.model_copy(update=finer), target.settings)
 
 
 def test_there_is_no_command_of_the_old_name(cryopick):

@@ -13,7 +13,7 @@ from scipy.special import expit
 from cryopick_ray.pickers.log import LogPicker
 from cryopick_ray.picks.cuts import Scores, cut_at_precision
 from cryopick_ray.runs import pipeline
-from cryopick_ray.runs.results.results import read_summary
+from cryopick_ray.runs.results.summary import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
 
 SERIAL = ["--engine", "serial"]

@@ -7,7 +7,7 @@ from micrograph_files import LOG, phantom, write_mrc
 
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.errors import plain
-from cryopick_ray.runs.results.run_warnings import Heard, of_counts
+from cryopick_ray.runs.results.run_warnings import WarningCollector, of_counts
 
 
 class Ear(Silence):
@@ -22,7 +22,7 @@ class Ear(Silence):
 
 
 def test_a_warning_is_passed_on_and_kept_once():
-    heard = Heard(ear := Ear())
+    heard = WarningCollector(ear := Ear())
     for _ in range(2):
         heard.warn("doubted")
         heard.decided("decided")

@@ -55,7 +55,7 @@ from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.picks.write_table import write_table
 from cryopick_ray.runs.estimate.measured_rates import from_bench
-from cryopick_ray.runs.results.results import Summary, read_summary
+from cryopick_ray.runs.results.summary import Summary, read_summary
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.settings.config import load_settings, read_yaml
 from cryopick_ray.simulate.library import load_molecule

@@ -1,4 +1,4 @@
-"""Runs, tables and coordinates of any program, compared: numbers, and a page with pictures."""
+"""``cryopick compare``: picks of runs, tables and other programs, compared in numbers and pictures."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from cryopick_ray.store.publish import check_folder, write_whole
 from cryopick_ray.store.store import MicrographStore
 
 MOST_RUNS = 26
-"""As many as there are letters."""
+"""Runs are labelled with letters."""
 MOST_PICTURES = 6
 PAGE, NUMBERS = "compare.html", "compare.json"
 
@@ -37,7 +37,7 @@ def compare(
     pixel_size_A: float | None = None,
     diameter_A: float | None = None,
 ) -> Comparison:
-    """Compare what two or more runs picked: what they share, where they differ, and why.
+    """Compare the picks of two or more runs: shared picks, differences, and their reasons.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def compare(
     out
         Folder for ``compare.html``, a page with pictures, and ``compare.json``, all numbers.
     pixel_size_A, diameter_A
-        Of micrographs and particles, where none of the runs says it.
+        Pixel size of the micrographs and diameter of the particles, where no run knows them.
 
     Raises
     ------
@@ -59,65 +59,78 @@ def compare(
         raise UsageError(
             f"{len(runs)} of what can be compared is given; expected 2 to {MOST_RUNS} runs or files"
         )
-    known = None if truth is None else read_truth(truth)
+    truth_coordinates = None if truth is None else read_truth(truth)
     folder = None if out is None else local_folder(str(out))
     opened = [open_compared(where) for where in runs]
-    names = common_names([one.ids for one in opened])
-    across_A = next((one.diameter_A for one in opened if one.diameter_A), diameter_A)
-    if across_A is None:
+    names = common_names([run.ids for run in opened])
+    known_diameter_A = next((run.diameter_A for run in opened if run.diameter_A), diameter_A)
+    if known_diameter_A is None:
         raise UsageError("no run says how large its particles are, expected angstroms: give `diameter_A`")
-    ready = filled(opened, names, pixel_size_A=pixel_size_A, diameter_A=across_A)
-    found = count(
+    ready = filled(opened, names, pixel_size_A=pixel_size_A, diameter_A=known_diameter_A)
+    comparison = count(
         side_by_side(ready, names),
-        [one.name for one in opened],
-        diameter_A=across_A,
-        truth=known,
+        [run.name for run in opened],
+        diameter_A=known_diameter_A,
+        truth=truth_coordinates,
         settings=differing(opened),
     )
-    read = [f"{letter(number)}: {note}" for number, one in enumerate(opened) for note in one.notes]
-    found = replace(found, notes=(*found.notes, *read))
+    run_notes = [f"{letter(number)}: {note}" for number, run in enumerate(opened) for note in run.notes]
+    comparison = replace(comparison, notes=(*comparison.notes, *run_notes))
     if folder is not None:
         check_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        pictures = _pictures(found, opened, ready, names)
-        write_whole(folder / NUMBERS, json.dumps(found.to_dict(), indent=1, allow_nan=False))
-        write_whole(folder / PAGE, render_compared(found, pictures))
-    return found
+        pictures = _pictures(comparison, opened, ready, names)
+        write_whole(folder / NUMBERS, json.dumps(comparison.to_dict(), indent=1, allow_nan=False))
+        write_whole(folder / PAGE, render_compared(comparison, pictures))
+    return comparison
 
 
 def _pictures(
-    found: Comparison,
+    comparison: Comparison,
     runs: Sequence[ComparedRun],
     ready: Sequence[Iterable[MicrographPicks]],
     names: Sequence[Names],
 ) -> list[Picture]:
-    """Return the most different micrographs of the two runs that differ most, in that order."""
-    pair = found.pairs[found.widest]
-    ranked = sorted(found.micrographs, key=lambda micrograph: -micrograph.differing(found.widest))
-    shown = [one.micrograph_id for one in ranked[:MOST_PICTURES] if one.differing(found.widest)]
-    wanted = [{own: name for own, name in some.items() if name in shown} for some in names]
+    """Return pictures of the most different micrographs of the two most different runs, in that order."""
+    pair = comparison.pairs[comparison.widest]
+    ranked = sorted(comparison.micrographs, key=lambda micrograph: -micrograph.differing(comparison.widest))
+    shown = [
+        micrograph.micrograph_id
+        for micrograph in ranked[:MOST_PICTURES]
+        if micrograph.differing(comparison.widest)
+    ]
+    wanted = [
+        {own_name: name for own_name, name in run_names.items() if name in shown} for run_names in names
+    ]
     images = _Images(runs, wanted)
-    made = {}
+    pictures = {}
     for name, entries in side_by_side(ready, wanted):
         first, second = entries[pair.first], entries[pair.second]
         if first is not None and second is not None:
-            beside = beside_of(name, entries, 2 * found.radius_A)
-            made[name] = picture_of(beside, first, second, images.read(name))
-    return [made[name] for name in shown]
+            beside = beside_of(name, entries, 2 * comparison.radius_A)
+            pictures[name] = picture_of(beside, first, second, images.read(name))
+    return [pictures[name] for name in shown]
 
 
 class _Images:
-    """Micrographs as the first run that kept them has them."""
+    """Stored micrographs, each from the first run whose store holds it."""
 
     def __init__(self, runs: Sequence[ComparedRun], names: Sequence[Names]) -> None:
         self._stores: list[tuple[MicrographStore, Mapping[str, ManifestRow]]] = []
-        for run, own in zip(runs, names, strict=True):
-            with suppress(CryoPickError):  # no store costs the pictures, not the page
+        for run, run_names in zip(runs, names, strict=True):
+            with suppress(CryoPickError):  # without a store the page has no pictures
                 if run.store:
                     store = MicrographStore(run.store)
                     rows = read_manifest(store.place)
                     self._stores.append(
-                        (store, {name: rows[one] for one, name in own.items() if one in rows})
+                        (
+                            store,
+                            {
+                                name: rows[own_name]
+                                for own_name, name in run_names.items()
+                                if own_name in rows
+                            },
+                        )
                     )
 
     def read(self, name: str) -> NDArray[np.float32] | None:

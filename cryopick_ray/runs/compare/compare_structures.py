@@ -1,4 +1,4 @@
-"""Runs compared by the maps that their picks make: the verdict of a reconstruction."""
+"""Runs compared by the 3-D maps that their picks reconstruct to."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -31,14 +31,14 @@ from cryopick_ray.particles.volume.worth import worth_of
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.report.structures import render_structures
 from cryopick_ray.runs.iterate.classified_picks import picks_as_images, sorted_into_classes
-from cryopick_ray.runs.results.results import read_summary
+from cryopick_ray.runs.results.summary import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.simulate.projection import euler_to_rotations
 from cryopick_ray.store.publish import write_whole
 
 MASK_DIAMETERS = 1.2
 FURTHEST_SHIFT = 1 / 6
-"""In diameters: picks further from their particle are as good as false."""
+"""In diameters: picks farther from their particle count as false."""
 STAGE = "structure"
 CLASSES_SHOWN = 8
 PAGE, NUMBERS = "structure.html", "structure.json"
@@ -46,20 +46,20 @@ PAGE, NUMBERS = "structure.html", "structure.json"
 
 @dataclass(frozen=True)
 class StructureSettings:
-    """What picks are reconstructed with.
+    """Settings of the reconstructions that runs are compared by.
 
     Attributes
     ----------
     reference
         A map, or a molecule of ``cryopick simulate``.
     symmetry
-        Point group of both.
+        Point group of the reference and the reconstructions.
     truth
-        Coordinates with poses, as simulated micrographs have them; ``None`` to match all picks.
+        Coordinates with poses, as simulated micrographs have them; ``None``: poses of all picks are searched.
     diameter_A
-        Of a particle; ``None`` for that of the first run.
+        Particle diameter; ``None`` for that of the first run.
     seed
-        Of what is drawn.
+        Seed of random numbers.
     """
 
     reference: str
@@ -84,35 +84,43 @@ def compare_structures(
         if not is_table(run):
             raise UsageError(f"{run} is no run or table: structures are compared of picks that runs made")
     tables = [open_table(run) for run in runs]
-    # before the work, for names may not fit
-    known = None if settings.truth is None else read_truth(settings.truth)
-    scores = [None if known is None else evaluate(table, known).pooled for table in tables]
+    # read first, so that unknown names fail early
+    truth_coordinates = None if settings.truth is None else read_truth(settings.truth)
+    scores = [
+        None if truth_coordinates is None else evaluate(table, truth_coordinates).pooled for table in tables
+    ]
     diameter_A = settings.diameter_A or tables[0].diameter_A
-    places = [out / letter(number) for number in range(len(runs))]
-    found, classes = [], []
-    for run, place in zip(runs, places, strict=True):
-        particles = _with_ctf(picks_as_images(run, place, diameter_A, engine, events), truth, events)
+    folders = [out / letter(number) for number in range(len(runs))]
+    particle_sets, classes = [], []
+    for run, folder in zip(runs, folders, strict=True):
+        particles = _with_ctf(picks_as_images(run, folder, diameter_A, engine, events), truth, events)
         classes.append(
-            sorted_into_classes(particles, place, diameter_A, engine, events, device="auto").classes
+            sorted_into_classes(particles, folder, diameter_A, engine, events, device="auto").classes
         )
-        found.append(particles)
-    fewest = min(len(one) for one in found)
+        particle_sets.append(particles)
+    fewest = min(len(particle_set) for particle_set in particle_sets)
     events.stage(STAGE, len(runs), of="runs")
-    made = []
-    for run, table, score, particles, sorted_ in zip(runs, tables, scores, found, classes, strict=True):
-        made.append(_structure(run, table, score, particles, sorted_, settings, diameter_A, truth, fewest))
+    structures = []
+    for run, table, score, particles, sorted_ in zip(
+        runs, tables, scores, particle_sets, classes, strict=True
+    ):
+        structures.append(
+            _structure(run, table, score, particles, sorted_, settings, diameter_A, truth, fewest)
+        )
         events.report(STAGE, UnitReport(complete=1))
-    notes = list(dict.fromkeys(f"{one.name}: {note}" for one in made for note in one.notes))
-    seen = found[0]
-    volume = reference_map(settings.reference, seen.box_px, seen.pixel_size_A)
+    notes = list(
+        dict.fromkeys(f"{structure.name}: {note}" for structure in structures for note in structure.notes)
+    )
+    first = particle_sets[0]
+    volume = reference_map(settings.reference, first.box_px, first.pixel_size_A)
     names = short_names(runs)
-    write_whole(out / NUMBERS, json.dumps([one.to_dict() for one in made], indent=1) + "\n")
-    write_whole(out / PAGE, render_structures(made, names, settings.reference, volume, notes))
-    return made
+    write_whole(out / NUMBERS, json.dumps([structure.to_dict() for structure in structures], indent=1) + "\n")
+    write_whole(out / PAGE, render_structures(structures, names, settings.reference, volume, notes))
+    return structures
 
 
 def short_names(runs: Sequence[str]) -> list[str]:
-    """Return what runs are called: their paths without the folders that all have in common."""
+    """Return display names of runs: their paths without the folders that all have in common."""
     parts = [Path(run).parts for run in runs]
     shared = 0
     while all(len(part) > shared + 1 for part in parts) and len({part[shared] for part in parts}) == 1:
@@ -121,7 +129,7 @@ def short_names(runs: Sequence[str]) -> list[str]:
 
 
 def _with_ctf(particles: Particles, truth: Mapping[str, TrueParticles] | None, events: Events) -> Particles:
-    """Return particles with the CTF that their input or the truth knows."""
+    """Return particles with the CTF from their input, else from the truth."""
     if particles.ctf is not None or truth is None or not (defocus := known_defocus(particles, truth)):
         return particles
     if unknown := int(np.isnan(defocus[DEFOCUS[0]]).sum()):
@@ -129,13 +137,13 @@ def _with_ctf(particles: Particles, truth: Mapping[str, TrueParticles] | None, e
             f"{unknown} picks of {particles.path} are on micrographs without true particles, whose defocus "
             "is not known: they have the mean of the others"
         )
-    known = particles.path.with_name("with_ctf.star")
+    path = particles.path.with_name("with_ctf.star")
     write_particles(
-        known,
+        path,
         particles,
-        {name: np.where(np.isnan(own), np.nanmean(own), own) for name, own in defocus.items()},
+        {name: np.where(np.isnan(values), np.nanmean(values), values) for name, values in defocus.items()},
     )
-    return read_particles(known)
+    return read_particles(path)
 
 
 def _structure(
@@ -156,16 +164,16 @@ def _structure(
     mask = sphere(box, radius_px, EDGE_PX).numpy()
     search = SearchSettings(range_A=diameter_A * FURTHEST_SHIFT)
     matched, scores = find_poses(particles, reference, symmetry, search, diameter_A)
-    ways = {MATCHED: matched}
+    poses_by_method = {MATCHED: matched}
     if truth is not None:
-        ways[PLACED] = _as_placed(particles, matched, truth, table, diameter_A)
+        poses_by_method[PLACED] = _as_placed(particles, matched, truth, table, diameter_A)
     best = np.argsort(-particles.numbers(SCORE, 0.0), kind="stable")[:fewest]
     worth = {}
-    for which, chosen in ((OWN, np.arange(len(particles))), (EQUAL, np.sort(best))):
-        for how, poses in ways.items():
-            own = Poses(poses.rotations[chosen], poses.origin_A[chosen])
-            worth[which, how] = worth_of(
-                particles.of(chosen), own, symmetry, mask, reference, seed=settings.seed
+    for selection, chosen in ((OWN, np.arange(len(particles))), (EQUAL, np.sort(best))):
+        for method, poses in poses_by_method.items():
+            chosen_poses = Poses(poses.rotations[chosen], poses.origin_A[chosen])
+            worth[selection, method] = worth_of(
+                particles.of(chosen), chosen_poses, symmetry, mask, reference, seed=settings.seed
             )
     write_particles(particles.path.with_name("matched.star"), particles, pose_columns(matched))
     return Structure(
@@ -188,7 +196,7 @@ def _as_placed(
     table: PickTable,
     diameter_A: float,
 ) -> Poses:
-    """Return true views for true particles, which lie where the picker put them; others as matched."""
+    """Return true views at picked positions for true particles; searched poses for the others."""
     size_A = next(micrograph.pixel_size_A for micrograph in table.micrographs if micrograph.pixel_size_A)
     angles_deg = known_poses(particles, truth, diameter_A / 2 / size_A)
     is_true = np.isfinite(angles_deg[:, 0])

@@ -1,4 +1,4 @@
-"""One of the runs that are compared: a run, a table or files of coordinates, opened."""
+"""Inputs of a comparison: a run, a table or coordinate files, opened."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -15,32 +15,32 @@ from cryopick_ray.picks.index import Made
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.report.report import flatten
-from cryopick_ray.runs.results.results import read_summary
+from cryopick_ray.runs.results.summary import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
 
 CONFIG = "config.yaml"
 UNSAID = "-"
-"""Of a setting that a run does not have."""
+"""Value shown for a setting that a run does not have."""
 
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """What is known of a run before its picks are read.
+    """An input of a comparison: its micrographs, diameter and settings; picks are read later.
 
     Attributes
     ----------
     name
-        As a person gave it.
+        As given by the user.
     micrographs
-        Those that stand for themselves, not left out for another image of their exposure.
+        Those not left out in favour of another image of the same exposure.
     diameter_A
-        Of a particle; ``None`` if it does not say.
+        Particle diameter; ``None`` if unknown.
     table, coordinates
-        Its picks: one of them.
+        Source of the picks: one of the two.
     store
-        URL of its micrographs; empty if it has none.
+        URL of the store of its micrographs; empty if there is none.
     settings
-        By name, as text.
+        Values as text, by name.
     notes
         What was left out, and why.
     """
@@ -56,7 +56,7 @@ class ComparedRun:
 
     @property
     def ids(self) -> list[str]:
-        """Of its micrographs."""
+        """Ids of its micrographs."""
         return [micrograph.micrograph_id for micrograph in self.micrographs]
 
 
@@ -70,11 +70,11 @@ def open_compared(where: str | Path) -> ComparedRun:
     """
     if is_table(where):
         table, folder = open_table(where), RunFolder(where)
-        meant = [micrograph for micrograph in table.micrographs if micrograph.status != "left out"]
+        micrographs = [micrograph for micrograph in table.micrographs if micrograph.status != "left out"]
         is_run = folder.config.is_file()
         return ComparedRun(
             str(where),
-            meant,
+            micrographs,
             table.diameter_A or None,
             table=table,
             store=folder.store if is_run else "",
@@ -83,46 +83,53 @@ def open_compared(where: str | Path) -> ComparedRun:
     if (Path(where) / CONFIG).is_file():
         raise UsageError(f"{where} holds a run that has no table yet; go on with it by `resume` first")
     try:
-        found = read_coordinates(where)
+        read = read_coordinates(where)
     except UnclearFormatError as error:
         raise UsageError(f"{error}: convert it first") from error
-    some = sorted(found.coordinates, key=lambda one: one.micrograph.micrograph_id)
-    across_A = next((one.diameter_A for one in some if one.diameter_A), None)
+    coordinates = sorted(read.coordinates, key=lambda item: item.micrograph.micrograph_id)
+    diameter_A = next((item.diameter_A for item in coordinates if item.diameter_A), None)
     return ComparedRun(
-        str(where), [one.micrograph for one in some], across_A, coordinates=some, notes=found.notes
+        str(where),
+        [item.micrograph for item in coordinates],
+        diameter_A,
+        coordinates=coordinates,
+        notes=read.notes,
     )
 
 
 def filled(
     runs: Sequence[ComparedRun], names: Sequence[Names], *, pixel_size_A: float | None, diameter_A: float
 ) -> list[Iterable[MicrographPicks]]:
-    """Return the picks of each run, to be read as often as one likes.
+    """Return the picks of each run, as iterables that can be read repeatedly.
 
-    What files of coordinates do not say of a micrograph, another run does. Of one that no other run has
-    nothing is compared, so that any pixel size will do.
+    Shapes and pixel sizes that coordinate files lack are taken from the other runs. A micrograph that no
+    other run has is not compared, so that any pixel size will do for it.
     """
-    known: dict[str, PickedMicrograph] = {}
-    for run, own in zip(runs, names, strict=True):
+    described: dict[str, PickedMicrograph] = {}
+    for run, run_names in zip(runs, names, strict=True):
         for micrograph in run.micrographs:
             if micrograph.shape and micrograph.pixel_size_A:
-                known.setdefault(own[micrograph.micrograph_id], micrograph)
-    any_size_A = next((one.pixel_size_A for one in known.values()), None)
+                described.setdefault(run_names[micrograph.micrograph_id], micrograph)
+    any_size_A = next((micrograph.pixel_size_A for micrograph in described.values()), None)
     return [
         run.table
         if run.table is not None
         else list(
             as_picks(
-                [_told(one, known.get(own[one.micrograph.micrograph_id])) for one in run.coordinates],
+                [
+                    _completed(micrograph, described.get(run_names[micrograph.micrograph.micrograph_id]))
+                    for micrograph in run.coordinates
+                ],
                 pixel_size_A=pixel_size_A or any_size_A,
                 diameter_A=diameter_A,
             )
         )
-        for run, own in zip(runs, names, strict=True)
+        for run, run_names in zip(runs, names, strict=True)
     ]
 
 
 def differing(runs: Sequence[ComparedRun]) -> dict[str, list[str]]:
-    """Return the settings in which runs differ that have them, each by run."""
+    """Return the settings that differ among the runs that have them: values by run, for each name."""
     rows = {}
     for name in dict.fromkeys(name for run in runs for name in run.settings):
         values = [run.settings.get(name, UNSAID) for run in runs]
@@ -131,25 +138,29 @@ def differing(runs: Sequence[ComparedRun]) -> dict[str, list[str]]:
     return rows
 
 
-def _told(coordinates: Coordinates, other: PickedMicrograph | None) -> Coordinates:
-    """Return coordinates with the shape and pixel size of their micrograph that another run knows."""
+def _completed(coordinates: Coordinates, other: PickedMicrograph | None) -> Coordinates:
+    """Return coordinates with a missing shape and pixel size filled in from another run's micrograph."""
     if other is None or other.shape is None:
         return coordinates
     shape = coordinates.micrograph.shape or other.shape
     size_A = coordinates.micrograph.pixel_size_A or other.pixel_size_A
-    told = replace(coordinates, micrograph=replace(coordinates.micrograph, shape=shape, pixel_size_A=size_A))
-    return told.flipped(shape[0]) if told.is_upside_down else told
+    completed = replace(
+        coordinates, micrograph=replace(coordinates.micrograph, shape=shape, pixel_size_A=size_A)
+    )
+    return completed.flipped(shape[0]) if completed.is_upside_down else completed
 
 
 def _settings(made: Made, folder: RunFolder | None) -> dict[str, str]:
-    """Return how a table came about, and the settings of its run."""
+    """Return the passes and thresholds of a table, and the settings of its run."""
     thresholds: Mapping[str, Any] = made.thresholds
-    said: dict[str, Any] = {f"pass {name}": value for pass_ in made.passes for name, value in pass_.items()}
+    settings: dict[str, Any] = {
+        f"pass {name}": value for pass_ in made.passes for name, value in pass_.items()
+    }
     if folder is not None:
-        said = folder.settings().model_dump(mode="json")
+        settings = folder.settings().model_dump(mode="json")
         if not thresholds:
             with suppress(UsageError):  # of a run that is not finished
-                kept = read_summary(folder).thresholds
-                thresholds = {name: vars(cut) for name, cut in kept.items()}
+                thresholds_kept = read_summary(folder).thresholds
+                thresholds = {name: vars(cut) for name, cut in thresholds_kept.items()}
     cuts = {f"cut of {name}": f"{cut['value']:.4g} ({cut['method']})" for name, cut in thresholds.items()}
-    return {**cuts, **dict(flatten(said)), "version": made.version or UNSAID}
+    return {**cuts, **dict(flatten(settings)), "version": made.version or UNSAID}

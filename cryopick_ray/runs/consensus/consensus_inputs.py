@@ -1,4 +1,4 @@
-"""What each picker of a consensus found, and which of their micrographs are the same."""
+"""Inputs of a consensus: the picks of each picker, and their micrographs matched by name."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -29,8 +29,8 @@ class VoterPicks:
 
 
 @dataclass(frozen=True)
-class Renamed:
-    """A source whose micrographs are called as in the consensus; ``own`` says what it calls each."""
+class RenamedSource:
+    """A source whose micrograph ids are mapped: ``own`` gives its own id for each id of the consensus."""
 
     source: VoteSource
     own: Mapping[str, str]
@@ -39,21 +39,21 @@ class Renamed:
         """Return some of the micrographs, by id."""
         theirs = {name: self.own[name] for name in micrograph_ids if name in self.own}
         found = self.source.of(list(theirs.values()))
-        return {name: found[own] for name, own in theirs.items() if own in found}
+        return {name: found[own_name] for name, own_name in theirs.items() if own_name in found}
 
 
 @dataclass(frozen=True)
-class Input:
-    """What one picker found.
+class ConsensusInput:
+    """One picker's micrographs and picks.
 
     Attributes
     ----------
     name
-        What it is called in the consensus.
+        Name in the consensus.
     where
         The run, table, file or folder.
     sizes
-        Its micrographs, and the picks of each.
+        Number of picks by micrograph id.
     """
 
     name: str
@@ -71,8 +71,8 @@ def read_input(
     pixel_size_A: float | None,
     diameter_A: float | None,
     notes: list[str],
-) -> Input:
-    """Return what one picker found; ``notes`` hears what is left out of it."""
+) -> ConsensusInput:
+    """Open one picker's run, table or files; what is left out is appended to ``notes``."""
     if is_table(where):
         table = open_table(where)
         seen = {
@@ -80,75 +80,87 @@ def read_input(
             for micrograph in table.micrographs
             if micrograph.status == "complete"
         }
-        sizes = {key: one.candidates if one.picks is None else one.picks for key, one in seen.items()}
+        sizes = {key: item.candidates if item.picks is None else item.picks for key, item in seen.items()}
         counted = {key: 1 if size is None else size for key, size in sizes.items()}
-        return Input(name, where, table, seen, counted, table.diameter_A)
+        return ConsensusInput(name, where, table, seen, counted, table.diameter_A)
     read = read_coordinates(where)
     notes += read.notes
     frame, moved, unknown = CoordinateFrame(known=known, pixel_size_A=pixel_size_A), [], []
-    for one in read.coordinates:
+    for item in read.coordinates:
         try:
-            moved.append(frame.moved(one))
+            moved.append(frame.moved(item))
         except UsageError as error:
             unknown.append(str(error))
     if unknown:
         notes.append(f"{name}: {len(unknown)} micrographs are left out: {unknown[0]}")
-    said_A = next((one.diameter_A for one in moved if one.diameter_A), diameter_A)
-    made = as_picks(moved, pixel_size_A=pixel_size_A, diameter_A=said_A or 1.0)  # the table's own is used
-    picks = {one.micrograph.micrograph_id: one for one in made}
-    for key, own in picks.items():
-        assert own.micrograph.shape is not None
+    found_diameter_A = next((item.diameter_A for item in moved if item.diameter_A), diameter_A)
+    micrograph_picks = as_picks(
+        moved, pixel_size_A=pixel_size_A, diameter_A=found_diameter_A or 1.0
+    )  # the table's own is used
+    picks = {item.micrograph.micrograph_id: item for item in micrograph_picks}
+    for key, picks_of in picks.items():
+        assert picks_of.micrograph.shape is not None
         check_inside(
-            np.column_stack([own.x_px, own.y_px]), own.micrograph.shape, f"picks of {key} in {where}"
+            np.column_stack([picks_of.x_px, picks_of.y_px]),
+            picks_of.micrograph.shape,
+            f"picks of {key} in {where}",
         )
-    about = {key: own.micrograph for key, own in picks.items()}
-    return Input(name, where, VoterPicks(picks), about, {key: len(own) for key, own in picks.items()}, said_A)
+    micrographs = {key: picks_of.micrograph for key, picks_of in picks.items()}
+    return ConsensusInput(
+        name,
+        where,
+        VoterPicks(picks),
+        micrographs,
+        {key: len(picks_of) for key, picks_of in picks.items()},
+        found_diameter_A,
+    )
 
 
 def paired(
-    found: Sequence[Input], dataset: str, notes: list[str]
-) -> tuple[list[PickedMicrograph], list[Renamed]]:
-    """Return all micrographs, and each input with the names that they have in it.
+    pickers: Sequence[ConsensusInput], dataset: str, notes: list[str]
+) -> tuple[list[PickedMicrograph], list[RenamedSource]]:
+    """Match the inputs' micrographs by name; return all micrographs, and each input with mapped ids.
 
     Parameters
     ----------
     dataset
-        Of micrographs whose input does not say it.
+        Data set name of micrographs whose input has none.
     """
     listed: dict[str, PickedMicrograph] = {}
-    own: dict[str, dict[str, str]] = {}
-    for one in sorted(found, key=lambda one: not isinstance(one.source, PickTable)):
+    own_names: dict[str, dict[str, str]] = {}
+    for picker in sorted(pickers, key=lambda picker: not isinstance(picker.source, PickTable)):
         names = NamesAlike(listed)
-        ids = {key: _reference(key, names, listed) for key in one.micrographs}
+        ids = {key: _reference(key, names, listed) for key in picker.micrographs}
         if listed and not set(ids.values()) & set(listed):
             raise UsageError(
-                f"{one.name} has none of the micrographs of the others, such as {next(iter(listed))!r}; "
+                f"{picker.name} has none of the micrographs of the others, such as {next(iter(listed))!r}; "
                 "give `inputs` of the same micrographs"
             )
-        own[one.name] = {}
+        own_names[picker.name] = {}
         for key, name in ids.items():
-            if (before := own[one.name].setdefault(name, key)) != key:
-                raise UsageError(f"{one.name} has {name!r} as {before!r} and as {key!r}; keep one of them")
-            about = one.micrographs[key]
-            listed.setdefault(name, replace(about.unjudged(), dataset=about.dataset or dataset))
-            if listed[name].excluded and not about.excluded:
+            if (before := own_names[picker.name].setdefault(name, key)) != key:
+                raise UsageError(f"{picker.name} has {name!r} as {before!r} and as {key!r}; keep one of them")
+            micrograph = picker.micrographs[key]
+            listed.setdefault(name, replace(micrograph.unjudged(), dataset=micrograph.dataset or dataset))
+            if listed[name].excluded and not micrograph.excluded:
                 listed[name] = replace(listed[name], excluded=False)
-            if about.shape != listed[name].shape:
+            if micrograph.shape != listed[name].shape:
                 raise UsageError(
-                    f"{one.name} has {key} with {_sides(about)} pixels, others with {_sides(listed[name])}; "
+                    f"{picker.name} has {key} with {_sides(micrograph)} pixels, others with "
+                    f"{_sides(listed[name])}; "
                     "give `inputs` of the same images"
                 )
-        differ = [name for key, name in ids.items() if _differ(one.micrographs[key], listed[name])]
+        differ = [name for key, name in ids.items() if _differ(picker.micrographs[key], listed[name])]
         if differ:
             notes.append(
-                f"pixel sizes of {len(differ)} micrographs in {one.name} differ from those of the others, "
+                f"pixel sizes of {len(differ)} micrographs in {picker.name} differ from those of the others, "
                 f"which are used: {few(differ)}"
             )
-    for one in found:
-        if lacks := sorted(listed.keys() - own[one.name].keys()):
-            notes.append(f"{one.name} lacks {len(lacks)} of {len(listed)} micrographs, such as {lacks[0]}")
-    everything = sorted(listed.values(), key=lambda one: (one.dataset, one.micrograph_id))
-    return everything, [Renamed(one.source, own[one.name]) for one in found]
+    for picker in pickers:
+        if lacks := sorted(listed.keys() - own_names[picker.name].keys()):
+            notes.append(f"{picker.name} lacks {len(lacks)} of {len(listed)} micrographs, such as {lacks[0]}")
+    everything = sorted(listed.values(), key=lambda picker: (picker.dataset, picker.micrograph_id))
+    return everything, [RenamedSource(picker.source, own_names[picker.name]) for picker in pickers]
 
 
 def _sides(micrograph: PickedMicrograph) -> str:
@@ -156,12 +168,12 @@ def _sides(micrograph: PickedMicrograph) -> str:
 
 
 def _differ(micrograph: PickedMicrograph, other: PickedMicrograph) -> bool:
-    """Tell whether two pixel sizes are not that of one image, rounded."""
+    """Tell whether two pixel sizes differ by more than rounding."""
     return not math.isclose(micrograph.pixel_size_A or 0, other.pixel_size_A or 0, rel_tol=0.01)
 
 
 def _reference(key: str, names: NamesAlike, listed: Mapping[str, PickedMicrograph]) -> str:
-    """Return what a micrograph is called by the inputs before."""
+    """Return the id that earlier inputs have for a micrograph; its own id if they lack it."""
     if key in listed:
         return key
     alike = names.find(key)

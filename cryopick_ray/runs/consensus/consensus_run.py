@@ -1,4 +1,4 @@
-"""Runs, tables and coordinates of other programs -> a table of what they agree on."""
+"""``cryopick consensus``: a table of the picks that runs and other programs agree on."""
 
 import json
 import math
@@ -22,7 +22,7 @@ AGREEMENT, PAGE = "agreement.json", "consensus.html"
 
 @dataclass(frozen=True)
 class ConsensusResult:
-    """What a consensus came to; ``notes`` says what was left out or doubted."""
+    """Result of a consensus; ``notes`` lists what was left out or doubted."""
 
     table: str
     agreement: PickerAgreement
@@ -31,65 +31,66 @@ class ConsensusResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
-        told = self.voted.reliability
-        recall = told.recall
+        reliability = self.voted.reliability
+        recall = reliability.recall
         return {
             "table": self.table,
             "micrographs": self.voted.micrographs,
             "candidates": self.voted.groups,
             "picks": self.voted.picks,
             "grouped_greedily": self.voted.greedily,
-            "particles_estimated": None if told.rates is None else told.rates.particles,
+            "particles_estimated": None if reliability.rates is None else reliability.rates.particles,
             "pickers": {
                 name: {
                     "picks": self.agreement.places[name],
-                    "precision_estimated": None if recall is None else float(told.precision[at]),
-                    "recall_estimated": None if recall is None else float(recall[at]),
+                    "precision_estimated": None if recall is None else float(reliability.precision[index]),
+                    "recall_estimated": None if recall is None else float(recall[index]),
                 }
-                for at, name in enumerate(told.names)
+                for index, name in enumerate(reliability.names)
             },
             "agreement": self.agreement.to_dict(),
             "notes": list(self.notes),
         }
 
     def text(self) -> str:
-        """Return the counts, and what agreement tells of each picker, for a person."""
-        told = self.voted.reliability
-        width = max(map(len, told.names))
+        """Return the counts, and each picker's precision and recall estimated from agreement, as text."""
+        reliability = self.voted.reliability
+        width = max(map(len, reliability.names))
         counts = f"{self.voted.picks} picks of {self.voted.groups} candidates"
         lines = [f"{counts} in {self.voted.micrographs} micrographs"]
-        for at, name in enumerate(told.names):
-            said = f"{name:{width}}  {self.agreement.places[name]:8d} picks"
-            if told.recall is not None:
-                said += f"  precision {told.precision[at]:.2f}, recall {told.recall[at]:.2f} by agreement"
-            lines.append(said)
+        for index, name in enumerate(reliability.names):
+            line = f"{name:{width}}  {self.agreement.places[name]:8d} picks"
+            if reliability.recall is not None:
+                precision, recall = reliability.precision[index], reliability.recall[index]
+                line += f"  precision {precision:.2f}, recall {recall:.2f} by agreement"
+            lines.append(line)
         return "\n".join([*lines, f"table {self.table}"])
 
 
 def agree(
     inputs: Sequence[str],
     out: Path,
-    how: Vote,
+    rule: Vote,
     *,
     diameter_A: float | None = None,
     pixel_size_A: float | None = None,
     micrographs: str | None = None,
 ) -> ConsensusResult:
-    """Write ``table/``, ``agreement.json`` and ``consensus.html`` below ``out``: what pickers agree on.
+    """Write the consensus of several pickers: ``table/``, ``agreement.json``, ``consensus.html`` in ``out``.
 
     Parameters
     ----------
     inputs
-        A run, a table, a file or a folder of coordinates each, ``NAME=`` before it or called by its folder.
+        Runs, tables, coordinate files or folders; a name may precede each, as ``NAME=``, else its folder's.
     diameter_A, pixel_size_A
-        Of particles and micrographs, where no input says them.
+        Particle diameter and pixel size, where no input has them.
     micrographs
-        Where the micrographs are, if only coordinates of other programs are given, which do not know shapes.
+        Folder of the micrographs, if all inputs are coordinates of other programs, which lack image shapes.
 
     Raises
     ------
     UsageError
-        If inputs have nothing in common, or something that is needed is not known.
+        If inputs share no micrographs, or a diameter, pixel size or shape is unknown.
     """
     named = _named(inputs)
     _check_free(out, [where for _, where in named])
@@ -99,37 +100,42 @@ def agree(
         raise UsageError("shapes of the micrographs are not known: give `micrographs`, or a run as an input")
     notes: list[str] = []
     known = KnownMicrographs(reference)
-    found = [read_input(name, where, known, pixel_size_A, diameter_A, notes) for name, where in named]
-    across_A = diameter_A or next((one.diameter_A for one in found if one.diameter_A), None)
-    if across_A is None:
+    pickers = [read_input(name, where, known, pixel_size_A, diameter_A, notes) for name, where in named]
+    used_diameter_A = diameter_A or next((picker.diameter_A for picker in pickers if picker.diameter_A), None)
+    if used_diameter_A is None:
         raise UsageError("diameter of the particles is missing: give `diameter_A`")
-    other = [
-        one for one in found if one.diameter_A and not math.isclose(one.diameter_A, across_A, rel_tol=0.1)
+    differing = [
+        picker
+        for picker in pickers
+        if picker.diameter_A and not math.isclose(picker.diameter_A, used_diameter_A, rel_tol=0.1)
     ]
-    if other:
+    if differing:
         notes.append(
-            f"diameters differ: {other[0].name} has {other[0].diameter_A:g} A; {across_A:g} A is used "
+            f"diameters differ: {differing[0].name} has {differing[0].diameter_A:g} A; "
+            f"{used_diameter_A:g} A is used "
             "(`diameter_A`)"
         )
-    listed, sources = paired(found, Path(reference.rstrip("/")).stem, notes)
+    listed, sources = paired(pickers, Path(reference.rstrip("/")).stem, notes)
     sizes: Counter[str] = Counter()
-    for one, source in zip(found, sources, strict=True):
-        for name, own in source.own.items():
-            sizes[name] += one.sizes[own]
-    voters = {one.name: source for one, source in zip(found, sources, strict=True)}
-    of = [f"{one.name}={one.where}" for one in found]
-    result = vote(voters, listed, sizes, across_A, out / "table", how, of)
-    agreed = agreement(result.patterns)
+    for picker, source in zip(pickers, sources, strict=True):
+        for name, own_name in source.own.items():
+            sizes[name] += picker.sizes[own_name]
+    voters = {picker.name: source for picker, source in zip(pickers, sources, strict=True)}
+    labels = [f"{picker.name}={picker.where}" for picker in pickers]
+    result = vote(voters, listed, sizes, used_diameter_A, out / "table", rule, labels)
+    picker_agreement = agreement(result.patterns)
     if result.greedily:
         notes.append(f"{result.greedily} crowded parts of micrographs were grouped greedily")
-    write_whole(out / PAGE, render_consensus(how, result, agreed, notes))
-    outcome = ConsensusResult(str(out / "table"), agreed, result, (*notes, *result.reliability.doubts))
-    write_whole(out / AGREEMENT, json.dumps(outcome.to_dict(), indent=1) + "\n")
-    return outcome
+    write_whole(out / PAGE, render_consensus(rule, result, picker_agreement, notes))
+    consensus = ConsensusResult(
+        str(out / "table"), picker_agreement, result, (*notes, *result.reliability.doubts)
+    )
+    write_whole(out / AGREEMENT, json.dumps(consensus.to_dict(), indent=1) + "\n")
+    return consensus
 
 
 def _check_free(out: Path, inputs: Sequence[str]) -> None:
-    """Refuse to write over the table of a run or of an input."""
+    """Refuse to overwrite the table of a run or of an input."""
     table = (out / "table").resolve()
     if (out / "config.yaml").exists():
         raise UsageError(f"{out} holds a run, whose table would be lost; choose another `out`")
@@ -139,7 +145,7 @@ def _check_free(out: Path, inputs: Sequence[str]) -> None:
 
 
 def _named(inputs: Sequence[str]) -> list[tuple[str, str]]:
-    """Return what each input is called, and where it is."""
+    """Return the name and the path of each input."""
     pairs = []
     for text in inputs:
         name, is_named, where = text.partition("=")

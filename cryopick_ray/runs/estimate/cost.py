@@ -1,4 +1,4 @@
-"""Rates and amounts to hours and bytes; pure."""
+"""Cost estimate of a run: hours and bytes from rates per micrograph; pure."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
@@ -10,7 +10,7 @@ Bound = Literal["reading", "computing", "writing"]
 
 @dataclass(frozen=True)
 class StageRates:
-    """What one micrograph costs, on average.
+    """Mean cost of one micrograph.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class StageRates:
 
 @dataclass(frozen=True)
 class Machines:
-    """Who does the work.
+    """Workers and bandwidth of a run.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Machines:
     gpus
         GPUs, each with a worker of its own.
     bytes_per_s
-        What all workers together read, and write, at most; ``None`` for no limit.
+        Total bandwidth of all workers, for reading and for writing; ``None`` for no limit.
     """
 
     workers: int
@@ -63,7 +63,7 @@ class Machines:
     bytes_per_s: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse machines that do nothing."""
+        """Refuse counts and bandwidths that are not positive."""
         if self.workers < 1:
             raise UsageError(f"{self.workers} workers; expected at least 1 (`workers`)")
         if self.gpus < 0:
@@ -76,7 +76,7 @@ class Machines:
 
 @dataclass(frozen=True)
 class StageCost:
-    """Seconds that a stage takes at least to read, to compute and to write; they go on side by side."""
+    """Minimum seconds of a stage for reading, computing and writing, which overlap."""
 
     name: str
     reading_s: float
@@ -85,7 +85,7 @@ class StageCost:
 
     @property
     def bound(self) -> Bound:
-        """What it waits for."""
+        """The slowest of the three, which bounds the stage."""
         times: dict[Bound, float] = {
             "computing": self.computing_s,
             "reading": self.reading_s,
@@ -95,13 +95,13 @@ class StageCost:
 
     @property
     def seconds(self) -> float:
-        """What it takes."""
+        """Seconds of the stage: those of its bound."""
         return max(self.reading_s, self.computing_s, self.writing_s)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will cost; start-up, table and report are not in it."""
+    """Estimated cost of a run, without start-up, table and report."""
 
     micrographs: int
     source_bytes: float
@@ -114,7 +114,7 @@ class Estimate:
 
     @property
     def seconds(self) -> float:
-        """Wall-clock seconds: one stage follows the other."""
+        """Wall-clock seconds, the stages one after the other."""
         return sum(stage.seconds for stage in self.stages)
 
     def to_dict(self) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class Estimate:
 
 
 def estimate(micrographs: int, source_bytes: float, rates: StageRates, machines: Machines) -> Estimate:
-    """Return what ``micrographs`` files of ``source_bytes`` in all will cost.
+    """Estimate the cost of ``micrographs`` files of ``source_bytes`` in total.
 
     Raises
     ------
@@ -141,21 +141,21 @@ def estimate(micrographs: int, source_bytes: float, rates: StageRates, machines:
             "`gpus`: these rates are of a CPU; give `bench` FILE with what "
             "`cryopick bench` prints as JSON on a machine with such a GPU"
         )
-    one = rates.scaled(source_bytes / micrographs)
-    store_bytes, picks_bytes = micrographs * one.store_bytes, micrographs * one.picks_bytes
+    each = rates.scaled(source_bytes / micrographs)
+    store_bytes, picks_bytes = micrographs * each.store_bytes, micrographs * each.picks_bytes
     pickers = max(1, machines.gpus) if rates.on_gpu else machines.workers
 
     def moving_s(amount: float) -> float:
         return amount / machines.bytes_per_s if machines.bytes_per_s else 0.0
 
-    ingest_s, pick_s = micrographs * one.ingest_s, micrographs * one.pick_s
+    ingest_s, pick_s = micrographs * each.ingest_s, micrographs * each.pick_s
     return Estimate(
         micrographs=micrographs,
         source_bytes=source_bytes,
         store_bytes=store_bytes,
         picks_bytes=picks_bytes,
-        candidates=micrographs * one.candidates,
-        cpu_hours=micrographs * one.cpu_s / 3600,
+        candidates=micrographs * each.candidates,
+        cpu_hours=micrographs * each.cpu_s / 3600,
         gpu_hours=pick_s / 3600 if rates.on_gpu else 0.0,
         stages=(
             StageCost("ingest", moving_s(source_bytes), ingest_s / machines.workers, moving_s(store_bytes)),

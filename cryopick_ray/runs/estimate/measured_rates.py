@@ -1,4 +1,4 @@
-"""Rates: measured on a few of the micrographs, or of another machine's ``cryopick bench --json``."""
+"""Rates per micrograph: measured on a sample, or read from ``cryopick bench --json`` of a machine."""
 
 import math
 import time
@@ -24,9 +24,9 @@ from cryopick_ray.store.scale import unfit
 from cryopick_ray.store.store import MicrographStore
 
 SAMPLED = 4
-"""Micrographs that are ingested and picked."""
-ASKED = 16
-"""Files elsewhere whose sizes are asked for."""
+"""Sampled micrographs that are ingested and picked."""
+SIZES_REQUESTED = 16
+"""Remote files whose sizes are requested."""
 CANDIDATE_BYTES = 10
 """What a candidate takes in a shard: three numbers that hardly compress."""
 LARGEST_FILE = 2**24
@@ -34,9 +34,9 @@ DIGEST = "plan"
 
 
 def measure(plan: RunPlan) -> StageRates:
-    """Ingest and pick a few of a run's micrographs in a temporary folder.
+    """Measure the rates of a run: ingest and pick a few micrographs in a temporary folder.
 
-    One goes through before the clock starts: what is done once per worker is not what a micrograph costs.
+    One micrograph is a warm-up: a worker's start-up is no cost of a micrograph.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def measure(plan: RunPlan) -> StageRates:
         store = MicrographStore(f"{folder}/store", create=True)
         ingesting = IngestWorker(store.place.url, settings.ingest(plan.pixel_size_A))
         ingesting.process(sample[:1])
-        ingested = _Spent(ingesting.process, sample)
+        ingested = _Timed(ingesting.process, sample)
         manifest = read_manifest(store.place)
         rows = [row for row in manifest.values() if row.status == "complete"]
         if not rows:
@@ -66,14 +66,14 @@ def measure(plan: RunPlan) -> StageRates:
         picking.process(rows[:1])
         for key in shards.published():
             shards.delete(key)  # what is published is not done again
-        picked = _Spent(picking.process, rows)
+        picked = _Timed(picking.process, rows)
         if picked.report.failures:
             raise UsageError("{} cannot be picked: {}".format(*picked.report.failures[0]))
         stored = sum(size for key, size in store.place.sizes().items() if not key.startswith(MANIFEST))
         shard_bytes = sum(shards.place.sizes().values())
     count, read = len(rows), {row.micrograph_id for row in rows}
     return StageRates(
-        source_bytes=total_bytes([one for one in sample if one.micrograph_id in read]) / count,
+        source_bytes=total_bytes([source for source in sample if source.micrograph_id in read]) / count,
         store_bytes=stored / count,
         picks_bytes=shard_bytes / count,
         candidates=picked.report.candidates / count,
@@ -85,12 +85,12 @@ def measure(plan: RunPlan) -> StageRates:
 
 
 def from_bench(path: Path, model: str | None) -> StageRates:
-    """Return the rates in what ``cryopick bench --json`` printed.
+    """Read the rates from the output of ``cryopick bench --json``.
 
     Parameters
     ----------
     model
-        Which of the models that were measured, by name or file; ``None`` for the first.
+        Name or file of a measured model; ``None`` for the first.
 
     Raises
     ------
@@ -99,11 +99,11 @@ def from_bench(path: Path, model: str | None) -> StageRates:
     """
     try:
         models = read_json(path, LARGEST_FILE)["models"]
-        known = {name: model for model in reversed(models) for name in (model["name"], model["model"])}
-        found = models[0] if model is None else known.get(model)
-        if found is None:
-            raise UsageError(f"`model` {model}: {path} has measured {', '.join(sorted(known))}")
-        return _benched(found)
+        by_name = {name: model for model in reversed(models) for name in (model["name"], model["model"])}
+        measured = models[0] if model is None else by_name.get(model)
+        if measured is None:
+            raise UsageError(f"`model` {model}: {path} has measured {', '.join(sorted(by_name))}")
+        return _benched(measured)
     except UsageError:
         raise
     except (OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
@@ -113,13 +113,13 @@ def from_bench(path: Path, model: str | None) -> StageRates:
 
 
 def spread(sources: Sequence[MicrographSource], most: int) -> list[MicrographSource]:
-    """Return at most so many of a list, evenly spread."""
+    """Return at most ``most`` sources, evenly spaced over the list."""
     count = min(most, len(sources))
     return [sources[index * len(sources) // count] for index in range(count)]
 
 
 def total_bytes(sources: Sequence[MicrographSource]) -> int:
-    """Return the bytes of all files that are there; of those elsewhere a few are asked for theirs.
+    """Return the total bytes of local files; those of remote files are extrapolated from a few.
 
     Raises
     ------
@@ -127,11 +127,13 @@ def total_bytes(sources: Sequence[MicrographSource]) -> int:
         If a server does not tell how large its files are.
     """
     here, elsewhere = ([source for source in sources if bool(source.url) == far] for far in (False, True))
-    total = sum(one.path.stat().st_size for one in here if one.path.is_file())
+    total = sum(source.path.stat().st_size for source in here if source.path.is_file())
     if not elsewhere:
         return total
-    told = [size_bytes(one.url, one.path.as_posix()) for one in spread(elsewhere, ASKED)]
-    known = [size for size in told if size is not None]
+    answers = [
+        size_bytes(source.url, source.path.as_posix()) for source in spread(elsewhere, SIZES_REQUESTED)
+    ]
+    known = [size for size in answers if size is not None]
     if not known:
         raise UsageError(
             f"{elsewhere[0].url} does not tell how large its files are; give `bytes` of all of them"
@@ -139,8 +141,8 @@ def total_bytes(sources: Sequence[MicrographSource]) -> int:
     return total + round(len(elsewhere) * sum(known) / len(known))
 
 
-class _Spent:
-    """What a worker's unit took."""
+class _Timed:
+    """A worker's unit with its wall-clock and CPU seconds."""
 
     def __init__(self, process: Callable[[Sequence[Any]], UnitReport], items: Sequence[Any]) -> None:
         start, cpu_start = time.perf_counter(), time.process_time()
@@ -150,7 +152,7 @@ class _Spent:
 
     @property
     def worker_s(self) -> float:
-        """What it takes where every CPU has a worker, so that none does the work of two."""
+        """Seconds where every CPU has a worker: CPU time, if threads ran in parallel here."""
         return max(self.seconds, self.cpu_seconds)
 
 

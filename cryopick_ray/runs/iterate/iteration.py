@@ -1,8 +1,8 @@
-"""Pick, extract, classify, keep, teach, pick again: a run that looks at its particles and learns, alone.
+"""``cryopick iterate``: pick, extract, classify, train on the kept particles, pick again, unattended.
 
 DeepEM's recursive training (Zhu, Ouyang, Mao 2017, BMC Bioinformatics 18:348) and DeepPicker's selection by
-classes (Wang et al. 2016, J. Struct. Biol. 195:325) put a person between picking and learning; here what
-classes look like decides.
+classes (Wang et al. 2016, J. Struct. Biol. 195:325) put a person between picking and learning; here the
+rated quality of class averages decides.
 """
 
 import csv
@@ -21,11 +21,11 @@ from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.runs.api import self_train
 from cryopick_ray.runs.iterate.classified_picks import CLASSES, picks_as_images, sorted_into_classes
-from cryopick_ray.runs.iterate.iteration_settings import IterateSettings, Iteration
+from cryopick_ray.runs.iterate.iteration_settings import IterateSettings, IterationRecord
 from cryopick_ray.runs.learning import LearningSettings
-from cryopick_ray.runs.results.results import read_summary
 from cryopick_ray.runs.results.run_table import gather
-from cryopick_ray.runs.results.run_warnings import Heard
+from cryopick_ray.runs.results.run_warnings import WarningCollector
+from cryopick_ray.runs.results.summary import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.store.claim import claimed, local_folder
 from cryopick_ray.store.publish import published, write_whole
@@ -34,19 +34,19 @@ TABLE, NUMBERS = "table", "iterate.json"
 
 
 @dataclass(frozen=True)
-class Round:
-    """One look at the picks of a run.
+class IterationRound:
+    """One classification of a run's picks, and the training on those kept.
 
     Attributes
     ----------
     run
-        Whose picks.
+        Folder of the run.
     picks, kept
-        How many, and how many of them lie in no junk class.
+        Number of picks, and of those not in a junk class.
     by_quality
         Particles by the quality of their classes.
     taught
-        What came of teaching with those kept; empty after the last look.
+        Result of training on those kept, as text; empty after the last classification.
     """
 
     run: str
@@ -57,12 +57,12 @@ class Round:
 
 
 @dataclass(frozen=True)
-class Iterated:
-    """What an iteration came to; ``table`` holds the last run's picks that lie in no junk class."""
+class IterationResult:
+    """Result of an iteration; ``table`` holds the last run's picks that are not in a junk class."""
 
     table: str
     model: str
-    rounds: tuple[Round, ...]
+    rounds: tuple[IterationRound, ...]
     notes: tuple[str, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,12 +70,12 @@ class Iterated:
         return asdict(self)
 
     def text(self) -> str:
-        """Return a line a round for a person."""
+        """Return one line per round as text."""
         lines = []
-        for number, one in enumerate(self.rounds, 1):
-            qualities = ", ".join(f"{count} {name}" for name, count in one.by_quality.items())
-            lines.append(f"look {number}: {one.picks} picks, in classes {qualities}; {one.kept} kept")
-            lines += [f"  {one.taught}"] if one.taught else []
+        for number, look in enumerate(self.rounds, 1):
+            qualities = ", ".join(f"{count} {name}" for name, count in look.by_quality.items())
+            lines.append(f"look {number}: {look.picks} picks, in classes {qualities}; {look.kept} kept")
+            lines += [f"  {look.taught}"] if look.taught else []
         return "\n".join([*lines, f"table {self.table}", f"model {self.model}"])
 
 
@@ -87,36 +87,38 @@ def iterate(
     events: Events,
     *,
     resume: bool = False,
-) -> Iterated:
-    """Clean a run's picks by classes, teach its model with them, pick again; look at the last picks, too.
+) -> IterationResult:
+    """Remove a run's picks in junk classes, train its model on the rest, pick and classify again.
 
     Raises
     ------
     UsageError
-        The run is not finished or too small, ``out`` is not free and ``resume`` not asked for, or it holds
+        The run is not finished or too small, ``out`` is not free and ``resume`` is not set, or it holds
         an iteration with other settings, or of picks that have changed since.
     """
     folder, first = local_folder(out).absolute(), RunFolder(local_folder(run))
-    begun = Iteration.of(settings, first.path)
+    begun = IterationRecord.of(settings, first.path)
     with claimed(folder, begun, begun.changes(folder) if resume else [], resume=resume):
         return _iterate(first, folder, settings, learning, events)
 
 
 def _iterate(
     current: RunFolder, folder: Path, settings: IterateSettings, learning: LearningSettings, events: Events
-) -> Iterated:
-    """Look, teach and pick again in a claimed folder; rounds that are there are not done again."""
-    heard, rounds = Heard(events), list[Round]()
+) -> IterationResult:
+    """Classify, train and pick again in a claimed folder; finished rounds are not repeated."""
+    warnings, rounds = WarningCollector(events), list[IterationRound]()
     for number in range(1, settings.rounds + 2):
-        place = folder / f"round-{number}"
-        looked = _look(current, place, settings, learning, heard)
-        is_clean = looked.kept == looked.picks
+        round_folder = folder / f"round-{number}"
+        look = _classify_round(current, round_folder, settings, learning, warnings)
+        is_clean = look.kept == look.picks
         if number > settings.rounds or is_clean:
-            rounds.append(looked)
+            rounds.append(look)
             if is_clean:
-                heard.warn(f"no pick of {current.path} lies in a junk class: classes teach its model nothing")
+                warnings.warn(
+                    f"no pick of {current.path} lies in a junk class: classes teach its model nothing"
+                )
             break
-        taught = RunFolder(place / "run")
+        taught = RunFolder(round_folder / "run")
         if taught.summary.is_file():
             summary = read_summary(taught)
         else:
@@ -124,26 +126,28 @@ def _iterate(
             summary = self_train(
                 current.path,
                 taught.path,
-                teacher=str(place / TABLE),
+                teacher=str(round_folder / TABLE),
                 assignments=settings.assignments,
                 engine=learning,
                 resume=again,
                 events=events,
             )
         assert summary.taught is not None
-        rounds.append(Round(looked.run, looked.picks, looked.kept, looked.by_quality, summary.taught.text()))
+        rounds.append(IterationRound(look.run, look.picks, look.kept, look.by_quality, summary.taught.text()))
         if summary.taught.is_refused:
             break
         current = taught
-    done = Iterated(str(place / TABLE), current.settings().model, tuple(rounds), tuple(heard.warnings))
-    write_whole(folder / NUMBERS, json.dumps(done.to_dict(), indent=1) + "\n")
-    return done
+    result = IterationResult(
+        str(round_folder / TABLE), current.settings().model, tuple(rounds), tuple(warnings.warnings)
+    )
+    write_whole(folder / NUMBERS, json.dumps(result.to_dict(), indent=1) + "\n")
+    return result
 
 
-def _look(
+def _classify_round(
     run: RunFolder, place: Path, settings: IterateSettings, learning: LearningSettings, events: Events
-) -> Round:
-    """Extract a run's picks, classify them, and make a table of those in no junk class."""
+) -> IterationRound:
+    """Extract a run's picks, classify them, and make a table of those not in a junk class."""
     table = open_table(run.path)
     picks = sum(micrograph.picks or 0 for micrograph in table.micrographs)
     with open_engine(learning.picking, threads=1) as engine:
@@ -157,26 +161,28 @@ def _look(
             device=learning.device,
             classes=settings.classes,
         )
-    given = run.settings()
-    files = (_taken_before(table, place), place / CLASSES / CLASSES_CSV)
-    chosen = given.selection.model_copy(update={"classes": files, "keep_classes": "doubtful"})
-    gather(given.model_copy(update={"selection": chosen}), run, read_summary(run).digest, place / TABLE)
+    run_settings = run.settings()
+    files = (_removed_before(table, place), place / CLASSES / CLASSES_CSV)
+    chosen = run_settings.selection.model_copy(update={"classes": files, "keep_classes": "doubtful"})
+    gather(
+        run_settings.model_copy(update={"selection": chosen}), run, read_summary(run).digest, place / TABLE
+    )
     kept = sum(micrograph.picks or 0 for micrograph in open_table(place / TABLE).micrographs)
-    return Round(str(run.path), picks, kept, found.classes.counts())
+    return IterationRound(str(run.path), picks, kept, found.classes.counts())
 
 
-def _taken_before(table: PickTable, place: Path) -> Path:
-    """Return a file of what earlier classifications of the run took out, however much they kept.
+def _removed_before(table: PickTable, place: Path) -> Path:
+    """Write the picks that earlier classifications of the run removed to a CSV file; return its path.
 
-    That has no images here, and the pass would take it back.
+    They are not extracted here, and without the file the pass would restore them.
     """
     with published(place / CLASSES_CSV) as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(HEAD)
-        for one in table:
-            for at in np.flatnonzero(one.has(Why.BAD_CLASS)).tolist():
-                x_px, y_px, number = one.x_px[at], one.y_px[at], one.more["class_number"][at]
+        for picks in table:
+            for index in np.flatnonzero(picks.has(Why.BAD_CLASS)).tolist():
+                x_px, y_px, number = picks.x_px[index], picks.y_px[index], picks.more["class_number"][index]
                 rows.writerow(
-                    (one.micrograph.micrograph_id, f"{x_px:.9g}", f"{y_px:.9g}", number, QUALITIES[-1])
+                    (picks.micrograph.micrograph_id, f"{x_px:.9g}", f"{y_px:.9g}", number, QUALITIES[-1])
                 )
     return place / CLASSES_CSV

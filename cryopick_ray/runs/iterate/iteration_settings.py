@@ -1,4 +1,4 @@
-"""How a run is iterated, and what tells whether one that was stopped goes on with the same."""
+"""Settings of an iteration, and the record that a resumed one is checked against."""
 
 from pathlib import Path
 
@@ -11,18 +11,18 @@ from cryopick_ray.settings.config import checked
 from cryopick_ray.store.claim import kept_settings
 
 FREE = {"rounds"}
-"""How long it lasts may change."""
+"""Settings that may change on resuming."""
 
 
 class IterateSettings(Settings):
-    """How a run is iterated.
+    """Settings of ``cryopick iterate``.
 
     Attributes
     ----------
     rounds
-        How often it learns at most.
+        Maximum number of training rounds.
     classes
-        Into which its picks go; ``None``: by their number.
+        Number of 2-D classes; ``None``: chosen by the number of picks.
     assignments
         ``NAME=VALUE`` of the training, as for ``self-train``.
     """
@@ -32,32 +32,32 @@ class IterateSettings(Settings):
     assignments: tuple[str, ...] = ()
 
 
-class Iteration(IterateSettings):
-    """The same, and what it began with: a run, and the digest of its table of picks."""
+class IterationRecord(IterateSettings):
+    """The settings with the run that an iteration began with, and the digest of its pick table."""
 
     run: str
     picks: str
 
     @classmethod
-    def of(cls, settings: IterateSettings, run: Path) -> "Iteration":
-        """Return what an iteration of a run begins with."""
+    def of(cls, settings: IterateSettings, run: Path) -> "IterationRecord":
+        """Return the record of an iteration that begins with ``run``."""
         return cls(**settings.model_dump(), run=str(run), picks=open_table(run).digest)
 
     def changes(self, out: Path) -> list[str]:
-        """Return what would change of the iteration that a folder holds, as ``name: old -> new``.
+        """Return the differences to the iteration in a folder, as ``name: old -> new``.
 
         Raises
         ------
         UsageError
-            The run's table was made anew since.
+            The run's table has changed since.
         """
         if not (out / "config.yaml").is_file():
             return []
-        old = checked(Iteration, kept_settings(out, "iteration"), of="iteration")
+        old = checked(IterationRecord, kept_settings(out, "iteration"), of="iteration")
         if old.run == self.run and old.picks != self.picks:
             raise UsageError(
                 f"the picks of {self.run} have changed since {out} began to learn from them (table "
                 f"{old.picks[:12]}, now {self.picks[:12]}): make the table as it was, or choose another `out`"
             )
-        before, after = (one.model_dump(mode="json", exclude=FREE) for one in (old, self))
+        before, after = (record.model_dump(mode="json", exclude=FREE) for record in (old, self))
         return [f"{name}: {before[name]} -> {after[name]}" for name in after if before[name] != after[name]]

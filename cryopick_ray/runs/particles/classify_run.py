@@ -1,4 +1,4 @@
-"""Particles -> classes, their qualities, and what is kept of them."""
+"""``cryopick classify2d``: 2-D class averages, their quality, and the particles that are kept."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,12 +37,12 @@ from cryopick_ray.store.publish import write_whole
 
 SETTINGS, PAGE = "classify.yaml", "classes.html"
 PARTICLES_NEEDED = 50
-"""Of a class, to be told from junk."""
+"""Particles per class for its average to be told from junk."""
 
 
 @dataclass(frozen=True)
-class ClassOutcome:
-    """What a classification came to; ``notes`` says what was guessed, doubted or left out."""
+class ClassificationResult:
+    """Result of a 2-D classification; ``notes`` lists what was guessed, doubted or left out."""
 
     out: Path
     root: str
@@ -65,12 +65,12 @@ class ClassOutcome:
         }
 
     def text(self) -> str:
-        """Return the counts for a person."""
+        """Return the counts as text."""
         classes = self.classes
-        named: list[str] = [classes.quality[one] for one in classes.ranking]
-        lines = [f"{len(classes.label)} particles in {len(named)} classes, shown in {self.out / PAGE}"]
+        qualities: list[str] = [classes.quality[index] for index in classes.ranking]
+        lines = [f"{len(classes.label)} particles in {len(qualities)} classes, shown in {self.out / PAGE}"]
         for name, count in classes.counts().items():
-            lines.append(f"{name}: {count} particles in {named.count(name)} classes")
+            lines.append(f"{name}: {count} particles in {qualities.count(name)} classes")
         if self.kept is not None:
             lines.append(f"{self.kept} kept in {self.out / 'kept.star'}")
         return "\n".join(lines)
@@ -86,19 +86,19 @@ def classify2d(
     threads: int = 1,
     resume: bool = False,
     keep: Quality | None = None,
-) -> ClassOutcome:
-    """Classify particles, tell how good each class is, and write all that below ``out``.
+) -> ClassificationResult:
+    """Classify particles in 2-D, rate each class, and write the results below ``out``.
 
     Parameters
     ----------
     device
-        Where images are compared.
+        Torch device that compares images.
     threads
-        Of RELION, if it classifies.
+        CPU threads of RELION, if it is the ``program``.
     resume
-        Whether to go on with what ``out`` holds.
+        Whether to continue the classification in ``out``.
     keep
-        The worst quality of classes whose particles are written to ``kept.star``.
+        Worst class quality whose particles are written to ``kept.star``.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def classify2d(
     _claim(settings, out, resume=resume)
     is_helical = has_prior(particles) if settings.helix is None else settings.helix
     plan = ClassPlan(settings, len(particles), particles.box_px, particles.pixel_size_A, is_helical)
-    notes = [*particles.notes, *_doubts(plan)]
+    notes = [*particles.notes, *_plan_warnings(plan)]
     if is_helical and settings.helix is None:
         notes.append(f"turns are looked for near {PSI} alone: particles are segments of filaments (`helix`)")
     if not WorkFiles(out).are_of(particles):
@@ -130,22 +130,23 @@ def classify2d(
     empty = plan.classes - len(classes.ranking)
     notes += [f"{empty} of {plan.classes} classes are empty"] if empty else []
     kept = None if keep is None else write_kept(out, particles, classes, keep)
-    outcome = ClassOutcome(out, root, classes, kept, tuple(notes))
-    write_json(out / CLASSES_JSON, outcome.to_dict())
+    result = ClassificationResult(out, root, classes, kept, tuple(notes))
+    write_json(out / CLASSES_JSON, result.to_dict())
     shown = settings.model_dump(mode="json") | {"classes": plan.classes}
     write_whole(out / PAGE, render_classes(classes, shown, notes))
     clear(out)
-    return outcome
+    return result
 
 
 def _own(
     plan: ClassPlan, particles: Particles, out: Path, engine: Engine, events: Events, device: str
 ) -> Classes:
-    found = classify(plan, out, engine, events, device)
-    made = _averages(plan, found.halves, found.noise)
+    classified = classify(plan, out, engine, events, device)
+    made = _averages(plan, classified.halves, classified.noise)
     return _judged(
-        plan, particles, found.halves, found.noise, made,
-        label=found.label, psi_deg=found.psi_deg, shift_A=found.shift_A, probability=found.probability,
+        plan, particles, classified.halves, classified.noise, made,
+        label=classified.label, psi_deg=classified.psi_deg, shift_A=classified.shift_A,
+        probability=classified.probability,
     )  # fmt: skip
 
 
@@ -158,13 +159,14 @@ def _relion(
     device: str,
     threads: int,
 ) -> Classes:
-    found = run_relion(plan, particles, out, threads)
+    classified = run_relion(plan, particles, out, threads)
     begin(plan, out, engine, events, device)
-    shift_A = found.origin_A - particles.origin_A
-    halves, noise = posed_halves(plan, WorkFiles(out), found.label, found.psi_deg, shift_A)
+    shift_A = classified.origin_A - particles.origin_A
+    halves, noise = posed_halves(plan, WorkFiles(out), classified.label, classified.psi_deg, shift_A)
     return _judged(
-        plan, particles, halves, noise, found.averages,
-        label=found.label, psi_deg=found.psi_deg, shift_A=shift_A, probability=found.probability,
+        plan, particles, halves, noise, classified.averages,
+        label=classified.label, psi_deg=classified.psi_deg, shift_A=shift_A,
+        probability=classified.probability,
     )  # fmt: skip
 
 
@@ -196,7 +198,7 @@ def _judged(
 
 
 def _claim(settings: ClassSettings, out: Path, *, resume: bool) -> None:
-    """Note the settings in a new folder; refuse one that holds a classification that is not gone on with."""
+    """Write the settings to a new folder; refuse a folder with a classification unless it is resumed."""
     path, text = out / SETTINGS, to_yaml(settings)
     if path.is_file():
         if not resume:
@@ -214,13 +216,13 @@ def _claim(settings: ClassSettings, out: Path, *, resume: bool) -> None:
 
 
 def _check(settings: ClassSettings, particles: Particles) -> None:
-    if len(particles) < 2 * (wanted := settings.count(len(particles))):
-        raise UsageError(f"{len(particles)} particles for {wanted} `classes`: expected at least two for each")
+    if len(particles) < 2 * (count := settings.count(len(particles))):
+        raise UsageError(f"{len(particles)} particles for {count} `classes`: expected at least two for each")
     if settings.helix and PSI not in particles.rows:
         raise UsageError(f"{particles.path} has no {PSI}, along which turns are looked for by `helix`")
 
 
-def _doubts(plan: ClassPlan) -> list[str]:
+def _plan_warnings(plan: ClassPlan) -> list[str]:
     return [*_few_particles(plan), *_of_mask(plan)]
 
 

@@ -40,12 +40,12 @@ def extract_particles(
         A setting is wrong, nothing says where the micrographs are, or ``out`` is not free or a bucket.
     """
     folder = local_folder(out).absolute()
-    where = settings.micrographs or settings.picks
-    images = _images(where, settings)
+    image_source = settings.micrographs or settings.picks
+    images = _images(image_source, settings)
     settings = settings.model_copy(
         update={
             "picks": absolute(settings.picks),
-            "micrographs": settings.micrographs and absolute(where),
+            "micrographs": settings.micrographs and absolute(image_source),
             "relion_project": images.project,
             "optics": images.optics.model_copy(update=settings.optics.given),
         }
@@ -53,29 +53,33 @@ def extract_particles(
     table = None
     if is_table(settings.picks):
         table = settings.picks
-        found = of_table(open_table(table), images.origins, where)
+        micrographs = of_table(open_table(table), images.origins, image_source)
     else:
         read = read_coordinates(settings.picks)
         for note in read.notes:
             events.warn(note)
-        found = of_coordinates(read.coordinates, images.origins, where)
+        micrographs = of_coordinates(read.coordinates, images.origins, image_source)
     return extract(
-        settings, folder, found, engine, events, project=images.project, table=table, resume=resume
+        settings, folder, micrographs, engine, events, project=images.project, table=table, resume=resume
     )
 
 
-def _images(where: str, settings: ExtractSettings) -> _Images:
+def _images(image_source: str, settings: ExtractSettings) -> _Images:
     """Return the micrographs of a run, or of files."""
-    given = settings.relion_project
-    if _has_store(where):
-        run = RunFolder(where)
-        of = run.settings()
-        averages = run.averages(run.relion_project(of))
-        return _Images(of_run(run.store, averages), given.absolute() if given else of.project, of.optics)
+    project = settings.relion_project
+    if _has_store(image_source):
+        run = RunFolder(image_source)
+        run_settings = run.settings()
+        averages = run.averages(run.relion_project(run_settings))
+        return _Images(
+            of_run(run.store, averages),
+            project.absolute() if project else run_settings.project,
+            run_settings.optics,
+        )
     if settings.micrographs is None:
-        raise UsageError(f"where the micrographs of {where} are is not known: give `micrographs`")
-    project = project_of([settings.picks, where], given)
-    return _Images(of_files(where, project), project, MicroscopeSettings())
+        raise UsageError(f"where the micrographs of {image_source} are is not known: give `micrographs`")
+    project = project_of([settings.picks, image_source], project)
+    return _Images(of_files(image_source, project), project, MicroscopeSettings())
 
 
 def _has_store(where: str) -> bool:

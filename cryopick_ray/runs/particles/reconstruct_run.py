@@ -81,10 +81,10 @@ def reconstruct_file(
     particles = read_particles(star)
     check_box(particles)
     notes = list(particles.notes)
-    given = None
+    reference_values = None
     if reference is not None:
-        given = reference_map(reference, particles.box_px, particles.pixel_size_A)
-    region = _mask(particles, settings, mask, notes)
+        reference_values = reference_map(reference, particles.box_px, particles.pixel_size_A)
+    mask_values = _mask(particles, settings, mask, notes)
     half = halves_of(particles, settings.seed)
     if particles.subset is None:
         notes.append(f"{star} has no {SUBSET}: halves are drawn (`seed` {settings.seed})")
@@ -93,34 +93,38 @@ def reconstruct_file(
         poses = _own_poses(particles)
     else:
         start = time.perf_counter()
-        poses, score = _matched(particles, given, symmetry, settings, chosen, notes)
+        poses, score = _matched(particles, reference_values, symmetry, settings, chosen, notes)
         seconds["match"] = round(time.perf_counter() - start, 3)
         write_particles(out / POSES, particles, pose_columns(poses) | {SUBSET: half})
     start = time.perf_counter()
     maps = reconstruct(particles, poses, half, symmetry, resolution_A=settings.resolution_A, device=chosen)
     seconds["reconstruct"] = round(time.perf_counter() - start, 3)
-    found = agreement(*maps.halves, region, particles.pixel_size_A, settings.seed)
-    to_reference = None if given is None else fsc(maps.whole * region, given * region)
+    half_agreement = agreement(*maps.halves, mask_values, particles.pixel_size_A, settings.seed)
+    to_reference = (
+        None if reference_values is None else fsc(maps.whole * mask_values, reference_values * mask_values)
+    )
     evenness = sampling(poses.rotations, symmetry)
-    done = Reconstruction(str(out), maps.counts, found, to_reference, *evenness, score, seconds, tuple(notes))
-    done = replace(done, notes=(*notes, *doubts_of(done)))
-    _write(out, done, maps, given)
-    return done
+    result = Reconstruction(
+        str(out), maps.counts, half_agreement, to_reference, *evenness, score, seconds, tuple(notes)
+    )
+    result = replace(result, notes=(*notes, *doubts_of(result)))
+    _write(out, result, maps, reference_values)
+    return result
 
 
 def _check_free(out: Path, *, match: bool) -> None:
     names = (*HALVES, MAP, CURVES, FACTS, PAGE, *([POSES] if match else []))
-    if there := next((name for name in names if os.path.lexists(out / name)), None):
-        raise UsageError(f"{out / there} would be written over; choose another `out`")
+    if existing := next((name for name in names if os.path.lexists(out / name)), None):
+        raise UsageError(f"{out / existing} would be written over; choose another `out`")
 
 
-def _write(out: Path, done: Reconstruction, maps: Maps, reference: Map | None) -> None:
-    halves = done.halves
+def _write(out: Path, result: Reconstruction, maps: Maps, reference: Map | None) -> None:
+    halves = result.halves
     for name, values in zip((*HALVES, MAP), (*maps.halves, maps.whole), strict=True):
         write_map(out / name, values, halves.pixel_size_A)
-    write_whole(out / CURVES, curves_csv(done))
-    write_whole(out / FACTS, json.dumps(done.to_dict(), indent=1) + "\n")
-    page = render_reconstruction(done.to_dict(), halves, done.to_reference, maps.whole, reference)
+    write_whole(out / CURVES, curves_csv(result))
+    write_whole(out / FACTS, json.dumps(result.to_dict(), indent=1) + "\n")
+    page = render_reconstruction(result.to_dict(), halves, result.to_reference, maps.whole, reference)
     write_whole(out / PAGE, page)
 
 
@@ -159,10 +163,10 @@ def _map_for(particles: Particles, path: Path) -> Map:
     values, sides_A = read_map_values(path)
     box, size_A = particles.box_px, particles.pixel_size_A
     if values.shape != (box,) * 3 or np.abs(sides_A / size_A - 1).max() > SAME_PIXEL:
-        told = " x ".join(map(str, values.shape))
+        size_text = " x ".join(map(str, values.shape))
         raise UsageError(
-            f"{path} has {told} voxels of {sides_A[0]:g} A; expected {box} a side of {size_A:g} A, as the "
-            "particles have; relion_image_handler rescales maps and gives them a new box"
+            f"{path} has {size_text} voxels of {sides_A[0]:g} A; expected {box} a side of {size_A:g} A, as "
+            "the particles have; relion_image_handler rescales maps and gives them a new box"
         )
     return np.ascontiguousarray(values, np.float32)
 

@@ -87,20 +87,20 @@ class Reconstruction:
         return "\n".join([*lines, f"maps, curves and a page in {self.out}"])
 
 
-def doubts_of(done: Reconstruction) -> list[str]:
+def doubts_of(result: Reconstruction) -> list[str]:
     """Return what a person should know of the numbers."""
     doubts = []
-    finest_A = 2 * done.halves.pixel_size_A
-    if done.resolutions_A["0.143"] <= finest_A * 1.001:
+    finest_A = 2 * result.halves.pixel_size_A
+    if result.resolutions_A["0.143"] <= finest_A * 1.001:
         doubts.append(f"half maps agree to the last shell, {finest_A:g} A: finer pixels would show more")
-    if done.reference_A is not None and math.isinf(done.reference_A):
+    if result.reference_A is not None and math.isinf(result.reference_A):
         doubts.append(
             "the map agrees with the reference nowhere: see that matter is bright in both, in the middle, "
             "and the same molecule"
         )
-    if done.unseen > 0:
+    if result.unseen > 0:
         doubts.append(
-            f"{100 * done.unseen:.2g}% of the directions of the spectrum are in no image: views are missing"
+            f"{100 * result.unseen:.2g}% of the directions of the spectrum are in no image: views are missing"
         )
     return doubts
 
@@ -109,9 +109,9 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def curves_csv(done: Reconstruction) -> str:
+def curves_csv(result: Reconstruction) -> str:
     """Return the curves as CSV, a row a shell."""
-    halves = done.halves
+    halves = result.halves
     columns = {
         "frequency_per_A": halves.frequency_per_A,
         "unmasked": halves.unmasked,
@@ -119,8 +119,8 @@ def curves_csv(done: Reconstruction) -> str:
         "randomised": halves.randomised,
         "corrected": halves.corrected,
     }
-    if done.to_reference is not None:
-        columns["reference"] = done.to_reference
+    if result.to_reference is not None:
+        columns["reference"] = result.to_reference
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["shell", *columns])

@@ -1,4 +1,4 @@
-"""What a run tells of junk: how much was kept out, which masks are missing, where they lie."""
+"""Junk in a run's results: excluded candidates, missing or suspicious masks, tints for pictures."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,39 +16,47 @@ from cryopick_ray.store.masks import read_stored_mask
 from cryopick_ray.store.place import Place
 
 MOSTLY = 0.9
-"""Part of the area above which masks are perhaps of what is to be picked."""
+"""Masked share of the area above which masks are perhaps inverted."""
 
 
-def junk_told(junk: Mapping[str, int]) -> str:
-    """Return in words how many candidates above the threshold each kind of junk keeps out."""
+def junk_text(junk: Mapping[str, int]) -> str:
+    """Return as text how many candidates above the threshold each kind of junk excludes."""
     kinds = [kind for kind in KINDS if junk.get(kind)]
     own = Junk.MASKED.kind
-    told = ", ".join(f"{junk[kind]:,} {'in' if kind == own else 'on'} {WORDS[kind]}" for kind in kinds)
+    counts = ", ".join(f"{junk[kind]:,} {'in' if kind == own else 'on'} {WORDS[kind]}" for kind in kinds)
     remedy = "; `keep_junk` picks those on junk" if {*kinds} - {own} else ""
-    return f"{sum(junk.values()):,} candidates above the threshold are not picked: {told}{remedy}"
+    return f"{sum(junk.values()):,} candidates above the threshold are not picked: {counts}{remedy}"
 
 
 def of_masks(folder: Path | None, micrographs: Sequence[PickedMicrograph]) -> list[str]:
-    """Return what is to be said of masks of the user: missing ones, unreadable ones, the other way round."""
+    """Return warnings about the user's masks: missing, unreadable or inverted ones."""
     complete = [micrograph for micrograph in micrographs if micrograph.status == "complete"]
     if folder is None or not complete:
         return []
-    files = find_masks(folder, [one.micrograph_id for one in complete])
+    files = find_masks(folder, [micrograph.micrograph_id for micrograph in complete])
     lines = []
-    if without := [one.micrograph_id for one in complete if one.micrograph_id not in files]:
+    if without := [
+        micrograph.micrograph_id for micrograph in complete if micrograph.micrograph_id not in files
+    ]:
         lines.append(
             f"{len(without)} of {len(complete)} micrographs have no mask in {folder}: {few(without)}; "
             "expected files named after them"
         )
     own = Junk.MASKED.kind
-    shares = {one.micrograph_id: read_shares(one.junk_share).get(own) for one in complete}
+    shares = {
+        micrograph.micrograph_id: read_shares(micrograph.junk_share).get(own) for micrograph in complete
+    }
     known = [share for share in shares.values() if share is not None]
     if known and (mean := float(np.mean(known))) > MOSTLY:
         lines.append(
             f"masks in {folder} exclude {mean:.0%} of all pixels: perhaps they are the other way round; what "
             "is not 0 is left out"
         )
-    unread = (one for one in complete if one.micrograph_id in files and shares[one.micrograph_id] is None)
+    unread = (
+        micrograph
+        for micrograph in complete
+        if micrograph.micrograph_id in files and shares[micrograph.micrograph_id] is None
+    )
     return [*lines, *_unreadable(unread, files)]
 
 
@@ -61,7 +69,7 @@ def _unreadable(micrographs: Iterable[PickedMicrograph], files: Mapping[str, Pat
 
 
 def tints_of(micrograph: PickedMicrograph, store: Place, outside: Path | None) -> list[Tint]:
-    """Return how the masks of a micrograph look, the model's and the user's; none of those that are lost."""
+    """Return the tints of a micrograph's masks, the model's and the user's; lost masks are skipped."""
     tints: list[Tint] = []
     if micrograph.shape is None:
         return tints

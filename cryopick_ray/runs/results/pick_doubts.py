@@ -1,4 +1,4 @@
-"""What looks wrong in the picks of a run as a whole: told from the verdicts on its micrographs."""
+"""Warnings about a run's picks as a whole, derived from the verdicts on its micrographs."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -12,64 +12,76 @@ Judged = Sequence[PickedMicrograph]
 
 
 def of_verdicts(micrographs: Judged) -> list[str]:
-    """Return what a person should look at.
+    """Return warnings about what a person should check.
 
     Parameters
     ----------
     micrographs
-        All of a run; those that were not judged say nothing.
+        All micrographs of a run; those without a verdict are ignored.
     """
-    found = list(_strange([micrograph for micrograph in micrographs if micrograph.verdict == NO_MICROGRAPH]))
+    doubts = list(_strange([micrograph for micrograph in micrographs if micrograph.verdict == NO_MICROGRAPH]))
     sets: defaultdict[str, list[PickedMicrograph]] = defaultdict(list)
     for micrograph in micrographs:
         if micrograph.verdict and micrograph.verdict != NO_MICROGRAPH:
             sets[micrograph.dataset].append(micrograph)
-    for name, own in sets.items():
+    for name, micrographs_of_set in sets.items():
         where = f" of {name}" if len(sets) > 1 else ""
-        found += [*_unlike(own, where), *_mostly(own, where), *_cut(own, where), *_on_junk(own, where)]
-    return found
+        doubts += [
+            *_unlike(micrographs_of_set, where),
+            *_mostly(micrographs_of_set, where),
+            *_cut(micrographs_of_set, where),
+            *_on_junk(micrographs_of_set, where),
+        ]
+    return doubts
 
 
-def _strange(some: Judged) -> Iterator[str]:
-    if some:
-        which = few([f"{one.micrograph_id}: {one.reasons}" for one in some], 3)
+def _strange(micrographs: Judged) -> Iterator[str]:
+    if micrographs:
+        which = few([f"{micrograph.micrograph_id}: {micrograph.reasons}" for micrograph in micrographs], 3)
         yield (
-            f"{len(some)} images look like no micrographs, and nothing in them is picked ({which}); leave "
-            "them out with `exclude`, or pick them with `any_image`"
+            f"{len(micrographs)} images look like no micrographs, and nothing in them is picked ({which}); "
+            "leave them out with `exclude`, or pick them with `any_image`"
         )
 
 
-def _unlike(some: Judged, where: str) -> Iterator[str]:
-    """Yield which counts differ from the usual more than five-fold, the worst first."""
-    if len(some) < COMPARED:
+def _unlike(micrographs: Judged, where: str) -> Iterator[str]:
+    """Warn of micrographs whose counts differ more than five-fold from the median, the worst first."""
+    if len(micrographs) < COMPARED:
         return
-    good = [one for one in some if one.verdict == "good"]
-    usual = median(_picks(one) for one in (good if len(good) >= COMPARED else some))
-    unlike = [one for one in some if is_unlike(_picks(one), usual)]
+    good = [micrograph for micrograph in micrographs if micrograph.verdict == "good"]
+    usual = median(_picks(micrograph) for micrograph in (good if len(good) >= COMPARED else micrographs))
+    unlike = [micrograph for micrograph in micrographs if is_unlike(_picks(micrograph), usual)]
     if unlike:
-        unlike.sort(key=lambda one: (-_factor(_picks(one), usual), one.micrograph_id))
-        which = few([f"{one.micrograph_id} {_picks(one)}" for one in unlike])
+        unlike.sort(key=lambda micrograph: (-_factor(_picks(micrograph), usual), micrograph.micrograph_id))
+        which = few([f"{micrograph.micrograph_id} {_picks(micrograph)}" for micrograph in unlike])
         yield (
-            f"in {len(unlike)} of {len(some)} micrographs{where} picks differ more than {UNLIKE:g}-fold from "
-            f"the usual {usual:g}: {which}"
+            f"in {len(unlike)} of {len(micrographs)} micrographs{where} picks differ more than "
+            f"{UNLIKE:g}-fold from the usual {usual:g}: {which}"
         )
 
 
-def _mostly(some: Judged, where: str) -> Iterator[str]:
-    """Yield that most micrographs are bad or empty."""
-    bad, empty = (sum(one.verdict == kind for one in some) for kind in ("bad", "empty"))
-    if len(some) >= COMPARED and 2 * (bad + empty) > len(some) and any(map(_picks, some)):
+def _mostly(micrographs: Judged, where: str) -> Iterator[str]:
+    """Warn if most micrographs are bad or empty."""
+    bad, empty = (sum(micrograph.verdict == kind for micrograph in micrographs) for kind in ("bad", "empty"))
+    if (
+        len(micrographs) >= COMPARED
+        and 2 * (bad + empty) > len(micrographs)
+        and any(map(_picks, micrographs))
+    ):
         yield (
-            f"most micrographs{where} are bad or empty: {bad} bad and {empty} empty of {len(some)}; check "
-            "`diameter_A`, `pixel_size_A` and `invert`"
+            f"most micrographs{where} are bad or empty: {bad} bad and {empty} empty of {len(micrographs)}; "
+            "check `diameter_A`, `pixel_size_A` and `invert`"
         )
 
 
-def _cut(some: Judged, where: str) -> Iterator[str]:
-    """Yield that the cut goes through the bulk of the candidates, or that nothing stands out of it."""
-    if any(one.just_below is None for one in some):
+def _cut(micrographs: Judged, where: str) -> Iterator[str]:
+    """Warn if the threshold cuts through the bulk of the candidates' scores."""
+    if any(micrograph.just_below is None for micrograph in micrographs):
         return
-    below, picked = sum(one.just_below or 0 for one in some), sum(map(_picks, some))
+    below, picked = (
+        sum(micrograph.just_below or 0 for micrograph in micrographs),
+        sum(map(_picks, micrographs)),
+    )
     if below > picked:
         yield (
             f"{below} candidates{where} lie just below the cut and {picked} above it, as in a field without "
@@ -77,8 +89,11 @@ def _cut(some: Judged, where: str) -> Iterator[str]:
         )
 
 
-def _on_junk(some: Judged, where: str) -> Iterator[str]:
-    on_junk, picked = sum(one.on_junk or 0 for one in some), sum(map(_picks, some))
+def _on_junk(micrographs: Judged, where: str) -> Iterator[str]:
+    on_junk, picked = (
+        sum(micrograph.on_junk or 0 for micrograph in micrographs),
+        sum(map(_picks, micrographs)),
+    )
     if on_junk > picked:
         yield (
             f"{on_junk} of {on_junk + picked} candidates{where} above the cut lie on junk and are not picked"

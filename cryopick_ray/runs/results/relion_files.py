@@ -1,4 +1,4 @@
-"""The files that a run leaves for RELION."""
+"""Coordinate and verdict files that a run writes for RELION."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -15,47 +15,47 @@ from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.store.publish import check_folder
 
-See = Callable[[MicrographPicks], None]
+Listener = Callable[[MicrographPicks], None]
 
 
 def write_coordinates(
     table: PickTable,
     out: Path,
     settings: ExportSettings,
-    see: Sequence[Callable[[MicrographPicks], None]] = (),
+    listeners: Sequence[Listener] = (),
 ) -> None:
-    """Write the picks and verdicts of a table as STAR files; none stay of micrographs without picks now.
+    """Write the picks and verdicts of a table as STAR files; remove those of micrographs no longer picked.
 
     Parameters
     ----------
-    see
-        Shown each micrograph on the way: a table is read for minutes where there are many.
+    listeners
+        Called with each micrograph on the way, so that a large table is read only once.
     """
-    export(map(in_star, _seen(table, see)), "star", out, settings)
+    export(map(in_star, _announced(table, listeners)), "star", out, settings)
     write_verdicts(table.micrographs, out, settings)
     _remove_coordinates(out, table)
 
 
-def _seen(table: Iterable[MicrographPicks], see: Sequence[See]) -> Iterator[MicrographPicks]:
-    for one in table:
-        for shown in see:
-            shown(one)
-        yield one
+def _announced(table: Iterable[MicrographPicks], listeners: Sequence[Listener]) -> Iterator[MicrographPicks]:
+    for picks in table:
+        for listener in listeners:
+            listener(picks)
+        yield picks
 
 
 def in_star(picks: MicrographPicks) -> MicrographPicks:
-    """Return picks without what STAR files have no room for: nobody asked for it there, the table has it."""
+    """Return picks without the columns that STAR files cannot hold; the table keeps them."""
     return replace(
         picks, more={name: values for name, values in picks.more.items() if in_file(name) in IN_STAR}
     )
 
 
 def _remove_coordinates(coordinates: Path, table: PickTable) -> None:
-    """Remove the files of micrographs that were picked once, but failed or are left out now."""
+    """Remove coordinate files of micrographs that failed or are left out now."""
     for micrograph in table.micrographs:
         if micrograph.status == "complete":
             continue
-        with suppress(CryoPickError, OSError):  # of a name that no file has
+        with suppress(CryoPickError, OSError):  # a name that no file can have
             below = PurePath("star", f"{relative_path(micrograph.micrograph_id)}.star")
             for folder in below.parents:
                 check_folder(coordinates / folder)

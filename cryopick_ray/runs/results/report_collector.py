@@ -1,4 +1,4 @@
-"""What a report draws of a run's candidates, taken down as its micrographs pass."""
+"""Numbers and picks that a report draws, collected while a run's table is read once."""
 
 import math
 from collections.abc import Mapping
@@ -12,24 +12,24 @@ from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs.results.pictured_micrographs import pictured
 
 
-class Drawn:
-    """Takes down counts, scores and sizes, and the picks of the micrographs that are pictured.
+class ReportCollector:
+    """Collects counts, scores and sizes of candidates, and the picks of the pictured micrographs.
 
-    Where data sets were cut at different scores, scores count from each one's threshold.
+    Where thresholds of data sets differ, scores are relative to the threshold of each.
 
     Parameters
     ----------
     table
-        Whose micrographs will pass.
+        The table that will be read.
     cuts
-        The threshold of each of its data sets.
+        Threshold of each data set.
 
     Attributes
     ----------
     threshold
-        Where all scores are cut; NaN if there are none.
+        Common threshold of the collected scores; NaN if there are none.
     shown
-        Ids of the micrographs that are pictured.
+        Ids of the pictured micrographs.
     picks
         Their candidates, by id.
     """
@@ -41,21 +41,23 @@ class Drawn:
         self.shown = pictured(table)
         self.picks: dict[str, MicrographPicks] = {}
         self._counts: list[int] = []
-        self._scores, self._sizes = bytearray(), bytearray()  # as numbers, they would be copied to be joined
+        self._scores, self._sizes = bytearray(), bytearray()  # byte arrays grow in place, arrays are copied
 
     def __call__(self, picks: MicrographPicks) -> None:
-        """Take down what a micrograph has to be drawn."""
-        about, picked = picks.micrograph, picks.picked
-        if about.status != "complete":
+        """Collect a micrograph."""
+        micrograph, picked = picks.micrograph, picks.picked
+        if micrograph.status != "complete":
             return
-        if (origin := self._origin.get(about.dataset)) is not None:
+        if (origin := self._origin.get(micrograph.dataset)) is not None:
             picks = replace(picks, score=picks.score - np.float32(origin))
         self._counts.append(int(picked.sum()))
         self._scores += picks.score[~picks.is_kept_out].tobytes()
         if "size_A" in picks.more:
             self._sizes += picks.more["size_A"][picked].tobytes()
-        if about.micrograph_id in self.shown:
-            self.picks[about.micrograph_id] = picks.take(np.arange(len(picks)))  # a copy: the part may go
+        if micrograph.micrograph_id in self.shown:
+            self.picks[micrograph.micrograph_id] = picks.take(
+                np.arange(len(picks))
+            )  # a copy: the table's part is freed
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -64,10 +66,10 @@ class Drawn:
 
     @property
     def scores(self) -> NDArray[np.float32]:
-        """``(n,)`` scores of all candidates that nothing but their score keeps out."""
+        """``(n,)`` scores of all candidates that are not excluded for another reason than their score."""
         return np.frombuffer(self._scores, np.float32)
 
     @property
     def sizes_A(self) -> NDArray[np.float32]:
-        """``(p,)`` sizes of picks, NaN where the picker does not tell."""
+        """``(p,)`` sizes of picks in angstroms, NaN where the picker measures none."""
         return np.frombuffer(self._sizes, np.float32)

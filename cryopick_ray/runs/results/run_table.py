@@ -1,4 +1,4 @@
-"""A run's table, and whether a run that goes on needs no more than another one."""
+"""The table of a run's picks, and whether resuming needs only a new table."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from cryopick_ray.picks.digest import CALIBRATED
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.empiar_run import is_archive
-from cryopick_ray.runs.results.results import read_summary
+from cryopick_ray.runs.results.summary import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.settings.leaves import OF_TABLE, differences
 from cryopick_ray.settings.run_settings import RunSettings
@@ -23,7 +23,7 @@ from cryopick_ray.store.store import MicrographStore
 def gather(
     settings: RunSettings, folder: RunFolder, digest: str, out: Path | None = None
 ) -> dict[str, Threshold]:
-    """Make the table of a run's picks, its own or another in ``out``; return the thresholds used."""
+    """Make the table of a run's picks in its folder or in ``out``; return the thresholds used."""
     return table(
         folder.store,
         folder.picks,
@@ -38,7 +38,7 @@ def gather(
 
 
 def only_to_cut(settings: RunSettings, folder: RunFolder) -> str | None:
-    """Return the digest of a run that is done and of which only another table is asked; else ``None``."""
+    """Return the digest of a finished run if the changed settings need only a new table; else ``None``."""
     old = folder.settings() if folder.config.is_file() else settings
     if all(getattr(old, name) == getattr(settings, name) for name in OF_TABLE):
         return None
@@ -46,21 +46,21 @@ def only_to_cut(settings: RunSettings, folder: RunFolder) -> str | None:
         if folder.settings().diameter_A != settings.diameter_A or differences(folder.settings(), settings):
             return None
         manifest = read_manifest(MicrographStore(folder.store).place)
-        digest = read_summary(folder).digest  # of several, where the diameter was changed
+        digest = read_summary(folder).digest  # the latest, if the diameter was changed
         shards = PickShards(folder.picks, digest)
         described = shards.settings()
         if described["diameter_A"] != settings.diameter_A:
             return None
         check_cut(settings.cut, described["model"], calibrated=described.get(CALIBRATED, False))
         covered = coverage(shards, manifest)
-    except CryoPickError:  # told, or mended, by a run that goes on
+    except CryoPickError:  # reported or repaired by the resumed run
         return None
     is_picked = all(row.status != "complete" or name in covered for name, row in manifest.items())
     return digest if covered and is_picked and not _have_joined(settings, manifest) else None
 
 
 def _have_joined(settings: RunSettings, manifest: dict[str, ManifestRow]) -> bool:
-    """Tell whether there are files that a finished run has not seen; an entry of EMPIAR stays what it is."""
+    """Tell whether there are new or changed files since a run finished; EMPIAR entries do not change."""
     if is_archive(settings.inputs):
         return False
     held = {name for name, row in manifest.items() if row.status == "complete"}

@@ -1,4 +1,4 @@
-"""What a run guessed, doubted or missed: said while it goes on, and kept with its results."""
+"""Warnings of a run: shown while it runs, and kept with its results."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ from cryopick_ray.store.manifest import ManifestRow
 
 @dataclass(frozen=True)
 class RunWarning:
-    """One of them.
+    """A warning of a run.
 
     Attributes
     ----------
     about
-        ``run``: said while it went on; ``micrographs``, ``diameter``, ``picks``, ``files``: to be seen in its
+        ``run``: shown during the run; ``micrographs``, ``diameter``, ``picks``, ``files``: found in its
         results.
     """
 
@@ -30,13 +30,13 @@ class RunWarning:
     text: str
 
 
-class Heard:
-    """Passes a run's events on, and keeps its warnings.
+class WarningCollector:
+    """Passes a run's events on, and collects its warnings.
 
     Attributes
     ----------
     warnings
-        Each once, in the order in which they were said.
+        Warnings without repetition, in order.
     """
 
     def __init__(self, events: Events) -> None:
@@ -56,13 +56,13 @@ class Heard:
         self._events.note(text)
 
     def warn(self, text: str) -> None:
-        """Keep it, and pass it on unless it was said before."""
+        """Keep a warning and pass it on, unless it is known."""
         if text not in self.warnings:
             self.warnings.append(text)
             self._events.warn(text)
 
     def decided(self, text: str) -> None:
-        """Keep what was decided of INPUT, and pass it on as a note."""
+        """Keep a decision about the input, and pass it on as a note."""
         if text not in self.warnings:
             self.warnings.append(text)
             self._events.note(text)
@@ -76,14 +76,14 @@ def in_results(
     thresholds: Mapping[str, Threshold],
     judged: Sequence[PickedMicrograph],
 ) -> list[RunWarning]:
-    """Return what is to be seen in a run's results.
+    """Return the warnings that a run's results give.
 
     Parameters
     ----------
     counts
         Picks by micrograph.
     inverted
-        Those whose negatives were picked though nobody said so.
+        Ids of micrographs that were inverted automatically.
     thresholds
         By data set.
     judged
@@ -99,7 +99,7 @@ def in_results(
 
 
 def of_micrographs(manifest: Mapping[str, ManifestRow]) -> list[str]:
-    """Return what was guessed or doubted when the micrographs were read, each text once."""
+    """Return notes from reading the micrographs, each text once with its ids."""
     whose: defaultdict[str, list[str]] = defaultdict(list)
     for row in manifest.values():
         for text in row.notes.splitlines():
@@ -108,7 +108,7 @@ def of_micrographs(manifest: Mapping[str, ManifestRow]) -> list[str]:
 
 
 def of_polarity(inverted: Sequence[str], count: int) -> list[str]:
-    """Return which of so many micrographs were seen to have bright particles."""
+    """Warn of micrographs that were inverted as their particles are bright."""
     if not inverted:
         return []
     return [
@@ -118,12 +118,12 @@ def of_polarity(inverted: Sequence[str], count: int) -> list[str]:
 
 
 def of_diameter(found: EstimatedDiameter | None) -> list[str]:
-    """Return the doubt that an estimated diameter is open to."""
+    """Warn of an estimated diameter that is not certain."""
     return [] if found is None or found.is_sure else [f"diameter {found.text()}; `diameter_A` overrides"]
 
 
 def of_counts(counts: Mapping[str, int]) -> list[str]:
-    """Return that no particle was picked at all."""
+    """Warn if no particle was picked at all."""
     if not counts or any(counts.values()):
         return []
     return ["no particle was picked; check `diameter_A`, `pixel_size_A`, `invert` and the threshold"]

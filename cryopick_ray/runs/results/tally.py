@@ -1,4 +1,4 @@
-"""What a run's table comes to: how many were picked where, what was kept out, what scores promise."""
+"""Counts over a run's table: picks by micrograph, exclusions by reason, expected precision."""
 
 import math
 from collections import Counter
@@ -24,13 +24,13 @@ class RunTally:
     counts
         Picks of each completed micrograph, by id.
     candidates
-        Candidates of all of them.
+        Number of candidates.
     junk
-        Candidates at or above the threshold that are not picked as they lie on junk, by its kind.
+        Candidates at or above the threshold that lie on junk, by its kind.
     unpicked
-        Likewise all that are not picked, by why; what has several reasons counts for each.
+        Candidates at or above the threshold that are not picked, by reason; several reasons count each.
     expected
-        What calibrated scores say of the picks.
+        Precision and recall expected from calibrated scores.
     """
 
     counts: dict[str, int]
@@ -40,8 +40,8 @@ class RunTally:
     expected: Expected
 
 
-class Counting:
-    """Counts a table's candidates and picks as its micrographs pass.
+class TallyCounter:
+    """Counts candidates and picks, one micrograph after the other.
 
     Parameters
     ----------
@@ -64,15 +64,17 @@ class Counting:
         self._counts[picks.micrograph.micrograph_id] = int(picked.sum())
         below = picks.unpicked == Why.BELOW_THRESHOLD
         self._sums += [picks.score[which].sum(dtype=np.float64) for which in (picked, below)]
-        least = math.inf if cut is None else cut.value
-        self._junk.update(picks.kept_out(least))
-        enough = picks.score >= np.float32(least)
-        met = Why(int(np.bitwise_or.reduce(picks.unpicked, initial=np.uint16(0))))
-        self._unpicked.update({why: int((picks.has(why) & enough).sum()) for why in OTHERS if why in met})
+        threshold = math.inf if cut is None else cut.value
+        self._junk.update(picks.kept_out(threshold))
+        is_above = picks.score >= np.float32(threshold)
+        reasons = Why(int(np.bitwise_or.reduce(picks.unpicked, initial=np.uint16(0))))
+        self._unpicked.update(
+            {why: int((picks.has(why) & is_above).sum()) for why in OTHERS if why in reasons}
+        )
 
     @property
     def tally(self) -> RunTally:
-        """What was counted."""
+        """The counts so far."""
         why_not = {WORDS[why]: self._unpicked[why] for why in OTHERS if self._unpicked[why]}
         expected = Expected.of(sum(self._counts.values()), *self._sums.tolist())
         return RunTally(self._counts, self._candidates, dict(self._junk), why_not, expected)
@@ -80,7 +82,7 @@ class Counting:
 
 def tally(table: Iterable[MicrographPicks], thresholds: Mapping[str, Threshold]) -> RunTally:
     """Count a table's candidates and picks, given the thresholds by data set."""
-    counting = Counting(thresholds)
-    for one in table:
-        counting(one)
-    return counting.tally
+    counter = TallyCounter(thresholds)
+    for picks in table:
+        counter(picks)
+    return counter.tally

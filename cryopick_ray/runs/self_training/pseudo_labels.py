@@ -1,4 +1,4 @@
-"""What a picker found of a run's micrographs -> labels to learn from and to choose by."""
+"""Pseudo-labels: a picker's candidates become labels to train and to choose a threshold on."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -21,13 +21,13 @@ from cryopick_ray.training.data.examples import LabelledRow
 from cryopick_ray.training.data.labelled import Centres
 
 UNSURE_SHARE = 0.5
-"""Candidates after the picks, as part of the number taken, that count as neither particle nor empty."""
+"""Candidates ranked after the picks, as a share of those taken, that are neither particle nor background."""
 REACH = 0.5
-"""Diameters within which a label moves, and within which nothing is unsure beside a particle."""
+"""Diameters within which a label moves, and within which no other candidate is unsure."""
 
 
 class Grade(IntEnum):
-    """What a candidate counts as: a particle to learn from, one to choose by, either, or none."""
+    """Grade of a candidate: particle to train on, pick to choose a threshold on, unsure, or none."""
 
     NONE = 0
     UNSURE = 1
@@ -35,56 +35,56 @@ class Grade(IntEnum):
     SURE = 3
 
 
-Graded = tuple[MicrographPicks, NDArray[np.int8]]
+GradedPicks = tuple[MicrographPicks, NDArray[np.int8]]
 """A micrograph's candidates with the grade of each."""
 
 
-def grade(table: Iterable[MicrographPicks], *, share: float, top: int) -> list[Graded]:
-    """Return the complete micrographs with the grades of their candidates.
+def grade(table: Iterable[MicrographPicks], *, share: float, top: int) -> list[GradedPicks]:
+    """Grade the candidates of the complete micrographs.
 
     Each data set has its own threshold, so ranks count and not scores, each data set's apart: of its
     picks the best ``share``, or its part of ``top``, are sure. Equal scores rank by y and x, so that
-    never more are taken where scores saturate. What junk keeps out counts as neither particle nor empty:
-    nothing is learned of it.
+    never more are taken where scores saturate. Candidates on junk are neither particle nor background:
+    they are not trained on.
 
     Raises
     ------
     UsageError
         If there are too few picks to learn from.
     """
-    sets: dict[str, list[MicrographPicks]] = {}
-    for one in table:
-        if one.micrograph.status == "complete":
-            sets.setdefault(one.micrograph.dataset, []).append(one)
-    picked = [sum(int(one.picked.sum()) for one in own) for own in sets.values()]
+    by_dataset: dict[str, list[MicrographPicks]] = {}
+    for picks in table:
+        if picks.micrograph.status == "complete":
+            by_dataset.setdefault(picks.micrograph.dataset, []).append(picks)
+    picked = [sum(int(picks.picked.sum()) for picks in set_picks) for set_picks in by_dataset.values()]
     taken = _taken(picked, share, top)
     if not any(taken):
         raise UsageError(
             f"there are {sum(picked)} picks, too few to learn from; run again with a lower `threshold`, or "
             "take another `teacher`"
         )
-    graded: list[Graded] = []
-    for own, count in zip(sets.values(), taken, strict=True):
-        ends = np.cumsum([len(one.score) for one in own])
-        graded += zip(own, np.split(_grades(own, count), ends[:-1]), strict=True)
+    graded: list[GradedPicks] = []
+    for set_picks, count in zip(by_dataset.values(), taken, strict=True):
+        ends = np.cumsum([len(picks.score) for picks in set_picks])
+        graded += zip(set_picks, np.split(_grades(set_picks, count), ends[:-1]), strict=True)
     return graded
 
 
 def labelled(
-    graded: Iterable[Graded], run: RunFolder, settings: RunSettings, least: Grade
+    graded: Iterable[GradedPicks], run: RunFolder, settings: RunSettings, least: Grade
 ) -> list[LabelledRow]:
-    """Return the run's micrographs, labelled by candidates: particles have at least a grade.
+    """Return the run's micrographs, labelled with the candidates of at least a grade.
 
-    What is left unsure to learn from is no particle to choose by: a threshold that may count it or not would
-    be too low. What anything else keeps out stays unsure; what a person removed or a bad class holds is none.
+    Candidates that are unsure in training are no particles in validation: a threshold that may count them or
+    not would be too low. Excluded candidates stay unsure; those removed by hand or in a bad class are none.
     """
     manifest = read_manifest(MicrographStore(run.store).place)
     diameter_A = settings.pick.diameter_A
     rows = []
-    for one, grades in graded:
-        row = manifest[one.micrograph.micrograph_id]
-        places = np.column_stack([one.x_px, one.y_px])
-        removed = one.has(Why.REMOVED_BY_HAND | Why.BAD_CLASS)
+    for picks, grades in graded:
+        row = manifest[picks.micrograph.micrograph_id]
+        places = np.column_stack([picks.x_px, picks.y_px])
+        removed = picks.has(Why.REMOVED_BY_HAND | Why.BAD_CLASS)
         is_unsure = (grades < least) & (grades >= Grade.UNSURE) & (least == Grade.SURE)
         rows.append(
             LabelledRow(
@@ -93,20 +93,20 @@ def labelled(
                 dataset=row.dataset,
                 diameter_A=diameter_A,
                 radius_A=diameter_A / 2,
-                sign=-1 if settings.invert == "yes" or one.micrograph.inverted else 1,
+                sign=-1 if settings.invert == "yes" or picks.micrograph.inverted else 1,
                 particles=places[grades >= least],
                 false=places[removed],
-                unsure=places[(is_unsure | one.is_kept_out) & ~removed],
+                unsure=places[(is_unsure | picks.is_kept_out) & ~removed],
             )
         )
     return rows
 
 
 def recentred(row: LabelledRow, peaks: Candidates) -> LabelledRow:
-    """Return the micrograph with each particle at the nearest of a smoothed map's peaks.
+    """Return the micrograph with each particle moved to the nearest peak of a smoothed score map.
 
     Picks on both walls of a hollow particle become one. Without a peak within half a diameter a particle
-    stays where it is. What is unsure within as much of a particle is left out.
+    stays where it is. Unsure candidates as near to a particle are left out.
     """
     reach_px = REACH * row.diameter_A / row.row.pixel_size_A
     places = np.column_stack([peaks.x, peaks.y])
@@ -116,40 +116,43 @@ def recentred(row: LabelledRow, peaks: Candidates) -> LabelledRow:
     return replace(row, particles=particles, unsure=_away_from(row.unsure, particles, reach_px))
 
 
-def picked_anew(
+def repicked(
     picks: Iterable[MicrographPicks], found: Mapping[str, Candidates], threshold: float | None
 ) -> list[MicrographPicks]:
-    """Return the same micrographs with other candidates, picked from a threshold up (all without one).
+    """Return the same micrographs with new candidates, picked from a threshold up (``None``: all).
 
-    What junk keeps out stays as it is; what a person added, removed or painted over and what a bad class
-    holds stays, too, and nothing else is found within half a diameter of it.
+    Candidates on junk stay as they are; so do those that a person added, removed or painted over or a bad
+    class holds, and no new candidate lies within half a diameter of them.
 
     Parameters
     ----------
     found
-        Candidates by micrograph, in pixels of the source.
+        New candidates by micrograph id, in pixels of the source.
     """
     least = np.float32(-np.inf if threshold is None else threshold)
     made = []
-    for one in picks:
-        other, out = found[one.micrograph.micrograph_id], one.is_kept_out | _is_added(one)
-        decided = _is_added(one) | one.has(Why.REMOVED_BY_HAND | Why.BAD_CLASS)
-        other = _clear_of(other, one, decided)
+    for micrograph_picks in picks:
+        candidates, out = (
+            found[micrograph_picks.micrograph.micrograph_id],
+            micrograph_picks.is_kept_out | _is_added(micrograph_picks),
+        )
+        decided = _is_added(micrograph_picks) | micrograph_picks.has(Why.REMOVED_BY_HAND | Why.BAD_CLASS)
+        candidates = _clear_of(candidates, micrograph_picks, decided)
         made.append(
             replace(
-                one,
-                x_px=np.concatenate([other.x, one.x_px[out]]),
-                y_px=np.concatenate([other.y, one.y_px[out]]),
-                score=np.concatenate([other.score, one.score[out]]),
+                micrograph_picks,
+                x_px=np.concatenate([candidates.x, micrograph_picks.x_px[out]]),
+                y_px=np.concatenate([candidates.y, micrograph_picks.y_px[out]]),
+                score=np.concatenate([candidates.score, micrograph_picks.score[out]]),
                 unpicked=np.concatenate(
                     [
-                        np.where(other.score >= least, 0, Why.BELOW_THRESHOLD).astype(np.uint16),
-                        one.unpicked[out],
+                        np.where(candidates.score >= least, 0, Why.BELOW_THRESHOLD).astype(np.uint16),
+                        micrograph_picks.unpicked[out],
                     ]
                 ),
                 junk=None
-                if one.junk is None
-                else np.concatenate([np.zeros(len(other), np.uint8), one.junk[out]]),
+                if micrograph_picks.junk is None
+                else np.concatenate([np.zeros(len(candidates), np.uint8), micrograph_picks.junk[out]]),
                 more={},
             )
         )
@@ -157,21 +160,21 @@ def picked_anew(
 
 
 def _is_added(picks: MicrographPicks) -> NDArray[np.bool_]:
-    """Return ``(n,)`` which a person added and nothing keeps out."""
+    """Return ``(n,)`` mask of picks that a person added and that are not excluded."""
     source = picks.more.get("source")
     return np.zeros(len(picks), bool) if source is None else (source == HAND) & picks.picked
 
 
-def _clear_of(found: Candidates, picks: MicrographPicks, which: NDArray[np.bool_]) -> Candidates:
-    """Return those that lie farther than a label moves from some of the picks."""
+def _clear_of(candidates: Candidates, picks: MicrographPicks, which: NDArray[np.bool_]) -> Candidates:
+    """Return the candidates that lie farther than a label moves from the masked picks."""
     if not which.any():
-        return found
+        return candidates
     assert picks.micrograph.pixel_size_A is not None
     reach_px = REACH * picks.diameter_A / picks.micrograph.pixel_size_A
     tree = cKDTree(np.column_stack([picks.x_px, picks.y_px])[which])
-    away, _ = tree.query(np.column_stack([found.x, found.y]))
+    away, _ = tree.query(np.column_stack([candidates.x, candidates.y]))
     clear = np.asarray(away) > reach_px
-    return Candidates(found.x[clear], found.y[clear], found.score[clear])
+    return Candidates(candidates.x[clear], candidates.y[clear], candidates.score[clear])
 
 
 def _away_from(places: Centres, particles: Centres, reach_px: float) -> Centres:
@@ -181,7 +184,7 @@ def _away_from(places: Centres, particles: Centres, reach_px: float) -> Centres:
 
 
 def _taken(picked: Sequence[int], share: float, top: int) -> list[int]:
-    """Return how many picks of each data set are sure: its share, or its part of ``top``."""
+    """Return the number of sure picks by data set: its share, or its part of ``top``."""
     wanted = [int(share * count) for count in picked]
     ends = np.cumsum([0, *wanted])
     if ends[-1] > top:
@@ -190,10 +193,10 @@ def _taken(picked: Sequence[int], share: float, top: int) -> list[int]:
     return counts
 
 
-def _grades(own: Sequence[MicrographPicks], taken: int) -> NDArray[np.int8]:
-    """Return the grades of one data set's candidates, one micrograph after the other."""
+def _grades(set_picks: Sequence[MicrographPicks], taken: int) -> NDArray[np.int8]:
+    """Return the grades of one data set's candidates, micrographs concatenated."""
     x_px, y_px, score, picked, is_kept_out = (
-        np.concatenate([getattr(one, name) for one in own])
+        np.concatenate([getattr(picks, name) for picks in set_picks])
         for name in ("x_px", "y_px", "score", "picked", "is_kept_out")
     )
     best_first = np.lexsort((x_px, y_px, -score, is_kept_out, ~picked))

@@ -1,4 +1,4 @@
-"""Who learns from a run, and how: the run's own model, by settings of its own or as a paper has them."""
+"""Settings of a self-training: defaults for a run's model, or the preset of a paper."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,11 +23,11 @@ from cryopick_ray.training.training_settings import LearnSettings
 
 SELF = "self"
 FURTHER = 0.15
-"""Epochs of a round, as part of those that teach the network from nothing."""
+"""Epochs of a round, as a share of those of a training from scratch."""
 TARGET_OPTIONS = {"ring_share": 0.5, "decay": "cosine"}
-"""Of recipes that know them: half of the negatives beside particles, and a rate that falls to nothing."""
+"""Defaults for recipes that have them: half of the negatives beside particles, a cosine learning rate."""
 LEAST_WIDENING = 1.05
-"""Below it a store is as fine as its run needed, but for whole pixels."""
+"""Ratio of pixel sizes below which a store has no finer pixels than its run needed, but for rounding."""
 Preset = Literal["deeppicker", "deepem"]
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "deeppicker": {
@@ -49,43 +49,43 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "rounds": 1,
     },
 }
-"""How the papers teach a picker its target.
+"""How the papers train a picker on its target data set.
 
 Wang et al. (2016), J. Struct. Biol. 195:325, section 2.5: picks of a general model from a score of 0.5 up,
-the best 10,000, teach it more. Zhu, Ouyang and Mao (2017), BMC Bioinformatics 18:348: true and false picks
-join what was learned from first, and it learns from nothing again; simulated micrographs are that first here,
-and false is what the first training picks far from every true pick.
+the best 10,000, train it further. Zhu, Ouyang and Mao (2017), BMC Bioinformatics 18:348: true and false
+picks join the first training set, and it is trained from scratch; simulated micrographs are that set here,
+and false picks are those of the first training far from every true pick.
 """
 Model = tuple[dict[str, Tensor], ModelCard]
-"""Weights to begin with, and their card."""
+"""Starting weights, and their card."""
 
 
 class SelfTrainSettings(LearnSettings):
-    """How a run's model learns from the run.
+    """Settings of ``cryopick self-train``.
 
     Attributes
     ----------
     teacher
-        Whose picks are the labels: a model's name or file, ``self`` for the run's own, or a table or another
+        Source of the labels: a model's name or file, ``self`` for the run's own, or a table or another
         run of the same micrographs, such as a consensus.
     preset
-        The paper that it learns by.
+        The paper whose settings are used.
     lowest
-        Score from which the teacher's candidates count as its picks; ``None`` for its run's threshold.
+        Score threshold of the teacher's picks; ``None``: its run's threshold.
     share
-        Part of each data set's picks, best first, that are taken for particles.
+        Share of each data set's picks, best first, that are labels.
     top
-        How many are taken at most, of all data sets together.
+        Maximum number of labels, all data sets together.
     recentred
-        Whether labels move to the peaks of the smoothed score map, where the teacher's spread.
+        Whether labels move to peaks of the smoothed score map, if the teacher's peaks spread.
     fresh
-        Whether it learns from nothing instead of going on.
+        Whether training starts from scratch instead of the run's model.
     false_picks
-        Whether each round learns twice: its own false picks are negatives of the second time.
+        Whether each round trains twice, the second time with its own false picks as negatives.
     simulated_share
-        Part of the batch that shows simulated micrographs, so that nothing is forgotten.
+        Share of each batch that is simulated micrographs, against forgetting.
     rounds
-        How often it learns, at most; the evidence may end it before.
+        Maximum number of rounds; the evidence may end it before.
 
     The others are those of :class:`LearnSettings`.
     """
@@ -105,41 +105,41 @@ class SelfTrainSettings(LearnSettings):
 def self_train_settings(
     run: RunSettings, given: Mapping[str, Any], assignments: Sequence[str], *, finest_px: float
 ) -> tuple[SelfTrainSettings, Model]:
-    """Return how a run's model is to learn, and the model to begin with.
+    """Return the settings of a run's self-training, and the starting model.
 
-    It learns at the scale that the run picked at, with the options that its card says it learned with, and
-    at as different scales as then where the run's store is fine enough.
+    Training is at the scale that the run picked at, with the training options of the model's card, and
+    over its range of scales where the run's store is fine enough.
 
     Parameters
     ----------
     given
-        Plain settings of :class:`SelfTrainSettings`, over those of a preset.
+        Plain settings of :class:`SelfTrainSettings`, which override those of a preset.
     assignments
-        ``NAME=VALUE`` of the same, over all others.
+        ``NAME=VALUE`` of the same, which override all others.
     finest_px
-        Pixels that a diameter may have, given the run's store.
+        Largest diameter in pixels that the run's store allows.
 
     Raises
     ------
     ModelError
-        If the model's file is gone or has no network that can learn.
+        If the model's file is missing or its network cannot be trained.
     UsageError
         If a setting is wrong.
     """
     start = starting_model(run.model)
     card = start[1]
     particle_px = run.particle_px or card.particle_px
-    fill(SelfTrainSettings, network=card.network, **given)  # told of in the words of who asked
-    asked = over(_usual(run, card, given.get("preset"), finest_px / particle_px), dict(given))
-    settings = checked(SelfTrainSettings, assigned(asked, assignments), of="training")
+    fill(SelfTrainSettings, network=card.network, **given)  # errors name settings as the caller does
+    settings_asked = over(_usual(run, card, given.get("preset"), finest_px / particle_px), dict(given))
+    settings = checked(SelfTrainSettings, assigned(settings_asked, assignments), of="training")
     if settings.preset is not None and settings.preset != card.network:
         raise UsageError(
             f"`preset` is {settings.preset}, and the run's model {run.model} is of {card.network}; leave it "
             "out"
         )
-    if (other := settings.options.get("particle_px", particle_px)) != particle_px:
+    if (other_px := settings.options.get("particle_px", particle_px)) != particle_px:
         raise UsageError(
-            f"options.particle_px is {other}, but the run picked with {particle_px:g} pixels a diameter; "
+            f"options.particle_px is {other_px}, but the run picked with {particle_px:g} pixels a diameter; "
             "leave it out, or begin with a run with another `particle_px`"
         )
     teacher = _teacher(settings.teacher, run.model)
@@ -147,47 +147,47 @@ def self_train_settings(
     return settings.model_copy(update={"teacher": teacher, "options": options}), start
 
 
-def _teacher(asked: str, model: str) -> str:
-    """Return who teaches: ``self``, a model that is there, or the whole path of a table.
+def _teacher(teacher_name: str, model: str) -> str:
+    """Return the teacher: ``self``, an existing model, or the absolute path of a table.
 
     Raises
     ------
     UsageError
-        There is neither such a model nor such a table.
+        There is no such model or table.
     """
-    if asked == model:
+    if teacher_name == model:
         return SELF
-    if asked not in (SELF, *BUILT_IN) and is_table(asked):
-        return asked if is_bucket(asked) else str(Path(asked).resolve())
-    teacher = absolute_model(asked)
-    if teacher not in (SELF, *BUILT_IN):
-        weights_file(teacher)
-    return teacher
+    if teacher_name not in (SELF, *BUILT_IN) and is_table(teacher_name):
+        return teacher_name if is_bucket(teacher_name) else str(Path(teacher_name).resolve())
+    model_path = absolute_model(teacher_name)
+    if model_path not in (SELF, *BUILT_IN):
+        weights_file(model_path)
+    return model_path
 
 
 def starting_model(model: str) -> Model:
-    """Return the weights and the card of a network that can learn.
+    """Return the weights and the card of a trainable network.
 
     Raises
     ------
     ModelError
-        If the file is gone or the network learns nothing.
+        If the file is missing or the network cannot be trained.
     """
     try:
-        found = None if model in BUILT_IN else open_model(weights_file(model))
+        loaded = None if model in BUILT_IN else open_model(weights_file(model))
     except UsageError as error:
         raise ModelError(
             f"the run's model {model} is gone; put the file back, or run again with `model` and train that"
         ) from error
-    if found is None or find_network(found[1].network).training is None:
+    if loaded is None or find_network(loaded[1].network).training is None:
         raise ModelError(
             f"{model} has no network that can learn; self-train a run of a model of {', '.join(LEARNING)}"
         )
-    return found
+    return loaded
 
 
 def _network(card: ModelCard) -> dict[str, int | str]:
-    """Return the options that make a model's network, fresh."""
+    """Return the options that build a model's network anew."""
     variant: dict[str, int | str] = (
         {} if card.architecture == card.network else {"architecture": card.architecture}
     )
@@ -195,12 +195,12 @@ def _network(card: ModelCard) -> dict[str, int | str]:
 
 
 def _usual(run: RunSettings, card: ModelCard, preset: str | None, finest: float) -> dict[str, Any]:
-    """Return plain settings before a person says anything.
+    """Return the default settings as plain data.
 
     Parameters
     ----------
     finest
-        How many times larger particles may be shown than the run saw them.
+        Largest magnification, relative to the run's scale, that the store allows.
     """
     base: dict[str, Any] = {"network": card.network, "name": f"{Path(run.model).stem}-self-trained"}
     known = recipe_options(card.network).keys() - BESIDE
@@ -208,11 +208,11 @@ def _usual(run: RunSettings, card: ModelCard, preset: str | None, finest: float)
     kept = {name: value for name, value in card.options.items() if name in known}
     if preset is not None:
         return base | dict(PRESETS[preset])  # the recipe's own options are the paper's
-    fits = {name: value for name, value in TARGET_OPTIONS.items() if name in known}
+    target_options = {name: value for name, value in TARGET_OPTIONS.items() if name in known}
     widest = finest if finest > LEAST_WIDENING else 1.0
     low, high = card.scales
     return base | {
-        "options": kept | fits,
+        "options": kept | target_options,
         "epochs": max(1, round(FURTHER * find_training(card.network).epochs)),
         "scales": [max(low, 1 / widest), min(high, widest)],
     }

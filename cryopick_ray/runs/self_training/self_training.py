@@ -1,7 +1,7 @@
-"""A run teaches its model: labels from a teacher's sure picks, rounds, and evidence for what is kept.
+"""``cryopick self-train``: rounds of training on a teacher's sure picks, and label-free evidence for each.
 
 DeepPicker's second stage (Wang et al. 2016, J. Struct. Biol. 195:325) for every network: pick the target
-with a general model, train on the best picks, pick again. No label of the target is needed.
+with a general model, train on the best picks, pick again. No manual labels are needed.
 """
 
 import os
@@ -19,15 +19,15 @@ from cryopick_ray.pickers.weights import save_model
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.runs.learning import LearningSettings
-from cryopick_ray.runs.learning import train_context as means_of
+from cryopick_ray.runs.learning import train_context as train_context_of
 from cryopick_ray.runs.pipeline import Timings, plan_again, run_on
 from cryopick_ray.runs.results.results import write_results
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.self_training.pseudo_labels import picked_anew
+from cryopick_ray.runs.self_training.pseudo_labels import repicked
 from cryopick_ray.runs.self_training.self_train_settings import SelfTrainSettings
-from cryopick_ray.runs.self_training.self_training_result import Taught
+from cryopick_ray.runs.self_training.self_training_result import SelfTrainingResult
 from cryopick_ray.runs.self_training.student_evidence import agreement, steadiness
-from cryopick_ray.runs.self_training.target_run import TRAINING, Target
+from cryopick_ray.runs.self_training.target_run import TRAINING, TargetRun
 from cryopick_ray.settings.engine_settings import EngineSettings
 from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.scale import check_scale
@@ -41,46 +41,46 @@ from cryopick_ray.training.write_results import write_training
 from cryopick_ray.units import working_pixel_size_A
 
 TEACHER = "teacher"
-"""Folder of the teacher's run in that of a run that learned."""
+"""Subfolder of the teacher's run."""
 
 
 def learn_on(
     engine: Engine,
-    target: Target,
+    target: TargetRun,
     out: RunFolder,
     learning: LearningSettings,
     events: Events,
     timings: Timings,
     *,
     resume: bool,
-) -> Taught:
-    """Let a run's model learn in the claimed run folder ``out``, and tell what came of it."""
+) -> SelfTrainingResult:
+    """Train a run's model in the claimed run folder ``out``; return and report the result."""
     folder = TrainingFolder(out.path / TRAINING)
     with folder.claim(target.learn, resume=resume):
-        using = means_of(learning, target.learn.precision, events)
+        context = train_context_of(learning, target.learn.precision, events)
         with timings.stage("teacher"):
-            table = teachers_table(target, out, engine, learning.picking, using)
+            table = teachers_table(target, out, engine, learning.picking, context)
         with timings.stage("train"):
-            taught = teach(target, table, folder.path, engine, using)
-    (events.warn if taught.is_refused else events.note)(taught.text())
-    return taught
+            result = teach(target, table, folder.path, engine, context)
+    (events.warn if result.is_refused else events.note)(result.text())
+    return result
 
 
 def teach(
-    target: Target, table: PickTable, folder: Path, engine: Engine, train_context: TrainContext
-) -> Taught:
-    """Teach a run's model in ``folder``, as long as the evidence rises; the better model lies there then.
+    target: TargetRun, table: PickTable, folder: Path, engine: Engine, train_context: TrainContext
+) -> SelfTrainingResult:
+    """Train a run's model in rounds while the evidence rises; the best model is written to ``folder``.
 
     Raises
     ------
     UsageError
-        If there are too few picks to learn from.
+        If there are too few picks to train on.
     """
     learn, events = target.learn, train_context.events
     picker = target.teachers_picker(train_context.device)
     picks = target.sample(table)
     split = target.split(picks, picker)
-    check_fine(split, learn, target.settings)
+    check_store_resolution(split, learn, target.settings)
     others = remembered(learn, folder, engine, events) if learn.simulated_share else ()
     judge = _judge(target, split.validation or split.learnt)
     evidence = [judge(target.own_picker(train_context.device))]
@@ -96,7 +96,7 @@ def teach(
         best = student
     kept = 0 if best is None else int(np.argmax(evidence))
     path = _keep(target, best, folder)
-    return Taught(
+    return SelfTrainingResult(
         teacher=learn.teacher,
         measure="steadiness" if target.is_own_teacher else "agreement",
         held_back=len(split.validation),
@@ -108,9 +108,9 @@ def teach(
 
 
 def teachers_table(
-    target: Target, out: RunFolder, engine: Engine, where: EngineSettings, train_context: TrainContext
+    target: TargetRun, out: RunFolder, engine: Engine, where: EngineSettings, train_context: TrainContext
 ) -> PickTable:
-    """Return the teacher's picks of the run's micrographs: its own, a table's, or a run's in ``teacher/``."""
+    """Return the teacher's picks: the run's own, those of a table, or of a new run in ``teacher/``."""
     if target.is_own_teacher:
         return PickTable(target.run.table)
     if target.is_table_teacher:
@@ -129,12 +129,12 @@ def teachers_table(
 
 
 def share_store(run: RunFolder, out: RunFolder) -> None:
-    """Let a second run use the store of the first.
+    """Link the store of a run into another run's folder.
 
     Raises
     ------
     UsageError
-        If it uses that of another run.
+        If the folder links another store.
     """
     link = Path(out.store)
     if not link.exists():
@@ -144,7 +144,7 @@ def share_store(run: RunFolder, out: RunFolder) -> None:
 
 
 def _round(
-    target: Target,
+    target: TargetRun,
     split: Split,
     others: Rows,
     folder: Path,
@@ -152,7 +152,7 @@ def _round(
     number: int,
     before: Trained | None,
 ) -> Trained:
-    """Let a student learn once more from where the one before ended."""
+    """Train a student for one round, starting from the previous one."""
     learn = target.learn
     own = learn.model_copy(update={"seed": learn.seed + number - 1, "rounds": 2 if learn.false_picks else 1})
     count = sum(len(row.particles) for row in split.training)
@@ -169,24 +169,25 @@ def _round(
     return student
 
 
-def _judge(target: Target, rows: Sequence[LabelledRow]) -> Callable[[Picker], float]:
-    """Return what is measured of a model on micrographs, labelled by the teacher."""
+def _judge(target: TargetRun, rows: Sequence[LabelledRow]) -> Callable[[Picker], float]:
+    """Return the evidence function of a model, on micrographs labelled by the teacher."""
     if target.is_own_teacher:
         return lambda picker: steadiness(picker, rows, target.learn.seed)
     return lambda picker: agreement(picker, rows)
 
 
 def _picked_by(student: Trained, picks: Sequence[MicrographPicks], split: Split) -> list[MicrographPicks]:
-    """Return the same micrographs with the student's picks."""
+    """Return the micrographs with the student's picks."""
     rows = {row.row.micrograph_id: row for row in split.learnt + split.validation}
     found = {
-        name: found_by(student.picker, rows[name]) for name in (one.micrograph.micrograph_id for one in picks)
+        name: found_by(student.picker, rows[name])
+        for name in (micrograph_picks.micrograph.micrograph_id for micrograph_picks in picks)
     }
-    return picked_anew(picks, found, student.card.threshold)
+    return repicked(picks, found, student.card.threshold)
 
 
-def _keep(target: Target, best: Trained | None, folder: Path) -> Path:
-    """Write the better model where the run expects it: the student, or the one that began."""
+def _keep(target: TargetRun, best: Trained | None, folder: Path) -> Path:
+    """Write the best model where the run expects it: the best student, or the starting model."""
     learn = target.learn
     path = folder / f"{learn.name}.safetensors"
     if best is None:
@@ -203,8 +204,8 @@ def _keep(target: Target, best: Trained | None, folder: Path) -> Path:
     return path
 
 
-def check_fine(split: Split, learn: SelfTrainSettings, settings: RunSettings) -> None:
-    """Refuse a store too coarse for the scale that it is learned at."""
+def check_store_resolution(split: Split, learn: SelfTrainSettings, settings: RunSettings) -> None:
+    """Refuse a store too coarse for the scales of the training."""
     finest = float(learn.options["particle_px"]) * learn.scales[1]
     pixel_size_A = working_pixel_size_A(settings.pick.diameter_A, finest)
-    check_scale([one.row for one in split.training + split.validation], pixel_size_A)
+    check_scale([row.row for row in split.training + split.validation], pixel_size_A)

@@ -1,24 +1,24 @@
-"""What came of a self-training: which model is kept, and by what evidence."""
+"""Result of a self-training: which model is kept, and the evidence for it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Taught:
-    """A self-training in numbers.
+class SelfTrainingResult:
+    """Evidence by round, and the model that is kept.
 
     Attributes
     ----------
     teacher
-        Whose picks were the labels: a model's name or file, or ``self``.
+        Source of the labels: a model's name or file, or ``self``.
     measure
-        What the evidence is: ``agreement`` with another teacher's picks, or ``steadiness`` under noise.
+        Kind of evidence: ``agreement`` with another teacher's picks, or ``steadiness`` under noise.
     held_back
-        Micrographs that it was measured on, from which nothing was learned; 0 if there are too few for any.
+        Number of held-back micrographs that it was measured on; 0 if there are too few for any.
     before, rounds
-        The evidence of the model that began, and of the student after each round.
+        Evidence of the starting model, and of the student after each round.
     kept
-        The round whose student is kept, from 1; 0 for the model that began.
+        Round whose student is kept, from 1; 0: the starting model.
     model
         The kept model's file.
     """
@@ -33,11 +33,11 @@ class Taught:
 
     @property
     def is_refused(self) -> bool:
-        """Whether no student was better than the model that began."""
+        """Whether no student was better than the starting model."""
         return not self.kept
 
     def text(self) -> str:
-        """Return a line for a terminal and the report."""
+        """Return the result as a line of text."""
         of = f" with {self.teacher}" if self.measure == "agreement" else " under noise"
         where = (
             f"{self.held_back} held-back micrographs" if self.held_back else "the micrographs it learned from"

@@ -1,4 +1,4 @@
-"""How far a model's picks can be believed, without a label: what decides whether a student is kept."""
+"""Label-free evidence for a model's picks, which decides whether a student is kept."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,11 +12,11 @@ from cryopick_ray.training.data.examples import LabelledRow
 from cryopick_ray.training.scored import found_by, matched, score
 
 NEAR = 0.25
-"""Diameters within which two picks agree: half of what counts as found, so that centring counts."""
+"""Diameters within which two picks agree: half the usual hit distance, so that centring counts."""
 NOISE = 1.0
-"""Standard deviations of a micrograph that are added to it as noise."""
+"""Added noise, in standard deviations of the micrograph."""
 NOISE_STREAM = 0x6E6F6973
-"""Of random numbers that nothing else draws from."""
+"""Key of a random stream that nothing else uses."""
 
 
 def agreement(picker: Picker, rows: Sequence[LabelledRow]) -> float:
@@ -28,30 +28,36 @@ def agreement(picker: Picker, rows: Sequence[LabelledRow]) -> float:
 
 
 def steadiness(picker: Picker, rows: Sequence[LabelledRow], seed: int) -> float:
-    """Return how well a picker finds its own best picks again under as much noise as there is signal.
+    """Return how well a picker finds its own best picks again after noise is added.
 
     The average precision, within a quarter of a diameter, of what it finds in the micrographs with white
-    noise of their own standard deviation added. To be found are its best picks without, as many as
-    the micrographs have labels. A detector of chance dark spots, or of any part of a particle's wall,
-    finds other ones.
+    noise of their own standard deviation added. The targets are its best picks without noise, as many as
+    the micrographs have labels. A detector of chance dark spots, or of parts of a particle's wall,
+    finds others.
     """
     count = sum(len(row.particles) for row in rows)
     clear = [found_by(picker, row) for row in rows]
-    every = np.sort(np.concatenate([one.score for one in clear]))[::-1]
-    least = every[min(count, len(every)) - 1] if count and len(every) else np.inf
-    own = [replace(row, particles=_places(one, least)) for row, one in zip(rows, clear, strict=True)]
+    scores = np.sort(np.concatenate([candidates.score for candidates in clear]))[::-1]
+    threshold = scores[min(count, len(scores)) - 1] if count and len(scores) else np.inf
+    own_labels = [
+        replace(row, particles=_places(candidates, threshold))
+        for row, candidates in zip(rows, clear, strict=True)
+    ]
     streams = np.random.default_rng([NOISE_STREAM, seed]).spawn(len(rows))
     noisy = [found_by(picker, row, partial(_with_noise, rng)) for row, rng in zip(rows, streams, strict=True)]
-    return _precision(noisy, own)
+    return _precision(noisy, own_labels)
 
 
-def _precision(found: Sequence[Candidates], rows: Sequence[LabelledRow]) -> float:
+def _precision(found_by_row: Sequence[Candidates], rows: Sequence[LabelledRow]) -> float:
     near = [replace(row, radius_A=NEAR * row.diameter_A) for row in rows]
-    return score([matched(row, one) for row, one in zip(near, found, strict=True)]).auprc or 0.0
+    return (
+        score([matched(row, candidates) for row, candidates in zip(near, found_by_row, strict=True)]).auprc
+        or 0.0
+    )
 
 
-def _places(found: Candidates, least: float) -> NDArray[np.float32]:
-    return np.column_stack([found.x, found.y])[found.score >= least]
+def _places(candidates: Candidates, threshold: float) -> NDArray[np.float32]:
+    return np.column_stack([candidates.x, candidates.y])[candidates.score >= threshold]
 
 
 def _with_noise(rng: np.random.Generator, image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""A finished run that teaches: its micrographs, who labels them, and who is to learn."""
+"""The run that a self-training adapts to: its micrographs, the teacher's labels, the starting model."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,25 +33,25 @@ from cryopick_ray.training.data.splits import Split, split_rows
 from cryopick_ray.training.scored import found_by
 
 SMOOTHING = 0.125
-"""Sigma in diameters of the Gaussian through the score map on whose peaks labels are centred."""
+"""Sigma, in diameters, of the Gaussian that smooths the score map on whose peaks labels are centred."""
 TRAINING = "training"
-"""Folder of the training in that of a run that learned."""
+"""Subfolder of the training."""
 MICROGRAPHS = 100
-"""Learned from and held back at most, drawn at random: the paper picks as many for its 10,000 particles."""
+"""Maximum number, drawn at random: the paper picks as many for its 10,000 particles."""
 
 
 @dataclass(frozen=True)
-class Target:
-    """A finished run that teaches.
+class TargetRun:
+    """A finished run whose micrographs a model is trained on.
 
     Attributes
     ----------
     run, settings
-        Its folder, and how it was picked.
+        Folder and settings of the run.
     learn
-        How its model learns.
+        Settings of the self-training.
     start
-        Weights and card to begin with.
+        Starting weights and card.
     """
 
     run: RunFolder
@@ -60,16 +60,16 @@ class Target:
     start: Model
 
     def model(self, out: RunFolder) -> Path:
-        """Return the file of the model that a run in ``out`` picks with."""
+        """Return the path of the trained model in the run folder ``out``."""
         return out.path / TRAINING / f"{self.learn.name}.safetensors"
 
     @property
     def is_own_teacher(self) -> bool:
-        """Whether its own picks are the labels."""
+        """Whether the run's own picks are the labels."""
         return self.learn.teacher == SELF
 
     def own_picker(self, device: str) -> Picker:
-        """Return the picker of the model that begins, asked as students are."""
+        """Return the picker of the starting model, with the students' scoring."""
         state, card = self.start
         network = restore(lambda: build_network(card), state, card.name)
         return make_picker(
@@ -86,7 +86,7 @@ class Target:
         return not self.is_own_teacher and is_table(self.learn.teacher)
 
     def teachers_picker(self, device: str) -> Picker | None:
-        """Return the picker whose picks are the labels; none where they are those of a table."""
+        """Return the teacher's picker; ``None`` if the labels are those of a table."""
         if self.is_own_teacher:
             return self.own_picker(device)
         if self.is_table_teacher:
@@ -94,14 +94,16 @@ class Target:
         return load_picker(self.learn.teacher, particle_px=None, device=device)
 
     def sample(self, table: PickTable) -> list[MicrographPicks]:
-        """Return the micrographs that are learned from or held back, with the teacher's picks.
+        """Return the micrographs for training and validation, with the teacher's picks.
 
-        Excluded ones are neither.
+        Excluded micrographs are left out.
         """
         manifest = read_manifest(MicrographStore(self.run.store).place)
-        known = {name for name, row in manifest.items() if row.status == "complete"}
-        complete = [one for one in table if one.micrograph.status == "complete" and not one.is_excluded]
-        picks = [one for one in complete if one.micrograph.micrograph_id in known]
+        stored = {name for name, row in manifest.items() if row.status == "complete"}
+        complete = [
+            picks for picks in table if picks.micrograph.status == "complete" and not picks.is_excluded
+        ]
+        picks = [picks for picks in complete if picks.micrograph.micrograph_id in stored]
         if complete and not picks:
             raise UsageError(
                 f"the `teacher` {self.learn.teacher} has none of the run's micrographs, but such as "
@@ -113,12 +115,12 @@ class Target:
         return picks if self.learn.lowest is None else list(recut(picks, self.learn.lowest))
 
     def split(self, picks: Iterable[MicrographPicks], picker: Picker | None) -> Split:
-        """Return what picks teach: the sure ones to learn from, all to choose by.
+        """Split labelled micrographs: sure picks for training, all picks for validation.
 
         Parameters
         ----------
         picker
-            The one that picked, on whose smoothed map labels are centred; those of a table stay.
+            The teacher, on whose smoothed score map labels are centred; labels of a table stay.
 
         Raises
         ------
@@ -127,7 +129,9 @@ class Target:
         """
         learn = self.learn
         graded = grade(picks, share=learn.share, top=learn.top)
-        sure, every = (labelled(graded, self.run, self.settings, one) for one in (Grade.SURE, Grade.PICKED))
+        sure, every = (
+            labelled(graded, self.run, self.settings, least) for least in (Grade.SURE, Grade.PICKED)
+        )
         if learn.recentred and isinstance(picker, NetworkPicker) and picker.spreads:
             smooth = picker.smoothed(SMOOTHING)
             peaks = [found_by(smooth, row) for row in sure]
@@ -137,15 +141,15 @@ class Target:
         return Split(training, held_back, ())
 
 
-def target_of(run: RunFolder, given: Mapping[str, Any], assignments: Sequence[str]) -> Target:
-    """Return a run and how it teaches; raises and takes what :func:`self_train_settings` does."""
+def target_run(run: RunFolder, given: Mapping[str, Any], assignments: Sequence[str]) -> TargetRun:
+    """Return a target run with its self-training settings; errors as :func:`self_train_settings`."""
     settings = run.settings()
     learn, start = self_train_settings(settings, given, assignments, finest_px=finest_px(run, settings))
-    return Target(run, settings, learn, start)
+    return TargetRun(run, settings, learn, start)
 
 
 def finest_px(run: RunFolder, settings: RunSettings) -> float:
-    """Return how many pixels a diameter may have, given how a run's micrographs are stored."""
+    """Return the largest diameter in pixels that the pixel size of a run's store allows."""
     rows = read_manifest(MicrographStore(run.store).place).values()
     cropped = [row for row in rows if row.status == "complete" and row.shape != row.source_shape]
     sizes_A = [row.pixel_size_A * row.source_shape[0] / row.shape[0] for row in cropped]

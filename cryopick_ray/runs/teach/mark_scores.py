@@ -1,4 +1,4 @@
-"""Whether a teaching helped: marks that were held back, and what was sure before."""
+"""Evidence for a model trained on marks: its scores at held-back marks, and the picks that it keeps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ from cryopick_ray.training.recipes.heatmap import REACH
 from cryopick_ray.training.scored import found_by
 
 LOWEST, HIGHEST = 0.01, 0.995
-"""Scores of marks at which no candidate is, and the highest: a single mark decides no more than so much."""
+"""Score of marks without a candidate, and the highest score: both limit the weight of a single mark."""
 LIKELIER = 2.0
-"""Nats by which marks must be likelier for another threshold or model than for the usual one: by chance one
+"""Nats by which another threshold or model must make the marks likelier than the usual one: by chance one
 more number does so one time in twenty."""
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a model says of marks: ``(n,)`` scores of marked particles, and ``(m,)`` of wrong places."""
+class MarkScores:
+    """A model's scores at marks: ``(n,)`` at marked particles, ``(m,)`` at wrong places."""
 
     particles: NDArray[np.float64]
     wrong: NDArray[np.float64]
 
-    def __add__(self, other: "Answers") -> "Answers":
-        """Return the answers to both."""
-        return Answers(
+    def __add__(self, other: "MarkScores") -> "MarkScores":
+        """Return the scores of both sets of marks."""
+        return MarkScores(
             np.concatenate([self.particles, other.particles]), np.concatenate([self.wrong, other.wrong])
         )
 
@@ -38,7 +38,7 @@ class Answers:
         return len(self.particles) + len(self.wrong)
 
     def right(self, threshold: float) -> int:
-        """Return how many marks lie on their side of a threshold."""
+        """Return the number of marks on the right side of a threshold."""
         return int((self.particles >= threshold).sum() + (self.wrong < threshold).sum())
 
     @property
@@ -49,7 +49,7 @@ class Answers:
 
     def unlikeliness(self, threshold: float) -> float:
         """Return minus the logarithm of how likely the marks are, in nats, each kind counting as much."""
-        particles, wrong = (_log_odds(one) - logit(threshold) for one in (self.particles, self.wrong))
+        particles, wrong = (_log_odds(score) - logit(threshold) for score in (self.particles, self.wrong))
         each = np.logaddexp(0, -particles).mean(), np.logaddexp(0, wrong).mean()
         return float(sum(each)) * len(self) / 2
 
@@ -62,35 +62,37 @@ class Answers:
         return other if gain >= LIKELIER else usual
 
 
-def suggested(found: Sequence[Candidates], usual: float) -> float:
-    """Return the threshold that candidates suggest by themselves; the usual one where they are too few."""
-    scores = np.concatenate([one.score for one in found])
+def suggested_threshold(found: Sequence[Candidates], usual: float) -> float:
+    """Return the threshold estimated from candidates' scores; the usual one if they are too few."""
+    scores = np.concatenate([candidates.score for candidates in found])
     return usual if len(scores) < MIN_CANDIDATES else round(log_odds_threshold(scores).value, 4)
 
 
-def as_strict(found: Sequence[Candidates], count: int, usual: float) -> float:
-    """Return the usual threshold, or a higher one from which ``count`` candidates are picked and no more."""
-    scores = np.sort(np.concatenate([one.score for one in found]))[::-1]
+def strict_threshold(found: Sequence[Candidates], count: int, usual: float) -> float:
+    """Return the usual threshold, or a higher one from which at most ``count`` candidates are picked."""
+    scores = np.sort(np.concatenate([candidates.score for candidates in found]))[::-1]
     if len(scores) <= count:
         return usual
     return max(usual, round(float(scores[count - 1]), 4) if count else HIGHEST)
 
 
-def answers(picker: Picker, rows: Sequence[LabelledRow]) -> tuple[Answers, list[Candidates]]:
-    """Return what a picker says of marks, and all that it finds in their micrographs.
+def score_marks(picker: Picker, rows: Sequence[LabelledRow]) -> tuple[MarkScores, list[Candidates]]:
+    """Return a picker's scores at marks, and all its candidates in their micrographs.
 
-    A mark's score is that of the best candidate near it, of those that ``cryopick run`` might pick.
+    A mark's score is that of the best candidate near it.
     """
     found = [found_by(picker, row) for row in rows]
     particles, wrong = (
-        np.concatenate([_best(one, getattr(row, kind), row) for row, one in zip(rows, found, strict=True)])
+        np.concatenate(
+            [_best(candidates, getattr(row, kind), row) for row, candidates in zip(rows, found, strict=True)]
+        )
         for kind in ("particles", "false")
     )
-    return Answers(particles, wrong), found
+    return MarkScores(particles, wrong), found
 
 
 def kept_share(before: Sequence[Candidates], after: Sequence[Candidates], reach_px: Sequence[float]) -> float:
-    """Return the share of some picks beside which others lie, within so many pixels; 1 of none."""
+    """Return the share of picks ``before`` with one of ``after`` within ``reach_px``; 1 if there are none."""
     near = [
         np.isfinite(cKDTree(_places(new)).query(_places(old), distance_upper_bound=reach)[0])
         for old, new, reach in zip(before, after, reach_px, strict=True)
@@ -99,17 +101,19 @@ def kept_share(before: Sequence[Candidates], after: Sequence[Candidates], reach_
     return float(every.mean()) if len(every) else 1.0
 
 
-def _best(found: Candidates, marks: NDArray[np.float32], row: LabelledRow) -> NDArray[np.float64]:
+def _best(candidates: Candidates, marks: NDArray[np.float32], row: LabelledRow) -> NDArray[np.float64]:
     """Return the score of the best candidate near each of a micrograph's marks."""
-    if not (len(found) and len(marks)):
+    if not (len(candidates) and len(marks)):
         return np.full(len(marks), LOWEST)
     reach_px = REACH * row.diameter_A / row.row.pixel_size_A
-    near = cKDTree(_places(found)).query_ball_point(marks, reach_px)
-    return np.array([max(float(found.score[some].max()), LOWEST) if some else LOWEST for some in near])
+    near = cKDTree(_places(candidates)).query_ball_point(marks, reach_px)
+    return np.array(
+        [max(float(candidates.score[indices].max()), LOWEST) if indices else LOWEST for indices in near]
+    )
 
 
-def _places(found: Candidates) -> NDArray[np.float32]:
-    return np.column_stack([found.x, found.y])
+def _places(candidates: Candidates) -> NDArray[np.float32]:
+    return np.column_stack([candidates.x, candidates.y])
 
 
 def _log_odds(score: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""What a person marked in a run's micrographs -> places to learn from: particles, and what is none."""
+"""A person's marks in a run's micrographs as training labels: particles and wrong places."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,21 +23,21 @@ from cryopick_ray.training.data.examples import LabelledRow
 from cryopick_ray.training.data.labelled import Centres, nowhere
 
 FEWEST = 4
-"""Marks of either kind: half of them teach while the other half is asked about."""
+"""Least number of marks of either kind: half of them train while the other half is held back."""
 PARTS = 2
-"""Into which marks are dealt to be held back in turn."""
+"""Number of parts that are held back in turn."""
 STREAM = 0x6D61726B
-"""Of random numbers that nothing else draws from."""
+"""Key of a random stream that nothing else uses."""
 
 
 @dataclass(frozen=True)
-class Marks:
-    """A run's micrographs in which a person marked something, each with ``particles`` and ``false`` places.
+class MarkedPlaces:
+    """Micrographs with marks, each with ``particles`` and ``false`` places.
 
     Attributes
     ----------
     rows
-        The micrographs; whatever else is in them, picks that were left alone too, counts as neither.
+        The micrographs; unmarked candidates count as neither.
     notes
         What was left out, and why.
     """
@@ -47,25 +47,25 @@ class Marks:
 
     @property
     def particles(self) -> int:
-        """How many are marked as particles."""
+        """Number of marked particles."""
         return sum(len(row.particles) for row in self.rows)
 
     @property
     def wrong(self) -> int:
-        """How many are marked as none."""
+        """Number of marked wrong places."""
         return sum(len(row.false) for row in self.rows)
 
     def shown(self) -> tuple[LabelledRow, ...]:
-        """Return the micrographs to learn from, about as often as they have marks, at least once."""
+        """Return the micrographs for training, repeated in proportion to their marks, at least once."""
         usual = (self.particles + self.wrong) / (2 * len(self.rows))
         many = ((row, round((len(row.particles) + len(row.false)) / usual)) for row in self.rows)
         return tuple(row for row, count in many for _ in range(max(1, count)))
 
-    def halves(self, seed: int) -> list[tuple["Marks", "Marks"]]:
-        """Return pairs of some marks and the rest, which is held back; each mark is held back once."""
+    def halves(self, seed: int) -> list[tuple["MarkedPlaces", "MarkedPlaces"]]:
+        """Return pairs of training marks and held-back marks; each mark is held back once."""
         rng = np.random.default_rng([STREAM, seed])
         dealt = {
-            kind: _dealt([getattr(row, kind) for row in self.rows], rng) for kind in ("particles", "false")
+            kind: _deal([getattr(row, kind) for row in self.rows], rng) for kind in ("particles", "false")
         }
         return [
             (self._part(dealt, part, held_back=False), self._part(dealt, part, held_back=True))
@@ -74,22 +74,22 @@ class Marks:
 
     def _part(
         self, dealt: Mapping[str, Sequence[NDArray[np.intp]]], part: int, *, held_back: bool
-    ) -> "Marks":
+    ) -> "MarkedPlaces":
         rows = []
-        for at, row in enumerate(self.rows):
-            own = {
-                kind: getattr(row, kind)[(parts[at] == part) == held_back] for kind, parts in dealt.items()
+        for index, row in enumerate(self.rows):
+            held = {
+                kind: getattr(row, kind)[(parts[index] == part) == held_back] for kind, parts in dealt.items()
             }
-            if any(map(len, own.values())):
-                rows.append(replace(row, **own))
-        return Marks(tuple(rows))
+            if any(map(len, held.values())):
+                rows.append(replace(row, **held))
+        return MarkedPlaces(tuple(rows))
 
 
-def read_marks(run: RunFolder, settings: RunSettings, curation: Sequence[Path]) -> Marks:
-    """Return what people marked in a run's micrographs.
+def read_marks(run: RunFolder, settings: RunSettings, curation: Sequence[Path]) -> MarkedPlaces:
+    """Read the marks in a run's micrographs from decision files.
 
-    Particles are what they added or kept; wrong is what they removed, and picks on what they painted as junk.
-    Decisions about excluded micrographs teach nothing.
+    Particles were added or kept by hand; wrong places were removed, or are picks on painted junk.
+    Decisions about excluded micrographs are ignored.
 
     Raises
     ------
@@ -100,18 +100,18 @@ def read_marks(run: RunFolder, settings: RunSettings, curation: Sequence[Path]) 
     table = PickTable(run.table)
     check_places(decisions, table.micrographs)
     manifest = read_manifest(MicrographStore(run.store).place)
-    found = table.of(decisions)
+    picks_by_id = table.of(decisions)
     rows, notes = [], []
-    if unknown := sorted(decisions.keys() - found.keys()):
+    if unknown := sorted(decisions.keys() - picks_by_id.keys()):
         notes.append(f"the run has no micrograph {few(unknown)}: marks there teach nothing")
-    for name, picks in found.items():
-        own = decisions[name]
-        if own.exclude or picks.micrograph.status != "complete":
+    for name, picks in picks_by_id.items():
+        decided = decisions[name]
+        if decided.exclude or picks.micrograph.status != "complete":
             notes.append(
-                f"{name} is {'excluded' if own.exclude else 'not picked'}: marks in it teach nothing"
+                f"{name} is {'excluded' if decided.exclude else 'not picked'}: marks in it teach nothing"
             )
             continue
-        particles, wrong = _places(picks, own)
+        particles, wrong = _places(picks, decided)
         if len(particles) + len(wrong):
             sign = -1 if settings.invert == "yes" or picks.micrograph.inverted else 1
             diameter_A = settings.pick.diameter_A
@@ -121,43 +121,43 @@ def read_marks(run: RunFolder, settings: RunSettings, curation: Sequence[Path]) 
                     run.store, row, row.dataset, diameter_A, diameter_A / 2, sign, particles, wrong, nowhere()
                 )
             )
-    marks = Marks(tuple(rows), tuple(notes))
+    marks = MarkedPlaces(tuple(rows), tuple(notes))
     _check_enough(marks, curation)
     return marks
 
 
-def _places(picks: MicrographPicks, own: Decisions) -> tuple[Centres, Centres]:
-    """Return where a person says that particles are, and where none are."""
-    if "source" in picks.more:  # of what an earlier table was told, decisions say what still holds
+def _places(picks: MicrographPicks, decided: Decisions) -> tuple[Centres, Centres]:
+    """Return ``(n, 2)`` marked particles and ``(m, 2)`` wrong places, as x and y in pixels."""
+    if "source" in picks.more:  # earlier additions hold only if decisions repeat them
         picks = picks.take(picks.more["source"] != HAND)
     picks = replace(picks, unpicked=picks.unpicked & ~np.uint16(Why.REMOVED_BY_HAND))
-    said = said_last(picks, own)
-    is_said = said >= 0
+    decision = said_last(picks, decided)
+    is_said = decision >= 0
     is_removed = is_said.copy()
-    is_removed[is_said] = own.is_removed[said[is_said]]
-    found = replace(own, add=own.add[:0], traces=())
-    curated = Curated({picks.micrograph.micrograph_id: found})(picks)
+    is_removed[is_said] = decided.is_removed[decision[is_said]]
+    painting = replace(decided, add=decided.add[:0], traces=())
+    curated = Curated({picks.micrograph.micrograph_id: painting})(picks)
     painted = curated.has(Why.REMOVED_BY_HAND) & ~is_removed
     places = np.column_stack([picks.x_px, picks.y_px])
     kept = places[is_said & ~is_removed & ~painted]
-    return np.concatenate([own.add, kept]), places[is_removed | (painted & picks.picked)]
+    return np.concatenate([decided.add, kept]), places[is_removed | (painted & picks.picked)]
 
 
-def _check_enough(marks: Marks, curation: Sequence[Path]) -> None:
-    for count, what, how in (
+def _check_enough(marks: MarkedPlaces, curation: Sequence[Path]) -> None:
+    for count, kind, remedy in (
         (marks.particles, "particles", "add missed ones, or keep right picks"),
         (marks.wrong, "wrong places", "remove wrong picks"),
     ):
         if count < FEWEST:
             left_out = "; ".join(("", *marks.notes))
             raise UsageError(
-                f"`curation` {few([str(path) for path in curation])} marks {count} {what}, too few to learn "
-                f"from: expected {FEWEST} at least, better 10; {how}{left_out}"
+                f"`curation` {few([str(path) for path in curation])} marks {count} {kind}, too few to learn "
+                f"from: expected {FEWEST} at least, better 10; {remedy}{left_out}"
             )
 
 
-def _dealt(places: Sequence[Centres], rng: np.random.Generator) -> list[NDArray[np.intp]]:
-    """Return which part each place of each micrograph is in: as many in all parts, drawn at random."""
+def _deal(places: Sequence[Centres], rng: np.random.Generator) -> list[NDArray[np.intp]]:
+    """Return the part of each place by micrograph: parts of equal size, drawn at random."""
     ends = np.cumsum([len(place) for place in places])
     parts = rng.permutation(int(ends[-1])) % PARTS
     return np.split(parts, ends[:-1])

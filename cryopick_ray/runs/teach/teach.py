@@ -1,4 +1,4 @@
-"""A person's marks teach a run's model: some ten particles and ten wrong places, in about a minute."""
+"""``cryopick teach``: train a run's model on about ten marked particles and ten wrong places, in a minute."""
 
 import json
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from cryopick_ray.pickers.heatmap.networks import MOST
 from cryopick_ray.pickers.weights import ModelCard, save_model, weights_digest
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs.learning import LearningSettings
-from cryopick_ray.runs.learning import train_context as means_of
+from cryopick_ray.runs.learning import train_context as train_context_of
 from cryopick_ray.runs.pipeline import Timings
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.self_training.self_train_settings import starting_model
-from cryopick_ray.runs.teach.marked_places import Marks, read_marks
-from cryopick_ray.runs.teach.teach_model import Pupil, Teaching, TeachSettings, learn
+from cryopick_ray.runs.teach.marked_places import MarkedPlaces, read_marks
+from cryopick_ray.runs.teach.teach_model import KeptModel, TeachableModel, TeachSettings, learn
 from cryopick_ray.runs.teach.teach_result import ShownMarks, TeachResult
 from cryopick_ray.settings.cut_settings import CutSettings
 from cryopick_ray.settings.run_settings import RunSettings
@@ -31,35 +31,35 @@ from cryopick_ray.training.card import learnt_from
 from cryopick_ray.training.recipes.marks import MarksRecipe
 
 USUAL_THRESHOLD = 0.5
-"""Of a model that says none."""
+"""Threshold of a model whose card has none."""
 MODEL, SUMMARY, TABLE, PICKS = "model.safetensors", "teach.json", "table", "picks"
 
 
 def teach(
     run: str | Path, out: str | Path, settings: TeachSettings, learning: LearningSettings, events: Events
 ) -> TeachResult:
-    """Teach a run's model what people marked, and pick some micrographs with what comes of it.
+    """Train a run's model on marked places, and pick some micrographs with the result.
 
     ``out`` then holds ``model.safetensors`` with its card, ``teach.json``, and ``table/`` with the new
-    candidates of the micrographs that are shown. A model that held-back marks do not show to be better is not
-    kept, and that is said.
+    candidates of the micrographs that are shown. A model that is not better on held-back marks is not kept,
+    and the result says so.
 
     Raises
     ------
     UsageError, ModelError
         If there are too few marks, the run has no store, or its model cannot learn from marks.
     """
-    first, folder = RunFolder(local_folder(str(run))), local_folder(str(out)).absolute()
-    target = first.settings()
-    if not Path(first.store).exists():
+    run_folder, folder = RunFolder(local_folder(str(run))), local_folder(str(out)).absolute()
+    target = run_folder.settings()
+    if not Path(run_folder.store).exists():
         raise UsageError(
-            f"{first.where} has no store of micrographs to learn from; go on with it by `resume`"
+            f"{run_folder.where} has no store of micrographs to learn from; go on with it by `resume`"
         )
-    pupil = _pupil(target)
-    marks = read_marks(first, target, settings.curation)
+    teachable = _teachable_model(target)
+    marks = read_marks(run_folder, target, settings.curation)
     for note in marks.notes:
         events.note(note)
-    shown = _shown(first, settings.micrographs, marks, events)
+    shown = _micrographs_to_show(run_folder, settings.micrographs, marks, events)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there and not empty; choose another `out`")
     timings = Timings()
@@ -67,19 +67,19 @@ def teach(
         claimed(folder, settings, [], resume=False),
         open_engine(learning.picking, threads=target.threads) as engine,
     ):
-        train_context = means_of(learning, "auto", events)
-        teaching = learn(pupil, marks, folder, settings, train_context, timings)
+        train_context = train_context_of(learning, "auto", events)
+        kept_model = learn(teachable, marks, folder, settings, train_context, timings)
         model = folder / MODEL
-        save_model(model, teaching.weights, _card(pupil, marks, teaching, settings))
+        save_model(model, kept_model.weights, _card(teachable, marks, kept_model, settings))
         with timings.stage("pick"):
-            _preview(first, target, folder, shown, engine, events, learning.device)
-    outcome = _told(first, folder, pupil, marks, teaching, shown, timings)
-    write_whole(folder / SUMMARY, json.dumps(outcome.to_dict(), indent=1) + "\n")
-    return outcome
+            _preview(run_folder, target, folder, shown, engine, events, learning.device)
+    result = _teach_result(run_folder, folder, teachable, marks, kept_model, shown, timings)
+    write_whole(folder / SUMMARY, json.dumps(result.to_dict(), indent=1) + "\n")
+    return result
 
 
-def _pupil(target: RunSettings) -> Pupil:
-    """Return the run's model as one that learns from marks."""
+def _teachable_model(target: RunSettings) -> TeachableModel:
+    """Return the run's model with the recipe that trains it on marks."""
     weights, card = starting_model(target.model)
     if card.network != "heatmap" or card.parameters.get("answers") != MOST:
         raise ModelError(
@@ -87,12 +87,16 @@ def _pupil(target: RunSettings) -> Pupil:
             "heat-map network that knows nearness and junk"
         )
     recipe = MarksRecipe(base=card.parameters["base"], particle_px=target.particle_px or card.particle_px)
-    own = card.threshold if card.threshold is not None else USUAL_THRESHOLD
-    return Pupil(weights, card, recipe, target.threshold if isinstance(target.threshold, float) else own)
+    card_threshold = card.threshold if card.threshold is not None else USUAL_THRESHOLD
+    return TeachableModel(
+        weights, card, recipe, target.threshold if isinstance(target.threshold, float) else card_threshold
+    )
 
 
-def _shown(run: RunFolder, wanted: Sequence[str], marks: Marks, events: Events) -> tuple[str, ...]:
-    """Return the ids of the micrographs that are shown: the wanted ones that were picked, or the marked."""
+def _micrographs_to_show(
+    run: RunFolder, wanted: Sequence[str], marks: MarkedPlaces, events: Events
+) -> tuple[str, ...]:
+    """Return the ids of the micrographs to show: the picked ones of ``wanted``, else the marked ones."""
     status = {micrograph.micrograph_id: micrograph.status for micrograph in PickTable(run.table).micrographs}
     if unknown := sorted(set(wanted) - status.keys()):
         raise UsageError(
@@ -104,28 +108,30 @@ def _shown(run: RunFolder, wanted: Sequence[str], marks: Marks, events: Events) 
     return tuple(picked) or tuple(row.row.micrograph_id for row in marks.rows)
 
 
-def _card(pupil: Pupil, marks: Marks, teaching: Teaching, settings: TeachSettings) -> ModelCard:
-    """Return the card of what is kept."""
-    before = pupil.card
+def _card(
+    teachable: TeachableModel, marks: MarkedPlaces, kept_model: KeptModel, settings: TeachSettings
+) -> ModelCard:
+    """Return the card of the kept model."""
+    before = teachable.card
     name = before.name.removesuffix("-taught")
-    learned = {
+    changes = {
         "trained_on": learnt_from(marks.rows, before.trained_on).model_copy(
             update={
                 "note": f"{marks.particles} particles and {marks.wrong} wrong places that a person marked"
             }
         ),
-        "digest": weights_digest(teaching.weights),
+        "digest": weights_digest(kept_model.weights),
         "scores": {},
         "date": datetime.now(UTC).date(),
         "limits": f"Taught for one data set; calibrated as {name} is. {before.limits}".strip(),
     }
     return before.model_copy(
         update={
-            **(learned if teaching.kept == "taught" else {}),
-            "name": f"{name[:93]}-taught" if teaching.kept == "taught" else before.name,
-            "source": f"cryopick teach from {before.name}: {teaching.kept}, seed {settings.seed}",
-            "particle_px": pupil.recipe.particle_px,
-            "threshold": teaching.threshold,
+            **(changes if kept_model.kept == "taught" else {}),
+            "name": f"{name[:93]}-taught" if kept_model.kept == "taught" else before.name,
+            "source": f"cryopick teach from {before.name}: {kept_model.kept}, seed {settings.seed}",
+            "particle_px": teachable.recipe.particle_px,
+            "threshold": kept_model.threshold,
         }
     )
 
@@ -139,9 +145,9 @@ def _preview(
     events: Events,
     device: str,
 ) -> None:
-    """Pick the micrographs that are shown with what was learned, into a table beside it.
+    """Pick the shown micrographs with the new model, into a table beside it.
 
-    What people decided is left out: the table tells what the model finds by itself.
+    People's decisions are not applied: the table shows what the model finds by itself.
     """
     own = {"model": str(folder / MODEL), "particle_px": None, "threshold": "auto"}
     settings, picks = target.model_copy(update=own), str(folder / PICKS)
@@ -159,38 +165,38 @@ def _preview(
     )
 
 
-def _told(
+def _teach_result(
     run: RunFolder,
     folder: Path,
-    pupil: Pupil,
-    marks: Marks,
-    teaching: Teaching,
+    teachable: TeachableModel,
+    marks: MarkedPlaces,
+    kept_model: KeptModel,
     shown: Sequence[str],
     timings: Timings,
 ) -> TeachResult:
-    """Return all that is known of a teaching."""
+    """Return the numbers of the training and of the shown micrographs."""
     old, new = PickTable(run.table).of(shown), PickTable(folder / TABLE).of(shown)
     counts = (ShownMarks(name, int(old[name].picked.sum()), int(new[name].picked.sum())) for name in shown)
-    after = teaching.after if teaching.kept == "taught" else teaching.before
+    after = kept_model.after if kept_model.kept == "taught" else kept_model.before
     return TeachResult(
         model=str(folder / MODEL),
         table=str(folder / TABLE),
-        kept=teaching.kept,
+        kept=kept_model.kept,
         particles=marks.particles,
         wrong=marks.wrong,
         micrographs=len(marks.rows),
-        threshold_before=pupil.threshold,
-        threshold=teaching.threshold,
-        right_before=teaching.before.right(pupil.threshold),
-        right=after.right(teaching.threshold),
-        in_order_before=teaching.before.in_order,
+        threshold_before=teachable.threshold,
+        threshold=kept_model.threshold,
+        right_before=kept_model.before.right(teachable.threshold),
+        right=after.right(kept_model.threshold),
+        in_order_before=kept_model.before.in_order,
         in_order=after.in_order,
-        unlikeliness_before=teaching.before.unlikeliness(pupil.threshold),
-        unlikeliness_at_threshold=teaching.before.unlikeliness(teaching.usual),
-        unlikeliness_taught=teaching.after.unlikeliness(teaching.taught_threshold),
-        kept_share=teaching.kept_share,
+        unlikeliness_before=kept_model.before.unlikeliness(teachable.threshold),
+        unlikeliness_at_threshold=kept_model.before.unlikeliness(kept_model.usual),
+        unlikeliness_taught=kept_model.after.unlikeliness(kept_model.taught_threshold),
+        kept_share=kept_model.kept_share,
         shown=tuple(counts),
         notes=marks.notes,
-        doubts=teaching.doubts,
+        doubts=kept_model.doubts,
         seconds=timings.seconds,
     )

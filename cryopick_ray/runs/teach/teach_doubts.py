@@ -1,4 +1,4 @@
-"""What marks say of a run's settings, which teaching cannot mend: the diameter, the contrast."""
+"""Doubts about a run's diameter or contrast from marked particles, which training cannot repair."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,24 +13,24 @@ from cryopick_ray.training.recipes.recipe import Recipe
 from cryopick_ray.training.scored import found_by
 
 WRONG_SIZE = 1.25
-"""Times as large or as small as the diameter that marked particles seem, from which that is doubted."""
+"""Ratio of measured to set diameter, either way, from which the setting is doubted."""
 FEWEST_SIZES = 4
-"""Marked particles whose size must be seen for it."""
+"""Least number of marked particles with a measured size."""
 BRIGHT_SHARE = 0.8
-"""Of the marked particles that must be brighter than what surrounds them, for polarity to be doubted."""
+"""Share of marked particles brighter than their surroundings from which polarity is doubted."""
 INSIDE, AROUND = 0.4, (0.7, 1.1)
-"""Diameters from a mark that are the particle, and what surrounds it."""
+"""Distances from a mark, in diameters, of the particle and of its surroundings."""
 
 
 def doubts_of(picker: HeatmapPicker, recipe: Recipe, rows: Sequence[LabelledRow]) -> Iterator[str]:
-    """Yield what marked particles make doubtful of a run.
+    """Yield doubts about a run's settings from its marked particles.
 
     Parameters
     ----------
     picker
-        The one that the run picked with.
+        The picker of the run.
     recipe
-        What shows micrographs as it sees them.
+        Recipe that prepares micrographs as for the picker.
     """
     diameter_A = rows[0].diameter_A
     sizes = np.concatenate([_sizes(picker, row) for row in rows])
@@ -50,7 +50,7 @@ def doubts_of(picker: HeatmapPicker, recipe: Recipe, rows: Sequence[LabelledRow]
 
 
 def _sizes(picker: HeatmapPicker, row: LabelledRow) -> NDArray[np.float64]:
-    """Return how many diameters large marked particles are to the picker, as far as it finds them."""
+    """Return the measured sizes, in diameters, of the marked particles that the picker finds."""
     found = found_by(picker, row)
     if "size_px" not in found.more or not (len(found) and len(row.particles)):
         return np.zeros(0)
@@ -64,7 +64,7 @@ def _sizes(picker: HeatmapPicker, row: LabelledRow) -> NDArray[np.float64]:
 
 
 def _contrast(recipe: Recipe, row: LabelledRow) -> NDArray[np.float64]:
-    """Return by how much each marked particle of a micrograph is brighter than what surrounds it."""
+    """Return by how much each marked particle of a micrograph is brighter than its surroundings."""
     seen = read_labelled(row, recipe)
     height, width = seen.image.shape
     y, x = np.mgrid[:height, :width]

@@ -1,4 +1,4 @@
-"""A teaching from marks: halves of them are held back to be asked about, then all of them teach."""
+"""Train a model on marks: on each half with the other held back for scoring, then on all of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,15 @@ from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.scoring import choose_scoring
 from cryopick_ray.pickers.weights import ModelCard, restore
 from cryopick_ray.runs.pipeline import Timings
-from cryopick_ray.runs.teach.mark_scores import LIKELIER, Answers, answers, as_strict, kept_share, suggested
-from cryopick_ray.runs.teach.marked_places import Marks
+from cryopick_ray.runs.teach.mark_scores import (
+    LIKELIER,
+    MarkScores,
+    kept_share,
+    score_marks,
+    strict_threshold,
+    suggested_threshold,
+)
+from cryopick_ray.runs.teach.marked_places import MarkedPlaces
 from cryopick_ray.runs.teach.teach_doubts import doubts_of
 from cryopick_ray.runs.teach.teach_result import Kept
 from cryopick_ray.settings.base import Settings
@@ -27,25 +34,25 @@ from cryopick_ray.training.recipes.marks import MarksRecipe, doubled, learnt
 from cryopick_ray.training.train_model import TrainContext
 
 EPOCHS = 4
-"""In which progress is told; together they have the teaching's steps."""
+"""Epochs of a training, which only divide its steps for progress reports."""
 LEAST_KEPT = 0.8
-"""Share of the picks before, but for wrong ones, that a taught model must find still: one that forgot what
-it knew looks better to marks of what it did wrong."""
+"""Share of the earlier picks, except wrong ones, that a taught model must still find: a model that forgot
+particles scores better on marks of its mistakes."""
 
 
 class TeachSettings(Settings):
-    """How marks teach a run's model.
+    """Settings of ``cryopick teach``.
 
     Attributes
     ----------
     curation
         Files of decisions, or folders of them.
     micrographs
-        Ids of those whose picks are shown; empty for those with marks.
+        Ids of the micrographs to show; empty: those with marks.
     seed
         Equal seeds give equal models on equal CPUs.
     steps
-        Batches of a teaching.
+        Training steps, a batch each.
     """
 
     curation: Annotated[tuple[Path, ...], Field(min_length=1)]
@@ -55,17 +62,17 @@ class TeachSettings(Settings):
 
 
 @dataclass(frozen=True)
-class Pupil:
-    """A run's model, and how it learns.
+class TeachableModel:
+    """A run's model with the recipe that trains it on marks.
 
     Attributes
     ----------
     weights, card
-        What it is.
+        The starting model.
     recipe
-        How it is taught, at the scale that the run picked at.
+        Training recipe, at the scale that the run picked at.
     threshold
-        Score from which the run picked.
+        Score threshold of the run.
     """
 
     weights: dict[str, Tensor]
@@ -74,7 +81,7 @@ class Pupil:
     threshold: float
 
     def picker(self, weights: dict[str, Tensor], device: str) -> HeatmapPicker:
-        """Return the picker of weights of its network, as ``cryopick run`` will ask it."""
+        """Return the picker of its network with ``weights``, as ``cryopick run`` uses it."""
         network = restore(lambda: build_network(self.card), weights, self.card.name)
         scoring = choose_scoring(device=device)
         made = make_picker(
@@ -84,9 +91,9 @@ class Pupil:
         return made
 
     def taught(
-        self, marks: Marks, folder: Path, settings: TeachSettings, context: TrainContext
+        self, marks: MarkedPlaces, folder: Path, settings: TeachSettings, context: TrainContext
     ) -> dict[str, Tensor]:
-        """Return its weights after a teaching."""
+        """Train on marks and return the new weights."""
         loop = LoopSettings(
             epochs=EPOCHS,
             steps=settings.steps // EPOCHS,
@@ -101,28 +108,28 @@ class Pupil:
 
 
 @dataclass(frozen=True)
-class Teaching:
-    """What came of a teaching.
+class KeptModel:
+    """The model that is kept after training, and the evidence for it.
 
     Attributes
     ----------
     weights, threshold, kept
-        What is kept, the score from which it picks, and what it is.
+        Kept weights, their score threshold, and which model they are.
     before, after
-        What was said of the marks before and, held back, after.
+        Scores at the marks before training and, held back, after.
     usual, taught_threshold
-        Thresholds that the marks suggest, of the model before and of the taught one.
+        Thresholds that the marks suggest, for the model before and for the taught one.
     kept_share
         Of the picks before, but for wrong ones, what the taught model finds still.
     doubts
-        Of the run's settings.
+        Doubts about the run's settings.
     """
 
     weights: dict[str, Tensor]
     threshold: float
     kept: Kept
-    before: Answers
-    after: Answers
+    before: MarkScores
+    after: MarkScores
     usual: float
     taught_threshold: float
     kept_share: float
@@ -130,36 +137,41 @@ class Teaching:
 
 
 def learn(
-    pupil: Pupil, marks: Marks, folder: Path, settings: TeachSettings, context: TrainContext, timings: Timings
-) -> Teaching:
-    """Teach with halves of the marks, to ask about the other halves, then with all."""
+    teachable: TeachableModel,
+    marks: MarkedPlaces,
+    folder: Path,
+    settings: TeachSettings,
+    context: TrainContext,
+    timings: Timings,
+) -> KeptModel:
+    """Train on each half of the marks and score the other, then train on all of them."""
     say = context.events.note
     say(f"{marks.particles} particles and {marks.wrong} wrong places in {len(marks.rows)} micrographs")
     with timings.stage("look"):
-        old = pupil.picker(pupil.weights, context.device)
-        before, found_before = answers(old, marks.rows)
-        doubts = tuple(doubts_of(old, pupil.recipe, marks.rows))
-    after: Answers | None = None
+        old = teachable.picker(teachable.weights, context.device)
+        before, found_before = score_marks(old, marks.rows)
+        doubts = tuple(doubts_of(old, teachable.recipe, marks.rows))
+    after: MarkScores | None = None
     with timings.stage("hold back"):
-        for number, (some, rest) in enumerate(marks.halves(settings.seed), 1):
+        for number, (training, held_back) in enumerate(marks.halves(settings.seed), 1):
             say(f"learning from half of the marks, to ask about the other ({number} of 2)")
-            weights = pupil.taught(some, folder / "checkpoints" / f"half-{number}", settings, context)
-            own, _ = answers(pupil.picker(weights, context.device), rest.rows)
-            after = own if after is None else after + own
+            weights = teachable.taught(training, folder / "checkpoints" / f"half-{number}", settings, context)
+            scores, _ = score_marks(teachable.picker(weights, context.device), held_back.rows)
+            after = scores if after is None else after + scores
     assert after is not None
     with timings.stage("learn"):
         say("learning from all marks")
-        weights = pupil.taught(marks, folder / "checkpoints" / "all", settings, context)
-        _, found_after = answers(pupil.picker(weights, context.device), marks.rows)
-    usual = before.chosen(pupil.threshold, suggested(found_before, pupil.threshold))
-    count = sum(int((one.score >= pupil.threshold).sum()) for one in found_before)
-    strict = after.chosen(as_strict(found_after, count, pupil.threshold), pupil.threshold)
-    threshold = after.chosen(strict, suggested(found_after, strict))
-    share = _kept(marks, found_before, found_after, pupil.threshold, threshold)
-    kept = judged(before, after, (pupil.threshold, usual, threshold), share)
-    return Teaching(
-        weights if kept == "taught" else pupil.weights,
-        {"taught": threshold, "threshold": usual, "as it was": pupil.threshold}[kept],
+        weights = teachable.taught(marks, folder / "checkpoints" / "all", settings, context)
+        _, found_after = score_marks(teachable.picker(weights, context.device), marks.rows)
+    usual = before.chosen(teachable.threshold, suggested_threshold(found_before, teachable.threshold))
+    count = sum(int((candidates.score >= teachable.threshold).sum()) for candidates in found_before)
+    strict = after.chosen(strict_threshold(found_after, count, teachable.threshold), teachable.threshold)
+    threshold = after.chosen(strict, suggested_threshold(found_after, strict))
+    share = _found_again(marks, found_before, found_after, teachable.threshold, threshold)
+    kept = choose_kept(before, after, (teachable.threshold, usual, threshold), share)
+    return KeptModel(
+        weights if kept == "taught" else teachable.weights,
+        {"taught": threshold, "threshold": usual, "as it was": teachable.threshold}[kept],
         kept,
         before,
         after,
@@ -170,13 +182,15 @@ def learn(
     )
 
 
-def judged(before: Answers, after: Answers, thresholds: tuple[float, float, float], share: float) -> Kept:
-    """Return what is kept: the simplest of which no other makes the marks clearly likelier.
+def choose_kept(
+    before: MarkScores, after: MarkScores, thresholds: tuple[float, float, float], share: float
+) -> Kept:
+    """Return which model is kept: the simplest one unless another makes the marks clearly likelier.
 
     Parameters
     ----------
     thresholds
-        From which was picked, of the model as it was, and of the taught one.
+        Thresholds of the run, suggested for the old model, and of the taught one.
     share
         Of the picks before, but for wrong ones, what the taught model finds still.
     """
@@ -187,17 +201,17 @@ def judged(before: Answers, after: Answers, thresholds: tuple[float, float, floa
     return "as it was" if usual == as_it_was else "threshold"
 
 
-def _kept(
-    marks: Marks, before: Sequence[Candidates], after: Sequence[Candidates], old: float, new: float
+def _found_again(
+    marks: MarkedPlaces, before: Sequence[Candidates], after: Sequence[Candidates], old: float, new: float
 ) -> float:
-    """Return the share of the picks before that nobody called wrong, and that are picked still."""
+    """Return the share of the earlier picks, except wrong ones, that are still picked."""
     reach_px = [row.diameter_A / 2 / row.row.pixel_size_A for row in marks.rows]
     clear = []
     for row, found, reach in zip(marks.rows, before, reach_px, strict=True):
         places = np.column_stack([found.x, found.y])
         wrong = (np.linalg.norm(places[:, None] - row.false[None], axis=-1) < reach).any(axis=1)
         clear.append(_chosen(found, (found.score >= old) & ~wrong))
-    return kept_share(clear, [_chosen(one, one.score >= new) for one in after], reach_px)
+    return kept_share(clear, [_chosen(candidates, candidates.score >= new) for candidates in after], reach_px)
 
 
 def _chosen(found: Candidates, which: NDArray[np.bool_]) -> Candidates:

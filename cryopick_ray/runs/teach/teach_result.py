@@ -1,4 +1,4 @@
-"""What came of marks: which model is kept, and by what evidence."""
+"""Result of training on marks: which model is kept, and the evidence for it."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -15,7 +15,7 @@ SAID = {
 
 @dataclass(frozen=True)
 class ShownMarks:
-    """Picks of a micrograph that somebody looks at, before and after."""
+    """Number of picks of a shown micrograph, before and after."""
 
     micrograph_id: str
     before: int
@@ -24,31 +24,31 @@ class ShownMarks:
 
 @dataclass(frozen=True)
 class TeachResult:
-    """A teaching in numbers.
+    """Numbers of ``cryopick teach``, as ``teach.json`` holds them.
 
     Attributes
     ----------
     model, table
-        Where the kept model is, and its candidates of the micrographs that are shown.
+        Paths of the kept model, and of its candidates in the shown micrographs.
     kept
-        What it is.
+        Whether it is the taught model, the old one at a new threshold, or the old one.
     particles, wrong, micrographs
-        Marks of either kind, and in how many micrographs.
+        Number of marks of either kind, and of their micrographs.
     threshold_before, threshold
-        Scores from which a candidate is picked.
+        Score thresholds of picks.
     right_before, right
-        Marks on their side of the threshold, before and, each held back while others taught, after.
+        Marks on the right side of the threshold, before and, each held back from training, after.
     in_order_before, in_order
         Share of pairs of a particle and a wrong place in which the particle scores higher, likewise.
     unlikeliness_before, unlikeliness_at_threshold, unlikeliness_taught
-        Minus the logarithm of how likely the marks are, in nats: as it was, at the threshold that they
+        Negative log-likelihood of the marks, in nats: as it was, at the threshold that they
         suggest, and taught, likewise held back, at its threshold.
     kept_share
-        Share of the picks before, but for wrong ones, that a taught model still finds.
+        Share of the earlier picks, except wrong ones, that the taught model still finds.
     shown
-        The micrographs that are shown.
+        Shown micrographs.
     notes, doubts
-        What was left out, and what to look at.
+        What was left out, and doubts about the run's settings.
     seconds
         By stage.
     """
@@ -79,7 +79,7 @@ class TeachResult:
         return asdict(self)
 
     def text(self) -> str:
-        """Return what a person wants to know."""
+        """Return the result as text."""
         marks = self.particles + self.wrong
         unseen = " (marks that were held back)" if self.kept == "taught" else ""
         lines = [
@@ -90,7 +90,10 @@ class TeachResult:
             f"{self.in_order:.0%} now{unseen}",
             f"threshold {self.threshold_before:.3f} -> {self.threshold:.3f}; of the picks before that nobody "
             f"called wrong, {self.kept_share:.0%} are found still",
-            *(f"{one.micrograph_id}: {one.before} picks -> {one.after}" for one in self.shown),
+            *(
+                f"{micrograph.micrograph_id}: {micrograph.before} picks -> {micrograph.after}"
+                for micrograph in self.shown
+            ),
             *(f"warning: {doubt}" for doubt in self.doubts),
             f"picks  {self.table}",
             f"model  {self.model}",

@@ -1,4 +1,4 @@
-"""Results that are renewed beside the work that they come from."""
+"""Results of a live session, renewed in a thread while picking goes on."""
 
 import time
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import CryoPickError
 
 ROLL_SECONDS, ROLL_SHARE = 30.0, 0.1
-"""Between two renewals of the results, and the part of the time that they may take."""
+"""Minimum interval between renewals of the results, and the maximum share of the time that they take."""
 
 
-class Rolling:
-    """Renews the results beside the work, now and then, if something has come to its end."""
+class RollingResults:
+    """Renews the results in a thread at intervals, if units have finished; passes events on."""
 
     def __init__(self, renew: Callable[[], list[str]], events: Events) -> None:
         self._renew, self._events = renew, events
@@ -41,7 +41,7 @@ class Rolling:
         self._events.warn(text)
 
     def turn(self) -> None:
-        """Begin to renew the results if it is time to, and say what came of it."""
+        """Start a renewal if one is due, and report the warnings of a finished one."""
         now = time.monotonic()
         if self._at_work is not None and self._at_work.done():
             self._tell(self._at_work)
@@ -52,7 +52,7 @@ class Rolling:
             self._at_work = self._thread.submit(self._renew)
 
     def close(self) -> None:
-        """Wait for what is under way."""
+        """Wait for a running renewal."""
         self._thread.shutdown(cancel_futures=True)
 
     def _tell(self, renewed: Future[list[str]]) -> None:

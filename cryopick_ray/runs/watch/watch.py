@@ -1,4 +1,4 @@
-"""A run that goes on while micrographs come: picked within seconds, its results kept up to date."""
+"""``cryopick watch``: micrographs are picked within seconds of their arrival, results are kept up to date."""
 
 import time
 from collections.abc import Sequence
@@ -23,16 +23,17 @@ from cryopick_ray.runs.pipeline import (
     RunPlan,
     Timings,
     look,
-    prepared,
+    prepare_stages,
     silent,
     with_diameter,
 )
-from cryopick_ray.runs.results.results import Summary, write_results
+from cryopick_ray.runs.results.results import write_results
 from cryopick_ray.runs.results.run_table import gather
-from cryopick_ray.runs.results.run_warnings import Heard
+from cryopick_ray.runs.results.run_warnings import WarningCollector
+from cryopick_ray.runs.results.summary import Summary
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.watch.drift import Seen, diameter_drift, drift
-from cryopick_ray.runs.watch.rolling_results import Rolling
+from cryopick_ray.runs.watch.drift import PickStatistics, diameter_drift, drift
+from cryopick_ray.runs.watch.rolling_results import RollingResults
 from cryopick_ray.settings.engine_settings import EngineSettings
 from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.stages.cut_table import check_cut
@@ -44,18 +45,18 @@ from cryopick_ray.store.manifest import complete_ids, read_manifest
 from cryopick_ray.store.store import MicrographStore
 
 STOP = "stop"
-"""A file of this name in the run's folder ends it."""
+"""A file of this name in the run's folder ends watching."""
 LOOK_EVERY, LOOKED_AT = 200, 4
-"""Micrographs after which the diameter is estimated once more, and how many of the last ones tell it."""
+"""Micrographs between two estimates of the diameter, and how many of the last ones are measured."""
 FIRST_SECONDS = 60.0
-"""Without another micrograph before a diameter is estimated from fewer than it could be."""
+"""Idle seconds after which the diameter is estimated from fewer micrographs than wanted."""
 WAIT_SECONDS = 0.5
-"""Between two looks for the first micrographs."""
+"""Poll interval until the first micrographs arrive."""
 
 
 @dataclass(frozen=True)
-class Until:
-    """When watching ends by itself: after so many micrographs, or so long without any; else never."""
+class StopCondition:
+    """When watching ends by itself: after a number of micrographs or an idle time; ``None``: never."""
 
     micrographs: int | None = None
     idle_seconds: float | None = None
@@ -67,14 +68,14 @@ def watch(
     folder: RunFolder,
     *,
     resume: bool,
-    until: Until,
+    until: StopCondition,
     events: Events,
 ) -> Summary:
-    """Pick what comes into folders until a stop file, an interrupt or ``until`` ends it.
+    """Pick micrographs as they arrive in folders, until a stop file, an interrupt or ``until`` ends it.
 
-    Table, coordinates, report and summary are made anew now and then, and at the end. A file is taken once it
-    has stood still, and again once it was rewritten; one that was renamed, copied or has vanished counts once
-    or not at all, and that is kept in the table.
+    Table, coordinates, report and summary are renewed at intervals and at the end. A file is taken once it
+    stops growing, and again when it was rewritten; a renamed or copied file counts once, a vanished one
+    not at all, and the table notes it.
 
     Raises
     ------
@@ -89,7 +90,7 @@ def watch(
         )
     check_masks(settings.masks)
     check_files(settings.selection)
-    events = heard = Heard(events)
+    events = collector = WarningCollector(events)
     folder.check_free(resume=resume)
     stop = folder.path / STOP
     before = complete_ids(folder.store)
@@ -108,7 +109,7 @@ def watch(
     stop.unlink(missing_ok=True)
     timings = Timings()
     with ExitStack() as stack:
-        first = _first(settings, engine, live, stop, until, events)
+        first = _plan_of_first(settings, engine, live, stop, until, events)
         if settings.diameter_A is not None:
             stack.enter_context(folder.claim(first.settings, resume=resume))
         with timings.stage("start-up"):
@@ -120,50 +121,50 @@ def watch(
             stack.enter_context(folder.claim(first.settings, resume=resume))
             keep_diameter(folder.diameter, found)
         with timings.stage("ingest and pick"):
-            digest = _watched(runner, first, folder, live, until, events)
+            digest = _pick_arrivals(runner, first, folder, live, until, events)
         stop.unlink(missing_ok=True)
         with timings.stage("table"):
             thresholds = gather(first.settings, folder, digest)
-        return write_results(first.settings, folder, digest, thresholds, timings.seconds, heard.warnings)
+        return write_results(first.settings, folder, digest, thresholds, timings.seconds, collector.warnings)
 
 
-def _first(
+def _plan_of_first(
     settings: RunSettings,
     engine: EngineSettings,
     live: LiveFolders,
     stop: Path,
-    until: Until,
+    until: StopCondition,
     events: Events,
 ) -> RunPlan:
-    """Wait for the first micrographs; return the plan of a run that begins with them."""
+    """Wait for the first micrographs; return the plan of a run on them."""
     picker = described_picker(settings)
     check_cut(settings.cut, picker.name, calibrated=picker.calibrated)
-    made = RunPlan(settings, engine, (), (), picker.particle_px)
+    plan = RunPlan(settings, engine, (), (), picker.particle_px)
     wanted = 1 if settings.diameter_A is not None else min(SAMPLED, until.micrographs or SAMPLED)
     events.note(f"watching {', '.join(settings.inputs)}; a file {stop} ends it")
     while True:
         live.look()
-        came = live.settled()
-        if len(came) >= wanted or (came and live.idle_seconds > FIRST_SECONDS):
+        arrived = live.settled()
+        if len(arrived) >= wanted or (arrived and live.idle_seconds > FIRST_SECONDS):
             break
         is_idle = until.idle_seconds is not None and live.idle_seconds > until.idle_seconds
         if is_idle or stop.exists():
             stop.unlink(missing_ok=True)
-            if came:
+            if arrived:
                 break
             raise UsageError(f"no micrographs came into {', '.join(settings.inputs)}; nothing was begun")
         time.sleep(WAIT_SECONDS)
-    made = replace(made, sources=came[:wanted], sample=came[:wanted])
-    probe(made.sample, settings.ingest(None))
-    return made
+    plan = replace(plan, sources=arrived[:wanted], sample=arrived[:wanted])
+    probe(plan.sample, settings.ingest(None))
+    return plan
 
 
-def _watched(
-    engine: Engine, plan: RunPlan, folder: RunFolder, live: LiveFolders, until: Until, events: Events
+def _pick_arrivals(
+    engine: Engine, plan: RunPlan, folder: RunFolder, live: LiveFolders, until: StopCondition, events: Events
 ) -> str:
-    """Pick what comes until the end; return the digest of the picks."""
-    intake, picking = prepared(engine, plan, folder, events)
-    rolling = Rolling(_Results(plan, folder, picking.digest, live), events)
+    """Pick arriving micrographs until the end; return the digest of the picks."""
+    intake, picking = prepare_stages(engine, plan, folder, events)
+    rolling = RollingResults(_ResultsRenewal(plan, folder, picking.digest, live), events)
 
     def pulse() -> None:
         is_idle = until.idle_seconds is not None and live.idle_seconds > until.idle_seconds
@@ -180,27 +181,29 @@ def _watched(
     return picking.digest
 
 
-class _Results:
-    """Makes table, coordinates, report and summary anew, and holds the last micrographs against the first."""
+class _ResultsRenewal:
+    """Renews table, coordinates, report and summary, and checks the last micrographs for drift."""
 
     def __init__(self, plan: RunPlan, folder: RunFolder, digest: str, live: LiveFolders) -> None:
         self._plan, self._folder, self._digest, self._live = plan, folder, digest, live
         self._next_look = LOOK_EVERY
 
     def __call__(self) -> list[str]:
-        """Return what a person should look at."""
+        """Renew the results; return warnings about drift."""
         folder, began = self._folder, time.perf_counter()
         thresholds = gather(self._plan.settings, folder, self._digest)
         seconds = {"results": time.perf_counter() - began}
         write_results(self._plan.settings, folder, self._digest, thresholds, seconds)
         rows = read_manifest(MicrographStore(folder.store).place)
-        picked = [one for one in PickTable(folder.table) if one.micrograph.status == "complete"]
-        names = [one.micrograph.micrograph_id for one in picked]
-        order = sorted(range(len(names)), key=lambda at: (rows[names[at]].source_mtime_ns or 0, names[at]))
-        lines = drift([_seen(picked[at]) for at in order])
+        picked = [picks for picks in PickTable(folder.table) if picks.micrograph.status == "complete"]
+        names = [picks.micrograph.micrograph_id for picks in picked]
+        order = sorted(
+            range(len(names)), key=lambda index: (rows[names[index]].source_mtime_ns or 0, names[index])
+        )
+        lines = drift([_statistics(picked[index]) for index in order])
         if len(order) >= self._next_look:
             self._next_look = len(order) + LOOK_EVERY
-            lines += self._diameter([names[at] for at in order[-LOOKED_AT:]])
+            lines += self._diameter([names[index] for index in order[-LOOKED_AT:]])
         return [f"drift: {line}" for line in lines]
 
     def _diameter(self, micrograph_ids: Sequence[str]) -> list[str]:
@@ -214,11 +217,11 @@ class _Results:
                 engine=SerialEngine(),
                 events=Silence(),
             )
-        except CryoPickError:  # nothing to be seen: their counts and scores tell it
+        except CryoPickError:  # nothing measurable: counts and scores show it
             return []
         return diameter_drift(settings.pick.diameter_A, found.diameter_A) if found.is_sure else []
 
 
-def _seen(picks: MicrographPicks) -> Seen:
+def _statistics(picks: MicrographPicks) -> PickStatistics:
     score = float(median(picks.score[picks.picked].tolist())) if picks.picked.any() else 0.0
-    return Seen(int(picks.picked.sum()), score)
+    return PickStatistics(int(picks.picked.sum()), score)
