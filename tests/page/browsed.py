@@ -21,7 +21,7 @@ COMMON = ("404 (Not Found)", "willReadFrequently", "loaded before reset")
 """Said where nothing is there, a test looks at pixels, or a micrograph is left before its tiles come."""
 
 
-class Look:
+class View:
     """A browser on a page."""
 
     def __init__(self, browser, page):

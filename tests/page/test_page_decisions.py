@@ -130,7 +130,7 @@ def test_decisions_that_the_table_does_not_hold_are_told_until_it_does(picked, r
         mend(page)
         assert "press Apply" in page.json("api/micrographs")["hint"]
         pick(picked / "micrographs", run, "--resume")  # which asks for no decisions
-        page.desk.look_again()
+        page.session.refresh_now()
         assert "press Apply" in page.json("api/micrographs")["hint"]
         assert page.start(what="apply")["state"] == "done"
         assert page.json("api/micrographs")["hint"] == page.json("api/about")["hint"] == ""
@@ -160,7 +160,7 @@ def test_the_exported_star_holds_exactly_what_is_shown_at_that_cut(run):
         mend(page)
         page.post("api/exclude", {"micrographs": [3], "exclude": True})
         wanted = []
-        for i, about in enumerate(page.desk.micrographs):
+        for i, about in enumerate(page.session.micrographs):
             one = page.candidates(i)
             others = one["unpicked"] & ~np.uint16(Why.BELOW_THRESHOLD)
             chosen = (others == 0) & ((one["score"] >= np.float32(CUT)) | (one["marks"] & 1 == 1))
@@ -204,7 +204,7 @@ def test_decisions_go_with_names_that_nobody_expects(tmp_path):
         assert set(ids) <= {*HOSTILE, "a\\x0ab.mrc"}
         assert HOSTILE[0] in ids
         for i in range(len(ids)):
-            if page.desk.micrographs[i].status == "complete":
+            if page.session.micrographs[i].status == "complete":
                 mend(page, i)
                 assert page.get(f"api/thumbnail/{i}.jpg")[0] == 200
         assert page.start(what="export", format="csv")["state"] == "done"
@@ -266,7 +266,7 @@ def test_nothing_is_written_through_links(run, tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_is_looked_at_all_the_same(run, monkeypatch):
-    import cryopick_ray.page.judgement as judgement
+    import cryopick_ray.page.shared_decisions as judgement
 
     def refuse(folder, by):
         raise PermissionError(13, "Permission denied")

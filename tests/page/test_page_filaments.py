@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import starfile
-from browsed import STATE, Look
+from browsed import STATE, View
 from made_filaments import LINES, SPACING_PX, filament_run
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
@@ -42,7 +42,7 @@ def page(traced, tmp_path):
 
 @pytest.fixture
 def look(browser, page):
-    look = Look(browser, page)
+    look = View(browser, page)
     look.open(0)
     return look
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.page.background_jobs import BackgroundJobs, Step, TooManyError
-from cryopick_ray.page.counts import Collected, Free, free_ones, histogram
-from cryopick_ray.page.judgement import undecided
+from cryopick_ray.page.background_jobs import BackgroundJobs, Step, TooManyJobsError
+from cryopick_ray.page.candidate_counts import CandidateCollector, FreeCandidates, free_candidates, histogram
 from cryopick_ray.page.listed_columns import listed_columns, outliers
 from cryopick_ray.page.packing import packed_candidates
+from cryopick_ray.page.shared_decisions import undecided
 from cryopick_ray.passes.curation import Curated
 from cryopick_ray.passes.decisions import Decision, decisions_of
 from cryopick_ray.picks.index import dataset_folder
@@ -51,9 +51,9 @@ def micrographs(draw, make):
 def test_counts_are_those_of_a_plain_look_at_every_candidate(make_picks, data, threshold, smallest, largest):
     some = data.draw(micrographs(make_picks))
     order = data.draw(st.permutations(range(len(some))))
-    found = Collected(len(some), 1)
+    found = CandidateCollector(len(some), 1)
     for place in order:
-        found.add(place, free_ones(some[place]))
+        found.add(place, free_candidates(some[place]))
     everything = found.all()
     expected = []
     for one in some:
@@ -66,19 +66,19 @@ def test_counts_are_those_of_a_plain_look_at_every_candidate(make_picks, data, t
 
 @pytest.mark.parametrize("n", [65_535, 65_536, 131_073])
 def test_a_micrograph_with_very_many_candidates_is_counted_whole(n):
-    sizes, found = [3, n], Collected(2)
+    sizes, found = [3, n], CandidateCollector(2)
     for place, own in enumerate(sizes):
         ones = np.ones(own, np.float32)
-        found.add(place, Free(ones, ones, np.zeros(own, bool)))
+        found.add(place, FreeCandidates(ones, ones, np.zeros(own, bool)))
     assert found.all().counts(0.0, 0.5, 1.5).tolist() == sizes
 
 
 @given(st.data(), st.floats(-5, 5, width=32))
 def test_bins_hold_every_candidate_and_their_stops_are_exact(make_picks, data, threshold):
     some = data.draw(micrographs(make_picks))
-    found = Collected(len(some))
+    found = CandidateCollector(len(some))
     for place, one in enumerate(some):
-        found.add(place, free_ones(one))
+        found.add(place, free_candidates(one))
     everything = found.all()
     made = histogram(everything, threshold)
     assert (np.diff(made.score_stops) > 0).all()
@@ -204,7 +204,7 @@ def _raise(error):
 def test_what_is_done_alone_is_refused_while_it_is_done():
     jobs, go_on = BackgroundJobs(), Event()
     first = jobs.do("apply", "", lambda job: _hold(go_on), alone=True)
-    with pytest.raises(TooManyError, match="apply is running already"):
+    with pytest.raises(TooManyJobsError, match="apply is running already"):
         jobs.do("apply", "", lambda job: None, alone=True)
     jobs.do("export", "", lambda job: None, alone=True)
     go_on.set()

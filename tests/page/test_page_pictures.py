@@ -10,8 +10,8 @@ from PIL import Image
 from served import PIXEL_SIZE_A, SHAPE, served
 
 from cryopick_ray.micrographs.resample import fourier_resize
+from cryopick_ray.page.byte_cache import ByteCache
 from cryopick_ray.page.filtered_views import filtered
-from cryopick_ray.page.kept import Kept
 from cryopick_ray.page.levels import Pyramid, binned, cropped, levels_of
 from cryopick_ray.store.layout import shard_key
 
@@ -138,7 +138,7 @@ def test_a_lost_picture_is_told_and_the_rest_is_shown(run):
 
 
 def test_what_is_kept_stays_within_its_bytes_and_is_made_once():
-    kept, made = Kept(100, len), []
+    kept, made = ByteCache(100, len), []
     for number in (0, 1, 2, 0, 3, 0, 4, 0):
         kept.get(number, lambda number=number: made.append(number) or bytes(30))
         assert kept.bytes <= 100

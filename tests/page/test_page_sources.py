@@ -9,7 +9,7 @@ import pytest
 from served import DIAMETER_A, micrographs, pick, served
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.page.run_source import LOOK_SECONDS
+from cryopick_ray.page.run_source import POLL_SECONDS
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.table import PickTable
 
@@ -69,7 +69,7 @@ def test_a_run_at_work_is_shown_and_grows_without_moving_what_was_there(tmp_path
                 assert np.array_equal(page.candidates(i)[column], getattr(expected[name], column))
         micrographs(folder, ["a.mrc"])
         pick(folder, tmp_path / "run", "--resume")
-        page.desk.opened.run._looked = -LOOK_SECONDS
+        page.session.opened.run._looked = -POLL_SECONDS
         grown = page.json("api/micrographs")
         assert grown["generation"] > listed["generation"]
         assert grown["columns"]["id"] == ["b.mrc", "c.mrc", "a.mrc"]

@@ -7,7 +7,7 @@ import mrcfile
 import numpy as np
 import pandas as pd
 import pytest
-from browsed import Look
+from browsed import View
 from served import served
 
 from cryopick_ray.formats import formats
@@ -29,7 +29,7 @@ def test_trials_become_sources_and_leave_nothing_behind(run):
         assert (none["unpicked"] != 0).all()
         assert len(page.candidates(3, 1)["score"]) == 0  # not tried there
         assert {path for path in run.rglob("*") if path.is_file()} == before
-        private = page.work.private
+        private = page.actions.private
         assert private.is_dir()
     assert not private.exists()
 
@@ -133,7 +133,7 @@ def test_a_class_is_dropped_by_a_click_and_the_command_that_is_shown_says_so(cla
     run, particles = classified
     shown = "return document.getElementById('run-commands').textContent;"
     with served(run, by="ana") as page:
-        look = Look(browser, page)
+        look = View(browser, page)
         look.id("tab-classes").click()
         look.wait(lambda: len(look.all(".average img")) == 3)
         assert "--classes" not in look.js(shown)

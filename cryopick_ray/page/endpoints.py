@@ -1,4 +1,4 @@
-"""Answers over HTTP: made in a thread, errors told as JSON with what mends them."""
+"""HTTP endpoints: answers are made in a thread, errors are returned as JSON with their remedy."""
 
 from collections.abc import Awaitable, Callable
 
@@ -9,38 +9,38 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from cryopick_ray.errors import CryoPickError, UsageError, brief
-from cryopick_ray.page.background_jobs import TooManyError
-from cryopick_ray.page.missing import NotReadyError, UnknownError
+from cryopick_ray.page.background_jobs import TooManyJobsError
+from cryopick_ray.page.page_errors import NotReadyError, UnknownError
 from cryopick_ray.page.spelling import as_options
 
 Answer = Callable[[Request], Response]
 PostAnswer = Callable[[bytes], Response]
 Endpoint = Callable[[Request], Awaitable[Response]]
 PICTURES, OTHERS = CapacityLimiter(4), CapacityLimiter(8)
-"""Answers that are made at once: each may hold some megabytes."""
+"""Limits of concurrent answers: each may hold some megabytes."""
 
 
-def answered(answer: Answer, *, is_picture: bool = False) -> Endpoint:
-    """Return an endpoint that answers a GET; pictures wait for each other, not others for them."""
+def get_endpoint(answer: Answer, *, is_picture: bool = False) -> Endpoint:
+    """Return an endpoint that answers a GET; pictures have a limit of their own, so others do not wait."""
     limiter = PICTURES if is_picture else OTHERS
 
     async def endpoint(request: Request) -> Response:
-        return await run_sync(_told, lambda: answer(request), limiter=limiter)
+        return await run_sync(_response_or_error, lambda: answer(request), limiter=limiter)
 
     return endpoint
 
 
-def posted(answer: PostAnswer) -> Endpoint:
+def post_endpoint(answer: PostAnswer) -> Endpoint:
     """Return an endpoint that answers a POST, given its body."""
 
     async def endpoint(request: Request) -> Response:
         body = await request.body()
-        return await run_sync(_told, lambda: answer(body), limiter=OTHERS)
+        return await run_sync(_response_or_error, lambda: answer(body), limiter=OTHERS)
 
     return endpoint
 
 
-def _told(answer: Callable[[], Response]) -> Response:
+def _response_or_error(answer: Callable[[], Response]) -> Response:
     try:
         return answer()
     except NotReadyError:
@@ -51,7 +51,7 @@ def _told(answer: Callable[[], Response]) -> Response:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the body"
         return _error(400, f"{where}: {first['msg']}")
-    except TooManyError as error:
+    except TooManyJobsError as error:
         return _error(409, str(error))
     except UsageError as error:
         return _error(400, str(error))

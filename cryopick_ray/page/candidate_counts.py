@@ -11,23 +11,23 @@ from cryopick_ray.picks.schema import MicrographPicks
 
 SCORE_BINS, SIZE_BINS = 1024, 32
 LEAST_SPREAD = 1e-3
-"""Part of the values that stops reach over at least: float32 tells so many apart there."""
+"""Least relative range of the stops, which float32 can still divide."""
 SLICE = 1 << 20
-"""Candidates that are binned at a time."""
+"""Candidates that are binned in one block."""
 
 
 @dataclass(frozen=True, eq=False)
-class Free:
-    """Candidates of one micrograph that nothing but their score keeps from being picked, best first.
+class FreeCandidates:
+    """Candidates of one micrograph that are not excluded for another reason than score, best first.
 
     Attributes
     ----------
     score
-        ``(n,)`` float32; infinite where there is none, or a person added it: no cut takes it away.
+        ``(n,)`` float32; infinite without a score and for picks added by hand, which any cut keeps.
     size_A
         ``(n,)`` float32, NaN where it is not known.
     true
-        ``(n,)`` which of them find a true particle.
+        ``(n,)`` which of them match a true particle.
     """
 
     score: NDArray[np.float32]
@@ -38,35 +38,35 @@ class Free:
         return len(self.score)
 
 
-def free_ones(picks: MicrographPicks, true: NDArray[np.bool_] | None = None) -> Free:
-    """Return those of a micrograph's candidates that a cut may pick.
+def free_candidates(picks: MicrographPicks, true: NDArray[np.bool_] | None = None) -> FreeCandidates:
+    """Return the candidates of a micrograph that a cut may pick.
 
     Parameters
     ----------
     true
-        ``(n,)`` which of the candidates find a true particle.
+        ``(n,)`` which of the candidates match a true particle.
     """
-    always = np.isnan(picks.score) | is_by_hand(picks)
-    score = np.where(always, np.float32(np.inf), picks.score)
+    is_always_picked = np.isnan(picks.score) | is_by_hand(picks)
+    score = np.where(is_always_picked, np.float32(np.inf), picks.score)
     size_A = picks.more.get("size_A")
     if size_A is None:
         size_A = np.full(len(score), np.nan, np.float32)
     free = np.flatnonzero(~picks.is_kept_out)
     order = free[np.argsort(-score[free], kind="stable")]
     hits = np.zeros(len(order), bool) if true is None else true[order]
-    return Free(score[order], size_A[order].astype(np.float32), hits)
+    return FreeCandidates(score[order], size_A[order].astype(np.float32), hits)
 
 
 @dataclass(frozen=True, eq=False)
 class CountedCandidates:
-    """The free candidates of all micrographs, those of one after those of another.
+    """The free candidates of all micrographs, concatenated.
 
     Attributes
     ----------
     score, size_A, true
-        As of :class:`Free`; 9 bytes a candidate.
+        As in :class:`FreeCandidates`; 9 bytes per candidate.
     starts, ends
-        ``(m,)`` where each micrograph's begin and end.
+        ``(m,)`` range of each micrograph's candidates.
     """
 
     score: NDArray[np.float32]
@@ -78,9 +78,9 @@ class CountedCandidates:
     def counts(
         self, threshold: float, smallest_A: float | None, largest_A: float | None
     ) -> NDArray[np.uint32]:
-        """Return ``(m,)`` how many each micrograph has at or above a cut, and of a size.
+        """Return ``(m,)`` number of candidates at or above a score and within a range of sizes.
 
-        A candidate without a known size has any.
+        A candidate without a known size counts.
         """
         cut = np.float32(threshold)
         if smallest_A is None and largest_A is None:
@@ -90,22 +90,24 @@ class CountedCandidates:
             chosen &= ~(self.size_A < np.float32(smallest_A))
         if largest_A is not None:
             chosen &= ~(self.size_A > np.float32(largest_A))
-        counts, some = np.zeros(len(self.starts), np.uint32), np.flatnonzero(self.ends > self.starts)
-        some = some[np.argsort(self.starts[some], kind="stable")]
-        if len(some):
+        counts, nonempty = np.zeros(len(self.starts), np.uint32), np.flatnonzero(self.ends > self.starts)
+        nonempty = nonempty[np.argsort(self.starts[nonempty], kind="stable")]
+        if len(nonempty):
             most = int((self.ends - self.starts).max())
-            kind = np.uint16 if most <= np.iinfo(np.uint16).max else np.uint32  # sums several times faster
-            counts[some] = np.add.reduceat(chosen.view(np.uint8), self.starts[some], dtype=kind)
+            sum_dtype = (
+                np.uint16 if most <= np.iinfo(np.uint16).max else np.uint32
+            )  # sums several times faster
+            counts[nonempty] = np.add.reduceat(chosen.view(np.uint8), self.starts[nonempty], dtype=sum_dtype)
         return counts
 
     def of(self, micrographs: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return which candidates are of some of the micrographs, ``(m,)``."""
-        found = np.zeros(len(self.score), bool)
+        """Return which candidates belong to the micrographs of a mask ``(m,)``."""
+        is_of_them = np.zeros(len(self.score), bool)
         for start, end in zip(
             self.starts[micrographs].tolist(), self.ends[micrographs].tolist(), strict=True
         ):
-            found[start:end] = True
-        return found
+            is_of_them[start:end] = True
+        return is_of_them
 
     def _above(self, cut: np.float32) -> NDArray[np.int64]:
         """Return ``(m,)`` where the scores at or above a cut end: bisected in all micrographs at once."""
@@ -119,15 +121,15 @@ class CountedCandidates:
         return low
 
 
-class Collected:
-    """Candidates of micrographs as they come, in arrays that grow.
+class CandidateCollector:
+    """Collects the candidates of micrographs in growing arrays.
 
     Parameters
     ----------
     micrographs
-        How many there are.
+        Number of micrographs.
     room
-        Candidates that are expected, about.
+        Expected number of candidates.
     """
 
     def __init__(self, micrographs: int, room: int = 1024) -> None:
@@ -137,20 +139,22 @@ class Collected:
         self._starts, self._ends = np.zeros(micrographs, np.int64), np.zeros(micrographs, np.int64)
         self._n = 0
 
-    def add(self, place: int, own: Free) -> None:
-        """Take those of the micrograph at a place, which comes once."""
-        start, end = self._n, self._n + len(own)
+    def add(self, index: int, candidates: FreeCandidates) -> None:
+        """Add the candidates of a micrograph, once each."""
+        start, end = self._n, self._n + len(candidates)
         if end > len(self._arrays[0]):
             room = max(end, 2 * len(self._arrays[0]))
             self._arrays = [
                 np.concatenate([array[:start], np.empty(room - start, array.dtype)]) for array in self._arrays
             ]
-        for array, values in zip(self._arrays, (own.score, own.size_A, own.true), strict=True):
+        for array, values in zip(
+            self._arrays, (candidates.score, candidates.size_A, candidates.true), strict=True
+        ):
             array[start:end] = values
-        self._starts[place], self._ends[place], self._n = start, end, end
+        self._starts[index], self._ends[index], self._n = start, end, end
 
     def all(self) -> CountedCandidates:
-        """Return what came."""
+        """Return all candidates."""
         score, size_A, true = (array[: self._n] for array in self._arrays)
         return CountedCandidates(score, size_A, true, self._starts, self._ends)
 
@@ -164,9 +168,9 @@ class Histogram:
     score_stops
         Rising float32: bin k holds ``stops[k] <= score < stops[k + 1]``, the last one whatever is above.
     size_stops_A
-        Likewise; ``None`` where no size is known.
+        Likewise; ``None`` if no size is known.
     counts, true
-        ``(score bins, size bins)`` uint32 of all, and of those that find a true particle; the last size bin
+        ``(score bins, size bins)`` uint32 of all, and of those that match a true particle; the last size bin
         holds those without a size.
     """
 
@@ -190,14 +194,14 @@ def histogram(candidates: CountedCandidates, threshold: float) -> Histogram:
     columns = 1 if size_stops_A is None else SIZE_BINS + 1
     counts, true = (np.zeros(SCORE_BINS * columns, np.int64) for _ in range(2))
     for start in range(0, len(candidates.score), SLICE):
-        some = slice(start, start + SLICE)
-        at = _bins(candidates.score[some], score_stops) * columns + columns - 1
+        block = slice(start, start + SLICE)
+        bin_index = _bins(candidates.score[block], score_stops) * columns + columns - 1
         if size_stops_A is not None:
-            size_A = candidates.size_A[some]
+            size_A = candidates.size_A[block]
             known = np.isfinite(size_A)
-            at[known] += _bins(size_A[known], size_stops_A) - (columns - 1)
-        counts += np.bincount(at, minlength=len(counts))
-        true += np.bincount(at[candidates.true[some]], minlength=len(true))
+            bin_index[known] += _bins(size_A[known], size_stops_A) - (columns - 1)
+        counts += np.bincount(bin_index, minlength=len(counts))
+        true += np.bincount(bin_index[candidates.true[block]], minlength=len(true))
     shape = (SCORE_BINS, columns)
     return Histogram(
         score_stops,
@@ -215,17 +219,17 @@ def _ends_of(values: NDArray[np.float32]) -> tuple[float, float] | None:
     """Return the least and the greatest finite value; ``None`` without any."""
     ends = []
     for start in range(0, len(values), SLICE):
-        some = values[start : start + SLICE]
-        if len(some := some[np.isfinite(some)]):
-            ends += [float(some.min()), float(some.max())]
+        block = values[start : start + SLICE]
+        if len(block := block[np.isfinite(block)]):
+            ends += [float(block.min()), float(block.max())]
     return (min(ends), max(ends)) if ends else None
 
 
-def _stops(ends: tuple[float, float], bins: int, one_of: float | None = None) -> NDArray[np.float32]:
-    """Return rising stops from end to end, equally far apart but for one that is given."""
+def _stops(ends: tuple[float, float], bins: int, exact_stop: float | None = None) -> NDArray[np.float32]:
+    """Return rising stops from end to end, evenly spaced except for one exact stop."""
     low, high = ends
     high = max(high, low + max(abs(low), abs(high), 1e-30) * LEAST_SPREAD)
     stops = np.linspace(low, high, bins + 1).astype(np.float32)
-    if one_of is not None and low < one_of < high:
-        stops[1 + np.argmin(np.abs(stops[1:-1] - np.float32(one_of)))] = np.float32(one_of)
+    if exact_stop is not None and low < exact_stop < high:
+        stops[1 + np.argmin(np.abs(stops[1:-1] - np.float32(exact_stop)))] = np.float32(exact_stop)
     return stops

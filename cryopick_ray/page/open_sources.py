@@ -1,4 +1,4 @@
-"""Words of the command line -> what a page shows: sources, micrographs, pictures, truth."""
+"""Open what a page shows: pick sources, micrographs, pictures, truth."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.page.judgement import Applied
-from cryopick_ray.page.pick_sources import About, PicksFile, PickSource, ShownPicks, table_threshold
-from cryopick_ray.page.pixel_sources import InFiles, Pixels, PixelsInStore
+from cryopick_ray.page.pick_sources import (
+    PicksFile,
+    PickSource,
+    ShownPicks,
+    SourceDescription,
+    table_threshold,
+)
+from cryopick_ray.page.pixel_sources import PixelsInFiles, PixelsInStore, PixelSource
 from cryopick_ray.page.run_source import RunSource
-from cryopick_ray.page.shared_names import alike, beside, of_files
+from cryopick_ray.page.shared_decisions import AppliedDecisions
+from cryopick_ray.page.shared_names import matching_ids, of_files, with_page_ids
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.project import project_of
@@ -24,12 +30,12 @@ if TYPE_CHECKING:
 
 CONFIG, CURATION = "config.yaml", "curation"
 ASSUMED_DIAMETER_A = 100.0
-"""Where nobody says how large particles are: circles need some size."""
+"""Diameter of drawn circles where none is known."""
 
 
 @dataclass(frozen=True)
 class PageSettings:
-    """What is shown, and by whom it is judged.
+    """What a page shows, and who decides.
 
     Attributes
     ----------
@@ -37,11 +43,11 @@ class PageSettings:
         Runs, tables, files or folders of coordinates of any program, as ``PATH`` or ``NAME=PATH``; the first
         is curated.
     micrographs
-        Where the micrographs are, if no source is a run.
+        Folder of the micrographs, if no source is a run.
     truth
         Coordinates of true particles.
     by
-        Who decides.
+        Name of the person who decides.
     curation
         Folder of decisions; ``None`` for ``curation`` in the first run, else here.
     classes
@@ -59,7 +65,7 @@ class PageSettings:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedSources:
     """What a page shows.
 
     Attributes
@@ -67,13 +73,13 @@ class Opened:
     run
         The first source, if it is a run.
     listed
-        The micrographs as they were when the page was opened; those of a run may become more.
+        Micrographs when the page was opened; a run's list may grow.
     pixels
-        Where their pictures come from; ``None`` if nobody knows.
+        Source of their pixels; ``None`` if unknown.
     shelf
-        Where pictures of them are that were made as they were picked.
+        Store of pictures made while picking.
     pixel_ids
-        What that place calls each micrograph; ``None`` where it is called the same.
+        Ids in ``pixels`` by ids of the page; ``None`` if they are the same.
     notes
         What was left out or guessed.
     """
@@ -81,63 +87,65 @@ class Opened:
     run: RunSource | None
     listed: Sequence[PickedMicrograph]
     shown: Sequence[ShownPicks]
-    pixels: Pixels | None
+    pixels: PixelSource | None
     shelf: PictureShelf | None
     pixel_ids: Mapping[str, str] | None
-    applied: Applied
+    applied: AppliedDecisions
     diameter_A: float
     notes: Sequence[str]
 
 
-def open_sources(settings: PageSettings) -> Opened:
+def open_sources(settings: PageSettings) -> OpenedSources:
     """Open everything that a page shows.
 
     Raises
     ------
     UsageError
-        If a source is none, or what is needed to show it is not known.
+        If a source cannot be opened, or its micrographs are unknown.
     """
     named = [_named(text) for text in settings.sources]
     if not named:
         raise UsageError("there is nothing to show: give a run, a table or coordinates")
     notes: list[str] = []
     runs = {where: run for _, where in named if (run := _run(where)) is not None}
-    place = settings.micrographs or next(iter(runs), None) or _run_around([where for _, where in named])
-    if place is not None and place not in runs and (run := _run(place)) is not None:
-        runs[place] = run
-    found = [_opened(name, where, runs, place, settings, notes) for name, where in named]
-    first = found[0].source
-    files = [] if place is None or place in runs else _files(place)
+    image_source = (
+        settings.micrographs or next(iter(runs), None) or _run_around([where for _, where in named])
+    )
+    if image_source is not None and image_source not in runs and (run := _run(image_source)) is not None:
+        runs[image_source] = run
+    opened = [_opened(name, where, runs, image_source, settings, notes) for name, where in named]
+    first = opened[0].source
+    files = [] if image_source is None or image_source in runs else _files(image_source)
     listed = first.micrographs
     if isinstance(first, PicksFile):
         listed = of_files(files, first)
-        if place in runs:
-            listed = [micrograph.unjudged() for micrograph in runs[place].micrographs]
-    ids = [one.micrograph_id for one in listed]
-    as_called = [] if isinstance(first, PicksFile) else found[:1]
-    shown = [*as_called, *(beside(one, ids, notes) for one in found[len(as_called) :])]
-    pixels: Pixels | None = None
+        if image_source in runs:
+            listed = [micrograph.unjudged() for micrograph in runs[image_source].micrographs]
+    ids = [item.micrograph_id for item in listed]
+    as_called = [] if isinstance(first, PicksFile) else opened[:1]
+    shown = [*as_called, *(with_page_ids(item, ids, notes) for item in opened[len(as_called) :])]
+    pixels: PixelSource | None = None
     pixel_ids = None
-    if place in runs:
-        pixels = _in_store(runs[place])
-        pixel_ids = None if first is runs[place] else alike(ids, runs[place].rows)
+    if image_source in runs:
+        pixels = _in_store(runs[image_source])
+        pixel_ids = None if first is runs[image_source] else matching_ids(ids, runs[image_source].rows)
     elif files:
-        pixels = InFiles({file.micrograph_id: file for file in files})
-        pixel_ids = alike(ids, [file.micrograph_id for file in files])
-    across_A = settings.diameter_A or next((one for one in map(_diameter_A, found) if one), None)
-    if across_A is None:
+        pixels = PixelsInFiles({file.micrograph_id: file for file in files})
+        pixel_ids = matching_ids(ids, [file.micrograph_id for file in files])
+    diameter_A = settings.diameter_A or next((item for item in map(_diameter_A, opened) if item), None)
+    if diameter_A is None:
         notes.append(
             f"no source says how large particles are; {ASSUMED_DIAMETER_A:g} A is shown (`diameter_A`)"
         )
-    return Opened(
+    return OpenedSources(
         first if isinstance(first, RunSource) else None,
         listed,
         shown,
         pixels,
-        PictureShelf(Place(runs[place].folder.where)) if place in runs else None,
+        PictureShelf(Place(runs[image_source].folder.where)) if image_source in runs else None,
         pixel_ids,
-        applied_of(first, settings, notes),
-        across_A or ASSUMED_DIAMETER_A,
+        applied_decisions(first, settings, notes),
+        diameter_A or ASSUMED_DIAMETER_A,
         notes,
     )
 
@@ -150,35 +158,37 @@ def curation_folder(settings: PageSettings, run: RunSource | None) -> Path:
     return Path.cwd() / CURATION if is_here or run is None else Path(run.folder.where) / CURATION
 
 
-def applied_of(first: PickSource | None, settings: PageSettings, notes: list[str]) -> Applied:
-    """Return what the first source heeds already: as its table says, and as a run's settings ask."""
+def applied_decisions(first: PickSource | None, settings: PageSettings, notes: list[str]) -> AppliedDecisions:
+    """Return the decisions that the first source holds, from its table and the run's settings."""
     run = first if isinstance(first, RunSource) else None
     table = first if run is None else run.table
     passes: dict[str, Any] = {}
     if isinstance(table, PickTable):
         passes = {name: value for pass_ in table.made.passes for name, value in pass_.items()}
-    given = passes.get("curation") or ()
-    heeded = [Path(one) for one in ([given] if isinstance(given, str) else given)]
-    asked = [] if run is None else [*run.settings.selection.curation]
-    own = curation_folder(settings, run)
-    elsewhere = tuple(path for path in dict.fromkeys([*heeded, *asked]) if own not in (path, path.parent))
+    in_table = passes.get("curation") or ()
+    applied = [Path(path) for path in ([in_table] if isinstance(in_table, str) else in_table)]
+    in_settings = [] if run is None else [*run.settings.selection.curation]
+    folder = curation_folder(settings, run)
+    elsewhere = tuple(
+        path for path in dict.fromkeys([*applied, *in_settings]) if folder not in (path, path.parent)
+    )
     is_known = all(path.exists() for path in elsewhere)
     if not is_known:
         notes.append(f"decisions in {elsewhere[0]} were heeded and cannot be read: they are not taken back")
     by_verdict = passes.get("exclude_micrographs") is not None
-    is_own = any(own in (path, path.parent) for path in heeded)
+    is_own = any(folder in (path, path.parent) for path in applied)
     spacing_A = None if run is None else run.spacing_A
-    return Applied(elsewhere, bool(heeded), is_known, by_verdict, is_own, spacing_A)
+    return AppliedDecisions(elsewhere, bool(applied), is_known, by_verdict, is_own, spacing_A)
 
 
-def _files(place: str) -> "list[MicrographSource]":
+def _files(image_source: str) -> "list[MicrographSource]":
     from cryopick_ray.micrographs.sources import list_sources
 
-    return list_sources([place], relion_project=project_of([place]))
+    return list_sources([image_source], relion_project=project_of([image_source]))
 
 
 def _named(text: str) -> tuple[str, str]:
-    """Return what a source is called, and where it is."""
+    """Return a source's name and path."""
     name, is_named, where = text.partition("=")
     if not is_named or Path(text).exists():
         name, where = Path(text.rstrip("/")).name, text
@@ -196,7 +206,7 @@ def _run(where: str) -> RunSource | None:
 
 
 def _run_around(places: Iterable[str]) -> str | None:
-    """Return the run whose own table or coordinates one of the places is."""
+    """Return the run that one of the paths, a table or coordinates, lies in."""
     for where in places:
         parent = Path(where).absolute().parent
         if (parent / CONFIG).is_file():
@@ -208,7 +218,7 @@ def _opened(
     name: str,
     where: str,
     runs: Mapping[str, RunSource],
-    place: str | None,
+    image_source: str | None,
     settings: PageSettings,
     notes: list[str],
 ) -> ShownPicks:
@@ -219,27 +229,29 @@ def _opened(
         return ShownPicks(lambda: replace(run.about, name=name), run)
     if is_table(where):
         table = open_table(where)
-        about = About(name, "table", "", table_threshold(table))
+        about = SourceDescription(name, "table", "", table_threshold(table))
         return ShownPicks(lambda: about, table)
-    if place is None:
+    if image_source is None:
         raise UsageError(
             f"{where} holds coordinates, and nothing says where their micrographs are: give `micrographs`"
         )
     from cryopick_ray.formats.known import KnownMicrographs
     from cryopick_ray.runs.consensus.consensus_inputs import read_input
 
-    known = KnownMicrographs(place)
-    read = read_input(name, where, known, settings.pixel_size_A, settings.diameter_A, notes)
-    source = PicksFile({key: own for key in read.micrographs for own in read.source.of([key]).values()})
-    about = About(name, "files", "", source.lowest)
+    known = KnownMicrographs(image_source)
+    coordinates = read_input(name, where, known, settings.pixel_size_A, settings.diameter_A, notes)
+    source = PicksFile(
+        {key: picks for key in coordinates.micrographs for picks in coordinates.source.of([key]).values()}
+    )
+    about = SourceDescription(name, "files", "", source.lowest)
     return ShownPicks(lambda: about, source)
 
 
 def open_beside(name: str, table: str, ids: Sequence[str]) -> ShownPicks:
     """Return the picks of a table, by the ids of the page."""
-    found = open_table(table)
-    about = About(name, "table", "", table_threshold(found))
-    return beside(ShownPicks(lambda: about, found), ids, [])
+    picks_table = open_table(table)
+    about = SourceDescription(name, "table", "", table_threshold(picks_table))
+    return with_page_ids(ShownPicks(lambda: about, picks_table), ids, [])
 
 
 def _in_store(run: RunSource) -> PixelsInStore:
@@ -252,5 +264,7 @@ def _in_store(run: RunSource) -> PixelsInStore:
 def _diameter_A(picks: ShownPicks) -> float | None:
     source = picks.source
     if isinstance(source, PicksFile):
-        return next((own.diameter_A for own in source.picks.values() if own.diameter_A > 1), None)
+        return next(
+            (picks_of.diameter_A for picks_of in source.picks.values() if picks_of.diameter_A > 1), None
+        )
     return float(getattr(source, "diameter_A", 0.0)) or None

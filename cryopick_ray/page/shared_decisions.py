@@ -1,4 +1,4 @@
-"""What people decide on the page: kept in their files at once, and seen by all pages of the folder."""
+"""People's decisions on a page: saved to their files at once, and read by all pages of the folder."""
 
 import getpass
 from collections import defaultdict
@@ -21,27 +21,27 @@ from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.verdict import NO_MICROGRAPH
 
 MOST_ROWS = 50_000
-"""Decisions that are kept at once."""
+"""Most decisions in one request."""
 
 
 @dataclass(frozen=True)
-class Applied:
-    """What a table says of decisions that were heeded as it was made.
+class AppliedDecisions:
+    """The decisions that were applied when a table was made, according to the table.
 
     Attributes
     ----------
     elsewhere
-        Their files, but for those of the page's own folder.
+        Their files outside the page's own folder.
     is_any
-        Whether there were any files of decisions.
+        Whether there were any.
     is_known
-        Whether all of them can be read: what they did can then be undone.
+        Whether all files can be read: then their effect can be undone.
     excludes_by_verdict
         Whether verdicts exclude micrographs, too.
     is_own
-        Whether those of the page's own folder were heeded.
+        Whether those of the page's own folder were applied.
     spacing_A
-        Between segments of filaments, where the picks are known to be such; else ``None``.
+        Distance between segments of filaments; ``None`` for particles.
     """
 
     elsewhere: tuple[Path, ...] = ()
@@ -52,17 +52,17 @@ class Applied:
     spacing_A: float | None = None
 
 
-class Judgement:
+class SharedDecisions:
     """The decisions of all people about one data set.
 
     Parameters
     ----------
     folder
-        Of their files.
+        Folder of the decision files.
     by
-        Who decides on this page.
+        Name of the person at this page.
     applied
-        What a table heeds already.
+        Decisions that the table holds already.
 
     Raises
     ------
@@ -70,14 +70,14 @@ class Judgement:
         If the folder or the name cannot be used, or this person's file cannot be read.
     """
 
-    def __init__(self, folder: Path, by: str, applied: Applied) -> None:
+    def __init__(self, folder: Path, by: str, applied: AppliedDecisions) -> None:
         self.folder, self.by, self.applied = folder, by, applied
         self.generation = 0
         self._elsewhere = read_rows(applied.elsewhere) if applied.is_known else []
         self._lock = RLock()
         self._rows: dict[str, list[Decision]] = {}
         self._decisions: dict[str, Decisions] = {}
-        self.why_not = ""
+        self.why_read_only = ""
         self._shared = SharedFolder(folder)
         self._unread: list[str] = []
         self._is_any = False
@@ -86,33 +86,33 @@ class Judgement:
             self._notebook = Notebook(folder, by)
             self.by, self._shared = self._notebook.by, self._notebook.shared
         except PermissionError as error:
-            self.why_not = f"{folder} cannot be written ({error.strerror}): give another `curation`"
+            self.why_read_only = f"{folder} cannot be written ({error.strerror}): give another `curation`"
         self.refresh()
 
     def close(self) -> None:
-        """Let another page write this person's file."""
+        """Release this person's file for another page."""
         if self._notebook is not None:
             self._notebook.close()
 
     @property
     def people(self) -> list[str]:
-        """Who has decided anything, and who does on this page."""
+        """Names of all people with decisions, and of the one at this page."""
         there = {row.by for rows in self._rows.values() for row in rows if row.by}
         return sorted(there | {self.by})
 
     @property
     def unread(self) -> list[str]:
-        """What is wrong with files of others that cannot be read; what they held before counts."""
+        """Errors of unreadable files of others, whose last readable content is used."""
         return list(self._shared.unread.values())
 
-    def is_heeded(self, since: float) -> bool:
-        """Tell whether a table that was begun at a time of files' clock holds what people decided."""
+    def is_applied(self, since: float) -> bool:
+        """Tell whether a table begun at a file time ``since`` holds all decisions."""
         if not self.applied.is_own:
             return not self._is_any
         return self._shared.newest <= since
 
     def refresh(self) -> set[str]:
-        """Read what others decided meanwhile; return the ids of micrographs of which something changed."""
+        """Read other people's new decisions; return the ids of changed micrographs."""
         with self._lock:
             notebook = self._notebook
             own = in_order(self._shared.read()) if notebook is None else notebook.everyone()
@@ -134,7 +134,7 @@ class Judgement:
             return changed
 
     def decide(self, micrograph: PickedMicrograph, rows: Sequence[Decision]) -> set[str]:
-        """Keep decisions about a micrograph; return the ids of those of which something changed.
+        """Save decisions about a micrograph; return the ids of changed micrographs.
 
         Raises
         ------
@@ -149,14 +149,14 @@ class Judgement:
             return self._keep(rows)
 
     def exclude(self, micrograph_ids: Iterable[str], *, exclude: bool) -> set[str]:
-        """Leave micrographs out, or take them back; return the ids of those of which something changed."""
+        """Exclude micrographs, or include them again; return the ids of changed micrographs."""
         action = "exclude" if exclude else "include"
         with self._lock:
             wanted = [name for name in micrograph_ids if self.is_excluded(name) != exclude]
             return self._keep([Decision(name, action) for name in wanted])  # type: ignore[arg-type]
 
     def undo(self) -> set[str]:
-        """Take back what this person decided last; return the ids of micrographs that it was about."""
+        """Undo this person's last decisions; return the ids of their micrographs."""
         with self._lock:
             gone = self._writable().undo()
             self.refresh()
@@ -171,22 +171,22 @@ class Judgement:
         return micrograph_id in self._rows
 
     def is_as_found(self, micrograph_id: str) -> bool:
-        """Tell whether nothing that people decided changes a micrograph, nor was heeded in its table."""
+        """Tell whether no decision changes a micrograph, nor was applied to its table."""
         rows = self._rows.get(micrograph_id, ())
         is_plain = all(row.action in OF_MICROGRAPHS for row in rows) and not self.is_excluded(micrograph_id)
         return is_plain and not self.applied.is_any
 
     def is_excluded(self, micrograph_id: str) -> bool:
         """Tell whether a micrograph is left out."""
-        own = self._decisions.get(micrograph_id)
-        return own is not None and own.exclude
+        decided = self._decisions.get(micrograph_id)
+        return decided is not None and decided.exclude
 
     def decided(self) -> set[str]:
         """Return the ids of all micrographs that there are decisions about."""
         return set(self._rows)
 
     def before(self, picks: MicrographPicks) -> MicrographPicks:
-        """Return a micrograph's picks as they are without any decision."""
+        """Return a micrograph's picks without any decision."""
         if not self.applied.is_known:
             return picks
         name, verdict = picks.micrograph.micrograph_id, picks.micrograph.verdict
@@ -195,7 +195,7 @@ class Judgement:
         return undecided(picks, included=by_hand)
 
     def curated(self, picks: MicrographPicks) -> MicrographPicks:
-        """Return a micrograph's picks as people decided."""
+        """Return a micrograph's picks with decisions applied."""
         picks = self.before(picks)
         if not self.is_decided(picks.micrograph.micrograph_id):
             return picks
@@ -211,17 +211,17 @@ class Judgement:
 
     def _writable(self) -> Notebook:
         if self._notebook is None:
-            raise PermissionError(self.why_not)
+            raise PermissionError(self.why_read_only)
         return self._notebook
 
 
 def undecided(picks: MicrographPicks, *, included: bool) -> MicrographPicks:
-    """Return picks without what decisions did to them; what an added pick took the place of stays lost.
+    """Return picks with the effect of decisions undone; candidates replaced by added picks stay lost.
 
     Parameters
     ----------
     included
-        Whether it was people who left the micrograph out, if it is.
+        Whether an exclusion of the micrograph was a decision, and is undone, too.
     """
     if (by_hand := is_by_hand(picks)).any():
         picks = picks.take(~by_hand)
@@ -236,12 +236,12 @@ def undecided(picks: MicrographPicks, *, included: bool) -> MicrographPicks:
 
 
 def login_name() -> str:
-    """Return what this machine calls who runs this.
+    """Return the user's login name.
 
     Raises
     ------
     UsageError
-        If it has no name for them.
+        If the machine has none.
     """
     try:
         return getpass.getuser()

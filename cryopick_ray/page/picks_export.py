@@ -1,4 +1,4 @@
-"""The picks of a page as files of another program: as people decided, cut as the page has it."""
+"""Export of a page's picks to another program's format, with decisions and the page's cut applied."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -8,9 +8,9 @@ from pathlib import Path
 
 from cryopick_ray.errors import CryoPickError, UsageError
 from cryopick_ray.page.background_jobs import BackgroundJob
-from cryopick_ray.page.cut import Cut
-from cryopick_ray.page.judgement import Judgement
+from cryopick_ray.page.page_cut import PageCut
 from cryopick_ray.page.pick_sources import ShownPicks
+from cryopick_ray.page.shared_decisions import SharedDecisions
 from cryopick_ray.picks.part import no_picks
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.store.publish import check_folder
@@ -21,17 +21,17 @@ STAR = "star"
 
 
 @dataclass(frozen=True)
-class Export:
-    """What is written, and how.
+class PicksExport:
+    """An export: format, cut and folder.
 
     Attributes
     ----------
     relion_project, optics
-        As a run has them.
+        Those of the run.
     """
 
     format: str
-    cut: Cut
+    cut: PageCut
     out: Path
     relion_project: Path | None = None
     optics: Optics = field(default_factory=Optics)
@@ -40,11 +40,11 @@ class Export:
         self,
         source: ShownPicks,
         micrographs: Sequence[PickedMicrograph],
-        judgement: Judgement,
+        decisions: SharedDecisions,
         diameter_A: float,
         job: BackgroundJob,
     ) -> None:
-        """Write the picks of all micrographs; the job hears what came of it."""
+        """Write the picks of all micrographs; report to the job."""
         from cryopick_ray.formats.format import ExportSettings
         from cryopick_ray.formats.formats import export
         from cryopick_ray.runs.results.relion_files import in_star
@@ -53,21 +53,21 @@ class Export:
 
         def counted() -> Iterator[MicrographPicks]:
             nonlocal picks, micrographs_done
-            for one in _curated(source, micrographs, judgement, diameter_A):
+            for micrograph_picks in _curated(source, micrographs, decisions, diameter_A):
                 if job.stopped.is_set():
                     raise CryoPickError("stopped")
-                made = self.cut(one)
+                cut_picks = self.cut(micrograph_picks)
                 if self.format == STAR:
-                    made = in_star(made)
-                picks += int(made.picked.sum())
+                    cut_picks = in_star(cut_picks)
+                picks += int(cut_picks.picked.sum())
                 micrographs_done += 1
-                yield made
+                yield cut_picks
 
-        given = ExportSettings(self.relion_project, self.optics, say=job.say)
+        export_settings = ExportSettings(self.relion_project, self.optics, say=job.say)
         try:
-            export(counted(), self.format, self.out, given)
+            export(counted(), self.format, self.out, export_settings)
         except BaseException:
-            shutil.rmtree(self.out, ignore_errors=True)  # made for this alone; half of it helps nobody
+            shutil.rmtree(self.out, ignore_errors=True)  # no half-written exports
             raise
         job.say(f"{picks} picks of {micrographs_done} micrographs in {self.out}")
 
@@ -78,7 +78,7 @@ def check_written(format: str) -> None:
     Raises
     ------
     UsageError
-        Naming those that are.
+        If the format is unknown or not writable.
     """
     from cryopick_ray.formats.formats import WRITTEN
 
@@ -87,7 +87,7 @@ def check_written(format: str) -> None:
 
 
 def new_folder(beside: Path, name: str, kind: str) -> Path:
-    """Return a folder that nothing has been written into, below ``name``, made now.
+    """Create and return a new folder below ``name``.
 
     Raises
     ------
@@ -101,12 +101,14 @@ def new_folder(beside: Path, name: str, kind: str) -> Path:
 
 
 def _curated(
-    source: ShownPicks, micrographs: Sequence[PickedMicrograph], judgement: Judgement, diameter_A: float
+    source: ShownPicks, micrographs: Sequence[PickedMicrograph], decisions: SharedDecisions, diameter_A: float
 ) -> Iterator[MicrographPicks]:
-    """Yield all micrographs in the order of tables, as people decided."""
+    """Yield the picks of all micrographs in table order, decisions applied."""
     ordered = sorted(micrographs, key=lambda micrograph: (micrograph.dataset, micrograph.micrograph_id))
     for start in range(0, len(ordered), AT_ONCE):
-        some = ordered[start : start + AT_ONCE]
-        found = source.some(some)
-        for one in some:
-            yield judgement.curated(found.get(one.micrograph_id) or no_picks(one, diameter_A))
+        batch = ordered[start : start + AT_ONCE]
+        picks_by_id = source.some(batch)
+        for micrograph in batch:
+            yield decisions.curated(
+                picks_by_id.get(micrograph.micrograph_id) or no_picks(micrograph, diameter_A)
+            )

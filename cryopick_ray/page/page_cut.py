@@ -1,4 +1,4 @@
-"""A page's cut through the candidates: by score, and by size."""
+"""The cut chosen on a page: a score threshold and a range of sizes."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ from cryopick_ray.settings.leaves import option
 
 
 @dataclass(frozen=True)
-class Cut:
-    """What counts as picked; ``None`` where it stays as it is."""
+class PageCut:
+    """Threshold and size limits of picks; ``None``: unchanged."""
 
     threshold: float | None = None
     smallest_A: float | None = None
@@ -23,11 +23,16 @@ class Cut:
         return InSize(self.smallest_A, self.largest_A)(picks)
 
     def words(self) -> list[str]:
-        """Return the same as the command line calls it."""
-        return [word for name, value in vars(self).items() if value is not None for word in said(name, value)]
+        """Return the cut as command-line options."""
+        return [
+            word
+            for name, value in vars(self).items()
+            if value is not None
+            for word in option_words(name, value)
+        ]
 
 
-def said(name: str, value: object = None) -> list[str]:
-    """Return a setting as words of a command; a switch without a value."""
+def option_words(name: str, value: object = None) -> list[str]:
+    """Return a setting as command-line words; a switch without a value."""
     spelled = option(name)
     return [spelled] if value is None else [f"{spelled}={value}"]

@@ -1,6 +1,6 @@
-"""Runs a command of ours for a page, and ends it with all that it started once the page is gone.
+"""Runs a ``cryopick`` command for a page, and ends it with all its processes once the page is gone.
 
-Its standard input is the leash: a pipe whose other end the page holds. However the page ends, the system
+Its standard input is a pipe whose other end the page holds. However the page ends, the system
 closes that end; a page that wants the command to end closes it itself.
 """
 
@@ -12,15 +12,15 @@ import time
 from threading import Thread
 
 PATIENCE_S = 10.0
-"""Before a command that was told to end is ended."""
+"""Seconds between SIGTERM and SIGKILL."""
 
 
 def main() -> int:
-    """Run the command whose words are given; return its status.
+    """Run the command in the arguments; return its exit status.
 
-    This is to lead a process group of its own: all in it are told to end, and then made to.
+    It must lead a process group of its own, all of which is terminated.
     """
-    signal.signal(signal.SIGTERM, lambda *_: None)  # it is this that tells the others
+    signal.signal(signal.SIGTERM, lambda *_: None)  # this process sends it to the others
     command = subprocess.Popen(
         [sys.executable, "-m", "cryopick_ray", *sys.argv[1:]], stdin=subprocess.DEVNULL
     )

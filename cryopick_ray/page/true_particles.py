@@ -1,4 +1,4 @@
-"""True particles, where they are known: which candidates find one, and what scores promise."""
+"""True particles on a page: which candidates match one, and the calibration of scores."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import CryoPickError
 from cryopick_ray.evaluation.reliability import score_bins
-from cryopick_ray.page.counts import CountedCandidates
+from cryopick_ray.page.candidate_counts import CountedCandidates
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.units import diameter_px
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from cryopick_ray.evaluation.truth import Centres, Truth
 
 RADIUS_DIAMETERS = 0.5
-"""A candidate so near to a true particle finds it."""
+"""Distance within which a candidate matches a true particle."""
 
 
 def centres_of(truth: "Truth | None", micrograph: PickedMicrograph) -> "Centres | None":
-    """Return ``(n, 2)`` true centres of a micrograph; ``None`` where they are not known, or not for sure."""
+    """Return ``(n, 2)`` true centres of a micrograph; ``None`` where they are unknown or ambiguous."""
     if truth is None:
         return None
     try:
@@ -29,8 +29,10 @@ def centres_of(truth: "Truth | None", micrograph: PickedMicrograph) -> "Centres 
         return None
 
 
-def finds(truth: "Truth | None", picks: MicrographPicks, diameter_A: float) -> NDArray[np.bool_] | None:
-    """Return ``(n,)`` which candidates find a true particle; ``None`` where none are known."""
+def matches_truth(
+    truth: "Truth | None", picks: MicrographPicks, diameter_A: float
+) -> NDArray[np.bool_] | None:
+    """Return ``(n,)`` which candidates match a true particle; ``None`` where none are known."""
     centres = centres_of(truth, picks.micrograph)
     if centres is None:
         return None
@@ -42,15 +44,15 @@ def finds(truth: "Truth | None", picks: MicrographPicks, diameter_A: float) -> N
 
 
 def calibration(candidates: CountedCandidates, has_truth: NDArray[np.bool_]) -> list[dict[str, Any]]:
-    """Return what scores promise and what is true, in bins of the scores; nothing where they are no shares.
+    """Return mean scores and shares of true particles by score bin; empty if scores are not in 0 to 1.
 
     Parameters
     ----------
     has_truth
         ``(m,)`` which micrographs have known particles.
     """
-    known = candidates.of(has_truth)
-    score, true = candidates.score[known], candidates.true[known]
+    is_judged = candidates.of(has_truth)
+    score, true = candidates.score[is_judged], candidates.true[is_judged]
     if not len(score) or not ((score >= 0) & (score <= 1)).all():
         return []
     return [

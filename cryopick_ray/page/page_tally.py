@@ -1,4 +1,4 @@
-"""Counts of all candidates, made in the background while a page is looked at."""
+"""Counts of all candidates on a page, made in a background thread."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,36 +10,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import CryoPickError
-from cryopick_ray.page.counts import Collected, CountedCandidates, Free, Histogram, free_ones, histogram
-from cryopick_ray.page.judgement import Judgement
+from cryopick_ray.page.candidate_counts import (
+    CandidateCollector,
+    CountedCandidates,
+    FreeCandidates,
+    Histogram,
+    free_candidates,
+    histogram,
+)
 from cryopick_ray.page.pick_sources import ShownPicks
-from cryopick_ray.page.truths import centres_of, finds
+from cryopick_ray.page.shared_decisions import SharedDecisions
+from cryopick_ray.page.true_particles import centres_of, matches_truth
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 if TYPE_CHECKING:
     from cryopick_ray.evaluation.truth import Truth
 
 REST = 4.0
-"""Times as long as it counted, it does not count again: a run at work changes every few seconds."""
+"""Pause between counts, in durations of a count: a running run changes every few seconds."""
 PATIENCE_S = 30.0
 BREATH_SECONDS, EVERY = 0.002, 16
-"""So long, every so many micrographs, other threads go first: a person waits for them."""
+"""Pause every so many micrographs, so that requests are answered meanwhile."""
 
 
 @dataclass(frozen=True, eq=False)
-class CountedMicrograph:
-    """What came of counting.
+class PageCounts:
+    """Result of a count over all micrographs.
 
     Attributes
     ----------
     candidates, histogram
-        All free candidates, by the micrographs' places.
+        Candidates that a cut may pick, by the micrographs' indices.
     has_truth
         ``(m,)`` which micrographs have known particles.
     true_particles
-        How many all of these have.
+        Number of their known particles.
     generation
-        A number that grows with every count.
+        Number that grows with every count.
     """
 
     candidates: CountedCandidates
@@ -55,11 +62,11 @@ class PageTally:
     Parameters
     ----------
     source
-        Whose candidates.
+        Source of the candidates.
     micrographs
-        Gives those of the page, in order.
-    judgement
-        What people decided: counts heed it, the histogram does not.
+        Returns the micrographs of the page, in order.
+    decisions
+        People's decisions: they change the counts, not the histogram.
     """
 
     def __init__(
@@ -68,12 +75,12 @@ class PageTally:
         micrographs: Callable[[], Sequence[PickedMicrograph]],
         truth: "Truth | None",
         diameter_A: float,
-        judgement: Judgement,
+        decisions: SharedDecisions,
     ) -> None:
         self._source, self._micrographs, self._truth = source, micrographs, truth
-        self._diameter_A, self._judgement = diameter_A, judgement
-        self._counted: CountedMicrograph | None = None
-        self._curated: dict[int, Free] = {}
+        self._diameter_A, self._decisions = diameter_A, decisions
+        self._counted: PageCounts | None = None
+        self._curated: dict[int, FreeCandidates] = {}
         self._picked: dict[int, int] = {}
         self._error, self.generation = "", 0
         self._wanted, self._ended = Event(), Event()
@@ -86,19 +93,19 @@ class PageTally:
         self._thread.start()
 
     def again(self) -> None:
-        """Count anew: there are others now."""
+        """Count again, as the candidates have changed."""
         self._wanted.set()
 
     def stop(self) -> None:
-        """End; a thread that goes on while Python ends would break it off with an abort."""
+        """Stop and join the thread; Python would abort at exit while it runs."""
         self._ended.set()
         self._wanted.set()
         if self._thread.is_alive():
             self._thread.join(PATIENCE_S)
 
     @property
-    def counted(self) -> CountedMicrograph | None:
-        """What came of it; ``None`` while it is not ready.
+    def counted(self) -> PageCounts | None:
+        """The last count; ``None`` before the first is ready.
 
         Raises
         ------
@@ -109,39 +116,39 @@ class PageTally:
             raise CryoPickError(self._error)
         return self._counted
 
-    def curate(self, place: int, picks: MicrographPicks | None) -> None:
-        """Let a micrograph count as it is once people decided; ``None`` as it is without that."""
+    def curate(self, index: int, picks: MicrographPicks | None) -> None:
+        """Set a micrograph's picks after decisions; ``None``: there are none about it."""
         with self._lock:
             if picks is None:
-                self._curated.pop(place, None)
-                self._picked.pop(place, None)
+                self._curated.pop(index, None)
+                self._picked.pop(index, None)
             else:
-                self._curated[place] = free_ones(picks)
-                self._picked[place] = int(picks.picked.sum())
+                self._curated[index] = free_candidates(picks)
+                self._picked[index] = int(picks.picked.sum())
 
     @property
     def picked(self) -> dict[int, int]:
-        """Picks of micrographs, by their places, that people decided about."""
+        """Number of picks of the micrographs with decisions, by their indices."""
         with self._lock:
             return dict(self._picked)
 
     def counts(
         self, threshold: float, smallest_A: float | None, largest_A: float | None
     ) -> NDArray[np.uint32] | None:
-        """Return ``(m,)`` picks of each micrograph at a cut, decisions heeded; ``None`` if not ready yet."""
+        """Return ``(m,)`` picks by micrograph at a cut, after decisions; ``None`` if not ready yet."""
         if (counted := self.counted) is None:
             return None
         counts = counted.candidates.counts(threshold, smallest_A, largest_A)
-        found = np.zeros(len(self._micrographs()), np.uint32)
-        found[: len(counts)] = counts
+        all_counts = np.zeros(len(self._micrographs()), np.uint32)
+        all_counts[: len(counts)] = counts
         with self._lock:
-            places = [place for place in self._curated if place < len(found)]
-            if places:
-                own = Collected(len(places))
-                for at, place in enumerate(places):
-                    own.add(at, self._curated[place])
-                found[places] = own.all().counts(threshold, smallest_A, largest_A)
-        return found
+            indices = [index for index in self._curated if index < len(all_counts)]
+            if indices:
+                collected = CandidateCollector(len(indices))
+                for position, index in enumerate(indices):
+                    collected.add(position, self._curated[index])
+                all_counts[indices] = collected.all().counts(threshold, smallest_A, largest_A)
+        return all_counts
 
     def _run(self) -> None:
         while True:
@@ -157,23 +164,27 @@ class PageTally:
                 self._error = str(error)
             self._ended.wait(REST * (time.monotonic() - began))
 
-    def _count(self) -> CountedMicrograph | None:
+    def _count(self) -> PageCounts | None:
         micrographs = list(self._micrographs())
-        places = {micrograph.micrograph_id: at for at, micrograph in enumerate(micrographs)}
-        found = Collected(len(micrographs), sum(micrograph.candidates or 0 for micrograph in micrographs))
+        index_of = {micrograph.micrograph_id: index for index, micrograph in enumerate(micrographs)}
+        collector = CandidateCollector(
+            len(micrographs), sum(micrograph.candidates or 0 for micrograph in micrographs)
+        )
         for number, (name, picks) in enumerate(self._source.every()):
             if self._ended.is_set():
                 return None
             if number % EVERY == 0:
                 time.sleep(BREATH_SECONDS)
-            if (at := places.get(name)) is not None:
-                before = self._judgement.before(picks)
-                is_decided = self._judgement.is_decided(name)
-                self.curate(at, self._judgement.curated(picks) if is_decided else None)
-                found.add(at, free_ones(before, finds(self._truth, before, self._diameter_A)))
-        candidates = found.all()
+            if (index := index_of.get(name)) is not None:
+                before = self._decisions.before(picks)
+                is_decided = self._decisions.is_decided(name)
+                self.curate(index, self._decisions.curated(picks) if is_decided else None)
+                collector.add(
+                    index, free_candidates(before, matches_truth(self._truth, before, self._diameter_A))
+                )
+        candidates = collector.all()
         centres = [centres_of(self._truth, micrograph) for micrograph in micrographs]
-        known = np.array([centre is not None for centre in centres], bool)
-        made = histogram(candidates, self._source.about.threshold)
+        has_truth = np.array([centre is not None for centre in centres], bool)
+        score_histogram = histogram(candidates, self._source.about.threshold)
         true_particles = sum(len(centre) for centre in centres if centre is not None)
-        return CountedMicrograph(candidates, made, known, true_particles, self.generation + 1)
+        return PageCounts(candidates, score_histogram, has_truth, true_particles, self.generation + 1)

@@ -1,4 +1,4 @@
-"""What was made lately, kept while it fits into a number of bytes."""
+"""A least-recently-used cache bounded in bytes."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -9,15 +9,15 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Kept(Generic[K, V]):
-    """Values by key; the one that was asked for longest ago goes first.
+class ByteCache(Generic[K, V]):
+    """Least-recently-used cache of values by key.
 
-    Threads that ask for one value at once make it once.
+    Threads that request one value at the same time compute it once.
 
     Parameters
     ----------
     most_bytes
-        Of all values together; the last one asked for stays whatever its size.
+        Limit of all values together; the last requested value stays whatever its size.
     size
         Bytes of a value.
     """
@@ -30,7 +30,7 @@ class Kept(Generic[K, V]):
         self.bytes = 0
 
     def get(self, key: K, make: Callable[[], V]) -> V:
-        """Return the value of a key, made now if it is not kept."""
+        """Return the value of a key, computed if it is not cached."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)

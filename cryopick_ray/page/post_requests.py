@@ -1,4 +1,4 @@
-"""What a page sends: decisions, and what is to be started."""
+"""POST requests of a page: decisions, and jobs to start or stop."""
 
 from typing import Annotated, Literal
 
@@ -6,12 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from cryopick_ray.page.answers import PostAnswer, posted
-from cryopick_ray.page.cut import Cut
-from cryopick_ray.page.desk import Desk
-from cryopick_ray.page.missing import UnknownError
-from cryopick_ray.page.preview import Trial
-from cryopick_ray.page.work import Work
+from cryopick_ray.page.endpoints import PostAnswer, post_endpoint
+from cryopick_ray.page.page_actions import PageActions
+from cryopick_ray.page.page_cut import PageCut
+from cryopick_ray.page.page_errors import UnknownError
+from cryopick_ray.page.page_session import PageSession
+from cryopick_ray.page.preview import TrialSettings
 from cryopick_ray.passes.decisions import Action, Decision
 
 Place = Annotated[int, Field(ge=0)]
@@ -59,8 +59,8 @@ class _CutBody(_Body):
     largest_A: Number | None = None
 
     @property
-    def cut(self) -> Cut:
-        return Cut(self.threshold, self.smallest_A, self.largest_A)
+    def cut(self) -> PageCut:
+        return PageCut(self.threshold, self.smallest_A, self.largest_A)
 
 
 class _Apply(_CutBody):
@@ -93,37 +93,37 @@ _Start = _Apply | _Export | _Preview | _Teach
 _START: TypeAdapter[_Start] = TypeAdapter(Annotated[_Start, Field(discriminator="what")])
 
 
-def post_routes(desk: Desk, work: Work) -> list[Route]:
-    """Return the addresses that take what a page sends."""
+def post_routes(session: PageSession, actions: PageActions) -> list[Route]:
+    """Return the routes of POST requests."""
 
     def decisions(body: bytes) -> Response:
-        asked = _Decisions.model_validate_json(body)
-        rows = [Decision("", row.action, row.x_px, row.y_px, row.radius_px) for row in asked.rows]
-        desk.decide(asked.micrograph, rows)
-        return Response(desk.candidates(0, asked.micrograph), media_type="application/octet-stream")
+        request = _Decisions.model_validate_json(body)
+        rows = [Decision("", row.action, row.x_px, row.y_px, row.radius_px) for row in request.rows]
+        session.decide(request.micrograph, rows)
+        return Response(session.candidates(0, request.micrograph), media_type="application/octet-stream")
 
     def exclude(body: bytes) -> Response:
-        asked = _Exclude.model_validate_json(body)
-        desk.exclude(asked.micrographs, exclude=asked.exclude)
-        return JSONResponse({"generation": desk.generation})
+        request = _Exclude.model_validate_json(body)
+        session.exclude(request.micrographs, exclude=request.exclude)
+        return JSONResponse({"generation": session.generation})
 
     def undo(body: bytes) -> Response:
         _Nothing.model_validate_json(body or b"{}")
-        return JSONResponse({"micrographs": desk.undo()})
+        return JSONResponse({"micrographs": session.undo()})
 
     def classes(body: bytes) -> Response:
-        asked = _Class.model_validate_json(body)
-        desk.classes().keep(asked.number, keep=asked.keep)
-        return JSONResponse({"classes": desk.classes().listed()})
+        request = _Class.model_validate_json(body)
+        session.classes().keep(request.number, keep=request.keep)
+        return JSONResponse({"classes": session.classes().listed()})
 
     def start(body: bytes) -> Response:
-        return JSONResponse({"job": _started(work, _START.validate_json(body))})
+        return JSONResponse({"job": _started(actions, _START.validate_json(body))})
 
     def stop(body: bytes) -> Response:
-        asked = _Stop.model_validate_json(body)
-        if not work.jobs.stop(asked.job):
-            raise UnknownError(f"there is no job {asked.job[:20]!r}")
-        return JSONResponse({"job": asked.job})
+        request = _Stop.model_validate_json(body)
+        if not actions.jobs.stop(request.job):
+            raise UnknownError(f"there is no job {request.job[:20]!r}")
+        return JSONResponse({"job": request.job})
 
     answers: dict[str, PostAnswer] = {
         "/api/decisions": decisions,
@@ -133,19 +133,20 @@ def post_routes(desk: Desk, work: Work) -> list[Route]:
         "/api/start": start,
         "/api/stop": stop,
     }
-    return [Route(path, posted(answer), methods=["POST"]) for path, answer in answers.items()]
+    return [Route(path, post_endpoint(answer), methods=["POST"]) for path, answer in answers.items()]
 
 
-def _started(work: Work, asked: _Start) -> str:
-    match asked:
+def _started(actions: PageActions, request: _Start) -> str:
+    match request:
         case _Apply():
-            return work.apply(asked.cut)
+            return actions.apply(request.cut)
         case _Export():
-            return work.export(asked.format, asked.cut)
+            return actions.export(request.format, request.cut)
         case _Teach():
-            return work.teach(asked.micrographs)
+            return actions.teach(request.micrographs)
         case _Preview():
             trials = [
-                Trial(setting.diameter_A, setting.model, setting.threshold) for setting in asked.settings
+                TrialSettings(setting.diameter_A, setting.model, setting.threshold)
+                for setting in request.settings
             ]
-            return work.preview(asked.micrographs, trials)
+            return actions.preview(request.micrographs, trials)
