@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.formats.known import NamesAlike, shared_folders
+from cryopick_ray.formats.known_micrographs import MicrographNames, shared_folders
 from cryopick_ray.picks.schema import MicrographPicks
 
 Names = Mapping[str, str]
@@ -17,7 +17,7 @@ def common_names(runs: Sequence[Sequence[str]]) -> list[Names]:
     """Return what each run's micrographs are called: as in the first run that has them.
 
     Equal ids are one micrograph; of others those alike are, as
-    :class:`~cryopick_ray.formats.known.NamesAlike` says, folders deciding between several.
+    :class:`~cryopick_ray.formats.known_micrographs.NamesAlike` says, folders deciding between several.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def common_names(runs: Sequence[Sequence[str]]) -> list[Names]:
 
 def _alike(ids: Sequence[str], known: Sequence[str]) -> dict[str, str]:
     """Return the known names that ids not among them mean, each at most once."""
-    names = NamesAlike(known)
+    names = MicrographNames(known)
     claims: defaultdict[str, list[str]] = defaultdict(list)
     for one in ids:
         meant = names.find(one)

@@ -235,7 +235,7 @@ def _opened(
         raise UsageError(
             f"{where} holds coordinates, and nothing says where their micrographs are: give `micrographs`"
         )
-    from cryopick_ray.formats.known import KnownMicrographs
+    from cryopick_ray.formats.known_micrographs import KnownMicrographs
     from cryopick_ray.runs.consensus.consensus_inputs import read_input
 
     known = KnownMicrographs(image_source)

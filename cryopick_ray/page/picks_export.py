@@ -46,7 +46,7 @@ class PicksExport:
     ) -> None:
         """Write the picks of all micrographs; report to the job."""
         from cryopick_ray.formats.format import ExportSettings
-        from cryopick_ray.formats.formats import export
+        from cryopick_ray.formats.format_table import export
         from cryopick_ray.runs.results.relion_files import in_star
 
         picks = micrographs_done = 0
@@ -80,7 +80,7 @@ def check_written(format: str) -> None:
     UsageError
         If the format is unknown or not writable.
     """
-    from cryopick_ray.formats.formats import WRITTEN
+    from cryopick_ray.formats.format_table import WRITTEN
 
     if format not in WRITTEN:
         raise UsageError(f"format is {format!r}, expected one of {', '.join(WRITTEN)}")

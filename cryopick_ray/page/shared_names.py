@@ -50,10 +50,10 @@ def with_page_ids(picks: ShownPicks, ids: Sequence[str], notes: list[str]) -> Sh
 
 def matching_ids(ids: Iterable[str], names: Iterable[str]) -> dict[str, str]:
     """Return the matching name of each id, where it is unambiguous; equal names take precedence."""
-    from cryopick_ray.formats.known import NamesAlike
+    from cryopick_ray.formats.known_micrographs import MicrographNames
 
     own_names = set(names)
-    names_alike = NamesAlike(own_names)
+    names_alike = MicrographNames(own_names)
     matches: dict[str, str] = {}
     for page_id in ids:
         candidates = [page_id] if page_id in own_names else names_alike.find(page_id)

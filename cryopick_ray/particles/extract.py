@@ -17,7 +17,7 @@ from cryopick_ray.engine.unit_rules import cut, unit_size
 from cryopick_ray.errors import PicksError, UsageError, few
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.export_paths import without_extension
-from cryopick_ray.formats.known import NamesAlike
+from cryopick_ray.formats.known_micrographs import MicrographNames
 from cryopick_ray.formats.relion.particle_optics import guessed_optics
 from cryopick_ray.formats.star_text import quoted
 from cryopick_ray.particles.extract_settings import ExtractSettings
@@ -137,7 +137,7 @@ def _matched(
     where: str,
 ) -> tuple[list[ToExtract], Failures]:
     """Return each micrograph with where its pixels are."""
-    names = NamesAlike(origins)
+    names = MicrographNames(origins)
     items, failures, stems = list[ToExtract](), Failures(), dict[str, str]()
     for micrograph, coordinates, digest in wanted:
         own = micrograph.micrograph_id

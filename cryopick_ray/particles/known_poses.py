@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.formats.export_paths import bare_name
-from cryopick_ray.formats.known import NamesAlike
+from cryopick_ray.formats.known_micrographs import MicrographNames
 from cryopick_ray.formats.reading import read_coordinates
 from cryopick_ray.particles.particle_star import ANGLES, DEFOCUS, Particles
 from cryopick_ray.picks.matching import FREE, match
@@ -124,7 +124,7 @@ def _by_micrograph(
     """Yield the particles of each micrograph, by their places, and the true ones."""
     if particles.micrographs is None:
         raise PicksError(f"{particles.path} names no micrographs, which tell true particles")
-    names, micrographs = NamesAlike(truth), np.array(particles.micrographs)
+    names, micrographs = MicrographNames(truth), np.array(particles.micrographs)
     for micrograph in np.unique(micrographs):
         alike = names.find(str(micrograph))
         if len(alike) > 1:

@@ -13,7 +13,7 @@ from cryopick_ray.evaluation.external_picks import as_picks
 from cryopick_ray.formats.column_names import IN_FILES, in_file, in_pixels, is_known
 from cryopick_ray.formats.convert import CoordinateFrame, convert
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import FORMATS, export
+from cryopick_ray.formats.format_table import FORMATS, export
 from cryopick_ray.formats.reading import read_coordinates
 from cryopick_ray.picks.columns import COLUMNS, in_angstroms
 

@@ -13,8 +13,8 @@ from cryopick_ray.formats.convert import CoordinateFrame, convert
 from cryopick_ray.formats.coordinates import from_file, picked
 from cryopick_ray.formats.export_paths import bare_name
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import FORMATS, READ, WRITTEN, export, write
-from cryopick_ray.formats.known import KnownMicrographs
+from cryopick_ray.formats.format_table import FORMATS, READ, WRITTEN, export, write
+from cryopick_ray.formats.known_micrographs import KnownMicrographs
 from cryopick_ray.formats.reading import read_coordinates
 from cryopick_ray.units import binned_to_source
 

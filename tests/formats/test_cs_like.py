@@ -9,9 +9,9 @@ from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.formats.convert import CoordinateFrame, convert
 from cryopick_ray.formats.coordinates import picked
 from cryopick_ray.formats.cs import write_cs
-from cryopick_ray.formats.cs_like import CsLike
+from cryopick_ray.formats.cs_like import CsReference
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import export
+from cryopick_ray.formats.format_table import export
 from cryopick_ray.micrographs.cs_list import CsExposure
 from tests.micrographs.cs_files import GROUPS, IMAGES, MICROSCOPE, UIDS, write_table
 
@@ -91,7 +91,7 @@ def test_picks_that_do_not_agree_decide_nothing(tmp_path, ours, agree):
 
 
 def test_without_a_diameter_the_way_to_the_next_pick_serves(tmp_path, ours):
-    like = CsLike(theirs(tmp_path / "P1/picks.cs", ours, mirrored=True))
+    like = CsReference(theirs(tmp_path / "P1/picks.cs", ours, mirrored=True))
     said = []
     write_cs((replace(one, diameter_A=None) for one in picked(ours)), tmp_path, like, said.append)
     assert "from the last row" in said[0]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.coordinates import picked
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import write
+from cryopick_ray.formats.format_table import write
 from cryopick_ray.formats.star import write_star
 from cryopick_ray.formats.star_text import loop, quoted
 from cryopick_ray.micrographs.star_blocks import read_star

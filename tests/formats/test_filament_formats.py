@@ -17,7 +17,7 @@ from cryopick_ray.formats.convert import CoordinateFrame, convert
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.filament_files import along, corners_of, numbered, tracked
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import FORMATS, WRITTEN, export, write
+from cryopick_ray.formats.format_table import FORMATS, WRITTEN, export, write
 from cryopick_ray.formats.reading import read_coordinates
 
 PIXEL_A, WIDTH_A, SPACING_PX = 1.5, 60.0, 20.0

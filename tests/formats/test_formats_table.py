@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cryopick_ray.formats.column_names import in_file
-from cryopick_ray.formats.formats import ROWS
+from cryopick_ray.formats.format_table import ROWS
 from cryopick_ray.picks.columns import COLUMNS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "formats.md"

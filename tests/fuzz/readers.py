@@ -23,7 +23,7 @@ from cryopick_ray.evaluation.truth import read_truth
 from cryopick_ray.formats.coordinates import from_file
 from cryopick_ray.formats.cs_picks import read_cs
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import FORMATS, READ, WRITTEN, write
+from cryopick_ray.formats.format_table import FORMATS, READ, WRITTEN, write
 from cryopick_ray.formats.relion import lists
 from cryopick_ray.formats.star import read_star_file
 from cryopick_ray.launch.check import read_crds

@@ -10,7 +10,7 @@ import pytest
 from browsed import View
 from served import served
 
-from cryopick_ray.formats import formats
+from cryopick_ray.formats import format_table
 from cryopick_ray.picks.table import PickTable
 
 
@@ -73,7 +73,7 @@ def test_half_an_export_is_not_left(run, monkeypatch):
         (out / "half").write_text("of it")
         raise TypeError("in the midst")
 
-    monkeypatch.setattr(formats, "export", broken)
+    monkeypatch.setattr(format_table, "export", broken)
     with served(run) as page:
         job = page.start(what="export", format="box")
         assert (job["state"], job["lines"]) == ("failed", ["TypeError: in the midst"])

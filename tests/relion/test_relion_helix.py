@@ -15,7 +15,7 @@ from cryopick_ray.filaments.segments import cut_segments
 from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import write
+from cryopick_ray.formats.format_table import write
 from cryopick_ray.particles.classes.classification_settings import ClassSettings
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.picks.schema import PickedMicrograph

@@ -10,7 +10,7 @@ from cryopick_ray.errors import UsageError, few
 from cryopick_ray.evaluation.external_picks import as_picks
 from cryopick_ray.evaluation.frame import check_inside
 from cryopick_ray.formats.convert import CoordinateFrame
-from cryopick_ray.formats.known import KnownMicrographs, NamesAlike
+from cryopick_ray.formats.known_micrographs import KnownMicrographs, MicrographNames
 from cryopick_ray.formats.reading import is_table, read_coordinates
 from cryopick_ray.passes.votes import VoteSource
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
@@ -129,7 +129,7 @@ def paired(
     listed: dict[str, PickedMicrograph] = {}
     own_names: dict[str, dict[str, str]] = {}
     for picker in sorted(pickers, key=lambda picker: not isinstance(picker.source, PickTable)):
-        names = NamesAlike(listed)
+        names = MicrographNames(listed)
         ids = {key: _reference(key, names, listed) for key in picker.micrographs}
         if listed and not set(ids.values()) & set(listed):
             raise UsageError(
@@ -172,7 +172,7 @@ def _differ(micrograph: PickedMicrograph, other: PickedMicrograph) -> bool:
     return not math.isclose(micrograph.pixel_size_A or 0, other.pixel_size_A or 0, rel_tol=0.01)
 
 
-def _reference(key: str, names: NamesAlike, listed: Mapping[str, PickedMicrograph]) -> str:
+def _reference(key: str, names: MicrographNames, listed: Mapping[str, PickedMicrograph]) -> str:
     """Return the id that earlier inputs have for a micrograph; its own id if they lack it."""
     if key in listed:
         return key

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.formats.known import KnownMicrographs
+from cryopick_ray.formats.known_micrographs import KnownMicrographs
 from cryopick_ray.formats.reading import is_table
 from cryopick_ray.passes.agreement import PickerAgreement, agreement
 from cryopick_ray.passes.votes import Vote, Voted, vote

@@ -12,7 +12,7 @@ from cryopick_ray.evaluation.external_picks import as_picks
 from cryopick_ray.evaluation.filament_evaluation import FilamentEvaluation, evaluate_filaments, has_filaments
 from cryopick_ray.evaluation.truth import Truth, read_truth
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import export as write
+from cryopick_ray.formats.format_table import export as write
 from cryopick_ray.formats.reading import UnclearFormatError, is_table, read_coordinates
 from cryopick_ray.picks.columns import among
 from cryopick_ray.picks.schema import PICKS, MicrographPicks
@@ -101,7 +101,7 @@ def export(
     Parameters
     ----------
     format
-        One of :data:`cryopick_ray.formats.formats.WRITTEN`.
+        One of :data:`cryopick_ray.formats.format_table.WRITTEN`.
     out
         Folder to write into.
     threshold

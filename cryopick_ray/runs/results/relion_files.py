@@ -9,7 +9,7 @@ from cryopick_ray.errors import CryoPickError
 from cryopick_ray.formats.column_names import IN_STAR, in_file
 from cryopick_ray.formats.export_paths import relative_path
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import export
+from cryopick_ray.formats.format_table import export
 from cryopick_ray.formats.relion.verdicts import write_verdicts
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable

@@ -1,4 +1,4 @@
-"""The table of formats, by name."""
+"""The table of coordinate formats, by name, and the export through it."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from cryopick_ray.formats.csv_table import CSV
 from cryopick_ray.formats.eman2 import EMAN2
 from cryopick_ray.formats.eman_helix import BOX_ENDS, BOX_SEGMENTS
 from cryopick_ray.formats.filament_files import ANGLE, FILAMENT, TRACK, along
-from cryopick_ray.formats.format import ExportSettings, Format, Thing
+from cryopick_ray.formats.format import Content, ExportSettings, Format
 from cryopick_ray.formats.imod import IMOD
 from cryopick_ray.formats.plain import PLAIN
 from cryopick_ray.formats.star import STAR
@@ -30,9 +30,9 @@ ROWS = (
     *(STAR, BOX, CBOX, CS, CSV, TOPAZ, EMAN2, CRYOPPP, VIA, XMIPP, PLAIN, IMOD),
     *(STAR_ENDS, BOX_ENDS, BOX_SEGMENTS),
 )
-FORMATS = {one.name: one for one in ROWS}
-READ = tuple(one.name for one in ROWS if one.read)
-WRITTEN = tuple(one.name for one in ROWS if one.write)
+FORMATS = {row.name: row for row in ROWS}
+READ = tuple(row.name for row in ROWS if row.read)
+WRITTEN = tuple(row.name for row in ROWS if row.write)
 
 
 def export(
@@ -60,7 +60,7 @@ def export(
 
 
 def write(coordinates: Iterable[Coordinates], format: str, out: Path, settings: ExportSettings) -> None:
-    """Write particles, one micrograph at a time, and tell what the format has no room for.
+    """Write particles, one micrograph at a time, and report what the format cannot hold.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def write(coordinates: Iterable[Coordinates], format: str, out: Path, settings: 
     chosen = FORMATS[format]
     assert chosen.write is not None
     if settings.whole_px:
-        coordinates = (one.whole() for one in coordinates)
+        coordinates = (coordinates_.whole() for coordinates_ in coordinates)
     lost: dict[str, None] = {}
     chosen.write(map(along, _watched(coordinates, chosen, lost)), out, settings)
     if lost:
@@ -82,19 +82,19 @@ def write(coordinates: Iterable[Coordinates], format: str, out: Path, settings: 
 def _watched(
     coordinates: Iterable[Coordinates], format: Format, lost: dict[str, None]
 ) -> Iterator[Coordinates]:
-    for one in coordinates:
-        lost.update((words, None) for thing, words in _things(one) if thing not in format.holds)
-        if len(one.x_px):
-            known = one.known
+    for item in coordinates:
+        lost.update((words, None) for thing, words in _things(item) if thing not in format.holds)
+        if len(item.x_px):
+            known = item.known
             is_told = format.columns
             if FILAMENT in known and FILAMENT in format.columns:
                 is_told |= {TRACK, ANGLE}  # places of segments tell them
             lost.update((name, None) for name in known if name not in is_told)
-        yield one
+        yield item
 
 
-def _things(coordinates: Coordinates) -> Iterator[tuple[Thing, str]]:
-    """Yield what a micrograph's particles have beside names and whole places."""
+def _things(coordinates: Coordinates) -> Iterator[tuple[Content, str]]:
+    """Yield the contents of a micrograph's particles beside names and whole-pixel centres."""
     if coordinates.micrograph.status != "complete":
         return
     if coordinates.is_scored:

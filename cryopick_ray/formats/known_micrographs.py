@@ -1,4 +1,4 @@
-"""Shapes and pixel sizes of micrographs whose coordinates do not say them."""
+"""Shapes and pixel sizes of micrographs whose coordinates lack them, and matching of micrograph names."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,12 +17,12 @@ from cryopick_ray.picks.table import open_table
 from cryopick_ray.project import project_of
 
 
-class NamesAlike:
-    """Names of micrographs, found by those that other programs give them.
+class MicrographNames:
+    """Finds micrographs by the names that other programs give them.
 
     Folders on either side may differ, so the stems (file names without extension) must be equal, or at
     least name one exposure; of several such those with the most equal folders, counted from the file up,
-    are meant.
+    match.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -33,7 +33,7 @@ class NamesAlike:
             self._by_exposure[exposure_name(name)].append(name)
 
     def find(self, micrograph_id: str) -> list[str]:
-        """Return the names that may be meant, equally well."""
+        """Return the best matching names, all equally good."""
         wanted = PurePosixPath(bare_name(micrograph_id))
         alike = self._by_stem.get(wanted.name) or self._by_exposure.get(exposure_name(micrograph_id), [])
         depth = {name: shared_folders(name, micrograph_id) for name in alike}
@@ -41,7 +41,7 @@ class NamesAlike:
 
 
 class KnownMicrographs:
-    """What micrographs are like, by name; headers are read of those that are asked for, no pixels.
+    """Shapes and pixel sizes by micrograph name; headers are read on request, pixels never.
 
     Parameters
     ----------
@@ -56,13 +56,13 @@ class KnownMicrographs:
 
     def __init__(self, where: str) -> None:
         self.where = where
-        found: Iterable[PickedMicrograph | MicrographSource] = (
+        micrographs: Iterable[PickedMicrograph | MicrographSource] = (
             (micrograph for micrograph in open_table(where).micrographs if micrograph.status == "complete")
             if is_table(where)
             else list_sources([where], relion_project=project_of([where]))
         )
-        self._known = {one.micrograph_id: one for one in found}
-        self._names = NamesAlike(self._known)
+        self._known = {micrograph.micrograph_id: micrograph for micrograph in micrographs}
+        self._names = MicrographNames(self._known)
 
     def fill(self, micrograph: PickedMicrograph) -> PickedMicrograph:
         """Return a micrograph with the shape and the pixel size that it lacks.
@@ -70,18 +70,18 @@ class KnownMicrographs:
         Raises
         ------
         UsageError
-            It is not there, its header cannot be read, or several may be meant.
+            It is unknown, its header cannot be read, or several match.
         """
         if micrograph.shape and micrograph.pixel_size_A:
             return micrograph
         names = self._names.find(micrograph.micrograph_id)
         if len(names) != 1:
-            what = f"may be {' or '.join(map(brief, names[:2]))}" if names else "is not"
+            problem = f"may be {' or '.join(map(brief, names[:2]))}" if names else "is not"
             raise UsageError(
-                f"`micrographs`: {brief(micrograph.micrograph_id)} {what} in {self.where}; expected one "
+                f"`micrographs`: {brief(micrograph.micrograph_id)} {problem} in {self.where}; expected one "
                 "micrograph of that name"
             )
-        shape, size_A = _said(self._known[names[0]])
+        shape, size_A = _shape_and_pixel_size(self._known[names[0]])
         return replace(
             micrograph,
             shape=micrograph.shape or shape,
@@ -89,18 +89,20 @@ class KnownMicrographs:
         )
 
 
-def _said(one: PickedMicrograph | MicrographSource) -> tuple[tuple[int, int] | None, float | None]:
-    if isinstance(one, PickedMicrograph):
-        return one.shape, one.pixel_size_A
-    if one.url:
-        raise UsageError(f"`micrographs`: {one.origin} is elsewhere; expected files of this machine")
-    if one.path.name.lower().endswith(STACK_SUFFIXES):
+def _shape_and_pixel_size(
+    described: PickedMicrograph | MicrographSource,
+) -> tuple[tuple[int, int] | None, float | None]:
+    if isinstance(described, PickedMicrograph):
+        return described.shape, described.pixel_size_A
+    if described.url:
+        raise UsageError(f"`micrographs`: {described.origin} is elsewhere; expected files of this machine")
+    if described.path.name.lower().endswith(STACK_SUFFIXES):
         try:
-            image = open_movie(one.path)
+            image = open_movie(described.path)
         except MicrographError as error:
-            raise UsageError(f"`micrographs`: {one.path}: {error}") from error
-        return image.shape, one.pixel_size_A or image.pixel_size_A
-    return _picture_shape(one.path), one.pixel_size_A
+            raise UsageError(f"`micrographs`: {described.path}: {error}") from error
+        return image.shape, described.pixel_size_A or image.pixel_size_A
+    return _picture_shape(described.path), described.pixel_size_A
 
 
 def _picture_shape(path: Path) -> tuple[int, int]:
@@ -112,8 +114,8 @@ def _picture_shape(path: Path) -> tuple[int, int]:
         raise UsageError(f"`micrographs`: {path} cannot be read: {brief(error)}") from error
 
 
-def shared_folders(one: str, other: str) -> int:
+def shared_folders(first: str, second: str) -> int:
     """Return how many folders two names have in common, counted from the file up."""
-    folders = (reversed(PurePosixPath(bare_name(name)).parent.parts) for name in (one, other))
+    folders = (reversed(PurePosixPath(bare_name(name)).parent.parts) for name in (first, second))
     equal = [a == b for a, b in zip(*folders, strict=False)]
     return equal.index(False) if False in equal else len(equal)
