@@ -8,7 +8,7 @@ import torch
 
 from cryopick_ray.bench.bench_settings import BenchSettings
 from cryopick_ray.bench.machine import Machine
-from cryopick_ray.bench.measure import Measure, Note
+from cryopick_ray.bench.measure import ModelBench, Note
 from cryopick_ray.bench.synthetic import write_synthetic
 from cryopick_ray.engine.memory import keep_freed_memory
 from cryopick_ray.errors import UsageError
@@ -45,10 +45,10 @@ def bench(settings: BenchSettings, note: Note) -> dict[str, Any]:
     with TemporaryDirectory(prefix="cryopick-bench-") as folder:
         host, machine = Machine(torch.device("cpu")), Machine(device)
         measures = [
-            Measure(model, picker, machine if isinstance(picker, NetworkPicker) else host, settings, note)
+            ModelBench(model, picker, machine if isinstance(picker, NetworkPicker) else host, settings, note)
             for model, picker in pickers.items()
         ]
-        sources = _Sources(settings, Path(folder), note)
+        sources = _BenchMicrographs(settings, Path(folder), note)
         source = sources.first()
         return {
             "settings": settings.model_dump(mode="json"),
@@ -70,7 +70,7 @@ def _load(model: str, settings: BenchSettings, device: torch.device) -> Picker:
     )
 
 
-class _Sources:
+class _BenchMicrographs:
     """The micrographs to measure on, and the folder of those that are made."""
 
     def __init__(self, settings: BenchSettings, folder: Path, note: Note) -> None:

@@ -85,7 +85,9 @@ class Machine:
         dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         kernel = torch.full((CHANNELS, CHANNELS, KERNEL, KERNEL), 0.01)
         x = torch.full((images, CHANNELS, side, side), 0.5)
-        x, kernel = (one.to(self.device, dtype, memory_format=torch.channels_last) for one in (x, kernel))
+        x, kernel = (
+            tensor.to(self.device, dtype, memory_format=torch.channels_last) for tensor in (x, kernel)
+        )
         flops = 2 * CHANNELS**2 * KERNEL**2 * images * side**2
         with repeatable():  # as pickers ask their networks
             return self._best_rate(flops, lambda: conv2d(x, kernel, padding=KERNEL // 2))

@@ -26,8 +26,8 @@ def write_cryoppp(picks: Iterable[Coordinates], out: Path, settings: ExportSetti
         height = coordinates.micrograph.shape[0] if coordinates.micrograph.shape else settings.image_height
         if height is None:
             raise PicksError(
-                f"height of {coordinates.micrograph.micrograph_id!r} is missing, expected pixels, for CryoPPP "
-                "counts rows from the last: give `image_height`"
+                f"height of {coordinates.micrograph.micrograph_id!r} is missing, expected pixels, for "
+                "CryoPPP counts rows from the last: give `image_height`"
             )
         flipped = coordinates.flipped(height)
         diameters = diameters_px(coordinates, settings.box_px)

@@ -47,7 +47,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class InFile:
+class PixelsInFile:
     """Pixels in a micrograph's own file.
 
     Attributes
@@ -122,7 +122,7 @@ class PixelOrigin:
     """A micrograph as the place knows it that has its pixels."""
 
     relion_name: str
-    pixels: InFile | MicrographsInStore
+    pixels: PixelsInFile | MicrographsInStore
     optics: Optics | None = None
     optics_group: str = ""
     listed: str = ""
@@ -146,10 +146,12 @@ def of_files(where: str, project: Path) -> dict[str, PixelOrigin]:
     UsageError
         There are none.
     """
-    found = list_sources([where], relion_project=project)
+    sources = list_sources([where], relion_project=project)
     return {
-        one.micrograph_id: PixelOrigin(one.relion_name, InFile(one), one.optics, one.optics_group, one.listed)
-        for one in found
+        source.micrograph_id: PixelOrigin(
+            source.relion_name, PixelsInFile(source), source.optics, source.optics_group, source.listed
+        )
+        for source in sources
     }
 
 
@@ -175,7 +177,7 @@ def of_run(store_url: str, averages: MovieAverages) -> dict[str, PixelOrigin]:
     }
 
 
-def file_of(row: ManifestRow, averages: MovieAverages) -> InFile | None:
+def file_of(row: ManifestRow, averages: MovieAverages) -> PixelsInFile | None:
     """Return the file that was picked if it is there and unchanged."""
     average = average_name(row.micrograph_id)
     is_average = row.relion_name == f"{averages.relion_name}/{average}"
@@ -184,5 +186,5 @@ def file_of(row: ManifestRow, averages: MovieAverages) -> InFile | None:
     if not path.is_absolute() or (found := stamp(source)) is None:
         return None
     if is_average:
-        return InFile(source)
-    return InFile(source, row.checksum) if found == (row.source_bytes, row.source_mtime_ns) else None
+        return PixelsInFile(source)
+    return PixelsInFile(source, row.checksum) if found == (row.source_bytes, row.source_mtime_ns) else None

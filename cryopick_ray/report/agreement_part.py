@@ -31,8 +31,8 @@ def render_agreement(agreement: PickerAgreement, reliability: AgreedReliability 
             told=_told(reliability) if reliability is not None else {},
             doubts=reliability.doubts if reliability is not None else (),
             shown=together[:MOST_ROWS],
-            most=max((one.count for one in together), default=1),
-            hidden=sum(one.count for one in hidden),
+            most=max((group.count for group in together), default=1),
+            hidden=sum(group.count for group in hidden),
             n_hidden=len(hidden),
         )
     )

@@ -101,8 +101,8 @@ def _shares(found: Comparison) -> Iterator[list[float | None]]:
     share = {}
     for pair in found.pairs:
         share[pair.first, pair.second], share[pair.second, pair.first] = pair.share
-    for one in range(len(found.runs)):
-        yield [share.get((one, other)) for other in range(len(found.runs))]
+    for first in range(len(found.runs)):
+        yield [share.get((first, second)) for second in range(len(found.runs))]
 
 
 def _field(

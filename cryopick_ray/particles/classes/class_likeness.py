@@ -56,7 +56,7 @@ class Rule:
     def qualities(self, probability: Numbers) -> list[Quality]:
         """Return what classes of such probabilities are."""
         rank = np.where(probability >= self.good, 0, np.where(probability >= self.doubtful, 1, 2))
-        return [QUALITIES[one] for one in rank]
+        return [QUALITIES[index] for index in rank]
 
 
 @cache

@@ -111,30 +111,30 @@ def measure(
     )
 
 
-def ring_correlation(components: Components, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+def ring_correlation(components: Components, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Return the ``(k, s)`` Fourier ring correlation of two sets of pictures; 0 of empty ones."""
-    a, b = components.of_images(one), components.of_images(other)
+    a, b = components.of_images(first), components.of_images(second)
     norm = components.by_shell(a.abs() ** 2) * components.by_shell(b.abs() ** 2)
     return components.by_shell((a * b.conj()).real) / norm.sqrt().clamp(min=1e-20)
 
 
 def _resolved(frc: torch.Tensor) -> Numbers:
     """Return the last shell, at least 1, before the correlation falls below .5; shells between are shares."""
-    found = np.ones(len(frc))
+    shells = np.ones(len(frc))
     for row, curve in enumerate(frc.numpy().astype(np.float64)):
         below = np.flatnonzero(curve[1:] < ENOUGH)
         shell = int(below[0]) + 1 if len(below) else len(curve)
         if shell == len(curve) or shell == 1:
-            found[row] = max(1, shell - 1)
+            shells[row] = max(1, shell - 1)
         else:
             above, under = curve[shell - 1], curve[shell]
-            found[row] = shell - 1 + (above - ENOUGH) / max(above - under, 1e-9)
-    return found
+            shells[row] = shell - 1 + (above - ENOUGH) / max(above - under, 1e-9)
+    return shells
 
 
-def _correlation(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    norm = (one**2).sum(dim=(1, 2)) * (other**2).sum(dim=(1, 2))
-    return (one * other).sum(dim=(1, 2)) / norm.sqrt().clamp(min=1e-20)
+def _correlation(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    norm = (first**2).sum(dim=(1, 2)) * (second**2).sum(dim=(1, 2))
+    return (first * second).sum(dim=(1, 2)) / norm.sqrt().clamp(min=1e-20)
 
 
 def _power_shares(components: Components, picture: torch.Tensor, shells: float) -> tuple[Numbers, Numbers]:

@@ -53,7 +53,7 @@ class Classes:
     def ranking(self) -> list[int]:
         """Classes that have particles, the likeliest first."""
         order = np.lexsort((-self.measured.particles, -self.likeness))
-        return [int(one) for one in order if self.measured.particles[one] > 0]
+        return [int(class_) for class_ in order if self.measured.particles[class_] > 0]
 
     def counts(self) -> dict[str, int]:
         """Return particles by the quality of their class."""
@@ -62,7 +62,7 @@ class Classes:
 
     def places(self, worst: Quality) -> NDArray[np.int64]:
         """Return which particles are in classes as good as ``worst`` or better."""
-        kept = np.array([QUALITIES.index(one) <= QUALITIES.index(worst) for one in self.quality])
+        kept = np.array([QUALITIES.index(quality) <= QUALITIES.index(worst) for quality in self.quality])
         return np.flatnonzero(kept[self.label])
 
     def rows(self) -> list[dict[str, Any]]:
@@ -107,9 +107,9 @@ def write_kept(out: Path, particles: Particles, classes: Classes, worst: Quality
     return len(places)
 
 
-def write_json(path: Path, told: dict[str, Any]) -> None:
+def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write plain data."""
-    write_whole(path, json.dumps(told, indent=1) + "\n")
+    write_whole(path, json.dumps(data, indent=1) + "\n")
 
 
 def _columns(classes: Classes) -> dict[str, NDArray[Any]]:
@@ -134,13 +134,13 @@ def _write_model(path: Path, stack: Path, particles: Particles, classes: Classes
         "rlnPixelSize": [f"{particles.pixel_size_A:.6f}"],
         "rlnNrClasses": [str(len(share))],
     }
-    own = {
+    by_class = {
         "rlnReferenceImage": [word(f"{number + 1:06d}@{stack}") for number in range(len(share))],
-        "rlnClassDistribution": [f"{one:.6f}" for one in share],
-        "rlnEstimatedResolution": [f"{one:.6f}" for one in classes.measured.resolution_A],
+        "rlnClassDistribution": [f"{value:.6f}" for value in share],
+        "rlnEstimatedResolution": [f"{value:.6f}" for value in classes.measured.resolution_A],
     }
     with published(path) as file:
-        for name, columns in (("model_general", general), ("model_classes", own)):
+        for name, columns in (("model_general", general), ("model_classes", by_class)):
             file.write(loop(name, columns))
             file.writelines(" ".join(words) + "\n" for words in zip(*columns.values(), strict=True))
             file.write("\n")

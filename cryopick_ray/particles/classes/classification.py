@@ -112,9 +112,9 @@ def _forget(files: WorkFiles, iteration: int) -> None:
 def _gathered(
     plan: ClassPlan, files: WorkFiles, sums: Sequence[ClassSums], model: ClassModel
 ) -> Classification:
-    found = [unpack(files.sums(plan.settings.iterations, part)) for part in range(plan.parts)]
+    parts = [unpack(files.sums(plan.settings.iterations, part)) for part in range(plan.parts)]
     label, psi, shift, probability = (
-        np.concatenate([part[name] for part in found])
+        np.concatenate([part[name] for part in parts])
         for name in ("label", "psi_deg", "shift_A", "probability")
     )
     return Classification(

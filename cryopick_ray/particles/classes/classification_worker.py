@@ -110,7 +110,7 @@ class ClassWorker:
         for rows, turns in by_turns(prior_deg, self._plan.search.coarse.psi_deg):
             for start in range(0, len(rows), expectation.batch):
                 few = rows[start : start + expectation.batch]
-                image, ctf = (torch.from_numpy(one[few]).to(self._device) for one in (images, transfer))
+                image, ctf = (torch.from_numpy(array[few]).to(self._device) for array in (images, transfer))
                 known = None if turns is None else self._known(turns, prior_deg[few])
                 poses.append(expectation.add(image, ctf, known))
                 order.append(few)

@@ -8,7 +8,7 @@ import torch
 
 from cryopick_ray.particles.classes.components import Components, soft_disc
 from cryopick_ray.particles.classes.model import ClassModel, ClassSums
-from cryopick_ray.particles.classes.turning import Turning, psi_grid
+from cryopick_ray.particles.classes.turning import InPlaneRotation, psi_grid
 
 SPLIT = 2
 """Parts of a coarse cell along its turn and along either shift."""
@@ -43,18 +43,18 @@ class PoseSearch:
     coarse_radius: float
 
     @cached_property
-    def coarse(self) -> Turning:
+    def coarse(self) -> InPlaneRotation:
         """Turns of the cells' middles, for the components compared coarsely."""
         radius = max(1, math.floor(self.coarse_radius))
         few = Components(self.components.box_px, min(radius, self.components.radius))
-        return Turning(few, self.side_px, psi_grid(self.psi_step_deg))
+        return InPlaneRotation(few, self.side_px, psi_grid(self.psi_step_deg))
 
     @cached_property
-    def fine(self) -> Turning:
+    def fine(self) -> InPlaneRotation:
         """Turns in each cell, one after the other."""
         psi = self.coarse.psi_deg
         parts = _parts(360 / len(psi)).tolist()
-        return Turning(self.components, self.side_px, tuple(a + d for a in psi for d in parts))
+        return InPlaneRotation(self.components, self.side_px, tuple(a + d for a in psi for d in parts))
 
     @cached_property
     def shifts_A(self) -> torch.Tensor:
@@ -133,7 +133,7 @@ class Expectation:
         scale = 1 / search.pixel_size_A
         self._moves = search.components.shifts(search.shifts_A.to(device) * scale)
         self._fine_moves = search.components.shifts(search.fine_shifts_A.to(device) * scale)
-        self._sums = _Adding(search, self._fine)
+        self._sums = _WeightedSums(search, self._fine)
 
     @property
     def batch(self) -> int:
@@ -148,7 +148,7 @@ class Expectation:
 
     def sums(self) -> ClassSums:
         """Return what all images added up to; the next one is the first of others."""
-        done, self._sums = self._sums, _Adding(self._search, self._fine)
+        done, self._sums = self._sums, _WeightedSums(self._search, self._fine)
         return done.finish()
 
     def _cells(self, images: torch.Tensor, ctf: torch.Tensor, known: KnownPoses | None) -> torch.Tensor:
@@ -214,7 +214,7 @@ class Expectation:
         return -(shifts_A**2).sum(dim=-1) / (2 * self._model.offset_sigma_A**2)
 
 
-class _Adding:
+class _WeightedSums:
     """Weighted sums over images, by class and turn until the end."""
 
     def __init__(self, search: PoseSearch, templates: torch.Tensor) -> None:

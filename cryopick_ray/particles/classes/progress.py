@@ -70,8 +70,8 @@ def write_sums(path: Path, sums: ClassSums, **poses: NDArray[Any]) -> None:
 
 def read_sums(path: Path) -> ClassSums:
     """Return what a part added up to."""
-    found = unpack(path)
-    return ClassSums(*(torch.from_numpy(found[field.name]) for field in fields(ClassSums)))
+    data = unpack(path)
+    return ClassSums(*(torch.from_numpy(data[field.name]) for field in fields(ClassSums)))
 
 
 def write_model(path: Path, model: ClassModel) -> None:
@@ -82,6 +82,6 @@ def write_model(path: Path, model: ClassModel) -> None:
 
 def read_model(path: Path) -> ClassModel:
     """Return a model."""
-    found = unpack(path)
-    pictures, noise = (torch.from_numpy(found[name]) for name in ("pictures", "noise"))
-    return ClassModel(pictures, noise, float(found["offset_sigma_A"]), float(found["radius"]))
+    data = unpack(path)
+    pictures, noise = (torch.from_numpy(data[name]) for name in ("pictures", "noise"))
+    return ClassModel(pictures, noise, float(data["offset_sigma_A"]), float(data["radius"]))

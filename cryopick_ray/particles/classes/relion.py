@@ -41,10 +41,10 @@ def find_relion() -> str:
     UsageError
         It is not installed.
     """
-    found = shutil.which(PROGRAM)
-    if found is None:
+    path = shutil.which(PROGRAM)
+    if path is None:
         raise UsageError(f"{PROGRAM} is not on PATH: load RELION, or classify with `program` own")
-    return found
+    return path
 
 
 def run_relion(plan: ClassPlan, particles: Particles, out: Path, threads: int) -> RelionClasses:

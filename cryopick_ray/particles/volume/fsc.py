@@ -73,7 +73,7 @@ def agreement(first: Map, second: Map, mask: Map, pixel_size_A: float, seed: int
     low = np.flatnonzero(unmasked[1:] < RANDOMISED_BELOW)
     start = int(low[0]) + 1 if len(low) else side // 2 + 1
     rng = np.random.default_rng(seed)
-    blurred = (randomised_beyond(one, start, rng) * mask for one in (first, second))
+    blurred = (randomised_beyond(map_, start, rng) * mask for map_ in (first, second))
     by_chance = fsc(*blurred)
     by_chance[:start] = np.nan
     corrected = masked.copy()
