@@ -43,8 +43,8 @@ def search(
     from cryopick_ray.empiar.source import EmpiarSource
 
     hits, found = EmpiarSource().search(query, limit=limit)
-    lines = [f"EMPIAR-{one.entry_id}  {one.title}" for one in found]
-    outcome = {"hits": hits, "entries": [{"id": one.entry_id, "title": one.title} for one in found]}
+    lines = [f"EMPIAR-{hit.entry_id}  {hit.title}" for hit in found]
+    outcome = {"hits": hits, "entries": [{"id": hit.entry_id, "title": hit.title} for hit in found]}
     say(outcome, "\n".join([*lines, f"{len(found)} of {hits} entries"]), as_json=as_json)
 
 
@@ -121,10 +121,10 @@ def list_files(
             lines.append(f"{_size(size):>9}  {row.role:10}  {row.path}")
             rows.append({"path": row.path, "role": row.role, "bytes": size})
         refused = [
-            {"path": one.path, "reason": one.reason}
-            for one in manifest.of_role(chosen.folder, "refused", 1000)
+            {"path": row.path, "reason": row.reason}
+            for row in manifest.of_role(chosen.folder, "refused", 1000)
         ]
-    lines += [f"{'refused':>9}  {one['path']}: {one['reason']}" for one in refused]
+    lines += [f"{'refused':>9}  {row['path']}: {row['reason']}" for row in refused]
     outcome = {"entry": number, "files": rows, "bytes": total, "refused": refused}
     say(outcome, "\n".join([*lines, f"{len(rows)} files, {_size(total)}"]), as_json=as_json)
 
@@ -166,12 +166,12 @@ def fetch(
             raise KeyboardInterrupt("the same command goes on where it ended") from None
         outcome = _outcome(manifest, number, out)
         outcome["refused"] = [
-            {"path": one.path, "reason": one.reason}
-            for one in manifest.of_role(chosen.folder, "refused", 1000)
+            {"path": row.path, "reason": row.reason}
+            for row in manifest.of_role(chosen.folder, "refused", 1000)
         ]
     failures = len(outcome["failures"]) + len(outcome["refused"])
     text = f"{outcome['fetched']} files ({_size(outcome['bytes'])}) in {out}, {failures} failed"
-    lines = [f"refused: {one['path']}: {one['reason']}" for one in outcome["refused"]]
+    lines = [f"refused: {row['path']}: {row['reason']}" for row in outcome["refused"]]
     say(outcome, "\n".join([*lines[:FAILURES_SHOWN], text]), as_json=as_json)
     if failures:
         raise typer.Exit(options.DONE_WITH_FAILURES)

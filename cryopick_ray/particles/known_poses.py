@@ -52,14 +52,15 @@ def read_poses(where: str | Path) -> dict[str, TrueParticles]:
             continue
         if not all(name in coordinates.columns for name in ANGLES):
             raise UsageError(
-                f"`truth` {where} has no {', '.join(ANGLES)} for {coordinates.micrograph.micrograph_id!r}; give "
-                "poses, as simulated micrographs have them, or leave `truth` out: all are matched then"
+                f"`truth` {where} has no {', '.join(ANGLES)} for {coordinates.micrograph.micrograph_id!r}; "
+                "give poses, as simulated micrographs have them, or leave `truth` out: all are matched then"
             )
         own_id = coordinates.micrograph.micrograph_id
         name = bare_name(own_id)
         if (other := names.setdefault(name, own_id)) != own_id:
             raise PicksError(
-                f"`truth` {where} has the particles of {name!r} as {other!r} and as {own_id!r}; keep one of them"
+                f"`truth` {where} has the particles of {name!r} as {other!r} and as {own_id!r}; "
+                "keep one of them"
             )
         has_ctf = all(name in coordinates.columns for name in DEFOCUS)
         u_A, v_A, angle_deg = (float(coordinates.columns[name][0]) if has_ctf else 0.0 for name in DEFOCUS)
