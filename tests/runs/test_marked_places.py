@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_own_labels import manifest_row, picks
+from manifest_row import manifest_row
+from scored_picks import picks
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.junk import Junk
