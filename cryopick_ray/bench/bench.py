@@ -21,7 +21,7 @@ from cryopick_ray.project import project_of
 
 
 def bench(settings: BenchSettings, note: Note) -> dict[str, Any]:
-    """Measure what the settings say, and return it as plain JSON.
+    """Run the benchmark and return its results as plain JSON.
 
     Files lie in a temporary folder, and are read from the system's cache: this is not about disks.
 

@@ -1,4 +1,4 @@
-"""What the machine at hand can do: bandwidths, convolution speed, memory."""
+"""Limits of this machine: bandwidths, convolution speed, memory."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -40,11 +40,11 @@ class Machine:
 
     @property
     def name(self) -> str:
-        """What the device is called."""
+        """Name of the device."""
         return torch.cuda.get_device_name(self.device) if self.on_gpu else "cpu"
 
     def wait(self) -> None:
-        """Wait until the device has done what it was given."""
+        """Wait until the device is idle."""
         if self.on_gpu:
             torch.cuda.synchronize(self.device)
 

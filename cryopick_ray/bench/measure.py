@@ -1,4 +1,4 @@
-"""What is measured of one model: in the workers, stage by stage, by sizes and batches."""
+"""Benchmark of one model: in workers, stage by stage, by image sizes and batch sizes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ Note = Callable[[str], None]
 
 
 class ModelBench:
-    """What is measured of one model.
+    """Benchmark of one model.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class ModelBench:
         self._note = note
 
     def on(self, source: MicrographSource) -> dict[str, Any]:
-        """Return what a micrograph takes: in the workers, by stages, by batches."""
+        """Return the cost of a micrograph: in workers, by stage, by batch size."""
         precision: Precision = (
             self.picker.scoring.precision if isinstance(self.picker, NetworkPicker) else "float32"
         )

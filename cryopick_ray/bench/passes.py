@@ -35,7 +35,7 @@ REST = "normalise and decode"
 
 @dataclass(frozen=True)
 class BenchMicrograph:
-    """One micrograph, and where it goes.
+    """A micrograph to measure on, with its store and picker.
 
     Attributes
     ----------

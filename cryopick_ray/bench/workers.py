@@ -1,4 +1,4 @@
-"""What a micrograph costs in the workers that do a run, from its file to its candidates."""
+"""Cost of a micrograph in the workers of a run, from its file to its candidates."""
 
 import time
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ DIGEST = "bench"
 
 @dataclass(frozen=True)
 class UnitCost:
-    """What a unit of micrographs took, divided by their number; the peaks are those of the unit.
+    """Cost per micrograph of a unit; memory peaks are those of the unit.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class UnitCost:
 
 @dataclass(frozen=True)
 class StoredMicrograph:
-    """A micrograph in a store, with what it cost to bring it there and to pick it.
+    """A stored micrograph, with the cost of its ingest and picking.
 
     Attributes
     ----------

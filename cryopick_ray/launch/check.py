@@ -1,4 +1,4 @@
-"""Rendered files against the schemas of those who will read them, without asking anybody."""
+"""Checks rendered files against the schemas of Ray, KubeRay and SLURM, offline."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Runs on a cluster, as a person sees them."""
+"""Jobs of runs on a cluster."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class ClusterJob:
 
 
 class ClusterJobs(Protocol):
-    """The attempts at one run, the last of which counts."""
+    """The attempts at one run; the last one counts."""
 
     def last(self) -> ClusterJob | None:
         """Return the last attempt, if there is one."""
@@ -55,4 +55,4 @@ class ClusterJobs(Protocol):
         """Yield what the attempt has printed; if ``follow``, until it ends."""
 
     def stop(self, job: ClusterJob) -> ClusterJob:
-        """End an attempt well and return it."""
+        """Stop an attempt gracefully and return it."""

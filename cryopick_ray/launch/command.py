@@ -30,7 +30,7 @@ def run_command(settings: ClusterSettings) -> list[str]:
 
 
 def _options(kind: type[Settings], given: dict[str, Any]) -> Iterator[str]:
-    """Yield the options of what is given; what has none of its own goes with ``--set``."""
+    """Yield the options of settings; those without an option of their own go with ``--set``."""
     for name, field, _ in leaves(kind):
         value: Any = given
         for part in name.split("."):

@@ -1,1 +1,1 @@
-"""A local web page to inspect, judge and correct the picks of a data set."""
+"""``cryopick view``: a local web page to inspect, judge and correct picks."""

@@ -1,4 +1,4 @@
-"""Extractions of many micrographs: planned, cut into units, run, gone on with, joined into STAR files."""
+"""Extraction of particles from many micrographs: planned, run in units, continued, joined into STAR files."""
 
 import hashlib
 import json
@@ -32,13 +32,13 @@ from cryopick_ray.store.publish import write_whole
 
 SUMMARY = "extract.json"
 FREE = {"optics", "relion_project"}
-"""Settings that only STAR files depend on, which are written anew each time."""
+"""Settings that affect only STAR files, which are rewritten each time."""
 Failures = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """What an extraction came to: its STAR files, micrographs that failed and why, and what to tell."""
+    """Result of an extraction: STAR files, failed micrographs with reasons, and notes."""
 
     out: str
     files: tuple[ParticlesStar, ...]

@@ -1,4 +1,4 @@
-"""What people may set of an extraction, and the boxes that it comes to."""
+"""Settings of an extraction, and the boxes that follow from them."""
 
 import math
 import re
@@ -22,7 +22,7 @@ SLACK = 1e-3
 
 @dataclass(frozen=True)
 class BoxSize:
-    """How large boxes are, before and after they are scaled.
+    """Size of boxes, before and after scaling.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class BoxSize:
 
 
 class ExtractSettings(Settings):
-    """Which particles are cut out of what, and how."""
+    """Settings of ``cryopick extract``."""
 
     picks: Annotated[str, Shown(option="INPUT")] = Field(
         description="A run, a table, or a file or folder of coordinates of any program."

@@ -1,4 +1,4 @@
-"""Micrographs to stacks of particles: what one worker does with a unit."""
+"""Worker of an extraction: micrographs to particle stacks."""
 
 import time
 import zlib
@@ -43,7 +43,7 @@ DEFOCUS = "rlnDefocusU"
 
 @dataclass(frozen=True, eq=False)
 class ExtractionItem:
-    """A micrograph whose particles are to be cut out.
+    """A micrograph to extract particles from.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class ExtractionItem:
 
 
 class ExtractWorker:
-    """Cuts particles out of micrographs and writes a stack of each, and then the rows of its particles.
+    """Extracts particles of micrographs; writes a stack for each, then the rows of its particles.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ class ExtractWorker:
 
 @dataclass(frozen=True, eq=False)
 class _BoxCutter:
-    """How boxes of a size are cut out of an image.
+    """Extracts boxes of one size from an image.
 
     Attributes
     ----------

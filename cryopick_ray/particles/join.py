@@ -1,4 +1,4 @@
-"""Parts of an extraction joined into one STAR file of particles, row after row."""
+"""Joins the parts of an extraction into one STAR file of particles, row by row."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

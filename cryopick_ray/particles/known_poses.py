@@ -1,4 +1,4 @@
-"""Particles whose true poses are known, as those of simulated micrographs are."""
+"""Known true poses of particles, such as those of simulated micrographs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

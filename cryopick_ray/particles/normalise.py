@@ -1,4 +1,4 @@
-"""Boxes with an even background of mean 0 and standard deviation 1, as RELION normalises them."""
+"""Normalisation of boxes to a background of mean 0 and standard deviation 1, as in RELION."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Dust:
 
 
 class Background:
-    """What lies outside a circle around the middle of a box.
+    """Background of a box: the pixels outside a central circle.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A STAR file of particles with images: what classification and reconstruction begin with and add to."""
+"""STAR files of particles with images: input and output of classification and reconstruction."""
 
 import math
 import re

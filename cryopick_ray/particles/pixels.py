@@ -1,4 +1,4 @@
-"""Where the pixels of micrographs are that particles are cut out of: their files, else a store."""
+"""Sources of micrograph pixels for extraction: image files, else a store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from cryopick_ray.units import Optics
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """A micrograph to cut boxes from.
+    """A micrograph image to extract boxes from.
 
     Attributes
     ----------
@@ -95,14 +95,14 @@ class PixelsInFile:
 
 @dataclass(frozen=True)
 class MicrographsInStore:
-    """Pixels in a store, normalised and maybe coarser."""
+    """Pixels of a micrograph in a store, normalised and possibly coarser."""
 
     store_url: str
     row: ManifestRow
 
     @property
     def stamp(self) -> str:
-        """What tells it from another one of its name."""
+        """Identity, to detect a changed file of the same name."""
         return f"{self.store_url} {self.row.checksum}"
 
     def read(self, known: PickedMicrograph, given_A: float | None) -> Image:
@@ -119,7 +119,7 @@ class MicrographsInStore:
 
 @dataclass(frozen=True)
 class PixelOrigin:
-    """A micrograph as the place knows it that has its pixels."""
+    """A micrograph with its pixels, by the names of their source."""
 
     relion_name: str
     pixels: PixelsInFile | MicrographsInStore

@@ -1,4 +1,4 @@
-"""Agreement of pickers -> a part of a page: who shares how much with whom, and groups by who has them."""
+"""Agreement of pickers as HTML: shared picks of each pair, and groups of candidates by their pickers."""
 
 from markupsafe import Markup
 
@@ -7,7 +7,7 @@ from cryopick_ray.passes.agreement import PickerAgreement
 from cryopick_ray.report.report import page_maker
 
 MOST_ROWS = 24
-"""Kinds of groups that are shown, the most frequent ones."""
+"""Most frequent kinds of groups that are shown."""
 
 
 def render_agreement(agreement: PickerAgreement, reliability: AgreedReliability | None = None) -> Markup:
@@ -39,7 +39,7 @@ def render_agreement(agreement: PickerAgreement, reliability: AgreedReliability 
 
 
 def _told(reliability: AgreedReliability) -> dict[str, tuple[float | None, float | None]]:
-    """Return precision and recall of each picker by its name; nothing where agreement tells none."""
+    """Return precision and recall by picker; empty where agreement gives no estimate."""
     if (recall := reliability.recall) is None:
         return {}
     rows = zip(

@@ -1,4 +1,4 @@
-"""Classes -> a page: averages sorted by quality, with counts."""
+"""Page of class averages, sorted by quality, with counts."""
 
 import io
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The report a person looks at: one HTML file that needs nothing but itself."""
+"""The report of a run: a self-contained HTML file."""
 
 import math
 from base64 import b64encode
@@ -25,7 +25,7 @@ MAX_FAILURES = 500
 
 @dataclass(frozen=True)
 class Report:
-    """What the report says.
+    """Contents of the report.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What pickers' particles come to in three dimensions -> one HTML page."""
+"""Page of a comparison by reconstructions: slices, FSC curves and class averages of each run."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime

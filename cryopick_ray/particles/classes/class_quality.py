@@ -1,4 +1,4 @@
-"""What is measured of each class, to tell particles from junk."""
+"""Measures of class quality, to tell particles from junk."""
 
 from dataclasses import dataclass, fields
 
@@ -11,22 +11,22 @@ from cryopick_ray.particles.classes.model import ClassSums, averages, picture_of
 from cryopick_ray.particles.classes.schedule import ClassPlan
 
 ENOUGH = 0.5
-"""Fourier ring correlation of the halves down to which detail is taken for resolved."""
+"""Fourier ring correlation of the halves above which detail counts as resolved."""
 Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class ClassMeasures:
-    """Measures of ``k`` classes, each ``(k,)``; of an empty class they mean nothing.
+    """Measures of ``k`` classes, each ``(k,)``; meaningless for empty classes.
 
     Attributes
     ----------
     particles
-        In the class.
+        Number of particles.
     resolution_A
         Where the Fourier ring correlation (FRC) of the averages of two half sets first falls below .5.
     details
-        Such details across the mask.
+        Number of resolved details across the mask.
     agreement
         Correlation of the halves' averages in the mask.
     log_snr
@@ -76,7 +76,7 @@ def measure(
     shift_A: Numbers,
     probability: Numbers,
 ) -> ClassMeasures:
-    """Measure classes by their averages, by their halves, and by where their images lie."""
+    """Measure classes by their averages, half-set averages, and the shifts of their images."""
     components, side = plan.components, plan.side_px
     mask_px = plan.mask_A / plan.pixel_size_A
     both, _ = averages(halves[0] + halves[1], components, noise)

@@ -1,4 +1,4 @@
-"""Classes with their averages and qualities: what a classification, ours or RELION's, comes to."""
+"""Result of a 2-D classification, ours or RELION's: labels, averages, qualities, and their files."""
 
 import csv
 import json
@@ -33,11 +33,11 @@ class Classes:
     psi_deg, origin_A, probability
         ``(n,)``, ``(n, 2)``, ``(n,)``: RELION's rlnAnglePsi, rlnOriginX/YAngst, rlnMaxValueProbDistribution.
     measured
-        What is measured of each class.
+        Measures of each class.
     likeness
         ``(k,)`` probability that a class shows particles.
     quality
-        Of each class.
+        Quality of each class.
     """
 
     averages: NDArray[np.float32]
@@ -81,7 +81,7 @@ class Classes:
 
 
 def write_classes(out: Path, root: str, particles: Particles, classes: Classes) -> list[str]:
-    """Write RELION's files and ours; return what a person should know of them.
+    """Write RELION's files and ours; return warnings.
 
     ``ROOT_data.star``, ``ROOT_classes.mrcs`` and ``ROOT_model.star`` are what RELION's own classification
     leaves; ``classes.csv`` is what ``cryopick table`` takes to leave out bad classes.
@@ -100,7 +100,7 @@ def write_classes(out: Path, root: str, particles: Particles, classes: Classes) 
 
 
 def write_kept(out: Path, particles: Particles, classes: Classes, worst: Quality) -> int:
-    """Write the particles of classes that are good enough as ``kept.star``; return how many they are."""
+    """Write the particles of classes of at least a quality to ``kept.star``; return their number."""
     places = classes.places(worst)
     columns = {name: values[places] for name, values in _columns(classes).items()}
     write_particles(out / KEPT, particles.of(places), columns)

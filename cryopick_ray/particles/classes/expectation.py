@@ -1,4 +1,4 @@
-"""Where each image lies among classes, turns and shifts, and what images add up to: the E step."""
+"""The E step: probabilities of classes, in-plane rotations and shifts of each image, and the sums."""
 
 import math
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from cryopick_ray.particles.classes.model import ClassModel, ClassSums
 from cryopick_ray.particles.classes.turning import InPlaneRotation, psi_grid
 
 SPLIT = 2
-"""Parts of a coarse cell along its turn and along either shift."""
+"""Fine cells per coarse cell, along rotation and along either shift."""
 CELLS = 8
-"""Coarse cells of class, turn and shift that are looked at finely, the likeliest of an image."""
+"""Most likely coarse cells of an image that are searched finely."""
 LEAST = 1e-3
-"""Probability below which a cell adds nothing."""
+"""Probability below which a cell is ignored."""
 PSI_SIGMA_DEG = 5.0
 """How well the direction of a segment is known; a third of the range that is searched, as RELION has it."""
 SCORES = 2**22
-"""Numbers in the table of coarse scores at a time."""
+"""Limit of coarse scores in memory."""
 
 
 @dataclass(frozen=True)
 class PoseSearch:
-    """The turns and shifts that are tried: coarse cells, each cut into 2 x 2 x 2.
+    """The rotations and shifts that are searched: coarse cells, each divided into 2 x 2 x 2.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class ExpectedPoses:
 
 @dataclass(frozen=True, eq=False)
 class KnownPoses:
-    """What is known of the turns of ``n`` images before they are compared: segments lie along filaments.
+    """Prior directions of ``n`` images: segments lie along filaments.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Sums of images whose class, turn and shift are known: how classes of RELION come by half sets."""
+"""Sums of images with known class, rotation and shift, for half-set averages of RELION's classes."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Class averages turned in the plane, and sums of images turned back."""
+"""Class averages rotated in the plane, and sums of images rotated back."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ PADDING = 2
 
 @dataclass(frozen=True)
 class InPlaneRotation:
-    """Turns pictures by given angles: linear interpolation in the twofold padded transform.
+    """Rotates images by given angles: linear interpolation in the twofold padded transform.
 
     The interpolation's fall-off towards the border is divided out before turning and after turning back,
     so that turning back is turning's transpose and, in a circle that fits the box, its inverse.

@@ -1,4 +1,4 @@
-"""Fourier shell correlation: how far two maps agree, and what a mask has to do with it."""
+"""Fourier shell correlation of two maps, corrected for the mask by phase randomisation."""
 
 import math
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ SPARED = 2
 
 @dataclass(frozen=True, eq=False)
 class HalfMapAgreement:
-    """How two half maps agree, shell by shell; curves are ``(side // 2 + 1,)``, shell 0 first.
+    """FSC curves of two half maps, ``(side // 2 + 1,)``, shell 0 first.
 
     Attributes
     ----------

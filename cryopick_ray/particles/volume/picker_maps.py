@@ -1,4 +1,4 @@
-"""What a picker's particles came to in three dimensions, by which of them and how their views were found."""
+"""Maps from a picker's particles, by selection of particles and by method of pose assignment."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ PLACED, MATCHED = "as placed", "matched"
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """What a run's picks came to.
+    """Reconstructions from a run's picks.
 
     Attributes
     ----------

@@ -79,7 +79,7 @@ def find_poses(
 
 
 class _Matcher:
-    """What is the same for all images of a data set."""
+    """Matches images with projections; holds what all images of a data set share."""
 
     def __init__(
         self,
