@@ -51,12 +51,12 @@ def test_pickers_are_compared_by_maps_of_their_picks(simulated, runs, tmp_path, 
     strict, lax = told
     assert strict["picks"] < lax["picks"]
     assert strict["precision"] > lax["precision"]
-    maps = [{(one["picks"], one["poses"]): one for one in run["maps"]} for run in told]
+    maps = [{(record["picks"], record["poses"]): record for record in run["maps"]} for run in told]
     for own in maps:
         assert len(own) == 4
         assert own["equal numbers", "matched"]["particles"] == strict["picks"]
-        assert all(one["reference_A"] >= 2 * PIXEL_A for one in own.values())
-        assert all(np.ptp(one["half_maps_A"]) >= 0 for one in own.values())
+        assert all(record["reference_A"] >= 2 * PIXEL_A for record in own.values())
+        assert all(np.ptp(record["half_maps_A"]) >= 0 for record in own.values())
     assert strict["match_score"] > lax["match_score"]
     page = (out / "structure.html").read_text()
     assert "strict" in page

@@ -54,7 +54,7 @@ def test_published_picks_of_three_programs_go_in_and_out(real_data, tmp_path):
     said = json.loads(done.stdout)
     frame = pd.read_parquet(tmp_path / "agreed" / "table")
     assert said["picks"] == frame.picked.sum() == (frame.votes >= 2).sum()
-    assert sum(one["picks"] for one in said["pickers"].values()) == frame.votes.sum()
+    assert sum(record["picks"] for record in said["pickers"].values()) == frame.votes.sum()
     assert (tmp_path / "agreed" / "consensus.html").read_text().count("<table") == 2
     out = ask("export", tmp_path / "agreed", "--format", "star", "--out", tmp_path / "star")
     assert out.exit_code == 0, out.output
@@ -78,7 +78,7 @@ def test_a_consensus_teaches_exports_and_is_evaluated_like_any_table(tmp_path):
     found = json.loads(scored.stdout)
     assert found["pooled"]["recall"] == pytest.approx(2 / 3)
     assert any(
-        "1 candidates are left out whatever their score (too few votes)" in one for one in found["notes"]
+        "1 candidates are left out whatever their score (too few votes)" in item for item in found["notes"]
     )
 
 
@@ -95,7 +95,7 @@ def test_inputs_that_cannot_vote_are_refused_with_a_remedy(tmp_path, inputs, sai
     table(tmp_path / "x", "a", [(50, 60)])
     table(tmp_path, "other", [(50, 60)], micrograph="grid/b.mrc")
     with pytest.raises(UsageError, match=said):
-        agree([str(tmp_path / one) for one in inputs], tmp_path / "out", Vote(1))
+        agree([str(tmp_path / item) for item in inputs], tmp_path / "out", Vote(1))
 
 
 def test_names_and_folders_of_micrographs_may_differ(tmp_path):

@@ -38,8 +38,8 @@ def test_relion_gets_the_picks_of_the_table(serial_run):
     assert len(particles) == len(frame)
     assert np.allclose(particles.rlnCoordinateX, frame.x_px, atol=1e-3)
     listed = starfile.read(serial_run / "coordinates" / "autopick.star")
-    one = starfile.read(listed.rlnMicrographCoordinates[0])
-    assert len(one) == (frame.micrograph_id == "square0/00.mrc").sum()
+    item = starfile.read(listed.rlnMicrographCoordinates[0])
+    assert len(item) == (frame.micrograph_id == "square0/00.mrc").sum()
 
 
 def test_picks_find_the_truth_without_a_shift(serial_run, phantoms, cryopick):

@@ -95,13 +95,13 @@ def test_a_student_that_is_no_better_is_not_kept(first, cryopick, tmp_path):
     assert after["taught"]["kept"] == 0
     assert after["taught"]["rounds"][0] <= after["taught"]["before"]
     assert after["picked"] == before["picked"]
-    assert any(words in one["text"] for one in after["warnings"])
+    assert any(words in record["text"] for record in after["warnings"])
     assert words in (out / "report.html").read_text()
     status, _, _ = cryopick("run", "--out", out, "--resume", "--threshold", 0.3, "--engine", "serial")
     assert status == 0
     again = json.loads((out / "summary.json").read_text())
     assert again["taught"] == after["taught"]
-    assert sum(words in one["text"] for one in again["warnings"]) == 1
+    assert sum(words in record["text"] for record in again["warnings"]) == 1
 
 
 def test_resuming_changes_nothing_of_what_was_learned(first, second, cryopick):

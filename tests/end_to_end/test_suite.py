@@ -74,8 +74,10 @@ def test_a_failing_pair_is_a_row_with_a_reason_and_the_rest_goes_on(compared, ou
 
 def test_seeds_are_averaged_with_their_spread(outcome):
     (row,) = rows(outcome, data="phantoms", model="small")
-    own = [one for one in outcome["results"] if (one["data"], one["model"]) == ("phantoms", "small")]
-    f1 = [one["measures"]["f1"] for one in own]
+    own = [
+        record for record in outcome["results"] if (record["data"], record["model"]) == ("phantoms", "small")
+    ]
+    f1 = [record["measures"]["f1"] for record in own]
     assert len(set(f1)) == row["seeds"] == 2
     assert row["mean"]["f1"] == pytest.approx(statistics.mean(f1))
     assert row["spread"]["f1"] == pytest.approx(statistics.stdev(f1))
@@ -103,11 +105,11 @@ def test_what_a_model_was_trained_on_is_marked(outcome):
 @pytest.mark.parametrize("model", ["log", "seed-0"])
 def test_the_numbers_are_those_of_run_and_evaluate(suite_file, outcome, tmp_path, model):
     settings = yaml.safe_load(suite_file.read_text())
-    one, seeds = settings["data"][0], settings["models"][0]["seeds"]
+    record, seeds = settings["data"][0], settings["models"][0]["seeds"]
     weights = seeds[0] if model == "seed-0" else model
-    run = ["run", *one["micrographs"], "--diameter", 150, "--model", weights, "--out", tmp_path / "run"]
+    run = ["run", *record["micrographs"], "--diameter", 150, "--model", weights, "--out", tmp_path / "run"]
     assert call(*run, *ALONE).exit_code == 0
-    scored = call("evaluate", tmp_path / "run", "--truth", one["labels"], "--json")
+    scored = call("evaluate", tmp_path / "run", "--truth", record["labels"], "--json")
     pooled = json.loads(scored.stdout)["pooled"]
     (found,) = (x for x in outcome["results"] if (x["data"], x["seed"]) == ("phantoms", weights))
     names = ("precision", "recall", "f1", "best_f1", "best_threshold", "auprc")
@@ -207,8 +209,8 @@ def test_the_two_ways_to_evaluate_are_told_apart(arguments, said):
 @pytest.mark.parametrize("name", ["10_suite.yaml", "15_comparison.yaml"])
 def test_an_example_is_a_suite_of_data_that_is_there(real_data, name):
     settings = suite_settings(read_yaml(EXAMPLES / name))
-    for one in filter(lambda one: isinstance(one, MicrographSet), settings.sets()):
-        assert all((real_data / place).exists() for place in one.micrographs)
+    for item in filter(lambda item: isinstance(item, MicrographSet), settings.sets()):
+        assert all((real_data / place).exists() for place in item.micrographs)
     assert "log" in [group.name for group in settings.models]
 
 
@@ -220,4 +222,4 @@ def test_the_comparison_has_all_networks_and_what_they_are_compared_with():
         "template",
         "topaz:resnet8_u64",
     } <= seeds
-    assert all(one.molecule for one in settings.sets() if isinstance(one, MicrographSet))
+    assert all(item.molecule for item in settings.sets() if isinstance(item, MicrographSet))

@@ -47,7 +47,7 @@ def test_a_run_keeps_what_it_decided_and_doubted(cryopick, tmp_path):
     status, text, heard = cryopick("run", tmp_path / "in", *given, "--out", out)
     assert status == 0
     summary = json.loads((out / "summary.json").read_text())
-    by_kind = {one["about"]: one["text"] for one in summary["warnings"]}
+    by_kind = {record["about"]: record["text"] for record in summary["warnings"]}
     assert "1 of 6 micrographs" in by_kind["run"]
     assert "no particle was picked" in by_kind["picks"]
     assert "no particle was picked" in text
@@ -59,4 +59,4 @@ def test_a_run_keeps_what_it_decided_and_doubted(cryopick, tmp_path):
     assert status == 0
     after = json.loads((out / "summary.json").read_text())["warnings"]
     assert {"about": "run", "text": by_kind["run"]} in after
-    assert not any(one["about"] == "picks" for one in after)
+    assert not any(record["about"] == "picks" for record in after)

@@ -50,7 +50,7 @@ def _cs_group(folder: Path) -> None:
 
 def _exposures(folder: Path) -> object:
     (group,) = folder.glob("*.csg")
-    return [repr(one) for one in read_cs_list(group, folder)]
+    return [repr(item) for item in read_cs_list(group, folder)]
 
 
 def _particles(folder: Path) -> None:
@@ -67,7 +67,10 @@ def _particles(folder: Path) -> None:
 
 def _placed(folder: Path) -> object:
     found = read_cs(only(folder))
-    return [(repr(one.micrograph), one.x_px.tobytes(), one.y_px.tobytes()) for one in found]
+    return [
+        (repr(micrograph_picks.micrograph), micrograph_picks.x_px.tobytes(), micrograph_picks.y_px.tobytes())
+        for micrograph_picks in found
+    ]
 
 
 STAR = """
@@ -115,8 +118,8 @@ FILES = "data_\n\nloop_\n_rlnMicrographName #1\n_rlnMicrographCoordinates #2\na.
 
 
 def _coordinates(format: str, folder: Path) -> None:
-    one = from_file("a.mrc", [1.5, 30], [2, 40.25], [0.5, -1], [(30, 30)] * 2)
-    write(iter([one]), format, folder, ExportSettings(image_height=64))
+    coordinates = from_file("a.mrc", [1.5, 30], [2, 40.25], [0.5, -1], [(30, 30)] * 2)
+    write(iter([coordinates]), format, folder, ExportSettings(image_height=64))
     for path in folder.rglob("*"):
         if path.name in ("autopick.star",):
             path.unlink()
@@ -128,7 +131,7 @@ def _listed(folder: Path) -> object:
     for name in ("a.mrc", "b c.mrc", "J1/a.mrc"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
-    return [str(one) for one in list_sources([str(path)], relion_project=folder)]
+    return [str(item) for item in list_sources([str(path)], relion_project=folder)]
 
 
 def _relion(folder: Path) -> list[str]:
@@ -136,7 +139,10 @@ def _relion(folder: Path) -> list[str]:
     path = only(folder)
     if lists.looks_like(path):
         (folder / "a.star").write_text(COORDINATES)
-    return [repr((one.micrograph, one.x_px)) for one in read_star_file(path, path.stem, [].append)]
+    return [
+        repr((micrograph_picks.micrograph, micrograph_picks.x_px))
+        for micrograph_picks in read_star_file(path, path.stem, [].append)
+    ]
 
 
 COORDINATE_FILES: Mapping[str, Reader] = {

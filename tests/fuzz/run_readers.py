@@ -81,7 +81,7 @@ def _table(folder: Path) -> None:
 def _full_table(folder: Path) -> None:
     """Write a table with every optional column, some of it not known, and every reason."""
     n = len(Why)
-    more = {name: one.nothing(n) for name, one in COLUMNS.items()}
+    more = {name: item.nothing(n) for name, item in COLUMNS.items()}
     for name, values in more.items():
         values[: n // 2] = "hand" if name == "source" else 3
     x, y, score = np.random.default_rng(3).uniform(0, 50, (3, n)).astype(np.float32)
@@ -93,10 +93,15 @@ def _full_table(folder: Path) -> None:
 def _tabled(folder: Path) -> object:
     return [
         (
-            *(repr(one.micrograph), one.x_px.tobytes(), one.score.tobytes(), one.unpicked.tobytes()),
-            {name: values.tolist() for name, values in one.more.items()},
+            *(
+                repr(micrograph_picks.micrograph),
+                micrograph_picks.x_px.tobytes(),
+                micrograph_picks.score.tobytes(),
+                micrograph_picks.unpicked.tobytes(),
+            ),
+            {name: values.tolist() for name, values in micrograph_picks.more.items()},
         )
-        for one in PickTable(folder / "table")
+        for micrograph_picks in PickTable(folder / "table")
     ]
 
 

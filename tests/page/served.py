@@ -111,7 +111,7 @@ class Page:
     def wait(self, job):
         """Return a job once it ended."""
         for _ in range(1200):
-            found = next(one for one in self.json("api/jobs") if one["job"] == job)
+            found = next(record for record in self.json("api/jobs") if record["job"] == job)
             if found["state"] != "running":
                 return found
             threading.Event().wait(0.1)

@@ -84,7 +84,9 @@ def test_only_what_was_moved_is_sent_and_shown(look):
     look.wait(lambda: look.state("cut")["threshold"] > 0)
     [shown] = look.js(WORDS)
     look.id("apply").click()
-    sent = look.wait(lambda: [one for one in look.page.json("api/jobs") if one["what"] == "apply"])[0]
+    sent = look.wait(lambda: [record for record in look.page.json("api/jobs") if record["what"] == "apply"])[
+        0
+    ]
     assert sorted(shown) == sorted(sent["command"].split(" "))
     assert any(word.startswith("--threshold=") for word in shown)
     assert look.page.wait(sent["job"])["state"] == "done"

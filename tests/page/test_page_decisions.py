@@ -23,20 +23,25 @@ CUT = 0.2
 
 def mend(page, i=0):
     """Remove the best pick, add one, paint junk over another; return what the page then shows."""
-    one = page.candidates(i)
+    record = page.candidates(i)
     rows = [
-        {"action": "remove", "x_px": float(one["x_px"][0]), "y_px": float(one["y_px"][0])},
+        {"action": "remove", "x_px": float(record["x_px"][0]), "y_px": float(record["y_px"][0])},
         {"action": "add", "x_px": 30.25, "y_px": 41.5},
-        {"action": "junk", "x_px": float(one["x_px"][1]), "y_px": float(one["y_px"][1]), "radius_px": 20.0},
+        {
+            "action": "junk",
+            "x_px": float(record["x_px"][1]),
+            "y_px": float(record["y_px"][1]),
+            "radius_px": 20.0,
+        },
     ]
     status, content = page.post("api/decisions", {"micrograph": i, "rows": rows})
     assert status == 200, content
     return page.candidates(i)
 
 
-def picked_places(one):
-    chosen = one["unpicked"] == 0
-    places = zip(one["x_px"][chosen].tolist(), one["y_px"][chosen].tolist(), strict=True)
+def picked_places(record):
+    chosen = record["unpicked"] == 0
+    places = zip(record["x_px"][chosen].tolist(), record["y_px"][chosen].tolist(), strict=True)
     return {(round(x, 1), round(y, 1)) for x, y in places}
 
 
@@ -89,16 +94,16 @@ def test_undo_takes_back_one_call_after_the_other(run):
 
 
 def test_what_one_decided_the_other_sees_and_both_are_there_when_it_is_opened_again(run):
-    with served(run, by="ada") as one, served(run, by="bob") as two:
-        mend(one)
+    with served(run, by="ada") as item, served(run, by="bob") as two:
+        mend(item)
         generation = two.json("api/micrographs")["generation"]
         two.post("api/exclude", {"micrographs": [3], "exclude": True})
-        seen = one.json("api/micrographs")
+        seen = item.json("api/micrographs")
         assert seen["columns"]["excluded"][3]
-        assert one.json("api/about")["people"] == two.json("api/about")["people"] == ["ada", "bob"]
+        assert item.json("api/about")["people"] == two.json("api/about")["people"] == ["ada", "bob"]
         assert two.json("api/micrographs")["generation"] > generation
-        assert picked_places(one.candidates(0)) == picked_places(two.candidates(0))
-        shown = one.candidates(0)
+        assert picked_places(item.candidates(0)) == picked_places(two.candidates(0))
+        shown = item.candidates(0)
         with pytest.raises(UsageError, match="another page"):
             served(run, by="ada").__enter__()
     assert sorted(path.name for path in (run / "curation").glob("*.csv")) == ["ada.csv", "bob.csv"]
@@ -161,10 +166,10 @@ def test_the_exported_star_holds_exactly_what_is_shown_at_that_cut(run):
         page.post("api/exclude", {"micrographs": [3], "exclude": True})
         wanted = []
         for i, about in enumerate(page.session.micrographs):
-            one = page.candidates(i)
-            others = one["unpicked"] & ~np.uint16(Why.BELOW_THRESHOLD)
-            chosen = (others == 0) & ((one["score"] >= np.float32(CUT)) | (one["marks"] & 1 == 1))
-            places = zip(one["x_px"][chosen].tolist(), one["y_px"][chosen].tolist(), strict=True)
+            record = page.candidates(i)
+            others = record["unpicked"] & ~np.uint16(Why.BELOW_THRESHOLD)
+            chosen = (others == 0) & ((record["score"] >= np.float32(CUT)) | (record["marks"] & 1 == 1))
+            places = zip(record["x_px"][chosen].tolist(), record["y_px"][chosen].tolist(), strict=True)
             wanted += [[about.relion_name, x, y] for x, y in places]
         found = sorted(exported(page))
         assert [name for name, *_ in found] == sorted(name for name, *_ in wanted)

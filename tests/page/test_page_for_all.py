@@ -55,7 +55,9 @@ def test_ten_thousand_micrographs_make_few_elements(look, browser, monkeypatch):
     for key, wanted in ((Keys.END, "09999.mrc"), (Keys.HOME, "00000.mrc")):
         look.id("strip-list").send_keys(key)
         look.wait(
-            lambda wanted=wanted: [wanted] == [one.text for one in look.all("[aria-selected=true] .name")]
+            lambda wanted=wanted: (
+                [wanted] == [element.text for element in look.all("[aria-selected=true] .name")]
+            )
         )
         assert len(browser.find_elements(By.CLASS_NAME, "thumb")) < 60
     look.press("t")

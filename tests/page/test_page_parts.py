@@ -32,13 +32,13 @@ def micrographs(draw, make):
     made = []
     for number in range(draw(st.integers(0, 5))):
         n = draw(st.integers(0, 8))
-        one = make(f"{number}.mrc", n)
+        item = make(f"{number}.mrc", n)
         score = np.sort(draw(arrays.arrays(np.float32, n, elements=SCORES)))[::-1]
         size = draw(
             arrays.arrays(np.float32, n, elements=st.sampled_from([90.0, 120.0, 150.0, float("nan")]))
         )
         unpicked = draw(arrays.arrays(np.uint16, n, elements=st.sampled_from([0, 1, 2, 3, 64])))
-        made.append(replace(one, score=score, unpicked=unpicked, more={"size_A": size}))
+        made.append(replace(item, score=score, unpicked=unpicked, more={"size_A": size}))
     return made
 
 
@@ -56,11 +56,11 @@ def test_counts_are_those_of_a_plain_look_at_every_candidate(make_picks, data, t
         found.add(place, free_candidates(some[place]))
     everything = found.all()
     expected = []
-    for one in some:
-        size = one.more["size_A"]
+    for micrograph_picks in some:
+        size = micrograph_picks.more["size_A"]
         fits = ~(size < (smallest or -np.inf)) & ~(size > (largest or np.inf))
-        free = (one.unpicked & ~np.uint16(Why.BELOW_THRESHOLD)) == 0
-        expected.append(int((free & fits & ~(one.score < np.float32(threshold))).sum()))
+        free = (micrograph_picks.unpicked & ~np.uint16(Why.BELOW_THRESHOLD)) == 0
+        expected.append(int((free & fits & ~(micrograph_picks.score < np.float32(threshold))).sum()))
     assert everything.counts(threshold, smallest, largest).tolist() == expected
 
 
@@ -77,8 +77,8 @@ def test_a_micrograph_with_very_many_candidates_is_counted_whole(n):
 def test_bins_hold_every_candidate_and_their_stops_are_exact(make_picks, data, threshold):
     some = data.draw(micrographs(make_picks))
     found = CandidateCollector(len(some))
-    for place, one in enumerate(some):
-        found.add(place, free_candidates(one))
+    for place, item in enumerate(some):
+        found.add(place, free_candidates(item))
     everything = found.all()
     made = histogram(everything, threshold)
     assert (np.diff(made.score_stops) > 0).all()
@@ -124,9 +124,9 @@ def _four():
     from cryopick_ray.picks.schema import PickedMicrograph
 
     about = PickedMicrograph("a.mrc", "d", "a.mrc", (100, 100), 1.0, None, "complete", "")
-    one = no_picks(about, 10.0)
+    item = no_picks(about, 10.0)
     return replace(
-        one, x_px=np.arange(4, dtype=np.float32), y_px=np.zeros(4, np.float32), score=np.ones(4, np.float32),
+        item, x_px=np.arange(4, dtype=np.float32), y_px=np.zeros(4, np.float32), score=np.ones(4, np.float32),
         unpicked=np.zeros(4, np.uint16), junk=None, more={},
     )  # fmt: skip
 
@@ -150,17 +150,17 @@ def test_a_slow_drift_has_no_outliers_and_a_jump_is_one():
 
 def test_what_a_person_left_out_is_no_outlier_and_hides_none():
     picks = [*[7, 8] * 20, *[0] * 5, 900, *[7, 8] * 20]
-    left_out = [one == 0 for one in picks]
+    left_out = [item == 0 for item in picks]
     assert outliers({"picks": picks})["picks"] == [40, 41, 42, 43, 44, 45]
     assert outliers({"picks": picks, "excluded": left_out})["picks"] == [45]
 
 
 def test_columns_that_nobody_knows_are_left_out(make_picks):
-    one = make_picks("a.mrc").micrograph
+    item = make_picks("a.mrc").micrograph
     said = replace(
-        one, listed='{"rlnDefocusU": "12000", "rlnDefocusV": "14000", "rlnCtfMaxResolution": "nan"}'
+        item, listed='{"rlnDefocusU": "12000", "rlnDefocusV": "14000", "rlnCtfMaxResolution": "nan"}'
     )
-    broken = replace(one, listed="[" * 10_000)
+    broken = replace(item, listed="[" * 10_000)
     columns = listed_columns([said, broken])
     assert columns["defocus_A"] == [13000, None]
     assert "ctf_resolution_A" not in columns
@@ -219,7 +219,7 @@ def _hold(event):
 
 def _ended(jobs, number):
     for _ in range(1200):
-        found = next(one for one in jobs.listed() if one["job"] == number)
+        found = next(record for record in jobs.listed() if record["job"] == number)
         if found["state"] != "running":
             return found
         time.sleep(0.05)
@@ -230,16 +230,19 @@ def test_some_micrographs_of_a_table_are_those_of_all_and_keep_no_part_in_memory
     made = [make_picks(f"{number:03d}.mrc", 7, dataset="d") for number in range(40)]
     write_table(made, tmp_path / "table")
     table = PickTable(tmp_path / "table")
-    every = {one.micrograph.micrograph_id: one for one in table}
-    for name, one in table.of(["003.mrc", "039.mrc"]).items():
-        assert np.array_equal(one.score, every[name].score)
-        assert one.score.base is None
+    every = {micrograph_picks.micrograph.micrograph_id: micrograph_picks for micrograph_picks in table}
+    for name, micrograph_picks in table.of(["003.mrc", "039.mrc"]).items():
+        assert np.array_equal(micrograph_picks.score, every[name].score)
+        assert micrograph_picks.score.base is None
 
 
 def test_a_footer_that_lies_loses_no_pick_in_silence(make_picks, tmp_path):
     """The parts' footers say where a micrograph is; the index knows whether it has candidates at all."""
     made = [replace(make_picks(f"{n:03d}.mrc", 7, dataset="d")) for n in range(4)]
-    made = [replace(one, micrograph=replace(one.micrograph, candidates=7)) for one in made]
+    made = [
+        replace(micrograph_picks, micrograph=replace(micrograph_picks.micrograph, candidates=7))
+        for micrograph_picks in made
+    ]
     write_table(made, tmp_path / "table")
     path = tmp_path / "table" / dataset_folder("d") / "part-00000.parquet"
     table = PickTable(tmp_path / "table")

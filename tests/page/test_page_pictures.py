@@ -55,7 +55,7 @@ def test_a_place_is_where_it_is_in_the_source_at_every_level(kind, level):
             tile = decoded(made.tile(rect, size))
             assert tile.shape == size[::-1]
             whole[row * 256 : row * 256 + size[1], column * 256 : column * 256 + size[0]] = tile
-    x, y = (one * step - 0.5 for one in centre(whole))
+    x, y = (item * step - 0.5 for item in centre(whole))
     assert (x, y) == pytest.approx(SPOT, abs=0.15 * step + 0.3)
 
 

@@ -56,7 +56,7 @@ def slope_deg(average):
     y, x = np.mgrid[:SIDE, :SIDE] - SIDE // 2
     inside = np.hypot(x, y) < 0.4 * SIDE
     weight = np.clip(average, 0, None) * inside
-    xx, yy, xy = ((weight * one).sum() for one in (x * x, y * y, x * y))
+    xx, yy, xy = ((weight * item).sum() for item in (x * x, y * y, x * y))
     return np.degrees(0.5 * np.arctan2(2 * xy, xx - yy))
 
 

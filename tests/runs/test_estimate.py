@@ -49,10 +49,10 @@ def test_more_machines_are_never_slower_and_cost_the_same_hours(
 def test_what_the_network_bounds_no_gpu_makes_faster_and_the_reverse():
     rates = StageRates(64e6, 0.5e6, 3e3, 300, ingest_s=0.05, pick_s=0.02, cpu_s=0.07, on_gpu=True)
     slow = [estimate(1000, 64e9, rates, Machines(64, gpus, 100e6)) for gpus in (1, 8, 64)]
-    assert {one.stages[0].bound for one in slow} == {"reading"}
-    assert [one.stages[0].seconds for one in slow] == [640.0] * 3
-    assert [round(one.stages[1].computing_s, 6) for one in slow] == [20.0, 2.5, 0.3125]
-    assert [one.stages[1].bound for one in slow] == ["computing", "reading", "reading"]
+    assert {item.stages[0].bound for item in slow} == {"reading"}
+    assert [item.stages[0].seconds for item in slow] == [640.0] * 3
+    assert [round(item.stages[1].computing_s, 6) for item in slow] == [20.0, 2.5, 0.3125]
+    assert [item.stages[1].bound for item in slow] == ["computing", "reading", "reading"]
     unbound = estimate(1000, 64e9, rates, Machines(64, 1))
     assert unbound.stages[0].reading_s == 0
     assert unbound.stages[0].bound == "computing"

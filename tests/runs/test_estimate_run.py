@@ -94,7 +94,7 @@ def test_an_archive_is_estimated_from_another_machines_rates(tmp_path):
     found = json.loads(text)
     assert found["store_bytes"] == 1000 * 2 * 50_000
     assert found["candidates"] == 600_000
-    assert [one["seconds"] for one in found["stages"]] == pytest.approx(
+    assert [record["seconds"] for record in found["stages"]] == pytest.approx(
         [1000 * 2 * 0.06 / 10, 1000 * 2 * 0.02 / 4]
     )
     assert found["gpu_hours"] == pytest.approx(1000 * 2 * 0.02 / 3600)

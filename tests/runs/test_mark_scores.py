@@ -49,13 +49,13 @@ def test_without_candidates_enough_the_usual_threshold_is_suggested():
 
 def test_a_taught_model_is_at_least_as_strict_as_before_it_was_taught():
     score = np.linspace(0.99, 0.3, 70)
-    one = [found(np.arange(70), score)]
+    item = [found(np.arange(70), score)]
     for count in (0, 1, 20, 70, 99):
-        threshold = strict_threshold(one, count, 0.5)
+        threshold = strict_threshold(item, count, 0.5)
         assert threshold >= 0.5
         assert (score >= threshold).sum() <= max(count, 0) or threshold == 0.5
         assert threshold == 0.5 or (score >= threshold - 0.02).sum() >= count
-    assert strict_threshold(one, 60, 0.5) == 0.5
+    assert strict_threshold(item, 60, 0.5) == 0.5
 
 
 def test_picks_that_are_still_there_are_counted():

@@ -33,7 +33,10 @@ def run(tmp_path):
     folder = RunFolder(tmp_path / "run")
     some = [picks("a.mrc", SCORES), picks("b.mrc", SCORES), picks("c.mrc", [], "failed")]
     write_table(some, folder.table)
-    rows = [manifest_row(one.micrograph.micrograph_id, one.micrograph.status) for one in some]
+    rows = [
+        manifest_row(micrograph_picks.micrograph.micrograph_id, micrograph_picks.micrograph.status)
+        for micrograph_picks in some
+    ]
     publish_part(MicrographStore(folder.store, create=True).place, rows)
     return folder
 
@@ -41,8 +44,8 @@ def run(tmp_path):
 def marks(run, *decisions):
     path = run.path / "me.csv"
     dated = [
-        replace(one, by="me", at=f"2026-11-30T10:00:00.{at:03d}Z")
-        for at, one in enumerate([*ENOUGH, *decisions])
+        replace(item, by="me", at=f"2026-11-30T10:00:00.{at:03d}Z")
+        for at, item in enumerate([*ENOUGH, *decisions])
     ]
     path.write_text(text_of(dated))
     return read_marks(run, SETTINGS, [path])
@@ -50,7 +53,7 @@ def marks(run, *decisions):
 
 def places(marks, name, kind):
     found = [getattr(row, kind) for row in marks.rows if row.row.micrograph_id == name]
-    return [tuple(one) for one in np.concatenate([np.zeros((0, 2)), *found]).round(1).tolist()]
+    return [tuple(item) for item in np.concatenate([np.zeros((0, 2)), *found]).round(1).tolist()]
 
 
 def test_added_and_kept_is_a_particle_removed_is_wrong_and_the_rest_is_neither(run):
@@ -129,7 +132,9 @@ def test_each_mark_is_held_back_once_and_teaches_otherwise(run):
         every = Counter(places(found, "a.mrc", kind) + places(found, "b.mrc", kind))
         held: Counter = Counter()
         for some, rest in found.halves(seed=3):
-            parts = [Counter(places(one, "a.mrc", kind) + places(one, "b.mrc", kind)) for one in (some, rest)]
+            parts = [
+                Counter(places(item, "a.mrc", kind) + places(item, "b.mrc", kind)) for item in (some, rest)
+            ]
             assert parts[0] + parts[1] == every
             assert min(part.total() for part in parts) >= total // 2
             held += parts[1]

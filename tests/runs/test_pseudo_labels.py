@@ -22,7 +22,11 @@ from cryopick_ray.training.data.examples import LabelledRow
 
 def counts(graded, dataset=None):
     """Return how many candidates have at least each grade."""
-    own = [grades for one, grades in graded if dataset in (None, one.micrograph.dataset)]
+    own = [
+        grades
+        for micrograph_picks, grades in graded
+        if dataset in (None, micrograph_picks.micrograph.dataset)
+    ]
     every = np.concatenate(own)
     return [int((every >= least).sum()) for least in (Grade.SURE, Grade.PICKED, Grade.UNSURE)]
 
@@ -41,8 +45,8 @@ def test_sure_picks_are_the_best_and_never_more_than_share_and_top(sizes, cut, s
     for number, size in enumerate(sizes):
         score = np.sort(rng.integers(0, levels, size) / levels)[::-1]
         shift = 10 * (number % 2)  # the second data set's scores, and its threshold, are others
-        one = picks(f"{number}", score + shift, dataset="ab"[number % 2], threshold=cut + shift)
-        table.append(one)
+        micrograph_picks = picks(f"{number}", score + shift, dataset="ab"[number % 2], threshold=cut + shift)
+        table.append(micrograph_picks)
     n_picked = {
         name: sum(int(p.picked.sum()) for p in table if p.micrograph.dataset == name) for name in "ab"
     }
@@ -53,11 +57,15 @@ def test_sure_picks_are_the_best_and_never_more_than_share_and_top(sizes, cut, s
         return
     graded = grade(table, share=share, top=top)
     assert counts(graded)[0] == min(sum(wanted.values()), top)
-    for one, grades in graded:
-        assert len(grades) == len(one.score)
-        np.testing.assert_array_equal(grades >= Grade.PICKED, one.picked)
-    for name in {one.micrograph.dataset for one in table}:
-        own = [(one, grades) for one, grades in graded if one.micrograph.dataset == name]
+    for micrograph_picks, grades in graded:
+        assert len(grades) == len(micrograph_picks.score)
+        np.testing.assert_array_equal(grades >= Grade.PICKED, micrograph_picks.picked)
+    for name in {micrograph_picks.micrograph.dataset for micrograph_picks in table}:
+        own = [
+            (micrograph_picks, grades)
+            for micrograph_picks, grades in graded
+            if micrograph_picks.micrograph.dataset == name
+        ]
         sure, picked, unsure = counts(own)
         total = sum(len(grades) for _, grades in own)
         assert abs(sure - wanted[name] * min(1, top / sum(wanted.values()))) < 1
@@ -65,7 +73,8 @@ def test_sure_picks_are_the_best_and_never_more_than_share_and_top(sizes, cut, s
         assert picked == n_picked[name]
         assert unsure == min(picked + sure // 2, total)
         score, every = (
-            np.concatenate(part) for part in zip(*((one.score, g) for one, g in own), strict=True)
+            np.concatenate(part)
+            for part in zip(*((micrograph_picks.score, g) for micrograph_picks, g in own), strict=True)
         )
         for worse, better in zip(list(Grade)[:-1], list(Grade)[1:], strict=True):
             below, above = score[every == worse], score[every == better]
@@ -100,7 +109,11 @@ def test_a_run_labels_its_own_micrographs(tmp_path, invert):
     run = RunFolder(tmp_path / "run")
     store = MicrographStore(run.store, create=True)
     publish_part(
-        store.place, [manifest_row(*one) for one in (("a", "complete"), ("b", "complete"), ("c", "failed"))]
+        store.place,
+        [
+            manifest_row(*micrograph_picks)
+            for micrograph_picks in (("a", "complete"), ("b", "complete"), ("c", "failed"))
+        ],
     )
     settings = load_settings({"inputs": ["x"], "diameter_A": 60, "invert": invert})
     table = [picks("a", [0.9, 0.8, 0.5, 0.3, 0.1]), picks("b", []), picks("c", [], "failed")]
@@ -111,9 +124,12 @@ def test_a_run_labels_its_own_micrographs(tmp_path, invert):
     assert len(a.false) == 0
     assert (a.row.micrograph_id, a.dataset, a.diameter_A, a.radius_A) == ("a", "d", 60, 30)
     assert a.sign == (-1 if invert == "yes" else 1)
-    seen = [replace(one, micrograph=replace(one.micrograph, inverted=True)) for one in table]
+    seen = [
+        replace(micrograph_picks, micrograph=replace(micrograph_picks.micrograph, inverted=True))
+        for micrograph_picks in table
+    ]
     signed = labelled(grade(seen, share=0.7, top=9), run, settings, Grade.SURE)
-    assert [one.sign for one in signed] == [-1, -1]
+    assert [micrograph_picks.sign for micrograph_picks in signed] == [-1, -1]
     assert a.store_url == run.store
     assert (b.row.micrograph_id, b.particles.shape, b.unsure.shape) == ("b", (0, 2), (0, 2))
     chosen_by, _ = labelled(graded, run, settings, Grade.PICKED)

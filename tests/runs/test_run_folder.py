@@ -40,7 +40,7 @@ def test_a_new_folder_is_claimed_and_keeps_the_settings(tmp_path, there):
         path.mkdir(parents=True)
     with claimed(path, RUN, [], resume=False):
         assert load_settings(read_yaml(path / "config.yaml")) == RUN
-    assert sorted(one.name for one in path.iterdir()) == [".lock", "config.yaml"]
+    assert sorted(entry.name for entry in path.iterdir()) == [".lock", "config.yaml"]
 
 
 def test_a_folder_at_work_is_refused_to_a_second_claimant(tmp_path):
