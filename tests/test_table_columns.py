@@ -16,10 +16,10 @@ from cryopick_ray.runs.results.tally import tally
 
 def test_a_frame_has_every_column_that_any_part_has(tmp_path, make_picks, monkeypatch):
     monkeypatch.setattr(partitions, "PARTITION_ROWS", 4)
-    item, two, three = (make_picks(f"{name}.mrc", 4, picked=2) for name in "abc")
-    item = replace(item, more={"view": np.int16([3, -1, 0, 2])})
-    three = replace(three, more={"size_A": np.float32([90, np.nan, 80, 70])})
-    write_table([item, two, three], tmp_path / "t")
+    first, second, third = (make_picks(f"{name}.mrc", 4, picked=2) for name in "abc")
+    first = replace(first, more={"view": np.int16([3, -1, 0, 2])})
+    third = replace(third, more={"size_A": np.float32([90, np.nan, 80, 70])})
+    write_table([first, second, third], tmp_path / "t")
     assert len(list((tmp_path / "t").glob("*/part-*.parquet"))) == 3
     frame = read_table(tmp_path / "t")
     assert list(frame.columns) == [*PICKS.names, "size_A", "view"]

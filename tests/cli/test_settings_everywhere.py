@@ -227,11 +227,13 @@ def test_the_numbers_of_a_network_were_once_called_precision():
 
 @pytest.mark.parametrize("names", list(itertools.combinations(CUTS, 2)))
 def test_two_ways_to_cut_are_refused_by_name(names):
-    item, other = names
+    first, second = names
     two = {name: OTHER[name] for name in names}
-    with pytest.raises(UsageError, match=rf"`{item}` {OTHER[item]:g} and `{other}` {OTHER[other]:g}: each"):
+    with pytest.raises(
+        UsageError, match=rf"`{first}` {OTHER[first]:g} and `{second}` {OTHER[second]:g}: each"
+    ):
         load_settings(base("x") | two)
-    assert load_settings(base("x") | two | {item: RunSettings.model_fields[item].default})
+    assert load_settings(base("x") | two | {first: RunSettings.model_fields[first].default})
 
 
 def test_a_setting_without_an_option_is_named_by_its_full_name():

@@ -18,7 +18,7 @@ from cryopick_ray.formats.reading import read_coordinates
 from cryopick_ray.picks.columns import COLUMNS, in_angstroms
 
 HOLD_SOME = [
-    format.name for format in FORMATS.values() if format.read and format.write and format.looks_like and format.columns
+    form.name for form in FORMATS.values() if form.read and form.write and form.looks_like and form.columns
 ]
 PIXEL_A = 1.5
 
@@ -105,10 +105,10 @@ def test_pixels_are_angstroms_by_the_pixel_size(own, pixel_size_A):
 
 
 def test_a_csv_has_a_column_for_each_that_is_known_of_any(tmp_path, make_picks):
-    item, two = (make_picks(f"{name}.mrc", 2, picked=2) for name in "ab")
+    first, second = (make_picks(f"{name}.mrc", 2, picked=2) for name in "ab")
     views, none = np.int16([3, -1]), np.float32([np.nan, np.nan])
-    two = replace(two, more={"view": views, "size_A": none, "votes": np.uint8([2, 0])})
-    export([item, two], "csv", tmp_path)
+    second = replace(second, more={"view": views, "size_A": none, "votes": np.uint8([2, 0])})
+    export([first, second], "csv", tmp_path)
     head, *rows = (tmp_path / "picks.csv").read_text().splitlines()
     assert head == "micrograph_id,x_px,y_px,score,diameter_A,view,votes"
     assert [row.split(",")[5:] for row in rows] == [["", ""], ["", ""], ["3", "2"], ["", ""]]

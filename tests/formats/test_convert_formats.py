@@ -65,20 +65,26 @@ def test_particles_pass_through_any_two_formats_within_what_these_hold(
     tmp_path_factory, known_micrographs, made, first, second
 ):
     made = [
-        replace(coordinates, micrograph=known_micrographs.fill(coordinates.micrograph))
-        for coordinates in made
+        replace(first_folder, micrograph=known_micrographs.fill(first_folder.micrograph))
+        for first_folder in made
     ]
-    coordinates, two = (tmp_path_factory.mktemp("made") / name for name in (first, second))
+    first_folder, second_folder = (tmp_path_factory.mktemp("made") / name for name in (first, second))
     given_settings = ExportSettings(box_px=64, image_height=HEIGHT)
-    write(made, first, coordinates, given_settings)
+    write(made, first, first_folder, given_settings)
     holds = FORMATS[first].holds & FORMATS[second].holds
     wanted = {name: m for name, m in known(made).items() if len(m.x_px) or "empty" in holds}
     if not any(len(m.x_px) for m in made):
         return  # tables of no rows name no micrograph
     done = convert(
-        coordinates, second, two, frame=CoordinateFrame(known=known_micrographs), settings=given_settings
+        first_folder,
+        second,
+        second_folder,
+        frame=CoordinateFrame(known=known_micrographs),
+        settings=given_settings,
     )
-    found = known(CoordinateFrame(image_height=HEIGHT).moved(m) for m in read_coordinates(two).coordinates)
+    found = known(
+        CoordinateFrame(image_height=HEIGHT).moved(m) for m in read_coordinates(second_folder).coordinates
+    )
     assert found.keys() == wanted.keys()
     assert done.particles == sum(len(m.x_px) for m in made)
     whole = sum("fractions" not in FORMATS[name].holds for name in (first, second))

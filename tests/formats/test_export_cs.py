@@ -59,8 +59,8 @@ def test_identifiers_are_unique_and_the_same_in_every_run(tmp_path, mixed):
 def test_other_picks_on_the_same_micrograph_are_other_particles(tmp_path, make_picks):
     for n in (5, 6):
         write_cs(picked([make_picks("x.mrc", n, picked=n)]), tmp_path / str(n))
-    item, other = (read(tmp_path / f"{n}/particles.cs")["uid"] for n in (5, 6))
-    assert not set(item) & set(other)
+    first, second = (read(tmp_path / f"{n}/particles.cs")["uid"] for n in (5, 6))
+    assert not set(first) & set(second)
 
 
 def test_fields_and_types_are_those_of_cryosparcs_own_particles(tmp_path, real_data, mixed):

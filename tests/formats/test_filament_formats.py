@@ -56,9 +56,9 @@ def straight(draw):
     return Trace(ends, draw(st.floats(0, 1, width=32)))
 
 
-def by_filament(item):
+def by_filament(coordinates):
     """Return the segments of each filament in order: x, y, track in angstroms, psi."""
-    picks = next(as_picks([item], pixel_size_A=PIXEL_A, diameter_A=WIDTH_A))
+    picks = next(as_picks([coordinates], pixel_size_A=PIXEL_A, diameter_A=WIDTH_A))
     found = {}
     for number in np.unique(picks.more["filament"]):
         rows = np.flatnonzero(picks.more["filament"] == number)

@@ -39,9 +39,9 @@ def mend(page, i=0):
     return page.candidates(i)
 
 
-def picked_places(record):
-    chosen = record["unpicked"] == 0
-    places = zip(record["x_px"][chosen].tolist(), record["y_px"][chosen].tolist(), strict=True)
+def picked_places(candidates):
+    chosen = candidates["unpicked"] == 0
+    places = zip(candidates["x_px"][chosen].tolist(), candidates["y_px"][chosen].tolist(), strict=True)
     return {(round(x, 1), round(y, 1)) for x, y in places}
 
 

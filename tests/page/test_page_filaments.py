@@ -47,9 +47,9 @@ def look(browser, page):
     return look
 
 
-def picked(record):
+def picked(candidates):
     """Return how many segments of each filament are picked."""
-    numbers, counts = np.unique(record["filament"][record["unpicked"] == 0], return_counts=True)
+    numbers, counts = np.unique(candidates["filament"][candidates["unpicked"] == 0], return_counts=True)
     return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 
 

@@ -21,7 +21,7 @@ def run(folder):
 
 def test_a_runs_picks_come_from_its_files_and_where_they_are_gone_from_its_store(folder, run):
     table = open_table(run)
-    picked = sum(int(micrograph_picks.picked.sum()) for micrograph_picks in table)
+    picked = sum(int(from_files.picked.sum()) for from_files in table)
     assert picked > 10
     (made,) = extract(picks="run", micrographs=None).files
     assert (made.particles, made.from_store) == (picked, 0)
@@ -29,8 +29,8 @@ def test_a_runs_picks_come_from_its_files_and_where_they_are_gone_from_its_store
     outcome = extract("stored", picks="run", micrographs=None)
     (stored,) = outcome.files
     assert (stored.particles, stored.from_store) == (picked, 1)
-    micrograph_picks, other = images_of(made.star), images_of(stored.star)
-    assert (abs(micrograph_picks - other).max(axis=(1, 2)) < 0.02).all()
+    from_files, from_store = images_of(made.star), images_of(stored.star)
+    assert (abs(from_files - from_store).max(axis=(1, 2)) < 0.02).all()
     assert "1 of them from the store" in outcome.text()
 
 

@@ -82,6 +82,6 @@ def test_what_a_tight_mask_makes_agree_is_taken_off(noises):
 
 def test_equal_seeds_correct_alike(noises):
     ball = sphere(SIDE, 10.0, 3.0).numpy()
-    item, again, other = (agreement(*noises, ball, 1.0, seed).corrected for seed in (0, 0, 1))
-    assert np.array_equal(item, again)
-    assert not np.array_equal(item, other)
+    first, again, second = (agreement(*noises, ball, 1.0, seed).corrected for seed in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, second)
