@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 ENDED_WITH_FAILURES, INTERRUPTED = 3, 130
-"""How ``cryopick run`` ends when it is done, with micrographs that failed; and when it was told to stop."""
+"""Exit status of ``cryopick run`` with failed micrographs, and when stopped."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from cryopick_ray.launch.cluster_jobs import ClusterJob
 
 ANSWER_SECONDS = 10.0
 STOP_SECONDS = 60
-"""A run that is told to stop waits for the units in hand; Ray's own patience of 3 s would cut it off."""
+"""Seconds for a stopped run to finish its units; Ray's default of 3 s would kill it."""
 T = TypeVar("T")
 
 

@@ -47,7 +47,7 @@ NOT_USED = (
     "rlnMagMat00",
     "rlnMtfFileName",
 )
-"""Of optics groups: told where they say anything, for nothing here corrects it."""
+"""Aberration columns of optics groups: reported where set, as nothing here corrects them."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.runs.pipeline import Timings, look, pick_all, plan_again, run_on, with_diameter
 from cryopick_ray.runs.pipeline import plan as check
-from cryopick_ray.runs.results.results import write_results
+from cryopick_ray.runs.results.run_results import write_results
 from cryopick_ray.runs.results.summary import Summary
 from cryopick_ray.runs.run_folder import PathOrUrl, RunFolder
 from cryopick_ray.settings.config import load_settings, over, read_yaml, renewed, rooted

@@ -18,7 +18,7 @@ from cryopick_ray.pickers.catalogue import BUILT_IN
 from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.empiar_run import EmpiarInput, is_archive
-from cryopick_ray.runs.results.results import write_results
+from cryopick_ray.runs.results.run_results import write_results
 from cryopick_ray.runs.results.run_table import gather, only_to_cut
 from cryopick_ray.runs.results.run_warnings import WarningCollector
 from cryopick_ray.runs.results.summary import Summary, read_summary

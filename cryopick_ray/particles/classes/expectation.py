@@ -142,7 +142,7 @@ class Expectation:
         return max(1, min(64, SCORES // (classes * turns * len(self._moves))))
 
     def add(self, images: torch.Tensor, ctf: torch.Tensor, known: KnownPoses | None = None) -> ExpectedPoses:
-        """Add images; return where they lie, near what is known of their turns."""
+        """Add images to the sums; return their poses, searched near their prior rotations."""
         cells = self._cells(images, ctf, known)
         return self._refine(images, ctf, cells, known)
 

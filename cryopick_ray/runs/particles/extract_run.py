@@ -1,4 +1,4 @@
-"""What an extraction is told on the command line -> the micrographs and picks that it means."""
+"""``cryopick extract``: particles of a run, a table or coordinates, from the run's store or image files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from cryopick_ray.store.place import Place, is_bucket
 
 @dataclass(frozen=True)
 class _Images:
-    """Where the micrographs are, and what a run that has them knows of all."""
+    """Pixel sources of the micrographs, with the project folder and microscope of their run."""
 
     origins: dict[str, PixelOrigin]
     project: Path
@@ -32,12 +32,12 @@ class _Images:
 def extract_particles(
     settings: ExtractSettings, out: str, engine: Engine, events: Events, *, resume: bool = False
 ) -> Extracted:
-    """Cut the particles of a run, a table or a file of coordinates out of their micrographs.
+    """Extract the particles of a run, a table or a coordinate file from their micrographs.
 
     Raises
     ------
     UsageError
-        A setting is wrong, nothing says where the micrographs are, or ``out`` is not free or a bucket.
+        A setting is wrong, the micrographs are unknown, or ``out`` is not free or a bucket.
     """
     folder = local_folder(out).absolute()
     image_source = settings.micrographs or settings.picks
@@ -65,7 +65,7 @@ def extract_particles(
 
 
 def _images(image_source: str, settings: ExtractSettings) -> _Images:
-    """Return the micrographs of a run, or of files."""
+    """Return the pixel sources of a run's micrographs, or of image files."""
     project = settings.relion_project
     if _has_store(image_source):
         run = RunFolder(image_source)
@@ -83,7 +83,7 @@ def _images(image_source: str, settings: ExtractSettings) -> _Images:
 
 
 def _has_store(where: str) -> bool:
-    """Tell whether it is a run with its store."""
+    """Tell whether a path or URL is a run with a store."""
     if not is_bucket(where) and not (Path(where) / "config.yaml").is_file():
         return False
     return Place(f"{where.rstrip('/')}/store.zarr").size(METADATA) is not None

@@ -1,4 +1,4 @@
-"""A STAR file of particles -> half maps, a map, and a folder that says what they are worth."""
+"""``cryopick reconstruct``: particles with poses to half maps, a map, FSC curves and a page."""
 
 import json
 import os
@@ -38,10 +38,10 @@ from cryopick_ray.store.publish import write_whole
 HALVES, MAP, POSES = ("half1.mrc", "half2.mrc"), "map.mrc", "particles.star"
 CURVES, FACTS, PAGE = "fsc.csv", "reconstruct.json", "reconstruct.html"
 EDGE_PX = 5.0
-"""Of a mask's soft edge."""
+"""Width of a mask's soft edge."""
 SAME_PIXEL = 0.005
 USUAL_SHARE = 0.75
-"""Diameter of a molecule in boxes, where nobody says it."""
+"""Assumed diameter of a molecule, as a share of the box."""
 
 
 def reconstruct_file(
@@ -59,20 +59,20 @@ def reconstruct_file(
     Parameters
     ----------
     star
-        Particles with images; with views, unless ``match``.
+        Particles with images and, unless ``match``, angles.
     reference
-        What the map is compared with: a map of any voxels, or a molecule of ``cryopick simulate``.
+        Reference of the comparison: a map of any voxel size, or a molecule of ``cryopick simulate``.
     mask
         A map of the particles' box and pixel size, 0 to 1, in place of a sphere.
     match
-        Whether views and origins are looked for by projection matching against the reference; they are
+        Whether angles and origins are searched by projection matching against the reference; they are
         written to ``particles.star``.
 
     Raises
     ------
     UsageError
-        Something that is needed is not given, maps have other boxes or pixels, or ``out`` holds files that
-        would be written over.
+        A needed input is missing, maps have another box or pixel size, or ``out`` holds files that
+        would be overwritten.
     """
     _check_free(out, match=match)
     symmetry, seconds = rotations_of(settings.symmetry), dict[str, float]()
@@ -90,7 +90,7 @@ def reconstruct_file(
         notes.append(f"{star} has no {SUBSET}: halves are drawn (`seed` {settings.seed})")
     score: float | None = None
     if not match:
-        poses = _own_poses(particles)
+        poses = _poses_of(particles)
     else:
         start = time.perf_counter()
         poses, score = _matched(particles, reference_values, symmetry, settings, chosen, notes)
@@ -128,7 +128,7 @@ def _write(out: Path, result: Reconstruction, maps: Maps, reference: Map | None)
     write_whole(out / PAGE, page)
 
 
-def _own_poses(particles: Particles) -> Poses:
+def _poses_of(particles: Particles) -> Poses:
     if particles.angles_deg is None:
         raise UsageError(
             f"{particles.path} has no {ANGLES[0]}, so views are not known: give `reference` and `match`, or "
@@ -145,7 +145,7 @@ def _matched(
     device: torch.device,
     notes: list[str],
 ) -> tuple[Poses, float]:
-    """Return poses by projection matching, and say what that means."""
+    """Return poses by projection matching and their mean score; append a note on model bias."""
     if reference is None:
         raise UsageError("poses are to be matched and there is nothing to match them with: give `reference`")
     box_A = particles.box_px * particles.pixel_size_A
@@ -172,7 +172,7 @@ def _map_for(particles: Particles, path: Path) -> Map:
 
 
 def _mask(particles: Particles, settings: ReconstructSettings, path: Path | None, notes: list[str]) -> Map:
-    """Return what maps are multiplied by before they are compared."""
+    """Return the mask that maps are multiplied by before comparison."""
     box, size_A = particles.box_px, particles.pixel_size_A
     if path is not None:
         if settings.mask_diameter_A is not None:

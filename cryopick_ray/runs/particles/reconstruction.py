@@ -1,4 +1,4 @@
-"""What a reconstruction came to: numbers, curves, doubts."""
+"""Result of a reconstruction: numbers, curves, doubts."""
 
 import csv
 import io
@@ -16,21 +16,21 @@ THRESHOLDS = (0.143, 0.5)
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """What particles came to.
+    """A reconstruction in numbers.
 
     Attributes
     ----------
     counts
-        Particles of each half.
+        Number of particles of each half.
     halves
-        How the half maps agree.
+        FSC of the half maps.
     to_reference
-        Correlation of the map with a given one, in the mask, by shell; ``None`` without one.
+        FSC of the map with the reference, in the mask; ``None`` without a reference.
     sampling, unseen
-        How evenly views sample the spectrum: see
+        Evenness of the sampling of the spectrum by views: see
         :func:`~cryopick_ray.particles.volume.view_directions.sampling`.
     score
-        Mean score of the poses that were looked for.
+        Mean score of searched poses.
     seconds
         By step.
     notes
@@ -49,12 +49,12 @@ class Reconstruction:
 
     @property
     def resolutions_A(self) -> dict[str, float]:
-        """Where the half maps' corrected curve falls below each threshold."""
+        """Resolution where the corrected half-map FSC falls below each threshold."""
         return {str(threshold): self.halves.resolution_A(threshold) for threshold in THRESHOLDS}
 
     @property
     def reference_A(self) -> float | None:
-        """Where the correlation with the reference falls below a half."""
+        """Resolution where the FSC with the reference falls below 0.5."""
         if self.to_reference is None:
             return None
         return resolution_A(self.to_reference, self.halves.side_px * self.halves.pixel_size_A, 0.5)
@@ -77,7 +77,7 @@ class Reconstruction:
         }
 
     def text(self) -> str:
-        """Return the resolutions for a person."""
+        """Return the resolutions as text."""
         first, second = self.resolutions_A.values()
         lines = [
             f"{sum(self.counts)} particles: {first:.1f} A at .143, {second:.1f} A at .5 of the half maps' FSC"
@@ -88,7 +88,7 @@ class Reconstruction:
 
 
 def doubts_of(result: Reconstruction) -> list[str]:
-    """Return what a person should know of the numbers."""
+    """Return warnings about the numbers."""
     doubts = []
     finest_A = 2 * result.halves.pixel_size_A
     if result.resolutions_A["0.143"] <= finest_A * 1.001:
@@ -110,7 +110,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def curves_csv(result: Reconstruction) -> str:
-    """Return the curves as CSV, a row a shell."""
+    """Return the curves as CSV, one row per shell."""
     halves = result.halves
     columns = {
         "frequency_per_A": halves.frequency_per_A,

@@ -21,7 +21,7 @@ from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.runs.learning import LearningSettings
 from cryopick_ray.runs.learning import train_context as train_context_of
 from cryopick_ray.runs.pipeline import Timings, plan_again, run_on
-from cryopick_ray.runs.results.results import write_results
+from cryopick_ray.runs.results.run_results import write_results
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.self_training.pseudo_labels import repicked
 from cryopick_ray.runs.self_training.self_train_settings import SelfTrainSettings

@@ -27,7 +27,7 @@ from cryopick_ray.runs.pipeline import (
     silent,
     with_diameter,
 )
-from cryopick_ray.runs.results.results import write_results
+from cryopick_ray.runs.results.run_results import write_results
 from cryopick_ray.runs.results.run_table import gather
 from cryopick_ray.runs.results.run_warnings import WarningCollector
 from cryopick_ray.runs.results.summary import Summary
