@@ -10,7 +10,7 @@ from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.picks.write_table import write_table
 from cryopick_ray.report.thumbnails import choose_thumbnails
-from cryopick_ray.runs.results.pictured_micrographs import SHOWN, pictured
+from cryopick_ray.runs.results.pictured_micrographs import SHOWN, pictured_micrographs
 from cryopick_ray.runs.results.report_collector import ReportCollector
 from cryopick_ray.runs.results.tally import TallyCounter, tally
 
@@ -76,9 +76,9 @@ def test_the_index_and_the_rows_choose_the_same_pictures(table):
     ]
     chosen = choose_thumbnails([micrograph_picks.picked.sum() for micrograph_picks in complete], SHOWN)
     expected = [complete[place].micrograph.micrograph_id for place in chosen]
-    assert pictured(table) == expected
+    assert pictured_micrographs(table) == expected
     table.micrographs = [micrograph.unjudged() for micrograph in table.micrographs]  # as of earlier versions
-    assert pictured(table) == expected
+    assert pictured_micrographs(table) == expected
 
 
 def test_counting_on_the_way_is_counting_after(table):

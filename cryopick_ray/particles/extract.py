@@ -64,7 +64,7 @@ class Extracted:
         return "\n".join([*lines, *([f"{len(self.failures)} micrographs failed"] if self.failures else [])])
 
 
-def of_table(
+def items_of_table(
     table: PickTable, origins: Mapping[str, PixelOrigin], where: str
 ) -> tuple[list[ExtractionItem], Failures]:
     """Return the micrographs of a table that have picks, and those that have no image."""
@@ -76,7 +76,7 @@ def of_table(
     return _matched([(micrograph, None, table.digest) for micrograph in picked], origins, where)
 
 
-def of_coordinates(
+def items_of_coordinates(
     found: Iterable[Coordinates], origins: Mapping[str, PixelOrigin], where: str
 ) -> tuple[list[ExtractionItem], Failures]:
     """Return the micrographs of files that have particles, and those that have no image."""

@@ -28,7 +28,7 @@ from cryopick_ray.particles.crop import (
 from cryopick_ray.particles.extract_settings import SLACK, BoxSize, ExtractSettings
 from cryopick_ray.particles.extracted_part import ExtractedPart, read_part, write_part
 from cryopick_ray.particles.normalise import Background, normalise
-from cryopick_ray.particles.pixels import Image, MicrographsInStore, PixelsInFile
+from cryopick_ray.particles.pixels import Image, MicrographFile, MicrographInStore
 from cryopick_ray.particles.rescale import resample, rescale
 from cryopick_ray.particles.stack import StackWriter, stack_bytes, written_stack
 from cryopick_ray.picks.schema import PickedMicrograph
@@ -56,7 +56,7 @@ class ExtractionItem:
     """
 
     micrograph: PickedMicrograph
-    pixels: PixelsInFile | MicrographsInStore
+    pixels: MicrographFile | MicrographInStore
     stem: str
     digest: str
     coordinates: Coordinates | None = None
@@ -156,7 +156,7 @@ class ExtractWorker:
             micrograph_pixel_size_A=image.pixel_size_A,
             pixel_size_A=cut.pixel_size_A,
             box_px=cut.box_px,
-            is_stored=isinstance(item.pixels, MicrographsInStore),
+            is_stored=isinstance(item.pixels, MicrographInStore),
             beyond_edge=int((~is_inside(cut.centres[kept], cut.side, cut.pixels.shape)).sum()),
             outside=len(cut.centres) - len(touched),
             without_data=len(touched) - len(kept),

@@ -47,7 +47,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class PixelsInFile:
+class MicrographFile:
     """Pixels in a micrograph's own file.
 
     Attributes
@@ -94,7 +94,7 @@ class PixelsInFile:
 
 
 @dataclass(frozen=True)
-class MicrographsInStore:
+class MicrographInStore:
     """Pixels of a micrograph in a store, normalised and possibly coarser."""
 
     store_url: str
@@ -122,7 +122,7 @@ class PixelOrigin:
     """A micrograph with its pixels, by the names of their source."""
 
     relion_name: str
-    pixels: PixelsInFile | MicrographsInStore
+    pixels: MicrographFile | MicrographInStore
     optics: Optics | None = None
     optics_group: str = ""
     listed: str = ""
@@ -149,7 +149,7 @@ def of_files(where: str, project: Path) -> dict[str, PixelOrigin]:
     sources = list_sources([where], relion_project=project)
     return {
         source.micrograph_id: PixelOrigin(
-            source.relion_name, PixelsInFile(source), source.optics, source.optics_group, source.listed
+            source.relion_name, MicrographFile(source), source.optics, source.optics_group, source.listed
         )
         for source in sources
     }
@@ -167,7 +167,7 @@ def of_run(store_url: str, averages: MovieAverages) -> dict[str, PixelOrigin]:
     return {
         name: PixelOrigin(
             row.relion_name,
-            file_of(row, averages) or MicrographsInStore(store_url, row),
+            file_of(row, averages) or MicrographInStore(store_url, row),
             row.optics,
             row.optics_group,
             row.listed,
@@ -177,7 +177,7 @@ def of_run(store_url: str, averages: MovieAverages) -> dict[str, PixelOrigin]:
     }
 
 
-def file_of(row: ManifestRow, averages: MovieAverages) -> PixelsInFile | None:
+def file_of(row: ManifestRow, averages: MovieAverages) -> MicrographFile | None:
     """Return the file that was picked if it is there and unchanged."""
     average = average_name(row.micrograph_id)
     is_average = row.relion_name == f"{averages.relion_name}/{average}"
@@ -186,5 +186,5 @@ def file_of(row: ManifestRow, averages: MovieAverages) -> PixelsInFile | None:
     if not path.is_absolute() or (found := stamp(source)) is None:
         return None
     if is_average:
-        return PixelsInFile(source)
-    return PixelsInFile(source, row.checksum) if found == (row.source_bytes, row.source_mtime_ns) else None
+        return MicrographFile(source)
+    return MicrographFile(source, row.checksum) if found == (row.source_bytes, row.source_mtime_ns) else None

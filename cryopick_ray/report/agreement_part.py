@@ -28,7 +28,7 @@ def render_agreement(agreement: PickerAgreement, reliability: AgreedReliability 
         .render(
             agreement=agreement,
             pairs={(pair.picker, pair.other): pair for pair in agreement.pairs},
-            told=_told(reliability) if reliability is not None else {},
+            told=_estimates(reliability) if reliability is not None else {},
             doubts=reliability.doubts if reliability is not None else (),
             shown=together[:MOST_ROWS],
             most=max((group.count for group in together), default=1),
@@ -38,7 +38,7 @@ def render_agreement(agreement: PickerAgreement, reliability: AgreedReliability 
     )
 
 
-def _told(reliability: AgreedReliability) -> dict[str, tuple[float | None, float | None]]:
+def _estimates(reliability: AgreedReliability) -> dict[str, tuple[float | None, float | None]]:
     """Return precision and recall by picker; empty where agreement gives no estimate."""
     if (recall := reliability.recall) is None:
         return {}

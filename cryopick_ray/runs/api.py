@@ -9,7 +9,7 @@ from cryopick_ray.engine.events import Events, Silence
 from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import UsageError
-from cryopick_ray.runs.pipeline import Timings, look, pick_all, plan_again, run_on, with_diameter
+from cryopick_ray.runs.pipeline import Timings, estimate_diameter, pick_all, plan_again, run_on, with_diameter
 from cryopick_ray.runs.pipeline import plan as check
 from cryopick_ray.runs.results.run_results import write_results
 from cryopick_ray.runs.results.summary import Summary
@@ -134,7 +134,7 @@ def plan(settings: RunSettings, *, engine: EngineSettings = HERE) -> "Estimate":
 
     checked = check(rooted(settings), engine)
     if checked.settings.diameter_A is None:
-        checked = with_diameter(checked, look(SerialEngine(), checked, SILENCE))
+        checked = with_diameter(checked, estimate_diameter(SerialEngine(), checked, SILENCE))
     workers = engine.workers[1] if engine.workers else os.cpu_count() or 1
     sources = checked.sources
     return estimate(len(sources), total_bytes(sources), measure(checked), Machines(workers))
@@ -183,7 +183,7 @@ def self_train(
         If there are too few picks, or the run's model cannot learn.
     """
     from cryopick_ray.runs.learning import LearningSettings
-    from cryopick_ray.runs.self_training.self_training import learn_on, share_store
+    from cryopick_ray.runs.self_training.self_training import share_store, train_from_run
     from cryopick_ray.runs.self_training.target_run import target_run
     from cryopick_ray.store.claim import local_folder
 
@@ -198,7 +198,7 @@ def self_train(
     with out_folder.claim(settings, resume=resume):
         share_store(source, out_folder)
         with open_engine(learning.picking, threads=settings.threads) as runner:
-            result = learn_on(runner, target, out_folder, learning, events, timings, resume=resume)
+            result = train_from_run(runner, target, out_folder, learning, events, timings, resume=resume)
             store_plan = plan_again(settings, learning.picking)
             digest, thresholds = run_on(runner, store_plan, out_folder, events, timings)
         return write_results(settings, out_folder, digest, thresholds, timings.seconds, taught=result)

@@ -19,7 +19,7 @@ from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.empiar_run import EmpiarInput, is_archive
 from cryopick_ray.runs.results.run_results import write_results
-from cryopick_ray.runs.results.run_table import gather, only_to_cut
+from cryopick_ray.runs.results.run_table import digest_to_recut, make_run_table
 from cryopick_ray.runs.results.run_warnings import WarningCollector
 from cryopick_ray.runs.results.summary import Summary, read_summary
 from cryopick_ray.runs.run_folder import RunFolder
@@ -187,13 +187,13 @@ def pick_all(
     timings = Timings()
     check_masks(settings.masks)
     check_files(settings.selection)
-    if resume and (digest := only_to_cut(settings, folder)) is not None:
+    if resume and (digest := digest_to_recut(settings, folder)) is not None:
         before = read_summary(folder)
         earlier_warnings = [warning.text for warning in before.warnings if warning.about == "run"]
         masks_of(settings.masks, folder.store)  # fails before the work starts
         with folder.claim(settings, resume=True):
             with timings.stage("table"):
-                thresholds = gather(settings, folder, digest)
+                thresholds = make_run_table(settings, folder, digest)
             return write_results(
                 settings, folder, digest, thresholds, timings.seconds, earlier_warnings, before.taught
             )
@@ -219,7 +219,7 @@ def pick_all(
             runner = stack.enter_context(open_engine(engine, threads=settings.threads))
         if run_plan.settings.diameter_A is None:
             with timings.stage("diameter"):
-                found = look(runner, run_plan, events)
+                found = estimate_diameter(runner, run_plan, events)
             run_plan = with_diameter(run_plan, found)
             stack.enter_context(folder.claim(run_plan.settings, resume=resume))
             keep_diameter(folder.diameter, found)
@@ -240,7 +240,7 @@ def run_on(
         with batches_of_run as batches:
             flow(batches, intake, picking, engine, events)
     with timings.stage("table"):
-        thresholds = gather(plan.settings, folder, picking.digest)
+        thresholds = make_run_table(plan.settings, folder, picking.digest)
     return picking.digest, thresholds
 
 
@@ -265,7 +265,7 @@ def prepare_stages(
     return intake, picking
 
 
-def look(engine: Engine, plan: RunPlan, events: Events) -> EstimatedDiameter:
+def estimate_diameter(engine: Engine, plan: RunPlan, events: Events) -> EstimatedDiameter:
     """Estimate the diameter of a run's particles."""
     events.note("no `diameter_A`: estimating it from a few micrographs")
     found = find_diameter(

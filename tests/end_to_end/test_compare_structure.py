@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
-from cryopick_ray.runs.iterate.classified_picks import picks_as_images
+from cryopick_ray.runs.iterate.classified_picks import extract_picks
 
 PIXEL_A, DIAMETER_A = 6.0, 150.0
 
@@ -84,6 +84,6 @@ def test_where_files_are_gone_the_coarser_store_is_looked_at(tmp_path, cryopick)
     told = ["run", sim / "micrographs", "--model", "log", "--diameter", DIAMETER_A, "--expect", 10]
     assert cryopick(*told, "--engine", "serial", "--out", out)[0] == 0
     shutil.rmtree(sim / "micrographs")
-    particles = picks_as_images(out, tmp_path / "look", DIAMETER_A, SerialEngine(), Silence())
+    particles = extract_picks(out, tmp_path / "look", DIAMETER_A, SerialEngine(), Silence())
     assert len(particles) > 5
     assert particles.pixel_size_A > 4

@@ -13,7 +13,7 @@ from cryopick_ray.formats.relion.verdicts import write_verdicts
 from cryopick_ray.micrographs.star_list import read_star_list
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable, recut
-from cryopick_ray.runs.results.pick_doubts import of_verdicts
+from cryopick_ray.runs.results.verdict_warnings import verdict_warnings
 
 WRONG = "square.mrc"
 
@@ -110,17 +110,19 @@ def judged(name, verdict="good", picks=100, below=10, junk=0):
 
 def test_what_looks_wrong_in_a_whole_run_is_told():
     usual = [judged(f"{n}.mrc") for n in range(8)]
-    assert of_verdicts(usual) == []
-    [line] = of_verdicts([*usual, judged("low.mrc", "doubtful", 19), judged("high.mrc", "doubtful", 5000)])
+    assert verdict_warnings(usual) == []
+    [line] = verdict_warnings(
+        [*usual, judged("low.mrc", "doubtful", 19), judged("high.mrc", "doubtful", 5000)]
+    )
     assert "2 of 10" in line
     assert line.index("high.mrc 5000") < line.index("low.mrc 19")
-    [line] = of_verdicts([*usual, judged("far.mrc", "not a micrograph", 0)])
+    [line] = verdict_warnings([*usual, judged("far.mrc", "not a micrograph", 0)])
     assert "far.mrc: why" in line
     assert "`any_image`" in line
-    [line] = of_verdicts([judged(f"{n}.mrc", below=101) for n in range(8)])
+    [line] = verdict_warnings([judged(f"{n}.mrc", below=101) for n in range(8)])
     assert "just below the cut" in line
-    [line] = of_verdicts([judged(f"{n}.mrc", junk=101) for n in range(8)])
+    [line] = verdict_warnings([judged(f"{n}.mrc", junk=101) for n in range(8)])
     assert "808 of 1608" in line
-    [line] = of_verdicts([judged(f"{n}.mrc", "bad") for n in range(8)])
+    [line] = verdict_warnings([judged(f"{n}.mrc", "bad") for n in range(8)])
     assert "8 bad" in line
-    assert of_verdicts([judged(f"{n}.mrc", below=None) for n in range(8)]) == []
+    assert verdict_warnings([judged(f"{n}.mrc", below=None) for n in range(8)]) == []

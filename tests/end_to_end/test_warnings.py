@@ -7,7 +7,7 @@ from micrograph_files import LOG, phantom, write_mrc
 
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.errors import plain
-from cryopick_ray.runs.results.run_warnings import WarningCollector, of_counts
+from cryopick_ray.runs.results.run_warnings import WarningCollector, count_warnings
 
 
 class Ear(Silence):
@@ -33,10 +33,10 @@ def test_a_warning_is_passed_on_and_kept_once():
 
 
 def test_that_nothing_was_picked_is_told():
-    [line] = of_counts({"a.mrc": 0, "b.mrc": 0})
+    [line] = count_warnings({"a.mrc": 0, "b.mrc": 0})
     assert "no particle" in line
-    assert of_counts({"a.mrc": 0, "b.mrc": 1}) == []
-    assert of_counts({}) == []
+    assert count_warnings({"a.mrc": 0, "b.mrc": 1}) == []
+    assert count_warnings({}) == []
 
 
 def test_a_run_keeps_what_it_decided_and_doubted(cryopick, tmp_path):

@@ -30,7 +30,7 @@ from cryopick_ray.particles.volume.symmetry import rotations_of
 from cryopick_ray.particles.volume.worth import worth_of
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.report.structures import render_structures
-from cryopick_ray.runs.iterate.classified_picks import picks_as_images, sorted_into_classes
+from cryopick_ray.runs.iterate.classified_picks import classify_picks, extract_picks
 from cryopick_ray.runs.results.summary import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.simulate.projection import euler_to_rotations
@@ -93,10 +93,8 @@ def compare_structures(
     folders = [out / letter(number) for number in range(len(runs))]
     particle_sets, classes = [], []
     for run, folder in zip(runs, folders, strict=True):
-        particles = _with_ctf(picks_as_images(run, folder, diameter_A, engine, events), truth, events)
-        classes.append(
-            sorted_into_classes(particles, folder, diameter_A, engine, events, device="auto").classes
-        )
+        particles = _with_ctf(extract_picks(run, folder, diameter_A, engine, events), truth, events)
+        classes.append(classify_picks(particles, folder, diameter_A, engine, events, device="auto").classes)
         particle_sets.append(particles)
     fewest = min(len(particle_set) for particle_set in particle_sets)
     events.stage(STAGE, len(runs), of="runs")

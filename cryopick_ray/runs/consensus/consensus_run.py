@@ -67,7 +67,7 @@ class ConsensusResult:
         return "\n".join([*lines, f"table {self.table}"])
 
 
-def agree(
+def find_consensus(
     inputs: Sequence[str],
     out: Path,
     rule: Vote,

@@ -8,7 +8,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.particles.classes.classification_settings import ClassSettings
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.particles.particle_star import Particles, read_particles
-from cryopick_ray.particles.pixels import MicrographsInStore, of_run
+from cryopick_ray.particles.pixels import MicrographInStore, of_run
 from cryopick_ray.picks.table import open_table
 from cryopick_ray.runs.particles.classify_run import ClassificationResult, classify2d
 from cryopick_ray.runs.particles.extract_run import extract_particles
@@ -21,7 +21,7 @@ ITERATIONS = 15
 PARTICLES, CLASSES = "particles", "classes"
 
 
-def picks_as_images(
+def extract_picks(
     run: str | Path, folder: Path, diameter_A: float, engine: Engine, events: Events
 ) -> Particles:
     """Extract a run's picks below ``folder``; a finished part is not repeated.
@@ -56,11 +56,11 @@ def _sizes_in_store_A(run: str | Path) -> list[float]:
         return [0.0]
     averages = folder.averages(folder.relion_project(folder.settings()))
     origins = (pixels.pixels for pixels in of_run(folder.store, averages).values())
-    stored = [pixels.row for pixels in origins if isinstance(pixels, MicrographsInStore)]
+    stored = [pixels.row for pixels in origins if isinstance(pixels, MicrographInStore)]
     return [0.0, *(row.pixel_size_A * row.source_width_px / row.width_px for row in stored)]
 
 
-def sorted_into_classes(
+def classify_picks(
     particles: Particles,
     folder: Path,
     diameter_A: float,

@@ -20,10 +20,10 @@ from cryopick_ray.passes.bad_classes import HEAD, QUALITIES
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.runs.api import self_train
-from cryopick_ray.runs.iterate.classified_picks import CLASSES, picks_as_images, sorted_into_classes
+from cryopick_ray.runs.iterate.classified_picks import CLASSES, classify_picks, extract_picks
 from cryopick_ray.runs.iterate.iteration_settings import IterateSettings, IterationRecord
 from cryopick_ray.runs.learning import LearningSettings
-from cryopick_ray.runs.results.run_table import gather
+from cryopick_ray.runs.results.run_table import make_run_table
 from cryopick_ray.runs.results.run_warnings import WarningCollector
 from cryopick_ray.runs.results.summary import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
@@ -151,8 +151,8 @@ def _classify_round(
     table = open_table(run.path)
     picks = sum(micrograph.picks or 0 for micrograph in table.micrographs)
     with open_engine(learning.picking, threads=1) as engine:
-        particles = picks_as_images(run.path, place, table.diameter_A, engine, events)
-        found = sorted_into_classes(
+        particles = extract_picks(run.path, place, table.diameter_A, engine, events)
+        found = classify_picks(
             particles,
             place,
             table.diameter_A,
@@ -164,7 +164,7 @@ def _classify_round(
     run_settings = run.settings()
     files = (_removed_before(table, place), place / CLASSES / CLASSES_CSV)
     chosen = run_settings.selection.model_copy(update={"classes": files, "keep_classes": "doubtful"})
-    gather(
+    make_run_table(
         run_settings.model_copy(update={"selection": chosen}), run, read_summary(run).digest, place / TABLE
     )
     kept = sum(micrograph.picks or 0 for micrograph in open_table(place / TABLE).micrographs)

@@ -7,7 +7,7 @@ from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.reading import is_table, read_coordinates
-from cryopick_ray.particles.extract import Extracted, extract, of_coordinates, of_table
+from cryopick_ray.particles.extract import Extracted, extract, items_of_coordinates, items_of_table
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.particles.pixels import PixelOrigin, of_files, of_run
 from cryopick_ray.picks.table import open_table
@@ -53,12 +53,12 @@ def extract_particles(
     table = None
     if is_table(settings.picks):
         table = settings.picks
-        micrographs = of_table(open_table(table), images.origins, image_source)
+        micrographs = items_of_table(open_table(table), images.origins, image_source)
     else:
         read = read_coordinates(settings.picks)
         for note in read.notes:
             events.warn(note)
-        micrographs = of_coordinates(read.coordinates, images.origins, image_source)
+        micrographs = items_of_coordinates(read.coordinates, images.origins, image_source)
     return extract(
         settings, folder, micrographs, engine, events, project=images.project, table=table, resume=resume
     )

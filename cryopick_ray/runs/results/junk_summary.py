@@ -28,7 +28,7 @@ def junk_text(junk: Mapping[str, int]) -> str:
     return f"{sum(junk.values()):,} candidates above the threshold are not picked: {counts}{remedy}"
 
 
-def of_masks(folder: Path | None, micrographs: Sequence[PickedMicrograph]) -> list[str]:
+def mask_warnings(folder: Path | None, micrographs: Sequence[PickedMicrograph]) -> list[str]:
     """Return warnings about the user's masks: missing, unreadable or inverted ones."""
     complete = [micrograph for micrograph in micrographs if micrograph.status == "complete"]
     if folder is None or not complete:

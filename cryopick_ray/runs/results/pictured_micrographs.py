@@ -8,7 +8,7 @@ SHOWN, WRONG_SHOWN = 12, 6
 """Micrographs pictured in the report, and the most of them that are not good."""
 
 
-def pictured(table: PickTable) -> list[str]:
+def pictured_micrographs(table: PickTable) -> list[str]:
     """Return the ids of the micrographs to picture: the worst ones first, then a sample of all."""
     wrong = [
         micrograph.micrograph_id

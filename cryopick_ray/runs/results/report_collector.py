@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.runs.results.pictured_micrographs import pictured
+from cryopick_ray.runs.results.pictured_micrographs import pictured_micrographs
 
 
 class ReportCollector:
@@ -38,7 +38,7 @@ class ReportCollector:
         several = len(set(cuts.values())) > 1
         self._origin = cuts if several else {}
         self.threshold = 0.0 if several else next(iter(cuts.values()), math.nan)
-        self.shown = pictured(table)
+        self.shown = pictured_micrographs(table)
         self.picks: dict[str, MicrographPicks] = {}
         self._counts: list[int] = []
         self._scores, self._sizes = bytearray(), bytearray()  # byte arrays grow in place, arrays are copied

@@ -19,10 +19,10 @@ from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.report.report import Report, render_report
 from cryopick_ray.report.thumbnails import Thumbnail, make_thumbnail
-from cryopick_ray.runs.results.junk_summary import junk_text, of_masks, tints_of
+from cryopick_ray.runs.results.junk_summary import junk_text, mask_warnings, tints_of
 from cryopick_ray.runs.results.relion_files import write_coordinates
 from cryopick_ray.runs.results.report_collector import ReportCollector
-from cryopick_ray.runs.results.run_warnings import RunWarning, in_results
+from cryopick_ray.runs.results.run_warnings import RunWarning, result_warnings
 from cryopick_ray.runs.results.summary import Summary, read_summary
 from cryopick_ray.runs.results.tally import TallyCounter
 from cryopick_ray.runs.run_folder import RunFolder
@@ -89,8 +89,8 @@ def write_results(
         judged=tuple((m.micrograph_id, m.verdict, m.reasons) for m in ordered if m.verdict != "good"),
         warnings=(
             *(RunWarning("run", text) for text in run_warnings),
-            *in_results(manifest, diameter, counted.counts, inverted, thresholds, table.micrographs),
-            *(RunWarning("micrographs", text) for text in of_masks(settings.masks, table.micrographs)),
+            *result_warnings(manifest, diameter, counted.counts, inverted, thresholds, table.micrographs),
+            *(RunWarning("micrographs", text) for text in mask_warnings(settings.masks, table.micrographs)),
             *(RunWarning("picks", text) for text in left_over(settings.selection, table)),
             *(RunWarning("files", text) for text in file_warnings),
         ),

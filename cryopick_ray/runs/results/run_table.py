@@ -20,7 +20,7 @@ from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore
 
 
-def gather(
+def make_run_table(
     settings: RunSettings, folder: RunFolder, digest: str, out: Path | None = None
 ) -> dict[str, Threshold]:
     """Make the table of a run's picks in its folder or in ``out``; return the thresholds used."""
@@ -37,7 +37,7 @@ def gather(
     )
 
 
-def only_to_cut(settings: RunSettings, folder: RunFolder) -> str | None:
+def digest_to_recut(settings: RunSettings, folder: RunFolder) -> str | None:
     """Return the digest of a finished run if the changed settings need only a new table; else ``None``."""
     old = folder.settings() if folder.config.is_file() else settings
     if all(getattr(old, name) == getattr(settings, name) for name in OF_TABLE):

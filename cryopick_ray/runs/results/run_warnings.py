@@ -11,7 +11,7 @@ from cryopick_ray.errors import few
 from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.thresholds import Threshold
-from cryopick_ray.runs.results.pick_doubts import of_verdicts
+from cryopick_ray.runs.results.verdict_warnings import verdict_warnings
 from cryopick_ray.store.manifest import ManifestRow
 
 
@@ -68,7 +68,7 @@ class WarningCollector:
             self._events.note(text)
 
 
-def in_results(
+def result_warnings(
     manifest: Mapping[str, ManifestRow],
     diameter: EstimatedDiameter | None,
     counts: Mapping[str, int],
@@ -90,15 +90,15 @@ def in_results(
         All micrographs, with their verdicts.
     """
     return [
-        *(RunWarning("micrographs", text) for text in of_micrographs(manifest)),
-        *(RunWarning("micrographs", text) for text in of_polarity(inverted, len(counts))),
-        *(RunWarning("diameter", text) for text in of_diameter(diameter)),
+        *(RunWarning("micrographs", text) for text in reading_warnings(manifest)),
+        *(RunWarning("micrographs", text) for text in polarity_warnings(inverted, len(counts))),
+        *(RunWarning("diameter", text) for text in diameter_warnings(diameter)),
         *(RunWarning("picks", f"{name}: {cut.doubt}") for name, cut in thresholds.items() if cut.doubt),
-        *(RunWarning("picks", text) for text in (*of_verdicts(judged), *of_counts(counts))),
+        *(RunWarning("picks", text) for text in (*verdict_warnings(judged), *count_warnings(counts))),
     ]
 
 
-def of_micrographs(manifest: Mapping[str, ManifestRow]) -> list[str]:
+def reading_warnings(manifest: Mapping[str, ManifestRow]) -> list[str]:
     """Return notes from reading the micrographs, each text once with its ids."""
     whose: defaultdict[str, list[str]] = defaultdict(list)
     for row in manifest.values():
@@ -107,7 +107,7 @@ def of_micrographs(manifest: Mapping[str, ManifestRow]) -> list[str]:
     return [f"{text} ({few(names)})" for text, names in whose.items()]
 
 
-def of_polarity(inverted: Sequence[str], count: int) -> list[str]:
+def polarity_warnings(inverted: Sequence[str], count: int) -> list[str]:
     """Warn of micrographs that were inverted as their particles are bright."""
     if not inverted:
         return []
@@ -117,12 +117,12 @@ def of_polarity(inverted: Sequence[str], count: int) -> list[str]:
     ]
 
 
-def of_diameter(found: EstimatedDiameter | None) -> list[str]:
+def diameter_warnings(found: EstimatedDiameter | None) -> list[str]:
     """Warn of an estimated diameter that is not certain."""
     return [] if found is None or found.is_sure else [f"diameter {found.text()}; `diameter_A` overrides"]
 
 
-def of_counts(counts: Mapping[str, int]) -> list[str]:
+def count_warnings(counts: Mapping[str, int]) -> list[str]:
     """Warn if no particle was picked at all."""
     if not counts or any(counts.values()):
         return []

@@ -44,7 +44,7 @@ TEACHER = "teacher"
 """Subfolder of the teacher's run."""
 
 
-def learn_on(
+def train_from_run(
     engine: Engine,
     target: TargetRun,
     out: RunFolder,

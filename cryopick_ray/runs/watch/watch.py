@@ -22,13 +22,13 @@ from cryopick_ray.runs.empiar_run import is_archive
 from cryopick_ray.runs.pipeline import (
     RunPlan,
     Timings,
-    look,
+    estimate_diameter,
     prepare_stages,
     silent,
     with_diameter,
 )
 from cryopick_ray.runs.results.run_results import write_results
-from cryopick_ray.runs.results.run_table import gather
+from cryopick_ray.runs.results.run_table import make_run_table
 from cryopick_ray.runs.results.run_warnings import WarningCollector
 from cryopick_ray.runs.results.summary import Summary
 from cryopick_ray.runs.run_folder import RunFolder
@@ -116,7 +116,7 @@ def watch(
             runner = stack.enter_context(open_engine(engine, threads=settings.threads))
         if settings.diameter_A is None:
             with timings.stage("diameter"):
-                found = look(runner, first, events)
+                found = estimate_diameter(runner, first, events)
             first = with_diameter(first, found)
             stack.enter_context(folder.claim(first.settings, resume=resume))
             keep_diameter(folder.diameter, found)
@@ -124,7 +124,7 @@ def watch(
             digest = _pick_arrivals(runner, first, folder, live, until, events)
         stop.unlink(missing_ok=True)
         with timings.stage("table"):
-            thresholds = gather(first.settings, folder, digest)
+            thresholds = make_run_table(first.settings, folder, digest)
         return write_results(first.settings, folder, digest, thresholds, timings.seconds, collector.warnings)
 
 
@@ -191,7 +191,7 @@ class _ResultsRenewal:
     def __call__(self) -> list[str]:
         """Renew the results; return warnings about drift."""
         folder, began = self._folder, time.perf_counter()
-        thresholds = gather(self._plan.settings, folder, self._digest)
+        thresholds = make_run_table(self._plan.settings, folder, self._digest)
         seconds = {"results": time.perf_counter() - began}
         write_results(self._plan.settings, folder, self._digest, thresholds, seconds)
         rows = read_manifest(MicrographStore(folder.store).place)

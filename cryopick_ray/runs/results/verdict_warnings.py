@@ -11,7 +11,7 @@ from cryopick_ray.picks.verdict import COMPARED, NO_MICROGRAPH, UNLIKE, is_unlik
 Judged = Sequence[PickedMicrograph]
 
 
-def of_verdicts(micrographs: Judged) -> list[str]:
+def verdict_warnings(micrographs: Judged) -> list[str]:
     """Return warnings about what a person should check.
 
     Parameters
