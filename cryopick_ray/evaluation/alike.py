@@ -17,7 +17,7 @@ def common_names(runs: Sequence[Sequence[str]]) -> list[Names]:
     """Return what each run's micrographs are called: as in the first run that has them.
 
     Equal ids are one micrograph; of others those alike are, as
-    :class:`~cryopick_ray.formats.known_micrographs.NamesAlike` says, folders deciding between several.
+    :class:`~cryopick_ray.formats.known_micrographs.MicrographNames` says, folders deciding between several.
 
     Raises
     ------

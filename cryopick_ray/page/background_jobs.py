@@ -96,7 +96,7 @@ class BackgroundJobs:
 
         Raises
         ------
-        TooManyError
+        TooManyJobsError
             If too many jobs are running, or this one is.
         """
         with self._lock:

@@ -179,7 +179,7 @@ def test_a_look_at_more_particles_is_taken_anew(tmp_path, monkeypatch):
     monkeypatch.setattr(classified_picks, "ITERATIONS", 2)
     for count in (60, 70):
         path, _ = boxed.two_kinds(tmp_path / "set", n=count)
-        found = classified_picks.sorted_into_classes(
+        found = classified_picks.classify_picks(
             read_particles(path), tmp_path, 130.0, SerialEngine(), Silence(), device="cpu"
         )
         assert (len(found.classes.quality), len(found.classes.label)) == (count // 10, count)
