@@ -67,11 +67,7 @@ def write_results(
         file_warnings.append(guess)
     counted = counter.tally
     calibrated = PickShards(folder.picks, digest).settings().get(CALIBRATED, False)
-    inverted = [
-        micrograph.micrograph_id
-        for micrograph in table.micrographs
-        if micrograph.inverted and settings.invert == "auto"
-    ]
+    inverted = [m.micrograph_id for m in table.micrographs if m.inverted and settings.invert == "auto"]
     manifest, diameter = read_manifest(MicrographStore(folder.store).place), kept_diameter(folder.diameter)
     summary = Summary(
         version=__version__,
