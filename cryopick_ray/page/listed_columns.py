@@ -54,7 +54,7 @@ def outliers(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[int]]:
     Outliers differ from the running median by more than 3.5 robust deviations. Micrographs that a person
     excluded are ignored.
     """
-    found = {}
+    by_column = {}
     is_left_out = np.array(columns.get("excluded", ()), bool)
     for name in JUDGED:
         values = np.array(
@@ -63,8 +63,8 @@ def outliers(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[int]]:
         values[np.flatnonzero(is_left_out[: len(values)])] = math.nan
         known = np.flatnonzero(np.isfinite(values))
         if len(known) >= FEWEST:
-            found[name] = known[_is_outlying(values[known])].tolist()
-    return found
+            by_column[name] = known[_is_outlying(values[known])].tolist()
+    return by_column
 
 
 def _is_outlying(values: NDArray[np.float64]) -> NDArray[np.bool_]:

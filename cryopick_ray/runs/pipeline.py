@@ -219,10 +219,10 @@ def pick_all(
             runner = stack.enter_context(open_engine(engine, threads=settings.threads))
         if run_plan.settings.diameter_A is None:
             with timings.stage("diameter"):
-                found = estimate_diameter(runner, run_plan, events)
-            run_plan = with_diameter(run_plan, found)
+                diameter = estimate_diameter(runner, run_plan, events)
+            run_plan = with_diameter(run_plan, diameter)
             stack.enter_context(folder.claim(run_plan.settings, resume=resume))
-            keep_diameter(folder.diameter, found)
+            keep_diameter(folder.diameter, diameter)
         digest, thresholds = run_on(runner, run_plan, folder, events, timings)
         return write_results(
             run_plan.settings, folder, digest, thresholds, timings.seconds, collector.warnings
@@ -268,7 +268,7 @@ def prepare_stages(
 def estimate_diameter(engine: Engine, plan: RunPlan, events: Events) -> EstimatedDiameter:
     """Estimate the diameter of a run's particles."""
     events.note("no `diameter_A`: estimating it from a few micrographs")
-    found = find_diameter(
+    diameter = find_diameter(
         plan.sample,
         plan.settings.ingest(None),
         invert=plan.settings.invert,
@@ -276,5 +276,5 @@ def estimate_diameter(engine: Engine, plan: RunPlan, events: Events) -> Estimate
         engine=engine,
         events=events,
     )
-    events.note(f"diameter {found.text()} (`diameter_A` overrides)")
-    return found
+    events.note(f"diameter {diameter.text()} (`diameter_A` overrides)")
+    return diameter

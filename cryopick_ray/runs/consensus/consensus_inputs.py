@@ -38,8 +38,8 @@ class RenamedSource:
     def of(self, micrograph_ids: Sequence[str]) -> dict[str, MicrographPicks]:
         """Return some of the micrographs, by id."""
         theirs = {name: self.own[name] for name in micrograph_ids if name in self.own}
-        found = self.source.of(list(theirs.values()))
-        return {name: found[own_name] for name, own_name in theirs.items() if own_name in found}
+        by_own_id = self.source.of(list(theirs.values()))
+        return {name: by_own_id[own_name] for name, own_name in theirs.items() if own_name in by_own_id}
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,7 @@ def _classify_round(
     picks = sum(micrograph.picks or 0 for micrograph in table.micrographs)
     with open_engine(learning.picking, threads=1) as engine:
         particles = extract_picks(run.path, place, table.diameter_A, engine, events)
-        found = classify_picks(
+        classification = classify_picks(
             particles,
             place,
             table.diameter_A,
@@ -168,7 +168,7 @@ def _classify_round(
         run_settings.model_copy(update={"selection": chosen}), run, read_summary(run).digest, place / TABLE
     )
     kept = sum(micrograph.picks or 0 for micrograph in open_table(place / TABLE).micrographs)
-    return IterationRound(str(run.path), picks, kept, found.classes.counts())
+    return IterationRound(str(run.path), picks, kept, classification.classes.counts())
 
 
 def _removed_before(table: PickTable, place: Path) -> Path:

@@ -179,11 +179,11 @@ def _judge(target: TargetRun, rows: Sequence[LabelledRow]) -> Callable[[Picker],
 def _picked_by(student: Trained, picks: Sequence[MicrographPicks], split: Split) -> list[MicrographPicks]:
     """Return the micrographs with the student's picks."""
     rows = {row.row.micrograph_id: row for row in split.learnt + split.validation}
-    found = {
+    candidates = {
         name: found_by(student.picker, rows[name])
         for name in (micrograph_picks.micrograph.micrograph_id for micrograph_picks in picks)
     }
-    return repicked(picks, found, student.card.threshold)
+    return repicked(picks, candidates, student.card.threshold)
 
 
 def _keep(target: TargetRun, best: Trained | None, folder: Path) -> Path:

@@ -81,14 +81,14 @@ def score_marks(picker: Picker, rows: Sequence[LabelledRow]) -> tuple[MarkScores
 
     A mark's score is that of the best candidate near it.
     """
-    found = [found_by(picker, row) for row in rows]
+    by_row = [found_by(picker, row) for row in rows]
     particles, wrong = (
         np.concatenate(
-            [_best(candidates, getattr(row, kind), row) for row, candidates in zip(rows, found, strict=True)]
+            [_best(candidates, getattr(row, kind), row) for row, candidates in zip(rows, by_row, strict=True)]
         )
         for kind in ("particles", "false")
     )
-    return MarkScores(particles, wrong), found
+    return MarkScores(particles, wrong), by_row
 
 
 def kept_share(before: Sequence[Candidates], after: Sequence[Candidates], reach_px: Sequence[float]) -> float:

@@ -51,15 +51,17 @@ def doubts_of(picker: HeatmapPicker, recipe: Recipe, rows: Sequence[LabelledRow]
 
 def _sizes(picker: HeatmapPicker, row: LabelledRow) -> NDArray[np.float64]:
     """Return the measured sizes, in diameters, of the marked particles that the picker finds."""
-    found = found_by(picker, row)
-    if "size_px" not in found.more or not (len(found) and len(row.particles)):
+    candidates = found_by(picker, row)
+    if "size_px" not in candidates.more or not (len(candidates) and len(row.particles)):
         return np.zeros(0)
     reach_px = REACH * row.diameter_A / row.row.pixel_size_A
     away, nearest = map(
         np.asarray,
-        cKDTree(np.column_stack([found.x, found.y])).query(row.particles, distance_upper_bound=reach_px),
+        cKDTree(np.column_stack([candidates.x, candidates.y])).query(
+            row.particles, distance_upper_bound=reach_px
+        ),
     )
-    sizes: NDArray[np.float64] = found.more["size_px"][nearest[np.isfinite(away)]] / picker.particle_px
+    sizes: NDArray[np.float64] = candidates.more["size_px"][nearest[np.isfinite(away)]] / picker.particle_px
     return sizes
 
 

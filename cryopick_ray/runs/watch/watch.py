@@ -116,10 +116,10 @@ def watch(
             runner = stack.enter_context(open_engine(engine, threads=settings.threads))
         if settings.diameter_A is None:
             with timings.stage("diameter"):
-                found = estimate_diameter(runner, first, events)
-            first = with_diameter(first, found)
+                diameter = estimate_diameter(runner, first, events)
+            first = with_diameter(first, diameter)
             stack.enter_context(folder.claim(first.settings, resume=resume))
-            keep_diameter(folder.diameter, found)
+            keep_diameter(folder.diameter, diameter)
         with timings.stage("ingest and pick"):
             digest = _pick_arrivals(runner, first, folder, live, until, events)
         stop.unlink(missing_ok=True)
@@ -209,7 +209,7 @@ class _ResultsRenewal:
     def _diameter(self, micrograph_ids: Sequence[str]) -> list[str]:
         settings = self._plan.settings
         try:
-            found = find_diameter(
+            estimate = find_diameter(
                 self._live.sources(micrograph_ids),
                 settings.ingest(None),
                 invert=settings.invert,
@@ -219,7 +219,7 @@ class _ResultsRenewal:
             )
         except CryoPickError:  # nothing measurable: counts and scores show it
             return []
-        return diameter_drift(settings.pick.diameter_A, found.diameter_A) if found.is_sure else []
+        return diameter_drift(settings.pick.diameter_A, estimate.diameter_A) if estimate.is_sure else []
 
 
 def _statistics(picks: MicrographPicks) -> PickStatistics:
