@@ -28,7 +28,7 @@ class UnclearFormatError(UsageError):
 
 
 @dataclass(frozen=True)
-class ReadCoordinates:
+class CoordinateSet:
     """Coordinates that were read, with their format.
 
     Attributes
@@ -46,7 +46,7 @@ class ReadCoordinates:
     notes: tuple[str, ...]
 
 
-def read_coordinates(source: str | Path, format: str | None = None) -> ReadCoordinates:
+def read_coordinates(source: str | Path, format: str | None = None) -> CoordinateSet:
     """Read a file, a folder of files and its folders, or a run's or a table's folder or bucket.
 
     Of files that hold the particles of one micrograph, the name is the micrograph's; those of a folder are
@@ -68,7 +68,7 @@ def read_coordinates(source: str | Path, format: str | None = None) -> ReadCoord
     if format is not None and format not in READ:
         raise UsageError(f"format is {format!r}, expected one of {', '.join(READ)}: change `from`")
     if is_table(source):
-        return ReadCoordinates(
+        return CoordinateSet(
             OWN, tuple(item for item in picked(open_table(source)) if _is_complete(item)), ()
         )
     path = Path(source)
@@ -105,7 +105,7 @@ def read_coordinates(source: str | Path, format: str | None = None) -> ReadCoord
     if not by_id:
         reason = f" ({notes[0]})" if notes else ""
         raise UsageError(f"{str(source)!r} holds no coordinates{reason}")
-    return ReadCoordinates(files[0][1].name, tuple(item for item, _ in by_id.values()), tuple(notes))
+    return CoordinateSet(files[0][1].name, tuple(item for item, _ in by_id.values()), tuple(notes))
 
 
 def is_table(source: str | Path) -> bool:
