@@ -28,12 +28,12 @@ def bench(
 
 
 def _text(outcome: dict[str, Any]) -> str:
-    blocks = [block for one in outcome["models"] for block in _model_blocks(one, outcome)]
+    blocks = [block for model in outcome["models"] for block in _model_blocks(model, outcome)]
     if outcome["sizes"]:
         blocks.append(
             _table(
                 ("model", "size", *COSTS),
-                [(one["name"], str(one["size"]), *_costs(one)) for one in outcome["sizes"]],
+                [(cost["name"], str(cost["size"]), *_costs(cost)) for cost in outcome["sizes"]],
             )
         )
     return "\n\n".join(blocks)
@@ -59,13 +59,13 @@ def _model_blocks(model: dict[str, Any], outcome: dict[str, Any]) -> list[str]:
     if model["batches"]:
         rows = [
             (
-                str(one["batch"]),
-                _ms(one["seconds"]),
-                _ms(one["cpu_seconds"]),
-                _mib(one["peak_memory_bytes"]),
-                _mib(one["peak_device_memory_bytes"]),
+                str(batch["batch"]),
+                _ms(batch["seconds"]),
+                _ms(batch["cpu_seconds"]),
+                _mib(batch["peak_memory_bytes"]),
+                _mib(batch["peak_device_memory_bytes"]),
             )
-            for one in model["batches"]
+            for batch in model["batches"]
         ]
         blocks.append(_table(("at once", "ms each", "CPU ms", "MiB", "GPU MiB"), rows))
     return blocks
@@ -74,8 +74,8 @@ def _model_blocks(model: dict[str, Any], outcome: dict[str, Any]) -> list[str]:
 COSTS = ("ingest ms", "CPU ms", "MiB", "pick ms", "CPU ms", "MiB", "GPU MiB")
 
 
-def _costs(one: dict[str, Any]) -> list[str]:
-    ingest, pick = one["ingest"], one["pick"]
+def _costs(record: dict[str, Any]) -> list[str]:
+    ingest, pick = record["ingest"], record["pick"]
     return [
         *(_ms(ingest["seconds"]), _ms(ingest["cpu_seconds"]), _mib(ingest["peak_memory_bytes"])),
         *(_ms(pick["seconds"]), _ms(pick["cpu_seconds"]), _mib(pick["peak_memory_bytes"])),

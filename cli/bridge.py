@@ -107,17 +107,18 @@ class SettingsCommand(TyperCommand):
 
     def _make_options(self, function: Any) -> None:
         self._roles: dict[str, Offer] = function.offers
-        self._options = [one for role, offer in self._roles.items() for one in _options(role, offer)]
+        self._options = [option for role, offer in self._roles.items() for option in _options(role, offer)]
         self.names = {option.name: option.called for option in self._options if option.field is not None}
         self.names |= {name: called for role in self._roles.values() for name, called in role.calls.items()}
         own = list(inspect.signature(function).parameters.values())
-        first = [one for one in own if one.default is one.empty]
+        first = [parameter for parameter in own if parameter.default is parameter.empty]
         made = [option.parameter(self.names) for option in self._options]
 
         def call(**values: Any) -> None:
             function(**self.arguments(values))
 
-        parameters = [one.replace(kind=one.KEYWORD_ONLY) for one in [*first, *made, *own[len(first) :]]]
+        ordered = [*first, *made, *own[len(first) :]]
+        parameters = [parameter.replace(kind=parameter.KEYWORD_ONLY) for parameter in ordered]
         vars(call).update(__signature__=inspect.Signature(parameters))
         app = typer.Typer(add_completion=False)
         app.command()(call)
@@ -243,7 +244,7 @@ def _metavar(name: str, field: "FieldInfo") -> str:
             return unit
     if get_origin(field.annotation) is Literal:
         return "|".join(map(str, get_args(field.annotation)))
-    kinds = {_plain(one) for one in get_args(field.annotation)} or {field.annotation}
+    kinds = {_plain(kind) for kind in get_args(field.annotation)} or {field.annotation}
     return "N" if int in kinds - {NoneType} else "X" if float in kinds else "TEXT"
 
 

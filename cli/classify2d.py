@@ -46,7 +46,7 @@ def classify2d(
     del debug
     from cryopick_ray.engine.open_engine import open_engine
     from cryopick_ray.particles.classes.classification_settings import ClassSettings
-    from cryopick_ray.runs.classified import classify2d as run
+    from cryopick_ray.runs.particles.classify_run import classify2d as run
     from cryopick_ray.settings.config import fill
     from cryopick_ray.settings.engine_settings import EngineSettings
 

@@ -62,8 +62,8 @@ def compare(
     structure.html in DIR shows what they are worth.
     """
     del debug
-    from cryopick_ray.runs.compare_run import PAGE
-    from cryopick_ray.runs.compare_run import compare as count
+    from cryopick_ray.runs.compare.compare_run import PAGE
+    from cryopick_ray.runs.compare.compare_run import compare as count
 
     if structure is not None:
         _structures(
@@ -89,7 +89,7 @@ def _structures(
 ) -> None:
     from cryopick_ray.engine.open_engine import open_engine
     from cryopick_ray.errors import UsageError
-    from cryopick_ray.runs.compare_structures import PAGE, StructureSettings, compare_structures
+    from cryopick_ray.runs.compare.compare_structures import PAGE, StructureSettings, compare_structures
     from cryopick_ray.settings.config import fill
     from cryopick_ray.settings.engine_settings import EngineSettings
 
@@ -100,9 +100,9 @@ def _structures(
     with ConsoleEvents() as events, open_engine(running, threads=1) as runner:
         found = compare_structures(runs, wanted, out, runner, events)
     rows = [["", "run", "particles", "poses", "reference A", "half maps A"]]
-    rows += [row for number, one in enumerate(found) for row in _maps(number, one)]
+    rows += [row for number, structure in enumerate(found) for row in _maps(number, structure)]
     page = str(out / PAGE)
-    outcome = {"runs": [one.to_dict() for one in found], "page": page}
+    outcome = {"runs": [structure.to_dict() for structure in found], "page": page}
     say(outcome, "\n".join([*_table(rows, words=2), f"page  {page}"]), as_json=as_json)
 
 
@@ -134,8 +134,8 @@ def _text(found: "Comparison") -> list[str]:
     if shown:
         letters = [letter(number) for number in range(len(found.runs))]
         rows = [
-            [one.micrograph_id, *(_count(picks) for picks in one.picks), str(one.differing())]
-            for one in shown
+            [micrograph.micrograph_id, *map(_count, micrograph.picks), str(micrograph.differing())]
+            for micrograph in shown
         ]
         head = ["most different micrographs", *letters, "unshared"]
         lines += ["", *_table([head, *rows])]

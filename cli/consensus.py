@@ -58,10 +58,10 @@ def consensus(
     """
     del debug
     from cryopick_ray.passes.votes import VoteSettings
-    from cryopick_ray.runs.consensus_run import agree
+    from cryopick_ray.runs.consensus.consensus_run import find_consensus
 
     wanted = VoteSettings(_votes(votes), radius, crowded=crowded)
-    outcome = agree(
+    outcome = find_consensus(
         inputs, out, wanted, diameter_A=diameter, pixel_size_A=pixel_size, micrographs=micrographs
     )
     for note in outcome.notes:

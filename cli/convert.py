@@ -91,7 +91,7 @@ def convert(
     from cryopick_ray.formats.convert import CoordinateFrame
     from cryopick_ray.formats.convert import convert as write
     from cryopick_ray.formats.format import ExportSettings
-    from cryopick_ray.formats.known import KnownMicrographs
+    from cryopick_ray.formats.known_micrographs import KnownMicrographs
 
     frame = CoordinateFrame(
         scale=scale,

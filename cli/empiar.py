@@ -43,8 +43,8 @@ def search(
     from cryopick_ray.empiar.source import EmpiarSource
 
     hits, found = EmpiarSource().search(query, limit=limit)
-    lines = [f"EMPIAR-{one.entry_id}  {one.title}" for one in found]
-    outcome = {"hits": hits, "entries": [{"id": one.entry_id, "title": one.title} for one in found]}
+    lines = [f"EMPIAR-{hit.entry_id}  {hit.title}" for hit in found]
+    outcome = {"hits": hits, "entries": [{"id": hit.entry_id, "title": hit.title} for hit in found]}
     say(outcome, "\n".join([*lines, f"{len(found)} of {hits} entries"]), as_json=as_json)
 
 
@@ -121,10 +121,10 @@ def list_files(
             lines.append(f"{_size(size):>9}  {row.role:10}  {row.path}")
             rows.append({"path": row.path, "role": row.role, "bytes": size})
         refused = [
-            {"path": one.path, "reason": one.reason}
-            for one in manifest.of_role(chosen.folder, "refused", 1000)
+            {"path": row.path, "reason": row.reason}
+            for row in manifest.of_role(chosen.folder, "refused", 1000)
         ]
-    lines += [f"{'refused':>9}  {one['path']}: {one['reason']}" for one in refused]
+    lines += [f"{'refused':>9}  {row['path']}: {row['reason']}" for row in refused]
     outcome = {"entry": number, "files": rows, "bytes": total, "refused": refused}
     say(outcome, "\n".join([*lines, f"{len(rows)} files, {_size(total)}"]), as_json=as_json)
 
@@ -166,12 +166,12 @@ def fetch(
             raise KeyboardInterrupt("the same command goes on where it ended") from None
         outcome = _outcome(manifest, number, out)
         outcome["refused"] = [
-            {"path": one.path, "reason": one.reason}
-            for one in manifest.of_role(chosen.folder, "refused", 1000)
+            {"path": row.path, "reason": row.reason}
+            for row in manifest.of_role(chosen.folder, "refused", 1000)
         ]
     failures = len(outcome["failures"]) + len(outcome["refused"])
     text = f"{outcome['fetched']} files ({_size(outcome['bytes'])}) in {out}, {failures} failed"
-    lines = [f"refused: {one['path']}: {one['reason']}" for one in outcome["refused"]]
+    lines = [f"refused: {row['path']}: {row['reason']}" for row in outcome["refused"]]
     say(outcome, "\n".join([*lines[:FAILURES_SHOWN], text]), as_json=as_json)
     if failures:
         raise typer.Exit(options.DONE_WITH_FAILURES)
@@ -205,7 +205,7 @@ def ingest(
     """Fetch an entry's images and bring them into a store as they come; the averages of movies are kept."""
     del debug
     from cryopick_ray.engine.open_engine import open_engine
-    from cryopick_ray.runs.empiar_run import ArchiveEntry
+    from cryopick_ray.runs.empiar_run import EmpiarInput
     from cryopick_ray.settings.config import fill
     from cryopick_ray.settings.engine_settings import EngineSettings
     from cryopick_ray.settings.run_settings import IngestSettings
@@ -217,7 +217,7 @@ def ingest(
     from .ingest import finish
 
     wanted, running = fill(IngestSettings, **settings), fill(EngineSettings, **engine)
-    entry = ArchiveEntry(_those(entry_id, which, fetching), download.absolute(), tell)
+    entry = EmpiarInput(_those(entry_id, which, fetching), download.absolute(), tell)
     sources = entry.sources(Path.cwd())
     wanted = entry.as_declared(wanted, entry.sample(sources))
     with ConsoleEvents() as events, open_engine(running, threads=wanted.threads) as runner:

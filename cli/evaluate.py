@@ -105,7 +105,7 @@ def _score(
     *,
     as_json: bool,
 ) -> None:
-    from cryopick_ray.runs.read_run import evaluate as score
+    from cryopick_ray.runs.results.read_run import evaluate as score
 
     found = score(picks, truth, radius_A=radius_A, exclude=exclude, pixel_size_A=pixel_size_A)
     outcome = found.to_dict()
@@ -139,10 +139,10 @@ def _chosen(data: dict[str, Any], models: list[str]) -> dict[str, Any]:
     if not models:
         return {}
     listed = data.get("models")
-    groups = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    groups = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
     named = {str(group.get("name")): group for group in groups}
     chosen = [named.get(name, name) for name in models]
-    return {"models": [_alone(one, models) if isinstance(one, dict) else one for one in chosen]}
+    return {"models": [_alone(entry, models) if isinstance(entry, dict) else entry for entry in chosen]}
 
 
 def _alone(group: dict[str, Any], chosen: list[str]) -> dict[str, Any]:
@@ -156,14 +156,14 @@ def _rooted(data: dict[str, Any]) -> dict[str, Any]:
     models = data.get("models")
     for name in ("empty", "unlabelled"):
         if isinstance(sets := data.get(name), list):
-            data = data | {name: [rooted({_kind(one): [one]})[_kind(one)][0] for one in sets]}
+            data = data | {name: [rooted({_kind(entry): [entry]})[_kind(entry)][0] for entry in sets]}
     if isinstance(models, list):
         data = data | {"models": [_with_files(model) for model in models]}
     return data
 
 
-def _kind(one: Any) -> str:
-    return "simulated" if isinstance(one, dict) and "molecules" in one else "data"
+def _kind(entry: Any) -> str:
+    return "simulated" if isinstance(entry, dict) and "molecules" in entry else "data"
 
 
 def _with_files(model: Any) -> Any:
@@ -172,7 +172,7 @@ def _with_files(model: Any) -> Any:
     if isinstance(model, str):
         return absolute_model(model)
     if isinstance(model, dict) and isinstance(model.get("seeds"), list):
-        return model | {"seeds": [absolute_model(str(one)) for one in model["seeds"]]}
+        return model | {"seeds": [absolute_model(str(entry)) for entry in model["seeds"]]}
     return model
 
 
@@ -208,7 +208,7 @@ SHORTEST_NAME = 12
 
 def _text(outcome: dict[str, Any], width: int) -> str:
     """Return a table no wider than the terminal: names are shortened in the middle, numbers never."""
-    lines = [(one["micrograph_id"], one["score"]) for one in outcome["micrographs"]]
+    lines = [(row["micrograph_id"], row["score"]) for row in outcome["micrographs"]]
     columns = COLUMNS if "n_picks" in outcome["pooled"] else OF_FILAMENTS
     rows = [
         (name, *(_number(score[column]) for column in columns))
@@ -235,7 +235,8 @@ def _reliability(found: dict[str, Any] | None) -> list[str]:
         return []
     some, every = _number(found["ece"]), _number(found["ece_all"])
     lines = [
-        f"{one['mean_score']:>6.3f}  {one['share_true']:>6.3f}  {one['count']:>10}" for one in found["bins"]
+        f"{entry['mean_score']:>6.3f}  {entry['share_true']:>6.3f}  {entry['count']:>10}"
+        for entry in found["bins"]
     ]
     return [
         "",

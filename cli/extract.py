@@ -48,7 +48,7 @@ def extract(
     from cryopick_ray.engine.open_engine import open_engine
     from cryopick_ray.errors import UsageError
     from cryopick_ray.particles.extract_settings import ExtractSettings
-    from cryopick_ray.runs.extracted import extract_particles
+    from cryopick_ray.runs.particles.extract_run import extract_particles
     from cryopick_ray.settings.config import fill
     from cryopick_ray.settings.engine_settings import EngineSettings
 

@@ -44,8 +44,8 @@ def iterate(
     picks of the last model that lie in no junk class.
     """
     del debug
-    from cryopick_ray.runs.iteration import iterate as go
-    from cryopick_ray.runs.iteration_settings import IterateSettings
+    from cryopick_ray.runs.iterate.iteration import iterate as go
+    from cryopick_ray.runs.iterate.iteration_settings import IterateSettings
     from cryopick_ray.runs.learning import LearningSettings
     from cryopick_ray.settings.config import fill
 

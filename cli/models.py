@@ -57,9 +57,12 @@ def list_options(
         from cryopick_ray.pickers.registry import list_networks
 
         there, wrong = list_networks()
-        taught = {one.name: one.training for one in there if one.training}
-        lines = [f"{name:16} {one.epochs} epochs of {one.steps} steps" for name, one in taught.items()]
-        say({name: asdict(one) for name, one in taught.items()}, "\n".join(lines), as_json=as_json)
+        taught = {entry.name: entry.training for entry in there if entry.training}
+        lines = [
+            f"{name:16} {defaults.epochs} epochs of {defaults.steps} steps"
+            for name, defaults in taught.items()
+        ]
+        say({name: asdict(defaults) for name, defaults in taught.items()}, "\n".join(lines), as_json=as_json)
         for text in wrong:
             typer.echo(text, err=True)
         return

@@ -12,7 +12,7 @@ from .console import ConsoleEvents, say
 from .spelling import tell
 
 if TYPE_CHECKING:
-    from cryopick_ray.runs.cost import Estimate, Machines, StageRates
+    from cryopick_ray.runs.estimate.cost import Estimate, Machines, StageRates
 
 PREFIXES = ("", "k", "M", "G", "T", "P")
 
@@ -67,10 +67,10 @@ def plan(
     from cryopick_ray.engine.serial import SerialEngine
     from cryopick_ray.errors import UsageError
     from cryopick_ray.micrographs.sources import list_sources
-    from cryopick_ray.runs.cost import Machines, estimate
-    from cryopick_ray.runs.pipeline import look, with_diameter
+    from cryopick_ray.runs.estimate.cost import Machines, estimate
+    from cryopick_ray.runs.estimate.measured_rates import from_bench, measure, total_bytes
+    from cryopick_ray.runs.pipeline import estimate_diameter, with_diameter
     from cryopick_ray.runs.pipeline import plan as check
-    from cryopick_ray.runs.rates import from_bench, measure, total_bytes
     from cryopick_ray.settings.config import fill, rooted
     from cryopick_ray.settings.engine_settings import EngineSettings
     from cryopick_ray.settings.run_settings import PickSettings, RunSettings
@@ -89,7 +89,7 @@ def plan(
         checked = check(wanted, fill(EngineSettings, **engine), say=tell)
         if checked.settings.diameter_A is None:
             with ConsoleEvents() as events:
-                checked = with_diameter(checked, look(SerialEngine(), checked, events))
+                checked = with_diameter(checked, estimate_diameter(SerialEngine(), checked, events))
         rates, sources = measure(checked), checked.sources
     else:
         of_picks = {*PickSettings.model_fields, "pixel_size_A", "store_pixel_size_A"} - {"model"}

@@ -54,7 +54,7 @@ def reconstruct(
     del debug
     from cryopick_ray.engine.process import set_up_process
     from cryopick_ray.particles.volume.reconstruction_settings import ReconstructSettings
-    from cryopick_ray.runs.reconstruct_run import reconstruct_file
+    from cryopick_ray.runs.particles.reconstruct_run import reconstruct_file
     from cryopick_ray.settings.config import fill
     from cryopick_ray.settings.engine_settings import EngineSettings
 

@@ -26,7 +26,7 @@ class JobCommand(SettingsCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Read the arguments; what is wrong with them is the job's failure."""
-        folder = next((one for name, one in pairwise(args) if name == "--o"), None)
+        folder = next((value for name, value in pairwise(args) if name == "--o"), None)
         try:
             return super().make_context(info_name, args, parent, **extra)
         except WRONG_USAGE as error:
@@ -35,7 +35,7 @@ class JobCommand(SettingsCommand):
 
             if folder is None:
                 raise
-            with RelionJob(Path(folder)).told():
+            with RelionJob(Path(folder)).exit_status():
                 raise UsageError(error.format_message()) from error
 
 
@@ -86,11 +86,11 @@ def relion(
     from cryopick_ray.settings.engine_settings import EngineSettings
 
     job = RelionJob(out)
-    with job.told(), ConsoleEvents(stderr=False) as events:
+    with job.exit_status(), ConsoleEvents(stderr=False) as events:
         for name, value in zip(OF_NO_USE, (in_parts, in_coords, in_3dref, in_mask), strict=True):
             if value:
                 raise UsageError(f"--{name} is {value}: {OF_NO_USE[name]}; leave it empty")
-        inputs = [one for one in (in_mics, in_movies) if one]
+        inputs = [value for value in (in_mics, in_movies) if value]
         if len(inputs) != 1:
             raise UsageError(f"{len(inputs)} inputs: expected one of --in_mics and --in_movies")
         running = fill(EngineSettings, **{"workers": f"1,{j}", **engine})

@@ -15,7 +15,7 @@ def report(
 ) -> None:
     """Make the report of a finished run again."""
     del debug
-    from cryopick_ray.runs.results import report_again
+    from cryopick_ray.runs.results.run_results import report_again
     from cryopick_ray.runs.run_folder import RunFolder
 
     run = RunFolder(folder)

@@ -9,7 +9,7 @@ def rooted(data: dict[str, Any]) -> dict[str, Any]:
 
     sets = data.get("data")
     if isinstance(sets, list):
-        data = data | {"data": [_rooted(one) if isinstance(one, dict) else one for one in sets]}
+        data = data | {"data": [_rooted(group) if isinstance(group, dict) else group for group in sets]}
     groups = data.get("simulated")
     if isinstance(groups, list):
         data = data | {
@@ -35,19 +35,19 @@ def _with_files(group: dict[str, Any]) -> dict[str, Any]:
     return group | {"molecules": [absolute_model(str(name)) for name in names]}
 
 
-def _rooted(one: dict[str, Any]) -> dict[str, Any]:
+def _rooted(group: dict[str, Any]) -> dict[str, Any]:
     from cryopick_ray.settings.config import absolute
 
     paths: dict[str, Any] = {
-        name: absolute(str(one[name])) for name in ("labels", "false_labels") if one.get(name)
+        name: absolute(str(group[name])) for name in ("labels", "false_labels") if group.get(name)
     }
-    if isinstance(bins := one.get("bins"), dict) and bins.get("values"):
+    if isinstance(bins := group.get("bins"), dict) and bins.get("values"):
         paths["bins"] = bins | {"values": absolute(str(bins["values"]))}
-    if isinstance(others := one.get("annotators"), dict):
+    if isinstance(others := group.get("annotators"), dict):
         paths["annotators"] = {name: absolute(str(folder)) for name, folder in others.items()}
-    inputs = one.get("micrographs")
+    inputs = group.get("micrographs")
     if isinstance(inputs, str):
         inputs = [inputs]
     if isinstance(inputs, list):
         paths["micrographs"] = [absolute(str(text)) for text in inputs]
-    return one | paths
+    return group | paths

@@ -43,7 +43,7 @@ def option(name: str, names: Mapping[str, str]) -> str:
     if name == "inputs":
         return "INPUT"
     leaf = name.rpartition(".")[2]
-    if same := [called for one, called in names.items() if one.rpartition(".")[2] == leaf]:
+    if same := [called for setting, called in names.items() if setting.rpartition(".")[2] == leaf]:
         return same[0]
     from cryopick_ray.settings.leaf_settings import default_option as by_rule
 

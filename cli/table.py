@@ -82,7 +82,7 @@ def table(
     text = "\n".join(f"{name}: threshold {cut.value:.3g} ({cut.method})" for name, cut in cuts.items())
     for note in notes:
         tell(note)
-    for name, one in cuts.items():
-        if one.doubt:
-            tell(f"{name}: {one.doubt}")
+    for name, threshold in cuts.items():
+        if threshold.doubt:
+            tell(f"{name}: {threshold.doubt}")
     say(outcome, f"{text}\ntable {out}", as_json=as_json)

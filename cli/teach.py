@@ -46,8 +46,8 @@ def teach(
     """
     del debug
     from cryopick_ray.runs.learning import TeachingSettings
-    from cryopick_ray.runs.teach import teach as go
-    from cryopick_ray.runs.teaching import TeachSettings
+    from cryopick_ray.runs.teach.teach import teach as go
+    from cryopick_ray.runs.teach.teach_model import TeachSettings
     from cryopick_ray.settings.config import fill
 
     learning = fill(TeachingSettings, **engine)

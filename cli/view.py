@@ -63,13 +63,13 @@ def view(
     The page is served to this machine alone, to who has its address; Ctrl-C ends it.
     """
     del debug
-    from cryopick_ray.page.desk import Desk
-    from cryopick_ray.page.judgement import login_name
-    from cryopick_ray.page.opened import PageSettings
+    from cryopick_ray.page.open_sources import PageSettings
+    from cryopick_ray.page.page_session import PageSession
     from cryopick_ray.page.serve import serve
+    from cryopick_ray.page.shared_decisions import login_name
 
     who = login_name() if by is None else by
-    desk = Desk(
+    desk = PageSession(
         PageSettings(tuple(sources), micrographs, truth, who, curation, classes, diameter, pixel_size)
     )
     for note in desk.notes:

@@ -11,7 +11,7 @@ from .console import ConsoleEvents, say
 from .spelling import tell
 
 if TYPE_CHECKING:
-    from cryopick_ray.runs.watch import Until
+    from cryopick_ray.runs.watch.watch import StopCondition
 
 IDLE_MINUTES = 30
 
@@ -42,7 +42,7 @@ def watch(
     del debug
     from cryopick_ray.runs.api import settings_for
     from cryopick_ray.runs.run_folder import RunFolder
-    from cryopick_ray.runs.watch import watch as watch_folders
+    from cryopick_ray.runs.watch.watch import watch as watch_folders
     from cryopick_ray.settings.config import fill
     from cryopick_ray.settings.engine_settings import EngineSettings
 
@@ -55,15 +55,15 @@ def watch(
         raise typer.Exit(options.DONE_WITH_FAILURES)
 
 
-def _until(text: str | None) -> "Until":
+def _until(text: str | None) -> "StopCondition":
     from cryopick_ray.errors import UsageError
-    from cryopick_ray.runs.watch import Until
+    from cryopick_ray.runs.watch.watch import StopCondition
 
     if text is None:
-        return Until()
+        return StopCondition()
     found = re.fullmatch(r"([1-9][0-9]{0,8})|idle(?::([0-9]{1,6}(?:\.[0-9]+)?))?", text)
     if found is None:
         raise UsageError(f"`until` is {text!r}: expected a number of micrographs, idle, or idle:MINUTES")
     if found[1]:
-        return Until(micrographs=int(found[1]))
-    return Until(idle_seconds=60 * float(found[2] or IDLE_MINUTES))
+        return StopCondition(micrographs=int(found[1]))
+    return StopCondition(idle_seconds=60 * float(found[2] or IDLE_MINUTES))

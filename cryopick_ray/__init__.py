@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cryopick_ray.runs.api import plan, resume, run, self_train
-    from cryopick_ray.runs.compare_run import compare
-    from cryopick_ray.runs.read_run import evaluate, export, read_table
-    from cryopick_ray.runs.results import Summary
+    from cryopick_ray.runs.compare.compare_run import compare
+    from cryopick_ray.runs.results.read_run import evaluate, export, read_table
+    from cryopick_ray.runs.results.summary import Summary
     from cryopick_ray.settings.engine_settings import EngineSettings
     from cryopick_ray.settings.run_settings import RunSettings as Settings
 
@@ -27,13 +27,13 @@ _HOMES = {
     "resume": "runs.api",
     "plan": "runs.api",
     "self_train": "runs.api",
-    "compare": "runs.compare_run",
-    "evaluate": "runs.read_run",
-    "export": "runs.read_run",
-    "read_table": "runs.read_run",
+    "compare": "runs.compare.compare_run",
+    "evaluate": "runs.results.read_run",
+    "export": "runs.results.read_run",
+    "read_table": "runs.results.read_run",
     "Settings": "settings.run_settings:RunSettings",
     "EngineSettings": "settings.engine_settings",
-    "Summary": "runs.results",
+    "Summary": "runs.results.summary",
 }
 """Where what a program needs is defined: it is loaded when it is asked for, as torch and Ray take seconds."""
 __all__ = [

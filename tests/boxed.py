@@ -36,8 +36,8 @@ def turned(image, psi_deg, shift_px):
 def some_ctfs(rng, n):
     """Return parameters as a microscope has them."""
     u_A = rng.uniform(10_000, 20_000, n)
-    one = np.ones(n)
-    return CtfParameters(u_A, u_A - 200, rng.uniform(0, 180, n), 0 * one, 300 * one, 2.7 * one, 0.1 * one)
+    item = np.ones(n)
+    return CtfParameters(u_A, u_A - 200, rng.uniform(0, 180, n), 0 * item, 300 * item, 2.7 * item, 0.1 * item)
 
 
 def write_set(folder: Path, images, parameters=None):
@@ -95,8 +95,8 @@ def two_kinds(folder: Path, n=240, noise=0.35, junk=0, seed=0, kinds=("long", "b
     empty = np.zeros((BOX_PX, BOX_PX), np.float32)
     pictures = np.stack(
         [
-            empty if one == "junk" else turned(picture(one), rng.uniform(0, 360), rng.normal(0, 1, 2))
-            for one in kind
+            empty if item == "junk" else turned(picture(item), rng.uniform(0, 360), rng.normal(0, 1, 2))
+            for item in kind
         ]
     )
     parameters = some_ctfs(rng, n)

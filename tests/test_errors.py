@@ -18,8 +18,8 @@ def test_a_message_is_spelled_by_the_surface_that_shows_it():
 
 def test_an_error_knows_the_settings_it_speaks_of_and_their_values_after_a_journey_too():
     error = CryoPickError("`limit` 0; see `movies.gain`", limit=0)
-    for one in (error, pickle.loads(pickle.dumps(error))):
-        assert (str(one), one.settings) == (str(error), {"limit": 0, "movies.gain": None})
+    for item in (error, pickle.loads(pickle.dumps(error))):
+        assert (str(item), item.settings) == (str(error), {"limit": 0, "movies.gain": None})
 
 
 def test_refused_values_are_told_with_what_is_expected():

@@ -1,1 +1,1 @@
-"""Where the time of one micrograph goes on this machine, and how much of that the hardware asks for."""
+"""``cryopick bench``: time of each stage of a micrograph, beside the limit of the hardware."""

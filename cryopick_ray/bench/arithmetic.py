@@ -1,4 +1,4 @@
-"""How much arithmetic oneDNN's own convolutions are, which torch's counter does not know."""
+"""Operation counts of oneDNN convolutions, which torch's counter lacks."""
 
 from collections.abc import Callable, Sequence
 from math import prod

@@ -8,7 +8,7 @@ import torch
 
 from cryopick_ray.bench.bench_settings import BenchSettings
 from cryopick_ray.bench.machine import Machine
-from cryopick_ray.bench.measure import Measure, Note
+from cryopick_ray.bench.measure import ModelBench, Note
 from cryopick_ray.bench.synthetic import write_synthetic
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
@@ -20,7 +20,7 @@ from cryopick_ray.project import project_of
 
 
 def bench(settings: BenchSettings, note: Note) -> dict[str, Any]:
-    """Measure what the settings say, and return it as plain JSON.
+    """Run the benchmark and return its results as plain JSON.
 
     Files lie in a temporary folder, and are read from the system's cache: this is not about disks.
 
@@ -42,10 +42,10 @@ def bench(settings: BenchSettings, note: Note) -> dict[str, Any]:
     with TemporaryDirectory(prefix="cryopick-bench-") as folder:
         host, machine = Machine(torch.device("cpu")), Machine(device)
         measures = [
-            Measure(model, picker, machine if isinstance(picker, NetworkPicker) else host, settings, note)
+            ModelBench(model, picker, machine if isinstance(picker, NetworkPicker) else host, settings, note)
             for model, picker in pickers.items()
         ]
-        sources = _Sources(settings, Path(folder), note)
+        sources = _BenchMicrographs(settings, Path(folder), note)
         source = sources.first()
         return {
             "settings": settings.model_dump(mode="json"),
@@ -67,7 +67,7 @@ def _load(model: str, settings: BenchSettings, device: torch.device) -> Picker:
     )
 
 
-class _Sources:
+class _BenchMicrographs:
     """The micrographs to measure on, and the folder of those that are made."""
 
     def __init__(self, settings: BenchSettings, folder: Path, note: Note) -> None:

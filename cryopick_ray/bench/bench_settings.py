@@ -1,4 +1,4 @@
-"""What is measured."""
+"""Settings of the benchmark."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,7 @@ PIXEL_SIZE_A = 1.0
 
 
 class BenchSettings(Settings):
-    """What ``cryopick bench`` measures."""
+    """Settings of ``cryopick bench``."""
 
     models: Annotated[tuple[str, ...], OptionHint(option="model", metavar="NAME|FILE")] = Field(
         default=(DEFAULT_MODEL,),

@@ -1,4 +1,4 @@
-"""What the machine at hand can do: bandwidths, convolution speed, memory."""
+"""Limits of this machine: bandwidths, convolution speed, memory."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -40,11 +40,11 @@ class Machine:
 
     @property
     def name(self) -> str:
-        """What the device is called."""
+        """Name of the device."""
         return torch.cuda.get_device_name(self.device) if self.on_gpu else "cpu"
 
     def wait(self) -> None:
-        """Wait until the device has done what it was given."""
+        """Wait until the device is idle."""
         if self.on_gpu:
             torch.cuda.synchronize(self.device)
 
@@ -85,7 +85,9 @@ class Machine:
         dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         kernel = torch.full((CHANNELS, CHANNELS, KERNEL, KERNEL), 0.01)
         x = torch.full((images, CHANNELS, side, side), 0.5)
-        x, kernel = (one.to(self.device, dtype, memory_format=torch.channels_last) for one in (x, kernel))
+        x, kernel = (
+            tensor.to(self.device, dtype, memory_format=torch.channels_last) for tensor in (x, kernel)
+        )
         flops = 2 * CHANNELS**2 * KERNEL**2 * images * side**2
         with repeatable():  # as pickers ask their networks
             return self._best_rate(flops, lambda: conv2d(x, kernel, padding=KERNEL // 2))

@@ -1,4 +1,4 @@
-"""What is measured of one model: in the workers, stage by stage, by sizes and batches."""
+"""Benchmark of one model: in workers, stage by stage, by image sizes and batch sizes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,10 +13,10 @@ import torch
 from cryopick_ray.bench.arithmetic import counter
 from cryopick_ray.bench.bench_settings import BenchSettings
 from cryopick_ray.bench.machine import Machine
-from cryopick_ray.bench.passes import Way, ingest_pass, pick_pass, working_images
+from cryopick_ray.bench.passes import BenchMicrograph, ingest_pass, pick_pass, working_images
 from cryopick_ray.bench.stage_record import stages
 from cryopick_ray.bench.stopwatch import Stopwatch, TimedPart
-from cryopick_ray.bench.workers import DIGEST, Whole, measure_workers
+from cryopick_ray.bench.workers import DIGEST, StoredMicrograph, measure_workers
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.device.upload import Upload
 from cryopick_ray.pickers.network_picker import NetworkPicker
@@ -29,8 +29,8 @@ from cryopick_ray.units import resampled_shape, working_pixel_size_A
 Note = Callable[[str], None]
 
 
-class Measure:
-    """What is measured of one model.
+class ModelBench:
+    """Benchmark of one model.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Measure:
         self._note = note
 
     def on(self, source: MicrographSource) -> dict[str, Any]:
-        """Return what a micrograph takes: in the workers, by stages, by batches."""
+        """Return the cost of a micrograph: in workers, by stage, by batch size."""
         precision: Precision = (
             self.picker.scoring.precision if isinstance(self.picker, NetworkPicker) else "float32"
         )
@@ -57,7 +57,7 @@ class Measure:
         limits = self.machine.limits(precision)
         needed_A = working_pixel_size_A(self.settings.diameter_A, self.picker.particle_px)
         with self.workers(source) as whole:
-            way = Way(
+            way = BenchMicrograph(
                 source,
                 whole.row,
                 MicrographStore(whole.store_url),
@@ -92,39 +92,39 @@ class Measure:
         return {"model": self.model, "name": self.picker.name, "size": side_px, **costs}
 
     @contextmanager
-    def workers(self, source: MicrographSource) -> Iterator[Whole]:
+    def workers(self, source: MicrographSource) -> Iterator[StoredMicrograph]:
         """Ingest and pick a micrograph; store and picks are gone afterwards."""
         self._say(f"ingest and pick, {self.settings.repeats} times: {source.micrograph_id}")
         with TemporaryDirectory(prefix="cryopick-bench-") as folder:
             particle_px = self.picker.particle_px
             yield measure_workers(source, self.model, particle_px, Path(folder), self.settings, self.machine)
 
-    def passes(self, way: Way) -> tuple[int, dict[str, TimedPart], list[dict[str, TimedPart]]]:
+    def passes(self, way: BenchMicrograph) -> tuple[int, dict[str, TimedPart], list[dict[str, TimedPart]]]:
         """Return the number of candidates, the parts of a pass that was counted, and those of the timed."""
         count = counter()
         counted = Stopwatch(flops=count.get_total_flops)
         with count:
             ingest_pass(counted, way)
-            found = pick_pass(counted, way, "counted")
+            candidates = pick_pass(counted, way, "counted")
         passes = []
         for number in range(self.settings.repeats):
             watch = Stopwatch(wait=self.machine.wait)
             ingest_pass(watch, way)
             pick_pass(watch, way, f"pass {number}")
             passes.append(watch.parts)
-        return len(found), counted.parts, passes
+        return len(candidates), counted.parts, passes
 
-    def batches(self, way: Way) -> Iterator[dict[str, Any]]:
+    def batches(self, way: BenchMicrograph) -> Iterator[dict[str, Any]]:
         """Yield what a network's picker takes for one of ``n`` equal images that it is given at once."""
         picker = self.picker
         if not self.settings.batches or not isinstance(picker, NetworkPicker):
             return
-        one = working_images(Stopwatch(), way, way.store.read_stored(way.row))
+        image = working_images(Stopwatch(), way, way.store.read_stored(way.row))
         for batch in self.settings.batches:
             self._say(f"{batch} at once")
             self.machine.forget_peaks()
             try:
-                images = one.expand(batch, -1, -1).contiguous()
+                images = image.expand(batch, -1, -1).contiguous()
                 self.pick_seconds(picker, images)
                 spent = [self.pick_seconds(picker, images) for _ in range(self.settings.repeats)]
             except torch.OutOfMemoryError:

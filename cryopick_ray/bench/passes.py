@@ -34,8 +34,8 @@ REST = "normalise and decode"
 
 
 @dataclass(frozen=True)
-class Way:
-    """One micrograph, and where it goes.
+class BenchMicrograph:
+    """A micrograph to measure on, with its store and picker.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Way:
     upload: Upload
 
 
-def ingest_pass(watch: Stopwatch, way: Way) -> None:
+def ingest_pass(watch: Stopwatch, way: BenchMicrograph) -> None:
     """Bring the micrograph from its file into the store, block by block as an ingest worker does."""
     with watch.part("read") as part:  # of a mapped file the rows that tell of areas without data
         micrograph = read_micrograph(way.source.path)
@@ -101,29 +101,29 @@ def timed_blocks(watch: Stopwatch, blocks: Iterator[NDArray[np.float32]]) -> Ite
         yield block
 
 
-def pick_pass(watch: Stopwatch, way: Way, shard_name: str) -> Candidates:
+def pick_pass(watch: Stopwatch, way: BenchMicrograph, shard_name: str) -> Candidates:
     """Pick the stored micrograph and publish the candidates as ``shard_name``, which must be new."""
     with watch.part("store read") as part:
         stored = way.store.read_stored(way.row)
         part.bytes = way.row.shard_bytes + stored.nbytes
     images = working_images(watch, way, stored)
     if isinstance(way.picker, NetworkPicker):
-        found = network_pick(watch, way.picker, images)[0]
+        candidates = network_pick(watch, way.picker, images)[0]
     else:
         with watch.part("pick") as part:
-            found = way.picker.pick_many(images)[0]
+            candidates = way.picker.pick_many(images)[0]
             part.bytes = images.nbytes
     with watch.part("parquet") as part:
-        x, y = resampled_to_source(found.x, found.y, way.shape, way.row.source_shape)
+        x, y = resampled_to_source(candidates.x, candidates.y, way.shape, way.row.source_shape)
         pixel_size_A = way.row.pixel_size_A * way.row.source_shape[0] / way.shape[0]
-        more = in_angstroms(found.more, pixel_size_A)
-        picked = Picked(shard_name, way.row.checksum, Candidates(x, y, found.score, more=more))
+        more = in_angstroms(candidates.more, pixel_size_A)
+        picked = Picked(shard_name, way.row.checksum, Candidates(x, y, candidates.score, more=more))
         way.shards.publish([picked])
-        part.bytes = 2 * (x.nbytes + y.nbytes + found.score.nbytes)
-    return found
+        part.bytes = 2 * (x.nbytes + y.nbytes + candidates.score.nbytes)
+    return candidates
 
 
-def working_images(watch: Stopwatch, way: Way, stored: NDArray[np.float16]) -> Tensor:
+def working_images(watch: Stopwatch, way: BenchMicrograph, stored: NDArray[np.float16]) -> Tensor:
     """Return what the picker is given: ``(1, h, w)`` float32, on its device."""
     with watch.part("copy") as part:
         images = way.upload([stored])

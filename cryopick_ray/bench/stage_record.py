@@ -1,4 +1,4 @@
-"""A stage's record: what it took over several passes, beside the least that this machine could take."""
+"""Record of a stage: its time over several passes, beside the machine's lower limit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from cryopick_ray.bench.stopwatch import TimedPart
 
 @dataclass(frozen=True)
 class Limits:
-    """What this machine reaches, measured with the threads and the device in use.
+    """Measured limits of this machine, with the threads and the device in use.
 
     Attributes
     ----------

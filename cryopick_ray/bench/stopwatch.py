@@ -12,7 +12,7 @@ Route = Literal["memory", "device", "link"]
 
 @dataclass
 class TimedPart:
-    """What one part of a pass took.
+    """Time, bytes and arithmetic of one part of a pass.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a micrograph costs in the workers that do a run, from its file to its candidates."""
+"""Cost of a micrograph in the workers of a run, from its file to its candidates."""
 
 import time
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ DIGEST = "bench"
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a unit of micrographs took, divided by their number; the peaks are those of the unit.
+class UnitCost:
+    """Cost per micrograph of a unit; memory peaks are those of the unit.
 
     Attributes
     ----------
@@ -38,8 +38,8 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Whole:
-    """A micrograph in a store, with what it cost to bring it there and to pick it.
+class StoredMicrograph:
+    """A stored micrograph, with the cost of its ingest and picking.
 
     Attributes
     ----------
@@ -52,8 +52,8 @@ class Whole:
     store_url: str
     picks_url: str
     row: ManifestRow
-    ingest: Cost
-    pick: Cost
+    ingest: UnitCost
+    pick: UnitCost
 
 
 def measure_workers(
@@ -63,7 +63,7 @@ def measure_workers(
     folder: Path,
     settings: BenchSettings,
     machine: Machine,
-) -> Whole:
+) -> StoredMicrograph:
     """Ingest and pick a micrograph as often as the settings say, in one unit each.
 
     Parameters
@@ -91,10 +91,10 @@ def measure_workers(
     rows = list(read_manifest(store.place).values())
     check_scale(rows, needed_A)
     picking = PickWorker(store_url, picks_url, DIGEST, settings.pick(model), machine.device.type)
-    return Whole(store_url, picks_url, rows[0], ingest, _cost(picking, rows, machine))
+    return StoredMicrograph(store_url, picks_url, rows[0], ingest, _cost(picking, rows, machine))
 
 
-def _cost(worker: Worker[ItemT], items: Sequence[ItemT], machine: Machine) -> Cost:
+def _cost(worker: Worker[ItemT], items: Sequence[ItemT], machine: Machine) -> UnitCost:
     """Return what an item costs; the first is not counted, as what is done once is done then."""
     first, *items = items
     machine.forget_peaks()
@@ -102,7 +102,7 @@ def _cost(worker: Worker[ItemT], items: Sequence[ItemT], machine: Machine) -> Co
     start, cpu_start = time.perf_counter(), time.process_time()
     _process(worker, items)
     machine.wait()
-    return Cost(
+    return UnitCost(
         (time.perf_counter() - start) / len(items),
         (time.process_time() - cpu_start) / len(items),
         machine.peak_memory_bytes(),

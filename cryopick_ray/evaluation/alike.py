@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.formats.known import NamesAlike, shared_folders
+from cryopick_ray.formats.known_micrographs import MicrographNames, shared_folders
 from cryopick_ray.picks.schema import MicrographPicks
 
 Names = Mapping[str, str]
@@ -16,8 +16,8 @@ Entries = list[MicrographPicks | None]
 def common_names(runs: Sequence[Sequence[str]]) -> list[Names]:
     """Return the common names of each run's micrographs: their ids in the first run that has them.
 
-    Equal ids are one micrograph, and so are similar ones by
-    :class:`~cryopick_ray.formats.known.NamesAlike`, where folders decide between several.
+    Equal ids are one micrograph; of others those alike are, as
+    :class:`~cryopick_ray.formats.known_micrographs.MicrographNames` says, folders deciding between several.
 
     Raises
     ------
@@ -36,8 +36,8 @@ def common_names(runs: Sequence[Sequence[str]]) -> list[Names]:
 
 
 def _alike(ids: Sequence[str], known: Sequence[str]) -> dict[str, str]:
-    """Return the names among ``known`` that are similar to ids, by id, each name at most once."""
-    names = NamesAlike(known)
+    """Return the known names that ids not among them mean, each at most once."""
+    names = MicrographNames(known)
     claims: defaultdict[str, list[str]] = defaultdict(list)
     for id_ in ids:
         matches = names.find(id_)

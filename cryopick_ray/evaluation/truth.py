@@ -12,7 +12,7 @@ from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.filaments.segments import traces_of
 from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.formats.export_paths import bare_name
-from cryopick_ray.formats.known import NamesAlike
+from cryopick_ray.formats.known_micrographs import MicrographNames
 from cryopick_ray.formats.reading import UnclearFormatError, read_coordinates
 from cryopick_ray.picks.columns import Columns
 from cryopick_ray.units import Shape
@@ -97,8 +97,8 @@ class Truth:
         return best[0] if best else None
 
     @cached_property
-    def _names(self) -> NamesAlike:
-        return NamesAlike(self.particles)
+    def _names(self) -> MicrographNames:
+        return MicrographNames(self.particles)
 
 
 def read_truth(source: str | Path) -> Truth:

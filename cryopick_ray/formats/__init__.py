@@ -1,1 +1,1 @@
-"""The picks in other programs' formats."""
+"""Coordinates in other programs' file formats, read and written."""

@@ -25,19 +25,19 @@ def write_box(picks: Iterable[Coordinates], out: Path, settings: ExportSettings)
     Columns are corner x, corner y, width, height (see :mod:`cryopick_ray.formats.box_size`) and, where there
     is one, the score. Corners are whole: RELION cuts fractions off, and Topaz stops on them.
     """
-    for name, one in complete(picks, without_extension, settings.say):
-        sizes = box_sizes_px(one, settings.box_px)
-        corners = np.rint(np.column_stack([one.x_px, one.y_px]) - sizes / 2)
+    for name, coordinates in complete(picks, without_extension, settings.say):
+        sizes = box_sizes_px(coordinates, settings.box_px)
+        corners = np.rint(np.column_stack([coordinates.x_px, coordinates.y_px]) - sizes / 2)
         text = table_text(
-            "%d\t%d\t%d\t%d%s", *corners.astype(int).T, *sizes.T, number_words(one.score, "\t%.7g")
+            "%d\t%d\t%d\t%d%s", *corners.astype(int).T, *sizes.T, number_words(coordinates.score, "\t%.7g")
         )
         write_whole(below(out, f"{name}.box"), text)
 
 
 def read_box(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
-    """Yield the particles of a file; of a size of 0 the corner is the centre.
+    """Yield the particles of a file; for a size of 0 the corner is the centre.
 
-    One of helices holds their segments or, where the fifth column says so, their ends.
+    A file of helices holds their segments or, where the fifth column says so, their ends.
     """
     del note
     if any(line.startswith(HELIX) for _, line in lines(path)):

@@ -1,4 +1,4 @@
-"""How large the square around a particle is, and where its corner lies.
+"""Box sizes, and the corner convention of formats that store corners.
 
 A box of ``box_px`` pixels (even) with corner ``c`` holds the pixels ``c .. c + box_px - 1``; the
 particle's centre is pixel ``c + box_px / 2``, counted from 0 at the *centre* of the first pixel. RELION

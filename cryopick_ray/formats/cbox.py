@@ -59,27 +59,27 @@ def write_cbox(picks: Iterable[Coordinates], out: Path, settings: ExportSettings
     Coordinates are box corners (see :mod:`cryopick_ray.formats.box_size`) on slice 0, as in real 2-D files.
     ``Confidence`` is the picker's own score, whatever its scale. ``Width`` and ``Height`` are those of the
     box to cut out; ``EstWidth`` and ``EstHeight`` those of the box that the picker drew, else the size that
-    it saw, ``<NA>`` where it tells neither.
+    it measured, ``<NA>`` where it has neither.
     """
-    both = False
-    for name, one in complete(picks, without_extension, settings.say):
-        sizes, (across, down) = box_sizes_px(one, settings.box_px), _estimated_px(one).T
-        both |= {"size_px", "box_w_px"} <= one.known.keys()
-        filament = one.known.get(FILAMENT)
+    has_both_sizes = False
+    for name, coordinates in complete(picks, without_extension, settings.say):
+        sizes, (across, down) = box_sizes_px(coordinates, settings.box_px), _estimated_px(coordinates).T
+        has_both_sizes |= {"size_px", "box_w_px"} <= coordinates.known.keys()
+        filament = coordinates.known.get(FILAMENT)
         ids = [] if filament is None else [[f"{i}.0" if i >= 0 else NONE for i in filament]]
-        corners = np.column_stack([one.x_px, one.y_px]).astype(np.float64) - sizes / 2
+        corners = np.column_stack([coordinates.x_px, coordinates.y_px]).astype(np.float64) - sizes / 2
         rows = table_text(
             "%.6f %.6f 0.000000 %.6f %.6f %.6f %s %s %s <NA> <NA>" + " %s" * len(ids),
             *corners.T,
             *sizes.T,
             sizes.max(axis=1),
             *(number_words(side, "%.6f", NONE) for side in (across, down)),
-            number_words(one.score, unknown=NONE),
+            number_words(coordinates.score, unknown=NONE),
             *ids,
         )
         head = HEAD + loop("cryolo", (*COLUMNS, FILAMENT_ID) if ids else COLUMNS)
         write_whole(below(out, f"{name}.cbox"), head + rows + TAIL)
-    if both:
+    if has_both_sizes:
         settings.say("crYOLO cbox has room for one size of a particle: size_px of those with boxes left out")
 
 

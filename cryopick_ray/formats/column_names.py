@@ -1,4 +1,4 @@
-"""Optional columns of picks as files of coordinates have them: lengths in pixels, some by RELION's names."""
+"""Names of optional pick columns in coordinate files: lengths in pixels, some with RELION's names."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,18 +10,18 @@ from cryopick_ray.picks.columns import COLUMNS, Columns
 
 
 def in_file(name: str) -> str:
-    """Return what a column of :data:`~cryopick_ray.picks.columns.COLUMNS` is called in files."""
+    """Return the name in files of a column of :data:`~cryopick_ray.picks.columns.COLUMNS`."""
     return f"{name[:-2]}_px" if name.endswith("_A") else name
 
 
-IN_FILES = {in_file(name): one for name, one in COLUMNS.items()}
+IN_FILES = {in_file(name): column for name, column in COLUMNS.items()}
 """The columns by those names."""
 RELION = {"class_number": "rlnClassNumber", "angle_deg": "rlnAnglePsi"}
-"""What RELION calls some of them."""
+"""RELION's names of some of them."""
 IN_STAR = frozenset({*RELION, "filament", "track_px"})
-"""Those that its files have room for, by their names in files."""
+"""Columns that STAR files can hold, by their names in files."""
 UNKNOWN = -999.0
-"""What RELION writes where it does not know a value."""
+"""RELION's mark of an unknown value."""
 
 
 def in_pixels(columns: Columns, pixel_size_A: float) -> dict[str, NDArray[Any]]:
@@ -39,14 +39,14 @@ def is_known(name: str, values: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def single(values: NDArray[Any]) -> NDArray[np.float32]:
-    """Return numbers of a file as columns have them; NaN for those that are infinite there."""
+    """Return numbers as float32; NaN for infinite ones."""
     with np.errstate(over="ignore"):
-        found = values.astype(np.float32)
-    return np.where(np.isfinite(found), found, np.float32(np.nan))
+        values_32 = values.astype(np.float32)
+    return np.where(np.isfinite(values_32), values_32, np.float32(np.nan))
 
 
 def in_relion(columns: Columns) -> dict[str, NDArray[Any]]:
-    """Return those that RELION knows as it has them."""
+    """Return the columns that RELION has, with its names and values."""
     return {
         RELION[name]: np.where(is_known(name, values), values, values.dtype.type(UNKNOWN))
         for name, values in columns.items()
@@ -55,9 +55,9 @@ def in_relion(columns: Columns) -> dict[str, NDArray[Any]]:
 
 
 def from_relion(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return what columns by RELION's names are here; those in which nothing is known are left out.
+    """Return RELION's columns with our names and values; those without known values are left out.
 
-    Its classes count from 1. Class 0 turned by 0 degrees is what it writes of picks that it compared with no
+    Its classes count from 1. It writes class 0 and an angle of 0 for picks that it compared with no
     template.
     """
     found: dict[str, NDArray[Any]] = {}
@@ -66,10 +66,10 @@ def from_relion(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         is_class = (number > 0) & (number < np.iinfo(np.int32).max)
         found["class_number"] = np.where(is_class, number, -1).astype(np.int32)
     if psi_deg is not None:
-        untold = psi_deg == UNKNOWN
+        is_unset = psi_deg == UNKNOWN
         if number is not None:
-            untold |= (psi_deg == 0) & (number == 0)
-        found["angle_deg"] = single(np.where(untold, np.nan, psi_deg))
+            is_unset |= (psi_deg == 0) & (number == 0)
+        found["angle_deg"] = single(np.where(is_unset, np.nan, psi_deg))
     return {name: values for name, values in found.items() if is_known(name, values).any()}
 
 

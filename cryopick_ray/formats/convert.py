@@ -1,4 +1,4 @@
-"""Coordinates of one program in the format of another: read, moved to the frame that is wanted, written."""
+"""Conversion of coordinates: read in any format, transformed to another frame, written in any format."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,39 +10,39 @@ from cryopick_ray.formats.column_names import measured
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_picks import strip_uid
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import WRITTEN, write
-from cryopick_ray.formats.known import KnownMicrographs
+from cryopick_ray.formats.format_table import WRITTEN, write
+from cryopick_ray.formats.known_micrographs import KnownMicrographs
 from cryopick_ray.formats.reading import UnclearFormatError, read_coordinates
 from cryopick_ray.units import is_positive
 
 
 @dataclass(frozen=True)
 class CoordinateFrame:
-    """How the coordinates to write differ from those that are read.
+    """Transformation from the coordinates read to those written.
 
     Attributes
     ----------
     scale
-        Wanted pixels a pixel that was read, the first pixel's centre kept, as Fourier crops do: ``x -> s x``.
+        Output pixels per input pixel, the first pixel's centre kept, as for Fourier crops: ``x -> s x``.
     binning
         The same for images that were binned, whose first pixel covers several: ``x -> b (x + 0.5) - 0.5``.
         Below 1 towards a binned image.
     image_height
-        Rows of the micrographs that were read, where a flip needs them and files do not know.
+        Rows of the input micrographs, where a flip needs them and files lack them.
     flip_y
-        Whether rows are to be counted from the other end.
+        Whether rows are counted from the other end.
     known
-        The micrographs that were read, where their coordinates do not say shapes and pixel sizes.
+        The input micrographs, where coordinates lack shapes and pixel sizes.
     pixel_size_A
-        Of what is written, where it is not known.
+        Pixel size of the output, where it is unknown.
     diameter_A
-        Of the particles, where it is not known.
+        Diameter of the particles, where it is unknown.
     strip_uid
         Whether CryoSPARC's numbers before names are dropped.
     stems
         Whether the folders of names are dropped.
     whole_px
-        Whether places are rounded to whole pixels.
+        Whether coordinates are rounded to whole pixels.
     """
 
     scale: float | None = None
@@ -69,7 +69,7 @@ class CoordinateFrame:
                 raise UsageError(f"{name} is {value}, expected a number above 0: change `{name}`")
 
     def moved(self, coordinates: Coordinates) -> Coordinates:
-        """Return the particles of a micrograph as they are wanted.
+        """Return the transformed particles of a micrograph.
 
         Raises
         ------
@@ -93,7 +93,7 @@ class CoordinateFrame:
 
     @property
     def factor(self) -> float:
-        """Wanted pixels a pixel that was read."""
+        """Output pixels per input pixel."""
         return self.scale or self.binning or 1.0
 
     def _scaled(self, coordinates: Coordinates) -> Coordinates:
@@ -128,8 +128,8 @@ class CoordinateFrame:
 
 
 @dataclass(frozen=True)
-class Converted:
-    """What was read and written; ``from_`` is the format that was read, ``notes`` what was left out."""
+class ConversionResult:
+    """Formats and counts of a conversion; ``from_`` is the input format, ``notes`` says what was left out."""
 
     from_: str
     to: str
@@ -146,7 +146,7 @@ def convert(
     from_: str | None = None,
     frame: CoordinateFrame | None = None,
     settings: ExportSettings | None = None,
-) -> Converted:
+) -> ConversionResult:
     """Write coordinates of any format that is read in any that is written.
 
     Parameters
@@ -156,7 +156,7 @@ def convert(
     to, out
         Name of the format to write, and the folder to write into.
     frame
-        How the coordinates are to be moved.
+        Transformation of the coordinates.
     settings
         What the written format needs beside them.
 
@@ -169,12 +169,12 @@ def convert(
         raise UsageError(f"format is {to!r}, expected one of {', '.join(WRITTEN)}: change `to`")
     frame = frame or CoordinateFrame()
     try:
-        found = read_coordinates(source, from_)
+        read = read_coordinates(source, from_)
     except UnclearFormatError as error:
         raise UsageError(f"{error}: give `from`") from error
-    notes = list(found.notes)
+    notes = list(read.notes)
     height = frame.image_height and round(frame.image_height * frame.factor)
     chosen = replace(settings or ExportSettings(), image_height=height, say=notes.append)
-    write(map(frame.moved, found.coordinates), to, out, chosen)
-    particles = sum(len(one.x_px) for one in found.coordinates)
-    return Converted(found.format, to, len(found.coordinates), particles, tuple(notes))
+    write(map(frame.moved, read.coordinates), to, out, chosen)
+    particles = sum(len(coordinates.x_px) for coordinates in read.coordinates)
+    return ConversionResult(read.format, to, len(read.coordinates), particles, tuple(notes))

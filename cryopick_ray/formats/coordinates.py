@@ -1,4 +1,4 @@
-"""The particles of one micrograph, as files of coordinates have them."""
+"""Particle coordinates of one micrograph, as coordinate files hold them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,17 +14,17 @@ from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
-    """Particles of one micrograph, in the order of their file; of picks the best first.
+    """Particles of one micrograph, in the order of their file; picks are ordered by score.
 
     Attributes
     ----------
     micrograph
-        Whose they are. Read from a file that knows no more, ``micrograph_id`` and ``relion_name`` are the
+        Their micrograph. Read from a file with names alone, ``micrograph_id`` and ``relion_name`` are the
         micrograph's name as the file has it, ``dataset`` is empty, shape and pixel size are ``None``.
     x_px, y_px
         ``(n,)`` centres in pixels of the micrograph (see :mod:`cryopick_ray.units`).
     score
-        ``(n,)`` whatever its program calls a score, the more the better; NaN where it gives none.
+        ``(n,)`` scores of the program, higher is better; NaN where it gives none.
     diameter_A
         Particle diameter in angstroms; ``None`` if it is not known.
     box_px
@@ -32,7 +32,7 @@ class Coordinates:
     columns
         ``(n,)`` columns that only RELION's files hold, by its names, such as rlnDefocusU.
     more
-        What else is known of them: ``(n,)`` columns by their names in files
+        Optional ``(n,)`` columns by their names in files
         (:data:`~cryopick_ray.formats.column_names.IN_FILES`), lengths in pixels of the micrograph.
     is_upside_down
         Whether ``y_px`` counts from the micrograph's last row up, which a file may do that does not know how
@@ -54,13 +54,13 @@ class Coordinates:
         return zip(self.x_px.tolist(), self.y_px.tolist(), self.score.tolist(), strict=True)
 
     def flipped(self, height_px: int) -> "Coordinates":
-        """Return the same with rows counted from the other end of a micrograph of so many."""
+        """Return the coordinates with rows counted from the other end of ``height_px`` rows."""
         more = {name: -values if name == "angle_deg" else values for name, values in self.more.items()}
         upside_down = not self.is_upside_down
         return replace(self, y_px=height_px - 1 - self.y_px, more=more, is_upside_down=upside_down)
 
     def taken(self, rows: NDArray[np.intp]) -> "Coordinates":
-        """Return some of the particles, by their places, in that order."""
+        """Return the particles at indices ``rows``, in that order."""
         return replace(
             self,
             x_px=self.x_px[rows],
@@ -72,12 +72,12 @@ class Coordinates:
         )
 
     def whole(self) -> "Coordinates":
-        """Return the same with centres at the nearest whole pixels."""
+        """Return the coordinates with centres rounded to whole pixels."""
         return replace(self, x_px=np.floor(self.x_px + 0.5), y_px=np.floor(self.y_px + 0.5))
 
     @property
     def known(self) -> dict[str, NDArray[Any]]:
-        """Those of :attr:`more` in which something is known, and what :attr:`columns` says of the same."""
+        """Columns of :attr:`more` with any known value, completed from :attr:`columns`."""
         found = from_relion(self.columns) | dict(self.more)
         return {name: found[name] for name in IN_FILES if name in found and is_known(name, found[name]).any()}
 
@@ -95,23 +95,23 @@ def from_file(
     box_px: Sequence[Sequence[float]] | NDArray[Any] | None = None,
     **more: Any,
 ) -> Coordinates:
-    """Return what a file says of a micrograph that it only names.
+    """Return the coordinates of a micrograph of which a file has only the name.
 
     Parameters
     ----------
     name
-        As the file has it; of the id, parts that lead out of a folder are dropped.
+        Name in the file; parts that lead out of a folder are dropped from the id.
     more
         Other fields of :class:`Coordinates`.
 
     Raises
     ------
     ValueError
-        A place is not finite.
+        A coordinate is not finite.
     """
     x, y = (np.asarray(values, np.float64).reshape(-1) for values in (x_px, y_px))
-    if wrong := int((~(np.isfinite(x) & np.isfinite(y))).sum()):
-        raise ValueError(f"{wrong} rows without finite coordinates")
+    if n_invalid := int((~(np.isfinite(x) & np.isfinite(y))).sum()):
+        raise ValueError(f"{n_invalid} rows without finite coordinates")
     parts = [part for part in name.split("/") if part not in ("", ".", "..")]
     micrograph = PickedMicrograph("/".join(parts) or name, "", name, None, None, None, "complete", "")
     scores = np.full(len(x), np.nan) if score is None else np.asarray(score, np.float64)
@@ -134,9 +134,11 @@ def by_micrograph(
     rows: dict[str, list[int]] = {}
     for row, name in enumerate(names):
         rows.setdefault(name, []).append(row)
-    table = [None if one is None else np.asarray(one, np.float64) for one in (x_px, y_px, score, box_px)]
+    table = [
+        None if values is None else np.asarray(values, np.float64) for values in (x_px, y_px, score, box_px)
+    ]
     for name, chosen in rows.items():
-        x, y, scores, boxes = (None if one is None else one[chosen] for one in table)
+        x, y, scores, boxes = (None if values is None else values[chosen] for values in table)
         assert x is not None
         assert y is not None
         yield from_file(name, x, y, scores, boxes, more=take_columns(more or {}, chosen))
@@ -144,13 +146,13 @@ def by_micrograph(
 
 def picked(picks: Iterable[MicrographPicks]) -> Iterator[Coordinates]:
     """Yield the picked candidates of each micrograph, failed ones included."""
-    for one in picks:
-        keep, size_A = one.picked, one.micrograph.pixel_size_A
+    for micrograph_picks in picks:
+        keep, size_A = micrograph_picks.picked, micrograph_picks.micrograph.pixel_size_A
         yield Coordinates(
-            one.micrograph,
-            one.x_px[keep],
-            one.y_px[keep],
-            one.score[keep],
-            diameter_A=one.diameter_A,
-            more={} if size_A is None else in_pixels(take_columns(one.more, keep), size_A),
+            micrograph_picks.micrograph,
+            micrograph_picks.x_px[keep],
+            micrograph_picks.y_px[keep],
+            micrograph_picks.score[keep],
+            diameter_A=micrograph_picks.diameter_A,
+            more={} if size_A is None else in_pixels(take_columns(micrograph_picks.more, keep), size_A),
         )

@@ -22,15 +22,15 @@ def write_cryoppp(picks: Iterable[Coordinates], out: Path, settings: ExportSetti
     PicksError
         The height of a micrograph is not known.
     """
-    for name, one in complete(picks, without_extension, settings.say):
-        height = one.micrograph.shape[0] if one.micrograph.shape else settings.image_height
+    for name, coordinates in complete(picks, without_extension, settings.say):
+        height = coordinates.micrograph.shape[0] if coordinates.micrograph.shape else settings.image_height
         if height is None:
             raise PicksError(
-                f"height of {one.micrograph.micrograph_id!r} is missing, expected pixels, for CryoPPP counts "
-                "rows from the last: give `image_height`"
+                f"height of {coordinates.micrograph.micrograph_id!r} is missing, expected pixels, for "
+                "CryoPPP counts rows from the last: give `image_height`"
             )
-        flipped = one.flipped(height)
-        diameters = diameters_px(one, settings.box_px)
+        flipped = coordinates.flipped(height)
+        diameters = diameters_px(coordinates, settings.box_px)
         circles = table_text("%.3f,%.3f,%.3f", flipped.x_px, flipped.y_px, diameters)
         write_whole(below(out, f"{name}.csv"), ",".join(COLUMNS) + f"\n{circles}")
 

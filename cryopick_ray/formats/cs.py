@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, UsageError, brief
 from cryopick_ray.formats.coordinates import Coordinates
-from cryopick_ray.formats.cs_like import CsLike
+from cryopick_ray.formats.cs_like import CsReference
 from cryopick_ray.formats.cs_picks import TEMPLATE, TEMPLATE_ANGLE, read_cs
 from cryopick_ray.formats.export_paths import complete, relative_path
 from cryopick_ray.formats.format import ExportSettings, Format
@@ -29,16 +29,16 @@ PLACED = np.dtype(
         ("pick_stats/ncc_score", "<f4"),
     ]
 )
-"""What tells a particle from others."""
+"""Columns that a particle's uid is derived from."""
 SPOOLED = np.dtype([*PLACED.descr, (TEMPLATE, "<u4"), (TEMPLATE_ANGLE, "<f4")])
 RESULTS = ("location", "pick_stats")
 LIKE_VERSION = "v4.5.3"
-"""Of the CryoSPARC whose groups ours are like."""
+"""CryoSPARC version written into groups."""
 
 
 @dataclass(frozen=True)
 class CsOrigin:
-    """What all particles of one micrograph share; ``height_px`` is of the image we picked on."""
+    """Values that all particles of a micrograph share; ``height_px`` is that of the picked image."""
 
     exposure: CsExposure
     height_px: int
@@ -51,7 +51,7 @@ class CsOrigin:
 def write_cs(
     picks: Iterable[Coordinates],
     out: Path,
-    like: CsLike | None = None,
+    like: CsReference | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Write ``out/particles.cs``, and ``out/particles.csg`` for CryoSPARC's Import Result Group.
@@ -65,7 +65,7 @@ def write_cs(
     like
         Picks that CryoSPARC has of these micrographs, or their exposures.
     say
-        Told of micrographs that CryoSPARC will not know, and which way y goes by ``like``.
+        Called about micrographs unknown to CryoSPARC, and about the direction of y in ``like``.
 
     Notes
     -----
@@ -92,13 +92,13 @@ def write_cs(
     unknown: list[str] = []
     with TemporaryFile(dir=out) as spool:
         # The header needs the number of rows and the longest path, and y all picks: known last.
-        for _, one in complete(picks, relative_path, say):
-            origin, rows = _rows(one, like, unknown)
+        for _, coordinates in complete(picks, relative_path, say):
+            origin, rows = _rows(coordinates, like, unknown)
             origins.append(origin)
             spool.write(rows.tobytes())
         spool.seek(0)
         if unknown:
-            say(_told(unknown, len(origins), like))
+            say(_unknown_uids_text(unknown, len(origins), like))
         mirrored = like is not None and like.is_mirrored(say)
         dtype = _dtype(max((len(origin.exposure.project_path.encode()) for origin in origins), default=1))
         count = sum(origin.n_particles for origin in origins)
@@ -112,7 +112,7 @@ def write_cs(
     write_whole(out / "particles.csg", _group(count))
 
 
-def _told(unknown: list[str], count: int, like: CsLike | None) -> str:
+def _unknown_uids_text(unknown: list[str], count: int, like: CsReference | None) -> str:
     first = f"{brief(unknown[0])}{', ...' * (len(unknown) > 1)}"
     if like is not None and len(unknown) == count:
         raise UsageError(f"`like`: {like.path} knows none of the micrographs ({first}){like.example()}")
@@ -144,13 +144,13 @@ def _dtype(path_length: int) -> np.dtype[np.void]:
 
 
 def _rows(
-    coordinates: Coordinates, like: CsLike | None, unknown: list[str]
+    coordinates: Coordinates, like: CsReference | None, unknown: list[str]
 ) -> tuple[CsOrigin, NDArray[np.void]]:
     micrograph = coordinates.micrograph
-    found = None if like is None else like.find(coordinates)
-    own_shape = micrograph.shape or (found.shape if found else None)
-    size_A = micrograph.pixel_size_A or (found.pixel_size_A if found else None)
-    if own_shape is None:
+    match = None if like is None else like.find(coordinates)
+    image_shape = micrograph.shape or (match.shape if match else None)
+    size_A = micrograph.pixel_size_A or (match.pixel_size_A if match else None)
+    if image_shape is None:
         raise PicksError(
             f"shape of {micrograph.micrograph_id!r} is missing, for CryoSPARC counts in parts of it: give "
             "`micrographs` to what read it, or `like`, picks or exposures that know it"
@@ -160,7 +160,7 @@ def _rows(
             f"pixel size of {micrograph.micrograph_id!r} is missing, expected angstroms: give "
             "`pixel_size_A`, `micrographs`, or `like`, picks or exposures that know it"
         )
-    height, width = own_shape
+    height, width = image_shape
     placed = np.zeros(len(coordinates.x_px), PLACED)
     placed["location/center_x_frac"] = coordinates.x_px / np.float32(width)
     placed["location/center_y_frac"] = coordinates.y_px / np.float32(height)
@@ -176,10 +176,10 @@ def _rows(
     if "angle_deg" in known:
         rows[TEMPLATE_ANGLE] = np.radians(np.nan_to_num(known["angle_deg"], nan=0))
     exposure = CsExposure.from_text(micrograph.listed)
-    shape, pixel_size_A = own_shape, size_A
-    if found is not None:
-        exposure = CsExposure.from_text(found.listed)
-        shape, pixel_size_A = found.shape or shape, found.pixel_size_A or pixel_size_A
+    shape, pixel_size_A = image_shape, size_A
+    if match is not None:
+        exposure = CsExposure.from_text(match.listed)
+        shape, pixel_size_A = match.shape or shape, match.pixel_size_A or pixel_size_A
     if exposure is None:
         unknown.append(micrograph.micrograph_id)
         exposure = CsExposure(_digest(name), path=micrograph.relion_name)
@@ -231,8 +231,8 @@ def _group(count: int) -> str:
 
 
 def _write(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
-    like = CsLike(settings.like, settings.say) if settings.like else None
-    write_cs(picks, out, like, settings.say)
+    reference = CsReference(settings.like, settings.say) if settings.like else None
+    write_cs(picks, out, reference, settings.say)
 
 
 CS = Format(

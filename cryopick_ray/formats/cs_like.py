@@ -1,4 +1,4 @@
-"""A CryoSPARC project as its own picks show it: what it calls micrographs, and which way its y goes."""
+"""A CryoSPARC project's own picks or exposures as reference: its micrograph names, and its direction of y."""
 
 import math
 from collections import defaultdict
@@ -17,13 +17,13 @@ from cryopick_ray.micrographs.cs_table import read_table
 from cryopick_ray.picks.schema import PickedMicrograph
 
 CLEAR = 5.0
-"""Standard deviations by which one way must agree better than the other."""
+"""Standard deviations by which one direction of y must agree better than the other."""
 
 
-class CsLike:
-    """Picks that CryoSPARC has of some micrographs, from whatever picker, or their exposures.
+class CsReference:
+    """Picks of CryoSPARC on some micrographs, from any picker, or their exposures.
 
-    A micrograph is theirs by its uid, its path in the project, or its name without number, format and what
+    Micrographs are matched by uid, by path in the project, or by name without uid prefix, extension and what
     programs append.
 
     Parameters
@@ -31,7 +31,7 @@ class CsLike:
     path
         ``.cs`` or ``.csg``.
     say
-        Told what of it cannot be used.
+        Called about what cannot be used.
 
     Raises
     ------
@@ -52,32 +52,34 @@ class CsLike:
         self._near, self._of = np.zeros(2, int), 0
 
     def example(self) -> str:
-        """Return how it calls a micrograph, for a message."""
+        """Return an example of its micrograph names, for a message."""
         return f"; it knows {brief(self._theirs[0].micrograph.relion_name)}" if self._theirs else ""
 
     def find(self, ours: Coordinates) -> PickedMicrograph | None:
-        """Return the micrograph as the project has it, ``None`` if it is not there; compare the picks on it.
+        """Return the project's micrograph, ``None`` if it has none; compare the picks on it.
 
         Raises
         ------
         PicksError
-            Several may be meant.
+            Several match.
         """
         micrograph = ours.micrograph
-        own = CsExposure.from_text(micrograph.listed)
-        found = [] if own is None else [self._by_uid[own.uid]] * (own.uid in self._by_uid)
+        exposure = CsExposure.from_text(micrograph.listed)
+        matches = [] if exposure is None else [self._by_uid[exposure.uid]] * (exposure.uid in self._by_uid)
         for name in (micrograph.relion_name, micrograph.micrograph_id):
-            found = found or self._by_name.get(name, []) or self._by_name.get(exposure_name(name), [])
-        if len(found) > 1:
-            one, other = (brief(each.micrograph.relion_name) for each in found[:2])
-            raise PicksError(f"`like`: micrograph {micrograph.micrograph_id!r} may be {one} or {other} there")
-        if not found:
+            matches = matches or self._by_name.get(name, []) or self._by_name.get(exposure_name(name), [])
+        if len(matches) > 1:
+            first, second = (brief(each.micrograph.relion_name) for each in matches[:2])
+            raise PicksError(
+                f"`like`: micrograph {micrograph.micrograph_id!r} may be {first} or {second} there"
+            )
+        if not matches:
             return None
-        self._compare(ours, found[0])
-        return found[0].micrograph
+        self._compare(ours, matches[0])
+        return matches[0].micrograph
 
     def is_mirrored(self, say: Callable[[str], None]) -> bool:
-        """Tell whether their rows are counted from the last, by the picks on all micrographs found so far."""
+        """Tell whether rows are counted from the last, by the picks on all micrographs found so far."""
         if not self._of:
             say(f"which way y goes is undecided: {self.path.name} has no picks; written from the first row")
             return False
@@ -110,7 +112,7 @@ class CsLike:
 
 
 def _radius_px(ours: Coordinates) -> float:
-    """Return half a particle's diameter; where it is not known, a fourth of the way to the next."""
+    """Return the particle radius; if unknown, a quarter of the median distance to the next particle."""
     if ours.diameter_A and ours.micrograph.pixel_size_A:
         return ours.diameter_A / ours.micrograph.pixel_size_A / 2
     places = np.column_stack([ours.x_px, ours.y_px])
@@ -124,15 +126,25 @@ def _read(path: Path, say: Callable[[str], None]) -> list[Coordinates]:
     table = read_table(path)
     if table.has("location/micrograph_uid"):
         return list(read_cs(path, say))
-    none = np.empty(0)
+    nothing = np.empty(0)
     shapes = dict(zip(table.whole("uid"), table.shapes("micrograph_blob/shape").tolist(), strict=True))
-    found = []
-    for one in read_cs_list(path, path.parent, say):
-        exposure = CsExposure.from_text(one.listed)
+    micrographs = []
+    for exposure_row in read_cs_list(path, path.parent, say):
+        exposure = CsExposure.from_text(exposure_row.listed)
         height, width = shapes[exposure.uid] if exposure else (0, 0)
         shape = (height, width) if min(height, width) > 0 else None
         micrograph = PickedMicrograph(
-            *(one.name, "", one.name, shape, one.pixel_size_A, None, "complete", ""), listed=one.listed
+            *(
+                exposure_row.name,
+                "",
+                exposure_row.name,
+                shape,
+                exposure_row.pixel_size_A,
+                None,
+                "complete",
+                "",
+            ),
+            listed=exposure_row.listed,
         )
-        found.append(Coordinates(micrograph, none, none, none))
-    return found
+        micrographs.append(Coordinates(micrograph, nothing, nothing, nothing))
+    return micrographs

@@ -1,4 +1,4 @@
-"""CryoSPARC's picks as they are read; ``cs`` writes them."""
+"""Reader of CryoSPARC's picks; ``cs`` writes them."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -63,14 +63,14 @@ def read_cs(path: Path, say: Callable[[str], None] = lambda text: None) -> Itera
     Parameters
     ----------
     say
-        Told of shifts that are not applied.
+        Called about shifts that are not applied.
 
     Raises
     ------
     UsageError
         The file is none of CryoSPARC.
     PicksError
-        It has no locations, or what none can be.
+        It has no locations, or invalid ones.
     """
     table = read_table(path, say)
     if len(table) and not all(table.has(f"location/{name}") for name in NEEDED):
@@ -98,30 +98,30 @@ def read_cs(path: Path, say: Callable[[str], None] = lambda text: None) -> Itera
         height, width = shapes[first].tolist()
         if not (np.isfinite(x[rows]).all() and np.isfinite(y[rows]).all() and min(height, width) > 0):
             raise PicksError(f"{str(path)!r}: {brief(name)} has no shape, or particles without a place")
-        called = name.removeprefix(">")
+        relion_name = name.removeprefix(">")
         size_A = as_written(sizes_A[first])
         exposure = None if uid is None else CsExposure(uid, groups[first], name)
         micrograph = PickedMicrograph(
-            *(called, "", called, (height, width), size_A if is_positive(size_A) else None),
+            *(relion_name, "", relion_name, (height, width), size_A if is_positive(size_A) else None),
             *(None, "complete", ""),
             listed=exposure.to_text() if exposure else "",
         )
-        at = x[rows] * width, y[rows] * height
-        segments = _segments([filaments[row] for row in rows], *at, track_A[rows], pose[rows], size_A)
-        yield Coordinates(micrograph, *at, score[rows], more=take_columns(more, rows) | segments)
+        centres = x[rows] * width, y[rows] * height
+        segments = _segments([filaments[row] for row in rows], *centres, track_A[rows], pose[rows], size_A)
+        yield Coordinates(micrograph, *centres, score[rows], more=take_columns(more, rows) | segments)
 
 
 def _more(table: CsTable) -> dict[str, NDArray[Any]]:
-    """Return what a table says of templates, angles and classes; CryoSPARC counts classes from 0."""
-    found: dict[str, NDArray[Any]] = {}
+    """Return the columns of templates, angles and classes; CryoSPARC counts classes from 0."""
+    columns: dict[str, NDArray[Any]] = {}
     if np.nan_to_num(view := table.numbers(TEMPLATE)).any():
-        found["view"] = _whole(view, np.int16)
+        columns["view"] = _whole(view, np.int16)
     for name in (TEMPLATE_ANGLE, POSE):
         if np.nan_to_num(angle := table.numbers(name)).any():
-            found["angle_deg"] = single(np.degrees(angle))
+            columns["angle_deg"] = single(np.degrees(angle))
     if table.has(CLASS):
-        found["class_number"] = _whole(table.numbers(CLASS) + 1, np.int32)
-    return found
+        columns["class_number"] = _whole(table.numbers(CLASS) + 1, np.int32)
+    return columns
 
 
 def _segments(
@@ -132,7 +132,7 @@ def _segments(
     pose: NDArray[np.float64],
     pixel_size_A: float,
 ) -> dict[str, NDArray[Any]]:
-    """Return what is told of the segments of a micrograph; nothing where none is of a filament."""
+    """Return the filament columns of a micrograph's segments; empty where there are none."""
     numbers = {uid: number for number, uid in enumerate(dict.fromkeys(uid for uid in uids if uid))}
     if not numbers:
         return {}
@@ -149,6 +149,6 @@ def _segments(
 
 
 def _whole(numbers: NDArray[np.float64], kind: type[np.signedinteger[Any]]) -> NDArray[np.signedinteger[Any]]:
-    """Return whole numbers, -1 for those that are none or too large."""
+    """Return integers, -1 for negative, missing or too large numbers."""
     fits = (numbers >= 0) & (numbers <= np.iinfo(kind).max)
     return np.where(fits, numbers, -1).astype(kind)

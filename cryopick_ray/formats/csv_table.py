@@ -27,22 +27,22 @@ def write_csv(picks: Iterable[Coordinates], out: Path, settings: ExportSettings)
 
     Notes
     -----
-    A column follows for each optional one that is known of any particle.
+    A column follows for each optional one with a value for any particle.
     A spreadsheet runs a cell that begins as a formula does. Such a name is written as the same path with
     ``./`` before it, another word with a blank.
     """
     out.mkdir(parents=True, exist_ok=True)
     with TemporaryFile("w+", dir=out, encoding="utf-8", newline="") as aside:
         parts = [
-            (len(one.x_px), _write_rows(aside, str(path), one))
-            for path, one in complete(picks, relative_path, settings.say)
+            (len(coordinates.x_px), _write_rows(aside, str(path), coordinates))
+            for path, coordinates in complete(picks, relative_path, settings.say)
         ]
-        found = {name for _, names in parts for name in names}
-        names = tuple(name for name in IN_FILES if name in found)
+        all_names = {name for _, names in parts for name in names}
+        names = tuple(name for name in IN_FILES if name in all_names)
         aside.seek(0)
         with published(out / "picks.csv") as file:
             csv.writer(file, lineterminator="\n").writerow((*COLUMNS, *names))
-            if all(own == names for count, own in parts if count):
+            if all(row_names == names for count, row_names in parts if count):
                 shutil.copyfileobj(aside, file)
             else:
                 _copy_rows(aside, file, parts, names)
@@ -51,21 +51,21 @@ def write_csv(picks: Iterable[Coordinates], out: Path, settings: ExportSettings)
 def read_csv(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
     """Yield the micrographs of a table, ``score``, ``diameter_A`` and optional columns where it has them."""
     del name, note
-    found = list(rows(path, ","))
-    if not found:
+    table_rows = list(rows(path, ","))
+    if not table_rows:
         return
-    names = [row.cells["micrograph_id"] for row in found]
+    names = [row.cells["micrograph_id"] for row in table_rows]
     x, y, score, diameter_A = (
-        [read(row, column) for row in found]
+        [read(row, column) for row in table_rows]
         for column, read in zip(
             COLUMNS[1:], (TextRow.value, TextRow.value, *2 * (TextRow.value_or_nan,)), strict=True
         )
     )
     sizes = dict(zip(names, diameter_A, strict=True))
-    more = {column: _values(found, column) for column in IN_FILES if column in found[0].cells}
-    for one in by_micrograph(names, x, y, score, more=more):
-        size_A = sizes[one.micrograph.relion_name]
-        yield replace(one, diameter_A=size_A if np.isfinite(size_A) else None)
+    more = {column: _values(table_rows, column) for column in IN_FILES if column in table_rows[0].cells}
+    for coordinates in by_micrograph(names, x, y, score, more=more):
+        size_A = sizes[coordinates.micrograph.relion_name]
+        yield replace(coordinates, diameter_A=size_A if np.isfinite(size_A) else None)
 
 
 def _write_rows(file: IO[str], micrograph_id: str, coordinates: Coordinates) -> tuple[str, ...]:
@@ -92,35 +92,35 @@ def _cells(name: str, values: NDArray[Any]) -> Iterator[str]:
 def _copy_rows(
     aside: IO[str], file: IO[str], parts: Iterable[tuple[int, Sequence[str]]], names: Sequence[str]
 ) -> None:
-    """Copy rows with a cell for each of ``names``, empty for what their micrograph does not have."""
+    """Copy rows with a cell for each of ``names``, empty where their micrograph lacks the column."""
     table, lines = csv.writer(file, lineterminator="\n"), csv.reader(aside)
-    for count, own in parts:
-        place = {name: len(COLUMNS) + number for number, name in enumerate(own)}
+    for count, row_names in parts:
+        index_of = {name: len(COLUMNS) + number for number, name in enumerate(row_names)}
         for _ in range(count):
             row = next(lines)
-            more = (row[place[name]] if name in place else "" for name in names)
+            more = (row[index_of[name]] if name in index_of else "" for name in names)
             table.writerow((*row[: len(COLUMNS)], *more))
 
 
-def _values(found: Sequence[TextRow], name: str) -> NDArray[Any]:
+def _values(table_rows: Sequence[TextRow], name: str) -> NDArray[Any]:
     """Return an optional column.
 
     Raises
     ------
     ValueError
-        A value is none of it; the message names the line.
+        A value is invalid; the message names the line.
     """
-    one = IN_FILES[name]
-    if one.dtype.kind == "O":
-        return np.array([row.cells[name] for row in found], object)
-    numbers = [row.value_or_nan(name) for row in found]
-    if one.dtype.kind == "f":
+    kind = IN_FILES[name]
+    if kind.dtype.kind == "O":
+        return np.array([row.cells[name] for row in table_rows], object)
+    numbers = [row.value_or_nan(name) for row in table_rows]
+    if kind.dtype.kind == "f":
         return single(np.array(numbers))
-    limits = np.iinfo(one.dtype)
-    for row, number in zip(found, numbers, strict=True):
+    limits = np.iinfo(kind.dtype)
+    for row, number in zip(table_rows, numbers, strict=True):
         if not math.isnan(number) and not (number.is_integer() and limits.min <= number <= limits.max):
             raise ValueError(f"line {row.number}: expected a whole number as {name}, found {number:g}")
-    return np.array([one.missing if math.isnan(number) else int(number) for number in numbers], one.dtype)
+    return np.array([kind.missing if math.isnan(number) else int(number) for number in numbers], kind.dtype)
 
 
 CSV = Format(

@@ -18,14 +18,14 @@ BOX = f'[\n%r,\n%r,\n"{BY_HAND}"\n]'
 
 def write_eman2(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>_info.json`` with boxes as ``[x, y, "manual"]``."""
-    for name, one in complete(picks, without_extension, settings.say):
-        boxes = ",\n".join([BOX % (round(x, 3), round(y, 3)) for x, y, _ in one.rows()])
+    for name, coordinates in complete(picks, without_extension, settings.say):
+        boxes = ",\n".join([BOX % (round(x, 3), round(y, 3)) for x, y, _ in coordinates.rows()])
         text = f'{{\n"boxes": [\n{boxes}\n]\n}}' if boxes else '{\n"boxes": []\n}'
         write_whole(below(out, f"{name}_info.json"), text)
 
 
 def read_eman2(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
-    """Yield the particles of a file; a number after the tag is what an automatic picker scored."""
+    """Yield the particles of a file; a number after the tag is an automatic picker's score."""
     del note
     data = read_json(path, MAX_BYTES)
     boxes = data.get("boxes") if isinstance(data, dict) else None

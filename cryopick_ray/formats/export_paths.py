@@ -1,4 +1,4 @@
-"""Where exported files lie."""
+"""Paths of exported files, made from micrograph ids."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +13,7 @@ from cryopick_ray.micrographs.roles import exposure_of
 
 RELION_ENDINGS = ("_manualpick", "_autopick", "_extract")
 FORMULA = re.compile(r"[=+\-@]")
-"""How a cell begins that a spreadsheet runs; tabs and line breaks, which count as well, no name has."""
+"""Beginning of a cell that a spreadsheet runs as a formula."""
 
 
 def relative_path(micrograph_id: str) -> PurePosixPath:
@@ -47,14 +47,16 @@ def bare_name(name: str) -> str:
 
 
 def exposure_name(name: str) -> str:
-    """Return what names of all images of one exposure share, in whatever folders and programs they are."""
+    """Return the name that all images of one exposure share, without folders and programs' suffixes."""
     return PurePosixPath(exposure_of(f"{bare_name(name)}.mrc")[0]).name
 
 
 def without_ending(name: str, endings: Iterable[str]) -> str:
     """Return a name without the longest of some endings that it has, in any case."""
-    found = [ending for ending in endings if name.lower().endswith(ending) and len(ending) < len(name)]
-    return name[: -len(max(found, key=len))] if found else name
+    endings_found = [
+        ending for ending in endings if name.lower().endswith(ending) and len(ending) < len(name)
+    ]
+    return name[: -len(max(endings_found, key=len))] if endings_found else name
 
 
 def complete(
@@ -65,9 +67,9 @@ def complete(
     Parameters
     ----------
     name
-        Makes it of the micrograph's id; :class:`PicksError` where the format cannot hold it.
+        Makes the name from the micrograph's id; raises :class:`PicksError` where the format cannot hold it.
     say
-        Told of those that are left out for that.
+        Called about those left out for that reason.
 
     Raises
     ------
@@ -75,9 +77,9 @@ def complete(
         Two micrographs would share a name.
     """
     taken: dict[PurePosixPath, str] = {}
-    for one in picks:
-        micrograph_id = one.micrograph.micrograph_id
-        if one.micrograph.status != "complete":
+    for coordinates in picks:
+        micrograph_id = coordinates.micrograph.micrograph_id
+        if coordinates.micrograph.status != "complete":
             continue
         try:
             path = name(micrograph_id)
@@ -90,4 +92,4 @@ def complete(
                 " format; expected distinct names: use `format` star or csv, which keep the whole id"
             )
         taken[path] = micrograph_id
-        yield path, one
+        yield path, coordinates

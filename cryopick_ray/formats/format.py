@@ -1,4 +1,4 @@
-"""One format of coordinates: what it is called, how it is known, read and written, and what it can hold."""
+"""A coordinate format: its name, detection, reader, writer, and what it can hold."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -9,13 +9,13 @@ from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.units import Optics
 
 Note = Callable[[str], None]
-"""Told what a person should know of a file, in a line."""
-Thing = Literal["scores", "boxes", "diameters", "fractions", "empty", "folders", "columns"]
+"""Receives messages about a file, a line each."""
+Content = Literal["scores", "boxes", "diameters", "fractions", "empty", "folders", "columns"]
 
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """What the formats need besides the picks; each takes what concerns it.
+    """Settings of an export; each format uses those that concern it.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class ExportSettings:
     like
         Picks or exposures of the CryoSPARC project to fit in (``cs``).
     say
-        Told what is left out, made up or decided.
+        Called about what is left out, guessed or decided.
     """
 
     relion_project: Path | None = None
@@ -57,24 +57,24 @@ class Format:
     Attributes
     ----------
     name, title
-        What settings and people call it.
+        Name in settings, and name in messages.
     suffixes
-        How its files are named, the usual one first.
+        File suffixes, the usual one first.
     looks_like
-        Whether the beginning of a file, as text, is of this format; ``None`` where nothing tells it, and a
-        reader must be told.
+        Detects the format from the beginning of a file, as text; ``None`` where that is impossible, and a
+        reader must name the format.
     read, write
         ``None`` where it is only written, or only read.
     holds
-        What of :class:`~cryopick_ray.formats.coordinates.Coordinates` its files have room for, beside names
-        and places: ``empty`` are micrographs without particles, ``folders`` those of names.
+        Contents of :class:`~cryopick_ray.formats.coordinates.Coordinates` that files can hold, beside names
+        and centres: ``empty`` are micrographs without particles, ``folders`` those of names.
     columns
-        Which optional columns they have room for, by their names in files
+        Optional columns that they can hold, by their names in files
         (:data:`~cryopick_ray.formats.column_names.IN_FILES`).
     is_marked
-        Whether ``looks_like`` goes by words that no other format has, not by counts of numbers alone.
+        Whether ``looks_like`` looks for words that no other format has, not for counts of numbers alone.
     endings
-        What its program appends to a micrograph's name in those of its files.
+        Endings that its program appends to a micrograph's name in file names.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Format:
     looks_like: Callable[[str], bool] | None
     read: Reader | None
     write: Writer | None
-    holds: frozenset[Thing]
+    holds: frozenset[Content]
     columns: frozenset[str] = frozenset()
     is_marked: bool = True
     endings: tuple[str, ...] = ()

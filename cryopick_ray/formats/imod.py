@@ -19,8 +19,8 @@ HALF = 0.5
 
 def write_imod(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>.pt``, which point2model reads."""
-    for name, one in complete(picks, without_extension, settings.say):
-        x_px, y_px = (places.astype(np.float64) + HALF for places in (one.x_px, one.y_px))
+    for name, coordinates in complete(picks, without_extension, settings.say):
+        x_px, y_px = (places.astype(np.float64) + HALF for places in (coordinates.x_px, coordinates.y_px))
         write_whole(below(out, f"{name}.pt"), table_text("%.3f %.3f 0", x_px, y_px))
 
 

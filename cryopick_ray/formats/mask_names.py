@@ -1,4 +1,4 @@
-"""Which file of a folder masks which micrograph."""
+"""Mask files of a folder, matched with micrographs by name."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,20 +6,20 @@ from pathlib import Path
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.export_paths import bare_name, without_ending
-from cryopick_ray.formats.known import NamesAlike, shared_folders
+from cryopick_ray.formats.known_micrographs import MicrographNames, shared_folders
 from cryopick_ray.micrographs.reader import is_micrograph_name
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 
 ENDINGS = ("_mask", "-mask")
-"""What programs add to a micrograph's name for its mask."""
+"""Endings that programs append to a micrograph's name for its mask."""
 
 
 def find_masks(folder: Path | None, micrograph_ids: Iterable[str]) -> Mapping[str, Path]:
-    """Return the file that masks each of these micrographs, of those that have one; none without a folder.
+    """Return the mask file of each micrograph that has one; none without a folder.
 
-    It is named like the micrograph, whatever the suffix, or like another image of its exposure; in folders
-    as the micrographs are, or not.
+    A mask is named like its micrograph, with any suffix, or like another image of its exposure; in subfolders
+    like the micrographs, or not.
 
     Raises
     ------
@@ -34,24 +34,24 @@ def find_masks(folder: Path | None, micrograph_ids: Iterable[str]) -> Mapping[st
         if is_micrograph_name(path.name) and path.is_file():
             name = bare_name(path.relative_to(folder).as_posix())
             files[without_ending(name, ENDINGS)].append(path)
-    names = NamesAlike(files)
+    names = MicrographNames(files)
     owners: defaultdict[Path, dict[str, int]] = defaultdict(dict)
     for micrograph_id in micrograph_ids:
-        if meant := names.find(micrograph_id):
-            path = _only([path for name in meant for path in files[name]], micrograph_id)
-            owners[path][micrograph_id] = shared_folders(meant[0], micrograph_id)
+        if matches := names.find(micrograph_id):
+            path = _only([path for name in matches for path in files[name]], micrograph_id)
+            owners[path][micrograph_id] = shared_folders(matches[0], micrograph_id)
     return {_owner(path, fits): path for path, fits in owners.items()}
 
 
 def _only(alike: Sequence[Path], micrograph_id: str) -> Path:
     marked = [path for path in alike if bare_name(path.name).lower().endswith(ENDINGS)]
-    meant = marked or alike  # they may lie beside the micrographs
-    if len(meant) > 1:
+    candidates = marked or alike  # they may lie beside the micrographs
+    if len(candidates) > 1:
         raise UsageError(
-            f"`masks`: {meant[0]} and {meant[1]} may both be the mask of {micrograph_id}; keep one, or put "
-            "them in folders like the micrographs'"
+            f"`masks`: {candidates[0]} and {candidates[1]} may both be the mask of {micrograph_id}; keep "
+            "one, or put them in folders like the micrographs'"
         )
-    return meant[0]
+    return candidates[0]
 
 
 def _owner(path: Path, fits: Mapping[str, int]) -> str:
@@ -66,7 +66,7 @@ def _owner(path: Path, fits: Mapping[str, int]) -> str:
 
 
 def masks_of(folder: Path | None, store_url: str) -> Mapping[str, Path]:
-    """Return the file that masks each micrograph of a store, of those that have one; none without a folder.
+    """Return the mask file of each micrograph of a store that has one; none without a folder.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def masks_of(folder: Path | None, store_url: str) -> Mapping[str, Path]:
 
 
 def check_masks(folder: Path | None) -> None:
-    """Refuse masks that are no folder.
+    """Refuse a mask folder that does not exist.
 
     Raises
     ------

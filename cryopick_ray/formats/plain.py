@@ -17,8 +17,8 @@ SCORES = {"score", "confidence", "cc", "ccc", "fom", "probability"}
 
 def write_plain(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>.coords``: x and y, without a head."""
-    for name, one in complete(picks, without_extension, settings.say):
-        write_whole(below(out, f"{name}.coords"), table_text("%.3f %.3f", one.x_px, one.y_px))
+    for name, coordinates in complete(picks, without_extension, settings.say):
+        write_whole(below(out, f"{name}.coords"), table_text("%.3f %.3f", coordinates.x_px, coordinates.y_px))
 
 
 def read_plain(path: Path, name: str, note: Note) -> Iterator[Coordinates]:

@@ -1,4 +1,4 @@
-"""Files, folders and tables of coordinates -> the particles of each micrograph, whatever format they have."""
+"""Reader of coordinates: files, folders and tables of any format, by micrograph."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from cryopick_ray.errors import PicksError, UsageError, brief
 from cryopick_ray.formats.coordinates import Coordinates, picked
 from cryopick_ray.formats.export_paths import without_ending
 from cryopick_ray.formats.format import Format, Note
-from cryopick_ray.formats.formats import FORMATS, READ
+from cryopick_ray.formats.format_table import FORMATS, READ
 from cryopick_ray.formats.relion import job_folder
 from cryopick_ray.formats.star import STAR
 from cryopick_ray.formats.text import MAX_BYTES
@@ -19,17 +19,17 @@ from cryopick_ray.store.place import is_bucket
 
 HEAD_BYTES = 2**14
 OWN = "table"
-"""What our own table is called, which is a folder."""
+"""Format name of our own table, which is a folder."""
 READABLE = tuple(FORMATS[name] for name in READ)
 
 
 class UnclearFormatError(UsageError):
-    """What is read may be of several formats, or is of none that its content or name tell."""
+    """The format cannot be determined from content and name, or several match."""
 
 
 @dataclass(frozen=True)
-class FoundCoordinates:
-    """What was read.
+class CoordinateSet:
+    """Coordinates that were read, with their format.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class FoundCoordinates:
     notes: tuple[str, ...]
 
 
-def read_coordinates(source: str | Path, format: str | None = None) -> FoundCoordinates:
+def read_coordinates(source: str | Path, format: str | None = None) -> CoordinateSet:
     """Read a file, a folder of files and its folders, or a run's or a table's folder or bucket.
 
     Of files that hold the particles of one micrograph, the name is the micrograph's; those of a folder are
@@ -55,7 +55,7 @@ def read_coordinates(source: str | Path, format: str | None = None) -> FoundCoor
     Parameters
     ----------
     format
-        One of :data:`~cryopick_ray.formats.formats.READ`; found from the content, then the suffix, where
+        One of :data:`~cryopick_ray.formats.format_table.READ`; found from the content, then the suffix, where
         ``None``.
 
     Raises
@@ -68,8 +68,8 @@ def read_coordinates(source: str | Path, format: str | None = None) -> FoundCoor
     if format is not None and format not in READ:
         raise UsageError(f"format is {format!r}, expected one of {', '.join(READ)}: change `from`")
     if is_table(source):
-        return FoundCoordinates(
-            OWN, tuple(one for one in picked(open_table(source)) if _is_complete(one)), ()
+        return CoordinateSet(
+            OWN, tuple(item for item in picked(open_table(source)) if _is_complete(item)), ()
         )
     path = Path(source)
     if not (path.is_dir() or path.is_file()):
@@ -81,12 +81,12 @@ def read_coordinates(source: str | Path, format: str | None = None) -> FoundCoor
     else:
         files = _chosen(root, format, notes.append) if path.is_dir() else [(path, _format_of(path, format))]
     if len(kinds := {kind.name: file for file, kind in files}) > 1:
-        (one, first), (other, second), *_ = sorted(kinds.items())
+        (item, first), (other, second), *_ = sorted(kinds.items())
         raise UnclearFormatError(
-            f"{path} holds {FORMATS[one].title}, {first} and {FORMATS[other].title}, {second}; "
+            f"{path} holds {FORMATS[item].title}, {first} and {FORMATS[other].title}, {second}; "
             "expected files of one format"
         )
-    known: dict[str, tuple[Coordinates, Path]] = {}
+    by_id: dict[str, tuple[Coordinates, Path]] = {}
     without = []
     for file, kind in files:
         read = _read(file, kind, _own_name(file.relative_to(root), kind), notes.append)
@@ -94,61 +94,67 @@ def read_coordinates(source: str | Path, format: str | None = None) -> FoundCoor
             without.append(file.name)
         for coordinates in read:
             name = coordinates.micrograph.micrograph_id
-            if name in known:
+            if name in by_id:
                 raise PicksError(
-                    f"{file} and {known[name][1]} both hold the particles of {name!r}; keep one of them"
+                    f"{file} and {by_id[name][1]} both hold the particles of {name!r}; keep one of them"
                 )
-            known[name] = coordinates, file
+            by_id[name] = coordinates, file
     if without:
         more = f" and {len(without) - 1} more" if len(without) > 1 else ""
         notes.append(f"without coordinates, left out: {without[0]}{more}")
-    if not known:
-        told = f" ({notes[0]})" if notes else ""
-        raise UsageError(f"{str(source)!r} holds no coordinates{told}")
-    return FoundCoordinates(files[0][1].name, tuple(one for one, _ in known.values()), tuple(notes))
+    if not by_id:
+        reason = f" ({notes[0]})" if notes else ""
+        raise UsageError(f"{str(source)!r} holds no coordinates{reason}")
+    return CoordinateSet(files[0][1].name, tuple(item for item, _ in by_id.values()), tuple(notes))
 
 
 def is_table(source: str | Path) -> bool:
-    """Tell whether a place is a table of ours, or a run that has one."""
+    """Tell whether a path or URL is a table of ours, or a run that has one."""
     if is_bucket(str(source)):
         return True
     return any((Path(source) / inside / INDEX).is_file() for inside in ("", "table"))
 
 
 def detect(path: Path) -> list[Format]:
-    """Return the formats that a file may have: by words in it, then by its suffix and counts of numbers."""
+    """Return the possible formats of a file: by words in it, then by its suffix and counts of numbers."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES).decode("utf-8-sig", "replace")
-    told = [one for one in READABLE if one.looks_like]
-    suited = [one for one in told if path.name.lower().endswith(one.suffixes)]
-    alike = [one for one in told if one.looks_like and one.looks_like(head)]
-    if marked := [one for one in alike if one.is_marked]:
+    with_test = [format for format in READABLE if format.looks_like]
+    suited = [format for format in with_test if path.name.lower().endswith(format.suffixes)]
+    matching = [format for format in with_test if format.looks_like and format.looks_like(head)]
+    if marked := [format for format in matching if format.is_marked]:
         return marked
-    if both := [one for one in alike if one in suited]:
-        return both
-    return suited if len(suited) == 1 else alike
+    if by_suffix_too := [format for format in matching if format in suited]:
+        return by_suffix_too
+    return suited if len(suited) == 1 else matching
 
 
 def _root(path: Path) -> Path:
-    """Return the folder below which names of files are those of micrographs."""
-    own = path / "star"
-    if own.is_dir() and (path / "autopick.star").is_file():  # as a run leaves its coordinates
-        return own
+    """Return the folder that file names correspond to micrograph names in."""
+    star_folder = path / "star"
+    if star_folder.is_dir() and (path / "autopick.star").is_file():  # as a run leaves its coordinates
+        return star_folder
     return path if path.is_dir() else path.parent
 
 
 def _format_of(path: Path, format: str | None) -> Format:
-    found = [FORMATS[format]] if format else _detected(path)
-    if len(found) != 1:
-        what = f"may be {' or '.join(one.name for one in found)}" if found else "has no known format"
-        raise UnclearFormatError(f"{path} {what}; expected one of {', '.join(READ)}")
-    return found[0]
+    formats = [FORMATS[format]] if format else _detected(path)
+    if len(formats) != 1:
+        problem = (
+            f"may be {' or '.join(candidate.name for candidate in formats)}"
+            if formats
+            else "has no known format"
+        )
+        raise UnclearFormatError(f"{path} {problem}; expected one of {', '.join(READ)}")
+    return formats[0]
 
 
 def _chosen(folder: Path, format: str | None, note: Note) -> list[tuple[Path, Format]]:
     """Return the coordinate files of a folder, each with its format."""
     found = []
-    suffixes = tuple(suffix for one in READABLE for suffix in one.suffixes if format in (None, one.name))
+    suffixes = tuple(
+        suffix for candidate in READABLE for suffix in candidate.suffixes if format in (None, candidate.name)
+    )
     for path in sorted(folder.rglob("*")):
         is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if is_hidden or not (path.name.lower().endswith(suffixes) and path.is_file()):
@@ -170,7 +176,7 @@ def _detected(path: Path) -> list[Format]:
 
 
 def _own_name(path: Path, format: Format) -> str:
-    """Return what a file's name calls its micrograph."""
+    """Return the micrograph's name in a file's name."""
     return without_ending(without_ending(path.as_posix(), format.suffixes), format.endings)
 
 

@@ -52,15 +52,15 @@ def write_star(
     with TemporaryFile(dir=out) as aside:
         particles = ParticleRows(aside)
         for written in write_files(picks, out, settings, _coordinates, file_of):
-            one, name = written.particles, written.name
-            has_size = one.micrograph.pixel_size_A is not None
-            trackless += not has_size and FILAMENT in one.known
+            coordinates, name = written.particles, written.name
+            has_size = coordinates.micrograph.pixel_size_A is not None
+            trackless += not has_size and FILAMENT in coordinates.known
             if name is not None and not has_size:
                 sizeless.append(written.micrograph_id)
             elif name is not None:
-                group = groups.number(one.micrograph, one.diameter_A)
+                group = groups.number(coordinates.micrograph, coordinates.diameter_A)
                 more = written.columns[len(COORDINATES) :]
-                lost.update(particles.add(one, name, group, more, written.rows))
+                lost.update(particles.add(coordinates, name, group, more, written.rows))
         if sizeless:
             (out / "particles.star").unlink(missing_ok=True)
             say(f"particles.star is left out: pixel size of {sizeless[0]!r} is missing; give `pixel_size_A`")
@@ -71,17 +71,17 @@ def write_star(
 
 
 @dataclass(frozen=True)
-class Written:
-    """A micrograph's file that was written.
+class WrittenFile:
+    """A coordinate file that was written for a micrograph.
 
     Attributes
     ----------
     micrograph_id, particles
-        Whose, and what.
+        The micrograph, and its particles.
     name
         The micrograph's name as a STAR word; ``None`` where no list can have it.
     columns, rows
-        Of the file.
+        Content of the file.
     """
 
     micrograph_id: str
@@ -101,33 +101,33 @@ def write_files(
     settings: ExportSettings,
     rows_of: Callable[[Coordinates], Rows],
     file_of: Callable[[str], str],
-) -> Iterator[Written]:
-    """Write a file a micrograph and their list, ``autopick.star``; yield what each is of.
+) -> Iterator[WrittenFile]:
+    """Write a file for each micrograph and their list, ``autopick.star``; yield the files.
 
     Parameters
     ----------
     rows_of
-        What is in a micrograph's file.
+        Returns the columns and rows of a micrograph's file.
     """
     project, say = (settings.relion_project or Path()).resolve(), settings.say
     out.mkdir(parents=True, exist_ok=True)
     true_out, outside = out.resolve(), 0
     with published(out / "autopick.star") as files:
         files.write(loop("coordinate_files", FILES))
-        for micrograph_id, one in complete(picks, relative_path, say):
-            place, name = file_of(str(micrograph_id)), None
-            columns, rows = rows_of(one)
+        for micrograph_id, coordinates in complete(picks, relative_path, say):
+            file_name, name = file_of(str(micrograph_id)), None
+            columns, rows = rows_of(coordinates)
             text = loop("", columns) + "".join([f"{row}\n" for row in rows])
-            write_whole(below(out, place), text)
-            seen = _seen_from(project, true_out / place)
+            write_whole(below(out, file_name), text)
+            relative_name = _seen_from(project, true_out / file_name)
             try:
-                name, where = quoted(one.micrograph.relion_name), quoted(seen)
+                name, where = quoted(coordinates.micrograph.relion_name), quoted(relative_name)
                 files.write(f"{name} {where}\n")
-                outside += seen.startswith("/") or one.micrograph.relion_name.startswith("/")
+                outside += relative_name.startswith("/") or coordinates.micrograph.relion_name.startswith("/")
             except PicksError as error:
                 name = None
                 say(f"{micrograph_id} is in neither autopick.star nor particles.star: {error}")
-            yield Written(str(micrograph_id), one, name, columns, rows)
+            yield WrittenFile(str(micrograph_id), coordinates, name, columns, rows)
     if outside:
         say(
             f"autopick.star has full paths for {outside} micrographs or their coordinates, outside the "
@@ -141,7 +141,7 @@ def _coordinates(coordinates: Coordinates) -> Rows:
 
 
 def read_star_file(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
-    """Yield the micrographs of a STAR file: that its rows name, that it lists the files of, or its own."""
+    """Yield the micrographs of a STAR file: named in its rows, listed with their files, or its own."""
     if lists.looks_like(path):
         yield from lists.read_list(path, lambda file, micrograph: _read_other(file, micrograph, note), note)
     else:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from cryopick_ray.errors import PicksError
 
 PLAIN = re.compile(r"(?!_|data_|loop_|save_|global_|stop_)[^\s\"'#<][^\s#]*", re.IGNORECASE)
-"""Words that every STAR reader takes as they stand."""
+"""Words that need no quotes for any STAR reader."""
 NO_NAME = re.compile(r"['\"]|^[_#;]|  |^(?:nan|NaN|<NA>)$")
-"""What starfile or RELION, in files that it writes itself, reads as something else."""
+"""Names that starfile, or RELION in its own files, misreads."""
 
 
 def loop(block: str, columns: Iterable[str]) -> str:
@@ -49,7 +49,7 @@ def word(text: str) -> str:
         raise PicksError(f"name {text!r} has a control character, expected printable text: rename it")
     if PLAIN.fullmatch(text):
         return text
-    quote = next((one for one in "\"'" if one not in text), None)
+    quote = next((mark for mark in "\"'" if mark not in text), None)
     if quote is None:
         raise PicksError(f"name {text!r} has quotes of both kinds, expected one at most: rename it")
     return f"{quote}{text}{quote}"

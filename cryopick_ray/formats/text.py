@@ -1,4 +1,4 @@
-"""Text that holds numbers: lines and tables, bounded, errors with their line."""
+"""Text files of numbers: lines and tables, bounded in size, errors with line numbers."""
 
 import csv
 import math
@@ -15,12 +15,12 @@ MAX_BYTES = 2**29
 MAX_LINE = 2**16
 """Characters."""
 NONE = "<NA>"
-"""What crYOLO writes where it has no value."""
+"""crYOLO's mark of a missing value."""
 
 
 def table_text(row: str, *columns: Sequence[Any] | NDArray[Any]) -> str:
     """Return a line for each particle: ``row``, in the language of ``%``, filled from ``(n,)`` columns."""
-    values = (one.tolist() if isinstance(one, np.ndarray) else one for one in columns)
+    values = (column.tolist() if isinstance(column, np.ndarray) else column for column in columns)
     return "".join(map(f"{row}\n".__mod__, zip(*values, strict=True)))
 
 
@@ -32,7 +32,7 @@ def number_words(values: NDArray[np.floating[Any]], form: str = "%.7g", unknown:
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a text that hold something, each with its number, counted from 1."""
+    """Yield the non-empty lines of a text file, each with its number, counted from 1."""
     with path.open(encoding="utf-8-sig") as file:
         number = 0
         while line := file.readline(MAX_LINE + 1):
@@ -44,7 +44,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def numbers(words: Sequence[str], number: int) -> list[float]:
-    """Return the numbers that words of a line are.
+    """Return the words of a line as numbers.
 
     Raises
     ------
@@ -116,13 +116,13 @@ def rows(path: Path, delimiter: str) -> Iterator[TextRow]:
 
 
 def header(head: str, delimiter: str) -> set[str]:
-    """Return the names of columns that the first line of a text may be."""
+    """Return the column names in the first line of a text."""
     first = next((line for line in head.splitlines() if line.strip()), "")
     return set(_cells(first.strip(), delimiter))
 
 
 def first_rows(head: str) -> list[list[str]]:
-    """Return the words of the whole lines of a text's beginning, comments left out."""
+    """Return the words of the first lines of a text, without comments."""
     whole = head.splitlines()
     return [line.split() for line in whole if line.strip() and not line.lstrip().startswith("#")][:20]
 

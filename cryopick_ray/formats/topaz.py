@@ -31,10 +31,10 @@ def write_topaz(picks: Iterable[Coordinates], out: Path, settings: ExportSetting
     """
     with published(out / "picks.txt") as file:
         file.write("\t".join(COLUMNS) + "\n")
-        for stem, one in complete(picks, _stem, settings.say):
+        for stem, coordinates in complete(picks, _stem, settings.say):
             name = str(stem).replace("%", "%%")
-            places = np.rint(one.x_px).astype(int), np.rint(one.y_px).astype(int)
-            file.write(table_text(f"{name}\t%d\t%d\t%s", *places, number_words(one.score)))
+            places = np.rint(coordinates.x_px).astype(int), np.rint(coordinates.y_px).astype(int)
+            file.write(table_text(f"{name}\t%d\t%d\t%s", *places, number_words(coordinates.score)))
 
 
 def read_topaz(path: Path, name: str, note: Note) -> Iterator[Coordinates]:

@@ -29,8 +29,8 @@ def write_via(picks: Iterable[Coordinates], out: Path, settings: ExportSettings)
     with published(out / "via.csv") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
-        for path, one in complete(picks, relative_path, settings.say):
-            circles = list(zip(one.rows(), diameters_px(one, settings.box_px), strict=True))
+        for path, coordinates in complete(picks, relative_path, settings.say):
+            circles = list(zip(coordinates.rows(), diameters_px(coordinates, settings.box_px), strict=True))
             for number, ((x, y, _), size) in enumerate(circles):
                 shape = {"name": "circle", "cx": round(x, 3), "cy": round(y, 3), "r": round(size / 2, 3)}
                 table.writerow((path, -1, "{}", len(circles), number, json.dumps(shape), "{}"))
@@ -48,7 +48,7 @@ def read_via(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
             found.append((row.cells[NAME], *place))
     if found:
         yield from by_micrograph(*zip(*found, strict=True))
-    for empty in named.keys() - {one[0] for one in found}:
+    for empty in named.keys() - {row[0] for row in found}:
         yield from_file(empty, [], [])
 
 

@@ -23,9 +23,9 @@ BY_HAND = -1.0
 
 def write_xmipp(picks: Iterable[Coordinates], out: Path, settings: ExportSettings) -> None:
     """Write ``out/<micrograph without extension>.pos``; Xmipp's coordinates are whole."""
-    for name, one in complete(picks, without_extension, settings.say):
-        scores = np.where(np.isfinite(one.score), one.score, BY_HAND)
-        places = np.rint(one.x_px).astype(int), np.rint(one.y_px).astype(int)
+    for name, coordinates in complete(picks, without_extension, settings.say):
+        scores = np.where(np.isfinite(coordinates.score), coordinates.score, BY_HAND)
+        places = np.rint(coordinates.x_px).astype(int), np.rint(coordinates.y_px).astype(int)
         rows = table_text("1 %d %d %.7g", *places, scores)
         write_whole(below(out, f"{name}.pos"), HEAD + rows)
 

@@ -1,1 +1,1 @@
-"""A run on a cluster: what is rendered for clouds, Kubernetes and SLURM, and jobs on Ray that is there."""
+"""Runs on clusters: rendered files for clouds, Kubernetes and SLURM, and jobs on a Ray cluster."""

@@ -1,4 +1,4 @@
-"""Rendered files against the schemas of those who will read them, without asking anybody."""
+"""Checks rendered files against the schemas of Ray, KubeRay and SLURM, offline."""
 
 import json
 import re
@@ -66,11 +66,11 @@ def read_crds(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} is larger than {CRD_BYTES >> 20} MiB; expected what kubectl get crd prints")
     try:
         documents = parse_documents(path.read_text())
-        listed = [one for document in documents if document for one in document.get("items", [document])]
+        listed = [item for document in documents if document for item in document.get("items", [document])]
         schemas = {
-            one["spec"]["names"]["kind"]: version["schema"]["openAPIV3Schema"]
-            for one in listed
-            for version in one["spec"]["versions"]
+            item["spec"]["names"]["kind"]: version["schema"]["openAPIV3Schema"]
+            for item in listed
+            for version in item["spec"]["versions"]
             if version["name"] == "v1"
         }
         for schema in schemas.values():
@@ -132,8 +132,8 @@ def _launcher(text: str, kind: str) -> Iterator[str]:
     if config.get("head_node_type") not in config.get("available_node_types", {}):
         yield "head_node_type names none of available_node_types"
     for name, node in config.get("available_node_types", {}).items():
-        for one in _against(_schema(f"{kind}_node"), node["node_config"]):
-            yield f"available_node_types.{name}.node_config: {one}"
+        for item in _against(_schema(f"{kind}_node"), node["node_config"]):
+            yield f"available_node_types.{name}.node_config: {item}"
 
 
 def _script(text: str) -> Iterator[str]:

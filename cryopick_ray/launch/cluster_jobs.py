@@ -1,11 +1,11 @@
-"""Runs on a cluster, as a person sees them."""
+"""Jobs of runs on a cluster."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 ENDED_WITH_FAILURES, INTERRUPTED = 3, 130
-"""How ``cryopick run`` ends when it is done, with micrographs that failed; and when it was told to stop."""
+"""Exit status of ``cryopick run`` with failed micrographs, and when stopped."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ClusterJob:
 
 
 class ClusterJobs(Protocol):
-    """The attempts at one run, the last of which counts."""
+    """The attempts at one run; the last one counts."""
 
     def last(self) -> ClusterJob | None:
         """Return the last attempt, if there is one."""
@@ -55,4 +55,4 @@ class ClusterJobs(Protocol):
         """Yield what the attempt has printed; if ``follow``, until it ends."""
 
     def stop(self, job: ClusterJob) -> ClusterJob:
-        """End an attempt well and return it."""
+        """Stop an attempt gracefully and return it."""

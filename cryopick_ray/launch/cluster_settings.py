@@ -1,4 +1,4 @@
-"""What ``cryopick cluster`` is told: where to run, on what, and the run itself."""
+"""Settings of ``cryopick cluster``: the cluster, its machines, and the run."""
 
 import re
 from pathlib import Path
@@ -46,7 +46,7 @@ Place = Annotated[str, AfterValidator(_place)]
 
 
 class ClusterSettings(Settings):
-    """What all kinds of clusters have in common.
+    """Settings common to all kinds of clusters.
 
     Attributes
     ----------

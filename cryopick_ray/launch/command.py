@@ -30,7 +30,7 @@ def run_command(settings: ClusterSettings) -> list[str]:
 
 
 def _options(kind: type[Settings], given: dict[str, Any]) -> Iterator[str]:
-    """Yield the options of what is given; what has none of its own goes with ``--set``."""
+    """Yield the options of settings; those without an option of their own go with ``--set``."""
     for name, field, _ in leaf_settings(kind):
         value: Any = given
         for part in name.split("."):
@@ -42,7 +42,7 @@ def _options(kind: type[Settings], given: dict[str, Any]) -> Iterator[str]:
             yield f"--set={name}={value if isinstance(value, str) else json.dumps(value)}"
         elif isinstance(value, bool):
             yield option if value else option.replace("--", "--no-", 1)
-        elif isinstance(value, list) and all(isinstance(one, str) for one in value):
-            yield from (f"{option}={one}" for one in value)
+        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+            yield from (f"{option}={item}" for item in value)
         else:
             yield f"{option}={','.join(map(str, value)) if isinstance(value, list) else value}"

@@ -16,7 +16,7 @@ from cryopick_ray.launch.cluster_jobs import ClusterJob
 
 ANSWER_SECONDS = 10.0
 STOP_SECONDS = 60
-"""A run that is told to stop waits for the units in hand; Ray's own patience of 3 s would cut it off."""
+"""Seconds for a stopped run to finish its units; Ray's default of 3 s would kill it."""
 T = TypeVar("T")
 
 
@@ -43,8 +43,8 @@ class RayJobs:
 
     def last(self) -> ClusterJob | None:
         """Return the last attempt, if there is one."""
-        found = self._numbered()
-        return _job(found[max(found)]) if found else None
+        attempts = self._numbered()
+        return _job(attempts[max(attempts)]) if attempts else None
 
     def submit(self) -> tuple[ClusterJob, bool]:
         """Begin an attempt, unless one is active; return it, and whether it is new.
@@ -54,14 +54,14 @@ class RayJobs:
         UsageError
             If the active attempt runs another command.
         """
-        found = self._numbered()
-        number = max(found, default=0)
-        if number and _job(found[number]).active:
-            if found[number].entrypoint != self._command:
+        attempts = self._numbered()
+        number = max(attempts, default=0)
+        if number and _job(attempts[number]).active:
+            if attempts[number].entrypoint != self._command:
                 raise UsageError(
                     f"{self._name}-{number} is at work with other settings; stop it, or choose another name"
                 )
-            return _job(found[number]), False
+            return _job(attempts[number]), False
         wanted = f"{self._name}-{number + 1}"
         patience = {"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}}
         try:
@@ -102,10 +102,10 @@ class RayJobs:
 
     def _numbered(self) -> dict[int, Any]:
         """Return what Ray knows of the attempts, by their numbers."""
-        known = self._ask(self._client.list_jobs)
+        submitted = self._ask(self._client.list_jobs)
         pattern = re.compile(rf"{re.escape(self._name)}-([1-9][0-9]{{0,8}})")
-        matches = [(pattern.fullmatch(one.submission_id or ""), one) for one in known]
-        return {int(match[1]): one for match, one in matches if match}
+        matches = [(pattern.fullmatch(details.submission_id or ""), details) for details in submitted]
+        return {int(match[1]): details for match, details in matches if match}
 
     def _ask(self, question: Callable[[], T]) -> T:
         """Return the answer, or say in one line why there is none."""

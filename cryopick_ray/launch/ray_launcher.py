@@ -1,4 +1,4 @@
-"""Ray's own opinion of a cluster-launcher file."""
+"""Validation of a cluster-launcher file by Ray."""
 
 from copy import deepcopy
 from typing import Any
@@ -8,7 +8,7 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 
 
 def launcher_complaint(config: Any) -> str:
-    """Return what ``ray up`` would say against ``config`` before it asks the cloud; empty if nothing."""
+    """Return the error of ``ray up`` for ``config`` before it contacts the cloud; empty if none."""
     try:
         validate_config(prepare_config(deepcopy(config)))
     except ValidationError as error:

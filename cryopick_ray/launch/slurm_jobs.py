@@ -72,8 +72,10 @@ class SlurmJobs:
 
     def stop(self, job: ClusterJob) -> ClusterJob:
         """Tell a job to end, wait until it has, and return it."""
-        told = [] if job.state == "PENDING" else ["--batch", "--signal=TERM"]  # the script ends the run well
-        _tell("scancel", *told, job.id)
+        options = (
+            [] if job.state == "PENDING" else ["--batch", "--signal=TERM"]
+        )  # the script ends the run well
+        _tell("scancel", *options, job.id)
         patience = time.monotonic() + STOP_SECONDS
         while (now := self.last()) is not None and now.active and now.id == job.id:
             if time.monotonic() > patience:

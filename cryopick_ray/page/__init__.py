@@ -1,1 +1,1 @@
-"""A local page on which all micrographs of a data set are looked at, judged and corrected."""
+"""``cryopick view``: a local web page to inspect, judge and correct picks."""

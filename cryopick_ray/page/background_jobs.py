@@ -1,4 +1,4 @@
-"""Work that a page starts and watches: commands of ours one after the other, or something done here."""
+"""Background jobs of a page: ``cryopick`` commands in sequence, or a function in a thread."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from threading import Event, Lock, Thread
 from typing import Any, Literal
 
 from cryopick_ray.errors import CryoPickError, brief
-from cryopick_ray.page import leash
+from cryopick_ray.page import supervised_command
 from cryopick_ray.page.spelling import as_options
 
 LINES, LONGEST_LINE = 20, 500
@@ -25,22 +25,22 @@ _UNPRINTED = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True)
 class Step:
-    """The words after ``cryopick`` of a command, and what is done once it ended well."""
+    """A command's arguments after ``cryopick``, and a callback for its success."""
 
     words: Sequence[str]
     then: Callable[[], None] = lambda: None
 
 
-class TooManyError(CryoPickError):
-    """More is going on already than a machine should do."""
+class TooManyJobsError(CryoPickError):
+    """Too many jobs are running."""
 
 
 @dataclass
 class BackgroundJob:
-    """One piece of work, its last lines, and how far it is."""
+    """A job with its state and its last lines of output."""
 
     number: str
-    what: str
+    kind_of_job: str
     command: str
     state: State = "running"
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LINES))
@@ -48,16 +48,16 @@ class BackgroundJob:
     process: subprocess.Popen[str] | None = None
 
     def say(self, text: str) -> None:
-        """Add lines, without what would steer a terminal."""
+        """Add lines of output, without terminal control sequences."""
         for line in text.splitlines():
-            if shown := _UNPRINTED.sub("", line).rstrip()[:LONGEST_LINE]:
-                self.lines.append(shown)
+            if printable := _UNPRINTED.sub("", line).rstrip()[:LONGEST_LINE]:
+                self.lines.append(printable)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         return {
             "job": self.number,
-            "what": self.what,
+            "what": self.kind_of_job,
             "state": self.state,
             "lines": list(self.lines),
             "command": self.command,
@@ -65,7 +65,7 @@ class BackgroundJob:
 
 
 class BackgroundJobs:
-    """All work of a page; it ends when the page does."""
+    """All jobs of a page; they end when the page does."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, BackgroundJob] = {}
@@ -74,12 +74,12 @@ class BackgroundJobs:
         self._lock = Lock()
 
     def run(self, what: str, steps: Sequence[Step], *, alone: bool = False) -> str:
-        """Start commands of ours, one after the other; return the job's number; see :meth:`do`."""
+        """Start commands that run one after the other; return the job's number; see :meth:`do`."""
         shown = "\n".join(shown_command(step.words) for step in steps)
 
         def work(job: BackgroundJob) -> None:
             for step in steps:
-                self._ended_well(job, step.words)
+                self._run_command(job, step.words)
                 step.then()
 
         return self.do(what, shown, work, alone=alone)
@@ -87,24 +87,24 @@ class BackgroundJobs:
     def do(
         self, what: str, command: str, work: Callable[[BackgroundJob], None], *, alone: bool = False
     ) -> str:
-        """Start something that is done here; it fails by an error, and looks whether it was stopped.
+        """Start a function in a thread; it fails by raising, and must check ``job.stopped``.
 
         Parameters
         ----------
         alone
-            Whether it is done once at a time.
+            Whether only one such job may run at a time.
 
         Raises
         ------
-        TooManyError
-            If too much is going on, or this is.
+        TooManyJobsError
+            If too many jobs are running, or this one is.
         """
         with self._lock:
-            running = [job.what for job in self._jobs.values() if job.state == "running"]
+            running = [job.kind_of_job for job in self._jobs.values() if job.state == "running"]
             if alone and what in running:
-                raise TooManyError(f"{what} is running already; wait until it ends, or stop it")
+                raise TooManyJobsError(f"{what} is running already; wait until it ends, or stop it")
             if len(running) >= MOST_RUNNING:
-                raise TooManyError(f"{MOST_RUNNING} jobs are running; wait for one, or stop it")
+                raise TooManyJobsError(f"{MOST_RUNNING} jobs are running; wait for one, or stop it")
             job = BackgroundJob(str(next(self._numbers)), what, command)
             self._jobs[job.number] = job
             for old in [job for job in self._jobs.values() if job.state != "running"][:-MOST_KEPT]:
@@ -131,18 +131,18 @@ class BackgroundJobs:
         return job is not None
 
     def close(self) -> None:
-        """Stop all of them, and wait until they ended."""
+        """Stop all jobs, and wait for their end."""
         for number in list(self._jobs):
             self.stop(number)
         for thread in self._threads:
-            thread.join(2 * leash.PATIENCE_S)
+            thread.join(2 * supervised_command.PATIENCE_S)
 
     def _work(self, job: BackgroundJob, work: Callable[[BackgroundJob], None]) -> None:
         try:
             work(job)
             if not job.stopped.is_set():
                 job.state = "done"
-        except Exception as error:  # noqa: BLE001 - whatever it was, a person waits to hear of it
+        except Exception as error:  # noqa: BLE001 - whatever it was, the job must report it
             is_told = isinstance(error, CryoPickError | OSError)
             if not is_told and not job.stopped.is_set():
                 traceback.print_exc()
@@ -152,12 +152,12 @@ class BackgroundJobs:
             if job.state == "running":
                 job.state = "failed"
 
-    def _ended_well(self, job: BackgroundJob, words: Sequence[str]) -> None:
+    def _run_command(self, job: BackgroundJob, words: Sequence[str]) -> None:
         """Run a command to its end, unless the job is stopped."""
         if job.stopped.is_set():
             raise CryoPickError("stopped")
         job.process = subprocess.Popen(
-            [sys.executable, "-m", leash.__name__, *words],
+            [sys.executable, "-m", supervised_command.__name__, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -180,11 +180,11 @@ class BackgroundJobs:
 
 
 def shown_command(words: Sequence[str]) -> str:
-    """Return a command as a person types it."""
+    """Return a command line as a person types it."""
     return shlex.join(["cryopick", *words])
 
 
 def _end(process: subprocess.Popen[str] | None) -> None:
-    """Let go of a command: its leash ends it with all that it started."""
+    """End a command and all that it started, by closing its standard input."""
     if process is not None and process.stdin is not None:
         process.stdin.close()

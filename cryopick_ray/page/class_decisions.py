@@ -1,4 +1,4 @@
-"""Class averages of a run's particles, kept or dropped by a person."""
+"""Class averages on the page, and which of them a person keeps or drops."""
 
 import csv
 import json
@@ -36,14 +36,14 @@ class _Class(BaseModel):
 
 
 class ClassAverages:
-    """The classes that ``cryopick classify2d`` left in a folder, and which of them a person keeps.
+    """The classes of a ``cryopick classify2d`` folder, and a person's choices among them.
 
     Parameters
     ----------
     folder
-        Of the classification.
+        Folder of the classification.
     curation, by
-        Where choices are kept, and whose.
+        Folder of the choices, and the person's name.
 
     Raises
     ------
@@ -57,9 +57,9 @@ class ClassAverages:
         self._choices = self.csv.with_suffix(".json")
         self._lock = Lock()
         try:
-            told = read_json(folder / JSON, MOST_JSON_BYTES)
-            rows = [_Class(number=one["class"], **one) for one in told["classes"]]
-            self._stack = folder / Path(str(told["averages"])).name
+            data = read_json(folder / JSON, MOST_JSON_BYTES)
+            rows = [_Class(number=row["class"], **row) for row in data["classes"]]
+            self._stack = folder / Path(str(data["averages"])).name
         except (OSError, KeyError, TypeError, ValueError, ValidationError) as error:
             raise PicksError(f"{folder / JSON} is damaged ({brief(error)}); classify again") from error
         self._classes = {row.number: row for row in rows if row.particles > 0}
@@ -67,7 +67,7 @@ class ClassAverages:
 
     @property
     def is_changed(self) -> bool:
-        """Whether a person keeps or drops a class otherwise than its quality says."""
+        """Whether a person's choice for any class differs from its quality."""
         return bool(self._chosen)
 
     def listed(self) -> list[dict[str, Any]]:
@@ -77,14 +77,14 @@ class ClassAverages:
         )
         return [
             {
-                "number": one.number,
-                "quality": one.likeness,
-                "kind": one.quality,
-                "count": one.particles,
-                "resolution_A": one.resolution_A,
-                "kept": self._is_kept(one),
+                "number": class_.number,
+                "quality": class_.likeness,
+                "kind": class_.quality,
+                "count": class_.particles,
+                "resolution_A": class_.resolution_A,
+                "kept": self._is_kept(class_),
             }
-            for one in ordered
+            for class_ in ordered
         ]
 
     def keep(self, number: int, *, keep: bool) -> None:
@@ -96,12 +96,12 @@ class ClassAverages:
             If there is no such class.
         """
         with self._lock:
-            one = self._class(number)
-            own = {name: value for name, value in self._chosen.items() if name != number}
-            if keep != (one.quality in KEPT):
-                own[number] = keep
-            write_whole(self._choices, json.dumps({"kept": own}, indent=1) + "\n")
-            self._chosen = own
+            class_ = self._class(number)
+            choices = {name: value for name, value in self._chosen.items() if name != number}
+            if keep != (class_.quality in KEPT):
+                choices[number] = keep
+            write_whole(self._choices, json.dumps({"kept": choices}, indent=1) + "\n")
+            self._chosen = choices
 
     def picture(self, number: int) -> bytes:
         """Return a class average as a PNG."""
@@ -120,17 +120,20 @@ class ClassAverages:
         return file.getvalue()
 
     def write_csv(self) -> None:
-        """Write the classes' particles with what a person makes of their qualities, for a table."""
+        """Write the classes' particles with the chosen qualities, for making a table."""
         try:
-            with (self.folder / CSV).open(encoding="utf-8", newline="") as found, published(self.csv) as file:
-                rows, out = csv.reader(found), csv.writer(file, lineterminator="\n")
+            with (
+                (self.folder / CSV).open(encoding="utf-8", newline="") as source,
+                published(self.csv) as file,
+            ):
+                rows, out = csv.reader(source), csv.writer(file, lineterminator="\n")
                 if tuple(next(rows, [])) != HEAD:
                     raise ValueError(f"expected {','.join(HEAD)} as its first line")
                 out.writerow(HEAD)
                 for *place, number, quality in rows:
                     chosen = self._chosen.get(int(number))
-                    said = quality if chosen is None else QUALITIES[0] if chosen else QUALITIES[-1]
-                    out.writerow((*place, number, said))
+                    new_quality = quality if chosen is None else QUALITIES[0] if chosen else QUALITIES[-1]
+                    out.writerow((*place, number, new_quality))
         except (OSError, ValueError, csv.Error) as error:
             raise PicksError(
                 f"{self.folder / CSV} cannot be used ({brief(error)}); classify again"
@@ -141,14 +144,16 @@ class ClassAverages:
             raise PicksError(f"there is no class {number}")
         return self._classes[number]
 
-    def _is_kept(self, one: _Class) -> bool:
-        return self._chosen.get(one.number, one.quality in KEPT)
+    def _is_kept(self, class_: _Class) -> bool:
+        return self._chosen.get(class_.number, class_.quality in KEPT)
 
     def _read_choices(self) -> dict[int, bool]:
         if not self._choices.is_file():
             return {}
         try:
-            told = read_json(self._choices, MOST_JSON_BYTES)["kept"]
-            return {int(number): bool(keep) for number, keep in told.items() if int(number) in self._classes}
+            choices = read_json(self._choices, MOST_JSON_BYTES)["kept"]
+            return {
+                int(number): bool(keep) for number, keep in choices.items() if int(number) in self._classes
+            }
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise PicksError(f"{self._choices} is damaged ({brief(error)}); remove it") from error

@@ -1,4 +1,4 @@
-"""Filtered views of a micrograph, for eyes only: nothing is picked or measured on them."""
+"""Filtered views of a micrograph for display; nothing is picked or measured on them."""
 
 import math
 from typing import Literal, get_args
@@ -6,18 +6,18 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-Look = Literal["plain", "band", "denoised"]
-LOOKS: tuple[Look, ...] = get_args(Look)
+View = Literal["plain", "band", "denoised"]
+VIEWS: tuple[View, ...] = get_args(View)
 PARTICLE_PX = 32
-"""Pixels of a particle's diameter that a filtered view has at least: finer ones show no more of it."""
+"""Least diameter in pixels in a filtered view: finer pixels show no more."""
 LONGEST_PX = 2048
 NOISE_FROM = 0.7
-"""Part of the Nyquist frequency from which on a micrograph is taken to be noise alone."""
+"""Fraction of the Nyquist frequency above which a micrograph is taken as noise."""
 RINGS = 256
 
 
-def filtered(image: NDArray[np.floating], look: Look, diameter_px: float) -> NDArray[np.float32]:
-    """Return a view of an ``(h, w)`` image of a particle of so many pixels.
+def filtered(image: NDArray[np.floating], view: View, diameter_px: float) -> NDArray[np.float32]:
+    """Return a filtered view of an ``(h, w)`` image, for a particle diameter in pixels.
 
     ``band`` is a band-pass about the particle, from twice its diameter to a quarter of it, with soft edges.
     ``denoised`` is a Wiener filter: each ring of frequencies keeps the part of its power that stands out of
@@ -30,7 +30,7 @@ def filtered(image: NDArray[np.floating], look: Look, diameter_px: float) -> NDA
     y = scipy.fft.fftfreq(height).astype(np.float32)[:, None]
     x = scipy.fft.rfftfreq(width).astype(np.float32)[None]
     frequency = np.hypot(y, x)
-    gain = _band(frequency, diameter_px) if look == "band" else _wiener(spectrum, frequency)
+    gain = _band(frequency, diameter_px) if view == "band" else _wiener(spectrum, frequency)
     return np.asarray(scipy.fft.irfft2(spectrum * gain, s=image.shape), np.float32)
 
 

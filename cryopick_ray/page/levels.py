@@ -1,4 +1,4 @@
-"""One image at ever coarser levels, and tiles of it in the frame of the source micrograph.
+"""Image pyramids: an image at ever coarser levels, and tiles in the frame of the source micrograph.
 
 Numbering is that of deep zoom: the highest level has the source's pixels, each level below half as many a
 side; a tile is its column and row there. Edges of a picture are counted from the *edge* of the first pixel.

@@ -13,17 +13,17 @@ from cryopick_ray.picks.schema import PickedMicrograph
 OUTLYING = 3.5
 """Robust deviations from the running median, Iglewicz and Hoaglin (1993)."""
 NEIGHBOURS = 51
-"""Micrographs that a running median is of."""
+"""Window of the running median, in micrographs."""
 FEWEST = 12
-"""Values below which nothing is called an outlier."""
+"""Least number of values for outliers to be sought."""
 JUDGED = ("picks", "candidates", "mean_score", "defocus_A", "ctf_resolution_A")
-"""Columns in which outliers are looked for."""
+"""Columns in which outliers are sought."""
 Columns = dict[str, list[Any]]
 
 
 def listed_columns(micrographs: Sequence[PickedMicrograph]) -> Columns:
-    """Return what is known of micrographs, a list a column; columns that nobody knows are left out."""
-    said = [_said(micrograph) for micrograph in micrographs]
+    """Return the columns of the micrograph list; empty columns are left out."""
+    list_rows = [_list_row(micrograph) for micrograph in micrographs]
     columns: Columns = {
         "id": [micrograph.micrograph_id for micrograph in micrographs],
         "dataset": [micrograph.dataset for micrograph in micrographs],
@@ -37,8 +37,8 @@ def listed_columns(micrographs: Sequence[PickedMicrograph]) -> Columns:
         "width_px": [micrograph.shape[1] if micrograph.shape else None for micrograph in micrographs],
         "height_px": [micrograph.shape[0] if micrograph.shape else None for micrograph in micrographs],
         "pixel_size_A": [micrograph.pixel_size_A for micrograph in micrographs],
-        "defocus_A": [_defocus_A(one) for one in said],
-        "ctf_resolution_A": [_number(one, "rlnCtfMaxResolution") for one in said],
+        "defocus_A": [_defocus_A(row) for row in list_rows],
+        "ctf_resolution_A": [_number(row, "rlnCtfMaxResolution") for row in list_rows],
     }
     always = ("id", "dataset", "status")
     return {
@@ -49,20 +49,22 @@ def listed_columns(micrographs: Sequence[PickedMicrograph]) -> Columns:
 
 
 def outliers(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[int]]:
-    """Return which micrographs are unlike their neighbours, by column.
+    """Return the indices of outlying micrographs, by column.
 
-    Those are meant that differ from the running median more than 3.5 times as much as is usual. What a person
-    left out is neither one nor a neighbour.
+    Outliers differ from the running median by more than 3.5 robust deviations. Micrographs that a person
+    excluded are ignored.
     """
-    found = {}
+    by_column = {}
     is_left_out = np.array(columns.get("excluded", ()), bool)
     for name in JUDGED:
-        values = np.array([math.nan if one is None else one for one in columns.get(name, ())], np.float64)
+        values = np.array(
+            [math.nan if value is None else value for value in columns.get(name, ())], np.float64
+        )
         values[np.flatnonzero(is_left_out[: len(values)])] = math.nan
         known = np.flatnonzero(np.isfinite(values))
         if len(known) >= FEWEST:
-            found[name] = known[_is_outlying(values[known])].tolist()
-    return found
+            by_column[name] = known[_is_outlying(values[known])].tolist()
+    return by_column
 
 
 def _is_outlying(values: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -75,24 +77,24 @@ def _is_outlying(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(away > OUTLYING * usual) if usual else np.zeros(len(values), bool)
 
 
-def _said(micrograph: PickedMicrograph) -> Mapping[str, Any]:
-    """Return what the input's list says of a micrograph."""
+def _list_row(micrograph: PickedMicrograph) -> Mapping[str, Any]:
+    """Return the row of the input's STAR or cs list for a micrograph."""
     try:
-        found = json.loads(micrograph.listed) if micrograph.listed else {}
+        row = json.loads(micrograph.listed) if micrograph.listed else {}
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return row if isinstance(row, dict) else {}
 
 
-def _defocus_A(said: Mapping[str, Any]) -> float | None:
-    both = [_number(said, name) for name in ("rlnDefocusU", "rlnDefocusV")]
-    known = [one for one in both if one is not None]
+def _defocus_A(row: Mapping[str, Any]) -> float | None:
+    values = [_number(row, name) for name in ("rlnDefocusU", "rlnDefocusV")]
+    known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
 
 
-def _number(said: Mapping[str, Any], name: str) -> float | None:
+def _number(row: Mapping[str, Any], name: str) -> float | None:
     try:
-        value = float(said[name])
+        value = float(row[name])
     except (KeyError, ValueError, TypeError, OverflowError):
         return None
     return value if math.isfinite(value) else None

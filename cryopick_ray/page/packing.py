@@ -1,4 +1,4 @@
-"""Candidates and places as the bytes that a page reads: little endian, column after column."""
+"""Candidates and coordinates as bytes for the page: little endian, column after column."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -7,7 +7,7 @@ from cryopick_ray.picks.columns import COLUMNS, HAND
 from cryopick_ray.picks.schema import MicrographPicks
 
 BY_HAND, TRUE = 1, 2
-"""Marks of a candidate: a person added it; it finds a true particle."""
+"""Flags of a candidate: added by hand; matches a true particle."""
 
 
 def packed_candidates(picks: MicrographPicks, true: NDArray[np.bool_] | None = None) -> bytes:
@@ -22,7 +22,7 @@ def packed_candidates(picks: MicrographPicks, true: NDArray[np.bool_] | None = N
     Parameters
     ----------
     true
-        ``(n,)`` which of them find a true particle.
+        ``(n,)`` which of them match a true particle.
     """
     n = len(picks)
     size_A = picks.more.get("size_A", COLUMNS["size_A"].unknown(n))
@@ -53,7 +53,7 @@ def _of_filaments(picks: MicrographPicks) -> list[bytes]:
 
 
 def packed_places(x_px: ArrayLike, y_px: ArrayLike) -> bytes:
-    """Return ``(n,)`` places: a uint32 ``n``, then ``n`` float32 each of x and y."""
+    """Return ``(n,)`` coordinates: a uint32 ``n``, then ``n`` float32 each of x and y."""
     x, y = np.asarray(x_px, "<f4"), np.asarray(y_px, "<f4")
     return len(x).to_bytes(4, "little") + x.tobytes() + y.tobytes()
 

@@ -1,4 +1,4 @@
-"""What a page shows picks of: runs, tables, and coordinate files of any program."""
+"""Sources of picks on a page: runs, tables, and coordinate files of any program."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from cryopick_ray.page.kept import Kept
+from cryopick_ray.page.byte_cache import ByteCache
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable
 
@@ -32,13 +32,13 @@ class PickSource(Protocol):
 
 
 @dataclass(frozen=True)
-class About:
-    """What is told of a source.
+class SourceDescription:
+    """Name, kind, model and threshold of a source.
 
     Attributes
     ----------
     threshold
-        The cut through the scores; of files the lowest score.
+        Score threshold; for files the lowest score.
     calibrated
         Whether scores are probabilities.
     """
@@ -59,7 +59,7 @@ class PicksFile:
     @property
     def micrographs(self) -> Sequence[PickedMicrograph]:
         """Those that have coordinates."""
-        return [one.micrograph for one in self.picks.values()]
+        return [picks.micrograph for picks in self.picks.values()]
 
     def of(self, micrograph_ids: Iterable[str]) -> dict[str, MicrographPicks]:
         """Return some micrographs."""
@@ -72,79 +72,79 @@ class PicksFile:
     @property
     def lowest(self) -> float:
         """The lowest score; 0 where there is none."""
-        scores = [one.score[np.isfinite(one.score)] for one in self.picks.values()]
-        return float(min((own.min() for own in scores if len(own)), default=0.0))
+        scores = [picks.score[np.isfinite(picks.score)] for picks in self.picks.values()]
+        return float(min((finite.min() for finite in scores if len(finite)), default=0.0))
 
 
 def table_threshold(table: PickTable) -> float:
-    """Return where a table was cut: the highest cut, where data sets were cut at several."""
+    """Return the threshold of a table: the highest, where data sets have several."""
     cuts = [float(cut.get("value", 0.0)) for cut in table.made.thresholds.values()]
     return max(cuts, default=0.0)
 
 
 class ShownPicks:
-    """A source as it stands on the page.
+    """A source on the page, by the page's micrograph ids.
 
     Parameters
     ----------
     about
-        What is told of it, which may change while a run goes on.
+        Returns its description, which may change while a run goes on.
     own
-        What the source calls each micrograph; ``None`` where it is called the same.
+        The source's ids by the page's ids; ``None`` if they are the same.
     """
 
     def __init__(
-        self, about: Callable[[], About], source: PickSource, own: Mapping[str, str] | None = None
+        self, about: Callable[[], SourceDescription], source: PickSource, own: Mapping[str, str] | None = None
     ) -> None:
         self._about, self.source, self._own = about, source, own
         self._page_ids = {name: key for key, name in (own or {}).items()}
-        self._kept: Kept[str, MicrographPicks | None] = Kept(CANDIDATES_BYTES, _nbytes)
+        self._kept: ByteCache[str, MicrographPicks | None] = ByteCache(CANDIDATES_BYTES, _nbytes)
 
     @property
-    def about(self) -> About:
-        """What is told of it."""
+    def about(self) -> SourceDescription:
+        """The current description."""
         return self._about()
 
     def picks(self, micrograph: PickedMicrograph) -> MicrographPicks | None:
         """Return a micrograph's candidates as the source has them; ``None`` if it does not have it."""
-        found = self._kept.get(micrograph.micrograph_id, lambda: self._read(micrograph.micrograph_id))
-        return None if found is None else replace(found, micrograph=micrograph)
+        candidates = self._kept.get(micrograph.micrograph_id, lambda: self._read(micrograph.micrograph_id))
+        return None if candidates is None else replace(candidates, micrograph=micrograph)
 
     def some(self, micrographs: Sequence[PickedMicrograph]) -> dict[str, MicrographPicks]:
         """Return some micrographs' candidates, read at once, by the ids of the page."""
-        own = (
+        id_map = (
             {micrograph.micrograph_id: micrograph.micrograph_id for micrograph in micrographs}
             if self._own is None
             else self._own
         )
         wanted = {
-            micrograph.micrograph_id: own[micrograph.micrograph_id]
+            micrograph.micrograph_id: id_map[micrograph.micrograph_id]
             for micrograph in micrographs
-            if micrograph.micrograph_id in own
+            if micrograph.micrograph_id in id_map
         }
-        found = self.source.of(list(wanted.values()))
+        by_id = self.source.of(list(wanted.values()))
         return {
-            micrograph.micrograph_id: replace(found[name], micrograph=micrograph)
+            micrograph.micrograph_id: replace(by_id[name], micrograph=micrograph)
             for micrograph in micrographs
-            if (name := wanted.get(micrograph.micrograph_id)) in found
+            if (name := wanted.get(micrograph.micrograph_id)) in by_id
         }
 
     def every(self) -> Iterator[tuple[str, MicrographPicks]]:
         """Yield all micrographs that have candidates, by the ids of the page."""
-        for one in self.source:
-            name = one.micrograph.micrograph_id
+        for picks in self.source:
+            name = picks.micrograph.micrograph_id
             if self._own is None:
-                yield name, one
+                yield name, picks
             elif name in self._page_ids:
-                own = self._page_ids[name]
-                yield own, replace(one, micrograph=replace(one.micrograph, micrograph_id=own))
+                page_id = self._page_ids[name]
+                yield page_id, replace(picks, micrograph=replace(picks.micrograph, micrograph_id=page_id))
 
     def called(self, own: Mapping[str, str]) -> "ShownPicks":
-        """Return the same whose micrographs are called otherwise on the page."""
+        """Return the source with other page ids."""
         return ShownPicks(self._about, self.source, own)
 
     def forget(self) -> None:
-        """Read everything anew when it is asked for."""
+        """Clear the cache."""
         self._kept.forget()
 
     def _read(self, micrograph_id: str) -> MicrographPicks | None:
@@ -152,5 +152,5 @@ class ShownPicks:
         return None if name is None else self.source.of([name]).get(name)
 
 
-def _nbytes(one: MicrographPicks | None) -> int:
-    return 0 if one is None else (40 + 16 * len(one.more)) * len(one)
+def _nbytes(picks: MicrographPicks | None) -> int:
+    return 0 if picks is None else (40 + 16 * len(picks.more)) * len(picks)

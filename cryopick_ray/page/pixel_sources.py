@@ -1,4 +1,4 @@
-"""Where the pixels of micrographs come from that a page shows: a store, or their own files."""
+"""Sources of a page's micrograph pixels: a store, or image files."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
     from cryopick_ray.stages.averages import MovieAverages
 
 LONGEST_PX = 2048
-"""Longer side to which images of files are binned; what is finer is read from the file as it is asked for."""
+"""Longer side to which file images are binned; finer tiles are read from the file on request."""
 ROWS = 256
 SIGMAS = 100.0
 
 
-class Pixels(Protocol):
-    """Images of micrographs by id."""
+class PixelSource(Protocol):
+    """Pixels of micrographs by id."""
 
     def shape(self, micrograph_id: str) -> Shape:
         """Return height and width of the source micrograph, or raise :class:`CryoPickError`."""
         ...
 
     def base(self, micrograph_id: str) -> tuple[NDArray[np.floating], TileFrame]:
-        """Return the image that is shown, as far as its pixels go, or raise :class:`CryoPickError`."""
+        """Return the base image and its frame in the source, or raise :class:`CryoPickError`."""
         ...
 
     def source(self, micrograph_id: str) -> NDArray[Any] | None:
-        """Return the source micrograph's own pixels, mapped where that is possible, if they can be had."""
+        """Return the source micrograph's pixels, memory-mapped where possible; ``None`` if unavailable."""
         ...
 
     def checksum(self, micrograph_id: str) -> str:
-        """Return that of the source file; empty if it is not known."""
+        """Return the checksum of the source file; empty if unknown."""
         ...
 
 
@@ -53,11 +53,11 @@ class PixelsInStore:
     Attributes
     ----------
     store
-        Opens the store, which a run that begins has not made yet.
+        Opens the store, which may not exist yet.
     rows
-        What it holds; they may become more.
+        Its manifest, which may grow.
     averages
-        Tells where those of movies are kept.
+        Returns the folder of movie averages.
     """
 
     store: Callable[[], MicrographStore]
@@ -81,15 +81,15 @@ class PixelsInStore:
         if row.shape == row.source_shape:
             return None
         try:
-            if (found := file_of(row, self.averages())) is None:
+            if (file := file_of(row, self.averages())) is None:
                 return None
-            pixels = read_micrograph(found.source.path).pixels
+            pixels = read_micrograph(file.source.path).pixels
         except (CryoPickError, OSError):
             return None
         return pixels if pixels.shape == row.source_shape else None
 
     def checksum(self, micrograph_id: str) -> str:
-        """Return that of the source file."""
+        """Return the checksum of the source file."""
         return self._row(micrograph_id).checksum
 
     def _row(self, micrograph_id: str) -> ManifestRow:
@@ -101,8 +101,8 @@ class PixelsInStore:
 
 
 @dataclass(frozen=True)
-class InFiles:
-    """Micrographs in files of any format, by the id that they are shown under."""
+class PixelsInFiles:
+    """Micrographs in image files of any format, by page id."""
 
     files: "Mapping[str, MicrographSource]"
 
@@ -128,32 +128,32 @@ class InFiles:
         return pixels if max(pixels.shape) > LONGEST_PX else None
 
     def checksum(self, micrograph_id: str) -> str:
-        """Return nothing: files are not read for it."""
+        """Return an empty checksum: files are not read for it."""
         return ""
 
     def _read(self, micrograph_id: str) -> Micrograph:
-        one = self.files.get(micrograph_id)
-        if one is None:
+        source = self.files.get(micrograph_id)
+        if source is None:
             raise MicrographError(
                 f"{micrograph_id} is not among the `micrographs`; give those that were picked"
             )
-        if one.kind == "movie" or one.url or one.fault:
-            what = one.fault or ("it is a movie" if one.kind == "movie" else "it is elsewhere")
+        if source.kind == "movie" or source.url or source.fault:
+            reason = source.fault or ("it is a movie" if source.kind == "movie" else "it is elsewhere")
             raise MicrographError(
-                f"{micrograph_id} cannot be shown: {what}; give `micrographs` with its image"
+                f"{micrograph_id} cannot be shown: {reason}; give `micrographs` with its image"
             )
         try:
-            return read_micrograph(one.path)
+            return read_micrograph(source.path)
         except MicrographError as error:
             raise MicrographError(f"{micrograph_id} cannot be read: {error}") from error
 
 
 def _binned(pixels: NDArray[Any], binning: int) -> NDArray[np.float32]:
-    """Return means of ``binning`` times ``binning`` pixels; what is left at the far edges goes."""
+    """Return means of ``binning`` x ``binning`` pixels; incomplete bins at the far edges are dropped."""
     height, width = (side // binning for side in pixels.shape)
-    made = np.empty((height, width), np.float32)
+    means = np.empty((height, width), np.float32)
     for top in range(0, height, ROWS):
         bottom = min(top + ROWS, height)
         rows = np.asarray(pixels[top * binning : bottom * binning, : width * binning], np.float32)
-        made[top:bottom] = rows.reshape(bottom - top, binning, width, binning).mean((1, 3))
-    return np.nan_to_num(made, posinf=0, neginf=0)
+        means[top:bottom] = rows.reshape(bottom - top, binning, width, binning).mean((1, 3))
+    return np.nan_to_num(means, posinf=0, neginf=0)

@@ -1,11 +1,11 @@
-"""Other settings tried on a few micrographs: a small store of them, and what is picked there."""
+"""Preview of other settings on a few micrographs, copied into a small store and picked there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.page.cut import said
+from cryopick_ray.page.page_cut import option_words
 from cryopick_ray.settings.run_settings import PickSettings, RunSettings
 from cryopick_ray.store.layout import metadata_key, shard_key
 from cryopick_ray.store.manifest import ManifestRow, publish_part
@@ -17,8 +17,8 @@ TABLE_OPTIONS = ("threshold", "keep_junk", "any_image")
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What is tried: ``None`` where it stays as in the run."""
+class TrialSettings:
+    """Settings of a preview; ``None``: as in the run."""
 
     diameter_A: float | None = None
     model: str | None = None
@@ -26,14 +26,15 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """What its picks are called on the page."""
-        told = {"diameter": self.diameter_A, "model": self.model, "threshold": self.threshold}
+        """Name of its picks on the page."""
+        changes = {"diameter": self.diameter_A, "model": self.model, "threshold": self.threshold}
         return (
-            ", ".join(f"{name} {value}" for name, value in told.items() if value is not None) or "as it was"
+            ", ".join(f"{name} {value}" for name, value in changes.items() if value is not None)
+            or "as it was"
         )
 
     def settings(self, run: RunSettings) -> RunSettings:
-        """Return those of a run with what is tried.
+        """Return a run's settings with these changes.
 
         Another model has its own threshold and size of particles.
 
@@ -58,36 +59,48 @@ def small_store(store: MicrographStore, rows: Sequence[ManifestRow], where: Path
     Raises
     ------
     UsageError
-        If they are none, or too many.
+        If there are none, or too many.
     """
-    there = [row for row in rows if row.status == "complete"]
-    if not 1 <= len(there) <= MOST_MICROGRAPHS:
-        raise UsageError(f"{len(there)} micrographs to try settings on, expected 1 to {MOST_MICROGRAPHS}")
-    made = MicrographStore(str(where), create=True)
-    for row in there:
+    complete = [row for row in rows if row.status == "complete"]
+    if not 1 <= len(complete) <= MOST_MICROGRAPHS:
+        raise UsageError(f"{len(complete)} micrographs to try settings on, expected 1 to {MOST_MICROGRAPHS}")
+    small = MicrographStore(str(where), create=True)
+    for row in complete:
         for key in (metadata_key(row.micrograph_id), shard_key(row.micrograph_id)):
             if (data := store.place.get(key)) is not None:
-                made.place.put(key, data)
-    publish_part(made.place, there)
+                small.place.put(key, data)
+    publish_part(small.place, complete)
 
 
 def trial_commands(settings: RunSettings, store: Path, out: Path) -> list[list[str]]:
     """Return the commands that pick a small store and make a table of it, below ``out``."""
     default = RunSettings(inputs=settings.inputs)
-    given = {name: getattr(settings, name) for name in (*PICK_OPTIONS, *TABLE_OPTIONS)}
-    differ = {name: value for name, value in given.items() if value not in (None, getattr(default, name))}
+    values = {name: getattr(settings, name) for name in (*PICK_OPTIONS, *TABLE_OPTIONS)}
+    changed = {name: value for name, value in values.items() if value not in (None, getattr(default, name))}
 
     def words(names: Sequence[str]) -> list[str]:
         return [
             word
             for name in names
-            if name in differ
-            for word in said(name, None if differ[name] is True else differ[name])
+            if name in changed
+            for word in option_words(name, None if changed[name] is True else changed[name])
         ]
 
     picks, here = out / "picks", ["serial"]
     assert set(PICK_OPTIONS) <= PickSettings.model_fields.keys()
     return [
-        ["pick", *said("store", store), *said("out", picks), *words(PICK_OPTIONS), *said("engine", *here)],
-        ["table", *said("store", store), *said("out", out / "table"), *words(TABLE_OPTIONS), str(picks)],
+        [
+            "pick",
+            *option_words("store", store),
+            *option_words("out", picks),
+            *words(PICK_OPTIONS),
+            *option_words("engine", *here),
+        ],
+        [
+            "table",
+            *option_words("store", store),
+            *option_words("out", out / "table"),
+            *words(TABLE_OPTIONS),
+            str(picks),
+        ],
     ]

@@ -1,4 +1,4 @@
-"""A run's candidates: from its table, and of what is picked since, or was never gathered, from its shards."""
+"""A run's candidates: from its table, and from shards where the table lacks them."""
 
 import time
 from collections import defaultdict
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import CryoPickError, PicksError
-from cryopick_ray.page.pick_sources import About, table_threshold
+from cryopick_ray.page.pick_sources import SourceDescription, table_threshold
 from cryopick_ray.picks.coverage import is_stale
 from cryopick_ray.picks.digest import CALIBRATED, PROBABILITY, THRESHOLD
 from cryopick_ray.picks.gather import gather
@@ -26,27 +26,27 @@ from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore
 
-LOOK_SECONDS = 2.0
-"""Between two looks for what is new."""
+POLL_SECONDS = 2.0
+"""Least seconds between two checks for changes."""
 LIVELY_SECONDS = 300.0
-"""A run in which something changed so lately is called at work."""
+"""Seconds since the last change for which a run counts as running."""
 SHARDS_AT_ONCE = 32
 WAITING = "not picked yet"
 
 
 class RunSource:
-    """A run in a folder or a bucket, which may be at work.
+    """A run in a folder or a bucket, which may still be running.
 
-    New micrographs come after those that were there, whatever their names: a place in the list stays one
-    micrograph's. What only shards hold is cut as the run's settings say, or where its scores suggest it;
-    masks of the user count once the table is made.
+    New micrographs are appended to the list, whatever their names, so that indices do not change.
+    Candidates that only shards hold are cut at the threshold of the settings, else at an estimated one;
+    the user's masks are applied once the table is made.
 
     Parameters
     ----------
     folder
-        Of the run.
+        Folder of the run.
     settings
-        As its config.yaml has them.
+        Settings of its config.yaml.
     """
 
     def __init__(self, folder: RunFolder, settings: RunSettings) -> None:
@@ -61,7 +61,7 @@ class RunSource:
         self._in_table: set[str] = set()
         self._state: tuple[object, ...] = ()
         self._cut: tuple[int, float] | None = None
-        self._looked, self._grew = -LOOK_SECONDS, -LIVELY_SECONDS
+        self._looked, self._grew = -POLL_SECONDS, -LIVELY_SECONDS
         self._lock = RLock()
         self.refresh()
 
@@ -72,7 +72,7 @@ class RunSource:
 
     @property
     def is_live(self) -> bool:
-        """Whether it grew lately, or there is more in its store than in its table."""
+        """Whether it changed lately, or its store holds more than its table."""
         if time.monotonic() - self._grew < LIVELY_SECONDS:
             return True
         waiting = any(
@@ -82,43 +82,43 @@ class RunSource:
 
     @property
     def began(self) -> float:
-        """When it was begun, or went on, in seconds of the files' clock."""
+        """Time of its start or last resume, as a file time in seconds."""
         return self.folder.config.stat().st_mtime if self.folder.config.is_file() else 0.0
 
     @property
-    def about(self) -> About:
-        """What is told of it."""
+    def about(self) -> SourceDescription:
+        """Its description as a source."""
         described = {} if self._shards is None else self._shards.settings()
         model = str(described.get("model") or self.settings.model)
         calibrated = bool(described.get(CALIBRATED, False))
-        return About(Path(self.folder.where).name, "run", model, self.threshold, calibrated)
+        return SourceDescription(Path(self.folder.where).name, "run", model, self.threshold, calibrated)
 
     @property
     def store(self) -> MicrographStore:
-        """Its micrographs."""
+        """The store of its micrographs."""
         return MicrographStore(self.folder.store)
 
     @property
     def threshold(self) -> float:
-        """Where its scores are cut."""
+        """Score threshold."""
         return self._own_cut() if self.table is None else table_threshold(self.table)
 
     @property
     def diameter_A(self) -> float:
-        """Of the particle."""
+        """Particle diameter."""
         if self.table is not None and self.table.diameter_A:
             return self.table.diameter_A
         return self.settings.diameter_A or 100.0
 
     @property
     def spacing_A(self) -> float | None:
-        """Between segments of filaments; ``None`` if particles are picked, or nothing yet."""
+        """Distance between segments of filaments; ``None`` for particles, or before any pick."""
         return None if self._shards is None else picked_spacing_A(self._shards.settings())
 
     def refresh(self) -> bool:
-        """Look for what is new, not too often; tell whether there is any."""
+        """Read changes, at most every two seconds; return whether there are any."""
         with self._lock:
-            if time.monotonic() - self._looked < LOOK_SECONDS:
+            if time.monotonic() - self._looked < POLL_SECONDS:
                 return False
             self._looked = time.monotonic()
             if (state := self._now()) == self._state:
@@ -129,23 +129,25 @@ class RunSource:
             self.generation += 1
             return True
 
-    def look_now(self) -> None:
-        """Let the next look for what is new be no sooner than wanted."""
-        self._looked = -LOOK_SECONDS
+    def refresh_now(self) -> None:
+        """Make the next :meth:`refresh` read changes at once."""
+        self._looked = -POLL_SECONDS
 
     def of(self, micrograph_ids: Iterable[str]) -> dict[str, MicrographPicks]:
         """Return some micrographs."""
         with self._lock:
             table, wanted = self.table, set(micrograph_ids)
-            known = wanted & self._in_table
-            found = {} if table is None or not known else table.of(known)
-            return found | {one.micrograph.micrograph_id: one for one in self._gathered(wanted - known)}
+            in_table = wanted & self._in_table
+            from_table = {} if table is None or not in_table else table.of(in_table)
+            return from_table | {
+                picks.micrograph.micrograph_id: picks for picks in self._gathered(wanted - in_table)
+            }
 
     def __iter__(self) -> Iterator[MicrographPicks]:
         """Yield all that have candidates."""
         table = self.table
         if table is not None:
-            yield from (one for one in table if len(one))
+            yield from (picks for picks in table if len(picks))
         with self._lock:
             left = [
                 name for name, (_, line) in self._covered.items() if line.count and name not in self._in_table
@@ -154,7 +156,7 @@ class RunSource:
             yield from self._gathered(left[start : start + SHARDS_AT_ONCE])
 
     def _now(self) -> tuple[object, ...]:
-        """Return what changes when there is something new."""
+        """Return a state that differs after any change."""
         parts = MicrographStore(self.folder.store).place.sizes("manifest") if self._has_store() else {}
         index = self.folder.table / INDEX
         stamp = (index.stat().st_mtime_ns, index.stat().st_size) if index.is_file() else None
@@ -172,13 +174,13 @@ class RunSource:
     def _digest(self) -> str:
         """Return the digest that the run works on: that of its table, else the one with most shards."""
         try:
-            found = digests(self.folder.picks)
+            known = digests(self.folder.picks)
         except CryoPickError:
             return ""
-        own = set(found) & set(PickTable(self.folder.table).made.of if self._has_table() else ())
-        if own:
-            return min(own)
-        return max(found, key=lambda name: len(PickShards(self.folder.picks, name).published()), default="")
+        of_table = set(known) & set(PickTable(self.folder.table).made.of if self._has_table() else ())
+        if of_table:
+            return min(of_table)
+        return max(known, key=lambda name: len(PickShards(self.folder.picks, name).published()), default="")
 
     def _has_table(self) -> bool:
         return (self.folder.table / INDEX).is_file()
@@ -188,25 +190,25 @@ class RunSource:
         if self._has_store():
             self.rows |= read_manifest(MicrographStore(self.folder.store).place)
         self.table = PickTable(self.folder.table) if self._has_table() else None
-        told = (
+        in_table = (
             {}
             if self.table is None
             else {micrograph.micrograph_id: micrograph for micrograph in self.table.micrographs}
         )
-        self._in_table = set(told)
+        self._in_table = set(in_table)
         if digest and (self._shards is None or self._shards.digest != digest):
             self._shards = PickShards(self.folder.picks, str(digest))
             self._covered, self._read_keys = {}, set()
         if set(self.rows) - self._in_table:
             self._cover()
-        places = {micrograph.micrograph_id: at for at, micrograph in enumerate(self._micrographs)}
+        places = {micrograph.micrograph_id: index for index, micrograph in enumerate(self._micrographs)}
         listed = list(self._micrographs)
-        for name in dict.fromkeys([*told, *self.rows]):
-            one = told.get(name) or _waiting(self.rows[name], self._covered.get(name))
+        for name in dict.fromkeys([*in_table, *self.rows]):
+            micrograph = in_table.get(name) or _waiting(self.rows[name], self._covered.get(name))
             if name in places:
-                listed[places[name]] = one
+                listed[places[name]] = micrograph
             else:
-                listed.append(one)
+                listed.append(micrograph)
         self._micrographs = listed
 
     def _cover(self) -> None:
@@ -217,14 +219,14 @@ class RunSource:
         for key, lines in self._shards.coverages(verified=False, keys=new):
             self._read_keys.add(key)
             for line in () if isinstance(lines, PicksError) else lines:
-                known = self._covered.get(line.micrograph_id)
+                covered = self._covered.get(line.micrograph_id)
                 if is_stale(line, self.rows.get(line.micrograph_id)):
                     continue
-                if known is None or (known[1].status, line.status) == ("failed", "complete"):
+                if covered is None or (covered[1].status, line.status) == ("failed", "complete"):
                     self._covered[line.micrograph_id] = key, line
 
     def _gathered(self, wanted: Iterable[str]) -> Iterator[MicrographPicks]:
-        """Yield micrographs from their shards, after the passes that ask for no more than they have."""
+        """Yield micrographs from their shards, after the passes that need no table."""
         if self._shards is None:
             return
         from cryopick_ray.passes.chain import Pass, apply_passes, passes_of
@@ -236,23 +238,23 @@ class RunSource:
         for name in sorted(set(wanted) & self._covered.keys()):
             by_set[self.rows[name].dataset].append(name)
         for dataset, names in by_set.items():
-            about = tuple(_waiting(self.rows[name], self._covered[name]) for name in names)
+            micrographs = tuple(_waiting(self.rows[name], self._covered[name]) for name in names)
             keys = tuple(self._covered[name][0] for name in names)
             rows = sum(self._covered[name][1].count for name in names)
-            part = Partition(dataset, 0, about, keys, rows)
+            part = Partition(dataset, 0, micrographs, keys, rows)
             cut = AboveCut({dataset: self._own_cut()})
-            for one in gather(self._shards, part, float(described["diameter_A"]), str(described["model"])):
-                yield apply_passes(one, [*passes, cut])
+            for picks in gather(self._shards, part, float(described["diameter_A"]), str(described["model"])):
+                yield apply_passes(picks, [*passes, cut])
 
     def _own_cut(self) -> float:
-        """Return the cut of what is in no table: as set, the model's own, or found in the first scores."""
+        """Return the threshold without a table: as set, the model's, or estimated from the first scores."""
         if self.table is not None:
             return table_threshold(self.table)
         if self.settings.threshold != "auto":
             return float(self.settings.threshold)
         described = {} if self._shards is None else self._shards.settings()
-        if (own := described.get(THRESHOLD)) is not None:
-            return float(own)
+        if (model_threshold := described.get(THRESHOLD)) is not None:
+            return float(model_threshold)
         if self._shards is None or not self._read_keys:
             return 0.0
         if self._cut is None or len(self._read_keys) >= 2 * self._cut[0]:

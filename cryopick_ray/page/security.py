@@ -1,4 +1,4 @@
-"""Who may ask: a page's own address holds a secret that nobody else on the machine knows."""
+"""Access control: a page's URL holds a secret token, and only the page itself may change anything."""
 
 import hmac
 import secrets
@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 4 << 20
-"""Of what a page sends at once."""
+"""Limit of a request's body."""
 TOO_LARGE = f"more than {MOST_BYTES} bytes were sent; expected fewer at once"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HEADERS = {
@@ -26,7 +26,7 @@ HEADERS = {
 
 
 def new_token() -> str:
-    """Return a secret that nobody guesses."""
+    """Return a new secret token."""
     return secrets.token_urlsafe(32)
 
 
@@ -35,17 +35,17 @@ class TooLargeError(Exception):
 
 
 class Guard:
-    """Lets in requests to a loopback name whose path begins with the secret; the rest sees no more than 403.
+    """Passes requests to a loopback host whose path begins with the token; others are refused with 403.
 
-    What changes anything must come from the page itself: a POST of JSON whose Origin, if it is told, is the
-    Host that it goes to, so that no other page can send it.
+    Changes must come from the page itself: a POST of JSON whose Origin header, if there is one, is the
+    Host, so that no other page can send it.
     """
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app, self._token = app, token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or pass on what is left of the path."""
+        """Refuse a request, or pass it on without the token."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
@@ -53,7 +53,7 @@ class Guard:
         headers = Headers(scope=scope)
         token, slash, rest = scope["path"].removeprefix("/").partition("/")
         is_known = hmac.compare_digest(token.encode("utf-8", "surrogateescape"), self._token)
-        refusal = _refusal(scope["method"], headers, is_known=is_known and bool(slash))
+        refusal = _why_refused(scope["method"], headers, is_known=is_known and bool(slash))
         answer = _with_headers(send)
         if refusal is not None:
             status, text = refusal
@@ -69,12 +69,12 @@ class Guard:
 
 
 async def too_large(request: Request, error: Exception) -> Response:
-    """Answer where more came than was announced."""
+    """Answer a request whose body exceeds the limit."""
     del request, error
     return JSONResponse({"error": TOO_LARGE}, 413, {"connection": "close"})
 
 
-def _refusal(method: str, headers: Headers, *, is_known: bool) -> tuple[int, str] | None:
+def _why_refused(method: str, headers: Headers, *, is_known: bool) -> tuple[int, str] | None:
     """Return why a request is not answered."""
     hosts = headers.getlist("host")
     if len(hosts) != 1 or _host_of(f"//{hosts[0]}") not in LOOPBACK:
@@ -123,15 +123,15 @@ def _bounded(receive: Receive) -> Receive:
 def _with_headers(send: Send) -> Send:
     async def answer(message: Message) -> None:
         if message["type"] == "http.response.start":
-            there = {name.lower() for name, _ in message["headers"]}
-            more = [
+            present = {name.lower() for name, _ in message["headers"]}
+            added = [
                 (name.encode(), value.encode())
                 for name, value in HEADERS.items()
-                if name.encode() not in there
+                if name.encode() not in present
             ]
-            if b"cache-control" not in there:
-                more.append((b"cache-control", b"no-store"))
-            message = {**message, "headers": [*message["headers"], *more]}
+            if b"cache-control" not in present:
+                added.append((b"cache-control", b"no-store"))
+            message = {**message, "headers": [*message["headers"], *added]}
         await send(message)
 
     return answer

@@ -1,4 +1,4 @@
-"""Serving a page on this machine, until it is told to end."""
+"""Serve a page on this machine until it is interrupted."""
 
 import logging
 import socket
@@ -12,18 +12,18 @@ import uvicorn
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.page.app import make_app
-from cryopick_ray.page.desk import Desk
+from cryopick_ray.page.page_actions import PageActions
+from cryopick_ray.page.page_session import PageSession
 from cryopick_ray.page.security import new_token
-from cryopick_ray.page.work import Work
 from cryopick_ray.store.temporary_folder import temporary_folder
 
 HOST = "127.0.0.1"
 PATIENCE_S = 2
 PREFIX = "cryopick-page-"
-"""Of folders whose content is gone when a page ends."""
+"""Prefix of temporary folders, removed when a page ends."""
 
 
-def serve(desk: Desk, port: int, *, say: Callable[[str], None], browse: bool) -> None:
+def serve(session: PageSession, port: int, *, say: Callable[[str], None], browse: bool) -> None:
     """Serve a page until it is interrupted.
 
     Parameters
@@ -31,7 +31,7 @@ def serve(desk: Desk, port: int, *, say: Callable[[str], None], browse: bool) ->
     port
         0 for any that is free.
     say
-        Told the page's address.
+        Called with the page's URL.
     browse
         Whether to open it in a browser.
 
@@ -42,12 +42,12 @@ def serve(desk: Desk, port: int, *, say: Callable[[str], None], browse: bool) ->
     """
     token = new_token()
     with bound_socket(port) as bound, temporary_folder(PREFIX) as private:
-        work = Work(desk, private)
-        own = bound.getsockname()[1]
-        url = f"http://{HOST}:{own}/{token}/"
+        actions = PageActions(session, private)
+        bound_port = bound.getsockname()[1]
+        url = f"http://{HOST}:{bound_port}/{token}/"
         config = uvicorn.Config(
-            make_app(desk, work, token),
-            access_log=False,  # it would tell the secret
+            make_app(session, actions, token),
+            access_log=False,  # it would log the token
             log_level="warning",
             server_header=False,
             proxy_headers=False,
@@ -55,40 +55,40 @@ def serve(desk: Desk, port: int, *, say: Callable[[str], None], browse: bool) ->
             lifespan="off",
             ws="none",
         )
-        desk.tally.start()
+        session.tally.start()
         say(url)
         if browse:
             _browse(url, private)
         try:
-            with suppress(KeyboardInterrupt):  # how a page is ended
+            with suppress(KeyboardInterrupt):  # ends the page
                 _Server(config).run(sockets=[bound])
         finally:
-            work.close()
-            desk.close()
+            actions.close()
+            session.close()
 
 
 class _Server(uvicorn.Server):
-    """Ends without a word: who waits for an answer then is let go, which is no error."""
+    """Shuts down silently: dropped connections are no errors."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let go of all who ask."""
+        """Close all connections."""
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         await super().shutdown(sockets)
 
 
 def bound_socket(port: int) -> socket.socket:
-    """Return a socket of this machine alone."""
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """Return a listening socket on loopback."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        made.bind((HOST, port))
-        made.listen()  # who asks before the page is ready waits
+        listener.bind((HOST, port))
+        listener.listen()  # early requests wait
     except OSError as error:
-        made.close()
+        listener.close()
         raise UsageError(
             f"`port` {port} cannot be had ({error.strerror}); choose another, or 0 for any"
         ) from error
-    return made
+    return listener
 
 
 def _browse(url: str, private: Path) -> None:

@@ -1,4 +1,4 @@
-"""Micrographs under one name each, whatever the sources call them."""
+"""Micrograph ids of the page, matched with those of its sources."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
 
 def of_files(files: "Sequence[MicrographSource]", first: PicksFile) -> list[PickedMicrograph]:
-    """Return files as micrographs, with what is known of those that have coordinates."""
+    """Return image files as micrographs, with shapes and pixel sizes from their coordinates."""
     ids = [file.micrograph_id for file in files]
-    about = {page: first.picks[own].micrograph for page, own in alike(ids, first.picks).items()}
+    by_page_id = {
+        page: first.picks[own_id].micrograph for page, own_id in matching_ids(ids, first.picks).items()
+    }
     return [
         replace(
-            about.get(file.micrograph_id, _UNKNOWN),
+            by_page_id.get(file.micrograph_id, _UNKNOWN),
             micrograph_id=file.micrograph_id,
             dataset=file.dataset,
             relion_name=file.relion_name,
@@ -33,28 +35,28 @@ def of_files(files: "Sequence[MicrographSource]", first: PicksFile) -> list[Pick
 _UNKNOWN = PickedMicrograph("", "", "", None, None, None, "complete", "")
 
 
-def beside(picks: ShownPicks, ids: Sequence[str], notes: list[str]) -> ShownPicks:
-    """Return a source whose micrographs are called as on the page."""
-    own = alike(ids, [about.micrograph_id for about in picks.source.micrographs])
-    if not own:
+def with_page_ids(picks: ShownPicks, ids: Sequence[str], notes: list[str]) -> ShownPicks:
+    """Return a source with the page's micrograph ids."""
+    id_map = matching_ids(ids, [micrograph.micrograph_id for micrograph in picks.source.micrographs])
+    if not id_map:
         raise UsageError(
             f"{picks.about.name} has none of the micrographs, such as {ids[0]!r}; give sources of the same"
         )
-    lacks = len(picks.source.micrographs) - len(own)
+    lacks = len(picks.source.micrographs) - len(id_map)
     if lacks > 0:
         notes.append(f"{picks.about.name} has {lacks} micrographs that are not shown")
-    return picks.called(own)
+    return picks.called(id_map)
 
 
-def alike(ids: Iterable[str], names: Iterable[str]) -> dict[str, str]:
-    """Return which of other names each id means, where that is clear; equal ones are meant first."""
-    from cryopick_ray.formats.known import NamesAlike
+def matching_ids(ids: Iterable[str], names: Iterable[str]) -> dict[str, str]:
+    """Return the matching name of each id, where it is unambiguous; equal names take precedence."""
+    from cryopick_ray.formats.known_micrographs import MicrographNames
 
-    there = set(names)
-    alike = NamesAlike(there)
-    found: dict[str, str] = {}
-    for one in ids:
-        meant = [one] if one in there else alike.find(one)
-        if len(meant) == 1:
-            found[one] = meant[0]
-    return found
+    own_names = set(names)
+    names_alike = MicrographNames(own_names)
+    matches: dict[str, str] = {}
+    for page_id in ids:
+        candidates = [page_id] if page_id in own_names else names_alike.find(page_id)
+        if len(candidates) == 1:
+            matches[page_id] = candidates[0]
+    return matches

@@ -1,4 +1,4 @@
-"""What a page calls settings: as the options of the command that serves it."""
+"""Settings in a page's messages, spelled as command-line options."""
 
 from cryopick_ray.errors import spelled
 from cryopick_ray.settings.leaf_settings import default_option

@@ -1,1 +1,1 @@
-"""Images of particles cut out of micrographs, and what is made of them: classes, maps."""
+"""Particle images: extraction, 2-D classes, 3-D maps."""

@@ -1,4 +1,4 @@
-"""Extractions of many micrographs: planned, cut into units, run, gone on with, joined into STAR files."""
+"""Extraction of particles from many micrographs: planned, run in units, continued, joined into STAR files."""
 
 import hashlib
 import json
@@ -17,12 +17,12 @@ from cryopick_ray.engine.unit_rules import split_units, unit_size
 from cryopick_ray.errors import PicksError, UsageError, few
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.export_paths import without_extension
-from cryopick_ray.formats.known import NamesAlike
+from cryopick_ray.formats.known_micrographs import MicrographNames
 from cryopick_ray.formats.relion.particle_optics import guessed_optics
 from cryopick_ray.formats.star_text import quoted
 from cryopick_ray.particles.extract_settings import ExtractSettings
-from cryopick_ray.particles.extract_worker import ExtractWorker, ToExtract
-from cryopick_ray.particles.join import Joined, first_image, join
+from cryopick_ray.particles.extract_worker import ExtractionItem, ExtractWorker
+from cryopick_ray.particles.join import ParticlesStar, first_image, join
 from cryopick_ray.particles.pixels import PixelOrigin
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable
@@ -32,16 +32,16 @@ from cryopick_ray.store.publish import write_whole
 
 SUMMARY = "extract.json"
 FREE = {"optics", "relion_project"}
-"""Settings that only STAR files depend on, which are written anew each time."""
+"""Settings that affect only STAR files, which are rewritten each time."""
 Failures = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """What an extraction came to: its STAR files, micrographs that failed and why, and what to tell."""
+    """Result of an extraction: STAR files, failed micrographs with reasons, and notes."""
 
     out: str
-    files: tuple[Joined, ...]
+    files: tuple[ParticlesStar, ...]
     failures: tuple[tuple[str, str], ...]
     notes: tuple[str, ...] = field(default=())
 
@@ -64,30 +64,34 @@ class Extracted:
         return "\n".join([*lines, *([f"{len(self.failures)} micrographs failed"] if self.failures else [])])
 
 
-def of_table(
+def items_of_table(
     table: PickTable, origins: Mapping[str, PixelOrigin], where: str
-) -> tuple[list[ToExtract], Failures]:
+) -> tuple[list[ExtractionItem], Failures]:
     """Return the micrographs of a table that have picks, and those that have no image."""
     picked = [
         micrograph
         for micrograph in table.micrographs
         if micrograph.status == "complete" and micrograph.picks != 0
     ]
-    return _matched([(one, None, table.digest) for one in picked], origins, where)
+    return _matched([(micrograph, None, table.digest) for micrograph in picked], origins, where)
 
 
-def of_coordinates(
+def items_of_coordinates(
     found: Iterable[Coordinates], origins: Mapping[str, PixelOrigin], where: str
-) -> tuple[list[ToExtract], Failures]:
+) -> tuple[list[ExtractionItem], Failures]:
     """Return the micrographs of files that have particles, and those that have no image."""
-    filled = [one for one in found if len(one.x_px)]
-    return _matched([(one.micrograph, one, _digest(one)) for one in filled], origins, where)
+    filled = [coordinates for coordinates in found if len(coordinates.x_px)]
+    return _matched(
+        [(coordinates.micrograph, coordinates, _digest(coordinates)) for coordinates in filled],
+        origins,
+        where,
+    )
 
 
 def extract(
     settings: ExtractSettings,
     out: Path,
-    found: tuple[list[ToExtract], Failures],
+    found: tuple[list[ExtractionItem], Failures],
     engine: Engine,
     events: Events,
     *,
@@ -135,17 +139,17 @@ def _matched(
     wanted: Sequence[tuple[PickedMicrograph, Coordinates | None, str]],
     origins: Mapping[str, PixelOrigin],
     where: str,
-) -> tuple[list[ToExtract], Failures]:
+) -> tuple[list[ExtractionItem], Failures]:
     """Return each micrograph with where its pixels are."""
-    names = NamesAlike(origins)
-    items, failures, stems = list[ToExtract](), Failures(), dict[str, str]()
+    names = MicrographNames(origins)
+    items, failures, stems = list[ExtractionItem](), Failures(), dict[str, str]()
     for micrograph, coordinates, digest in wanted:
-        own = micrograph.micrograph_id
-        alike = [own] if own in origins else names.find(own)
+        name = micrograph.micrograph_id
+        alike = [name] if name in origins else names.find(name)
         if len(alike) != 1:
             what = f"may be {few(alike)}" if alike else "is not"
             failures.append(
-                (own, f"it {what} in {where}: expected one micrograph of that name (`micrographs`)")
+                (name, f"it {what} in {where}: expected one micrograph of that name (`micrographs`)")
             )
             continue
         origin = origins[alike[0]]
@@ -156,13 +160,13 @@ def _matched(
             quoted(known.relion_name)
             stem = str(without_extension(known.micrograph_id))
         except PicksError as error:
-            failures.append((own, str(error)))
+            failures.append((name, str(error)))
             continue
-        if (other := stems.setdefault(stem, own)) != own:
-            failures.append((own, f"its stack would be called as that of {other}: rename one of them"))
+        if (other := stems.setdefault(stem, name)) != name:
+            failures.append((name, f"its stack would be called as that of {other}: rename one of them"))
             continue
         whole = hashlib.sha256(f"{digest} {origin.pixels.stamp} {known.listed}".encode()).hexdigest()[:32]
-        items.append(ToExtract(known, origin.pixels, stem, whole, coordinates))
+        items.append(ExtractionItem(known, origin.pixels, stem, whole, coordinates))
     if not items:
         told = f": {failures[0][0]}: {failures[0][1]}" if failures else ""
         raise UsageError(f"there are no particles to extract{told}")
@@ -170,10 +174,10 @@ def _matched(
 
 
 def _named(
-    items: Sequence[ToExtract], failures: Failures, out: Path, settings: ExtractSettings, project: Path
-) -> tuple[list[ToExtract], Failures]:
+    items: Sequence[ExtractionItem], failures: Failures, out: Path, settings: ExtractSettings, project: Path
+) -> tuple[list[ExtractionItem], Failures]:
     """Return the micrographs whose images can be named in STAR files, and all that failed."""
-    kept, failures = list[ToExtract](), [*failures]
+    kept, failures = list[ExtractionItem](), [*failures]
     for item in items:
         try:
             for size in settings.sizes:
@@ -202,7 +206,7 @@ def _digest(coordinates: Coordinates) -> str:
     return found.hexdigest()
 
 
-def _is_done(item: ToExtract, out: Path, settings: ExtractSettings) -> bool:
+def _is_done(item: ExtractionItem, out: Path, settings: ExtractSettings) -> bool:
     return all(item.done(out, size, is_half=settings.float16) for size in settings.sizes)
 
 
@@ -211,11 +215,13 @@ def _changed(settings: ExtractSettings, out: Path) -> list[str]:
     if not (out / "config.yaml").is_file():
         return []
     old = checked(ExtractSettings, kept_settings(out, "extraction"), of="extraction")
-    before, after = (one.model_dump(mode="json", exclude=FREE) for one in (old, settings))
+    before, after = (version.model_dump(mode="json", exclude=FREE) for version in (old, settings))
     return [f"{name}: {before[name]} -> {after[name]}" for name in after if before[name] != after[name]]
 
 
-def _notes(files: Sequence[Joined], items: Sequence[ToExtract], settings: ExtractSettings) -> list[str]:
+def _notes(
+    files: Sequence[ParticlesStar], items: Sequence[ExtractionItem], settings: ExtractSettings
+) -> list[str]:
     """Return what was guessed or left out."""
     first = files[0]
     notes = [*dict.fromkeys(note for file in files for note in file.notes)]

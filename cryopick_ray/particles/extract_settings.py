@@ -1,4 +1,4 @@
-"""What people may set of an extraction, and the boxes that it comes to."""
+"""Settings of an extraction, and the boxes that follow from them."""
 
 import math
 import re
@@ -22,7 +22,7 @@ SLACK = 1e-3
 
 @dataclass(frozen=True)
 class BoxSize:
-    """How large boxes are, before and after they are scaled.
+    """Size of boxes, before and after scaling.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class BoxSize:
 
 
 class ExtractSettings(Settings):
-    """Which particles are cut out of what, and how."""
+    """Settings of ``cryopick extract``."""
 
     picks: Annotated[str, OptionHint(option="INPUT")] = Field(
         description="A run, a table, or a file or folder of coordinates of any program."
@@ -125,9 +125,9 @@ class ExtractSettings(Settings):
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:
         for text in self.box:
-            found = BOX.fullmatch(text)
-            side = float(found[1]) if found else 0.0
-            if not found or side <= 0 or (not _is_A(found) and side % 2):
+            match = BOX.fullmatch(text)
+            side = float(match[1]) if match else 0.0
+            if not match or side <= 0 or (not _is_A(match) and side % 2):
                 raise ValueError(
                     f"`box` is {text!r}, expected an even number of pixels (256) or angstroms (300A)"
                 )
@@ -135,7 +135,7 @@ class ExtractSettings(Settings):
             raise ValueError(
                 f"{len(self.scale_to)} of `scale_to` for {len(self.box)} of `box`: expected none, or one each"
             )
-        if wrong := next((one for one in self.scale_to if one < 4 or one % 2), None):
+        if wrong := next((side for side in self.scale_to if side < 4 or side % 2), None):
             raise ValueError(f"`scale_to` is {wrong}, expected an even number of pixels from 4 on")
         if twice := len(self.sizes) - len({size.name for size in self.sizes}):
             raise ValueError(f"{twice} of `box` and `scale_to` are there twice; leave them out")
@@ -151,12 +151,12 @@ class ExtractSettings(Settings):
         """The boxes; those of one size are called ``particles``, of several after their sides, too."""
         made = []
         for text, scale_to in zip(self.box, self.scale_to or (None,) * len(self.box), strict=True):
-            found = BOX.fullmatch(text)
-            assert found is not None
-            unit = "A" if _is_A(found) else "px"
-            more = f"_{found[1]}{unit}" + (f"_to_{scale_to}px" if scale_to else "")
+            match = BOX.fullmatch(text)
+            assert match is not None
+            unit = "A" if _is_A(match) else "px"
+            more = f"_{match[1]}{unit}" + (f"_to_{scale_to}px" if scale_to else "")
             name = "particles" + more * (len(self.box) > 1)
-            made.append(BoxSize(name, float(found[1]), _is_A(found), scale_to))
+            made.append(BoxSize(name, float(match[1]), _is_A(match), scale_to))
         return tuple(made)
 
     def radius_px(self, side_px: int, pixel_size_A: float) -> float:
@@ -166,5 +166,5 @@ class ExtractSettings(Settings):
         return int(self.background_radius_A / pixel_size_A + SLACK)
 
 
-def _is_A(found: re.Match[str]) -> bool:
-    return (found[2] or "px").upper() == "A"
+def _is_A(match: re.Match[str]) -> bool:
+    return (match[2] or "px").upper() == "A"

@@ -1,4 +1,4 @@
-"""Micrographs to stacks of particles: what one worker does with a unit."""
+"""Worker of an extraction: micrographs to particle stacks."""
 
 import time
 import zlib
@@ -28,7 +28,7 @@ from cryopick_ray.particles.crop import (
 from cryopick_ray.particles.extract_settings import SLACK, BoxSize, ExtractSettings
 from cryopick_ray.particles.extracted_part import ExtractedPart, read_part, write_part
 from cryopick_ray.particles.normalise import Background, normalise
-from cryopick_ray.particles.pixels import Image, InFile, MicrographsInStore
+from cryopick_ray.particles.pixels import Image, MicrographFile, MicrographInStore
 from cryopick_ray.particles.rescale import resample, rescale
 from cryopick_ray.particles.stack import StackWriter, stack_bytes, written_stack
 from cryopick_ray.picks.schema import PickedMicrograph
@@ -42,8 +42,8 @@ DEFOCUS = "rlnDefocusU"
 
 
 @dataclass(frozen=True, eq=False)
-class ToExtract:
-    """A micrograph whose particles are to be cut out.
+class ExtractionItem:
+    """A micrograph to extract particles from.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class ToExtract:
     """
 
     micrograph: PickedMicrograph
-    pixels: InFile | MicrographsInStore
+    pixels: MicrographFile | MicrographInStore
     stem: str
     digest: str
     coordinates: Coordinates | None = None
@@ -84,7 +84,7 @@ class ToExtract:
 
 
 class ExtractWorker:
-    """Cuts particles out of micrographs and writes a stack of each, and then the rows of its particles.
+    """Extracts particles of micrographs; writes a stack for each, then the rows of its particles.
 
     Parameters
     ----------
@@ -97,12 +97,14 @@ class ExtractWorker:
         self._table: PickTable | None = open_table(table) if table else None
         self._backgrounds: dict[tuple[int, float], Background] = {}
 
-    def process(self, items: Sequence[ToExtract], leaving: Callable[[], bool] = never_leave) -> UnitReport:
+    def process(
+        self, items: Sequence[ExtractionItem], leaving: Callable[[], bool] = never_leave
+    ) -> UnitReport:
         """Extract the particles of the micrographs; a second worker would write the same files."""
         start = time.perf_counter()
         ids = [item.micrograph_id for item in items if item.coordinates is None]
         found = self._table.of(ids) if self._table and ids else {}
-        picks = {name: next(picked([one])) for name, one in found.items()}
+        picks = {name: next(picked([micrograph_picks])) for name, micrograph_picks in found.items()}
         failures, begun = list[tuple[str, str]](), 0
         for item in until_leaving(leaving, items):
             begun += 1
@@ -121,11 +123,11 @@ class ExtractWorker:
             seconds={"extract": time.perf_counter() - start},
         )
 
-    def give_up(self, items: Sequence[ToExtract], reason: str) -> UnitReport:
+    def give_up(self, items: Sequence[ExtractionItem], reason: str) -> UnitReport:
         """Report that the micrographs failed."""
         return UnitReport(complete=0, failures=tuple((item.micrograph_id, reason) for item in items))
 
-    def _extract(self, item: ToExtract, coordinates: Coordinates) -> None:
+    def _extract(self, item: ExtractionItem, coordinates: Coordinates) -> None:
         """Write what is not there of a micrograph."""
         settings = self._settings
         image = item.pixels.read(item.micrograph, settings.pixel_size_A)
@@ -138,9 +140,9 @@ class ExtractWorker:
             if item.done(self._out, size, is_half=settings.float16) is None:
                 self._write(item, coordinates, image, size)
 
-    def _write(self, item: ToExtract, coordinates: Coordinates, image: Image, size: BoxSize) -> None:
+    def _write(self, item: ExtractionItem, coordinates: Coordinates, image: Image, size: BoxSize) -> None:
         """Write the stack of a size, and then its rows: whoever finds those finds the stack."""
-        cut = _Cut.of(coordinates, image, size)
+        cut = _BoxCutter.of(coordinates, image, size)
         stack = below(self._out, f"{size.name}/{item.stem}.mrcs")
         is_half = self._settings.float16
         with written_stack(stack, cut.box_px, cut.pixel_size_A, is_half=is_half) as writer:
@@ -156,7 +158,7 @@ class ExtractWorker:
             micrograph_pixel_size_A=image.pixel_size_A,
             pixel_size_A=cut.pixel_size_A,
             box_px=cut.box_px,
-            is_stored=isinstance(item.pixels, MicrographsInStore),
+            is_stored=isinstance(item.pixels, MicrographInStore),
             beyond_edge=int((~is_inside(cut.centres[kept], cut.side, cut.pixels.shape)).sum()),
             outside=len(cut.centres) - len(touched),
             without_data=len(touched) - len(kept),
@@ -166,7 +168,7 @@ class ExtractWorker:
         write_part(self._out, f"{PARTS}/{size.name}/{item.stem}.rows", part, rows)
 
     def _images(
-        self, item: ToExtract, cut: "_Cut", chosen: NDArray[np.intp], writer: StackWriter
+        self, item: ExtractionItem, cut: "_BoxCutter", chosen: NDArray[np.intp], writer: StackWriter
     ) -> NDArray[np.bool_]:
         """Write the images of some particles; return ``(n,)`` bool, false of those without numbers."""
         settings, inverted = self._settings, self._settings.invert
@@ -186,7 +188,7 @@ class ExtractWorker:
             found.append(is_whole)
         return np.concatenate(found)
 
-    def _background(self, cut: "_Cut") -> Background:
+    def _background(self, cut: "_BoxCutter") -> Background:
         key = cut.box_px, self._settings.radius_px(cut.box_px, cut.pixel_size_A)
         if key not in self._backgrounds:
             try:
@@ -197,8 +199,8 @@ class ExtractWorker:
 
 
 @dataclass(frozen=True, eq=False)
-class _Cut:
-    """How boxes of a size are cut out of an image.
+class _BoxCutter:
+    """Extracts boxes of one size from an image.
 
     Attributes
     ----------
@@ -225,7 +227,7 @@ class _Cut:
     step_px: float
 
     @classmethod
-    def of(cls, coordinates: Coordinates, image: Image, size: BoxSize) -> "_Cut":
+    def of(cls, coordinates: Coordinates, image: Image, size: BoxSize) -> "_BoxCutter":
         scale = np.array(image.pixels.shape[::-1]) / image.shape[::-1]
         centres = whole_centres(coordinates.x_px * scale[0], coordinates.y_px * scale[1])
         sides = size.sides(image.pixel_size_A * image.coarser, image.coarser)

@@ -1,4 +1,4 @@
-"""The particles of one micrograph as an extraction keeps them: what makes a STAR file is joined of parts."""
+"""The extracted particles of one micrograph; STAR files are joined from these parts."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ LARGEST_HEAD = 2**16
 
 @dataclass(frozen=True)
 class ExtractedPart:
-    """What is said of a micrograph's particles beside their rows.
+    """Header of a part: facts about a micrograph's particles beside their rows.
 
     Attributes
     ----------

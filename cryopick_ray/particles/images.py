@@ -1,4 +1,4 @@
-"""Images of particles out of their stacks, which are mapped, never loaded whole."""
+"""Reader of particle images from stacks, which are memory-mapped."""
 
 import hashlib
 import os

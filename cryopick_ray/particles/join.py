@@ -1,4 +1,4 @@
-"""Parts of an extraction joined into one STAR file of particles, row after row."""
+"""Joins the parts of an extraction into one STAR file of particles, row by row."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from cryopick_ray.formats.star_text import loop, quoted
 from cryopick_ray.micrographs.optics_groups import GROUP
 from cryopick_ray.micrographs.star_list import CTF, MICROGRAPH
 from cryopick_ray.particles.extract_settings import BoxSize, ExtractSettings
-from cryopick_ray.particles.extract_worker import ToExtract
+from cryopick_ray.particles.extract_worker import ExtractionItem
 from cryopick_ray.particles.extracted_part import ExtractedPart, read_rows
 from cryopick_ray.store.publish import published
 
@@ -21,7 +21,7 @@ FIRST = "000001"
 
 
 @dataclass(frozen=True)
-class Joined:
+class ParticlesStar:
     """A STAR file of particles, and what was counted on the way.
 
     Attributes
@@ -56,12 +56,12 @@ class Joined:
 
 
 def join(
-    found: Sequence[tuple[ToExtract, ExtractedPart]],
+    found: Sequence[tuple[ExtractionItem, ExtractedPart]],
     out: Path,
     size: BoxSize,
     settings: ExtractSettings,
     project: Path,
-) -> Joined:
+) -> ParticlesStar:
     """Write the STAR file of a size; of all rows no more than one is in memory.
 
     Particles are in the order of ``found``. Stacks are named relative to the RELION project, in full where
@@ -101,7 +101,7 @@ def join(
     return _joined(star, found, notes)
 
 
-def first_image(item: ToExtract, out: Path, size: BoxSize, project: Path) -> str:
+def first_image(item: ExtractionItem, out: Path, size: BoxSize, project: Path) -> str:
     """Return what the first image of a micrograph is called, as a STAR word.
 
     Raises
@@ -123,10 +123,12 @@ def _completed(rows: Iterable[str], part: ExtractedPart, columns: Sequence[str])
     return (" ".join(other if at is None else words[at] for at, other in chosen) for words in split)
 
 
-def _joined(star: Path, found: Sequence[tuple[ToExtract, ExtractedPart]], notes: Sequence[str]) -> Joined:
+def _joined(
+    star: Path, found: Sequence[tuple[ExtractionItem, ExtractedPart]], notes: Sequence[str]
+) -> ParticlesStar:
     parts = [part for _, part in found]
     filled = [part for part in parts if part.particles]
-    return Joined(
+    return ParticlesStar(
         star=str(star),
         particles=sum(part.particles for part in parts),
         micrographs=len(parts),

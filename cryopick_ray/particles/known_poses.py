@@ -1,4 +1,4 @@
-"""Particles whose true poses are known, as those of simulated micrographs are."""
+"""Known true poses of particles, such as those of simulated micrographs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.formats.export_paths import bare_name
-from cryopick_ray.formats.known import NamesAlike
+from cryopick_ray.formats.known_micrographs import MicrographNames
 from cryopick_ray.formats.reading import read_coordinates
 from cryopick_ray.particles.particle_star import ANGLES, DEFOCUS, Particles
 from cryopick_ray.picks.matching import FREE, match
@@ -47,25 +47,26 @@ def read_poses(where: str | Path) -> dict[str, TrueParticles]:
         A micrograph's particles are there under two names.
     """
     found, names = dict[str, TrueParticles](), dict[str, str]()
-    for one in read_coordinates(where).coordinates:
-        if not len(one.x_px):
+    for coordinates in read_coordinates(where).coordinates:
+        if not len(coordinates.x_px):
             continue
-        if not all(name in one.columns for name in ANGLES):
+        if not all(name in coordinates.columns for name in ANGLES):
             raise UsageError(
-                f"`truth` {where} has no {', '.join(ANGLES)} for {one.micrograph.micrograph_id!r}; give "
-                "poses, as simulated micrographs have them, or leave `truth` out: all are matched then"
+                f"`truth` {where} has no {', '.join(ANGLES)} for {coordinates.micrograph.micrograph_id!r}; "
+                "give poses, as simulated micrographs have them, or leave `truth` out: all are matched then"
             )
-        own = one.micrograph.micrograph_id
-        name = bare_name(own)
-        if (other := names.setdefault(name, own)) != own:
+        own_id = coordinates.micrograph.micrograph_id
+        name = bare_name(own_id)
+        if (other := names.setdefault(name, own_id)) != own_id:
             raise PicksError(
-                f"`truth` {where} has the particles of {name!r} as {other!r} and as {own!r}; keep one of them"
+                f"`truth` {where} has the particles of {name!r} as {other!r} and as {own_id!r}; "
+                "keep one of them"
             )
-        has_ctf = all(name in one.columns for name in DEFOCUS)
-        u_A, v_A, angle_deg = (float(one.columns[name][0]) if has_ctf else 0.0 for name in DEFOCUS)
+        has_ctf = all(name in coordinates.columns for name in DEFOCUS)
+        u_A, v_A, angle_deg = (float(coordinates.columns[name][0]) if has_ctf else 0.0 for name in DEFOCUS)
         found[name] = TrueParticles(
-            np.column_stack([one.x_px, one.y_px]).astype(np.float64),
-            np.column_stack([one.columns[name] for name in ANGLES]).astype(np.float64),
+            np.column_stack([coordinates.x_px, coordinates.y_px]).astype(np.float64),
+            np.column_stack([coordinates.columns[name] for name in ANGLES]).astype(np.float64),
             (u_A, v_A, angle_deg) if has_ctf else None,
         )
     return found
@@ -124,7 +125,7 @@ def _by_micrograph(
     """Yield the particles of each micrograph, by their places, and the true ones."""
     if particles.micrographs is None:
         raise PicksError(f"{particles.path} names no micrographs, which tell true particles")
-    names, micrographs = NamesAlike(truth), np.array(particles.micrographs)
+    names, micrographs = MicrographNames(truth), np.array(particles.micrographs)
     for micrograph in np.unique(micrographs):
         alike = names.find(str(micrograph))
         if len(alike) > 1:

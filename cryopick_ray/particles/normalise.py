@@ -1,4 +1,4 @@
-"""Boxes with an even background of mean 0 and standard deviation 1, as RELION normalises them."""
+"""Normalisation of boxes to a background of mean 0 and standard deviation 1, as in RELION."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Dust:
 
 
 class Background:
-    """What lies outside a circle around the middle of a box.
+    """Background of a box: the pixels outside a central circle.
 
     Parameters
     ----------
@@ -45,12 +45,12 @@ class Background:
             raise ValueError(f"a circle of {radius_px:g} pixels leaves no background in a box of {box_px}")
         self._pixels = int(outside.sum())
         self._weights = (outside / outside.sum()).astype(np.float32)
-        x, y = (one.ravel() for one in np.meshgrid(away, away))
+        x, y = (array.ravel() for array in np.meshgrid(away, away))
         plane = np.column_stack([x, y, np.ones(box_px**2)])
         # On the background the plane's functions are made orthogonal: a fit is then a product.
         _, triangle = np.linalg.qr(plane[outside])
         even = plane @ np.linalg.inv(triangle)
-        self._plane, self._fit = (one.astype(np.float32) for one in (even.T, even * outside[:, None]))
+        self._plane, self._fit = (array.astype(np.float32) for array in (even.T, even * outside[:, None]))
 
     def evened(self, images: Images) -> Images:
         """Return ``(n, b, b)`` images less the plane that fits their backgrounds best, deviation 1.

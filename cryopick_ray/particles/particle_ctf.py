@@ -13,7 +13,7 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class CtfParameters:
-    """What decides the transfer function of ``n`` particles; arrays are ``(n,)``.
+    """CTF parameters of ``n`` particles; arrays are ``(n,)``.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""A STAR file of particles with images: what classification and reconstruction begin with and add to."""
+"""STAR files of particles with images: input and output of classification and reconstruction."""
 
 import math
 import re
@@ -47,7 +47,7 @@ NOT_USED = (
     "rlnMagMat00",
     "rlnMtfFileName",
 )
-"""Of optics groups: told where they say anything, for nothing here corrects it."""
+"""Aberration columns of optics groups: reported where set, as nothing here corrects them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,7 +246,7 @@ def _places(
 def _root(path: Path, name: str) -> Path:
     """Return the folder that names of stacks are relative to: where the first of them is found."""
     above = path.absolute().parents
-    roots = [one for one in (found_above(path.absolute()), Path.cwd(), *above) if one is not None]
+    roots = [folder for folder in (found_above(path.absolute()), Path.cwd(), *above) if folder is not None]
     root = next((root for root in roots if (root / name).is_file()), None)
     if root is None:
         raise PicksError(f"{path} names the stack {brief(name)}, which is not found from {roots[0]} or here")

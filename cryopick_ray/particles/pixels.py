@@ -1,4 +1,4 @@
-"""Where the pixels of micrographs are that particles are cut out of: their files, else a store."""
+"""Sources of micrograph pixels for extraction: image files, else a store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from cryopick_ray.units import Optics
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """A micrograph to cut boxes from.
+    """A micrograph image to extract boxes from.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class InFile:
+class MicrographFile:
     """Pixels in a micrograph's own file.
 
     Attributes
@@ -94,15 +94,15 @@ class InFile:
 
 
 @dataclass(frozen=True)
-class MicrographsInStore:
-    """Pixels in a store, normalised and maybe coarser."""
+class MicrographInStore:
+    """Pixels of a micrograph in a store, normalised and possibly coarser."""
 
     store_url: str
     row: ManifestRow
 
     @property
     def stamp(self) -> str:
-        """What tells it from another one of its name."""
+        """Identity, to detect a changed file of the same name."""
         return f"{self.store_url} {self.row.checksum}"
 
     def read(self, known: PickedMicrograph, given_A: float | None) -> Image:
@@ -119,10 +119,10 @@ class MicrographsInStore:
 
 @dataclass(frozen=True)
 class PixelOrigin:
-    """A micrograph as the place knows it that has its pixels."""
+    """A micrograph with its pixels, by the names of their source."""
 
     relion_name: str
-    pixels: InFile | MicrographsInStore
+    pixels: MicrographFile | MicrographInStore
     optics: Optics | None = None
     optics_group: str = ""
     listed: str = ""
@@ -146,10 +146,12 @@ def of_files(where: str, project: Path) -> dict[str, PixelOrigin]:
     UsageError
         There are none.
     """
-    found = list_sources([where], relion_project=project)
+    sources = list_sources([where], relion_project=project)
     return {
-        one.micrograph_id: PixelOrigin(one.relion_name, InFile(one), one.optics, one.optics_group, one.listed)
-        for one in found
+        source.micrograph_id: PixelOrigin(
+            source.relion_name, MicrographFile(source), source.optics, source.optics_group, source.listed
+        )
+        for source in sources
     }
 
 
@@ -165,7 +167,7 @@ def of_run(store_url: str, averages: MovieAverages) -> dict[str, PixelOrigin]:
     return {
         name: PixelOrigin(
             row.relion_name,
-            file_of(row, averages) or MicrographsInStore(store_url, row),
+            file_of(row, averages) or MicrographInStore(store_url, row),
             row.optics,
             row.optics_group,
             row.listed,
@@ -175,7 +177,7 @@ def of_run(store_url: str, averages: MovieAverages) -> dict[str, PixelOrigin]:
     }
 
 
-def file_of(row: ManifestRow, averages: MovieAverages) -> InFile | None:
+def file_of(row: ManifestRow, averages: MovieAverages) -> MicrographFile | None:
     """Return the file that was picked if it is there and unchanged."""
     average = average_name(row.micrograph_id)
     is_average = row.relion_name == f"{averages.relion_name}/{average}"
@@ -184,5 +186,5 @@ def file_of(row: ManifestRow, averages: MovieAverages) -> InFile | None:
     if not path.is_absolute() or (found := stamp(source)) is None:
         return None
     if is_average:
-        return InFile(source)
-    return InFile(source, row.checksum) if found == (row.source_bytes, row.source_mtime_ns) else None
+        return MicrographFile(source)
+    return MicrographFile(source, row.checksum) if found == (row.source_bytes, row.source_mtime_ns) else None

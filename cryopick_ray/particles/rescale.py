@@ -1,4 +1,4 @@
-"""Boxes made smaller by a crop of their Fourier transform, as RELION's extraction does it, or to any size."""
+"""Rescaling of boxes by cropping their Fourier transform, as in RELION's extraction, or to any size."""
 
 import math
 from functools import lru_cache

@@ -19,7 +19,7 @@ VERSION = 20141
 
 
 class StackWriter:
-    """A stack on its way into a file.
+    """Writes a stack of images to an MRC file.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""A run as a person looks at it: one page, with the pictures and the curves on it."""
+"""Reports: static HTML pages with pictures and curves."""

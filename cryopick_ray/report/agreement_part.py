@@ -1,4 +1,4 @@
-"""Agreement of pickers -> a part of a page: who shares how much with whom, and groups by who has them."""
+"""Agreement of pickers as HTML: shared picks of each pair, and groups of candidates by their pickers."""
 
 from markupsafe import Markup
 
@@ -7,7 +7,7 @@ from cryopick_ray.passes.agreement import PickerAgreement
 from cryopick_ray.report.report import page_maker
 
 MOST_ROWS = 24
-"""Kinds of groups that are shown, the most frequent ones."""
+"""Most frequent kinds of groups that are shown."""
 
 
 def render_agreement(agreement: PickerAgreement, reliability: AgreedReliability | None = None) -> Markup:
@@ -28,18 +28,18 @@ def render_agreement(agreement: PickerAgreement, reliability: AgreedReliability 
         .render(
             agreement=agreement,
             pairs={(pair.picker, pair.other): pair for pair in agreement.pairs},
-            told=_told(reliability) if reliability is not None else {},
+            told=_estimates(reliability) if reliability is not None else {},
             doubts=reliability.doubts if reliability is not None else (),
             shown=together[:MOST_ROWS],
-            most=max((one.count for one in together), default=1),
-            hidden=sum(one.count for one in hidden),
+            most=max((group.count for group in together), default=1),
+            hidden=sum(group.count for group in hidden),
             n_hidden=len(hidden),
         )
     )
 
 
-def _told(reliability: AgreedReliability) -> dict[str, tuple[float | None, float | None]]:
-    """Return precision and recall of each picker by its name; nothing where agreement tells none."""
+def _estimates(reliability: AgreedReliability) -> dict[str, tuple[float | None, float | None]]:
+    """Return precision and recall by picker; empty where agreement gives no estimate."""
     if (recall := reliability.recall) is None:
         return {}
     rows = zip(

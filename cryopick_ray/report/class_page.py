@@ -1,4 +1,4 @@
-"""Classes -> a page: averages sorted by quality, with counts."""
+"""Page of class averages, sorted by quality, with counts."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ def render_classes(classes: Classes, settings: Mapping[str, Any], notes: Sequenc
         What a person should know.
     """
     rows = classes.rows()
-    shown = [{**rows[one], "png": picture(classes.averages[one])} for one in classes.ranking]
+    shown = [{**rows[class_], "png": picture(classes.averages[class_])} for class_ in classes.ranking]
     return (
         page_maker("report")
         .get_template("classes.html")
@@ -34,7 +34,7 @@ def render_classes(classes: Classes, settings: Mapping[str, Any], notes: Sequenc
             version=__version__,
             total=len(classes.label),
             counts=classes.counts(),
-            groups=[(name, [one for one in shown if one["quality"] == name]) for name in QUALITIES],
+            groups=[(name, [class_ for class_ in shown if class_["quality"] == name]) for name in QUALITIES],
             learnt=learnt_rule().made_from,
             settings=flatten(settings),
             notes=notes,

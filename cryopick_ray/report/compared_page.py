@@ -1,4 +1,4 @@
-"""Runs that were compared -> one HTML page with numbers, reasons and pictures."""
+"""Page of a comparison of runs: numbers, reasons and pictures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ MOST_ROWS = 100
 
 @dataclass(frozen=True)
 class Picture:
-    """A micrograph with what two runs picked in it.
+    """A picture of a micrograph with the picks of two runs.
 
     Attributes
     ----------
@@ -104,14 +104,14 @@ def _shares(found: Comparison) -> Iterator[list[float | None]]:
     share = {}
     for pair in found.pairs:
         share[pair.first, pair.second], share[pair.second, pair.first] = pair.share
-    for one in range(len(found.runs)):
-        yield [share.get((one, other)) for other in range(len(found.runs))]
+    for first in range(len(found.runs)):
+        yield [share.get((first, second)) for second in range(len(found.runs))]
 
 
 def _field(
     shape: Shape | None, runs: Sequence[MicrographPicks], radius_px: float
 ) -> tuple[float, float, float, float]:
-    """Return the view of a micrograph that is not there: its shape, or as far as picks reach."""
+    """Return an empty view of a micrograph without pixels: its shape, or the extent of the picks."""
     if shape is not None:
         return 0.0, 0.0, float(shape[1]), float(shape[0])
     width, height = (

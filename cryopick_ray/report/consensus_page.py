@@ -1,4 +1,4 @@
-"""What a vote came to -> a page."""
+"""Page of a consensus."""
 
 from collections.abc import Sequence
 

@@ -8,7 +8,7 @@ from cryopick_ray.report.figures import LineChart, fitted_axis
 
 
 def diameter_curve(found: EstimatedDiameter) -> Markup:
-    """Draw what spoke for each diameter tried, with the one found and the next best; nothing if none was."""
+    """Draw the evidence for each diameter, with the best and the next best; empty without an estimate."""
     if not found.tried_A:
         return Markup("")
     tried_A, evidence = np.array(found.tried_A), np.array(found.evidence)

@@ -1,4 +1,4 @@
-"""How the lines of a chart are told from each other; ``report_lines.html`` has the looks."""
+"""Line styles of charts; ``report_lines.html`` has their CSS."""
 
 COLOURS, DASHES = 5, 4
 """Without a common factor, so that twenty lines differ."""

@@ -1,4 +1,4 @@
-"""A map and how its halves agree -> one HTML page."""
+"""Page of a reconstruction: slices of the map and FSC curves."""
 
 from collections.abc import Mapping
 from io import BytesIO

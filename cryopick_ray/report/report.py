@@ -1,4 +1,4 @@
-"""The report a person looks at: one HTML file that needs nothing but itself."""
+"""The report of a run: a self-contained HTML file."""
 
 import math
 from base64 import b64encode
@@ -25,7 +25,7 @@ MAX_FAILURES = 500
 
 @dataclass(frozen=True)
 class Report:
-    """What the report says.
+    """Contents of the report.
 
     Attributes
     ----------
@@ -118,8 +118,8 @@ def render_report(report: Report) -> str:
         shared=len(counts) > MAX_COLUMNS,
         slider=(low, high, report.threshold) if low < high else None,
         settings=flatten(report.settings),
-        kinds=Counter(one.verdict for one in report.judged),
-        verdict_of={one.micrograph_id: one for one in report.judged},
+        kinds=Counter(micrograph.verdict for micrograph in report.judged),
+        verdict_of={micrograph.micrograph_id: micrograph for micrograph in report.judged},
         outcomes=[
             ("failures", "Failed micrographs", report.failures),
             ("left-out", "Left out", report.left_out),

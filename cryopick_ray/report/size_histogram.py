@@ -1,4 +1,4 @@
-"""The sizes of picks, as the picker sees them, as bars."""
+"""Histogram of the sizes that a picker measured."""
 
 import numpy as np
 from markupsafe import Markup
@@ -21,7 +21,7 @@ ROOM = 0.04
 
 
 def size_histogram(sizes_A: NDArray[np.floating], diameter_A: float) -> Markup:
-    """Draw how many picks are of which size, and the diameter that was picked for.
+    """Draw a histogram of the sizes of picks, with the set diameter.
 
     Parameters
     ----------

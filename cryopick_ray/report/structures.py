@@ -1,4 +1,4 @@
-"""What pickers' particles come to in three dimensions -> one HTML page."""
+"""Page of a comparison by reconstructions: slices, FSC curves and class averages of each run."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -55,13 +55,13 @@ def render_structures(
             explained=EXPLAINED,
             charts={how: _charts(found, styles, how) for how in hows},
             pictures={
-                name: middle_slices(one.worth[OWN, hows[0]].volume)
-                for name, one in zip(names, found, strict=True)
+                name: middle_slices(structure.worth[OWN, hows[0]].volume)
+                for name, structure in zip(names, found, strict=True)
             },
             planes=middle_slices(volume),
             averages={
-                name: [picture(average) for average in one.averages]
-                for name, one in zip(names, found, strict=True)
+                name: [picture(average) for average in structure.averages]
+                for name, structure in zip(names, found, strict=True)
             },
             notes=notes,
         )
@@ -71,7 +71,7 @@ def render_structures(
 def _best(found: Sequence[Structure], hows: Sequence[str]) -> Mapping[tuple[str, str], float]:
     """Return the finest resolution against the reference of each kind of map."""
     return {
-        (which, how): min(one.worth[which, how].reference_A for one in found)
+        (which, how): min(structure.worth[which, how].reference_A for structure in found)
         for which in WHICH
         for how in hows
     }
@@ -79,13 +79,13 @@ def _best(found: Sequence[Structure], hows: Sequence[str]) -> Mapping[tuple[str,
 
 def _charts(found: Sequence[Structure], styles: Sequence[str], how: str) -> list[tuple[str, Markup]]:
     """Return the curves of the half maps and those with the reference, at own thresholds."""
-    worth = [one.worth[OWN, how] for one in found]
+    worth = [structure.worth[OWN, how] for structure in found]
     kinds = {
-        "half maps": [one.halves for one in worth],
-        "map and reference": [one.to_reference for one in worth],
+        "half maps": [structure.halves for structure in worth],
+        "map and reference": [structure.to_reference for structure in worth],
     }
     return [
-        (title, _chart(title, [one.frequency_per_A for one in worth], curves, styles))
+        (title, _chart(title, [structure.frequency_per_A for structure in worth], curves, styles))
         for title, curves in kinds.items()
     ]
 

@@ -1,4 +1,4 @@
-"""Masks of junk as translucent pictures over a thumbnail."""
+"""Junk masks as translucent overlays on thumbnails."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ WORDS = {
     "lattice": "a lattice",
     "masked": "masks given",
 }
-"""What a person reads of each kind of junk."""
+"""Labels of the kinds of junk."""
 
 
 @dataclass(frozen=True)

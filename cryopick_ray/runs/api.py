@@ -1,4 +1,4 @@
-"""Runs, as a program starts them; the command line fills settings and calls the same."""
+"""The Python interface to runs: run, resume, plan, self_train; the command line calls the same functions."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -9,26 +9,25 @@ from cryopick_ray.engine.events import Events, SilentEvents
 from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import UsageError
-from cryopick_ray.runs.pipeline import Timings, look, pick_all, plan_again, run_on, with_diameter
+from cryopick_ray.runs.pipeline import Timings, estimate_diameter, pick_all, plan_again, run_on, with_diameter
 from cryopick_ray.runs.pipeline import plan as check
-from cryopick_ray.runs.results import Summary, write_results
-from cryopick_ray.runs.run_folder import RunFolder
+from cryopick_ray.runs.results.run_results import write_results
+from cryopick_ray.runs.results.summary import Summary
+from cryopick_ray.runs.run_folder import PathOrUrl, RunFolder
 from cryopick_ray.settings.config import load_settings, merged, migrated, read_yaml, rooted
 from cryopick_ray.settings.cut_settings import CUTS
 from cryopick_ray.settings.engine_settings import EngineSettings
 from cryopick_ray.settings.run_settings import RunSettings
 
 if TYPE_CHECKING:
-    from cryopick_ray.runs.cost import Estimate
+    from cryopick_ray.runs.estimate.cost import Estimate
     from cryopick_ray.runs.learning import LearningSettings
 
-Where = str | Path
-"""A folder, or a bucket's URL."""
 HERE, SILENCE = EngineSettings(), SilentEvents()
 
 
 def run(
-    settings: RunSettings, out: Where, *, engine: EngineSettings = HERE, events: Events = SILENCE
+    settings: RunSettings, out: PathOrUrl, *, engine: EngineSettings = HERE, events: Events = SILENCE
 ) -> Summary:
     """Pick micrographs: ingest, pick, table, coordinates and report in the new folder ``out``.
 
@@ -41,7 +40,7 @@ def run(
     engine
         Where it runs; by default on Ray's workers on this machine.
     events
-        Told how far it is.
+        Receives progress, notes and warnings.
 
     Returns
     -------
@@ -58,8 +57,10 @@ def run(
     return pick_all(rooted(settings), engine, RunFolder(out), resume=False, events=events)
 
 
-def resume(out: Where, *, engine: EngineSettings = HERE, events: Events = SILENCE, **changes: Any) -> Summary:
-    """Go on with the run in ``out``; what is done is not done again.
+def resume(
+    out: PathOrUrl, *, engine: EngineSettings = HERE, events: Events = SILENCE, **changes: Any
+) -> Summary:
+    """Continue the run in ``out``; finished work is not repeated.
 
     Parameters
     ----------
@@ -77,20 +78,25 @@ def resume(out: Where, *, engine: EngineSettings = HERE, events: Events = SILENC
 
 
 def settings_for(
-    folder: RunFolder, given: dict[str, Any], *, config: Path | None, resume: bool, say: Callable[[str], None]
+    folder: RunFolder,
+    changes: dict[str, Any],
+    *,
+    config: Path | None,
+    resume: bool,
+    say: Callable[[str], None],
 ) -> RunSettings:
-    """Return a run's settings: those of a file or of the run that goes on, and over them what is given.
+    """Return a run's settings: those of a file or of the resumed run, overridden by ``changes``.
 
     Parameters
     ----------
-    given
+    changes
         Plain settings, nested.
     config
         A YAML file of settings.
     resume
-        Whether the run that the folder holds goes on: then a diameter that was estimated once stays.
+        Whether the folder's run is continued: then an estimated diameter is kept.
     say
-        Told what is left out of the file.
+        Called with messages about ignored entries of the file.
 
     Raises
     ------
@@ -98,14 +104,14 @@ def settings_for(
         If a setting is wrong, or there is no run to go on with.
     """
     goes_on = resume and folder.config.is_file()
-    if resume and not (goes_on or config or "inputs" in given):
+    if resume and not (goes_on or config or "inputs" in changes):
         raise UsageError(f"{folder.where} holds no run to resume; give `inputs` to start one")
     data = read_yaml(config) if config else folder.plain_settings() if goes_on else {}
-    data, given = migrated(data, say), migrated(given, say)
-    if given.keys() & {*CUTS}:  # one takes the place of another
+    data, changes = migrated(data, say), migrated(changes, say)
+    if changes.keys() & {*CUTS}:  # one takes the place of another
         data = {name: value for name, value in data.items() if name not in CUTS}
     try:
-        settings = load_settings(merged(data, given))
+        settings = load_settings(merged(data, changes))
     except UsageError:
         if goes_on and not config:
             folder.settings()  # names the file, if it is that which is wrong
@@ -123,20 +129,20 @@ def plan(settings: RunSettings, *, engine: EngineSettings = HERE) -> "Estimate":
     UsageError
         If the micrographs cannot be used, or lie elsewhere.
     """
-    from cryopick_ray.runs.cost import Machines, estimate
-    from cryopick_ray.runs.rates import measure, total_bytes
+    from cryopick_ray.runs.estimate.cost import Machines, estimate
+    from cryopick_ray.runs.estimate.measured_rates import measure, total_bytes
 
     checked = check(rooted(settings), engine)
     if checked.settings.diameter_A is None:
-        checked = with_diameter(checked, look(SerialEngine(), checked, SILENCE))
+        checked = with_diameter(checked, estimate_diameter(SerialEngine(), checked, SILENCE))
     workers = engine.workers[1] if engine.workers else os.cpu_count() or 1
     sources = checked.sources
     return estimate(len(sources), total_bytes(sources), measure(checked), Machines(workers))
 
 
 def self_train(
-    run: Where,
-    out: Where,
+    run: PathOrUrl,
+    out: PathOrUrl,
     *,
     teacher: str | None = None,
     preset: str | None = None,
@@ -150,26 +156,26 @@ def self_train(
 ) -> Summary:
     """Train a run's model on a teacher's best picks, and pick the same micrographs again; no labels needed.
 
-    ``out`` then holds a run like any other, ``out/training`` the new model with its report, and
-    ``out/teacher`` the teacher's run. Without a student that is better by its own evidence than the model
-    that began, the run keeps that one, and its summary's ``taught`` says so.
+    ``out`` then holds an ordinary run, ``out/training`` the new model with its report, and
+    ``out/teacher`` the teacher's run. If no student model scores better by the label-free evidence than the
+    starting model, the run keeps that one, and its summary's ``taught`` says so.
 
     Parameters
     ----------
     teacher
-        Whose picks are the labels: a model's name or file, or ``self``; the default model unless given.
+        Model whose picks serve as labels: name or file, or ``self``; the default model unless given.
     preset
-        ``deeppicker`` or ``deepem``: as the paper has it.
+        ``deeppicker`` or ``deepem``: the settings of that paper.
     rounds
-        How often it learns at most.
+        Maximum number of training rounds.
     share, top
-        Part of the picks, best first, to learn from, and how many at most.
+        Fraction of the picks, best first, to train on, and their maximum number.
     assignments
         ``NAME=VALUE`` of the training, such as ``epochs=5``.
     engine
-        Where it learns and picks.
+        Engine and device for training and picking.
     resume
-        Go on with what ``out`` holds.
+        Continue what ``out`` holds.
 
     Raises
     ------
@@ -177,22 +183,22 @@ def self_train(
         If there are too few picks, or the run's model cannot learn.
     """
     from cryopick_ray.runs.learning import LearningSettings
-    from cryopick_ray.runs.self_training import learn_on, share_store
-    from cryopick_ray.runs.target import target_of
+    from cryopick_ray.runs.self_training.self_training import share_store, train_from_run
+    from cryopick_ray.runs.self_training.target_run import target_run
     from cryopick_ray.store.claim import local_folder
 
     learning = engine or LearningSettings()
-    first, second = RunFolder(local_folder(str(run))), RunFolder(local_folder(str(out)))
-    asked = {"teacher": teacher, "preset": preset, "rounds": rounds, "share": share, "top": top}
-    given = {name: value for name, value in asked.items() if value is not None}
-    timings, target = Timings(), target_of(first, given, assignments)
-    as_the_model_says = {"threshold": "auto", "precision": None}  # scores of another model mean other things
-    model = str(target.model(second))
-    settings = target.settings.model_copy(update={"model": model, "particle_px": None, **as_the_model_says})
-    with second.claim(settings, resume=resume):
-        share_store(first, second)
+    source, out_folder = RunFolder(local_folder(str(run))), RunFolder(local_folder(str(out)))
+    arguments = {"teacher": teacher, "preset": preset, "rounds": rounds, "share": share, "top": top}
+    given = {name: value for name, value in arguments.items() if value is not None}
+    timings, target = Timings(), target_run(source, given, assignments)
+    model_defaults = {"threshold": "auto", "precision": None}  # scores of another model mean other things
+    model = str(target.model(out_folder))
+    settings = target.settings.model_copy(update={"model": model, "particle_px": None, **model_defaults})
+    with out_folder.claim(settings, resume=resume):
+        share_store(source, out_folder)
         with open_engine(learning.picking, threads=settings.threads) as runner:
-            taught = learn_on(runner, target, second, learning, events, timings, resume=resume)
-            again = plan_again(settings, learning.picking)
-            digest, thresholds = run_on(runner, again, second, events, timings)
-        return write_results(settings, second, digest, thresholds, timings.seconds, taught=taught)
+            result = train_from_run(runner, target, out_folder, learning, events, timings, resume=resume)
+            store_plan = plan_again(settings, learning.picking)
+            digest, thresholds = run_on(runner, store_plan, out_folder, events, timings)
+        return write_results(settings, out_folder, digest, thresholds, timings.seconds, taught=result)

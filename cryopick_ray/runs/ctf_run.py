@@ -1,4 +1,4 @@
-"""``cryopick ctf``: the CTF of micrographs, and of which it is not known."""
+"""``cryopick ctf``: CTF fits of micrographs, and those that failed or are doubtful."""
 
 import json
 from collections.abc import Sequence
@@ -28,15 +28,15 @@ STAR, FACTS = "micrographs_ctf.star", "ctf.json"
 
 
 @dataclass(frozen=True)
-class CtfOutcome:
-    """What became of micrographs, in the order of the INPUTs.
+class CtfResult:
+    """CTF fits and failures, in the order of the inputs.
 
     Attributes
     ----------
     fitted
-        Those with a defocus, doubted or not.
+        Micrographs with a fitted defocus, doubtful or not.
     failures
-        Ids and reasons of the others.
+        Ids and reasons of the failed ones.
     """
 
     fitted: tuple[FittedMicrograph, ...]
@@ -44,21 +44,21 @@ class CtfOutcome:
 
     @property
     def sure(self) -> list[FittedMicrograph]:
-        """Those whose defocus nothing speaks against."""
-        return [one for one in self.fitted if not one.fit.doubts]
+        """Fits without doubts."""
+        return [fit for fit in self.fitted if not fit.fit.doubts]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data: numbers of all, and what is doubted."""
+        """Return plain data for JSON: fits and doubts of all micrographs."""
         micrographs = [
             {
-                "micrograph_id": one.source.micrograph_id,
-                "relion_name": one.source.relion_name,
-                "status": "doubtful" if one.fit.doubts else "fitted",
-                "pixel_size_A": one.pixel_size_A,
-                **asdict(one.optics),
-                **asdict(one.fit),
+                "micrograph_id": fitted.source.micrograph_id,
+                "relion_name": fitted.source.relion_name,
+                "status": "doubtful" if fitted.fit.doubts else "fitted",
+                "pixel_size_A": fitted.pixel_size_A,
+                **asdict(fitted.optics),
+                **asdict(fitted.fit),
             }
-            for one in self.fitted
+            for fitted in self.fitted
         ]
         failed = [
             {"micrograph_id": name, "status": "failed", "reason": reason} for name, reason in self.failures
@@ -73,17 +73,17 @@ def fit_all(
     ctf: CtfSettings,
     engine: Engine,
     events: Events,
-) -> CtfOutcome:
-    """Fit the CTF of micrographs on the engine's workers; any number of them finds the same.
+) -> CtfResult:
+    """Fit the CTF of micrographs on the engine's workers; results do not depend on their number.
 
     Parameters
     ----------
     settings
         How micrographs are read, and the threads of one worker.
     microscope
-        As far as neither a list nor a sidecar says it.
+        Microscope settings, used where neither a list nor a sidecar has them.
     ctf
-        Where defocus is looked for.
+        Search range of the defocus.
 
     Raises
     ------
@@ -104,29 +104,29 @@ def fit_all(
     failures: dict[str, str] = {}
     with closing(run_stage("ctf", {"": part}, engine, events)) as reports:
         for _, report in reports:
-            fitted |= {one.source.micrograph_id: one for one in report.made}
+            fitted |= {result.source.micrograph_id: result for result in report.made}
             failures |= dict(report.failures)
     names = [source.micrograph_id for source in sources]
-    return CtfOutcome(
+    return CtfResult(
         tuple(fitted[name] for name in names if name in fitted),
         tuple((name, failures[name]) for name in names if name in failures and name not in fitted),
     )
 
 
-def write_ctf(outcome: CtfOutcome, out: Path, microscope: MicroscopeSettings, events: Events) -> None:
-    """Write the list of RELION, of what is sure alone, and the facts of all.
+def write_ctf(result: CtfResult, out: Path, microscope: MicroscopeSettings, events: Events) -> None:
+    """Write RELION's STAR list of the micrographs without doubts, and a JSON file of all fits.
 
     Raises
     ------
     UsageError
-        If something else than a file has one of their names.
+        If one of the paths exists and is not a file.
     PicksError
         If a micrograph's name cannot be written into a STAR file.
     """
-    rows = [(_row(one), one.fit) for one in outcome.sure]
-    if guess := guessed_optics(map(_row, outcome.fitted), microscope, STAR):
+    rows = [(_row(fitted), fitted.fit) for fitted in result.sure]
+    if guess := guessed_optics(map(_row, result.fitted), microscope, STAR):
         events.warn(guess)
-    write_whole(below(out, FACTS), json.dumps(outcome.to_dict(), indent=1, allow_nan=False) + "\n")
+    write_whole(below(out, FACTS), json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n")
     write_whole(below(out, STAR), micrographs_star(rows, microscope.completed, events.warn))
 
 

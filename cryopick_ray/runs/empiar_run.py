@@ -1,4 +1,4 @@
-"""A run over an EMPIAR entry: its files come, are ingested, and may make room for the next."""
+"""A run on an EMPIAR entry: its files are downloaded, ingested, and may be deleted to free disk space."""
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -26,20 +26,20 @@ from cryopick_ray.transfer.names import check_name, local_path
 SettingsT = TypeVar("SettingsT", IngestSettings, RunSettings)
 PREFIX = "empiar:"
 SAMPLED = {"micrograph": 8, "movie": 2}
-"""Files that are fetched before a run begins: what they say of themselves decides how it goes."""
+"""Files that are fetched before a run begins, to read pixel size and kind from their headers."""
 
 
-class ArchiveEntry:
-    """An entry of EMPIAR as INPUT.
+class EmpiarInput:
+    """An EMPIAR entry as the input of a run.
 
     Parameters
     ----------
     settings
-        Their INPUT is ``empiar:10017``, or the number alone; they say which files of it, and how they come.
+        Settings with input ``empiar:10017``, or the number alone; they select files and limit the download.
     folder
-        Where files are fetched to; all workers must see it.
+        Download folder; all workers must see it.
     say
-        Told what was decided and why, for a person.
+        Called with decisions and their reasons.
     """
 
     def __init__(self, settings: RunSettings, folder: Path, say: Callable[[str], None]) -> None:
@@ -52,7 +52,7 @@ class ArchiveEntry:
         )
 
     def sources(self, relion_project: Path) -> list[MicrographSource]:
-        """List the entry's images; nothing of them is fetched yet."""
+        """List the entry's images, without fetching any."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with Manifest(self._folder, self._number) as manifest:
             chosen = select_files(self._open(), self._number, manifest, self._wanted(self._limit), self._say)
@@ -70,16 +70,16 @@ class ArchiveEntry:
         ]
 
     def sample(self, sources: Sequence[MicrographSource]) -> list[MicrographSource]:
-        """Fetch the first few files unless they were ingested before; return those that are here."""
+        """Fetch the first few files unless they are ingested; return those on disk."""
         first = list(sources[: SAMPLED[sources[0].kind]])
         with Manifest(self._folder, self._number) as manifest:
             source = self._open()
             chosen = select_files(source, self._number, manifest, self._wanted(len(first)), lambda text: None)
-            fetch(source, chosen, manifest, _Quiet())
-        return [one for one in first if one.path.is_file()]
+            fetch(source, chosen, manifest, _NoProgress())
+        return [source for source in first if source.path.is_file()]
 
     def as_declared(self, settings: SettingsT, sample: Sequence[MicrographSource]) -> SettingsT:
-        """Return settings with the pixel size and the gain reference that the entry has, if none is given."""
+        """Fill in the pixel size and the gain reference of the entry, where the settings have none."""
         declared: dict[str, object] = {}
         if settings.pixel_size_A is None:
             declared["pixel_size_A"] = self._pixel_size_A(sample)
@@ -88,7 +88,7 @@ class ArchiveEntry:
         return settings.model_copy(update=declared)
 
     def _pixel_size_A(self, sample: Sequence[MicrographSource]) -> float | None:
-        """Return the pixel size that the entry declares, where files say none themselves."""
+        """Return the pixel size that the entry declares, where file headers have none."""
         for source in sample:
             try:
                 if source.kind == "movie":
@@ -108,7 +108,7 @@ class ArchiveEntry:
         return None
 
     def _gain(self) -> Path | None:
-        """Fetch the entry's gain reference, if it has just one for its movies."""
+        """Fetch the entry's gain reference, if it has exactly one for its movies."""
         gains = self._chosen.gains if self._chosen.role == "movie" else ()
         if len(gains) != 1:
             return None
@@ -116,21 +116,21 @@ class ArchiveEntry:
         with Manifest(self._folder, self._number) as manifest:
             source = self._open()
             chosen = select_files(source, self._number, manifest, wanted, lambda text: None)
-            fetch(source, chosen, manifest, _Quiet())
+            fetch(source, chosen, manifest, _NoProgress())
         self._say(f"gain reference {gains[0].path} is used; `movies.gain` gives another")
         return local_path(self._folder, gains[0].path)
 
     @contextmanager
     def batches(self, sources: Sequence[MicrographSource], store: MicrographStore) -> Iterator[Batches]:
-        """Fetch what the store does not hold, and hand it out as it comes.
+        """Download the files that the store lacks; yield them as batches, as they arrive.
 
-        Files are kept, unless they are movies or ``disk_GB`` bounds what lies there at a time.
+        Files are kept on disk, unless they are movies or ``disk_GB`` limits the space.
         """
         by_path = {source.micrograph_id: source for source in sources}
         held = self._settle(store, by_path)
         at_most_GB = self._archive.disk_GB
         keeps = at_most_GB is None and sources[0].kind == "micrograph"
-        losses = _Losses()
+        losses = _FailedDownloads()
         bytes_at_most = int(at_most_GB * 1e9) if at_most_GB else 2**62
 
         def open_again() -> AbstractContextManager[tuple[object, Stream]]:
@@ -146,10 +146,12 @@ class ArchiveEntry:
             )
 
         with ExitStack() as stack:
-            yield _Fetched(by_path, held, losses, lambda: stack.enter_context(open_again())[1], self._forget)
+            yield _EmpiarBatches(
+                by_path, held, losses, lambda: stack.enter_context(open_again())[1], self._forget
+            )
 
     def _forget(self, micrograph_ids: Collection[str]) -> None:
-        """Let files be fetched anew that were ingested and deleted."""
+        """Mark ingested and deleted files to be fetched again."""
         with Manifest(self._folder, self._number) as manifest:
             for path in micrograph_ids:
                 manifest.forget(path)
@@ -159,7 +161,7 @@ class ArchiveEntry:
         return FileSelection(self._archive.image_set, settings.pattern, limit, exclude=settings.exclude)
 
     def _settle(self, store: MicrographStore, by_path: dict[str, MicrographSource]) -> list[MicrographSource]:
-        """Fetch nothing that the store holds already; return what it holds and no file is there of."""
+        """Mark stored micrographs as done in the manifest; return those whose files are deleted."""
         held = store.held(read_manifest(store.place).values())
         gone = [path for path in by_path if path in held and not (self._folder / path).is_file()]
         with Manifest(self._folder, self._number) as manifest:
@@ -168,14 +170,14 @@ class ArchiveEntry:
         return [by_path[path] for path in gone]
 
 
-class _Fetched:
+class _EmpiarBatches:
     """The files of an entry as :class:`~cryopick_ray.micrographs.batches.Batches`."""
 
     def __init__(
         self,
         by_path: dict[str, MicrographSource],
         held: list[MicrographSource],
-        losses: "_Losses",
+        losses: "_FailedDownloads",
         open_stream: Callable[[], Stream],
         forget: Callable[[Collection[str]], None],
     ) -> None:
@@ -190,11 +192,11 @@ class _Fetched:
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether all files that can be fetched have come."""
+        """Whether all files that can be fetched have arrived."""
         return self._stream.is_exhausted and not (self._held or self._again)
 
     def take(self) -> list[MicrographSource]:
-        """Return what is here and complete, and at first what needs not come."""
+        """Return newly completed files; the first time also the micrographs that are stored already."""
         taken, self._held = self._held, []
         if self._stream.is_exhausted and self._again and not self._out:
             self._forget(self._again)
@@ -207,72 +209,72 @@ class _Fetched:
         return [*taken, *(self._by_path[path] for path in files)]
 
     def lost(self) -> list[tuple[MicrographSource, str]]:
-        """Return what cannot be fetched."""
+        """Return files that cannot be fetched, with reasons."""
         return [
             (self._by_path[path], f"it cannot be fetched: {reason}") for path, reason in self._losses.take()
         ]
 
     def left_out(self) -> list[tuple[MicrographSource, str]]:
-        """Return none: what a download is not about stands in its own manifest."""
+        """Return nothing: the download manifest lists the files that are not selected."""
         return []
 
     def done(self, micrograph_ids: Iterable[str]) -> None:
-        """Make room for what is to come."""
+        """Free the disk space of ingested files."""
         ended = self._out.intersection(micrograph_ids)
         self._out -= ended
         self._stream.done(ended)
 
     def again(self, micrograph_ids: Collection[str]) -> set[str]:
-        """Let files be fetched anew."""
+        """Request another download of files; return those that belong to the entry."""
         self._again |= self._by_path.keys() & set(micrograph_ids)
         return self._by_path.keys() & set(micrograph_ids)
 
 
-class _Losses:
-    """Hears, from threads that fetch, of files that cannot be."""
+class _FailedDownloads:
+    """Collects failed downloads from the fetching threads."""
 
     def __init__(self) -> None:
         self._lost: deque[tuple[str, str]] = deque()
 
     def take(self) -> list[tuple[str, str]]:
-        """Return paths and reasons, each once."""
+        """Return paths and reasons, and forget them."""
         return [self._lost.popleft() for _ in range(len(self._lost))]
 
     def moved(self, n_bytes: int) -> None:
-        """Do nothing: ingested micrographs tell how far it is."""
+        """Ignore progress in bytes: ingested micrographs show it."""
 
     def ended(self, path: str, reason: str) -> None:
-        """Note a file that cannot be fetched."""
+        """Record a file that cannot be fetched."""
         if reason:
             self._lost.append((path, reason))
 
 
-class _Quiet:
-    """Hears of a few files only if they cannot be fetched, later, when they are missing."""
+class _NoProgress:
+    """Ignores progress: a missing file is noticed when it is read."""
 
     def moved(self, n_bytes: int) -> None:
-        """Do nothing."""
+        """Ignore it."""
 
     def ended(self, path: str, reason: str) -> None:
-        """Do nothing."""
+        """Ignore it."""
 
 
 def _below(folder: Path, path: str) -> Path:
-    """Return a file's place in a folder; a manifest that lies there may be a stranger's."""
+    """Return a file's path in a folder, its names checked: the manifest may be untrusted."""
     for name in path.split("/"):
         check_name(name)
     return folder / path
 
 
 def is_archive(inputs: Sequence[str]) -> bool:
-    """Tell whether a run is about an entry of EMPIAR.
+    """Tell whether a run's input is an EMPIAR entry.
 
     Raises
     ------
     UsageError
-        If it is about others, too.
+        If there are other inputs, too.
     """
-    found = [text for text in inputs if text.startswith(PREFIX)]
-    if found and len(inputs) > 1:
-        raise UsageError(f"`inputs` {found[0]!r} stands alone; pick other micrographs in another run")
-    return bool(found)
+    entries = [text for text in inputs if text.startswith(PREFIX)]
+    if entries and len(inputs) > 1:
+        raise UsageError(f"`inputs` {entries[0]!r} stands alone; pick other micrographs in another run")
+    return bool(entries)

@@ -1,4 +1,4 @@
-"""Where networks learn: in this process, or by Ray's workers."""
+"""Where networks are trained: in this process, or by Ray Train's workers."""
 
 import os
 from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class LearningSettings(EngineSettings):
-    """Where networks learn, and where what they learned is tried."""
+    """Engine, device and workers of a training and of the scoring of its models."""
 
     workers: Annotated[tuple[int, int] | None, OptionHint(metavar="N|LO,HI")] = Field(
         default=None,
@@ -36,12 +36,12 @@ class LearningSettings(EngineSettings):
 
     @property
     def picking(self) -> EngineSettings:
-        """Where everything but the learning is run: workers that learn are none that pick."""
+        """Engine of everything but training: training workers do not pick."""
         return EngineSettings(engine=self.engine, device=self.device, address=self.address)
 
 
 class TeachingSettings(LearningSettings):
-    """Where a person's marks teach: in this process, for it is a minute's work, unless Ray is asked for."""
+    """The same for ``cryopick teach``: this process by default, for it takes a minute."""
 
     engine: Literal["ray", "serial"] = Field(
         default="serial",
@@ -50,8 +50,8 @@ class TeachingSettings(LearningSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _ray_where_it_is_meant(cls, given: Any) -> Any:
-        """Take Ray where a cluster or workers are given: this process has neither."""
+    def _ray_for_cluster_or_workers(cls, given: Any) -> Any:
+        """Choose Ray if a cluster or workers are given, which this process has not."""
         if isinstance(given, dict) and (given.get("address") or given.get("workers")):
             return {"engine": "ray", **given}
         return given
@@ -60,7 +60,7 @@ class TeachingSettings(LearningSettings):
 def train_context(
     learning: LearningSettings, precision: Literal["auto", "float32", "bfloat16"], events: Events
 ) -> "TrainContext":
-    """Return what trainings are run with, on the engine that is open."""
+    """Return the trainer, device, precision and listeners of trainings, on the open engine."""
     from cryopick_ray.training.loop.loop import Listener
     from cryopick_ray.training.train_model import TrainContext
 
@@ -69,19 +69,19 @@ def train_context(
         train=_trainer(learning, on_gpu=on_gpu),
         device=learning.device,
         precision=("bfloat16" if on_gpu else "float32") if precision == "auto" else precision,
-        listener=events if isinstance(events, Listener) else _Deaf(),
+        listener=events if isinstance(events, Listener) else _SilentListener(),
         events=events,
     )
 
 
-class _Deaf:
-    """Hears nothing of a training: who listens to the run does not ask for it."""
+class _SilentListener:
+    """Ignores the progress of a training, for events that are no listeners of one."""
 
     def steps(self, epoch: int, done: int, total: int) -> None:
-        """Do nothing."""
+        """Ignore it."""
 
     def epoch(self, epoch: "Epoch") -> None:
-        """Do nothing."""
+        """Ignore it."""
 
 
 def _trainer(learning: LearningSettings, *, on_gpu: bool) -> "Trainer":
@@ -101,7 +101,7 @@ def _trainer(learning: LearningSettings, *, on_gpu: bool) -> "Trainer":
     alone = max(1, _own_cpus() // workers[1])
     threads = learning.threads or (most_threads(workers[1], on_gpu=on_gpu) if learning.address else alone)
     check_room(workers, threads, on_gpu=on_gpu)
-    set_up_process(min(threads, _own_cpus()))  # of the driver, which tries what was learned
+    set_up_process(min(threads, _own_cpus()))  # of the driver, which scores the trained model
     return partial(
         _together,
         partial(

@@ -1,4 +1,4 @@
-"""A run from settings to results: looked at, picked as micrographs come, gathered, told."""
+"""A run from settings to results: check, estimate the diameter, ingest and pick, make the table, report."""
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -17,11 +17,12 @@ from cryopick_ray.passes.named_files import check_files
 from cryopick_ray.pickers.catalogue import BUILT_IN
 from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
 from cryopick_ray.picks.thresholds import Threshold
-from cryopick_ray.runs.empiar_run import ArchiveEntry, is_archive
-from cryopick_ray.runs.results import Summary, read_summary, write_results
+from cryopick_ray.runs.empiar_run import EmpiarInput, is_archive
+from cryopick_ray.runs.results.run_results import write_results
+from cryopick_ray.runs.results.run_table import digest_to_recut, make_run_table
+from cryopick_ray.runs.results.run_warnings import WarningCollector
+from cryopick_ray.runs.results.summary import Summary, read_summary
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.tables import gather, only_to_cut
-from cryopick_ray.runs.warnings import Heard
 from cryopick_ray.settings.base import Settings
 from cryopick_ray.settings.engine_settings import EngineSettings
 from cryopick_ray.settings.run_settings import RunSettings
@@ -36,7 +37,7 @@ from cryopick_ray.units import working_pixel_size_A
 
 
 def silent(text: str) -> None:
-    """Say nothing."""
+    """Discard a message."""
 
 
 @dataclass
@@ -55,24 +56,24 @@ class Timings:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """A run that was found possible.
+    """A checked run: its settings, engine and micrographs.
 
     Attributes
     ----------
     settings
-        Of the run; its diameter may still be missing.
+        Settings of the run; the diameter may still be missing.
     engine
-        Who is to run it.
+        Settings of the engine.
     sources
-        The micrographs.
+        All micrographs.
     sample
-        Those of them that can be looked at now.
+        Micrographs that can be read now.
     particle_px
-        Pixels that a diameter becomes for the model.
+        Particle diameter in pixels at the model's scale.
     left_out
-        Files beside them that are not to be picked, and why.
+        Files that are not picked, with reasons.
     archive
-        The entry of EMPIAR that they come from.
+        The EMPIAR entry that they come from.
     """
 
     settings: RunSettings
@@ -81,15 +82,15 @@ class RunPlan:
     sample: Sequence[MicrographSource]
     particle_px: float
     left_out: Sequence[tuple[MicrographSource, str]] = ()
-    archive: ArchiveEntry | None = None
+    archive: EmpiarInput | None = None
 
     @property
     def pixel_size_A(self) -> float:
-        """What the model needs; the diameter must be known."""
+        """Pixel size that the model works at; the diameter must be known."""
         return working_pixel_size_A(self.settings.pick.diameter_A, self.particle_px)
 
     def batches(self, store: MicrographStore) -> AbstractContextManager[Batches]:
-        """Return the micrographs as they come."""
+        """Return the micrographs in batches, as they arrive."""
         if self.archive is None:
             return nullcontext(FixedBatches(self.sources, self.left_out))
         return self.archive.batches(self.sources, store)
@@ -102,24 +103,24 @@ def plan(
     say: Callable[[str], None] = silent,
     taken: Collection[str] = (),
 ) -> RunPlan:
-    """Check everything that can be checked before a run leaves a trace.
+    """Check everything that can be checked before a run writes anything.
 
     Parameters
     ----------
     download
-        Where files of an EMPIAR entry go; the first few are fetched.
+        Folder for files of an EMPIAR entry; the first few are fetched.
     say
-        Told what was decided of such an entry, and what is left out.
+        Called with decisions about such an entry, and with what is left out.
     taken
-        Ids of the micrographs that a run goes on with.
+        Ids of the micrographs that a resumed run holds.
 
     Raises
     ------
     UsageError, ModelError
         If the model, the micrographs or their pixel size cannot be used.
     """
-    if settings.model in BUILT_IN and (asked := {"exact", "dtype"}.intersection(_changed(settings))):
-        raise UsageError(f"`{min(asked)}` is for networks, and {settings.model} has none; leave it out")
+    if settings.model in BUILT_IN and (unsupported := {"exact", "dtype"}.intersection(_changed(settings))):
+        raise UsageError(f"`{min(unsupported)}` is for networks, and {settings.model} has none; leave it out")
     picker = described_picker(settings)
     check_cut(settings.cut, picker.name, calibrated=picker.calibrated)
     if engine.engine == "serial" and picker.wants_gpu:
@@ -131,10 +132,10 @@ def plan(
             raise UsageError(
                 f"`inputs` {settings.inputs[0]!r} needs a folder of this machine for its files (`out`)"
             )
-        archive = ArchiveEntry(settings, download, say)
+        archive = EmpiarInput(settings, download, say)
         sources = archive.sources(settings.project)
         sample = archive.sample(sources)
-        made = RunPlan(
+        run_plan = RunPlan(
             archive.as_declared(settings, sample),
             engine,
             sources,
@@ -143,38 +144,40 @@ def plan(
             archive=archive,
         )
     else:
-        out: list[tuple[MicrographSource, str]] = []
-        sources = list_sources(settings.inputs, **settings.which, taken=taken, say=say, leave_out=out.extend)
-        made = RunPlan(settings, engine, sources, sources, picker.particle_px, out)
-    if not any(source.kind == "movie" for source in made.sources):
+        left_out: list[tuple[MicrographSource, str]] = []
+        sources = list_sources(
+            settings.inputs, **settings.which, taken=taken, say=say, leave_out=left_out.extend
+        )
+        run_plan = RunPlan(settings, engine, sources, sources, picker.particle_px, left_out)
+    if not any(source.kind == "movie" for source in run_plan.sources):
         for name in _changed(settings.movies):
             say(f"`movies.{name}` is for movies, and no file is named like one")
-    probe(made.sample, made.settings.ingest(None))
-    return made
+    probe(run_plan.sample, run_plan.settings.ingest(None))
+    return run_plan
 
 
 def _changed(settings: Settings) -> list[str]:
-    """Return the names of what is not as it is by default."""
+    """Return the names of settings that differ from their defaults."""
     fields = type(settings).model_fields
     return [name for name, value in settings if value != fields[name].get_default(call_default_factory=True)]
 
 
 def plan_again(settings: RunSettings, engine: EngineSettings) -> RunPlan:
-    """Return the plan of a run on what its store holds already: no file is looked for."""
+    """Return the plan of a run on the micrographs in its store; no files are listed."""
     return RunPlan(settings, engine, (), (), described_picker(settings).particle_px)
 
 
 def with_diameter(plan: RunPlan, found: EstimatedDiameter) -> RunPlan:
-    """Return the plan of a run whose diameter was found, its pixel sizes held against it."""
-    made = replace(plan, settings=plan.settings.model_copy(update={"diameter_A": found.diameter_A}))
-    probe(made.sample, made.settings.ingest(made.pixel_size_A), made.pixel_size_A)
-    return made
+    """Return the plan with an estimated diameter, after checking pixel sizes against it."""
+    new_plan = replace(plan, settings=plan.settings.model_copy(update={"diameter_A": found.diameter_A}))
+    probe(new_plan.sample, new_plan.settings.ingest(new_plan.pixel_size_A), new_plan.pixel_size_A)
+    return new_plan
 
 
 def pick_all(
     settings: RunSettings, engine: EngineSettings, folder: RunFolder, *, resume: bool, events: Events
 ) -> Summary:
-    """Begin a run in a folder, or go on with the one it holds; return what came out.
+    """Start a run in a folder, or continue the one it holds; return its summary.
 
     Raises
     ------
@@ -184,59 +187,67 @@ def pick_all(
     timings = Timings()
     check_masks(settings.masks)
     check_files(settings.selection)
-    if resume and (digest := only_to_cut(settings, folder)) is not None:
+    if resume and (digest := digest_to_recut(settings, folder)) is not None:
         before = read_summary(folder)
-        said = [warning.text for warning in before.warnings if warning.about == "run"]
-        masks_of(settings.masks, folder.store)  # refused in time
+        earlier_warnings = [warning.text for warning in before.warnings if warning.about == "run"]
+        masks_of(settings.masks, folder.store)  # fails before the work starts
         with folder.claim(settings, resume=True):
             with timings.stage("table"):
-                thresholds = gather(settings, folder, digest)
-            return write_results(settings, folder, digest, thresholds, timings.seconds, said, before.taught)
-    events = heard = Heard(events)
-    folder.check_free(resume=resume)  # before minutes of work
+                thresholds = make_run_table(settings, folder, digest)
+            return write_results(
+                settings, folder, digest, thresholds, timings.seconds, earlier_warnings, before.taught
+            )
+    events = collector = WarningCollector(events)
+    folder.check_free(resume=resume)  # fails before minutes of work
     before_A = folder.settings().diameter_A if folder.config.is_file() else settings.diameter_A
     if before_A != settings.diameter_A:
         events.note(
             f"`diameter_A` {before_A} -> {settings.diameter_A}: all are picked again; what is stored stays "
             "where it is fine enough"
         )
-    made = plan(settings, engine, folder.download, heard.decided, complete_ids(folder.store))
-    find_masks(settings.masks, [source.micrograph_id for source in made.sources])  # refused in time
+    run_plan = plan(settings, engine, folder.download, collector.decided, complete_ids(folder.store))
+    find_masks(
+        settings.masks, [source.micrograph_id for source in run_plan.sources]
+    )  # fails before the work starts
     with ExitStack() as stack:
-        if made.settings.diameter_A is not None:
-            probe(made.sample, made.settings.ingest(made.pixel_size_A), made.pixel_size_A)
-            stack.enter_context(folder.claim(made.settings, resume=resume))
+        if run_plan.settings.diameter_A is not None:
+            probe(run_plan.sample, run_plan.settings.ingest(run_plan.pixel_size_A), run_plan.pixel_size_A)
+            stack.enter_context(folder.claim(run_plan.settings, resume=resume))
             if before_A != settings.diameter_A:
                 folder.forget_diameter()
         with timings.stage("start-up"):
             runner = stack.enter_context(open_engine(engine, threads=settings.threads))
-        if made.settings.diameter_A is None:
+        if run_plan.settings.diameter_A is None:
             with timings.stage("diameter"):
-                found = look(runner, made, events)
-            made = with_diameter(made, found)
-            stack.enter_context(folder.claim(made.settings, resume=resume))
-            keep_diameter(folder.diameter, found)
-        digest, thresholds = run_on(runner, made, folder, events, timings)
-        return write_results(made.settings, folder, digest, thresholds, timings.seconds, heard.warnings)
+                diameter = estimate_diameter(runner, run_plan, events)
+            run_plan = with_diameter(run_plan, diameter)
+            stack.enter_context(folder.claim(run_plan.settings, resume=resume))
+            keep_diameter(folder.diameter, diameter)
+        digest, thresholds = run_on(runner, run_plan, folder, events, timings)
+        return write_results(
+            run_plan.settings, folder, digest, thresholds, timings.seconds, collector.warnings
+        )
 
 
 def run_on(
     engine: Engine, plan: RunPlan, folder: RunFolder, events: Events, timings: Timings
 ) -> tuple[str, dict[str, Threshold]]:
-    """Ingest, pick and gather the table in a claimed run folder; return digest and thresholds."""
+    """Ingest, pick and make the table in a claimed run folder; return digest and thresholds."""
     with timings.stage("ingest and pick"):
-        intake, picking = prepared(engine, plan, folder, events)
-        # a store that another run shares is that one's to fill
-        coming = nullcontext(FixedBatches(())) if folder.shares_store else plan.batches(intake.store)
-        with coming as batches:
+        intake, picking = prepare_stages(engine, plan, folder, events)
+        # only the run that owns a store adds to it
+        batches_of_run = nullcontext(FixedBatches(())) if folder.shares_store else plan.batches(intake.store)
+        with batches_of_run as batches:
             flow(batches, intake, picking, engine, events)
     with timings.stage("table"):
-        thresholds = gather(plan.settings, folder, picking.digest)
+        thresholds = make_run_table(plan.settings, folder, picking.digest)
     return picking.digest, thresholds
 
 
-def prepared(engine: Engine, plan: RunPlan, folder: RunFolder, events: Events) -> tuple[StoreIngest, Picking]:
-    """Return what a run's store holds and how it is picked."""
+def prepare_stages(
+    engine: Engine, plan: RunPlan, folder: RunFolder, events: Events
+) -> tuple[StoreIngest, Picking]:
+    """Return the ingest stage and the pick stage of a run."""
     settings, device = plan.settings, plan.engine.device
     averages = folder.averages(settings.project)
     intake = StoreIngest(folder.store, settings.ingest(plan.pixel_size_A), averages=averages, device=device)
@@ -254,10 +265,10 @@ def prepared(engine: Engine, plan: RunPlan, folder: RunFolder, events: Events) -
     return intake, picking
 
 
-def look(engine: Engine, plan: RunPlan, events: Events) -> EstimatedDiameter:
+def estimate_diameter(engine: Engine, plan: RunPlan, events: Events) -> EstimatedDiameter:
     """Estimate the diameter of a run's particles."""
     events.note("no `diameter_A`: estimating it from a few micrographs")
-    found = find_diameter(
+    diameter = find_diameter(
         plan.sample,
         plan.settings.ingest(None),
         invert=plan.settings.invert,
@@ -265,5 +276,5 @@ def look(engine: Engine, plan: RunPlan, events: Events) -> EstimatedDiameter:
         engine=engine,
         events=events,
     )
-    events.note(f"diameter {found.text()} (`diameter_A` overrides)")
-    return found
+    events.note(f"diameter {diameter.text()} (`diameter_A` overrides)")
+    return diameter

@@ -1,4 +1,4 @@
-"""A run as a job of RELION: in a folder of its own making, with results where RELION looks for them."""
+"""A run as an external job of RELION, in RELION's job folder and with the output nodes it expects."""
 
 import re
 import signal
@@ -21,7 +21,7 @@ from cryopick_ray.micrographs.sources import relion_name
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs.pipeline import pick_all
-from cryopick_ray.runs.results import Summary
+from cryopick_ray.runs.results.summary import Summary
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.settings.config import load_settings, rooted
 from cryopick_ray.settings.engine_settings import EngineSettings
@@ -30,40 +30,40 @@ from cryopick_ray.stages.find_diameter import kept_diameter
 from cryopick_ray.store.publish import published, write_whole
 
 RUN = "cryopick"
-"""Where the run lies in the job's folder."""
+"""Subfolder of the run in the job's folder."""
 SUCCESS, FAILURE, ABORTED = (f"RELION_JOB_EXIT_{how}" for how in ("SUCCESS", "FAILURE", "ABORTED"))
 ABORT_NOW = "RELION_JOB_ABORT_NOW"
 LOOK_SECONDS = 0.5
-"""Between two looks for ``ABORT_NOW``."""
+"""Poll interval for ``ABORT_NOW``."""
 NODES = ("rlnPipeLineNodeName", "rlnPipeLineNodeTypeLabel", "rlnPipeLineNodeType")
 COORDINATES = "MicrographCoordsGroup.star.relion.autopick 2"
-"""The type of such a node: a label since RELION 4, a number before."""
+"""Node type of picked coordinates: a label since RELION 4, a number before."""
 SUMMARY = ("rlnMicrographName", "rlnAutopickFigureOfMerit", "rlnGroupNrParticles")
 HEAD_BYTES = 4096
-"""Of ``job.star``, where it tells what kind of job it is."""
+"""Bytes at the start of ``job.star``, which hold the job's type."""
 _TO_JOB = re.compile(r"^.*?/job\d{3,}/")
-"""What RELION takes off a micrograph's name for those of files that belong to it."""
+"""Prefix that RELION removes from a micrograph's name to name files that belong to it."""
 
 
 class Aborted(KeyboardInterrupt):
-    """RELION asked for the job's end."""
+    """RELION requested the end of the job."""
 
 
 class RelionJob:
-    """The folder of a job, ``External/job007/``, of the project that is the working folder.
+    """A RELION job folder such as ``External/job007/``; the working folder is the project.
 
     Parameters
     ----------
     path
-        The folder; made if RELION has not made it.
+        The job folder; created if RELION has not done so.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
 
     @contextmanager
-    def told(self) -> Iterator[None]:
-        """Tell RELION how the block ends, and end it if RELION asks for that.
+    def exit_status(self) -> Iterator[None]:
+        """Write RELION's exit-status file when the block ends, and abort the block on RELION's request.
 
         Raises
         ------
@@ -73,27 +73,27 @@ class RelionJob:
         self.path.mkdir(parents=True, exist_ok=True)
         for name in (SUCCESS, FAILURE, ABORTED):
             (self.path / name).unlink(missing_ok=True)
-        how = FAILURE
+        ending = FAILURE
         try:
             with _aborted_by(self.path / ABORT_NOW):
                 yield
-            how = SUCCESS
+            ending = SUCCESS
         except Aborted:
             (self.path / ABORT_NOW).unlink(missing_ok=True)
-            how = ABORTED
+            ending = ABORTED
             raise
         finally:
-            write_whole(self.path / how, "")
+            write_whole(self.path / ending, "")
 
-    def pick(self, listed: str, given: dict[str, Any], engine: EngineSettings, events: Events) -> Summary:
-        """Begin the job's run, or go on with the one it holds; leave what RELION looks for.
+    def pick(self, listed: str, values: dict[str, Any], engine: EngineSettings, events: Events) -> Summary:
+        """Start or continue the job's run; write the output nodes that RELION expects.
 
         Parameters
         ----------
         listed
-            The STAR file that the job is about.
-        given
-            Plain settings: all of them, also of a run that goes on, but for a diameter that was estimated.
+            The input STAR file of the job.
+        values
+            All settings as plain data, also on resuming; an estimated diameter is kept.
 
         Raises
         ------
@@ -103,7 +103,7 @@ class RelionJob:
             If no micrograph could be picked.
         """
         folder = RunFolder(self.path / RUN)
-        settings = rooted(load_settings({**given, "inputs": [listed], "relion_project": "."}, events.note))
+        settings = rooted(load_settings({**values, "inputs": [listed], "relion_project": "."}, events.note))
         resume = folder.config.is_file()
         if resume and settings.diameter_A is None and (found := kept_diameter(folder.diameter)):
             settings = settings.model_copy(update={"diameter_A": found.diameter_A})
@@ -115,24 +115,24 @@ class RelionJob:
         return summary
 
     def _publish(self, folder: RunFolder, settings: RunSettings, listed: str) -> None:
-        """Leave coordinates, counts, report and, at last, the list of nodes in the job's folder."""
+        """Write coordinates, counts, report and, last, the list of output nodes to the job's folder."""
         table, project = PickTable(folder.table), folder.relion_project(settings)
         files = coordinate_files(table.micrographs)
-        # what it tells is in the run's own warnings
-        given = ExportSettings(project, settings.optics.completed)
-        whole = (one.whole() for one in picked(table))  # RELION cuts fractions off
-        write_star(whole, self.path, given, file_of=files.__getitem__)
+        # the run's own warnings hold its notes
+        export_settings = ExportSettings(project, settings.optics.completed)
+        whole = (picks.whole() for picks in picked(table))  # RELION cuts fractions off
+        write_star(whole, self.path, export_settings, file_of=files.__getitem__)
         with published(self.path / "summary.star") as file:
             file.write(loop("summary", SUMMARY))
-            for one in picked(table):
-                with suppress(PicksError):  # of a name that no STAR file can hold, which is told
-                    name = quoted(one.micrograph.relion_name)
-                    mean = float(one.score.mean()) if len(one.score) else 0.0
-                    if one.micrograph.status == "complete":
-                        file.write(f"{name} {mean:.6f} {len(one.score)}\n")
+            for picks in picked(table):
+                with suppress(PicksError):  # names that no STAR file can hold are in the warnings
+                    name = quoted(picks.micrograph.relion_name)
+                    mean = float(picks.score.mean()) if len(picks.score) else 0.0
+                    if picks.micrograph.status == "complete":
+                        file.write(f"{name} {mean:.6f} {len(picks.score)}\n")
         write_whole(self.path / "report.html", folder.report.read_bytes())
         nodes = ["autopick.star"]
-        if self._is_relion_3():  # which looks for coordinates by the ending that such a file's name tells
+        if self._is_relion_3():  # it finds coordinates by the suffix in this file's name
             nodes.append("coords_suffix_autopick.star")
             write_whole(self.path / nodes[-1], f"{listed}\n")
         with published(self.path / "RELION_OUTPUT_NODES.star") as file:
@@ -149,7 +149,7 @@ class RelionJob:
 
 
 def coordinate_files(micrographs: Sequence[PickedMicrograph]) -> dict[str, str]:
-    """Return the coordinate file of each picked micrograph below its job, by id.
+    """Return the coordinate file of each picked micrograph, relative to the job folder, by id.
 
     As RELION names them: of ``MotionCorr/job002/Movies/a.mrc`` it is ``Movies/a_autopick.star``. Where two
     would share a name, they are named by their ids.
@@ -171,7 +171,7 @@ def _as_relion(name: str) -> PurePosixPath:
 
 @contextmanager
 def _aborted_by(file: Path) -> Iterator[None]:
-    """Raise :class:`Aborted` in the block, as an interrupt would be, once there is a file."""
+    """Raise :class:`Aborted` in the block, like an interrupt, once ``file`` exists."""
 
     def abort(number: int, frame: FrameType | None) -> None:
         raise Aborted("what is done is kept, and RELION's Continue goes on with it")

@@ -1,4 +1,4 @@
-"""The folder of a run: what lies where, and who may work in it."""
+"""The folder of a run: the paths of its files, and the claim that keeps other runs out."""
 
 import os
 import shutil
@@ -20,16 +20,18 @@ from cryopick_ray.store.copies import fetch_folder, publish_folder
 from cryopick_ray.store.place import Place, is_bucket
 from cryopick_ray.store.publish import write_whole
 
+PathOrUrl = str | Path
+"""A folder, or a bucket's URL."""
 SMALL = ("config.yaml", "diameter.json", "summary.json")
 SMALL_BYTES = 64 << 20
-"""The largest of these files that is brought here: a summary lists every failure."""
+"""Size limit of these files: a summary lists every failure."""
 
 
 class RunFolder:
     """A run's ``DIR``: config.yaml store.zarr picks/ table/ coordinates/ report.html summary.json.
 
-    And diameter.json, where the diameter was not given; micrographs/, the averages of movies; download/, the
-    files of an archive; pictures/ of the micrographs; curation/, what people decided, a file each.
+    Also diameter.json (an estimated diameter), micrographs/ (averages of movies), download/ (files of an
+    EMPIAR entry), pictures/ (of the micrographs) and curation/ (people's decisions, a file each).
 
     Parameters
     ----------
@@ -68,7 +70,7 @@ class RunFolder:
                 raise UsageError(f"{self.config}: {error}") from error
 
     def plain_settings(self) -> dict[str, Any]:
-        """Return the same as they stand in the file."""
+        """Return the settings as plain data, unchecked."""
         if not self.config.is_file():
             raise UsageError(f"{self.where} holds no run (no {self.config.name})")
         with self.named():
@@ -80,20 +82,20 @@ class RunFolder:
         return self._place is None and Path(self.store).is_symlink()
 
     def relion_project(self, settings: RunSettings) -> Path:
-        """Return what the coordinates' own paths are relative to: of a run in a bucket, the run itself."""
+        """Return the folder that paths in coordinate files are relative to; for a bucket, the run's own."""
         return settings.project if self._place is None else self.path
 
     @property
     def download(self) -> Path | None:
-        """Where files of an archive go; ``None`` in a bucket."""
+        """Folder for files of an EMPIAR entry; ``None`` in a bucket."""
         return self.path / DOWNLOAD if self._place is None else None
 
     def averages(self, relion_project: Path) -> MovieAverages:
-        """Return where the averages of movies are kept."""
+        """Return the folder of movie averages."""
         return beside(self.store, None, relion_project)
 
     def check_free(self, *, resume: bool) -> None:
-        """Refuse a folder that no run can begin in, nor go on in if ``resume``.
+        """Refuse a folder that no run can start in, or with ``resume`` continue in.
 
         Raises
         ------
@@ -111,9 +113,9 @@ class RunFolder:
 
     @contextmanager
     def claim(self, settings: RunSettings, *, resume: bool) -> Iterator[None]:
-        """Take the folder for a run with ``settings`` and hold it against other runs.
+        """Claim the folder for a run with ``settings``, and lock out other runs.
 
-        A bucket cannot be held: of runs that begin there at once the first wins, and those that go on at
+        A bucket cannot be locked: of runs that start there at once the first wins, and runs that resume at
         once repeat each other's work, of which the first published counts.
 
         Raises
@@ -138,7 +140,7 @@ class RunFolder:
         yield
 
     def publish(self) -> None:
-        """Put what was made of a run into its bucket, the summary last."""
+        """Upload the results of a run to its bucket, the summary last."""
         if self._place is None:
             return
         if self.table.exists():
@@ -150,31 +152,31 @@ class RunFolder:
                 self.publish_file(path)
 
     def publish_file(self, path: Path) -> None:
-        """Put one of the files directly below ``path`` into the run's bucket."""
+        """Upload a file directly below ``path`` to the run's bucket."""
         if self._place is not None:
             self._place.put_file(path.name, path)
 
     def forget_diameter(self) -> None:
-        """Remove the estimate of a diameter that is given now."""
+        """Remove the estimated diameter: another is given."""
         self.diameter.unlink(missing_ok=True)
         if self._place is not None:
             self._place.delete(self.diameter.name)
 
     def fetch_table(self) -> None:
-        """Bring the table of a run in a bucket here."""
+        """Download the table of a run in a bucket."""
         if self._place is not None:
             fetch_folder(f"{self.where}/{self.table.name}", self.table)
 
     @contextmanager
     def named(self) -> Iterator[None]:
-        """Let what people are told in the block speak of the bucket, not of the private folder."""
+        """Replace the private folder by the bucket's URL in error messages of the block."""
         try:
             yield
         except UsageError as error:
             raise type(error)(str(error).replace(str(self.path), self.where)) from error
 
     def _private(self, place: Place) -> Path:
-        """Return a new private folder with the small files of a bucket's run."""
+        """Return a new temporary folder with the small files of a bucket's run."""
         path = Path(tempfile.mkdtemp(prefix="cryopick-"))
         weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
         for name in SMALL:

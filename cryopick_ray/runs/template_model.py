@@ -1,4 +1,4 @@
-"""A molecule's map -> a model of templates that searches for it."""
+"""Template-matching models from a molecule's map."""
 
 import math
 from pathlib import Path
@@ -11,7 +11,7 @@ from cryopick_ray.simulate.library import load_molecule
 
 PARTICLE_PX, ANGULAR_STEP_DEG = 12.0, 15.0
 DIAMETERS = (0.5, 2.0)
-"""Over the measured one: further off it is a slip, such as nanometres."""
+"""Allowed diameter relative to the measured one: beyond it a unit is mistaken, such as nanometres."""
 
 
 def template_model(
@@ -27,28 +27,36 @@ def template_model(
     molecule
         As :func:`~cryopick_ray.simulate.library.load_molecule` takes it.
     diameter_A
-        The diameter that will be picked with; ``None`` for the molecule's longest dimension.
+        Particle diameter for picking; ``None``: the molecule's longest dimension.
     particle_px
-        Pixels that the diameter becomes.
+        Diameter in pixels at the model's scale.
     angular_step_deg
         Angle between neighbouring views.
 
     Raises
     ------
     UsageError
-        If there is no such molecule, or a number cannot be.
+        If there is no such molecule, or a number is out of range.
     """
-    found = load_molecule(molecule)
-    used_A = found.diameter_A if diameter_A is None else diameter_A
+    loaded_molecule = load_molecule(molecule)
+    used_A = loaded_molecule.diameter_A if diameter_A is None else diameter_A
     check_settings(used_A, particle_px, angular_step_deg)
-    low_A, high_A = (factor * found.diameter_A for factor in DIAMETERS)
+    low_A, high_A = (factor * loaded_molecule.diameter_A for factor in DIAMETERS)
     if not low_A <= used_A <= high_A:
         raise UsageError(
-            f"`diameter_A` {used_A:g}: {found.name} measures {found.diameter_A:g} A; "
+            f"`diameter_A` {used_A:g}: {loaded_molecule.name} measures {loaded_molecule.diameter_A:g} A; "
             f"expected {low_A:.0f} to {high_A:.0f}"
         )
     voxel_A, box = used_A / particle_px / 2, 2 * math.ceil(1.5 * particle_px)  # half as large again
-    network = make_templates(density(found, voxel_A, box), voxel_A, used_A, particle_px, angular_step_deg)
+    network = make_templates(
+        density(loaded_molecule, voxel_A, box), voxel_A, used_A, particle_px, angular_step_deg
+    )
     views = f"projections every {angular_step_deg:g} degrees; a diameter of {used_A:g} A"
-    card = template_card(network, found.name, particle_px, views=views, source=f"{found.name}: {found.how}")
+    card = template_card(
+        network,
+        loaded_molecule.name,
+        particle_px,
+        views=views,
+        source=f"{loaded_molecule.name}: {loaded_molecule.how}",
+    )
     return network, card, used_A

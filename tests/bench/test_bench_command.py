@@ -65,20 +65,20 @@ def test_every_stage_of_every_picker_is_there_with_its_share(model):
     assert [stage["name"] for stage in log["stages"]] == [*INGEST, "store read", "copy", "pick", "parquet"]
     assert [stage["name"] for stage in tiny["stages"]] == [*INGEST, *NETWORK]
     assert (tiny["name"], tiny["source_shape"], tiny["working_shape"]) == ("tiny", [512, 512], [128, 128])
-    for one in (log, tiny):
-        limits = {**one["limits"]["bytes_per_s"], "convolution": one["limits"]["flops_per_s"]}
-        for stage in one["stages"]:
+    for record in (log, tiny):
+        limits = {**record["limits"]["bytes_per_s"], "convolution": record["limits"]["flops_per_s"]}
+        for stage in record["stages"]:
             assert 0 < stage["busy_seconds"] <= stage["least_seconds"] <= stage["seconds"]
             if stage["bound"]:
                 achieved = stage["flops_per_s" if stage["bound"] == "convolution" else "bytes_per_s"]
                 assert stage["share"] == pytest.approx(achieved / limits[stage["bound"]])
-        assert all(stage["bound"] for stage in one["stages"])
+        assert all(stage["bound"] for stage in record["stages"])
     network = tiny["stages"][[*INGEST, *NETWORK].index("network")]
     assert network["flops"] > 0
     assert network["bound"] == "convolution"
-    assert [one["batch"] for one in tiny["batches"]] == [1, 2]
+    assert [record["batch"] for record in tiny["batches"]] == [1, 2]
     assert log["batches"] == []
-    assert [(one["name"], one["size"]) for one in outcome["sizes"]] == [
+    assert [(record["name"], record["size"]) for record in outcome["sizes"]] == [
         (name, size) for size in (512, 768) for name in ("log", "tiny")
     ]
 
@@ -91,9 +91,9 @@ def test_exact_and_precision_reach_the_picker(model):
 
 
 def test_a_store_of_its_own_pixel_size_is_resized(model):
-    (one,) = measured("--model", model, "--store-pixel-size", "2")["models"]
-    assert (one["stored_shape"], one["working_shape"]) == ([256, 256], [128, 128])
-    assert "resize" in [stage["name"] for stage in one["stages"]]
+    (record,) = measured("--model", model, "--store-pixel-size", "2")["models"]
+    assert (record["stored_shape"], record["working_shape"]) == ([256, 256], [128, 128])
+    assert "resize" in [stage["name"] for stage in record["stages"]]
 
 
 def test_a_table_is_aligned_and_a_file_can_be_measured(tmp_path):

@@ -39,7 +39,7 @@ class KnownPicker(NetworkPicker[KnownNetwork]):
 
     def pick_many(self, images):
         mixed = images @ torch.eye(images.shape[-1])
-        halves = [self.ask(one[:, None]) for one in mixed.split(1)]
+        halves = [self.ask(record[:, None]) for record in mixed.split(1)]
         return self.peaks(torch.cat(halves), radius_px=3, floor=0.0)
 
 
@@ -78,11 +78,11 @@ def test_a_timed_picker_picks_the_same_and_is_itself_again(card):
     watch = Stopwatch()
     timed = network_pick(watch, picker, images)
     assert not {"ask", "peaks"} & vars(picker).keys()
-    for one, image in zip(timed, images, strict=True):
+    for micrograph_picks, image in zip(timed, images, strict=True):
         plain = picker.pick(image.numpy())
-        assert len(one) > 0
-        assert one.score.tolist() == plain.score.tolist()
-        assert one.x.tolist() == plain.x.tolist()
+        assert len(micrograph_picks) > 0
+        assert micrograph_picks.score.tolist() == plain.score.tolist()
+        assert micrograph_picks.x.tolist() == plain.x.tolist()
     assert watch.parts.keys() == {REST, "network", "peaks"}
     assert watch.parts["peaks"].bytes == 2 * INSIDE**2 * 4
     assert watch.parts[REST].bytes == 2 * images.nbytes

@@ -17,7 +17,7 @@ from cryopick_ray.passes.votes import VoteSettings
 from cryopick_ray.picks.reasons import none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.write_table import write_table
-from cryopick_ray.runs.consensus_run import agree
+from cryopick_ray.runs.consensus.consensus_run import find_consensus
 
 PER_MICROGRAPH, SIDE_PX, DIAMETER_A = 300, 4096, 150.0
 KEPT, OWN, MOVED_PX = 0.85, 0.15, 12.0
@@ -52,7 +52,7 @@ def main(
             write_table(table(picks // PER_MICROGRAPH, picker), where)
             inputs.append(str(where))
         start, cpu = time.perf_counter(), time.process_time()
-        outcome = agree(inputs, Path(folder) / "agreed", VoteSettings(2, crowded=crowded))
+        outcome = find_consensus(inputs, Path(folder) / "agreed", VoteSettings(2, crowded=crowded))
         status = Path("/proc/self/status").read_text()
         peak_KiB = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
         told = {

@@ -14,9 +14,9 @@ from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.digest import THRESHOLD, settings_digest
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
-from cryopick_ray.runs.results import write_results
+from cryopick_ray.runs.results.run_results import write_results
+from cryopick_ray.runs.results.run_table import gather
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.tables import gather
 from cryopick_ray.settings.config import to_yaml
 from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.manifest import ManifestRow, publish_part

@@ -32,7 +32,7 @@ PARTICLES, SIDE_PX = 300, 4096
 
 
 @dataclass(frozen=True)
-class Cost:
+class UnitCost:
     """CPU seconds of one micrograph, and the peak of the process's memory."""
 
     molecule: str
@@ -42,7 +42,7 @@ class Cost:
     peak_GiB: float
 
 
-def measure(molecule: str, pixel_size_A: float) -> Cost:
+def measure(molecule: str, pixel_size_A: float) -> UnitCost:
     """Simulate two micrographs; the first also pays for what a worker does once."""
     torch.set_num_threads(1)
     scene = {
@@ -63,7 +63,7 @@ def measure(molecule: str, pixel_size_A: float) -> Cost:
     made = simulate(settings, molecules, 1)
     cpu_s = time.process_time() - start
     peak_GiB = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return Cost(molecule, pixel_size_A, len(made.scene), round(cpu_s, 2), round(peak_GiB, 2))
+    return UnitCost(molecule, pixel_size_A, len(made.scene), round(cpu_s, 2), round(peak_GiB, 2))
 
 
 def main(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:

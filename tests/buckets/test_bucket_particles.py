@@ -6,7 +6,7 @@ import cryopick_ray
 from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.particles.extract_settings import ExtractSettings
-from cryopick_ray.runs.extracted import extract_particles
+from cryopick_ray.runs.particles.extract_run import extract_particles
 from cryopick_ray.settings.engine_settings import EngineSettings
 from tests.end_to_end.micrograph_files import phantom, write_mrc
 

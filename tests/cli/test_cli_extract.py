@@ -36,7 +36,7 @@ def test_counts_are_told_and_failures_are_the_exit_status(arguments):
     outcome = json.loads(text)
     assert status == 3
     assert [failure["micrograph_id"] for failure in outcome["failures"]] == ["b.mrc"]
-    assert [(one["particles"], one["boxes_px"]) for one in outcome["files"]] == [(2, [32])]
+    assert [(record["particles"], record["boxes_px"]) for record in outcome["files"]] == [(2, [32])]
     assert "nothing is known of the CTF" in told
     assert "--voltage-kv" in told
     status, text, _ = call(*arguments, "--box", "32", "--resume")
@@ -46,7 +46,7 @@ def test_counts_are_told_and_failures_are_the_exit_status(arguments):
 def test_sizes_are_given_in_pairs(arguments):
     sizes = ["--box", "32", "--scale-to", "16", "--box", "80A", "--scale-to", "20"]
     status, text, _ = call(*arguments, *sizes, "--json")
-    files = {one["star"].rpartition("/")[2]: one for one in json.loads(text)["files"]}
+    files = {record["star"].rpartition("/")[2]: record for record in json.loads(text)["files"]}
     assert status == 3
     assert {name: (file["boxes_px"], file["pixel_sizes_A"]) for name, file in files.items()} == {
         "particles_32px_to_16px.star": ([16], [4.0]),

@@ -136,7 +136,7 @@ def test_a_setting_means_the_same_on_the_command_line_and_in_yaml(name):
     elif option and value is False:
         ways.append([option.replace("--", "--no-")])
     elif option:
-        ways.append([f"{option}={text(one)}" for one in (value if isinstance(value, list) else [value])])
+        ways.append([f"{option}={text(item)}" for item in (value if isinstance(value, list) else [value])])
     for way in ways:
         told = on_the_command_line(*way)["settings"]
         assert load_settings(merged(base(name), told)) == load_settings(merged(base(name), wanted))
@@ -182,7 +182,7 @@ def test_a_setting_that_changes_what_is_there_is_told_when_a_run_goes_on(name):
     assert sum(homes) == 1
     told = differences(before, after)
     may_change = name in {*FREE, *AGAIN, "optics.voltage_kV"}
-    assert told == [] if may_change else any(one.startswith(f"{name}: ") for one in told)
+    assert told == [] if may_change else any(item.startswith(f"{name}: ") for item in told)
 
 
 @pytest.mark.parametrize("name", LEAVES)
@@ -235,11 +235,13 @@ def test_the_numbers_of_a_network_were_once_called_precision():
 
 @pytest.mark.parametrize("names", list(itertools.combinations(CUTS, 2)))
 def test_two_ways_to_cut_are_refused_by_name(names):
-    one, other = names
+    first, second = names
     two = {name: OTHER[name] for name in names}
-    with pytest.raises(UsageError, match=rf"`{one}` {OTHER[one]:g} and `{other}` {OTHER[other]:g}: each"):
+    with pytest.raises(
+        UsageError, match=rf"`{first}` {OTHER[first]:g} and `{second}` {OTHER[second]:g}: each"
+    ):
         load_settings(base("x") | two)
-    assert load_settings(base("x") | two | {one: RunSettings.model_fields[one].default})
+    assert load_settings(base("x") | two | {first: RunSettings.model_fields[first].default})
 
 
 def test_a_setting_without_an_option_is_named_by_its_full_name():

@@ -52,8 +52,8 @@ def serial_run(phantoms, tmp_path_factory):
 def training(phantoms, tmp_path_factory):
     """A small heatmap, taught for seconds at its own scale."""
     folder = tmp_path_factory.mktemp("taught")
-    one = {"name": "phantoms", "micrographs": [str(phantoms / "micrographs")], "diameter_A": 150}
-    settings = {"network": "heatmap", "data": [one | {"labels": str(phantoms / "truth")}]}
+    item = {"name": "phantoms", "micrographs": [str(phantoms / "micrographs")], "diameter_A": 150}
+    settings = {"network": "heatmap", "data": [item | {"labels": str(phantoms / "truth")}]}
     (folder / "training.yaml").write_text(yaml.safe_dump(settings))
     small = [
         "--set",

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
-from cryopick_ray.runs.particle_look import picks_as_images
+from cryopick_ray.runs.iterate.classified_picks import extract_picks
 
 PIXEL_A, DIAMETER_A = 6.0, 150.0
 
@@ -51,12 +51,12 @@ def test_pickers_are_compared_by_maps_of_their_picks(simulated, runs, tmp_path, 
     strict, lax = told
     assert strict["picks"] < lax["picks"]
     assert strict["precision"] > lax["precision"]
-    maps = [{(one["picks"], one["poses"]): one for one in run["maps"]} for run in told]
+    maps = [{(record["picks"], record["poses"]): record for record in run["maps"]} for run in told]
     for own in maps:
         assert len(own) == 4
         assert own["equal numbers", "matched"]["particles"] == strict["picks"]
-        assert all(one["reference_A"] >= 2 * PIXEL_A for one in own.values())
-        assert all(np.ptp(one["half_maps_A"]) >= 0 for one in own.values())
+        assert all(record["reference_A"] >= 2 * PIXEL_A for record in own.values())
+        assert all(np.ptp(record["half_maps_A"]) >= 0 for record in own.values())
     assert strict["match_score"] > lax["match_score"]
     page = (out / "structure.html").read_text()
     assert "strict" in page
@@ -84,6 +84,6 @@ def test_where_files_are_gone_the_coarser_store_is_looked_at(tmp_path, cryopick)
     told = ["run", sim / "micrographs", "--model", "log", "--diameter", DIAMETER_A, "--expect", 10]
     assert cryopick(*told, "--engine", "serial", "--out", out)[0] == 0
     shutil.rmtree(sim / "micrographs")
-    particles = picks_as_images(out, tmp_path / "look", DIAMETER_A, SerialEngine(), SilentEvents())
+    particles = extract_picks(out, tmp_path / "look", DIAMETER_A, SerialEngine(), SilentEvents())
     assert len(particles) > 5
     assert particles.pixel_size_A > 4

@@ -36,8 +36,14 @@ def run(cryopick, micrographs, tmp_path):
 
 def picks(folder):
     return [
-        (one.micrograph, one.diameter_A, one.x_px.tobytes(), one.score.tobytes(), one.picked.tobytes())
-        for one in PickTable(folder / "table")
+        (
+            micrograph_picks.micrograph,
+            micrograph_picks.diameter_A,
+            micrograph_picks.x_px.tobytes(),
+            micrograph_picks.score.tobytes(),
+            micrograph_picks.picked.tobytes(),
+        )
+        for micrograph_picks in PickTable(folder / "table")
     ]
 
 

@@ -43,22 +43,22 @@ def test_two_people_s_decisions_reach_coordinates_and_labels_and_are_taken_back(
     start = ["run", phantoms / "micrographs", *LOG, "--out", run, *SERIAL]
     assert cryopick(*start)[0] == 0
     before = pd.read_parquet(run / "table")
-    one, other, out, junked = IDS[:4]
-    first = before[(before.micrograph_id == one) & before.picked].iloc[0]
+    pruned, corrected, out, junked = IDS[:4]
+    first = before[(before.micrograph_id == pruned) & before.picked].iloc[0]
     disc = before[(before.micrograph_id == junked) & before.picked].iloc[0]
     gone = (round(float(first.x_px), 1), round(float(first.y_px), 1))
     with DecisionLog(run / "curation", "anna") as anna, DecisionLog(run / "curation", "bo") as bo:
-        anna.append([Decision(one, "remove", first.x_px, first.y_px), Decision(out, "exclude")])
-        bo.append([Decision(other, "add", 33.5, 44.5)])
+        anna.append([Decision(pruned, "remove", first.x_px, first.y_px), Decision(out, "exclude")])
+        bo.append([Decision(corrected, "add", 33.5, 44.5)])
         bo.append([Decision(junked, "junk", disc.x_px, disc.y_px, 30)])
-        anna.append([Decision(other, "exclude")])
+        anna.append([Decision(corrected, "exclude")])
         anna.undo()
     status, _, errors = cryopick("run", "--out", run, "--resume", "--curation", run / "curation", *SERIAL)
     assert status == 0, errors
     assert "curation" not in errors
     after = pd.read_parquet(run / "table")
-    assert places(after, one) == places(before, one) - {gone}
-    assert places(after, other) >= places(before, other) | {(33.5, 44.5)}
+    assert places(after, pruned) == places(before, pruned) - {gone}
+    assert places(after, corrected) >= places(before, corrected) | {(33.5, 44.5)}
     assert places(after, out) == set()
     here = (after.micrograph_id == junked) & (np.hypot(after.x_px - disc.x_px, after.y_px - disc.y_px) <= 30)
     assert here.any()
@@ -66,11 +66,11 @@ def test_two_people_s_decisions_reach_coordinates_and_labels_and_are_taken_back(
     for name in IDS[4:]:
         assert places(after, name) == places(before, name)
     assert cryopick("export", run, "--format", "star", "--out", tmp_path / "star")[0] == 0
-    for name in (one, other, junked):
+    for name in (pruned, corrected, junked):
         assert are_alike(exported(tmp_path / "star", name), after, name)
     labels = read_table_labels(run, None)
     assert labels.excluded == {out.removesuffix(".mrc")}
-    assert len(labels.false.particles[one.removesuffix(".mrc")]) == 1
+    assert len(labels.false.particles[pruned.removesuffix(".mrc")]) == 1
     assert len(labels.false.particles[junked.removesuffix(".mrc")]) == here.sum()
     kept = yaml.safe_load((run / "config.yaml").read_text())["selection"]["curation"]
     assert kept == [str(run / "curation")]

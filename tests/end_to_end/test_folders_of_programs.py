@@ -26,7 +26,7 @@ def picked(out):
 
 
 def left_out(out):
-    return {one["micrograph_id"]: one["reason"] for one in summary(out)["left_out"]}
+    return {record["micrograph_id"]: record["reason"] for record in summary(out)["left_out"]}
 
 
 def test_one_exposure_is_picked_once_and_going_on_changes_nothing(tmp_path, image, cryopick):
@@ -86,12 +86,14 @@ def test_files_that_cannot_be_used_are_failed_rows_and_the_run_goes_on(tmp_path,
         assert code == 3
         assert "Traceback" not in said
         assert picked(tmp_path / "run") == ["fine.mrc", "good.mrc"]
-        failed = {one["micrograph_id"]: one["reason"] for one in summary(tmp_path / "run")["failures"]}
+        failed = {
+            record["micrograph_id"]: record["reason"] for record in summary(tmp_path / "run")["failures"]
+        }
         assert len(failed) == len(BAD) + 4
         assert all(name.isprintable() and reason.isprintable() for name, reason in failed.items())
         assert "not\\xff\\xfeutf8.mrc" in failed
         for name, reason in BAD.items():
-            assert any(reason in one for one in failed.values()), name
+            assert any(reason in record for record in failed.values()), name
         assert "`pixel_size_A`" in failed["aaa coarse.mrc"]
         assert "empty" in failed["zero.mrc"]
         assert "no such file" in failed["gone.mrc"]

@@ -71,7 +71,9 @@ def test_a_file_that_has_changed_into_none_has_no_picks_until_it_is_mended(phant
         (inputs / "02.mrc").write_bytes(content)
         assert cryopick("run", "--out", out, "--resume", *SERIAL)[0] == wanted
         is_there = "02.mrc" in set(pd.read_parquet(out / "table")["micrograph_id"])
-        failed = [one["micrograph_id"] for one in json.loads((out / "summary.json").read_text())["failures"]]
+        failed = [
+            record["micrograph_id"] for record in json.loads((out / "summary.json").read_text())["failures"]
+        ]
         assert (is_there, failed) == ((False, ["02.mrc"]) if wanted else (True, []))
         assert (out / "coordinates/star/02.mrc.star").exists() == is_there
     assert table_bytes(out) == before
@@ -90,7 +92,7 @@ def test_another_diameter_picks_again_what_is_stored_finely_enough(phantoms, cry
     kept = {path: path.stat().st_mtime_ns for path in stored}
     assert (kept == stored) == (diameter_A > DIAMETER_A)  # a smaller one needs finer pixels
     assert cryopick("run", inputs, *model, "--diameter", diameter_A, "--out", fresh, *SERIAL)[0] == 0
-    ours, theirs = (pd.read_parquet(one / "table") for one in (out, fresh))
+    ours, theirs = (pd.read_parquet(item / "table") for item in (out, fresh))
     if diameter_A < DIAMETER_A:
         pd.testing.assert_frame_equal(ours, theirs)
     assert set(ours["diameter_A"]) == {np.float32(diameter_A)}

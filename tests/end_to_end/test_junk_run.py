@@ -14,7 +14,7 @@ from PIL import Image
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.pickers.log import LogPicker
 from cryopick_ray.picks.table import open_table
-from cryopick_ray.runs.own_labels import Grade, grade
+from cryopick_ray.runs.self_training.pseudo_labels import Grade, grade
 
 SHAPE = (512, 576)
 
@@ -27,7 +27,7 @@ def seeing(monkeypatch):
     mask[:, 0] = Junk.CARBON
 
     def with_masks(self, images):
-        return [replace(one, mask=mask) for one in pick_many(self, images)]
+        return [replace(item, mask=mask) for item in pick_many(self, images)]
 
     monkeypatch.setattr(LogPicker, "pick_many", with_masks)
 
@@ -82,8 +82,8 @@ def test_junk_is_kept_where_a_user_disagrees_and_nothing_is_picked_anew(seen, cr
     assert (frame.junk == "carbon").any()
     assert summary_of(seen)["junk"] == {}
     assert {path: path.stat().st_mtime_ns for path in (seen / "picks").rglob("*.parquet")} == before
-    for one in open_table(seen):
-        assert not one.is_kept_out.any()
+    for micrograph_picks in open_table(seen):
+        assert not micrograph_picks.is_kept_out.any()
 
 
 def test_an_export_at_another_threshold_leaves_junk_out_too(seen, cryopick, tmp_path):
@@ -113,9 +113,9 @@ def test_evaluation_takes_what_lies_on_junk_for_no_candidate(seen, phantoms, cry
 
 def test_nothing_is_learned_of_what_lies_on_junk(seen):
     graded = grade(open_table(seen), share=0.9, top=10_000)
-    grades = np.concatenate([one for _, one in graded])
-    on_junk = np.concatenate([one.is_kept_out for one, _ in graded])
-    picked = np.concatenate([one.picked for one, _ in graded])
+    grades = np.concatenate([micrograph_picks for _, micrograph_picks in graded])
+    on_junk = np.concatenate([micrograph_picks.is_kept_out for micrograph_picks, _ in graded])
+    picked = np.concatenate([micrograph_picks.picked for micrograph_picks, _ in graded])
     assert set(grades[on_junk]) == {Grade.UNSURE}
     assert (grades[picked] >= Grade.PICKED).all()
     assert (grades == Grade.SURE).sum() == int(0.9 * picked.sum())
@@ -165,7 +165,7 @@ def test_masks_of_the_user_are_a_pass_over_the_table_that_can_be_taken_back(seri
     assert plain.picked[inside].any()
     told = summary_of(out)["junk"]["masked"]
     assert f"{told} candidates above the threshold are not picked: {told} in masks given" in output
-    assert [one for one in summary_of(out)["warnings"] if "mask" in one["text"]] == []
+    assert [record for record in summary_of(out)["warnings"] if "mask" in record["text"]] == []
     # a user's own masks count where the model's are overruled
     assert cryopick("run", "--out", out, "--resume", "--keep-junk")[0] == 0
     assert np.array_equal(frame_of(out).picked, frame.picked)
@@ -181,7 +181,7 @@ def test_missing_unreadable_and_inverted_masks_are_told_once(serial_run, cryopic
     write_masks(folder, everything, count=5)
     (folder / "square0" / "00_mask.png").write_bytes(b"no picture")
     assert cryopick("run", "--out", out, "--resume", "--masks", folder)[0] == 0
-    texts = [one["text"] for one in summary_of(out)["warnings"] if "mask" in one["text"]]
+    texts = [record["text"] for record in summary_of(out)["warnings"] if "mask" in record["text"]]
     assert len(texts) == 3
     assert texts[0].startswith(f"7 of 12 micrographs have no mask in {folder}")
     assert "exclude 98% of all pixels: perhaps they are the other way round" in texts[1]

@@ -128,4 +128,4 @@ def test_a_name_that_is_taken_is_refused_in_words(disc):
     install(disc, "second", "4.0", {"disc": "disc_network.record:RECORD"})
     with pytest.raises(ModelError, match=r"one of disc-network 1\.0 and one of second 4\.0; uninstall"):
         find_network("disc")
-    assert "disc" not in {one.name for one in list_networks()[0]}
+    assert "disc" not in {entry.name for entry in list_networks()[0]}

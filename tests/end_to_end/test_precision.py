@@ -48,7 +48,9 @@ def test_a_run_goes_on_in_the_precision_that_it_began_with(options, tmp_path, cr
         status, _, notes = cryopick("run", "--out", run, "--resume", "--limit", 2)
         assert status == 0
         assert f"networks answer in {precision}" in notes
-        assert [(one["scoring"], one["precision"]) for one in settings_of(run)] == [("fast", precision)]
+        assert [(record["scoring"], record["precision"]) for record in settings_of(run)] == [
+            ("fast", precision)
+        ]
         assert len(list(run.glob("picks/*/*.parquet"))) == 2  # the first one's was kept
 
 

@@ -231,7 +231,7 @@ def test_a_job_is_ended_wherever_it_waits(tmp_path):
     began = time.monotonic()
 
     def wait():
-        with job.told():
+        with job.exit_status():
             (job.path / "RELION_JOB_ABORT_NOW").touch()
             time.sleep(SECONDS)
 
@@ -239,7 +239,7 @@ def test_a_job_is_ended_wherever_it_waits(tmp_path):
         wait()
     assert time.monotonic() - began < SECONDS / 2
     assert [path.name for path in job.path.iterdir()] == ["RELION_JOB_EXIT_ABORTED"]
-    with job.told():
+    with job.exit_status():
         pass
     assert [path.name for path in job.path.iterdir()] == ["RELION_JOB_EXIT_SUCCESS"]
 

@@ -1,29 +1,20 @@
 """A run teaches its model, by its own picks or another's: through the real command."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
-import ray
 import torch
 from small_learning import ALONE, PARTICLE_PX, SELF, SMALL, succeed
 
-from cli.console import ConsoleEvents
 from cryopick_ray.errors import PixelSizeError
 from cryopick_ray.pickers.weights import load_model
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.runs.results import read_summary
+from cryopick_ray.runs.results.summary import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.self_training import check_fine
-from cryopick_ray.runs.target import target_of
-from cryopick_ray.training.loop.loop import Epoch
+from cryopick_ray.runs.self_training.self_training import check_store_resolution
+from cryopick_ray.runs.self_training.target_run import target_run
 from tests.pickers.test_importers import topaz_state
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -56,12 +47,12 @@ def test_half_of_the_picks_are_learned_from(first, second):
 @pytest.mark.parametrize("finer", [{"options": {"particle_px": 2 * PARTICLE_PX}}, {"scales": (0.7, 1.5)}])
 def test_a_store_too_coarse_to_learn_from_is_refused(first, finer):
     run = RunFolder(first)
-    target = target_of(run, {"share": 0.5, "top": 100, "teacher": "self"}, [])
+    target = target_run(run, {"share": 0.5, "top": 100, "teacher": "self"}, [])
     split = target.split(target.sample(PickTable(run.table)), target.own_picker("cpu"))
     assert (len(split.training), len(split.validation)) == (5, 1)
-    check_fine(split, target.learn, target.settings)
+    check_store_resolution(split, target.learn, target.settings)
     with pytest.raises(PixelSizeError, match="`store_pixel_size_A`"):
-        check_fine(split, target.learn.model_copy(update=finer), target.settings)
+        check_store_resolution(split, target.learn.model_copy(update=finer), target.settings)
 
 
 def test_there_is_no_command_of_the_old_name(cryopick):
@@ -104,13 +95,13 @@ def test_a_student_that_is_no_better_is_not_kept(first, cryopick, tmp_path):
     assert after["taught"]["kept"] == 0
     assert after["taught"]["rounds"][0] <= after["taught"]["before"]
     assert after["picked"] == before["picked"]
-    assert any(words in one["text"] for one in after["warnings"])
+    assert any(words in record["text"] for record in after["warnings"])
     assert words in (out / "report.html").read_text()
     status, _, _ = cryopick("run", "--out", out, "--resume", "--threshold", 0.3, "--engine", "serial")
     assert status == 0
     again = json.loads((out / "summary.json").read_text())
     assert again["taught"] == after["taught"]
-    assert sum(words in one["text"] for one in again["warnings"]) == 1
+    assert sum(words in record["text"] for record in again["warnings"]) == 1
 
 
 def test_resuming_changes_nothing_of_what_was_learned(first, second, cryopick):
@@ -158,123 +149,6 @@ def test_a_folder_of_another_kind_is_named_in_a_line(first, training, cryopick, 
         status, _, errors = cryopick(*arguments, *ALONE)
         assert status == 2
         assert errors == f"cryopick: error: {words}; choose another folder\n"
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--threads", 0],
-        ["--workers", "²"],
-        ["--workers", "3,2"],
-        ["--workers", "0"],
-        ["--workers", "1,"],
-        ["--workers", "9" * 5000],
-        ["--workers", "2", "--engine", "serial"],
-    ],
-)
-def test_a_wrong_number_of_workers_or_threads_is_refused(first, cryopick, tmp_path, arguments):
-    status, _, errors = cryopick("self-train", first, "--out", tmp_path / "out", *arguments)
-    assert status == 2
-    assert arguments[0] in errors
-    assert "Traceback" not in errors
-    assert not (tmp_path / "out").exists()
-
-
-def test_without_room_on_ray_nothing_waits(first, cryopick, tmp_path):
-    status, _, errors = cryopick(
-        "self-train", first, "--out", tmp_path / "out", "--workers", 2, "--threads", 4096
-    )
-    assert status == 1
-    assert "--workers" in errors
-    assert "--threads" in errors
-    assert not ray.is_initialized()
-
-
-def epochs_in(log):
-    return len(log.read_text().splitlines()) - 1 if log.exists() else 0
-
-
-@pytest.mark.timeout(500)
-def test_a_notice_to_end_is_obeyed_on_ray_in_a_line(first, cryopick, tmp_path):
-    arguments = [
-        "self-train",
-        first,
-        "--out",
-        tmp_path / "out",
-        *SMALL,
-        *SELF,
-        "--workers",
-        1,
-        "--threads",
-        1,
-    ]
-    command = [sys.executable, "-m", "cli.main", *map(str, arguments), "--set", "epochs=100000"]
-    checkpoints = tmp_path / "out" / "training" / "round-1" / "checkpoints"
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            deadline = time.monotonic() + 240
-            while epochs_in(checkpoints / "log.csv") < 2:
-                assert process.poll() is None, process.stderr.read()
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            process.send_signal(signal.SIGTERM)
-            _, errors = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    assert process.returncode == 130
-    said = [line for line in errors.splitlines() if not line.startswith(("round 1: learning from", "epoch"))]
-    assert said == ["cryopick: error: interrupted; finished work is kept, go on with --resume"]
-    done = epochs_in(checkpoints / "log.csv")
-    status, _, errors = cryopick(*arguments, "--engine", "serial", "--resume", "--set", f"epochs={done + 1}")
-    assert status == 0
-    assert f"epoch {done + 1:3}" in errors
-
-
-def test_ray_leaves_the_programs_own_answer_to_a_notice():
-    """And starts a second time, then in a program that has none."""
-    code = (
-        "import os, signal\n"
-        "from cryopick_ray.engine.ray_engine import RayEngine\n"
-        "from cryopick_ray.engine.sizing import PoolSize\n"
-        "one = dict(size=PoolSize(1, 1), threads=1, gpus_per_worker=1, wants_gpus=False, address=None)\n"
-        "engine = lambda: RayEngine(**one)\n"
-        "told = []\n"
-        "signal.signal(signal.SIGTERM, lambda *_: told.append(1))\n"
-        "with engine():\n"
-        "    os.kill(os.getpid(), signal.SIGTERM)\n"
-        "print(len(told))\n"
-        "signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
-        "with engine():\n"
-        "    pass\n"
-        "os.kill(os.getpid(), signal.SIGTERM)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-u", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGTERM, "1\n", "")
-
-
-def test_the_lowest_validation_loss_is_marked_and_no_other(capsys):
-    with ConsoleEvents() as events:
-        # the last is of another training, whose micrographs are all learned from
-        for number, validation in ((1, 0.5), (2, 0.6), (3, 0.4), (1, None)):
-            events.epoch(Epoch(number, 0.1, validation, 1e-3, 1.0, 100, 1))
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.endswith("lowest") for line in lines] == [True, False, True, False]
-    assert "validation" not in lines[3]
-
-
-def test_steps_of_an_epoch_are_told_now_and_then_where_there_is_no_terminal(capsys, monkeypatch):
-    clock = iter(range(1000, 2000, 4))
-    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
-    with ConsoleEvents() as events:
-        for step in range(1, 9):
-            events.steps(1, step, 8)
-        events.epoch(Epoch(1, 0.1, None, 1e-3, 1.0, 100, 1))
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "epoch 1: 1 of 8 steps"
-    assert 2 <= len(lines) - 1 < 8  # the last one is the epoch's own
-    assert all(line.startswith("epoch 1: ") for line in lines[:-1])
 
 
 @pytest.mark.parametrize("network", ["deepem", "deeppicker"])

@@ -40,7 +40,7 @@ def test_a_sidecar_s_pixel_size_reaches_the_particles(cryopick, tmp_path, header
     assert optics["rlnMicrographPixelSize"].tolist() == [PIXEL_SIZE_A]
     assert optics["rlnVoltage"].tolist() == [200]
     assert optics["rlnOpticsGroupName"].tolist() == ["in"]
-    told = [one["text"] for one in json.loads((out / "summary.json").read_text())["warnings"]]
+    told = [record["text"] for record in json.loads((out / "summary.json").read_text())["warnings"]]
     assert sum("pixel size 4 A from its" in text for text in told) == 1
     assert sum("voltage 200 kV from its" in text for text in told) == 1
     assert not any("300 kV" in text for text in told)

@@ -66,7 +66,7 @@ def test_every_network_is_tested_on_the_families_that_it_has_not_seen(studied):
     assert {row["left_out"]: row["micrographs"] for row in rows} == {"globular": 2, "rings": 4}
     for network, part in TRAININGS:
         kept = json.loads((out / network / f"without-{part}" / "summary.json").read_text())
-        learnt = {one["molecule"] for one in kept["card"]["trained_on"]["sets"]}
+        learnt = {record["molecule"] for record in kept["card"]["trained_on"]["sets"]}
         assert learnt == ({"rubisco"} if part == "rings" else {"ring", "lock-washer"})
         assert not any(line["overlap"] for line in kept["test"])
         assert kept["whole"]["score"]["n_truth"] == sum(line["score"]["n_truth"] for line in kept["test"])
@@ -109,7 +109,7 @@ def test_what_is_finished_is_not_done_again_and_what_is_lost_is(studied, tmp_pat
     assert again.exit_code == 0, again.output
     after = finished(out)
     assert {key for key in after if after[key] != before[key]} == {("deepem", "without-rings")}
-    scores = [[row["score"] for row in json.loads(one.stdout)["rows"]] for one in (done, again)]
+    scores = [[row["score"] for row in json.loads(item.stdout)["rows"]] for item in (done, again)]
     assert scores[0] == scores[1]
     changed = call("train", file, "--out", out, *ALONE, "--resume", "--set", "networks.deepem.seed=3")
     assert (changed.exit_code, "networks.deepem.seed: 0 -> 3" in changed.stderr) == (2, True)

@@ -19,12 +19,12 @@ from cryopick_ray.passes.decisions import Decision
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.weights import load_model
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.runs import teach as module
-from cryopick_ray.runs import teaching as module_of_settings
 from cryopick_ray.runs.learning import TeachingSettings
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.teach_doubts import doubts_of
-from cryopick_ray.runs.teaching import TeachSettings
+from cryopick_ray.runs.teach import teach as module
+from cryopick_ray.runs.teach import teach_model as module_of_settings
+from cryopick_ray.runs.teach.teach_doubts import doubts_of
+from cryopick_ray.runs.teach.teach_model import TeachSettings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.training.data.examples import LabelledRow
@@ -87,11 +87,11 @@ def test_the_model_that_is_kept_picks_all_as_it_was_shown(first, phantoms, taugh
     model = ["--model", out / "model.safetensors"]
     status, _, errors = cryopick("run", *inputs, *model, "--out", tmp_path / "all")
     assert status == 0, errors
-    shown = [one.micrograph_id for one in told.shown]
+    shown = [micrograph.micrograph_id for micrograph in told.shown]
     run, seen = (PickTable(where / "table").of(shown) for where in (tmp_path / "all", out))
-    for one in told.shown:
-        own, other = run[one.micrograph_id], seen[one.micrograph_id]
-        assert one.after == own.picked.sum() == other.picked.sum()
+    for micrograph in told.shown:
+        own, other = run[micrograph.micrograph_id], seen[micrograph.micrograph_id]
+        assert micrograph.after == own.picked.sum() == other.picked.sum()
         np.testing.assert_array_equal(own.score, other.score)
         np.testing.assert_array_equal(own.x_px, other.x_px)
 
@@ -115,7 +115,7 @@ def test_what_was_told_is_kept_and_the_run_is_as_it_was(first, taught):
     assert (kept["particles"], kept["micrographs"]) == (8, 2)
     assert not (first / "teach.json").exists()
     assert [micrograph.micrograph_id for micrograph in PickTable(out / "table").micrographs] == [
-        one["micrograph_id"] for one in kept["shown"]
+        record["micrograph_id"] for record in kept["shown"]
     ]
 
 
@@ -128,7 +128,7 @@ def test_other_micrographs_are_shown_through_the_command(first, marked, cryopick
         "teach", first, "--curation", marked[0], "--micrographs", other, "--out", out, *ALONE, "--json"
     )
     assert status == 0, errors
-    assert [one["micrograph_id"] for one in json.loads(said)["shown"]] == [other]
+    assert [record["micrograph_id"] for record in json.loads(said)["shown"]] == [other]
     assert "learning from half of the marks" in errors
     status, _, errors = cryopick("teach", first, "--curation", marked[0], "--out", out, *ALONE)
     assert (status, "is there and not empty; choose another --out" in errors) == (2, True)
@@ -180,4 +180,4 @@ def test_a_wrong_diameter_or_polarity_is_told(first, phantoms, marked):
     (size,) = doubts_of(picker, teaching, [replace(right, diameter_A=100.0)])
     assert "times as large as the run's diameter of 100 A" in size
     assert 130 < float(re.search(r"`diameter_A` near (\d+)", size)[1]) < 175
-    assert any("another `invert`" in one for one in doubts_of(picker, teaching, [replace(right, sign=-1)]))
+    assert any("another `invert`" in item for item in doubts_of(picker, teaching, [replace(right, sign=-1)]))

@@ -18,14 +18,14 @@ ALONE = ["--engine", "serial", "--threads", 1]
 
 def config(folder, **changes):
     """Write a training's settings for the phantoms in ``folder``; return the file and the settings."""
-    one = {
+    item = {
         "name": "phantoms",
         "micrographs": [str(folder / "micrographs")],
         "labels": str(folder / "truth"),
         "diameter_A": 150,
         "test": ["square0/0[0-2]*"],
     }
-    return {"network": "heatmap", "data": [one | changes]}
+    return {"network": "heatmap", "data": [item | changes]}
 
 
 def written(tmp_path, settings):
@@ -92,7 +92,7 @@ def test_the_model_picks_at_its_own_threshold_and_teaches_itself(trained, phanto
     taught = json.loads((tmp_path / "second" / "training" / "round-1" / "summary.json").read_text())
     own, *simulated = taught["card"]["trained_on"]["sets"]
     assert own["dataset"] == "micrographs"
-    assert [one["simulated"] for one in simulated] == [True] * 6
+    assert [record["simulated"] for record in simulated] == [True] * 6
     (before,) = taught["card"]["trained_on"]["before"]["sets"]
     assert (before["dataset"], before["micrographs"]) == ("phantoms", 7)
     scores = []

@@ -13,7 +13,7 @@ from cryopick_ray.formats.relion.verdicts import write_verdicts
 from cryopick_ray.micrographs.star_list import read_star_list
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable, recut
-from cryopick_ray.runs.doubts import of_verdicts
+from cryopick_ray.runs.results.verdict_warnings import verdict_warnings
 
 WRONG = "square.mrc"
 
@@ -33,7 +33,10 @@ def folder(tmp_path):
 
 
 def picked(run):
-    return {one.micrograph.micrograph_id: int(one.picked.sum()) for one in PickTable(run / "table")}
+    return {
+        micrograph_picks.micrograph.micrograph_id: int(micrograph_picks.picked.sum())
+        for micrograph_picks in PickTable(run / "table")
+    }
 
 
 def test_an_overview_among_micrographs_is_not_picked_told_and_can_be_overridden(cryopick, tmp_path, folder):
@@ -41,18 +44,24 @@ def test_an_overview_among_micrographs_is_not_picked_told_and_can_be_overridden(
     status, text, _ = cryopick("run", folder, *LOG, "--engine", "serial", "--out", out)
     assert status == 0
     found = {micrograph.micrograph_id: micrograph for micrograph in PickTable(out / "table").micrographs}
-    assert {name: one.verdict == "not a micrograph" for name, one in found.items()} == {
-        name: name == WRONG for name in found
-    }
+    assert {
+        name: micrograph_picks.verdict == "not a micrograph" for name, micrograph_picks in found.items()
+    } == {name: name == WRONG for name in found}
     counts = picked(out)
     assert counts[WRONG] == 0
     assert all(count for name, count in counts.items() if name != WRONG)  # it moves no threshold
     assert found[WRONG].candidates
-    assert all(counts[name] == one.picks for name, one in found.items())
-    assert all(bool(one.reasons) == (one.verdict != "good") for one in found.values())
-    again = {one.micrograph.micrograph_id: one for one in recut(PickTable(out / "table"), -1e9)}
+    assert all(counts[name] == micrograph_picks.picks for name, micrograph_picks in found.items())
+    assert all(
+        bool(micrograph_picks.reasons) == (micrograph_picks.verdict != "good")
+        for micrograph_picks in found.values()
+    )
+    again = {
+        micrograph_picks.micrograph.micrograph_id: micrograph_picks
+        for micrograph_picks in recut(PickTable(out / "table"), -1e9)
+    }
     assert not again[WRONG].picked.any()
-    assert all(one.picked.all() for name, one in again.items() if name != WRONG)
+    assert all(micrograph_picks.picked.all() for name, micrograph_picks in again.items() if name != WRONG)
 
     summary = json.loads((out / "summary.json").read_text())
     assert summary["verdicts"]["not a micrograph"] == 1
@@ -73,14 +82,16 @@ def test_an_overview_among_micrographs_is_not_picked_told_and_can_be_overridden(
 
 def test_good_micrographs_are_listed_with_what_was_listed_of_them(tmp_path):
     listed = json.dumps({"rlnDefocusU": "12000.5", "rlnCtfImage": "CtfFind/a b.ctf:mrc", "other": "x"})
-    one = PickedMicrograph(
+    item = PickedMicrograph(
         "a.mrc", "d", "Movies/a b.mrc", (9, 9), 1.5, None, "complete", "", "", listed, verdict="good", picks=3
     )
     others = [
-        replace(one, micrograph_id="b.mrc", relion_name="b.mrc", listed="", verdict="bad", reasons="why\nso"),
-        replace(one, micrograph_id="c.mrc", relion_name="c.mrc", verdict=""),
+        replace(
+            item, micrograph_id="b.mrc", relion_name="b.mrc", listed="", verdict="bad", reasons="why\nso"
+        ),
+        replace(item, micrograph_id="c.mrc", relion_name="c.mrc", verdict=""),
     ]
-    write_verdicts([one, *others], tmp_path, ExportSettings())
+    write_verdicts([item, *others], tmp_path, ExportSettings())
     [good] = read_star_list(tmp_path / "good.star", tmp_path)
     assert (good.name, good.pixel_size_A) == ("Movies/a b.mrc", 1.5)
     assert json.loads(good.listed)["rlnDefocusU"] == "12000.5"
@@ -99,17 +110,19 @@ def judged(name, verdict="good", picks=100, below=10, junk=0):
 
 def test_what_looks_wrong_in_a_whole_run_is_told():
     usual = [judged(f"{n}.mrc") for n in range(8)]
-    assert of_verdicts(usual) == []
-    [line] = of_verdicts([*usual, judged("low.mrc", "doubtful", 19), judged("high.mrc", "doubtful", 5000)])
+    assert verdict_warnings(usual) == []
+    [line] = verdict_warnings(
+        [*usual, judged("low.mrc", "doubtful", 19), judged("high.mrc", "doubtful", 5000)]
+    )
     assert "2 of 10" in line
     assert line.index("high.mrc 5000") < line.index("low.mrc 19")
-    [line] = of_verdicts([*usual, judged("far.mrc", "not a micrograph", 0)])
+    [line] = verdict_warnings([*usual, judged("far.mrc", "not a micrograph", 0)])
     assert "far.mrc: why" in line
     assert "`any_image`" in line
-    [line] = of_verdicts([judged(f"{n}.mrc", below=101) for n in range(8)])
+    [line] = verdict_warnings([judged(f"{n}.mrc", below=101) for n in range(8)])
     assert "just below the cut" in line
-    [line] = of_verdicts([judged(f"{n}.mrc", junk=101) for n in range(8)])
+    [line] = verdict_warnings([judged(f"{n}.mrc", junk=101) for n in range(8)])
     assert "808 of 1608" in line
-    [line] = of_verdicts([judged(f"{n}.mrc", "bad") for n in range(8)])
+    [line] = verdict_warnings([judged(f"{n}.mrc", "bad") for n in range(8)])
     assert "8 bad" in line
-    assert of_verdicts([judged(f"{n}.mrc", below=None) for n in range(8)]) == []
+    assert verdict_warnings([judged(f"{n}.mrc", below=None) for n in range(8)]) == []

@@ -13,7 +13,7 @@ from scipy.special import expit
 from cryopick_ray.pickers.log import LogPicker
 from cryopick_ray.picks.cuts import Scores, cut_at_precision
 from cryopick_ray.runs import pipeline
-from cryopick_ray.runs.results import read_summary
+from cryopick_ray.runs.results.summary import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
 
 SERIAL = ["--engine", "serial"]
@@ -108,9 +108,9 @@ def test_calibrated_scores_say_what_to_expect(calibrated, cryopick):
 
 
 def test_that_scores_are_calibrated_is_written_down_beside_what_makes_the_digest(calibrated, run):
-    (plain,), (said,) = (list((one / "picks").iterdir()) for one in (run, calibrated))
+    (plain,), (said,) = (list((item / "picks").iterdir()) for item in (run, calibrated))
     assert plain.name == said.name
-    settings = [json.loads((one / "settings.json").read_text()) for one in (plain, said)]
+    settings = [json.loads((item / "settings.json").read_text()) for item in (plain, said)]
     assert [setting.pop("calibrated", None) for setting in settings] == [None, True]
 
 

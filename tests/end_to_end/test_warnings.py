@@ -7,7 +7,7 @@ from micrograph_files import LOG, phantom, write_mrc
 
 from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.errors import plain
-from cryopick_ray.runs.warnings import Heard, of_counts
+from cryopick_ray.runs.results.run_warnings import WarningCollector, count_warnings
 
 
 class Ear(SilentEvents):
@@ -22,7 +22,7 @@ class Ear(SilentEvents):
 
 
 def test_a_warning_is_passed_on_and_kept_once():
-    heard = Heard(ear := Ear())
+    heard = WarningCollector(ear := Ear())
     for _ in range(2):
         heard.warn("doubted")
         heard.decided("decided")
@@ -33,10 +33,10 @@ def test_a_warning_is_passed_on_and_kept_once():
 
 
 def test_that_nothing_was_picked_is_told():
-    [line] = of_counts({"a.mrc": 0, "b.mrc": 0})
+    [line] = count_warnings({"a.mrc": 0, "b.mrc": 0})
     assert "no particle" in line
-    assert of_counts({"a.mrc": 0, "b.mrc": 1}) == []
-    assert of_counts({}) == []
+    assert count_warnings({"a.mrc": 0, "b.mrc": 1}) == []
+    assert count_warnings({}) == []
 
 
 def test_a_run_keeps_what_it_decided_and_doubted(cryopick, tmp_path):
@@ -47,7 +47,7 @@ def test_a_run_keeps_what_it_decided_and_doubted(cryopick, tmp_path):
     status, text, heard = cryopick("run", tmp_path / "in", *given, "--out", out)
     assert status == 0
     summary = json.loads((out / "summary.json").read_text())
-    by_kind = {one["about"]: one["text"] for one in summary["warnings"]}
+    by_kind = {record["about"]: record["text"] for record in summary["warnings"]}
     assert "1 of 6 micrographs" in by_kind["run"]
     assert "no particle was picked" in by_kind["picks"]
     assert "no particle was picked" in text
@@ -59,4 +59,4 @@ def test_a_run_keeps_what_it_decided_and_doubted(cryopick, tmp_path):
     assert status == 0
     after = json.loads((out / "summary.json").read_text())["warnings"]
     assert {"about": "run", "text": by_kind["run"]} in after
-    assert not any(one["about"] == "picks" for one in after)
+    assert not any(record["about"] == "picks" for record in after)

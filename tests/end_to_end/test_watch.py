@@ -14,16 +14,16 @@ import pytest
 from micrograph_files import DIAMETER_A, phantom, table_bytes, write_mrc
 
 from cryopick_ray.engine.events import SilentEvents
-from cryopick_ray.runs.results import read_summary
+from cryopick_ray.runs.results.summary import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
-from cryopick_ray.runs.watch import Until, watch
+from cryopick_ray.runs.watch.watch import StopCondition, watch
 from cryopick_ray.settings.engine_settings import EngineSettings
 from cryopick_ray.settings.run_settings import RunSettings
 
 SERIAL = EngineSettings(engine="serial")
 
 
-class Heard(SilentEvents):
+class WarningCollector(SilentEvents):
     def __init__(self):
         self.notes = []
         self.picked = 0
@@ -63,8 +63,8 @@ class Watching:
     """A watch in a thread of this process."""
 
     def __init__(self, folder, out, *, resume=False, **until):
-        self.heard, self.out = Heard(), out
-        options = {"resume": resume, "until": Until(**until), "events": self.heard}
+        self.heard, self.out = WarningCollector(), out
+        options = {"resume": resume, "until": StopCondition(**until), "events": self.heard}
         self._thread = threading.Thread(
             target=lambda: watch(settings_of(folder), SERIAL, RunFolder(out), **options), daemon=True
         )
@@ -191,7 +191,7 @@ def test_nothing_that_comes_begins_nothing(tmp_path):
             SERIAL,
             RunFolder(tmp_path / "run"),
             resume=False,
-            until=Until(idle_seconds=1.0),
+            until=StopCondition(idle_seconds=1.0),
             events=SilentEvents(),
         )
     assert not os.path.exists(tmp_path / "run")

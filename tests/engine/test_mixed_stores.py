@@ -21,7 +21,7 @@ from cryopick_ray.store.store import MicrographStore
 COARSE, FINE = (IngestSettings(store_pixel_size_A=size_A) for size_A in (20.0, 4.0))
 
 
-class Heard(SilentEvents):
+class WarningCollector(SilentEvents):
     def __init__(self):
         self.warnings = []
 
@@ -34,7 +34,7 @@ def bring_in(place, names, settings=COARSE):
         with mrcfile.new(place / "in" / name, overwrite=True) as file:
             file.set_data(np.random.default_rng(len(name)).normal(300, 20, (1024, 256)).astype(np.float32))
             file.voxel_size = 2.0
-    heard = Heard()
+    heard = WarningCollector()
     sources = list_sources([str(place / "in")], relion_project=place)
     ingest(sources, str(place / "s.zarr"), settings, SerialEngine(), heard)
     return heard.warnings

@@ -15,7 +15,7 @@ from cryopick_ray.evaluation.truth import Truth
 from cryopick_ray.filaments.segments import cut_segments
 from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
-from cryopick_ray.runs import read_run
+from cryopick_ray.runs.results import read_run
 
 WIDTH_A, PIXEL_A = 100.0, 2.0
 WIDTH = WIDTH_A / PIXEL_A

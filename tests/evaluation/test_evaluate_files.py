@@ -9,8 +9,8 @@ from cryopick_ray.evaluation.external_picks import as_picks
 from cryopick_ray.evaluation.truth import Truth, read_truth
 from cryopick_ray.formats.coordinates import from_file, picked
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import FORMATS, READ, WRITTEN, export
-from cryopick_ray.runs import read_run
+from cryopick_ray.formats.format_table import FORMATS, READ, WRITTEN, export
+from cryopick_ray.runs.results import read_run
 
 
 @pytest.fixture

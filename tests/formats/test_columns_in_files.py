@@ -13,12 +13,12 @@ from cryopick_ray.evaluation.external_picks import as_picks
 from cryopick_ray.formats.column_names import IN_FILES, in_file, in_pixels, is_known
 from cryopick_ray.formats.convert import CoordinateFrame, convert
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import FORMATS, export
+from cryopick_ray.formats.format_table import FORMATS, export
 from cryopick_ray.formats.reading import read_coordinates
 from cryopick_ray.picks.columns import COLUMNS, in_angstroms
 
 HOLD_SOME = [
-    one.name for one in FORMATS.values() if one.read and one.write and one.looks_like and one.columns
+    form.name for form in FORMATS.values() if form.read and form.write and form.looks_like and form.columns
 ]
 PIXEL_A = 1.5
 
@@ -46,16 +46,18 @@ def expected(format, n, own, whole):
     held = {name: values for name, values in own.items() if in_file(name) in FORMATS[format].columns}
     if format == "cbox":  # one size of a particle: its box, else what it measures
         for name in ("box_w_A", "box_h_A"):
-            box, size = (own.get(one, COLUMNS[one].unknown(n)) for one in (name, "size_A"))
+            box, size = (own.get(record, COLUMNS[record].nothing(n)) for record in (name, "size_A"))
             held[name] = np.where(np.isnan(box), size, box)
         held.pop("size_A", None)
     if format == "cs":  # 0 is both the first template and none
         for name in held:
-            zeros = [np.where(is_known(name, one[name]), one[name], 0) for one in whole if name in one]
+            zeros = [
+                np.where(is_known(name, record[name]), record[name], 0) for record in whole if name in record
+            ]
             held[name] = np.where(is_known(name, held[name]), held[name], 0)
             if not any(zero.any() for zero in zeros):
-                held[name] = COLUMNS[name].unknown(n)
-    return {name: one for name, one in held.items() if is_known(in_file(name), one).any()}
+                held[name] = COLUMNS[name].nothing(n)
+    return {name: record for name, record in held.items() if is_known(in_file(name), record).any()}
 
 
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -68,7 +70,10 @@ def test_columns_come_back_from_files_that_hold_them_and_others_are_told(
     picks = [replace(make_picks(f"{name}.mrc", n, picked=n), more=own) for name, n, own in micrographs]
     export(picks, format, out, ExportSettings(out, say=told.append))
     read = as_picks(read_coordinates(out).coordinates, pixel_size_A=PIXEL_A, diameter_A=120)
-    found = {one.micrograph.micrograph_id.removesuffix(".mrc")[-1]: one.more for one in read}
+    found = {
+        coordinates.micrograph.micrograph_id.removesuffix(".mrc")[-1]: coordinates.more
+        for coordinates in read
+    }
     for name, n, own in micrographs:
         for column, values in expected(format, n, own, (first, second)).items():
             if values.dtype.kind == "f":
@@ -100,10 +105,10 @@ def test_pixels_are_angstroms_by_the_pixel_size(own, pixel_size_A):
 
 
 def test_a_csv_has_a_column_for_each_that_is_known_of_any(tmp_path, make_picks):
-    one, two = (make_picks(f"{name}.mrc", 2, picked=2) for name in "ab")
+    first, second = (make_picks(f"{name}.mrc", 2, picked=2) for name in "ab")
     views, none = np.int16([3, -1]), np.float32([np.nan, np.nan])
-    two = replace(two, more={"view": views, "size_A": none, "votes": np.uint8([2, 0])})
-    export([one, two], "csv", tmp_path)
+    second = replace(second, more={"view": views, "size_A": none, "votes": np.uint8([2, 0])})
+    export([first, second], "csv", tmp_path)
     head, *rows = (tmp_path / "picks.csv").read_text().splitlines()
     assert head == "micrograph_id,x_px,y_px,score,diameter_A,view,votes"
     assert [row.split(",")[5:] for row in rows] == [["", ""], ["", ""], ["3", "2"], ["", ""]]
@@ -147,29 +152,29 @@ def test_a_starfile_has_class_and_angle_beside_the_score(tmp_path, make_picks):
 
 def test_sizes_that_cryolo_estimated_are_read_and_written(real_data, tmp_path):
     path = real_data / "formats" / "cbox" / "TcdA1-0018_frames_sum.cbox"
-    (one,) = read_coordinates(path).coordinates
-    assert (one.box_px == 220).all()
-    assert (one.more["box_w_px"][0], one.more["box_h_px"][0]) == (232, 222)
+    (coordinates,) = read_coordinates(path).coordinates
+    assert (coordinates.box_px == 220).all()
+    assert (coordinates.more["box_w_px"][0], coordinates.more["box_h_px"][0]) == (232, 222)
     (old,) = read_coordinates(path.with_name("TcdA1-0010_frames_sum.cbox")).coordinates
     assert np.isfinite(old.more["box_w_px"]).all()
     convert(path, "cbox", tmp_path)
     (again,) = read_coordinates(tmp_path).coordinates
-    np.testing.assert_array_equal(again.box_px, one.box_px)
-    for name, values in one.more.items():
+    np.testing.assert_array_equal(again.box_px, coordinates.box_px)
+    for name, values in coordinates.more.items():
         np.testing.assert_array_equal(again.more[name], values)
-    (picks,) = as_picks([one], pixel_size_A=1.1, diameter_A=150)
+    (picks,) = as_picks([coordinates], pixel_size_A=1.1, diameter_A=150)
     assert picks.more["box_w_A"][0] == pytest.approx(232 * 1.1)
 
 
 def test_boxes_to_cut_out_stand_for_those_that_nobody_estimated(real_data):
-    (one,) = read_coordinates(real_data / "formats" / "cbox" / "2d_particles.cbox").coordinates
-    (picks,) = as_picks([one], pixel_size_A=2.0, diameter_A=40)
+    (coordinates,) = read_coordinates(real_data / "formats" / "cbox" / "2d_particles.cbox").coordinates
+    (picks,) = as_picks([coordinates], pixel_size_A=2.0, diameter_A=40)
     assert picks.more["box_w_A"].tolist() == picks.more["box_h_A"].tolist() == [50] * 3
 
 
 @pytest.mark.parametrize("job", ["AutoPick", "ManualPick"])
 def test_zeros_and_marks_of_relion_are_no_classes_or_angles(real_data, job):
     (folder,) = (real_data / "formats" / "relion5-project" / job).glob("job*/Movies")
-    for one in read_coordinates(folder).coordinates:
-        assert "rlnAnglePsi" in one.columns
-        assert not one.known
+    for coordinates in read_coordinates(folder).coordinates:
+        assert "rlnAnglePsi" in coordinates.columns
+        assert not coordinates.known

@@ -13,8 +13,8 @@ from cryopick_ray.formats.convert import CoordinateFrame, convert
 from cryopick_ray.formats.coordinates import from_file, picked
 from cryopick_ray.formats.export_paths import bare_name
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import FORMATS, READ, WRITTEN, export, write
-from cryopick_ray.formats.known import KnownMicrographs
+from cryopick_ray.formats.format_table import FORMATS, READ, WRITTEN, export, write
+from cryopick_ray.formats.known_micrographs import KnownMicrographs
 from cryopick_ray.formats.reading import read_coordinates
 from cryopick_ray.units import binned_to_source
 
@@ -24,7 +24,10 @@ NAMES = ["a/x.mrc", "b_1.5.tif", "c d.mrc", "e-f.mrc"]
 
 
 def known(coordinates):
-    return {bare_name(one.micrograph.micrograph_id).rpartition("/")[2]: one for one in coordinates}
+    return {
+        bare_name(micrograph_picks.micrograph.micrograph_id).rpartition("/")[2]: micrograph_picks
+        for micrograph_picks in coordinates
+    }
 
 
 @st.composite
@@ -61,16 +64,27 @@ def known_micrographs(tmp_path_factory):
 def test_particles_pass_through_any_two_formats_within_what_these_hold(
     tmp_path_factory, known_micrographs, made, first, second
 ):
-    made = [replace(one, micrograph=known_micrographs.fill(one.micrograph)) for one in made]
-    one, two = (tmp_path_factory.mktemp("made") / name for name in (first, second))
+    made = [
+        replace(first_folder, micrograph=known_micrographs.fill(first_folder.micrograph))
+        for first_folder in made
+    ]
+    first_folder, second_folder = (tmp_path_factory.mktemp("made") / name for name in (first, second))
     given_settings = ExportSettings(box_px=64, image_height=HEIGHT)
-    write(made, first, one, given_settings)
+    write(made, first, first_folder, given_settings)
     holds = FORMATS[first].holds & FORMATS[second].holds
     wanted = {name: m for name, m in known(made).items() if len(m.x_px) or "empty" in holds}
     if not any(len(m.x_px) for m in made):
         return  # tables of no rows name no micrograph
-    done = convert(one, second, two, frame=CoordinateFrame(known=known_micrographs), settings=given_settings)
-    found = known(CoordinateFrame(image_height=HEIGHT).moved(m) for m in read_coordinates(two).coordinates)
+    done = convert(
+        first_folder,
+        second,
+        second_folder,
+        frame=CoordinateFrame(known=known_micrographs),
+        settings=given_settings,
+    )
+    found = known(
+        CoordinateFrame(image_height=HEIGHT).moved(m) for m in read_coordinates(second_folder).coordinates
+    )
     assert found.keys() == wanted.keys()
     assert done.particles == sum(len(m.x_px) for m in made)
     whole = sum("fractions" not in FORMATS[name].holds for name in (first, second))
@@ -98,28 +112,28 @@ def test_what_a_format_has_no_room_for_is_told(tmp_path, make_picks, format):
 
 @given(st.floats(0.1, 8), st.floats(0, 4000))
 def test_binning_moves_by_half_pixels_and_back(binning, x):
-    one = from_file("x", [x], [x])
-    there = CoordinateFrame(binning=binning).moved(one)
+    coordinates = from_file("x", [x], [x])
+    there = CoordinateFrame(binning=binning).moved(coordinates)
     np.testing.assert_allclose(there.x_px, binned_to_source(x, binning))
     np.testing.assert_allclose(CoordinateFrame(binning=1 / binning).moved(there).x_px, x, atol=1e-9)
-    np.testing.assert_allclose(CoordinateFrame(scale=binning).moved(one).y_px, binning * x)
+    np.testing.assert_allclose(CoordinateFrame(scale=binning).moved(coordinates).y_px, binning * x)
 
 
 def test_flips_are_their_own_inverse_and_need_a_height():
-    one = from_file("x", [1], [10])
-    assert CoordinateFrame(flip_y=True, image_height=100).moved(one).y_px.tolist() == [89]
+    coordinates = from_file("x", [1], [10])
+    assert CoordinateFrame(flip_y=True, image_height=100).moved(coordinates).y_px.tolist() == [89]
     twice = CoordinateFrame(flip_y=True, image_height=100).moved(
-        CoordinateFrame(flip_y=True, image_height=100).moved(one)
+        CoordinateFrame(flip_y=True, image_height=100).moved(coordinates)
     )
     assert twice.y_px.tolist() == [10]
     with pytest.raises(UsageError, match="`image_height`"):
-        CoordinateFrame(flip_y=True).moved(one)
+        CoordinateFrame(flip_y=True).moved(coordinates)
 
 
 def test_names_lose_cryosparcs_numbers_and_folders_on_wish():
-    one = from_file("J2/imported/012345678901234567890_x.mrc", [1.4], [2.6])
-    assert CoordinateFrame(strip_uid=True).moved(one).micrograph.micrograph_id == "J2/imported/x.mrc"
-    both = CoordinateFrame(strip_uid=True, stems=True, whole_px=True).moved(one)
+    coordinates = from_file("J2/imported/012345678901234567890_x.mrc", [1.4], [2.6])
+    assert CoordinateFrame(strip_uid=True).moved(coordinates).micrograph.micrograph_id == "J2/imported/x.mrc"
+    both = CoordinateFrame(strip_uid=True, stems=True, whole_px=True).moved(coordinates)
     assert (both.micrograph.micrograph_id, both.micrograph.relion_name) == ("x.mrc", "x.mrc")
     assert (both.x_px[0], both.y_px[0]) == (1, 3)
     date = from_file("20201231_x.mrc", [1], [1])
@@ -137,13 +151,15 @@ def test_frames_that_are_none_are_refused(wrong):
 def test_a_runs_own_coordinates_are_read_once(tmp_path, mixed):
     export(mixed, "star", tmp_path)
     found = known(read_coordinates(tmp_path).coordinates)
-    assert sorted(one.micrograph.micrograph_id for one in read_coordinates(tmp_path).coordinates) == [
+    assert sorted(
+        coordinates.micrograph.micrograph_id for coordinates in read_coordinates(tmp_path).coordinates
+    ) == [
         "a/x.mrc",
         "b/empty.mrc",
         "b/x.mrc",
     ]
     assert len(found["empty"].x_px) == 0
-    expected = {one.micrograph.micrograph_id: one for one in picked(mixed)}["b/x.mrc"]
+    expected = {coordinates.micrograph.micrograph_id: coordinates for coordinates in picked(mixed)}["b/x.mrc"]
     np.testing.assert_allclose(found["x"].x_px, expected.x_px, atol=1e-3)
 
 

@@ -9,9 +9,9 @@ from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.formats.convert import CoordinateFrame, convert
 from cryopick_ray.formats.coordinates import picked
 from cryopick_ray.formats.cs import write_cs
-from cryopick_ray.formats.cs_like import CsLike
+from cryopick_ray.formats.cs_like import CsReference
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import export
+from cryopick_ray.formats.format_table import export
 from cryopick_ray.micrographs.cs_list import CsExposure
 from tests.micrographs.cs_files import GROUPS, IMAGES, MICROSCOPE, UIDS, write_table
 
@@ -28,8 +28,8 @@ def ours(make_picks):
     ]
 
 
-def places(one):
-    return one.x_px, one.y_px
+def places(micrograph_picks):
+    return micrograph_picks.x_px, micrograph_picks.y_px
 
 
 def theirs(path, ours, *, mirrored, agree=1.0, names=NAMES):
@@ -91,9 +91,9 @@ def test_picks_that_do_not_agree_decide_nothing(tmp_path, ours, agree):
 
 
 def test_without_a_diameter_the_way_to_the_next_pick_serves(tmp_path, ours):
-    like = CsLike(theirs(tmp_path / "P1/picks.cs", ours, mirrored=True))
+    like = CsReference(theirs(tmp_path / "P1/picks.cs", ours, mirrored=True))
     said = []
-    write_cs((replace(one, diameter_A=None) for one in picked(ours)), tmp_path, like, said.append)
+    write_cs((replace(item, diameter_A=None) for item in picked(ours)), tmp_path, like, said.append)
     assert "from the last row" in said[0]
 
 
@@ -140,6 +140,6 @@ def test_two_that_may_be_meant_are_named(tmp_path, ours):
 def test_the_uid_of_an_exposure_is_surer_than_a_name(tmp_path, ours):
     like = theirs(tmp_path / "P1/picks.cs", ours, mirrored=False)
     own = CsExposure(int(UIDS[3]), 1, "J9/m0.mrc").to_text()
-    one = replace(ours[0], micrograph=replace(ours[0].micrograph, listed=own))
-    table, _ = written([one], tmp_path, like)
+    item = replace(ours[0], micrograph=replace(ours[0].micrograph, listed=own))
+    table, _ = written([item], tmp_path, like)
     assert set(table["location/micrograph_uid"].tolist()) == {int(UIDS[3])}

@@ -35,7 +35,10 @@ def test_particles_are_those_of_each_micrograph_in_the_order_of_the_file(tmp_pat
     assert first.micrograph.shape == (300, 400)
     assert first.micrograph.pixel_size_A == 1.315
     assert CsExposure.from_text(first.micrograph.listed) == CsExposure(2**63 + 5, 5, PATHS[1].decode())
-    assert [one.micrograph.relion_name for one in (second, third)] == [PATHS[0].decode(), PATHS[3].decode()]
+    assert [micrograph_picks.micrograph.relion_name for micrograph_picks in (second, third)] == [
+        PATHS[0].decode(),
+        PATHS[3].decode(),
+    ]
     assert np.isnan(first.score).all()
 
 
@@ -49,7 +52,9 @@ def test_locations_may_be_in_the_passthrough_of_extracted_particles(tmp_path):
         "particle",
     )
     for path in (main, group):
-        places = sorted(x for one in read_cs(path, said.append) for x in one.x_px.tolist())
+        places = sorted(
+            x for micrograph_picks in read_cs(path, said.append) for x in micrograph_picks.x_px.tolist()
+        )
         assert places == [0, 100, 200, 300]
     assert ["not applied" in text for text in said] == [True, True]
 
@@ -72,15 +77,15 @@ def test_what_is_written_is_read_again(micrographs):
         write_cs(given_, Path(folder))
         for name in ("particles.cs", "particles.csg"):
             found = list(read_cs(Path(folder) / name))
-            filled = [one for one in given_ if len(one.x_px)]
+            filled = [micrograph_picks for micrograph_picks in given_ if len(micrograph_picks.x_px)]
             assert len(found) == len(filled)
-            for one, other in zip(filled, found, strict=True):
+            for micrograph_picks, other in zip(filled, found, strict=True):
                 eps = 4096 * np.finfo(np.float32).eps
-                np.testing.assert_allclose(other.x_px, one.x_px, atol=eps)
-                np.testing.assert_allclose(other.y_px, one.y_px, atol=eps)
-                np.testing.assert_array_equal(other.score, one.score)
+                np.testing.assert_allclose(other.x_px, micrograph_picks.x_px, atol=eps)
+                np.testing.assert_allclose(other.y_px, micrograph_picks.y_px, atol=eps)
+                np.testing.assert_array_equal(other.score, micrograph_picks.score)
                 assert other.micrograph.pixel_size_A == 0.83
-                known = CsExposure.from_text(one.micrograph.listed)
+                known = CsExposure.from_text(micrograph_picks.micrograph.listed)
                 expected = replace(known, path=known.project_path)
                 assert CsExposure.from_text(other.micrograph.listed) == expected
 

@@ -10,8 +10,10 @@ from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.units import binned_to_source
 
 
-def centres(one):
-    return np.column_stack([one.x_px[one.picked], one.y_px[one.picked]])
+def centres(micrograph_picks):
+    return np.column_stack(
+        [micrograph_picks.x_px[micrograph_picks.picked], micrograph_picks.y_px[micrograph_picks.picked]]
+    )
 
 
 @pytest.mark.parametrize("box_px", [None, 128])
@@ -29,9 +31,9 @@ def test_box_corners_and_sizes_give_the_centres_back(tmp_path, mixed, box_px):
 
 def test_corners_are_those_of_topaz_convert(tmp_path, make_picks):
     # Topaz 0.3.20: `topaz convert --to box --boxsize 80` of (30, 270) and (786, 210).
-    one = make_picks("x.mrc", 2, picked=2)
-    one.x_px[:], one.y_px[:] = (30, 786), (270, 210)
-    write_box(picked([one]), tmp_path, ExportSettings(box_px=80))
+    micrograph_picks = make_picks("x.mrc", 2, picked=2)
+    micrograph_picks.x_px[:], micrograph_picks.y_px[:] = (30, 786), (270, 210)
+    write_box(picked([micrograph_picks]), tmp_path, ExportSettings(box_px=80))
     assert np.loadtxt(tmp_path / "x.box")[:, :4].tolist() == [[-10, 230, 80, 80], [746, 170, 80, 80]]
 
 
@@ -40,9 +42,9 @@ def test_published_boxes_are_written_as_they_were_and_lie_on_labelled_particles(
 ):
     name = "Falcon_2012_06_12-14_33_35_0"
     golden = np.loadtxt(real_data / f"formats/repic-box/topaz/{name}.box")
-    one = make_picks(f"{name}.mrc", len(golden), picked=len(golden))
-    one.x_px[:], one.y_px[:] = (golden[:, :2] + 90).T
-    write_box(picked([one]), tmp_path, ExportSettings(box_px=180))
+    micrograph_picks = make_picks(f"{name}.mrc", len(golden), picked=len(golden))
+    micrograph_picks.x_px[:], micrograph_picks.y_px[:] = (golden[:, :2] + 90).T
+    write_box(picked([micrograph_picks]), tmp_path, ExportSettings(box_px=180))
     written = np.loadtxt(tmp_path / f"{name}.box")
     np.testing.assert_array_equal(written[:, :4], golden[:, :4])
 

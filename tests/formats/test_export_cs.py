@@ -18,23 +18,29 @@ def read(path):
 def test_fractions_of_width_and_height_give_the_centres_back(tmp_path, mixed):
     write_cs(picked(mixed), tmp_path)
     table = read(tmp_path / "particles.cs")
-    assert len(table) == sum(one.picked.sum() for one in mixed)
-    for one in mixed[:2]:
-        rows = table[table["location/micrograph_path"] == one.micrograph.relion_name.encode()]
+    assert len(table) == sum(micrograph_picks.picked.sum() for micrograph_picks in mixed)
+    for micrograph_picks in mixed[:2]:
+        rows = table[table["location/micrograph_path"] == micrograph_picks.micrograph.relion_name.encode()]
         height, width = rows["location/micrograph_shape"].T
         assert (height == 1240).all()
         assert (width == 1200).all()
-        np.testing.assert_allclose(rows["location/center_x_frac"] * width, one.x_px[one.picked], atol=1e-3)
-        np.testing.assert_allclose(rows["location/center_y_frac"] * height, one.y_px[one.picked], atol=1e-3)
-        np.testing.assert_array_equal(rows["pick_stats/ncc_score"], one.score[one.picked])
+        np.testing.assert_allclose(
+            rows["location/center_x_frac"] * width, micrograph_picks.x_px[micrograph_picks.picked], atol=1e-3
+        )
+        np.testing.assert_allclose(
+            rows["location/center_y_frac"] * height, micrograph_picks.y_px[micrograph_picks.picked], atol=1e-3
+        )
+        np.testing.assert_array_equal(
+            rows["pick_stats/ncc_score"], micrograph_picks.score[micrograph_picks.picked]
+        )
         assert (rows["location/micrograph_psize_A"] == 1.5).all()
         assert len(np.unique(rows["location/micrograph_uid"])) == 1
 
 
 def test_corners_of_the_largest_detector_survive_single_precision(tmp_path, make_picks):
-    one = make_picks("x.mrc", 2, picked=2, shape=(8184, 11520))
-    one.x_px[:], one.y_px[:] = (0, 11519), (0, 8183)
-    write_cs(picked([one]), tmp_path)
+    micrograph_picks = make_picks("x.mrc", 2, picked=2, shape=(8184, 11520))
+    micrograph_picks.x_px[:], micrograph_picks.y_px[:] = (0, 11519), (0, 8183)
+    write_cs(picked([micrograph_picks]), tmp_path)
     table = read(tmp_path / "particles.cs")
     assert table["location/center_x_frac"][0] == table["location/center_y_frac"][0] == 0
     assert abs(table["location/center_x_frac"][1].astype(float) * 11520 - 11519) < 1e-3
@@ -53,8 +59,8 @@ def test_identifiers_are_unique_and_the_same_in_every_run(tmp_path, mixed):
 def test_other_picks_on_the_same_micrograph_are_other_particles(tmp_path, make_picks):
     for n in (5, 6):
         write_cs(picked([make_picks("x.mrc", n, picked=n)]), tmp_path / str(n))
-    one, other = (read(tmp_path / f"{n}/particles.cs")["uid"] for n in (5, 6))
-    assert not set(one) & set(other)
+    first, second = (read(tmp_path / f"{n}/particles.cs")["uid"] for n in (5, 6))
+    assert not set(first) & set(second)
 
 
 def test_fields_and_types_are_those_of_cryosparcs_own_particles(tmp_path, real_data, mixed):
@@ -81,8 +87,10 @@ def test_the_group_names_each_result_its_file_and_its_length(tmp_path, mixed):
 
 def test_an_exposures_uid_group_and_path_are_written(tmp_path, make_picks):
     exposure, said = CsExposure(2**64 - 1, 9, ">J2/m/x_patch_aligned.mrc"), []
-    one = make_picks("x.mrc", 4, picked=3)
-    known = replace(one, micrograph=replace(one.micrograph, listed=exposure.to_text()))
+    micrograph_picks = make_picks("x.mrc", 4, picked=3)
+    known = replace(
+        micrograph_picks, micrograph=replace(micrograph_picks.micrograph, listed=exposure.to_text())
+    )
     write_cs(picked([known]), tmp_path, say=said.append)
     table = read(tmp_path / "particles.cs")
     assert set(table["location/micrograph_uid"].tolist()) == {2**64 - 1}

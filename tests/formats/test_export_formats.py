@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.formats.export_paths import relative_path, without_extension
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import WRITTEN, export
+from cryopick_ray.formats.format_table import WRITTEN, export
 
 ESCAPES = ["/etc/x", "../x", "a/../../x", "a//x", "", ".", "a/.", "a/", "a\nb", "a\0b"]
 

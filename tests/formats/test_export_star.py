@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.coordinates import picked
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import write
+from cryopick_ray.formats.format_table import write
 from cryopick_ray.formats.star import write_star
 from cryopick_ray.formats.star_text import loop, quoted
 from cryopick_ray.micrographs.star_blocks import read_star
@@ -18,20 +18,24 @@ def xy(table):
     return table[["rlnCoordinateX", "rlnCoordinateY"]].to_numpy(float)
 
 
-def expected(one):
-    return np.column_stack([one.x_px[one.picked], one.y_px[one.picked]])
+def expected(micrograph_picks):
+    return np.column_stack(
+        [micrograph_picks.x_px[micrograph_picks.picked], micrograph_picks.y_px[micrograph_picks.picked]]
+    )
 
 
 def test_coordinates_come_back_per_micrograph_and_in_one_file(tmp_path, mixed):
     write_star(picked(mixed), tmp_path, ExportSettings())
     blocks = starfile.read(tmp_path / "particles.star")
-    for one in mixed[:2]:
-        alone = starfile.read(tmp_path / "star" / f"{one.micrograph.micrograph_id}.star")
-        together = blocks["particles"].query("rlnMicrographName == @one.micrograph.relion_name")
+    for micrograph_picks in mixed[:2]:
+        alone = starfile.read(tmp_path / "star" / f"{micrograph_picks.micrograph.micrograph_id}.star")
+        together = blocks["particles"].query("rlnMicrographName == @micrograph_picks.micrograph.relion_name")
         for table in (alone, together):
-            np.testing.assert_allclose(xy(table), expected(one), atol=1e-3)
-            np.testing.assert_allclose(table["rlnAutopickFigureOfMerit"], one.score[one.picked], rtol=1e-6)
-    assert len(blocks["particles"]) == sum(one.picked.sum() for one in mixed)
+            np.testing.assert_allclose(xy(table), expected(micrograph_picks), atol=1e-3)
+            np.testing.assert_allclose(
+                table["rlnAutopickFigureOfMerit"], micrograph_picks.score[micrograph_picks.picked], rtol=1e-6
+            )
+    assert len(blocks["particles"]) == sum(micrograph_picks.picked.sum() for micrograph_picks in mixed)
 
 
 def test_a_micrograph_without_picks_has_a_valid_empty_file(tmp_path, mixed):
@@ -57,7 +61,9 @@ def test_autopick_names_files_as_relion_sees_them_from_its_project(tmp_path, mix
     out = tmp_path / "project" / "picks" / "coordinates"
     write_star(picked(mixed), out, ExportSettings(relion_project=tmp_path / "project"))
     table = starfile.read(out / "autopick.star", always_dict=True)["coordinate_files"]
-    assert table["rlnMicrographName"].tolist() == [one.micrograph.relion_name for one in mixed[:3]]
+    assert table["rlnMicrographName"].tolist() == [
+        micrograph_picks.micrograph.relion_name for micrograph_picks in mixed[:3]
+    ]
     assert table["rlnMicrographCoordinates"].tolist()[0] == "picks/coordinates/star/a/x.mrc.star"
     for path in table["rlnMicrographCoordinates"]:
         assert (tmp_path / "project" / path).is_file()
@@ -144,12 +150,12 @@ def test_a_micrograph_whose_name_is_refused_keeps_its_file_and_the_others_are_li
 
 
 def test_whole_pixels_are_the_nearest_ones(tmp_path, make_picks):
-    one = make_picks("x.mrc", 40, picked=40)
-    write(picked([one]), "star", tmp_path, ExportSettings(whole_px=True))
+    item = make_picks("x.mrc", 40, picked=40)
+    write(picked([item]), "star", tmp_path, ExportSettings(whole_px=True))
     written = xy(starfile.read(tmp_path / "star/x.mrc.star"))
     assert (written % 1 == 0).all()
-    assert np.abs(written - expected(one)).max() <= 0.5
-    assert abs((written - expected(one)).mean()) < 0.15
+    assert np.abs(written - expected(item)).max() <= 0.5
+    assert abs((written - expected(item)).mean()) < 0.15
 
 
 def test_paths_out_of_the_project_are_told(tmp_path, make_picks):
@@ -193,9 +199,9 @@ def test_an_error_half_way_publishes_no_list(tmp_path, make_picks):
 
 def test_coordinates_read_from_real_labels_are_written_unchanged(tmp_path, real_data, make_picks):
     truth = starfile.read(real_data / "apoferritin-10146/May08_03_05_02.star")
-    one = make_picks("x.mrc", len(truth), picked=len(truth))
-    one.x_px[:], one.y_px[:] = xy(truth).T
-    write_star(picked([one]), tmp_path, ExportSettings())
+    micrograph_picks = make_picks("x.mrc", len(truth), picked=len(truth))
+    micrograph_picks.x_px[:], micrograph_picks.y_px[:] = xy(truth).T
+    write_star(picked([micrograph_picks]), tmp_path, ExportSettings())
     np.testing.assert_allclose(xy(starfile.read(tmp_path / "star/x.mrc.star")), xy(truth), atol=1e-3)
 
 

@@ -17,7 +17,7 @@ from cryopick_ray.formats.convert import CoordinateFrame, convert
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.filament_files import along, corners_of, numbered, tracked
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import FORMATS, WRITTEN, export, write
+from cryopick_ray.formats.format_table import FORMATS, WRITTEN, export, write
 from cryopick_ray.formats.reading import read_coordinates
 
 PIXEL_A, WIDTH_A, SPACING_PX = 1.5, 60.0, 20.0
@@ -37,9 +37,9 @@ def make_filaments(make_picks):
             "track_A": (found.track_px * PIXEL_A).astype(np.float32),
             "angle_deg": found.psi_deg.astype(np.float32),
         }
-        one = make_picks(name, len(found), picked=len(found), diameter_A=WIDTH_A)
+        item = make_picks(name, len(found), picked=len(found), diameter_A=WIDTH_A)
         return replace(
-            one,
+            item,
             x_px=found.x_px[order].astype(np.float32),
             y_px=found.y_px[order].astype(np.float32),
             more={column: values[order] for column, values in more.items()},
@@ -56,9 +56,9 @@ def straight(draw):
     return Trace(ends, draw(st.floats(0, 1, width=32)))
 
 
-def by_filament(one):
+def by_filament(coordinates):
     """Return the segments of each filament in order: x, y, track in angstroms, psi."""
-    picks = next(as_picks([one], pixel_size_A=PIXEL_A, diameter_A=WIDTH_A))
+    picks = next(as_picks([coordinates], pixel_size_A=PIXEL_A, diameter_A=WIDTH_A))
     found = {}
     for number in np.unique(picks.more["filament"]):
         rows = np.flatnonzero(picks.more["filament"] == number)
@@ -79,9 +79,9 @@ def test_segments_come_back(tmp_path_factory, make_filaments, traces, format, se
     out, told = tmp_path_factory.mktemp("out"), []
     picks = [make_filaments(traces, shuffled=seed)]
     export(picks, format, out, ExportSettings(out, say=told.append))
-    (one,) = read_coordinates(out).coordinates
+    (coordinates,) = read_coordinates(out).coordinates
     wanted = cut_segments(traces, SPACING_PX, 2 * SPACING_PX)
-    back = by_filament(one)
+    back = by_filament(coordinates)
     assert list(back) == list(range(len(traces)))
     for number, rows in back.items():
         mine = wanted.filament == number
@@ -98,9 +98,11 @@ def test_ends_of_straight_filaments_come_back(tmp_path_factory, make_filaments, 
     out, told = tmp_path_factory.mktemp("out"), []
     export([make_filaments(traces)], format, out, ExportSettings(out, say=told.append))
     source = out / "star" if format == "star-ends" else out
-    (one,) = read_coordinates(source, format.replace("box-ends", "box")).coordinates
+    (coordinates,) = read_coordinates(source, format.replace("box-ends", "box")).coordinates
     wanted = cut_segments(traces, SPACING_PX, 2 * SPACING_PX)
-    found = traces_of(one.x_px, one.y_px, one.more["filament"], one.more["track_px"])
+    found = traces_of(
+        coordinates.x_px, coordinates.y_px, coordinates.more["filament"], coordinates.more["track_px"]
+    )
     assert len(found) == len(traces)
     for number, trace in enumerate(found):
         mine = np.flatnonzero(wanted.filament == number)[[0, -1]]
@@ -119,8 +121,8 @@ def test_a_filament_that_bends_is_written_as_straight_pieces_along_it(tmp_path, 
     told = []
     export([make_filaments([arc(300)])], format, tmp_path, ExportSettings(tmp_path, say=told.append))
     source = tmp_path / "star" if format == "star-ends" else tmp_path
-    (one,) = read_coordinates(source, format.replace("box-ends", "box")).coordinates
-    pieces = traces_of(one.x_px, one.y_px, one.more["filament"])
+    (coordinates,) = read_coordinates(source, format.replace("box-ends", "box")).coordinates
+    pieces = traces_of(coordinates.x_px, coordinates.y_px, coordinates.more["filament"])
     assert len(pieces) > 2
     assert any(f"1 filaments bend and are written as {len(pieces)} straight pieces" in text for text in told)
     for piece in pieces:
@@ -208,22 +210,24 @@ def test_without_a_pixel_size_there_is_no_track_and_it_is_told(tmp_path, make_fi
 def test_a_mirrored_filament_has_the_mirrored_direction(tmp_path, make_filaments):
     export([make_filaments([arc(300)])], "csv", tmp_path / "one")
     convert(tmp_path / "one", "csv", tmp_path / "two", frame=CoordinateFrame(flip_y=True, image_height=1240))
-    (one,) = read_coordinates(tmp_path / "two").coordinates
-    again = tracked(one.more["filament"], one.x_px, one.y_px, one.more["track_px"])
-    assert off(one.more["angle_deg"], again["angle_deg"]).max() < 3
+    (coordinates,) = read_coordinates(tmp_path / "two").coordinates
+    again = tracked(
+        coordinates.more["filament"], coordinates.x_px, coordinates.y_px, coordinates.more["track_px"]
+    )
+    assert off(coordinates.more["angle_deg"], again["angle_deg"]).max() < 3
 
 
 def test_cryolos_own_filaments_are_read_and_written(real_data, tmp_path):
     path = real_data / "formats" / "cbox" / "ActLifeact_02885.cbox"
-    (one,) = read_coordinates(path).coordinates
-    assert np.bincount(one.more["filament"]).tolist() == [70, 89, 39, 25]
-    assert (one.box_px == 100).all()
-    steps = np.diff(one.more["track_px"])[np.diff(one.more["filament"]) == 0]
+    (coordinates,) = read_coordinates(path).coordinates
+    assert np.bincount(coordinates.more["filament"]).tolist() == [70, 89, 39, 25]
+    assert (coordinates.box_px == 100).all()
+    steps = np.diff(coordinates.more["track_px"])[np.diff(coordinates.more["filament"]) == 0]
     assert (steps.min(), steps.max()) == (pytest.approx(25, abs=0.6), pytest.approx(25, abs=0.6))
     convert(path, "cbox", tmp_path)
     (again,) = read_coordinates(tmp_path).coordinates
-    np.testing.assert_allclose(again.x_px, one.x_px, atol=1e-5)
-    for name, values in one.more.items():
+    np.testing.assert_allclose(again.x_px, coordinates.x_px, atol=1e-5)
+    for name, values in coordinates.more.items():
         np.testing.assert_allclose(again.more[name], values, atol=1e-3)
     ours = (tmp_path / path.name).read_text().splitlines()
     assert [line for line in ours if line[:1] == "_"] == [
@@ -263,9 +267,9 @@ _Height #5
 
 def test_boxes_say_where_filaments_are_and_vertices_alone_do_not(tmp_path):
     (tmp_path / "a.cbox").write_text(VERTICES + BOXES)
-    (one,) = read_coordinates(tmp_path / "a.cbox").coordinates
-    assert np.column_stack([one.x_px, one.y_px]).tolist() == [[110, 150], [210, 50]]
-    assert one.more["angle_deg"].tolist() == pytest.approx([45, 45])
+    (coordinates,) = read_coordinates(tmp_path / "a.cbox").coordinates
+    assert np.column_stack([coordinates.x_px, coordinates.y_px]).tolist() == [[110, 150], [210, 50]]
+    assert coordinates.more["angle_deg"].tolist() == pytest.approx([45, 45])
     (tmp_path / "b.cbox").write_text(VERTICES)
     with pytest.raises(PicksError, match="vertices of filaments alone"):
         read_coordinates(tmp_path / "b.cbox")
@@ -285,7 +289,7 @@ def test_a_list_of_start_end_files_is_read(tmp_path, make_filaments):
     picks = [make_filaments([arc(900, 0.2)], "a.mrc"), make_filaments([], "b.mrc")]
     export(picks, "star-ends", tmp_path, ExportSettings(tmp_path))
     found = read_coordinates(tmp_path / "autopick.star", "star-ends").coordinates
-    assert [len(one.x_px) for one in found] == [2, 0]
+    assert [len(coordinates.x_px) for coordinates in found] == [2, 0]
 
 
 def test_helices_of_eman_are_read(tmp_path):
@@ -298,9 +302,9 @@ def test_helices_of_eman_are_read(tmp_path):
         "#helix: (100.0, 100.0),(140, 120),40\n100\t100\n120\t110\n140\t120\n"
         "#helix: (300, 300),(300, 200),40\n300\t300\n300\t200\n"
     )
-    (one,) = read_coordinates(tmp_path / "seg.box").coordinates
-    assert one.more["filament"].tolist() == [0, 0, 0, 1, 1]
-    assert one.more["angle_deg"].tolist() == pytest.approx([-26.565] * 3 + [90] * 2, abs=1e-3)
+    (coordinates,) = read_coordinates(tmp_path / "seg.box").coordinates
+    assert coordinates.more["filament"].tolist() == [0, 0, 0, 1, 1]
+    assert coordinates.more["angle_deg"].tolist() == pytest.approx([-26.565] * 3 + [90] * 2, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -337,10 +341,10 @@ def test_numbers_of_filaments_fit(ids, expected):
 
 def test_places_and_ways_beyond_all_bounds_are_read_without_harm(tmp_path):
     (tmp_path / "a.star").write_text(HEAD + "1e308 -1e308 1 1e308\n-1e308 1e308 1 nan\n5 5 1 -inf\n5 5 2 0\n")
-    (one,) = read_coordinates(tmp_path / "a.star").coordinates
-    assert one.more["filament"].tolist() == [0, 0, 0, 1]
-    assert np.isnan(one.more["angle_deg"][3])
-    write([one], "star", tmp_path / "out", ExportSettings(tmp_path))
+    (coordinates,) = read_coordinates(tmp_path / "a.star").coordinates
+    assert coordinates.more["filament"].tolist() == [0, 0, 0, 1]
+    assert np.isnan(coordinates.more["angle_deg"][3])
+    write([coordinates], "star", tmp_path / "out", ExportSettings(tmp_path))
     (tmp_path / "b.box").write_text("#helix: (1, 2),(3, 4),5\n1e308 1\n-1e308 2\n")
     (two,) = read_coordinates(tmp_path / "b.box").coordinates
     assert len(two.x_px) == 2
@@ -348,9 +352,11 @@ def test_places_and_ways_beyond_all_bounds_are_read_without_harm(tmp_path):
 
 def test_many_filaments_cost_no_more_than_as_many_segments(tmp_path, make_picks):
     n = 200_000
-    one = make_picks("a.mrc", 0)
+    micrograph_picks = make_picks("a.mrc", 0)
     x = np.arange(n, dtype=np.float64)
-    segments = Coordinates(one.micrograph, x, x, np.ones(n), more=tracked((x // 2).astype(np.int32), x, x))
+    segments = Coordinates(
+        micrograph_picks.micrograph, x, x, np.ones(n), more=tracked((x // 2).astype(np.int32), x, x)
+    )
     assert len(along(segments).x_px) == n
 
 
@@ -373,8 +379,8 @@ def test_filaments_of_cryosparc_are_read(tmp_path):
     table["filament/filament_pose"] = np.radians([45, 45, 45, 90, 90])
     with (tmp_path / "p.cs").open("wb") as file:
         np.save(file, table)
-    (one,) = read_coordinates(tmp_path / "p.cs").coordinates
-    assert one.more["filament"].tolist() == [0, 0, 0, 1, 1]
-    assert one.more["track_px"].tolist() == pytest.approx([0, 56, 112, 0, 100])
-    places = tracked(one.more["filament"], one.x_px, one.y_px)
-    assert off(one.more["angle_deg"], places["angle_deg"]).max() < 0.1
+    (coordinates,) = read_coordinates(tmp_path / "p.cs").coordinates
+    assert coordinates.more["filament"].tolist() == [0, 0, 0, 1, 1]
+    assert coordinates.more["track_px"].tolist() == pytest.approx([0, 56, 112, 0, 100])
+    places = tracked(coordinates.more["filament"], coordinates.x_px, coordinates.y_px)
+    assert off(coordinates.more["angle_deg"], places["angle_deg"]).max() < 0.1

@@ -22,8 +22,10 @@ def real(real_data):
 
 def places(found):
     return {
-        bare_name(one.micrograph.micrograph_id): np.column_stack([one.x_px, one.y_px])
-        for one in found.coordinates
+        bare_name(micrograph_picks.micrograph.micrograph_id): np.column_stack(
+            [micrograph_picks.x_px, micrograph_picks.y_px]
+        )
+        for micrograph_picks in found.coordinates
     }
 
 
@@ -45,22 +47,24 @@ def test_what_topaz_converted_is_the_same_particles_in_every_format(real):
 @pytest.mark.parametrize("program", ["crYOLO", "topaz", "deepPicker"])
 def test_published_boxes_on_full_frames_lie_on_the_labels_of_binned_ones(real, real_data, program):
     labels = read_truth(real_data / "betagal-10017").particles
-    for one in read_coordinates(real / "repic-box" / program).coordinates:
-        assert one.is_scored
-        assert (one.box_px == 180).all()
-        binned = CoordinateFrame(binning=0.5).moved(one)
+    for coordinates in read_coordinates(real / "repic-box" / program).coordinates:
+        assert coordinates.is_scored
+        assert (coordinates.box_px == 180).all()
+        binned = CoordinateFrame(binning=0.5).moved(coordinates)
         found = np.column_stack([binned.x_px, binned.y_px])
-        np.testing.assert_allclose(binned_to_source(found, 2), np.column_stack([one.x_px, one.y_px]))
-        truth = labels[one.micrograph.micrograph_id]
+        np.testing.assert_allclose(
+            binned_to_source(found, 2), np.column_stack([coordinates.x_px, coordinates.y_px])
+        )
+        truth = labels[coordinates.micrograph.micrograph_id]
         distance = np.linalg.norm(found[:, None] - truth[None], axis=2)
         shift = (found - truth[distance.argmin(axis=1)])[distance.min(axis=1) < 15]
         assert np.abs(shift.mean(axis=0)).max() < 3
 
 
 def test_cryoppp_counts_rows_from_the_last(real, real_data, tmp_path):
-    (one,) = read_coordinates(real / "csv").coordinates
-    assert one.is_upside_down
-    assert (one.box_px == 108).all()
+    (coordinates,) = read_coordinates(real / "csv").coordinates
+    assert coordinates.is_upside_down
+    assert (coordinates.box_px == 108).all()
     with pytest.raises(UsageError, match="`image_height`"):
         convert(real / "csv", "coords", tmp_path)
     convert(real / "csv", "coords", tmp_path, frame=CoordinateFrame(image_height=4096, binning=0.5))
@@ -77,7 +81,7 @@ def test_boxes_of_size_zero_hold_centres(real, tmp_path):
     assert places(found)["2d_left"].tolist() == [[24, 40], [36, 62], [78, 51]]
     assert places(found)["2d_center"].tolist() == [[24, 40], [36, 62], [78, 51]]
     assert places(found)["2d_center_float"][0].tolist() == [24.3, 40.7]
-    boxes = {one.micrograph.micrograph_id: one.box_px for one in found.coordinates}
+    boxes = {coordinates.micrograph.micrograph_id: coordinates.box_px for coordinates in found.coordinates}
     assert boxes["2d_left"].tolist() == [[20, 10]] * 3
     assert boxes["2d_center"] is None
 
@@ -129,11 +133,11 @@ RECT = '"{""name"":""rect"",""x"":1,""y"":2,""width"":4,""height"":4}"\n'
 )  # fmt: skip
 def test_one_particle_as_each_format_has_it(tmp_path, name, text, expected, score):
     (tmp_path / name).write_text(text)
-    (one,) = read_coordinates(tmp_path / name).coordinates
-    assert bare_name(one.micrograph.micrograph_id) == "x"
-    assert [(one.x_px[0], one.y_px[0])] == [expected]
-    assert len(one.x_px) == 1
-    assert (one.score[0] == score) if score is not None else np.isnan(one.score[0])
+    (coordinates,) = read_coordinates(tmp_path / name).coordinates
+    assert bare_name(coordinates.micrograph.micrograph_id) == "x"
+    assert [(coordinates.x_px[0], coordinates.y_px[0])] == [expected]
+    assert len(coordinates.x_px) == 1
+    assert (coordinates.score[0] == score) if score is not None else np.isnan(coordinates.score[0])
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from cryopick_ray.formats.star import read_star_file, write_star
 PROJECT = "formats/relion5-project"
 
 
-def xy(one):
-    return np.column_stack([one.x_px, one.y_px])
+def xy(micrograph_picks):
+    return np.column_stack([micrograph_picks.x_px, micrograph_picks.y_px])
 
 
 def theirs(table):
@@ -28,19 +28,19 @@ def read(path, say=None):
 
 def test_automatic_picks_of_a_micrograph(real_data):
     path = real_data / PROJECT / "AutoPick/job008/Movies/20170629_00028_frameImage_autopick.star"
-    (one,) = read_coordinates(path).coordinates
+    (coordinates,) = read_coordinates(path).coordinates
     table = starfile.read(path)
-    assert one.micrograph.micrograph_id == "20170629_00028_frameImage"
-    np.testing.assert_array_equal(xy(one), theirs(table))
-    np.testing.assert_array_equal(one.score, table["rlnAutopickFigureOfMerit"])
-    assert one.columns["rlnClassNumber"].dtype == np.int64
+    assert coordinates.micrograph.micrograph_id == "20170629_00028_frameImage"
+    np.testing.assert_array_equal(xy(coordinates), theirs(table))
+    np.testing.assert_array_equal(coordinates.score, table["rlnAutopickFigureOfMerit"])
+    assert coordinates.columns["rlnClassNumber"].dtype == np.int64
 
 
 def test_picks_by_hand_have_no_score(real_data):
     path = real_data / PROJECT / "ManualPick/job006/Movies/20170629_00021_frameImage_manualpick.star"
-    (one,) = read_coordinates(path).coordinates
-    assert len(one.score) == 13
-    assert np.isnan(one.score).all()
+    (coordinates,) = read_coordinates(path).coordinates
+    assert len(coordinates.score) == 13
+    assert np.isnan(coordinates.score).all()
 
 
 @pytest.mark.parametrize("place", ["AutoPick/job008/autopick.star", "AutoPick/job008"])
@@ -48,11 +48,11 @@ def test_a_list_and_its_job_are_the_files_that_it_names(real_data, place):
     path = real_data / PROJECT / place
     found = read_coordinates(path).coordinates
     assert len(found) == 10
-    for one in found:
-        name = one.micrograph.relion_name
+    for coordinates in found:
+        name = coordinates.micrograph.relion_name
         stem = name.removeprefix("MotionCorr/job002/").removesuffix(".mrc")
         table = starfile.read(real_data / PROJECT / f"AutoPick/job008/{stem}_autopick.star")
-        np.testing.assert_array_equal(xy(one), theirs(table))
+        np.testing.assert_array_equal(xy(coordinates), theirs(table))
 
 
 def test_extracted_particles_of_a_job_without_its_table(real_data):
@@ -71,8 +71,8 @@ def test_refined_particles_are_where_they_were_moved_to(real_data):
         - table[["rlnOriginXAngst", "rlnOriginYAngst"]].to_numpy()
         / table[["rlnMicrographPixelSize"]].to_numpy()
     )
-    found = {one.micrograph.micrograph_id: one for one in read(path)}
-    assert sum(len(one.x_px) for one in found.values()) == len(table)
+    found = {micrograph_picks.micrograph.micrograph_id: micrograph_picks for micrograph_picks in read(path)}
+    assert sum(len(micrograph_picks.x_px) for micrograph_picks in found.values()) == len(table)
     for name, rows in table.groupby("rlnMicrographName"):
         ours, them = xy(found[name]), moved[table.index.get_indexer(rows.index)]
         np.testing.assert_allclose(np.sort(ours, 0), np.sort(them, 0), atol=1e-6)
@@ -116,12 +116,12 @@ _rlnOriginY #5
 def test_origins_are_in_pixels_of_the_micrograph_however_images_were_scaled(tmp_path):
     path, told = tmp_path / "run_data.star", []
     path.write_text(SCALED.format(more="_rlnMicrographPixelSize #4", size="1.6"))
-    (one,) = read(path, told.append)
-    assert xy(one).tolist() == [[95, 202.5]]
+    (item,) = read(path, told.append)
+    assert xy(item).tolist() == [[95, 202.5]]
     assert not told
     path.write_text(SCALED.format(more="", size=""))
-    (one,) = read(path, told.append)
-    assert xy(one).tolist() == [[90, 205]]
+    (item,) = read(path, told.append)
+    assert xy(item).tolist() == [[90, 205]]
     assert "pixels of 0.8 A" in told[0]
 
 
@@ -129,23 +129,31 @@ def test_origins_of_relion_3_0_are_in_pixels(tmp_path):
     path = tmp_path / "Class2D/job004/run_it025_data.star"
     path.parent.mkdir(parents=True)
     path.write_text(V30)
-    (one,) = read_coordinates(tmp_path / "Class2D/job004").coordinates
-    assert xy(one).tolist() == [[97.5, 201]]
-    assert one.micrograph.micrograph_id == "Extract/job003/Movies/a"
+    (coordinates,) = read_coordinates(tmp_path / "Class2D/job004").coordinates
+    assert xy(coordinates).tolist() == [[97.5, 201]]
+    assert coordinates.micrograph.micrograph_id == "Extract/job003/Movies/a"
 
 
 def test_what_we_write_we_read_as_list_table_and_files(tmp_path, mixed):
     told = []
     write_star(picked(mixed), tmp_path / "out", ExportSettings(tmp_path, say=told.append))
     (tmp_path / "default_pipeline.star").touch()
-    listed = {one.micrograph.relion_name: one for one in read(tmp_path / "out/autopick.star")}
-    table = {one.micrograph.relion_name: one for one in read(tmp_path / "out/particles.star")}
-    for one in picked(mixed[:3]):
-        name = one.micrograph.relion_name
-        (alone,) = read(tmp_path / f"out/star/{one.micrograph.micrograph_id}.star")
-        for other in (listed[name], alone, *([table[name]] if len(one.x_px) else [])):
-            np.testing.assert_allclose(xy(other), np.column_stack([one.x_px, one.y_px]), atol=1e-3)
-            np.testing.assert_allclose(other.score, one.score, rtol=1e-6)
+    listed = {
+        micrograph_picks.micrograph.relion_name: micrograph_picks
+        for micrograph_picks in read(tmp_path / "out/autopick.star")
+    }
+    table = {
+        micrograph_picks.micrograph.relion_name: micrograph_picks
+        for micrograph_picks in read(tmp_path / "out/particles.star")
+    }
+    for micrograph_picks in picked(mixed[:3]):
+        name = micrograph_picks.micrograph.relion_name
+        (alone,) = read(tmp_path / f"out/star/{micrograph_picks.micrograph.micrograph_id}.star")
+        for other in (listed[name], alone, *([table[name]] if len(micrograph_picks.x_px) else [])):
+            np.testing.assert_allclose(
+                xy(other), np.column_stack([micrograph_picks.x_px, micrograph_picks.y_px]), atol=1e-3
+            )
+            np.testing.assert_allclose(other.score, micrograph_picks.score, rtol=1e-6)
     assert table["Micrographs/a/x.mrc"].micrograph.pixel_size_A == 1.5
     assert listed["Micrographs/a/x.mrc"].micrograph.pixel_size_A is None
 
@@ -159,7 +167,10 @@ def test_files_of_a_list_may_be_of_other_programs_and_must_be_there(tmp_path):
         read(path)
     (tmp_path / "a.box").write_text("10 20 4 4\n")
     (tmp_path / "b.txt").write_text("30 40\n50 60\n")
-    found = {one.micrograph.relion_name: xy(one).tolist() for one in read(path)}
+    found = {
+        micrograph_picks.micrograph.relion_name: xy(micrograph_picks).tolist()
+        for micrograph_picks in read(path)
+    }
     assert found == {"a.mrc": [[12, 22]], "b.mrc": [[30, 40], [50, 60]]}
 
 

@@ -34,12 +34,14 @@ CTF = {"rlnDefocusU": "11949.061330", "rlnDefocusV": "11800.493288", "rlnDefocus
 @pytest.fixture
 def listed(make_picks):
     def listed(name, group, ctf=None, **others) -> MicrographPicks:
-        one = make_picks(name, 8, **others)
+        micrograph_picks = make_picks(name, 8, **others)
         optics = None if "rlnVoltage" not in group else Optics(float(group["rlnVoltage"]), 0.01, 0.07)
         text = json.dumps(ctf) if ctf else ""
         return replace(
-            one,
-            micrograph=replace(one.micrograph, optics=optics, optics_group=json.dumps(group), listed=text),
+            micrograph_picks,
+            micrograph=replace(
+                micrograph_picks.micrograph, optics=optics, optics_group=json.dumps(group), listed=text
+            ),
         )
 
     return listed
@@ -145,8 +147,14 @@ def test_a_real_list_goes_from_its_rows_to_the_particles(real_data, written, mak
 
 def test_columns_of_particles_come_back_and_those_that_have_no_place_are_told(tmp_path, make_picks):
     def particles(name, **columns):
-        one = make_picks(name, 3, picked=3)
-        return Coordinates(one.micrograph, one.x_px, one.y_px, np.full(3, np.nan), columns=columns)
+        micrograph_picks = make_picks(name, 3, picked=3)
+        return Coordinates(
+            micrograph_picks.micrograph,
+            micrograph_picks.x_px,
+            micrograph_picks.y_px,
+            np.full(3, np.nan),
+            columns=columns,
+        )
 
     told = []
     picks = [particles("1.mrc", rlnClassNumber=np.arange(3)), particles("2.mrc", rlnAnglePsi=np.ones(3))]

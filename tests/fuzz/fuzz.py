@@ -27,7 +27,8 @@ if __name__ == "__main__":
 import typer
 from guard import ROOT, Guard, Outcome
 from mutations import mutated
-from readers import READERS, Reader
+from reader import Reader
+from readers import READERS
 
 MOST_REAL_BYTES = 2**18
 Files = dict[str, bytes]

@@ -147,7 +147,7 @@ def _called(read: Callable[[Path], object], folder: Path) -> Outcome:
         return Outcome("read", digest=hashlib.sha256(repr(read(folder)).encode()).hexdigest())
     except CryoPickError as error:
         text = str(error)
-        if any(isinstance(one, MemoryError) for one in _causes(error)):
+        if any(isinstance(item, MemoryError) for item in _causes(error)):
             return Outcome("memory", text[:MOST_TEXT])
         unclear = len(text) > MOST_TEXT or len(text.splitlines()) != 1
         return Outcome("text" if unclear else "refused", text[:MOST_TEXT])

@@ -124,7 +124,7 @@ def test_a_broken_launcher_file_is_found_out(configs, kind, change):
     assert check(kind, {"cluster.yaml": broken(text, change)})
 
 
-@pytest.mark.parametrize(("kind", "change"), [(kind, one) for kind, some in NODES.items() for one in some])
+@pytest.mark.parametrize(("kind", "change"), [(kind, item) for kind, some in NODES.items() for item in some])
 def test_a_typo_in_a_node_is_found_out(configs, kind, change):
     (text,) = rendered(configs[kind]).values()
     sign, path = ("-", change[1:]) if change.startswith("-") else ("", change)

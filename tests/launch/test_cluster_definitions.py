@@ -44,15 +44,15 @@ def test_manifests_are_checked_against_the_clusters_own_definitions(tmp_path, co
     old = {"type": "object", "properties": {"rayVersion": {"type": "string"}}}
     crds.write_text(yaml.safe_dump(definitions(old)))
     found = check("kuberay", files, crds)
-    assert any("rayjob.yaml" in one and "entrypoint" in one for one in found)
-    assert any("raycluster.yaml" in one and "authOptions" in one for one in found)
+    assert any("rayjob.yaml" in item and "entrypoint" in item for item in found)
+    assert any("raycluster.yaml" in item and "authOptions" in item for item in found)
     number = {"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, {"type": "string"}]}
     wrong = copy.deepcopy(old)
     wrong["properties"] = dict.fromkeys(yaml.safe_load(files["raycluster.yaml"])["spec"], number)
     crds.write_text(yaml.safe_dump(definition("RayCluster", wrong)))
     found = check("kuberay", {"raycluster.yaml": files["raycluster.yaml"]}, crds)
-    assert any("headGroupSpec" in one for one in found)
-    assert not any("rayVersion" in one for one in found)
+    assert any("headGroupSpec" in item for item in found)
+    assert not any("rayVersion" in item for item in found)
 
 
 BOMB = "a: &a [x, x]\n" + "".join(

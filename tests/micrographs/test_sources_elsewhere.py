@@ -43,4 +43,4 @@ def test_stacks_are_movies_and_taken_only_where_there_are_no_micrographs(tmp_pat
     for name in names:
         (tmp_path / name).touch()
     found = list_sources([str(tmp_path)], relion_project=tmp_path)
-    assert [(source.micrograph_id, source.kind) for source in found] == taken
+    assert [(micrograph.micrograph_id, micrograph.kind) for micrograph in found] == taken

@@ -21,7 +21,7 @@ COMMON = ("404 (Not Found)", "willReadFrequently", "loaded before reset")
 """Said where nothing is there, a test looks at pixels, or a micrograph is left before its tiles come."""
 
 
-class Look:
+class View:
     """A browser on a page."""
 
     def __init__(self, browser, page):
@@ -44,7 +44,11 @@ class Look:
         return self.browser.find_element(By.ID, name)
 
     def all(self, selector):
-        return [one for one in self.browser.find_elements(By.CSS_SELECTOR, selector) if one.is_displayed()]
+        return [
+            element
+            for element in self.browser.find_elements(By.CSS_SELECTOR, selector)
+            if element.is_displayed()
+        ]
 
     def text(self, name):
         return self.id(name).text
@@ -94,8 +98,8 @@ class Look:
         return Counter(row.action for row in self.rows())
 
     def errors(self):
-        told = [one["message"] for one in self.browser.get_log("browser")]
-        return [one for one in told if not any(words in one for words in COMMON)]
+        told = [record["message"] for record in self.browser.get_log("browser")]
+        return [record for record in told if not any(words in record for words in COMMON)]
 
 
 def picks_of(page, i):

@@ -1,7 +1,7 @@
 import shutil
 
 import pytest
-from browsed import Look
+from browsed import View
 from served import HOSTILE, micrographs, pick, served
 
 NAMES = [f"square{number % 2}/{number:02d}.mrc" for number in range(4)]
@@ -50,4 +50,4 @@ def page(odd, picked, tmp_path):
 @pytest.fixture
 def look(browser, page):
     """A browser on that page."""
-    return Look(browser, page)
+    return View(browser, page)

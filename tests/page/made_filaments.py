@@ -46,7 +46,7 @@ def candidates(has_any):
     """Return what a picker of filaments finds, best first."""
     traces = [Trace(np.array(corners, float), score) for corners, score in LINES[: 3 * has_any]]
     found = cut_segments(traces, SPACING_PX, 2 * DIAMETER_A / PIXEL_SIZE_A)
-    x, y, score = (one.astype(np.float32) for one in (found.x_px, found.y_px, found.score))
+    x, y, score = (item.astype(np.float32) for item in (found.x_px, found.y_px, found.score))
     order = np.lexsort((x, y, -score))
     more = {
         "filament": found.filament,

@@ -14,11 +14,11 @@ import numpy as np
 import uvicorn
 
 from cryopick_ray.page.app import make_app
-from cryopick_ray.page.desk import Desk
-from cryopick_ray.page.opened import PageSettings
+from cryopick_ray.page.open_sources import PageSettings
+from cryopick_ray.page.page_actions import PageActions
+from cryopick_ray.page.page_session import PageSession
 from cryopick_ray.page.security import new_token
 from cryopick_ray.page.serve import PREFIX, bound_socket
-from cryopick_ray.page.work import Work
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.store.temporary_folder import temporary_folder
 
@@ -58,8 +58,8 @@ def pick(inputs, out, *more):
 class Page:
     """Asks a page."""
 
-    def __init__(self, port, token, desk=None, work=None):
-        self.port, self.token, self.desk, self.work = port, token, desk, work
+    def __init__(self, port, token, session=None, actions=None):
+        self.port, self.token, self.session, self.actions = port, token, session, actions
 
     def raw(self, method, path, headers=(), body=b""):
         """Send exactly this; return status, headers and content."""
@@ -111,7 +111,7 @@ class Page:
     def wait(self, job):
         """Return a job once it ended."""
         for _ in range(1200):
-            found = next(one for one in self.json("api/jobs") if one["job"] == job)
+            found = next(record for record in self.json("api/jobs") if record["job"] == job)
             if found["state"] != "running":
                 return found
             threading.Event().wait(0.1)
@@ -142,21 +142,23 @@ def unpacked(content):
 @contextmanager
 def served(*sources, by="tester", **settings):
     """Serve a page in this process."""
-    desk = Desk(PageSettings(tuple(map(str, sources)), by=by, **settings))
+    session = PageSession(PageSettings(tuple(map(str, sources)), by=by, **settings))
     with bound_socket(0) as bound, temporary_folder(PREFIX) as private:
-        token, work = new_token(), Work(desk, private)
-        config = uvicorn.Config(make_app(desk, work, token), log_level="error", lifespan="off", ws="none")
+        token, actions = new_token(), PageActions(session, private)
+        config = uvicorn.Config(
+            make_app(session, actions, token), log_level="error", lifespan="off", ws="none"
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()
-        desk.tally.start()
+        session.tally.start()
         try:
-            yield Page(bound.getsockname()[1], token, desk, work)
+            yield Page(bound.getsockname()[1], token, session, actions)
         finally:
             server.should_exit = True
             thread.join()
-            work.close()
-            desk.close()
+            actions.close()
+            session.close()
 
 
 @contextmanager

@@ -36,13 +36,17 @@ for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame)
 
 def test_it_opens_with_hostile_names_and_asks_nobody_else(look, browser):
     ids = look.page.json("api/micrographs")["columns"]["id"]
-    assert any(one.text.startswith("<img") for one in look.all(".thumb .name"))
+    assert any(element.text.startswith("<img") for element in look.all(".thumb .name"))
     for i, name in enumerate(ids):
         look.open(i)
         look.wait(lambda name=name: look.id("name").get_attribute("title") == name)
     assert look.errors() == []
-    sent = [json.loads(one["message"])["message"] for one in browser.get_log("performance")]
-    urls = {one["params"]["request"]["url"] for one in sent if one["method"] == "Network.requestWillBeSent"}
+    sent = [json.loads(element["message"])["message"] for element in browser.get_log("performance")]
+    urls = {
+        element["params"]["request"]["url"]
+        for element in sent
+        if element["method"] == "Network.requestWillBeSent"
+    }
     own = f"http://127.0.0.1:{look.page.port}/{look.page.token}/"
     ours = {url for url in urls if url.startswith(own)}
     assert len(ours) > 20
@@ -84,8 +88,10 @@ def test_the_slider_counts_this_micrograph_and_all_exactly(look):
         look.js(SLIDE, share=share)
         threshold = np.float32(look.state("cut")["threshold"])
         counts = [
-            int((((one["unpicked"] & ~Reason.BELOW_THRESHOLD) == 0) & (one["score"] >= threshold)).sum())
-            for one in everything
+            int(
+                (((record["unpicked"] & ~Reason.BELOW_THRESHOLD) == 0) & (record["score"] >= threshold)).sum()
+            )
+            for record in everything
         ]
         assert look.text("picks-here") == f"{counts[i]:,}"
         assert look.text("picks-all") == f"{sum(counts):,}"
@@ -112,7 +118,7 @@ def test_table_and_filter_list_what_is_asked_for(look, browser):
 
     def listed():
         rows = look.all(".table-row")
-        rows.sort(key=lambda one: int(one.get_attribute("aria-rowindex")))
+        rows.sort(key=lambda item: int(item.get_attribute("aria-rowindex")))
         return [int(row.get_attribute("data-item")) for row in rows]
 
     def sort_by_score():

@@ -144,7 +144,7 @@ def test_what_cannot_be_saved_is_told_kept_and_sent_again(look, monkeypatch):
     def full(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(look.page.desk, "decide", full)
+    monkeypatch.setattr(look.page.session, "decide", full)
     look.press("j", "x")
     look.wait(lambda: "could not be saved" in look.text("saved"))
     look.press(Keys.SHIFT + "j", "x")

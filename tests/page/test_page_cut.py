@@ -1,12 +1,12 @@
 """The numbers beside the sliders are those that a person will get, and only what was moved is sent."""
 
 import pytest
-from browsed import Look
+from browsed import View
 from selenium.webdriver.common.keys import Keys
 from served import micrographs, pick, served
 from test_page_browser import SLIDE
 
-from cryopick_ray.page.run_source import LOOK_SECONDS
+from cryopick_ray.page.run_source import POLL_SECONDS
 
 MEND = "const saver = await import('./static/ui/saver.js'); saver.exclude([0], true);"
 REMOVE = """
@@ -59,11 +59,11 @@ def test_a_run_that_begins_empty_is_counted_as_it_grows(browser, tmp_path):
     micrographs(folder, ["a.mrc"])
     pick(folder, tmp_path / "run")
     with served(tmp_path / "run", by="ana") as page:
-        look = Look(browser, page)
+        look = View(browser, page)
         before = look.wait(lambda: look.js(TABLE))
         micrographs(folder, ["b.mrc"])
         pick(folder, tmp_path / "run", "--resume")
-        page.desk.opened.run._looked = -LOOK_SECONDS
+        page.session.opened.run._looked = -POLL_SECONDS
         look.wait(lambda: (look.js(TABLE) or 0) > before)
         look.wait(lambda: look.js(TABLE) == int(page.counts(-1000).sum()))
         look.wait(
@@ -84,7 +84,9 @@ def test_only_what_was_moved_is_sent_and_shown(look):
     look.wait(lambda: look.state("cut")["threshold"] > 0)
     [shown] = look.js(WORDS)
     look.id("apply").click()
-    sent = look.wait(lambda: [one for one in look.page.json("api/jobs") if one["what"] == "apply"])[0]
+    sent = look.wait(lambda: [record for record in look.page.json("api/jobs") if record["what"] == "apply"])[
+        0
+    ]
     assert sorted(shown) == sorted(sent["command"].split(" "))
     assert any(word.startswith("--threshold=") for word in shown)
     assert look.page.wait(sent["job"])["state"] == "done"
@@ -108,7 +110,7 @@ def test_what_is_no_number_changes_nothing(look, browser, written):
 def test_files_can_be_mended_and_exported_and_nothing_else_is_offered(browser, picked, tmp_path):
     sources, more = picked / "truth", {"micrographs": str(picked / "micrographs"), "diameter_A": 150.0}
     with served(sources, curation=tmp_path / "c", by="ana", **more) as page:
-        look = Look(browser, page)
+        look = View(browser, page)
         look.wait(lambda: look.text("scoreless"))
         assert not look.id("threshold").is_displayed()
         assert not look.id("threshold-exact").is_enabled()

@@ -23,20 +23,25 @@ CUT = 0.2
 
 def mend(page, i=0):
     """Remove the best pick, add one, paint junk over another; return what the page then shows."""
-    one = page.candidates(i)
+    record = page.candidates(i)
     rows = [
-        {"action": "remove", "x_px": float(one["x_px"][0]), "y_px": float(one["y_px"][0])},
+        {"action": "remove", "x_px": float(record["x_px"][0]), "y_px": float(record["y_px"][0])},
         {"action": "add", "x_px": 30.25, "y_px": 41.5},
-        {"action": "junk", "x_px": float(one["x_px"][1]), "y_px": float(one["y_px"][1]), "radius_px": 20.0},
+        {
+            "action": "junk",
+            "x_px": float(record["x_px"][1]),
+            "y_px": float(record["y_px"][1]),
+            "radius_px": 20.0,
+        },
     ]
     status, content = page.post("api/decisions", {"micrograph": i, "rows": rows})
     assert status == 200, content
     return page.candidates(i)
 
 
-def picked_places(one):
-    chosen = one["unpicked"] == 0
-    places = zip(one["x_px"][chosen].tolist(), one["y_px"][chosen].tolist(), strict=True)
+def picked_places(candidates):
+    chosen = candidates["unpicked"] == 0
+    places = zip(candidates["x_px"][chosen].tolist(), candidates["y_px"][chosen].tolist(), strict=True)
     return {(round(x, 1), round(y, 1)) for x, y in places}
 
 
@@ -89,16 +94,16 @@ def test_undo_takes_back_one_call_after_the_other(run):
 
 
 def test_what_one_decided_the_other_sees_and_both_are_there_when_it_is_opened_again(run):
-    with served(run, by="ada") as one, served(run, by="bob") as two:
-        mend(one)
+    with served(run, by="ada") as item, served(run, by="bob") as two:
+        mend(item)
         generation = two.json("api/micrographs")["generation"]
         two.post("api/exclude", {"micrographs": [3], "exclude": True})
-        seen = one.json("api/micrographs")
+        seen = item.json("api/micrographs")
         assert seen["columns"]["excluded"][3]
-        assert one.json("api/about")["people"] == two.json("api/about")["people"] == ["ada", "bob"]
+        assert item.json("api/about")["people"] == two.json("api/about")["people"] == ["ada", "bob"]
         assert two.json("api/micrographs")["generation"] > generation
-        assert picked_places(one.candidates(0)) == picked_places(two.candidates(0))
-        shown = one.candidates(0)
+        assert picked_places(item.candidates(0)) == picked_places(two.candidates(0))
+        shown = item.candidates(0)
         with pytest.raises(UsageError, match="another page"):
             served(run, by="ada").__enter__()
     assert sorted(path.name for path in (run / "curation").glob("*.csv")) == ["ada.csv", "bob.csv"]
@@ -130,7 +135,7 @@ def test_decisions_that_the_table_does_not_hold_are_told_until_it_does(picked, r
         mend(page)
         assert "press Apply" in page.json("api/micrographs")["hint"]
         pick(picked / "micrographs", run, "--resume")  # which asks for no decisions
-        page.desk.look_again()
+        page.session.refresh_now()
         assert "press Apply" in page.json("api/micrographs")["hint"]
         assert page.start(what="apply")["state"] == "done"
         assert page.json("api/micrographs")["hint"] == page.json("api/about")["hint"] == ""
@@ -160,11 +165,11 @@ def test_the_exported_star_holds_exactly_what_is_shown_at_that_cut(run):
         mend(page)
         page.post("api/exclude", {"micrographs": [3], "exclude": True})
         wanted = []
-        for i, about in enumerate(page.desk.micrographs):
-            one = page.candidates(i)
-            others = one["unpicked"] & ~np.uint16(Reason.BELOW_THRESHOLD)
-            chosen = (others == 0) & ((one["score"] >= np.float32(CUT)) | (one["marks"] & 1 == 1))
-            places = zip(one["x_px"][chosen].tolist(), one["y_px"][chosen].tolist(), strict=True)
+        for i, about in enumerate(page.session.micrographs):
+            record = page.candidates(i)
+            others = record["unpicked"] & ~np.uint16(Reason.BELOW_THRESHOLD)
+            chosen = (others == 0) & ((record["score"] >= np.float32(CUT)) | (record["marks"] & 1 == 1))
+            places = zip(record["x_px"][chosen].tolist(), record["y_px"][chosen].tolist(), strict=True)
             wanted += [[about.relion_name, x, y] for x, y in places]
         found = sorted(exported(page))
         assert [name for name, *_ in found] == sorted(name for name, *_ in wanted)
@@ -204,7 +209,7 @@ def test_decisions_go_with_names_that_nobody_expects(tmp_path):
         assert set(ids) <= {*HOSTILE, "a\\x0ab.mrc"}
         assert HOSTILE[0] in ids
         for i in range(len(ids)):
-            if page.desk.micrographs[i].status == "complete":
+            if page.session.micrographs[i].status == "complete":
                 mend(page, i)
                 assert page.get(f"api/thumbnail/{i}.jpg")[0] == 200
         assert page.start(what="export", format="csv")["state"] == "done"
@@ -266,7 +271,7 @@ def test_nothing_is_written_through_links(run, tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_is_looked_at_all_the_same(run, monkeypatch):
-    import cryopick_ray.page.judgement as judgement
+    import cryopick_ray.page.shared_decisions as judgement
 
     def refuse(folder, by):
         raise PermissionError(13, "Permission denied")

@@ -28,7 +28,7 @@ def below(pid):
     told = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
     parents = dict(map(int, line.split()) for line in told.stdout.splitlines())
     found = {pid}
-    while more := {one for one, parent in parents.items() if parent in found} - found:
+    while more := {item for item, parent in parents.items() if parent in found} - found:
         found |= more
     return found - {pid}
 
@@ -84,14 +84,14 @@ def test_what_a_killed_page_left_is_cleared_when_another_starts_and_nothing_else
     old, young, other = (tmp_path / f"{name}" for name in (f"{PREFIX}old", f"{PREFIX}young", "other-old"))
     (tmp_path / f"{PREFIX}link").symlink_to(other)
     with temporary_folder(PREFIX) as held:
-        for one in (old, young, other):
-            one.mkdir()
-            (one / "file").touch()
-        for one in (old, other, held):
-            os.utime(one, (0, 0))
+        for item in (old, young, other):
+            item.mkdir()
+            (item / "file").touch()
+        for item in (old, other, held):
+            os.utime(item, (0, 0))
         with temporary_folder(PREFIX) as second:
             assert second.stat().st_mode & 0o077 == 0
-            assert [one.exists() for one in (old, young, other, held)] == [False, True, True, True]
+            assert [item.exists() for item in (old, young, other, held)] == [False, True, True, True]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         [young.name, other.name, f"{PREFIX}link"]
     )

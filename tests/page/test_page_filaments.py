@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import starfile
-from browsed import STATE, Look
+from browsed import STATE, View
 from made_filaments import LINES, SPACING_PX, filament_run
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
@@ -42,14 +42,14 @@ def page(traced, tmp_path):
 
 @pytest.fixture
 def look(browser, page):
-    look = Look(browser, page)
+    look = View(browser, page)
     look.open(0)
     return look
 
 
-def picked(one):
+def picked(candidates):
     """Return how many segments of each filament are picked."""
-    numbers, counts = np.unique(one["filament"][one["unpicked"] == 0], return_counts=True)
+    numbers, counts = np.unique(candidates["filament"][candidates["unpicked"] == 0], return_counts=True)
     return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 
 
@@ -185,7 +185,7 @@ def test_a_filament_below_the_threshold_is_added_where_it_lies(look):
     after = look.page.candidates(0)
     is_drawn = after["filament"] == 2  # whose number is free again
     assert (is_drawn == (after["marks"] == 1)).all()
-    place, were = (np.column_stack([one["x_px"], one["y_px"]]) for one in (after, before))
+    place, were = (np.column_stack([record["x_px"], record["y_px"]]) for record in (after, before))
     own = place[is_drawn]
     assert abs(len(own) - low.sum()) <= 1
     away = np.linalg.norm(own[:, None] - were[low], axis=2).min(axis=1)

@@ -49,13 +49,15 @@ def test_ten_thousand_micrographs_make_few_elements(look, browser, monkeypatch):
         "decisions": [0] * N,
     }
     listing = json.dumps({"generation": 10**6, "n": N, "columns": columns, "outliers": {}}).encode()
-    monkeypatch.setattr(look.page.desk, "listing", lambda: listing)
+    monkeypatch.setattr(look.page.session, "listing", lambda: listing)
     look.js(REFRESH)
     look.wait(lambda: len(look.state("order")) == N)
     for key, wanted in ((Keys.END, "09999.mrc"), (Keys.HOME, "00000.mrc")):
         look.id("strip-list").send_keys(key)
         look.wait(
-            lambda wanted=wanted: [wanted] == [one.text for one in look.all("[aria-selected=true] .name")]
+            lambda wanted=wanted: (
+                [wanted] == [element.text for element in look.all("[aria-selected=true] .name")]
+            )
         )
         assert len(browser.find_elements(By.CLASS_NAME, "thumb")) < 60
     look.press("t")
@@ -74,7 +76,7 @@ def test_a_live_list_grows_without_losing_the_place(look, monkeypatch):
     columns = {name: [*values, values[0]] for name, values in before["columns"].items()}
     columns["id"][-1] = "new.mrc"
     grown = {**before, "generation": 10**6, "n": before["n"] + 1, "columns": columns}
-    monkeypatch.setattr(look.page.desk, "listing", lambda: json.dumps(grown).encode())
+    monkeypatch.setattr(look.page.session, "listing", lambda: json.dumps(grown).encode())
     look.js(REFRESH)
     look.wait(lambda: look.state("order") == list(range(before["n"] + 1)))
     assert look.id("name").get_attribute("title") == columns["id"][4]

@@ -17,7 +17,7 @@ def wait(holds):
 
 
 def states(look, panel):
-    return [one.text for one in look.all(f"#{panel} .jobs .state")]
+    return [element.text for element in look.all(f"#{panel} .jobs .state")]
 
 
 def test_settings_that_were_tried_are_seen_side_by_side(look, browser):

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.page.background_jobs import BackgroundJobs, Step, TooManyError
-from cryopick_ray.page.counts import Collected, Free, free_ones, histogram
-from cryopick_ray.page.judgement import undecided
+from cryopick_ray.page.background_jobs import BackgroundJobs, Step, TooManyJobsError
+from cryopick_ray.page.candidate_counts import CandidateCollector, FreeCandidates, free_candidates, histogram
 from cryopick_ray.page.listed_columns import listed_columns, outliers
 from cryopick_ray.page.packing import packed_candidates
+from cryopick_ray.page.shared_decisions import undecided
 from cryopick_ray.passes.curation import Curated
 from cryopick_ray.passes.decisions import Decision, decisions_of
 from cryopick_ray.picks.index import dataset_folder
@@ -32,13 +32,13 @@ def micrographs(draw, make):
     made = []
     for number in range(draw(st.integers(0, 5))):
         n = draw(st.integers(0, 8))
-        one = make(f"{number}.mrc", n)
+        item = make(f"{number}.mrc", n)
         score = np.sort(draw(arrays.arrays(np.float32, n, elements=SCORES)))[::-1]
         size = draw(
             arrays.arrays(np.float32, n, elements=st.sampled_from([90.0, 120.0, 150.0, float("nan")]))
         )
         unpicked = draw(arrays.arrays(np.uint16, n, elements=st.sampled_from([0, 1, 2, 3, 64])))
-        made.append(replace(one, score=score, unpicked=unpicked, more={"size_A": size}))
+        made.append(replace(item, score=score, unpicked=unpicked, more={"size_A": size}))
     return made
 
 
@@ -51,34 +51,34 @@ def micrographs(draw, make):
 def test_counts_are_those_of_a_plain_look_at_every_candidate(make_picks, data, threshold, smallest, largest):
     some = data.draw(micrographs(make_picks))
     order = data.draw(st.permutations(range(len(some))))
-    found = Collected(len(some), 1)
+    found = CandidateCollector(len(some), 1)
     for place in order:
-        found.add(place, free_ones(some[place]))
+        found.add(place, free_candidates(some[place]))
     everything = found.all()
     expected = []
-    for one in some:
-        size = one.more["size_A"]
+    for micrograph_picks in some:
+        size = micrograph_picks.more["size_A"]
         fits = ~(size < (smallest or -np.inf)) & ~(size > (largest or np.inf))
-        free = (one.unpicked & ~np.uint16(Reason.BELOW_THRESHOLD)) == 0
-        expected.append(int((free & fits & ~(one.score < np.float32(threshold))).sum()))
+        free = (micrograph_picks.unpicked & ~np.uint16(Reason.BELOW_THRESHOLD)) == 0
+        expected.append(int((free & fits & ~(micrograph_picks.score < np.float32(threshold))).sum()))
     assert everything.counts(threshold, smallest, largest).tolist() == expected
 
 
 @pytest.mark.parametrize("n", [65_535, 65_536, 131_073])
 def test_a_micrograph_with_very_many_candidates_is_counted_whole(n):
-    sizes, found = [3, n], Collected(2)
+    sizes, found = [3, n], CandidateCollector(2)
     for place, own in enumerate(sizes):
         ones = np.ones(own, np.float32)
-        found.add(place, Free(ones, ones, np.zeros(own, bool)))
+        found.add(place, FreeCandidates(ones, ones, np.zeros(own, bool)))
     assert found.all().counts(0.0, 0.5, 1.5).tolist() == sizes
 
 
 @given(st.data(), st.floats(-5, 5, width=32))
 def test_bins_hold_every_candidate_and_their_stops_are_exact(make_picks, data, threshold):
     some = data.draw(micrographs(make_picks))
-    found = Collected(len(some))
-    for place, one in enumerate(some):
-        found.add(place, free_ones(one))
+    found = CandidateCollector(len(some))
+    for place, item in enumerate(some):
+        found.add(place, free_candidates(item))
     everything = found.all()
     made = histogram(everything, threshold)
     assert (np.diff(made.score_stops) > 0).all()
@@ -124,9 +124,9 @@ def _four():
     from cryopick_ray.picks.schema import PickedMicrograph
 
     about = PickedMicrograph("a.mrc", "d", "a.mrc", (100, 100), 1.0, None, "complete", "")
-    one = no_picks(about, 10.0)
+    item = no_picks(about, 10.0)
     return replace(
-        one, x_px=np.arange(4, dtype=np.float32), y_px=np.zeros(4, np.float32), score=np.ones(4, np.float32),
+        item, x_px=np.arange(4, dtype=np.float32), y_px=np.zeros(4, np.float32), score=np.ones(4, np.float32),
         unpicked=np.zeros(4, np.uint16), junk=None, more={},
     )  # fmt: skip
 
@@ -150,17 +150,17 @@ def test_a_slow_drift_has_no_outliers_and_a_jump_is_one():
 
 def test_what_a_person_left_out_is_no_outlier_and_hides_none():
     picks = [*[7, 8] * 20, *[0] * 5, 900, *[7, 8] * 20]
-    left_out = [one == 0 for one in picks]
+    left_out = [item == 0 for item in picks]
     assert outliers({"picks": picks})["picks"] == [40, 41, 42, 43, 44, 45]
     assert outliers({"picks": picks, "excluded": left_out})["picks"] == [45]
 
 
 def test_columns_that_nobody_knows_are_left_out(make_picks):
-    one = make_picks("a.mrc").micrograph
+    item = make_picks("a.mrc").micrograph
     said = replace(
-        one, listed='{"rlnDefocusU": "12000", "rlnDefocusV": "14000", "rlnCtfMaxResolution": "nan"}'
+        item, listed='{"rlnDefocusU": "12000", "rlnDefocusV": "14000", "rlnCtfMaxResolution": "nan"}'
     )
-    broken = replace(one, listed="[" * 10_000)
+    broken = replace(item, listed="[" * 10_000)
     columns = listed_columns([said, broken])
     assert columns["defocus_A"] == [13000, None]
     assert "ctf_resolution_A" not in columns
@@ -204,7 +204,7 @@ def _raise(error):
 def test_what_is_done_alone_is_refused_while_it_is_done():
     jobs, go_on = BackgroundJobs(), Event()
     first = jobs.do("apply", "", lambda job: _hold(go_on), alone=True)
-    with pytest.raises(TooManyError, match="apply is running already"):
+    with pytest.raises(TooManyJobsError, match="apply is running already"):
         jobs.do("apply", "", lambda job: None, alone=True)
     jobs.do("export", "", lambda job: None, alone=True)
     go_on.set()
@@ -219,7 +219,7 @@ def _hold(event):
 
 def _ended(jobs, number):
     for _ in range(1200):
-        found = next(one for one in jobs.listed() if one["job"] == number)
+        found = next(record for record in jobs.listed() if record["job"] == number)
         if found["state"] != "running":
             return found
         time.sleep(0.05)
@@ -230,16 +230,19 @@ def test_some_micrographs_of_a_table_are_those_of_all_and_keep_no_part_in_memory
     made = [make_picks(f"{number:03d}.mrc", 7, dataset="d") for number in range(40)]
     write_table(made, tmp_path / "table")
     table = PickTable(tmp_path / "table")
-    every = {one.micrograph.micrograph_id: one for one in table}
-    for name, one in table.of(["003.mrc", "039.mrc"]).items():
-        assert np.array_equal(one.score, every[name].score)
-        assert one.score.base is None
+    every = {micrograph_picks.micrograph.micrograph_id: micrograph_picks for micrograph_picks in table}
+    for name, micrograph_picks in table.of(["003.mrc", "039.mrc"]).items():
+        assert np.array_equal(micrograph_picks.score, every[name].score)
+        assert micrograph_picks.score.base is None
 
 
 def test_a_footer_that_lies_loses_no_pick_in_silence(make_picks, tmp_path):
     """The parts' footers say where a micrograph is; the index knows whether it has candidates at all."""
     made = [replace(make_picks(f"{n:03d}.mrc", 7, dataset="d")) for n in range(4)]
-    made = [replace(one, micrograph=replace(one.micrograph, candidates=7)) for one in made]
+    made = [
+        replace(micrograph_picks, micrograph=replace(micrograph_picks.micrograph, candidates=7))
+        for micrograph_picks in made
+    ]
     write_table(made, tmp_path / "table")
     path = tmp_path / "table" / dataset_folder("d") / "part-00000.parquet"
     table = PickTable(tmp_path / "table")

@@ -10,8 +10,8 @@ from PIL import Image
 from served import PIXEL_SIZE_A, SHAPE, served
 
 from cryopick_ray.micrographs.resample import fourier_resize
+from cryopick_ray.page.byte_cache import ByteCache
 from cryopick_ray.page.filtered_views import filtered
-from cryopick_ray.page.kept import Kept
 from cryopick_ray.page.levels import Pyramid, binned, cropped, levels_of
 from cryopick_ray.store.layout import shard_key
 
@@ -55,7 +55,7 @@ def test_a_place_is_where_it_is_in_the_source_at_every_level(kind, level):
             tile = decoded(made.tile(rect, size))
             assert tile.shape == size[::-1]
             whole[row * 256 : row * 256 + size[1], column * 256 : column * 256 + size[0]] = tile
-    x, y = (one * step - 0.5 for one in centre(whole))
+    x, y = (item * step - 0.5 for item in centre(whole))
     assert (x, y) == pytest.approx(SPOT, abs=0.15 * step + 0.3)
 
 
@@ -138,7 +138,7 @@ def test_a_lost_picture_is_told_and_the_rest_is_shown(run):
 
 
 def test_what_is_kept_stays_within_its_bytes_and_is_made_once():
-    kept, made = Kept(100, len), []
+    kept, made = ByteCache(100, len), []
     for number in (0, 1, 2, 0, 3, 0, 4, 0):
         kept.get(number, lambda number=number: made.append(number) or bytes(30))
         assert kept.bytes <= 100

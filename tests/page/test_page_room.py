@@ -60,7 +60,7 @@ def test_long_lines_of_jobs_and_commands_stay_within_the_panel(look, browser, mo
         "lines": ["warning " * 40 + "x" * 300],
         "command": command,
     }
-    monkeypatch.setattr(look.page.work.jobs, "listed", lambda: [job])
+    monkeypatch.setattr(look.page.actions.jobs, "listed", lambda: [job])
     resized(browser, width, 900)
     look.id("tab-run").click()
     look.js("const work = await import('./static/ui/work.js'); await work.watch();")

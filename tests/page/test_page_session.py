@@ -18,7 +18,9 @@ def replayed(x_px, y_px, rows):
         if row.action == "add":
             there.append((row.x_px, row.y_px))
         else:
-            near = [one for one in there if np.hypot(one[0] - row.x_px, one[1] - row.y_px) < REACH_PX]
+            near = [
+                record for record in there if np.hypot(record[0] - row.x_px, record[1] - row.y_px) < REACH_PX
+            ]
             assert len(near) == 1, row
             there.remove(near[0])
     return np.array(sorted(there))

@@ -9,7 +9,7 @@ import pytest
 from served import DIAMETER_A, micrographs, pick, served
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.page.run_source import LOOK_SECONDS
+from cryopick_ray.page.run_source import POLL_SECONDS
 from cryopick_ray.picks.reasons import Reason
 from cryopick_ray.picks.table import PickTable
 
@@ -17,11 +17,11 @@ from cryopick_ray.picks.table import PickTable
 def test_candidates_are_the_tables(picked, tmp_path):
     with served(picked / "run", curation=tmp_path / "c") as page:
         ids = page.json("api/micrographs")["columns"]["id"]
-        for i, one in enumerate(PickTable(picked / "run" / "table")):
+        for i, micrograph_picks in enumerate(PickTable(picked / "run" / "table")):
             shown = page.candidates(i)
-            assert ids[i] == one.micrograph.micrograph_id
+            assert ids[i] == micrograph_picks.micrograph.micrograph_id
             for name in ("x_px", "y_px", "score", "unpicked"):
-                assert np.array_equal(shown[name], getattr(one, name))
+                assert np.array_equal(shown[name], getattr(micrograph_picks, name))
 
 
 def test_counts_at_any_cut_are_those_of_the_candidates_and_of_the_histogram(picked, tmp_path):
@@ -33,14 +33,17 @@ def test_counts_at_any_cut_are_those_of_the_candidates_and_of_the_histogram(pick
         both = np.frombuffer(page.get("api/histogram.bin")[1], "<u4").reshape(2, len(stops) - 1, columns)
         counts, true = both
         every = [page.candidates(i) for i in range(4)]
-        free = [one["score"][(one["unpicked"] & ~np.uint16(Reason.BELOW_THRESHOLD)) == 0] for one in every]
+        free = [
+            record["score"][(record["unpicked"] & ~np.uint16(Reason.BELOW_THRESHOLD)) == 0]
+            for record in every
+        ]
         for at in (0, 1, 100, 511, 1000, 1023):
             exact = [int((score >= stops[at]).sum()) for score in free]
             assert page.counts(repr(float(stops[at]))).tolist() == exact
             assert counts[at:].sum() == sum(exact)
         threshold = page.json("api/about")["sources"][0]["threshold"]
         assert np.float32(threshold) in stops
-        marked = sum(int(((one["marks"] & 2) != 0).sum()) for one in every)
+        marked = sum(int(((record["marks"] & 2) != 0).sum()) for record in every)
         assert true.sum() == marked > 50
         assert head["truth_total"] == 100
         assert len(page.get("api/truth/0")[1]) == 4 + 25 * 8
@@ -53,7 +56,9 @@ def test_a_run_at_work_is_shown_and_grows_without_moving_what_was_there(tmp_path
     pick(folder, tmp_path / "run")
     table = tmp_path / "run" / "table"
     cut = next(iter(PickTable(table).made.thresholds.values()))["value"]
-    expected = {one.micrograph.micrograph_id: one for one in PickTable(table)}
+    expected = {
+        micrograph_picks.micrograph.micrograph_id: micrograph_picks for micrograph_picks in PickTable(table)
+    }
     shutil.rmtree(table)
     (tmp_path / "run" / "summary.json").unlink()
     with served(tmp_path / "run") as page:
@@ -69,12 +74,16 @@ def test_a_run_at_work_is_shown_and_grows_without_moving_what_was_there(tmp_path
                 assert np.array_equal(page.candidates(i)[column], getattr(expected[name], column))
         micrographs(folder, ["a.mrc"])
         pick(folder, tmp_path / "run", "--resume")
-        page.desk.opened.run._looked = -LOOK_SECONDS
+        page.session.opened.run._looked = -POLL_SECONDS
         grown = page.json("api/micrographs")
         assert grown["generation"] > listed["generation"]
         assert grown["columns"]["id"] == ["b.mrc", "c.mrc", "a.mrc"]
         assert page.json("api/about")["is_live"]  # it grew just now
-        found = next(one for one in PickTable(table) if one.micrograph.micrograph_id == "a.mrc")
+        found = next(
+            micrograph_picks
+            for micrograph_picks in PickTable(table)
+            if micrograph_picks.micrograph.micrograph_id == "a.mrc"
+        )
         assert np.array_equal(page.candidates(2)["x_px"], found.x_px)
         assert page.get("api/thumbnail/2.jpg")[0] == 200
         while (counted := page.json("api/micrographs"))["generation"] == grown["generation"]:
@@ -84,8 +93,8 @@ def test_a_run_at_work_is_shown_and_grows_without_moving_what_was_there(tmp_path
         status, headers, content = page.raw("GET", f"/{page.token}/api/histogram.bin", [page.host])
         assert (status, headers["x-generation"]) == (200, str(again["generation"]))
         free = sum(
-            int(((one["unpicked"] & ~np.uint16(Reason.BELOW_THRESHOLD)) == 0).sum())
-            for one in map(page.candidates, range(counted["n"]))
+            int(((micrograph_picks["unpicked"] & ~np.uint16(Reason.BELOW_THRESHOLD)) == 0).sum())
+            for micrograph_picks in map(page.candidates, range(counted["n"]))
         )
         assert np.frombuffer(content, "<u4").sum() == free
 
@@ -96,8 +105,8 @@ def test_a_table_and_other_programs_files_stand_beside_a_run(picked, tmp_path):
     sources = [picked / "run", f"people={picked / 'truth'}", table, picked / "run" / "coordinates"]
     with served(*sources, curation=tmp_path / "c") as page:
         about = page.json("api/about")["sources"]
-        assert [one["name"] for one in about] == ["run", "people", "copied", "coordinates"]
-        assert [one["kind"] for one in about] == ["run", "files", "table", "files"]
+        assert [record["name"] for record in about] == ["run", "people", "copied", "coordinates"]
+        assert [record["kind"] for record in about] == ["run", "files", "table", "files"]
         for i in range(4):
             own, people, same, star = (page.candidates(i, source) for source in range(4))
             assert len(people["x_px"]) == 25
@@ -110,8 +119,8 @@ def test_files_of_other_programs_are_curated_and_exported_like_runs(picked, tmp_
     with served(
         picked / "truth", micrographs=str(picked / "run"), curation=tmp_path / "c", diameter_A=DIAMETER_A
     ) as page:
-        one = page.candidates(0)
-        rows = [{"action": "remove", "x_px": float(one["x_px"][0]), "y_px": float(one["y_px"][0])}]
+        record = page.candidates(0)
+        rows = [{"action": "remove", "x_px": float(record["x_px"][0]), "y_px": float(record["y_px"][0])}]
         assert page.post("api/decisions", {"micrograph": 0, "rows": rows})[0] == 200
         assert page.counts(0).tolist() == [24, 25, 25, 25]
         job = page.start(what="export", format="csv")

@@ -7,10 +7,10 @@ import mrcfile
 import numpy as np
 import pandas as pd
 import pytest
-from browsed import Look
+from browsed import View
 from served import served
 
-from cryopick_ray.formats import formats
+from cryopick_ray.formats import format_table
 from cryopick_ray.picks.table import PickTable
 
 
@@ -29,7 +29,7 @@ def test_trials_become_sources_and_leave_nothing_behind(run):
         assert (none["unpicked"] != 0).all()
         assert len(page.candidates(3, 1)["score"]) == 0  # not tried there
         assert {path for path in run.rglob("*") if path.is_file()} == before
-        private = page.work.private
+        private = page.actions.private
         assert private.is_dir()
     assert not private.exists()
 
@@ -73,7 +73,7 @@ def test_half_an_export_is_not_left(run, monkeypatch):
         (out / "half").write_text("of it")
         raise TypeError("in the midst")
 
-    monkeypatch.setattr(formats, "export", broken)
+    monkeypatch.setattr(format_table, "export", broken)
     with served(run) as page:
         job = page.start(what="export", format="box")
         assert (job["state"], job["lines"]) == ("failed", ["TypeError: in the midst"])
@@ -87,12 +87,16 @@ def classified(run):
     folder.mkdir()
     qualities = {1: "good", 2: "junk", 3: "doubtful", 4: "junk"}
     rows, particles = [], dict.fromkeys(qualities, 0)
-    for one in PickTable(run / "table"):
-        chosen = one.picked
-        for number, (x, y) in enumerate(zip(one.x_px[chosen], one.y_px[chosen], strict=True)):
+    for micrograph_picks in PickTable(run / "table"):
+        chosen = micrograph_picks.picked
+        for number, (x, y) in enumerate(
+            zip(micrograph_picks.x_px[chosen], micrograph_picks.y_px[chosen], strict=True)
+        ):
             kind = number % 3 + 1
             particles[kind] += 1
-            rows.append((one.micrograph.relion_name, f"{x:.3f}", f"{y:.3f}", kind, qualities[kind]))
+            rows.append(
+                (micrograph_picks.micrograph.relion_name, f"{x:.3f}", f"{y:.3f}", kind, qualities[kind])
+            )
     head = ["micrograph", "x_px", "y_px", "class_number", "quality"]
     pd.DataFrame(rows, columns=head).to_csv(folder / "classes.csv", index=False)
     classes = [
@@ -112,20 +116,32 @@ def test_classes_are_kept_or_dropped_and_that_is_what_is_applied(classified):
     run, particles = classified
     with served(run, by="ada") as page:
         listed = page.json("api/classes")["classes"]
-        assert [(one["number"], one["kept"]) for one in listed] == [(1, True), (2, False), (3, True)]
+        assert [(micrograph_picks["number"], micrograph_picks["kept"]) for micrograph_picks in listed] == [
+            (1, True),
+            (2, False),
+            (3, True),
+        ]
         assert page.get("api/class/2.png")[1].startswith(b"\x89PNG")
         assert page.get("api/class/4.png")[0] == page.get("api/class/-1.png")[0] == 404
         for number, keep in ((1, False), (2, True), (3, False), (3, True)):
             status, content = page.post("api/classes", {"number": number, "keep": keep})
             assert status == 200
-        assert [one["kept"] for one in json.loads(content)["classes"]] == [False, True, True]
+        assert [micrograph_picks["kept"] for micrograph_picks in json.loads(content)["classes"]] == [
+            False,
+            True,
+            True,
+        ]
         assert page.post("api/classes", {"number": 9, "keep": True})[0] == 404
     with served(run, by="ada") as page:
-        assert [one["kept"] for one in page.json("api/classes")["classes"]] == [False, True, True]
+        assert [micrograph_picks["kept"] for micrograph_picks in page.json("api/classes")["classes"]] == [
+            False,
+            True,
+            True,
+        ]
         assert "--classes" in page.json("api/about")["commands"]["apply"]
         job = page.start(what="apply")
         assert job["state"] == "done", job
-        picked = sum(int(one.picked.sum()) for one in PickTable(run / "table"))
+        picked = sum(int(micrograph_picks.picked.sum()) for micrograph_picks in PickTable(run / "table"))
         assert picked == particles[2] + particles[3]
 
 
@@ -133,12 +149,12 @@ def test_a_class_is_dropped_by_a_click_and_the_command_that_is_shown_says_so(cla
     run, particles = classified
     shown = "return document.getElementById('run-commands').textContent;"
     with served(run, by="ana") as page:
-        look = Look(browser, page)
+        look = View(browser, page)
         look.id("tab-classes").click()
         look.wait(lambda: len(look.all(".average img")) == 3)
         assert "--classes" not in look.js(shown)
         look.all(".average")[0].click()
         look.wait(lambda: f"1 class of 3 kept, {particles[3]} particle" in look.text("classes"))
         look.wait(lambda: "--classes" in look.js(shown))
-        assert [one["kept"] for one in page.json("api/classes")["classes"]] == [False, False, True]
+        assert [record["kept"] for record in page.json("api/classes")["classes"]] == [False, False, True]
         assert look.errors() == []

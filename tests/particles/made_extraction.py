@@ -7,7 +7,7 @@ import starfile
 from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.particles.extract_settings import ExtractSettings
-from cryopick_ray.runs.extracted import extract_particles
+from cryopick_ray.runs.particles.extract_run import extract_particles
 
 SHAPE, SIZE_A, EACH = (152, 200), 2.0, 12
 PLACES = "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n_rlnAutopickFigureOfMerit #3\n"

@@ -8,7 +8,7 @@ import torch
 from cryopick_ray.particles.classes.components import Components
 from cryopick_ray.particles.classes.expectation import Expectation, PoseSearch
 from cryopick_ray.particles.classes.model import ClassModel, ClassSums, averages, picture_of
-from cryopick_ray.particles.classes.turning import Turning, psi_grid
+from cryopick_ray.particles.classes.turning import InPlaneRotation, psi_grid
 from cryopick_ray.particles.particle_ctf import ctfs
 from cryopick_ray.simulate.density import box_for, density
 from cryopick_ray.simulate.library import load_molecule
@@ -51,13 +51,13 @@ def test_averages_turn_as_relions_psi_turns_projections():
     angles = [(0.0, 40.0, 0.0), (0.0, 40.0, 73.0)]
     upright, turned = torch.from_numpy(project(volume, euler_to_rotations(angles)))
     components = Components(side, side // 3)
-    made = Turning(components, side, (73.0,)).turn(upright[None])[0]
+    made = InPlaneRotation(components, side, (73.0,)).turn(upright[None])[0]
     expected = components.of_images(turned[None])
     assert (made - expected).abs().norm() < 0.05 * expected.abs().norm()
 
 
 def test_turning_back_undoes_turning():
-    turning = Turning(COMPONENTS, boxed.BOX_PX, psi_grid(30))
+    turning = InPlaneRotation(COMPONENTS, boxed.BOX_PX, psi_grid(30))
     picture = smooth("long")
     back = turning.turn_back(turning.turn(picture)) / 12
     expected = COMPONENTS.images(COMPONENTS.of_images(picture))

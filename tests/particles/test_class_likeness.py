@@ -51,6 +51,6 @@ def test_the_rule_was_tried_on_molecules_it_was_not_learnt_from():
 def test_ring_correlation_is_one_of_equal_pictures_and_none_of_noise():
     components = Components(boxed.BOX_PX, 14)
     rng = torch.Generator().manual_seed(0)
-    one, other = torch.randn((2, 50, boxed.BOX_PX, boxed.BOX_PX), generator=rng)
-    assert ring_correlation(components, one, 2 * one)[:, 1:].numpy() == pytest.approx(1, abs=1e-5)
-    assert abs(float(ring_correlation(components, one, other)[:, 5:].mean())) < 0.02
+    first, second = torch.randn((2, 50, boxed.BOX_PX, boxed.BOX_PX), generator=rng)
+    assert ring_correlation(components, first, 2 * first)[:, 1:].numpy() == pytest.approx(1, abs=1e-5)
+    assert abs(float(ring_correlation(components, first, second)[:, 5:].mean())) < 0.02

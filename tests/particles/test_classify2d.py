@@ -18,8 +18,8 @@ from cryopick_ray.particles.classes import classification_settings as class_sett
 from cryopick_ray.particles.classes.classification_settings import ClassSettings
 from cryopick_ray.particles.particle_star import read_particles
 from cryopick_ray.passes.bad_classes import read_classes
-from cryopick_ray.runs import particle_look
-from cryopick_ray.runs.classified import classify2d
+from cryopick_ray.runs.iterate import classified_picks
+from cryopick_ray.runs.particles.classify_run import classify2d
 
 GIVEN = {"classes": 4, "iterations": 8, "diameter_A": 150.0, "resolution_A": 16.0}
 
@@ -47,7 +47,7 @@ def made(tmp_path_factory):
 def files_of(out):
     """Return what classes are, without the model, which names its own folder."""
     wanted = [path for path in out.iterdir() if path.suffix in (".star", ".mrcs", ".csv")]
-    return {one.name: one.read_bytes() for one in wanted if not one.name.endswith("_model.star")}
+    return {entry.name: entry.read_bytes() for entry in wanted if not entry.name.endswith("_model.star")}
 
 
 def test_kinds_come_into_classes_of_their_own(made):
@@ -55,15 +55,15 @@ def test_kinds_come_into_classes_of_their_own(made):
     label = outcome.classes.label
     is_particle = kind != "junk"
     right = sum(
-        max(np.sum(kind[is_particle & (label == one)] == name) for name in ("long", "bent"))
-        for one in range(GIVEN["classes"])
+        max(np.sum(kind[is_particle & (label == item)] == name) for name in ("long", "bent"))
+        for item in range(GIVEN["classes"])
     )
     assert right > 0.9 * is_particle.sum()
 
 
 def test_particles_rank_before_noise(made):
     _, kind, _, outcome = made
-    share = {one: np.mean(kind[outcome.classes.label == one] != "junk") for one in outcome.classes.ranking}
+    share = {item: np.mean(kind[outcome.classes.label == item] != "junk") for item in outcome.classes.ranking}
     best = outcome.classes.ranking[0]
     assert share[best] > 0.8
     assert outcome.classes.quality[best] != "junk"
@@ -86,7 +86,7 @@ def test_relions_columns_say_where_each_particle_lies(made):
 
 def test_kept_are_the_particles_of_classes_that_are_good_enough(made):
     _, _, out, outcome = made
-    good = {number + 1 for number, one in enumerate(outcome.classes.quality) if one == "good"}
+    good = {number + 1 for number, item in enumerate(outcome.classes.quality) if item == "good"}
     rows = starfile.read(out / "run_it008_data.star")["particles"]
     wanted = rows[rows["rlnClassNumber"].isin(good)]
     assert outcome.kept == len(wanted)
@@ -99,7 +99,7 @@ def test_the_table_of_picks_can_take_the_classes(made):
     path, _, out, outcome = made
     given = starfile.read(path)["particles"]
     found = read_classes(out / "classes.csv")
-    assert sum(len(one.places) for one in found.values()) == len(given)
+    assert sum(len(item.places) for item in found.values()) == len(given)
     first = found["mics/0.mrc"]
     assert first.places[0].tolist() == [given["rlnCoordinateX"][0], given["rlnCoordinateY"][0]]
     assert first.class_number[0] == outcome.classes.label[0] + 1
@@ -110,7 +110,9 @@ def test_page_and_json_tell_all_classes(made):
     told = json.loads((out / "classes.json").read_text())
     assert told["classes"] == outcome.classes.rows()
     assert (
-        sum(one["particles"] for one in told["classes"]) == 300 == sum(told["particles_by_quality"].values())
+        sum(record["particles"] for record in told["classes"])
+        == 300
+        == sum(told["particles_by_quality"].values())
     )
     page = (out / "classes.html").read_text()
     assert page.count("data:image/png;base64,") == len(outcome.classes.ranking)
@@ -174,10 +176,10 @@ def test_a_stopped_classification_of_other_particles_is_begun_anew(tmp_path, mon
 
 def test_a_look_at_more_particles_is_taken_anew(tmp_path, monkeypatch):
     monkeypatch.setattr(class_settings, "PARTICLES_A_CLASS", 10)
-    monkeypatch.setattr(particle_look, "ITERATIONS", 2)
+    monkeypatch.setattr(classified_picks, "ITERATIONS", 2)
     for count in (60, 70):
         path, _ = boxed.two_kinds(tmp_path / "set", n=count)
-        found = particle_look.sorted_into_classes(
+        found = classified_picks.classify_picks(
             read_particles(path), tmp_path, 130.0, SerialEngine(), SilentEvents(), device="cpu"
         )
         assert (len(found.classes.quality), len(found.classes.label)) == (count // 10, count)

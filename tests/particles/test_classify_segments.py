@@ -12,7 +12,7 @@ from cryopick_ray.particles.classes.classification_settings import ClassSettings
 from cryopick_ray.particles.classes.psi_prior import by_turns
 from cryopick_ray.particles.classes.turning import psi_grid
 from cryopick_ray.particles.particle_star import read_particles, write_particles
-from cryopick_ray.runs.classified import classify2d
+from cryopick_ray.runs.particles.classify_run import classify2d
 
 SIDE, WIDTH_PX, REPEAT_PX, N = 48, 12.0, 8.0, 240
 
@@ -56,7 +56,7 @@ def slope_deg(average):
     y, x = np.mgrid[:SIDE, :SIDE] - SIDE // 2
     inside = np.hypot(x, y) < 0.4 * SIDE
     weight = np.clip(average, 0, None) * inside
-    xx, yy, xy = ((weight * one).sum() for one in (x * x, y * y, x * y))
+    xx, yy, xy = ((weight * item).sum() for item in (x * x, y * y, x * y))
     return np.degrees(0.5 * np.arctan2(2 * xy, xx - yy))
 
 

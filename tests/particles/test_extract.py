@@ -183,9 +183,9 @@ def test_scaled_boxes_in_angstroms_have_one_pixel_size_whatever_micrographs_have
     (made,) = extract(**two_data_sets(folder), box=["101A"], scale_to=[28]).files
     assert made.pixel_sizes_A == (round(101 / 28, 4),)
     assert read_particles(folder / "out/particles.star").pixel_size_A == pytest.approx(101 / 28, abs=1e-6)
-    one, _, other, _ = images_of(made.star)
-    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.9999
-    at = [np.unravel_index(image.argmax(), image.shape) for image in (one, other)]
+    fine, _, coarse, _ = images_of(made.star)
+    assert np.corrcoef(fine.ravel(), coarse.ravel())[0, 1] > 0.9999
+    at = [np.unravel_index(image.argmax(), image.shape) for image in (fine, coarse)]
     assert at == [(14, 14 + round(8 / (101 / 28)))] * 2
 
 

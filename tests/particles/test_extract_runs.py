@@ -21,7 +21,7 @@ def run(folder):
 
 def test_a_runs_picks_come_from_its_files_and_where_they_are_gone_from_its_store(folder, run):
     table = open_table(run)
-    picked = sum(int(one.picked.sum()) for one in table)
+    picked = sum(int(from_files.picked.sum()) for from_files in table)
     assert picked > 10
     (made,) = extract(picks="run", micrographs=None).files
     assert (made.particles, made.from_store) == (picked, 0)
@@ -29,8 +29,8 @@ def test_a_runs_picks_come_from_its_files_and_where_they_are_gone_from_its_store
     outcome = extract("stored", picks="run", micrographs=None)
     (stored,) = outcome.files
     assert (stored.particles, stored.from_store) == (picked, 1)
-    one, other = images_of(made.star), images_of(stored.star)
-    assert (abs(one - other).max(axis=(1, 2)) < 0.02).all()
+    from_files, from_store = images_of(made.star), images_of(stored.star)
+    assert (abs(from_files - from_store).max(axis=(1, 2)) < 0.02).all()
     assert "1 of them from the store" in outcome.text()
 
 
@@ -64,7 +64,7 @@ def test_a_coarser_store_gives_boxes_in_angstroms(folder):
     shutil.rmtree("mics")
     coarse = extract("stored", picks="run", micrographs=None, box=["80A"]).files[0]
     assert (coarse.from_store, coarse.boxes_px, coarse.pixel_sizes_A) == (3, (20,), (4.0,))
-    rows = [starfile.read(one.star)["particles"] for one in (fine, coarse)]
+    rows = [starfile.read(item.star)["particles"] for item in (fine, coarse)]
     places = [
         np.column_stack([row[f"rlnCoordinate{a}"] - row[f"rlnOrigin{a}Angst"] / SIZE_A for a in "XY"])
         for row in rows
@@ -73,8 +73,8 @@ def test_a_coarser_store_gives_boxes_in_angstroms(folder):
     names = ["rlnCoordinateX", "rlnCoordinateY"]
     same = np.isclose(rows[0][names], rows[1][names]).all(axis=1)
     assert same.sum() > 3
-    middles = (images_of(one.star)[same, 4:-4, 4:-4] for one in (fine, coarse))
-    alike = [np.corrcoef(one.ravel(), other.ravel())[0, 1] for one, other in zip(*middles, strict=True)]
+    middles = (images_of(item.star)[same, 4:-4, 4:-4] for item in (fine, coarse))
+    alike = [np.corrcoef(item.ravel(), other.ravel())[0, 1] for item, other in zip(*middles, strict=True)]
     assert np.mean(alike) > 0.95  # of white noise: a box a pixel off has about 0
     outcome = extract("odd", picks="run", micrographs=None, box=["30"])
     assert "give `box` in angstroms" in outcome.failures[0][1]

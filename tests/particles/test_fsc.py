@@ -60,7 +60,7 @@ def test_random_phases_keep_amplitudes(noises):
     correlation = fsc(made, noises[0])
     assert np.allclose(correlation[:8], 1, atol=1e-4)
     assert np.abs(correlation[9:]).max() < 0.15
-    power = [np.abs(np.fft.rfftn(one)) ** 2 for one in (made, noises[0])]
+    power = [np.abs(np.fft.rfftn(item)) ** 2 for item in (made, noises[0])]
     assert power[0][:, :, 1:-1].sum() == pytest.approx(power[1][:, :, 1:-1].sum(), rel=1e-3)
 
 
@@ -82,6 +82,6 @@ def test_what_a_tight_mask_makes_agree_is_taken_off(noises):
 
 def test_equal_seeds_correct_alike(noises):
     ball = sphere(SIDE, 10.0, 3.0).numpy()
-    one, again, other = (agreement(*noises, ball, 1.0, seed).corrected for seed in (0, 0, 1))
-    assert np.array_equal(one, again)
-    assert not np.array_equal(one, other)
+    first, again, second = (agreement(*noises, ball, 1.0, seed).corrected for seed in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, second)

@@ -91,8 +91,8 @@ def test_a_ctf_is_that_of_the_simulator_in_its_own_optics_group(star):
     made = ctfs(particles.ctf, particles.box_px, particles.pixel_size_A).numpy()
     groups = [Optics(300.0, 2.7, 0.1), Optics(200.0, 1.2, 0.07), Optics(300.0, 2.7, 0.1)]
     places = [(12000.0, 11000.0, 30.0), (9000.0, 9500.0, -70.0), (12000.0, 11000.0, 30.0)]
-    for one, optics, place in zip(made, groups, places, strict=True):
-        assert np.allclose(one, transfer(Microscope(optics, Defocus(*place), 3.0), (16, 16)), atol=2e-5)
+    for item, optics, place in zip(made, groups, places, strict=True):
+        assert np.allclose(item, transfer(Microscope(optics, Defocus(*place), 3.0), (16, 16)), atol=2e-5)
 
 
 def test_what_is_written_is_what_was_read_and_the_columns_given(star, tmp_path):

@@ -10,7 +10,7 @@ import starfile
 from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.particles.classes.classification_settings import ClassSettings
-from cryopick_ray.runs.classified import classify2d
+from cryopick_ray.runs.particles.classify_run import classify2d
 
 
 @pytest.fixture(scope="module")

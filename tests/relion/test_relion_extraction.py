@@ -11,7 +11,7 @@ import tifffile
 
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import write
+from cryopick_ray.formats.format_table import write
 from cryopick_ray.formats.reading import read_coordinates
 from cryopick_ray.formats.star import write_star
 from cryopick_ray.micrographs.star_blocks import read_star

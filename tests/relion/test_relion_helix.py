@@ -15,12 +15,12 @@ from cryopick_ray.filaments.segments import cut_segments
 from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.formats import write
+from cryopick_ray.formats.format_table import write
 from cryopick_ray.particles.classes.classification_settings import ClassSettings
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.picks.schema import PickedMicrograph
-from cryopick_ray.runs.classified import classify2d
-from cryopick_ray.runs.extracted import extract_particles
+from cryopick_ray.runs.particles.classify_run import classify2d
+from cryopick_ray.runs.particles.extract_run import extract_particles
 
 SHAPE, SIZE_A, WIDTH_A, BOX, RISE_A = (420, 512), 2.0, 40.0, 48, 24.0
 MICROGRAPHS = """

@@ -11,7 +11,7 @@ import starfile
 from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.particles.extract_settings import ExtractSettings
-from cryopick_ray.runs.extracted import extract_particles
+from cryopick_ray.runs.particles.extract_run import extract_particles
 
 SHAPE, SIZE_A = (200, 256), 1.5
 LIST = """

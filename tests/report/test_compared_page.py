@@ -17,7 +17,9 @@ DIAMETER_A, SHAPE = 120.0, (1000, 1200)
 
 def page_of(*runs, truth=None, image=None):
     """Return a comparison as the browser gets it, with pictures of what the first two runs have."""
-    names = common_names([[one.micrograph.micrograph_id for one in picks] for picks in runs])
+    names = common_names(
+        [[micrograph_picks.micrograph.micrograph_id for micrograph_picks in picks] for picks in runs]
+    )
     labels = [HOSTILE, *(f"run {n}" for n in range(1, len(runs)))]
     found = compare(
         side_by_side(runs, names),
@@ -46,7 +48,7 @@ def show(browser, tmp_path):
         assert browser.get_log("browser") == []
         messages = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
         sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
-        urls = {one["request"]["url"] for one in sent if one["documentURL"].startswith("file:")}
+        urls = {record["request"]["url"] for record in sent if record["documentURL"].startswith("file:")}
         assert all(url == browser.current_url or url.startswith("data:image/") for url in urls)
         return browser
 
@@ -67,7 +69,7 @@ def marks(page, kind):
 
 
 def texts(page, css):
-    return [" ".join(one.text.split()) for one in page.find_elements(By.CSS_SELECTOR, css)]
+    return [" ".join(element.text.split()) for element in page.find_elements(By.CSS_SELECTOR, css)]
 
 
 def test_hostile_names_stay_words_and_all_picks_are_drawn_once(show, two):
@@ -92,7 +94,15 @@ def test_a_mark_lies_where_the_pick_is(show, two):
         "return [b(f.querySelector('img')), [...f.querySelectorAll('.mark')].map(b)]"
     )
     expected = np.concatenate(
-        [np.column_stack([one.x_px[one.picked], one.y_px[one.picked]]) for one in (two[0][0], two[1][0])]
+        [
+            np.column_stack(
+                [
+                    micrograph_picks.x_px[micrograph_picks.picked],
+                    micrograph_picks.y_px[micrograph_picks.picked],
+                ]
+            )
+            for micrograph_picks in (two[0][0], two[1][0])
+        ]
     )
     scale = box[2] / SHAPE[1]
     seen = np.array([((x + w / 2 - box[0]), (y + h / 2 - box[1])) for x, y, w, h in marked]) / scale - 0.5
@@ -132,8 +142,12 @@ def test_several_runs_have_a_matrix_of_shares(show, two, make_picks):
 
 
 def test_with_truth_the_page_says_what_is_true(show, two):
-    one = two[0][1]
-    truth = Truth("truth", {"b": np.column_stack([one.x_px[:15], one.y_px[:15]]).astype(float)}, ())
+    micrograph_picks = two[0][1]
+    truth = Truth(
+        "truth",
+        {"b": np.column_stack([micrograph_picks.x_px[:15], micrograph_picks.y_px[:15]]).astype(float)},
+        (),
+    )
     page = show(page_of(*two, truth=truth)[1])
     assert texts(page, "#runs thead th")[-3:] == ["precision", "recall", "F1"]
     assert texts(page, "#runs tbody tr:first-child td")[-3:] == ["1.000", "0.667", "0.800"]

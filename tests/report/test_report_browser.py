@@ -24,17 +24,17 @@ def report(make_picks) -> Report:
     rows, columns = np.indices(SHAPE)
     pictures, picks = [], []
     for number, name in enumerate(("<script>alert(1)</script>.mrc", "b.mrc", "none.mrc")):
-        one = make_picks(name, 60, picked=(30, 12, 0)[number], shape=SHAPE)
-        one.x_px[0], one.y_px[0] = 300, 700
+        micrograph_picks = make_picks(name, 60, picked=(30, 12, 0)[number], shape=SHAPE)
+        micrograph_picks.x_px[0], micrograph_picks.y_px[0] = 300, 700
         image = np.where(np.hypot(columns - 300, rows - 700) < 40, -3.0, 0.0)
-        picks.append(one)
-        pictures.append(make_thumbnail(image, one))
+        picks.append(micrograph_picks)
+        pictures.append(make_thumbnail(image, micrograph_picks))
     return Report(
         title="Picks",
         version="0.1.0",
         generated="1 May 2026, 12:00",
-        counts=np.array([one.picked.sum() for one in picks]),
-        scores=np.concatenate([one.score for one in picks]),
+        counts=np.array([micrograph_picks.picked.sum() for micrograph_picks in picks]),
+        scores=np.concatenate([micrograph_picks.score for micrograph_picks in picks]),
         threshold=0.25,
         threshold_reason="auto",
         settings={"model": "log"},
@@ -66,7 +66,7 @@ def drawn(browser):
 def requests(browser):
     messages = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
     sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
-    return {one["request"]["url"] for one in sent if one["documentURL"].startswith("file:")}
+    return {record["request"]["url"] for record in sent if record["documentURL"].startswith("file:")}
 
 
 def test_opens_without_errors_dialogs_or_requests(browser, tmp_path, report):
@@ -76,7 +76,7 @@ def test_opens_without_errors_dialogs_or_requests(browser, tmp_path, report):
     assert (tmp_path / "report.html").as_uri() in urls
     assert all(url.startswith(("file:", "data:image/jpeg")) for url in urls)
     assert sum(url.startswith("file:") for url in urls) == 1
-    names = [one.text for one in browser.find_elements(By.CSS_SELECTOR, "figcaption .name")]
+    names = [element.text for element in browser.find_elements(By.CSS_SELECTOR, "figcaption .name")]
     assert names[0] == "<script>alert(1)</script>.mrc"
 
 
@@ -112,7 +112,11 @@ def test_verdicts_can_be_shown_alone(browser, tmp_path, report, make_picks):
     show(browser, tmp_path / "report.html", replace(report, judged=micrographs))
 
     def seen(selector):
-        return [one.text for one in browser.find_elements(By.CSS_SELECTOR, selector) if one.is_displayed()]
+        return [
+            element.text
+            for element in browser.find_elements(By.CSS_SELECTOR, selector)
+            if element.is_displayed()
+        ]
 
     assert seen("#verdicts td.name") == seen("figcaption .name") == names
     assert seen("figcaption .badge") == ["not a micrograph", "bad", "good"]
@@ -187,10 +191,12 @@ def test_reports_that_lack_something_open_without_errors(browser, tmp_path, repo
 @pytest.fixture(scope="module")
 def masked(make_picks) -> Report:
     """A report of one micrograph whose left half is carbon, a square of it masked by the user, too."""
-    one = make_picks("a.mrc", 200, picked=0, shape=SHAPE)
-    junk = np.where(one.x_px < 599.5, Junk.CARBON, Junk.NONE).astype(np.uint8)
-    reasons = np.where(one.score < 0, Reason.BELOW_THRESHOLD, 0) | np.where(junk > 0, Reason.ON_JUNK, 0)
-    one = replace(one, junk=junk, unpicked=reasons.astype(np.uint16))
+    micrograph_picks = make_picks("a.mrc", 200, picked=0, shape=SHAPE)
+    junk = np.where(micrograph_picks.x_px < 599.5, Junk.CARBON, Junk.NONE).astype(np.uint8)
+    reasons = np.where(micrograph_picks.score < 0, Reason.BELOW_THRESHOLD, 0) | np.where(
+        junk > 0, Reason.ON_JUNK, 0
+    )
+    micrograph_picks = replace(micrograph_picks, junk=junk, unpicked=reasons.astype(np.uint16))
     codes = np.zeros((10, 12), np.uint8)
     codes[:, :6] = Junk.CARBON
     square = np.zeros((100, 120), bool)
@@ -201,14 +207,14 @@ def masked(make_picks) -> Report:
         title="Picks",
         version="0.1.0",
         generated="1 May 2026, 12:00",
-        counts=np.array([one.picked.sum()]),
-        scores=one.score[~one.is_kept_out],
+        counts=np.array([micrograph_picks.picked.sum()]),
+        scores=micrograph_picks.score[~micrograph_picks.is_kept_out],
         threshold=0.0,
         threshold_reason="auto",
         settings={},
         timings={},
         failures=[],
-        thumbnails=[make_thumbnail(image, one, tints=tints)],
+        thumbnails=[make_thumbnail(image, micrograph_picks, tints=tints)],
         junk="7 candidates above the threshold are not picked: 7 on carbon or gold",
     )
 
@@ -217,13 +223,15 @@ def test_junk_is_tinted_and_what_lies_on_it_crossed_out_from_the_threshold_up(br
     show(browser, tmp_path / "report.html", masked)
     assert browser.get_log("browser") == []
     assert all(url.startswith(("file:", "data:image/")) for url in requests(browser))
-    [one] = masked.thumbnails
+    [micrograph_picks] = masked.thumbnails
     crosses = "document.querySelectorAll('figure .cross:not(.off)').length"
     for threshold in (0.0, -0.5, 0.7):
         move(browser, threshold)
-        enough = one.score >= threshold
-        assert browser.execute_script(f"return {crosses}") == (enough & one.is_kept_out).sum() > 5
-        assert drawn(browser) == (enough & ~one.is_kept_out).sum() > 5
+        enough = micrograph_picks.score >= threshold
+        assert (
+            browser.execute_script(f"return {crosses}") == (enough & micrograph_picks.is_kept_out).sum() > 5
+        )
+        assert drawn(browser) == (enough & ~micrograph_picks.is_kept_out).sum() > 5
     words = [item.text for item in browser.find_elements(By.CSS_SELECTOR, ".legend li")]
     assert words == ["carbon or gold", "masks given", "on junk, not picked"]
     assert browser.find_element(By.ID, "junk").text == masked.junk

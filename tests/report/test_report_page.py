@@ -19,14 +19,14 @@ def report(make_picks) -> Report:
         title="Picks of EMPIAR-10146",
         version="0.1.0",
         generated="1 May 2026, 12:00",
-        counts=np.array([one.picked.sum() for one in picks]),
-        scores=np.concatenate([one.score for one in picks]),
+        counts=np.array([micrograph_picks.picked.sum() for micrograph_picks in picks]),
+        scores=np.concatenate([micrograph_picks.score for micrograph_picks in picks]),
         threshold=0.25,
         threshold_reason="auto: the valley of the histogram",
         settings={"model": {"name": "topaz", "particle_px": 27}, "inputs": ["a", "b"], "limit": None},
         timings={"ingest": 1.0, "pick": 254.0},
         failures=[("bad.mrc", "all values are NaN")],
-        thumbnails=[make_thumbnail(image, one) for one in picks],
+        thumbnails=[make_thumbnail(image, micrograph_picks) for micrograph_picks in picks],
     )
 
 

@@ -163,9 +163,9 @@ def test_segments_are_drawn_as_their_filament(make_picks):
     }
     drawn = make_thumbnail(disc((1000, 1200), 150, 150, 25), replace(picks, more=more))
     (points, _, segments, _), *others = drawn.filaments
-    places = [tuple(map(float, one.split(","))) for one in points.split()]
+    places = [tuple(map(float, item.split(","))) for item in points.split()]
     expected = [(picks.x_px[i] + 0.5, picks.y_px[i] + 0.5) for i in (1, 3, 0)]
-    assert places == [pytest.approx(one, abs=0.06) for one in expected]
+    assert places == [pytest.approx(item, abs=0.06) for item in expected]
     assert segments == 3
     assert len(others) == 1
     assert len(list(drawn.circles)) == 1

@@ -8,7 +8,7 @@ import pytest
 import starfile
 from no_engine import NoEngine
 
-from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.events import SilentEvents
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.simulate import library
@@ -30,7 +30,7 @@ class CountingEngine(SerialEngine):
         return super().shift(kinds)
 
 
-class Stages(Silence):
+class Stages(SilentEvents):
     """Keeps what is said of each stage: its name, its micrographs, those done before and since."""
 
     def __init__(self):
@@ -58,7 +58,7 @@ def simulated(folder, groups, engine=None, particle_px=12.0, events=None, **chan
     small = {"molecules": ["rubisco"], "micrographs": 1, "particle_px": 16.0}
     groups = [small | group | {"settings": TINY | group.get("settings", {})} for group in groups]
     settings = train_settings({"network": "heatmap", "simulated": groups} | changes)
-    return prepare_data(settings, particle_px, folder, engine or SerialEngine(), events or Silence())
+    return prepare_data(settings, particle_px, folder, engine or SerialEngine(), events or SilentEvents())
 
 
 def pixels(data_set):

@@ -1,4 +1,4 @@
-"""Helical segments by RELION's names: their tube, the way along it, and what is known of their direction."""
+"""Helical segments with RELION's columns: tube, track length, and prior of the direction."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,11 +15,11 @@ FIXED = {"rlnAngleTiltPrior": 90.0, "rlnAnglePsiFlipRatio": 0.5}
 """In the plane of the image, and either end first."""
 HELICAL = (TUBE, "rlnAngleTiltPrior", PSI, TRACK_A, "rlnAnglePsiFlipRatio")
 NO_PRIOR = 999.0
-"""What RELION takes for no prior."""
+"""RELION's mark of no prior."""
 
 
 def in_relion(known: Columns, pixel_size_A: float | None) -> dict[str, NDArray[Any]]:
-    """Return the columns of segments as RELION has them; none where nothing is of a filament.
+    """Return RELION's columns of segments; none where there are no filaments.
 
     Tubes count from 1 in a micrograph, and tube 0 is none. Without a pixel size there is no track, which
     RELION counts in angstroms.
@@ -42,9 +42,9 @@ def from_relion(
     y_px: NDArray[np.float64],
     pixel_size_A: float | None,
 ) -> dict[str, NDArray[Any]]:
-    """Return the filament, track and direction of segments; nothing where RELION's columns tell of no tube.
+    """Return the filament, track and direction of segments; empty where RELION's columns have no tube.
 
-    What they lack, places of segments tell.
+    Missing ones are derived from the segments' centres.
     """
     tubes = columns.get(TUBE)
     if tubes is None or not (tubes > 0).any():
@@ -60,7 +60,7 @@ def from_relion(
 
 
 def without(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return the columns that say something that :func:`in_relion` would not."""
+    """Return the columns that :func:`in_relion` would not write."""
     return {
         name: values
         for name, values in columns.items()

@@ -1,4 +1,4 @@
-"""A folder of a RELION job: Extract, AutoPick, ManualPick, and those that refine particles."""
+"""Coordinate files in a RELION job folder: Extract, AutoPick, ManualPick, classification, refinement."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def looks_like(path: Path) -> bool:
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return where the particles of a job are: its table, else its list, else the files of its micrographs.
+    """Return a job's files of particles: its table, else its list, else the files of its micrographs.
 
     Raises
     ------
@@ -25,9 +25,9 @@ def files_of(path: Path) -> list[Path]:
     whole = [path / name for name in TABLES if (path / name).is_file()]
     iterations = sorted(path.glob("run_it[0-9][0-9][0-9]_data.star"))
     listed = [path / name for name in LISTS if (path / name).is_file()]
-    for one in (whole[:1], iterations[-1:], listed[:1]):
-        if one:
-            return one
+    for files_found in (whole[:1], iterations[-1:], listed[:1]):
+        if files_found:
+            return files_found
     if files := [file for ending in RELION_ENDINGS for file in sorted(path.rglob(f"*{ending}.star"))]:
         return files
     raise PicksError(

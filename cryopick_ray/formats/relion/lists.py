@@ -49,13 +49,13 @@ def read_list(path: Path, read_other: ReadOther, say: Note) -> Iterator[Coordina
         if found is None:
             raise PicksError(f"{path} lists {file!r}, which is not in the RELION project {folders[0]}")
         if found.suffix == ".star":
-            yield from (_named(one, name) for one in read_rows(found, name, say))
+            yield from (_named(coordinates, name) for coordinates in read_rows(found, name, say))
         else:
             yield from read_other(found, name)
 
 
 def _named(coordinates: Coordinates, name: str) -> Coordinates:
-    """Return particles as the list's, whatever their own file calls the micrograph."""
+    """Return particles with the micrograph name of the list."""
     return replace(
         coordinates, micrograph=replace(coordinates.micrograph, micrograph_id=name, relion_name=name)
     )

@@ -26,7 +26,7 @@ def micrographs_star(
     default
         Microscope of the micrographs whose own is unknown.
     say
-        Told of groups that are renumbered or named apart.
+        Called about groups that are renumbered or renamed.
 
     Raises
     ------
@@ -35,8 +35,13 @@ def micrographs_star(
     """
     groups = OpticsGroups(default, say)
     rows = [
-        {MICROGRAPH: quoted(one.relion_name), GROUP: groups.number(one, None), **_listed(one), **_ctf(fit)}
-        for one, fit in micrographs
+        {
+            MICROGRAPH: quoted(micrograph.relion_name),
+            GROUP: groups.number(micrograph, None),
+            **_listed(micrograph),
+            **_ctf(fit),
+        }
+        for micrograph, fit in micrographs
     ]
     columns = [column for column in dict.fromkeys(rows[0] if rows else ()) if _in_all(column, rows)]
     lines = "".join(" ".join(row[column] for column in columns) + "\n" for row in rows)
@@ -57,13 +62,13 @@ def _ctf(fit: CtfFit) -> dict[str, str]:
 
 
 def _listed(micrograph: PickedMicrograph) -> dict[str, str]:
-    """Return the words of the list that RELION knows, or may, and that are no CTF."""
+    """Return RELION's columns of the list, except the CTF."""
     columns = json.loads(micrograph.listed) if micrograph.listed else {}
-    own = {*CTF, MICROGRAPH, GROUP, "rlnCtfAstigmatism", ICE_RING}
+    written_here = {*CTF, MICROGRAPH, GROUP, "rlnCtfAstigmatism", ICE_RING}
     return {
         name: word(str(value))
         for name, value in columns.items()
-        if name.startswith("rln") and name not in own
+        if name.startswith("rln") and name not in written_here
     }
 
 

@@ -1,4 +1,4 @@
-"""Optics groups of particles: those of INPUT's list, whole, or one for each data set and pixel size."""
+"""Optics groups of particles: those of the input's list, or one for each data set and pixel size."""
 
 import json
 import math
@@ -38,27 +38,27 @@ Columns = dict[str, str]
 
 @dataclass(frozen=True)
 class BoxOptics:
-    """What images of particles are like that were cut out: pixel size in angstroms, and side in pixels."""
+    """Pixel size in angstroms and side in pixels of extracted particle images."""
 
     pixel_size_A: float
     side_px: int
 
     @property
     def columns(self) -> Columns:
-        """Return the same as columns of an optics group."""
+        """The columns of an optics group."""
         return dict(zip(IMAGES, (f"{self.pixel_size_A:.6f}", str(self.side_px), "2"), strict=True))
 
 
 @dataclass
 class OpticsGroups:
-    """The groups met so far.
+    """The optics groups met so far.
 
     Attributes
     ----------
     default
         Microscope of the micrographs whose own is unknown.
     say
-        Told of groups that are renumbered or named apart.
+        Called about groups that are renumbered or renamed.
     """
 
     default: Optics
@@ -74,9 +74,9 @@ class OpticsGroups:
         Parameters
         ----------
         diameter_A
-            Of its particles; where it is known they are said to be seen in boxes of 1.5 diameters.
+            Particle diameter; where known, boxes are assumed to be 1.5 diameters.
         boxes
-            Those that its particles were cut out in.
+            Boxes that its particles were extracted in.
         """
         if micrograph.pixel_size_A is None:
             raise PicksError(
@@ -85,12 +85,12 @@ class OpticsGroups:
             )
         microscope = micrograph.optics or self.default
         size = f"{micrograph.pixel_size_A:.4f}"
-        own = "" if NAME in micrograph.optics_group else micrograph.dataset
-        key = (own, micrograph.optics_group, size, repr(microscope), repr(boxes))
+        dataset_key = "" if NAME in micrograph.optics_group else micrograph.dataset
+        key = (dataset_key, micrograph.optics_group, size, repr(microscope), repr(boxes))
         if key not in self._groups:
             listed = _listed(micrograph.optics_group)
-            made = _columns(listed, micrograph.pixel_size_A, microscope)
-            self._groups[key] = made | self._identity(listed, micrograph.dataset, size)
+            group = _columns(listed, micrograph.pixel_size_A, microscope)
+            self._groups[key] = group | self._identity(listed, micrograph.dataset, size)
             usual = _usual_boxes(micrograph.pixel_size_A, diameter_A).columns | listed
             self._images[key] = usual if boxes is None else boxes.columns
         return self._groups[key][GROUP]
@@ -101,29 +101,34 @@ class OpticsGroups:
         Parameters
         ----------
         has_images
-            Whether groups say how large images are. Particles with a CTF need it: RELION extracts them again
-            only where it is said.
+            Whether groups hold image sizes. Particles with a CTF need them: RELION extracts them again
+            only then.
         """
         groups = list(self._groups.values())
         if has_images:
             groups = [
-                group | {one: self._images[key][one] for one in IMAGES} for key, group in self._groups.items()
+                group | {column: self._images[key][column] for column in IMAGES}
+                for key, group in self._groups.items()
             ]
         columns = dict.fromkeys((*OPTICS, *(column for group in groups for column in group)))
         rows = (" ".join(word(group.get(column, _missing(column))) for column in columns) for group in groups)
         return loop("optics", columns) + "".join(f"{row}\n" for row in rows) + "\n"
 
     def _identity(self, listed: Columns, dataset: str, size: str) -> Columns:
-        """Return name and number: those of the list where they are free."""
-        names, numbers = ({group[one] for group in self._groups.values()} for one in (NAME, GROUP))
-        own = QUOTES.sub("_", dataset)
-        wanted = listed.get(NAME) or own
-        ways = (wanted, *([f"{wanted}_{own}"] if NAME in listed else []), f"{wanted}_{size}A")
-        more = (f"{wanted}_{count}" for count in range(2, len(names) + 3))
-        name = next(one for one in (*ways, *more) if one not in names)
+        """Return a group's name and number: those of the list where they are free."""
+        names, numbers = ({group[value] for group in self._groups.values()} for value in (NAME, GROUP))
+        dataset_name = QUOTES.sub("_", dataset)
+        base_name = listed.get(NAME) or dataset_name
+        names_in_order = (
+            base_name,
+            *([f"{base_name}_{dataset_name}"] if NAME in listed else []),
+            f"{base_name}_{size}A",
+        )
+        more = (f"{base_name}_{count}" for count in range(2, len(names) + 3))
+        name = next(value for value in (*names_in_order, *more) if value not in names)
         group = listed.get(GROUP, "")
         if not group.isascii() or not group.isdigit() or group in numbers:
-            group = str(1 + max((int(one) for one in numbers), default=0))
+            group = str(1 + max((int(value) for value in numbers), default=0))
         if listed.get(NAME) and listed.get(GROUP) and (listed[NAME], listed[GROUP]) != (name, group):
             self.say(
                 f"optics group {listed.get(GROUP)} ({listed.get(NAME)}) of data set {dataset} is group "
@@ -135,14 +140,14 @@ class OpticsGroups:
 def guessed_optics(
     micrographs: Iterable[PickedMicrograph], given: MicroscopeSettings, file: str = "particles.star"
 ) -> str | None:
-    """Return what to tell of a microscope that neither INPUT nor a person has described.
+    """Return a warning about microscope values that neither the input nor the user gave; ``None`` if none.
 
     Parameters
     ----------
     given
-        What a person said of it.
+        The user's settings.
     file
-        Where the guess is written.
+        File that the guess is written to.
     """
     unknown = [
         micrograph.optics_group
@@ -168,7 +173,7 @@ def guessed_optics(
 
 
 def _listed(text: str) -> Columns:
-    """Return the columns that RELION knows, or may, of a group as it is carried."""
+    """Return RELION's columns of a group as it is carried."""
     columns = json.loads(text) if text else {}
     known = {name: str(value) for name, value in columns.items() if name.startswith("rln")}
     return {name: value for name, value in known.items() if _is_word(name) and _is_word(value)}
@@ -183,7 +188,7 @@ def _is_word(text: str) -> bool:
 
 
 def _columns(listed: Mapping[str, str], pixel_size_A: float, microscope: Optics) -> Columns:
-    """Return a group as it is listed, with the true pixel size and whatever of RELION's is missing."""
+    """Return a listed group's columns, with the true pixel size and defaults for missing ones."""
     size = f"{pixel_size_A:.6f}"
     kept = {name: value for name, value in listed.items() if name not in (DETECTOR, MAGNIFICATION)}
     usual = {
@@ -199,7 +204,7 @@ def _columns(listed: Mapping[str, str], pixel_size_A: float, microscope: Optics)
 
 
 def _usual_boxes(pixel_size_A: float, diameter_A: float | None) -> BoxOptics:
-    """Return boxes for particles that were never extracted, whose groups must have some."""
+    """Return assumed boxes for particles that were never extracted."""
     side = (
         USUAL_SIDE
         if diameter_A is None
@@ -209,5 +214,5 @@ def _usual_boxes(pixel_size_A: float, diameter_A: float | None) -> BoxOptics:
 
 
 def _missing(column: str) -> str:
-    """Return a value of a column that other groups have, and this one lacks."""
+    """Return the value of a column that only other groups have."""
     return "1.000000" if column in IDENTITY else "0.000000"

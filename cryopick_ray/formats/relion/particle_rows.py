@@ -1,4 +1,4 @@
-"""Rows of RELION's tables of particles -> the particles of each micrograph."""
+"""Reader of RELION's particle tables: the particles of each micrograph."""
 
 import json
 import math
@@ -32,7 +32,7 @@ from cryopick_ray.picks.schema import PickedMicrograph
 X, Y, SCORE = "rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit"
 IMAGE = "rlnImageName"
 NO_SCORE = -999.0
-"""What RELION gives particles that a person picked."""
+"""RELION's score of manually picked particles."""
 ORIGINS_A, ORIGINS_PX = ("rlnOriginXAngst", "rlnOriginYAngst"), ("rlnOriginX", "rlnOriginY")
 MORE = (
     *("rlnClassNumber", "rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"),
@@ -40,7 +40,7 @@ MORE = (
     *HELICAL,
     *CTF,
 )
-"""What is kept of each particle besides."""
+"""Further columns that are kept."""
 READ = (X, Y, SCORE, MICROGRAPH, IMAGE, GROUP, *ORIGINS_A, *ORIGINS_PX, *IN_ROWS, *MORE)
 STACK = re.compile(r"(?:\d+@)?(.*?)(?:_shiny|_particles)?\.mrcs?")
 
@@ -54,9 +54,9 @@ def read_rows(path: Path, own_name: str, say: Note) -> Iterator[Coordinates]:
     Parameters
     ----------
     own_name
-        Of the micrograph whose rows name none.
+        Micrograph name of rows without one.
     say
-        Told of what is guessed.
+        Called about guesses.
 
     Raises
     ------
@@ -69,37 +69,41 @@ def read_rows(path: Path, own_name: str, say: Note) -> Iterator[Coordinates]:
             raise ValueError("no STAR block in it")
         tables = [block for name, block in blocks.items() if name != "optics" and X in block and Y in block]
         for rows in tables:
-            yield from _of_table(rows, blocks.get("optics"), own_name, say)
+            yield from _coordinates_of_table(rows, blocks.get("optics"), own_name, say)
     except (OSError, ValueError) as error:
         raise PicksError(
             f"{path} is not a readable coordinate file: {brief(error)}; mend it or take it away"
         ) from error
 
 
-def _of_table(rows: Block, optics: Block | None, own_name: str, say: Note) -> Iterator[Coordinates]:
+def _coordinates_of_table(
+    rows: Block, optics: Block | None, own_name: str, say: Note
+) -> Iterator[Coordinates]:
     names = _names(rows, own_name)
-    places: dict[str, list[int]] = {}
-    for place, name in enumerate(names):
-        places.setdefault(name, []).append(place)
+    rows_by_name: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        rows_by_name.setdefault(name, []).append(index)
     groups = groups_of(rows, optics, say) if names else []
     wanted = (X, Y, SCORE, *ORIGINS_A, *ORIGINS_PX, *MORE)
     numbers = {name: _numbers(rows, name) for name in wanted if name in rows}
-    for name, own in places.items() or [(own_name, [])]:
-        index = np.array(own, np.intp)
-        here = {column: values[index] for column, values in numbers.items()}
-        yield _coordinates(name, here, groups[own[0]] if own else {}, say)
+    for name, indices in rows_by_name.items() or [(own_name, [])]:
+        row_index = np.array(indices, np.intp)
+        values = {column: values[row_index] for column, values in numbers.items()}
+        yield _coordinates(name, values, groups[indices[0]] if indices else {}, say)
 
 
-def _coordinates(name: str, here: dict[str, NDArray[np.float64]], group: Group, say: Note) -> Coordinates:
+def _coordinates(name: str, values: dict[str, NDArray[np.float64]], group: Group, say: Note) -> Coordinates:
     pixel_size_A = _pixel_size_A(group)
     origins, size_A = ORIGINS_PX, 1.0
-    if any(column in here and here[column].any() for column in ORIGINS_A):
+    if any(column in values and values[column].any() for column in ORIGINS_A):
         origins, size_A = ORIGINS_A, pixel_size_A or _movie_size_A(group, say)
-    x_px, y_px = (here[one] - here.get(by, 0.0) / size_A for one, by in zip((X, Y), origins, strict=True))
+    x_px, y_px = (
+        values[axis] - values.get(origin, 0.0) / size_A for axis, origin in zip((X, Y), origins, strict=True)
+    )
     if not (np.isfinite(x_px).all() and np.isfinite(y_px).all()):
         raise ValueError(f"{name!r} has particles without finite coordinates")
-    score = here.get(SCORE, np.full(len(x_px), math.nan))
-    columns = {column: _whole(here[column]) for column in MORE if column in here}
+    score = values.get(SCORE, np.full(len(x_px), math.nan))
+    columns = {column: _whole(values[column]) for column in MORE if column in values}
     segments = from_relion(columns, x_px, y_px, pixel_size_A)
     listed = {column: value for column, value in group.items() if column.startswith("rln")}
     return Coordinates(
@@ -156,6 +160,6 @@ def _numbers(rows: Block, name: str) -> NDArray[np.float64]:
 
 
 def _whole(values: NDArray[np.float64]) -> NDArray[np.float64] | NDArray[np.int64]:
-    """Return numbers as integers if they are."""
+    """Return numbers as integers if all are whole."""
     whole = values.astype(np.int64) if np.isfinite(values).all() and (abs(values) < 2**53).all() else None
     return whole if whole is not None and (whole == values).all() else values

@@ -32,12 +32,12 @@ class _Block:
 
 
 class ParticleRows:
-    """Rows as they come, put aside until it is known which columns they have.
+    """Collects rows in a temporary file until all columns are known.
 
     Parameters
     ----------
     aside
-        A file of its own.
+        A temporary file.
     """
 
     def __init__(self, aside: IO[bytes]) -> None:
@@ -48,9 +48,9 @@ class ParticleRows:
     def add(
         self, coordinates: Coordinates, name: str, group: str, own: Sequence[str], rows: Sequence[str]
     ) -> list[str]:
-        """Take the particles of a micrograph; return the columns of it that have no place here.
+        """Add the particles of a micrograph; return its columns that the table lacks.
 
-        The first that has particles says which columns all have beyond RELION's own.
+        The first micrograph with particles determines the additional columns of all.
 
         Parameters
         ----------
@@ -69,11 +69,11 @@ class ParticleRows:
 
     @property
     def has_ctf(self) -> bool:
-        """Whether any particle has one."""
+        """Whether any particle has a CTF."""
         return any(block.ctf for block in self._blocks)
 
     def write(self, file: IO[bytes]) -> int:
-        """Write the block of all particles; return how many have no CTF though others do."""
+        """Write the block of all particles; return the number without CTF if others have one."""
         more = self._more or []
         found = {column for block in self._blocks for column in block.ctf}
         ctf_columns = [column for column in CTF if column in found and column not in more]
@@ -90,7 +90,7 @@ class ParticleRows:
 
 
 def coordinate_rows(coordinates: Coordinates, more: Sequence[str]) -> list[str]:
-    """Return x, y, score and the columns asked for of each particle; 0 for those it has not."""
+    """Return x, y, score and the columns ``more`` of each particle as text; 0 for missing columns."""
     scores = np.where(np.isnan(coordinates.score), NO_SCORE, coordinates.score)
     none = np.zeros(len(coordinates.x_px), np.int64)
     columns = _columns(coordinates)
@@ -101,7 +101,7 @@ def coordinate_rows(coordinates: Coordinates, more: Sequence[str]) -> list[str]:
 
 
 def more_columns(coordinates: Coordinates) -> list[str]:
-    """Return which columns of numbers a micrograph's particles have that RELION knows, or may."""
+    """Return the names of RELION's numeric columns that a micrograph's particles have."""
     return [
         name
         for name, values in _columns(coordinates).items()
@@ -113,13 +113,13 @@ def _columns(coordinates: Coordinates) -> dict[str, NDArray[Any]]:
     """Return the columns of particles by RELION's names."""
     segments = helical.in_relion(coordinates.known, coordinates.micrograph.pixel_size_A)
     known = coordinates.known
-    if segments:  # their angle is no rlnAnglePsi but where to look for it
+    if segments:  # their angle is a prior, no rlnAnglePsi
         known.pop("angle_deg", None)
     own = in_relion({name: known[name] for name in RELION if name in known})
     return own | segments | dict(coordinates.columns)
 
 
 def ctf_of(coordinates: Coordinates) -> dict[str, str]:
-    """Return the CTF that INPUT's list gives the micrograph, as far as it is one."""
+    """Return the CTF columns of the input's list, as far as they are numbers."""
     listed = json.loads(coordinates.micrograph.listed) if coordinates.micrograph.listed else {}
     return {column: listed[column] for column in CTF if NUMBER.fullmatch(str(listed.get(column)))}

@@ -18,7 +18,7 @@ OWN = (
     *("cryopickVerdict", "cryopickPicks", "cryopickCandidates", "cryopickMeanScore"),
     *("cryopickJustBelow", "cryopickOnJunk", "cryopickReasons"),
 )
-"""Our columns: RELION keeps columns that it does not know, and takes no notice of them."""
+"""Our own columns: RELION keeps unknown columns and ignores them."""
 NONE = "None"
 Row = Mapping[str, str]
 
@@ -72,13 +72,13 @@ def _own(micrograph: PickedMicrograph) -> dict[str, str]:
 
 
 def _listed(micrograph: PickedMicrograph) -> dict[str, str]:
-    """Return the columns of RELION's that INPUT's list has of a micrograph."""
+    """Return RELION's columns in the input's list for a micrograph."""
     listed = json.loads(micrograph.listed) if micrograph.listed else {}
-    found = {}
+    words = {}
     for name, value in listed.items():
         if name.startswith("rln"):
             try:
-                found[name] = word(str(value) or NONE)
+                words[name] = word(str(value) or NONE)
             except PicksError:  # no word can hold it
                 continue
-    return found
+    return words

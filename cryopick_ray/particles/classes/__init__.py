@@ -1,1 +1,1 @@
-"""Averages of particles that look alike in two dimensions, and which of them are worth keeping."""
+"""2-D classification: class averages, and the quality of classes."""

@@ -1,4 +1,4 @@
-"""How likely a class shows particles: a rule learnt from simulated sets with known truth."""
+"""Probability that a class shows particles: a regression learnt from simulated sets with known truth."""
 
 import json
 from collections.abc import Mapping
@@ -15,24 +15,24 @@ from cryopick_ray.passes.bad_classes import QUALITIES, Quality
 
 RULE = "likeness.json"
 LEAST_PARTICLES = 10
-"""Of which too few are in a class, nothing can be said: it is junk."""
+"""Classes with fewer particles count as junk."""
 Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Rule:
+class QualityRule:
     """A logistic regression over standardised measures.
 
     Attributes
     ----------
     measures
-        Names, of :class:`~cryopick_ray.particles.classes.class_quality.ClassMeasures`.
+        Names of measures in :class:`~cryopick_ray.particles.classes.class_quality.ClassMeasures`.
     mean, spread, weight
         ``(m,)`` of each.
     good, doubtful
-        Probabilities from which on a class is so.
+        Least probability of a good, and of a doubtful class.
     made_from
-        What it was learnt from and how often it errs, for people.
+        Training sets and error rates, for reports.
     """
 
     measures: tuple[str, ...]
@@ -48,22 +48,22 @@ class Rule:
         """Return ``(k,)`` probabilities that a class shows particles."""
         table = measured.table()
         rows = np.stack([table[name] for name in self.measures], axis=1)
-        # Beyond what was seen in learning nothing is extrapolated.
+        # no extrapolation beyond the training range
         standard = np.clip((rows - self.mean) / self.spread, -4, 4)
         sure = 1 / (1 + np.exp(-(standard @ self.weight + self.bias)))
         return np.where(measured.particles < LEAST_PARTICLES, 0.0, sure)
 
     def qualities(self, probability: Numbers) -> list[Quality]:
-        """Return what classes of such probabilities are."""
+        """Return the qualities of classes by their probabilities."""
         rank = np.where(probability >= self.good, 0, np.where(probability >= self.doubtful, 1, 2))
-        return [QUALITIES[one] for one in rank]
+        return [QUALITIES[index] for index in rank]
 
 
 @cache
-def learnt_rule() -> Rule:
+def learnt_rule() -> QualityRule:
     """Return the rule that comes with the package; ``tests/benchmarks/class_likeness.py`` learns it."""
     card = json.loads(files(__package__).joinpath(RULE).read_text())
-    return Rule(
+    return QualityRule(
         measures=tuple(card["measures"]),
         mean=np.array(card["mean"]),
         spread=np.array(card["spread"]),

@@ -1,4 +1,4 @@
-"""What is measured of each class, to tell particles from junk."""
+"""Measures of class quality, to tell particles from junk."""
 
 from dataclasses import dataclass, fields
 
@@ -11,22 +11,22 @@ from cryopick_ray.particles.classes.model import ClassSums, averages, picture_of
 from cryopick_ray.particles.classes.schedule import ClassPlan
 
 ENOUGH = 0.5
-"""Fourier ring correlation of the halves down to which detail is taken for resolved."""
+"""Fourier ring correlation of the halves above which detail counts as resolved."""
 Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class ClassMeasures:
-    """Measures of ``k`` classes, each ``(k,)``; of an empty class they mean nothing.
+    """Measures of ``k`` classes, each ``(k,)``; meaningless for empty classes.
 
     Attributes
     ----------
     particles
-        In the class.
+        Number of particles.
     resolution_A
         Where the Fourier ring correlation (FRC) of the averages of two half sets first falls below .5.
     details
-        Such details across the mask.
+        Number of resolved details across the mask.
     agreement
         Correlation of the halves' averages in the mask.
     log_snr
@@ -76,7 +76,7 @@ def measure(
     shift_A: Numbers,
     probability: Numbers,
 ) -> ClassMeasures:
-    """Measure classes by their averages, by their halves, and by where their images lie."""
+    """Measure classes by their averages, half-set averages, and the shifts of their images."""
     components, side = plan.components, plan.side_px
     mask_px = plan.mask_A / plan.pixel_size_A
     both, _ = averages(halves[0] + halves[1], components, noise)
@@ -111,30 +111,30 @@ def measure(
     )
 
 
-def ring_correlation(components: Components, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+def ring_correlation(components: Components, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Return the ``(k, s)`` Fourier ring correlation of two sets of pictures; 0 of empty ones."""
-    a, b = components.of_images(one), components.of_images(other)
+    a, b = components.of_images(first), components.of_images(second)
     norm = components.by_shell(a.abs() ** 2) * components.by_shell(b.abs() ** 2)
     return components.by_shell((a * b.conj()).real) / norm.sqrt().clamp(min=1e-20)
 
 
 def _resolved(frc: torch.Tensor) -> Numbers:
     """Return the last shell, at least 1, before the correlation falls below .5; shells between are shares."""
-    found = np.ones(len(frc))
+    shells = np.ones(len(frc))
     for row, curve in enumerate(frc.numpy().astype(np.float64)):
         below = np.flatnonzero(curve[1:] < ENOUGH)
         shell = int(below[0]) + 1 if len(below) else len(curve)
         if shell == len(curve) or shell == 1:
-            found[row] = max(1, shell - 1)
+            shells[row] = max(1, shell - 1)
         else:
             above, under = curve[shell - 1], curve[shell]
-            found[row] = shell - 1 + (above - ENOUGH) / max(above - under, 1e-9)
-    return found
+            shells[row] = shell - 1 + (above - ENOUGH) / max(above - under, 1e-9)
+    return shells
 
 
-def _correlation(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    norm = (one**2).sum(dim=(1, 2)) * (other**2).sum(dim=(1, 2))
-    return (one * other).sum(dim=(1, 2)) / norm.sqrt().clamp(min=1e-20)
+def _correlation(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    norm = (first**2).sum(dim=(1, 2)) * (second**2).sum(dim=(1, 2))
+    return (first * second).sum(dim=(1, 2)) / norm.sqrt().clamp(min=1e-20)
 
 
 def _power_shares(components: Components, picture: torch.Tensor, shells: float) -> tuple[Numbers, Numbers]:

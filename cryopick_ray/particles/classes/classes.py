@@ -1,4 +1,4 @@
-"""Classes with their averages and qualities: what a classification, ours or RELION's, comes to."""
+"""Result of a 2-D classification, ours or RELION's: labels, averages, qualities, and their files."""
 
 import csv
 import json
@@ -33,11 +33,11 @@ class Classes:
     psi_deg, origin_A, probability
         ``(n,)``, ``(n, 2)``, ``(n,)``: RELION's rlnAnglePsi, rlnOriginX/YAngst, rlnMaxValueProbDistribution.
     measured
-        What is measured of each class.
+        Measures of each class.
     likeness
         ``(k,)`` probability that a class shows particles.
     quality
-        Of each class.
+        Quality of each class.
     """
 
     averages: NDArray[np.float32]
@@ -53,7 +53,7 @@ class Classes:
     def ranking(self) -> list[int]:
         """Classes that have particles, the likeliest first."""
         order = np.lexsort((-self.measured.particles, -self.likeness))
-        return [int(one) for one in order if self.measured.particles[one] > 0]
+        return [int(class_) for class_ in order if self.measured.particles[class_] > 0]
 
     def counts(self) -> dict[str, int]:
         """Return particles by the quality of their class."""
@@ -62,7 +62,7 @@ class Classes:
 
     def places(self, worst: Quality) -> NDArray[np.int64]:
         """Return which particles are in classes as good as ``worst`` or better."""
-        kept = np.array([QUALITIES.index(one) <= QUALITIES.index(worst) for one in self.quality])
+        kept = np.array([QUALITIES.index(quality) <= QUALITIES.index(worst) for quality in self.quality])
         return np.flatnonzero(kept[self.label])
 
     def rows(self) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ class Classes:
 
 
 def write_classes(out: Path, root: str, particles: Particles, classes: Classes) -> list[str]:
-    """Write RELION's files and ours; return what a person should know of them.
+    """Write RELION's files and ours; return warnings.
 
     ``ROOT_data.star``, ``ROOT_classes.mrcs`` and ``ROOT_model.star`` are what RELION's own classification
     leaves; ``classes.csv`` is what ``cryopick table`` takes to leave out bad classes.
@@ -100,16 +100,16 @@ def write_classes(out: Path, root: str, particles: Particles, classes: Classes) 
 
 
 def write_kept(out: Path, particles: Particles, classes: Classes, worst: Quality) -> int:
-    """Write the particles of classes that are good enough as ``kept.star``; return how many they are."""
+    """Write the particles of classes of at least a quality to ``kept.star``; return their number."""
     places = classes.places(worst)
     columns = {name: values[places] for name, values in _columns(classes).items()}
     write_particles(out / KEPT, particles.of(places), columns)
     return len(places)
 
 
-def write_json(path: Path, told: dict[str, Any]) -> None:
+def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write plain data."""
-    write_whole(path, json.dumps(told, indent=1) + "\n")
+    write_whole(path, json.dumps(data, indent=1) + "\n")
 
 
 def _columns(classes: Classes) -> dict[str, NDArray[Any]]:
@@ -134,13 +134,13 @@ def _write_model(path: Path, stack: Path, particles: Particles, classes: Classes
         "rlnPixelSize": [f"{particles.pixel_size_A:.6f}"],
         "rlnNrClasses": [str(len(share))],
     }
-    own = {
+    by_class = {
         "rlnReferenceImage": [word(f"{number + 1:06d}@{stack}") for number in range(len(share))],
-        "rlnClassDistribution": [f"{one:.6f}" for one in share],
-        "rlnEstimatedResolution": [f"{one:.6f}" for one in classes.measured.resolution_A],
+        "rlnClassDistribution": [f"{value:.6f}" for value in share],
+        "rlnEstimatedResolution": [f"{value:.6f}" for value in classes.measured.resolution_A],
     }
     with published(path) as file:
-        for name, columns in (("model_general", general), ("model_classes", own)):
+        for name, columns in (("model_general", general), ("model_classes", by_class)):
             file.write(loop(name, columns))
             file.writelines(" ".join(words) + "\n" for words in zip(*columns.values(), strict=True))
             file.write("\n")

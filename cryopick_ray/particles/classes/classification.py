@@ -1,4 +1,4 @@
-"""A classification from particles to classes: iterations on an engine, each kept once it is done."""
+"""2-D classification by expectation maximisation: iterations on an engine, each saved when done."""
 
 import shutil
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ from cryopick_ray.particles.classes.progress import WORK, WorkFiles, read_sums, 
 from cryopick_ray.particles.classes.schedule import ClassPlan, unpack
 
 STAGE, STEPS = "classify", "steps"
-"""A step: a part of the particles, compared once."""
+"""Progress counts steps: one part of the particles in one iteration."""
 
 
 @dataclass(frozen=True, eq=False)
 class Classification:
-    """What a classification came to.
+    """Result of the iterations.
 
     Attributes
     ----------
@@ -34,9 +34,9 @@ class Classification:
     psi_deg, shift_A, probability
         ``(n,)``, ``(n, 2)``, ``(n,)``: rlnAnglePsi, shift added to the origin given, and how sure both are.
     halves
-        What each half set added up to.
+        Sums of each half set.
     noise
-        ``(s,)`` of the components by shell.
+        ``(s,)`` noise variance of the components by shell.
     """
 
     label: NDArray[np.int64]
@@ -48,7 +48,7 @@ class Classification:
 
 
 def classify(plan: ClassPlan, out: Path, engine: Engine, events: Events, device: str) -> Classification:
-    """Classify; what a stopped classification left in ``out`` is gone on from.
+    """Classify particles; an interrupted classification in ``out`` is continued.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def classify(plan: ClassPlan, out: Path, engine: Engine, events: Events, device:
 
 
 def begin(plan: ClassPlan, out: Path, engine: Engine, events: Events, device: str) -> None:
-    """Only make images ready, as iteration 0 does."""
+    """Only prepare the images, as iteration 0 does."""
     events.stage(STAGE, plan.parts, of=STEPS)
     kind = WorkerKind(STAGE, partial(ClassWorker, plan, out, device), on_gpu=True)
     with engine.open_session([kind]) as session:
@@ -83,12 +83,12 @@ def begin(plan: ClassPlan, out: Path, engine: Engine, events: Events, device: st
 
 
 def clear(out: Path) -> None:
-    """Remove what a classification keeps to go on from."""
+    """Remove the files that a classification is continued from."""
     shutil.rmtree(out / WORK, ignore_errors=True)
 
 
 def _iterate(plan: ClassPlan, files: WorkFiles, iteration: int, session: WorkSession, events: Events) -> None:
-    """Have all parts of an iteration done that are not."""
+    """Run the unfinished parts of an iteration."""
     left = [part for part in range(plan.parts) if not files.sums(iteration, part).is_file()]
     events.report(STAGE, UnitReport(plan.parts - len(left)))
     session.add(STAGE, [WorkUnit((ClassPart(iteration, part),)) for part in left])
@@ -103,7 +103,7 @@ def _iterate(plan: ClassPlan, files: WorkFiles, iteration: int, session: WorkSes
 
 
 def _forget(files: WorkFiles, iteration: int) -> None:
-    """Remove what nothing needs once an iteration's model is there."""
+    """Remove files that are not needed once an iteration's model exists."""
     shutil.rmtree(files.sums(iteration, 0).parent)
     if iteration:
         files.model(iteration - 1).unlink(missing_ok=True)
@@ -112,9 +112,9 @@ def _forget(files: WorkFiles, iteration: int) -> None:
 def _gathered(
     plan: ClassPlan, files: WorkFiles, sums: Sequence[ClassSums], model: ClassModel
 ) -> Classification:
-    found = [unpack(files.sums(plan.settings.iterations, part)) for part in range(plan.parts)]
+    parts = [unpack(files.sums(plan.settings.iterations, part)) for part in range(plan.parts)]
     label, psi, shift, probability = (
-        np.concatenate([part[name] for part in found])
+        np.concatenate([part[name] for part in parts])
         for name in ("label", "psi_deg", "shift_A", "probability")
     )
     return Classification(

@@ -1,4 +1,4 @@
-"""What people may set of a classification."""
+"""Settings of 2-D classification."""
 
 import math
 from pathlib import Path
@@ -9,10 +9,10 @@ from pydantic import Field
 from cryopick_ray.settings.base import OptionHint, Positive, Settings
 
 PIXELS_OF_DETAIL = 2.05
-"""Pixels of the finest detail at least: just above two, where waves can be told at all."""
+"""Least pixels of the finest detail: just above the Nyquist limit of two."""
 DETAILS_OF_DIAMETER = 20
 PARTICLES_A_CLASS, FEWEST, MOST = 80, 5, 50
-"""A class needs some 50 to be told from junk, and classes are not equally large."""
+"""A class needs some 50 particles to be told from junk, and classes differ in size."""
 
 
 class ClassSettings(Settings):
@@ -47,7 +47,7 @@ class ClassSettings(Settings):
     )
 
     def count(self, particles: int) -> int:
-        """Return into how many classes so many particles go."""
+        """Return the number of classes for a number of particles."""
         suited = min(max(FEWEST, particles // PARTICLES_A_CLASS), MOST)
         return self.classes or max(1, min(suited, particles // 2))
 
@@ -57,7 +57,7 @@ class ClassSettings(Settings):
         return min(self.diameter_A or 0.85 * box_A, box_A)
 
     def radius(self, box_px: int, pixel_size_A: float) -> int:
-        """Return the highest frequency looked at, in cycles a box."""
+        """Return the highest frequency used, in cycles per box."""
         finest_A = PIXELS_OF_DETAIL * pixel_size_A
         wanted_A = self.resolution_A or self.mask_A(box_px, pixel_size_A) / DETAILS_OF_DIAMETER
         return max(2, min(box_px // 2 - 1, math.floor(box_px * pixel_size_A / max(finest_A, wanted_A))))

@@ -1,4 +1,4 @@
-"""What a worker does of a classification: makes images ready, compares them, averages them."""
+"""Worker of a 2-D classification: prepares images, compares them with classes, sums them."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -25,29 +25,29 @@ from cryopick_ray.particles.particle_star import Particles, read_particles
 from cryopick_ray.pickers.device.usable_device import repeatable, usable_device
 
 READ = 256
-"""Images read at a time."""
+"""Images per read."""
 
 
 @dataclass(frozen=True)
 class ClassPart:
-    """A part of the particles in one iteration; iteration 0 makes its images ready."""
+    """A part of the particles in one iteration; iteration 0 prepares its images."""
 
     iteration: int
     part: int
 
     @property
     def micrograph_id(self) -> str:
-        """What it is called in reports."""
+        """Name in reports."""
         return f"part {self.part}, iteration {self.iteration}"
 
 
 class ClassWorker:
-    """Makes sums of parts, each written whole: doing one again makes the same.
+    """Computes the sums of parts, each written atomically; repeating one gives the same.
 
     Parameters
     ----------
     device
-        Where images are compared.
+        Torch device that compares images.
     """
 
     def __init__(self, plan: ClassPlan, out: Path, device: str, threads: int = 1) -> None:
@@ -57,7 +57,7 @@ class ClassWorker:
         self._expectation: tuple[int, Expectation] | None = None
 
     def process(self, items: Sequence[ClassPart], leaving: Callable[[], bool] = never_leave) -> UnitReport:
-        """Do parts and publish what they add up to."""
+        """Compute parts and publish their sums."""
         start, failures, begun = time.perf_counter(), [], 0
         for item in until_leaving(leaving, items):
             begun += 1
@@ -111,7 +111,7 @@ class ClassWorker:
         for rows, turns in by_turns(prior_deg, self._plan.search.coarse.psi_deg):
             for start in range(0, len(rows), expectation.batch):
                 few = rows[start : start + expectation.batch]
-                image, ctf = (torch.from_numpy(one[few]).to(self._device) for one in (images, transfer))
+                image, ctf = (torch.from_numpy(array[few]).to(self._device) for array in (images, transfer))
                 known = None if turns is None else self._known(turns, prior_deg[few])
                 poses.append(expectation.add(image, ctf, known))
                 order.append(few)

@@ -1,4 +1,4 @@
-"""The Fourier components of an image that classification looks at, packed into one row."""
+"""The Fourier components of images that classification uses, packed into rows."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where each image lies among classes, turns and shifts, and what images add up to: the E step."""
+"""The E step: probabilities of classes, in-plane rotations and shifts of each image, and the sums."""
 
 import math
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ import torch
 
 from cryopick_ray.particles.classes.components import Components, soft_disc
 from cryopick_ray.particles.classes.model import ClassModel, ClassSums
-from cryopick_ray.particles.classes.turning import Turning, psi_grid
+from cryopick_ray.particles.classes.turning import InPlaneRotation, psi_grid
 
 SPLIT = 2
-"""Parts of a coarse cell along its turn and along either shift."""
+"""Fine cells per coarse cell, along rotation and along either shift."""
 CELLS = 8
-"""Coarse cells of class, turn and shift that are looked at finely, the likeliest of an image."""
+"""Most likely coarse cells of an image that are searched finely."""
 LEAST = 1e-3
-"""Probability below which a cell adds nothing."""
+"""Probability below which a cell is ignored."""
 PSI_SIGMA_DEG = 5.0
 """How well the direction of a segment is known; a third of the range that is searched, as RELION has it."""
 SCORES = 2**22
-"""Numbers in the table of coarse scores at a time."""
+"""Limit of coarse scores in memory."""
 
 
 @dataclass(frozen=True)
 class PoseSearch:
-    """The turns and shifts that are tried: coarse cells, each cut into 2 x 2 x 2.
+    """The rotations and shifts that are searched: coarse cells, each divided into 2 x 2 x 2.
 
     Attributes
     ----------
@@ -43,18 +43,18 @@ class PoseSearch:
     coarse_radius: float
 
     @cached_property
-    def coarse(self) -> Turning:
+    def coarse(self) -> InPlaneRotation:
         """Turns of the cells' middles, for the components compared coarsely."""
         radius = max(1, math.floor(self.coarse_radius))
         few = Components(self.components.box_px, min(radius, self.components.radius))
-        return Turning(few, self.side_px, psi_grid(self.psi_step_deg))
+        return InPlaneRotation(few, self.side_px, psi_grid(self.psi_step_deg))
 
     @cached_property
-    def fine(self) -> Turning:
+    def fine(self) -> InPlaneRotation:
         """Turns in each cell, one after the other."""
         psi = self.coarse.psi_deg
         parts = _parts(360 / len(psi)).tolist()
-        return Turning(self.components, self.side_px, tuple(a + d for a in psi for d in parts))
+        return InPlaneRotation(self.components, self.side_px, tuple(a + d for a in psi for d in parts))
 
     @cached_property
     def shifts_A(self) -> torch.Tensor:
@@ -84,7 +84,7 @@ class ExpectedPoses:
 
 @dataclass(frozen=True, eq=False)
 class KnownPoses:
-    """What is known of the turns of ``n`` images before they are compared: segments lie along filaments.
+    """Prior directions of ``n`` images: segments lie along filaments.
 
     Attributes
     ----------
@@ -133,7 +133,7 @@ class Expectation:
         scale = 1 / search.pixel_size_A
         self._moves = search.components.shifts(search.shifts_A.to(device) * scale)
         self._fine_moves = search.components.shifts(search.fine_shifts_A.to(device) * scale)
-        self._sums = _Adding(search, self._fine)
+        self._sums = _WeightedSums(search, self._fine)
 
     @property
     def batch(self) -> int:
@@ -142,13 +142,13 @@ class Expectation:
         return max(1, min(64, SCORES // (classes * turns * len(self._moves))))
 
     def add(self, images: torch.Tensor, ctf: torch.Tensor, known: KnownPoses | None = None) -> ExpectedPoses:
-        """Add images; return where they lie, near what is known of their turns."""
+        """Add images to the sums; return their poses, searched near their prior rotations."""
         cells = self._cells(images, ctf, known)
         return self._refine(images, ctf, cells, known)
 
     def sums(self) -> ClassSums:
         """Return what all images added up to; the next one is the first of others."""
-        done, self._sums = self._sums, _Adding(self._search, self._fine)
+        done, self._sums = self._sums, _WeightedSums(self._search, self._fine)
         return done.finish()
 
     def _cells(self, images: torch.Tensor, ctf: torch.Tensor, known: KnownPoses | None) -> torch.Tensor:
@@ -214,7 +214,7 @@ class Expectation:
         return -(shifts_A**2).sum(dim=-1) / (2 * self._model.offset_sigma_A**2)
 
 
-class _Adding:
+class _WeightedSums:
     """Weighted sums over images, by class and turn until the end."""
 
     def __init__(self, search: PoseSearch, templates: torch.Tensor) -> None:

@@ -1,4 +1,4 @@
-"""What classification knows between two looks at the images, and how it learns from what they add up to."""
+"""The M step: the model of a classification, and its update from sums over images."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
@@ -9,13 +9,13 @@ import torch
 from cryopick_ray.particles.classes.components import Components, soft_disc
 
 FUDGE = 3.0
-"""How much the spectrum of signal is trusted beyond its estimate; RELION's tau2_fudge."""
+"""Factor on the estimated signal spectrum; RELION's tau2_fudge."""
 EDGE_A_PER_DIAMETER = 0.06
 
 
 @dataclass(frozen=True, eq=False)
 class ClassSums:
-    """What images add up to, given the model: enough to make the next one. Sums of parts are added.
+    """Sums over images under a model, from which the next one is made. Sums of parts are added.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ def total(parts: Iterable[ClassSums]) -> ClassSums:
 
 @dataclass(frozen=True, eq=False)
 class ClassModel:
-    """Classes and what else decides how likely an image is.
+    """Class averages, priors and noise: the parameters of the likelihood of an image.
 
     Attributes
     ----------

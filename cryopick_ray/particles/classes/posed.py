@@ -1,4 +1,4 @@
-"""Sums of images whose class, turn and shift are known: how classes of RELION come by half sets."""
+"""Sums of images with known class, rotation and shift, for half-set averages of RELION's classes."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from cryopick_ray.particles.classes.components import Components, soft_disc
 from cryopick_ray.particles.classes.model import ClassSums, total
 from cryopick_ray.particles.classes.progress import WorkFiles
 from cryopick_ray.particles.classes.schedule import ClassPlan
-from cryopick_ray.particles.classes.turning import Turning, psi_grid
+from cryopick_ray.particles.classes.turning import InPlaneRotation, psi_grid
 
 PSI_STEP_DEG = 3.0
 """To which angles are rounded."""
@@ -30,7 +30,7 @@ def posed_halves(
     shift_A
         ``(n, 2)``, beyond the origins that images came with.
     """
-    turning = Turning(plan.components, plan.side_px, psi_grid(PSI_STEP_DEG))
+    turning = InPlaneRotation(plan.components, plan.side_px, psi_grid(PSI_STEP_DEG))
     turned = np.rint(psi_deg / PSI_STEP_DEG).astype(np.int64) % len(turning.psi_deg)
     sums = []
     for part in range(plan.parts):
@@ -48,7 +48,7 @@ def posed_halves(
 
 def _part(
     plan: ClassPlan,
-    turning: Turning,
+    turning: InPlaneRotation,
     moved: torch.Tensor,
     ctf: torch.Tensor,
     label: NDArray[np.int64],

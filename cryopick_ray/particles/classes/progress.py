@@ -1,4 +1,4 @@
-"""The files of a classification while it goes on: all that a stopped one goes on from."""
+"""Files of an unfinished classification, from which it is continued."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,7 +19,7 @@ WORK = ".classify"
 
 @dataclass(frozen=True)
 class WorkFiles:
-    """What lies in ``.classify`` below a folder: images ready to compare, models, and sums of parts."""
+    """Paths in ``.classify`` below a folder: prepared images, models, and sums of parts."""
 
     out: Path
 
@@ -57,21 +57,21 @@ class WorkFiles:
 
 
 def write_array(path: Path, values: NDArray[Any]) -> None:
-    """Write an array that can be mapped; it appears whole."""
+    """Write an array that can be memory-mapped, atomically."""
     with whole(path) as aside, aside.open("wb") as file:
         np.save(file, values)
 
 
 def write_sums(path: Path, sums: ClassSums, **poses: NDArray[Any]) -> None:
-    """Write what a part added up to."""
+    """Write the sums of a part."""
     arrays = {field.name: getattr(sums, field.name).cpu().numpy() for field in fields(sums)}
     write_whole(path, pack(**arrays, **poses))
 
 
 def read_sums(path: Path) -> ClassSums:
     """Return what a part added up to."""
-    found = unpack(path)
-    return ClassSums(*(torch.from_numpy(found[field.name]) for field in fields(ClassSums)))
+    data = unpack(path)
+    return ClassSums(*(torch.from_numpy(data[field.name]) for field in fields(ClassSums)))
 
 
 def write_model(path: Path, model: ClassModel) -> None:
@@ -82,6 +82,6 @@ def write_model(path: Path, model: ClassModel) -> None:
 
 def read_model(path: Path) -> ClassModel:
     """Return a model."""
-    found = unpack(path)
-    pictures, noise = (torch.from_numpy(found[name]) for name in ("pictures", "noise"))
-    return ClassModel(pictures, noise, float(found["offset_sigma_A"]), float(found["radius"]))
+    data = unpack(path)
+    pictures, noise = (torch.from_numpy(data[name]) for name in ("pictures", "noise"))
+    return ClassModel(pictures, noise, float(data["offset_sigma_A"]), float(data["radius"]))

@@ -1,4 +1,4 @@
-"""Turns to look for where a direction is known before: segments lie along their filament, either way."""
+"""In-plane rotations to search where a prior exists: segments lie along their filament, either way."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""RELION's own 2-D classification, run beside ours."""
+"""Classification by RELION's ``relion_refine``."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ OFFSET_RANGE_PX, OFFSET_STEP_PX = 5, 2
 
 @dataclass(frozen=True, eq=False)
 class RelionClasses:
-    """What RELION found of each particle, in the order they were given, and its averages."""
+    """RELION's labels and poses, in the particles' order, and its averages."""
 
     label: NDArray[np.int64]
     psi_deg: NDArray[np.float64]
@@ -41,10 +41,10 @@ def find_relion() -> str:
     UsageError
         It is not installed.
     """
-    found = shutil.which(PROGRAM)
-    if found is None:
+    path = shutil.which(PROGRAM)
+    if path is None:
         raise UsageError(f"{PROGRAM} is not on PATH: load RELION, or classify with `program` own")
-    return found
+    return path
 
 
 def run_relion(plan: ClassPlan, particles: Particles, out: Path, threads: int) -> RelionClasses:

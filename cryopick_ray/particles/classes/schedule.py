@@ -1,4 +1,4 @@
-"""What all workers of a classification must agree on, and how it goes from one iteration to the next."""
+"""Schedule of a classification: parts, resolutions and searches by iteration, the same for all workers."""
 
 import io
 import zipfile
@@ -22,22 +22,22 @@ PSI_STEP_DEG = 12.0
 SHIFT_RANGE_PER_DIAMETER, SHIFT_STEP_PER_DIAMETER = 0.11, 0.03
 FIRST_SHIFT_SIGMA_PER_DIAMETER = 0.05
 FIRST_DETAILS, COARSE_DETAILS = 4.0, 10.0
-"""Details across the mask that averages begin with, and that coarse cells are told apart by."""
+"""Details across the mask of the first averages, and of the coarse search."""
 MORE_SHELLS = 4
 """Shells looked at beyond the last that rises above the noise: what comes next must be seen to rise."""
 RAMP = 0.6
-"""Of the iterations: until then ever finer detail is compared."""
+"""Share of the iterations over which the resolution rises."""
 RENEWING = 0.6
-"""Of the iterations: so long empty classes are made anew."""
+"""Share of the iterations in which empty classes are replaced."""
 LEAST_SHARE, MOST_SHARE = 0.25, 1.5
-"""Of an even share: below it a class is made anew, out of one above."""
+"""Share of an even share of particles below which a class is replaced by half of a larger one."""
 PART, LEAST_PARTS = 2500, 8
 """Particles of a part at most, which lie in memory at a time; parts at least."""
 
 
 @dataclass(frozen=True)
 class ClassPlan:
-    """The geometry of a classification, and its rules of going on.
+    """Geometry and schedule of a classification.
 
     Attributes
     ----------

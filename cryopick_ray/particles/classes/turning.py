@@ -1,4 +1,4 @@
-"""Class averages turned in the plane, and sums of images turned back."""
+"""Class averages rotated in the plane, and sums of images rotated back."""
 
 import math
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ PADDING = 2
 
 
 @dataclass(frozen=True)
-class Turning:
-    """Turns pictures by given angles: linear interpolation in the twofold padded transform.
+class InPlaneRotation:
+    """Rotates images by given angles: linear interpolation in the twofold padded transform.
 
     The interpolation's fall-off towards the border is divided out before turning and after turning back,
     so that turning back is turning's transpose and, in a circle that fits the box, its inverse.
@@ -66,7 +66,7 @@ class Turning:
         # Unitary for the unpadded picture; a coarser pixel holds what several pixels of the images do.
         scale = self.components.box_px / self.side_px**2
         flat = torch.fft.fft2(torch.fft.ifftshift(padded, dim=(-2, -1))).flatten(1) * scale
-        places, weights = (one.to(pictures.device) for one in self._table)
+        places, weights = (tensor.to(pictures.device) for tensor in self._table)
         turned = sum(flat[:, places[i]] * weights[i] for i in range(4))
         assert isinstance(turned, torch.Tensor)
         return turned.reshape(len(pictures), len(self.psi_deg), len(self.components))
@@ -75,7 +75,7 @@ class Turning:
         """Return ``(c, side_px, side_px)`` sums over the angles of ``(c, r, f)`` components turned back."""
         side = PADDING * self.side_px
         flat = sums.new_zeros((len(sums), side * side))
-        places, weights = (one.to(sums.device) for one in self._table)
+        places, weights = (tensor.to(sums.device) for tensor in self._table)
         values = sums.flatten(1)
         for i in range(4):
             flat.index_add_(1, places[i], values * weights[i])

@@ -1,1 +1,1 @@
-"""Maps from images with poses, and what they are worth."""
+"""3-D reconstruction from images with poses, and its evaluation."""

@@ -1,4 +1,4 @@
-"""Fourier shell correlation: how far two maps agree, and what a mask has to do with it."""
+"""Fourier shell correlation of two maps, corrected for the mask by phase randomisation."""
 
 import math
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ SPARED = 2
 
 @dataclass(frozen=True, eq=False)
 class HalfMapAgreement:
-    """How two half maps agree, shell by shell; curves are ``(side // 2 + 1,)``, shell 0 first.
+    """FSC curves of two half maps, ``(side // 2 + 1,)``, shell 0 first.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ def agreement(first: Map, second: Map, mask: Map, pixel_size_A: float, seed: int
     low = np.flatnonzero(unmasked[1:] < RANDOMISED_BELOW)
     start = int(low[0]) + 1 if len(low) else side // 2 + 1
     rng = np.random.default_rng(seed)
-    blurred = (randomised_beyond(one, start, rng) * mask for one in (first, second))
+    blurred = (randomised_beyond(map_, start, rng) * mask for map_ in (first, second))
     by_chance = fsc(*blurred)
     by_chance[:start] = np.nan
     corrected = masked.copy()

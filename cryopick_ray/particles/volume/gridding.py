@@ -1,4 +1,4 @@
-"""From sums in Fourier space to a map: samples lie densely here and thinly there, which is made good."""
+"""Gridding: from sums in Fourier space to a map, with compensation of the sampling density."""
 
 import math
 

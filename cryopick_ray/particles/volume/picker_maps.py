@@ -1,4 +1,4 @@
-"""What a picker's particles came to in three dimensions, by which of them and how their views were found."""
+"""Maps from a picker's particles, by selection of particles and by method of pose assignment."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ PLACED, MATCHED = "as placed", "matched"
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """What a run's picks came to.
+    """Reconstructions from a run's picks.
 
     Attributes
     ----------
@@ -61,13 +61,13 @@ class Structure:
                 {
                     "picks": which,
                     "poses": how,
-                    "particles": one.particles,
-                    "half_maps_A": [_finite(value) for value in one.half_A],
-                    "reference_A": _finite(one.reference_A),
-                    "sampling_compensation": one.sampling,
-                    "directions_unseen": one.unseen,
+                    "particles": worth.particles,
+                    "half_maps_A": [_finite(value) for value in worth.half_A],
+                    "reference_A": _finite(worth.reference_A),
+                    "sampling_compensation": worth.sampling,
+                    "directions_unseen": worth.unseen,
                 }
-                for (which, how), one in self.worth.items()
+                for (which, how), worth in self.worth.items()
             ],
             "notes": list(self.notes),
         }

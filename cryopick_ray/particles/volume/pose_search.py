@@ -79,7 +79,7 @@ def find_poses(
 
 
 class _Matcher:
-    """What is the same for all images of a data set."""
+    """Matches images with projections; holds what all images of a data set share."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class _Matcher:
         scores = torch.stack([score for _, _, score in found])
         best = scores.argmax(dim=0)
         here = torch.arange(len(places), device=best.device)
-        turned, moved = (torch.stack([one[part] for one in found])[best, here] for part in (0, 1))
+        turned, moved = (torch.stack([pose[part] for pose in found])[best, here] for part in (0, 1))
         return turned, origin + moved, scores[best, here]
 
     def _weighted(

@@ -24,7 +24,7 @@ Map = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Poses:
-    """How ``n`` particles lie in their images.
+    """Poses of ``n`` particles.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Poses:
 
 @dataclass(frozen=True, eq=False)
 class Maps:
-    """What images came to: ``halves`` of ``counts`` particles, and ``whole`` of all."""
+    """Half maps ``halves`` of ``counts`` particles, and the map ``whole`` of all."""
 
     halves: tuple[Map, Map]
     whole: Map

@@ -1,4 +1,4 @@
-"""What decides a map."""
+"""Settings of reconstruction and pose search."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from cryopick_ray.settings.engine_settings import Threads
 
 
 class SearchSettings(Settings):
-    """How poses are looked for, by projection matching.
+    """Settings of projection matching.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class SearchSettings(Settings):
 
 
 class ReconstructSettings(Settings):
-    """What decides a map, given particles with poses."""
+    """Settings of ``cryopick reconstruct``."""
 
     symmetry: Annotated[str, OptionHint(metavar="C1|D7")] = Field(
         default="C1", description="Point group, main axis along z as RELION has it."

@@ -94,11 +94,11 @@ def worth_of(
     curve = fsc(whole * mask, reference * mask)
     return Worth(
         count,
-        tuple(one.resolution_A(AGREED) for one in found),
+        tuple(halves.resolution_A(AGREED) for halves in found),
         resolution_A(curve, particles.box_px * particles.pixel_size_A, TRUE),
         *sampling(poses.rotations, symmetry),
         found[0].frequency_per_A,
-        np.mean([one.corrected for one in found], axis=0),
+        np.mean([halves.corrected for halves in found], axis=0),
         curve,
         whole,
     )

@@ -1,0 +1,1 @@
+"""``cryopick compare``: runs and coordinates of other programs, compared by picks or by maps."""

@@ -1,0 +1,1 @@
+"""``cryopick consensus``: the picks that several runs or programs agree on."""

@@ -1,0 +1,1 @@
+"""``cryopick plan``: what a run will cost."""

@@ -1,0 +1,1 @@
+"""``cryopick extract``, ``classify2d`` and ``reconstruct``: from picks to particle images and maps."""

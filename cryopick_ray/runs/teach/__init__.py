@@ -1,0 +1,1 @@
+"""``cryopick teach``: a person's marks teach a run's model."""

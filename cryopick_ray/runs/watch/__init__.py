@@ -1,0 +1,1 @@
+"""``cryopick watch``: a run that goes on while micrographs come."""
