@@ -87,7 +87,7 @@ def _full_table(folder: Path) -> None:
         values[: n // 2] = "hand" if name == "source" else 3
     x, y, score = np.random.default_rng(3).uniform(0, 50, (3, n)).astype(np.float32)
     about = PickedMicrograph("a.mrc", "d", "a.mrc", (60, 80), 1.5, None, "complete", "")
-    picks = MicrographPicks(about, x, y, score, np.array([0, *Why][:n], np.uint16), 150.0, more=more)
+    picks = MicrographPicks(about, x, y, score, np.array([0, *Reason][:n], np.uint16), 150.0, more=more)
     write_table([picks], folder / "table")
 
 
