@@ -17,8 +17,8 @@ return main.viewer.world.getItemAt(0)?.getFullyLoaded() ?? false;
 """
 VIEW = "const {main} = await import('./static/ui/stage.js'); return main.view();"
 STATE = "const {state} = await import('./static/ui/state.js');"
-COMMON = ("404 (Not Found)", "willReadFrequently")
-"""What a browser complains of where something is not there, and where a test looks at pixels."""
+COMMON = ("404 (Not Found)", "willReadFrequently", "loaded before reset")
+"""What a browser complains of where something is not there, a test looks at pixels, or a tile comes after its micrograph was left."""
 
 
 class Look:
