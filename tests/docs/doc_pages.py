@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -79,9 +80,7 @@ def links(page: Path) -> Iterator[str]:
 def anchors(page: Path) -> set[str]:
     """Return what ``#`` may name: slugs of headings, as GitHub and MyST make them."""
     tokens = _tokens(page)
-    texts = [
-        after.content for one, after in zip(tokens, tokens[1:], strict=False) if one.type == "heading_open"
-    ]
+    texts = [after.content for one, after in pairwise(tokens) if one.type == "heading_open"]
     return {
         re.sub(r"[^\w\- ]", "", text.replace("`", "").lower()).strip().replace(" ", "-") for text in texts
     }

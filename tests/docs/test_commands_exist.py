@@ -1,37 +1,44 @@
-"""Every command that the documentation shows is one of the program's, with options and settings that exist."""
+"""Every command that the documentation shows exists, with its options and settings."""
 
-import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import doc_pages
 import pytest
-import typer.main
+import typer
 from pydantic import ValidationError
 from shell_words import arguments, simple_commands, steps
 
-from cli.main import app
 from cryopick_ray.errors import UsageError
+from generate.command_pages import commands
 
 SHELL = {"console", "sh"}
 PAGES = doc_pages.page_paths()
+OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
+OPTIONS = {
+    one.words: {name for each in one.typed.params for name in (*each.opts, *each.secondary_opts)} | {"--help"}
+    for one in commands()
+}
+OF_OTHERS = {"--recenter"}
+"""An option of RELION's that looks like ours; most of theirs have an underscore."""
 WRONG = (AssertionError, UsageError, typer.BadParameter.__base__)
 
 
 def parse(words: list[str]) -> None:
     """Read arguments as the program does, without running a command; raises what is wrong with them."""
-    command = typer.main.get_command(app)
-    while hasattr(command, "commands"):
-        if not words or words[0] not in command.commands:
-            assert words
-            assert words[0].startswith("--"), f"there is no command {words[0]}"
-            return
-        command, words = command.commands[words[0]], words[1:]
-    offers = getattr(inspect.unwrap(command.callback), "offers", {})
-    context = command.make_context("", list(words))
-    if offers:
-        given = command.arguments(context.params)
-        for role, offer in offers.items():
+    text = " ".join(["cryopick", *words])
+    if text in {"cryopick", "cryopick --help", "cryopick --version"}:
+        return
+    own = [one for one in commands() if f"{text} ".startswith(f"{one.words} ")]
+    assert own, f"there is no command {text}"
+    command = max(own, key=lambda one: len(one.words))
+    if "--help" in words:
+        return
+    context = command.typed.make_context("", words[command.words.count(" ") :])
+    if command.offers:
+        given = command.typed.arguments(context.params)
+        for role, offer in command.offers.items():
             check(offer.load(), given[role])
 
 
@@ -81,3 +88,26 @@ def test_the_shown_commands_exist(page):
 def test_what_does_not_exist_is_found(wrong):
     with pytest.raises(WRONG):
         parse(wrong.split())
+
+
+def unknown(text: str) -> set[str]:
+    """Return what words in backticks name that does not exist: a command, or options of it or of any."""
+    options = set(OPTION.findall(text))
+    if text.startswith("--"):
+        return {one for one in options if "_" not in one}.difference(*OPTIONS.values(), OF_OTHERS)
+    if not re.match(r"cryopick [a-z]", text):
+        return set()
+    own = [words for words in OPTIONS if f"{text} ".startswith(f"{words} ")]
+    return options - OPTIONS[max(own, key=len)] if own else {text}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=doc_pages.name)
+def test_commands_and_options_in_backticks_exist(page):
+    assert {text: wrong for text in doc_pages.in_backticks(page) if (wrong := unknown(text))} == {}
+
+
+def test_what_does_not_exist_in_backticks_is_found():
+    assert unknown("cryopick rum DIR") == {"cryopick rum DIR"}
+    assert unknown("cryopick run DIR --votes 2") == {"--votes"}
+    assert unknown("--diametre") == {"--diametre"}
+    assert unknown("cryopick models show NAME") == unknown("--diameter 3 --resume") == set()
