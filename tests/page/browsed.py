@@ -18,7 +18,7 @@ return main.viewer.world.getItemAt(0)?.getFullyLoaded() ?? false;
 VIEW = "const {main} = await import('./static/ui/stage.js'); return main.view();"
 STATE = "const {state} = await import('./static/ui/state.js');"
 COMMON = ("404 (Not Found)", "willReadFrequently", "loaded before reset")
-"""What a browser complains of where something is not there, a test looks at pixels, or a tile comes after its micrograph was left."""
+"""Said where nothing is there, a test looks at pixels, or a micrograph is left before its tiles come."""
 
 
 class Look:
