@@ -23,7 +23,12 @@ autodoc_member_order = "bysource"
 
 
 def setup(app: Any) -> None:
-    """Write the reference before pages are read."""
+    """Write the reference before pages are read, and let links out of docs/ lead to pages."""
+    from generate.beside import moved
     from generate.reference import reference, write
 
+    def mend(app: Any, name: str, source: list[str]) -> None:
+        source[0] = moved(source[0], HERE / f"{name}.md")
+
     app.connect("builder-inited", lambda app: write(reference(), HERE / "reference"))
+    app.connect("source-read", mend)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from generate.api_page import api_pages
+from generate.beside import beside_pages
 from generate.command_pages import command_pages
 from generate.markdown import page
 from generate.model_page import model_pages
@@ -15,6 +16,7 @@ from generate.table_pages import table_pages
 def reference() -> dict[str, str]:
     """Return every page by its path below the reference, the first of which lists the others."""
     pages = command_pages() | settings_pages() | table_pages() | model_pages() | api_pages() | module_pages()
+    pages |= beside_pages()
     names = [name.removesuffix(".md") for name in pages if "/" not in name]
     entries = "\n".join(["```{toctree}", ":maxdepth: 1", *names, "```"])
     return {
