@@ -90,6 +90,17 @@ def test_what_does_not_exist_is_found(wrong):
         parse(wrong.split())
 
 
+@pytest.mark.parametrize("page", PAGES, ids=doc_pages.name)
+def test_shown_targets_of_make_and_scripts_exist(page):
+    targets = set(re.findall(r"^([\w./-]+):", (doc_pages.ROOT / "Makefile").read_text(), re.MULTILINE))
+    own = {block.file for block in doc_pages.blocks(page)}
+    for shown, words in calls(page, "make"):
+        assert {word for word in words if not re.search(r"^-|=", word)} <= targets, shown
+    for shown, words in calls(page, "python"):
+        if words and words[0].endswith(".py"):
+            assert words[0] in own or (doc_pages.ROOT / words[0]).is_file(), shown
+
+
 def unknown(text: str) -> set[str]:
     """Return what words in backticks name that does not exist: a command, or options of it or of any."""
     options = set(OPTION.findall(text))
