@@ -8,7 +8,7 @@ from .console import say
 from .spelling import tell
 
 
-@takes(settings=Offer("cryopick_ray.bench.settings:BenchSettings"))
+@takes(settings=Offer("cryopick_ray.bench.bench_settings:BenchSettings"))
 def bench(
     settings: Given,
     as_json: options.Json = False,
@@ -17,8 +17,8 @@ def bench(
     """Time each stage of one micrograph, file to picks, beside the least this machine could take."""
     del debug
     from cryopick_ray.bench.bench import bench as measure
-    from cryopick_ray.bench.settings import BenchSettings
-    from cryopick_ray.config import fill
+    from cryopick_ray.bench.bench_settings import BenchSettings
+    from cryopick_ray.settings.config import fill
 
     outcome = measure(fill(BenchSettings, **settings), tell)
     say(outcome, _text(outcome), as_json=as_json)

@@ -22,8 +22,8 @@ from .spelling import spelled_by
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-RUN = "cryopick_ray.settings:RunSettings"
-ENGINE = "cryopick_ray.settings:EngineSettings"
+RUN = "cryopick_ray.settings.run_settings:RunSettings"
+ENGINE = "cryopick_ray.settings.engine_settings:EngineSettings"
 UNITS = {"_e_A2": "e/A2", "_A": "A", "_MB_s": "MB/s", "_kV": "kV", "_mm": "mm", "_GB": "GB"}
 Given = dict[str, Any]
 """Plain settings, nested, as far as a person gave them."""
@@ -61,7 +61,11 @@ def takes(**offers: Offer) -> Callable[[Callable[..., None]], Callable[..., None
     """Let a command's parameter of that name have the plain settings that a person gave."""
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
-        own = [one for one in inspect.signature(function).parameters.values() if one.name not in offers]
+        own = [
+            parameter
+            for parameter in inspect.signature(function).parameters.values()
+            if parameter.name not in offers
+        ]
         vars(function).update(__signature__=inspect.Signature(own), offers=offers)
         return function
 
@@ -82,9 +86,9 @@ class SettingsCommand(TyperCommand):
 
     def _with_values(self, args: list[str]) -> list[str]:
         """Return the arguments, with its value beside each option that is given without it."""
-        from cryopick_ray.leaves import shown
+        from cryopick_ray.settings.leaves import shown
 
-        fields = {one.called: one.field for one in self._options if one.field is not None}
+        fields = {option.called: option.field for option in self._options if option.field is not None}
         last = args.index("--") if "--" in args else len(args)
         given: list[str] = []
         for name, value in pairwise([*args[:last], ""]):
@@ -96,19 +100,19 @@ class SettingsCommand(TyperCommand):
     def arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the command's function is called with, given the values of all options."""
         given: dict[str, Given] = {role: {} for role in self._roles}
-        for one in self._options:
-            given[one.role] = one.put(values[one.key], given[one.role])
-        made = {one.key for one in self._options}
+        for option in self._options:
+            given[option.role] = option.put(values[option.key], given[option.role])
+        made = {option.key for option in self._options}
         return {name: value for name, value in values.items() if name not in made} | given
 
     def _make_options(self, function: Any) -> None:
         self._roles: dict[str, Offer] = function.offers
         self._options = [one for role, offer in self._roles.items() for one in _options(role, offer)]
-        self.names = {one.name: one.called for one in self._options if one.field is not None}
-        self.names |= {name: called for one in self._roles.values() for name, called in one.calls.items()}
+        self.names = {option.name: option.called for option in self._options if option.field is not None}
+        self.names |= {name: called for role in self._roles.values() for name, called in role.calls.items()}
         own = list(inspect.signature(function).parameters.values())
         first = [one for one in own if one.default is one.empty]
-        made = [one.parameter(self.names) for one in self._options]
+        made = [option.parameter(self.names) for option in self._options]
 
         def call(**values: Any) -> None:
             function(**self.arguments(values))
@@ -163,7 +167,7 @@ class _Option:
         )
 
     def _shown(self, field: "FieldInfo", names: Mapping[str, str]) -> Any:
-        from cryopick_ray.leaves import shown
+        from cryopick_ray.settings.leaves import shown
 
         text = spelled_by(names, field.description or "")
         if not field.is_required() and field.default not in (None, (), False) and "default" not in text:
@@ -185,8 +189,8 @@ class _Option:
 
     def put(self, value: Any, given: Given) -> Given:
         """Return the settings with what a person gave for this one."""
-        from cryopick_ray.config import assigned, over
-        from cryopick_ray.leaves import typed
+        from cryopick_ray.settings.config import assigned, over
+        from cryopick_ray.settings.leaves import typed
 
         if value is None or value in ((), []):
             return given
@@ -199,7 +203,7 @@ class _Option:
 
 
 def _options(role: str, offer: Offer) -> Iterator[_Option]:
-    from cryopick_ray.leaves import called, leaves
+    from cryopick_ray.settings.leaves import called, leaves
 
     kind = offer.load()
     for name, field, panel in leaves(kind):
@@ -213,7 +217,7 @@ def _options(role: str, offer: Offer) -> Iterator[_Option]:
 
 def _example(kind: Any, names: Mapping[str, str]) -> str:
     """Return a setting without an option of its own, as ``--set`` takes it."""
-    from cryopick_ray.leaves import leaves
+    from cryopick_ray.settings.leaves import leaves
 
     defaults = ((name, field.default) for name, field, _ in leaves(kind) if name not in names)
     return next(f"{name}={_text(value)}" for name, value in defaults if isinstance(value, int | float))
@@ -230,7 +234,7 @@ def _repeats(field: "FieldInfo") -> bool:
 
 
 def _metavar(name: str, field: "FieldInfo") -> str:
-    from cryopick_ray.leaves import shown
+    from cryopick_ray.settings.leaves import shown
 
     if own := shown(field).metavar:
         return own

@@ -13,7 +13,7 @@ from .spelling import tell
 
 @takes(
     settings=Offer(
-        "cryopick_ray.particles.classes.settings:ClassSettings",
+        "cryopick_ray.particles.classes.classification_settings:ClassSettings",
         but=("particles",),
         calls={"particles": "PARTICLES"},
     ),
@@ -44,11 +44,11 @@ def classify2d(
     classes.html, classes.json, and classes.csv for `cryopick table --classes`.
     """
     del debug
-    from cryopick_ray.config import fill
-    from cryopick_ray.engine.choice import open_engine
-    from cryopick_ray.particles.classes.settings import ClassSettings
+    from cryopick_ray.engine.open_engine import open_engine
+    from cryopick_ray.particles.classes.classification_settings import ClassSettings
     from cryopick_ray.runs.classified import classify2d as run
-    from cryopick_ray.settings import EngineSettings
+    from cryopick_ray.settings.config import fill
+    from cryopick_ray.settings.engine_settings import EngineSettings
 
     wanted = fill(ClassSettings, **settings, particles=particles.absolute())
     running = fill(EngineSettings, **engine)

@@ -10,8 +10,8 @@ from .console import say
 from .group import Group
 
 if TYPE_CHECKING:
-    from cryopick_ray.launch.jobs import Job, Jobs
-    from cryopick_ray.launch.settings import ClusterSettings
+    from cryopick_ray.launch.cluster_jobs import ClusterJob, ClusterJobs
+    from cryopick_ray.launch.cluster_settings import ClusterSettings
 
 app = typer.Typer(
     cls=Group, no_args_is_help=True, help="Run on AWS, GCP, Kubernetes or SLURM: templates and jobs."
@@ -134,15 +134,15 @@ def stop(
 
 
 def _settings(config: Path) -> "ClusterSettings":
-    from cryopick_ray.config import read_yaml
-    from cryopick_ray.launch.settings import cluster_settings
+    from cryopick_ray.launch.cluster_settings import cluster_settings
+    from cryopick_ray.settings.config import read_yaml
 
     return cluster_settings(read_yaml(config))
 
 
-def _jobs(settings: "ClusterSettings", address: str) -> "Jobs":
+def _jobs(settings: "ClusterSettings", address: str) -> "ClusterJobs":
+    from cryopick_ray.launch.cluster_settings import SlurmSettings
     from cryopick_ray.launch.command import run_command
-    from cryopick_ray.launch.settings import SlurmSettings
 
     if isinstance(settings, SlurmSettings):
         from cryopick_ray.launch.render import render as fill
@@ -155,7 +155,7 @@ def _jobs(settings: "ClusterSettings", address: str) -> "Jobs":
     return RayJobs(settings.name, run_command(settings), address)
 
 
-def _last(jobs: "Jobs", config: Path) -> "Job":
+def _last(jobs: "ClusterJobs", config: Path) -> "ClusterJob":
     from cryopick_ray.errors import EngineError
 
     job = jobs.last()
@@ -164,7 +164,7 @@ def _last(jobs: "Jobs", config: Path) -> "Job":
     return job
 
 
-def _outcome(job: "Job") -> dict[str, object]:
+def _outcome(job: "ClusterJob") -> dict[str, object]:
     from dataclasses import asdict
 
     return asdict(job)

@@ -11,7 +11,7 @@ from .console import ConsoleEvents, say
 
 if TYPE_CHECKING:
     from cryopick_ray.evaluation.comparison import Comparison, Run, TwoRuns
-    from cryopick_ray.particles.volume.structure import Structure
+    from cryopick_ray.particles.volume.picker_maps import Structure
 
 SHOWN = 10
 """Micrographs and settings in the terminal."""
@@ -62,8 +62,8 @@ def compare(
     structure.html in DIR shows what they are worth.
     """
     del debug
-    from cryopick_ray.runs.comparison import PAGE
-    from cryopick_ray.runs.comparison import compare as count
+    from cryopick_ray.runs.compare_run import PAGE
+    from cryopick_ray.runs.compare_run import compare as count
 
     if structure is not None:
         _structures(
@@ -87,11 +87,11 @@ def _structures(
     diameter_A: float | None,
     as_json: bool,
 ) -> None:
-    from cryopick_ray.config import fill
-    from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.engine.open_engine import open_engine
     from cryopick_ray.errors import UsageError
-    from cryopick_ray.runs.structure import PAGE, StructureSettings, compare_structures
-    from cryopick_ray.settings import EngineSettings
+    from cryopick_ray.runs.compare_structures import PAGE, StructureSettings, compare_structures
+    from cryopick_ray.settings.config import fill
+    from cryopick_ray.settings.engine_settings import EngineSettings
 
     if out is None:
         raise UsageError("`out` is missing: give the folder for particles, maps and the page")
@@ -106,20 +106,20 @@ def _structures(
     say(outcome, "\n".join([*_table(rows, words=2), f"page  {page}"]), as_json=as_json)
 
 
-def _maps(number: int, one: "Structure") -> list[list[str]]:
+def _maps(number: int, structure: "Structure") -> list[list[str]]:
     """Return what the maps of a run's picks came to."""
     from cryopick_ray.evaluation.comparison import letter
 
     return [
         [
             letter(number),
-            one.name,
+            structure.name,
             f"{worth.particles} {which}",
             how,
             f"{worth.reference_A:.1f}",
             f"{sum(worth.half_A) / len(worth.half_A):.1f}",
         ]
-        for (which, how), worth in one.worth.items()
+        for (which, how), worth in structure.worth.items()
     ]
 
 
@@ -130,7 +130,7 @@ def _text(found: "Comparison") -> list[str]:
     lines = _table([_head(found.runs), *(_run(n, run) for n, run in enumerate(found.runs))], words=2)
     for pair in found.pairs:
         lines += ["", *_pair(pair)]
-    shown = [one for one in found.micrographs if one.differing()][:SHOWN]
+    shown = [micrograph for micrograph in found.micrographs if micrograph.differing()][:SHOWN]
     if shown:
         letters = [letter(number) for number in range(len(found.runs))]
         rows = [

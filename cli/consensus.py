@@ -58,7 +58,7 @@ def consensus(
     """
     del debug
     from cryopick_ray.passes.votes import Vote
-    from cryopick_ray.runs.consensus import agree
+    from cryopick_ray.runs.consensus_run import agree
 
     wanted = Vote(_votes(votes), radius, crowded=crowded)
     outcome = agree(

@@ -26,7 +26,7 @@ from cryopick_ray.engine.unit import UnitReport
 from .spelling import in_options
 
 if TYPE_CHECKING:
-    from cryopick_ray.training.loop import Epoch
+    from cryopick_ray.training.loop.loop import Epoch
 
 FAILURES_SHOWN = 20
 PLAIN_SECONDS = 10.0

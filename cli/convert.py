@@ -8,7 +8,7 @@ import typer
 from . import options
 from .console import say
 
-FRAME = "Frame"
+FRAME = "CoordinateFrame"
 
 
 def convert(
@@ -88,12 +88,12 @@ def convert(
     del debug
     from dataclasses import asdict
 
-    from cryopick_ray.formats.convert import Frame
+    from cryopick_ray.formats.convert import CoordinateFrame
     from cryopick_ray.formats.convert import convert as write
     from cryopick_ray.formats.format import ExportSettings
     from cryopick_ray.formats.known import KnownMicrographs
 
-    frame = Frame(
+    frame = CoordinateFrame(
         scale=scale,
         binning=binning,
         image_height=image_height,

@@ -19,7 +19,7 @@ from .spelling import tell
             "threads",
         ),
     ),
-    fit=Offer("cryopick_ray.micrographs.ctf.settings:CtfSettings"),
+    fit=Offer("cryopick_ray.micrographs.ctf.ctf_settings:CtfSettings"),
     engine=Offer(ENGINE, ("engine", "workers", "address")),
 )
 def ctf(
@@ -38,12 +38,13 @@ def ctf(
     of all micrographs, and why some are doubted.
     """
     del debug
-    from cryopick_ray.config import fill
-    from cryopick_ray.engine.choice import open_engine
-    from cryopick_ray.micrographs.ctf.settings import CtfSettings
+    from cryopick_ray.engine.open_engine import open_engine
+    from cryopick_ray.micrographs.ctf.ctf_settings import CtfSettings
     from cryopick_ray.micrographs.sources import list_sources
-    from cryopick_ray.runs.ctf import fit_all, write_ctf
-    from cryopick_ray.settings import EngineSettings, RunSettings
+    from cryopick_ray.runs.ctf_run import fit_all, write_ctf
+    from cryopick_ray.settings.config import fill
+    from cryopick_ray.settings.engine_settings import EngineSettings
+    from cryopick_ray.settings.run_settings import RunSettings
 
     wanted, running = fill(RunSettings, **settings), fill(EngineSettings, **engine)
     searched = fill(CtfSettings, **fit)

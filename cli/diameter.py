@@ -22,11 +22,12 @@ def diameter(
 ) -> None:
     """Estimate the particles' diameter from a few micrographs, as run does without --diameter."""
     del debug
-    from cryopick_ray.config import fill
     from cryopick_ray.engine.serial import SerialEngine
     from cryopick_ray.micrographs.sources import list_sources
-    from cryopick_ray.settings import EngineSettings, RunSettings
-    from cryopick_ray.stages.diameter import find_diameter
+    from cryopick_ray.settings.config import fill
+    from cryopick_ray.settings.engine_settings import EngineSettings
+    from cryopick_ray.settings.run_settings import RunSettings
+    from cryopick_ray.stages.find_diameter import find_diameter
 
     wanted, device = fill(RunSettings, **settings), fill(EngineSettings, **engine).device
     sources = list_sources(wanted.inputs, **wanted.which, say=tell)

@@ -13,9 +13,9 @@ from .group import Group
 from .spelling import tell
 
 if TYPE_CHECKING:
-    from cryopick_ray.micrographs.remote.download import Wanted
-    from cryopick_ray.micrographs.remote.manifest import Manifest
-    from cryopick_ray.settings import RunSettings
+    from cryopick_ray.empiar.download import Wanted
+    from cryopick_ray.empiar.download_manifest import Manifest
+    from cryopick_ray.settings.run_settings import RunSettings
 
 app = typer.Typer(
     cls=Group,
@@ -27,7 +27,7 @@ FAILURES_SHOWN = 20
 EntryId = Annotated[
     str, typer.Argument(metavar="ID", help="EMPIAR entry, such as 10017.", show_default=False)
 ]
-FETCHING = "cryopick_ray.settings:ArchiveSettings"
+FETCHING = "cryopick_ray.settings.run_settings:ArchiveSettings"
 WHICH = Offer(RUN, ("pattern", "exclude", "limit"))
 
 
@@ -40,7 +40,7 @@ def search(
 ) -> None:
     """Search entries by words in their titles and descriptions."""
     del debug
-    from cryopick_ray.micrographs.remote.archive import EmpiarSource
+    from cryopick_ray.empiar.source import EmpiarSource
 
     hits, found = EmpiarSource().search(query, limit=limit)
     lines = [f"EMPIAR-{one.entry_id}  {one.title}" for one in found]
@@ -54,9 +54,9 @@ def show(entry_id: EntryId, as_json: options.Json = False, debug: options.Debug 
     del debug
     from dataclasses import asdict
 
-    from cryopick_ray.micrographs.remote.archive import EmpiarSource
-    from cryopick_ray.micrographs.remote.checks import orientation_note
-    from cryopick_ray.micrographs.remote.entry import entry_number
+    from cryopick_ray.empiar.checks import orientation_note
+    from cryopick_ray.empiar.entry import entry_number
+    from cryopick_ray.empiar.source import EmpiarSource
 
     entry = EmpiarSource().entry(entry_number(entry_id))
     facts = {
@@ -68,19 +68,27 @@ def show(entry_id: EntryId, as_json: options.Json = False, debug: options.Debug 
         "references": " ".join(entry.cross_references),
     }
     lines = [f"EMPIAR-{entry.entry_id}", *(f"  {name:11} {text}" for name, text in facts.items() if text)]
-    for number, one in enumerate(entry.image_sets, 1):
-        shape = f"{one.width_px} x {one.height_px}" if one.width_px and one.height_px else ""
-        parts = (
-            f"{one.count} images" if one.count else "",
-            f"{one.frames} frames" if one.frames and one.frames > 1 else "",
-            f"{shape} px" if shape else "",
-            f"{one.pixel_size_A:g} A/px" if one.pixel_size_A else "",
-            one.data_format,
-            one.voxel_type.lower(),
+    for number, image_set in enumerate(entry.image_sets, 1):
+        shape = (
+            f"{image_set.width_px} x {image_set.height_px}"
+            if image_set.width_px and image_set.height_px
+            else ""
         )
-        lines += [f"{number}  {one.name}", f"   {one.category}", f"   {', '.join(filter(None, parts))}"]
-        lines.append(f"   in {one.directory}")
-        if note := orientation_note(one.details):
+        parts = (
+            f"{image_set.count} images" if image_set.count else "",
+            f"{image_set.frames} frames" if image_set.frames and image_set.frames > 1 else "",
+            f"{shape} px" if shape else "",
+            f"{image_set.pixel_size_A:g} A/px" if image_set.pixel_size_A else "",
+            image_set.data_format,
+            image_set.voxel_type.lower(),
+        )
+        lines += [
+            f"{number}  {image_set.name}",
+            f"   {image_set.category}",
+            f"   {', '.join(filter(None, parts))}",
+        ]
+        lines.append(f"   in {image_set.directory}")
+        if note := orientation_note(image_set.details):
             lines.append(f"   {note}")
     say(asdict(entry), "\n".join(lines), as_json=as_json)
 
@@ -96,10 +104,10 @@ def list_files(
 ) -> None:
     """List the files of an image set: what `fetch` would fetch, with sizes."""
     del debug
-    from cryopick_ray.micrographs.remote.archive import EmpiarSource
-    from cryopick_ray.micrographs.remote.download import choose
-    from cryopick_ray.micrographs.remote.entry import entry_number
-    from cryopick_ray.micrographs.remote.manifest import Manifest
+    from cryopick_ray.empiar.download import choose
+    from cryopick_ray.empiar.download_manifest import Manifest
+    from cryopick_ray.empiar.entry import entry_number
+    from cryopick_ray.empiar.source import EmpiarSource
 
     those = _those(entry_id, which, fetching)
     source, number = EmpiarSource(), entry_number(entry_id)
@@ -135,11 +143,11 @@ def fetch(
 ) -> None:
     """Fetch files of an entry into DIR; run again, it goes on where it ended."""
     del debug
-    from cryopick_ray.micrographs.remote.archive import EmpiarSource
-    from cryopick_ray.micrographs.remote.download import choose
-    from cryopick_ray.micrographs.remote.download import fetch as fetch_chosen
-    from cryopick_ray.micrographs.remote.entry import entry_number
-    from cryopick_ray.micrographs.remote.manifest import Manifest
+    from cryopick_ray.empiar.download import choose
+    from cryopick_ray.empiar.download import fetch as fetch_chosen
+    from cryopick_ray.empiar.download_manifest import Manifest
+    from cryopick_ray.empiar.entry import entry_number
+    from cryopick_ray.empiar.source import EmpiarSource
 
     from .transfers import TransferEvents
 
@@ -174,7 +182,7 @@ def fetch(
     which=WHICH,
     fetching=Offer(FETCHING),
     settings=Offer(
-        "cryopick_ray.settings:IngestSettings",
+        "cryopick_ray.settings.run_settings:IngestSettings",
         ("pixel_size_A", "store_pixel_size_A", "voltage_kV", "movies", "threads"),
         assign=True,
     ),
@@ -196,10 +204,11 @@ def ingest(
 ) -> None:
     """Fetch an entry's images and bring them into a store as they come; the averages of movies are kept."""
     del debug
-    from cryopick_ray.config import fill
-    from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.engine.open_engine import open_engine
     from cryopick_ray.runs.empiar_run import ArchiveEntry
-    from cryopick_ray.settings import EngineSettings, IngestSettings
+    from cryopick_ray.settings.config import fill
+    from cryopick_ray.settings.engine_settings import EngineSettings
+    from cryopick_ray.settings.run_settings import IngestSettings
     from cryopick_ray.stages.averages import beside
     from cryopick_ray.stages.flow import flow
     from cryopick_ray.stages.ingest import Intake
@@ -221,15 +230,15 @@ def ingest(
 
 def _those(entry_id: str, which: Given, fetching: Given) -> "RunSettings":
     """Return which files are meant, and how they come, as a run has it."""
-    from cryopick_ray.config import fill
-    from cryopick_ray.micrographs.remote.entry import entry_number
-    from cryopick_ray.settings import RunSettings
+    from cryopick_ray.empiar.entry import entry_number
+    from cryopick_ray.settings.config import fill
+    from cryopick_ray.settings.run_settings import RunSettings
 
     return fill(RunSettings, inputs=(f"empiar:{entry_number(entry_id)}",), archive=fetching, **which)
 
 
 def _wanted(those: "RunSettings") -> "Wanted":
-    from cryopick_ray.micrographs.remote.download import Wanted
+    from cryopick_ray.empiar.download import Wanted
 
     any_kind = those.pattern is not None
     return Wanted(

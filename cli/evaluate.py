@@ -105,7 +105,7 @@ def _score(
     *,
     as_json: bool,
 ) -> None:
-    from cryopick_ray.runs.outcome import evaluate as score
+    from cryopick_ray.runs.read_run import evaluate as score
 
     found = score(picks, truth, radius_A=radius_A, exclude=exclude, pixel_size_A=pixel_size_A)
     outcome = found.to_dict()
@@ -114,11 +114,11 @@ def _score(
 
 
 def _compare(suite: Path, out: Path, models: list[str], given: Given, *, resume: bool, as_json: bool) -> None:
-    from cryopick_ray.config import fill, read_yaml
-    from cryopick_ray.engine.choice import open_engine
-    from cryopick_ray.settings import EngineSettings
-    from cryopick_ray.suite.run import claim, run_suite
-    from cryopick_ray.suite.settings import suite_settings
+    from cryopick_ray.engine.open_engine import open_engine
+    from cryopick_ray.settings.config import fill, read_yaml
+    from cryopick_ray.settings.engine_settings import EngineSettings
+    from cryopick_ray.suite.suite_settings import suite_settings
+    from cryopick_ray.suite.whole_suite import claim, run_suite
 
     data = read_yaml(suite)
     settings = suite_settings(_rooted(data | _chosen(data, models)))
@@ -140,7 +140,7 @@ def _chosen(data: dict[str, Any], models: list[str]) -> dict[str, Any]:
         return {}
     listed = data.get("models")
     groups = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    named = {str(one.get("name")): one for one in groups}
+    named = {str(group.get("name")): group for group in groups}
     chosen = [named.get(name, name) for name in models]
     return {"models": [_alone(one, models) if isinstance(one, dict) else one for one in chosen]}
 
@@ -158,7 +158,7 @@ def _rooted(data: dict[str, Any]) -> dict[str, Any]:
         if isinstance(sets := data.get(name), list):
             data = data | {name: [rooted({_kind(one): [one]})[_kind(one)][0] for one in sets]}
     if isinstance(models, list):
-        data = data | {"models": [_with_files(one) for one in models]}
+        data = data | {"models": [_with_files(model) for model in models]}
     return data
 
 
@@ -167,7 +167,7 @@ def _kind(one: Any) -> str:
 
 
 def _with_files(model: Any) -> Any:
-    from cryopick_ray.config import absolute_model
+    from cryopick_ray.settings.config import absolute_model
 
     if isinstance(model, str):
         return absolute_model(model)

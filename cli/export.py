@@ -45,7 +45,7 @@ def export(
     del debug
     from dataclasses import asdict
 
-    from cryopick_ray.runs.outcome import export as write
+    from cryopick_ray.runs.read_run import export as write
 
     done = write(
         table,

@@ -45,12 +45,12 @@ def extract(
     DIR then holds particles.star particles/ parts/ extract.json.
     """
     del debug
-    from cryopick_ray.config import fill
-    from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.engine.open_engine import open_engine
     from cryopick_ray.errors import UsageError
     from cryopick_ray.particles.extract_settings import ExtractSettings
     from cryopick_ray.runs.extracted import extract_particles
-    from cryopick_ray.settings import EngineSettings
+    from cryopick_ray.settings.config import fill
+    from cryopick_ray.settings.engine_settings import EngineSettings
 
     if out is None:
         raise UsageError("`out` is missing: give the folder to write to")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @takes(
     chosen=Offer(RUN, ("inputs", "pattern", "exclude", "limit", "relion_project")),
-    settings=Offer("cryopick_ray.settings:IngestSettings", assign=True),
+    settings=Offer("cryopick_ray.settings.run_settings:IngestSettings", assign=True),
     engine=options.WORK,
 )
 def ingest(
@@ -39,10 +39,11 @@ def ingest(
 ) -> None:
     """Bring micrographs, or averages of movies, into a store; those it already holds are left alone."""
     del debug
-    from cryopick_ray.config import fill
-    from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.engine.open_engine import open_engine
     from cryopick_ray.micrographs.sources import list_sources
-    from cryopick_ray.settings import EngineSettings, IngestSettings, RunSettings
+    from cryopick_ray.settings.config import fill
+    from cryopick_ray.settings.engine_settings import EngineSettings
+    from cryopick_ray.settings.run_settings import IngestSettings, RunSettings
     from cryopick_ray.stages.averages import beside
     from cryopick_ray.stages.flow import ingest as ingest_sources
     from cryopick_ray.stages.ingest import probe

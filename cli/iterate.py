@@ -44,10 +44,10 @@ def iterate(
     picks of the last model that lie in no junk class.
     """
     del debug
-    from cryopick_ray.config import fill
     from cryopick_ray.runs.iteration import iterate as go
     from cryopick_ray.runs.iteration_settings import IterateSettings
     from cryopick_ray.runs.learning import LearningSettings
+    from cryopick_ray.settings.config import fill
 
     learning = fill(LearningSettings, **engine)
     wanted = fill(IterateSettings, rounds=rounds, classes=classes, assignments=tuple(assign or ()))

@@ -57,15 +57,15 @@ def list_options(
         from cryopick_ray.pickers.registry import list_networks
 
         there, wrong = list_networks()
-        taught = {one.name: one.recipe for one in there if one.recipe}
+        taught = {one.name: one.training for one in there if one.training}
         lines = [f"{name:16} {one.epochs} epochs of {one.steps} steps" for name, one in taught.items()]
         say({name: asdict(one) for name, one in taught.items()}, "\n".join(lines), as_json=as_json)
         for text in wrong:
             typer.echo(text, err=True)
         return
-    from cryopick_ray.training.lessons.catalogue import lesson_options
+    from cryopick_ray.training.recipes.recipe_catalogue import recipe_options
 
-    found = lesson_options(network)
+    found = recipe_options(network)
     say(found, "\n".join(f"{name:16} {value}" for name, value in found.items()), as_json=as_json)
 
 
@@ -122,7 +122,7 @@ def template(
     """Make a model of projections of a map, matched by local cross-correlation (template matching)."""
     del debug
     from cryopick_ray.pickers.weights import save_model
-    from cryopick_ray.runs.templates import template_model
+    from cryopick_ray.runs.template_model import template_model
 
     network, card, diameter_A = template_model(molecule, diameter, particle_px, angular_step)
     target = out or Path(f"{card.name}.safetensors")

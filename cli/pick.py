@@ -10,7 +10,7 @@ from .bridge import ENGINE, Given, Offer, takes
 from .console import ConsoleEvents, say
 
 
-@takes(settings=Offer("cryopick_ray.settings:PickSettings"), engine=Offer(ENGINE))
+@takes(settings=Offer("cryopick_ray.settings.run_settings:PickSettings"), engine=Offer(ENGINE))
 def pick(
     settings: Given,
     engine: Given,
@@ -21,12 +21,13 @@ def pick(
 ) -> None:
     """Pick all micrographs of a store that were not picked with these settings before."""
     del debug
-    from cryopick_ray.config import absolute_model, fill
-    from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.engine.open_engine import open_engine
     from cryopick_ray.errors import UsageError
     from cryopick_ray.picks.coverage import coverage
     from cryopick_ray.picks.shards import PickShards
-    from cryopick_ray.settings import EngineSettings, PickSettings
+    from cryopick_ray.settings.config import absolute_model, fill
+    from cryopick_ray.settings.engine_settings import EngineSettings
+    from cryopick_ray.settings.run_settings import PickSettings
     from cryopick_ray.stages.pick import pick as pick_store
     from cryopick_ray.store.manifest import read_manifest
     from cryopick_ray.store.store import MicrographStore

@@ -12,7 +12,7 @@ from .console import ConsoleEvents, say
 from .spelling import tell
 
 if TYPE_CHECKING:
-    from cryopick_ray.runs.cost import Estimate, Machines, Rates
+    from cryopick_ray.runs.cost import Estimate, Machines, StageRates
 
 PREFIXES = ("", "k", "M", "G", "T", "P")
 
@@ -64,7 +64,6 @@ def plan(
 ) -> None:
     """Estimate bytes, hours and what bounds them, from a few micrographs that are picked now."""
     del debug
-    from cryopick_ray.config import fill, rooted
     from cryopick_ray.engine.serial import SerialEngine
     from cryopick_ray.errors import UsageError
     from cryopick_ray.micrographs.sources import list_sources
@@ -72,7 +71,9 @@ def plan(
     from cryopick_ray.runs.pipeline import look, with_diameter
     from cryopick_ray.runs.pipeline import plan as check
     from cryopick_ray.runs.rates import from_bench, measure, total_bytes
-    from cryopick_ray.settings import EngineSettings, PickSettings, RunSettings
+    from cryopick_ray.settings.config import fill, rooted
+    from cryopick_ray.settings.engine_settings import EngineSettings
+    from cryopick_ray.settings.run_settings import PickSettings, RunSettings
 
     inputs = settings.get("inputs", [])
     if not inputs and (bench is None or micrographs is None):
@@ -105,7 +106,7 @@ def plan(
     say(outcome.to_dict(), _text(outcome, rates, machines, bench), as_json=as_json)
 
 
-def _text(outcome: "Estimate", rates: "Rates", machines: "Machines", bench: Path | None) -> str:
+def _text(outcome: "Estimate", rates: "StageRates", machines: "Machines", bench: Path | None) -> str:
     who = f"{machines.workers} CPU workers"
     who += f" and {max(1, machines.gpus)} GPUs" if rates.on_gpu else ""
     lines = [
@@ -117,9 +118,9 @@ def _text(outcome: "Estimate", rates: "Rates", machines: "Machines", bench: Path
         "",
         f"{'stage':8}{'reading':>12}{'computing':>12}{'writing':>12}{'takes':>12}   bound by",
         *(
-            f"{one.name:8}{_moving(one.reading_s):>12}{_hours(one.computing_s):>12}{_moving(one.writing_s):>12}"
-            f"{_hours(one.seconds):>12}   {one.bound}"
-            for one in outcome.stages
+            f"{stage.name:8}{_moving(stage.reading_s):>12}{_hours(stage.computing_s):>12}{_moving(stage.writing_s):>12}"
+            f"{_hours(stage.seconds):>12}   {stage.bound}"
+            for stage in outcome.stages
         ),
         f"{'both':8}{_hours(outcome.seconds):>48}   start-up, table and report apart",
         "",

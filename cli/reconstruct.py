@@ -13,7 +13,7 @@ from .spelling import tell
 
 @takes(
     settings=Offer(
-        "cryopick_ray.particles.volume.settings:ReconstructSettings",
+        "cryopick_ray.particles.volume.reconstruction_settings:ReconstructSettings",
         ("symmetry", "mask_diameter_A", "resolution_A", "seed", "threads"),
         assign=True,
     ),
@@ -52,10 +52,10 @@ def reconstruct(
     particles.star.
     """
     del debug
-    from cryopick_ray.config import fill
-    from cryopick_ray.particles.volume.settings import ReconstructSettings
-    from cryopick_ray.runs.reconstruct import reconstruct_file
-    from cryopick_ray.settings import EngineSettings
+    from cryopick_ray.particles.volume.reconstruction_settings import ReconstructSettings
+    from cryopick_ray.runs.reconstruct_run import reconstruct_file
+    from cryopick_ray.settings.config import fill
+    from cryopick_ray.settings.engine_settings import EngineSettings
 
     done = reconstruct_file(
         particles,

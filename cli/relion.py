@@ -80,10 +80,10 @@ def relion(
     Extract takes the job's autopick.star. Continue goes on with a job that was aborted or has failed.
     """
     del debug, pipeline_control  # RELION adds the latter where a path in the command has its name
-    from cryopick_ray.config import fill
     from cryopick_ray.errors import UsageError
     from cryopick_ray.runs.relion_job import RelionJob
-    from cryopick_ray.settings import EngineSettings
+    from cryopick_ray.settings.config import fill
+    from cryopick_ray.settings.engine_settings import EngineSettings
 
     job = RelionJob(out)
     with job.told(), ConsoleEvents(stderr=False) as events:

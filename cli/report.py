@@ -15,8 +15,8 @@ def report(
 ) -> None:
     """Make the report of a finished run again."""
     del debug
-    from cryopick_ray.runs.folder import RunFolder
     from cryopick_ray.runs.results import report_again
+    from cryopick_ray.runs.run_folder import RunFolder
 
     run = RunFolder(folder)
     report_again(run)

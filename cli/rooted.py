@@ -5,17 +5,22 @@ from typing import Any
 
 def rooted(data: dict[str, Any]) -> dict[str, Any]:
     """Return settings whose paths mean the same from any folder."""
-    from cryopick_ray.config import absolute_model
+    from cryopick_ray.settings.config import absolute_model
 
     sets = data.get("data")
     if isinstance(sets, list):
         data = data | {"data": [_rooted(one) if isinstance(one, dict) else one for one in sets]}
     groups = data.get("simulated")
     if isinstance(groups, list):
-        data = data | {"simulated": [_with_files(one) if isinstance(one, dict) else one for one in groups]}
+        data = data | {
+            "simulated": [_with_files(group) if isinstance(group, dict) else group for group in groups]
+        }
     networks = data.get("networks")
     if isinstance(networks, dict):
-        own = {name: rooted(one) if isinstance(one, dict) else one for name, one in networks.items()}
+        own = {
+            name: rooted(network) if isinstance(network, dict) else network
+            for name, network in networks.items()
+        }
         data = data | {"networks": own}
     if isinstance(data.get("start"), str):
         data = data | {"start": absolute_model(data["start"])}
@@ -23,7 +28,7 @@ def rooted(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_files(group: dict[str, Any]) -> dict[str, Any]:
-    from cryopick_ray.config import absolute_model
+    from cryopick_ray.settings.config import absolute_model
 
     if not isinstance(names := group.get("molecules"), list):
         return group
@@ -31,7 +36,7 @@ def _with_files(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rooted(one: dict[str, Any]) -> dict[str, Any]:
-    from cryopick_ray.config import absolute
+    from cryopick_ray.settings.config import absolute
 
     paths: dict[str, Any] = {
         name: absolute(str(one[name])) for name in ("labels", "false_labels") if one.get(name)

@@ -43,11 +43,11 @@ def run(
     DIR then holds config.yaml store.zarr picks/ table/ coordinates/ report.html summary.json.
     """
     del debug
-    from cryopick_ray.config import fill
     from cryopick_ray.runs.api import settings_for
-    from cryopick_ray.runs.folder import RunFolder
     from cryopick_ray.runs.pipeline import pick_all
-    from cryopick_ray.settings import EngineSettings
+    from cryopick_ray.runs.run_folder import RunFolder
+    from cryopick_ray.settings.config import fill
+    from cryopick_ray.settings.engine_settings import EngineSettings
 
     folder, where = RunFolder(out), fill(EngineSettings, **engine)
     wanted = settings_for(folder, settings, config=config, resume=resume, say=tell)

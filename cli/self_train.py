@@ -60,9 +60,9 @@ def self_train(
     one and says so.
     """
     del debug
-    from cryopick_ray.config import fill
     from cryopick_ray.runs.api import self_train as train_itself
     from cryopick_ray.runs.learning import LearningSettings
+    from cryopick_ray.settings.config import fill
 
     learning = fill(LearningSettings, **engine)
     with ConsoleEvents() as events:

@@ -12,7 +12,7 @@ from .console import ConsoleEvents, say
 
 @takes(
     settings=Offer(
-        "cryopick_ray.simulate.settings:SimulationSettings",
+        "cryopick_ray.simulate.simulation_settings:SimulationSettings",
         (
             *("micrographs", "seed", "pixel_size_A", "scene.particles", "scene.packing"),
             *("microscope.defocus_A", "exposure.dose_e_per_A2"),
@@ -60,12 +60,12 @@ def simulate(
     if list_molecules:
         _print_molecules(as_json=as_json)
         return
-    from cryopick_ray.config import absolute, absolute_model, fill, over, read_yaml
-    from cryopick_ray.engine.choice import open_engine
+    from cryopick_ray.engine.open_engine import open_engine
     from cryopick_ray.errors import UsageError
-    from cryopick_ray.settings import EngineSettings
-    from cryopick_ray.simulate.run import simulate_all
-    from cryopick_ray.simulate.settings import simulation_settings
+    from cryopick_ray.settings.config import absolute, absolute_model, fill, over, read_yaml
+    from cryopick_ray.settings.engine_settings import EngineSettings
+    from cryopick_ray.simulate.simulation import simulate_all
+    from cryopick_ray.simulate.simulation_settings import simulation_settings
 
     given: Given = {"scene": {"empty_probability": 1}} if empty else {}
     if molecules is not None:

@@ -18,7 +18,7 @@ def speak_of(command: Any) -> None:
 
 def has(option: str) -> bool:
     """Tell whether the command that runs has an option."""
-    return _command is not None and any(option in one.opts for one in _command.params)
+    return _command is not None and any(option in param.opts for param in _command.params)
 
 
 def in_options(text: str) -> str:
@@ -45,6 +45,6 @@ def option(name: str, names: Mapping[str, str]) -> str:
     leaf = name.rpartition(".")[2]
     if same := [called for one, called in names.items() if one.rpartition(".")[2] == leaf]:
         return same[0]
-    from cryopick_ray.leaves import option as by_rule
+    from cryopick_ray.settings.leaves import option as by_rule
 
     return f"--set {name}=" if "." in name and has("--set") else by_rule(name)

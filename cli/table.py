@@ -13,8 +13,8 @@ from .spelling import tell
 
 
 @takes(
-    cut=Offer("cryopick_ray.cut:CutSettings"),
-    selection=Offer("cryopick_ray.selection:SelectionSettings"),
+    cut=Offer("cryopick_ray.settings.cut_settings:CutSettings"),
+    selection=Offer("cryopick_ray.settings.selection_settings:SelectionSettings"),
 )
 def table(
     cut: Given,
@@ -44,16 +44,16 @@ def table(
     del debug
     from dataclasses import asdict
 
-    from cryopick_ray.config import fill
-    from cryopick_ray.cut import CutSettings
     from cryopick_ray.formats.mask_names import masks_of
-    from cryopick_ray.passes.files import left_over
+    from cryopick_ray.passes.named_files import left_over
     from cryopick_ray.picks.index import INDEX
     from cryopick_ray.picks.shards import digests
     from cryopick_ray.picks.table import PickTable
-    from cryopick_ray.selection import SelectionSettings
-    from cryopick_ray.stages.table import only_digest
-    from cryopick_ray.stages.table import table as gather
+    from cryopick_ray.settings.config import fill
+    from cryopick_ray.settings.cut_settings import CutSettings
+    from cryopick_ray.settings.selection_settings import SelectionSettings
+    from cryopick_ray.stages.cut_table import only_digest
+    from cryopick_ray.stages.cut_table import table as gather
     from cryopick_ray.store.copies import made_locally
 
     wanted, chosen_by = fill(CutSettings, **cut), fill(SelectionSettings, **selection)

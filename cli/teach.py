@@ -45,10 +45,10 @@ def teach(
     the model stays as it was.
     """
     del debug
-    from cryopick_ray.config import fill
     from cryopick_ray.runs.learning import TeachingSettings
     from cryopick_ray.runs.teach import teach as go
-    from cryopick_ray.runs.teach_lesson import TeachSettings
+    from cryopick_ray.runs.teaching import TeachSettings
+    from cryopick_ray.settings.config import fill
 
     learning = fill(TeachingSettings, **engine)
     settings = fill(TeachSettings, curation=curation, micrographs=micrographs or [], seed=seed)

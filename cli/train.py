@@ -13,7 +13,7 @@ from .rooted import rooted
 
 if TYPE_CHECKING:
     from cryopick_ray.runs.learning import LearningSettings
-    from cryopick_ray.training.outcome import Outcome
+    from cryopick_ray.training.results import TrainingResult
     from cryopick_ray.training.study_table import StudyOutcome
 
 
@@ -42,8 +42,8 @@ def train(
     Stopped or killed, it goes on from the last finished epoch with --resume.
     """
     del debug
-    from cryopick_ray.config import assigned, fill, read_yaml
     from cryopick_ray.runs.learning import LearningSettings
+    from cryopick_ray.settings.config import assigned, fill, read_yaml
 
     data = rooted(assigned(read_yaml(config), assign or []))
     teach = _study if "networks" in data else _one
@@ -51,12 +51,12 @@ def train(
     say(outcome.to_dict(), outcome.text(), as_json=as_json)
 
 
-def _one(data: dict[str, Any], out: Path, learning: "LearningSettings", *, resume: bool) -> "Outcome":
-    from cryopick_ray.engine.choice import open_engine
-    from cryopick_ray.runs.learning import means
-    from cryopick_ray.training.folder import TrainingFolder
-    from cryopick_ray.training.recipes import train as train_all
-    from cryopick_ray.training.settings import train_settings
+def _one(data: dict[str, Any], out: Path, learning: "LearningSettings", *, resume: bool) -> "TrainingResult":
+    from cryopick_ray.engine.open_engine import open_engine
+    from cryopick_ray.runs.learning import train_context
+    from cryopick_ray.training.experiment import train as train_all
+    from cryopick_ray.training.training_folder import TrainingFolder
+    from cryopick_ray.training.training_settings import train_settings
 
     settings, folder = train_settings(data), TrainingFolder(out)
     with (
@@ -64,12 +64,12 @@ def _one(data: dict[str, Any], out: Path, learning: "LearningSettings", *, resum
         ConsoleEvents() as events,
         open_engine(learning.picking, threads=1) as runner,
     ):
-        return train_all(settings, folder.path, runner, means(learning, settings.precision, events))
+        return train_all(settings, folder.path, runner, train_context(learning, settings.precision, events))
 
 
 def _study(data: dict[str, Any], out: Path, learning: "LearningSettings", *, resume: bool) -> "StudyOutcome":
-    from cryopick_ray.engine.choice import open_engine
-    from cryopick_ray.runs.learning import means
+    from cryopick_ray.engine.open_engine import open_engine
+    from cryopick_ray.runs.learning import train_context
     from cryopick_ray.training.study import StudyFolder, run_study, study_settings
 
     settings, folder = study_settings(data), StudyFolder(out)
@@ -78,4 +78,6 @@ def _study(data: dict[str, Any], out: Path, learning: "LearningSettings", *, res
         ConsoleEvents() as events,
         open_engine(learning.picking, threads=1) as runner,
     ):
-        return run_study(settings, folder.path, runner, partial(means, learning, events=events), events)
+        return run_study(
+            settings, folder.path, runner, partial(train_context, learning, events=events), events
+        )

@@ -40,11 +40,11 @@ def watch(
     A file DIR/stop, Ctrl-C or SIGTERM ends it: what was begun is finished, and DIR is a run like any other.
     """
     del debug
-    from cryopick_ray.config import fill
     from cryopick_ray.runs.api import settings_for
-    from cryopick_ray.runs.folder import RunFolder
+    from cryopick_ray.runs.run_folder import RunFolder
     from cryopick_ray.runs.watch import watch as watch_folders
-    from cryopick_ray.settings import EngineSettings
+    from cryopick_ray.settings.config import fill
+    from cryopick_ray.settings.engine_settings import EngineSettings
 
     folder, where = RunFolder(out), fill(EngineSettings, **engine)
     wanted = settings_for(folder, settings, config=None, resume=resume, say=tell)

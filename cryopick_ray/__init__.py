@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cryopick_ray.runs.api import plan, resume, run, self_train
-    from cryopick_ray.runs.comparison import compare
-    from cryopick_ray.runs.outcome import evaluate, export, read_table
+    from cryopick_ray.runs.compare_run import compare
+    from cryopick_ray.runs.read_run import evaluate, export, read_table
     from cryopick_ray.runs.results import Summary
-    from cryopick_ray.settings import EngineSettings
-    from cryopick_ray.settings import RunSettings as Settings
+    from cryopick_ray.settings.engine_settings import EngineSettings
+    from cryopick_ray.settings.run_settings import RunSettings as Settings
 
 __version__ = "0.1.0"
 DEFAULT_MODEL = "heatmap-general"
@@ -27,12 +27,12 @@ _HOMES = {
     "resume": "runs.api",
     "plan": "runs.api",
     "self_train": "runs.api",
-    "compare": "runs.comparison",
-    "evaluate": "runs.outcome",
-    "export": "runs.outcome",
-    "read_table": "runs.outcome",
-    "Settings": "settings:RunSettings",
-    "EngineSettings": "settings",
+    "compare": "runs.compare_run",
+    "evaluate": "runs.read_run",
+    "export": "runs.read_run",
+    "read_table": "runs.read_run",
+    "Settings": "settings.run_settings:RunSettings",
+    "EngineSettings": "settings.engine_settings",
     "Summary": "runs.results",
 }
 """Where what a program needs is defined: it is loaded when it is asked for, as torch and Ray take seconds."""

@@ -20,18 +20,18 @@ from PIL import Image, ImageDraw
 from pydantic import Field as PlainField
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.config import over, read_yaml
 from cryopick_ray.errors import UsageError
 from cryopick_ray.evaluation.truth import read_truth
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.micrographs.reader import read_micrograph
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.picks.matching import match
-from cryopick_ray.settings import Positive, Settings
+from cryopick_ray.settings.base import Positive, Settings
+from cryopick_ray.settings.config import over, read_yaml
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.likeness import matched_filter_snr, spectral_distance
-from cryopick_ray.simulate.micrograph import simulate
-from cryopick_ray.simulate.settings import simulation_settings
+from cryopick_ray.simulate.simulated_micrograph import simulate
+from cryopick_ray.simulate.simulation_settings import simulation_settings
 from cryopick_ray.simulate.spectrum import radial_power
 from cryopick_ray.units import resampled_shape, resampled_to_source, working_pixel_size_A
 

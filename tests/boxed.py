@@ -6,7 +6,7 @@ import mrcfile
 import numpy as np
 import torch
 
-from cryopick_ray.particles.ctf import CtfParameters, ctfs
+from cryopick_ray.particles.particle_ctf import CtfParameters, ctfs
 
 BOX_PX, PIXEL_SIZE_A = 32, 6.0
 

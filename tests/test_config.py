@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.config import fill, load_settings, read_yaml, to_yaml
 from cryopick_ray.errors import UsageError
-from cryopick_ray.leaves import differences, option
-from cryopick_ray.runs.folder import RunFolder
-from cryopick_ray.settings import EngineSettings
+from cryopick_ray.runs.run_folder import RunFolder
+from cryopick_ray.settings.config import fill, load_settings, read_yaml, to_yaml
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.settings.leaves import differences, option
 
 BASE = {"inputs": ["/data"], "diameter_A": 120.0}
 

@@ -2,9 +2,9 @@ import pickle
 
 import pytest
 
-from cryopick_ray.config import fill, load_settings
 from cryopick_ray.errors import CryoPickError, UsageError, brief, one_line, plain, spelled
-from cryopick_ray.settings import PickSettings
+from cryopick_ray.settings.config import fill, load_settings
+from cryopick_ray.settings.run_settings import PickSettings
 
 
 def test_a_message_is_spelled_by_the_surface_that_shows_it():

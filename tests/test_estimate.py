@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.runs.cost import Machines, Rates, estimate
+from cryopick_ray.runs.cost import Machines, StageRates, estimate
 
 amounts = st.floats(1e-3, 1e9)
-rates = st.builds(Rates, *([amounts] * 7), on_gpu=st.booleans())
+rates = st.builds(StageRates, *([amounts] * 7), on_gpu=st.booleans())
 machines = st.builds(Machines, st.integers(1, 10**4), st.just(0), st.none() | st.floats(1e3, 1e12))
 counts = st.integers(1, 10**7)
 APPROX = {"rel": 1e-9}
@@ -31,7 +31,7 @@ def test_twice_the_work_takes_twice_of_everything(count, size, rates, machines, 
     once, more = (estimate(n * count, n * size, rates, machines) for n in (1, factor))
     for name in ("store_bytes", "picks_bytes", "candidates", "cpu_hours", "gpu_hours", "seconds"):
         assert getattr(more, name) == pytest.approx(factor * getattr(once, name), **APPROX)
-    assert [one.bound for one in more.stages] == [one.bound for one in once.stages]
+    assert [stage.bound for stage in more.stages] == [stage.bound for stage in once.stages]
 
 
 @given(counts, amounts, rates, machines, st.integers(0, 100), st.integers(1, 100), st.floats(1, 100))
@@ -47,7 +47,7 @@ def test_more_machines_are_never_slower_and_cost_the_same_hours(
 
 
 def test_what_the_network_bounds_no_gpu_makes_faster_and_the_reverse():
-    rates = Rates(64e6, 0.5e6, 3e3, 300, ingest_s=0.05, pick_s=0.02, cpu_s=0.07, on_gpu=True)
+    rates = StageRates(64e6, 0.5e6, 3e3, 300, ingest_s=0.05, pick_s=0.02, cpu_s=0.07, on_gpu=True)
     slow = [estimate(1000, 64e9, rates, Machines(64, gpus, 100e6)) for gpus in (1, 8, 64)]
     assert {one.stages[0].bound for one in slow} == {"reading"}
     assert [one.stages[0].seconds for one in slow] == [640.0] * 3
@@ -59,7 +59,7 @@ def test_what_the_network_bounds_no_gpu_makes_faster_and_the_reverse():
 
 
 def test_micrographs_of_twice_the_size_cost_twice_as_much():
-    rates = Rates(10, 2, 1, 30, ingest_s=0.5, pick_s=0.2, cpu_s=0.7, on_gpu=False)
+    rates = StageRates(10, 2, 1, 30, ingest_s=0.5, pick_s=0.2, cpu_s=0.7, on_gpu=False)
     assert estimate(5, 100, rates, Machines(1)).store_bytes == 20
     assert estimate(5, 100, rates, Machines(1)).seconds == pytest.approx(5 * 2 * 0.7)
 
@@ -82,4 +82,4 @@ def test_what_cannot_be_estimated_names_its_setting(make, setting):
         make()
 
 
-RATES = Rates(1, 1, 1, 1, 1, 1, 1, on_gpu=False)
+RATES = StageRates(1, 1, 1, 1, 1, 1, 1, on_gpu=False)

@@ -117,7 +117,7 @@ def test_an_archive_is_estimated_from_another_machines_rates(tmp_path):
 )
 def test_wrong_usage_says_what_to_give(tmp_path, arguments, complaint):
     path = bench(tmp_path)
-    status, _, text = call("plan", *(path if one == "FILE" else one for one in arguments))
+    status, _, text = call("plan", *(path if argument == "FILE" else argument for argument in arguments))
     assert status == 2
     assert complaint in text
 

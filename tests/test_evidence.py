@@ -10,7 +10,7 @@ from cryopick_ray.pickers.log import LogPicker
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.runs.evidence import agreement, steadiness
 from cryopick_ray.store.store import MicrographStore, StoredPixels
-from cryopick_ray.training.dataset import LabelledRow
+from cryopick_ray.training.data.examples import LabelledRow
 
 CENTRES = np.float32([[x, y] for x in range(30, 180, 30) for y in range(30, 150, 30)])
 DIAMETER_PX = 16

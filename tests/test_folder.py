@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from cryopick_ray.config import load_settings, read_yaml
 from cryopick_ray.errors import UsageError
-from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.runs.run_folder import RunFolder
+from cryopick_ray.settings.config import load_settings, read_yaml
 from cryopick_ray.store.claim import claimed, local_folder
-from cryopick_ray.training.checkpoint import CHECKPOINT
-from cryopick_ray.training.folder import TrainingFolder
-from cryopick_ray.training.settings import LearnSettings, train_settings
+from cryopick_ray.training.loop.checkpoint import CHECKPOINT
+from cryopick_ray.training.training_folder import TrainingFolder
+from cryopick_ray.training.training_settings import LearnSettings, train_settings
 
 RUN = load_settings({"inputs": ["x"], "diameter_A": 60})
 DATA = {"name": "apo", "micrographs": ["m"], "labels": "labels", "diameter_A": 60}
@@ -24,7 +24,7 @@ def training(**changes):
 def claim_from_another_process(path):
     code = (
         "import sys; from pathlib import Path; from cryopick_ray.store.claim import claimed\n"
-        "from cryopick_ray.config import load_settings\n"
+        "from cryopick_ray.settings.config import load_settings\n"
         "settings = load_settings({'inputs': ['x'], 'diameter_A': 60})\n"
         "with claimed(Path(sys.argv[1]), settings, [], resume=True): pass"
     )
@@ -87,7 +87,7 @@ def test_a_folder_with_other_things_is_refused(tmp_path):
     for resume in (False, True):
         with pytest.raises(UsageError, match="is not empty and holds no run"):
             claimed(tmp_path, RUN, [], resume=resume).__enter__()
-    assert [one.name for one in tmp_path.iterdir()] == ["thesis.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_a_file_is_refused(tmp_path):
@@ -177,9 +177,10 @@ def test_a_run_does_not_take_over_a_training(tmp_path):
 def test_a_folder_that_is_trained_in_is_refused_to_a_second_training(tmp_path, resume):
     with TrainingFolder(tmp_path).claim(training(), resume=False):
         code = (
-            "import sys; from pathlib import Path; from cryopick_ray.training.folder import TrainingFolder\n"
-            "from cryopick_ray.config import read_yaml\n"
-            "from cryopick_ray.training.settings import train_settings\n"
+            "import sys; from pathlib import Path\n"
+            "from cryopick_ray.training.training_folder import TrainingFolder\n"
+            "from cryopick_ray.settings.config import read_yaml\n"
+            "from cryopick_ray.training.training_settings import train_settings\n"
             "folder = Path(sys.argv[1]); settings = train_settings(read_yaml(folder / 'config.yaml'))\n"
             f"with TrainingFolder(folder).claim(settings, resume={resume}): pass"
         )

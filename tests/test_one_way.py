@@ -8,10 +8,10 @@ import pytest
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
-from cryopick_ray.picks.write import write_table
+from cryopick_ray.picks.write_table import write_table
 from cryopick_ray.report.thumbnails import choose_thumbnails
-from cryopick_ray.runs.drawn import Drawn
-from cryopick_ray.runs.pictured import SHOWN, pictured
+from cryopick_ray.runs.pictured_micrographs import SHOWN, pictured
+from cryopick_ray.runs.report_drawing import Drawn
 from cryopick_ray.runs.tally import Counting, tally
 
 
@@ -58,7 +58,7 @@ def test_the_index_and_the_rows_choose_the_same_pictures(table):
     chosen = choose_thumbnails([one.picked.sum() for one in complete], SHOWN)
     expected = [complete[place].micrograph.micrograph_id for place in chosen]
     assert pictured(table) == expected
-    table.micrographs = [one.unjudged() for one in table.micrographs]  # as of earlier versions
+    table.micrographs = [micrograph.unjudged() for micrograph in table.micrographs]  # as of earlier versions
     assert pictured(table) == expected
 
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from manifest_row import manifest_row
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.config import load_settings, to_yaml
 from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.pickers.catalogue import read_card
@@ -19,15 +18,16 @@ from cryopick_ray.pickers.weights import ModelCard, load_model, save_model, weig
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.picks.write import write_table
-from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.picks.write_table import write_table
 from cryopick_ray.runs.own_labels import Grade, grade, labelled, picked_anew, recentred
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.self_training import share_store
 from cryopick_ray.runs.student import SELF, self_train_settings
 from cryopick_ray.runs.target import target_of
+from cryopick_ray.settings.config import load_settings, to_yaml
 from cryopick_ray.store.manifest import publish_part, read_manifest
 from cryopick_ray.store.store import MicrographStore
-from cryopick_ray.training.dataset import LabelledRow
+from cryopick_ray.training.data.examples import LabelledRow
 
 
 def picks(name, score, status="complete", *, dataset="d", threshold=0.4):

@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from cryopick_ray import plain_data
-from cryopick_ray.config import load_settings, read_yaml
 from cryopick_ray.errors import MOST_SHOWN, UsageError, brief
 from cryopick_ray.plain_data import parse_documents, parse_yaml, read_json, yaml_complaint
+from cryopick_ray.settings.config import load_settings, read_yaml
 
 
 def complaint(text):
@@ -66,7 +66,7 @@ def test_a_date_is_a_text():
 
 def test_a_file_too_large_is_not_opened(tmp_path, monkeypatch):
     (tmp_path / "c.yaml").write_text("a: 1")
-    monkeypatch.setattr("cryopick_ray.config.MAX_YAML_BYTES", 3)
+    monkeypatch.setattr("cryopick_ray.settings.config.MAX_YAML_BYTES", 3)
     with pytest.raises(UsageError, match="larger than"):
         read_yaml(tmp_path / "c.yaml")
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cryopick_ray.config import rooted
 from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.project import project_of
-from cryopick_ray.settings import RunSettings
+from cryopick_ray.settings.config import rooted
+from cryopick_ray.settings.run_settings import RunSettings
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from cryopick_ray.picks import partitions
 from cryopick_ray.picks.reasons import WORDS, Why
 from cryopick_ray.picks.schema import PICKS
 from cryopick_ray.picks.thresholds import Threshold
-from cryopick_ray.picks.write import write_table
-from cryopick_ray.runs.outcome import read_table
+from cryopick_ray.picks.write_table import write_table
+from cryopick_ray.runs.read_run import read_table
 from cryopick_ray.runs.tally import tally
 
 

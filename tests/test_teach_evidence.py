@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.runs.teach_evidence import Answers, as_strict, kept_share, suggested
-from cryopick_ray.runs.teach_lesson import judged
+from cryopick_ray.runs.teaching import judged
 
 SCORES = st.lists(st.floats(0.01, 0.99), min_size=4, max_size=12).map(np.array)
 

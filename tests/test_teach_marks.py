@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from test_own_labels import manifest_row, picks
 
-from cryopick_ray.config import load_settings
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.passes.decision_files import text_of
 from cryopick_ray.passes.decisions import Decision
-from cryopick_ray.picks.write import write_table
-from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.picks.write_table import write_table
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.teach_marks import read_marks
+from cryopick_ray.settings.config import load_settings
 from cryopick_ray.store.manifest import publish_part
 from cryopick_ray.store.store import MicrographStore
 
@@ -130,11 +130,11 @@ def test_each_mark_is_held_back_once_and_teaches_otherwise(run):
         for some, rest in found.halves(seed=3):
             parts = [Counter(places(one, "a.mrc", kind) + places(one, "b.mrc", kind)) for one in (some, rest)]
             assert parts[0] + parts[1] == every
-            assert min(one.total() for one in parts) >= total // 2
+            assert min(part.total() for part in parts) >= total // 2
             held += parts[1]
         assert held == every
-    assert [one[0].rows[0].particles.tolist() for one in found.halves(3)] == [
-        one[0].rows[0].particles.tolist() for one in found.halves(3)
+    assert [halve[0].rows[0].particles.tolist() for halve in found.halves(3)] == [
+        halve[0].rows[0].particles.tolist() for halve in found.halves(3)
     ]
 
 

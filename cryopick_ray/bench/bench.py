@@ -6,15 +6,15 @@ from typing import Any
 
 import torch
 
+from cryopick_ray.bench.bench_settings import BenchSettings
 from cryopick_ray.bench.machine import Machine
 from cryopick_ray.bench.measure import Measure, Note
-from cryopick_ray.bench.settings import BenchSettings
 from cryopick_ray.bench.synthetic import write_synthetic
 from cryopick_ray.engine.memory import keep_freed_memory
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.pickers.catalogue import load_picker
-from cryopick_ray.pickers.device.choice import usable_device
+from cryopick_ray.pickers.device.usable_device import usable_device
 from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.project import project_of
@@ -40,7 +40,7 @@ def bench(settings: BenchSettings, note: Note) -> dict[str, Any]:
     torch.set_num_threads(settings.threads)
     keep_freed_memory()  # as a pick worker does
     pickers = {model: _load(model, settings, device) for model in settings.models}
-    if settings.batches and not any(isinstance(one, NetworkPicker) for one in pickers.values()):
+    if settings.batches and not any(isinstance(picker, NetworkPicker) for picker in pickers.values()):
         raise UsageError("`batches` are for networks: give one with `model`")
     with TemporaryDirectory(prefix="cryopick-bench-") as folder:
         host, machine = Machine(torch.device("cpu")), Machine(device)
@@ -53,8 +53,10 @@ def bench(settings: BenchSettings, note: Note) -> dict[str, Any]:
         return {
             "settings": settings.model_dump(mode="json"),
             "torch": torch.__version__,
-            "models": [one.on(source) for one in measures],
-            "sizes": [one.size(sources.synthetic(side), side) for side in settings.sizes for one in measures],
+            "models": [measure.on(source) for measure in measures],
+            "sizes": [
+                measure.size(sources.synthetic(side), side) for side in settings.sizes for measure in measures
+            ],
         }
 
 

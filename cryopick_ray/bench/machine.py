@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch.nn.functional import conv2d
 
-from cryopick_ray.bench.stage import Limits
+from cryopick_ray.bench.stage_record import Limits
 from cryopick_ray.bench.stopwatch import Stopwatch
 from cryopick_ray.engine.memory import return_freed_memory
-from cryopick_ray.pickers.device.choice import repeatable
+from cryopick_ray.pickers.device.usable_device import repeatable
 from cryopick_ray.pickers.scoring import Precision
 
 COPIED_FLOATS = 2**26

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 from cryopick_ray.bench.arithmetic import counter
+from cryopick_ray.bench.bench_settings import BenchSettings
 from cryopick_ray.bench.machine import Machine
 from cryopick_ray.bench.passes import Way, ingest_pass, pick_pass, working_images
-from cryopick_ray.bench.settings import BenchSettings
-from cryopick_ray.bench.stage import stages
-from cryopick_ray.bench.stopwatch import Part, Stopwatch
+from cryopick_ray.bench.stage_record import stages
+from cryopick_ray.bench.stopwatch import Stopwatch, TimedPart
 from cryopick_ray.bench.workers import DIGEST, Whole, measure_workers
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.device.upload import Upload
@@ -99,7 +99,7 @@ class Measure:
             particle_px = self.picker.particle_px
             yield measure_workers(source, self.model, particle_px, Path(folder), self.settings, self.machine)
 
-    def passes(self, way: Way) -> tuple[int, dict[str, Part], list[dict[str, Part]]]:
+    def passes(self, way: Way) -> tuple[int, dict[str, TimedPart], list[dict[str, TimedPart]]]:
         """Return the number of candidates, the parts of a pass that was counted, and those of the timed."""
         count = counter()
         counted = Stopwatch(flops=count.get_total_flops)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cryopick_ray.bench.stopwatch import Route, Stopwatch
 from cryopick_ray.micrographs.decimate import planned
-from cryopick_ray.micrographs.looks import look_at
+from cryopick_ray.micrographs.image_facts import look_at
 from cryopick_ray.micrographs.no_data import SCANNED_ROWS, find_no_data
 from cryopick_ray.micrographs.preprocess import clipped_blocks, normalise
 from cryopick_ray.micrographs.reader import read_micrograph, source_checksum

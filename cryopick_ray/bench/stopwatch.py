@@ -11,7 +11,7 @@ Route = Literal["memory", "device", "link"]
 
 
 @dataclass
-class Part:
+class TimedPart:
     """What one part of a pass took.
 
     Attributes
@@ -61,15 +61,15 @@ class Stopwatch:
     def __init__(
         self, *, wait: Callable[[], object] = lambda: None, flops: Callable[[], int] = lambda: 0
     ) -> None:
-        self.parts: dict[str, Part] = {}
+        self.parts: dict[str, TimedPart] = {}
         self._wait, self._flops = wait, flops
-        self._running: list[Part] = []
+        self._running: list[TimedPart] = []
         self._last = (0.0, 0.0, 0)
 
     @contextmanager
-    def part(self, name: str) -> Iterator[Part]:
+    def part(self, name: str) -> Iterator[TimedPart]:
         """Charge the block to ``name``; blocks of one name add up."""
-        part = self.parts.setdefault(name, Part())
+        part = self.parts.setdefault(name, TimedPart())
         self._charge()
         self._running.append(part)
         try:

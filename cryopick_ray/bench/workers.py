@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cryopick_ray.bench.bench_settings import BenchSettings
 from cryopick_ray.bench.machine import Machine
-from cryopick_ray.bench.settings import BenchSettings
 from cryopick_ray.engine.unit import ItemT, Worker
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.micrographs.sources import MicrographSource

@@ -13,7 +13,7 @@ PULSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Kind:
+class WorkerKind:
     """Work of one kind.
 
     Attributes
@@ -68,14 +68,14 @@ class Engine(ABC):
         """Whether there is a GPU where its workers run."""
 
     @abstractmethod
-    def shift(self, kinds: Sequence[Kind]) -> AbstractContextManager[Shift]:
+    def shift(self, kinds: Sequence[WorkerKind]) -> AbstractContextManager[Shift]:
         """Bring workers together; left by an interrupt, they publish what they have."""
 
     def run(
         self, units: Sequence[WorkUnit[ItemT]], make_worker: Callable[[], Worker[ItemT]], *, on_gpu: bool
     ) -> Generator[UnitReport]:
         """Yield a report for each unit as it ends; closed early, workers publish what they have."""
-        with self.shift([Kind("", make_worker, on_gpu)]) as shift:
+        with self.shift([WorkerKind("", make_worker, on_gpu)]) as shift:
             shift.add("", units)
             shift.finish()
             while shift.unfinished:

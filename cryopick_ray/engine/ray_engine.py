@@ -13,11 +13,11 @@ from functools import partial
 
 import ray
 
-from cryopick_ray.engine.engine import Engine, Kind
+from cryopick_ray.engine.engine import Engine, WorkerKind
 from cryopick_ray.engine.ray_pool import RayPool
 from cryopick_ray.engine.ray_private import private_ray
 from cryopick_ray.engine.ray_shift import RayShift
-from cryopick_ray.engine.sizing import Size
+from cryopick_ray.engine.sizing import PoolSize
 from cryopick_ray.errors import EngineError
 
 CONNECT_SECONDS = 10.0
@@ -51,7 +51,7 @@ class RayEngine(Engine):
     """
 
     def __init__(
-        self, *, size: Size, threads: int, gpus_per_worker: float, wants_gpus: bool, address: str | None
+        self, *, size: PoolSize, threads: int, gpus_per_worker: float, wants_gpus: bool, address: str | None
     ) -> None:
         self._size = size
         self._threads = threads
@@ -89,7 +89,7 @@ class RayEngine(Engine):
         """Whether the cluster has a GPU, or shall have one."""
         return gpu_count() > 0 or (self._wants_gpus and self._address is not None)
 
-    def shift(self, kinds: Sequence[Kind]) -> RayShift:
+    def shift(self, kinds: Sequence[WorkerKind]) -> RayShift:
         """Bring actors together; a unit that kills its workers is given up."""
         pools: dict[bool, RayPool] = {}
         for on_gpu in (False, True):

@@ -10,13 +10,13 @@ from typing import Any
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from cryopick_ray.engine.engine import PULSE_SECONDS, Kind
-from cryopick_ray.engine.jobs import Job, Jobs
+from cryopick_ray.engine.engine import PULSE_SECONDS, WorkerKind
 from cryopick_ray.engine.nodes import Nodes
-from cryopick_ray.engine.patience import Patience
 from cryopick_ray.engine.ray_host import PickHost
-from cryopick_ray.engine.sizing import Size, hires, keeps
+from cryopick_ray.engine.sizing import PoolSize, hires, keeps
+from cryopick_ray.engine.stragglers import StragglerRule
 from cryopick_ray.engine.unit import UnitReport
+from cryopick_ray.engine.unit_queue import QueuedUnit, UnitQueue
 from cryopick_ray.errors import CryoPickError, DeviceError, EngineError
 
 IN_FLIGHT = 2
@@ -35,7 +35,7 @@ class _Actor:
     node: str = ""
     has_started: bool = False
     has_worked: bool = False
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[QueuedUnit] = field(default_factory=list)
     since: float = 0.0
 
 
@@ -44,7 +44,7 @@ class _Call:
     """A call under way: of a job, or ``None`` while its actor starts."""
 
     actor: _Actor
-    job: Job | None
+    job: QueuedUnit | None
 
 
 class RayPool:
@@ -63,17 +63,21 @@ class RayPool:
     """
 
     def __init__(
-        self, kinds: Sequence[Kind], resources: dict[str, float], size: Size, room: Callable[[int], int]
+        self,
+        kinds: Sequence[WorkerKind],
+        resources: dict[str, float],
+        size: PoolSize,
+        room: Callable[[int], int],
     ) -> None:
         self._makers = {kind.name: kind.make_worker for kind in kinds}
         self._resources = resources
         self._size = size
         self._room = room
-        self.jobs = Jobs(list(self._makers))
+        self.jobs = UnitQueue(list(self._makers))
         self._actors: list[_Actor] = []
         self._calls: dict[Any, _Call] = {}
         self._nodes = Nodes()
-        self._patience = {kind: Patience() for kind in self._makers}
+        self._patience = {kind: StragglerRule() for kind in self._makers}
         self._more_may_come = True
         self._deaths_in_a_row = 0
         self._looked = self._met = time.monotonic() - PULSE_SECONDS
@@ -171,7 +175,7 @@ class RayPool:
             actor.node = answer
             self._calls[actor.handle.start.remote(self._makers)] = _Call(actor, None)
 
-    def _end(self, actor: _Actor, job: Job, report: UnitReport) -> UnitReport | None:
+    def _end(self, actor: _Actor, job: QueuedUnit, report: UnitReport) -> UnitReport | None:
         now = time.monotonic()
         counted = self.jobs.end(job, report)
         actor.jobs.remove(job)
@@ -192,12 +196,12 @@ class RayPool:
         enough = IN_FLIGHT if self.jobs.waiting > IN_FLIGHT * len(self._actors) else 1
         while self.jobs.waiting and len(actor.jobs) < enough:
             self._give(actor, self.jobs.take())
-        idle = sum(one.has_started and not one.jobs for one in self._actors)
-        busy = sum(bool(one.jobs) for one in self._actors)
+        idle = sum(actor.has_started and not actor.jobs for actor in self._actors)
+        busy = sum(bool(actor.jobs) for actor in self._actors)
         if not (actor.jobs or self._more_may_come) and idle > keeps(idle=idle, busy=busy):
             self._dismiss(actor)
 
-    def _give(self, actor: _Actor, job: Job) -> None:
+    def _give(self, actor: _Actor, job: QueuedUnit) -> None:
         if not actor.jobs:
             actor.since = time.monotonic()
         actor.jobs.append(job)
@@ -264,7 +268,7 @@ class RayPool:
             self._feed(actor)
         return [actor for actor in idle if not actor.jobs and actor in self._actors]
 
-    def _late(self, now: float) -> tuple[_Actor, Job] | None:
+    def _late(self, now: float) -> tuple[_Actor, QueuedUnit] | None:
         """Return the job that one worker has had in hand for too long, with that worker."""
         for kind, patience in self._patience.items():
             held = [(a, job) for a in self._actors for job in a.jobs if job.is_alone and job.kind == kind]

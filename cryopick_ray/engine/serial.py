@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from cryopick_ray.engine.engine import Engine, Kind, Shift
+from cryopick_ray.engine.engine import Engine, Shift, WorkerKind
 from cryopick_ray.engine.unit import UnitReport, Worker, WorkUnit
 
 
@@ -21,7 +21,7 @@ class SerialEngine(Engine):
         return torch.cuda.is_available()
 
     @contextmanager
-    def shift(self, kinds: Sequence[Kind]) -> Iterator[Shift]:
+    def shift(self, kinds: Sequence[WorkerKind]) -> Iterator[Shift]:
         """Make a worker of each kind once it is needed; where it runs its own device decides."""
         yield _SerialShift(kinds)
 
@@ -29,7 +29,7 @@ class SerialEngine(Engine):
 class _SerialShift:
     """The workers of this process."""
 
-    def __init__(self, kinds: Sequence[Kind]) -> None:
+    def __init__(self, kinds: Sequence[WorkerKind]) -> None:
         self._kinds = {kind.name: kind for kind in kinds}
         self._workers: dict[str, Worker[Any]] = {}
         self._waiting: dict[str, deque[tuple[WorkUnit[Any], str]]] = {name: deque() for name in self._kinds}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Size:
+class PoolSize:
     """Workers wanted.
 
     Attributes
@@ -19,7 +19,7 @@ class Size:
     most: int | None = None
 
 
-def hires(size: Size, *, have: int, starting: int, jobs: int, room: int) -> int:
+def hires(size: PoolSize, *, have: int, starting: int, jobs: int, room: int) -> int:
     """Return how many workers to ask for now.
 
     Beyond the least, workers follow the room there is, once all that were asked for have started.

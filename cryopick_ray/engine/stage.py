@@ -4,13 +4,13 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Kind
+from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, WorkerKind
 from cryopick_ray.engine.events import Events
 from cryopick_ray.engine.unit import UnitReport, Worker, WorkUnit
 
 
 @dataclass(frozen=True)
-class Part:
+class StagePart:
     """A part of a stage, such as one data set of many.
 
     Attributes
@@ -32,7 +32,7 @@ class Part:
 
 
 def run_stage(
-    name: str, parts: Mapping[str, Part], engine: Engine, events: Events
+    name: str, parts: Mapping[str, StagePart], engine: Engine, events: Events
 ) -> Generator[tuple[str, UnitReport]]:
     """Do all parts on the same workers, under one line of progress; yield reports with their part's name.
 
@@ -43,7 +43,9 @@ def run_stage(
     events.stage(name, done + sum(len(unit.items) for part in left.values() for unit in part.units), done)
     if not left:
         return
-    with engine.shift([Kind(key, part.make_worker, part.on_gpu) for key, part in left.items()]) as shift:
+    with engine.shift(
+        [WorkerKind(key, part.make_worker, part.on_gpu) for key, part in left.items()]
+    ) as shift:
         for key, part in left.items():
             shift.add(key, part.units)
         shift.finish()

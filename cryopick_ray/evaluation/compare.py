@@ -66,7 +66,7 @@ def compare(
     return Comparison(
         radius_A=diameter_A / 2,
         runs=totals,
-        pairs=tuple(one.total(with_truth=has_truth) for one in pairs),
+        pairs=tuple(pair.total(with_truth=has_truth) for pair in pairs),
         micrographs=tuple(rows),
         settings=settings or {},
         notes=(*missing(totals, rows, diameter_A), *frames.notes(), *judge.notes()),
@@ -81,7 +81,9 @@ def beside_of(name: str, entries: Entries, diameter_A: float) -> Beside:
     PicksError
         None has.
     """
-    ready = [one if one is not None and one.micrograph.status == "complete" else None for one in entries]
+    ready = [
+        entry if entry is not None and entry.micrograph.status == "complete" else None for entry in entries
+    ]
     picked = [one.micrograph for one in ready if one is not None]
     sizes = [one.pixel_size_A for one in picked if one.pixel_size_A]
     if picked and not sizes:
@@ -162,7 +164,7 @@ def _row(beside: Beside, paired: Sequence[Paired | None]) -> OneMicrograph:
 def _nothing_in_common(rows: Sequence[OneMicrograph], runs: Sequence[str]) -> UsageError:
     """Say what each run has, where no two have picked one micrograph."""
     own = [
-        [one.micrograph_id for one in rows if one.picks[number] is not None] for number in range(len(runs))
+        [row.micrograph_id for row in rows if row.picks[number] is not None] for number in range(len(runs))
     ]
     said = "; ".join(
         f"{run} has {few(sorted(names)) or 'none'}" for run, names in zip(runs, own, strict=True)

@@ -212,10 +212,12 @@ class Comparison:
         """Return plain JSON."""
         return {
             "radius_A": self.radius_A,
-            "runs": [{**asdict(one), "hits": one.hits and one.hits.to_dict()} for one in self.runs],
+            "runs": [{**asdict(run), "hits": run.hits and run.hits.to_dict()} for run in self.runs],
             "pairs": [pair.to_dict() for pair in self.pairs],
             "settings": {name: list(values) for name, values in self.settings.items()},
-            "micrographs": [{**asdict(one), "differing": one.differing()} for one in self.micrographs],
+            "micrographs": [
+                {**asdict(micrograph), "differing": micrograph.differing()} for micrograph in self.micrographs
+            ],
             "notes": list(self.notes),
         }
 

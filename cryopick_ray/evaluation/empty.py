@@ -24,7 +24,11 @@ class FalsePicks:
 
 def false_picks(micrographs: Sequence[MicrographPicks]) -> FalsePicks:
     """Count the picks, not the candidates below the threshold, of micrographs without particles."""
-    counts = [int(one.picked.sum()) for one in micrographs if one.micrograph.status == "complete"]
+    counts = [
+        int(micrograph.picked.sum())
+        for micrograph in micrographs
+        if micrograph.micrograph.status == "complete"
+    ]
     if not counts:
         return FalsePicks(None, None, None)
     return FalsePicks(statistics.fmean(counts), statistics.median(counts), max(counts))

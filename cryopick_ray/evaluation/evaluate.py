@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from cryopick_ray.errors import PicksError, UsageError
+from cryopick_ray.evaluation.comparable import Judged
 from cryopick_ray.evaluation.curves import Curve
 from cryopick_ray.evaluation.filament_score import LengthCurve
-from cryopick_ray.evaluation.frame import Pair, check_inside, other_frame
-from cryopick_ray.evaluation.judged import Judged
+from cryopick_ray.evaluation.frame import FramePair, check_inside, other_frame
 from cryopick_ray.evaluation.reliability import Reliability
 from cryopick_ray.evaluation.score import (
     Ranked,
@@ -133,8 +133,8 @@ def evaluate(
         radius_A=radius_A,
         pooled=pooled_score(ranked),
         micrographs=tuple(
-            MicrographScore(name, one.failed, pooled_score([one]))
-            for name, one in ranking.micrographs.items()
+            MicrographScore(name, micrograph.failed, pooled_score([micrograph]))
+            for name, micrograph in ranking.micrographs.items()
         ),
         curve=curve_points(pooled_curve(ranked)) if any_scored(ranked) else (),
         notes=ranking.notes,
@@ -154,7 +154,7 @@ def rank(
         raise UsageError(f"matching radius is {radius_A} A; give `radius_A` a positive length in angstroms")
     judged = Judged(truth, exclude)
     ranked: dict[str, Ranked] = {}
-    pairs: list[Pair] = []
+    pairs: list[FramePair] = []
     for one, name in judged.of(picks):
         micrograph_id = one.micrograph.micrograph_id
         centres = truth.centres(name, one.micrograph.shape)
@@ -165,14 +165,14 @@ def rank(
     return Ranking(ranked, (*judged.notes(), *_doubts(list(ranked.values()), pairs)))
 
 
-def _check(pair: Pair, micrograph_id: str, truth: Truth) -> None:
+def _check(pair: FramePair, micrograph_id: str, truth: Truth) -> None:
     """Refuse particles so far outside that no pick could find them."""
     if pair.shape is not None:
         said = f"particles of {micrograph_id} in {truth.source}"
         check_inside(pair.truth, pair.shape, said, margin_px=pair.radius_px)
 
 
-def _doubts(ranked: Sequence[Ranked], pairs: Sequence[Pair]) -> list[str]:
+def _doubts(ranked: Sequence[Ranked], pairs: Sequence[FramePair]) -> list[str]:
     """Return what a person should know of how well picks and truth go together."""
     doubts = []
     if kept_out := sum(one.n_kept_out for one in ranked):
@@ -190,23 +190,25 @@ def _doubts(ranked: Sequence[Ranked], pairs: Sequence[Pair]) -> list[str]:
     return doubts
 
 
-def _rank(one: MicrographPicks, centres: Centres, radius_A: float | None) -> tuple[Ranked, Pair | None]:
-    if one.micrograph.status != "complete":
+def _rank(
+    picks: MicrographPicks, centres: Centres, radius_A: float | None
+) -> tuple[Ranked, FramePair | None]:
+    if picks.micrograph.status != "complete":
         return Ranked(np.empty(0, np.float32), np.empty(0, bool), 0, 0, len(centres), failed=True), None
-    pixel_size_A = one.micrograph.pixel_size_A
+    pixel_size_A = picks.micrograph.pixel_size_A
     if pixel_size_A is None:
         raise PicksError(
-            f"{one.micrograph.micrograph_id!r} has no pixel size in the table; make the table again"
+            f"{picks.micrograph.micrograph_id!r} has no pixel size in the table; make the table again"
         )
-    radius_px = (one.diameter_A / 2 if radius_A is None else radius_A) / pixel_size_A
+    radius_px = (picks.diameter_A / 2 if radius_A is None else radius_A) / pixel_size_A
     true_x, true_y = centres.T
-    free = ~one.is_kept_out
-    x, y, picked, score = one.x_px[free], one.y_px[free], one.picked[free], one.score[free]
+    free = ~picks.is_kept_out
+    x, y, picked, score = picks.x_px[free], picks.y_px[free], picks.picked[free], picks.score[free]
     is_scored = not len(x) or not np.isnan(score).all()
     score = np.nan_to_num(score, nan=float(np.finfo(np.float32).min) if is_scored else 0.0)
     is_hit = match(x, y, score, true_x, true_y, radius_px) >= 0
     finds = match(x[picked], y[picked], score[picked], true_x, true_y, radius_px)
-    pair = Pair(np.column_stack([x[picked], y[picked]]), centres, one.micrograph.shape, radius_px)
+    pair = FramePair(np.column_stack([x[picked], y[picked]]), centres, picks.micrograph.shape, radius_px)
     ranked = Ranked(
         score,
         is_hit,
@@ -215,8 +217,8 @@ def _rank(one: MicrographPicks, centres: Centres, radius_A: float | None) -> tup
         len(centres),
         scored=is_scored,
         n_kept_out=int((~free).sum()),
-        kept_out_by=int(np.bitwise_or.reduce(one.unpicked[~free] & ~np.uint16(Why.BELOW_THRESHOLD))),
-        offset=offsets(pair.picks, centres, finds, one.diameter_A / pixel_size_A),
+        kept_out_by=int(np.bitwise_or.reduce(picks.unpicked[~free] & ~np.uint16(Why.BELOW_THRESHOLD))),
+        offset=offsets(pair.picks, centres, finds, picks.diameter_A / pixel_size_A),
     )
     return ranked, pair
 

@@ -10,7 +10,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class ComparedFilaments:
     """One micrograph's filaments that were compared with true ones; lengths in widths.
 
     Attributes
@@ -125,10 +125,10 @@ class LengthCurve:
         return float(f1.max()), float(self.threshold[np.argmax(f1)])
 
 
-def pooled_curve(micrographs: Sequence[Compared]) -> LengthCurve:
+def pooled_curve(micrographs: Sequence[ComparedFilaments]) -> LengthCurve:
     """Return the curve of all candidates of all micrographs in one ranking."""
     score, length, hit, true_score, true_length = (
-        np.concatenate([getattr(one, name) for one in micrographs])
+        np.concatenate([getattr(micrograph, name) for micrograph in micrographs])
         for name in ("score", "length", "hit_length", "true_score", "true_length")
     )
     threshold = np.unique(score)[::-1]
@@ -138,23 +138,24 @@ def pooled_curve(micrographs: Sequence[Compared]) -> LengthCurve:
     return LengthCurve(threshold, hits / found, recall)
 
 
-def pooled_score(micrographs: Sequence[Compared]) -> FilamentScore:
+def pooled_score(micrographs: Sequence[ComparedFilaments]) -> FilamentScore:
     """Return the score of one or more micrographs taken together."""
     found, hit, covered = (
-        sum(getattr(one, name) for one in micrographs)
+        sum(getattr(micrograph, name) for micrograph in micrographs)
         for name in ("found_length", "found_hit_length", "covered_length")
     )
-    true = float(sum(one.true_length.sum() for one in micrographs))
+    true = float(sum(micrograph.true_length.sum() for micrograph in micrographs))
     recall, precision = covered / true if true else None, hit / found if found else None
-    is_ranked = any(one.scored for one in micrographs)
+    is_ranked = any(micrograph.scored for micrograph in micrographs)
     curve = pooled_curve(micrographs)
     best_f1, best_threshold = (curve.best() if is_ranked and true else None) or (None, None)
     angle, offset = (
-        np.concatenate([getattr(one, name) for one in micrographs]) for name in ("angle_deg", "offset")
+        np.concatenate([getattr(micrograph, name) for micrograph in micrographs])
+        for name in ("angle_deg", "offset")
     )
     return FilamentScore(
-        n_truth=sum(one.n_truth for one in micrographs),
-        n_found=sum(one.n_found for one in micrographs),
+        n_truth=sum(micrograph.n_truth for micrograph in micrographs),
+        n_found=sum(micrograph.n_found for micrograph in micrographs),
         truth_widths=true,
         found_widths=found,
         recall=recall,
@@ -163,10 +164,10 @@ def pooled_score(micrographs: Sequence[Compared]) -> FilamentScore:
         best_f1=best_f1,
         best_threshold=best_threshold,
         auprc=curve.average_precision() if is_ranked and true else None,
-        breaks=sum(one.breaks for one in micrographs),
-        false_joins=sum(one.false_joins for one in micrographs),
-        bridges=sum(one.bridges for one in micrographs),
-        crossings=sum(one.crossings for one in micrographs),
+        breaks=sum(micrograph.breaks for micrograph in micrographs),
+        false_joins=sum(micrograph.false_joins for micrograph in micrographs),
+        bridges=sum(micrograph.bridges for micrograph in micrographs),
+        crossings=sum(micrograph.crossings for micrograph in micrographs),
         angle_deg=_quantile(angle, 0.5),
         angle_90_deg=_quantile(angle, 0.9),
         offset=_quantile(offset, 0.5),

@@ -24,7 +24,7 @@ BETTER, TIMES_BETTER = 0.2, 2.0
 
 
 @dataclass(frozen=True)
-class Pair:
+class FramePair:
     """Picks and true particles of a micrograph, in pixels, and the radius within which they match."""
 
     picks: Centres
@@ -79,9 +79,9 @@ def corner_factor(labelled: Iterable[tuple[Centres, Shape]]) -> int | None:
     return factor if reach < CORNER and 1 < factor <= max(FACTORS) else None
 
 
-def other_frame(pairs: Sequence[Pair]) -> str | None:
+def other_frame(pairs: Sequence[FramePair]) -> str | None:
     """Return in words a frame in which true particles fit the picks far better; ``None`` if there is none."""
-    some = [one for one in pairs if len(one.truth) and len(one.picks)][:LOOKED_AT]
+    some = [pair for pair in pairs if len(pair.truth) and len(pair.picks)][:LOOKED_AT]
     n_truth = sum(len(one.truth) for one in some)
     if n_truth < ENOUGH_PARTICLES:
         return None
@@ -128,7 +128,7 @@ def _flipped_x(centres: Centres, shape: Shape | None) -> Centres:
     return centres * (-1, 1) + (shape[1] - 1, 0)
 
 
-def _hits(one: Pair, truth: Centres) -> int:
-    equal = np.zeros(len(one.picks))
-    (x, y), (true_x, true_y) = one.picks.T, truth.T
-    return int((match(x, y, equal, true_x, true_y, NEAR * one.radius_px) >= 0).sum())
+def _hits(pair: FramePair, truth: Centres) -> int:
+    equal = np.zeros(len(pair.picks))
+    (x, y), (true_x, true_y) = pair.picks.T, truth.T
+    return int((match(x, y, equal, true_x, true_y, NEAR * pair.radius_px) >= 0).sum())

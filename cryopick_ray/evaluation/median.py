@@ -33,7 +33,7 @@ class Median:
         if not self._counts:
             return None
         values = sorted(self._counts)
-        ends = np.cumsum([self._counts[one] for one in values])
+        ends = np.cumsum([self._counts[value] for value in values])
         middle = ((ends[-1] - 1) // 2, ends[-1] // 2)
         low, high = (values[int(np.searchsorted(ends, at, side="right"))] for at in middle)
         return (low + high) / 2

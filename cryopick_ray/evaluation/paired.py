@@ -36,9 +36,9 @@ class Paired:
     apart_px: NDArray[np.float64]
 
 
-def places(one: MicrographPicks, chosen: Indices) -> Places:
+def places(picks: MicrographPicks, chosen: Indices) -> Places:
     """Return ``(n, 2)`` centres of some candidates."""
-    return np.column_stack([one.x_px[chosen], one.y_px[chosen]]).astype(np.float64)
+    return np.column_stack([picks.x_px[chosen], picks.y_px[chosen]]).astype(np.float64)
 
 
 def pair_picks(first: MicrographPicks, second: MicrographPicks, radius_px: float) -> Paired:
@@ -49,7 +49,7 @@ def pair_picks(first: MicrographPicks, second: MicrographPicks, radius_px: float
 
 
 def why_not(
-    one: MicrographPicks, only: Indices, other: MicrographPicks | None, radius_px: float
+    picks: MicrographPicks, only: Indices, other: MicrographPicks | None, radius_px: float
 ) -> Counter[str]:
     """Return why another run has not picked what one has, each pick counted once.
 
@@ -66,9 +66,9 @@ def why_not(
     if other is None or other.micrograph.status != "complete":
         return Counter({ABSENT if other is None else FAILED: len(only)} if len(only) else {})
     rest = np.flatnonzero(~other.picked)
-    found, candidates, _ = nearest_pairs(places(one, only), places(other, rest), radius_px)
+    found, candidates, _ = nearest_pairs(places(picks, only), places(other, rest), radius_px)
     why = Counter(to_words(other.unpicked[rest[candidates]]).to_pylist())
-    left = places(one, np.delete(only, found))
+    left = places(picks, np.delete(only, found))
     taken = _near(left, places(other, np.flatnonzero(other.picked)), radius_px)
     return +(why + Counter({TAKEN: taken, NO_CANDIDATE: len(left) - taken}))
 

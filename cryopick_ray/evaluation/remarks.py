@@ -7,7 +7,7 @@ import numpy as np
 
 from cryopick_ray.errors import UsageError, few
 from cryopick_ray.evaluation.comparison import OneMicrograph, Run, letter
-from cryopick_ray.evaluation.frame import LOOKED_AT, Pair, other_frame
+from cryopick_ray.evaluation.frame import LOOKED_AT, FramePair, other_frame
 from cryopick_ray.evaluation.paired import places
 from cryopick_ray.evaluation.sums import Beside
 
@@ -19,7 +19,7 @@ class Frames:
     """Whether the picks of all runs lie in the frame of the first's."""
 
     def __init__(self) -> None:
-        self._pairs: defaultdict[int, list[Pair]] = defaultdict(list)
+        self._pairs: defaultdict[int, list[FramePair]] = defaultdict(list)
         self._sizes: list[str] = []
 
     def add(self, beside: Beside) -> None:
@@ -45,7 +45,7 @@ class Frames:
         for number, one in there[1:]:
             if first is not None and len(self._pairs[number]) < LOOKED_AT:
                 picks, theirs = (places(some, np.flatnonzero(some.picked)) for some in (first, one))
-                self._pairs[number].append(Pair(picks, theirs, beside.shape, beside.radius_px))
+                self._pairs[number].append(FramePair(picks, theirs, beside.shape, beside.radius_px))
 
     def notes(self) -> Iterator[str]:
         """Yield what is doubted."""
@@ -58,7 +58,7 @@ class Frames:
 
 def missing(runs: Sequence[Run], micrographs: Sequence[OneMicrograph], diameter_A: float) -> Iterator[str]:
     """Yield which micrographs not all runs have, and whose diameter is another."""
-    sizes = {letter(number): one.diameter_A for number, one in enumerate(runs) if one.diameter_A is not None}
+    sizes = {letter(number): run.diameter_A for number, run in enumerate(runs) if run.diameter_A is not None}
     if any(size != diameter_A for size in sizes.values()):
         said = ", ".join(f"{size:g} A in {name}" for name, size in sizes.items())
         yield f"diameters differ ({said}); picks are one within half of {diameter_A:g} A"

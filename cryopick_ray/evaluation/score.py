@@ -81,35 +81,40 @@ class Score:
 def pooled_curve(micrographs: Sequence[Ranked]) -> Curve:
     """Return the curve of all candidates of all micrographs in one ranking."""
     return curve(
-        np.concatenate([one.score for one in micrographs]),
-        np.concatenate([one.is_hit for one in micrographs]),
-        sum(one.n_truth for one in micrographs),
+        np.concatenate([micrograph.score for micrograph in micrographs]),
+        np.concatenate([micrograph.is_hit for micrograph in micrographs]),
+        sum(micrograph.n_truth for micrograph in micrographs),
     )
 
 
 def pooled_reliability(micrographs: Sequence[Ranked]) -> Reliability | None:
     """Return how far scores are from the share of hits they promise; ``None`` where they promise none."""
-    if not all(one.scored for one in micrographs):
+    if not all(micrograph.scored for micrograph in micrographs):
         return None
-    score, is_hit = ([getattr(one, name) for one in micrographs] for name in ("score", "is_hit"))
+    score, is_hit = (
+        [getattr(micrograph, name) for micrograph in micrographs] for name in ("score", "is_hit")
+    )
     return reliability(np.concatenate(score), np.concatenate(is_hit))
 
 
 def any_scored(micrographs: Sequence[Ranked]) -> bool:
     """Tell whether candidates can be ranked, none being ranked as well as any."""
-    return any(one.scored for one in micrographs)
+    return any(micrograph.scored for micrograph in micrographs)
 
 
 def pooled_score(micrographs: Sequence[Ranked]) -> Score:
     """Return the score of one or more micrographs taken together."""
     ranking = pooled_curve(micrographs)
     n_truth = ranking.n_truth
-    n_picks, n_hits = sum(one.n_picks for one in micrographs), sum(one.n_hits for one in micrographs)
+    n_picks, n_hits = (
+        sum(micrograph.n_picks for micrograph in micrographs),
+        sum(micrograph.n_hits for micrograph in micrographs),
+    )
     is_ranked = any_scored(micrographs)
     best_f1, best_threshold = (ranking.best() if is_ranked else None) or (None, None)
-    offset = np.concatenate([one.offset for one in micrographs])
+    offset = np.concatenate([micrograph.offset for micrograph in micrographs])
     return Score(
-        n_candidates=sum(len(one.score) for one in micrographs),
+        n_candidates=sum(len(micrograph.score) for micrograph in micrographs),
         n_picks=n_picks,
         n_truth=n_truth,
         n_hits=n_hits,

@@ -24,7 +24,7 @@ MOST_PLACES, MOST_PAIRS = 1_000_000, 20_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class TracePlaces:
     """Places along traces, evenly spaced, each for the same part of its trace.
 
     Attributes
@@ -89,7 +89,7 @@ class Followed:
         return int(np.maximum((self.alone >= FOLLOWS).sum(axis=0) - 1, 0).sum())
 
 
-def places(traces: Sequence[Trace], width_px: float) -> Places:
+def places(traces: Sequence[Trace], width_px: float) -> TracePlaces:
     """Return places ``STEP`` widths apart along traces.
 
     Raises
@@ -97,22 +97,22 @@ def places(traces: Sequence[Trace], width_px: float) -> Places:
     PicksError
         They are so long that it would be millions.
     """
-    counts = [max(round(one.length_px / (STEP * width_px)), 1) for one in traces]
+    counts = [max(round(trace.length_px / (STEP * width_px)), 1) for trace in traces]
     if sum(counts) > MOST_PLACES:
         raise PicksError(
             f"filaments of one micrograph are {sum(counts) * STEP:.3g} widths long; expected at most "
             f"{MOST_PLACES * STEP:.3g}"
         )
     points, directions = [np.empty((0, 2))], [np.empty(0)]
-    for one, count in zip(traces, counts, strict=True):
-        track: Floats = np.linspace(0, one.length_px, 2 * count + 1)[1::2]
-        points.append(one.at(track))
-        directions.append(one.direction_rad(track, width_px))
+    for trace, count in zip(traces, counts, strict=True):
+        track: Floats = np.linspace(0, trace.length_px, 2 * count + 1)[1::2]
+        points.append(trace.at(track))
+        directions.append(trace.direction_rad(track, width_px))
     angle = np.concatenate(directions)
     along = np.column_stack([np.cos(angle), np.sin(angle)])
-    widths = [one.length_px / width_px / count for one, count in zip(traces, counts, strict=True)]
+    widths = [trace.length_px / width_px / count for trace, count in zip(traces, counts, strict=True)]
     owner = np.repeat(np.arange(len(traces)), counts)
-    return Places(np.concatenate(points), along, owner, np.repeat(np.array(widths, float), counts))
+    return TracePlaces(np.concatenate(points), along, owner, np.repeat(np.array(widths, float), counts))
 
 
 def follow(found: Sequence[Trace], true: Sequence[Trace], width_px: float, radius_px: float) -> Followed:
@@ -162,7 +162,7 @@ def follow(found: Sequence[Trace], true: Sequence[Trace], width_px: float, radiu
 
 
 def _passed(
-    alone: Floats, number: int, place: Indices, follows: Indices, ours: Places, theirs: Places
+    alone: Floats, number: int, place: Indices, follows: Indices, ours: TracePlaces, theirs: TracePlaces
 ) -> list[tuple[int, int]]:
     """Return pairs of true traces that a found one follows one after the other."""
     owners = np.flatnonzero(alone >= FOLLOWS)
@@ -174,17 +174,19 @@ def _passed(
     return list(pairwise(order))
 
 
-def is_bridge(one: Trace, other: Trace, width_px: float) -> bool:
+def is_bridge(trace: Trace, other: Trace, width_px: float) -> bool:
     """Tell whether two traces are nearest to each other at an end of both, as pieces of one are."""
-    ends = np.hypot(*(one.points[[0, -1]][:, None] - other.points[[0, -1]][None]).transpose(2, 0, 1)).min()
-    nearest, _ = cKDTree(other.dense(width_px / 4)).query(one.dense(width_px / 4))
+    ends = np.hypot(*(trace.points[[0, -1]][:, None] - other.points[[0, -1]][None]).transpose(2, 0, 1)).min()
+    nearest, _ = cKDTree(other.dense(width_px / 4)).query(trace.dense(width_px / 4))
     return bool(ends <= np.min(nearest) + width_px / 2)
 
 
 def crossings(traces: Sequence[Trace], width_px: float) -> int:
     """Return how often traces cross each other."""
-    track = [np.linspace(0, one.length_px, round(one.length_px / (STEP * width_px)) + 2) for one in traces]
-    lines = [one.at(there) for one, there in zip(traces, track, strict=True)]
+    track = [
+        np.linspace(0, trace.length_px, round(trace.length_px / (STEP * width_px)) + 2) for trace in traces
+    ]
+    lines = [trace.at(there) for trace, there in zip(traces, track, strict=True)]
     if len(lines) < 2:
         return 0
     start, stop = (np.concatenate([line[part] for line in lines]) for part in (slice(-1), slice(1, None)))
@@ -203,7 +205,9 @@ def crossings(traces: Sequence[Trace], width_px: float) -> int:
     return int((parted(one, other) & parted(other, one)).sum())
 
 
-def _near(ours: Places, theirs: Places, radius_px: float) -> tuple[Indices, Indices, Floats, Floats]:
+def _near(
+    ours: TracePlaces, theirs: TracePlaces, radius_px: float
+) -> tuple[Indices, Indices, Floats, Floats]:
     """Return pairs of places that follow each other, how far they are apart, and the angle between them."""
     if not len(ours) or not len(theirs):
         return np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0), np.empty(0)
@@ -220,6 +224,6 @@ def _near(ours: Places, theirs: Places, radius_px: float) -> tuple[Indices, Indi
     return one[alike], other[alike], near["v"][alike], angle[alike]
 
 
-def _cross(one: Points, other: Points) -> Floats:
-    product: Floats = one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]
+def _cross(points: Points, other: Points) -> Floats:
+    product: Floats = points[:, 0] * other[:, 1] - points[:, 1] * other[:, 0]
     return product

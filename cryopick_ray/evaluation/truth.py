@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.filaments.segments import traces_of
 from cryopick_ray.filaments.trace import Trace
-from cryopick_ray.formats.files import bare_name
+from cryopick_ray.formats.export_paths import bare_name
 from cryopick_ray.formats.known import NamesAlike
 from cryopick_ray.formats.reading import UnclearFormatError, read_coordinates
 from cryopick_ray.picks.columns import Columns

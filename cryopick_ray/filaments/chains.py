@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.filaments.ridges import Ridges
+from cryopick_ray.filaments.ridges import RidgePoints
 
 Indices = NDArray[np.intp]
 REACH = 2
@@ -17,7 +17,7 @@ TWINS_PX = 0.5
 FREE = -1
 
 
-def chains(ridges: Ridges) -> list[Indices]:
+def chains(ridges: RidgePoints) -> list[Indices]:
     """Return the points of each chain in order, chains in the order of their first rows.
 
     Every point has two sides. A point's neighbour on a side is the nearest of those the ridge leads to, and
@@ -40,7 +40,7 @@ def chains(ridges: Ridges) -> list[Indices]:
     return found
 
 
-def _faced(ridges: Ridges) -> Indices:
+def _faced(ridges: RidgePoints) -> Indices:
     """Return ``(2 n,)`` what each side is linked to, or ``FREE``: point ``i`` has the sides 2i and 2i + 1."""
     one, other, cost, sides = _neighbours(ridges)
     ports = np.concatenate([2 * one + sides[0], 2 * other + sides[1]])
@@ -52,7 +52,7 @@ def _faced(ridges: Ridges) -> Indices:
     return np.where(mutual, nearest, FREE)
 
 
-def _neighbours(ridges: Ridges) -> tuple[Indices, Indices, NDArray[np.float64], tuple[Indices, Indices]]:
+def _neighbours(ridges: RidgePoints) -> tuple[Indices, Indices, NDArray[np.float64], tuple[Indices, Indices]]:
     """Return pairs of points that may follow each other, the cost of each, and the sides they do it with."""
     one, other = _near(ridges)
     step = ridges.points[other] - ridges.points[one]
@@ -69,7 +69,7 @@ def _neighbours(ridges: Ridges) -> tuple[Indices, Indices, NDArray[np.float64], 
     return one, other, apart + off, sides
 
 
-def _near(ridges: Ridges) -> tuple[Indices, Indices]:
+def _near(ridges: RidgePoints) -> tuple[Indices, Indices]:
     """Return all pairs of points whose pixels are within reach, each once."""
     height, width = ridges.shape
     number = np.full((height + REACH, width + 2 * REACH), FREE, np.int32)
@@ -87,11 +87,11 @@ def _near(ridges: Ridges) -> tuple[Indices, Indices]:
 
 
 def _second_twins(
-    ridges: Ridges, one: Indices, other: Indices, are_twins: NDArray[np.bool_]
+    ridges: RidgePoints, indices: Indices, other: Indices, are_twins: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Tell which points are twins of one whose pixel's centre is nearer to the ridge."""
-    one, other = one[are_twins], other[are_twins]
+    indices, other = indices[are_twins], other[are_twins]
     off = np.hypot(*(ridges.points - np.column_stack([ridges.column, ridges.row])).T)
     found = np.zeros(len(ridges), bool)
-    found[np.where(off[one] <= off[other], other, one)] = True
+    found[np.where(off[indices] <= off[other], other, indices)] = True
     return found

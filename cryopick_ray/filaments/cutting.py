@@ -76,9 +76,9 @@ def _near(lines: Sequence[Points], radius_px: float, angle_deg: float, *, beside
     """Tell which vertices are near another line: an earlier one of that direction if ``beside``."""
     if not lines:
         return []
-    lengths = [len(one) for one in lines]
+    lengths = [len(line) for line in lines]
     owner = np.repeat(np.arange(len(lines)), lengths)
-    points, along = np.concatenate(lines), np.concatenate([directions(one) for one in lines])
+    points, along = np.concatenate(lines), np.concatenate([directions(line) for line in lines])
     one, other = cKDTree(points).query_pairs(radius_px, output_type="ndarray").T
     apart = owner[one] != owner[other]
     one, other = one[apart], other[apart]

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from cryopick_ray.filaments.ridges import Map, sampled
-from cryopick_ray.filaments.settings import TracingSettings
 from cryopick_ray.filaments.trace import Points
+from cryopick_ray.filaments.tracing_settings import TracingSettings
 
 Floats = NDArray[np.float64]
 SKIPPED, FITTED = 0.5, 4.0
@@ -25,7 +25,7 @@ MOST_PAIRS = 200_000
 
 
 @dataclass(frozen=True, eq=False)
-class Ends:
+class ChainEnds:
     """Both ends of parts, the first of part ``i`` at 2i, its last at 2i + 1.
 
     Attributes
@@ -38,11 +38,11 @@ class Ends:
     out: Points
 
 
-def ends_of(parts: Sequence[Points], width_px: float) -> Ends:
+def ends_of(parts: Sequence[Points], width_px: float) -> ChainEnds:
     """Return the ends of ``(n, 2)`` parts, on parabolas that are fitted to the points behind them."""
     fitted = [_end(points, width_px) for part in parts for points in (part, part[::-1])]
     both = np.array(fitted, np.float64).reshape(-1, 2, 2)
-    return Ends(both[:, 0], both[:, 1])
+    return ChainEnds(both[:, 0], both[:, 1])
 
 
 def _end(points: Points, width_px: float) -> tuple[Points, Points]:
@@ -91,7 +91,7 @@ def join(parts: Sequence[Points], height: Map, width_px: float, settings: Tracin
     return list(_walks(len(parts), partner))
 
 
-def _pairs(ends: Ends, reach_px: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _pairs(ends: ChainEnds, reach_px: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return pairs of ends of different parts that are near enough, and look at each other."""
     pairs = cKDTree(ends.points).query_pairs(reach_px, output_type="ndarray")
     one, other = pairs[pairs[:, 0] // 2 != pairs[:, 1] // 2].T
@@ -105,7 +105,7 @@ def _pairs(ends: Ends, reach_px: float) -> tuple[NDArray[np.intp], NDArray[np.in
 
 
 def _cost(
-    ends: Ends,
+    ends: ChainEnds,
     one: NDArray[np.intp],
     other: NDArray[np.intp],
     height: Map,
@@ -150,10 +150,10 @@ def _missing(start: Points, step: Points, height: Map, floor: float) -> Floats:
     return share
 
 
-def _signed(one: Points, other: Points) -> Floats:
+def _signed(points: Points, other: Points) -> Floats:
     """Return the angles from unit vectors to others, in radians."""
-    cross = one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]
-    angle: Floats = np.arctan2(cross, np.einsum("ij,ij->i", one, other))
+    cross = points[:, 0] * other[:, 1] - points[:, 1] * other[:, 0]
+    angle: Floats = np.arctan2(cross, np.einsum("ij,ij->i", points, other))
     return angle
 
 

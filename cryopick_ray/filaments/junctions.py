@@ -18,7 +18,7 @@ def split_at_junctions(chains: Sequence[Points], near_px: float) -> list[Points]
     near_px
         How far from a chain another's end may be that ends upon it.
     """
-    lengths = [len(one) for one in chains]
+    lengths = [len(chain) for chain in chains]
     owner = np.repeat(np.arange(len(chains)), lengths)
     points = np.concatenate(chains)
     last = np.cumsum(lengths) - 1

@@ -17,7 +17,7 @@ OWN_PIXEL = 0.55
 
 
 @dataclass(frozen=True, eq=False)
-class Ridges:
+class RidgePoints:
     """Points on the tops of ridges, at most one a pixel, in the order of rows and columns.
 
     Attributes
@@ -56,7 +56,7 @@ def smoothed(ridge: Map, over_px: float) -> Map:
 
 def find_ridges(
     height: Map, cos2: Map, sin2: Map, floor: float, over_px: float, excluded: NDArray[np.bool_] | None
-) -> Ridges:
+) -> RidgePoints:
     """Return the tops of ridges that are at least ``floor`` high: maxima across the known direction.
 
     The top is that of a parabola through the pixel and what is one pixel to either side (C. Steger, IEEE
@@ -90,7 +90,7 @@ def find_ridges(
     np.divide(after - before, 2 * fall, out=off, where=is_top)
     moved = off[:, None] * across
     is_top &= (np.abs(moved) <= OWN_PIXEL).all(axis=1)
-    return Ridges(row[is_top], column[is_top], (centre + moved)[is_top], along[is_top], height.shape)
+    return RidgePoints(row[is_top], column[is_top], (centre + moved)[is_top], along[is_top], height.shape)
 
 
 def _around(values: Map, row: NDArray[np.intp], column: NDArray[np.intp], reach: int) -> NDArray[np.float64]:

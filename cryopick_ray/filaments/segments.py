@@ -68,7 +68,9 @@ def cut_segments(traces: Sequence[Trace], spacing_px: float, over_px: float) -> 
         rows = x, y, np.full(count, float(number)), track, psi, np.full(count, trace.score)
         for column, values in zip(columns, rows, strict=True):
             column.append(values)
-    x, y, filament, track, psi, score = (np.concatenate(one) if one else np.empty(0) for one in columns)
+    x, y, filament, track, psi, score = (
+        np.concatenate(column) if column else np.empty(0) for column in columns
+    )
     return Segments(x, y, filament.astype(np.int32), track, psi, score)
 
 

@@ -17,16 +17,16 @@ from cryopick_ray.filaments.cutting import (
 from cryopick_ray.filaments.joining import join
 from cryopick_ray.filaments.junctions import length_px, split_at_junctions
 from cryopick_ray.filaments.ridges import Map, find_ridges, sampled, smoothed
-from cryopick_ray.filaments.settings import TracingSettings
-from cryopick_ray.filaments.smoothing import bridged, smooth_line
+from cryopick_ray.filaments.smooth_axis import bridged, smooth_line
 from cryopick_ray.filaments.trace import Points, Trace
+from cryopick_ray.filaments.tracing_settings import TracingSettings
 
 NOISE = 0.15
 """Widths: sigma of the Gaussian that takes the noise of single pixels out of the map."""
 DIRECTION = 0.6
 """Widths of the square that directions are averaged over."""
 SMOOTH = 0.5
-"""Widths: how stiff a line is (:func:`~cryopick_ray.filaments.smoothing.smooth_line`)."""
+"""Widths: how stiff a line is (:func:`~cryopick_ray.filaments.smooth_axis.smooth_line`)."""
 SPUR = 1.0
 """Widths: a shorter part is no filament's; and how near a part's end is to another where they meet."""
 END = 0.5
@@ -74,13 +74,13 @@ def trace_maps(
     ridge, cos2, sin2 = (np.nan_to_num(one.astype(np.float32, copy=False)) for one in (ridge, cos2, sin2))
     height = smoothed(ridge, NOISE * width_px)
     ridges = find_ridges(height, cos2, sin2, settings.floor, DIRECTION * width_px, excluded)
-    parts = _parts([ridges.points[one] for one in chains(ridges)], width_px)
+    parts = _parts([ridges.points[chain] for chain in chains(ridges)], width_px)
     if not parts:
         return []
     lines = [_line(parts, walk, width_px) for walk in join(parts, height, width_px, settings)]
     lines = _separate(lines, height, width_px, settings, excluded)
     traces = [_trace(line, ridge) for line in lines if sampled(height, line).max() >= settings.seed]
-    return sorted(traces, key=lambda one: (-one.score, one.points[0, 1], one.points[0, 0]))
+    return sorted(traces, key=lambda trace: (-trace.score, trace.points[0, 1], trace.points[0, 0]))
 
 
 def _parts(found: Sequence[Points], width_px: float) -> list[Points]:
@@ -92,7 +92,7 @@ def _parts(found: Sequence[Points], width_px: float) -> list[Points]:
 
 
 def _longest(parts: list[Points]) -> list[Points]:
-    return sorted(parts, key=lambda one: (-len(one), *one[0, ::-1]))[:MOST_PARTS]
+    return sorted(parts, key=lambda part: (-len(part), *part[0, ::-1]))[:MOST_PARTS]
 
 
 def _line(parts: Sequence[Points], walk: Sequence[int], width_px: float) -> Points:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cryopick_ray.formats.boxes import box_sizes_px
+from cryopick_ray.formats.box_size import box_sizes_px
 from cryopick_ray.formats.coordinates import Coordinates, from_file
 from cryopick_ray.formats.eman_helix import END, HELIX, START, read_box_ends, read_box_segments
-from cryopick_ray.formats.files import complete, without_extension
+from cryopick_ray.formats.export_paths import complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import are_numbers, first_rows, lines, number_words, numbers, table_text
 from cryopick_ray.store.publish import below, write_whole
@@ -22,7 +22,7 @@ def write_box(picks: Iterable[Coordinates], out: Path, settings: ExportSettings)
 
     Notes
     -----
-    Columns are corner x, corner y, width, height (see :mod:`cryopick_ray.formats.boxes`) and, where there
+    Columns are corner x, corner y, width, height (see :mod:`cryopick_ray.formats.box_size`) and, where there
     is one, the score. Corners are whole: RELION cuts fractions off, and Topaz stops on them.
     """
     for name, one in complete(picks, without_extension, settings.say):

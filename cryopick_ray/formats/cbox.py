@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.formats.boxes import box_sizes_px
-from cryopick_ray.formats.columns import is_known, single
+from cryopick_ray.formats.box_size import box_sizes_px
+from cryopick_ray.formats.column_names import is_known, single
 from cryopick_ray.formats.coordinates import Coordinates, from_file
-from cryopick_ray.formats.filaments import FILAMENT, numbered, tracked
-from cryopick_ray.formats.files import complete, without_extension
+from cryopick_ray.formats.export_paths import complete, without_extension
+from cryopick_ray.formats.filament_files import FILAMENT, numbered, tracked
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.star_text import loop
 from cryopick_ray.formats.text import (
@@ -27,7 +27,7 @@ from cryopick_ray.formats.text import (
     numbers,
     table_text,
 )
-from cryopick_ray.micrographs.star import read_star
+from cryopick_ray.micrographs.star_blocks import read_star
 from cryopick_ray.store.publish import below, write_whole
 
 COLUMNS = (
@@ -56,7 +56,7 @@ def write_cbox(picks: Iterable[Coordinates], out: Path, settings: ExportSettings
 
     Notes
     -----
-    Coordinates are box corners (see :mod:`cryopick_ray.formats.boxes`) on slice 0, as in real 2-D files.
+    Coordinates are box corners (see :mod:`cryopick_ray.formats.box_size`) on slice 0, as in real 2-D files.
     ``Confidence`` is the picker's own score, whatever its scale. ``Width`` and ``Height`` are those of the
     box to cut out; ``EstWidth`` and ``EstHeight`` those of the box that the picker drew, else the size that
     it saw, ``<NA>`` where it tells neither.
@@ -125,11 +125,11 @@ def _more(width: NDArray[np.float64], height: NDArray[np.float64]) -> dict[str, 
     return {name: single(np.where(side > 0, side, np.nan)) for name, side in sides.items()}
 
 
-def _estimated_px(one: Coordinates) -> NDArray[np.float32]:
+def _estimated_px(coordinates: Coordinates) -> NDArray[np.float32]:
     """Return the ``(n, 2)`` widths and heights that a picker estimated; NaN where none did."""
-    unknown = np.full(len(one.x_px), np.nan, np.float32)
-    size = one.more.get("size_px", unknown)
-    sides = [one.more.get(name, unknown) for name in ("box_w_px", "box_h_px")]
+    unknown = np.full(len(coordinates.x_px), np.nan, np.float32)
+    size = coordinates.more.get("size_px", unknown)
+    sides = [coordinates.more.get(name, unknown) for name in ("box_w_px", "box_h_px")]
     return np.column_stack([np.where(is_known("size_px", side), side, size) for side in sides])
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.formats.columns import measured
+from cryopick_ray.formats.column_names import measured
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_picks import strip_uid
 from cryopick_ray.formats.format import ExportSettings
@@ -17,7 +17,7 @@ from cryopick_ray.units import is_positive
 
 
 @dataclass(frozen=True)
-class Frame:
+class CoordinateFrame:
     """How the coordinates to write differ from those that are read.
 
     Attributes
@@ -68,7 +68,7 @@ class Frame:
             if value is not None and not is_positive(value):
                 raise UsageError(f"{name} is {value}, expected a number above 0: change `{name}`")
 
-    def moved(self, one: Coordinates) -> Coordinates:
+    def moved(self, coordinates: Coordinates) -> Coordinates:
         """Return the particles of a micrograph as they are wanted.
 
         Raises
@@ -76,53 +76,55 @@ class Frame:
         UsageError
             Rows must be flipped, and their number is not known; ``known`` lacks the micrograph.
         """
-        micrograph = self.known.fill(one.micrograph) if self.known else one.micrograph
-        one = replace(one, micrograph=micrograph)
-        if one.is_upside_down or self.flip_y:
+        micrograph = self.known.fill(coordinates.micrograph) if self.known else coordinates.micrograph
+        coordinates = replace(coordinates, micrograph=micrograph)
+        if coordinates.is_upside_down or self.flip_y:
             height = micrograph.shape[0] if micrograph.shape else self.image_height
             if height is None:
                 raise UsageError(
                     f"rows of {micrograph.relion_name!r} are counted from the last, and their number "
                     "is not known; give `image_height`, or `micrographs`"
                 )
-            one = replace(one.flipped(height), is_upside_down=False)
-        one = self._named(self._scaled(one))
+            coordinates = replace(coordinates.flipped(height), is_upside_down=False)
+        coordinates = self._named(self._scaled(coordinates))
         if self.whole_px:
-            one = one.whole()
-        return replace(one, diameter_A=one.diameter_A or self.diameter_A)
+            coordinates = coordinates.whole()
+        return replace(coordinates, diameter_A=coordinates.diameter_A or self.diameter_A)
 
     @property
     def factor(self) -> float:
         """Wanted pixels a pixel that was read."""
         return self.scale or self.binning or 1.0
 
-    def _scaled(self, one: Coordinates) -> Coordinates:
+    def _scaled(self, coordinates: Coordinates) -> Coordinates:
         factor = self.factor
         shift = 0.0 if self.binning is None else (factor - 1) / 2
-        micrograph = one.micrograph
+        micrograph = coordinates.micrograph
         size_A = micrograph.pixel_size_A
         shape = micrograph.shape
         return replace(
-            one,
+            coordinates,
             micrograph=replace(
                 micrograph,
                 pixel_size_A=self.pixel_size_A if size_A is None else size_A / factor,
                 shape=shape and (round(shape[0] * factor), round(shape[1] * factor)),
             ),
-            x_px=factor * one.x_px + shift,
-            y_px=factor * one.y_px + shift,
-            box_px=None if one.box_px is None else factor * one.box_px,
-            more=measured(one.more, lambda lengths_px: lengths_px * np.float32(factor)),
+            x_px=factor * coordinates.x_px + shift,
+            y_px=factor * coordinates.y_px + shift,
+            box_px=None if coordinates.box_px is None else factor * coordinates.box_px,
+            more=measured(coordinates.more, lambda lengths_px: lengths_px * np.float32(factor)),
         )
 
-    def _named(self, one: Coordinates) -> Coordinates:
-        micrograph = one.micrograph
+    def _named(self, coordinates: Coordinates) -> Coordinates:
+        micrograph = coordinates.micrograph
         names = [micrograph.micrograph_id, micrograph.relion_name]
         if self.strip_uid:
             names = [strip_uid(name) for name in names]
         if self.stems:
             names = [name.rpartition("/")[2] for name in names]
-        return replace(one, micrograph=replace(micrograph, micrograph_id=names[0], relion_name=names[1]))
+        return replace(
+            coordinates, micrograph=replace(micrograph, micrograph_id=names[0], relion_name=names[1])
+        )
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def convert(
     out: Path,
     *,
     from_: str | None = None,
-    frame: Frame | None = None,
+    frame: CoordinateFrame | None = None,
     settings: ExportSettings | None = None,
 ) -> Converted:
     """Write coordinates of any format that is read in any that is written.
@@ -165,7 +167,7 @@ def convert(
     """
     if to not in WRITTEN:
         raise UsageError(f"format is {to!r}, expected one of {', '.join(WRITTEN)}: change `to`")
-    frame = frame or Frame()
+    frame = frame or CoordinateFrame()
     try:
         found = read_coordinates(source, from_)
     except UnclearFormatError as error:

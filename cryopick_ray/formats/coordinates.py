@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.formats.columns import IN_FILES, from_relion, in_pixels, is_known
+from cryopick_ray.formats.column_names import IN_FILES, from_relion, in_pixels, is_known
 from cryopick_ray.picks.columns import Columns, taken
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
@@ -33,7 +33,7 @@ class Coordinates:
         ``(n,)`` columns that only RELION's files hold, by its names, such as rlnDefocusU.
     more
         What else is known of them: ``(n,)`` columns by their names in files
-        (:data:`~cryopick_ray.formats.columns.IN_FILES`), lengths in pixels of the micrograph.
+        (:data:`~cryopick_ray.formats.column_names.IN_FILES`), lengths in pixels of the micrograph.
     is_upside_down
         Whether ``y_px`` counts from the micrograph's last row up, which a file may do that does not know how
         many rows there are: see :meth:`upright`.

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.formats.boxes import diameters_px
+from cryopick_ray.formats.box_size import diameters_px
 from cryopick_ray.formats.coordinates import Coordinates, from_file
-from cryopick_ray.formats.files import complete, without_extension
+from cryopick_ray.formats.export_paths import complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import header, rows, table_text
 from cryopick_ray.store.publish import below, write_whole

@@ -15,9 +15,9 @@ from cryopick_ray.errors import PicksError, UsageError, brief
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_like import CsLike
 from cryopick_ray.formats.cs_picks import TEMPLATE, TEMPLATE_ANGLE, read_cs
-from cryopick_ray.formats.files import complete, relative_path
+from cryopick_ray.formats.export_paths import complete, relative_path
 from cryopick_ray.formats.format import ExportSettings, Format
-from cryopick_ray.micrographs.exposures import MOST_UID, CsExposure
+from cryopick_ray.micrographs.cs_list import MOST_UID, CsExposure
 from cryopick_ray.store.publish import published, write_whole
 from cryopick_ray.units import Shape
 
@@ -37,7 +37,7 @@ LIKE_VERSION = "v4.5.3"
 
 
 @dataclass(frozen=True)
-class Origin:
+class CsOrigin:
     """What all particles of one micrograph share; ``height_px`` is of the image we picked on."""
 
     exposure: CsExposure
@@ -88,7 +88,7 @@ def write_cs(
         ``like`` knows none of the micrographs.
     """
     out.mkdir(parents=True, exist_ok=True)
-    origins: list[Origin] = []
+    origins: list[CsOrigin] = []
     unknown: list[str] = []
     with TemporaryFile(dir=out) as spool:
         # The header needs the number of rows and the longest path, and y all picks: known last.
@@ -143,9 +143,11 @@ def _dtype(path_length: int) -> np.dtype[np.void]:
     )
 
 
-def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[Origin, NDArray[np.void]]:
-    micrograph = one.micrograph
-    found = None if like is None else like.find(one)
+def _rows(
+    coordinates: Coordinates, like: CsLike | None, unknown: list[str]
+) -> tuple[CsOrigin, NDArray[np.void]]:
+    micrograph = coordinates.micrograph
+    found = None if like is None else like.find(coordinates)
     own_shape = micrograph.shape or (found.shape if found else None)
     size_A = micrograph.pixel_size_A or (found.pixel_size_A if found else None)
     if own_shape is None:
@@ -159,14 +161,14 @@ def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[Or
             "`pixel_size_A`, `micrographs`, or `like`, picks or exposures that know it"
         )
     height, width = own_shape
-    placed = np.zeros(len(one.x_px), PLACED)
-    placed["location/center_x_frac"] = one.x_px / np.float32(width)
-    placed["location/center_y_frac"] = one.y_px / np.float32(height)
-    placed["pick_stats/ncc_score"] = np.nan_to_num(one.score, nan=0)
+    placed = np.zeros(len(coordinates.x_px), PLACED)
+    placed["location/center_x_frac"] = coordinates.x_px / np.float32(width)
+    placed["location/center_y_frac"] = coordinates.y_px / np.float32(height)
+    placed["pick_stats/ncc_score"] = np.nan_to_num(coordinates.score, nan=0)
     name = f"{micrograph.dataset}\0{micrograph.micrograph_id}".encode()
     seed = _digest(name + placed.tobytes())
     placed["uid"] = np.random.default_rng(seed).integers(1, MOST_UID - 1, len(placed), dtype=np.uint64)
-    rows, known = np.zeros(len(placed), SPOOLED), one.known
+    rows, known = np.zeros(len(placed), SPOOLED), coordinates.known
     for column in PLACED.names or ():
         rows[column] = placed[column]
     if "view" in known:
@@ -181,12 +183,12 @@ def _rows(one: Coordinates, like: CsLike | None, unknown: list[str]) -> tuple[Or
     if exposure is None:
         unknown.append(micrograph.micrograph_id)
         exposure = CsExposure(_digest(name), path=micrograph.relion_name)
-    min_dist_A = (one.diameter_A or 0) / 2
-    return Origin(exposure, height, shape, pixel_size_A, min_dist_A, len(rows)), rows
+    min_dist_A = (coordinates.diameter_A or 0) / 2
+    return CsOrigin(exposure, height, shape, pixel_size_A, min_dist_A, len(rows)), rows
 
 
 def _particles(
-    origin: Origin, rows: NDArray[np.void], dtype: np.dtype[np.void], *, mirrored: bool
+    origin: CsOrigin, rows: NDArray[np.void], dtype: np.dtype[np.void], *, mirrored: bool
 ) -> NDArray[np.void]:
     particles = np.zeros(len(rows), dtype)
     for name in SPOOLED.names or ():

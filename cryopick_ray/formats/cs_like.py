@@ -11,9 +11,9 @@ from scipy.spatial import cKDTree
 from cryopick_ray.errors import PicksError, brief
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs_picks import read_cs
-from cryopick_ray.formats.files import exposure_name
+from cryopick_ray.formats.export_paths import exposure_name
+from cryopick_ray.micrographs.cs_list import CsExposure, read_cs_list
 from cryopick_ray.micrographs.cs_table import read_table
-from cryopick_ray.micrographs.exposures import CsExposure, read_cs_list
 from cryopick_ray.picks.schema import PickedMicrograph
 
 CLEAR = 5.0
@@ -44,11 +44,11 @@ class CsLike:
         self._theirs = _read(path, say)
         self._by_uid: dict[int, Coordinates] = {}
         self._by_name: defaultdict[str, list[Coordinates]] = defaultdict(list)
-        for one in self._theirs:
-            if (exposure := CsExposure.from_text(one.micrograph.listed)) is not None:
-                self._by_uid[exposure.uid] = one
-                self._by_name[exposure.project_path].append(one)
-                self._by_name[exposure_name(exposure.project_path)].append(one)
+        for their in self._theirs:
+            if (exposure := CsExposure.from_text(their.micrograph.listed)) is not None:
+                self._by_uid[exposure.uid] = their
+                self._by_name[exposure.project_path].append(their)
+                self._by_name[exposure_name(exposure.project_path)].append(their)
         self._near, self._of = np.zeros(2, int), 0
 
     def example(self) -> str:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, brief
-from cryopick_ray.formats.columns import single
+from cryopick_ray.formats.column_names import single
 from cryopick_ray.formats.coordinates import Coordinates
-from cryopick_ray.formats.filaments import ANGLE, TRACK, tracked
+from cryopick_ray.formats.filament_files import ANGLE, TRACK, tracked
+from cryopick_ray.micrographs.cs_list import CsExposure
 from cryopick_ray.micrographs.cs_table import (
     GROUP,
     NUMPY,
@@ -21,7 +22,6 @@ from cryopick_ray.micrographs.cs_table import (
     as_written,
     read_table,
 )
-from cryopick_ray.micrographs.exposures import CsExposure
 from cryopick_ray.picks.columns import taken
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.units import is_positive
@@ -133,7 +133,7 @@ def _segments(
     pixel_size_A: float,
 ) -> dict[str, NDArray[Any]]:
     """Return what is told of the segments of a micrograph; nothing where none is of a filament."""
-    numbers = {uid: number for number, uid in enumerate(dict.fromkeys(one for one in uids if one))}
+    numbers = {uid: number for number, uid in enumerate(dict.fromkeys(uid for uid in uids if uid))}
     if not numbers:
         return {}
     filament = np.array([-1 if uid is None else numbers.get(uid, -1) for uid in uids], np.int32)

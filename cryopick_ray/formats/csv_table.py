@@ -12,11 +12,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.formats.columns import IN_FILES, is_known, single
+from cryopick_ray.formats.column_names import IN_FILES, is_known, single
 from cryopick_ray.formats.coordinates import Coordinates, by_micrograph
-from cryopick_ray.formats.files import FORMULA, complete, relative_path
+from cryopick_ray.formats.export_paths import FORMULA, complete, relative_path
 from cryopick_ray.formats.format import ExportSettings, Format, Note
-from cryopick_ray.formats.text import Row, header, rows
+from cryopick_ray.formats.text import TextRow, header, rows
 from cryopick_ray.store.publish import published
 
 COLUMNS = ("micrograph_id", "x_px", "y_px", "score", "diameter_A")
@@ -57,7 +57,9 @@ def read_csv(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
     names = [row.cells["micrograph_id"] for row in found]
     x, y, score, diameter_A = (
         [read(row, column) for row in found]
-        for column, read in zip(COLUMNS[1:], (Row.value, Row.value, *2 * (Row.value_or_nan,)), strict=True)
+        for column, read in zip(
+            COLUMNS[1:], (TextRow.value, TextRow.value, *2 * (TextRow.value_or_nan,)), strict=True
+        )
     )
     sizes = dict(zip(names, diameter_A, strict=True))
     more = {column: _values(found, column) for column in IN_FILES if column in found[0].cells}
@@ -66,13 +68,15 @@ def read_csv(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
         yield replace(one, diameter_A=size_A if np.isfinite(size_A) else None)
 
 
-def _write_rows(file: IO[str], micrograph_id: str, one: Coordinates) -> tuple[str, ...]:
+def _write_rows(file: IO[str], micrograph_id: str, coordinates: Coordinates) -> tuple[str, ...]:
     """Write a micrograph's rows; return the optional columns that they have."""
-    table, known = csv.writer(file, lineterminator="\n"), one.known
+    table, known = csv.writer(file, lineterminator="\n"), coordinates.known
     micrograph_id = f"./{micrograph_id}" if FORMULA.match(micrograph_id) else micrograph_id
-    diameter_A = "" if one.diameter_A is None else f"{one.diameter_A:g}"
+    diameter_A = "" if coordinates.diameter_A is None else f"{coordinates.diameter_A:g}"
     more = zip(*(_cells(name, values) for name, values in known.items()), strict=True)
-    for (x, y, score), cells in zip(one.rows(), more if known else ((),) * len(one.x_px), strict=True):
+    for (x, y, score), cells in zip(
+        coordinates.rows(), more if known else ((),) * len(coordinates.x_px), strict=True
+    ):
         last = f"{score:.7g}" if math.isfinite(score) else ""
         table.writerow((micrograph_id, f"{x:.3f}", f"{y:.3f}", last, diameter_A, *cells))
     return tuple(known)
@@ -98,7 +102,7 @@ def _copy_rows(
             table.writerow((*row[: len(COLUMNS)], *more))
 
 
-def _values(found: Sequence[Row], name: str) -> NDArray[Any]:
+def _values(found: Sequence[TextRow], name: str) -> NDArray[Any]:
     """Return an optional column.
 
     Raises

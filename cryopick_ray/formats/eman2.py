@@ -6,7 +6,7 @@ from typing import Any
 
 from cryopick_ray.errors import brief
 from cryopick_ray.formats.coordinates import Coordinates, from_file
-from cryopick_ray.formats.files import complete, without_extension
+from cryopick_ray.formats.export_paths import complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import MAX_BYTES, numbers
 from cryopick_ray.plain_data import read_json

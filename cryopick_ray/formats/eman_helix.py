@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cryopick_ray.formats.boxes import box_sizes_px
+from cryopick_ray.formats.box_size import box_sizes_px
 from cryopick_ray.formats.coordinates import Coordinates, from_file
-from cryopick_ray.formats.filaments import Ends, lines, loose, of_ends, tell_loose, tracked
-from cryopick_ray.formats.files import complete, without_extension
+from cryopick_ray.formats.export_paths import complete, without_extension
+from cryopick_ray.formats.filament_files import FilamentEnds, lines, loose, of_ends, tell_loose, tracked
 from cryopick_ray.formats.format import ExportSettings, Format
 from cryopick_ray.formats.text import numbers
 from cryopick_ray.store.publish import below, published
@@ -26,7 +26,7 @@ def write_box_ends(picks: Iterable[Coordinates], out: Path, settings: ExportSett
     Columns are corner x, corner y, width, height and -1 for one end, -2 for the other. RELION cuts
     segments half a box away from the ends.
     """
-    ends = Ends()
+    ends = FilamentEnds()
     for name, one in complete(picks, without_extension, settings.say):
         sizes = box_sizes_px(one, settings.box_px)
         side = int(sizes.max(initial=2))

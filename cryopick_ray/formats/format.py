@@ -70,7 +70,7 @@ class Format:
         and places: ``empty`` are micrographs without particles, ``folders`` those of names.
     columns
         Which optional columns they have room for, by their names in files
-        (:data:`~cryopick_ray.formats.columns.IN_FILES`).
+        (:data:`~cryopick_ray.formats.column_names.IN_FILES`).
     is_marked
         Whether ``looks_like`` goes by words that no other format has, not by counts of numbers alone.
     endings

@@ -8,14 +8,14 @@ import numpy as np
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.box import BOX
 from cryopick_ray.formats.cbox import CBOX
-from cryopick_ray.formats.columns import RELION
+from cryopick_ray.formats.column_names import RELION
 from cryopick_ray.formats.coordinates import Coordinates, picked
 from cryopick_ray.formats.cryoppp import CRYOPPP
 from cryopick_ray.formats.cs import CS
 from cryopick_ray.formats.csv_table import CSV
 from cryopick_ray.formats.eman2 import EMAN2
 from cryopick_ray.formats.eman_helix import BOX_ENDS, BOX_SEGMENTS
-from cryopick_ray.formats.filaments import ANGLE, FILAMENT, TRACK, along
+from cryopick_ray.formats.filament_files import ANGLE, FILAMENT, TRACK, along
 from cryopick_ray.formats.format import ExportSettings, Format, Thing
 from cryopick_ray.formats.imod import IMOD
 from cryopick_ray.formats.plain import PLAIN
@@ -93,17 +93,20 @@ def _watched(
         yield one
 
 
-def _things(one: Coordinates) -> Iterator[tuple[Thing, str]]:
+def _things(coordinates: Coordinates) -> Iterator[tuple[Thing, str]]:
     """Yield what a micrograph's particles have beside names and whole places."""
-    if one.micrograph.status != "complete":
+    if coordinates.micrograph.status != "complete":
         return
-    if one.is_scored:
+    if coordinates.is_scored:
         yield "scores", "scores"
-    if one.box_px is not None:
+    if coordinates.box_px is not None:
         yield "boxes", "sizes of boxes"
-    if not len(one.x_px):
+    if not len(coordinates.x_px):
         yield "empty", "micrographs without particles"
-    elif not (np.array_equal(one.x_px, np.rint(one.x_px)) and np.array_equal(one.y_px, np.rint(one.y_px))):
+    elif not (
+        np.array_equal(coordinates.x_px, np.rint(coordinates.x_px))
+        and np.array_equal(coordinates.y_px, np.rint(coordinates.y_px))
+    ):
         yield "fractions", "fractions of pixels"
-    if others := one.columns.keys() - RELION.values():
-        yield "columns", ", ".join(name for name in one.columns if name in others)
+    if others := coordinates.columns.keys() - RELION.values():
+        yield "columns", ", ".join(name for name in coordinates.columns if name in others)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cryopick_ray.formats.coordinates import Coordinates, from_file
-from cryopick_ray.formats.files import complete, without_extension
+from cryopick_ray.formats.export_paths import complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import are_numbers, first_rows, lines, numbers, table_text
 from cryopick_ray.store.publish import below, write_whole

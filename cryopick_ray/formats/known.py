@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from cryopick_ray.errors import MicrographError, UsageError, brief
-from cryopick_ray.formats.files import bare_name, exposure_name
+from cryopick_ray.formats.export_paths import bare_name, exposure_name
 from cryopick_ray.formats.reading import is_table
-from cryopick_ray.micrographs.movies.reader import STACK_SUFFIXES, open_movie
+from cryopick_ray.micrographs.movies.open_movie import STACK_SUFFIXES, open_movie
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import open_table
@@ -57,7 +57,7 @@ class KnownMicrographs:
     def __init__(self, where: str) -> None:
         self.where = where
         found: Iterable[PickedMicrograph | MicrographSource] = (
-            (one for one in open_table(where).micrographs if one.status == "complete")
+            (micrograph for micrograph in open_table(where).micrographs if micrograph.status == "complete")
             if is_table(where)
             else list_sources([where], relion_project=project_of([where]))
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.formats.files import bare_name, without_ending
+from cryopick_ray.formats.export_paths import bare_name, without_ending
 from cryopick_ray.formats.known import NamesAlike, shared_folders
 from cryopick_ray.micrographs.reader import is_micrograph_name
 from cryopick_ray.store.manifest import read_manifest

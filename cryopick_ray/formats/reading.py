@@ -6,10 +6,10 @@ from pathlib import Path
 
 from cryopick_ray.errors import PicksError, UsageError, brief
 from cryopick_ray.formats.coordinates import Coordinates, picked
-from cryopick_ray.formats.files import without_ending
+from cryopick_ray.formats.export_paths import without_ending
 from cryopick_ray.formats.format import Format, Note
 from cryopick_ray.formats.formats import FORMATS, READ
-from cryopick_ray.formats.relion import jobs
+from cryopick_ray.formats.relion import job_folder
 from cryopick_ray.formats.star import STAR
 from cryopick_ray.formats.text import MAX_BYTES
 from cryopick_ray.micrographs.cs_table import GROUP, TABLE
@@ -28,7 +28,7 @@ class UnclearFormatError(UsageError):
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCoordinates:
     """What was read.
 
     Attributes
@@ -46,7 +46,7 @@ class Found:
     notes: tuple[str, ...]
 
 
-def read_coordinates(source: str | Path, format: str | None = None) -> Found:
+def read_coordinates(source: str | Path, format: str | None = None) -> FoundCoordinates:
     """Read a file, a folder of files and its folders, or a run's or a table's folder or bucket.
 
     Of files that hold the particles of one micrograph, the name is the micrograph's; those of a folder are
@@ -68,14 +68,16 @@ def read_coordinates(source: str | Path, format: str | None = None) -> Found:
     if format is not None and format not in READ:
         raise UsageError(f"format is {format!r}, expected one of {', '.join(READ)}: change `from`")
     if is_table(source):
-        return Found(OWN, tuple(one for one in picked(open_table(source)) if _is_complete(one)), ())
+        return FoundCoordinates(
+            OWN, tuple(one for one in picked(open_table(source)) if _is_complete(one)), ()
+        )
     path = Path(source)
     if not (path.is_dir() or path.is_file()):
         raise UsageError(f"{str(source)!r} does not exist")
     notes: list[str] = []
     root = _root(path)
-    if jobs.looks_like(path) and format in (None, STAR.name):
-        files = [(file, STAR) for file in jobs.files_of(path)]
+    if job_folder.looks_like(path) and format in (None, STAR.name):
+        files = [(file, STAR) for file in job_folder.files_of(path)]
     else:
         files = _chosen(root, format, notes.append) if path.is_dir() else [(path, _format_of(path, format))]
     if len(kinds := {kind.name: file for file, kind in files}) > 1:
@@ -103,7 +105,7 @@ def read_coordinates(source: str | Path, format: str | None = None) -> Found:
     if not known:
         told = f" ({notes[0]})" if notes else ""
         raise UsageError(f"{str(source)!r} holds no coordinates{told}")
-    return Found(files[0][1].name, tuple(one for one, _ in known.values()), tuple(notes))
+    return FoundCoordinates(files[0][1].name, tuple(one for one, _ in known.values()), tuple(notes))
 
 
 def is_table(source: str | Path) -> bool:
@@ -188,5 +190,5 @@ def _read(path: Path, format: Format, name: str, note: Note) -> Sequence[Coordin
         ) from error
 
 
-def _is_complete(one: Coordinates) -> bool:
-    return one.micrograph.status == "complete"
+def _is_complete(coordinates: Coordinates) -> bool:
+    return coordinates.micrograph.status == "complete"

@@ -7,17 +7,17 @@ from tempfile import TemporaryFile
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.box import read_box
-from cryopick_ray.formats.columns import IN_STAR
+from cryopick_ray.formats.column_names import IN_STAR
 from cryopick_ray.formats.coordinates import Coordinates
-from cryopick_ray.formats.filaments import FILAMENT
-from cryopick_ray.formats.files import RELION_ENDINGS, complete, relative_path
+from cryopick_ray.formats.export_paths import RELION_ENDINGS, complete, relative_path
+from cryopick_ray.formats.filament_files import FILAMENT
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.plain import read_plain
 from cryopick_ray.formats.relion import lists
 from cryopick_ray.formats.relion.helical import TRACK_A
-from cryopick_ray.formats.relion.optics import OpticsGroups
+from cryopick_ray.formats.relion.particle_optics import OpticsGroups
+from cryopick_ray.formats.relion.particle_rows import read_rows
 from cryopick_ray.formats.relion.particles import COORDINATES, ParticleRows, coordinate_rows, more_columns
-from cryopick_ray.formats.relion.rows import read_rows
 from cryopick_ray.formats.star_text import loop, quoted
 from cryopick_ray.store.publish import below, published, write_whole
 
@@ -135,9 +135,9 @@ def write_files(
         )
 
 
-def _coordinates(one: Coordinates) -> Rows:
-    more = more_columns(one)
-    return [*COORDINATES, *more], coordinate_rows(one, more)
+def _coordinates(coordinates: Coordinates) -> Rows:
+    more = more_columns(coordinates)
+    return [*COORDINATES, *more], coordinate_rows(coordinates, more)
 
 
 def read_star_file(path: Path, name: str, note: Note) -> Iterator[Coordinates]:

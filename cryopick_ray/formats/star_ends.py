@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from cryopick_ray.formats.coordinates import Coordinates
-from cryopick_ray.formats.filaments import Ends, of_ends
-from cryopick_ray.formats.files import RELION_ENDINGS
+from cryopick_ray.formats.export_paths import RELION_ENDINGS
+from cryopick_ray.formats.filament_files import FilamentEnds, of_ends
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.relion import lists
-from cryopick_ray.formats.relion.rows import X, Y, read_rows
+from cryopick_ray.formats.relion.particle_rows import X, Y, read_rows
 from cryopick_ray.formats.star import Rows, write_files
 
 
@@ -24,11 +24,13 @@ def write_star_ends(picks: Iterable[Coordinates], out: Path, settings: ExportSet
     -----
     RELION's extraction cuts them into segments, told that coordinates are start-end only.
     """
-    ends = Ends()
+    ends = FilamentEnds()
 
-    def rows_of(one: Coordinates) -> Rows:
-        width_px = (one.diameter_A or 0.0) / (one.micrograph.pixel_size_A or 1.0)
-        return (X, Y), [f"{x:.3f} {y:.3f}" for piece in ends.of(one, width_px) for x, y in piece.tolist()]
+    def rows_of(coordinates: Coordinates) -> Rows:
+        width_px = (coordinates.diameter_A or 0.0) / (coordinates.micrograph.pixel_size_A or 1.0)
+        return (X, Y), [
+            f"{x:.3f} {y:.3f}" for piece in ends.of(coordinates, width_px) for x, y in piece.tolist()
+        ]
 
     for _ in write_files(picks, out, settings, rows_of, "star/{}.star".format):
         pass
@@ -43,11 +45,15 @@ def read_star_ends(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
         yield from map(_paired, read_rows(path, name, note))
 
 
-def _paired(one: Coordinates) -> Coordinates:
-    if len(one.x_px) % 2:
-        raise ValueError(f"{len(one.x_px)} rows; expected two for each filament, its ends")
+def _paired(coordinates: Coordinates) -> Coordinates:
+    if len(coordinates.x_px) % 2:
+        raise ValueError(f"{len(coordinates.x_px)} rows; expected two for each filament, its ends")
     return Coordinates(
-        one.micrograph, one.x_px, one.y_px, np.full(len(one.x_px), np.nan), more=of_ends(one.x_px, one.y_px)
+        coordinates.micrograph,
+        coordinates.x_px,
+        coordinates.y_px,
+        np.full(len(coordinates.x_px), np.nan),
+        more=of_ends(coordinates.x_px, coordinates.y_px),
     )
 
 

@@ -82,7 +82,7 @@ def column(block: Mapping[str, Sequence[str]], name: str) -> NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Row:
+class TextRow:
     """One row of a table with a head line, and the number of its line."""
 
     number: int
@@ -97,7 +97,7 @@ class Row:
         return self.value(column) if self.cells.get(column, "").strip() else math.nan
 
 
-def rows(path: Path, delimiter: str) -> Iterator[Row]:
+def rows(path: Path, delimiter: str) -> Iterator[TextRow]:
     """Yield the rows of a table; its first line names the columns.
 
     Raises
@@ -112,7 +112,7 @@ def rows(path: Path, delimiter: str) -> Iterator[Row]:
         cells = _cells(line, delimiter)
         if len(cells) != len(names):
             raise ValueError(f"line {number} has {len(cells)} cells, expected {len(names)}: one a column")
-        yield Row(number, dict(zip(names, cells, strict=True)))
+        yield TextRow(number, dict(zip(names, cells, strict=True)))
 
 
 def header(head: str, delimiter: str) -> set[str]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.coordinates import Coordinates, by_micrograph
-from cryopick_ray.formats.files import FORMULA, complete, without_extension
+from cryopick_ray.formats.export_paths import FORMULA, complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import header, number_words, rows, table_text
 from cryopick_ray.store.publish import published

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from cryopick_ray.errors import brief
-from cryopick_ray.formats.boxes import diameters_px
+from cryopick_ray.formats.box_size import diameters_px
 from cryopick_ray.formats.coordinates import Coordinates, by_micrograph, from_file
-from cryopick_ray.formats.files import complete, relative_path
+from cryopick_ray.formats.export_paths import complete, relative_path
 from cryopick_ray.formats.format import ExportSettings, Format, Note
-from cryopick_ray.formats.text import Row, header, numbers, rows
+from cryopick_ray.formats.text import TextRow, header, numbers, rows
 from cryopick_ray.store.publish import published
 
 NAME, SHAPE = "filename", "region_shape_attributes"
@@ -52,7 +52,7 @@ def read_via(path: Path, name: str, note: Note) -> Iterator[Coordinates]:
         yield from_file(empty, [], [])
 
 
-def _place(row: Row) -> tuple[float, float, float, tuple[float, float]] | None:
+def _place(row: TextRow) -> tuple[float, float, float, tuple[float, float]] | None:
     try:
         shape: Any = json.loads(row.cells[SHAPE] or "{}")
     except (ValueError, RecursionError) as error:

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from cryopick_ray.formats.coordinates import Coordinates, from_file
-from cryopick_ray.formats.files import complete, without_extension
+from cryopick_ray.formats.export_paths import complete, without_extension
 from cryopick_ray.formats.format import ExportSettings, Format, Note
 from cryopick_ray.formats.text import column, table_text
-from cryopick_ray.micrographs.star import read_star
+from cryopick_ray.micrographs.star_blocks import read_star
 from cryopick_ray.store.publish import below, write_whole
 
 X, Y, SCORE, ENABLED = "xcoor", "ycoor", "cost", "enabled"

@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from cryopick_ray.launch.settings import ClusterSettings
-from cryopick_ray.leaves import called, leaves
-from cryopick_ray.settings import EngineSettings, RunSettings, Settings
+from cryopick_ray.launch.cluster_settings import ClusterSettings
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.settings.leaves import called, leaves
+from cryopick_ray.settings.run_settings import RunSettings
 
 
 def run_command(settings: ClusterSettings) -> list[str]:

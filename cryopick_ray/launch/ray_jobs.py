@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from cryopick_ray.errors import EngineError, UsageError
-from cryopick_ray.launch.jobs import Job
+from cryopick_ray.launch.cluster_jobs import ClusterJob
 
 ANSWER_SECONDS = 10.0
 STOP_SECONDS = 60
@@ -41,12 +41,12 @@ class RayJobs:
         self._name, self._command, self._address = name, shlex.join(command), address
         self._client = self._ask(lambda: JobSubmissionClient(address))
 
-    def last(self) -> Job | None:
+    def last(self) -> ClusterJob | None:
         """Return the last attempt, if there is one."""
         found = self._numbered()
         return _job(found[max(found)]) if found else None
 
-    def submit(self) -> tuple[Job, bool]:
+    def submit(self) -> tuple[ClusterJob, bool]:
         """Begin an attempt, unless one is active; return it, and whether it is new.
 
         Raises
@@ -76,7 +76,7 @@ class RayJobs:
             return self._look(wanted), False  # somebody else was faster by a moment
         return self._look(wanted), True
 
-    def logs(self, job: Job, *, follow: bool) -> Iterator[str]:
+    def logs(self, job: ClusterJob, *, follow: bool) -> Iterator[str]:
         """Yield what the attempt has printed; if ``follow``, until it ends."""
         if not follow:
             yield self._ask(lambda: self._client.get_job_logs(job.id))
@@ -89,7 +89,7 @@ class RayJobs:
                 except StopAsyncIteration:
                     return
 
-    def stop(self, job: Job) -> Job:
+    def stop(self, job: ClusterJob) -> ClusterJob:
         """Tell an attempt to end, wait until it has, and return it."""
         self._ask(lambda: self._client.stop_job(job.id))
         patience = time.monotonic() + STOP_SECONDS + ANSWER_SECONDS
@@ -97,7 +97,7 @@ class RayJobs:
             time.sleep(0.5)
         return job
 
-    def _look(self, job_id: str) -> Job:
+    def _look(self, job_id: str) -> ClusterJob:
         return _job(self._ask(lambda: self._client.get_job_info(job_id)))
 
     def _numbered(self) -> dict[int, Any]:
@@ -127,11 +127,11 @@ async def _next(lines: AsyncIterator[str]) -> str:
     return await anext(lines)
 
 
-def _job(info: Any) -> Job:
+def _job(info: Any) -> ClusterJob:
     state = info.status.value if hasattr(info.status, "value") else str(info.status)
     active = state in ("PENDING", "RUNNING")
     message = "" if active or state == "SUCCEEDED" else (info.message or "").strip().partition("\n")[0]
-    return Job(info.submission_id, state, active, None if active else info.driver_exit_code, message)
+    return ClusterJob(info.submission_id, state, active, None if active else info.driver_exit_code, message)
 
 
 def _check_answers(address: str) -> None:

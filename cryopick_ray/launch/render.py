@@ -10,8 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 
 import cryopick_ray
 from cryopick_ray.errors import UsageError
+from cryopick_ray.launch.cluster_settings import ClusterSettings
 from cryopick_ray.launch.command import run_command
-from cryopick_ray.launch.settings import ClusterSettings
 from cryopick_ray.store.publish import write_whole
 
 FILES = {

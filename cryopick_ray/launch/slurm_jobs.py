@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cryopick_ray.errors import EngineError
-from cryopick_ray.launch.jobs import Job
+from cryopick_ray.launch.cluster_jobs import ClusterJob
 
 POLL_SECONDS = 2.0
 STOP_SECONDS = 90.0
@@ -30,7 +30,7 @@ class SlurmJobs:
     def __init__(self, name: str, script: str, log: Path) -> None:
         self._name, self._script, self._log = name, script, log
 
-    def last(self) -> Job | None:
+    def last(self) -> ClusterJob | None:
         """Return the last job that the controller knows, else its accounting; ended ones go after minutes."""
         columns = "--Format=JobID:20,State:20,exit_code:20,Reason:60"
         known = _tell("squeue", "--me", f"--name={self._name}", "--states=all", "--noheader", columns)
@@ -40,19 +40,19 @@ class SlurmJobs:
         number, state, status, *reason = rows[-1]
         if state in ACTIVE:
             message = "".join(reason).strip()
-            return Job(number, state, active=True, message="" if message == "None" else message)
-        return Job(number, state, active=False, exit_code=os.waitstatus_to_exitcode(int(status)))
+            return ClusterJob(number, state, active=True, message="" if message == "None" else message)
+        return ClusterJob(number, state, active=False, exit_code=os.waitstatus_to_exitcode(int(status)))
 
-    def submit(self) -> tuple[Job, bool]:
+    def submit(self) -> tuple[ClusterJob, bool]:
         """Submit the script, unless a job of its name waits or runs; return it, and whether it is new."""
         job = self.last()
         if job is not None and job.active:
             return job, False
         self._log.parent.mkdir(parents=True, exist_ok=True)
         number = _tell("sbatch", "--parsable", script=self._script).strip().partition(";")[0]
-        return Job(number, "PENDING", active=True), True
+        return ClusterJob(number, "PENDING", active=True), True
 
-    def logs(self, job: Job, *, follow: bool) -> Iterator[str]:
+    def logs(self, job: ClusterJob, *, follow: bool) -> Iterator[str]:
         """Yield what the jobs of this name have printed; if ``follow``, until this one ends."""
         position, active = 0, True
         while active:
@@ -70,7 +70,7 @@ class SlurmJobs:
             if active:
                 time.sleep(POLL_SECONDS)
 
-    def stop(self, job: Job) -> Job:
+    def stop(self, job: ClusterJob) -> ClusterJob:
         """Tell a job to end, wait until it has, and return it."""
         told = [] if job.state == "PENDING" else ["--batch", "--signal=TERM"]  # the script ends the run well
         _tell("scancel", *told, job.id)
@@ -79,9 +79,9 @@ class SlurmJobs:
             if time.monotonic() > patience:
                 return now
             time.sleep(POLL_SECONDS)
-        return now if now is not None and now.id == job.id else Job(job.id, "CANCELLED", active=False)
+        return now if now is not None and now.id == job.id else ClusterJob(job.id, "CANCELLED", active=False)
 
-    def _accounted(self) -> Job | None:
+    def _accounted(self) -> ClusterJob | None:
         columns = "--format=JobIDRaw%20,State%20,ExitCode%20"
         try:
             known = _tell("sacct", "-X", "-n", f"--name={self._name}", "--starttime=now-30days", columns)
@@ -91,7 +91,7 @@ class SlurmJobs:
         if not last.strip():
             return None
         number, state, *_, code = last.split()
-        return Job(number, state, active=False, exit_code=int(code.partition(":")[0]))
+        return ClusterJob(number, state, active=False, exit_code=int(code.partition(":")[0]))
 
 
 def _tell(*command: str, script: str | None = None) -> str:

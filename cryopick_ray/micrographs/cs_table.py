@@ -10,7 +10,7 @@ import yaml
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import UsageError, brief
-from cryopick_ray.micrographs.listing import find_listed
+from cryopick_ray.micrographs.star_list import find_listed
 from cryopick_ray.plain_data import MAX_YAML_BYTES, parse_yaml, yaml_complaint
 
 TABLE, GROUP = ".cs", ".csg"
@@ -60,10 +60,11 @@ class CsTable:
         places = places if at is None else places[at]
         try:
             texts = [
-                one.decode() if isinstance(one, bytes) else one for one in values[places.clip(0)].tolist()
+                value.decode() if isinstance(value, bytes) else value
+                for value in values[places.clip(0)].tolist()
             ]
-            for one in texts:
-                one.encode()
+            for text in texts:
+                text.encode()
         except ValueError as error:  # bytes that are no UTF-8, numbers beyond Unicode
             raise UsageError(f"{str(self.path)!r} has paths that are no text: {brief(error)}") from error
         return [text if place >= 0 else "" for text, place in zip(texts, places.tolist(), strict=True)]
@@ -78,7 +79,7 @@ class CsTable:
 
     def values(self, name: str) -> list[float]:
         """Return a column of numbers as they were meant before they were stored in single precision."""
-        return [as_written(one) for one in self.numbers(name).tolist()]
+        return [as_written(number) for number in self.numbers(name).tolist()]
 
     def pairs(self, name: str) -> NDArray[np.float64]:
         """Return ``(n, 2)`` numbers, nan where they are missing or none."""
@@ -198,7 +199,7 @@ def _beside(path: Path, rows: NDArray[np.void], say: Callable[[str], None]) -> l
         found = [path.with_name(own)] if own != path.name and path.with_name(own).is_file() else []
     else:
         names = (one for one in path.parent.iterdir() if PASSTHROUGH in one.name and one.suffix == TABLE)
-        found = sorted(names, key=lambda one: (not one.name.endswith(path.name), one.name))[:MOST_BESIDE]
+        found = sorted(names, key=lambda name: (not name.name.endswith(path.name), name.name))[:MOST_BESIDE]
     parts = []
     for one in found:
         try:

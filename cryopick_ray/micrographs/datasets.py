@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.micrographs.choice import LeftOut, doubles, left_out, told
-from cryopick_ray.micrographs.listing import ListedMicrograph
-from cryopick_ray.micrographs.remote.names import matches
+from cryopick_ray.micrographs.exposure_choice import LeftOut, doubles, left_out, told
+from cryopick_ray.micrographs.star_list import ListedMicrograph
+from cryopick_ray.transfer.names import matches
 
 
 @dataclass(frozen=True)

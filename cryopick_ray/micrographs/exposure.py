@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from cryopick_ray.errors import MicrographError, StackError
 from cryopick_ray.micrographs.micrograph import Micrograph
 from cryopick_ray.micrographs.reader import read_micrograph, source_checksum
-from cryopick_ray.micrographs.remote.anywhere import fetched
+from cryopick_ray.micrographs.remote_files import fetched
 from cryopick_ray.micrographs.sidecars.beside import sidecar_of
 from cryopick_ray.micrographs.sidecars.sidecar import Sidecar
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.settings import FrameSettings, IngestSettings
+from cryopick_ray.settings.run_settings import FrameSettings, IngestSettings
 
 if TYPE_CHECKING:
     from cryopick_ray.micrographs.movies.average import Average
@@ -152,7 +152,7 @@ def _averaged(
     import torch
 
     from cryopick_ray.micrographs.movies.average import average_movie
-    from cryopick_ray.micrographs.movies.reader import open_movie
+    from cryopick_ray.micrographs.movies.open_movie import open_movie
     from cryopick_ray.micrographs.sidecars.frames import completed
 
     is_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())

@@ -1,7 +1,7 @@
 """Names of files that cannot be those of micrographs: nothing could be written under them."""
 
 from cryopick_ray.errors import brief
-from cryopick_ray.micrographs.remote.names import MAX_NAME_BYTES, UNWRITABLE
+from cryopick_ray.transfer.names import MAX_NAME_BYTES, UNWRITABLE
 
 
 def fault_of(name: str) -> str:

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from cryopick_ray.micrographs.star import Block
+from cryopick_ray.micrographs.star_blocks import Block
 from cryopick_ray.units import Optics, is_positive
 
 GROUP, NAME = "rlnOpticsGroup", "rlnOpticsGroupName"
@@ -43,7 +43,7 @@ def groups_of(rows: Block, optics: Block | None, say: Callable[[str], None]) -> 
         count = len(next(iter(rows.values())))
         made: dict[tuple[str, ...], Group] = {}
         values = zip(*(rows[column] for column in columns), strict=True) if columns else [()] * count
-        return [made.setdefault(one, _made(columns, one, len(made) + 1)) for one in values]
+        return [made.setdefault(value, _made(columns, value, len(made) + 1)) for value in values]
     known = _known(optics)
     if GROUP not in rows and len(known) == 1:  # nothing else can be meant
         return list(known.values()) * len(next(iter(rows.values())))

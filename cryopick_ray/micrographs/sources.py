@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from cryopick_ray.errors import UsageError, brief
+from cryopick_ray.micrographs.cs_list import read_cs_list
 from cryopick_ray.micrographs.datasets import (
     DataSet,
     fitting,
@@ -16,12 +17,11 @@ from cryopick_ray.micrographs.datasets import (
     unwanted,
     without_repeats,
 )
-from cryopick_ray.micrographs.exposures import read_cs_list
 from cryopick_ray.micrographs.fault import escaped, fault_of
-from cryopick_ray.micrographs.folder import list_folder
-from cryopick_ray.micrographs.listing import ListedMicrograph, read_star_list, read_text_list
+from cryopick_ray.micrographs.micrograph_folder import list_folder
 from cryopick_ray.micrographs.reader import SUFFIXES, is_micrograph_name, is_movie_name
-from cryopick_ray.micrographs.remote.anywhere import list_remote
+from cryopick_ray.micrographs.remote_files import list_remote
+from cryopick_ray.micrographs.star_list import ListedMicrograph, read_star_list, read_text_list
 from cryopick_ray.units import Optics
 
 TEXT_LISTS, STAR_LISTS, CS_LISTS = (".txt", ".lst"), (".star",), (".cs", ".csg")
@@ -51,7 +51,7 @@ class MicrographSource:
     url
         Where a remote file lies; empty for a file of this machine.
     optics_group, listed, original_pixel_size_A
-        What a list says of it: see :class:`~cryopick_ray.micrographs.listing.ListedMicrograph`.
+        What a list says of it: see :class:`~cryopick_ray.micrographs.star_list.ListedMicrograph`.
     fault
         Why its name makes it unusable: it is a failed micrograph under a name as like as can be written.
     """
@@ -94,8 +94,8 @@ def list_sources(
     ``gs://``, ``http(s)://``; searched below, a web server by its index pages). Files given
     one by one out of the same folder make one data set. Folders and globs are sorted by path,
     lists keep their order. A file that comes up again is kept where it came first. Every exposure comes
-    once, as its best image (:mod:`~cryopick_ray.micrographs.choice`); STAR and ``.cs`` lists are selections
-    already and are kept as they are.
+    once, as its best image (:mod:`~cryopick_ray.micrographs.exposure_choice`); STAR and ``.cs`` lists
+    are selections already and are kept as they are.
 
     Parameters
     ----------

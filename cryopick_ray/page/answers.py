@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from cryopick_ray.errors import CryoPickError, UsageError, brief
-from cryopick_ray.page.jobs import TooManyError
+from cryopick_ray.page.background_jobs import TooManyError
 from cryopick_ray.page.missing import NotReadyError, UnknownError
 from cryopick_ray.page.spelling import as_options
 

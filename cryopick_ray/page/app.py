@@ -150,7 +150,7 @@ def _histogram_bytes(desk: Desk) -> Response:
     if counted is None:
         raise NotReadyError
     parts = [counted.histogram.counts] + ([counted.histogram.true] if desk.truth is not None else [])
-    content = b"".join(np.ascontiguousarray(one, "<u4").tobytes() for one in parts)
+    content = b"".join(np.ascontiguousarray(part, "<u4").tobytes() for part in parts)
     return Response(content, media_type=BYTES, headers={"x-generation": str(counted.generation)})
 
 

@@ -58,7 +58,7 @@ def free_ones(picks: MicrographPicks, true: NDArray[np.bool_] | None = None) -> 
 
 
 @dataclass(frozen=True, eq=False)
-class Candidates:
+class CountedCandidates:
     """The free candidates of all micrographs, those of one after those of another.
 
     Attributes
@@ -143,16 +143,16 @@ class Collected:
         if end > len(self._arrays[0]):
             room = max(end, 2 * len(self._arrays[0]))
             self._arrays = [
-                np.concatenate([one[:start], np.empty(room - start, one.dtype)]) for one in self._arrays
+                np.concatenate([array[:start], np.empty(room - start, array.dtype)]) for array in self._arrays
             ]
         for array, values in zip(self._arrays, (own.score, own.size_A, own.true), strict=True):
             array[start:end] = values
         self._starts[place], self._ends[place], self._n = start, end, end
 
-    def all(self) -> Candidates:
+    def all(self) -> CountedCandidates:
         """Return what came."""
-        score, size_A, true = (one[: self._n] for one in self._arrays)
-        return Candidates(score, size_A, true, self._starts, self._ends)
+        score, size_A, true = (array[: self._n] for array in self._arrays)
+        return CountedCandidates(score, size_A, true, self._starts, self._ends)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +176,7 @@ class Histogram:
     true: NDArray[np.uint32]
 
 
-def histogram(candidates: Candidates, threshold: float) -> Histogram:
+def histogram(candidates: CountedCandidates, threshold: float) -> Histogram:
     """Return how many candidates there are of each score and size.
 
     Parameters

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from cryopick_ray.leaves import option
 from cryopick_ray.passes.sizes import InSize
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import recut
+from cryopick_ray.settings.leaves import option
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import MicrographError
+from cryopick_ray.page.counting import PageTally
+from cryopick_ray.page.filtered_views import LOOKS
 from cryopick_ray.page.judgement import Judgement
 from cryopick_ray.page.levels import TILE_PX
-from cryopick_ray.page.listing import Listing
-from cryopick_ray.page.looks import LOOKS
+from cryopick_ray.page.micrograph_list import Listing
 from cryopick_ray.page.missing import NotReadyError, UnknownError
 from cryopick_ray.page.opened import (
     Opened,
@@ -21,10 +22,9 @@ from cryopick_ray.page.opened import (
     open_sources,
 )
 from cryopick_ray.page.packing import packed_candidates, packed_places
-from cryopick_ray.page.pictures import Pictures
+from cryopick_ray.page.picture_tiles import Pictures
 from cryopick_ray.page.run_source import RunSource
 from cryopick_ray.page.spelling import as_options
-from cryopick_ray.page.tally import Tally
 from cryopick_ray.page.truths import calibration, centres_of, finds
 from cryopick_ray.passes.decisions import Decision
 from cryopick_ray.picks.part import no_picks
@@ -33,7 +33,7 @@ from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
 if TYPE_CHECKING:
     from cryopick_ray.evaluation.truth import Truth
-    from cryopick_ray.page.classes import Averages
+    from cryopick_ray.page.class_decisions import ClassAverages
 
 MOST_READ = 64
 """Micrographs that are read at once to be counted; more are counted in the background."""
@@ -64,7 +64,7 @@ class Desk:
             curation_folder(settings, self.opened.run), settings.by, self.opened.applied
         )
         self.averages = _averages(settings.classes, self.opened.run, self.judgement)
-        self.tally = Tally(
+        self.tally = PageTally(
             self.shown[0], lambda: self.micrographs, self.truth, self.opened.diameter_A, self.judgement
         )
         self._listing = Listing(self.judgement, self.tally)
@@ -127,7 +127,7 @@ class Desk:
 
     def heed(self, changed: Collection[str]) -> list[int]:
         """Count anew where decisions changed; return the places of these micrographs."""
-        ids = [one.micrograph_id for one in self.micrographs] if changed else []
+        ids = [micrograph.micrograph_id for micrograph in self.micrographs] if changed else []
         places = [at for at, name in enumerate(ids) if name in changed]
         to_read = []
         for place in places:
@@ -173,7 +173,9 @@ class Desk:
 
     def show_beside(self, name: str, table: str) -> None:
         """Show the picks of a table beside the others."""
-        self.shown.append(open_beside(name, table, [one.micrograph_id for one in self.micrographs]))
+        self.shown.append(
+            open_beside(name, table, [micrograph.micrograph_id for micrograph in self.micrographs])
+        )
 
     def decide(self, place: int, rows: Sequence[Decision]) -> None:
         """Keep decisions about a micrograph."""
@@ -230,7 +232,7 @@ class Desk:
     def mask(self, place: int) -> tuple[bytes, tuple[float, float, float, float]]:
         """Return junk as a translucent PNG, and where it lies in the micrograph."""
         from cryopick_ray.formats.mask_names import masks_of
-        from cryopick_ray.runs.junk import tints_of
+        from cryopick_ray.runs.junk_summary import tints_of
 
         run, about = self.opened.run, self.micrograph(place)
         if run is None:
@@ -252,7 +254,7 @@ class Desk:
         self.tally.stop()
         self.judgement.close()
 
-    def classes(self) -> "Averages":
+    def classes(self) -> "ClassAverages":
         """Return the class averages, or raise :class:`UnknownError`."""
         if self.averages is None:
             raise UnknownError("there are no class averages: give `classes`, a folder of classify2d")
@@ -280,11 +282,11 @@ def _truth(where: str | None) -> "Truth | None":
     return read_truth(where)
 
 
-def _averages(folder: Path | None, run: RunSource | None, judgement: Judgement) -> "Averages | None":
+def _averages(folder: Path | None, run: RunSource | None, judgement: Judgement) -> "ClassAverages | None":
     """Return the class averages in a folder, or those that lie in a run, if there are any."""
     found = folder or (None if run is None else run.folder.path / "classes")
     if found is None or (folder is None and not (found / "classes.json").is_file()):
         return None
-    from cryopick_ray.page.classes import Averages
+    from cryopick_ray.page.class_decisions import ClassAverages
 
-    return Averages(found, judgement.folder, judgement.by)
+    return ClassAverages(found, judgement.folder, judgement.by)

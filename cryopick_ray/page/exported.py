@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryopick_ray.errors import CryoPickError, UsageError
+from cryopick_ray.page.background_jobs import BackgroundJob
 from cryopick_ray.page.cut import Cut
-from cryopick_ray.page.jobs import Job
 from cryopick_ray.page.judgement import Judgement
-from cryopick_ray.page.sources import Shown
+from cryopick_ray.page.pick_sources import ShownPicks
 from cryopick_ray.picks.part import no_picks
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.store.publish import check_folder
@@ -38,16 +38,16 @@ class Export:
 
     def __call__(
         self,
-        source: Shown,
+        source: ShownPicks,
         micrographs: Sequence[PickedMicrograph],
         judgement: Judgement,
         diameter_A: float,
-        job: Job,
+        job: BackgroundJob,
     ) -> None:
         """Write the picks of all micrographs; the job hears what came of it."""
         from cryopick_ray.formats.format import ExportSettings
         from cryopick_ray.formats.formats import export
-        from cryopick_ray.runs.coordinates import in_star
+        from cryopick_ray.runs.relion_files import in_star
 
         picks = micrographs_done = 0
 
@@ -101,10 +101,10 @@ def new_folder(beside: Path, name: str, kind: str) -> Path:
 
 
 def _curated(
-    source: Shown, micrographs: Sequence[PickedMicrograph], judgement: Judgement, diameter_A: float
+    source: ShownPicks, micrographs: Sequence[PickedMicrograph], judgement: Judgement, diameter_A: float
 ) -> Iterator[MicrographPicks]:
     """Yield all micrographs in the order of tables, as people decided."""
-    ordered = sorted(micrographs, key=lambda one: (one.dataset, one.micrograph_id))
+    ordered = sorted(micrographs, key=lambda micrograph: (micrograph.dataset, micrograph.micrograph_id))
     for start in range(0, len(ordered), AT_ONCE):
         some = ordered[start : start + AT_ONCE]
         found = source.some(some)

@@ -26,7 +26,7 @@ Rect = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Frame:
+class TileFrame:
     """How an image lies in the source micrograph: ``image edge = source edge * scale + shift``, x and y."""
 
     scale: tuple[float, float]
@@ -38,21 +38,21 @@ class Frame:
         left, top, right, bottom = rect
         return left * sx + tx, top * sy + ty, right * sx + tx, bottom * sy + ty
 
-    def halved(self, times: int) -> "Frame":
+    def halved(self, times: int) -> "TileFrame":
         """Return that of the image binned by two so often."""
         (sx, sy), (tx, ty), step = self.scale, self.shift, 2**times
-        return Frame((sx / step, sy / step), (tx / step, ty / step))
+        return TileFrame((sx / step, sy / step), (tx / step, ty / step))
 
 
-def cropped(source: Shape, shape: Shape) -> Frame:
+def cropped(source: Shape, shape: Shape) -> TileFrame:
     """Return the frame of a Fourier crop, which keeps the centre of the first pixel."""
     sx, sy = shape[1] / source[1], shape[0] / source[0]
-    return Frame((sx, sy), (0.5 - 0.5 * sx, 0.5 - 0.5 * sy))
+    return TileFrame((sx, sy), (0.5 - 0.5 * sx, 0.5 - 0.5 * sy))
 
 
-def binned(binning: int) -> Frame:
+def binned(binning: int) -> TileFrame:
     """Return the frame of an image whose pixels are the means of ``binning`` times ``binning``."""
-    return Frame((1 / binning, 1 / binning), (0.0, 0.0))
+    return TileFrame((1 / binning, 1 / binning), (0.0, 0.0))
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,12 @@ class Levels:
 
     images: tuple[NDArray[np.floating], ...]
     limits: tuple[tuple[float, float], ...]
-    frame: Frame
+    frame: TileFrame
 
     @property
     def nbytes(self) -> int:
         """Memory that the images take."""
-        return sum(one.nbytes for one in self.images)
+        return sum(image.nbytes for image in self.images)
 
     def tile(self, rect: Rect, size: tuple[int, int]) -> bytes:
         """Return a part of the source as a JPEG of ``size`` (width, height)."""
@@ -118,12 +118,12 @@ class Levels:
         return jpeg(resized(self.images[at], inside, size), self.limits[at])
 
 
-def levels_of(image: NDArray[np.floating], frame: Frame) -> Levels:
+def levels_of(image: NDArray[np.floating], frame: TileFrame) -> Levels:
     """Return an image with its coarser levels."""
     images = [image]
     while max(images[-1].shape) > COARSEST_PX and min(images[-1].shape) > 1:
         images.append(halved(images[-1]))
-    return Levels(tuple(images), tuple(limits_of(one) for one in images), frame)
+    return Levels(tuple(images), tuple(limits_of(image) for image in images), frame)
 
 
 def halved(image: NDArray[np.floating]) -> NDArray[np.float16]:

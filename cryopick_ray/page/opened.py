@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.page.judgement import Applied
-from cryopick_ray.page.names import alike, beside, of_files
-from cryopick_ray.page.pixels import InFiles, InStore, Pixels
+from cryopick_ray.page.pick_sources import About, PicksFile, PickSource, ShownPicks, table_threshold
+from cryopick_ray.page.pixel_sources import InFiles, Pixels, PixelsInStore
 from cryopick_ray.page.run_source import RunSource
-from cryopick_ray.page.sources import About, FileSource, Shown, Source, table_threshold
+from cryopick_ray.page.shared_names import alike, beside, of_files
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.project import project_of
-from cryopick_ray.runs.folder import RunFolder
-from cryopick_ray.stages.averages import Averages
+from cryopick_ray.runs.run_folder import RunFolder
+from cryopick_ray.stages.averages import MovieAverages
 from cryopick_ray.store.pictures import PictureShelf
 from cryopick_ray.store.place import Place, is_bucket
 
@@ -80,7 +80,7 @@ class Opened:
 
     run: RunSource | None
     listed: Sequence[PickedMicrograph]
-    shown: Sequence[Shown]
+    shown: Sequence[ShownPicks]
     pixels: Pixels | None
     shelf: PictureShelf | None
     pixel_ids: Mapping[str, str] | None
@@ -109,12 +109,12 @@ def open_sources(settings: PageSettings) -> Opened:
     first = found[0].source
     files = [] if place is None or place in runs else _files(place)
     listed = first.micrographs
-    if isinstance(first, FileSource):
+    if isinstance(first, PicksFile):
         listed = of_files(files, first)
         if place in runs:
-            listed = [one.unjudged() for one in runs[place].micrographs]
+            listed = [micrograph.unjudged() for micrograph in runs[place].micrographs]
     ids = [one.micrograph_id for one in listed]
-    as_called = [] if isinstance(first, FileSource) else found[:1]
+    as_called = [] if isinstance(first, PicksFile) else found[:1]
     shown = [*as_called, *(beside(one, ids, notes) for one in found[len(as_called) :])]
     pixels: Pixels | None = None
     pixel_ids = None
@@ -122,8 +122,8 @@ def open_sources(settings: PageSettings) -> Opened:
         pixels = _in_store(runs[place])
         pixel_ids = None if first is runs[place] else alike(ids, runs[place].rows)
     elif files:
-        pixels = InFiles({one.micrograph_id: one for one in files})
-        pixel_ids = alike(ids, [one.micrograph_id for one in files])
+        pixels = InFiles({file.micrograph_id: file for file in files})
+        pixel_ids = alike(ids, [file.micrograph_id for file in files])
     across_A = settings.diameter_A or next((one for one in map(_diameter_A, found) if one), None)
     if across_A is None:
         notes.append(
@@ -150,13 +150,13 @@ def curation_folder(settings: PageSettings, run: RunSource | None) -> Path:
     return Path.cwd() / CURATION if is_here or run is None else Path(run.folder.where) / CURATION
 
 
-def applied_of(first: Source | None, settings: PageSettings, notes: list[str]) -> Applied:
+def applied_of(first: PickSource | None, settings: PageSettings, notes: list[str]) -> Applied:
     """Return what the first source heeds already: as its table says, and as a run's settings ask."""
     run = first if isinstance(first, RunSource) else None
     table = first if run is None else run.table
     passes: dict[str, Any] = {}
     if isinstance(table, PickTable):
-        passes = {name: value for one in table.made.passes for name, value in one.items()}
+        passes = {name: value for pass_ in table.made.passes for name, value in pass_.items()}
     given = passes.get("curation") or ()
     heeded = [Path(one) for one in ([given] if isinstance(given, str) else given)]
     asked = [] if run is None else [*run.settings.selection.curation]
@@ -211,16 +211,16 @@ def _opened(
     place: str | None,
     settings: PageSettings,
     notes: list[str],
-) -> Shown:
+) -> ShownPicks:
     from cryopick_ray.formats.reading import is_table
 
     if where in runs:
         run = runs[where]
-        return Shown(lambda: replace(run.about, name=name), run)
+        return ShownPicks(lambda: replace(run.about, name=name), run)
     if is_table(where):
         table = open_table(where)
         about = About(name, "table", "", table_threshold(table))
-        return Shown(lambda: about, table)
+        return ShownPicks(lambda: about, table)
     if place is None:
         raise UsageError(
             f"{where} holds coordinates, and nothing says where their micrographs are: give `micrographs`"
@@ -230,27 +230,27 @@ def _opened(
 
     known = KnownMicrographs(place)
     read = read_input(name, where, known, settings.pixel_size_A, settings.diameter_A, notes)
-    source = FileSource({key: own for key in read.micrographs for own in read.source.of([key]).values()})
+    source = PicksFile({key: own for key in read.micrographs for own in read.source.of([key]).values()})
     about = About(name, "files", "", source.lowest)
-    return Shown(lambda: about, source)
+    return ShownPicks(lambda: about, source)
 
 
-def open_beside(name: str, table: str, ids: Sequence[str]) -> Shown:
+def open_beside(name: str, table: str, ids: Sequence[str]) -> ShownPicks:
     """Return the picks of a table, by the ids of the page."""
     found = open_table(table)
     about = About(name, "table", "", table_threshold(found))
-    return beside(Shown(lambda: about, found), ids, [])
+    return beside(ShownPicks(lambda: about, found), ids, [])
 
 
-def _in_store(run: RunSource) -> InStore:
-    def averages() -> Averages:
+def _in_store(run: RunSource) -> PixelsInStore:
+    def averages() -> MovieAverages:
         return run.folder.averages(run.folder.relion_project(run.settings))
 
-    return InStore(lambda: run.store, run.rows, averages)
+    return PixelsInStore(lambda: run.store, run.rows, averages)
 
 
-def _diameter_A(one: Shown) -> float | None:
-    source = one.source
-    if isinstance(source, FileSource):
+def _diameter_A(picks: ShownPicks) -> float | None:
+    source = picks.source
+    if isinstance(source, PicksFile):
         return next((own.diameter_A for own in source.picks.values() if own.diameter_A > 1), None)
     return float(getattr(source, "diameter_A", 0.0)) or None

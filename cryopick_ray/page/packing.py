@@ -34,7 +34,7 @@ def packed_candidates(picks: MicrographPicks, true: NDArray[np.bool_] | None = N
     return b"".join(
         [
             n.to_bytes(4, "little"),
-            *(np.asarray(one, "<f4").tobytes() for one in numbers),
+            *(np.asarray(number, "<f4").tobytes() for number in numbers),
             *_of_filaments(picks),
             picks.unpicked.astype("<u2").tobytes(),
             junk.astype(np.uint8).tobytes(),

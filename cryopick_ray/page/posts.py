@@ -145,5 +145,7 @@ def _started(work: Work, asked: _Start) -> str:
         case _Teach():
             return work.teach(asked.micrographs)
         case _Preview():
-            trials = [Trial(one.diameter_A, one.model, one.threshold) for one in asked.settings]
+            trials = [
+                Trial(setting.diameter_A, setting.model, setting.threshold) for setting in asked.settings
+            ]
             return work.preview(asked.micrographs, trials)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.page.cut import said
-from cryopick_ray.settings import PickSettings, RunSettings
+from cryopick_ray.settings.run_settings import PickSettings, RunSettings
 from cryopick_ray.store.layout import metadata_key, shard_key
 from cryopick_ray.store.manifest import ManifestRow, publish_part
 from cryopick_ray.store.store import MicrographStore
@@ -42,7 +42,7 @@ class Trial:
         UsageError
             If a value is none that a run takes.
         """
-        from cryopick_ray.config import load_settings, over
+        from cryopick_ray.settings.config import load_settings, over
 
         changes = {name: value for name, value in vars(self).items() if value is not None}
         if self.model is not None:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import CryoPickError, PicksError
-from cryopick_ray.filament import picked_spacing_A
-from cryopick_ray.page.sources import About, table_threshold
+from cryopick_ray.page.pick_sources import About, table_threshold
 from cryopick_ray.picks.coverage import is_stale
 from cryopick_ray.picks.digest import CALIBRATED, PROBABILITY, THRESHOLD
 from cryopick_ray.picks.gather import gather
@@ -21,8 +20,9 @@ from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.shard import Coverage
 from cryopick_ray.picks.shards import PickShards, digests
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.runs.folder import RunFolder
-from cryopick_ray.settings import RunSettings
+from cryopick_ray.runs.run_folder import RunFolder
+from cryopick_ray.settings.filament_settings import picked_spacing_A
+from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore
 
@@ -188,14 +188,18 @@ class RunSource:
         if self._has_store():
             self.rows |= read_manifest(MicrographStore(self.folder.store).place)
         self.table = PickTable(self.folder.table) if self._has_table() else None
-        told = {} if self.table is None else {one.micrograph_id: one for one in self.table.micrographs}
+        told = (
+            {}
+            if self.table is None
+            else {micrograph.micrograph_id: micrograph for micrograph in self.table.micrographs}
+        )
         self._in_table = set(told)
         if digest and (self._shards is None or self._shards.digest != digest):
             self._shards = PickShards(self.folder.picks, str(digest))
             self._covered, self._read_keys = {}, set()
         if set(self.rows) - self._in_table:
             self._cover()
-        places = {one.micrograph_id: at for at, one in enumerate(self._micrographs)}
+        places = {micrograph.micrograph_id: at for at, micrograph in enumerate(self._micrographs)}
         listed = list(self._micrographs)
         for name in dict.fromkeys([*told, *self.rows]):
             one = told.get(name) or _waiting(self.rows[name], self._covered.get(name))
@@ -224,7 +228,7 @@ class RunSource:
         if self._shards is None:
             return
         from cryopick_ray.passes.chain import Pass, made, passes_of
-        from cryopick_ray.passes.junk import OnJunk
+        from cryopick_ray.passes.on_junk import OnJunk
         from cryopick_ray.passes.threshold import AboveCut
 
         passes: list[Pass] = [OnJunk(self.settings.keep_junk), *passes_of(self.settings.selection)]

@@ -1,7 +1,7 @@
 """What a page calls settings: as the options of the command that serves it."""
 
 from cryopick_ray.errors import spelled
-from cryopick_ray.leaves import option
+from cryopick_ray.settings.leaves import option
 
 
 def as_options(text: str) -> str:

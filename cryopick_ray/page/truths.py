@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import CryoPickError
 from cryopick_ray.evaluation.reliability import score_bins
-from cryopick_ray.page.counts import Candidates
+from cryopick_ray.page.counts import CountedCandidates
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.units import diameter_px
 
@@ -41,7 +41,7 @@ def finds(truth: "Truth | None", picks: MicrographPicks, diameter_A: float) -> N
     return match(picks.x_px, picks.y_px, score, centres[:, 0], centres[:, 1], radius_px) >= 0
 
 
-def calibration(candidates: Candidates, has_truth: NDArray[np.bool_]) -> list[dict[str, Any]]:
+def calibration(candidates: CountedCandidates, has_truth: NDArray[np.bool_]) -> list[dict[str, Any]]:
     """Return what scores promise and what is true, in bins of the scores; nothing where they are no shares.
 
     Parameters
@@ -54,6 +54,6 @@ def calibration(candidates: Candidates, has_truth: NDArray[np.bool_]) -> list[di
     if not len(score) or not ((score >= 0) & (score <= 1)).all():
         return []
     return [
-        {"score": one.mean_score, "share_true": one.share_true, "n": one.count}
-        for one in score_bins(score, true)
+        {"score": score_bin.mean_score, "share_true": score_bin.share_true, "n": score_bin.count}
+        for score_bin in score_bins(score, true)
     ]

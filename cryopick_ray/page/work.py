@@ -1,4 +1,4 @@
-"""What a page may start: the run again with its decisions, lessons, trials, files for other programs."""
+"""What a page may start: the run again with its decisions, teachings, trials, files for other programs."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from cryopick_ray.errors import UsageError
+from cryopick_ray.page.background_jobs import BackgroundJobs, Step, shown_command
 from cryopick_ray.page.cut import Cut, said
 from cryopick_ray.page.desk import Desk
 from cryopick_ray.page.exported import Export, check_written, new_folder
-from cryopick_ray.page.jobs import Jobs, Step, shown_command
 from cryopick_ray.page.preview import MOST_TRIED, Trial, small_store, trial_commands
 from cryopick_ray.page.run_source import RunSource
 from cryopick_ray.store.claim import local_folder
@@ -29,8 +29,8 @@ class Work:
     """
 
     def __init__(self, desk: Desk, private: Path) -> None:
-        self.desk, self.private, self.jobs = desk, private, Jobs()
-        self._trials = self._lessons = 0
+        self.desk, self.private, self.jobs = desk, private, BackgroundJobs()
+        self._trials = self._teachings = 0
         self._taught: Path | None = None
 
     def close(self) -> None:
@@ -80,8 +80,8 @@ class Work:
         words += [*self._curation_words(), *(word for name in ids for word in said("micrographs", name))]
 
         def show() -> None:
-            self._lessons += 1
-            self.desk.show_beside(f"taught {self._lessons}", str(out / "table"))
+            self._teachings += 1
+            self.desk.show_beside(f"taught {self._teachings}", str(out / "table"))
             self._taught = out / "model.safetensors"
 
         return self.jobs.run("teach", [Step(words, show)])

@@ -9,24 +9,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cryopick_ray.config import checked
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.plan import cut, unit_size
-from cryopick_ray.engine.stage import Part as StagePart
+from cryopick_ray.engine.stage import StagePart as StagePart
 from cryopick_ray.engine.stage import run_stage
+from cryopick_ray.engine.unit_rules import cut, unit_size
 from cryopick_ray.errors import PicksError, UsageError, few
 from cryopick_ray.formats.coordinates import Coordinates
-from cryopick_ray.formats.files import without_extension
+from cryopick_ray.formats.export_paths import without_extension
 from cryopick_ray.formats.known import NamesAlike
-from cryopick_ray.formats.relion.optics import guessed_optics
+from cryopick_ray.formats.relion.particle_optics import guessed_optics
 from cryopick_ray.formats.star_text import quoted
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.particles.extract_worker import ExtractWorker, ToExtract
 from cryopick_ray.particles.join import Joined, first_image, join
-from cryopick_ray.particles.pixels import Origin
+from cryopick_ray.particles.pixels import PixelOrigin
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable
+from cryopick_ray.settings.config import checked
 from cryopick_ray.store.claim import claimed, kept_settings
 from cryopick_ray.store.publish import write_whole
 
@@ -53,25 +53,31 @@ class Extracted:
     def text(self) -> str:
         """Return a few lines for a person."""
         lines = []
-        for one in self.files:
-            sides = ", ".join(f"{side} px" for side in one.boxes_px)
-            sizes = ", ".join(f"{size_A:g}" for size_A in one.pixel_sizes_A)
-            images = f" of {sides} at {sizes} A/px" if one.particles else ""
+        for file in self.files:
+            sides = ", ".join(f"{side} px" for side in file.boxes_px)
+            sizes = ", ".join(f"{size_A:g}" for size_A in file.pixel_sizes_A)
+            images = f" of {sides} at {sizes} A/px" if file.particles else ""
             lines.append(
-                f"{one.particles} particles{images} from {one.micrographs} micrographs "
-                f"({one.from_store} of them from the store, the others from their files): {one.star}"
+                f"{file.particles} particles{images} from {file.micrographs} micrographs "
+                f"({file.from_store} of them from the store, the others from their files): {file.star}"
             )
         return "\n".join([*lines, *([f"{len(self.failures)} micrographs failed"] if self.failures else [])])
 
 
-def of_table(table: PickTable, origins: Mapping[str, Origin], where: str) -> tuple[list[ToExtract], Failures]:
+def of_table(
+    table: PickTable, origins: Mapping[str, PixelOrigin], where: str
+) -> tuple[list[ToExtract], Failures]:
     """Return the micrographs of a table that have picks, and those that have no image."""
-    picked = [one for one in table.micrographs if one.status == "complete" and one.picks != 0]
+    picked = [
+        micrograph
+        for micrograph in table.micrographs
+        if micrograph.status == "complete" and micrograph.picks != 0
+    ]
     return _matched([(one, None, table.digest) for one in picked], origins, where)
 
 
 def of_coordinates(
-    found: Iterable[Coordinates], origins: Mapping[str, Origin], where: str
+    found: Iterable[Coordinates], origins: Mapping[str, PixelOrigin], where: str
 ) -> tuple[list[ToExtract], Failures]:
     """Return the micrographs of files that have particles, and those that have no image."""
     filled = [one for one in found if len(one.x_px)]
@@ -127,7 +133,7 @@ def extract(
 
 def _matched(
     wanted: Sequence[tuple[PickedMicrograph, Coordinates | None, str]],
-    origins: Mapping[str, Origin],
+    origins: Mapping[str, PixelOrigin],
     where: str,
 ) -> tuple[list[ToExtract], Failures]:
     """Return each micrograph with where its pixels are."""
@@ -178,10 +184,18 @@ def _named(
     return kept, failures
 
 
-def _digest(one: Coordinates) -> str:
+def _digest(coordinates: Coordinates) -> str:
     """Return what tells the particles of a micrograph from others."""
-    found = hashlib.sha256(repr((one.micrograph.optics_group, one.micrograph.listed)).encode())
-    columns = {"x_px": one.x_px, "y_px": one.y_px, "score": one.score, **one.columns, **one.more}
+    found = hashlib.sha256(
+        repr((coordinates.micrograph.optics_group, coordinates.micrograph.listed)).encode()
+    )
+    columns = {
+        "x_px": coordinates.x_px,
+        "y_px": coordinates.y_px,
+        "score": coordinates.score,
+        **coordinates.columns,
+        **coordinates.more,
+    }
     for name, values in columns.items():
         found.update(name.encode())
         found.update(values.tobytes())
@@ -204,7 +218,7 @@ def _changed(settings: ExtractSettings, out: Path) -> list[str]:
 def _notes(files: Sequence[Joined], items: Sequence[ToExtract], settings: ExtractSettings) -> list[str]:
     """Return what was guessed or left out."""
     first = files[0]
-    notes = [*dict.fromkeys(note for one in files for note in one.notes)]
+    notes = [*dict.fromkeys(note for file in files for note in file.notes)]
     if guess := guessed_optics([item.micrograph for item in items], settings.optics):
         notes.append(guess)
     if first.particles and first.without_ctf == first.particles:
@@ -214,22 +228,22 @@ def _notes(files: Sequence[Joined], items: Sequence[ToExtract], settings: Extrac
         )
     elif first.without_ctf:
         notes.append(f"{first.without_ctf} particles have a defocus of 0: nothing is known of their CTF")
-    for one in files:
-        name = Path(one.star).name
-        if len(one.pixel_sizes_A) > 1:
-            told = ", ".join(f"{size_A:g}" for size_A in one.pixel_sizes_A)
+    for file in files:
+        name = Path(file.star).name
+        if len(file.pixel_sizes_A) > 1:
+            told = ", ".join(f"{size_A:g}" for size_A in file.pixel_sizes_A)
             notes.append(
                 f"{name}: images have pixels of {told} A, and classification and reconstruction take one "
                 "size: a `box` in angstroms with `scale_to` makes it"
             )
-        if one.beyond_edge:
-            notes.append(f"{name}: {one.beyond_edge} boxes reach beyond the edge, which is repeated there")
-        if one.outside:
+        if file.beyond_edge:
+            notes.append(f"{name}: {file.beyond_edge} boxes reach beyond the edge, which is repeated there")
+        if file.outside:
             notes.append(
-                f"{name}: {one.outside} particles are left out, for their boxes are off the micrograph"
+                f"{name}: {file.outside} particles are left out, for their boxes are off the micrograph"
             )
-        if one.without_data:
+        if file.without_data:
             notes.append(
-                f"{name}: {one.without_data} particles are left out, for their boxes hold no picture"
+                f"{name}: {file.without_data} particles are left out, for their boxes hold no picture"
             )
     return notes

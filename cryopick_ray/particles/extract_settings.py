@@ -9,9 +9,10 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from cryopick_ray.errors import MicrographError
-from cryopick_ray.microscope import MicroscopeSettings
 from cryopick_ray.particles.normalise import BACKGROUND_SHARE, Dust
-from cryopick_ray.settings import PixelSize, Positive, Settings, Shown
+from cryopick_ray.settings.base import Positive, Settings, Shown
+from cryopick_ray.settings.microscope_settings import MicroscopeSettings
+from cryopick_ray.settings.run_settings import PixelSize
 
 BOX = re.compile(r"(\d+(?:\.\d*)?) ?(A|px)?", re.IGNORECASE)
 LARGEST_PX = 2**12
@@ -20,7 +21,7 @@ SLACK = 1e-3
 
 
 @dataclass(frozen=True)
-class Size:
+class BoxSize:
     """How large boxes are, before and after they are scaled.
 
     Attributes
@@ -136,7 +137,7 @@ class ExtractSettings(Settings):
             )
         if wrong := next((one for one in self.scale_to if one < 4 or one % 2), None):
             raise ValueError(f"`scale_to` is {wrong}, expected an even number of pixels from 4 on")
-        if twice := len(self.sizes) - len({one.name for one in self.sizes}):
+        if twice := len(self.sizes) - len({size.name for size in self.sizes}):
             raise ValueError(f"{twice} of `box` and `scale_to` are there twice; leave them out")
         return self
 
@@ -146,7 +147,7 @@ class ExtractSettings(Settings):
         return Dust(self.white_dust, self.black_dust)
 
     @property
-    def sizes(self) -> tuple[Size, ...]:
+    def sizes(self) -> tuple[BoxSize, ...]:
         """The boxes; those of one size are called ``particles``, of several after their sides, too."""
         made = []
         for text, scale_to in zip(self.box, self.scale_to or (None,) * len(self.box), strict=True):
@@ -155,7 +156,7 @@ class ExtractSettings(Settings):
             unit = "A" if _is_A(found) else "px"
             more = f"_{found[1]}{unit}" + (f"_to_{scale_to}px" if scale_to else "")
             name = "particles" + more * (len(self.box) > 1)
-            made.append(Size(name, float(found[1]), _is_A(found), scale_to))
+            made.append(BoxSize(name, float(found[1]), _is_A(found), scale_to))
         return tuple(made)
 
     def radius_px(self, side_px: int, pixel_size_A: float) -> float:

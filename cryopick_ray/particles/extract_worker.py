@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import CryoPickError, MicrographError
 from cryopick_ray.formats.coordinates import Coordinates, picked
-from cryopick_ray.formats.filaments import along
+from cryopick_ray.formats.filament_files import along
+from cryopick_ray.formats.relion.particle_rows import ORIGINS_A, SCORE, X, Y
 from cryopick_ray.formats.relion.particles import coordinate_rows, ctf_of, more_columns
-from cryopick_ray.formats.relion.rows import ORIGINS_A, SCORE, X, Y
 from cryopick_ray.particles.crop import (
     Centres,
     common_value,
@@ -25,10 +25,10 @@ from cryopick_ray.particles.crop import (
     origins_A,
     whole_centres,
 )
-from cryopick_ray.particles.extract_settings import SLACK, ExtractSettings, Size
+from cryopick_ray.particles.extract_settings import SLACK, BoxSize, ExtractSettings
+from cryopick_ray.particles.extracted_part import ExtractedPart, read_part, write_part
 from cryopick_ray.particles.normalise import Background, normalise
-from cryopick_ray.particles.part import Part, read_part, write_part
-from cryopick_ray.particles.pixels import Image, InFile, InStore
+from cryopick_ray.particles.pixels import Image, InFile, MicrographsInStore
 from cryopick_ray.particles.rescale import resample, rescale
 from cryopick_ray.particles.stack import StackWriter, stack_bytes, written_stack
 from cryopick_ray.picks.schema import PickedMicrograph
@@ -56,7 +56,7 @@ class ToExtract:
     """
 
     micrograph: PickedMicrograph
-    pixels: InFile | InStore
+    pixels: InFile | MicrographsInStore
     stem: str
     digest: str
     coordinates: Coordinates | None = None
@@ -66,15 +66,15 @@ class ToExtract:
         """Id of the micrograph."""
         return self.micrograph.micrograph_id
 
-    def stack(self, out: Path, size: Size) -> Path:
+    def stack(self, out: Path, size: BoxSize) -> Path:
         """Return where its images of a size are."""
         return out / size.name / f"{self.stem}.mrcs"
 
-    def part(self, out: Path, size: Size) -> Path:
+    def part(self, out: Path, size: BoxSize) -> Path:
         """Return where their rows are."""
         return out / PARTS / size.name / f"{self.stem}.rows"
 
-    def done(self, out: Path, size: Size, *, is_half: bool) -> Part | None:
+    def done(self, out: Path, size: BoxSize, *, is_half: bool) -> ExtractedPart | None:
         """Return what is said of its particles, if they are there, whole, and of these picks."""
         part = read_part(self.part(out, size))
         if part is None or part.digest != self.digest:
@@ -125,20 +125,22 @@ class ExtractWorker:
         """Report that the micrographs failed."""
         return UnitReport(complete=0, failures=tuple((item.micrograph_id, reason) for item in items))
 
-    def _extract(self, item: ToExtract, one: Coordinates) -> None:
+    def _extract(self, item: ToExtract, coordinates: Coordinates) -> None:
         """Write what is not there of a micrograph."""
         settings = self._settings
         image = item.pixels.read(item.micrograph, settings.pixel_size_A)
-        if one.is_upside_down:
-            one = one.flipped(image.shape[0])
-        one = along(replace(one, micrograph=replace(item.micrograph, pixel_size_A=image.pixel_size_A)))
+        if coordinates.is_upside_down:
+            coordinates = coordinates.flipped(image.shape[0])
+        coordinates = along(
+            replace(coordinates, micrograph=replace(item.micrograph, pixel_size_A=image.pixel_size_A))
+        )
         for size in settings.sizes:
             if item.done(self._out, size, is_half=settings.float16) is None:
-                self._write(item, one, image, size)
+                self._write(item, coordinates, image, size)
 
-    def _write(self, item: ToExtract, one: Coordinates, image: Image, size: Size) -> None:
+    def _write(self, item: ToExtract, coordinates: Coordinates, image: Image, size: BoxSize) -> None:
         """Write the stack of a size, and then its rows: whoever finds those finds the stack."""
-        cut = _Cut.of(one, image, size)
+        cut = _Cut.of(coordinates, image, size)
         stack = below(self._out, f"{size.name}/{item.stem}.mrcs")
         is_half = self._settings.float16
         with written_stack(stack, cut.box_px, cut.pixel_size_A, is_half=is_half) as writer:
@@ -146,15 +148,15 @@ class ExtractWorker:
             kept = touched[self._images(item, cut, touched, writer)]
         if not len(kept):
             stack.unlink()
-        columns, rows = cut.rows(one, kept)
-        part = Part(
+        columns, rows = cut.rows(coordinates, kept)
+        part = ExtractedPart(
             digest=item.digest,
             particles=len(kept),
             columns=columns,
             micrograph_pixel_size_A=image.pixel_size_A,
             pixel_size_A=cut.pixel_size_A,
             box_px=cut.box_px,
-            is_stored=isinstance(item.pixels, InStore),
+            is_stored=isinstance(item.pixels, MicrographsInStore),
             beyond_edge=int((~is_inside(cut.centres[kept], cut.side, cut.pixels.shape)).sum()),
             outside=len(cut.centres) - len(touched),
             without_data=len(touched) - len(kept),
@@ -223,9 +225,9 @@ class _Cut:
     step_px: float
 
     @classmethod
-    def of(cls, one: Coordinates, image: Image, size: Size) -> "_Cut":
+    def of(cls, coordinates: Coordinates, image: Image, size: BoxSize) -> "_Cut":
         scale = np.array(image.pixels.shape[::-1]) / image.shape[::-1]
-        centres = whole_centres(one.x_px * scale[0], one.y_px * scale[1])
+        centres = whole_centres(coordinates.x_px * scale[0], coordinates.y_px * scale[1])
         sides = size.sides(image.pixel_size_A * image.coarser, image.coarser)
         return cls(image.pixels, scale, image.pixel_size_A, centres, *sides)
 
@@ -240,14 +242,14 @@ class _Cut:
             return rescale(boxes, self.box_px)
         return resample(boxes, self.box_px, self.step_px)
 
-    def rows(self, one: Coordinates, kept: NDArray[np.intp]) -> tuple[tuple[str, ...], list[str]]:
+    def rows(self, coordinates: Coordinates, kept: NDArray[np.intp]) -> tuple[tuple[str, ...], list[str]]:
         """Return columns and rows of the particles kept: where they are, all that is known, and origins."""
         places = self.centres / self.scale
-        origins = origins_A(places, one.x_px, one.y_px, self.micrograph_A)
+        origins = origins_A(places, coordinates.x_px, coordinates.y_px, self.micrograph_A)
         x_px, y_px = places.T
-        more = more_columns(one)
-        ctf = {name: word for name, word in ctf_of(one).items() if name not in more}
+        more = more_columns(coordinates)
+        ctf = {name: word for name, word in ctf_of(coordinates).items() if name not in more}
         end = "".join(f" {word}" for word in ctf.values())
-        words = coordinate_rows(replace(one, x_px=x_px, y_px=y_px), more)
+        words = coordinate_rows(replace(coordinates, x_px=x_px, y_px=y_px), more)
         rows = [f"{words[at]}{end} {x:.6f} {y:.6f}" for at, (x, y) in zip(kept, origins[kept], strict=True)]
         return (X, Y, SCORE, *more, *ctf, *ORIGINS_A), rows

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import CryoPickError, PicksError, brief
 from cryopick_ray.micrographs.mrc_header import HEADER_BYTES, parse_header
-from cryopick_ray.particles.particles import Particles
+from cryopick_ray.particles.particle_star import Particles
 
 
 def read_images(particles: Particles, places: NDArray[np.integer[Any]]) -> NDArray[np.float32]:

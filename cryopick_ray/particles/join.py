@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.formats.relion.optics import Boxes, OpticsGroups
+from cryopick_ray.formats.relion.particle_optics import BoxOptics, OpticsGroups
+from cryopick_ray.formats.relion.particle_rows import IMAGE
 from cryopick_ray.formats.relion.particles import WITHOUT_CTF
-from cryopick_ray.formats.relion.rows import IMAGE
 from cryopick_ray.formats.star_text import loop, quoted
-from cryopick_ray.micrographs.listing import CTF, MICROGRAPH
 from cryopick_ray.micrographs.optics_groups import GROUP
-from cryopick_ray.particles.extract_settings import ExtractSettings, Size
+from cryopick_ray.micrographs.star_list import CTF, MICROGRAPH
+from cryopick_ray.particles.extract_settings import BoxSize, ExtractSettings
 from cryopick_ray.particles.extract_worker import ToExtract
-from cryopick_ray.particles.part import Part, read_rows
+from cryopick_ray.particles.extracted_part import ExtractedPart, read_rows
 from cryopick_ray.store.publish import published
 
 FIRST = "000001"
@@ -33,7 +33,7 @@ class Joined:
     boxes_px, pixel_sizes_A
         Sides and pixel sizes of the images, mostly one.
     beyond_edge, outside, without_data
-        As of a :class:`~cryopick_ray.particles.part.Part`.
+        As of a :class:`~cryopick_ray.particles.extracted_part.ExtractedPart`.
     without_ctf
         Particles of whose CTF nothing is known.
     from_store
@@ -56,7 +56,11 @@ class Joined:
 
 
 def join(
-    found: Sequence[tuple[ToExtract, Part]], out: Path, size: Size, settings: ExtractSettings, project: Path
+    found: Sequence[tuple[ToExtract, ExtractedPart]],
+    out: Path,
+    size: BoxSize,
+    settings: ExtractSettings,
+    project: Path,
 ) -> Joined:
     """Write the STAR file of a size; of all rows no more than one is in memory.
 
@@ -70,7 +74,7 @@ def join(
         groups.number(
             replace(item.micrograph, pixel_size_A=part.micrograph_pixel_size_A),
             None,
-            Boxes(part.pixel_size_A, part.box_px),
+            BoxOptics(part.pixel_size_A, part.box_px),
         )
         for item, part in found
         if part.particles
@@ -97,7 +101,7 @@ def join(
     return _joined(star, found, notes)
 
 
-def first_image(item: ToExtract, out: Path, size: Size, project: Path) -> str:
+def first_image(item: ToExtract, out: Path, size: BoxSize, project: Path) -> str:
     """Return what the first image of a micrograph is called, as a STAR word.
 
     Raises
@@ -109,7 +113,7 @@ def first_image(item: ToExtract, out: Path, size: Size, project: Path) -> str:
     return quoted(f"{FIRST}@{stack.relative_to(project) if stack.is_relative_to(project) else stack}")
 
 
-def _completed(rows: Iterable[str], part: Part, columns: Sequence[str]) -> Iterable[str]:
+def _completed(rows: Iterable[str], part: ExtractedPart, columns: Sequence[str]) -> Iterable[str]:
     """Return rows with all the columns that the file has."""
     if list(part.columns) == list(columns):
         return rows
@@ -119,7 +123,7 @@ def _completed(rows: Iterable[str], part: Part, columns: Sequence[str]) -> Itera
     return (" ".join(other if at is None else words[at] for at, other in chosen) for words in split)
 
 
-def _joined(star: Path, found: Sequence[tuple[ToExtract, Part]], notes: Sequence[str]) -> Joined:
+def _joined(star: Path, found: Sequence[tuple[ToExtract, ExtractedPart]], notes: Sequence[str]) -> Joined:
     parts = [part for _, part in found]
     filled = [part for part in parts if part.particles]
     return Joined(

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.formats.files import bare_name
+from cryopick_ray.formats.export_paths import bare_name
 from cryopick_ray.formats.known import NamesAlike
 from cryopick_ray.formats.reading import read_coordinates
-from cryopick_ray.particles.particles import ANGLES, DEFOCUS, Particles
+from cryopick_ray.particles.particle_star import ANGLES, DEFOCUS, Particles
 from cryopick_ray.picks.matching import FREE, match
 
 SCORE = "rlnAutopickFigureOfMerit"

@@ -11,8 +11,8 @@ from cryopick_ray.errors import MicrographError
 from cryopick_ray.micrographs.exposure import average_name, read_exposure, stamp
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.picks.schema import PickedMicrograph
-from cryopick_ray.settings import IngestSettings
-from cryopick_ray.stages.averages import Averages
+from cryopick_ray.settings.run_settings import IngestSettings
+from cryopick_ray.stages.averages import MovieAverages
 from cryopick_ray.stages.ingest_worker import pixel_size_of
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore
@@ -94,7 +94,7 @@ class InFile:
 
 
 @dataclass(frozen=True)
-class InStore:
+class MicrographsInStore:
     """Pixels in a store, normalised and maybe coarser."""
 
     store_url: str
@@ -118,11 +118,11 @@ class InStore:
 
 
 @dataclass(frozen=True)
-class Origin:
+class PixelOrigin:
     """A micrograph as the place knows it that has its pixels."""
 
     relion_name: str
-    pixels: InFile | InStore
+    pixels: InFile | MicrographsInStore
     optics: Optics | None = None
     optics_group: str = ""
     listed: str = ""
@@ -138,7 +138,7 @@ class Origin:
         )
 
 
-def of_files(where: str, project: Path) -> dict[str, Origin]:
+def of_files(where: str, project: Path) -> dict[str, PixelOrigin]:
     """Return the micrographs of a folder, a list or a file by id.
 
     Raises
@@ -148,12 +148,12 @@ def of_files(where: str, project: Path) -> dict[str, Origin]:
     """
     found = list_sources([where], relion_project=project)
     return {
-        one.micrograph_id: Origin(one.relion_name, InFile(one), one.optics, one.optics_group, one.listed)
+        one.micrograph_id: PixelOrigin(one.relion_name, InFile(one), one.optics, one.optics_group, one.listed)
         for one in found
     }
 
 
-def of_run(store_url: str, averages: Averages) -> dict[str, Origin]:
+def of_run(store_url: str, averages: MovieAverages) -> dict[str, PixelOrigin]:
     """Return the micrographs of a run by id: in their files as they were picked, else in its store.
 
     Parameters
@@ -163,9 +163,9 @@ def of_run(store_url: str, averages: Averages) -> dict[str, Origin]:
     """
     rows: Mapping[str, ManifestRow] = read_manifest(MicrographStore(store_url).place)
     return {
-        name: Origin(
+        name: PixelOrigin(
             row.relion_name,
-            file_of(row, averages) or InStore(store_url, row),
+            file_of(row, averages) or MicrographsInStore(store_url, row),
             row.optics,
             row.optics_group,
             row.listed,
@@ -175,7 +175,7 @@ def of_run(store_url: str, averages: Averages) -> dict[str, Origin]:
     }
 
 
-def file_of(row: ManifestRow, averages: Averages) -> InFile | None:
+def file_of(row: ManifestRow, averages: MovieAverages) -> InFile | None:
     """Return the file that was picked if it is there and unchanged."""
     average = average_name(row.micrograph_id)
     is_average = row.relion_name == f"{averages.relion_name}/{average}"

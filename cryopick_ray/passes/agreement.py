@@ -9,7 +9,7 @@ from cryopick_ray.passes.patterns import Patterns
 
 
 @dataclass(frozen=True)
-class Pair:
+class PickerPair:
     """What one picker has in common with another.
 
     Attributes
@@ -40,7 +40,7 @@ class Together:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class PickerAgreement:
     """Who agrees with whom.
 
     Attributes
@@ -57,7 +57,7 @@ class Agreement:
 
     names: tuple[str, ...]
     places: dict[str, int]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[PickerPair, ...]
     together: tuple[Together, ...]
 
     def rows(self) -> list[dict[str, Any]]:
@@ -69,7 +69,7 @@ class Agreement:
         return asdict(self)
 
 
-def agreement(agreed: Patterns) -> Agreement:
+def agreement(agreed: Patterns) -> PickerAgreement:
     """Return who agrees with whom in a whole data set."""
     names, shared = agreed.names, agreed.shared.tolist()
     places = [shared[at][at] for at in range(len(names))]
@@ -80,7 +80,7 @@ def agreement(agreed: Patterns) -> Agreement:
                 both = shared[one][other]
                 either = places[one] + places[other] - both
                 share = both / places[one] if places[one] else None
-                pairs.append(Pair(name, names[other], both, share, both / either if either else None))
+                pairs.append(PickerPair(name, names[other], both, share, both / either if either else None))
     has, which = np.unique(agreed.level > 0, axis=0, return_inverse=True)
     counts = np.bincount(which.ravel(), agreed.count, len(has)).astype(np.int64)
     together = [
@@ -88,4 +88,4 @@ def agreement(agreed: Patterns) -> Agreement:
         for row, count in zip(has.tolist(), counts.tolist(), strict=True)
     ]
     together.sort(key=lambda one: (-one.count, -len(one.pickers), one.pickers))
-    return Agreement(names, dict(zip(names, places, strict=True)), tuple(pairs), tuple(together))
+    return PickerAgreement(names, dict(zip(names, places, strict=True)), tuple(pairs), tuple(together))

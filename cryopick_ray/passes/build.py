@@ -18,29 +18,29 @@ from numpy.typing import NDArray
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import PicksError
+from cryopick_ray.passes.bad_classes import InClass, read_classes
 from cryopick_ray.passes.chain import Pass, made, passes_of
-from cryopick_ray.passes.classes import InClass, read_classes
 from cryopick_ray.passes.curation import Curated, check_places
 from cryopick_ray.passes.decision_files import read_rows
 from cryopick_ray.passes.decisions import decisions_of
 from cryopick_ray.passes.excluded import Excluded
-from cryopick_ray.passes.junk import OnJunk
-from cryopick_ray.passes.masks import read_masks
+from cryopick_ray.passes.on_junk import OnJunk
 from cryopick_ray.passes.tasks import each
 from cryopick_ray.passes.threshold import AboveCut
+from cryopick_ray.passes.user_masks import read_masks
 from cryopick_ray.picks.coverage import coverage
 from cryopick_ray.picks.cuts import Scores
 from cryopick_ray.picks.gather import gather
 from cryopick_ray.picks.index import Made, write_index
-from cryopick_ray.picks.judged import Counted, count, judged, strange_ones
+from cryopick_ray.picks.judged_micrographs import PickCounts, count, judged, strange_ones
 from cryopick_ray.picks.partitions import Partition, plan_partitions
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.shard import Coverage
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.thresholds import Threshold, auto_threshold, log_odds_threshold
 from cryopick_ray.picks.verdict import KINDS
-from cryopick_ray.picks.write import check_replaceable, write_part
-from cryopick_ray.selection import SelectionSettings
+from cryopick_ray.picks.write_table import check_replaceable, write_part
+from cryopick_ray.settings.selection_settings import SelectionSettings
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.publish import whole_folder
 
@@ -136,7 +136,7 @@ def build_table(
         cuts = _cuts(source, passes, partitions, micrographs, choose)
     passes.append(AboveCut({name: cut.value for name, cut in cuts.items()}))
 
-    def write(part: Partition, last: Sequence[Pass]) -> dict[str, tuple[Counted, int, int]]:
+    def write(part: Partition, last: Sequence[Pass]) -> dict[str, tuple[PickCounts, int, int]]:
         some = [made(one, passes) for one in source(part)]
         done = [made(one, last) for one in some]
         write_part(done, aside, part.number)
@@ -152,7 +152,11 @@ def build_table(
         counts = {name: own for name, (own, _, _) in found.items()}
         told = judged(list(map(masked.told, micrographs)), manifest, counts, strange, settings.diameter_A)
         if bad := _worse(told, chosen.exclude_micrographs):
-            again = [part for part in partitions if bad & {one.micrograph_id for one in part.micrographs}]
+            again = [
+                part
+                for part in partitions
+                if bad & {micrograph.micrograph_id for micrograph in part.micrographs}
+            ]
             found |= _together(each(partial(write, last=[Excluded(bad), *last]), again))
         out_of_it = {*strange, *bad, *(name for name, own in decisions.items() if own.exclude)}
         told = [replace(_with_picks(one, found), excluded=one.micrograph_id in out_of_it) for one in told]
@@ -170,12 +174,14 @@ def _together(parts: Iterable[Mapping[str, T]]) -> dict[str, T]:
     return {name: value for part in parts for name, value in part.items()}
 
 
-def _with_picks(one: PickedMicrograph, found: Mapping[str, tuple[Counted, int, int]]) -> PickedMicrograph:
+def _with_picks(
+    micrograph: PickedMicrograph, found: Mapping[str, tuple[PickCounts, int, int]]
+) -> PickedMicrograph:
     """Return a micrograph with the numbers of its candidates and picks after the last pass."""
-    if one.micrograph_id not in found:
-        return one
-    _, candidates, picks = found[one.micrograph_id]
-    return replace(one, candidates=candidates, picks=picks)
+    if micrograph.micrograph_id not in found:
+        return micrograph
+    _, candidates, picks = found[micrograph.micrograph_id]
+    return replace(micrograph, candidates=candidates, picks=picks)
 
 
 def _cuts(
@@ -194,7 +200,7 @@ def _cuts(
     for part in partitions:
         totals[part.dataset] += part.rows
     step = {name: max(1, -(-total // THRESHOLD_SCORES)) for name, total in totals.items()}
-    complete = Counter(one.dataset for one in micrographs if one.status == "complete")
+    complete = Counter(micrograph.dataset for micrograph in micrographs if micrograph.status == "complete")
 
     def thinned(part: Partition) -> NDArray[np.float32]:
         free = [one.score[one.picked] for one in (made(one, passes) for one in source(part))]
@@ -215,7 +221,7 @@ def _worse(micrographs: Iterable[PickedMicrograph], verdict: str | None) -> set[
     if verdict is None:
         return set()
     bad = KINDS[: list[str](KINDS).index(verdict) + 1]
-    return {one.micrograph_id for one in micrographs if one.verdict in bad}
+    return {micrograph.micrograph_id for micrograph in micrographs if micrograph.verdict in bad}
 
 
 def _history(settings: TableSettings, cuts: Mapping[str, Threshold]) -> Made:

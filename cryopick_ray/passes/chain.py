@@ -7,7 +7,7 @@ from cryopick_ray.passes.most import AtMost
 from cryopick_ray.passes.sizes import InSize
 from cryopick_ray.passes.spacing import Apart
 from cryopick_ray.picks.schema import MicrographPicks
-from cryopick_ray.selection import SelectionSettings
+from cryopick_ray.settings.selection_settings import SelectionSettings
 
 Pass = Callable[[MicrographPicks], MicrographPicks]
 """A pure function of a micrograph's picks: it keeps every candidate, and may give it a reason more."""
@@ -32,6 +32,6 @@ def passes_of(selection: SelectionSettings) -> list[Pass]:
 
 def made(picks: MicrographPicks, passes: Iterable[Pass]) -> MicrographPicks:
     """Return a micrograph's picks after some passes."""
-    for one in passes:
-        picks = one(picks)
+    for pass_ in passes:
+        picks = pass_(picks)
     return picks

@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.stats import rankdata
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.passes.clusters import Graph, Groups, Places, graph, nearest_first
+from cryopick_ray.passes.clusters import CandidatePlaces, Graph, Groups, graph, nearest_first
 from cryopick_ray.units import is_positive
 
 MOST_CLIQUES = 2000
@@ -20,7 +20,7 @@ Clique = tuple[int, ...]
 """Places that are all near each other, as indices into a graph's, ascending."""
 
 
-def programme(lists: Mapping[str, Places], radius_px: float, weights: Mapping[str, float]) -> Groups:
+def programme(lists: Mapping[str, CandidatePlaces], radius_px: float, weights: Mapping[str, float]) -> Groups:
     """Return the groups of most weight, all pairs of a group within the radius.
 
     Places that are all near each other are a clique of the graph of near pairs, and a group is a clique. The
@@ -76,7 +76,7 @@ def programme(lists: Mapping[str, Places], radius_px: float, weights: Mapping[st
 
 
 def weight(
-    groups: Groups, lists: Mapping[str, Places], radius_px: float, weights: Mapping[str, float]
+    groups: Groups, lists: Mapping[str, CandidatePlaces], radius_px: float, weights: Mapping[str, float]
 ) -> float:
     """Return the sum over groups that :func:`programme`, which takes the same, makes the largest."""
     whole = graph(lists, radius_px)

@@ -16,7 +16,7 @@ ABSENT = -1
 
 
 @dataclass(frozen=True)
-class Places:
+class CandidatePlaces:
     """What one picker gives in one micrograph.
 
     Attributes
@@ -100,7 +100,7 @@ class Graph:
         return Groups(self.names, members, greedily)
 
 
-def graph(lists: Mapping[str, Places], radius_px: float) -> Graph:
+def graph(lists: Mapping[str, CandidatePlaces], radius_px: float) -> Graph:
     """Return the places of all pickers, and the pairs of them within a radius, which is included.
 
     Nothing depends on the order of the lists, or of the places in them.
@@ -137,7 +137,7 @@ def graph(lists: Mapping[str, Places], radius_px: float) -> Graph:
     return Graph(names, x_px, y_px, score[order], picker, index[order], pairs, apart_px)
 
 
-def greedy(lists: Mapping[str, Places], radius_px: float) -> Groups:
+def greedy(lists: Mapping[str, CandidatePlaces], radius_px: float) -> Groups:
     """Return groups of at most one place of each picker, all pairs of a group within the radius.
 
     The nearest pair of places comes first, and joins the groups that its two places are in, if all of these

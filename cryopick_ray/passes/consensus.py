@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.passes.clusters import Groups, Places
-from cryopick_ray.passes.reliability import Reliability
+from cryopick_ray.passes.agreed_reliability import AgreedReliability
+from cryopick_ray.passes.clusters import CandidatePlaces, Groups
 
 Votes = int | Literal["weighted"]
 """How many pickers a particle needs, or that it must be more likely one than not."""
@@ -43,9 +43,9 @@ class Consensus:
 
 def consensus(
     groups: Groups,
-    lists: Mapping[str, Places],
+    lists: Mapping[str, CandidatePlaces],
     level: NDArray[np.uint8],
-    reliability: Reliability,
+    reliability: AgreedReliability,
     votes: Votes,
 ) -> Consensus:
     """Return the groups that are voted for, each where its most reliable member is.

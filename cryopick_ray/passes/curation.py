@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.passes.decisions import REACH_PX, Decisions, Places, Turns, covered
-from cryopick_ray.passes.drawn import with_places, with_traces
+from cryopick_ray.passes.hand_drawn import with_places, with_traces
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
@@ -67,24 +67,27 @@ def check_places(decisions: Mapping[str, Decisions], micrographs: Iterable[Picke
     UsageError
         Naming the first.
     """
-    for one in micrographs:
-        own = decisions.get(one.micrograph_id)
-        if own is None or one.shape is None:
+    for micrograph in micrographs:
+        own = decisions.get(micrograph.micrograph_id)
+        if own is None or micrograph.shape is None:
             continue
-        height, width = one.shape
-        given = [("a pick", own.add.astype(np.float64)), *(("a filament", one.points) for one in own.traces)]
+        height, width = micrograph.shape
+        given = [
+            ("a pick", own.add.astype(np.float64)),
+            *(("a filament", trace.points) for trace in own.traces),
+        ]
         for what, places in given:
             inside = ((places >= -0.5) & (places <= [width - 0.5, height - 0.5])).all(axis=1)
             if not inside.all():
                 x_px, y_px = places[~inside][0].tolist()
                 raise UsageError(
-                    f"`curation` adds {what} at {x_px:g}, {y_px:g} to {one.micrograph_id}, which has "
+                    f"`curation` adds {what} at {x_px:g}, {y_px:g} to {micrograph.micrograph_id}, which has "
                     f"{width} x {height} pixels; expected x_px, y_px in pixels of the micrograph"
                 )
-        if own.traces and one.pixel_size_A is None:
+        if own.traces and micrograph.pixel_size_A is None:
             raise UsageError(
-                f"`curation` draws a filament in {one.micrograph_id}, whose pixel size is not known; give "
-                "`pixel_size_A`"
+                f"`curation` draws a filament in {micrograph.micrograph_id}, whose pixel size is not known; "
+                "give `pixel_size_A`"
             )
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.passes.clusters import ABSENT, Groups, Places
+from cryopick_ray.passes.agreed_reliability import AgreedReliability
+from cryopick_ray.passes.clusters import ABSENT, CandidatePlaces, Groups
 from cryopick_ray.passes.consensus import Votes, consensus
-from cryopick_ray.passes.reliability import Reliability
 from cryopick_ray.picks.columns import COLUMNS, among
 from cryopick_ray.picks.reasons import Why, none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
@@ -34,7 +34,7 @@ class Joint:
 
     micrograph: PickedMicrograph
     found: Mapping[str, MicrographPicks | None]
-    lists: Mapping[str, Places]
+    lists: Mapping[str, CandidatePlaces]
     groups: Groups
 
     @property
@@ -47,7 +47,7 @@ def join(
     micrograph: PickedMicrograph,
     found: Mapping[str, MicrographPicks | None],
     radius_A: float,
-    way: Callable[[Mapping[str, Places], float], Groups],
+    way: Callable[[Mapping[str, CandidatePlaces], float], Groups],
 ) -> Joint:
     """Return the picks of several pickers in one micrograph, grouped.
 
@@ -64,14 +64,16 @@ def join(
     picks = {name: None if one is None else one.take(one.picked) for name, one in found.items()}
     nowhere = np.empty(0, np.float32)
     lists = {
-        name: Places(nowhere, nowhere, nowhere) if one is None else Places(one.x_px, one.y_px, one.score)
+        name: CandidatePlaces(nowhere, nowhere, nowhere)
+        if one is None
+        else CandidatePlaces(one.x_px, one.y_px, one.score)
         for name, one in picks.items()
     }
     return Joint(micrograph, picks, lists, way(lists, radius_A / micrograph.pixel_size_A))
 
 
 def voted(
-    joint: Joint, told: Reliability, level: NDArray[np.uint8], diameter_A: float, votes: Votes
+    joint: Joint, told: AgreedReliability, level: NDArray[np.uint8], diameter_A: float, votes: Votes
 ) -> MicrographPicks:
     """Return every group as a candidate; those with enough votes are picked.
 
@@ -111,7 +113,7 @@ def _sources(names: tuple[str, ...], has: NDArray[np.bool_]) -> NDArray[np.objec
     return np.array(texts, object)[which.ravel()]
 
 
-def _carried(joint: Joint, told: Reliability, members: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
+def _carried(joint: Joint, told: AgreedReliability, members: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
     """Return the columns that pickers know, of each group those of the most reliable one that knows."""
     picks = [joint.found[name] for name in joint.groups.names]
     names = among(name for one in picks if one is not None for name in one.more)

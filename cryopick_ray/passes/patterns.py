@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.passes.clusters import Groups, Places
+from cryopick_ray.passes.clusters import CandidatePlaces, Groups
 
 LEVELS = 3
 """Of a picker's scores: the lowest third of all of them, the middle one, the highest."""
@@ -55,7 +55,7 @@ def score_cuts(score: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def levels(
-    groups: Groups, lists: Mapping[str, Places], cuts: Mapping[str, NDArray[np.float64]]
+    groups: Groups, lists: Mapping[str, CandidatePlaces], cuts: Mapping[str, NDArray[np.float64]]
 ) -> NDArray[np.uint8]:
     """Return ``(g, k)`` levels of the members' scores, 0 where there is no member.
 
@@ -93,13 +93,13 @@ def total(parts: Iterable[Patterns]) -> Patterns:
     """
     names: tuple[str, ...] | None = None
     counts: dict[bytes, int] = {}
-    for one in parts:
-        if names is not None and one.names != names:
+    for part in parts:
+        if names is not None and part.names != names:
             raise UsageError(
-                f"pickers are {', '.join(names)} and {', '.join(one.names)}; give one set for all"
+                f"pickers are {', '.join(names)} and {', '.join(part.names)}; give one set for all"
             )
-        names = one.names
-        for row, more in zip(one.level, one.count.tolist(), strict=True):
+        names = part.names
+        for row, more in zip(part.level, part.count.tolist(), strict=True):
             counts[row.tobytes()] = counts.get(row.tobytes(), 0) + more
     if names is None:
         raise UsageError("there are no micrographs; give some `inputs`")

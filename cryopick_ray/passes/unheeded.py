@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from cryopick_ray.errors import few, one_line
 from cryopick_ray.passes.decision_files import read_rows
 from cryopick_ray.passes.decisions import REACH_PX, Decision, drawn
-from cryopick_ray.passes.drawn import STEP_PX
+from cryopick_ray.passes.hand_drawn import STEP_PX
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable
 
@@ -24,7 +24,11 @@ def unheeded(paths: Sequence[Path], table: PickTable) -> list[str]:
     """Return a line for each kind of decision that meets nothing."""
     if not paths:
         return []
-    about = {one.micrograph_id: one for one in table.micrographs if one.status == "complete"}
+    about = {
+        micrograph.micrograph_id: micrograph
+        for micrograph in table.micrographs
+        if micrograph.status == "complete"
+    }
     own: defaultdict[str, list[Decision]] = defaultdict(list)
     for row in read_rows(paths):
         own[row.micrograph_id].append(row)

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from cryopick_ray import __version__
 from cryopick_ray.errors import UsageError
+from cryopick_ray.passes.agreed_reliability import AgreedReliability, reliability
 from cryopick_ray.passes.cliques import programme
 from cryopick_ray.passes.clusters import greedy
 from cryopick_ray.passes.consensus import Votes
 from cryopick_ray.passes.joint import Joint, join, voted
 from cryopick_ray.passes.patterns import Patterns, levels, patterns, score_cuts, total
-from cryopick_ray.passes.reliability import Reliability, reliability
 from cryopick_ray.passes.tasks import each
 from cryopick_ray.picks.index import Made, write_index
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
-from cryopick_ray.picks.write import check_replaceable, write_part
+from cryopick_ray.picks.write_table import check_replaceable, write_part
 from cryopick_ray.store.publish import whole_folder
 
 PARTITION_PICKS = 100_000
@@ -31,7 +31,7 @@ LEVEL_SCORES = 1_000_000
 """Scores of a picker that its levels are found on, about at most."""
 
 
-class Source(Protocol):
+class VoteSource(Protocol):
     """What one picker found; a :class:`~cryopick_ray.picks.table.PickTable` is one."""
 
     def of(self, micrograph_ids: Sequence[str]) -> dict[str, MicrographPicks]:
@@ -76,7 +76,7 @@ class Voted:
     """
 
     patterns: Patterns
-    reliability: Reliability
+    reliability: AgreedReliability
     micrographs: int
     groups: int
     picks: int
@@ -96,7 +96,7 @@ class _Part:
 class _Vote:
     """A vote that goes on: everything that a partition's task needs."""
 
-    sources: Mapping[str, Source]
+    sources: Mapping[str, VoteSource]
     names: tuple[str, ...]
     cuts: Mapping[str, NDArray[np.float64]]
     diameter_A: float
@@ -108,12 +108,17 @@ class _Vote:
 
     def joint(self, part: _Part, weights: Mapping[str, float]) -> list[Joint]:
         """Return what all pickers found in a partition, grouped."""
-        ids = [one.micrograph_id for one in part.micrographs]
+        ids = [micrograph.micrograph_id for micrograph in part.micrographs]
         found = {name: source.of(ids) for name, source in self.sources.items()}
         way = partial(programme, weights=weights) if self.how.crowded else greedy
         return [
-            join(one, {name: own.get(one.micrograph_id) for name, own in found.items()}, self.radius_A, way)
-            for one in part.micrographs
+            join(
+                micrograph,
+                {name: own.get(micrograph.micrograph_id) for name, own in found.items()},
+                self.radius_A,
+                way,
+            )
+            for micrograph in part.micrographs
         ]
 
     def counted(self, part: _Part) -> tuple[Patterns, float]:
@@ -127,7 +132,7 @@ class _Vote:
         found = [patterns(self.names, levels(one.groups, one.lists, self.cuts)) for one in some]
         return total([nothing, *found]), sum(_area_A2(one.micrograph) for one in some)
 
-    def written(self, part: _Part, told: Reliability, table: Path) -> "_Written":
+    def written(self, part: _Part, told: AgreedReliability, table: Path) -> "_Written":
         """Write what they agree on in a partition."""
         some = self.joint(part, told.weights)
         made = [
@@ -148,7 +153,7 @@ class _Written:
 
 
 def vote(
-    sources: Mapping[str, Source],
+    sources: Mapping[str, VoteSource],
     micrographs: Sequence[PickedMicrograph],
     sizes: Mapping[str, int],
     diameter_A: float,
@@ -193,8 +198,11 @@ def vote(
     told = reliability(agreed, max(sites, 1.0))
     with whole_folder(out) as aside:
         written = each(lambda part: ours.written(part, told, aside), parts)
-        done = {one.micrograph_id: one for part in written for one in part.micrographs}
-        index = [done.get(one.micrograph_id, replace(one, candidates=0, picks=0)) for one in micrographs]
+        done = {micrograph.micrograph_id: micrograph for part in written for micrograph in part.micrographs}
+        index = [
+            done.get(micrograph.micrograph_id, replace(micrograph, candidates=0, picks=0))
+            for micrograph in micrographs
+        ]
         passes = ({"consensus": {**asdict(how), "pickers": list(names)}},)
         write_index(aside, index, diameter_A, Made(__version__, tuple(of) or names, passes))
     return Voted(
@@ -210,7 +218,7 @@ def vote(
 def _parts(micrographs: Sequence[PickedMicrograph], sizes: Mapping[str, int]) -> list[_Part]:
     """Cut the micrographs with picks into runs of about ``PARTITION_PICKS``."""
     parts: list[_Part] = []
-    wanted = [one for one in micrographs if sizes.get(one.micrograph_id)]
+    wanted = [micrograph for micrograph in micrographs if sizes.get(micrograph.micrograph_id)]
     for dataset, some in groupby(wanted, lambda one: one.dataset):
         own: list[PickedMicrograph] = []
         rows = number = 0
@@ -225,13 +233,13 @@ def _parts(micrographs: Sequence[PickedMicrograph], sizes: Mapping[str, int]) ->
 
 
 def _score_cuts(
-    sources: Mapping[str, Source], parts: Sequence[_Part], picks: int
+    sources: Mapping[str, VoteSource], parts: Sequence[_Part], picks: int
 ) -> dict[str, NDArray[np.float64]]:
     """Return the scores that part each picker's picks in levels; of many picks, every n-th is looked at."""
     step = max(1, picks // LEVEL_SCORES)
 
     def scores(part: _Part) -> dict[str, NDArray[np.float32]]:
-        ids = [one.micrograph_id for one in part.micrographs]
+        ids = [micrograph.micrograph_id for micrograph in part.micrographs]
         found = {}
         for name, source in sources.items():
             own = [one.score[one.picked] for one in source.of(ids).values()]
@@ -242,7 +250,7 @@ def _score_cuts(
     return {name: score_cuts(np.concatenate([one[name] for one in found])) for name in sources}
 
 
-def _area_A2(one: PickedMicrograph) -> float:
-    assert one.shape is not None
-    assert one.pixel_size_A is not None
-    return one.shape[0] * one.shape[1] * one.pixel_size_A**2
+def _area_A2(micrograph: PickedMicrograph) -> float:
+    assert micrograph.shape is not None
+    assert micrograph.pixel_size_A is not None
+    return micrograph.shape[0] * micrograph.shape[1] * micrograph.pixel_size_A**2

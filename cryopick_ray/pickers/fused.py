@@ -34,7 +34,7 @@ def fuse(network: nn.Module) -> None:
         for name, child in list(module.named_children()):
             if isinstance(child, Foldable):
                 setattr(module, name, child.folded())
-    for module in [one for one in network.modules() if isinstance(one, nn.Sequential)]:
+    for module in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
         layers = [one for one in module.named_children() if not isinstance(one[1], nn.Identity)]
         for (name, conv), (next_name, after) in pairwise(layers):
             if type(after) in ACTIVATIONS and _is_plain(conv):

@@ -19,7 +19,7 @@ def refuse_without_contrast(images: Tensor) -> None:
     MicrographError
         If one is empty, constant or holds NaN or infinite values.
     """
-    ends = torch.stack([torch.stack(one.aminmax()) for one in images]) if images.numel() else images
+    ends = torch.stack([torch.stack(image.aminmax()) for image in images]) if images.numel() else images
     if not images.numel() or not bool(torch.isfinite(ends).all()):
         raise MicrographError("cannot normalise: the image is empty or holds NaN or infinite values")
     constant = ends[ends[:, 0] == ends[:, 1], 0]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cryopick_ray.errors import ModelError, UsageError, brief
-from cryopick_ray.pickers.device.choice import repeatable, usable_device
-from cryopick_ray.pickers.device.peaks import find_peaks_on_device
+from cryopick_ray.pickers.device.device_peaks import find_peaks_on_device
+from cryopick_ray.pickers.device.usable_device import repeatable, usable_device
 from cryopick_ray.pickers.folding import fold_batch_norm
 from cryopick_ray.pickers.fused import can_fuse, fuse
 from cryopick_ray.pickers.peaks import find_peaks

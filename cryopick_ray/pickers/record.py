@@ -12,29 +12,29 @@ CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingDefaults:
     """How a network is taught, unless the settings say otherwise: far shorter than in the papers.
 
     Attributes
     ----------
-    lesson
-        ``module:Class`` of a dataclass that is a :class:`~cryopick_ray.training.lesson.Lesson`; its fields
-        are the options that can be set, with their defaults.
+    recipe
+        ``module:Class`` of a dataclass that is a :class:`~cryopick_ray.training.recipes.recipe.Recipe`; its
+        fields are the options that can be set, with their defaults.
     epochs, steps
         Epochs, and batches of each.
     whole_image
         Whether it is shown all of an image at once, so that known false picks teach it nothing new.
     share
         The option that is the share of particles among all places, found from the labels unless given;
-        empty for none. Its lesson is an :class:`~cryopick_ray.training.lesson.UnlabelledLesson`.
+        empty for none. Its recipe is an :class:`~cryopick_ray.training.recipes.recipe.UnlabelledRecipe`.
     own_greys
-        The option that tells whether the lesson changes grey values itself, off where ``general`` changes
+        The option that tells whether the recipe changes grey values itself, off where ``general`` changes
         them; empty if it never does.
     filaments
         Whether it learns filaments, and labels without any teach it nothing.
     """
 
-    lesson: str
+    recipe: str
     epochs: int
     steps: int
     whole_image: bool = False
@@ -60,7 +60,7 @@ class Network:
         :class:`~cryopick_ray.pickers.picker.Picker`.
     parameters
         Names of the whole numbers that a network is built with.
-    recipe
+    training
         How it is taught; ``None`` for one that learns nothing.
     optional
         Names of whole numbers that cards of older models lack.
@@ -75,13 +75,13 @@ class Network:
     network: str
     picker: str
     parameters: frozenset[str]
-    recipe: Recipe | None = None
+    training: TrainingDefaults | None = None
     optional: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise ValueError(f"name is {self.name!r}; expected lower-case letters, digits and _")
-        for where in (self.network, self.picker, *([self.recipe.lesson] if self.recipe else [])):
+        for where in (self.network, self.picker, *([self.training.recipe] if self.training else [])):
             if not CLASS.fullmatch(where):
                 raise ValueError(f"{self.name} names the class {where!r}; expected module:Class")
 

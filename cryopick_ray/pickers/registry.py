@@ -17,14 +17,14 @@ from cryopick_ray.pickers.deepem.record import RECORD as DEEPEM
 from cryopick_ray.pickers.deeppicker.record import RECORD as DEEPPICKER
 from cryopick_ray.pickers.filament.record import RECORD as FILAMENT
 from cryopick_ray.pickers.heatmap.record import RECORD as HEATMAP
-from cryopick_ray.pickers.record import Network, Recipe
+from cryopick_ray.pickers.record import Network, TrainingDefaults
 from cryopick_ray.pickers.template.record import RECORD as TEMPLATE
 from cryopick_ray.pickers.topaz.record import RECORD as TOPAZ
 
 GROUP = "cryopick_ray.networks"
 BUILT_IN = {one.name: one for one in (HEATMAP, CRYOLO, TOPAZ, DEEPPICKER, DEEPEM, FILAMENT, TEMPLATE)}
 
-LEARNING = tuple(name for name, one in BUILT_IN.items() if one.recipe)
+LEARNING = tuple(name for name, one in BUILT_IN.items() if one.training)
 """Networks of this package that can be taught."""
 
 
@@ -48,7 +48,7 @@ def find_network(name: str) -> Network:
     return _load(found[0])
 
 
-def find_recipe(name: str) -> Recipe:
+def find_training(name: str) -> TrainingDefaults:
     """Return how a network is taught.
 
     Raises
@@ -58,8 +58,12 @@ def find_recipe(name: str) -> Recipe:
     ModelError
         If its package is broken.
     """
-    if name not in network_names() or (found := find_network(name).recipe) is None:
-        allowed = ", ".join(one for one in network_names() if one not in BUILT_IN or one in LEARNING)
+    if name not in network_names() or (found := find_network(name).training) is None:
+        allowed = ", ".join(
+            network_name
+            for network_name in network_names()
+            if network_name not in BUILT_IN or network_name in LEARNING
+        )
         raise UsageError(f"there is no network {name!r} to train; expected one of {allowed}")
     return found
 
@@ -82,7 +86,7 @@ def list_networks() -> tuple[list[Network], list[str]]:
 
 
 def _added() -> list[EntryPoint]:
-    return sorted(entry_points(group=GROUP), key=lambda one: (one.name, one.value))
+    return sorted(entry_points(group=GROUP), key=lambda entry_point: (entry_point.name, entry_point.value))
 
 
 def _taken(added: Iterable[EntryPoint]) -> list[str]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.pickers.device.choice import usable_device
+from cryopick_ray.pickers.device.usable_device import usable_device
 from cryopick_ray.pickers.fused import can_fuse
 
 Precision = Literal["float32", "bfloat16"]

@@ -48,7 +48,7 @@ class ModelCard(BaseModel):
     trained_on
         What the weights learnt from.
     options, scales
-        How: what was set of the lesson, but for the network and the data, and how many times smaller and
+        How: what was set of the recipe, but for the network and the data, and how many times smaller and
         larger particles were shown; cards of older models do not say.
     licence, source, date
         Where they come from and what may be done with them.

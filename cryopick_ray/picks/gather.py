@@ -57,7 +57,7 @@ def gather(shards: PickShards, part: Partition, diameter_A: float, model: str) -
 
 
 def _rows(shards: PickShards, part: Partition) -> _Rows:
-    places = {one.micrograph_id: place for place, one in enumerate(part.micrographs)}
+    places = {micrograph.micrograph_id: place for place, micrograph in enumerate(part.micrographs)}
     found = [_own(shards, key, part, places) for key in dict.fromkeys(part.keys)]
     place = np.concatenate([rows.place for rows in found])
     if len(place) != part.rows:

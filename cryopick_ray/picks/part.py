@@ -15,7 +15,7 @@ from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
 
 
-class Part:
+class TablePart:
     """The rows of a part, which micrographs cut into slices.
 
     Parameters

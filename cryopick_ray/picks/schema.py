@@ -69,7 +69,7 @@ class PickedMicrograph:
         ``complete``, or ``failed`` or ``left out`` and why.
     optics_group, listed
         What the input list says of it: see
-        :class:`~cryopick_ray.micrographs.listing.ListedMicrograph`.
+        :class:`~cryopick_ray.micrographs.star_list.ListedMicrograph`.
     inverted
         Whether its particles are brighter than the ice, and its negative was picked.
     mask

@@ -125,7 +125,7 @@ class PickShards:
         self.place.delete(key)
 
     def _key(self, items: Iterable[Named]) -> str:
-        lines = (f"{one.micrograph_id}\t{one.checksum}" for one in items)
+        lines = (f"{item.micrograph_id}\t{item.checksum}" for item in items)
         name = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:24]
         return f"{self.digest}/{name}.parquet"
 

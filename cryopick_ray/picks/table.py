@@ -16,7 +16,7 @@ from cryopick_ray.errors import PicksError, StoreError
 from cryopick_ray.micrographs.junk import KINDS, kept_out
 from cryopick_ray.picks.columns import COLUMNS, HAND, fields
 from cryopick_ray.picks.index import AGAIN, INDEX, dataset_folder, read_index, read_rows
-from cryopick_ray.picks.part import Part, each, junk_codes, no_picks
+from cryopick_ray.picks.part import TablePart, each, junk_codes, no_picks
 from cryopick_ray.picks.reasons import Reasons, Why, marked, none, to_words
 from cryopick_ray.picks.schema import PICKS, MicrographPicks
 from cryopick_ray.picks.verdict import NO_MICROGRAPH
@@ -41,7 +41,9 @@ class PickTable:
         index = read_index(place, data)
         self.micrographs, self.diameter_A, self.made = index.micrographs, index.diameter_A, index.made
         self._parts, self._keep_junk = index.parts, index.keep_junk
-        self._strange = {one.micrograph_id for one in self.micrographs if one.verdict == NO_MICROGRAPH}
+        self._strange = {
+            micrograph.micrograph_id for micrograph in self.micrographs if micrograph.verdict == NO_MICROGRAPH
+        }
 
     @cached_property
     def digest(self) -> str:
@@ -64,7 +66,11 @@ class PickTable:
     def of(self, micrograph_ids: Iterable[str]) -> dict[str, MicrographPicks]:
         """Return some micrographs of the table, by id; only parts that hold any of them are read."""
         wanted = set(micrograph_ids)
-        own = {one.micrograph_id: one for one in self.micrographs if one.micrograph_id in wanted}
+        own = {
+            micrograph.micrograph_id: micrograph
+            for micrograph in self.micrographs
+            if micrograph.micrograph_id in wanted
+        }
         keys = [
             key
             for key, (dataset, first, last) in self._ranges.items()
@@ -72,7 +78,7 @@ class PickTable:
         ]
         found: dict[str, MicrographPicks] = {}
         for key in keys:
-            part = Part(self._part(key))
+            part = TablePart(self._part(key))
             for name, some in part:
                 if name in own:  # as copies, which do not keep the part
                     picks = part.picks(own[name], some, self.diameter_A)
@@ -90,8 +96,12 @@ class PickTable:
 
         Footers are believed where the index counts candidates: then none that they hide is missed in silence.
         """
-        datasets = dict.fromkeys(one.dataset for one in self.micrographs)
-        is_counted = all(one.candidates is not None for one in self.micrographs if one.status == "complete")
+        datasets = dict.fromkeys(micrograph.dataset for micrograph in self.micrographs)
+        is_counted = all(
+            micrograph.candidates is not None
+            for micrograph in self.micrographs
+            if micrograph.status == "complete"
+        )
         found = {}
         for dataset in datasets:
             for key in self._keys(dataset_folder(dataset)):
@@ -137,11 +147,11 @@ class PickTable:
         reasons = marked(reasons, Why.EXCLUDED_MICROGRAPH, is_strange & ~picked)
         return marked(reasons, Why.BELOW_THRESHOLD, ~picked & (reasons == 0))
 
-    def _candidates(self) -> Iterator[tuple[str, Part, slice]]:
+    def _candidates(self) -> Iterator[tuple[str, TablePart, slice]]:
         """Yield the micrographs that have candidates: their ids, and where these are."""
         for dataset in dict.fromkeys(m.dataset for m in self.micrographs):
             for key in self._keys(dataset_folder(dataset)):
-                part = Part(self._part(key))
+                part = TablePart(self._part(key))
                 yield from ((name, part, own) for name, own in part)
 
     def _keys(self, folder: str) -> list[str]:
@@ -193,9 +203,9 @@ def _ends(place: Place, key: str) -> tuple[str, str] | None:
         about = pq.read_metadata(Path(place.url, key))
         at = about.schema.names.index("micrograph_id")
         ends = [about.row_group(group).column(at).statistics for group in range(about.num_row_groups)]
-        if not all(one.has_min_max for one in ends):
+        if not all(end.has_min_max for end in ends):
             return None
-        return min(one.min for one in ends), max(one.max for one in ends)
+        return min(end.min for end in ends), max(end.max for end in ends)
     except (pa.ArrowException, OSError, ValueError, TypeError, AttributeError):
         return None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal, get_args
 
-from cryopick_ray.micrographs.looks import Looks
+from cryopick_ray.micrographs.image_facts import ImageFacts
 
 Kind = Literal["not a micrograph", "bad", "empty", "doubtful", "good"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -95,7 +95,7 @@ def judge(facts: Facts, usual: float | None = None) -> Verdict:
     return Verdict("good" if not doubts else "doubtful" if len(doubts) == 1 else "bad", doubts)
 
 
-def strangeness(looks: Looks, view_A: float, diameter_A: float, *, inverted: bool = False) -> str:
+def strangeness(looks: ImageFacts, view_A: float, diameter_A: float, *, inverted: bool = False) -> str:
     """Return why an image is no micrograph of particles; empty if it may be one.
 
     Parameters
@@ -149,7 +149,7 @@ def usual_count(facts: Iterable[Facts]) -> float | None:
 
     ``None`` if they are fewer than five: spoilt ones tell nothing of what is usual.
     """
-    counts = [one.picked for one in facts if judge(one).kind == "good"]
+    counts = [fact.picked for fact in facts if judge(fact).kind == "good"]
     return median(counts) if len(counts) >= COMPARED else None
 
 
@@ -159,7 +159,7 @@ def is_unlike(count: int, usual: float) -> bool:
 
 
 def _junk(facts: Facts) -> str:
-    each = sorted(facts.junk_share.items(), key=lambda one: (-one[1], one[0]))
+    each = sorted(facts.junk_share.items(), key=lambda item: (-item[1], item[0]))
     kinds = ", ".join(f"{kind} {part:.0%}" for kind, part in each)
     return f"{sum(facts.junk_share.values()):.0%} of its area is junk ({kinds})"
 

@@ -3,7 +3,7 @@
 import numpy as np
 from markupsafe import Markup
 
-from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
 from cryopick_ray.report.figures import LineChart, fitted_axis
 
 

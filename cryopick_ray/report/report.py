@@ -11,7 +11,7 @@ import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.report.diameter_curve import diameter_curve
 from cryopick_ray.report.figures import MAX_COLUMNS, pick_counts, score_histogram
@@ -109,7 +109,7 @@ def render_report(report: Report) -> str:
     low, high = _slider_range(report)
     return page.render(
         diameter_curve=diameter_curve,
-        legend=legend(tint for one in report.thumbnails for tint in one.tints),
+        legend=legend(tint for thumbnail in report.thumbnails for tint in thumbnail.tints),
         report=report,
         spread=(int(np.median(counts)), int(counts.min()), int(counts.max())) if len(counts) else None,
         histogram=score_histogram(report.scores, report.threshold),
@@ -175,7 +175,10 @@ def duration(seconds: float) -> str:
 def _slider_range(report: Report) -> tuple[float, float]:
     """Return the scores that the slider spans: those in the pictures and the threshold; (0, 0) if none."""
     ends = [
-        float(end) for one in report.thumbnails if len(one.score) for end in (one.score[0], one.score[-1])
+        float(end)
+        for thumbnail in report.thumbnails
+        if len(thumbnail.score)
+        for end in (thumbnail.score[0], thumbnail.score[-1])
     ]
     if not ends or not math.isfinite(report.threshold):
         return 0.0, 0.0

@@ -8,11 +8,11 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from cryopick_ray import __version__
-from cryopick_ray.particles.volume.structure import EQUAL, MATCHED, OWN, PLACED, Structure
-from cryopick_ray.report.classes import picture
+from cryopick_ray.particles.volume.picker_maps import EQUAL, MATCHED, OWN, PLACED, Structure
+from cryopick_ray.report.class_page import picture
 from cryopick_ray.report.figures import Axis, LineChart, nice_ticks
 from cryopick_ray.report.lines import line_style
-from cryopick_ray.report.reconstruction import middle_slices
+from cryopick_ray.report.reconstruction_page import middle_slices
 from cryopick_ray.report.report import page_maker
 
 EXPLAINED = {
@@ -96,7 +96,7 @@ def _chart(
     curves: Sequence[NDArray[np.float64]],
     styles: Sequence[str],
 ) -> Markup:
-    last = max(float(one[-1]) for one in frequencies)
+    last = max(float(frequency[-1]) for frequency in frequencies)
     chart = LineChart(
         f"Fourier shell correlation, {title}",
         Axis("spatial frequency, 1/A", 0, last, nice_ticks(0, last, 6)),

@@ -63,7 +63,7 @@ def tint_of(mask: JunkMask | OutsideMask, source_shape: tuple[int, int]) -> Tint
 
 def legend(tints: Iterable[Tint]) -> list[tuple[str, str]]:
     """Return colour and words of the kinds of junk that are drawn, in the order of their codes."""
-    kinds = {kind for one in tints for kind in one.kinds}
+    kinds = {kind for tint in tints for kind in tint.kinds}
     return [(f"#{COLOURS[code]}", WORDS[kind]) for code, kind in enumerate(KINDS) if kind in kinds]
 
 

@@ -5,17 +5,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cryopick_ray.config import load_settings, over, read_yaml, renewed, rooted
-from cryopick_ray.cut import CUTS
-from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Events, Silence
+from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import UsageError
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.pipeline import Timings, look, pick_all, plan_again, run_on, with_diameter
 from cryopick_ray.runs.pipeline import plan as check
 from cryopick_ray.runs.results import Summary, write_results
-from cryopick_ray.settings import EngineSettings, RunSettings
+from cryopick_ray.runs.run_folder import RunFolder
+from cryopick_ray.settings.config import load_settings, over, read_yaml, renewed, rooted
+from cryopick_ray.settings.cut_settings import CUTS
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.settings.run_settings import RunSettings
 
 if TYPE_CHECKING:
     from cryopick_ray.runs.cost import Estimate

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cryopick_ray.config import read_yaml, to_yaml
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.relion.helical import PSI
+from cryopick_ray.particles.classes.class_likeness import LEAST_PARTICLES, learnt_rule
+from cryopick_ray.particles.classes.class_quality import measure
 from cryopick_ray.particles.classes.classes import (
     CLASSES_JSON,
     Classes,
@@ -20,19 +21,18 @@ from cryopick_ray.particles.classes.classes import (
     write_json,
     write_kept,
 )
-from cryopick_ray.particles.classes.files import WorkFiles
-from cryopick_ray.particles.classes.likeness import LEAST_PARTICLES, learnt_rule
-from cryopick_ray.particles.classes.model import Sums, averages, picture_of
-from cryopick_ray.particles.classes.plan import ClassPlan
+from cryopick_ray.particles.classes.classification import begin, classify, clear
+from cryopick_ray.particles.classes.classification_settings import ClassSettings
+from cryopick_ray.particles.classes.model import ClassSums, averages, picture_of
 from cryopick_ray.particles.classes.posed import posed_halves
-from cryopick_ray.particles.classes.prior import has_prior
-from cryopick_ray.particles.classes.quality import measure
+from cryopick_ray.particles.classes.progress import WorkFiles
+from cryopick_ray.particles.classes.psi_prior import has_prior
 from cryopick_ray.particles.classes.relion import find_relion, run_relion
-from cryopick_ray.particles.classes.run import begin, classify, clear
-from cryopick_ray.particles.classes.settings import ClassSettings
-from cryopick_ray.particles.particles import Particles, read_particles
-from cryopick_ray.passes.classes import Quality
-from cryopick_ray.report.classes import render_classes
+from cryopick_ray.particles.classes.schedule import ClassPlan
+from cryopick_ray.particles.particle_star import Particles, read_particles
+from cryopick_ray.passes.bad_classes import Quality
+from cryopick_ray.report.class_page import render_classes
+from cryopick_ray.settings.config import read_yaml, to_yaml
 from cryopick_ray.store.publish import write_whole
 
 SETTINGS, PAGE = "classify.yaml", "classes.html"
@@ -168,7 +168,9 @@ def _relion(
     )  # fmt: skip
 
 
-def _averages(plan: ClassPlan, halves: tuple[Sums, Sums], noise: torch.Tensor) -> NDArray[np.float32]:
+def _averages(
+    plan: ClassPlan, halves: tuple[ClassSums, ClassSums], noise: torch.Tensor
+) -> NDArray[np.float32]:
     values, _ = averages(halves[0] + halves[1], plan.components, noise)
     mask_px = plan.mask_A / plan.pixel_size_A
     return picture_of(values, plan.components, plan.box_px, mask_px).numpy()
@@ -177,7 +179,7 @@ def _averages(plan: ClassPlan, halves: tuple[Sums, Sums], noise: torch.Tensor) -
 def _judged(
     plan: ClassPlan,
     particles: Particles,
-    halves: tuple[Sums, Sums],
+    halves: tuple[ClassSums, ClassSums],
     noise: torch.Tensor,
     made: NDArray[np.float32],
     *,

@@ -9,7 +9,7 @@ Bound = Literal["reading", "computing", "writing"]
 
 
 @dataclass(frozen=True)
-class Rates:
+class StageRates:
     """What one micrograph costs, on average.
 
     Attributes
@@ -35,13 +35,13 @@ class Rates:
     cpu_s: float
     on_gpu: bool
 
-    def scaled(self, source_bytes: float) -> "Rates":
+    def scaled(self, source_bytes: float) -> "StageRates":
         """Return the rates of a micrograph of another size: all in proportion to its file."""
         factor = source_bytes / self.source_bytes
         amounts = {
             field.name: factor * getattr(self, field.name) for field in fields(self) if field.name != "on_gpu"
         }
-        return Rates(**amounts, on_gpu=self.on_gpu)
+        return StageRates(**amounts, on_gpu=self.on_gpu)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Machines:
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageCost:
     """Seconds that a stage takes at least to read, to compute and to write; they go on side by side."""
 
     name: str
@@ -110,7 +110,7 @@ class Estimate:
     candidates: float
     cpu_hours: float
     gpu_hours: float
-    stages: tuple[Stage, ...]
+    stages: tuple[StageCost, ...]
 
     @property
     def seconds(self) -> float:
@@ -119,11 +119,11 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
-        stages = [asdict(one) | {"seconds": one.seconds, "bound": one.bound} for one in self.stages]
+        stages = [asdict(stage) | {"seconds": stage.seconds, "bound": stage.bound} for stage in self.stages]
         return asdict(self) | {"seconds": self.seconds, "stages": stages}
 
 
-def estimate(micrographs: int, source_bytes: float, rates: Rates, machines: Machines) -> Estimate:
+def estimate(micrographs: int, source_bytes: float, rates: StageRates, machines: Machines) -> Estimate:
     """Return what ``micrographs`` files of ``source_bytes`` in all will cost.
 
     Raises
@@ -158,7 +158,7 @@ def estimate(micrographs: int, source_bytes: float, rates: Rates, machines: Mach
         cpu_hours=micrographs * one.cpu_s / 3600,
         gpu_hours=pick_s / 3600 if rates.on_gpu else 0.0,
         stages=(
-            Stage("ingest", moving_s(source_bytes), ingest_s / machines.workers, moving_s(store_bytes)),
-            Stage("pick", moving_s(store_bytes), pick_s / pickers, moving_s(picks_bytes)),
+            StageCost("ingest", moving_s(source_bytes), ingest_s / machines.workers, moving_s(store_bytes)),
+            StageCost("pick", moving_s(store_bytes), pick_s / pickers, moving_s(picks_bytes)),
         ),
     )

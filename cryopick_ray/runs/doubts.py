@@ -19,11 +19,11 @@ def of_verdicts(micrographs: Judged) -> list[str]:
     micrographs
         All of a run; those that were not judged say nothing.
     """
-    found = list(_strange([one for one in micrographs if one.verdict == NO_MICROGRAPH]))
+    found = list(_strange([micrograph for micrograph in micrographs if micrograph.verdict == NO_MICROGRAPH]))
     sets: defaultdict[str, list[PickedMicrograph]] = defaultdict(list)
-    for one in micrographs:
-        if one.verdict and one.verdict != NO_MICROGRAPH:
-            sets[one.dataset].append(one)
+    for micrograph in micrographs:
+        if micrograph.verdict and micrograph.verdict != NO_MICROGRAPH:
+            sets[micrograph.dataset].append(micrograph)
     for name, own in sets.items():
         where = f" of {name}" if len(sets) > 1 else ""
         found += [*_unlike(own, where), *_mostly(own, where), *_cut(own, where), *_on_junk(own, where)]
@@ -85,8 +85,8 @@ def _on_junk(some: Judged, where: str) -> Iterator[str]:
         )
 
 
-def _picks(one: PickedMicrograph) -> int:
-    return one.picks or 0
+def _picks(micrograph: PickedMicrograph) -> int:
+    return micrograph.picks or 0
 
 
 def _factor(count: float, usual: float) -> float:

@@ -7,21 +7,21 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from cryopick_ray.empiar.checks import decide_declared_pixel_size, looks_like_gain
+from cryopick_ray.empiar.download import Wanted, choose, fetch, open_stream
+from cryopick_ray.empiar.download_manifest import Manifest
+from cryopick_ray.empiar.entry import entry_number
+from cryopick_ray.empiar.source import EmpiarSource
+from cryopick_ray.empiar.stream import Stream
 from cryopick_ray.errors import MicrographError, UsageError
 from cryopick_ray.micrographs.batches import Batches
-from cryopick_ray.micrographs.movies.reader import open_movie
+from cryopick_ray.micrographs.movies.open_movie import open_movie
 from cryopick_ray.micrographs.reader import read_micrograph
-from cryopick_ray.micrographs.remote.archive import EmpiarSource
-from cryopick_ray.micrographs.remote.checks import decide_declared_pixel_size, looks_like_gain
-from cryopick_ray.micrographs.remote.download import Wanted, choose, fetch, open_stream
-from cryopick_ray.micrographs.remote.entry import entry_number
-from cryopick_ray.micrographs.remote.manifest import Manifest
-from cryopick_ray.micrographs.remote.names import check_name, local_path
-from cryopick_ray.micrographs.remote.stream import Stream
 from cryopick_ray.micrographs.sources import MicrographSource, relion_name
-from cryopick_ray.settings import IngestSettings, RunSettings
+from cryopick_ray.settings.run_settings import IngestSettings, RunSettings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
+from cryopick_ray.transfer.names import check_name, local_path
 
 SettingsT = TypeVar("SettingsT", IngestSettings, RunSettings)
 PREFIX = "empiar:"

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.pickers.picker import Candidates, Picker
-from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.trial import found_by, matched, score
+from cryopick_ray.training.data.examples import LabelledRow
+from cryopick_ray.training.scored import found_by, matched, score
 
 NEAR = 0.25
 """Diameters within which two picks agree: half of what counts as found, so that centring counts."""

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryopick_ray.config import absolute
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.reading import is_table, read_coordinates
-from cryopick_ray.microscope import MicroscopeSettings
 from cryopick_ray.particles.extract import Extracted, extract, of_coordinates, of_table
 from cryopick_ray.particles.extract_settings import ExtractSettings
-from cryopick_ray.particles.pixels import Origin, of_files, of_run
+from cryopick_ray.particles.pixels import PixelOrigin, of_files, of_run
 from cryopick_ray.picks.table import open_table
 from cryopick_ray.project import project_of
-from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.runs.run_folder import RunFolder
+from cryopick_ray.settings.config import absolute
+from cryopick_ray.settings.microscope_settings import MicroscopeSettings
 from cryopick_ray.store.claim import local_folder
 from cryopick_ray.store.layout import METADATA
 from cryopick_ray.store.place import Place, is_bucket
@@ -24,7 +24,7 @@ from cryopick_ray.store.place import Place, is_bucket
 class _Images:
     """Where the micrographs are, and what a run that has them knows of all."""
 
-    origins: dict[str, Origin]
+    origins: dict[str, PixelOrigin]
     project: Path
     optics: MicroscopeSettings
 

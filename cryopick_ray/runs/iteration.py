@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.particles.classes.classes import CLASSES_CSV
-from cryopick_ray.passes.classes import HEAD, QUALITIES
+from cryopick_ray.passes.bad_classes import HEAD, QUALITIES
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.runs.api import self_train
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.iteration_settings import IterateSettings, Iteration
 from cryopick_ray.runs.learning import LearningSettings
-from cryopick_ray.runs.look import CLASSES, picks_as_images, sorted_into_classes
+from cryopick_ray.runs.particle_look import CLASSES, picks_as_images, sorted_into_classes
 from cryopick_ray.runs.results import read_summary
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.tables import gather
 from cryopick_ray.runs.warnings import Heard
 from cryopick_ray.store.claim import claimed, local_folder
@@ -145,7 +145,7 @@ def _look(
 ) -> Round:
     """Extract a run's picks, classify them, and make a table of those in no junk class."""
     table = open_table(run.path)
-    picks = sum(one.picks or 0 for one in table.micrographs)
+    picks = sum(micrograph.picks or 0 for micrograph in table.micrographs)
     with open_engine(learning.picking, threads=1) as engine:
         particles = picks_as_images(run.path, place, table.diameter_A, engine, events)
         found = sorted_into_classes(
@@ -161,7 +161,7 @@ def _look(
     files = (_taken_before(table, place), place / CLASSES / CLASSES_CSV)
     chosen = given.selection.model_copy(update={"classes": files, "keep_classes": "doubtful"})
     gather(given.model_copy(update={"selection": chosen}), run, read_summary(run).digest, place / TABLE)
-    kept = sum(one.picks or 0 for one in open_table(place / TABLE).micrographs)
+    kept = sum(micrograph.picks or 0 for micrograph in open_table(place / TABLE).micrographs)
     return Round(str(run.path), picks, kept, found.classes.counts())
 
 

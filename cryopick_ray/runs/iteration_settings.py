@@ -4,10 +4,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from cryopick_ray.config import checked
 from cryopick_ray.errors import UsageError
 from cryopick_ray.picks.table import open_table
-from cryopick_ray.settings import Settings
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.settings.config import checked
 from cryopick_ray.store.claim import kept_settings
 
 FREE = {"rounds"}

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from cryopick_ray.engine.events import Events
-from cryopick_ray.settings import EngineSettings, Shown
+from cryopick_ray.settings.base import Shown
+from cryopick_ray.settings.engine_settings import EngineSettings
 
 if TYPE_CHECKING:
-    from cryopick_ray.training.course import Means, Trainer
-    from cryopick_ray.training.loop import Epoch
+    from cryopick_ray.training.loop.loop import Epoch
+    from cryopick_ray.training.train_model import TrainContext, Trainer
 
 
 class LearningSettings(EngineSettings):
@@ -56,15 +57,15 @@ class TeachingSettings(LearningSettings):
         return given
 
 
-def means(
+def train_context(
     learning: LearningSettings, precision: Literal["auto", "float32", "bfloat16"], events: Events
-) -> "Means":
+) -> "TrainContext":
     """Return what trainings are run with, on the engine that is open."""
-    from cryopick_ray.training.course import Means
-    from cryopick_ray.training.loop import Listener
+    from cryopick_ray.training.loop.loop import Listener
+    from cryopick_ray.training.train_model import TrainContext
 
     on_gpu = learning.device == "cuda" or (learning.device == "auto" and _has_gpu(learning))
-    return Means(
+    return TrainContext(
         train=_trainer(learning, on_gpu=on_gpu),
         device=learning.device,
         precision=("bfloat16" if on_gpu else "float32") if precision == "auto" else precision,
@@ -87,13 +88,13 @@ def _trainer(learning: LearningSettings, *, on_gpu: bool) -> "Trainer":
     import torch
 
     if learning.engine == "serial":
-        from cryopick_ray.pickers.device.choice import usable_device
-        from cryopick_ray.training.alone import train_alone
+        from cryopick_ray.pickers.device.usable_device import usable_device
+        from cryopick_ray.training.loop.single_worker import train_here
 
         torch.set_num_threads(learning.threads or _own_cpus())
-        return partial(_alone, train_alone, usable_device("cuda" if on_gpu else "cpu"))
+        return partial(_alone, train_here, usable_device("cuda" if on_gpu else "cpu"))
     from cryopick_ray.engine.ray_engine import gpu_count
-    from cryopick_ray.training.ray_train import check_room, most_threads, train_on_ray
+    from cryopick_ray.training.loop.ray_train import check_room, most_threads, train_on_ray
 
     count = max(gpu_count(), 1) if on_gpu else 1
     workers = learning.workers or (count, count)

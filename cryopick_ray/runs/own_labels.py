@@ -13,12 +13,12 @@ from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.columns import HAND
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.schema import MicrographPicks
-from cryopick_ray.runs.folder import RunFolder
-from cryopick_ray.settings import RunSettings
+from cryopick_ray.runs.run_folder import RunFolder
+from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
-from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.labelled import Centres
+from cryopick_ray.training.data.examples import LabelledRow
+from cryopick_ray.training.data.labelled import Centres
 
 UNSURE_SHARE = 0.5
 """Candidates after the picks, as part of the number taken, that count as neither particle nor empty."""

@@ -6,28 +6,30 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.mask_names import check_masks, find_masks, masks_of
 from cryopick_ray.micrographs.batches import Batches, Listed
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
-from cryopick_ray.passes.files import check_files
+from cryopick_ray.passes.named_files import check_files
 from cryopick_ray.pickers.catalogue import BUILT_IN
-from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.empiar_run import ArchiveEntry, is_archive
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.results import Summary, read_summary, write_results
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.tables import gather, only_to_cut
 from cryopick_ray.runs.warnings import Heard
-from cryopick_ray.settings import EngineSettings, RunSettings, Settings
-from cryopick_ray.stages.diameter import find_diameter, keep_diameter
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.settings.run_settings import RunSettings
+from cryopick_ray.stages.cut_table import check_cut
+from cryopick_ray.stages.find_diameter import find_diameter, keep_diameter
 from cryopick_ray.stages.flow import flow
 from cryopick_ray.stages.ingest import Intake, probe
 from cryopick_ray.stages.pick import Picking, described_picker, prepare_picking
-from cryopick_ray.stages.table import check_cut
 from cryopick_ray.store.manifest import complete_ids
 from cryopick_ray.store.store import MicrographStore
 from cryopick_ray.units import working_pixel_size_A
@@ -52,7 +54,7 @@ class Timings:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """A run that was found possible.
 
     Attributes
@@ -99,7 +101,7 @@ def plan(
     download: Path | None = None,
     say: Callable[[str], None] = silent,
     taken: Collection[str] = (),
-) -> Plan:
+) -> RunPlan:
     """Check everything that can be checked before a run leaves a trace.
 
     Parameters
@@ -121,7 +123,7 @@ def plan(
     picker = described_picker(settings)
     check_cut(settings.cut, picker.name, calibrated=picker.calibrated)
     if engine.engine == "serial" and picker.wants_gpu:
-        from cryopick_ray.pickers.device.choice import usable_device
+        from cryopick_ray.pickers.device.usable_device import usable_device
 
         usable_device(engine.device)
     if is_archive(settings.inputs):
@@ -132,7 +134,7 @@ def plan(
         archive = ArchiveEntry(settings, download, say)
         sources = archive.sources(settings.project)
         sample = archive.sample(sources)
-        made = Plan(
+        made = RunPlan(
             archive.as_declared(settings, sample),
             engine,
             sources,
@@ -143,7 +145,7 @@ def plan(
     else:
         out: list[tuple[MicrographSource, str]] = []
         sources = list_sources(settings.inputs, **settings.which, taken=taken, say=say, leave_out=out.extend)
-        made = Plan(settings, engine, sources, sources, picker.particle_px, out)
+        made = RunPlan(settings, engine, sources, sources, picker.particle_px, out)
     if not any(source.kind == "movie" for source in made.sources):
         for name in _changed(settings.movies):
             say(f"`movies.{name}` is for movies, and no file is named like one")
@@ -157,12 +159,12 @@ def _changed(settings: Settings) -> list[str]:
     return [name for name, value in settings if value != fields[name].get_default(call_default_factory=True)]
 
 
-def plan_again(settings: RunSettings, engine: EngineSettings) -> Plan:
+def plan_again(settings: RunSettings, engine: EngineSettings) -> RunPlan:
     """Return the plan of a run on what its store holds already: no file is looked for."""
-    return Plan(settings, engine, (), (), described_picker(settings).particle_px)
+    return RunPlan(settings, engine, (), (), described_picker(settings).particle_px)
 
 
-def with_diameter(plan: Plan, found: EstimatedDiameter) -> Plan:
+def with_diameter(plan: RunPlan, found: EstimatedDiameter) -> RunPlan:
     """Return the plan of a run whose diameter was found, its pixel sizes held against it."""
     made = replace(plan, settings=plan.settings.model_copy(update={"diameter_A": found.diameter_A}))
     probe(made.sample, made.settings.ingest(made.pixel_size_A), made.pixel_size_A)
@@ -184,7 +186,7 @@ def pick_all(
     check_files(settings.selection)
     if resume and (digest := only_to_cut(settings, folder)) is not None:
         before = read_summary(folder)
-        said = [one.text for one in before.warnings if one.about == "run"]
+        said = [warning.text for warning in before.warnings if warning.about == "run"]
         masks_of(settings.masks, folder.store)  # refused in time
         with folder.claim(settings, resume=True):
             with timings.stage("table"):
@@ -199,7 +201,7 @@ def pick_all(
             "where it is fine enough"
         )
     made = plan(settings, engine, folder.download, heard.decided, complete_ids(folder.store))
-    find_masks(settings.masks, [one.micrograph_id for one in made.sources])  # refused in time
+    find_masks(settings.masks, [source.micrograph_id for source in made.sources])  # refused in time
     with ExitStack() as stack:
         if made.settings.diameter_A is not None:
             probe(made.sample, made.settings.ingest(made.pixel_size_A), made.pixel_size_A)
@@ -219,7 +221,7 @@ def pick_all(
 
 
 def run_on(
-    engine: Engine, plan: Plan, folder: RunFolder, events: Events, timings: Timings
+    engine: Engine, plan: RunPlan, folder: RunFolder, events: Events, timings: Timings
 ) -> tuple[str, dict[str, Threshold]]:
     """Ingest, pick and gather the table in a claimed run folder; return digest and thresholds."""
     with timings.stage("ingest and pick"):
@@ -233,7 +235,7 @@ def run_on(
     return picking.digest, thresholds
 
 
-def prepared(engine: Engine, plan: Plan, folder: RunFolder, events: Events) -> tuple[Intake, Picking]:
+def prepared(engine: Engine, plan: RunPlan, folder: RunFolder, events: Events) -> tuple[Intake, Picking]:
     """Return what a run's store holds and how it is picked."""
     settings, device = plan.settings, plan.engine.device
     averages = folder.averages(settings.project)
@@ -252,7 +254,7 @@ def prepared(engine: Engine, plan: Plan, folder: RunFolder, events: Events) -> t
     return intake, picking
 
 
-def look(engine: Engine, plan: Plan, events: Events) -> EstimatedDiameter:
+def look(engine: Engine, plan: RunPlan, events: Events) -> EstimatedDiameter:
     """Estimate the diameter of a run's particles."""
     events.note("no `diameter_A`: estimating it from a few micrographs")
     found = find_diameter(

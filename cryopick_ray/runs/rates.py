@@ -9,13 +9,13 @@ from typing import Any
 
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import PixelSizeError, UsageError, brief
-from cryopick_ray.micrographs.remote.anywhere import size_bytes
+from cryopick_ray.micrographs.remote_files import size_bytes
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.pickers.device.choice import usable_device
+from cryopick_ray.pickers.device.usable_device import usable_device
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.plain_data import read_json
-from cryopick_ray.runs.cost import Rates
-from cryopick_ray.runs.pipeline import Plan
+from cryopick_ray.runs.cost import StageRates
+from cryopick_ray.runs.pipeline import RunPlan
 from cryopick_ray.stages.ingest_worker import IngestWorker
 from cryopick_ray.stages.pick_worker import PickWorker
 from cryopick_ray.store.layout import MANIFEST
@@ -33,7 +33,7 @@ LARGEST_FILE = 2**24
 DIGEST = "plan"
 
 
-def measure(plan: Plan) -> Rates:
+def measure(plan: RunPlan) -> StageRates:
     """Ingest and pick a few of a run's micrographs in a temporary folder.
 
     One goes through before the clock starts: what is done once per worker is not what a micrograph costs.
@@ -72,7 +72,7 @@ def measure(plan: Plan) -> Rates:
         stored = sum(size for key, size in store.place.sizes().items() if not key.startswith(MANIFEST))
         shard_bytes = sum(shards.place.sizes().values())
     count, read = len(rows), {row.micrograph_id for row in rows}
-    return Rates(
+    return StageRates(
         source_bytes=total_bytes([one for one in sample if one.micrograph_id in read]) / count,
         store_bytes=stored / count,
         picks_bytes=shard_bytes / count,
@@ -84,7 +84,7 @@ def measure(plan: Plan) -> Rates:
     )
 
 
-def from_bench(path: Path, model: str | None) -> Rates:
+def from_bench(path: Path, model: str | None) -> StageRates:
     """Return the rates in what ``cryopick bench --json`` printed.
 
     Parameters
@@ -99,7 +99,7 @@ def from_bench(path: Path, model: str | None) -> Rates:
     """
     try:
         models = read_json(path, LARGEST_FILE)["models"]
-        known = {name: one for one in reversed(models) for name in (one["name"], one["model"])}
+        known = {name: model for model in reversed(models) for name in (model["name"], model["model"])}
         found = models[0] if model is None else known.get(model)
         if found is None:
             raise UsageError(f"`model` {model}: {path} has measured {', '.join(sorted(known))}")
@@ -126,7 +126,7 @@ def total_bytes(sources: Sequence[MicrographSource]) -> int:
     UsageError
         If a server does not tell how large its files are.
     """
-    here, elsewhere = ([one for one in sources if bool(one.url) == far] for far in (False, True))
+    here, elsewhere = ([source for source in sources if bool(source.url) == far] for far in (False, True))
     total = sum(one.path.stat().st_size for one in here if one.path.is_file())
     if not elsewhere:
         return total
@@ -154,12 +154,12 @@ class _Spent:
         return max(self.seconds, self.cpu_seconds)
 
 
-def _benched(model: dict[str, Any]) -> Rates:
+def _benched(model: dict[str, Any]) -> StageRates:
     moved = {stage["name"]: float(stage["bytes"]) for stage in model["stages"]}
     ingest, pick = model["ingest"], model["pick"]
     height, width = model["stored_shape"]
     on_gpu = model["device"] != "cpu"
-    rates = Rates(
+    rates = StageRates(
         source_bytes=moved["checksum"],
         store_bytes=moved["write"] - 4 * height * width,  # float32 in, a shard out
         picks_bytes=CANDIDATE_BYTES * model["candidates"],

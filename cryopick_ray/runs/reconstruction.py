@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.particles.volume.fsc import Agreement, resolution_A
+from cryopick_ray.particles.volume.fsc import HalfMapAgreement, resolution_A
 
 THRESHOLDS = (0.143, 0.5)
 
@@ -27,7 +27,8 @@ class Reconstruction:
     to_reference
         Correlation of the map with a given one, in the mask, by shell; ``None`` without one.
     sampling, unseen
-        How evenly views sample the spectrum: see :func:`~cryopick_ray.particles.volume.views.sampling`.
+        How evenly views sample the spectrum: see
+        :func:`~cryopick_ray.particles.volume.view_directions.sampling`.
     score
         Mean score of the poses that were looked for.
     seconds
@@ -38,7 +39,7 @@ class Reconstruction:
 
     out: str
     counts: tuple[int, int]
-    halves: Agreement
+    halves: HalfMapAgreement
     to_reference: NDArray[np.float64] | None
     sampling: float
     unseen: float

@@ -10,22 +10,23 @@ from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import Any
 
-from cryopick_ray.config import load_settings, rooted
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import MicrographError, PicksError
 from cryopick_ray.formats.coordinates import picked
-from cryopick_ray.formats.files import without_extension
+from cryopick_ray.formats.export_paths import without_extension
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.star import write_star
 from cryopick_ray.formats.star_text import loop, quoted
 from cryopick_ray.micrographs.sources import relion_name
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.pipeline import pick_all
 from cryopick_ray.runs.results import Summary
-from cryopick_ray.settings import EngineSettings, RunSettings
-from cryopick_ray.stages.diameter import kept_diameter
+from cryopick_ray.runs.run_folder import RunFolder
+from cryopick_ray.settings.config import load_settings, rooted
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.settings.run_settings import RunSettings
+from cryopick_ray.stages.find_diameter import kept_diameter
 from cryopick_ray.store.publish import published, write_whole
 
 RUN = "cryopick"
@@ -108,7 +109,7 @@ class RelionJob:
             settings = settings.model_copy(update={"diameter_A": found.diameter_A})
         summary = pick_all(settings, engine, folder, resume=resume, events=events)
         if not summary.complete:
-            first = "; ".join(": ".join(one) for one in summary.failures[:1])
+            first = "; ".join(": ".join(failure) for failure in summary.failures[:1])
             raise MicrographError(f"none of {len(summary.failures)} micrographs could be picked; {first}")
         self._publish(folder, folder.settings(), listed)
         return summary
@@ -154,7 +155,9 @@ def coordinate_files(micrographs: Sequence[PickedMicrograph]) -> dict[str, str]:
     would share a name, they are named by their ids.
     """
     files = {
-        one.micrograph_id: _as_relion(one.relion_name) for one in micrographs if one.status == "complete"
+        micrograph.micrograph_id: _as_relion(micrograph.relion_name)
+        for micrograph in micrographs
+        if micrograph.status == "complete"
     }
     shared = Counter(files.values())
     return {name: f"star/{name}.star" if shared[file] > 1 else str(file) for name, file in files.items()}

@@ -12,27 +12,27 @@ from cryopick_ray import __version__
 from cryopick_ray.errors import DamagedError, UsageError, brief, plain
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.mask_names import masks_of
-from cryopick_ray.formats.relion.optics import guessed_optics
-from cryopick_ray.passes.files import left_over
-from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.formats.relion.particle_optics import guessed_optics
+from cryopick_ray.passes.named_files import left_over
 from cryopick_ray.picks.digest import CALIBRATED
+from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
 from cryopick_ray.picks.expected import Expected
-from cryopick_ray.picks.judged import worst_first
+from cryopick_ray.picks.judged_micrographs import worst_first
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.plain_data import read_json
 from cryopick_ray.report.report import Report, render_report
 from cryopick_ray.report.thumbnails import Thumbnail, make_thumbnail
-from cryopick_ray.runs.coordinates import write_coordinates
-from cryopick_ray.runs.drawn import Drawn
-from cryopick_ray.runs.folder import SMALL_BYTES, RunFolder
-from cryopick_ray.runs.junk import junk_told, of_masks, tints_of
+from cryopick_ray.runs.junk_summary import junk_told, of_masks, tints_of
+from cryopick_ray.runs.relion_files import write_coordinates
+from cryopick_ray.runs.report_drawing import Drawn
+from cryopick_ray.runs.run_folder import SMALL_BYTES, RunFolder
 from cryopick_ray.runs.tally import Counting
 from cryopick_ray.runs.taught import Taught
 from cryopick_ray.runs.warnings import RunWarning, in_results
-from cryopick_ray.settings import RunSettings
-from cryopick_ray.stages.diameter import kept_diameter
+from cryopick_ray.settings.run_settings import RunSettings
+from cryopick_ray.stages.find_diameter import kept_diameter
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.publish import write_whole
 from cryopick_ray.store.store import MicrographStore
@@ -126,7 +126,7 @@ class Summary:
 
     def _warnings(self) -> list[str]:
         """Return those that were not said while the run went on."""
-        found = [one.text for one in self.warnings if one.about != "run"]
+        found = [warning.text for warning in self.warnings if warning.about != "run"]
         more = len(found) - WARNINGS_SHOWN
         cut = [f"warning     and {more} more in the report"] if more > 0 else []
         return [f"warning     {text}" for text in found[:WARNINGS_SHOWN]] + cut
@@ -163,7 +163,11 @@ def write_results(
         told.append(guess)
     counted = counting.tally
     calibrated = PickShards(folder.picks, digest).settings().get(CALIBRATED, False)
-    inverted = [one.micrograph_id for one in table.micrographs if one.inverted and settings.invert == "auto"]
+    inverted = [
+        micrograph.micrograph_id
+        for micrograph in table.micrographs
+        if micrograph.inverted and settings.invert == "auto"
+    ]
     manifest, diameter = read_manifest(MicrographStore(folder.store).place), kept_diameter(folder.diameter)
     summary = Summary(
         version=__version__,
@@ -267,7 +271,7 @@ def run_report(
         failures=summary.failures,
         left_out=summary.left_out,
         judged=worst_first(table.micrographs),
-        warnings=[plain(one.text) for one in summary.warnings],
+        warnings=[plain(warning.text) for warning in summary.warnings],
         thumbnails=thumbnails,
         diameter=summary.diameter,
         junk=plain(junk_told(summary.junk)) if summary.junk else "",

@@ -19,24 +19,25 @@ from cryopick_ray.pickers.weights import save_model
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.runs.evidence import agreement, steadiness
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.learning import LearningSettings
-from cryopick_ray.runs.learning import means as means_of
+from cryopick_ray.runs.learning import train_context as means_of
 from cryopick_ray.runs.own_labels import picked_anew
 from cryopick_ray.runs.pipeline import Timings, plan_again, run_on
 from cryopick_ray.runs.results import write_results
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.student import SelfTrainSettings
 from cryopick_ray.runs.target import TRAINING, Target
 from cryopick_ray.runs.taught import Taught
-from cryopick_ray.settings import EngineSettings, RunSettings
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.scale import check_scale
-from cryopick_ray.training.course import Means, Trained, take
-from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.folder import TrainingFolder
-from cryopick_ray.training.remembered import mixed, remembered
-from cryopick_ray.training.splits import Rows, Split
-from cryopick_ray.training.trial import found_by
-from cryopick_ray.training.write import write_training
+from cryopick_ray.training.data.examples import LabelledRow
+from cryopick_ray.training.data.remembered import mixed, remembered
+from cryopick_ray.training.data.splits import Rows, Split
+from cryopick_ray.training.scored import found_by
+from cryopick_ray.training.train_model import TrainContext, Trained, train_model
+from cryopick_ray.training.training_folder import TrainingFolder
+from cryopick_ray.training.write_results import write_training
 from cryopick_ray.units import working_pixel_size_A
 
 TEACHER = "teacher"
@@ -65,7 +66,9 @@ def learn_on(
     return taught
 
 
-def teach(target: Target, table: PickTable, folder: Path, engine: Engine, means: Means) -> Taught:
+def teach(
+    target: Target, table: PickTable, folder: Path, engine: Engine, train_context: TrainContext
+) -> Taught:
     """Teach a run's model in ``folder``, as long as the evidence rises; the better model lies there then.
 
     Raises
@@ -73,19 +76,19 @@ def teach(target: Target, table: PickTable, folder: Path, engine: Engine, means:
     UsageError
         If there are too few picks to learn from.
     """
-    learn, events = target.learn, means.events
-    picker = target.teachers_picker(means.device)
+    learn, events = target.learn, train_context.events
+    picker = target.teachers_picker(train_context.device)
     picks = target.sample(table)
     split = target.split(picks, picker)
     check_fine(split, learn, target.settings)
     others = remembered(learn, folder, engine, events) if learn.simulated_share else ()
     judge = _judge(target, split.validation or split.learnt)
-    evidence = [judge(target.own_picker(means.device))]
+    evidence = [judge(target.own_picker(train_context.device))]
     best: Trained | None = None
     for number in range(1, learn.rounds + 1):
         if best is not None and target.is_own_teacher:
             split = target.split(_picked_by(best, picks, split), best.picker)
-        student = _round(target, split, others, folder, means, number, best)
+        student = _round(target, split, others, folder, train_context, number, best)
         evidence.append(judge(student.picker))
         events.note(f"round {number}: evidence {evidence[-1]:.3f}, before it {max(evidence[:-1]):.3f}")
         if evidence[-1] <= max(evidence[:-1]):
@@ -105,7 +108,7 @@ def teach(target: Target, table: PickTable, folder: Path, engine: Engine, means:
 
 
 def teachers_table(
-    target: Target, out: RunFolder, engine: Engine, where: EngineSettings, means: Means
+    target: Target, out: RunFolder, engine: Engine, where: EngineSettings, train_context: TrainContext
 ) -> PickTable:
     """Return the teacher's picks of the run's micrographs: its own, a table's, or a run's in ``teacher/``."""
     if target.is_own_teacher:
@@ -115,10 +118,12 @@ def teachers_table(
     as_the_model_says = {"particle_px": None, "threshold": "auto", "precision": None, "pictures": False}
     settings = target.settings.model_copy(update={"model": target.learn.teacher, **as_the_model_says})
     folder, timings = RunFolder(out.path / TEACHER), Timings()
-    means.events.note(f"the teacher {target.learn.teacher} picks")
+    train_context.events.note(f"the teacher {target.learn.teacher} picks")
     with folder.claim(settings, resume=folder.config.exists()):
         share_store(target.run, folder)
-        digest, thresholds = run_on(engine, plan_again(settings, where), folder, means.events, timings)
+        digest, thresholds = run_on(
+            engine, plan_again(settings, where), folder, train_context.events, timings
+        )
         write_results(settings, folder, digest, thresholds, timings.seconds)
     return PickTable(folder.table)
 
@@ -143,7 +148,7 @@ def _round(
     split: Split,
     others: Rows,
     folder: Path,
-    means: Means,
+    train_context: TrainContext,
     number: int,
     before: Trained | None,
 ) -> Trained:
@@ -151,11 +156,15 @@ def _round(
     learn = target.learn
     own = learn.model_copy(update={"seed": learn.seed + number - 1, "rounds": 2 if learn.false_picks else 1})
     count = sum(len(row.particles) for row in split.training)
-    means.events.note(f"round {number}: learning from {count} picks in {len(split.training)} micrographs")
+    train_context.events.note(
+        f"round {number}: learning from {count} picks in {len(split.training)} micrographs"
+    )
     training = mixed(split.training, others, learn.simulated_share)
     start = target.start if before is None else (before.weights, before.card)
     place = folder / f"round-{number}"
-    student = take(own, replace(split, training=training), place, means, start=None if learn.fresh else start)
+    student = train_model(
+        own, replace(split, training=training), place, train_context, start=None if learn.fresh else start
+    )
     write_training(own, student, place, "")
     return student
 

@@ -8,24 +8,24 @@ from pydantic import Field
 from torch import Tensor
 
 from cryopick_ray import DEFAULT_MODEL
-from cryopick_ray.config import absolute_model, assigned, checked, fill, over
 from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.formats.reading import is_table
 from cryopick_ray.pickers.catalogue import BUILT_IN, weights_file
 from cryopick_ray.pickers.importers import open_model
-from cryopick_ray.pickers.registry import LEARNING, find_network, find_recipe
+from cryopick_ray.pickers.registry import LEARNING, find_network, find_training
 from cryopick_ray.pickers.weights import ModelCard
-from cryopick_ray.settings import RunSettings
+from cryopick_ray.settings.config import absolute_model, assigned, checked, fill, over
+from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.place import is_bucket
 from cryopick_ray.training.card import BESIDE
-from cryopick_ray.training.lessons.catalogue import lesson_options
-from cryopick_ray.training.settings import LearnSettings
+from cryopick_ray.training.recipes.recipe_catalogue import recipe_options
+from cryopick_ray.training.training_settings import LearnSettings
 
 SELF = "self"
 FURTHER = 0.15
 """Epochs of a round, as part of those that teach the network from nothing."""
 TARGET_OPTIONS = {"ring_share": 0.5, "decay": "cosine"}
-"""Of lessons that know them: half of the negatives beside particles, and a rate that falls to nothing."""
+"""Of recipes that know them: half of the negatives beside particles, and a rate that falls to nothing."""
 LEAST_WIDENING = 1.05
 """Below it a store is as fine as its run needed, but for whole pixels."""
 Preset = Literal["deeppicker", "deepem"]
@@ -179,7 +179,7 @@ def starting_model(model: str) -> Model:
         raise ModelError(
             f"the run's model {model} is gone; put the file back, or run again with `model` and train that"
         ) from error
-    if found is None or find_network(found[1].network).recipe is None:
+    if found is None or find_network(found[1].network).training is None:
         raise ModelError(
             f"{model} has no network that can learn; self-train a run of a model of {', '.join(LEARNING)}"
         )
@@ -203,16 +203,16 @@ def _usual(run: RunSettings, card: ModelCard, preset: str | None, finest: float)
         How many times larger particles may be shown than the run saw them.
     """
     base: dict[str, Any] = {"network": card.network, "name": f"{Path(run.model).stem}-self-trained"}
-    known = lesson_options(card.network).keys() - BESIDE
+    known = recipe_options(card.network).keys() - BESIDE
     base |= {name: card.options[name] for name in BESIDE if name in card.options}
     kept = {name: value for name, value in card.options.items() if name in known}
     if preset is not None:
-        return base | dict(PRESETS[preset])  # the lesson's own options are the paper's
+        return base | dict(PRESETS[preset])  # the recipe's own options are the paper's
     fits = {name: value for name, value in TARGET_OPTIONS.items() if name in known}
     widest = finest if finest > LEAST_WIDENING else 1.0
     low, high = card.scales
     return base | {
         "options": kept | fits,
-        "epochs": max(1, round(FURTHER * find_recipe(card.network).epochs)),
+        "epochs": max(1, round(FURTHER * find_training(card.network).epochs)),
         "scales": [max(low, 1 / widest), min(high, widest)],
     }

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from cryopick_ray.errors import CryoPickError
 from cryopick_ray.formats.mask_names import masks_of
-from cryopick_ray.leaves import OF_TABLE, differences
 from cryopick_ray.micrographs.exposure import stamp
 from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.picks.coverage import coverage
@@ -12,10 +11,11 @@ from cryopick_ray.picks.digest import CALIBRATED
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.empiar_run import is_archive
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.results import read_summary
-from cryopick_ray.settings import RunSettings
-from cryopick_ray.stages.table import check_cut, table
+from cryopick_ray.runs.run_folder import RunFolder
+from cryopick_ray.settings.leaves import OF_TABLE, differences
+from cryopick_ray.settings.run_settings import RunSettings
+from cryopick_ray.stages.cut_table import check_cut, table
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore
 

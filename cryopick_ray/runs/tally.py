@@ -16,7 +16,7 @@ OTHERS = tuple(why for why in Why if why != Why.BELOW_THRESHOLD)
 
 
 @dataclass(frozen=True)
-class Tally:
+class RunTally:
     """Counts over a table.
 
     Attributes
@@ -55,30 +55,30 @@ class Counting:
         self._candidates, self._sums = 0, np.zeros(2)
         self._junk, self._unpicked = Counter[str](), Counter[Why]()
 
-    def __call__(self, one: MicrographPicks) -> None:
+    def __call__(self, picks: MicrographPicks) -> None:
         """Count a micrograph."""
-        if one.micrograph.status != "complete":
+        if picks.micrograph.status != "complete":
             return
-        cut, picked = self._thresholds.get(one.micrograph.dataset), one.picked
-        self._candidates += len(one.score)
-        self._counts[one.micrograph.micrograph_id] = int(picked.sum())
-        below = one.unpicked == Why.BELOW_THRESHOLD
-        self._sums += [one.score[which].sum(dtype=np.float64) for which in (picked, below)]
+        cut, picked = self._thresholds.get(picks.micrograph.dataset), picks.picked
+        self._candidates += len(picks.score)
+        self._counts[picks.micrograph.micrograph_id] = int(picked.sum())
+        below = picks.unpicked == Why.BELOW_THRESHOLD
+        self._sums += [picks.score[which].sum(dtype=np.float64) for which in (picked, below)]
         least = math.inf if cut is None else cut.value
-        self._junk.update(one.kept_out(least))
-        enough = one.score >= np.float32(least)
-        met = Why(int(np.bitwise_or.reduce(one.unpicked, initial=np.uint16(0))))
-        self._unpicked.update({why: int((one.has(why) & enough).sum()) for why in OTHERS if why in met})
+        self._junk.update(picks.kept_out(least))
+        enough = picks.score >= np.float32(least)
+        met = Why(int(np.bitwise_or.reduce(picks.unpicked, initial=np.uint16(0))))
+        self._unpicked.update({why: int((picks.has(why) & enough).sum()) for why in OTHERS if why in met})
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> RunTally:
         """What was counted."""
         why_not = {WORDS[why]: self._unpicked[why] for why in OTHERS if self._unpicked[why]}
         expected = Expected.of(sum(self._counts.values()), *self._sums.tolist())
-        return Tally(self._counts, self._candidates, dict(self._junk), why_not, expected)
+        return RunTally(self._counts, self._candidates, dict(self._junk), why_not, expected)
 
 
-def tally(table: Iterable[MicrographPicks], thresholds: Mapping[str, Threshold]) -> Tally:
+def tally(table: Iterable[MicrographPicks], thresholds: Mapping[str, Threshold]) -> RunTally:
     """Count a table's candidates and picks, given the thresholds by data set."""
     counting = Counting(thresholds)
     for one in table:

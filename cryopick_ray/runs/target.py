@@ -18,14 +18,14 @@ from cryopick_ray.pickers.scoring import choose_scoring
 from cryopick_ray.pickers.weights import restore
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable, recut
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.own_labels import Grade, grade, labelled, recentred
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.student import SELF, Model, SelfTrainSettings, self_train_settings
-from cryopick_ray.settings import RunSettings
+from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
-from cryopick_ray.training.splits import Split, split_rows
-from cryopick_ray.training.trial import found_by
+from cryopick_ray.training.data.splits import Split, split_rows
+from cryopick_ray.training.scored import found_by
 
 SMOOTHING = 0.125
 """Sigma in diameters of the Gaussian through the score map on whose peaks labels are centred."""

@@ -5,30 +5,30 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryopick_ray.cut import CutSettings
-from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
+from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.errors import ModelError, UsageError, few
 from cryopick_ray.formats.mask_names import masks_of
 from cryopick_ray.pickers.heatmap.networks import MOST
 from cryopick_ray.pickers.weights import ModelCard, save_model, weights_digest
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.learning import LearningSettings
-from cryopick_ray.runs.learning import means as means_of
+from cryopick_ray.runs.learning import train_context as means_of
 from cryopick_ray.runs.pipeline import Timings
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.student import starting_model
-from cryopick_ray.runs.teach_lesson import Lesson, Pupil, TeachSettings, learn
 from cryopick_ray.runs.teach_marks import Marks, read_marks
-from cryopick_ray.runs.teach_outcome import Outcome, Shown
-from cryopick_ray.settings import RunSettings
+from cryopick_ray.runs.teach_result import ShownMarks, TeachResult
+from cryopick_ray.runs.teaching import Pupil, Teaching, TeachSettings, learn
+from cryopick_ray.settings.cut_settings import CutSettings
+from cryopick_ray.settings.run_settings import RunSettings
+from cryopick_ray.stages.cut_table import table
 from cryopick_ray.stages.pick import pick
-from cryopick_ray.stages.table import table
 from cryopick_ray.store.claim import claimed, local_folder
 from cryopick_ray.store.publish import write_whole
 from cryopick_ray.training.card import learnt_from
-from cryopick_ray.training.lessons.marks import MarksLesson
+from cryopick_ray.training.recipes.marks import MarksRecipe
 
 USUAL_THRESHOLD = 0.5
 """Of a model that says none."""
@@ -37,7 +37,7 @@ MODEL, SUMMARY, TABLE, PICKS = "model.safetensors", "teach.json", "table", "pick
 
 def teach(
     run: str | Path, out: str | Path, settings: TeachSettings, learning: LearningSettings, events: Events
-) -> Outcome:
+) -> TeachResult:
     """Teach a run's model what people marked, and pick some micrographs with what comes of it.
 
     ``out`` then holds ``model.safetensors`` with its card, ``teach.json``, and ``table/`` with the new
@@ -67,13 +67,13 @@ def teach(
         claimed(folder, settings, [], resume=False),
         open_engine(learning.picking, threads=target.threads) as engine,
     ):
-        means = means_of(learning, "auto", events)
-        lesson = learn(pupil, marks, folder, settings, means, timings)
+        train_context = means_of(learning, "auto", events)
+        teaching = learn(pupil, marks, folder, settings, train_context, timings)
         model = folder / MODEL
-        save_model(model, lesson.weights, _card(pupil, marks, lesson, settings))
+        save_model(model, teaching.weights, _card(pupil, marks, teaching, settings))
         with timings.stage("pick"):
             _preview(first, target, folder, shown, engine, events, learning.device)
-    outcome = _told(first, folder, pupil, marks, lesson, shown, timings)
+    outcome = _told(first, folder, pupil, marks, teaching, shown, timings)
     write_whole(folder / SUMMARY, json.dumps(outcome.to_dict(), indent=1) + "\n")
     return outcome
 
@@ -86,14 +86,14 @@ def _pupil(target: RunSettings) -> Pupil:
             f"{target.model} does not learn from marks; teach a run of the default `model`, or of another "
             "heat-map network that knows nearness and junk"
         )
-    lesson = MarksLesson(base=card.parameters["base"], particle_px=target.particle_px or card.particle_px)
+    recipe = MarksRecipe(base=card.parameters["base"], particle_px=target.particle_px or card.particle_px)
     own = card.threshold if card.threshold is not None else USUAL_THRESHOLD
-    return Pupil(weights, card, lesson, target.threshold if isinstance(target.threshold, float) else own)
+    return Pupil(weights, card, recipe, target.threshold if isinstance(target.threshold, float) else own)
 
 
 def _shown(run: RunFolder, wanted: Sequence[str], marks: Marks, events: Events) -> tuple[str, ...]:
     """Return the ids of the micrographs that are shown: the wanted ones that were picked, or the marked."""
-    status = {one.micrograph_id: one.status for one in PickTable(run.table).micrographs}
+    status = {micrograph.micrograph_id: micrograph.status for micrograph in PickTable(run.table).micrographs}
     if unknown := sorted(set(wanted) - status.keys()):
         raise UsageError(
             f"`micrographs` {few(unknown)}: the run has no such micrograph; expected its table's ids"
@@ -104,7 +104,7 @@ def _shown(run: RunFolder, wanted: Sequence[str], marks: Marks, events: Events) 
     return tuple(picked) or tuple(row.row.micrograph_id for row in marks.rows)
 
 
-def _card(pupil: Pupil, marks: Marks, lesson: Lesson, settings: TeachSettings) -> ModelCard:
+def _card(pupil: Pupil, marks: Marks, teaching: Teaching, settings: TeachSettings) -> ModelCard:
     """Return the card of what is kept."""
     before = pupil.card
     name = before.name.removesuffix("-taught")
@@ -114,18 +114,18 @@ def _card(pupil: Pupil, marks: Marks, lesson: Lesson, settings: TeachSettings) -
                 "note": f"{marks.particles} particles and {marks.wrong} wrong places that a person marked"
             }
         ),
-        "digest": weights_digest(lesson.weights),
+        "digest": weights_digest(teaching.weights),
         "scores": {},
         "date": datetime.now(UTC).date(),
         "limits": f"Taught for one data set; calibrated as {name} is. {before.limits}".strip(),
     }
     return before.model_copy(
         update={
-            **(learned if lesson.kept == "taught" else {}),
-            "name": f"{name[:93]}-taught" if lesson.kept == "taught" else before.name,
-            "source": f"cryopick teach from {before.name}: {lesson.kept}, seed {settings.seed}",
-            "particle_px": pupil.lesson.particle_px,
-            "threshold": lesson.threshold,
+            **(learned if teaching.kept == "taught" else {}),
+            "name": f"{name[:93]}-taught" if teaching.kept == "taught" else before.name,
+            "source": f"cryopick teach from {before.name}: {teaching.kept}, seed {settings.seed}",
+            "particle_px": pupil.recipe.particle_px,
+            "threshold": teaching.threshold,
         }
     )
 
@@ -164,33 +164,33 @@ def _told(
     folder: Path,
     pupil: Pupil,
     marks: Marks,
-    lesson: Lesson,
+    teaching: Teaching,
     shown: Sequence[str],
     timings: Timings,
-) -> Outcome:
-    """Return all that is known of a lesson."""
+) -> TeachResult:
+    """Return all that is known of a teaching."""
     old, new = PickTable(run.table).of(shown), PickTable(folder / TABLE).of(shown)
-    counts = (Shown(name, int(old[name].picked.sum()), int(new[name].picked.sum())) for name in shown)
-    after = lesson.after if lesson.kept == "taught" else lesson.before
-    return Outcome(
+    counts = (ShownMarks(name, int(old[name].picked.sum()), int(new[name].picked.sum())) for name in shown)
+    after = teaching.after if teaching.kept == "taught" else teaching.before
+    return TeachResult(
         model=str(folder / MODEL),
         table=str(folder / TABLE),
-        kept=lesson.kept,
+        kept=teaching.kept,
         particles=marks.particles,
         wrong=marks.wrong,
         micrographs=len(marks.rows),
         threshold_before=pupil.threshold,
-        threshold=lesson.threshold,
-        right_before=lesson.before.right(pupil.threshold),
-        right=after.right(lesson.threshold),
-        in_order_before=lesson.before.in_order,
+        threshold=teaching.threshold,
+        right_before=teaching.before.right(pupil.threshold),
+        right=after.right(teaching.threshold),
+        in_order_before=teaching.before.in_order,
         in_order=after.in_order,
-        unlikeliness_before=lesson.before.unlikeliness(pupil.threshold),
-        unlikeliness_at_threshold=lesson.before.unlikeliness(lesson.usual),
-        unlikeliness_taught=lesson.after.unlikeliness(lesson.taught_threshold),
-        kept_share=lesson.kept_share,
+        unlikeliness_before=teaching.before.unlikeliness(pupil.threshold),
+        unlikeliness_at_threshold=teaching.before.unlikeliness(teaching.usual),
+        unlikeliness_taught=teaching.after.unlikeliness(teaching.taught_threshold),
+        kept_share=teaching.kept_share,
         shown=tuple(counts),
         notes=marks.notes,
-        doubts=lesson.doubts,
+        doubts=teaching.doubts,
         seconds=timings.seconds,
     )

@@ -1,4 +1,4 @@
-"""What marks say of a run's settings, which no lesson mends: the diameter, and whether particles are dark."""
+"""What marks say of a run's settings, which teaching cannot mend: the diameter, the contrast."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from cryopick_ray.pickers.heatmap.picker import HeatmapPicker
-from cryopick_ray.training.dataset import LabelledRow, read_labelled
-from cryopick_ray.training.lesson import Lesson
-from cryopick_ray.training.lessons.heatmap import REACH
-from cryopick_ray.training.trial import found_by
+from cryopick_ray.training.data.examples import LabelledRow, read_labelled
+from cryopick_ray.training.recipes.heatmap import REACH
+from cryopick_ray.training.recipes.recipe import Recipe
+from cryopick_ray.training.scored import found_by
 
 WRONG_SIZE = 1.25
 """Times as large or as small as the diameter that marked particles seem, from which that is doubted."""
@@ -22,14 +22,14 @@ INSIDE, AROUND = 0.4, (0.7, 1.1)
 """Diameters from a mark that are the particle, and what surrounds it."""
 
 
-def doubts_of(picker: HeatmapPicker, lesson: Lesson, rows: Sequence[LabelledRow]) -> Iterator[str]:
+def doubts_of(picker: HeatmapPicker, recipe: Recipe, rows: Sequence[LabelledRow]) -> Iterator[str]:
     """Yield what marked particles make doubtful of a run.
 
     Parameters
     ----------
     picker
         The one that the run picked with.
-    lesson
+    recipe
         What shows micrographs as it sees them.
     """
     diameter_A = rows[0].diameter_A
@@ -38,10 +38,10 @@ def doubts_of(picker: HeatmapPicker, lesson: Lesson, rows: Sequence[LabelledRow]
         size = float(np.median(sizes))
         if abs(np.log(size)) > np.log(WRONG_SIZE):
             yield (
-                f"marked particles look {size:.2f} times as large as the run's diameter of {diameter_A:g} A: "
-                f"no lesson mends that; run again with `diameter_A` near {size * diameter_A:.0f}, then teach"
+                f"marked particles look {size:.2f} times as large as the run's diameter of {diameter_A:g} A; "
+                f"no teaching mends that; run with `diameter_A` near {size * diameter_A:.0f}, then teach"
             )
-    contrast = np.concatenate([_contrast(lesson, row) for row in rows])
+    contrast = np.concatenate([_contrast(recipe, row) for row in rows])
     if (contrast > 0).mean() >= BRIGHT_SHARE:
         yield (
             f"{(contrast > 0).sum()} of {len(contrast)} marked particles are brighter than what surrounds "
@@ -63,14 +63,14 @@ def _sizes(picker: HeatmapPicker, row: LabelledRow) -> NDArray[np.float64]:
     return sizes
 
 
-def _contrast(lesson: Lesson, row: LabelledRow) -> NDArray[np.float64]:
+def _contrast(recipe: Recipe, row: LabelledRow) -> NDArray[np.float64]:
     """Return by how much each marked particle of a micrograph is brighter than what surrounds it."""
-    seen = read_labelled(row, lesson)
+    seen = read_labelled(row, recipe)
     height, width = seen.image.shape
     y, x = np.mgrid[:height, :width]
     brighter = []
     for centre_x, centre_y in seen.particles:
-        away = np.hypot(x - centre_x, y - centre_y) / lesson.particle_px
+        away = np.hypot(x - centre_x, y - centre_y) / recipe.particle_px
         around = seen.image[(away > AROUND[0]) & (away < AROUND[1])]
         inside = seen.image[away < INSIDE]
         brighter.append(float(inside.mean() - around.mean()) if len(around) and len(inside) else 0.0)

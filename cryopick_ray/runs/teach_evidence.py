@@ -1,4 +1,4 @@
-"""Whether a lesson helped: marks that were held back, and what was sure before."""
+"""Whether a teaching helped: marks that were held back, and what was sure before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from scipy.special import logit
 
 from cryopick_ray.pickers.picker import Candidates, Picker
 from cryopick_ray.picks.thresholds import MIN_CANDIDATES, log_odds_threshold
-from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.lessons.heatmap import REACH
-from cryopick_ray.training.trial import found_by
+from cryopick_ray.training.data.examples import LabelledRow
+from cryopick_ray.training.recipes.heatmap import REACH
+from cryopick_ray.training.scored import found_by
 
 LOWEST, HIGHEST = 0.01, 0.995
 """Scores of marks at which no candidate is, and the highest: a single mark decides no more than so much."""

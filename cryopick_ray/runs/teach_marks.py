@@ -15,12 +15,12 @@ from cryopick_ray.picks.columns import HAND
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.runs.folder import RunFolder
-from cryopick_ray.settings import RunSettings
+from cryopick_ray.runs.run_folder import RunFolder
+from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
-from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.labelled import Centres, nowhere
+from cryopick_ray.training.data.examples import LabelledRow
+from cryopick_ray.training.data.labelled import Centres, nowhere
 
 FEWEST = 4
 """Marks of either kind: half of them teach while the other half is asked about."""
@@ -158,6 +158,6 @@ def _check_enough(marks: Marks, curation: Sequence[Path]) -> None:
 
 def _dealt(places: Sequence[Centres], rng: np.random.Generator) -> list[NDArray[np.intp]]:
     """Return which part each place of each micrograph is in: as many in all parts, drawn at random."""
-    ends = np.cumsum([len(one) for one in places])
+    ends = np.cumsum([len(place) for place in places])
     parts = rng.permutation(int(ends[-1])) % PARTS
     return np.split(parts, ends[:-1])

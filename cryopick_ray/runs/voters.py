@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cryopick_ray.errors import UsageError, few
-from cryopick_ray.evaluation.coordinates import as_picks
+from cryopick_ray.evaluation.external_picks import as_picks
 from cryopick_ray.evaluation.frame import check_inside
-from cryopick_ray.formats.convert import Frame
+from cryopick_ray.formats.convert import CoordinateFrame
 from cryopick_ray.formats.known import KnownMicrographs, NamesAlike
 from cryopick_ray.formats.reading import is_table, read_coordinates
-from cryopick_ray.passes.votes import Source
+from cryopick_ray.passes.votes import VoteSource
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable, open_table
 
 
 @dataclass(frozen=True)
-class Read:
+class VoterPicks:
     """Coordinates of other programs in memory, as picks by micrograph."""
 
     picks: Mapping[str, MicrographPicks]
@@ -32,7 +32,7 @@ class Read:
 class Renamed:
     """A source whose micrographs are called as in the consensus; ``own`` says what it calls each."""
 
-    source: Source
+    source: VoteSource
     own: Mapping[str, str]
 
     def of(self, micrograph_ids: Sequence[str]) -> dict[str, MicrographPicks]:
@@ -58,7 +58,7 @@ class Input:
 
     name: str
     where: str
-    source: Source
+    source: VoteSource
     micrographs: Mapping[str, PickedMicrograph]
     sizes: Mapping[str, int]
     diameter_A: float | None
@@ -75,13 +75,17 @@ def read_input(
     """Return what one picker found; ``notes`` hears what is left out of it."""
     if is_table(where):
         table = open_table(where)
-        seen = {one.micrograph_id: one for one in table.micrographs if one.status == "complete"}
+        seen = {
+            micrograph.micrograph_id: micrograph
+            for micrograph in table.micrographs
+            if micrograph.status == "complete"
+        }
         sizes = {key: one.candidates if one.picks is None else one.picks for key, one in seen.items()}
         counted = {key: 1 if size is None else size for key, size in sizes.items()}
         return Input(name, where, table, seen, counted, table.diameter_A)
     read = read_coordinates(where)
     notes += read.notes
-    frame, moved, unknown = Frame(known=known, pixel_size_A=pixel_size_A), [], []
+    frame, moved, unknown = CoordinateFrame(known=known, pixel_size_A=pixel_size_A), [], []
     for one in read.coordinates:
         try:
             moved.append(frame.moved(one))
@@ -98,7 +102,7 @@ def read_input(
             np.column_stack([own.x_px, own.y_px]), own.micrograph.shape, f"picks of {key} in {where}"
         )
     about = {key: own.micrograph for key, own in picks.items()}
-    return Input(name, where, Read(picks), about, {key: len(own) for key, own in picks.items()}, said_A)
+    return Input(name, where, VoterPicks(picks), about, {key: len(own) for key, own in picks.items()}, said_A)
 
 
 def paired(
@@ -147,13 +151,13 @@ def paired(
     return everything, [Renamed(one.source, own[one.name]) for one in found]
 
 
-def _sides(one: PickedMicrograph) -> str:
-    return " x ".join(map(str, reversed(one.shape or ())))
+def _sides(micrograph: PickedMicrograph) -> str:
+    return " x ".join(map(str, reversed(micrograph.shape or ())))
 
 
-def _differ(one: PickedMicrograph, other: PickedMicrograph) -> bool:
+def _differ(micrograph: PickedMicrograph, other: PickedMicrograph) -> bool:
     """Tell whether two pixel sizes are not that of one image, rounded."""
-    return not math.isclose(one.pixel_size_A or 0, other.pixel_size_A or 0, rel_tol=0.01)
+    return not math.isclose(micrograph.pixel_size_A or 0, other.pixel_size_A or 0, rel_tol=0.01)
 
 
 def _reference(key: str, names: NamesAlike, listed: Mapping[str, PickedMicrograph]) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 from cryopick_ray.engine.events import MICROGRAPHS, Events
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.errors import few
-from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.doubts import of_verdicts

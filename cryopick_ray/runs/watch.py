@@ -7,22 +7,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events, Silence
+from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import CryoPickError, UsageError
 from cryopick_ray.formats.mask_names import check_masks
 from cryopick_ray.micrographs.live import LiveFolders
 from cryopick_ray.micrographs.sources import list_sources
-from cryopick_ray.passes.files import check_files
+from cryopick_ray.passes.named_files import check_files
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs.drift import Seen, diameter_drift, drift
 from cryopick_ray.runs.empiar_run import is_archive
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.pipeline import (
-    Plan,
+    RunPlan,
     Timings,
     look,
     prepared,
@@ -31,14 +30,16 @@ from cryopick_ray.runs.pipeline import (
 )
 from cryopick_ray.runs.results import Summary, write_results
 from cryopick_ray.runs.rolling import Rolling
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.tables import gather
 from cryopick_ray.runs.warnings import Heard
-from cryopick_ray.settings import EngineSettings, RunSettings
-from cryopick_ray.stages.diameter import SAMPLED, find_diameter, keep_diameter
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.settings.run_settings import RunSettings
+from cryopick_ray.stages.cut_table import check_cut
+from cryopick_ray.stages.find_diameter import SAMPLED, find_diameter, keep_diameter
 from cryopick_ray.stages.flow import flow
 from cryopick_ray.stages.ingest import probe
 from cryopick_ray.stages.pick import described_picker
-from cryopick_ray.stages.table import check_cut
 from cryopick_ray.store.manifest import complete_ids, read_manifest
 from cryopick_ray.store.store import MicrographStore
 
@@ -133,11 +134,11 @@ def _first(
     stop: Path,
     until: Until,
     events: Events,
-) -> Plan:
+) -> RunPlan:
     """Wait for the first micrographs; return the plan of a run that begins with them."""
     picker = described_picker(settings)
     check_cut(settings.cut, picker.name, calibrated=picker.calibrated)
-    made = Plan(settings, engine, (), (), picker.particle_px)
+    made = RunPlan(settings, engine, (), (), picker.particle_px)
     wanted = 1 if settings.diameter_A is not None else min(SAMPLED, until.micrographs or SAMPLED)
     events.note(f"watching {', '.join(settings.inputs)}; a file {stop} ends it")
     while True:
@@ -158,7 +159,7 @@ def _first(
 
 
 def _watched(
-    engine: Engine, plan: Plan, folder: RunFolder, live: LiveFolders, until: Until, events: Events
+    engine: Engine, plan: RunPlan, folder: RunFolder, live: LiveFolders, until: Until, events: Events
 ) -> str:
     """Pick what comes until the end; return the digest of the picks."""
     intake, picking = prepared(engine, plan, folder, events)
@@ -182,7 +183,7 @@ def _watched(
 class _Results:
     """Makes table, coordinates, report and summary anew, and holds the last micrographs against the first."""
 
-    def __init__(self, plan: Plan, folder: RunFolder, digest: str, live: LiveFolders) -> None:
+    def __init__(self, plan: RunPlan, folder: RunFolder, digest: str, live: LiveFolders) -> None:
         self._plan, self._folder, self._digest, self._live = plan, folder, digest, live
         self._next_look = LOOK_EVERY
 
@@ -218,6 +219,6 @@ class _Results:
         return diameter_drift(settings.pick.diameter_A, found.diameter_A) if found.is_sure else []
 
 
-def _seen(one: MicrographPicks) -> Seen:
-    score = float(median(one.score[one.picked].tolist())) if one.picked.any() else 0.0
-    return Seen(int(one.picked.sum()), score)
+def _seen(picks: MicrographPicks) -> Seen:
+    score = float(median(picks.score[picks.picked].tolist())) if picks.picked.any() else 0.0
+    return Seen(int(picks.picked.sum()), score)

@@ -4,12 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.simulate import assemblies, capsids, membranes, nucleic, proteins
-from cryopick_ray.simulate.filling import Part, Recipe
+from cryopick_ray.simulate.filling import Composition, SolidPart
 from cryopick_ray.simulate.shapes import Points, Solid, ellipsoid, shell, tube
 
 
-def _plain(name: str, family: str, half_A: tuple[float, float, float], solid: Solid) -> Recipe:
-    return Recipe(name, family, half_A, (Part(solid),), gaussians=2000, step_A=min(half_A) / 20)
+def _plain(name: str, family: str, half_A: tuple[float, float, float], solid: Solid) -> Composition:
+    return Composition(name, family, half_A, (SolidPart(solid),), gaussians=2000, step_A=min(half_A) / 20)
 
 
 def _three_lobes(points: Points) -> NDArray[np.bool_]:
@@ -35,11 +35,11 @@ PLAIN = (
     _plain("shell", "shell", (150, 150, 150), shell(132, 150)),
 )
 
-RECIPES = (
+COMPOSITIONS = (
     *PLAIN,
-    *proteins.RECIPES,
-    *assemblies.RECIPES,
-    *membranes.RECIPES,
-    *nucleic.RECIPES,
-    *capsids.RECIPES,
+    *proteins.COMPOSITIONS,
+    *assemblies.COMPOSITIONS,
+    *membranes.COMPOSITIONS,
+    *nucleic.COMPOSITIONS,
+    *capsids.COMPOSITIONS,
 )

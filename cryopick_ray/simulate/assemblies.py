@@ -67,7 +67,7 @@ def _knobbed_rod() -> Solid:
     return uneven(union(tube(0, 14, 300), *knobs), 30, 4, 14)
 
 
-RECIPES = (
+COMPOSITIONS = (
     one("dumbbell-3", "dumbbell", (44, 44, 114), _dumbbell()),
     one("superhelix-4", "superhelix", (46, 46, 165), balls(helix(26, 66, 4.4), 15)),
     one("bent-rod-5", "bent-rod", (30, 130, 25), moved(balls(helix(110, 0, 0.34), 21), (-90, 0, 0))),

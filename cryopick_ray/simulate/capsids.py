@@ -1,6 +1,6 @@
 """Viruses and empty capsids: a faceted wall with a bump on each capsomer."""
 
-from cryopick_ray.simulate.filling import Part, Recipe
+from cryopick_ray.simulate.filling import Composition, SolidPart
 from cryopick_ray.simulate.shapes import (
     Solid,
     balls,
@@ -26,13 +26,21 @@ def _wall(radius_A: float, thickness_A: float, frequency: int, bump_A: float, ro
     return union(wall, balls(centres_A, bump_A))
 
 
-def _genome(radius_A: float) -> Part:
-    return Part(icosahedron(radius_A, 0.7), GENOME, LOOSE)
+def _genome(radius_A: float) -> SolidPart:
+    return SolidPart(icosahedron(radius_A, 0.7), GENOME, LOOSE)
 
 
-RECIPES = (
-    Recipe("capsid-350", "virus", (175,) * 3, (_genome(122), Part(_wall(175, 26, 2, 20, 0.6))), 3000),
-    Recipe("capsid-500", "virus", (250,) * 3, (_genome(196), Part(_wall(250, 26, 3, 16, 0.3))), 4000),
-    Recipe("capsid-600-empty", "empty-capsid", (300,) * 3, (Part(_wall(300, 34, 4, 20, 0.4)),), 5000),
-    Recipe("capsid-700", "large-virus", (350,) * 3, (_genome(288), Part(_wall(350, 32, 4, 22, 0.2))), 6000),
+COMPOSITIONS = (
+    Composition(
+        "capsid-350", "virus", (175,) * 3, (_genome(122), SolidPart(_wall(175, 26, 2, 20, 0.6))), 3000
+    ),
+    Composition(
+        "capsid-500", "virus", (250,) * 3, (_genome(196), SolidPart(_wall(250, 26, 3, 16, 0.3))), 4000
+    ),
+    Composition(
+        "capsid-600-empty", "empty-capsid", (300,) * 3, (SolidPart(_wall(300, 34, 4, 20, 0.4)),), 5000
+    ),
+    Composition(
+        "capsid-700", "large-virus", (350,) * 3, (_genome(288), SolidPart(_wall(350, 32, 4, 22, 0.2))), 6000
+    ),
 )

@@ -1,30 +1,30 @@
 """Filaments in a coat: a tail's sheath about its tube, protein about a tube of membrane."""
 
-from cryopick_ray.simulate.filling import Part, Recipe
+from cryopick_ray.simulate.filling import Composition, SolidPart
 from cryopick_ray.simulate.membranes import HEADS, TAILS
 from cryopick_ray.simulate.shapes import ellipsoid, moved, tube, uneven, union
-from cryopick_ray.simulate.winding import FilamentRecipe, Piece, ring, subunit
+from cryopick_ray.simulate.winding import FilamentComposition, Piece, ring, subunit
 
 HEAD_A = 10.0
 """Thickness of a leaflet's heads."""
 
 
-def _membrane(inner_A: float, outer_A: float, height_A: float, gaussians: int) -> Recipe:
+def _membrane(inner_A: float, outer_A: float, height_A: float, gaussians: int) -> Composition:
     """Return a slice of a tube of bilayer."""
-    return Recipe(
+    return Composition(
         "membrane",
         "subunit",
         (outer_A, outer_A, height_A / 2),
         (
-            Part(tube(inner_A, outer_A, height_A), HEADS),
-            Part(tube(inner_A + HEAD_A, outer_A - HEAD_A, height_A), TAILS),
+            SolidPart(tube(inner_A, outer_A, height_A), HEADS),
+            SolidPart(tube(inner_A + HEAD_A, outer_A - HEAD_A, height_A), TAILS),
         ),
         gaussians,
     )
 
 
 COATED = (
-    FilamentRecipe(
+    FilamentComposition(
         *("sheath-tail", "sheathed", 38.0, 21.0),
         (
             *ring(
@@ -45,7 +45,7 @@ COATED = (
             *ring(subunit("tail-protein", (18, 22, 20), ellipsoid(15, 18, 18), 50), 6, 30),
         ),
     ),
-    FilamentRecipe(
+    FilamentComposition(
         *("dynamin-like", "sheathed", 7.4, 25.0),
         (
             Piece(
@@ -67,7 +67,7 @@ COATED = (
             Piece(_membrane(38, 80, 7.4, 110), 0),
         ),
     ),
-    FilamentRecipe(
+    FilamentComposition(
         *("bar-tubule", "sheathed", 14.0, 48.0),
         (
             Piece(

@@ -16,14 +16,14 @@ from pydantic import Field
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.junk import Junk
-from cryopick_ray.settings import Settings
+from cryopick_ray.settings.base import Settings
 from cryopick_ray.simulate.crystalline import CrystallineSettings, crystalline
 from cryopick_ray.simulate.field import FieldOfView, Patch
 from cryopick_ray.simulate.films import CARBON, GOLD, FilmSettings, film
 from cryopick_ray.simulate.halos import HaloSettings, halos
+from cryopick_ray.simulate.ice_crystals import LumpSettings, fused, lumps
+from cryopick_ray.simulate.ice_crystals_known import BLOBS, CHAINS, CRYSTALS, FIDUCIALS, FLAKES, SPECKS
 from cryopick_ray.simulate.lattice import LatticeSettings, lattice
-from cryopick_ray.simulate.lumps import LumpSettings, fused, lumps
-from cryopick_ray.simulate.lumps_known import BLOBS, CHAINS, CRYSTALS, FIDUCIALS, FLAKES, SPECKS
 from cryopick_ray.simulate.scratches import SCRATCHES, ScratchSettings, scratches
 from cryopick_ray.simulate.strands import StrandSettings, strands
 from cryopick_ray.simulate.texture import TextureSettings, texture
@@ -70,7 +70,7 @@ class ContaminationSettings(Settings):
 
 
 @dataclass(frozen=True)
-class Kind:
+class ContaminantKind:
     """One kind of contamination: what draws it, what it is to a picker, and what it looks like."""
 
     draw: Callable[[np.random.Generator, FieldOfView, Any], Iterator[Patch]]
@@ -78,26 +78,44 @@ class Kind:
     looks: str
 
 
-KINDS: dict[str, Kind] = {
-    "carbon": Kind(film, Junk.CARBON, "edge of a carbon film: an arc with grain and a bright fringe"),
-    "gold": Kind(film, Junk.CARBON, "edge of a gold foil: an arc, nearly black"),
-    "crystals": Kind(lumps, Junk.CONTAMINATION, "crystalline ice: dark, flat-faced, sharp, 400 to 2,500 A"),
-    "blobs": Kind(
+KINDS: dict[str, ContaminantKind] = {
+    "carbon": ContaminantKind(
+        film, Junk.CARBON, "edge of a carbon film: an arc with grain and a bright fringe"
+    ),
+    "gold": ContaminantKind(film, Junk.CARBON, "edge of a gold foil: an arc, nearly black"),
+    "crystals": ContaminantKind(
+        lumps, Junk.CONTAMINATION, "crystalline ice: dark, flat-faced, sharp, 400 to 2,500 A"
+    ),
+    "blobs": ContaminantKind(
         lumps, Junk.CONTAMINATION, "ethane and fallen ice: dark, round to irregular, 300 to 3,000 A"
     ),
-    "specks": Kind(lumps, Junk.CONTAMINATION, "small round ice crystals near particle size, 80 to 400 A"),
-    "scratches": Kind(
+    "specks": ContaminantKind(
+        lumps, Junk.CONTAMINATION, "small round ice crystals near particle size, 80 to 400 A"
+    ),
+    "scratches": ContaminantKind(
         scratches, Junk.CONTAMINATION, "scratches, folds and cracks: thin lines, dark or bright"
     ),
-    "crystalline": Kind(crystalline, Junk.ICE, "ice that crystallized: mottled, with compact dark spots"),
-    "texture": Kind(texture, Junk.ICE, "thick ice or denatured protein: texture as coarse as particles"),
-    "uneven": Kind(uneven, Junk.NONE, "vitreous ice with gradients, streaks, bands and steps"),
-    "lattice": Kind(lattice, Junk.LATTICE, "two-dimensional crystal of streptavidin over all the picture"),
-    "flakes": Kind(fused, Junk.CONTAMINATION, "flat angular flakes of ice with sharp corners"),
-    "chains": Kind(fused, Junk.CONTAMINATION, "balls grown together: chains, clusters and capsules"),
-    "halos": Kind(halos, Junk.CONTAMINATION, "blobs far out of focus: soft, with rings around"),
-    "strands": Kind(strands, Junk.CONTAMINATION, "nucleic acid and filaments: thin wormlike lines"),
-    "fiducials": Kind(lumps, Junk.CONTAMINATION, "gold beads of 5 to 15 nm: black with a bright fringe"),
+    "crystalline": ContaminantKind(
+        crystalline, Junk.ICE, "ice that crystallized: mottled, with compact dark spots"
+    ),
+    "texture": ContaminantKind(
+        texture, Junk.ICE, "thick ice or denatured protein: texture as coarse as particles"
+    ),
+    "uneven": ContaminantKind(uneven, Junk.NONE, "vitreous ice with gradients, streaks, bands and steps"),
+    "lattice": ContaminantKind(
+        lattice, Junk.LATTICE, "two-dimensional crystal of streptavidin over all the picture"
+    ),
+    "flakes": ContaminantKind(fused, Junk.CONTAMINATION, "flat angular flakes of ice with sharp corners"),
+    "chains": ContaminantKind(
+        fused, Junk.CONTAMINATION, "balls grown together: chains, clusters and capsules"
+    ),
+    "halos": ContaminantKind(halos, Junk.CONTAMINATION, "blobs far out of focus: soft, with rings around"),
+    "strands": ContaminantKind(
+        strands, Junk.CONTAMINATION, "nucleic acid and filaments: thin wormlike lines"
+    ),
+    "fiducials": ContaminantKind(
+        lumps, Junk.CONTAMINATION, "gold beads of 5 to 15 nm: black with a bright fringe"
+    ),
 }
 """Each kind by the name of its setting. New ones come last, so that seeds keep what they showed."""
 

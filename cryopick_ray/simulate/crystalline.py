@@ -6,10 +6,10 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from cryopick_ray.settings import Settings
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.simulate.drawn_ranges import PositiveRange, Range, between, draw, draw_log
 from cryopick_ray.simulate.extent import all_over, extent
 from cryopick_ray.simulate.field import FieldOfView, Patch
-from cryopick_ray.simulate.ranges import PositiveRange, Range, between, draw, draw_log
 
 INTERMITTENCE = 0.5  # standard deviation of the logarithm of the contrast from place to place
 

@@ -7,7 +7,7 @@ from cryopick_ray.simulate.coats import COATED
 from cryopick_ray.simulate.nucleic import DUPLEX_A, NUCLEIC_ACID
 from cryopick_ray.simulate.ribbons import RIBBONS
 from cryopick_ray.simulate.shapes import balls, ellipsoid, line, moved, uneven, union
-from cryopick_ray.simulate.winding import FilamentRecipe, Piece, ring, subunit, wind
+from cryopick_ray.simulate.winding import FilamentComposition, Piece, ring, subunit, wind
 
 __all__ = ["FILAMENTS", "KEPT_OUT", "wind"]
 
@@ -29,27 +29,27 @@ ACTIN = subunit(
 )
 
 
-def _microtubule(*more: Piece, name: str, family: str, rise_A: float) -> FilamentRecipe:
+def _microtubule(*more: Piece, name: str, family: str, rise_A: float) -> FilamentComposition:
     layers = round(rise_A / LAYER_A)
     tubulin = [
         piece
         for layer in range(layers)
         for piece in ring(TUBULIN, 13, 102, [z + layer * LAYER_A for z in CLIMB])
     ]
-    return FilamentRecipe(name, family, rise_A, 0.0, (*tubulin, *more))
+    return FilamentComposition(name, family, rise_A, 0.0, (*tubulin, *more))
 
 
 TUBES = (
     _microtubule(name="microtubule", family="tubes", rise_A=LAYER_A),
-    FilamentRecipe(
+    FilamentComposition(
         *("tmv-like", "tubes", 1.408, 22.04),
         (Piece(subunit("coat-protein", (38, 14, 16), uneven(ellipsoid(36, 13, 14), 3, 2, 12), 60), 56),),
     ),
-    FilamentRecipe(
+    FilamentComposition(
         *("tail-tube", "tubes", 40.0, 18.0),
         ring(subunit("tail-protein", (18, 22, 20), ellipsoid(17, 19, 19), 60), 6, 32),
     ),
-    FilamentRecipe(
+    FilamentComposition(
         *("flagellum", "tubes", 4.72, 65.8),
         (
             Piece(
@@ -67,7 +67,7 @@ TUBES = (
             ),
         ),
     ),
-    FilamentRecipe(
+    FilamentComposition(
         *("hook", "tubes", 4.13, 64.8),
         (
             Piece(
@@ -87,8 +87,8 @@ TUBES = (
 )
 
 TWO_STRAND = (
-    FilamentRecipe("actin", "two-strand", 27.5, -166.7, (Piece(ACTIN, 16),)),
-    FilamentRecipe(
+    FilamentComposition("actin", "two-strand", 27.5, -166.7, (Piece(ACTIN, 16),)),
+    FilamentComposition(
         *("parm-like", "two-strand", 24.5, 165.0),
         (
             Piece(
@@ -102,14 +102,14 @@ TWO_STRAND = (
             ),
         ),
     ),
-    FilamentRecipe(
+    FilamentComposition(
         *("ftsz-double", "two-strand", 43.0, 3.0),
         ring(subunit("ftsz-subunit", (26, 22, 27), uneven(ellipsoid(24, 19, 26), 5, 3, 14), 80), 2, 24),
     ),
 )
 
 PILI = (
-    FilamentRecipe(
+    FilamentComposition(
         *("pilus-type4", "pili", 10.5, 92.5),
         (
             Piece(
@@ -125,7 +125,7 @@ PILI = (
             ),
         ),
     ),
-    FilamentRecipe(
+    FilamentComposition(
         *("pilus-usher", "pili", 7.7, 115.0),
         (
             Piece(
@@ -134,7 +134,7 @@ PILI = (
             ),
         ),
     ),
-    FilamentRecipe(
+    FilamentComposition(
         *("pilus-conjugative", "pili", 13.2, 28.2),
         ring(
             subunit("tra-pilin", (16, 14, 20), moved(ellipsoid(14, 9, 18), (0, 0, 0), (0, 25, 0)), 50), 5, 29
@@ -143,7 +143,7 @@ PILI = (
 )
 
 THIN = (
-    FilamentRecipe(
+    FilamentComposition(
         *("dna", "thin", 3.4, 34.3),
         (
             *(
@@ -153,35 +153,35 @@ THIN = (
             Piece(subunit("base-pair", (8, 4, 1.7), ellipsoid(7.5, 3.5, 1.7), 14, NUCLEIC_ACID), 2.0, 71.0),
         ),
     ),
-    FilamentRecipe(
+    FilamentComposition(
         *("coiled-coil", "thin", 5.1, 13.1),
         ring(subunit("alpha-helix", (6, 6, 2.6), ellipsoid(5.5, 5.5, 3.6), 10), 2, 5.5),
     ),
 )
 
 ROPES = (
-    FilamentRecipe(
+    FilamentComposition(
         *("collagen-like", "ropes", 11.0, 9.0),
         (
             *ring(subunit("triple-helix", (9, 9, 5.5), ellipsoid(8.5, 8.5, 9), 24), 5, 15),
             Piece(subunit("triple-helix", (7, 7, 5.5), ellipsoid(6.5, 6.5, 9), 16), 0),
         ),
     ),
-    FilamentRecipe(
+    FilamentComposition(
         *("intermediate", "ropes", 21.0, 11.0),
         ring(subunit("protofibril", (14, 14, 14), uneven(ellipsoid(13, 13, 14), 7, 3, 10), 40), 8, 37),
     ),
 )
 
 COILS = (
-    FilamentRecipe(
+    FilamentComposition(
         *("reca-like", "coils", 15.3, 58.4),
         (
             Piece(subunit("reca-subunit", (24, 20, 22), uneven(ellipsoid(21, 16, 19), 8, 3, 12), 80), 31),
             Piece(subunit("strand", (8, 8, 8), ellipsoid(DUPLEX_A, DUPLEX_A, 8), 12, NUCLEIC_ACID), 0),
         ),
     ),
-    FilamentRecipe(
+    FilamentComposition(
         *("nucleocapsid-like", "coils", 4.07, -29.2),
         (
             Piece(
@@ -192,21 +192,21 @@ COILS = (
             ),
         ),
     ),
-    FilamentRecipe(
+    FilamentComposition(
         *("spring", "coils", 3.3, 20.0),
         (Piece(subunit("spring-subunit", (18, 22, 20), uneven(ellipsoid(17, 18, 17), 9, 3, 12), 50), 102),),
     ),
 )
 
 DECORATED = (
-    FilamentRecipe(
+    FilamentComposition(
         *("actin-tropomyosin", "decorated", 27.5, -166.7),
         (
             Piece(ACTIN, 16),
             Piece(subunit("rope", (9, 9, 28), balls(line((0, -5, -26), (0, 5, 26)), 9), 50), 38, 62),
         ),
     ),
-    FilamentRecipe(
+    FilamentComposition(
         *("actin-myosin", "decorated", 27.5, -166.7),
         (
             Piece(ACTIN, 16),
@@ -236,7 +236,7 @@ DECORATED = (
         family="decorated",
         rise_A=2 * LAYER_A,
     ),
-    FilamentRecipe(
+    FilamentComposition(
         *("beads", "decorated", 118.0, 105.0),
         (
             Piece(subunit("bead", (46, 46, 46), uneven(ellipsoid(40, 42, 42), 12, 4, 18), 120), 14),

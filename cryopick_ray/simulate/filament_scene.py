@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from cryopick_ray.filaments.trace import Trace
-from cryopick_ray.settings import Settings
-from cryopick_ray.simulate.curves import runs
-from cryopick_ray.simulate.ranges import (
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.simulate.drawn_ranges import (
     CountRange,
     FractionRange,
     NonNegativeRange,
@@ -18,6 +17,7 @@ from cryopick_ray.simulate.ranges import (
     Range,
     between,
 )
+from cryopick_ray.simulate.plane_curves import runs
 
 
 class FilamentSceneSettings(Settings):
@@ -116,4 +116,8 @@ class FilamentScene:
 
     def traces(self, *, pickable: bool) -> list[tuple[int, Trace]]:
         """Return the molecule and the axis of each piece that one would trace, or of the others."""
-        return [(one.molecule, trace) for one in self.filaments for trace in one.traces(pickable=pickable)]
+        return [
+            (filament.molecule, trace)
+            for filament in self.filaments
+            for trace in filament.traces(pickable=pickable)
+        ]

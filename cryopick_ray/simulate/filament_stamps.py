@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.filaments.trace import Trace
+from cryopick_ray.simulate.drawn_ranges import draw
 from cryopick_ray.simulate.filament_scene import Filament, FilamentScene
 from cryopick_ray.simulate.helices import BLOCK, block, units_in
 from cryopick_ray.simulate.molecule import Molecule
 from cryopick_ray.simulate.projection import euler_to_rotations
-from cryopick_ray.simulate.ranges import draw
-from cryopick_ray.simulate.settings import SimulationSettings
+from cryopick_ray.simulate.simulation_settings import SimulationSettings
 from cryopick_ray.simulate.stamps import add_particles
 
 
@@ -27,7 +27,7 @@ def draw_filaments(
     spread = draw(rng, exposure.contrast_spread)
     contrast = draw(rng, exposure.contrast) * np.maximum(1 + spread * rng.standard_normal(count), 0.1)
     phases_deg, tilts_deg = rng.uniform(0, 360, count), scene.tilt_deg * rng.standard_normal(count)
-    of = np.array([one.molecule for one in scene.filaments], np.int64)
+    of = np.array([filament.molecule for filament in scene.filaments], np.int64)
     for number, molecule in enumerate(molecules):
         some = np.flatnonzero(of == number)
         add_filaments(
@@ -62,8 +62,8 @@ def add_filaments(
         return
     units = units_in(molecule, BLOCK)
     parts = [
-        _along(one, molecule, units, phase, tilt, pixel_size_A)
-        for one, phase, tilt in zip(filaments, phases_deg, tilts_deg, strict=True)
+        _along(filament, molecule, units, phase, tilt, pixel_size_A)
+        for filament, phase, tilt in zip(filaments, phases_deg, tilts_deg, strict=True)
     ]
     angles_deg, points = (np.concatenate(some) for some in zip(*parts, strict=True))
     scales = np.repeat(scale, [len(places) for _, places in parts])

@@ -16,7 +16,7 @@ TEXTURE = 0.5  # real density is lumpy; each Gaussian is up to this fraction hea
 
 
 @dataclass(frozen=True)
-class Part:
+class SolidPart:
     """A solid of one density.
 
     Attributes
@@ -33,7 +33,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Composition:
     """What a molecule is made of.
 
     Attributes
@@ -51,24 +51,24 @@ class Recipe:
     name: str
     family: str
     half_A: tuple[float, float, float]
-    parts: tuple[Part, ...]
+    parts: tuple[SolidPart, ...]
     gaussians: int = GAUSSIANS
     step_A: float | None = None
 
 
-def one(name: str, family: str, half_A: tuple[float, float, float], solid: Solid) -> Recipe:
-    """Return the recipe of a molecule that is protein throughout."""
-    return Recipe(name, family, half_A, (Part(solid),))
+def one(name: str, family: str, half_A: tuple[float, float, float], solid: Solid) -> Composition:
+    """Return the composition of a molecule that is protein throughout."""
+    return Composition(name, family, half_A, (SolidPart(solid),))
 
 
-def fill(recipe: Recipe) -> Molecule:
+def fill(composition: Composition) -> Molecule:
     """Fill the parts; their volumes and densities give the mass, that of protein that scatters as much."""
-    half_A, parts = recipe.half_A, recipe.parts
+    half_A, parts = composition.half_A, composition.parts
     box_A3 = float(8 * np.prod(half_A))
-    owner = _owner(parts, _lattice(half_A, recipe.step_A or (box_A3 / SAMPLES) ** (1 / 3)))
+    owner = _owner(parts, _lattice(half_A, composition.step_A or (box_A3 / SAMPLES) ** (1 / 3)))
     volumes_A3 = [float((owner == i).mean() * box_A3) for i in range(len(parts))]
     shares = [volume / part.coarseness**3 for volume, part in zip(volumes_A3, parts, strict=True)]
-    spacing_A = (sum(shares) / recipe.gaussians) ** (1 / 3)
+    spacing_A = (sum(shares) / composition.gaussians) ** (1 / 3)
     centres_A, sigma_A, weights = [], [], []
     rng = np.random.default_rng(0)
     for i, part in enumerate(parts):
@@ -81,17 +81,17 @@ def fill(recipe: Recipe) -> Molecule:
     scattering_A3 = sum(volume * part.density for volume, part in zip(volumes_A3, parts, strict=True))
     count = sum(map(len, centres_A))
     return make_molecule(
-        recipe.name,
+        composition.name,
         np.concatenate(centres_A),
         np.concatenate(sigma_A),
         np.concatenate(weights),
-        family=recipe.family,
+        family=composition.family,
         mass_kDa=round(scattering_A3 / PROTEIN_A3_PER_KDA, 1),
         how=f"analytic: {count} Gaussians of {SMOOTH * spacing_A:.1f} A; {_mass_from(parts)}",
     )
 
 
-def _mass_from(parts: Sequence[Part]) -> str:
+def _mass_from(parts: Sequence[SolidPart]) -> str:
     densities = sorted({part.density for part in parts})
     if densities == [1.0]:
         return "mass from 1.21 A^3 per dalton"
@@ -99,7 +99,7 @@ def _mass_from(parts: Sequence[Part]) -> str:
     return f"densities {shown} of protein's; mass of protein that scatters as much"
 
 
-def _owner(parts: Sequence[Part], points: Points) -> NDArray[np.int64]:
+def _owner(parts: Sequence[SolidPart], points: Points) -> NDArray[np.int64]:
     """Return ``(n,)`` the number of the last part that each point lies in, or -1."""
     owner = np.full(len(points), -1)
     for i, part in enumerate(parts):

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from cryopick_ray.settings import Settings
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.simulate.drawn_ranges import FractionRange, NonNegativeRange, PositiveRange, draw, draw_log
 from cryopick_ray.simulate.field import FieldOfView, Patch, smooth_noise
-from cryopick_ray.simulate.ranges import FractionRange, NonNegativeRange, PositiveRange, draw, draw_log
 
 RAGGED_A = 200.0  # length of the bays and capes along an edge
 

@@ -6,9 +6,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from cryopick_ray.settings import Settings
-from cryopick_ray.simulate.field import FieldOfView, Patch
-from cryopick_ray.simulate.ranges import (
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.simulate.drawn_ranges import (
     CountRange,
     FractionRange,
     PositiveRange,
@@ -16,6 +15,7 @@ from cryopick_ray.simulate.ranges import (
     draw_count,
     draw_log,
 )
+from cryopick_ray.simulate.field import FieldOfView, Patch
 
 RINGS = 3.0  # how far the rings reach, in widths of the first
 

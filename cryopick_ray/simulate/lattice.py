@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from cryopick_ray.settings import Settings
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.simulate.drawn_ranges import NonNegativeRange, PositiveRange, Range, between, draw, draw_log
 from cryopick_ray.simulate.extent import all_over, whole
 from cryopick_ray.simulate.field import FieldOfView, Patch
-from cryopick_ray.simulate.ranges import NonNegativeRange, PositiveRange, Range, between, draw, draw_log
 
 ORDERS = {(1, 0): 1.0, (0, 1): 1.0, (1, 1): 0.6, (1, -1): 0.6, (2, 0): 0.35, (0, 2): 0.35, (2, 1): 0.2}
 """Amplitudes of the first reflections; later ones are beyond the resolution of picking."""

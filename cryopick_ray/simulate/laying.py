@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from cryopick_ray.simulate.curves import STEP, Curve, beside, clear_of_itself, runs, worm
+from cryopick_ray.simulate.drawn_ranges import draw, draw_count, draw_log
 from cryopick_ray.simulate.field import FieldOfView
 from cryopick_ray.simulate.filament_scene import Filament, FilamentScene
 from cryopick_ray.simulate.molecule import Molecule
-from cryopick_ray.simulate.ranges import draw, draw_count, draw_log
+from cryopick_ray.simulate.plane_curves import STEP, Curve, beside, clear_of_itself, runs, worm
 from cryopick_ray.simulate.scene import SceneSettings
 
 SHORTEST = 2.0
@@ -47,7 +47,7 @@ def lay_filaments(
     if rng.uniform() < settings.empty_probability:
         return FilamentScene(is_empty=True)
     mixture = settings.mixture or (1.0,) * len(molecules)
-    weights = [share if one.helix else 0.0 for share, one in zip(mixture, molecules, strict=True)]
+    weights = [share if molecule.helix else 0.0 for share, molecule in zip(mixture, molecules, strict=True)]
     if not sum(weights) > 0:
         return FilamentScene()
     widths_A = [molecule.diameter_A for molecule in molecules]

@@ -11,7 +11,7 @@ from typing import Any
 from safetensors import safe_open
 
 from cryopick_ray.errors import UsageError, brief
-from cryopick_ray.simulate.analytic import RECIPES
+from cryopick_ray.simulate.analytic import COMPOSITIONS
 from cryopick_ray.simulate.filament_kinds import FILAMENTS, wind
 from cryopick_ray.simulate.filling import fill
 from cryopick_ray.simulate.helices import PREFIX, helix_of, parse_helix
@@ -85,7 +85,7 @@ def _built_in(name: str) -> Molecule:
 def _makers() -> dict[str, Callable[[], Molecule]]:
     """Return what makes each built-in molecule, by name."""
     makers: dict[str, Callable[[], Molecule]] = {card["name"]: partial(_fitted, card) for card in _cards()}
-    makers.update((recipe.name, partial(fill, recipe)) for recipe in RECIPES)
+    makers.update((composition.name, partial(fill, composition)) for composition in COMPOSITIONS)
     return makers
 
 
@@ -98,7 +98,7 @@ def _filament(name: str) -> Molecule:
 @cache
 def _filaments() -> dict[str, Callable[[], Molecule]]:
     """Return what makes each built-in filament, by name."""
-    return {recipe.name: partial(wind, recipe) for recipe in FILAMENTS}
+    return {composition.name: partial(wind, composition) for composition in FILAMENTS}
 
 
 @cache

@@ -1,6 +1,6 @@
 """Membrane proteins in detergent micelles and in lipid nanodiscs; the membrane's normal is z."""
 
-from cryopick_ray.simulate.filling import Part, Recipe
+from cryopick_ray.simulate.filling import Composition, SolidPart
 from cryopick_ray.simulate.shapes import (
     Solid,
     common,
@@ -24,23 +24,23 @@ HEAD_A, TAIL_A, METHYL_A = 22.5, 13.0, 4.0
 """Heights from the middle of a bilayer of 45 A at which heads, tails and methyls end."""
 
 
-def micelle(radius_A: float, protein: Solid) -> tuple[Part, ...]:
+def micelle(radius_A: float, protein: Solid) -> tuple[SolidPart, ...]:
     """Return a belt of detergent of this radius, 46 A high, with a protein through it."""
     return (
-        Part(ellipsoid(radius_A, radius_A, 23), DETERGENT_HEADS),
-        Part(ellipsoid(radius_A - 8, radius_A - 8, 16), TAILS),
-        Part(protein),
+        SolidPart(ellipsoid(radius_A, radius_A, 23), DETERGENT_HEADS),
+        SolidPart(ellipsoid(radius_A - 8, radius_A - 8, 16), TAILS),
+        SolidPart(protein),
     )
 
 
-def nanodisc(radius_A: float, protein: Solid) -> tuple[Part, ...]:
+def nanodisc(radius_A: float, protein: Solid) -> tuple[SolidPart, ...]:
     """Return a round piece of bilayer within its scaffold, with a protein through it."""
     return (
-        Part(tube(0, radius_A - 4, 2 * HEAD_A), HEADS),
-        Part(tube(0, radius_A - 4, 2 * TAIL_A), TAILS),
-        Part(tube(0, radius_A - 4, 2 * METHYL_A), METHYLS),
-        Part(tube(radius_A - 9, radius_A, 28)),
-        Part(protein),
+        SolidPart(tube(0, radius_A - 4, 2 * HEAD_A), HEADS),
+        SolidPart(tube(0, radius_A - 4, 2 * TAIL_A), TAILS),
+        SolidPart(tube(0, radius_A - 4, 2 * METHYL_A), METHYLS),
+        SolidPart(tube(radius_A - 9, radius_A, 28)),
+        SolidPart(protein),
     )
 
 
@@ -54,14 +54,14 @@ def _around_a_pore(bundle: Solid, domain: Solid, copies: int) -> Solid:
     return minus(cyclic(union(bundle, domain), copies), tube(0, 6, 400))
 
 
-RECIPES = (
-    Recipe(
+COMPOSITIONS = (
+    Composition(
         "micelle-transporter",
         "micelle",
         (50, 50, 75),
         micelle(46, union(_bundle(26, 1), moved(domains(3, 5, (30, 24, 26), 14), (6, 0, 46)))),
     ),
-    Recipe(
+    Composition(
         "micelle-trimer",
         "micelle",
         (60, 60, 100),
@@ -74,7 +74,7 @@ RECIPES = (
             ),
         ),
     ),
-    Recipe(
+    Composition(
         "micelle-channel",
         "micelle-two-sided",
         (66, 66, 110),
@@ -90,13 +90,13 @@ RECIPES = (
             ),
         ),
     ),
-    Recipe(
+    Composition(
         "nanodisc-receptor",
         "nanodisc",
         (54, 54, 90),
         nanodisc(50, union(_bundle(21, 8), moved(domains(9, 8, (40, 28, 32), 15), (10, 0, 50)))),
     ),
-    Recipe(
+    Composition(
         "nanodisc-channel",
         "nanodisc",
         (64, 64, 90),
@@ -109,7 +109,7 @@ RECIPES = (
             ),
         ),
     ),
-    Recipe(
+    Composition(
         "nanodisc-exporter",
         "nanodisc-two-lobed",
         (60, 60, 110),

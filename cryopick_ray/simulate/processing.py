@@ -9,8 +9,8 @@ import scipy.fft
 from numpy.typing import NDArray
 from PIL import Image
 
-from cryopick_ray.settings import Settings
-from cryopick_ray.simulate.ranges import (
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.simulate.drawn_ranges import (
     CountRange,
     FractionRange,
     NonNegativeRange,

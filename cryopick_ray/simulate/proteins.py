@@ -11,7 +11,7 @@ from cryopick_ray.simulate.shapes import (
     union,
 )
 
-RECIPES = (
+COMPOSITIONS = (
     one(
         "bilobed",
         "bilobed",

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cryopick_ray.simulate.filling import Recipe
+from cryopick_ray.simulate.filling import Composition
 from cryopick_ray.simulate.shapes import Points, balls
-from cryopick_ray.simulate.winding import FilamentRecipe, Piece, subunit
+from cryopick_ray.simulate.winding import FilamentComposition, Piece, subunit
 
 LAYER_A = 4.8
 """Distance of neighbouring strands of a cross-beta sheet."""
@@ -29,7 +29,7 @@ def _arc(radius_A: float, turn_deg: float) -> Points:
     return np.stack([radius_A * np.cos(angle), radius_A * np.sin(angle), np.zeros(60)], axis=1)
 
 
-def _layer(name: str, chains: Sequence[Points], gaussians: int) -> Recipe:
+def _layer(name: str, chains: Sequence[Points], gaussians: int) -> Composition:
     high_A = TOGETHER * LAYER_A / 2
     lifted = [chain + np.array([0, 0, z]) for chain in chains for z in np.linspace(-high_A, high_A, 5)]
     points = np.concatenate(lifted)
@@ -38,12 +38,12 @@ def _layer(name: str, chains: Sequence[Points], gaussians: int) -> Recipe:
 
 
 def _ribbon(
-    name: str, layer: Recipe, crossover_A: float, places: Sequence[tuple[float, float]]
-) -> FilamentRecipe:
+    name: str, layer: Composition, crossover_A: float, places: Sequence[tuple[float, float]]
+) -> FilamentComposition:
     """Return protofilaments at these distances and angles, half a turn every ``crossover_A``."""
     rise_A = TOGETHER * LAYER_A
     pieces = tuple(Piece(layer, radius_A, phi_deg) for radius_A, phi_deg in places)
-    return FilamentRecipe(name, "ribbons", rise_A, round(-180 * rise_A / crossover_A, 3), pieces)
+    return FilamentComposition(name, "ribbons", rise_A, round(-180 * rise_A / crossover_A, 3), pieces)
 
 
 RIBBONS = (

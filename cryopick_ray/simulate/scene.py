@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.settings import Settings, Shown
+from cryopick_ray.settings.base import Settings, Shown
 from cryopick_ray.simulate.aggregates import Aggregate, grow
+from cryopick_ray.simulate.canvas import INSIDE, ON_CONTAMINATION, REGIONS, Ground
+from cryopick_ray.simulate.drawn_ranges import CountRange, FractionRange, Range, between, draw, draw_count
 from cryopick_ray.simulate.filament_scene import FilamentSceneSettings
-from cryopick_ray.simulate.ground import INSIDE, ON_CONTAMINATION, REGIONS, Ground
 from cryopick_ray.simulate.placement import throw
-from cryopick_ray.simulate.ranges import CountRange, FractionRange, Range, between, draw, draw_count
 from cryopick_ray.units import Shape, is_positive
 
 COVERAGE_MAX = 0.47

@@ -6,9 +6,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from cryopick_ray.settings import Settings
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.simulate.drawn_ranges import CountRange, PositiveRange, Range, draw, draw_count, draw_log
 from cryopick_ray.simulate.field import FieldOfView, Patch, smooth_noise
-from cryopick_ray.simulate.ranges import CountRange, PositiveRange, Range, draw, draw_count, draw_log
 
 STRAIGHTNESS = (2.0, 20.0)  # radius of the bend over the image's size
 

@@ -9,12 +9,12 @@ from pydantic import Field
 from scipy.ndimage import gaussian_filter
 
 from cryopick_ray.micrographs.junk import Junk
-from cryopick_ray.settings import Settings
+from cryopick_ray.settings.base import Settings
 from cryopick_ray.simulate.contamination import MATERIAL_A, Contamination
+from cryopick_ray.simulate.drawn_ranges import FractionRange, NonNegativeRange, PositiveRange, draw, draw_log
 from cryopick_ray.simulate.extent import all_over
 from cryopick_ray.simulate.field import FieldOfView
-from cryopick_ray.simulate.lumps import LumpSettings, lumps
-from cryopick_ray.simulate.ranges import FractionRange, NonNegativeRange, PositiveRange, draw, draw_log
+from cryopick_ray.simulate.ice_crystals import LumpSettings, lumps
 
 PROTEIN_V = 3.4
 """Potential of protein over that of ice (4.2 V A3 per dalton at 1.23 A3), by which it is told here."""

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from cryopick_ray.settings import Settings
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.simulate.drawn_ranges import CountRange, PositiveRange, draw, draw_count, draw_log
 from cryopick_ray.simulate.field import FieldOfView, Patch
-from cryopick_ray.simulate.ranges import CountRange, PositiveRange, draw, draw_count, draw_log
 
 
 class StrandSettings(Settings):

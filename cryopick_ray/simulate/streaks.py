@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.simulate.ranges import draw_count
+from cryopick_ray.simulate.drawn_ranges import draw_count
 from cryopick_ray.units import Shape
 
 Widths = tuple[int, int, int, int]

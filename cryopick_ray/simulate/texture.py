@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from cryopick_ray.settings import Settings
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.simulate.drawn_ranges import PositiveRange, Range, between, draw, draw_log
 from cryopick_ray.simulate.extent import all_over, extent
 from cryopick_ray.simulate.field import FieldOfView, Patch
-from cryopick_ray.simulate.ranges import PositiveRange, Range, between, draw, draw_log
 
 DETAIL = 0.7  # standard deviation of the detail, a third as wide, relative to the form's
 UNSTEADY = 0.5  # standard deviation of the logarithm of the strength from place to place

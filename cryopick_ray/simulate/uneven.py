@@ -7,10 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from cryopick_ray.settings import Settings
-from cryopick_ray.simulate.extent import all_over, whole
-from cryopick_ray.simulate.field import FieldOfView, Patch
-from cryopick_ray.simulate.ranges import (
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.simulate.drawn_ranges import (
     CountRange,
     NonNegativeRange,
     PositiveRange,
@@ -18,6 +16,8 @@ from cryopick_ray.simulate.ranges import (
     draw_count,
     draw_log,
 )
+from cryopick_ray.simulate.extent import all_over, whole
+from cryopick_ray.simulate.field import FieldOfView, Patch
 
 
 class UnevenSettings(Settings):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from cryopick_ray.simulate.filling import Part, Recipe, fill
+from cryopick_ray.simulate.filling import Composition, SolidPart, fill
 from cryopick_ray.simulate.helices import block, make_filament, units_in
 from cryopick_ray.simulate.molecule import Helix, Molecule, make_molecule
 from cryopick_ray.simulate.shapes import Solid
@@ -25,20 +25,20 @@ class Piece:
 
     Attributes
     ----------
-    recipe
+    composition
         Its x axis points away from the filament's axis, its z axis along it.
     radius_A, phi_deg, z_A
         Where its centre of mass lies about the axis and along it.
     """
 
-    recipe: Recipe
+    composition: Composition
     radius_A: float
     phi_deg: float = 0.0
     z_A: float = 0.0
 
 
 @dataclass(frozen=True)
-class FilamentRecipe:
+class FilamentComposition:
     """What a filament is made of: its repeat unit, the first piece of which lies about free, too."""
 
     name: str
@@ -50,30 +50,32 @@ class FilamentRecipe:
 
 def subunit(
     name: str, half_A: tuple[float, float, float], solid: Solid, gaussians: int, density: float = 1.0
-) -> Recipe:
-    """Return the recipe of a subunit of one density; ``half_A`` as in a :class:`Recipe`."""
-    return Recipe(name, "subunit", half_A, (Part(solid, density),), gaussians)
+) -> Composition:
+    """Return the composition of a subunit of one density; ``half_A`` as in a :class:`Composition`."""
+    return Composition(name, "subunit", half_A, (SolidPart(solid, density),), gaussians)
 
 
-def ring(recipe: Recipe, copies: int, radius_A: float, z_A: Sequence[float] = ()) -> tuple[Piece, ...]:
+def ring(
+    composition: Composition, copies: int, radius_A: float, z_A: Sequence[float] = ()
+) -> tuple[Piece, ...]:
     """Return pieces evenly about the axis, each at its own height."""
     heights_A = z_A or [0.0] * copies
-    return tuple(Piece(recipe, radius_A, 360 / copies * i, z) for i, z in enumerate(heights_A))
+    return tuple(Piece(composition, radius_A, 360 / copies * i, z) for i, z in enumerate(heights_A))
 
 
-def wind(recipe: FilamentRecipe) -> Molecule:
+def wind(composition: FilamentComposition) -> Molecule:
     """Fill the subunits and put them in their places."""
-    molecules = [_filled(piece.recipe) for piece in recipe.pieces]
-    placed = [_placed(piece, one) for piece, one in zip(recipe.pieces, molecules, strict=True)]
+    molecules = [_filled(piece.composition) for piece in composition.pieces]
+    placed = [_placed(piece, molecule) for piece, molecule in zip(composition.pieces, molecules, strict=True)]
     count = sum(map(len, placed))
     filament = make_filament(
-        recipe.name,
+        composition.name,
         np.concatenate(placed),
-        np.concatenate([one.sigma_A for one in molecules]),
-        np.concatenate([one.weight_kDa for one in molecules]),
-        family=recipe.family,
-        rise_A=recipe.rise_A,
-        twist_deg=recipe.twist_deg,
+        np.concatenate([molecule.sigma_A for molecule in molecules]),
+        np.concatenate([molecule.weight_kDa for molecule in molecules]),
+        family=composition.family,
+        rise_A=composition.rise_A,
+        twist_deg=composition.twist_deg,
         single=molecules[0],
         how=f"analytic: {count} Gaussians",
     )
@@ -81,18 +83,18 @@ def wind(recipe: FilamentRecipe) -> Molecule:
         return filament
     stub = block(filament, units_in(filament, STUB))
     free = make_molecule(
-        *(recipe.name, stub.centres_A, stub.sigma_A, stub.weight_kDa),
-        family=recipe.family,
+        *(composition.name, stub.centres_A, stub.sigma_A, stub.weight_kDa),
+        family=composition.family,
         mass_kDa=stub.mass_kDa,
         how=stub.how,
     )
-    return replace(filament, helix=Helix(recipe.rise_A, recipe.twist_deg, free))
+    return replace(filament, helix=Helix(composition.rise_A, composition.twist_deg, free))
 
 
 @cache
-def _filled(recipe: Recipe) -> Molecule:
+def _filled(composition: Composition) -> Molecule:
     """Fill one subunit, once: a ring has many of it."""
-    return fill(recipe)
+    return fill(composition)
 
 
 def _placed(piece: Piece, molecule: Molecule) -> NDArray[np.float64]:

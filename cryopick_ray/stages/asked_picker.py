@@ -4,7 +4,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.filament.picker import FilamentPicker
 from cryopick_ray.pickers.picker import Picker
-from cryopick_ray.settings import PickSettings, RunSettings
+from cryopick_ray.settings.run_settings import PickSettings, RunSettings
 from cryopick_ray.units import working_pixel_size_A
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Averages:
+class MovieAverages:
     """A folder or bucket of averages.
 
     Attributes
@@ -31,7 +31,7 @@ class Averages:
     def keep(self, micrograph_id: str, average: "Average") -> str:
         """Write the average of a movie, whole; return what RELION calls it."""
         from cryopick_ray.micrographs.exposure import average_name
-        from cryopick_ray.micrographs.movies.write import write_average
+        from cryopick_ray.micrographs.movies.write_average import write_average
 
         name = average_name(micrograph_id)
         if is_bucket(self.url):
@@ -45,12 +45,12 @@ class Averages:
         return f"{self.relion_name}/{name}"
 
 
-def beside(store_url: str, url: str | None, relion_project: Path) -> Averages:
+def beside(store_url: str, url: str | None, relion_project: Path) -> MovieAverages:
     """Return the place asked for, else ``micrographs`` beside a store."""
     from cryopick_ray.micrographs.sources import relion_name
 
     where = url or f"{store_url.rstrip('/').rpartition('/')[0] or '.'}/micrographs"
     if is_bucket(where):
-        return Averages(where, where)
+        return MovieAverages(where, where)
     path = Path(os.path.abspath(where))
-    return Averages(str(path), relion_name(path, Path(os.path.abspath(relion_project))))
+    return MovieAverages(str(path), relion_name(path, Path(os.path.abspath(relion_project))))

@@ -10,16 +10,16 @@ import scipy.fft
 
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import CryoPickError, MicrographError
+from cryopick_ray.micrographs.ctf.ctf_settings import CtfSettings
 from cryopick_ray.micrographs.ctf.fit import fit_ctf
 from cryopick_ray.micrographs.ctf.power_spectrum import FINEST_A, NEAR_NYQUIST
 from cryopick_ray.micrographs.ctf.result import CtfFit
-from cryopick_ray.micrographs.ctf.settings import CtfSettings
 from cryopick_ray.micrographs.exposure import Exposure, read_exposure
 from cryopick_ray.micrographs.no_data import NoData
 from cryopick_ray.micrographs.optics_groups import ABERRATION, CONTRAST, VOLTAGE, number, positive
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.settings import IngestSettings
+from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.stages.ingest_worker import pixel_size_of
 from cryopick_ray.store.scale import stored_shape
 from cryopick_ray.units import Optics, Shape

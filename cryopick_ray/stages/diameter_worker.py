@@ -16,7 +16,7 @@ from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.heatmap.diameter import Answer, is_clear, ladder, weigh
 from cryopick_ray.pickers.heatmap.look import QUICK, THOROUGH, Look
-from cryopick_ray.settings import IngestSettings, Invert
+from cryopick_ray.settings.run_settings import IngestSettings, Invert
 from cryopick_ray.stages.ingest_worker import pixel_size_of
 from cryopick_ray.store.scale import stored_shape
 from cryopick_ray.units import working_pixel_size_A

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Shift
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.plan import cut, unit_size
 from cryopick_ray.engine.unit import UnitReport
+from cryopick_ray.engine.unit_rules import cut, unit_size
 from cryopick_ray.micrographs.batches import Batches, Listed
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.settings import IngestSettings
-from cryopick_ray.stages.averages import Averages
+from cryopick_ray.settings.run_settings import IngestSettings
+from cryopick_ray.stages.averages import MovieAverages
 from cryopick_ray.stages.ingest import Intake, tell_changed
 from cryopick_ray.stages.ingest_worker import failed_row, left_out_row
 from cryopick_ray.stages.pick import Picking
@@ -61,7 +61,7 @@ def ingest(
     events: Events,
     *,
     left_out: Sequence[tuple[MicrographSource, str]] = (),
-    averages: Averages | None = None,
+    averages: MovieAverages | None = None,
     device: str = "auto",
 ) -> None:
     """Bring those micrographs into the store that it does not hold yet, and no more than that.

@@ -5,18 +5,18 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from cryopick_ray.engine.engine import Engine, Kind
+from cryopick_ray.engine.engine import Engine, WorkerKind
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import MicrographError, PixelSizeError, UsageError
 from cryopick_ray.micrographs.batches import Batches
 from cryopick_ray.micrographs.exposure import average_name, read_exposure, stamp
-from cryopick_ray.micrographs.movies.reader import open_movie
+from cryopick_ray.micrographs.movies.open_movie import open_movie
 from cryopick_ray.micrographs.pixel_size import decide_pixel_size
 from cryopick_ray.micrographs.preprocess import PREPARATION, is_decimated
 from cryopick_ray.micrographs.sidecars.beside import sidecar_of
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.settings import IngestSettings
-from cryopick_ray.stages.averages import Averages
+from cryopick_ray.settings.run_settings import IngestSettings
+from cryopick_ray.stages.averages import MovieAverages
 from cryopick_ray.stages.ingest_worker import IngestWorker, pixel_size_of, stated
 from cryopick_ray.store.manifest import ManifestRow, read_manifest, replace_rows
 from cryopick_ray.store.scale import cropped_too_much, stored_shape, too_coarse
@@ -47,7 +47,7 @@ class Intake:
         store_url: str,
         settings: IngestSettings,
         *,
-        averages: Averages | None = None,
+        averages: MovieAverages | None = None,
         device: str = "auto",
     ) -> None:
         self.store = MicrographStore(store_url, create=True)
@@ -59,10 +59,10 @@ class Intake:
         self._replaced: dict[str, ManifestRow] = {}
         self._has_told_mixture = False
 
-    def kind(self, batches: Batches, engine: Engine) -> Kind:
+    def kind(self, batches: Batches, engine: Engine) -> WorkerKind:
         """Return who brings them in: on GPUs only what may be a movie."""
         on_gpu = self._device != "cpu" and batches.has_movies and engine.has_gpus
-        return Kind("ingest", self.maker(batches.folders, on_gpu=on_gpu), on_gpu)
+        return WorkerKind("ingest", self.maker(batches.folders, on_gpu=on_gpu), on_gpu)
 
     def maker(self, folders: tuple[Path, ...], *, on_gpu: bool) -> partial[IngestWorker]:
         """Return what makes a worker where it is to run."""
@@ -84,10 +84,10 @@ class Intake:
         """
         for source in sources:
             self._check(source)
-        held = [one for one in sources if one.micrograph_id in self._held]
+        held = [source for source in sources if source.micrograph_id in self._held]
         changed = [one.micrograph_id for one in held if self._differs(one)]
         coarse = [one.micrograph_id for one in held if self._is_coarse(one)]
-        again = {*changed, *coarse, *(one.micrograph_id for one in sources if self._is_out(one))}
+        again = {*changed, *coarse, *(source.micrograph_id for source in sources if self._is_out(source))}
         self._replaced |= {name: self.manifest.pop(name) for name in again}
         self._held -= again
         return [source for source in sources if source.micrograph_id not in self._held], changed

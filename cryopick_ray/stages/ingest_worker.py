@@ -8,17 +8,17 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cryopick_ray.engine.overlap import ahead
+from cryopick_ray.engine.prefetch import ahead
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import CryoPickError, NodeError, StoreError
 from cryopick_ray.micrographs.exposure import Exposure, read_exposure
-from cryopick_ray.micrographs.looks import look_at
+from cryopick_ray.micrographs.image_facts import look_at
 from cryopick_ray.micrographs.optics_groups import VOLTAGE
 from cryopick_ray.micrographs.pixel_size import Stated, decide_pixel_size
 from cryopick_ray.micrographs.preprocess import PREPARATION, Normalised, prepare
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.settings import IngestSettings
-from cryopick_ray.stages.averages import Averages
+from cryopick_ray.settings.run_settings import IngestSettings
+from cryopick_ray.stages.averages import MovieAverages
 from cryopick_ray.store.manifest import ManifestRow, publish_part
 from cryopick_ray.store.scale import stored_shape
 from cryopick_ray.store.store import MicrographStore, StoredPixels
@@ -60,7 +60,7 @@ class IngestWorker:
         self,
         store_url: str,
         settings: IngestSettings,
-        averages: Averages | None = None,
+        averages: MovieAverages | None = None,
         *,
         folders: Sequence[Path] = (),
         device: str = "cpu",

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, Kind
+from cryopick_ray.engine.engine import PULSE_SECONDS, Engine, WorkerKind
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.plan import cut, unit_size
+from cryopick_ray.engine.unit_rules import cut, unit_size
 from cryopick_ray.errors import PixelSizeError
 from cryopick_ray.pickers.picker import Picker
 from cryopick_ray.picks.digest import CALIBRATED, PROBABILITY, THRESHOLD, settings_digest
 from cryopick_ray.picks.shards import PickShards, digests
-from cryopick_ray.settings import PickSettings, RunSettings
+from cryopick_ray.settings.run_settings import PickSettings, RunSettings
 from cryopick_ray.stages.ledger import covered_ids
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.masks import MaskShelf
@@ -38,7 +38,7 @@ class Picking:
         What the model needs.
     """
 
-    kind: Kind
+    kind: WorkerKind
     digest: str
     done: Mapping[str, str]
     pixel_size_A: float
@@ -117,7 +117,7 @@ def prepare_picking(
     make_worker = partial(PickWorker, store_url, picks_url, digest, settings, device, pictures_url)
     on_gpu = picker.wants_gpu and device != "cpu"
     pixel_size_A = working_pixel_size_A(settings.diameter_A, picker.particle_px)
-    return Picking(Kind("pick", make_worker, on_gpu), digest, done, pixel_size_A)
+    return Picking(WorkerKind("pick", make_worker, on_gpu), digest, done, pixel_size_A)
 
 
 def pick(
@@ -177,7 +177,7 @@ def settled(settings: PickSettings, picks_url: str, *, on_gpu: bool) -> PickSett
     fastest = fast_precision(on_gpu=on_gpu)
     choices = [settings.model_copy(update={"dtype": name}) for name in ("bfloat16", "float32")]
     there = digests(picks_url)
-    known = [one for one in choices if there and _digest(one) in there]
+    known = [choice for choice in choices if there and _digest(choice) in there]
     return known[0] if len(known) == 1 else settings.model_copy(update={"dtype": fastest})
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cryopick_ray.engine.memory import keep_freed_memory
-from cryopick_ray.engine.overlap import ahead
+from cryopick_ray.engine.prefetch import ahead
 from cryopick_ray.engine.unit import UnitReport, stay, until
 from cryopick_ray.errors import DamagedError, UnreachableError
 from cryopick_ray.micrographs.junk import JunkMask, shares_text
@@ -25,9 +25,9 @@ from cryopick_ray.pickers.picker import Candidates, Picker
 from cryopick_ray.picks.columns import in_angstroms, taken
 from cryopick_ray.picks.shard import Coverage, Picked
 from cryopick_ray.picks.shards import PickShards
-from cryopick_ray.settings import PickSettings
+from cryopick_ray.settings.run_settings import PickSettings
 from cryopick_ray.stages.asked_picker import asked_picker
-from cryopick_ray.stages.pictured import THREADS, Pictured
+from cryopick_ray.stages.picture_maker import THREADS, Pictured
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.masks import MaskShelf
 from cryopick_ray.store.store import MicrographStore
@@ -47,7 +47,7 @@ class Chunk:
 
 
 @dataclass(frozen=True)
-class Read:
+class ReadMicrograph:
     """What was read of a chunk: ``(n, h, w)`` float32 images, and per row why there is none of it."""
 
     chunk: Chunk
@@ -120,7 +120,7 @@ class PickWorker:
         self._seconds = {}
         return self._publish([Picked(row.micrograph_id, row.checksum, None, reason) for row in items])
 
-    def _read(self, chunk: Chunk) -> Read:
+    def _read(self, chunk: Chunk) -> ReadMicrograph:
         start = time.perf_counter()
         stored = [_attempt(self._store.read_stored, row) for row in chunk.rows]
         pairs = zip(chunk.rows, stored, strict=True)
@@ -134,9 +134,9 @@ class PickWorker:
             images = torch.from_numpy(np.stack(good)).float()
         failures = [one if isinstance(one, Exception) else None for one in stored]
         self._seconds["read"] += time.perf_counter() - start
-        return Read(chunk, images, failures)
+        return ReadMicrograph(chunk, images, failures)
 
-    def _pick(self, read: Read) -> list[tuple[ManifestRow, Found | Exception]]:
+    def _pick(self, read: ReadMicrograph) -> list[tuple[ManifestRow, Found | Exception]]:
         start = time.perf_counter()
 
         def find(places: Sequence[int]) -> list[Found]:

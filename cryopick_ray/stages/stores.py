@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
-from cryopick_ray.engine.plan import cut, unit_size
-from cryopick_ray.engine.stage import Part, run_stage
+from cryopick_ray.engine.stage import StagePart, run_stage
+from cryopick_ray.engine.unit_rules import cut, unit_size
 from cryopick_ray.micrographs.batches import Listed
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.settings import IngestSettings
+from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.stages.ingest import Intake, tell_changed
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 
@@ -34,11 +34,11 @@ class Filling:
     lacking: tuple[MicrographSource, ...]
     changed: tuple[str, ...]
 
-    def part(self, engine: Engine) -> Part:
+    def part(self, engine: Engine) -> StagePart:
         """Return what is to be done."""
         kind = self.intake.kind(Listed(self.sources), engine)
         units = cut(self.lacking, unit_size(len(self.sources)))
-        return Part(units, kind.make_worker, kind.on_gpu, done=len(self.sources) - len(self.lacking))
+        return StagePart(units, kind.make_worker, kind.on_gpu, done=len(self.sources) - len(self.lacking))
 
     def manifest(self) -> dict[str, ManifestRow]:
         """Return what the store says of its micrographs, those that failed included."""
@@ -60,9 +60,9 @@ def plan_filling(sources: Sequence[MicrographSource], store_url: str, settings: 
 
 def fill_stores(fillings: Mapping[str, Filling], engine: Engine, events: Events) -> None:
     """Bring into each store what it lacks."""
-    for one in fillings.values():
-        tell_changed(one.changed, events)
-    parts = {name: one.part(engine) for name, one in fillings.items()}
+    for filling in fillings.values():
+        tell_changed(filling.changed, events)
+    parts = {name: filling.part(engine) for name, filling in fillings.items()}
     with closing(run_stage("ingest", parts, engine, events)) as reports:
         for name, report in reports:
             fillings[name].intake.came(report.made, [failed for failed, _ in report.failures])

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cryopick_ray.config import read_yaml, to_yaml
 from cryopick_ray.errors import UsageError
-from cryopick_ray.settings import Settings
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.settings.config import read_yaml, to_yaml
 from cryopick_ray.store.publish import check_links, is_aside, open_lock, write_whole
 
 DOWNLOAD = "download"

@@ -46,15 +46,15 @@ class ManifestRow:
         Size and time of the source file when it was read; ``None`` of one that is elsewhere.
     optics_group, listed
         What the input list says of it: see
-        :class:`~cryopick_ray.micrographs.listing.ListedMicrograph`.
+        :class:`~cryopick_ray.micrographs.star_list.ListedMicrograph`.
     notes
         What was guessed or doubted when it was read, one a line.
     no_data
         Where it holds no picture, as :class:`~cryopick_ray.micrographs.no_data.NoData` writes it; empty if
         it does everywhere.
     looks
-        Facts of the image, as :class:`~cryopick_ray.micrographs.looks.Looks` writes them; empty in stores
-        of earlier versions.
+        Facts of the image, as :class:`~cryopick_ray.micrographs.image_facts.ImageFacts` writes them; empty in
+        stores of earlier versions.
     preparation
         Which version of :func:`~cryopick_ray.micrographs.preprocess.prepare` made the pixels.
     """
@@ -215,7 +215,7 @@ def _rows(table: pa.Table, shared: dict[str, dict[Any, Any]]) -> Iterator[Manife
     for name in table.column_names:
         kept = shared.get(name, names if name in _NAMES else None)
         values = table[name].to_pylist()
-        columns.append(values if kept is None else [kept.setdefault(one, one) for one in values])
+        columns.append(values if kept is None else [kept.setdefault(value, value) for value in values])
     return map(ManifestRow, *columns)
 
 

@@ -10,7 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from cryopick_ray.errors import DamagedError, brief
 from cryopick_ray.micrographs.junk import KINDS, JunkMask
-from cryopick_ray.store import layout, shard
+from cryopick_ray.store import layout, shard_codec
 from cryopick_ray.store.place import Place
 
 COLOURS = ("000000", "f59e0b", "38bdf8", "ef4444", "c084fc", "84cc16", "f472b6")
@@ -43,7 +43,7 @@ class MaskShelf:
             return ""
         if not self._is_founded:
             for folder in (layout.MASKS, self._folder):
-                self._place.put_new(f"{folder}/{layout.METADATA}", shard.group({}))
+                self._place.put_new(f"{folder}/{layout.METADATA}", shard_codec.group({}))
             self._is_founded = True
         data = _encoded(mask)
         key = f"{self._folder}/{layout.array_key(micrograph_id)}-{_name(data)}.png"

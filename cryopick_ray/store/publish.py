@@ -138,8 +138,8 @@ def check_links(folder: Path, *, spare: str = "") -> None:
     UsageError
         Naming the link.
     """
-    links = (one for one in folder.iterdir() if one.is_symlink()) if folder.is_dir() else ()
-    if link := next((one for one in links if one.name != spare and not one.is_file()), None):
+    links = (path for path in folder.iterdir() if path.is_symlink()) if folder.is_dir() else ()
+    if link := next((link for link in links if link.name != spare and not link.is_file()), None):
         raise UsageError(f"{link} is a symbolic link, through which nothing is written; remove it")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import DamagedError, StoreError, brief
-from cryopick_ray.store import layout, shard
+from cryopick_ray.store import layout, shard_codec
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.place import Place
 
@@ -65,7 +65,7 @@ class MicrographStore:
 
     def _found(self, key: str, attributes: dict[str, Any]) -> None:
         """Write a group's metadata, unless it is there."""
-        data = shard.group(attributes)
+        data = shard_codec.group(attributes)
         if self.place.get(key) != data:
             self.place.put(key, data)
 
@@ -80,7 +80,7 @@ class MicrographStore:
             "normalisation_offset": image.offset,
             "normalisation_scale": image.scale,
         }
-        objects = shard.encode(image.pixels.astype(np.float16), attributes)
+        objects = shard_codec.encode(image.pixels.astype(np.float16), attributes)
         for key, data in objects.items():
             self.place.put(f"{layout.array_key(micrograph_id)}/{key}", data)
         return len(objects[layout.SHARD])
@@ -136,7 +136,7 @@ class MicrographStore:
                 f"{row.shard_bytes}"
             )
         try:
-            pixels = shard.decode(data, row.shape)
+            pixels = shard_codec.decode(data, row.shape)
         except (ValueError, RuntimeError, OSError, KeyError) as error:
             raise DamagedError(f"the shard of {name} in {where} is damaged: {brief(error)}") from error
         if pixels.shape != row.shape or pixels.dtype != np.float16 or not _all_finite(pixels):

@@ -11,8 +11,8 @@ from cryopick_ray.evaluation.truth import Truth
 from cryopick_ray.micrographs.reader import read_micrograph
 from cryopick_ray.picks.reasons import none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
+from cryopick_ray.suite.averaged_rows import FOUND, Result
 from cryopick_ray.suite.cases import Case
-from cryopick_ray.suite.rows import FOUND, Result
 
 
 def agreement(name: str, labels: Truth, case: Case) -> Result:

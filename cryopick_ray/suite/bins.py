@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from cryopick_ray.errors import UsageError, brief
-from cryopick_ray.settings import Settings
+from cryopick_ray.settings.base import Settings
 
 MAX_BYTES = 2**24
 
@@ -40,7 +40,7 @@ class Bins(Settings):
 
 
 @dataclass(frozen=True)
-class Part:
+class BinnedPart:
     """Some micrographs of a data set.
 
     Attributes
@@ -55,7 +55,7 @@ class Part:
     micrograph_ids: frozenset[str]
 
 
-def parts(bins: Bins, micrograph_ids: Iterable[str]) -> tuple[Part, ...]:
+def parts(bins: Bins, micrograph_ids: Iterable[str]) -> tuple[BinnedPart, ...]:
     """Return the parts that hold micrographs, the lowest numbers first.
 
     Raises
@@ -69,7 +69,7 @@ def parts(bins: Bins, micrograph_ids: Iterable[str]) -> tuple[Part, ...]:
         if (number := known.get(Path(micrograph_id).stem)) is None:
             raise UsageError(f"{bins.values} has no number of {micrograph_id}; add a line (`bins.values`)")
         ids.setdefault(_bin(number, bins.edges), set()).add(micrograph_id)
-    return tuple(Part(_name(bins, index), frozenset(ids[index])) for index in sorted(ids))
+    return tuple(BinnedPart(_name(bins, index), frozenset(ids[index])) for index in sorted(ids))
 
 
 def _bin(number: float, edges: tuple[float, ...]) -> int:

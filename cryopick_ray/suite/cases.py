@@ -6,22 +6,22 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from cryopick_ray.config import assigned
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError
 from cryopick_ray.evaluation.truth import Truth, read_truth
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.project import project_of
-from cryopick_ray.settings import IngestSettings
+from cryopick_ray.settings.config import assigned
+from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.stages.ingest import probe
-from cryopick_ray.suite.bins import Part, parts
-from cryopick_ray.suite.noise import noisy_copies
+from cryopick_ray.suite.added_noise import noisy_copies
+from cryopick_ray.suite.bins import BinnedPart, parts
 from cryopick_ray.suite.sets import LabelledSet, MicrographSet
-from cryopick_ray.suite.settings import SuiteSettings, title
-from cryopick_ray.training.data import simulate_molecule
-from cryopick_ray.training.settings import SimulatedData
+from cryopick_ray.suite.suite_settings import SuiteSettings, title
+from cryopick_ray.training.data.prepare import simulate_molecule
+from cryopick_ray.training.training_settings import SimulatedData
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Case:
     truth: Truth | None
     told_A: float
     is_empty: bool = False
-    parts: tuple[Part, ...] = ()
+    parts: tuple[BinnedPart, ...] = ()
     annotators: Mapping[str, Truth] = field(default_factory=dict)
 
     @property

@@ -9,16 +9,16 @@ from cryopick_ray.pickers.catalogue import load_picker, read_card
 from cryopick_ray.pickers.provenance import Provenance
 from cryopick_ray.pickers.template.templates import Templates
 from cryopick_ray.pickers.weights import ModelCard, save_model
-from cryopick_ray.runs.templates import ANGULAR_STEP_DEG, template_model
+from cryopick_ray.runs.template_model import ANGULAR_STEP_DEG, template_model
 from cryopick_ray.suite.cases import Case
-from cryopick_ray.suite.settings import SuiteSettings
+from cryopick_ray.suite.suite_settings import SuiteSettings
 
 COARSER_DEG = (20.0, 30.0)
 """Steps between views of a molecule of which there are too many at the usual one."""
 
 
 @dataclass(frozen=True)
-class Model:
+class LoadedModel:
     """A model that was found to load.
 
     Attributes
@@ -58,7 +58,7 @@ class Entrant:
 
     Attributes
     ----------
-    name, seed
+    name, weights
         Name of its group, and its own name or file.
     only
         Data sets that it meets; all, if none is named.
@@ -67,18 +67,18 @@ class Entrant:
     """
 
     name: str
-    seed: str
+    weights: str
     only: tuple[str, ...]
-    model: Model | None
+    model: LoadedModel | None
 
     def meets(self, case: Case) -> bool:
         """Tell whether it picks this data set."""
         is_meant = not self.only or case.settings.name in self.only
-        return is_meant and (self.model is not None or MAKERS[self.seed].fits(case))
+        return is_meant and (self.model is not None or MAKERS[self.weights].fits(case))
 
-    def model_for(self, case: Case, folder: Path) -> Model:
+    def model_for(self, case: Case, folder: Path) -> LoadedModel:
         """Return its model for a data set, made below ``folder`` if it must be."""
-        return self.model or look_up(str(MAKERS[self.seed].make(case, folder)))
+        return self.model or look_up(str(MAKERS[self.weights].make(case, folder)))
 
 
 def entrants(settings: SuiteSettings) -> list[Entrant]:
@@ -90,10 +90,10 @@ def entrants(settings: SuiteSettings) -> list[Entrant]:
     ]
 
 
-def look_up(weights: str) -> Model:
+def look_up(weights: str) -> LoadedModel:
     """Return what is known of a model, or raise what is wrong with it."""
     picker, card = load_picker(weights, particle_px=None, device="cpu"), read_card(weights)
-    return Model(weights, picker.particle_px, card.trained_on if card else None)
+    return LoadedModel(weights, picker.particle_px, card.trained_on if card else None)
 
 
 def _templates(case: Case, folder: Path) -> Path:

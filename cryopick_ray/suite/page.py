@@ -11,9 +11,9 @@ from cryopick_ray import __version__
 from cryopick_ray.report.figures import Axis, LineChart
 from cryopick_ray.report.lines import line_style
 from cryopick_ray.report.report import page_maker
-from cryopick_ray.suite.rows import Result, Row, table_rows
-from cryopick_ray.suite.settings import SuiteSettings
-from cryopick_ray.suite.table import ABOUT, Column, used_columns
+from cryopick_ray.suite.averaged_rows import Result, SuiteRow, table_rows
+from cryopick_ray.suite.results_table import ABOUT, Column, used_columns
+from cryopick_ray.suite.suite_settings import SuiteSettings
 
 GAINS = {
     "F1": "f1",
@@ -26,7 +26,7 @@ GAINS = {
 
 
 @dataclass(frozen=True)
-class Line:
+class TableLine:
     """A model on a data set.
 
     Attributes
@@ -41,7 +41,7 @@ class Line:
         What changed since, by column.
     """
 
-    row: Row
+    row: SuiteRow
     style: str
     before: str
     gains: Mapping[str, float]
@@ -66,7 +66,7 @@ class Section:
     title: str
     anchor: str
     columns: Sequence[Column]
-    lines: Sequence[Line]
+    lines: Sequence[TableLine]
     chart: Markup
     is_member: bool
 
@@ -87,7 +87,9 @@ def render_comparison(settings: SuiteSettings, results: Sequence[Result]) -> str
             about=ABOUT,
             models=models,
             sections=parts,
-            overview=[(one, [_cell(one, model) for model in models]) for one in parts if not one.is_member],
+            overview=[
+                (part, [_cell(part, model) for model in models]) for part in parts if not part.is_member
+            ],
         )
     )
 
@@ -97,28 +99,30 @@ def sections(settings: SuiteSettings, results: Sequence[Result]) -> list[Section
     rows = table_rows(results)
     styles = {group.name: line_style(number) for number, group in enumerate(settings.models)}
     before = {group.name: group.after for group in settings.models if group.after is not None}
-    members = {one.data for one in results if one.group}
+    members = {result.data for result in results if result.group}
     made = []
     for number, data in enumerate(dict.fromkeys(row.data for row in rows), 1):
         own = [row for row in rows if row.data == data]
-        chart = _chart([one for one in results if one.data == data], styles)
+        chart = _chart([result for result in results if result.data == data], styles)
         lines = sorted((_line(row, own, styles, before) for row in own), key=lambda one: _rank(one.row))
         made.append(Section(data, f"set-{number}", used_columns(own), lines, chart, data in members))
     return made
 
 
-def _line(row: Row, others: Sequence[Row], styles: Mapping[str, str], before: Mapping[str, str]) -> Line:
+def _line(
+    row: SuiteRow, others: Sequence[SuiteRow], styles: Mapping[str, str], before: Mapping[str, str]
+) -> TableLine:
     first = before.get(row.model, "")
     gains = {}
-    for known in (one.mean for one in others if one.model == first):
+    for known in (other.mean for other in others if other.model == first):
         for column, name in GAINS.items():
             was, now = known.get(name), row.mean.get(name)
             if was is not None and now is not None:
                 gains[column] = now - was
-    return Line(row, styles.get(row.model, ""), first if gains else "", gains)
+    return TableLine(row, styles.get(row.model, ""), first if gains else "", gains)
 
 
-def _rank(row: Row) -> tuple[bool, float]:
+def _rank(row: SuiteRow) -> tuple[bool, float]:
     """Return what sorts the lines of a data set: the best first, those that failed last.
 
     That is by best F1, where scores are none (a person's labels) by F1, without particles by fewest picks.
@@ -136,7 +140,7 @@ def _chart(results: Sequence[Result], styles: Mapping[str, str]) -> Markup:
     )
     lines: list[str] = []
     dots: list[str] = []
-    first = {one.model: one for one in reversed(results) if one.curve}
+    first = {result.model: result for result in reversed(results) if result.curve}
     for model, style in styles.items():
         if (one := first.get(model)) is not None:
             recall, precision = np.array(one.curve).T
@@ -145,8 +149,8 @@ def _chart(results: Sequence[Result], styles: Mapping[str, str]) -> Markup:
     return chart.draw(lines + dots) if lines else Markup("")
 
 
-def _dot(chart: LineChart, style: str, one: Result) -> Iterator[str]:
-    recall, precision = one.measures.get("recall"), one.measures.get("precision")
+def _dot(chart: LineChart, style: str, result: Result) -> Iterator[str]:
+    recall, precision = result.measures.get("recall"), result.measures.get("precision")
     if recall is not None and precision is not None:
         words = f"its own threshold: precision {precision:.3f}, recall {recall:.3f}"
         yield chart.dot(style, recall, precision, words)
@@ -154,10 +158,10 @@ def _dot(chart: LineChart, style: str, one: Result) -> Iterator[str]:
 
 def _cell(section: Section, model: str) -> tuple[str, str, bool]:
     """Return what the overview says of a model on a data set, its shade, and whether it is the best."""
-    row = next((one.row for one in section.lines if one.row.model == model), None)
+    row = next((line.row for line in section.lines if line.row.model == model), None)
     if row is None:
         return "", "", False
-    ours = [one.row.model for one in section.lines if one.style]
+    ours = [line.row.model for line in section.lines if line.style]
     is_best = len(ours) > 1 and model == ours[0]
     if (false := row.mean.get("false_mean")) is not None:
         return f"{false:.1f}", "", is_best

@@ -6,11 +6,12 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from cryopick_ray.config import assigned
-from cryopick_ray.settings import Invert, Positive, Settings
+from cryopick_ray.settings.base import Positive, Settings
+from cryopick_ray.settings.config import assigned
+from cryopick_ray.settings.run_settings import Invert
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.suite.bins import Bins
-from cryopick_ray.training.settings import NAME, SimulatedData
+from cryopick_ray.training.training_settings import NAME, SimulatedData
 
 
 class MicrographSet(Settings):
@@ -101,7 +102,7 @@ class SweptData(SimulatedData):
         Values of settings by their full names, ``{scene.packing: [0.1, 0.5]}``: every combination is a
         group of its own, called after it.
 
-    The others are those of :class:`~cryopick_ray.training.settings.SimulatedData`.
+    The others are those of :class:`~cryopick_ray.training.training_settings.SimulatedData`.
     """
 
     sweep: dict[str, Annotated[tuple[float, ...], Field(min_length=1)]] = Field(default_factory=dict)

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from cryopick_ray.pickers.provenance import LearntSet, Provenance
-from cryopick_ray.pickers.registry import find_recipe
+from cryopick_ray.pickers.registry import find_training
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
-from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.lesson import Lesson
-from cryopick_ray.training.lessons.catalogue import EXPECTED, Value
-from cryopick_ray.training.loop import TrainState
-from cryopick_ray.training.settings import LearnSettings
-from cryopick_ray.training.splits import Split
+from cryopick_ray.training.data.examples import LabelledRow
+from cryopick_ray.training.data.splits import Split
+from cryopick_ray.training.loop.loop import TrainState
+from cryopick_ray.training.recipes.recipe import Recipe
+from cryopick_ray.training.recipes.recipe_catalogue import EXPECTED, Value
+from cryopick_ray.training.training_settings import LearnSettings
 
 BESIDE = ("batch", "learning_rate")
-"""Options of a lesson that settings have beside the others."""
+"""Options of a recipe that settings have beside the others."""
 
 
 def learnt_from(rows: Sequence[LabelledRow], before: Provenance | None) -> Provenance:
@@ -40,7 +40,7 @@ def learnt_from(rows: Sequence[LabelledRow], before: Provenance | None) -> Prove
 
 
 def model_card(
-    settings: LearnSettings, lesson: Lesson, split: Split, state: TrainState, before: Provenance | None
+    settings: LearnSettings, recipe: Recipe, split: Split, state: TrainState, before: Provenance | None
 ) -> ModelCard:
     """Return the card of what was learned, before anything is measured of it.
 
@@ -52,12 +52,12 @@ def model_card(
     names = list(dict.fromkeys(row.dataset for row in split.learnt))
     return ModelCard(
         name=settings.name or f"{settings.network}-{names[0] if len(names) == 1 else 'general'}",
-        architecture=lesson.architecture,
-        parameters=lesson.parameters,
-        particle_px=lesson.particle_px,
-        normalisation=lesson.normalisation,
+        architecture=recipe.architecture,
+        parameters=recipe.parameters,
+        particle_px=recipe.particle_px,
+        normalisation=recipe.normalisation,
         trained_on=learnt_from(split.learnt, before),
-        options=_kept_options(settings, lesson),
+        options=_kept_options(settings, recipe),
         scales=settings.scales,
         licence="that of the training data",
         source=f"cryopick train, seed {settings.seed}",
@@ -67,9 +67,9 @@ def model_card(
     )
 
 
-def _kept_options(settings: LearnSettings, lesson: Lesson) -> dict[str, Value]:
+def _kept_options(settings: LearnSettings, recipe: Recipe) -> dict[str, Value]:
     """Return the options that hold whatever is learned from: not the network's, its scale's or the data's."""
-    own = {*lesson.parameters, "architecture", "particle_px", EXPECTED, find_recipe(settings.network).share}
+    own = {*recipe.parameters, "architecture", "particle_px", EXPECTED, find_training(settings.network).share}
     kept: dict[str, Value] = {name: value for name, value in settings.options.items() if name not in own}
     for name in BESIDE:
         if (value := getattr(settings, name)) is not None:

@@ -6,17 +6,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from cryopick_ray.config import over
 from cryopick_ray.engine.engine import Engine
 from cryopick_ray.engine.events import Events
 from cryopick_ray.errors import UsageError, brief
-from cryopick_ray.settings import Settings
+from cryopick_ray.settings.base import Settings
+from cryopick_ray.settings.config import over
 from cryopick_ray.store.claim import kept_settings
-from cryopick_ray.training.course import Means
-from cryopick_ray.training.folder import TrainingFolder, changed
-from cryopick_ray.training.recipes import carry_out, plan_training
-from cryopick_ray.training.settings import TrainSettings, train_settings
+from cryopick_ray.training.experiment import carry_out, plan_training
 from cryopick_ray.training.study_table import StudyOutcome, StudyRow
+from cryopick_ray.training.train_model import TrainContext
+from cryopick_ray.training.training_folder import TrainingFolder, changed
+from cryopick_ray.training.training_settings import TrainSettings, train_settings
 
 Asked = Literal["auto", "float32", "bfloat16"]
 """A precision, as settings ask for it."""
@@ -79,7 +79,7 @@ def run_study(
     settings: StudySettings,
     folder: Path,
     engine: Engine,
-    means_for: Callable[[Asked], Means],
+    means_for: Callable[[Asked], TrainContext],
     events: Events,
 ) -> StudyOutcome:
     """Teach every network in a claimed folder; what was finished there is not done again.

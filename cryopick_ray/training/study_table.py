@@ -10,9 +10,9 @@ from typing import Any, Self
 
 from cryopick_ray import __version__
 from cryopick_ray.evaluation.score import Score
-from cryopick_ray.settings import Settings
+from cryopick_ray.settings.base import Settings
 from cryopick_ray.store.publish import write_whole
-from cryopick_ray.training.outcome import Finished, average
+from cryopick_ray.training.results import Finished, average
 
 WITHOUT = "without-"
 SHOWN = ("f1", "best_f1", "auprc")
@@ -49,15 +49,15 @@ class StudyRow:
     model: str
 
     @classmethod
-    def of(cls, network: str, one: Finished) -> Self:
+    def of(cls, network: str, finished: Finished) -> Self:
         """Return the row of a finished training."""
         return cls(
             network,
-            one.part.removeprefix(WITHOUT),
-            one.whole.micrographs if one.whole else 0,
-            one.whole.score if one.whole else None,
-            one.seconds,
-            one.model,
+            finished.part.removeprefix(WITHOUT),
+            finished.whole.micrographs if finished.whole else 0,
+            finished.whole.score if finished.whole else None,
+            finished.seconds,
+            finished.model,
         )
 
 
@@ -120,8 +120,10 @@ def _cells(rows: Sequence[StudyRow]) -> list[list[str]]:
         [part, *(_cell(known.get((network, part))) for network in networks)]
         for part in dict.fromkeys(row.left_out for row in rows)
     ]
-    means = [_mean([row.score for row in rows if row.network == one and row.score]) for one in networks]
-    return [["left out", *networks], *lines, ["mean", *means]]
+    context = [
+        _mean([row.score for row in rows if row.network == network and row.score]) for network in networks
+    ]
+    return [["left out", *networks], *lines, ["mean", *context]]
 
 
 def _cell(score: Score | None) -> str:

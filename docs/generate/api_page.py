@@ -4,7 +4,7 @@ import inspect
 from typing import Any
 
 import cryopick_ray
-from cryopick_ray.setting import Settings
+from cryopick_ray.settings.base import Settings
 from generate.docstrings import first_line
 from generate.markdown import from_docstring, page
 from generate.settings_pages import ANCHORS

@@ -10,7 +10,7 @@ import typer
 
 from cli.bridge import Offer
 from cli.main import app
-from cryopick_ray.leaves import called, leaves
+from cryopick_ray.settings.leaves import called, leaves
 from generate.docstrings import summary
 from generate.markdown import anchor, code, from_docstring, page, table
 
@@ -109,7 +109,7 @@ def _row(each: Parameter) -> list[str]:
 
 
 def _shown(each: Parameter) -> str:
-    return str(each.metavar or each.name.upper()) + "..." * (each.nargs == -1)
+    return str(each.metavar or each.name.upper()) + ("..." if each.nargs == -1 else "")
 
 
 def _about(one: Command) -> str:

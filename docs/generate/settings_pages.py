@@ -12,7 +12,7 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 import cryopick_ray
-from cryopick_ray.setting import Settings
+from cryopick_ray.settings.base import Settings
 from generate.command_pages import options_of_settings
 from generate.docstrings import attributes, first_line
 from generate.kinds import in_words
@@ -79,7 +79,7 @@ class Leaf:
 
 @cache
 def settings_classes() -> dict[str, type[Settings]]:
-    """Return all classes of settings of the package by name, of two of one name that with a page first."""
+    """Return all classes of settings of the package by name."""
     root = Path(cryopick_ray.__file__).parent
     for path in sorted(root.rglob("*.py")):
         bases = (ast.unparse(base) for one in _classes(path) for base in one.bases)

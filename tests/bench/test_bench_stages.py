@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.bench.stage import Limits, Stage, roofline, stages
-from cryopick_ray.bench.stopwatch import Part
+from cryopick_ray.bench.stage_record import Limits, StageRecord, roofline, stages
+from cryopick_ray.bench.stopwatch import TimedPart
 
 LIMITS = Limits({"memory": 10e9, "device": 2e12, "link": 20e9}, 100e9)
 counts = st.integers(0, 10**12)
@@ -36,10 +36,10 @@ def test_work_at_the_limit_has_a_share_of_one():
 
 def test_a_stage_is_the_median_and_the_least_of_its_passes():
     passes = [
-        {"read": Part(wall, cpu, bytes=10**9), "network": Part(2 * wall, 9.0)}
+        {"read": TimedPart(wall, cpu, bytes=10**9), "network": TimedPart(2 * wall, 9.0)}
         for wall, cpu in ((3.0, 0.5), (1.0, 0.25), (2.0, 0.75))
     ]
-    counted = {"read": Part(100, 100), "network": Part(100, 100, flops=10**9)}
+    counted = {"read": TimedPart(100, 100), "network": TimedPart(100, 100, flops=10**9)}
     read, network = stages(passes, counted, LIMITS)
     assert (read.name, read.seconds, read.least_seconds, read.cpu_seconds) == ("read", 2, 1, 0.5)
     assert (read.busy_seconds, read.bytes_per_s, read.bound) == (0.25, 4e9, "memory")
@@ -49,6 +49,6 @@ def test_a_stage_is_the_median_and_the_least_of_its_passes():
 
 
 def test_a_stage_comes_back_from_json_as_it_was():
-    parts = {"pick": Part(0.1, 0.3, bytes=7)}
+    parts = {"pick": TimedPart(0.1, 0.3, bytes=7)}
     (stage,) = stages([parts], parts, LIMITS)
-    assert Stage(**json.loads(json.dumps(asdict(stage)))) == stage
+    assert StageRecord(**json.loads(json.dumps(asdict(stage)))) == stage

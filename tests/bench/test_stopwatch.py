@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from cryopick_ray.bench.stopwatch import Part, Stopwatch
+from cryopick_ray.bench.stopwatch import Stopwatch, TimedPart
 
 
 def work(seconds):
@@ -70,7 +70,7 @@ def test_arithmetic_goes_to_the_part_that_ran_and_the_device_is_waited_for():
 
 
 def test_a_host_is_busy_no_longer_than_it_computes_and_a_device_as_long_as_it_is_waited_for():
-    assert Part(seconds=3, cpu_seconds=1).busy_seconds == 1
-    assert Part(seconds=3, cpu_seconds=8).busy_seconds == 3
-    assert Part(seconds=3, cpu_seconds=1, route="device").busy_seconds == 3
-    assert Part(seconds=3, cpu_seconds=1, route="link").busy_seconds == 3
+    assert TimedPart(seconds=3, cpu_seconds=1).busy_seconds == 1
+    assert TimedPart(seconds=3, cpu_seconds=8).busy_seconds == 3
+    assert TimedPart(seconds=3, cpu_seconds=1, route="device").busy_seconds == 3
+    assert TimedPart(seconds=3, cpu_seconds=1, route="link").busy_seconds == 3

@@ -19,14 +19,14 @@ import starfile
 
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
-from cryopick_ray.particles.classes.plan import ClassPlan
-from cryopick_ray.particles.classes.quality import measure
-from cryopick_ray.particles.classes.run import classify, clear
-from cryopick_ray.particles.classes.settings import ClassSettings
-from cryopick_ray.particles.particles import read_particles
+from cryopick_ray.particles.classes.class_quality import measure
+from cryopick_ray.particles.classes.classification import classify, clear
+from cryopick_ray.particles.classes.classification_settings import ClassSettings
+from cryopick_ray.particles.classes.schedule import ClassPlan
+from cryopick_ray.particles.particle_star import read_particles
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.simulate.run import simulate_all
-from cryopick_ray.simulate.settings import simulation_settings
+from cryopick_ray.simulate.simulation import simulate_all
+from cryopick_ray.simulate.simulation_settings import simulation_settings
 
 LEARNT = (
     *("betagal", "p97", "ribosome-50s", "fatty-acid-synthase", "rubisco", "polymerase-like", "ring"),

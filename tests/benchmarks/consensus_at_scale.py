@@ -16,8 +16,8 @@ import typer
 from cryopick_ray.passes.votes import Vote
 from cryopick_ray.picks.reasons import none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
-from cryopick_ray.picks.write import write_table
-from cryopick_ray.runs.consensus import agree
+from cryopick_ray.picks.write_table import write_table
+from cryopick_ray.runs.consensus_run import agree
 
 PER_MICROGRAPH, SIDE_PX, DIAMETER_A = 300, 4096, 150.0
 KEPT, OWN, MOVED_PX = 0.85, 0.15, 12.0

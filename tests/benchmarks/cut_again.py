@@ -10,15 +10,15 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from cryopick_ray.config import to_yaml
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.digest import THRESHOLD, settings_digest
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.results import write_results
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.tables import gather
-from cryopick_ray.settings import RunSettings
+from cryopick_ray.settings.config import to_yaml
+from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.manifest import ManifestRow, publish_part
 from cryopick_ray.store.store import MicrographStore
 
@@ -77,7 +77,7 @@ def main(
                 [sys.executable, "-m", "cryopick_ray", *arguments], check=True, capture_output=True
             )
             seconds.append(time.monotonic() - began)
-    each_s = ", ".join(f"{one:.1f}" for one in seconds)
+    each_s = ", ".join(f"{second:.1f}" for second in seconds)
     typer.echo(f"{micrographs * each} candidates of {micrographs} micrographs cut in {each_s} s")
 
 

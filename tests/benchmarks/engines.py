@@ -26,18 +26,19 @@ import mrcfile
 import ray  # noqa: F401 - brings psutil along
 import typer
 
-from cryopick_ray.cut import CutSettings
-from cryopick_ray.engine.choice import open_engine
-from cryopick_ray.engine.engine import Engine, Kind
+from cryopick_ray.engine.engine import Engine, WorkerKind
 from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.unit import ItemT, UnitReport, Worker, WorkUnit
 from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.pickers.log import PARTICLE_PX
-from cryopick_ray.settings import EngineSettings, IngestSettings, PickSettings
+from cryopick_ray.settings.cut_settings import CutSettings
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.settings.run_settings import IngestSettings, PickSettings
 from cryopick_ray.simulate.phantom import make_phantom
+from cryopick_ray.stages.cut_table import table
 from cryopick_ray.stages.flow import ingest
 from cryopick_ray.stages.pick import pick
-from cryopick_ray.stages.table import table
 from cryopick_ray.units import working_pixel_size_A
 
 DIAMETER_A, PIXEL_SIZE_A = 150.0, 3.0
@@ -90,7 +91,7 @@ class Stopwatch:
         self._trial = trial
 
     @contextmanager
-    def shift(self, kinds: Sequence[Kind]) -> Iterator["OneRun"]:
+    def shift(self, kinds: Sequence[WorkerKind]) -> Iterator["OneRun"]:
         """Give all units of a stage to the engine at once, as Ray Data wants them."""
         yield OneRun(self, kinds[0])
 
@@ -111,7 +112,7 @@ class Stopwatch:
 class OneRun:
     """A shift whose units are all there before the first report is asked for."""
 
-    def __init__(self, watch: Stopwatch, kind: Kind) -> None:
+    def __init__(self, watch: Stopwatch, kind: WorkerKind) -> None:
         self._watch, self._kind = watch, kind
         self._units: list[WorkUnit[Any]] = []
         self._reports: Iterator[UnitReport] | None = None

@@ -44,7 +44,7 @@ ENGINE = ("--engine", "serial")
 def main(
     data: Annotated[Path, typer.Option(envvar="CRYOPICK_DATA", help="Folder of the real sets.")] = BESIDE,
     marks: Annotated[list[int], typer.Option(help="Of either kind.")] = [10, 30],  # noqa: B006 - as typer has it
-    seeds: Annotated[int, typer.Option(help="Of marks and lessons.")] = 3,
+    seeds: Annotated[int, typer.Option(help="Of marks and teachings.")] = 3,
 ) -> None:
     """Run, teach, run again, and print the table."""
     typer.echo("| set | marks | seed | kept | F1 | best F1 | AUPRC | s |\n|---|---|---|---|---|---|---|---|")

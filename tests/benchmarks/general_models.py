@@ -20,8 +20,8 @@ import yaml
 
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
-from cryopick_ray.training.data import simulate_molecule
-from cryopick_ray.training.settings import SimulatedData, train_settings
+from cryopick_ray.training.data.prepare import simulate_molecule
+from cryopick_ray.training.training_settings import SimulatedData, train_settings
 
 RECIPE = Path(__file__).parents[2] / "examples" / "09_general.yaml"
 NARROW = "scales=[0.8,1.25]"

@@ -33,7 +33,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cryopick_ray.bench.machine import Machine
 from cryopick_ray.bench.passes import network_pick
 from cryopick_ray.bench.stopwatch import Stopwatch
-from cryopick_ray.engine.plan import UNIT_MAX, cut
+from cryopick_ray.engine.unit_rules import UNIT_MAX, cut
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.matching import FREE, match
 from cryopick_ray.stages.pick_worker import PickWorker
@@ -276,11 +276,11 @@ def main(
             for one in models_in(weights, folder, shrink=4 if quick else 1)
             if not network or one.name in network
         ]
-        sides = {one.side_px for one in models}
+        sides = {model.side_px for model in models}
         stores = {side_px: fill_store(folder / str(side_px), side_px, many) for side_px in sides}
         lines = [
-            measure(one, stores[one.side_px], machine, unit=unit, topaz=topaz, folder=folder)
-            for one in models
+            measure(model, stores[model.side_px], machine, unit=unit, topaz=topaz, folder=folder)
+            for model in models
         ]
     limits = limits_of(machine)
     if as_json:

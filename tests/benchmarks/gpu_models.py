@@ -13,12 +13,12 @@ from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.weights import ModelCard, save_model, weights_digest
-from cryopick_ray.settings import IngestSettings, PickSettings
+from cryopick_ray.settings.run_settings import IngestSettings, PickSettings
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.stages.ingest_worker import IngestWorker
 from cryopick_ray.store.manifest import ManifestRow, read_manifest
 from cryopick_ray.store.store import MicrographStore
-from cryopick_ray.training.lessons.catalogue import make_lesson
+from cryopick_ray.training.recipes.recipe_catalogue import make_recipe
 
 SHIPPED = ("resnet8_u32", "resnet8_u64", "resnet16_u64")
 """Networks of Topaz's."""
@@ -79,15 +79,15 @@ def models_in(weights: Path, folder: Path, shrink: int) -> list[Model]:
         Model(name, weights / f"{name}.sav", TOPAZ_PARTICLE_PX, USUAL_SIDE_PX // shrink) for name in SHIPPED
     ]
     for name, options in LEARNT.items():
-        lesson = make_lesson(name, options, [])
+        recipe = make_recipe(name, options, [])
         path = folder / f"{name}.safetensors"
-        state = random_state(lesson.build())
+        state = random_state(recipe.build())
         card = ModelCard(
-            name=lesson.architecture,
-            architecture=lesson.architecture,
-            parameters=lesson.parameters,
-            particle_px=lesson.particle_px,
-            normalisation=lesson.normalisation,
+            name=recipe.architecture,
+            architecture=recipe.architecture,
+            parameters=recipe.parameters,
+            particle_px=recipe.particle_px,
+            normalisation=recipe.normalisation,
             trained_on="nothing: random weights",
             licence="none",
             source="benchmark",
@@ -95,7 +95,7 @@ def models_in(weights: Path, folder: Path, shrink: int) -> list[Model]:
         )
         save_model(path, state, card)
         side_px = SIDE_PX.get(name, USUAL_SIDE_PX) // shrink
-        found.append(Model(lesson.architecture, path, lesson.particle_px, side_px))
+        found.append(Model(recipe.architecture, path, recipe.particle_px, side_px))
     return found
 
 

@@ -22,11 +22,11 @@ from typing import Annotated, Any
 import typer
 from mortal_worker import SECONDS_A_UNIT, TRIES, Fault, Item, MortalWorker
 
-from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.engine import Engine
-from cryopick_ray.engine.plan import cut
+from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.unit import UnitReport
-from cryopick_ray.settings import EngineSettings
+from cryopick_ray.engine.unit_rules import cut
+from cryopick_ray.settings.engine_settings import EngineSettings
 
 UNITS = 40
 FAULTS: tuple[Fault, ...] = ("killed once", "exits once", "killed always")
@@ -129,9 +129,9 @@ def to_markdown(outcomes: Sequence[Outcome], limit_s: int) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {one.engine} | {one.fault} | {one.end} | {one.published} | {one.reported} | "
-        f"{'yes' if one.named else 'no'} | {one.tries} | {one.pause_s:.1f} |"
-        for one in outcomes
+        f"| {outcome.engine} | {outcome.fault} | {outcome.end} | {outcome.published} | {outcome.reported} | "
+        f"{'yes' if outcome.named else 'no'} | {outcome.tries} | {outcome.pause_s:.1f} |"
+        for outcome in outcomes
     ]
     return "\n".join(lines)
 
@@ -148,7 +148,9 @@ def main(
                 outcomes.append(pool.submit(run_trial, name, fault, limit).result())
             typer.echo(str(outcomes[-1]), err=True)
     typer.echo(
-        json.dumps([asdict(one) for one in outcomes], indent=1) if as_json else to_markdown(outcomes, limit)
+        json.dumps([asdict(outcome) for outcome in outcomes], indent=1)
+        if as_json
+        else to_markdown(outcomes, limit)
     )
 
 

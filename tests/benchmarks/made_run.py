@@ -11,16 +11,16 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 
-from cryopick_ray.config import rooted, to_yaml
 from cryopick_ray.engine.events import Silence
-from cryopick_ray.engine.plan import cut, unit_size
 from cryopick_ray.engine.serial import SerialEngine
+from cryopick_ray.engine.unit_rules import cut, unit_size
+from cryopick_ray.micrographs.image_facts import ImageFacts
 from cryopick_ray.micrographs.junk import JunkMask, shares_text
-from cryopick_ray.micrographs.looks import Looks
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
-from cryopick_ray.settings import RunSettings
+from cryopick_ray.settings.config import rooted, to_yaml
+from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.stages.pick import prepare_picking
 from cryopick_ray.store.layout import METADATA, SHARD, array_key
 from cryopick_ray.store.manifest import ManifestRow, publish_part
@@ -140,7 +140,7 @@ def _row(inputs: Path, name: str, number: int, shape: Shape, sizes: Sequence[int
         reason="",
         source_bytes=stat.st_size,
         source_mtime_ns=stat.st_mtime_ns,
-        looks=Looks(half_turn=round(1e-6 * number, 6)).to_text(),
+        looks=ImageFacts(half_turn=round(1e-6 * number, 6)).to_text(),
     )
 
 

@@ -24,14 +24,14 @@ from typing import Annotated, Literal
 import numpy as np
 import typer
 
-from cryopick_ray.engine.choice import open_engine
-from cryopick_ray.engine.plan import cut
+from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.unit import UnitReport
 from cryopick_ray.engine.unit import stay as never
+from cryopick_ray.engine.unit_rules import cut
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
-from cryopick_ray.settings import EngineSettings
+from cryopick_ray.settings.engine_settings import EngineSettings
 
 DIGEST = "d"
 

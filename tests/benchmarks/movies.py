@@ -33,7 +33,7 @@ import json, sys
 from pathlib import Path
 import torch
 from cryopick_ray.micrographs.movies.average import average_movie
-from cryopick_ray.settings import FrameSettings
+from cryopick_ray.settings.run_settings import FrameSettings
 torch.set_num_threads(1)
 grouping, out, *names = sys.argv[1:]
 settings = FrameSettings(dose_per_frame_e_A2=1.0, pixel_size_A=1.0, eer_grouping=int(grouping))

@@ -21,11 +21,11 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from cryopick_ray.config import to_yaml
 from cryopick_ray.picks.index import Made
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
-from cryopick_ray.picks.write import write_table
-from cryopick_ray.settings import RunSettings
+from cryopick_ray.picks.write_table import write_table
+from cryopick_ray.settings.config import to_yaml
+from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.store.layout import SHARD, array_key
 from cryopick_ray.store.manifest import ManifestRow, publish_part
 from cryopick_ray.store.store import MicrographStore, StoredPixels
@@ -158,10 +158,10 @@ def measure(folder: Path) -> dict[str, object]:
         thumbnails = [timed(served, f"api/thumbnail/{one}.jpg") for one in some]
         decisions = [_decide(served, one) for one in some]
         listings = [timed(served, "api/micrographs") for _ in range(5)]
-        for one in rng.integers(0, n, 200).tolist():
-            served.get(f"api/candidates/0/{one}")
-            served.get(f"api/tile/plain/{one}/{level}/0_0.jpg")
-            served.get(f"api/tile/denoised/{one}/{level}/0_0.jpg")
+        for integer in rng.integers(0, n, 200).tolist():
+            served.get(f"api/candidates/0/{integer}")
+            served.get(f"api/tile/plain/{integer}/{level}/0_0.jpg")
+            served.get(f"api/tile/denoised/{integer}/{level}/0_0.jpg")
         return {
             "micrographs": n,
             "listing_kB": len(listing) // 1000,

@@ -10,11 +10,12 @@ from typing import Annotated
 import mrcfile
 import typer
 
-from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Silence
-from cryopick_ray.engine.plan import cut
+from cryopick_ray.engine.open_engine import open_engine
+from cryopick_ray.engine.unit_rules import cut
 from cryopick_ray.micrographs.sources import list_sources
-from cryopick_ray.settings import EngineSettings, IngestSettings, PickSettings
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.settings.run_settings import IngestSettings, PickSettings
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.stages.flow import ingest
 from cryopick_ray.stages.pick_worker import PickWorker

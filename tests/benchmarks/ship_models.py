@@ -61,12 +61,14 @@ def main(
 ) -> None:
     """Write weights and cards."""
     rows = json.loads(suite.read_text())["rows"] if suite else []
-    for one in models:
-        name, _, file = one.partition("=")
+    for model in models:
+        name, _, file = model.partition("=")
         state, card = load_model(Path(file))
         if name in (half or ()):
-            state = {key: one.half() if one.is_floating_point() else one for key, one in state.items()}
-        is_real = any(one.simulated is False for one in card.trained_on.sets)
+            state = {
+                key: model.half() if model.is_floating_point() else model for key, model in state.items()
+            }
+        is_real = any(model.simulated is False for model in card.trained_on.sets)
         recipes = RECIPES.get(name, "examples/09_general.yaml" + ", 11_general_real.yaml" * is_real)
         scores = {**card.scores, **measured(rows, name)} if name not in RECIPES else by_length(filaments)
         said = {
@@ -88,7 +90,7 @@ def by_length(figures: Path | None) -> dict[str, float]:
     """Return the means over the kinds of filaments that were kept out, by length."""
     kinds = list(json.loads(figures.read_text()).values()) if figures else []
     names = ("f1", "recall", "precision", "auprc", "angle_deg")
-    return {f"held_out_{name}": sum(one[name] for one in kinds) / len(kinds) for name in names if kinds}
+    return {f"held_out_{name}": sum(kind[name] for kind in kinds) / len(kinds) for name in names if kinds}
 
 
 def measured(rows: list[dict], name: str) -> dict[str, float]:

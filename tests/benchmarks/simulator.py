@@ -18,8 +18,8 @@ import torch
 import typer
 
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.simulate.micrograph import simulate
-from cryopick_ray.simulate.settings import simulation_settings
+from cryopick_ray.simulate.simulated_micrograph import simulate
+from cryopick_ray.simulate.simulation_settings import simulation_settings
 
 CASES = (
     ("betagal", 1.5),

@@ -201,7 +201,7 @@ def _draw(curves: Curves, x_label: str, y_label: str) -> Any:
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     figure.canvas.draw()
     lowest = -np.inf
-    for name, (x, y) in sorted(curves.items(), key=lambda one: one[1][1][-1]):
+    for name, (x, y) in sorted(curves.items(), key=lambda item: item[1][1][-1]):
         end = axes.transData.transform((x[-1], y[-1]))
         label = axes.annotate(
             name,
@@ -237,9 +237,9 @@ def main(
             "time_against_auprc": draw_scores(rows)
             if any(row["auprc"] and row["rounds"] for row in rows)
             else None,
-            "cost_against_size": draw_sizes(benches) if any(one["sizes"] for one in benches) else None,
+            "cost_against_size": draw_sizes(benches) if any(bench["sizes"] for bench in benches) else None,
             "cost_against_batch": draw_batches(benches)
-            if any(model["batches"] for one in benches for model in one["models"])
+            if any(model["batches"] for bench in benches for model in bench["models"])
             else None,
         }
         for name, figure in figures.items():

@@ -59,7 +59,7 @@ def manifest(micrographs: int) -> dict[str, ManifestRow]:
 def own_table(folder: Path, out: Path, *, auto: bool = False, **selection: float) -> int:
     """Make the table as a run does."""
     from cryopick_ray.passes.build import TableSettings, build_table
-    from cryopick_ray.selection import SelectionSettings
+    from cryopick_ray.settings.selection_settings import SelectionSettings
 
     shards = PickShards(str(folder), DIGEST)
     rows = manifest(len(shards.published()) * PER_SHARD)

@@ -22,12 +22,12 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from cryopick_ray.bench.machine import Machine
-from cryopick_ray.bench.stopwatch import Part, Stopwatch
+from cryopick_ray.bench.stopwatch import Stopwatch, TimedPart
 from cryopick_ray.pickers.scoring import Precision
-from cryopick_ray.training.dataset import Examples, LabelledRow
-from cryopick_ray.training.lesson import Lesson
-from cryopick_ray.training.lessons.catalogue import make_lesson
-from cryopick_ray.training.plan import Plan
+from cryopick_ray.training.data.batch_plan import BatchPlan
+from cryopick_ray.training.data.examples import Examples, LabelledRow
+from cryopick_ray.training.recipes.recipe import Recipe
+from cryopick_ray.training.recipes.recipe_catalogue import make_recipe
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))
 from small_training import small_rows
@@ -36,25 +36,25 @@ RECIPES = EXAMPLES / "14_families.yaml"
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 
 
-def lesson_of(network: str, recipe: dict[str, Any]) -> Lesson:
-    """Return the lesson that a recipe sets."""
+def recipe_of(network: str, recipe: dict[str, Any]) -> Recipe:
+    """Return the recipe that a recipe sets."""
     beside = {name: recipe[name] for name in ("batch", "learning_rate") if name in recipe}
-    return make_lesson(network, recipe["options"] | beside, [])
+    return make_recipe(network, recipe["options"] | beside, [])
 
 
-def measure(lesson: Lesson, rows: Sequence[LabelledRow], precision: Precision, steps: int) -> Stopwatch:
+def measure(recipe: Recipe, rows: Sequence[LabelledRow], precision: Precision, steps: int) -> Stopwatch:
     """Do some steps after one that counts the arithmetic; return what each part took."""
-    examples = Examples(lesson, rows, Plan(0, len(rows), lesson.batch, steps + 1))
+    examples = Examples(recipe, rows, BatchPlan(0, len(rows), recipe.batch, steps + 1))
     torch.manual_seed(0)
-    network = lesson.build().to(memory_format=torch.channels_last).train()
-    optimiser = lesson.optimiser(network, lesson.learning_rate)
+    network = recipe.build().to(memory_format=torch.channels_last).train()
+    optimiser = recipe.optimiser(network, recipe.learning_rate)
     batches = examples.batches(0, 0, 1)
 
     def learn(images: Tensor, targets: Tensor) -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
             answer = network(images.to(memory_format=torch.channels_last))
         optimiser.zero_grad()
-        lesson.loss(answer.float(), targets, 0).backward()
+        recipe.loss(answer.float(), targets, 0).backward()
 
     with FlopCounterMode(display=False) as counter:
         learn(*next(batches))
@@ -87,13 +87,15 @@ def main(
     with tempfile.TemporaryDirectory() as scratch:
         rows = small_rows(Path(scratch) / "phantoms.zarr", range(4))
         for name in network or recipes:
-            lesson = lesson_of(name, recipes[name])
+            recipe = recipe_of(name, recipes[name])
             for one in PRECISIONS if precision is None else (precision,):
-                parts = measure(lesson, rows, one, steps).parts
-                typer.echo(row(name, one, parts, steps * lesson.batch, machine.limits(one).flops_per_s))
+                parts = measure(recipe, rows, one, steps).parts
+                typer.echo(row(name, one, parts, steps * recipe.batch, machine.limits(one).flops_per_s))
 
 
-def row(network: str, precision: Precision, parts: Mapping[str, Part], examples: int, limit: float) -> str:
+def row(
+    network: str, precision: Precision, parts: Mapping[str, TimedPart], examples: int, limit: float
+) -> str:
     """Return one line of the table."""
     seconds, flops = sum(part.cpu_seconds for part in parts.values()), parts["network"].flops
     shares = " | ".join(f"{part.cpu_seconds / seconds:.0%}" for part in parts.values())

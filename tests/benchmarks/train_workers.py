@@ -16,11 +16,11 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy; a thread for each worker
 
 import typer
 
-from cryopick_ray.engine.choice import open_engine
-from cryopick_ray.settings import EngineSettings
-from cryopick_ray.training.job import Job
-from cryopick_ray.training.lessons.topaz import TopazLesson
-from cryopick_ray.training.loop import LoopSettings
+from cryopick_ray.engine.open_engine import open_engine
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.training.loop.job import TrainingJob
+from cryopick_ray.training.loop.loop import LoopSettings
+from cryopick_ray.training.recipes.topaz import TopazRecipe
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))
 from small_training import Told, small_rows
@@ -28,9 +28,9 @@ from small_training import Told, small_rows
 BATCH_PER_WORKER = 32
 
 
-def run_trial(job: Job, workers: int) -> float:
+def run_trial(job: TrainingJob, workers: int) -> float:
     """Train in a folder that is thrown away; return the median examples a second of an epoch."""
-    from cryopick_ray.training.ray_train import train_on_ray
+    from cryopick_ray.training.loop.ray_train import train_on_ray
 
     with tempfile.TemporaryDirectory() as folder:
         state = train_on_ray(
@@ -50,7 +50,7 @@ def measure(rounds: int, epochs: int, steps: int) -> list[dict[int, float]]:
                 settings = LoopSettings(
                     epochs, steps, BATCH_PER_WORKER * workers, 1e-4, epochs, "float32", seed=0
                 )
-                found[workers] = run_trial(Job(TopazLesson(pi=0.1), rows, (), settings), workers)
+                found[workers] = run_trial(TrainingJob(TopazRecipe(pi=0.1), rows, (), settings), workers)
                 typer.echo(f"{workers} worker(s): {found[workers]:.0f} examples/s", err=True)
             results.append(found)
     return results

@@ -17,7 +17,7 @@ from commands import BESIDE, EXAMPLES, cryopick
 
 from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.pickers.catalogue import read_card
-from cryopick_ray.pickers.registry import find_recipe
+from cryopick_ray.pickers.registry import find_training
 
 TARGET = ("apoferritin-10146", "--pixel-size", 1.5, "--diameter", 120)
 RADIUS_A = 46.5
@@ -56,7 +56,7 @@ def as_long(run: Path, model: str) -> list[str]:
     first = json.loads((run / "training" / "round-1" / "summary.json").read_text())["settings"]
     card = read_card(model)
     assert card is not None, f"{model} has no weights"
-    usual = find_recipe(card.network)
+    usual = find_training(card.network)
     epochs, steps = rounds * (first["epochs"] or usual.epochs), first["steps"] or usual.steps
     words = {"network": card.network, "start": model, "name": "control", "epochs": epochs, "steps": steps}
     return [f"{name}={value}" for name, value in words.items()]

@@ -131,9 +131,10 @@ def to_markdown(outcomes: Sequence[dict[str, Any]]) -> str:
         "| network | pixels | windows | GFLOP | mode | CPU s | loop / mode | arithmetic limit / mode |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for one in outcomes:
-        seconds = one["cpu_seconds"]
-        what = f"{one['network']} | {one['side_px']}^2 | {one['windows']} | {one['flops'] / 1e9:.0f}"
+    for outcome in outcomes:
+        seconds = outcome["cpu_seconds"]
+        what = f"{outcome['network']} | {outcome['side_px']}^2 | {outcome['windows']} | "
+        what += f"{outcome['flops'] / 1e9:.0f}"
         for mode in ("loop", *MODES):
             took = seconds[mode]
             ratios = f"{seconds['loop'] / took:.0f} | {100 * seconds['limit'] / took:.0f}%"

@@ -7,7 +7,7 @@ from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.runs.extracted import extract_particles
-from cryopick_ray.settings import EngineSettings
+from cryopick_ray.settings.engine_settings import EngineSettings
 from tests.end_to_end.micrograph_files import phantom, write_mrc
 
 

@@ -48,7 +48,7 @@ def test_sizes_are_given_in_pairs(arguments):
     status, text, _ = call(*arguments, *sizes, "--json")
     files = {one["star"].rpartition("/")[2]: one for one in json.loads(text)["files"]}
     assert status == 3
-    assert {name: (one["boxes_px"], one["pixel_sizes_A"]) for name, one in files.items()} == {
+    assert {name: (file["boxes_px"], file["pixel_sizes_A"]) for name, file in files.items()} == {
         "particles_32px_to_16px.star": ([16], [4.0]),
         "particles_80A_to_20px.star": ([20], [4.0]),
     }

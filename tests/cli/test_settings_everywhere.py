@@ -7,12 +7,13 @@ import typer.main
 import yaml
 
 from cli.main import app
-from cryopick_ray.config import load_settings, over, to_yaml
-from cryopick_ray.cut import CUTS
 from cryopick_ray.errors import UsageError
-from cryopick_ray.leaves import AGAIN, FREE, OF_PICKS, OF_STORE, called, differences, leaves
 from cryopick_ray.pickers.scoring import fast_precision
-from cryopick_ray.settings import EngineSettings, RunSettings
+from cryopick_ray.settings.config import load_settings, over, to_yaml
+from cryopick_ray.settings.cut_settings import CUTS
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.settings.leaves import AGAIN, FREE, OF_PICKS, OF_STORE, called, differences, leaves
+from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.stages.pick import _digest
 
 OTHER = {

@@ -56,7 +56,7 @@ def test_the_list_holds_what_is_sure_and_the_facts_what_is_not(project):
     assert kinds == {"a.mrc": "fitted", "b c.mrc": "fitted", "noise.mrc": "doubtful", "broken.mrc": "failed"}
     facts = json.loads((folder / "Ctf/ctf.json").read_text())
     assert facts["micrographs"] == outcome["micrographs"]
-    (doubtful,) = (one for one in facts["micrographs"] if one["status"] == "doubtful")
+    (doubtful,) = (fact for fact in facts["micrographs"] if fact["status"] == "doubtful")
     assert doubtful["doubts"] == ["no rings are seen"]
 
     blocks = starfile.read(folder / "Ctf/micrographs_ctf.star", always_dict=True)

@@ -6,10 +6,10 @@ import mrcfile
 import numpy as np
 import pytest
 
-from cryopick_ray.micrographs.ctf.settings import CtfSettings
+from cryopick_ray.micrographs.ctf.ctf_settings import CtfSettings
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.settings import IngestSettings
+from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.simulate.optics import Defocus
 from cryopick_ray.stages.ctf_worker import CtfWorker
 from cryopick_ray.units import Optics

@@ -10,12 +10,12 @@ from pydantic import BaseModel, Field
 
 import cryopick_ray
 from cryopick_ray.formats.formats import FORMATS
-from cryopick_ray.leaves import leaves
 from cryopick_ray.pickers.shipped import shipped_models
 from cryopick_ray.picks.columns import COLUMNS
 from cryopick_ray.picks.schema import PICKS
-from cryopick_ray.settings import RunSettings
-from cryopick_ray.training.settings import TrainSettings
+from cryopick_ray.settings.leaves import leaves
+from cryopick_ray.settings.run_settings import RunSettings
+from cryopick_ray.training.training_settings import TrainSettings
 from generate.beside import BESIDE, ROOT, moved
 from generate.command_pages import command_pages, commands
 from generate.docstrings import attributes, first_line, summary

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
-from cryopick_ray.runs.look import picks_as_images
+from cryopick_ray.runs.particle_look import picks_as_images
 
 PIXEL_A, DIAMETER_A = 6.0, 150.0
 

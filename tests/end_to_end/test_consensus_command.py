@@ -11,8 +11,8 @@ from cryopick_ray.passes.votes import Vote
 from cryopick_ray.picks.reasons import none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import open_table
-from cryopick_ray.picks.write import write_table
-from cryopick_ray.runs.consensus import agree
+from cryopick_ray.picks.write_table import write_table
+from cryopick_ray.runs.consensus_run import agree
 
 PICKERS = ("crYOLO", "topaz", "deepPicker")
 

@@ -46,7 +46,7 @@ def test_whatever_is_harmed_is_mended_or_named(run, harm):
     folder, go_on = run
     whole, spare = picks(folder), folder.with_name("spare")
     shutil.copytree(folder, spare)
-    names = sorted(one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file())
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     named = []
     for name in names:
         HARMS[harm](folder / name)
@@ -87,13 +87,13 @@ def test_a_folder_that_became_a_link_is_refused(run, tmp_path, name):
     folder, go_on = run
     elsewhere = tmp_path / "elsewhere"
     (folder / name).rename(elsewhere)
-    before = {one: one.read_bytes() for one in elsewhere.rglob("*") if one.is_file()}
+    before = {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()}
     (folder / name).symlink_to(elsewhere)
     code, _, told = go_on("--resume")
     if name != "store.zarr/manifest":  # nothing is to be written there
         assert code in (1, 2)
         assert f"{folder / name} is a symbolic link" in told
-    assert {one: one.read_bytes() for one in elsewhere.rglob("*") if one.is_file()} == before
+    assert {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("name", ["summary.json", "report.html", "coordinates/autopick.star", "config.yaml"])

@@ -13,7 +13,7 @@ from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.pictures import PictureShelf
 from cryopick_ray.store.place import Place
 from cryopick_ray.store.store import MicrographStore
-from cryopick_ray.training.table_labels import read_table_labels
+from cryopick_ray.training.data.table_labels import read_table_labels
 
 SERIAL = ["--engine", "serial"]
 IDS = [f"square{square}/{number:02d}.mrc" for square in (0, 1) for number in range(6)]
@@ -26,7 +26,7 @@ def places(frame, name):
 
 def exported(folder, name):
     """Return the places in the STAR file of a micrograph."""
-    [path] = [one for one in folder.rglob("*.star") if name.removesuffix(".mrc") in one.as_posix()]
+    [path] = [path for path in folder.rglob("*.star") if name.removesuffix(".mrc") in path.as_posix()]
     rows = next(iter(starfile.read(path, always_dict=True).values()))
     return np.column_stack([rows.rlnCoordinateX, rows.rlnCoordinateY])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cryopick_ray.config import read_yaml
+from cryopick_ray.settings.config import read_yaml
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 

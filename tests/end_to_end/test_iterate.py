@@ -64,7 +64,10 @@ def test_what_classes_took_from_a_run_before_does_not_come_back(first, tmp_path,
     shutil.copytree(first, run)
     before = pd.read_parquet(run / "table")
     rows = before[before.picked].iloc[::2]
-    lines = [f"{one.micrograph_id},{one.x_px},{one.y_px},1,doubtful\n" for one in rows.itertuples()]
+    lines = [
+        f"{itertuple.micrograph_id},{itertuple.x_px},{itertuple.y_px},1,doubtful\n"
+        for itertuple in rows.itertuples()
+    ]
     (tmp_path / "classes.csv").write_text("micrograph,x_px,y_px,class_number,quality\n" + "".join(lines))
     status, _, errors = cryopick(
         "run",

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cryopick_ray.errors import UsageError
-from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
 from cryopick_ray.report.diameter_curve import diameter_curve
-from cryopick_ray.runs.folder import RunFolder
-from cryopick_ray.stages.diameter import evenly_spaced, keep_diameter, kept_diameter
+from cryopick_ray.runs.run_folder import RunFolder
+from cryopick_ray.stages.find_diameter import evenly_spaced, keep_diameter, kept_diameter
 
 ALONE = ["--engine", "serial", "--device", "cpu"]
 FOUND = EstimatedDiameter(

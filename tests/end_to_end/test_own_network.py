@@ -14,7 +14,7 @@ from cryopick_ray.pickers.registry import (
     GROUP,
     LEARNING,
     find_network,
-    find_recipe,
+    find_training,
     list_networks,
     network_names,
 )
@@ -70,10 +70,10 @@ def test_a_package_adds_a_network_that_learns_and_picks(disc, cryopick, tmp_path
     assert json.loads(output)["pooled"]["auprc"] > 0.5
 
 
-def test_its_code_is_imported_when_it_is_asked_for_and_its_options_are_its_lessons(disc, cryopick):
+def test_its_code_is_imported_when_it_is_asked_for_and_its_options_are_its_recipes(disc, cryopick):
     assert network_names()[-1] == "disc"
     with pytest.raises(UsageError, match=r"no network 'unet' to train; expected one of .*disc"):
-        find_recipe("unet")
+        find_training("unet")
     assert "disc_network" not in sys.modules
     assert cryopick("models", "options")[1].splitlines()[-1] == "disc             5 epochs of 40 steps"
     assert "disc_network.picker" not in sys.modules  # a list needs the record alone
@@ -112,10 +112,10 @@ def test_a_broken_package_is_told_by_name_and_breaks_no_other(disc, cryopick, na
 
 
 def test_a_class_that_cannot_be_imported_is_named(disc, cryopick):
-    (disc / "disc_network" / "lesson.py").write_text("import nowhere_to_be_found")
+    (disc / "disc_network" / "recipe.py").write_text("import nowhere_to_be_found")
     status, _, errors = cryopick("models", "options", "disc")
     assert status == 1
-    assert "disc_network.lesson:DiscLesson cannot be imported: ModuleNotFoundError" in errors
+    assert "disc_network.recipe:DiscRecipe cannot be imported: ModuleNotFoundError" in errors
 
 
 def test_a_name_that_is_taken_is_refused_in_words(disc):

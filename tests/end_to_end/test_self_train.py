@@ -16,11 +16,11 @@ from cli.console import ConsoleEvents
 from cryopick_ray.errors import PixelSizeError
 from cryopick_ray.pickers.weights import load_model
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.results import read_summary
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.self_training import check_fine
 from cryopick_ray.runs.target import target_of
-from cryopick_ray.training.loop import Epoch
+from cryopick_ray.training.loop.loop import Epoch
 from tests.pickers.test_importers import topaz_state
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -235,8 +235,8 @@ def test_ray_leaves_the_programs_own_answer_to_a_notice():
     code = (
         "import os, signal\n"
         "from cryopick_ray.engine.ray_engine import RayEngine\n"
-        "from cryopick_ray.engine.sizing import Size\n"
-        "one = dict(size=Size(1, 1), threads=1, gpus_per_worker=1, wants_gpus=False, address=None)\n"
+        "from cryopick_ray.engine.sizing import PoolSize\n"
+        "one = dict(size=PoolSize(1, 1), threads=1, gpus_per_worker=1, wants_gpus=False, address=None)\n"
         "engine = lambda: RayEngine(**one)\n"
         "told = []\n"
         "signal.signal(signal.SIGTERM, lambda *_: told.append(1))\n"

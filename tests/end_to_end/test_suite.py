@@ -9,10 +9,10 @@ import yaml
 from typer.testing import CliRunner
 
 from cli.main import app
-from cryopick_ray.config import read_yaml
 from cryopick_ray.pickers.registry import LEARNING
+from cryopick_ray.settings.config import read_yaml
 from cryopick_ray.suite.sets import MicrographSet
-from cryopick_ray.suite.settings import suite_settings
+from cryopick_ray.suite.suite_settings import suite_settings
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ALONE = ["--engine", "serial", "--device", "cpu"]

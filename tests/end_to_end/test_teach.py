@@ -1,4 +1,4 @@
-"""A person's marks teach a run's model: through the real command, a real lesson of seconds."""
+"""A person's marks teach a run's model: through the real command, a real teaching of seconds."""
 
 import json
 import re
@@ -20,16 +20,16 @@ from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.weights import load_model
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.runs import teach as module
-from cryopick_ray.runs import teach_lesson as module_of_settings
-from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.runs import teaching as module_of_settings
 from cryopick_ray.runs.learning import TeachingSettings
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.teach_doubts import doubts_of
-from cryopick_ray.runs.teach_lesson import TeachSettings
+from cryopick_ray.runs.teaching import TeachSettings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
-from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.labelled import nowhere
-from cryopick_ray.training.lessons.marks import MarksLesson
+from cryopick_ray.training.data.examples import LabelledRow
+from cryopick_ray.training.data.labelled import nowhere
+from cryopick_ray.training.recipes.marks import MarksRecipe
 
 HERE = TeachingSettings(engine="serial", threads=1, device="cpu")
 FEW_STEPS = 8
@@ -45,7 +45,7 @@ def marked(first, phantoms, tmp_path_factory):
     """Decisions about two micrographs of the run: half of the truth is added, and what is none removed."""
     rows = []
     table = PickTable(first / "table")
-    names = [one.micrograph_id for one in table.micrographs][:2]
+    names = [micrograph.micrograph_id for micrograph in table.micrographs][:2]
     for name, picks in table.of(names).items():
         truth = truth_of(phantoms, name)
         places = np.column_stack([picks.x_px, picks.y_px]).astype(float)
@@ -56,7 +56,7 @@ def marked(first, phantoms, tmp_path_factory):
     path = tmp_path_factory.mktemp("marks") / "curation"
     path.mkdir()
     (path / "me.csv").write_text(
-        text_of(replace(one, by="me", at="2026-11-30T10:00:00.000Z") for one in rows)
+        text_of(replace(row, by="me", at="2026-11-30T10:00:00.000Z") for row in rows)
     )
     return path, names
 
@@ -96,7 +96,7 @@ def test_the_model_that_is_kept_picks_all_as_it_was_shown(first, phantoms, taugh
         np.testing.assert_array_equal(own.x_px, other.x_px)
 
 
-def test_equal_seeds_give_equal_lessons_whoever_runs_them(first, marked, taught, tmp_path):
+def test_equal_seeds_give_equal_teachings_whoever_runs_them(first, marked, taught, tmp_path):
     """The folder of decisions or its file, and any order of its rows of one call: nothing else counts."""
     again = teach(first, tmp_path / "again", marked[0] / "me.csv")
     told = taught[1]
@@ -114,7 +114,7 @@ def test_what_was_told_is_kept_and_the_run_is_as_it_was(first, taught):
     assert kept == json.loads(json.dumps(told.to_dict()))
     assert (kept["particles"], kept["micrographs"]) == (8, 2)
     assert not (first / "teach.json").exists()
-    assert [one.micrograph_id for one in PickTable(out / "table").micrographs] == [
+    assert [micrograph.micrograph_id for micrograph in PickTable(out / "table").micrographs] == [
         one["micrograph_id"] for one in kept["shown"]
     ]
 
@@ -122,7 +122,7 @@ def test_what_was_told_is_kept_and_the_run_is_as_it_was(first, taught):
 def test_other_micrographs_are_shown_through_the_command(first, marked, cryopick, tmp_path, monkeypatch):
     monkeypatch.setattr(module_of_settings.TeachSettings.model_fields["steps"], "default", FEW_STEPS)
     module_of_settings.TeachSettings.model_rebuild(force=True)
-    other = [one.micrograph_id for one in PickTable(first / "table").micrographs][4]
+    other = [micrograph.micrograph_id for micrograph in PickTable(first / "table").micrographs][4]
     out = tmp_path / "out"
     status, said, errors = cryopick(
         "teach", first, "--curation", marked[0], "--micrographs", other, "--out", out, *ALONE, "--json"
@@ -148,7 +148,7 @@ def test_what_cannot_be_taught_is_refused_before_anything_is_made(
     few = tmp_path / "few.csv"
     few.write_text(text_of([Decision(marked[1][0], "add", 50.0, 50.0)]))
     given = ["--curation", marked[0]] if "--curation" not in changes else []
-    changes = [{"FEW": few, "NONE": tmp_path / "none.csv"}.get(one, one) for one in changes]
+    changes = [{"FEW": few, "NONE": tmp_path / "none.csv"}.get(change, change) for change in changes]
     status, _, errors = cryopick("teach", first, *given, *changes, "--out", tmp_path / "out", *ALONE)
     assert status == 2
     assert words in errors
@@ -175,9 +175,9 @@ def test_a_wrong_diameter_or_polarity_is_told(first, phantoms, marked):
     truth = truth_of(phantoms, name).astype(np.float32)
     right = LabelledRow(run.store, row, "d", 150.0, 75.0, 1, truth, nowhere(), nowhere())
     picker = load_picker(DEFAULT_MODEL, particle_px=None, device="cpu", exact=True)
-    lesson = MarksLesson(base=24, particle_px=picker.particle_px)
-    assert list(doubts_of(picker, lesson, [right])) == []
-    (size,) = doubts_of(picker, lesson, [replace(right, diameter_A=100.0)])
+    teaching = MarksRecipe(base=24, particle_px=picker.particle_px)
+    assert list(doubts_of(picker, teaching, [right])) == []
+    (size,) = doubts_of(picker, teaching, [replace(right, diameter_A=100.0)])
     assert "times as large as the run's diameter of 100 A" in size
     assert 130 < float(re.search(r"`diameter_A` near (\d+)", size)[1]) < 175
-    assert any("another `invert`" in one for one in doubts_of(picker, lesson, [replace(right, sign=-1)]))
+    assert any("another `invert`" in one for one in doubts_of(picker, teaching, [replace(right, sign=-1)]))

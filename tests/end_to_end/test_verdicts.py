@@ -10,7 +10,7 @@ from micrograph_files import LOG, PIXEL_SIZE_A, phantom, write_mrc
 
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.relion.verdicts import write_verdicts
-from cryopick_ray.micrographs.listing import read_star_list
+from cryopick_ray.micrographs.star_list import read_star_list
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.picks.table import PickTable, recut
 from cryopick_ray.runs.doubts import of_verdicts
@@ -40,7 +40,7 @@ def test_an_overview_among_micrographs_is_not_picked_told_and_can_be_overridden(
     out = tmp_path / "run"
     status, text, _ = cryopick("run", folder, *LOG, "--engine", "serial", "--out", out)
     assert status == 0
-    found = {one.micrograph_id: one for one in PickTable(out / "table").micrographs}
+    found = {micrograph.micrograph_id: micrograph for micrograph in PickTable(out / "table").micrographs}
     assert {name: one.verdict == "not a micrograph" for name, one in found.items()} == {
         name: name == WRONG for name in found
     }
@@ -60,7 +60,9 @@ def test_an_overview_among_micrographs_is_not_picked_told_and_can_be_overridden(
     assert "--any-image" in text
     table = starfile.read(out / "coordinates" / "verdicts.star")["micrographs"]
     verdicts = dict(zip(table["rlnMicrographName"], table["cryopickVerdict"], strict=True))
-    assert [name.rpartition("/")[2] for name, one in verdicts.items() if one == "not_a_micrograph"] == [WRONG]
+    assert [
+        name.rpartition("/")[2] for name, verdict in verdicts.items() if verdict == "not_a_micrograph"
+    ] == [WRONG]
     assert (out / "report.html").read_text().index(WRONG) < (out / "report.html").read_text().index("0.mrc<")
 
     status, text, _ = cryopick("run", "--out", out, "--resume", "--any-image", "--engine", "serial")

@@ -13,8 +13,8 @@ from scipy.special import expit
 from cryopick_ray.pickers.log import LogPicker
 from cryopick_ray.picks.cuts import Scores, cut_at_precision
 from cryopick_ray.runs import pipeline
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.results import read_summary
+from cryopick_ray.runs.run_folder import RunFolder
 
 SERIAL = ["--engine", "serial"]
 
@@ -111,7 +111,7 @@ def test_that_scores_are_calibrated_is_written_down_beside_what_makes_the_digest
     (plain,), (said,) = (list((one / "picks").iterdir()) for one in (run, calibrated))
     assert plain.name == said.name
     settings = [json.loads((one / "settings.json").read_text()) for one in (plain, said)]
-    assert [one.pop("calibrated", None) for one in settings] == [None, True]
+    assert [setting.pop("calibrated", None) for setting in settings] == [None, True]
 
 
 def test_a_precision_that_no_score_reaches_leaves_nothing_and_is_told(calibrated, cryopick):

@@ -14,10 +14,11 @@ import pytest
 from micrograph_files import DIAMETER_A, phantom, table_bytes, write_mrc
 
 from cryopick_ray.engine.events import Silence
-from cryopick_ray.runs.folder import RunFolder
 from cryopick_ray.runs.results import read_summary
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.watch import Until, watch
-from cryopick_ray.settings import EngineSettings, RunSettings
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.settings.run_settings import RunSettings
 
 SERIAL = EngineSettings(engine="serial")
 

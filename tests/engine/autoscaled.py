@@ -16,8 +16,8 @@ from pathlib import Path
 import ray
 from diary import complete, entries, run
 
-from cryopick_ray.engine.choice import open_engine
-from cryopick_ray.settings import EngineSettings
+from cryopick_ray.engine.open_engine import open_engine
+from cryopick_ray.settings.engine_settings import EngineSettings
 
 WORKERS = 3
 CONFIG = {

@@ -1,8 +1,8 @@
 import pytest
 from torn_store import tiny_model, torn_store
 
-from cryopick_ray.engine.choice import open_engine
-from cryopick_ray.settings import EngineSettings
+from cryopick_ray.engine.open_engine import open_engine
+from cryopick_ray.settings.engine_settings import EngineSettings
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import ray.cloudpickle
 
-from cryopick_ray.engine.plan import cut
 from cryopick_ray.engine.unit import UnitReport, stay, until
+from cryopick_ray.engine.unit_rules import cut
 from cryopick_ray.errors import DeviceError, NodeError, StoreError
 
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import a test module

@@ -11,11 +11,11 @@ from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.pickers.heatmap.diameter import MANY
-from cryopick_ray.settings import IngestSettings
+from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.stages import diameter_worker
-from cryopick_ray.stages.diameter import FIRST, end_of_ladder, find_diameter
 from cryopick_ray.stages.diameter_worker import DiameterWorker, Sight
+from cryopick_ray.stages.find_diameter import FIRST, end_of_ladder, find_diameter
 
 PIXEL_SIZE_A = 4.0
 

@@ -9,7 +9,7 @@ from cryopick_ray.errors import NodeError, StoreError
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.micrographs.reader import source_checksum
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.settings import IngestSettings
+from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.stages.ingest_worker import IngestWorker
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.engine.jobs import Jobs
-from cryopick_ray.engine.plan import cut
 from cryopick_ray.engine.unit import UnitReport
+from cryopick_ray.engine.unit_queue import UnitQueue
+from cryopick_ray.engine.unit_rules import cut
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Item:
 
 
 def jobs_of(names, size):
-    jobs = Jobs(["work"])
+    jobs = UnitQueue(["work"])
     jobs.add("work", cut([Item(name) for name in names], size))
     return jobs
 
@@ -100,7 +100,7 @@ def test_an_item_that_kills_twice_alone_is_given_up_with_the_reason():
 
 
 def test_what_was_begun_is_brought_to_its_end_first():
-    jobs = Jobs(["ingest", "pick"])
+    jobs = UnitQueue(["ingest", "pick"])
     jobs.add("ingest", cut([Item("a"), Item("b")], 1))
     first = jobs.take()
     jobs.add("pick", cut([Item("a")], 1))

@@ -12,8 +12,8 @@ import ray
 from diary import DiaryWorker, complete, entries, notes, run, tried, units
 from ray.cluster_utils import Cluster
 
-from cryopick_ray.engine.choice import open_engine
-from cryopick_ray.settings import EngineSettings
+from cryopick_ray.engine.open_engine import open_engine
+from cryopick_ray.settings.engine_settings import EngineSettings
 
 NAMES = [f"m{number}" for number in range(24)]
 
@@ -23,8 +23,8 @@ def nodes(*resources):
     """Start a cluster of one node without room and others with ``resources``; yield it."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     try:
-        for one in resources:
-            cluster.add_node(**one)
+        for resource in resources:
+            cluster.add_node(**resource)
         yield cluster
     finally:
         ray.shutdown()

@@ -13,7 +13,7 @@ from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.micrographs.preprocess import PREPARATION
 from cryopick_ray.micrographs.sources import list_sources
-from cryopick_ray.settings import IngestSettings
+from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.stages.flow import ingest
 from cryopick_ray.store.manifest import SCHEMA, _key, read_manifest, replace_rows
 from cryopick_ray.store.store import MicrographStore

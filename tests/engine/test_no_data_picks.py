@@ -17,9 +17,9 @@ from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.picks.matching import match
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.thresholds import auto_threshold
-from cryopick_ray.settings import IngestSettings, PickSettings
+from cryopick_ray.settings.run_settings import IngestSettings, PickSettings
 from cryopick_ray.simulate.phantom import make_phantom
-from cryopick_ray.stages.diameter import find_diameter
+from cryopick_ray.stages.find_diameter import find_diameter
 from cryopick_ray.stages.ingest_worker import IngestWorker
 from cryopick_ray.stages.pick_worker import PickWorker
 from cryopick_ray.store.manifest import read_manifest

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.engine.overlap import ahead
+from cryopick_ray.engine.prefetch import ahead
 
 WAIT_S = 60  # only a deadlock takes so long
 

@@ -7,7 +7,7 @@ from torn_store import picks
 from cryopick_ray.micrographs.junk import Junk, read_shares
 from cryopick_ray.pickers.topaz.picker import TopazPicker
 from cryopick_ray.picks.shards import PickShards
-from cryopick_ray.settings import PickSettings
+from cryopick_ray.settings.run_settings import PickSettings
 from cryopick_ray.stages.ledger import covered_ids
 from cryopick_ray.stages.pick_worker import PickWorker
 from cryopick_ray.store.manifest import read_manifest
@@ -56,7 +56,8 @@ def test_what_the_picker_says_of_a_candidate_counts_before_its_mask(store, model
 
     def with_codes(self, images):
         return [
-            replace(one, junk=np.arange(len(one), dtype=np.uint8) % 6) for one in with_masks(self, images)
+            replace(with_mask, junk=np.arange(len(with_mask), dtype=np.uint8) % 6)
+            for with_mask in with_masks(self, images)
         ]
 
     monkeypatch.setattr(TopazPicker, "pick_many", with_codes)

@@ -11,7 +11,7 @@ from cryopick_ray.errors import DeviceError, UnreachableError
 from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.topaz.picker import TopazPicker
 from cryopick_ray.picks.shards import PickShards
-from cryopick_ray.settings import IngestSettings, PickSettings
+from cryopick_ray.settings.run_settings import IngestSettings, PickSettings
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.stages.ingest_worker import IngestWorker
 from cryopick_ray.stages.pick_worker import PickWorker, chunked

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from cryopick_ray.settings import PickSettings
+from cryopick_ray.settings.run_settings import PickSettings
 from cryopick_ray.stages.pick_worker import PickWorker
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.pictures import PictureShelf, make_pictures

@@ -3,8 +3,8 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.engine.plan import UNIT_MAX, after_death, cut, unit_size
 from cryopick_ray.engine.unit import WorkUnit
+from cryopick_ray.engine.unit_rules import UNIT_MAX, after_death, cut, unit_size
 
 
 @dataclass(frozen=True)

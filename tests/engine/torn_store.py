@@ -7,7 +7,7 @@ from cryopick_ray.micrographs.sources import MicrographSource
 from cryopick_ray.pickers.topaz.networks import TopazNetwork
 from cryopick_ray.pickers.weights import ModelCard, save_model, weights_digest
 from cryopick_ray.picks.shards import PickShards
-from cryopick_ray.settings import IngestSettings
+from cryopick_ray.settings.run_settings import IngestSettings
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.stages import pick_worker
 from cryopick_ray.stages.ingest_worker import IngestWorker

@@ -105,8 +105,8 @@ def test_exchanging_two_runs_exchanges_the_answer(first, second):
     assert [replace(one, name="") for one in found.runs] == [
         replace(one, name="") for one in turned.runs[::-1]
     ]
-    assert [(one.micrograph_id, one.picks) for one in found.micrographs] == [
-        (one.micrograph_id, one.picks[::-1]) for one in turned.micrographs
+    assert [(micrograph.micrograph_id, micrograph.picks) for micrograph in found.micrographs] == [
+        (micrograph.micrograph_id, micrograph.picks[::-1]) for micrograph in turned.micrographs
     ]
 
 
@@ -120,18 +120,18 @@ def test_counts_add_up_and_nothing_is_lost(several):
             assert pair.shared + pair.only[side] + pair.elsewhere[side] == found.runs[number].picks
             assert sum(pair.why[side].values()) == pair.only[side] + pair.elsewhere[side]
     for at, pair in enumerate(found.pairs):
-        rows = [one for one in found.micrographs if one.only[at] is not None]
+        rows = [micrograph for micrograph in found.micrographs if micrograph.only[at] is not None]
         assert len(rows) == pair.micrographs
-        assert sum(one.shared[at] for one in rows) == pair.shared
-        assert tuple(sum(one.only[at][side] for one in rows) for side in (0, 1)) == pair.only
+        assert sum(row.shared[at] for row in rows) == pair.shared
+        assert tuple(sum(row.only[at][side] for row in rows) for side in (0, 1)) == pair.only
     names = {one.micrograph.micrograph_id for picks in runs for one in picks}
-    assert sorted(one.micrograph_id for one in found.micrographs) == sorted(names)
+    assert sorted(micrograph.micrograph_id for micrograph in found.micrographs) == sorted(names)
     for number, (given_run, one) in enumerate(zip(runs, found.runs, strict=True)):
         assert one.candidates == sum(map(len, given_run))
         assert one.micrographs + len(one.failed) == len(given_run)
         everywhere = [row for row in found.micrographs if None not in row.picks]
         assert sum(one.shared_by) == sum(row.picks[number] for row in everywhere)
-    differing = [one.differing() for one in found.micrographs]
+    differing = [micrograph.differing() for micrograph in found.micrographs]
     assert differing == sorted(differing, reverse=True)
 
 

@@ -9,13 +9,13 @@ from cryopick_ray.cli.main import app
 from typer.testing import CliRunner
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.evaluation.filaments import evaluate_filaments, has_filaments
+from cryopick_ray.evaluation.filament_evaluation import evaluate_filaments, has_filaments
 from cryopick_ray.evaluation.traces import crossings, follow
 from cryopick_ray.evaluation.truth import Truth
 from cryopick_ray.filaments.segments import cut_segments
 from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
-from cryopick_ray.runs import outcome
+from cryopick_ray.runs import read_run
 
 WIDTH_A, PIXEL_A = 100.0, 2.0
 WIDTH = WIDTH_A / PIXEL_A
@@ -44,8 +44,8 @@ def picks(traces, name="a.mrc", threshold=0.0, status="complete"):
 
 def truth(**micrographs):
     rows = {name: cut_segments(traces, SPACING, WIDTH) for name, traces in micrographs.items()}
-    more = {name: {"filament": one.filament, "track_px": one.track_px} for name, one in rows.items()}
-    places = {name: np.column_stack([one.x_px, one.y_px]) for name, one in rows.items()}
+    more = {name: {"filament": row.filament, "track_px": row.track_px} for name, row in rows.items()}
+    places = {name: np.column_stack([row.x_px, row.y_px]) for name, row in rows.items()}
     return Truth(Path("truth"), places, (), more=more)
 
 
@@ -143,8 +143,8 @@ def test_the_best_threshold_leaves_the_false_ones_out():
 def test_micrographs_are_summed_by_length_and_failed_ones_miss_all():
     table = [picks(TWO), picks([], "b.mrc"), picks([], "c.mrc", status="failed"), picks(TWO, "d.mrc")]
     some = evaluate_filaments(table, truth(a=TWO, b=TWO[:1], c=TWO[:1]))
-    assert [one.score.recall for one in some.micrographs] == pytest.approx([1, 0, 0])
-    assert [one.failed for one in some.micrographs] == [False, False, True]
+    assert [micrograph.score.recall for micrograph in some.micrographs] == pytest.approx([1, 0, 0])
+    assert [micrograph.failed for micrograph in some.micrographs] == [False, False, True]
     assert some.pooled.recall == pytest.approx(0.5)
     assert any("failed" in note and "c.mrc" in note for note in some.notes)
     assert any("want of truth" in note and "d.mrc" in note for note in some.notes)
@@ -189,20 +189,20 @@ def test_absurd_lengths_are_refused():
 def test_particles_are_compared_where_either_side_has_no_filaments(monkeypatch):
     found, true = [picks(TWO)], truth(a=TWO)
     assert has_filaments(found)
-    monkeypatch.setattr(outcome, "is_table", lambda where: True)
-    monkeypatch.setattr(outcome, "open_table", lambda where: found)
-    monkeypatch.setattr(outcome, "read_truth", lambda where: true)
-    assert outcome.evaluate("run", "truth").pooled.breaks == 0
+    monkeypatch.setattr(read_run, "is_table", lambda where: True)
+    monkeypatch.setattr(read_run, "open_table", lambda where: found)
+    monkeypatch.setattr(read_run, "read_truth", lambda where: true)
+    assert read_run.evaluate("run", "truth").pooled.breaks == 0
     true = Truth("t", true.particles, ())
-    particles = outcome.evaluate("run", "truth")
+    particles = read_run.evaluate("run", "truth")
     assert particles.pooled.n_hits > 0
     assert any("count as particles" in note for note in particles.notes)
 
 
 def test_the_command_prints_both_as_text_and_json(monkeypatch):
-    monkeypatch.setattr(outcome, "is_table", lambda where: True)
-    monkeypatch.setattr(outcome, "open_table", lambda where: [picks(TWO)])
-    monkeypatch.setattr(outcome, "read_truth", lambda where: truth(a=TWO))
+    monkeypatch.setattr(read_run, "is_table", lambda where: True)
+    monkeypatch.setattr(read_run, "open_table", lambda where: [picks(TWO)])
+    monkeypatch.setattr(read_run, "read_truth", lambda where: truth(a=TWO))
     text = CliRunner().invoke(app, ["evaluate", "run", "--truth", "there"])
     assert text.exit_code == 0, text.output
     head, row, *_ = text.stdout.splitlines()

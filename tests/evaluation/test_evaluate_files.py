@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.evaluation.coordinates import as_picks
 from cryopick_ray.evaluation.evaluate import evaluate
+from cryopick_ray.evaluation.external_picks import as_picks
 from cryopick_ray.evaluation.truth import Truth, read_truth
 from cryopick_ray.formats.coordinates import from_file, picked
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import FORMATS, READ, WRITTEN, export
-from cryopick_ray.runs import outcome
+from cryopick_ray.runs import read_run
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_every_format_is_truth_and_picks(tmp_path, picks, format):
     export(picks, format, tmp_path, ExportSettings())
     assert evaluate(picks, read_truth(tmp_path)).pooled.f1 == 1
     if format != "cryoppp":
-        found = outcome.evaluate(tmp_path, tmp_path, radius_A=15, pixel_size_A=1.5)
+        found = read_run.evaluate(tmp_path, tmp_path, radius_A=15, pixel_size_A=1.5)
         assert found.pooled.f1 == 1
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.evaluation.frame import Pair, check_inside, corner_factor, other_frame
+from cryopick_ray.evaluation.frame import FramePair, check_inside, corner_factor, other_frame
 
 SHAPE = (1000, 1400)
 
@@ -19,7 +19,7 @@ def scattered(n=150, seed=1):
 
 def pair(truth):
     picks = scattered() + np.random.default_rng(2).normal(0, 1, (150, 2))
-    return Pair(picks, truth, SHAPE, radius_px=10)
+    return FramePair(picks, truth, SHAPE, radius_px=10)
 
 
 @given(st.sampled_from([2, 3, 4, 8]), st.integers(0, 99))
@@ -66,13 +66,13 @@ def test_picks_need_not_be_exact():
     """As those of the blob detector on real apoferritin, of which a third are this close."""
     near = scattered() + np.random.default_rng(2).normal(0, 3.5, (150, 2))
     for move in (lambda at: (at + 0.5) / 2 - 0.5, lambda at: at * (1, -1) + (0, SHAPE[0] - 1)):
-        assert other_frame([Pair(near, move(scattered()), SHAPE, radius_px=10)])
+        assert other_frame([FramePair(near, move(scattered()), SHAPE, radius_px=10)])
 
 
 @given(st.integers(40, 200), st.integers(40, 600), st.integers(0, 999))
 def test_crowded_noise_is_in_no_frame(n_truth, n_picks, seed):
     picks = scattered(n_picks, seed)
-    assert other_frame([Pair(picks, scattered(n_truth, seed + 1000), SHAPE, radius_px=25)]) is None
+    assert other_frame([FramePair(picks, scattered(n_truth, seed + 1000), SHAPE, radius_px=25)]) is None
 
 
 def test_labels_of_binned_images_lie_in_a_corner():

@@ -1,7 +1,7 @@
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.suite.cases import prepare_cases
-from cryopick_ray.suite.settings import suite_settings
+from cryopick_ray.suite.suite_settings import suite_settings
 
 
 def test_pickers_find_out_by_themselves_that_simulated_particles_are_bright(tmp_path):

@@ -7,7 +7,7 @@ from cryopick_ray.pickers.weights import load_model
 from cryopick_ray.suite.cases import Case
 from cryopick_ray.suite.entrants import entrants
 from cryopick_ray.suite.sets import MicrographSet
-from cryopick_ray.suite.settings import suite_settings
+from cryopick_ray.suite.suite_settings import suite_settings
 
 FIELDS = {"name": "fields", "micrographs": ["m"], "diameter_A": 150}
 

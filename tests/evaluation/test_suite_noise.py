@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from cryopick_ray.micrographs.sources import list_sources
-from cryopick_ray.suite.noise import noisy_copies
+from cryopick_ray.suite.added_noise import noisy_copies
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 
 from cryopick_ray.pickers.provenance import LearntSet, Provenance
-from cryopick_ray.suite.overlap import NOT_SAID, overlap
+from cryopick_ray.suite.leakage import NOT_SAID, leakage
 
 GENERAL = Provenance.model_validate(
     {
@@ -32,22 +32,22 @@ GENERAL = Provenance.model_validate(
     ],
 )
 def test_what_was_trained_on_is_said(dataset, molecule, said):
-    assert overlap(GENERAL, dataset, molecule) == said
+    assert leakage(GENERAL, dataset, molecule) == said
 
 
 def test_a_card_that_does_not_list_data_sets_is_not_taken_for_innocent():
     for said in (Provenance(), Provenance(note="p97, betagal: 7 particles in 1 micrographs")):
-        assert overlap(said, "p97", "p97") == NOT_SAID
+        assert leakage(said, "p97", "p97") == NOT_SAID
 
 
 def test_what_the_model_before_had_seen_counts_too():
     taught = Provenance(sets=(LearntSet(dataset="micrographs"),), before=GENERAL)
-    assert overlap(taught, "betagal-10061", "betagal") == "its molecule (betagal-10017)"
-    assert overlap(taught, "junk", None) == ""
+    assert leakage(taught, "betagal-10061", "betagal") == "its molecule (betagal-10017)"
+    assert leakage(taught, "junk", None) == ""
     unknown = taught.model_copy(update={"before": Provenance()})
-    assert overlap(unknown, "betagal-10017", "betagal") == NOT_SAID
-    assert overlap(unknown, "micrographs", None) == "this data set"
+    assert leakage(unknown, "betagal-10017", "betagal") == NOT_SAID
+    assert leakage(unknown, "micrographs", None) == "this data set"
 
 
 def test_a_picker_that_learns_nothing_has_seen_nothing():
-    assert overlap(None, "betagal-10017", "betagal") == ""
+    assert leakage(None, "betagal-10017", "betagal") == ""

@@ -7,9 +7,9 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from cryopick_ray.report.figures import BOTTOM, HEIGHT, LEFT, LINE_HEIGHT, RIGHT, TOP
+from cryopick_ray.suite.averaged_rows import Result
 from cryopick_ray.suite.page import render_comparison
-from cryopick_ray.suite.rows import Result
-from cryopick_ray.suite.settings import suite_settings
+from cryopick_ray.suite.suite_settings import suite_settings
 
 HOSTILE = "<script>alert(1)</script>"
 MODELS = [
@@ -69,7 +69,7 @@ def column(page, section, name):
 def test_the_page_opens_without_errors_dialogs_or_requests(page):
     assert page.get_log("browser") == []
     messages = (json.loads(entry["message"])["message"] for entry in page.get_log("performance"))
-    sent = [one["params"] for one in messages if one["method"] == "Network.requestWillBeSent"]
+    sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
     urls = {one["request"]["url"] for one in sent if one["documentURL"].startswith("file:")}
     assert urls == {page.current_url}
     assert HOSTILE in texts(page, "#overview th")
@@ -100,7 +100,7 @@ def test_a_set_that_a_mean_stands_for_is_folded(page):
 
 def test_a_click_on_a_head_sorts_by_it_down_and_then_up(page):
     heads = page.find_elements(By.CSS_SELECTOR, "#set-1 th button")
-    seconds = next(one for one in heads if one.text == "s a micrograph")
+    seconds = next(head for head in heads if head.text == "s a micrograph")
     seconds.click()
     assert column(page, "set-1", "s a micrograph") == ["9.000", "8.000", "7.000", "6.000", "-"]
     seconds.click()

@@ -2,7 +2,7 @@ import statistics
 
 import pytest
 
-from cryopick_ray.suite.rows import Result, table_rows
+from cryopick_ray.suite.averaged_rows import Result, table_rows
 
 
 def result(data, model, f1, *, seed="one", group="", overlap="", failure=""):
@@ -39,9 +39,9 @@ def test_a_group_is_followed_by_its_mean_over_molecules_whatever_their_sizes():
     assert [(row.data, row.model) for row in rows] == [
         (name, model) for name in ("x", "y", "both", "real") for model in "ba"
     ]
-    means = [row for row in rows if row.data == "both"]
-    assert [row.mean["f1"] for row in means] == pytest.approx([0.4, 0.7])
-    assert [row.micrographs for row in means] == [6, 6]
+    context = [row for row in rows if row.data == "both"]
+    assert [row.mean["f1"] for row in context] == pytest.approx([0.4, 0.7])
+    assert [row.micrographs for row in context] == [6, 6]
 
 
 def test_seeds_of_a_group_spread_as_their_means_over_molecules_do():

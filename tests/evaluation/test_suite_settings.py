@@ -1,7 +1,7 @@
 import pytest
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.suite.settings import changed_sets, suite_settings
+from cryopick_ray.suite.suite_settings import changed_sets, suite_settings
 
 REAL = {"name": "real", "micrographs": ["m"], "labels": "l", "diameter_A": 100}
 JUNK = {"name": "junk", "micrographs": ["j"], "diameter_A": 100}

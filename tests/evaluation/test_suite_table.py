@@ -1,5 +1,5 @@
-from cryopick_ray.suite.rows import Row
-from cryopick_ray.suite.table import to_markdown, to_text
+from cryopick_ray.suite.averaged_rows import SuiteRow
+from cryopick_ray.suite.results_table import to_markdown, to_text
 
 FOUND = {
     "precision": 0.9,
@@ -14,7 +14,7 @@ SPREAD = {"f1": 0.0123}
 
 def row(data="set", *, is_empty=False, mean=None, spread=None, overlap="", failure=""):
     mean = FOUND | {"seconds": 0.5} if mean is None else mean
-    return Row(data, "m", is_empty, 1, 4, mean, spread or {}, overlap, failure)
+    return SuiteRow(data, "m", is_empty, 1, 4, mean, spread or {}, overlap, failure)
 
 
 def cells(line):
@@ -59,7 +59,7 @@ def test_empty_sets_have_a_table_of_false_picks():
 
 def test_unlabelled_sets_have_a_table_of_counts_between_the_two():
     counted = {"false_mean": 40.0, "false_median": 38, "false_most": 60}
-    unlabelled = Row("good", "m", False, 1, 4, counted, {}, "", "", is_labelled=False)
+    unlabelled = SuiteRow("good", "m", False, 1, 4, counted, {}, "", "", is_labelled=False)
     text = to_markdown([row(), unlabelled, row("junk", is_empty=True, mean=counted)])
     (line,) = table(text, 1)
     assert (line["picks a micrograph"], line["median"], line["most in one"]) == ("40.0", "38.0", "60.0")
@@ -69,7 +69,7 @@ def test_unlabelled_sets_have_a_table_of_counts_between_the_two():
 def test_whose_labels_they_are_and_how_parts_compare_is_said_where_it_is_known():
     assert {"labels", "recall first/last"}.isdisjoint(table(to_markdown([row()]))[0])
     mean = FOUND | {"recall_ratio": 0.712}
-    (line,) = table(to_markdown([Row("set", "m", False, 1, 4, mean, {}, "", "", labels="a picker")]))
+    (line,) = table(to_markdown([SuiteRow("set", "m", False, 1, 4, mean, {}, "", "", labels="a picker")]))
     assert (line["labels"], line["recall first/last"]) == ("a picker", "0.71")
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.evaluation.truth import Truth, read_truth
 from cryopick_ray.formats import reading
-from cryopick_ray.formats.files import bare_name
+from cryopick_ray.formats.export_paths import bare_name
 
 HEADER = "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n"
 NAMED = "data_particles\n\nloop_\n_rlnMicrographName #1\n_rlnCoordinateX #2\n_rlnCoordinateY #3\n"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from drawn import WIDTH, arc, distances, line, maps, through, wavy
 
-from cryopick_ray.filaments.settings import TracingSettings
 from cryopick_ray.filaments.tracing import trace_maps
+from cryopick_ray.filaments.tracing_settings import TracingSettings
 
 SHAPE = (200, 240)
 STRAIGHT = through((120, 100), 17, 150)
@@ -28,9 +28,9 @@ def assert_is(trace, axis, off=0.3, end=0.5 * WIDTH):
 def whose(traces, axes):
     """Return the number of the axis that each trace lies on, in the order of axes."""
     assert len(traces) == len(axes)
-    means = np.array([[np.mean(distances(one, axis)) for axis in axes] for one in traces])
-    assert sorted(means.argmin(axis=1)) == list(range(len(axes)))
-    return [traces[number] for number in means.argmin(axis=0)]
+    context = np.array([[np.mean(distances(trace, axis)) for axis in axes] for trace in traces])
+    assert sorted(context.argmin(axis=1)) == list(range(len(axes)))
+    return [traces[number] for number in context.argmin(axis=0)]
 
 
 @pytest.mark.parametrize("angle_deg", [0, 1, 17, 45, 90, 135, 170])
@@ -207,8 +207,8 @@ def test_noise_and_checkerboards_are_survived():
     board = (np.indices(SHAPE).sum(axis=0) % 2).astype(np.float32)
     noise = [rng.standard_normal(SHAPE).astype(np.float32) for _ in range(2)]
     for ridge in (board, np.abs(noise[0]), rng.random(SHAPE).astype(np.float32)):
-        for one in trace_maps(ridge, *noise, width_px=WIDTH):
-            assert np.isfinite(one.points).all()
+        for trace_map in trace_maps(ridge, *noise, width_px=WIDTH):
+            assert np.isfinite(trace_map.points).all()
 
 
 def test_maps_of_different_shapes_are_refused():

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.evaluation.coordinates import as_picks
-from cryopick_ray.formats.columns import IN_FILES, in_file, in_pixels, is_known
-from cryopick_ray.formats.convert import Frame, convert
+from cryopick_ray.evaluation.external_picks import as_picks
+from cryopick_ray.formats.column_names import IN_FILES, in_file, in_pixels, is_known
+from cryopick_ray.formats.convert import CoordinateFrame, convert
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import FORMATS, export
 from cryopick_ray.formats.reading import read_coordinates
@@ -53,7 +53,7 @@ def expected(format, n, own, whole):
         for name in held:
             zeros = [np.where(is_known(name, one[name]), one[name], 0) for one in whole if name in one]
             held[name] = np.where(is_known(name, held[name]), held[name], 0)
-            if not any(one.any() for one in zeros):
+            if not any(zero.any() for zero in zeros):
                 held[name] = COLUMNS[name].nothing(n)
     return {name: one for name, one in held.items() if is_known(in_file(name), one).any()}
 
@@ -129,7 +129,7 @@ def test_lengths_follow_the_pixels_they_are_counted_in(tmp_path, make_picks):
     size_A = np.float32([90, 120, 150])
     picks = replace(make_picks("a.mrc", 3, picked=3), more={"size_A": size_A, "view": np.int16([1, 2, 3])})
     export([picks], "csv", tmp_path / "one")
-    convert(tmp_path / "one", "csv", tmp_path / "two", frame=Frame(binning=0.5))
+    convert(tmp_path / "one", "csv", tmp_path / "two", frame=CoordinateFrame(binning=0.5))
     (found,) = as_picks(read_coordinates(tmp_path / "two").coordinates, pixel_size_A=3.0, diameter_A=120)
     np.testing.assert_allclose(found.more["size_A"], size_A, rtol=1e-5)
     assert found.more["view"].tolist() == [1, 2, 3]

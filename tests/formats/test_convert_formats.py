@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.formats.convert import Frame, convert
+from cryopick_ray.formats.convert import CoordinateFrame, convert
 from cryopick_ray.formats.coordinates import from_file, picked
-from cryopick_ray.formats.files import bare_name
+from cryopick_ray.formats.export_paths import bare_name
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import FORMATS, READ, WRITTEN, export, write
 from cryopick_ray.formats.known import KnownMicrographs
@@ -69,8 +69,8 @@ def test_particles_pass_through_any_two_formats_within_what_these_hold(
     wanted = {name: m for name, m in known(made).items() if len(m.x_px) or "empty" in holds}
     if not any(len(m.x_px) for m in made):
         return  # tables of no rows name no micrograph
-    done = convert(one, second, two, frame=Frame(known=known_micrographs), settings=given_settings)
-    found = known(Frame(image_height=HEIGHT).moved(m) for m in read_coordinates(two).coordinates)
+    done = convert(one, second, two, frame=CoordinateFrame(known=known_micrographs), settings=given_settings)
+    found = known(CoordinateFrame(image_height=HEIGHT).moved(m) for m in read_coordinates(two).coordinates)
     assert found.keys() == wanted.keys()
     assert done.particles == sum(len(m.x_px) for m in made)
     whole = sum("fractions" not in FORMATS[name].holds for name in (first, second))
@@ -99,29 +99,31 @@ def test_what_a_format_has_no_room_for_is_told(tmp_path, make_picks, format):
 @given(st.floats(0.1, 8), st.floats(0, 4000))
 def test_binning_moves_by_half_pixels_and_back(binning, x):
     one = from_file("x", [x], [x])
-    there = Frame(binning=binning).moved(one)
+    there = CoordinateFrame(binning=binning).moved(one)
     np.testing.assert_allclose(there.x_px, binned_to_source(x, binning))
-    np.testing.assert_allclose(Frame(binning=1 / binning).moved(there).x_px, x, atol=1e-9)
-    np.testing.assert_allclose(Frame(scale=binning).moved(one).y_px, binning * x)
+    np.testing.assert_allclose(CoordinateFrame(binning=1 / binning).moved(there).x_px, x, atol=1e-9)
+    np.testing.assert_allclose(CoordinateFrame(scale=binning).moved(one).y_px, binning * x)
 
 
 def test_flips_are_their_own_inverse_and_need_a_height():
     one = from_file("x", [1], [10])
-    assert Frame(flip_y=True, image_height=100).moved(one).y_px.tolist() == [89]
-    twice = Frame(flip_y=True, image_height=100).moved(Frame(flip_y=True, image_height=100).moved(one))
+    assert CoordinateFrame(flip_y=True, image_height=100).moved(one).y_px.tolist() == [89]
+    twice = CoordinateFrame(flip_y=True, image_height=100).moved(
+        CoordinateFrame(flip_y=True, image_height=100).moved(one)
+    )
     assert twice.y_px.tolist() == [10]
     with pytest.raises(UsageError, match="`image_height`"):
-        Frame(flip_y=True).moved(one)
+        CoordinateFrame(flip_y=True).moved(one)
 
 
 def test_names_lose_cryosparcs_numbers_and_folders_on_wish():
     one = from_file("J2/imported/012345678901234567890_x.mrc", [1.4], [2.6])
-    assert Frame(strip_uid=True).moved(one).micrograph.micrograph_id == "J2/imported/x.mrc"
-    both = Frame(strip_uid=True, stems=True, whole_px=True).moved(one)
+    assert CoordinateFrame(strip_uid=True).moved(one).micrograph.micrograph_id == "J2/imported/x.mrc"
+    both = CoordinateFrame(strip_uid=True, stems=True, whole_px=True).moved(one)
     assert (both.micrograph.micrograph_id, both.micrograph.relion_name) == ("x.mrc", "x.mrc")
     assert (both.x_px[0], both.y_px[0]) == (1, 3)
     date = from_file("20201231_x.mrc", [1], [1])
-    assert Frame(strip_uid=True).moved(date).micrograph.micrograph_id == "20201231_x.mrc"
+    assert CoordinateFrame(strip_uid=True).moved(date).micrograph.micrograph_id == "20201231_x.mrc"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_names_lose_cryosparcs_numbers_and_folders_on_wish():
 )
 def test_frames_that_are_none_are_refused(wrong):
     with pytest.raises(UsageError, match="`"):
-        Frame(**wrong)
+        CoordinateFrame(**wrong)
 
 
 def test_a_runs_own_coordinates_are_read_once(tmp_path, mixed):
@@ -156,7 +158,7 @@ def test_shapes_and_sizes_come_from_headers_lists_and_tables(tmp_path):
         found = KnownMicrographs(str(tmp_path / where)).fill(from_file(f"other/{name}", [1], [2]).micrograph)
         assert (found.shape, found.pixel_size_A) == ((40, 60), size_A)
     upside_down = from_file("x.jpg", [1], [10], is_upside_down=True)
-    frame = Frame(known=KnownMicrographs(str(tmp_path / "m")))
+    frame = CoordinateFrame(known=KnownMicrographs(str(tmp_path / "m")))
     assert frame.moved(upside_down).y_px.tolist() == [29]
 
 
@@ -176,7 +178,9 @@ def test_cryosparcs_picks_become_any_others_and_come_back_by_like(tmp_path, mixe
     export(mixed[1:2], "cs", tmp_path / "one")
     convert(tmp_path / "one", format, tmp_path / "out", settings=ExportSettings(box_px=64))
     back = ExportSettings(like=tmp_path / "one" / "particles.cs")
-    done = convert(tmp_path / "out", "cs", tmp_path / "back", frame=Frame(image_height=1240), settings=back)
+    done = convert(
+        tmp_path / "out", "cs", tmp_path / "back", frame=CoordinateFrame(image_height=1240), settings=back
+    )
     assert done.particles == 15
     (first,), (last,) = (read_coordinates(tmp_path / name).coordinates for name in ("one", "back"))
     assert last.micrograph == first.micrograph

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.formats.convert import Frame, convert
+from cryopick_ray.formats.convert import CoordinateFrame, convert
 from cryopick_ray.formats.coordinates import picked
 from cryopick_ray.formats.cs import write_cs
 from cryopick_ray.formats.cs_like import CsLike
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import export
-from cryopick_ray.micrographs.exposures import CsExposure
+from cryopick_ray.micrographs.cs_list import CsExposure
 from tests.micrographs.cs_files import GROUPS, IMAGES, MICROSCOPE, UIDS, write_table
 
 HEIGHT, WIDTH = 1200, 1600
@@ -35,7 +35,7 @@ def places(one):
 def theirs(path, ours, *, mirrored, agree=1.0, names=NAMES):
     """Write the picks of another picker: some of ours, a few pixels off, some elsewhere; binned by two."""
     rng = np.random.default_rng(4)
-    n = [len(one.x_px) for one in ours]
+    n = [len(our.x_px) for our in ours]
     x, y = (np.concatenate(all_) + rng.normal(0, 4, sum(n)) for all_ in zip(*map(places, ours), strict=True))
     elsewhere = rng.random(len(x)) > agree
     x[elsewhere] = rng.uniform(0, WIDTH, elsewhere.sum())
@@ -67,11 +67,11 @@ def test_names_and_the_way_of_y_are_those_of_the_projects_picks(tmp_path, ours, 
     table, said = written(
         ours, tmp_path, theirs(tmp_path / "P1/picks.cs", ours, mirrored=mirrored, agree=0.6)
     )
-    for i, one in enumerate(ours):
+    for i, our in enumerate(ours):
         rows = table[table["location/micrograph_uid"] == UIDS[i]]
         y = rows["location/center_y_frac"] * HEIGHT
-        np.testing.assert_allclose(HEIGHT - 1 - y if mirrored else y, one.y_px, atol=1e-3)
-        np.testing.assert_allclose(rows["location/center_x_frac"] * WIDTH, one.x_px, atol=1e-3)
+        np.testing.assert_allclose(HEIGHT - 1 - y if mirrored else y, our.y_px, atol=1e-3)
+        np.testing.assert_allclose(rows["location/center_x_frac"] * WIDTH, our.x_px, atol=1e-3)
         assert set(rows["location/exp_group_id"].tolist()) == {GROUPS[i]}
         assert set(rows["location/micrograph_path"].tolist()) == {NAMES[i].encode()}
         assert (rows["location/micrograph_shape"] == [HEIGHT // 2, WIDTH // 2]).all()
@@ -117,7 +117,7 @@ def test_exposures_give_the_shapes_that_coordinates_lack(tmp_path, ours):
     assert (row["location/center_x_frac"], row["location/center_y_frac"]) == pytest.approx((0.25, 0.1))
     assert row["location/micrograph_psize_A"] == pytest.approx(1.315)
     with pytest.raises(PicksError, match=r"shape of 'm2' is missing.*`like`"):
-        convert(tmp_path / "m2.coords", "cs", tmp_path / "out", frame=Frame(pixel_size_A=1.0))
+        convert(tmp_path / "m2.coords", "cs", tmp_path / "out", frame=CoordinateFrame(pixel_size_A=1.0))
 
 
 def test_micrographs_that_the_project_does_not_know_are_told(tmp_path, ours, make_picks):

@@ -13,7 +13,7 @@ from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.cs import write_cs
 from cryopick_ray.formats.cs_picks import looks_like, read_cs, strip_uid
-from cryopick_ray.micrographs.exposures import CsExposure
+from cryopick_ray.micrographs.cs_list import CsExposure
 from cryopick_ray.picks.schema import PickedMicrograph
 from tests.micrographs.cs_files import GROUPS, PATHS, UIDS, write_group, write_table
 

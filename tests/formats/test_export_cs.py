@@ -7,8 +7,8 @@ import yaml
 from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.coordinates import picked
 from cryopick_ray.formats.cs import write_cs
+from cryopick_ray.micrographs.cs_list import CsExposure
 from cryopick_ray.micrographs.cs_table import read_table
-from cryopick_ray.micrographs.exposures import CsExposure
 
 
 def read(path):

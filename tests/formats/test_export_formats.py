@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.formats.files import relative_path, without_extension
+from cryopick_ray.formats.export_paths import relative_path, without_extension
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import WRITTEN, export
 
@@ -36,7 +36,9 @@ def test_ids_that_cannot_name_a_file_are_told_and_the_others_are_written(
     export(picks, format, tmp_path / "with", ExportSettings(say=told.append))
     export(picks[1:], format, tmp_path / "without", ExportSettings(say=[].append))
     assert any("micrograph id" in text and "left out" in text for text in told)
-    with_it, without = ({one.name for one in (tmp_path / where).rglob("*")} for where in ("with", "without"))
+    with_it, without = (
+        {path.name for path in (tmp_path / where).rglob("*")} for where in ("with", "without")
+    )
     assert with_it == without
     assert {path.parts[0] for path in map(Path, files(tmp_path))} == {"with", "without"}
 

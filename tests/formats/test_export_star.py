@@ -10,7 +10,7 @@ from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import write
 from cryopick_ray.formats.star import write_star
 from cryopick_ray.formats.star_text import loop, quoted
-from cryopick_ray.micrographs.star import read_star
+from cryopick_ray.micrographs.star_blocks import read_star
 from cryopick_ray.units import Optics
 
 

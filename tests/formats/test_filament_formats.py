@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.evaluation.coordinates import as_picks
+from cryopick_ray.evaluation.external_picks import as_picks
 from cryopick_ray.filaments.segments import cut_segments, traces_of
 from cryopick_ray.filaments.trace import Trace
-from cryopick_ray.formats.convert import Frame, convert
+from cryopick_ray.formats.convert import CoordinateFrame, convert
 from cryopick_ray.formats.coordinates import Coordinates
-from cryopick_ray.formats.filaments import along, corners_of, numbered, tracked
+from cryopick_ray.formats.filament_files import along, corners_of, numbered, tracked
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import FORMATS, WRITTEN, export, write
 from cryopick_ray.formats.reading import read_coordinates
@@ -201,13 +201,13 @@ def test_without_a_pixel_size_there_is_no_track_and_it_is_told(tmp_path, make_fi
     export([make_filaments([arc(300)])], "cbox", tmp_path / "cbox")
     done = convert(tmp_path / "cbox", "star", tmp_path / "star")
     assert any("rlnHelicalTrackLengthAngst" in note for note in done.notes)
-    done = convert(tmp_path / "cbox", "star", tmp_path / "star", frame=Frame(pixel_size_A=PIXEL_A))
+    done = convert(tmp_path / "cbox", "star", tmp_path / "star", frame=CoordinateFrame(pixel_size_A=PIXEL_A))
     assert not any("rlnHelicalTrackLengthAngst" in note for note in done.notes)
 
 
 def test_a_mirrored_filament_has_the_mirrored_direction(tmp_path, make_filaments):
     export([make_filaments([arc(300)])], "csv", tmp_path / "one")
-    convert(tmp_path / "one", "csv", tmp_path / "two", frame=Frame(flip_y=True, image_height=1240))
+    convert(tmp_path / "one", "csv", tmp_path / "two", frame=CoordinateFrame(flip_y=True, image_height=1240))
     (one,) = read_coordinates(tmp_path / "two").coordinates
     again = tracked(one.more["filament"], one.x_px, one.y_px, one.more["track_px"])
     assert off(one.more["angle_deg"], again["angle_deg"]).max() < 3

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cryopick_ray.formats.columns import in_file
+from cryopick_ray.formats.column_names import in_file
 from cryopick_ray.formats.formats import ROWS
 from cryopick_ray.picks.columns import COLUMNS
 

@@ -7,8 +7,8 @@ import pytest
 
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.evaluation.truth import read_truth
-from cryopick_ray.formats.convert import Frame, convert
-from cryopick_ray.formats.files import bare_name
+from cryopick_ray.formats.convert import CoordinateFrame, convert
+from cryopick_ray.formats.export_paths import bare_name
 from cryopick_ray.formats.reading import UnclearFormatError, read_coordinates
 from cryopick_ray.units import binned_to_source
 
@@ -48,7 +48,7 @@ def test_published_boxes_on_full_frames_lie_on_the_labels_of_binned_ones(real, r
     for one in read_coordinates(real / "repic-box" / program).coordinates:
         assert one.is_scored
         assert (one.box_px == 180).all()
-        binned = Frame(binning=0.5).moved(one)
+        binned = CoordinateFrame(binning=0.5).moved(one)
         found = np.column_stack([binned.x_px, binned.y_px])
         np.testing.assert_allclose(binned_to_source(found, 2), np.column_stack([one.x_px, one.y_px]))
         truth = labels[one.micrograph.micrograph_id]
@@ -63,7 +63,7 @@ def test_cryoppp_counts_rows_from_the_last(real, real_data, tmp_path):
     assert (one.box_px == 108).all()
     with pytest.raises(UsageError, match="`image_height`"):
         convert(real / "csv", "coords", tmp_path)
-    convert(real / "csv", "coords", tmp_path, frame=Frame(image_height=4096, binning=0.5))
+    convert(real / "csv", "coords", tmp_path, frame=CoordinateFrame(image_height=4096, binning=0.5))
     (found,) = places(read_coordinates(tmp_path)).values()
     truth = read_truth(real_data / "betagal-10017").particles[FRAME]
     distance = np.linalg.norm(found[:, None] - truth[None], axis=2).min(axis=1)

@@ -9,11 +9,11 @@ import starfile
 
 from cryopick_ray.formats.coordinates import Coordinates, picked
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.relion.optics import guessed_optics
+from cryopick_ray.formats.relion.particle_optics import guessed_optics
 from cryopick_ray.formats.star import write_star
-from cryopick_ray.micrographs.listing import read_star_list
-from cryopick_ray.microscope import MicroscopeSettings
+from cryopick_ray.micrographs.star_list import read_star_list
 from cryopick_ray.picks.schema import MicrographPicks
+from cryopick_ray.settings.microscope_settings import MicroscopeSettings
 from cryopick_ray.units import Optics
 
 GROUP = {
@@ -127,10 +127,12 @@ def test_a_real_list_goes_from_its_rows_to_the_particles(real_data, written, mak
     micrographs = read_star_list(path, real_data)
     assert len(micrographs) == 24
     picks = []
-    for one in micrographs:
-        made = make_picks(one.name, 4, pixel_size_A=0.885)
-        carried = {name: getattr(one, name) for name in ("optics", "optics_group", "listed")}
-        picks.append(replace(made, micrograph=replace(made.micrograph, relion_name=one.name, **carried)))
+    for micrograph in micrographs:
+        made = make_picks(micrograph.name, 4, pixel_size_A=0.885)
+        carried = {name: getattr(micrograph, name) for name in ("optics", "optics_group", "listed")}
+        picks.append(
+            replace(made, micrograph=replace(made.micrograph, relion_name=micrograph.name, **carried))
+        )
     optics, particles, told = written(*picks)
     source = starfile.read(path)
     assert optics["rlnMtfFileName"].tolist() == ["mtf_k2_200kV.star"]

@@ -163,7 +163,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _where(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)[-6:]
-    places = " > ".join(f"{Path(one.filename).name}:{one.lineno}" for one in frames)
+    places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
     return f"{type(error).__name__}: {str(error)[:300]} ({places})"
 
 

@@ -17,7 +17,8 @@ import tifffile
 import torch
 from PIL import Image
 
-from cryopick_ray.config import load_settings, read_yaml
+from cryopick_ray.empiar.download_manifest import Manifest
+from cryopick_ray.empiar.entry import choose_image_set, parse_entry, parse_search
 from cryopick_ray.evaluation.truth import read_truth
 from cryopick_ray.formats.coordinates import from_file
 from cryopick_ray.formats.cs_picks import read_cs
@@ -26,50 +27,49 @@ from cryopick_ray.formats.formats import FORMATS, READ, WRITTEN, write
 from cryopick_ray.formats.relion import lists
 from cryopick_ray.formats.star import read_star_file
 from cryopick_ray.launch.check import read_crds
-from cryopick_ray.launch.settings import cluster_settings
-from cryopick_ray.micrographs.exposures import read_cs_list
+from cryopick_ray.launch.cluster_settings import cluster_settings
+from cryopick_ray.micrographs.cs_list import read_cs_list
 from cryopick_ray.micrographs.movies.defects import read_defects
 from cryopick_ray.micrographs.movies.gain import load_gain
 from cryopick_ray.micrographs.movies.movie import read_frames
-from cryopick_ray.micrographs.movies.reader import open_movie
+from cryopick_ray.micrographs.movies.open_movie import open_movie
 from cryopick_ray.micrographs.mrc_header import FOUR_BITS
 from cryopick_ray.micrographs.nibbles import PACKED
 from cryopick_ray.micrographs.reader import read_micrograph
-from cryopick_ray.micrographs.remote.body import RemoteFile
-from cryopick_ray.micrographs.remote.entry import choose_image_set, parse_entry, parse_search
-from cryopick_ray.micrographs.remote.listing import HttpFiles
-from cryopick_ray.micrographs.remote.manifest import Manifest
 from cryopick_ray.micrographs.sidecars.beside import sidecar_of
 from cryopick_ray.micrographs.sources import list_sources
+from cryopick_ray.passes.bad_classes import read_classes
 from cryopick_ray.passes.build import TableSettings, build_table
-from cryopick_ray.passes.classes import read_classes
 from cryopick_ray.passes.decision_files import read_rows
 from cryopick_ray.pickers.families import load_network_picker
 from cryopick_ray.pickers.importers import import_topaz
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.weights import load_model, save_model
 from cryopick_ray.picks.columns import COLUMNS
-from cryopick_ray.picks.diameter import EstimatedDiameter
+from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.picks.thresholds import Threshold
-from cryopick_ray.picks.write import write_table
-from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.picks.write_table import write_table
 from cryopick_ray.runs.rates import from_bench
 from cryopick_ray.runs.results import Summary, read_summary
+from cryopick_ray.runs.run_folder import RunFolder
+from cryopick_ray.settings.config import load_settings, read_yaml
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.simulate.settings import simulation_settings
-from cryopick_ray.stages.diameter import keep_diameter, kept_diameter
+from cryopick_ray.simulate.simulation_settings import simulation_settings
+from cryopick_ray.stages.find_diameter import keep_diameter, kept_diameter
 from cryopick_ray.store.manifest import ManifestRow, publish_part, read_manifest
 from cryopick_ray.store.store import MicrographStore, StoredPixels
-from cryopick_ray.suite.settings import suite_settings
-from cryopick_ray.training.checkpoint import load_checkpoint, save_checkpoint
-from cryopick_ray.training.log import read_log, write_log
-from cryopick_ray.training.loop import Epoch, TrainState
-from cryopick_ray.training.settings import train_settings
+from cryopick_ray.suite.suite_settings import suite_settings
+from cryopick_ray.training.loop.checkpoint import load_checkpoint, save_checkpoint
+from cryopick_ray.training.loop.loop import Epoch, TrainState
+from cryopick_ray.training.loop.loss_log import read_log, write_log
+from cryopick_ray.training.training_settings import train_settings
+from cryopick_ray.transfer.index_pages import HttpFiles
+from cryopick_ray.transfer.response import RemoteFile
 from tests.micrographs.epu_files import epu_xml
 from tests.micrographs.movies.eer_files import random_events, write_eer
 from tests.pickers.test_importers import topaz_state

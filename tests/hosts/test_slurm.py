@@ -7,8 +7,8 @@ from namespaces import Network, eventually
 from ray_nodes import BIN, MICROGRAPHS, busy_workers
 from slurm_daemons import Slurm, missing
 
+from cryopick_ray.launch.cluster_settings import cluster_settings
 from cryopick_ray.launch.render import render
-from cryopick_ray.launch.settings import cluster_settings
 
 pytestmark = [
     pytest.mark.cluster,

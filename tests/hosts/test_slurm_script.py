@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
+from cryopick_ray.launch.cluster_settings import cluster_settings
 from cryopick_ray.launch.render import render
-from cryopick_ray.launch.settings import cluster_settings
 
 LEAST = {
     "kind": "slurm",

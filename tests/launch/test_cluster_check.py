@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cryopick_ray.config import read_yaml
 from cryopick_ray.errors import UsageError
 from cryopick_ray.launch.check import check
+from cryopick_ray.launch.cluster_settings import cluster_settings
 from cryopick_ray.launch.render import render, template_folder, write
-from cryopick_ray.launch.settings import cluster_settings
+from cryopick_ray.settings.config import read_yaml
 
 
 def rendered(config):
@@ -76,8 +76,8 @@ def broken(text, change):
     path, _, value = change.removeprefix("-").partition("=")
     *parents, leaf = path.split("/")
     group = data
-    for one in parents:
-        group = group[int(one) if one.isdigit() else one]
+    for parent in parents:
+        group = group[int(parent) if parent.isdigit() else parent]
     if change.startswith("-"):
         del group[leaf]
     else:

@@ -7,8 +7,8 @@ import yaml
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.launch.check import check, read_crds
+from cryopick_ray.launch.cluster_settings import cluster_settings
 from cryopick_ray.launch.render import render
-from cryopick_ray.launch.settings import cluster_settings
 
 
 def rendered(config):

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.main import app
-from cryopick_ray.config import fill, load_settings
 from cryopick_ray.errors import UsageError
+from cryopick_ray.launch.cluster_settings import cluster_settings
 from cryopick_ray.launch.command import run_command
 from cryopick_ray.launch.render import render, yaml_scalar
-from cryopick_ray.launch.settings import cluster_settings
-from cryopick_ray.settings import EngineSettings
+from cryopick_ray.settings.config import fill, load_settings
+from cryopick_ray.settings.engine_settings import EngineSettings
 
 
 def changed(config, **values):

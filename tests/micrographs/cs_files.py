@@ -8,10 +8,11 @@ def write_table(path, columns):
     """Write a ``.cs`` file of columns; slashes in names are as they are."""
     arrays = {name: np.asarray(values) for name, values in columns.items()}
     rows = np.zeros(
-        len(next(iter(arrays.values()))), [(name, one.dtype, one.shape[1:]) for name, one in arrays.items()]
+        len(next(iter(arrays.values()))),
+        [(name, array.dtype, array.shape[1:]) for name, array in arrays.items()],
     )
-    for name, one in arrays.items():
-        rows[name] = one
+    for name, array in arrays.items():
+        rows[name] = array
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         np.save(file, rows)

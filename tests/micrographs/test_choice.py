@@ -3,7 +3,7 @@
 import pytest
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.micrographs.choice import left_out
+from cryopick_ray.micrographs.exposure_choice import left_out
 from cryopick_ray.micrographs.sources import list_sources
 
 UID = "001234567890123456789"

@@ -7,7 +7,7 @@ import pytest
 from cs_files import GROUPS, IMAGES, MICROSCOPE, PATHS, UIDS, write_group, write_table
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.micrographs.exposures import CsExposure, read_cs_list
+from cryopick_ray.micrographs.cs_list import CsExposure, read_cs_list
 from cryopick_ray.micrographs.sources import list_sources
 from cryopick_ray.units import Optics
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cryopick_ray.config import fill
 from cryopick_ray.errors import StoreError
-from cryopick_ray.micrographs.looks import Looks, half_turn, look_at
+from cryopick_ray.micrographs.image_facts import ImageFacts, half_turn, look_at
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.micrographs.reader import read_micrograph
 from cryopick_ray.picks.verdict import NOISELESS, TURNED, strangeness
+from cryopick_ray.settings.config import fill
 from cryopick_ray.simulate.contamination import KINDS, ContaminationSettings, contaminate
 
 DATA = Path(os.environ.get("CRYOPICK_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
@@ -122,7 +122,7 @@ def test_one_square_window_in_black_is_an_overview(turn_deg):
 
 
 def test_holes_as_large_as_particles_are_particles_and_bright_balls_are_ice():
-    looks = Looks(holes=4, hole_part=0.1)
+    looks = ImageFacts(holes=4, hole_part=0.1)
     assert strangeness(looks, 4000.0, 150.0)
     assert strangeness(looks, 4000.0, 300.0) == ""
     assert strangeness(looks, 4000.0, 150.0, inverted=True) == ""
@@ -146,8 +146,8 @@ def test_half_a_turn_is_known_about_the_middle_and_about_the_middle_pixel(shape)
 def test_looks_come_back_as_they_were_and_of_earlier_stores_not_at_all():
     looks = look_at(stored(np.random.default_rng(2).normal(size=(300, 400))))
     assert looks.noise > 10 * NOISELESS
-    assert Looks.from_text(looks.to_text()) == looks
-    assert Looks.from_text("") is None
+    assert ImageFacts.from_text(looks.to_text()) == looks
+    assert ImageFacts.from_text("") is None
     for text in ("{", "[]", "3", '{"noise": "x"}', '{"other": 1}', '{"noise": NaN}'):
         with pytest.raises(StoreError, match="ingest again"):
-            Looks.from_text(text)
+            ImageFacts.from_text(text)

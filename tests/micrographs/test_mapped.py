@@ -16,7 +16,7 @@ from cryopick_ray.micrographs.mapped import MappedFile
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.micrographs.reader import read_micrograph, source_checksum
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.settings import IngestSettings
+from cryopick_ray.settings.run_settings import IngestSettings
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def test_a_mask_of_any_kind_and_binning_excludes_the_same_places(tmp_path, kind,
     path = tmp_path / f"m{kind}"
     write(path, drawn(binning))
     mask = read_mask(path, SHAPE)
-    y, x = (one.ravel().astype(np.float32) for one in np.indices(SHAPE))
+    y, x = (index.ravel().astype(np.float32) for index in np.indices(SHAPE))
     assert np.array_equal(mask.holds(x, y).reshape(SHAPE), drawn() == 1)
     assert mask.share == pytest.approx(1 / 6)
 

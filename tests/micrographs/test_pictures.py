@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from cryopick_ray.errors import MicrographError, StackError
 from cryopick_ray.micrographs.movies.movie import read_frames
-from cryopick_ray.micrographs.movies.reader import open_movie
+from cryopick_ray.micrographs.movies.open_movie import open_movie
 from cryopick_ray.micrographs.reader import read_micrograph
 
 SHAPE = (40, 33)

@@ -15,7 +15,7 @@ from cryopick_ray.micrographs.sidecars.beside import sidecar_of
 from cryopick_ray.micrographs.sidecars.mdoc import read_mdoc
 from cryopick_ray.micrographs.sidecars.sidecar import Sidecar
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.settings import FrameSettings, IngestSettings, MovieSettings
+from cryopick_ray.settings.run_settings import FrameSettings, IngestSettings, MovieSettings
 from cryopick_ray.stages.ingest_worker import pixel_size_of, stated
 from cryopick_ray.units import Optics
 from tests.micrographs.epu_files import epu_xml

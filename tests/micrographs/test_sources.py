@@ -219,7 +219,9 @@ class TestStarList:
         touch("MotionCorr/job002/Movies/a.mrc")
         lines = RELION_31.replace("_rlnMicrographPixelSize", "_rlnSomethingElse")
         Path("m.star").write_text(lines)
-        assert {(one.pixel_size_A, one.original_pixel_size_A) for one in sources("m.star")} == {(None, 0.885)}
+        assert {(source.pixel_size_A, source.original_pixel_size_A) for source in sources("m.star")} == {
+            (None, 0.885)
+        }
 
     def test_relion_30_has_all_in_one_block(self):
         touch("mics/1.mrc", "mics/2.mrc")

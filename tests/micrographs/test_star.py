@@ -5,8 +5,8 @@ import starfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.micrographs import star
-from cryopick_ray.micrographs.star import read_star
+from cryopick_ray.micrographs import star_blocks
+from cryopick_ray.micrographs.star_blocks import read_star
 
 LOOP = "data_micrographs\n\nloop_\n_rlnMicrographName #1\n_rlnOpticsGroup #2\n"
 
@@ -89,9 +89,9 @@ def test_only_columns_asked_for_are_kept(read):
         ("data_a\n_rlnA 1\nloop_\n_rlnB\n1\n", "line 3 begins a loop"),
         ("data_a\n_rlnA 1 2\n", "line 2 gives rlnA 2 values"),
         (b"data_a\n_rlnA \xff\n", "no UTF-8"),
-        ("x" * (star.MAX_LINE + 1), "line 1 has"),
-        ("data_a\n" * (star.MAX_BLOCKS + 1), "begins block"),
-        ("data_a\n" + "".join(f"_a{n} 1\n" for n in range(star.MAX_LABELS + 1)), "has label"),
+        ("x" * (star_blocks.MAX_LINE + 1), "line 1 has"),
+        ("data_a\n" * (star_blocks.MAX_BLOCKS + 1), "begins block"),
+        ("data_a\n" + "".join(f"_a{n} 1\n" for n in range(star_blocks.MAX_LABELS + 1)), "has label"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(read, text, message):

@@ -73,11 +73,11 @@ class Look:
 
     def drag(self, *places):
         """Press at the first place, go through the others, let go."""
-        pane, (first, *others) = self.id("main-pane"), [self.at(*one) for one in places]
+        pane, (first, *others) = self.id("main-pane"), [self.at(*place) for place in places]
         chain = ActionChains(self.browser, duration=60)
         chain = chain.move_to_element_with_offset(pane, *first).click_and_hold()
-        for one in others:
-            chain = chain.move_to_element_with_offset(pane, *one)
+        for other in others:
+            chain = chain.move_to_element_with_offset(pane, *other)
         chain.release().perform()
 
     def click(self, x_px, y_px):

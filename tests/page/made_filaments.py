@@ -10,7 +10,7 @@ from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards, digests
-from cryopick_ray.runs.folder import RunFolder
+from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 

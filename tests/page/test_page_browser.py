@@ -113,11 +113,11 @@ def test_table_and_filter_list_what_is_asked_for(look, browser):
     def listed():
         rows = look.all(".table-row")
         rows.sort(key=lambda one: int(one.get_attribute("aria-rowindex")))
-        return [int(one.get_attribute("data-item")) for one in rows]
+        return [int(row.get_attribute("data-item")) for row in rows]
 
     def sort_by_score():
         heads = look.all("[role=columnheader] button")
-        next(one for one in heads if one.text.startswith("mean score")).click()
+        next(head for head in heads if head.text.startswith("mean score")).click()
 
     look.press("t")
     look.wait(lambda: listed() == list(everything))

@@ -17,8 +17,8 @@ from cryopick_ray.store.held_folder import held_folder
 
 ENDLESS = """
 import sys, time
-from cryopick_ray.page.jobs import Jobs, Step
-Jobs().run("endless", [Step(["view", *sys.argv[1:], "--no-browser"])])
+from cryopick_ray.page.background_jobs import BackgroundJobs, Step
+BackgroundJobs().run("endless", [Step(["view", *sys.argv[1:], "--no-browser"])])
 time.sleep(600)
 """
 
@@ -92,4 +92,6 @@ def test_what_a_killed_page_left_is_cleared_when_another_starts_and_nothing_else
         with held_folder(PREFIX) as second:
             assert second.stat().st_mode & 0o077 == 0
             assert [one.exists() for one in (old, young, other, held)] == [False, True, True, True]
-    assert sorted(one.name for one in tmp_path.iterdir()) == sorted([young.name, other.name, f"{PREFIX}link"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [young.name, other.name, f"{PREFIX}link"]
+    )

@@ -98,7 +98,9 @@ def test_text_stands_out_and_controls_have_names(look, browser, scheme):
             look.id(tab).click()
             controls = look.all("button, input, select, [tabindex='0']")
             assert len(controls) > 20
-            assert [one.get_attribute("outerHTML") for one in controls if not one.accessible_name] == []
+            assert [
+                control.get_attribute("outerHTML") for control in controls if not control.accessible_name
+            ] == []
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 

@@ -51,7 +51,7 @@ def test_picks_are_exported_as_they_are_shown(look):
     assert any(folder.rglob("*.star"))
 
 
-def test_a_lesson_is_started_with_marks_and_can_be_stopped(look, browser):
+def test_a_recipe_is_started_with_marks_and_can_be_stopped(look, browser):
     look.open(2)
     x, y = picks_of(look.page, 2)
     look.id("tab-teach").click()

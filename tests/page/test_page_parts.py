@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.page.columns import listed_columns, outliers
+from cryopick_ray.page.background_jobs import BackgroundJobs, Step, TooManyError
 from cryopick_ray.page.counts import Collected, Free, free_ones, histogram
-from cryopick_ray.page.jobs import Jobs, Step, TooManyError
 from cryopick_ray.page.judgement import undecided
+from cryopick_ray.page.listed_columns import listed_columns, outliers
 from cryopick_ray.page.packing import packed_candidates
 from cryopick_ray.passes.curation import Curated
 from cryopick_ray.passes.decisions import Decision, decisions_of
 from cryopick_ray.picks.index import dataset_folder
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.picks.write import write_table
+from cryopick_ray.picks.write_table import write_table
 
 SCORES = st.floats(-5, 5, width=32) | st.sampled_from([0.0, 1.0, float("nan")])
 
@@ -168,7 +168,7 @@ def test_columns_that_nobody_knows_are_left_out(make_picks):
 
 
 def test_a_job_that_is_stopped_takes_all_it_started_with_it(tmp_path):
-    jobs = Jobs()
+    jobs = BackgroundJobs()
     number = jobs.run("endless", [Step(["view", str(tmp_path / "none")]), Step(["--help"])])
     assert _ended(jobs, number)["state"] == "failed"
     assert "`" not in "".join(jobs.listed()[0]["lines"])
@@ -181,7 +181,7 @@ def test_a_job_that_is_stopped_takes_all_it_started_with_it(tmp_path):
 
 
 def test_a_job_that_fails_in_a_way_nobody_thought_of_says_so(capfd):
-    jobs = Jobs()
+    jobs = BackgroundJobs()
 
     def work(job):
         raise TypeError("unsupported format string passed to NoneType")
@@ -202,7 +202,7 @@ def _raise(error):
 
 
 def test_what_is_done_alone_is_refused_while_it_is_done():
-    jobs, go_on = Jobs(), Event()
+    jobs, go_on = BackgroundJobs(), Event()
     first = jobs.do("apply", "", lambda job: _hold(go_on), alone=True)
     with pytest.raises(TooManyError, match="apply is running already"):
         jobs.do("apply", "", lambda job: None, alone=True)

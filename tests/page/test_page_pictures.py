@@ -10,9 +10,9 @@ from PIL import Image
 from served import PIXEL_SIZE_A, SHAPE, served
 
 from cryopick_ray.micrographs.resample import fourier_resize
+from cryopick_ray.page.filtered_views import filtered
 from cryopick_ray.page.kept import Kept
 from cryopick_ray.page.levels import Pyramid, binned, cropped, levels_of
-from cryopick_ray.page.looks import filtered
 from cryopick_ray.store.layout import shard_key
 
 SPOT, SIGMA_PX = (700.0, 301.5), 24.0

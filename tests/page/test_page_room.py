@@ -3,7 +3,7 @@
 import pytest
 from browsed import VIEW
 
-from cryopick_ray.page.jobs import shown_command
+from cryopick_ray.page.background_jobs import shown_command
 
 WHOLE = """
 const {main} = await import('./static/ui/stage.js');

@@ -5,7 +5,7 @@ import starfile
 from browsed import empty_place, picks_of
 from selenium.webdriver.common.keys import Keys
 
-from cryopick_ray.training.table_labels import read_table_labels
+from cryopick_ray.training.data.table_labels import read_table_labels
 
 REACH_PX = 1.0
 

@@ -22,7 +22,7 @@ def test_trials_become_sources_and_leave_nothing_behind(run):
         assert job["state"] == "done", job
         assert job["command"].count("cryopick pick") == 2
         sources = page.json("api/about")["sources"]
-        assert [one["name"] for one in sources] == ["run", "diameter 200.0", "threshold 1000000.0"]
+        assert [source["name"] for source in sources] == ["run", "diameter 200.0", "threshold 1000000.0"]
         own, wider, none = (page.candidates(1, source) for source in range(3))
         assert len(wider["score"]) not in (0, len(own["score"]))
         assert np.array_equal(none["score"], own["score"])

@@ -3,7 +3,7 @@
 import mrcfile
 import numpy as np
 
-from cryopick_ray.particles.ctf import CtfParameters, ctfs
+from cryopick_ray.particles.particle_ctf import CtfParameters, ctfs
 from cryopick_ray.simulate.projection import euler_to_rotations, project
 
 SIDE, PIXEL_A = 32, 4.0

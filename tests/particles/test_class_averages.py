@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from cryopick_ray.particles.classes.components import Components
-from cryopick_ray.particles.classes.expectation import Expectation, Search
-from cryopick_ray.particles.classes.model import Model, Sums, averages, picture_of
+from cryopick_ray.particles.classes.expectation import Expectation, PoseSearch
+from cryopick_ray.particles.classes.model import ClassModel, ClassSums, averages, picture_of
 from cryopick_ray.particles.classes.turning import Turning, psi_grid
-from cryopick_ray.particles.ctf import ctfs
+from cryopick_ray.particles.particle_ctf import ctfs
 from cryopick_ray.simulate.density import box_for, density
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.projection import euler_to_rotations, project
@@ -65,13 +65,13 @@ def test_turning_back_undoes_turning():
 
 
 def search(psi_step_deg=12.0):
-    return Search(COMPONENTS, boxed.BOX_PX, boxed.PIXEL_SIZE_A, psi_step_deg, 12.0, 24.0, 14)
+    return PoseSearch(COMPONENTS, boxed.BOX_PX, boxed.PIXEL_SIZE_A, psi_step_deg, 12.0, 24.0, 14)
 
 
 def model(*kinds):
     pictures = torch.cat([smooth(kind) for kind in kinds])
     noise = torch.full((COMPONENTS.radius + 1,), 0.25)
-    return Model(pictures, noise, 12.0, 14.0)
+    return ClassModel(pictures, noise, 12.0, 14.0)
 
 
 def test_images_find_their_class_turn_and_shift():
@@ -157,9 +157,9 @@ def test_a_class_of_few_images_is_held_down_for_its_noise_and_no_more():
         )
         for n in counts.int().tolist()
     ]
-    signal = torch.stack([one.sum(dim=0) for one in images])
+    signal = torch.stack([image.sum(dim=0) for image in images])
     transfer = counts[:, None].expand(-1, len(COMPONENTS))
-    sums = Sums(signal, transfer, torch.zeros(COMPONENTS.radius + 1), counts, torch.zeros(()))
+    sums = ClassSums(signal, transfer, torch.zeros(COMPONENTS.radius + 1), counts, torch.zeros(()))
     made, _ = averages(sums, COMPONENTS, torch.full((COMPONENTS.radius + 1,), 4.0))
     # What is added to the number of images: noise over signal, which is the same particle's in both.
     added = (signal / made).real - counts[:, None]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from cryopick_ray.particles.classes.class_likeness import LEAST_PARTICLES, learnt_rule
+from cryopick_ray.particles.classes.class_quality import ClassMeasures, ring_correlation
 from cryopick_ray.particles.classes.components import Components
-from cryopick_ray.particles.classes.likeness import LEAST_PARTICLES, learnt_rule
-from cryopick_ray.particles.classes.quality import ClassMeasures, ring_correlation
 
 
 def measures(**given):
@@ -18,7 +18,7 @@ def measures(**given):
     sign = np.sign(rule.weight)
     best, worst = rule.mean + 2 * sign * rule.spread, rule.mean - 2 * sign * rule.spread
     table = dict(zip(rule.measures, np.stack([best, worst], axis=1), strict=True))
-    known = {one.name: np.zeros(2) for one in fields(ClassMeasures)} | table
+    known = {field.name: np.zeros(2) for field in fields(ClassMeasures)} | table
     return ClassMeasures(**{**known, "particles": np.array([100.0, 100.0]), **given})
 
 

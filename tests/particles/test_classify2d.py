@@ -11,14 +11,14 @@ import starfile
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.ray_engine import RayEngine
 from cryopick_ray.engine.serial import SerialEngine
-from cryopick_ray.engine.sizing import Size
+from cryopick_ray.engine.sizing import PoolSize
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.particles.classes import run
-from cryopick_ray.particles.classes import settings as class_settings
-from cryopick_ray.particles.classes.settings import ClassSettings
-from cryopick_ray.particles.particles import read_particles
-from cryopick_ray.passes.classes import read_classes
-from cryopick_ray.runs import look
+from cryopick_ray.particles.classes import classification
+from cryopick_ray.particles.classes import classification_settings as class_settings
+from cryopick_ray.particles.classes.classification_settings import ClassSettings
+from cryopick_ray.particles.particle_star import read_particles
+from cryopick_ray.passes.bad_classes import read_classes
+from cryopick_ray.runs import particle_look
 from cryopick_ray.runs.classified import classify2d
 
 GIVEN = {"classes": 4, "iterations": 8, "diameter_A": 150.0, "resolution_A": 16.0}
@@ -46,7 +46,7 @@ def made(tmp_path_factory):
 
 def files_of(out):
     """Return what classes are, without the model, which names its own folder."""
-    wanted = [one for one in out.iterdir() if one.suffix in (".star", ".mrcs", ".csv")]
+    wanted = [path for path in out.iterdir() if path.suffix in (".star", ".mrcs", ".csv")]
     return {one.name: one.read_bytes() for one in wanted if not one.name.endswith("_model.star")}
 
 
@@ -117,14 +117,16 @@ def test_page_and_json_tell_all_classes(made):
 
 
 def test_nothing_to_go_on_from_is_left(made):
-    assert not [one.name for one in made[2].iterdir() if one.name.startswith(".")]
+    assert not [path.name for path in made[2].iterdir() if path.name.startswith(".")]
 
 
 def test_two_workers_make_what_one_makes(tmp_path):
     path, _ = boxed.two_kinds(tmp_path, n=80)
     given = {"classes": 2, "iterations": 2}
     classified(path, tmp_path / "one", **given)
-    with RayEngine(size=Size(2, 2), threads=1, gpus_per_worker=1.0, wants_gpus=False, address=None) as engine:
+    with RayEngine(
+        size=PoolSize(2, 2), threads=1, gpus_per_worker=1.0, wants_gpus=False, address=None
+    ) as engine:
         classified(path, tmp_path / "two", engine=engine, **given)
     assert files_of(tmp_path / "two") == files_of(tmp_path / "one")
 
@@ -138,11 +140,11 @@ def test_a_stopped_classification_goes_on_to_the_same_end(made, tmp_path, monkey
             raise KeyboardInterrupt
         return write(*given)
 
-    write = run.write_model
-    monkeypatch.setattr(run, "write_model", stops)
+    write = classification.write_model
+    monkeypatch.setattr(classification, "write_model", stops)
     with pytest.raises(KeyboardInterrupt):
         classified(path, tmp_path, keep="good")
-    monkeypatch.setattr(run, "write_model", write)
+    monkeypatch.setattr(classification, "write_model", write)
     with pytest.raises(UsageError, match="`resume`"):
         classified(path, tmp_path)
     with pytest.raises(UsageError, match=r"seed: 0 -> 1.*choose another `out`"):
@@ -158,11 +160,11 @@ def test_a_stopped_classification_of_other_particles_is_begun_anew(tmp_path, mon
     def stops(*_):
         raise KeyboardInterrupt
 
-    write = run.write_model
-    monkeypatch.setattr(run, "write_model", stops)
+    write = classification.write_model
+    monkeypatch.setattr(classification, "write_model", stops)
     with pytest.raises(KeyboardInterrupt):
         classified(path, tmp_path / "gone on", **given)
-    monkeypatch.setattr(run, "write_model", write)
+    monkeypatch.setattr(classification, "write_model", write)
     boxed.two_kinds(tmp_path, n=50, seed=1)
     gone_on = classified(path, tmp_path / "gone on", resume=True, **given)
     assert any("begun anew" in note for note in gone_on.notes)
@@ -172,10 +174,10 @@ def test_a_stopped_classification_of_other_particles_is_begun_anew(tmp_path, mon
 
 def test_a_look_at_more_particles_is_taken_anew(tmp_path, monkeypatch):
     monkeypatch.setattr(class_settings, "PARTICLES_A_CLASS", 10)
-    monkeypatch.setattr(look, "ITERATIONS", 2)
+    monkeypatch.setattr(particle_look, "ITERATIONS", 2)
     for count in (60, 70):
         path, _ = boxed.two_kinds(tmp_path / "set", n=count)
-        found = look.sorted_into_classes(
+        found = particle_look.sorted_into_classes(
             read_particles(path), tmp_path, 130.0, SerialEngine(), Silence(), device="cpu"
         )
         assert (len(found.classes.quality), len(found.classes.label)) == (count // 10, count)

@@ -8,10 +8,10 @@ from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.formats.relion.helical import HELICAL
-from cryopick_ray.particles.classes.prior import by_turns
-from cryopick_ray.particles.classes.settings import ClassSettings
+from cryopick_ray.particles.classes.classification_settings import ClassSettings
+from cryopick_ray.particles.classes.psi_prior import by_turns
 from cryopick_ray.particles.classes.turning import psi_grid
-from cryopick_ray.particles.particles import read_particles, write_particles
+from cryopick_ray.particles.particle_star import read_particles, write_particles
 from cryopick_ray.runs.classified import classify2d
 
 SIDE, WIDTH_PX, REPEAT_PX, N = 48, 12.0, 8.0, 240

@@ -12,7 +12,7 @@ from made_images import PIXEL_A, SIDE, defocus, images_of, molecule, random_angl
 from typer.testing import CliRunner
 
 from cli.main import app
-from cryopick_ray.particles.particles import read_particles
+from cryopick_ray.particles.particle_star import read_particles
 from cryopick_ray.particles.volume.fsc import fsc
 from cryopick_ray.simulate.map_file import read_map_values, write_map
 

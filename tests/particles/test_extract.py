@@ -7,7 +7,7 @@ import starfile
 from made_extraction import EACH, PLACES, SIZE_A, extract, images_of
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.particles.particles import read_particles
+from cryopick_ray.particles.particle_star import read_particles
 
 
 def test_particles_of_a_file_are_where_it_says(folder):
@@ -48,8 +48,8 @@ def test_half_precision_is_half_the_disk(folder):
 
 def test_several_sizes_come_of_one_reading(folder):
     outcome = extract(box=["32", "80A"], scale_to=[32, 20])
-    assert [one.boxes_px for one in outcome.files] == [(32,), (20,)]
-    assert [one.pixel_sizes_A for one in outcome.files] == [(2.0,), (4.0,)]
+    assert [file.boxes_px for file in outcome.files] == [(32,), (20,)]
+    assert [file.pixel_sizes_A for file in outcome.files] == [(2.0,), (4.0,)]
     extract("large", box=["32"])
     np.testing.assert_array_equal(images_of(outcome.files[0].star), images_of("large/particles.star"))
     assert images_of(outcome.files[1].star).shape == (3 * EACH, 20, 20)

@@ -9,7 +9,7 @@ from made_extraction import SIZE_A, extract, images_of
 
 import cryopick_ray
 from cryopick_ray.picks.table import open_table
-from cryopick_ray.settings import EngineSettings
+from cryopick_ray.settings.engine_settings import EngineSettings
 
 
 @pytest.fixture
@@ -66,8 +66,8 @@ def test_a_coarser_store_gives_boxes_in_angstroms(folder):
     assert (coarse.from_store, coarse.boxes_px, coarse.pixel_sizes_A) == (3, (20,), (4.0,))
     rows = [starfile.read(one.star)["particles"] for one in (fine, coarse)]
     places = [
-        np.column_stack([one[f"rlnCoordinate{a}"] - one[f"rlnOrigin{a}Angst"] / SIZE_A for a in "XY"])
-        for one in rows
+        np.column_stack([row[f"rlnCoordinate{a}"] - row[f"rlnOrigin{a}Angst"] / SIZE_A for a in "XY"])
+        for row in rows
     ]
     np.testing.assert_allclose(*places, atol=2e-3)
     names = ["rlnCoordinateX", "rlnCoordinateY"]

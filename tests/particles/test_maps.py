@@ -6,15 +6,15 @@ import torch
 from made_images import PIXEL_A, SIDE, defocus, images_of, molecule, random_angles, write_stack
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.particles.particles import read_particles
+from cryopick_ray.particles.particle_star import read_particles
 from cryopick_ray.particles.volume import reconstruct as module
 from cryopick_ray.particles.volume.fsc import fsc
 from cryopick_ray.particles.volume.gridding import solve
-from cryopick_ray.particles.volume.insertion import Sums, tensor
+from cryopick_ray.particles.volume.insertion import SliceSums, tensor
+from cryopick_ray.particles.volume.padded_spectrum import disc, map_of, on_slices, slices, spectrum_of
 from cryopick_ray.particles.volume.reconstruct import Poses, halves_of, reconstruct
-from cryopick_ray.particles.volume.spectrum import disc, map_of, on_slices, slices, spectrum_of
 from cryopick_ray.particles.volume.symmetry import rotations_of
-from cryopick_ray.particles.volume.views import directions, even_rotations, sampling
+from cryopick_ray.particles.volume.view_directions import directions, even_rotations, sampling
 from cryopick_ray.simulate.projection import euler_to_rotations, preferred_rotations, project
 
 N = 400
@@ -111,7 +111,7 @@ def test_symmetric_poses_are_as_good_as_images(group, count):
     assert np.allclose(turns @ turns.transpose(0, 2, 1), np.eye(3))
     images = tensor(np.random.default_rng(0).normal(size=(3, 16, 16)))
     poses = tensor(euler_to_rotations(random_angles(3)))
-    both = [Sums.empty(16, 8.0), Sums.empty(16, 8.0)]
+    both = [SliceSums.empty(16, 8.0), SliceSums.empty(16, 8.0)]
     both[0].add(images, poses[:, None] @ tensor(turns), None, torch.zeros(3, 2))
     for turn in tensor(turns):
         both[1].add(images, poses @ turn, None, torch.zeros(3, 2))

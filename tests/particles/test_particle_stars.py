@@ -8,9 +8,9 @@ import pytest
 import starfile
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.particles.ctf import ctfs
 from cryopick_ray.particles.images import batches, read_images
-from cryopick_ray.particles.particles import read_particles, write_particles
+from cryopick_ray.particles.particle_ctf import ctfs
+from cryopick_ray.particles.particle_star import read_particles, write_particles
 from cryopick_ray.simulate.optics import Defocus, Microscope, transfer
 from cryopick_ray.units import Optics
 
@@ -74,7 +74,7 @@ def test_each_row_has_its_image(star, images):
     assert np.array_equal(read_images(particles, np.arange(3)), images[[1, 2, 0]])
     assert np.array_equal(read_images(particles, np.array([2, 0])), images[[0, 1]])
     assert np.array_equal(read_images(particles.of(np.array([1])), np.array([0])), images[[2]])
-    assert [len(one) for one in batches(particles, 2)] == [2, 1]
+    assert [len(batch) for batch in batches(particles, 2)] == [2, 1]
 
 
 def test_a_pipe_in_place_of_a_stack_is_refused_not_waited_for(star):

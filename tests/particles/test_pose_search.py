@@ -5,12 +5,12 @@ import pytest
 from made_images import PIXEL_A, SIDE, defocus, images_of, molecule, random_angles, write_stack
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.particles.particles import read_particles
+from cryopick_ray.particles.particle_star import read_particles
 from cryopick_ray.particles.volume.fsc import agreement
 from cryopick_ray.particles.volume.gridding import sphere
 from cryopick_ray.particles.volume.pose_search import find_poses
 from cryopick_ray.particles.volume.reconstruct import halves_of, reconstruct
-from cryopick_ray.particles.volume.settings import SearchSettings
+from cryopick_ray.particles.volume.reconstruction_settings import SearchSettings
 from cryopick_ray.particles.volume.symmetry import rotations_of
 from cryopick_ray.simulate.projection import euler_to_rotations
 

@@ -8,7 +8,7 @@ import pytest
 import starfile
 from made_images import PIXEL_A, SIDE, defocus, images_of, molecule, random_angles, write_stack
 
-from cryopick_ray.particles.particles import read_particles
+from cryopick_ray.particles.particle_star import read_particles
 from cryopick_ray.particles.volume.fsc import agreement, fsc
 from cryopick_ray.particles.volume.gridding import sphere
 from cryopick_ray.particles.volume.reconstruct import Poses, halves_of, reconstruct

@@ -8,7 +8,7 @@ import starfile
 
 from cryopick_ray.errors import PicksError, UsageError
 from cryopick_ray.particles.known_poses import known_defocus, known_poses, read_poses
-from cryopick_ray.particles.particles import read_particles
+from cryopick_ray.particles.particle_star import read_particles
 
 RADIUS_PX, PIXEL_A = 10.0, 2.0
 DEFOCUS = {"rlnDefocusU": [9000.0] * 3, "rlnDefocusV": [8500.0] * 3, "rlnDefocusAngle": [12.0] * 3}

@@ -5,7 +5,7 @@ import pytest
 from made_images import PIXEL_A, SIDE, defocus, images_of, molecule, random_angles, write_stack
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.particles.particles import read_particles
+from cryopick_ray.particles.particle_star import read_particles
 from cryopick_ray.particles.volume.fsc import fsc
 from cryopick_ray.particles.volume.gridding import sphere
 from cryopick_ray.particles.volume.reconstruct import Poses
@@ -38,7 +38,7 @@ def test_jitter_and_wrong_views_cost_resolution(tmp_path, volume):
         "jitter": Poses(euler_to_rotations(angles), rng.normal(0, 3 * PIXEL_A, (N, 2))),
         "wrong": Poses(euler_to_rotations(wrong), centred),
     }
-    found = {name: worth_of(particles, one, C1, MASK, volume) for name, one in poses.items()}
+    found = {name: worth_of(particles, pose, C1, MASK, volume) for name, pose in poses.items()}
     assert found["true"].reference_A < 0.8 * found["jitter"].reference_A
     assert found["true"].reference_A < found["wrong"].reference_A
     assert max(found["true"].half_A) < min(found["jitter"].half_A)

@@ -52,13 +52,13 @@ def replayed(rows, picks):
     removed, kept, painted, added, excluded = set(), set(), [], [], False
     for row in history:
         here = row.disc[:2]
-        near = sorted((dist(one, here), one) for one in places if dist(one, here) < 1)
+        near = sorted((dist(place, here), place) for place in places if dist(place, here) < 1)
         meant = {near[0][1]} if near else set()
         if row.action in ("exclude", "include"):
             excluded = row.action == "exclude"
         elif row.action == "junk":
             painted.append(row.disc)
-            kept -= {one for one in places if dist(one, here) <= row.radius_px}
+            kept -= {place for place in places if dist(place, here) <= row.radius_px}
             added = [one for one in added if dist(one.disc[:2], here) > row.radius_px]
         elif row.action == "keep":
             removed, kept = removed - meant, kept | meant
@@ -67,13 +67,13 @@ def replayed(rows, picks):
             added = [one for one in added if dist(one.disc[:2], here) > 1]
         else:
             others = (one for one in added if one.call == row.call or dist(one.disc[:2], here) > 1)
-            added = [one for one in others if one != row] + [row]
+            added = [other for other in others if other != row] + [row]
     found = {}
-    for one, before in zip(places, picks.unpicked.tolist(), strict=True):
-        is_junk = one not in kept and any(dist(one, disc[:2]) <= disc[2] for disc in painted)
-        reasons = before | Why.REMOVED_BY_HAND * (one in removed or is_junk) | Why.ON_JUNK * is_junk
-        if all(dist(one, row.disc[:2]) > 1 for row in added):
-            found[tuple(np.float32(one).tolist())] = reasons | Why.EXCLUDED_MICROGRAPH * excluded, False
+    for place, before in zip(places, picks.unpicked.tolist(), strict=True):
+        is_junk = place not in kept and any(dist(place, disc[:2]) <= disc[2] for disc in painted)
+        reasons = before | Why.REMOVED_BY_HAND * (place in removed or is_junk) | Why.ON_JUNK * is_junk
+        if all(dist(place, row.disc[:2]) > 1 for row in added):
+            found[tuple(np.float32(place).tolist())] = reasons | Why.EXCLUDED_MICROGRAPH * excluded, False
     for row in added:
         found[tuple(np.float32(row.disc[:2]).tolist())] = Why.EXCLUDED_MICROGRAPH * excluded, True
     return found

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from cryopick_ray.passes.clusters import Places
+from cryopick_ray.passes.clusters import CandidatePlaces
 
 NAMES = ("crYOLO", "Topaz", "log", "a person")
 STEP = st.integers(0, 10).map(float)
@@ -14,7 +14,7 @@ RADIUS = st.sampled_from([0.5, 1.0, 2.0, 3.5, 30.0])
 
 def places(rows):
     x_px, y_px, score = np.array(rows, float).reshape(-1, 3).T
-    return Places(x_px, y_px, score)
+    return CandidatePlaces(x_px, y_px, score)
 
 
 def lists_of(rows):

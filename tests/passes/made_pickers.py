@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cryopick_ray.passes.clusters import Places, greedy
+from cryopick_ray.passes.clusters import CandidatePlaces, greedy
 from cryopick_ray.passes.patterns import levels, patterns, score_cuts, total
 
 SIDE_PX = 2000.0
@@ -25,7 +25,7 @@ def micrographs(pickers, *, n=4, particles=300, seed=0):
                 [found + generator.normal(0, 3, found.shape), generator.uniform(0, SIDE_PX, (false, 2))]
             )
             is_true = np.arange(len(xy)) < len(found)
-            lists[name] = Places(*xy.T, generator.normal(is_true.astype(float), 1.0))
+            lists[name] = CandidatePlaces(*xy.T, generator.normal(is_true.astype(float), 1.0))
         yield true, lists
 
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from made_pickers import agreed_on, micrographs, sites_of
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.passes.clusters import Groups, Places, greedy
+from cryopick_ray.passes.agreed_reliability import reliability
+from cryopick_ray.passes.clusters import CandidatePlaces, Groups, greedy
 from cryopick_ray.passes.patterns import Patterns, levels, patterns, score_cuts, total
-from cryopick_ray.passes.reliability import reliability
 
 NAMES = ("a", "b", "c")
 LEVEL = st.integers(0, 3)
@@ -130,12 +130,15 @@ def _with_copied_errors():
         apart = np.hypot(source.x_px[:, None] - true[:, 0], source.y_px[:, None] - true[:, 1]).min(axis=1)
         kept = (apart > 12) | (generator.random(len(apart)) < 0.6)
         copied = (column[kept] for column in (source.x_px, source.y_px, source.score))
-        yield {**lists, "copy": Places(*copied)}
+        yield {**lists, "copy": CandidatePlaces(*copied)}
 
 
 def test_levels_are_thirds_of_all_scores():
     score = np.arange(9.0)
-    lists = {"a": Places(100 * score, score, score), "b": Places(score[:1], score[:1], np.array([np.nan]))}
+    lists = {
+        "a": CandidatePlaces(100 * score, score, score),
+        "b": CandidatePlaces(score[:1], score[:1], np.array([np.nan])),
+    }
     groups = greedy(lists, 5.0)
     found = levels(groups, lists, {name: score_cuts(one.score) for name, one in lists.items()})
     assert found[:, 0].tolist() == [1, 1, 1, 2, 2, 2, 3, 3, 3]

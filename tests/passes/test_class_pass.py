@@ -6,11 +6,11 @@ import pytest
 from made_tables import build
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.passes.classes import read_classes, unmet
+from cryopick_ray.passes.bad_classes import read_classes, unmet
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.selection import SelectionSettings
+from cryopick_ray.settings.selection_settings import SelectionSettings
 
 HEAD = "micrograph,x_px,y_px,class_number,quality\n"
 SHIFT_PX = 0.001

@@ -6,7 +6,7 @@ from made_lists import LISTS, RADIUS, ROWS, lists_of, row_sets
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.passes.cliques import programme
-from cryopick_ray.passes.clusters import Places, greedy
+from cryopick_ray.passes.clusters import CandidatePlaces, greedy
 
 
 def best(lists, radius_px):
@@ -29,7 +29,7 @@ def groups_of(groups):
 def are_near(lists, ours, theirs, radius_px):
     """Tell whether all of two groups could be one."""
     names = {name for name, _ in ours} & {name for name, _ in theirs}
-    far = (np.hypot(*np.subtract(at(lists, *one), at(lists, *other))) for one in ours for other in theirs)
+    far = (np.hypot(*np.subtract(at(lists, *our), at(lists, *other))) for our in ours for other in theirs)
     return not names and all(distance <= radius_px for distance in far)
 
 
@@ -48,8 +48,8 @@ def test_all_pairs_of_a_group_are_within_the_radius_and_no_two_groups_could_be_o
     lists = lists_of(rows)
     groups = list(groups_of(group(lists, radius_px)))
     for number, ours in enumerate(groups):
-        for place, one in enumerate(ours):
-            assert are_near(lists, [one], ours[place + 1 :], radius_px)
+        for place, our in enumerate(ours):
+            assert are_near(lists, [our], ours[place + 1 :], radius_px)
         assert not any(are_near(lists, ours, theirs, radius_px) for theirs in groups[number + 1 :])
 
 
@@ -115,7 +115,7 @@ def test_a_radius_that_is_no_length_is_refused(group, radius_px):
 @both
 def test_nothing_gives_no_groups(group):
     assert group({}, 1.0).members.shape == (0, 0)
-    assert group({"a": Places(*np.empty((3, 0)))}, 1.0).members.shape == (0, 1)
+    assert group({"a": CandidatePlaces(*np.empty((3, 0)))}, 1.0).members.shape == (0, 1)
 
 
 def read_out_loud(lists, radius_px):

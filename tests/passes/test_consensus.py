@@ -9,10 +9,10 @@ from made_lists import LISTS, RADIUS, ROWS, lists_of
 from cryopick_ray.errors import UsageError
 from cryopick_ray.evaluation.truth import read_truth
 from cryopick_ray.formats.reading import read_coordinates
-from cryopick_ray.passes.clusters import Places, greedy
+from cryopick_ray.passes.agreed_reliability import AgreedReliability, reliability
+from cryopick_ray.passes.clusters import CandidatePlaces, greedy
 from cryopick_ray.passes.consensus import consensus
 from cryopick_ray.passes.patterns import levels, patterns, score_cuts, total
-from cryopick_ray.passes.reliability import Reliability, reliability
 from cryopick_ray.picks.matching import match
 
 
@@ -96,7 +96,7 @@ def test_a_place_is_that_of_the_most_reliable_member():
     lists = lists_of({"a": [(0, 0, 1), (40, 0, 1)], "b": [(2, 0, 1), (43, 0, 1)], "c": [(46, 0, 1)]})
     groups = greedy(lists, 10.0)
     level = (groups.members >= 0).astype(np.uint8)
-    told = Reliability(groups.names, np.ones(3, bool), np.array([0.5, 0.8, 0.7]), None, ())
+    told = AgreedReliability(groups.names, np.ones(3, bool), np.array([0.5, 0.8, 0.7]), None, ())
     assert as_rows(consensus(groups, lists, level, told, 1)) == [(2.0, 0.0, 2), (43.0, 0.0, 3)]
     alike = replace(told, precision=np.array([0.5, 0.5, 0.4]))
     assert as_rows(consensus(groups, lists, level, alike, 1)) == [(1.0, 0.0, 2), (41.5, 0.0, 3)]
@@ -133,7 +133,7 @@ def published(real_data, left_out=("16_51_03",)):
             stem = one.micrograph.micrograph_id.removesuffix(".box")
             if not any(part in stem for part in left_out):
                 x_px, y_px = ((column.astype(float) + 0.5) / 2 - 0.5 for column in (one.x_px, one.y_px))
-                found.setdefault(stem, {})[name] = Places(x_px, y_px, one.score.astype(float))
+                found.setdefault(stem, {})[name] = CandidatePlaces(x_px, y_px, one.score.astype(float))
     return found
 
 
@@ -143,9 +143,10 @@ def test_agreement_of_published_pickers_tells_without_labels_what_labels_tell(re
     assert len(micrographs) == 7
     across_px = 190 / 3.54
     cuts = {
-        name: score_cuts(np.concatenate([one[name].score for one in micrographs.values()])) for name in REPIC
+        name: score_cuts(np.concatenate([micrograph[name].score for micrograph in micrographs.values()]))
+        for name in REPIC
     }
-    grouped = [(greedy(one, across_px / 2), one) for one in micrographs.values()]
+    grouped = [(greedy(micrograph, across_px / 2), micrograph) for micrograph in micrographs.values()]
     agreed = total(patterns(found.names, levels(found, one, cuts)) for found, one in grouped)
     told = reliability(agreed, 7 * 2048**2 / (np.pi * (across_px / 2) ** 2))
     n_true = 0

@@ -11,10 +11,9 @@ from made_decisions import ABOUT, candidates
 from made_tables import build
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.filament import picked_spacing_A
 from cryopick_ray.filaments.segments import cut_segments
 from cryopick_ray.filaments.trace import Trace
-from cryopick_ray.passes import drawn
+from cryopick_ray.passes import hand_drawn
 from cryopick_ray.passes.curation import Curated, check_places
 from cryopick_ray.passes.decision_files import read_rows, text_of
 from cryopick_ray.passes.decisions import Decision, decisions_of
@@ -24,7 +23,8 @@ from cryopick_ray.picks.reasons import Why, none
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.selection import SelectionSettings
+from cryopick_ray.settings.filament_settings import picked_spacing_A
+from cryopick_ray.settings.selection_settings import SelectionSettings
 
 PIXEL_A = ABOUT.pixel_size_A
 SPACING_PX, WIDTH_PX = 5.0, 8.0
@@ -41,7 +41,7 @@ def rows(action, places, second, by="anna", name="a.mrc"):
 
 def segments(*lines, score=0.5):
     """Return a micrograph's picks: segments of lines, in the order of tables."""
-    found = cut_segments([Trace(np.array(one)) for one in lines], SPACING_PX, WIDTH_PX)
+    found = cut_segments([Trace(np.array(line)) for line in lines], SPACING_PX, WIDTH_PX)
     more = {
         "filament": found.filament,
         "track_A": (found.track_px * PIXEL_A).astype(np.float32),
@@ -192,7 +192,7 @@ def test_hostile_corners_are_bounded_refused_or_told(tmp_path, monkeypatch):
         path.write_text(text_of([]) + f"a.mrc,trace,{bad},2\n")
         with pytest.raises(UsageError, match="expected two numbers"):
             read_rows([path])
-    monkeypatch.setattr(drawn, "MOST_SEGMENTS", 10)
+    monkeypatch.setattr(hand_drawn, "MOST_SEGMENTS", 10)
     with pytest.raises(UsageError, match=r"segments in a\.mrc, expected 10 at most"):
         curated(rows("trace", LINE, 1), candidates(), SPACING_PX * PIXEL_A)
 

@@ -27,7 +27,7 @@ def test_what_is_appended_is_in_the_file_with_who_and_when_and_is_undone_by_call
         second = anna.append([HERE])
         assert read_rows([folder]) == anna.rows == [*first, *second]
     assert [one.disc for one in first] == [(1, 2, 0), (5, 6.13, 7.13)]
-    assert {one.by for one in anna.rows} == {"anna"}
+    assert {row.by for row in anna.rows} == {"anna"}
     assert first[0].at == first[1].at < second[0].at
     with Notebook(folder, "anna") as again:
         assert again.rows == [*first, *second]
@@ -157,7 +157,7 @@ def test_what_is_no_decision_is_refused_and_nothing_of_its_call_is_kept(tmp_path
         with pytest.raises(UsageError):
             anna.append([THERE, bad])
         assert read_rows([tmp_path]) == anna.rows == anna.everyone() == kept
-    assert sorted(one.name for one in tmp_path.iterdir()) == [".anna.lock", "anna.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".anna.lock", "anna.csv"]
 
 
 def test_nothing_is_written_through_links(tmp_path):
@@ -209,4 +209,4 @@ def test_what_a_killed_page_said_it_kept_is_there(tmp_path):
         begun = len(rows) // 3
         sizes.append(begun)
     assert len(set(sizes)) > 6
-    assert {one.suffix for one in Path(tmp_path).iterdir()} <= {".csv", ".lock", ".part"}
+    assert {path.suffix for path in Path(tmp_path).iterdir()} <= {".csv", ".lock", ".part"}

@@ -10,8 +10,8 @@ from hypothesis.extra import numpy as hnp
 from cryopick_ray.micrographs.junk import KINDS, Junk
 from cryopick_ray.passes.edge import FromEdge
 from cryopick_ray.passes.excluded import Excluded
-from cryopick_ray.passes.junk import OnJunk
 from cryopick_ray.passes.most import AtMost
+from cryopick_ray.passes.on_junk import OnJunk
 from cryopick_ray.passes.sizes import InSize
 from cryopick_ray.passes.spacing import Apart
 from cryopick_ray.passes.threshold import AboveCut

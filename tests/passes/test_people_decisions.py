@@ -21,7 +21,7 @@ from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.selection import SelectionSettings
+from cryopick_ray.settings.selection_settings import SelectionSettings
 
 SOON, LATER = "2026-11-30T10:00:00.000Z", "2026-11-30T10:00:01.000Z"
 many = st.lists(decisions(), max_size=14)
@@ -165,7 +165,7 @@ def test_a_folder_of_people_s_files_makes_a_table(tmp_path):
     assert a[a.x_px == 50].unpicked.tolist() == ["on junk, removed by hand"]
     assert a[a.x_px == 50].junk.tolist() == ["masked"]
     assert not frame[frame.micrograph_id == "s0/b.mrc"].picked.any()
-    assert [one.excluded for one in table.micrographs] == [False, True, True]
+    assert [micrograph.excluded for micrograph in table.micrographs] == [False, True, True]
     assert unheeded([folder], table) == []
     assert table.made.passes == ({"curation": [str(folder)]},)
 

@@ -15,8 +15,8 @@ from cryopick_ray.picks import partitions
 from cryopick_ray.picks.columns import COLUMNS
 from cryopick_ray.picks.shard import Picked, decode_shard, encode_shard
 from cryopick_ray.picks.table import PickTable, recut
-from cryopick_ray.picks.write import write_table
-from cryopick_ray.selection import SelectionSettings
+from cryopick_ray.picks.write_table import write_table
+from cryopick_ray.settings.selection_settings import SelectionSettings
 
 CHOSEN = SelectionSettings(edge_A=6, min_distance_A=8, most_picks=5, largest_A=160)
 
@@ -105,11 +105,11 @@ def test_micrographs_with_a_verdict_are_excluded_and_their_counts_stay(tmp_path)
         x, y = rng.uniform(0, 900, (2, n)).astype(np.float32)
         picked.append(Picked(f"s0/{number}.mrc", "crc", Candidates(x, y, np.ones(n, np.float32))))
     plain = PickTable(build(tmp_path, "plain", picked, 3))
-    verdicts = {one.micrograph_id: one.verdict for one in plain.micrographs}
+    verdicts = {micrograph.micrograph_id: micrograph.verdict for micrograph in plain.micrographs}
     assert verdicts["s0/7.mrc"] == "empty"
     chosen = SelectionSettings(exclude_micrographs="empty")
     table = PickTable(build(tmp_path, "t", picked, 3, selection=chosen))
-    assert {one.micrograph_id: one.verdict for one in table.micrographs} == verdicts
+    assert {micrograph.micrograph_id: micrograph.verdict for micrograph in table.micrographs} == verdicts
     for one in table:
         is_out = one.micrograph.verdict == "empty"
         assert one.micrograph.picks == one.picked.sum() == (0 if is_out else 40)

@@ -12,7 +12,7 @@ from cryopick_ray.passes.votes import Vote, vote
 from cryopick_ray.picks.reasons import Why, none
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.table import PickTable
-from cryopick_ray.picks.write import write_table
+from cryopick_ray.picks.write_table import write_table
 
 SHAPE, PIXEL_A, DIAMETER_A = (400, 600), 2.0, 60.0
 MICROGRAPHS = [

@@ -75,7 +75,7 @@ def silent(rows, columns):
 def test_parameters_are_the_papers(architecture, parameters, published):
     with torch.device("meta"):
         network = CryoloNetwork(architecture)
-    count = sum(one.numel() for one in network.parameters())
+    count = sum(parameter.numel() for parameter in network.parameters())
     assert count == parameters
     assert round(count / 1e6, 1) == published
 
@@ -83,14 +83,14 @@ def test_parameters_are_the_papers(architecture, parameters, published):
 def test_the_sixteen_convolutions_are_the_papers():
     with torch.device("meta"):
         network = CryoloNetwork("cryolo-16")
-    convolutions = [one for one in network.modules() if isinstance(one, torch.nn.Conv2d)]
-    assert [one.out_channels for one in convolutions] == [
+    convolutions = [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)]
+    assert [convolution.out_channels for convolution in convolutions] == [
         *(32, 64, 128, 64, 128, 256, 128, 256, 512, 256, 512, 256, 512, 1024, 512, 1024),
         5,
     ]
-    kernels = [one.kernel_size[0] for one in convolutions]
+    kernels = [convolution.kernel_size[0] for convolution in convolutions]
     assert kernels == [3, 3, 3, 1, 3, 3, 1, 3, 3, 1, 3, 1, 3, 3, 1, 3, 1]
-    assert sum(isinstance(one, torch.nn.MaxPool2d) for one in network.modules()) == 4
+    assert sum(isinstance(module, torch.nn.MaxPool2d) for module in network.modules()) == 4
 
 
 @BOTH
@@ -193,8 +193,8 @@ def test_picks_are_repeatable_and_independent_of_gain_and_offset(architecture, i
 def test_a_batch_is_picked_as_each_of_it_is(architecture, image):
     picker = CryoloPicker(*model(architecture))
     others = [image, image[::-1], np.random.default_rng(1).normal(size=image.shape)]
-    for found, one in zip(picker.pick_many(stacked(*others)), others, strict=True):
-        alone = picker.pick(np.ascontiguousarray(one))
+    for found, other in zip(picker.pick_many(stacked(*others)), others, strict=True):
+        alone = picker.pick(np.ascontiguousarray(other))
         for kept, expected in ((found.x, alone.x), (found.y, alone.y), (found.score, alone.score)):
             np.testing.assert_allclose(kept, expected, atol=1e-4)
     assert len(picker.pick_many(stacked(*others))[2]) > 10

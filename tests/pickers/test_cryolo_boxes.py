@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.pickers.cryolo.boxes import EMPTY, HELD, Boxes, decode, encode, iou, suppress
+from cryopick_ray.pickers.cryolo.grid_boxes import EMPTY, HELD, GridBoxes, decode, encode, iou, suppress
 
 
 def test_zero_answers_are_anchors_in_the_middle_of_their_cells():
@@ -81,7 +81,7 @@ def some_boxes(seed, count=150):
     rng = np.random.default_rng(seed)
     x, y = rng.uniform(0, 200, (2, count))
     width, height = rng.uniform(20, 50, (2, count))
-    return Boxes.of(np.stack([x, y, width, height, rng.integers(1, 20, count) / 20]))
+    return GridBoxes.of(np.stack([x, y, width, height, rng.integers(1, 20, count) / 20]))
 
 
 def overlaps(one, other):

@@ -40,7 +40,9 @@ def model(seed=0, network=None, **changes):
 def dark_middle():
     """A network whose answers grow with the darkness of the box's middle."""
     network = DeepEMNetwork("deepem", BOX)
-    first, second, third = (one for one in network.convolutions if isinstance(one, nn.Conv2d))
+    first, second, third = (
+        convolution for convolution in network.convolutions if isinstance(convolution, nn.Conv2d)
+    )
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()

@@ -22,7 +22,9 @@ def dark_middle():
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
-        first, second, third, fourth = (one for one in network.convolutions if isinstance(one, nn.Conv2d))
+        first, second, third, fourth = (
+            convolution for convolution in network.convolutions if isinstance(convolution, nn.Conv2d)
+        )
         first.weight[0] = -1 / 81
         second.weight[0, 0, 2, 2] = third.weight[0, 0, 1, 1] = 1
         fourth.weight[0, 0] = 1 / 4

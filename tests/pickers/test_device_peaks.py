@@ -7,8 +7,8 @@ from hypothesis.extra.numpy import arrays
 from scipy.ndimage import gaussian_filter
 
 from cryopick_ray.errors import MicrographError, UsageError
-from cryopick_ray.pickers.device import peaks
-from cryopick_ray.pickers.device.peaks import find_peaks_on_device
+from cryopick_ray.pickers.device import device_peaks
+from cryopick_ray.pickers.device.device_peaks import find_peaks_on_device
 from cryopick_ray.pickers.peaks import find_peaks
 
 BATCHES = st.tuples(st.integers(1, 3), st.integers(1, 24), st.integers(1, 24))
@@ -86,7 +86,7 @@ def test_a_chain_of_ever_better_peaks_is_decided_from_its_best():
 
 
 def test_blocks_of_peaks_do_not_show(monkeypatch):
-    monkeypatch.setattr(peaks, "BLOCK_PEAKS", 7)
+    monkeypatch.setattr(device_peaks, "BLOCK_PEAKS", 7)
     noise = np.random.default_rng(3).normal(size=(3, 80, 70)).astype(np.float32)
     assert_same_picks(noise, 5, 0)
 

@@ -16,8 +16,8 @@ from cryopick_ray.pickers.heatmap.diameter import (
 )
 from cryopick_ray.pickers.heatmap.look import QUICK, THOROUGH, Look
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.simulate.micrograph import simulate
-from cryopick_ray.simulate.settings import simulation_settings
+from cryopick_ray.simulate.simulated_micrograph import simulate
+from cryopick_ray.simulate.simulation_settings import simulation_settings
 
 PIXEL_SIZE_A = 4.0
 

@@ -8,8 +8,8 @@ from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.heatmap.polarity import judge_for, pick_settled
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.simulate.micrograph import simulate
-from cryopick_ray.simulate.settings import simulation_settings
+from cryopick_ray.simulate.simulated_micrograph import simulate
+from cryopick_ray.simulate.simulation_settings import simulation_settings
 from cryopick_ray.units import resampled_shape, working_pixel_size_A
 
 SIDE = 640

@@ -35,9 +35,9 @@ def near(found, expected):
 def test_a_network_that_is_asked_fast_answers_as_it_was_taught(model):
     picker = load_picker(model, device="cpu", precision="float32", particle_px=None)
     options = {"step_px": 4} if model.startswith("deeppicker") else {}
-    kinds = [type(one) for one in picker.ready.modules()]
+    kinds = [type(module) for module in picker.ready.modules()]
     assert FusedConv in kinds
-    assert FusedConv not in [type(one) for one in picker.network.modules()]
+    assert FusedConv not in [type(module) for module in picker.network.modules()]
     for shape in ((1, 1, 192, 160), (3, 1, 96, 128), (1, 1, 192, 160)):  # laid out for one after the other
         x = images(*shape)
         assert near(picker.ready(x, **options), picker.network(x, **options))

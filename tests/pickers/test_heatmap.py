@@ -65,8 +65,8 @@ class CellMeans(nn.Module):
     """A network by hand: every cell answers by the mean of its own four pixels."""
 
     def forward(self, images):
-        means = nn.functional.avg_pool2d(images, 2)
-        return torch.cat([8 * means - 8, means.abs().log()], dim=1)
+        context = nn.functional.avg_pool2d(images, 2)
+        return torch.cat([8 * context - 8, context.abs().log()], dim=1)
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (48, 16), (160, 192)])

@@ -5,20 +5,20 @@ from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.pickers.families import build_network, make_picker
 from cryopick_ray.pickers.registry import LEARNING
 from cryopick_ray.pickers.weights import ModelCard
-from cryopick_ray.training.lessons.catalogue import make_lesson
+from cryopick_ray.training.recipes.recipe_catalogue import make_recipe
 
 SMALL = {"heatmap": {"base": 2}, "cryolo": {"width": 2}, "topaz": {"units": 2, "pi": 0.1}}
 every = pytest.mark.parametrize("name", LEARNING)
 
 
 def card_of(name, **changes):
-    lesson = make_lesson(name, SMALL.get(name, {}), [])
+    recipe = make_recipe(name, SMALL.get(name, {}), [])
     card = {
         "name": "tiny",
-        "architecture": lesson.architecture,
-        "parameters": lesson.parameters,
+        "architecture": recipe.architecture,
+        "parameters": recipe.parameters,
         "particle_px": 20.0,
-        "normalisation": lesson.normalisation,
+        "normalisation": recipe.normalisation,
         "threshold": 0.25,
         "trained_on": "nothing",
         "licence": "CC0-1.0",
@@ -37,8 +37,8 @@ def test_a_picker_is_what_its_card_says(name):
     assert (picker.card, picker.network, picker.device) == (card, network, torch.device("cpu"))
     assert picker.wants_gpu
     assert not network.training
-    kernels = [one for one in picker.ready.parameters() if one.ndim == 4]
-    assert all(one.is_contiguous(memory_format=torch.channels_last) for one in kernels)
+    kernels = [parameter for parameter in picker.ready.parameters() if parameter.ndim == 4]
+    assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
     assert make_picker(network, card, particle_px=27).particle_px == 27
 
 

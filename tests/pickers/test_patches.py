@@ -54,8 +54,8 @@ def test_mirrored_as_numpy_pads(margin, height, width):
 @given(st.integers(1, 40), st.integers(40, 60), st.integers(40, 60))
 def test_means_of_boxes(size, height, width):
     images = noise(2, height, width)
-    means = images.unfold(1, size, 1).unfold(2, size, 1).mean((-2, -1))
-    torch.testing.assert_close(box_means(images, size), means, atol=1e-5, rtol=1e-5)
+    context = images.unfold(1, size, 1).unfold(2, size, 1).mean((-2, -1))
+    torch.testing.assert_close(box_means(images, size), context, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("size", "step"), [(16, 3), (33, 4), (64, 4)])

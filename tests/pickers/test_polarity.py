@@ -10,8 +10,8 @@ from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.pickers.catalogue import load_picker
 from cryopick_ray.pickers.heatmap.polarity import are_bright, evidence, judge_for, pick_settled, rule
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.simulate.micrograph import simulate
-from cryopick_ray.simulate.settings import simulation_settings
+from cryopick_ray.simulate.simulated_micrograph import simulate
+from cryopick_ray.simulate.simulation_settings import simulation_settings
 
 MOLECULES = ("apoferritin", "antibody", "ribosome-70s")
 """A shell, whose middle is bright where the particle is dark; a thin one; a plain one."""
@@ -72,10 +72,10 @@ def test_where_there_are_no_particles_the_image_is_picked_as_it_is(picker):
     empty = micrographs("apoferritin", picker, seed=5, scene={"particles": [0, 0]})
     noise = torch.from_numpy(np.random.default_rng(1).normal(size=empty.shape).astype(np.float32))
     for images in (empty, -empty, noise):
-        for one, (found, bright) in zip(images, settled(picker, images), strict=True):
+        for image, (found, bright) in zip(images, settled(picker, images), strict=True):
             assert not bright
             with torch.inference_mode():
-                assert equal(found, picker.pick_many(one[None])[0])
+                assert equal(found, picker.pick_many(image[None])[0])
 
 
 def test_what_the_judge_cannot_look_at_is_picked_as_it_is():

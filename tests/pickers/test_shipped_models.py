@@ -13,15 +13,15 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cryopick_ray import DEFAULT_MODEL, FILAMENT_MODEL
-from cryopick_ray.config import read_yaml
 from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.pickers import shipped
 from cryopick_ray.pickers.catalogue import describe, load_picker, weights_file
 from cryopick_ray.pickers.shipped import FOLDER, shipped_models
 from cryopick_ray.pickers.weights import load_model
+from cryopick_ray.settings.config import read_yaml
 from cryopick_ray.simulate.filament_kinds import KEPT_OUT as KEPT_OUT_FILAMENTS
 from cryopick_ray.simulate.library import list_filaments, list_molecules
-from cryopick_ray.suite.settings import suite_settings
+from cryopick_ray.suite.suite_settings import suite_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted({DEFAULT_MODEL, *(path.stem for path in FOLDER.glob("*.json"))})
@@ -33,7 +33,7 @@ KEPT_OUT = {
     "apoferritin",
     "small-shell",
     "shell",
-    *(one for group in SUITE.groups() for one in group.molecules),
+    *(molecule for group in SUITE.groups() for molecule in group.molecules),
 }
 """What examples/10_suite.yaml measures generalisation on, and what looks like apoferritin."""
 MOST_BYTES = 40e6

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import MicrographError
-from cryopick_ray.pickers.topaz.normalise import fit_ice, normalise
+from cryopick_ray.pickers.topaz.mixture import fit_ice, normalise
 
 
 def ice_and_carbon(seed: int = 0, carbon: float = 0.1) -> np.ndarray:

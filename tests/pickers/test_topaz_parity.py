@@ -13,7 +13,7 @@ from scipy import fft
 from score_map import score_map
 
 from cryopick_ray.pickers.families import load_network_picker
-from cryopick_ray.pickers.topaz.normalise import normalise
+from cryopick_ray.pickers.topaz.mixture import normalise
 
 ORACLE = """
 import sys, numpy, torch

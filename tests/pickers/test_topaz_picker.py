@@ -7,8 +7,8 @@ from score_map import score_map
 
 from cryopick_ray.errors import MicrographError, ModelError, UsageError
 from cryopick_ray.pickers.scoring import Scoring
+from cryopick_ray.pickers.topaz.mixture import normalise
 from cryopick_ray.pickers.topaz.networks import TopazNetwork
-from cryopick_ray.pickers.topaz.normalise import normalise
 from cryopick_ray.pickers.topaz.picker import FLOOR, TopazPicker, doubled
 from cryopick_ray.pickers.weights import ModelCard, weights_digest
 

@@ -30,8 +30,8 @@ def test_calibrated_scores_keep_the_precision_that_they_promise(wanted):
 @given(st.one_of(scores, tied), share)
 def test_the_cut_is_the_lowest_that_reaches_the_precision(score, wanted):
     cut = cut_at_precision(Scores(score, 1), wanted)
-    means = {float(one): float(score[score >= one].mean(dtype=np.float64)) for one in score}
-    reached = [one for one, mean in means.items() if mean >= wanted - 1e-6]
+    context = {float(one): float(score[score >= one].mean(dtype=np.float64)) for one in score}
+    reached = [one for one, mean in context.items() if mean >= wanted - 1e-6]
     if reached:
         assert (cut.value, cut.doubt) == (min(reached), "")
     else:

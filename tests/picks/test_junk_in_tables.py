@@ -221,7 +221,10 @@ def test_a_mask_of_the_user_keeps_out_what_lies_in_it_and_nothing_else(tmp_path,
     assert frame[~inside].equals(plain[~inside])
     assert not frame.picked[inside].any()
     assert plain.picked[inside].any()
-    shares = {one.micrograph_id: read_shares(one.junk_share) for one in PickTable(out).micrographs}
+    shares = {
+        micrograph.micrograph_id: read_shares(micrograph.junk_share)
+        for micrograph in PickTable(out).micrographs
+    }
     assert shares["a.mrc"] == {"carbon": 0.25, "masked": 0.5}
     assert shares["b.mrc"] == {"carbon": 0.25, "masked": 0.5}  # without candidates, but with a mask
     assert shares["d.mrc"] == {"carbon": 0.25, "masked": 0}

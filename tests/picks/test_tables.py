@@ -73,13 +73,15 @@ def test_the_index_lists_every_micrograph_failed_and_empty_ones_included(tmp_pat
 
 
 def test_the_index_says_which_negatives_were_picked_and_an_earlier_one_none(tmp_path):
-    picked = [replace(one, inverted=one.micrograph_id.startswith("s1")) for one in some_picks()]
+    picked = [
+        replace(some_pick, inverted=some_pick.micrograph_id.startswith("s1")) for some_pick in some_picks()
+    ]
     table = build(tmp_path, "t", picked, 4, failed=("s1/unreadable.mrc",))
-    bright = {one.micrograph_id for one in PickTable(table).micrographs if one.inverted}
+    bright = {micrograph.micrograph_id for micrograph in PickTable(table).micrographs if micrograph.inverted}
     assert bright == {one.micrograph_id for one in picked if one.inverted}
     earlier = pq.read_table(table / INDEX).drop_columns(["inverted"]).replace_schema_metadata(None)
     pq.write_table(earlier, table / INDEX)
-    assert not any(one.inverted for one in PickTable(table).micrographs)
+    assert not any(micrograph.inverted for micrograph in PickTable(table).micrographs)
 
 
 @pytest.mark.parametrize(("most", "noise"), [(10**6, 0.5), (100, 16)])
@@ -171,7 +173,7 @@ def test_no_partition_needs_another(tmp_path, monkeypatch):
         return dask.compute(*tasks, **how)
 
     monkeypatch.setattr(tasks, "compute", compute)
-    picked = [one for one in some_picks(40) if one.micrograph_id.startswith("s0")]
+    picked = [some_pick for some_pick in some_picks(40) if some_pick.micrograph_id.startswith("s0")]
     parts = list(build(tmp_path, "t", picked, 40).glob("*/*.parquet"))
     assert len(graphs) == len(parts) > 5
     assert all(len(graph) == 1 for graph in graphs)

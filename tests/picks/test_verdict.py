@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.picks.judged import count
+from cryopick_ray.picks.judged_micrographs import count
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 from cryopick_ray.picks.verdict import COMPARED, KINDS, Facts, judge, usual_count

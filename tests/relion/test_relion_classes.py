@@ -9,7 +9,7 @@ import starfile
 
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
-from cryopick_ray.particles.classes.settings import ClassSettings
+from cryopick_ray.particles.classes.classification_settings import ClassSettings
 from cryopick_ray.runs.classified import classify2d
 
 

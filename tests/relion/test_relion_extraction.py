@@ -14,8 +14,8 @@ from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import write
 from cryopick_ray.formats.reading import read_coordinates
 from cryopick_ray.formats.star import write_star
-from cryopick_ray.micrographs.listing import read_star_list
-from cryopick_ray.micrographs.star import read_star
+from cryopick_ray.micrographs.star_blocks import read_star
+from cryopick_ray.micrographs.star_list import read_star_list
 from cryopick_ray.picks.schema import PickedMicrograph
 
 SIDE, SHAPE = 32, (200, 256)

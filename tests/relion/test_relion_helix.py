@@ -16,7 +16,7 @@ from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.format import ExportSettings
 from cryopick_ray.formats.formats import write
-from cryopick_ray.particles.classes.settings import ClassSettings
+from cryopick_ray.particles.classes.classification_settings import ClassSettings
 from cryopick_ray.particles.extract_settings import ExtractSettings
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.runs.classified import classify2d
@@ -112,7 +112,7 @@ class Project:
         for (_, row), image in zip(rows.iterrows(), images, strict=True):
             at = np.array([row["rlnCoordinateX"], row["rlnCoordinateY"]])
             distances = [np.hypot(*(points - at).T) for points in dense]
-            nearest = int(np.argmin([one.min() for one in distances]))
+            nearest = int(np.argmin([distance.min() for distance in distances]))
             assert distances[nearest].min() < tolerance_px
             trace, track = self.traces[nearest], 0.05 * distances[nearest].argmin()
             direction = trace.direction_rad(np.array([track]), 2 * RISE_A / SIZE_A)[0]

@@ -3,13 +3,13 @@
 import pytest
 from archive_server import ENTRY, SET, Archive, noise, served
 
-from cryopick_ray.micrographs.remote import patience
+from cryopick_ray.transfer import backoff
 
 
 @pytest.fixture
 def archive(monkeypatch):
     """Six micrographs of 200 kB, a gain reference and a movie."""
-    monkeypatch.setattr(patience, "PAUSES_S", (0.01, 0.05))
+    monkeypatch.setattr(backoff, "PAUSES_S", (0.01, 0.05))
     archive = Archive()
     archive.entry["imagesets"] = [SET]
     for number in range(6):

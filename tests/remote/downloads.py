@@ -4,9 +4,9 @@ from pathlib import Path
 
 from archive_server import ENTRY, Archive
 
-from cryopick_ray.micrographs.remote.archive import EmpiarSource
-from cryopick_ray.micrographs.remote.download import Wanted, choose, fetch
-from cryopick_ray.micrographs.remote.manifest import Manifest
+from cryopick_ray.empiar.download import Wanted, choose, fetch
+from cryopick_ray.empiar.download_manifest import Manifest
+from cryopick_ray.empiar.source import EmpiarSource
 
 
 class Record:

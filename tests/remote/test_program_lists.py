@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.micrographs.exposures import read_cs_list
-from cryopick_ray.micrographs.listing import read_star_list
+from cryopick_ray.micrographs.cs_list import read_cs_list
+from cryopick_ray.micrographs.star_list import read_star_list
 from cryopick_ray.units import Optics
 
 OPTICS = """
@@ -181,7 +181,7 @@ def test_exposures_before_motion_correction_are_movies(tmp_path, missing):
 
 def test_exposures_without_optics_and_pixel_size(tmp_path):
     rows = exposures(**{"mscope_params/accel_kv": None, "micrograph_blob/psize_A": None})
-    assert {(one.optics, one.pixel_size_A) for one in cs(tmp_path, rows)} == {(None, None)}
+    assert {(c.optics, c.pixel_size_A) for c in cs(tmp_path, rows)} == {(None, None)}
 
 
 def test_a_pickle_is_not_opened(tmp_path):

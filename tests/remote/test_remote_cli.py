@@ -117,7 +117,7 @@ def test_a_folder_of_another_entry_is_refused(archive, tmp_path):
 
 
 def test_an_archive_that_is_away(archive, monkeypatch):
-    from cryopick_ray.micrographs.remote import http
+    from cryopick_ray.transfer import http
 
     monkeypatch.setattr(http, "TRIES", 2)
     monkeypatch.setenv("CRYOPICK_EMPIAR_API", "http://127.0.0.1:9/api")
@@ -131,7 +131,7 @@ def test_an_interrupted_fetch_says_that_it_goes_on(archive, tmp_path, monkeypatc
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("cryopick_ray.micrographs.remote.fetcher.Fetcher.wait", interrupted)
+        patch.setattr("cryopick_ray.empiar.fetcher.Fetcher.wait", interrupted)
         done = cryopick("fetch", ENTRY, "--out", tmp_path)
     assert done.exit_code == 130
     assert "interrupted; the same command goes on where it ended" in " ".join(done.stderr.split())

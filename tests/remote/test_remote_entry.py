@@ -7,9 +7,7 @@ from archive_server import SET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.errors import CryoPickError, UsageError
-from cryopick_ray.micrographs.remote.archive import EmpiarSource, Places
-from cryopick_ray.micrographs.remote.entry import (
+from cryopick_ray.empiar.entry import (
     Entry,
     ImageSet,
     choose_image_set,
@@ -17,7 +15,9 @@ from cryopick_ray.micrographs.remote.entry import (
     parse_entry,
     parse_search,
 )
-from cryopick_ray.micrographs.remote.errors import MissingError, RemoteError
+from cryopick_ray.empiar.source import EmpiarAddresses, EmpiarSource
+from cryopick_ray.errors import CryoPickError, UsageError
+from cryopick_ray.transfer.transfer_errors import MissingError, RemoteError
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=9),
@@ -55,10 +55,10 @@ def test_an_entry_as_the_archive_writes_it():
     )
 )
 def test_any_json_makes_an_entry(fields):
-    for one in parsed(fields).image_sets:
-        assert ".." not in one.directory.split("/")
-        assert not one.directory.startswith("/")
-        assert one.pixel_size_A is None or one.pixel_size_A > 0
+    for image_set in parsed(fields).image_sets:
+        assert ".." not in image_set.directory.split("/")
+        assert not image_set.directory.startswith("/")
+        assert image_set.pixel_size_A is None or image_set.pixel_size_A > 0
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ def test_a_search_goes_from_page_to_page(archive):
 def test_places_with_credentials_or_of_another_kind_are_refused(monkeypatch):
     monkeypatch.setenv("CRYOPICK_EMPIAR_FILES", "https://user:secret@example.org/x")
     with pytest.raises(CryoPickError, match="credentials") as caught:
-        Places.from_environment()
+        EmpiarAddresses.from_environment()
     assert "secret" not in str(caught.value)
     monkeypatch.setenv("CRYOPICK_EMPIAR_FILES", "ftp://example.org/x")
     with pytest.raises(CryoPickError, match="expected"):
-        Places.from_environment()
+        EmpiarAddresses.from_environment()

@@ -9,9 +9,10 @@ import pytest
 from archive_server import noise
 from downloads import assert_whole, download
 
-from cryopick_ray.micrographs.remote import fetcher, http, transfer
-from cryopick_ray.micrographs.remote.download import Wanted
-from cryopick_ray.micrographs.remote.errors import RemoteError
+from cryopick_ray.empiar import fetcher
+from cryopick_ray.empiar.download import Wanted
+from cryopick_ray.transfer import http, transfer
+from cryopick_ray.transfer.transfer_errors import RemoteError
 
 
 def test_micrographs_arrive_whole_and_gains_and_movies_stay(archive, micrographs, tmp_path):

@@ -5,10 +5,10 @@ import time
 import pytest
 from archive_server import ENTRY
 
-from cryopick_ray.micrographs.remote import listing
-from cryopick_ray.micrographs.remote.archive import EmpiarSource, find_directory
-from cryopick_ray.micrographs.remote.body import RefusedFile, RemoteFile
-from cryopick_ray.micrographs.remote.errors import MissingError, RemoteError
+from cryopick_ray.empiar.source import EmpiarSource, find_directory
+from cryopick_ray.transfer import index_pages
+from cryopick_ray.transfer.response import RefusedFile, RemoteFile
+from cryopick_ray.transfer.transfer_errors import MissingError, RemoteError
 
 ROW = (
     '<tr><td valign="top"><img src="/icons/x.gif" alt="[   ]"></td><td><a href="{0}">{0}</a></td>'
@@ -31,15 +31,15 @@ NGINX = '<a href="{0}">{0}</a>            24-Oct-2013 15:49            {1}\r\n'
 )
 def test_sizes_and_dates_of_an_index(form, size, n_bytes, is_exact):
     page = f"<html><pre>{form.format('a_1.2K.mrc', size)}{form.format('b.mrc', '7')}</pre></html>".encode()
-    (href, rest), _ = listing.links(page)
-    file = listing._file(href, rest)
+    (href, rest), _ = index_pages.links(page)
+    file = index_pages._file(href, rest)
     assert (file.path, file.size_bytes, file.is_exact) == ("a_1.2K.mrc", n_bytes, is_exact)
     assert file.modified in ("2013-10-24 15:49", "24-Oct-2013 15:49")
 
 
 def test_a_page_without_sizes_still_lists():
     page = b'<ul><li><a href="a.mrc">a</a></li><li><a href=b.mrc>b</a><li><a>c</a><A HREF="d&amp;e.mrc">'
-    assert [href for href, _ in listing.links(page)] == ["a.mrc", "b.mrc", "d&e.mrc"]
+    assert [href for href, _ in index_pages.links(page)] == ["a.mrc", "b.mrc", "d&e.mrc"]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_page_without_sizes_still_lists():
 )
 def test_a_page_that_leaves_everything_open_is_read_in_time_of_its_length(piece):
     start = time.perf_counter()
-    assert list(listing.links(piece * (2**21 // len(piece)))) == []
+    assert list(index_pages.links(piece * (2**21 // len(piece)))) == []
     assert time.perf_counter() - start < 5  # a tenth of a second; html.parser would take days
 
 
@@ -85,14 +85,14 @@ def test_a_folder_within_itself_ends(archive):
 
 
 def test_folders_without_end_are_given_up(archive, monkeypatch):
-    monkeypatch.setattr(listing, "MOST_FOLDERS", 10)
+    monkeypatch.setattr(index_pages, "MOST_FOLDERS", 10)
     archive.extra_rows["data"] = [ROW.format(f"{number}/", "-") for number in range(20)]
     with pytest.raises(RemoteError, match="more than 10 folders"):
         walk()
 
 
 def test_a_page_without_end_is_given_up(archive, monkeypatch):
-    monkeypatch.setattr(listing, "MOST_PAGE_BYTES", 100)
+    monkeypatch.setattr(index_pages, "MOST_PAGE_BYTES", 100)
     with pytest.raises(RemoteError, match="longer than 100 bytes"):
         walk()
 

@@ -12,10 +12,10 @@ import pytest
 from archive_server import ENTRY
 from downloads import assert_whole, download
 
+from cryopick_ray.empiar.download_manifest import Manifest
 from cryopick_ray.errors import UsageError
-from cryopick_ray.micrographs.remote.body import RefusedFile, RemoteFile
-from cryopick_ray.micrographs.remote.errors import RemoteError
-from cryopick_ray.micrographs.remote.manifest import Manifest
+from cryopick_ray.transfer.response import RefusedFile, RemoteFile
+from cryopick_ray.transfer.transfer_errors import RemoteError
 
 ANY = ("listed", "partial")
 FETCH = """

@@ -6,8 +6,8 @@ from archive_server import ENTRY, noise
 from downloads import download
 from obstore.store import from_url
 
-from cryopick_ray.micrographs.remote.archive import EmpiarSource
-from cryopick_ray.micrographs.remote.errors import ChangedError, MissingError
+from cryopick_ray.empiar.source import EmpiarSource
+from cryopick_ray.transfer.transfer_errors import ChangedError, MissingError
 
 FILES = {f"data/images/m{number} +ü.mrc": noise(number, 300_000) for number in range(4)}
 
@@ -27,7 +27,7 @@ def s3_endpoint():
 def mirror(request, tmp_path, monkeypatch):
     """An entry in a folder, or in a bucket; the archive's own interface is away."""
     monkeypatch.setenv("CRYOPICK_EMPIAR_API", "http://127.0.0.1:9/api")
-    monkeypatch.setattr("cryopick_ray.micrographs.remote.http.TRIES", 1)
+    monkeypatch.setattr("cryopick_ray.transfer.http.TRIES", 1)
     if request.param == "folder":
         for path, data in FILES.items():
             (tmp_path / "mirror" / ENTRY / path).parent.mkdir(parents=True, exist_ok=True)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cryopick_ray.micrographs.remote.errors import HostileNameError
-from cryopick_ray.micrographs.remote.names import MAX_NAME_BYTES, child_of, encoded, local_path, matches
+from cryopick_ray.transfer.names import MAX_NAME_BYTES, child_of, encoded, local_path, matches
+from cryopick_ray.transfer.transfer_errors import HostileNameError
 
 HERE = "/empiar/world_availability/10999/data/"
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from cryopick_ray.micrographs.remote.errors import RemoteError
-from cryopick_ray.micrographs.remote.http import Client
+from cryopick_ray.transfer.http import Client
+from cryopick_ray.transfer.transfer_errors import RemoteError
 
 
 def closed_port():
@@ -23,7 +23,7 @@ def test_the_first_request_of_all_is_given_up_within_seconds(host):
 
 
 def test_once_a_server_has_answered_a_refused_connection_is_asked_again(monkeypatch):
-    monkeypatch.setattr("cryopick_ray.micrographs.remote.http.TRIES", 3)
+    monkeypatch.setattr("cryopick_ray.transfer.http.TRIES", 3)
     port = closed_port()
     client = Client(1)
     client._has_heard = True

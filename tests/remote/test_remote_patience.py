@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.micrographs.remote.headers import parse_retry_after
-from cryopick_ray.micrographs.remote.patience import PAUSES_S, Bandwidth, pause_s
+from cryopick_ray.transfer.backoff import PAUSES_S, Bandwidth, pause_s
+from cryopick_ray.transfer.headers import parse_retry_after
 
 
 @given(st.integers(1, 10**6), st.none() | st.floats(0, 600), st.floats(0, 1))

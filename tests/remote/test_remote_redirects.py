@@ -3,8 +3,8 @@
 import pytest
 from downloads import download
 
-from cryopick_ray.micrographs.remote.errors import RemoteError
-from cryopick_ray.micrographs.remote.headers import redirected
+from cryopick_ray.transfer.headers import redirected
+from cryopick_ray.transfer.transfer_errors import RemoteError
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from cryopick_ray.micrographs.remote.checks import (
+from cryopick_ray.empiar.checks import (
     decide_declared_pixel_size,
     looks_like_gain,
     orientation_note,
 )
-from cryopick_ray.micrographs.remote.entry import ImageSet
+from cryopick_ray.empiar.entry import ImageSet
 from cryopick_ray.micrographs.roles import exposure_of, gains_are_credible, role_of
 
 

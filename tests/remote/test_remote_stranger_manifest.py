@@ -8,10 +8,10 @@ import pytest
 from archive_server import ENTRY
 from downloads import download
 
+from cryopick_ray.empiar.database import JOURNAL_MAGIC
+from cryopick_ray.empiar.download_manifest import Manifest
 from cryopick_ray.errors import CryoPickError
-from cryopick_ray.micrographs.remote.body import RemoteFile
-from cryopick_ray.micrographs.remote.database import JOURNAL_MAGIC
-from cryopick_ray.micrographs.remote.manifest import Manifest
+from cryopick_ray.transfer.response import RemoteFile
 
 ENDLESS = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT COUNT(*) FROM n"
 FILES = "path, role, exposure, preference, state, reason, listed_at, changed_at"

@@ -7,9 +7,9 @@ import pytest
 from archive_server import ENTRY
 from downloads import Record
 
-from cryopick_ray.micrographs.remote.archive import EmpiarSource
-from cryopick_ray.micrographs.remote.download import Wanted, open_stream
-from cryopick_ray.micrographs.remote.errors import RemoteError
+from cryopick_ray.empiar.download import Wanted, open_stream
+from cryopick_ray.empiar.source import EmpiarSource
+from cryopick_ray.transfer.transfer_errors import RemoteError
 
 KEEP = 450_000
 """Two of the six."""

@@ -4,10 +4,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from cryopick_ray.passes.agreement import Agreement, agreement
+from cryopick_ray.passes.agreed_reliability import reliability
+from cryopick_ray.passes.agreement import PickerAgreement, agreement
 from cryopick_ray.passes.patterns import Patterns
-from cryopick_ray.passes.reliability import reliability
-from cryopick_ray.report.agreement import MOST_ROWS, render_agreement
+from cryopick_ray.report.agreement_part import MOST_ROWS, render_agreement
 
 EVIL = "<script>alert(1)</script>\"'&"
 NAMES = (EVIL, "Topaz", "crYOLO")
@@ -93,5 +93,5 @@ def test_rare_kinds_of_groups_are_counted_but_not_shown():
 
 
 def test_no_groups_make_an_empty_part():
-    nothing = Agreement(("a",), {"a": 0}, (), ())
+    nothing = PickerAgreement(("a",), {"a": 0}, (), ())
     assert Page(render_agreement(nothing)).rows[1] == ["a", "0", ""]

@@ -9,7 +9,7 @@ from selenium.webdriver.common.by import By
 from cryopick_ray.evaluation.alike import common_names, side_by_side
 from cryopick_ray.evaluation.compare import beside_of, compare
 from cryopick_ray.evaluation.truth import Truth
-from cryopick_ray.report.compared import picture_of, render_compared
+from cryopick_ray.report.compared_page import picture_of, render_compared
 
 HOSTILE = "<script>alert(1)</script>"
 DIAMETER_A, SHAPE = 120.0, (1000, 1200)
@@ -43,7 +43,7 @@ def show(browser, tmp_path):
         browser.get(path.as_uri())
         assert browser.get_log("browser") == []
         messages = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
-        sent = [one["params"] for one in messages if one["method"] == "Network.requestWillBeSent"]
+        sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
         urls = {one["request"]["url"] for one in sent if one["documentURL"].startswith("file:")}
         assert all(url == browser.current_url or url.startswith("data:image/") for url in urls)
         return browser

@@ -65,7 +65,7 @@ def drawn(browser):
 
 def requests(browser):
     messages = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
-    sent = [one["params"] for one in messages if one["method"] == "Network.requestWillBeSent"]
+    sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
     return {one["request"]["url"] for one in sent if one["documentURL"].startswith("file:")}
 
 
@@ -82,7 +82,7 @@ def test_opens_without_errors_dialogs_or_requests(browser, tmp_path, report):
 
 def test_the_slider_draws_what_is_above_it_and_reset_returns(browser, tmp_path, report):
     show(browser, tmp_path / "report.html", report)
-    scores = np.concatenate([one.score for one in report.thumbnails])
+    scores = np.concatenate([thumbnail.score for thumbnail in report.thumbnails])
     assert drawn(browser) == report.n_picked == 42
     for threshold in (-0.5, 0.6):
         move(browser, threshold)
@@ -90,8 +90,8 @@ def test_the_slider_draws_what_is_above_it_and_reset_returns(browser, tmp_path, 
         assert drawn(browser) == above
         assert browser.find_element(By.ID, "shown-count").text.startswith(f"{above} picks")
         counts = browser.find_elements(By.CSS_SELECTOR, "figcaption .count")
-        assert [int(one.text) for one in counts] == [
-            int((one.score >= threshold).sum()) for one in report.thumbnails
+        assert [int(count.text) for count in counts] == [
+            int((thumbnail.score >= threshold).sum()) for thumbnail in report.thumbnails
         ]
     browser.find_element(By.ID, "reset").click()
     assert drawn(browser) == 42
@@ -104,7 +104,7 @@ def test_the_slider_draws_what_is_above_it_and_reset_returns(browser, tmp_path, 
 
 
 def test_verdicts_can_be_shown_alone(browser, tmp_path, report, make_picks):
-    names = [one.micrograph_id for one in report.thumbnails]
+    names = [thumbnail.micrograph_id for thumbnail in report.thumbnails]
     micrographs = [
         replace(make_picks(name).micrograph, verdict=verdict, picks=1, reasons="<b>why</b>")
         for name, verdict in zip(names, ("not a micrograph", "bad", "good"), strict=True)

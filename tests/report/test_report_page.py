@@ -82,9 +82,9 @@ def test_every_candidate_is_a_circle_and_the_picked_ones_are_drawn(report):
     assert len(circles) == 120
     assert sum(attributes.get("class") != "off" for attributes in circles) == 18
     drawn = [[float(attributes[name]) for name in ("cx", "cy", "data-s")] for attributes in circles]
-    for number, one in enumerate(report.thumbnails):
+    for number, thumbnail in enumerate(report.thumbnails):
         # SVG counts from the edge of the first pixel, half a pixel before its centre.
-        expected = np.column_stack([one.x_px + 0.5, one.y_px + 0.5, one.score])
+        expected = np.column_stack([thumbnail.x_px + 0.5, thumbnail.y_px + 0.5, thumbnail.score])
         np.testing.assert_allclose(drawn[40 * number : 40 * (number + 1)], expected, atol=0.051)
 
 

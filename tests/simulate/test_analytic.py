@@ -7,15 +7,15 @@ import scipy.ndimage
 from scipy.spatial.transform import Rotation
 
 from cryopick_ray.simulate import library
-from cryopick_ray.simulate.analytic import RECIPES
+from cryopick_ray.simulate.analytic import COMPOSITIONS
 from cryopick_ray.simulate.density import density
-from cryopick_ray.simulate.filling import Part, Recipe, fill
+from cryopick_ray.simulate.filling import Composition, SolidPart, fill
 from cryopick_ray.simulate.gaussians import CONTOUR, gaussian_field, gaussian_projection, sphere_points
 from cryopick_ray.simulate.library import list_molecules, load_molecule
 from cryopick_ray.simulate.projection import preferred_rotations
 from cryopick_ray.simulate.shapes import ellipsoid, helix, icosahedral, tube
 
-NAMES = [recipe.name for recipe in RECIPES]
+NAMES = [composition.name for composition in COMPOSITIONS]
 LONG = ["dumbbell-3", "superhelix-4", "bent-rod-5", "knobbed-rod-6"]
 BOX = 66
 
@@ -248,7 +248,9 @@ def membrane_A(molecule):
 
 def test_the_last_part_owns_what_several_claim():
     ball, core = ellipsoid(30, 30, 30), ellipsoid(20, 20, 20)
-    molecule = fill(Recipe("m", "test", (30, 30, 30), (Part(ball), Part(core, 2.0, coarseness=1.5)), 3000))
+    molecule = fill(
+        Composition("m", "test", (30, 30, 30), (SolidPart(ball), SolidPart(core, 2.0, coarseness=1.5)), 3000)
+    )
     inner = 4 / 3 * np.pi * 20**3
     outer = 4 / 3 * np.pi * 30**3 - inner
     assert molecule.mass_kDa == pytest.approx((outer + 2 * inner) / 1210, rel=0.02)
@@ -264,7 +266,9 @@ def test_the_last_part_owns_what_several_claim():
 
 
 def test_one_density_states_its_mass_and_several_say_what_they_are():
-    assert "1.21 A^3 per dalton" in fill(Recipe("m", "t", (9, 9, 9), (Part(tube(0, 9, 18)),), 200)).how
+    assert (
+        "1.21 A^3 per dalton" in fill(Composition("m", "t", (9, 9, 9), (SolidPart(tube(0, 9, 18)),), 200)).how
+    )
     assert "densities 0.5, 0.85, 1 of protein's" in load_molecule("micelle-trimer").how
 
 

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from scipy.stats import kurtosis, skew
 
-from cryopick_ray.config import fill
 from cryopick_ray.micrographs.junk import Junk
+from cryopick_ray.settings.config import fill
 from cryopick_ray.simulate.contamination import KINDS, MATERIAL_A, ContaminationSettings, contaminate
 from cryopick_ray.simulate.extent import all_over, extent
 from cryopick_ray.simulate.field import FieldOfView
-from cryopick_ray.simulate.lumps import fused, lumps
+from cryopick_ray.simulate.ice_crystals import fused, lumps
 from cryopick_ray.simulate.texture import FORMS, HIDES_A
 
 SHAPE, PIXEL_SIZE_A = (600, 800), 4.0

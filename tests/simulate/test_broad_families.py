@@ -1,8 +1,8 @@
 from collections import Counter
 from pathlib import Path
 
-from cryopick_ray.simulate.families import BROAD, broad_family
 from cryopick_ray.simulate.library import list_molecules
+from cryopick_ray.simulate.molecule_families import BROAD, broad_family
 
 
 def test_every_built_in_molecule_is_in_one_broad_family_and_each_has_several():

@@ -6,14 +6,14 @@ import pytest
 import scipy.fft
 import starfile
 
-from cryopick_ray.config import read_yaml
 from cryopick_ray.evaluation.curves import curve
 from cryopick_ray.micrographs.preprocess import prepare
 from cryopick_ray.pickers.log import LogPicker
 from cryopick_ray.picks.matching import match
+from cryopick_ray.settings.config import read_yaml
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.simulate.micrograph import simulate
-from cryopick_ray.simulate.settings import simulation_settings
+from cryopick_ray.simulate.simulated_micrograph import simulate
+from cryopick_ray.simulate.simulation_settings import simulation_settings
 from cryopick_ray.simulate.spectrum import grey_statistics, particle_snr, radial_power
 from cryopick_ray.units import resampled_shape, resampled_to_source, working_pixel_size_A
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation, label
 
-from cryopick_ray.config import fill
 from cryopick_ray.errors import UsageError
+from cryopick_ray.settings.config import fill
 from cryopick_ray.simulate.contamination import (
     KINDS,
     MATERIAL_A,
@@ -11,11 +11,11 @@ from cryopick_ray.simulate.contamination import (
     ContaminationSettings,
     contaminate,
 )
+from cryopick_ray.simulate.drawn_ranges import draw, draw_count, draw_log
 from cryopick_ray.simulate.field import FieldOfView, Patch, smooth_noise
 from cryopick_ray.simulate.films import CARBON, film
-from cryopick_ray.simulate.lumps import lumps
-from cryopick_ray.simulate.lumps_known import SPECKS
-from cryopick_ray.simulate.ranges import draw, draw_count, draw_log
+from cryopick_ray.simulate.ice_crystals import lumps
+from cryopick_ray.simulate.ice_crystals_known import SPECKS
 
 SHAPE = (600, 800)
 PIXEL_SIZE_A = 4.0

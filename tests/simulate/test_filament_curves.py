@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import KDTree
 
-from cryopick_ray.simulate.curves import STEP, beside, clear_of_itself, even, runs, worm
+from cryopick_ray.simulate.plane_curves import STEP, beside, clear_of_itself, even, runs, worm
 
 
 def rng(seed=0):

@@ -5,17 +5,17 @@ import pytest
 import starfile
 from scipy.ndimage import map_coordinates
 
-from cryopick_ray.config import assigned
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.filaments.segments import traces_of
 from cryopick_ray.micrographs.junk import Junk
+from cryopick_ray.settings.config import assigned
 from cryopick_ray.simulate.contamination import KINDS
 from cryopick_ray.simulate.library import list_filaments, load_molecule
-from cryopick_ray.simulate.micrograph import simulate
-from cryopick_ray.simulate.run import simulate_all
-from cryopick_ray.simulate.settings import simulation_settings
-from cryopick_ray.simulate.truth import truth_star
+from cryopick_ray.simulate.simulated_micrograph import simulate
+from cryopick_ray.simulate.simulation import simulate_all
+from cryopick_ray.simulate.simulation_settings import simulation_settings
+from cryopick_ray.simulate.truth_star import truth_star
 
 CLEAN = [f"contamination.{kind}.probability=0" for kind in KINDS]
 QUIET = [
@@ -124,9 +124,9 @@ def test_the_files_give_back_the_axes(rich, tmp_path):
         *(particles[name].to_numpy() for name in ("rlnCoordinateX", "rlnCoordinateY", "rlnHelicalTubeID"))
     )
     drawn = [trace for _, trace in made.filaments.traces(pickable=True)]
-    assert [one.length_px for one in traces] == pytest.approx([one.length_px for one in drawn], rel=0.01)
-    for one, two in zip(traces, drawn, strict=True):
-        assert one.points[[0, -1]] == pytest.approx(two.points[[0, -1]], abs=0.01)
+    assert [trace.length_px for trace in traces] == pytest.approx([one.length_px for one in drawn], rel=0.01)
+    for trace, two in zip(traces, drawn, strict=True):
+        assert trace.points[[0, -1]] == pytest.approx(two.points[[0, -1]], abs=0.01)
 
 
 @pytest.mark.parametrize("name", [one.name for one in list_filaments() if one.family != "thin"])
@@ -137,7 +137,7 @@ def test_the_axis_of_the_truth_lies_in_the_middle_of_what_is_seen(name):
         "microscope.amplitude_contrast=1",
     ]
     made, _ = make(name, *QUIET, *ONE, *near_focus, shape=(512, 512))
-    _, axis = max(made.filaments.traces(pickable=True), key=lambda one: one[1].length_px)
+    _, axis = max(made.filaments.traces(pickable=True), key=lambda trace: trace[1].length_px)
     track = np.arange(WIDTH_PX, axis.length_px - WIDTH_PX, 1.0)
     direction = axis.direction_rad(track, WIDTH_PX)
     across = np.arange(-1.2 * WIDTH_PX, 1.2 * WIDTH_PX + 0.1, 0.5)

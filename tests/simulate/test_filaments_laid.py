@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import KDTree
 
-from cryopick_ray.config import fill
 from cryopick_ray.errors import UsageError
+from cryopick_ray.settings.config import fill
 from cryopick_ray.simulate.field import FieldOfView
 from cryopick_ray.simulate.filament_scene import FilamentSceneSettings
 from cryopick_ray.simulate.laying import APART, SHORTEST, lay_filaments
 from cryopick_ray.simulate.library import load_molecule
 from cryopick_ray.simulate.scene import SceneSettings
-from cryopick_ray.simulate.settings import simulation_settings
+from cryopick_ray.simulate.simulation_settings import simulation_settings
 
 SHAPE = (500, 700)
 WIDTH_PX = 20.0
@@ -52,10 +52,10 @@ def on(mask, points):
 
 def nearest(scene):
     """Distance of each filament's points to the nearest other filament, in widths."""
-    for i, one in enumerate(scene.filaments):
+    for i, filament in enumerate(scene.filaments):
         others = [two.points for j, two in enumerate(scene.filaments) if j != i]
         if others:
-            yield KDTree(np.concatenate(others)).query(one.points)[0] / WIDTH_PX
+            yield KDTree(np.concatenate(others)).query(filament.points)[0] / WIDTH_PX
 
 
 @given(seed=st.integers(0, 2**32), persistence=st.floats(5, 1000))
@@ -73,8 +73,8 @@ def test_what_counts_lies_in_the_image_off_contamination_and_is_long_enough(seed
         assert trace.length_px >= SHORTEST * WIDTH_PX - 1e-6
         for x, y, radius in scene.tangles:
             assert np.hypot(*(trace.points - (x, y)).T).min() > radius
-    for one in scene.filaments:
-        assert not on(mask, one.points[one.inside]).any()
+    for filament in scene.filaments:
+        assert not on(mask, filament.points[filament.inside]).any()
 
 
 def test_filaments_lie_where_nobody_traces_them_and_count_as_decoys_there():
@@ -106,7 +106,8 @@ def test_filaments_cover_the_share_of_the_clean_image_that_is_asked(density):
     mask = half_mask()
     clean = (~mask).sum()
     lengths = [
-        sum(one.inside.sum() for one in lay(seed, mask=mask, density=density, length=10).filaments) / 8
+        sum(filament.inside.sum() for filament in lay(seed, mask=mask, density=density, length=10).filaments)
+        / 8
         for seed in range(10)
     ]
     assert np.mean(lengths) * WIDTH_PX**2 / clean == pytest.approx(density, rel=0.15, abs=0.02)
@@ -118,8 +119,8 @@ def test_filaments_that_do_not_cross_keep_apart_and_others_cross():
     assert min(near.min() for near in nearest(crossing)) < 0.5
     assert len(apart.filaments) > 5
     assert min(near.min() for near in nearest(apart)) >= APART - 1e-6
-    for one in apart.filaments:
-        near = KDTree(one.points).query_pairs(WIDTH_PX, output_type="ndarray")
+    for filament in apart.filaments:
+        near = KDTree(filament.points).query_pairs(WIDTH_PX, output_type="ndarray")
         assert np.abs(near[:, 1] - near[:, 0]).max() < 8 * 4
 
 
@@ -153,7 +154,7 @@ def test_broken_filaments_are_pieces_with_gaps_as_wide_as_asked():
 @pytest.mark.parametrize("low", [2.0, 50.0])
 def test_lengths_are_those_asked(low):
     scene = lay(number=30, length=[low, 2 * low], persistence=1e6, shape=(9000, 9000))
-    whole = [one for one in scene.filaments if one.inside.all()]
+    whole = [filament for filament in scene.filaments if filament.inside.all()]
     lengths = np.array([(len(one.points) - 1) / 8 for one in whole])
     assert len(whole) > 5
     assert lengths.min() >= low - 0.2
@@ -164,14 +165,14 @@ def test_one_seed_gives_one_specimen_at_every_pixel_size():
     fine = lay(4, shape=(1000, 1400), width_px=2 * WIDTH_PX, density=0.2, tangles=1)
     coarse = lay(4, density=0.2, tangles=1)
     assert len(fine.filaments) == len(coarse.filaments)
-    for one, two in zip(fine.filaments, coarse.filaments, strict=True):
-        assert one.points == pytest.approx(2 * two.points)
+    for filament, two in zip(fine.filaments, coarse.filaments, strict=True):
+        assert filament.points == pytest.approx(2 * two.points)
     assert fine.tangles == pytest.approx(2 * coarse.tangles)
 
 
 def test_equal_seeds_lay_equal_filaments_and_others_do_not():
     some = [lay(seed, density=0.2, broken=0.5, bundled=0.5, tangles=1).filaments for seed in (5, 5, 6)]
-    points = [np.concatenate([one.points for one in filaments]) for filaments in some]
+    points = [np.concatenate([filament.points for filament in filaments]) for filaments in some]
     assert np.array_equal(points[0], points[1])
     assert not np.array_equal(points[0][:50], points[2][:50])
 
@@ -179,7 +180,7 @@ def test_equal_seeds_lay_equal_filaments_and_others_do_not():
 def test_particles_are_no_filaments_and_the_mixture_counts():
     assert lay(molecules=(GLOBULE,), width_px=20) is None
     mixed = lay(molecules=(ACTIN, GLOBULE, FLAGELLUM), mixture=(1, 5, 3), number=200, length=2)
-    kinds = np.bincount([one.molecule for one in mixed.filaments], minlength=3)
+    kinds = np.bincount([filament.molecule for filament in mixed.filaments], minlength=3)
     assert kinds[1] == 0
     assert kinds[2] / kinds.sum() == pytest.approx(0.75, abs=0.1)
     assert lay(molecules=(ACTIN, GLOBULE), mixture=(0, 1)).filaments == ()

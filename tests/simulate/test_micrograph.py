@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from cryopick_ray.config import assigned
 from cryopick_ray.errors import UsageError
+from cryopick_ray.settings.config import assigned
 from cryopick_ray.simulate.contamination import KINDS
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.simulate.micrograph import check, simulate
-from cryopick_ray.simulate.settings import simulation_settings
+from cryopick_ray.simulate.simulated_micrograph import check, simulate
+from cryopick_ray.simulate.simulation_settings import simulation_settings
 
 CLEAN = [f"contamination.{kind}.probability=0" for kind in KINDS]
 WHOLE = ["scene.aggregates=0", "scene.broken_fraction=0"]

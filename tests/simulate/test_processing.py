@@ -3,10 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.config import assigned
 from cryopick_ray.errors import UsageError
+from cryopick_ray.settings.config import assigned
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.simulate.micrograph import simulate
 from cryopick_ray.simulate.processing import (
     Processing,
     ProcessingSettings,
@@ -16,7 +15,8 @@ from cryopick_ray.simulate.processing import (
     process,
     quantised,
 )
-from cryopick_ray.simulate.settings import simulation_settings
+from cryopick_ray.simulate.simulated_micrograph import simulate
+from cryopick_ray.simulate.simulation_settings import simulation_settings
 
 
 def noise(shape=(96, 128), seed=0):

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import KDTree
 
-from cryopick_ray.config import fill
 from cryopick_ray.errors import UsageError
+from cryopick_ray.settings.config import fill
 from cryopick_ray.simulate.scene import Scene, SceneSettings, place
 
 SHAPE = (700, 1000)

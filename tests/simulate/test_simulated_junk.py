@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from cryopick_ray.config import assigned
 from cryopick_ray.micrographs.junk import Junk
+from cryopick_ray.settings.config import assigned
 from cryopick_ray.simulate.contamination import KINDS
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.simulate.micrograph import simulate
-from cryopick_ray.simulate.settings import simulation_settings
+from cryopick_ray.simulate.simulated_micrograph import simulate
+from cryopick_ray.simulate.simulation_settings import simulation_settings
 
 CLEAN = [f"contamination.{kind}.probability=0" for kind in KINDS]
 CODES = {
@@ -77,7 +77,7 @@ def test_seeds_show_what_they_showed_before_there_were_codes():
     names = ("ribosome-80s", "apoferritin")
     data = {"molecules": names, "height_px": 256, "width_px": 320, "pixel_size_A": 8.0}
     texts = ["carbon.probability=.5", "specks.probability=.8", "blobs.probability=.5"]
-    texts = [f"contamination.{one}" for one in texts]
+    texts = [f"contamination.{text}" for text in texts]
     texts += ["scene.aggregates=1,3", "exposure.streaks_px=0,20"]
     settings = simulation_settings(assigned(data, texts))
     made = simulate(settings, [load_molecule(name) for name in names], 3)

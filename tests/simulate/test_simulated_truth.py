@@ -7,12 +7,11 @@ import pytest
 import starfile
 from scipy.ndimage import gaussian_filter
 
-from cryopick_ray.config import assigned
+from cryopick_ray.settings.config import assigned
 from cryopick_ray.simulate.contamination import KINDS
 from cryopick_ray.simulate.density import CONTRAST_V_A3_PER_KDA
 from cryopick_ray.simulate.gaussians import gaussian_projection
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.simulate.micrograph import simulate
 from cryopick_ray.simulate.optics import (
     Defocus,
     Microscope,
@@ -22,8 +21,9 @@ from cryopick_ray.simulate.optics import (
     transfer,
 )
 from cryopick_ray.simulate.projection import euler_to_rotations
-from cryopick_ray.simulate.settings import simulation_settings
-from cryopick_ray.simulate.truth import truth_star
+from cryopick_ray.simulate.simulated_micrograph import simulate
+from cryopick_ray.simulate.simulation_settings import simulation_settings
+from cryopick_ray.simulate.truth_star import truth_star
 from cryopick_ray.units import Optics
 
 PIXEL_SIZE_A = 4.0

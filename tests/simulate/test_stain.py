@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from cryopick_ray.config import assigned, fill
 from cryopick_ray.micrographs.junk import Junk
+from cryopick_ray.settings.config import assigned, fill
 from cryopick_ray.simulate.contamination import KINDS, ContaminationSettings, contaminate
 from cryopick_ray.simulate.field import FieldOfView
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.simulate.micrograph import simulate
-from cryopick_ray.simulate.settings import simulation_settings
+from cryopick_ray.simulate.simulated_micrograph import simulate
+from cryopick_ray.simulate.simulation_settings import simulation_settings
 from cryopick_ray.simulate.stain import BALLS, PROTEIN_V, StainSettings, draw_stain, stained
 
 VIEW = FieldOfView((300, 300), 5.0)

@@ -3,12 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.config import assigned
 from cryopick_ray.errors import UsageError
+from cryopick_ray.settings.config import assigned
 from cryopick_ray.simulate.contamination import KINDS
 from cryopick_ray.simulate.library import load_molecule
-from cryopick_ray.simulate.micrograph import simulate
-from cryopick_ray.simulate.settings import simulation_settings
+from cryopick_ray.simulate.simulated_micrograph import simulate
+from cryopick_ray.simulate.simulation_settings import simulation_settings
 from cryopick_ray.simulate.streaks import draw_widths, mark, streak
 
 WIDTHS = st.tuples(*[st.integers(0, 9)] * 4)

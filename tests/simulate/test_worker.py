@@ -5,18 +5,18 @@ import mrcfile
 import numpy as np
 import pytest
 
-from cryopick_ray.config import assigned
-from cryopick_ray.engine.choice import open_engine
 from cryopick_ray.engine.events import Silence
+from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.engine.serial import SerialEngine
 from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.micrographs.preprocess import prepare
-from cryopick_ray.settings import EngineSettings
+from cryopick_ray.settings.config import assigned
+from cryopick_ray.settings.engine_settings import EngineSettings
 from cryopick_ray.simulate.contamination import KINDS
-from cryopick_ray.simulate.run import SETTINGS, plan_simulation, simulate_all, simulate_together
-from cryopick_ray.simulate.settings import simulation_settings
-from cryopick_ray.simulate.worker import Simulated, SimulateWorker
+from cryopick_ray.simulate.simulate_worker import Simulated, SimulateWorker
+from cryopick_ray.simulate.simulation import SETTINGS, plan_simulation, simulate_all, simulate_together
+from cryopick_ray.simulate.simulation_settings import simulation_settings
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
 

@@ -81,7 +81,7 @@ def test_what_is_found_is_whole_and_of_that_very_file(tmp_path):
         assert shelf.find(name, "crc:1") == made
         assert shelf.find(name, "crc:2") is None
     assert len([*(tmp_path / "pictures").iterdir()]) == len(names)
-    assert [one.name for one in tmp_path.iterdir()] == ["pictures"]
+    assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
 
 
 @pytest.mark.parametrize(

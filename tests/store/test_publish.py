@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from cryopick_ray.config import load_settings
 from cryopick_ray.errors import StoreError, UsageError
+from cryopick_ray.settings.config import load_settings
 from cryopick_ray.store.claim import claimed
 from cryopick_ray.store.place import Place
 from cryopick_ray.store.publish import below, published, whole, whole_folder, write_whole
@@ -28,7 +28,7 @@ def folder(tmp_path):
 
 
 def names(folder):
-    return sorted(one.name for one in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir())
 
 
 def untouched(mine):

@@ -4,7 +4,7 @@ import zarr
 from zarr.core.buffer.cpu import Buffer
 from zarr.storage import MemoryStore
 
-from cryopick_ray.store import shard
+from cryopick_ray.store import shard_codec
 from cryopick_ray.store.layout import METADATA, SHARD
 
 SHAPES = [(1, 1), (3, 5), (380, 371), (1024, 1024), (1025, 30), (3, 2000), (1030, 2050)]
@@ -16,9 +16,9 @@ def pixels_of(shape, seed=0):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_what_zarr_wrote_is_read_as_zarr_reads_it(shape):
-    objects = shard.encode(pixels_of(shape), {})
+    objects = shard_codec.encode(pixels_of(shape), {})
     stored = {key: Buffer.from_bytes(objects[key]) for key in (METADATA, SHARD)}
-    found = shard.decode(objects[SHARD], shape)
+    found = shard_codec.decode(objects[SHARD], shape)
     assert np.array_equal(found, zarr.open_array(MemoryStore(stored), mode="r")[:])
     assert np.array_equal(found, pixels_of(shape))
     assert found.flags.writeable
@@ -26,24 +26,24 @@ def test_what_zarr_wrote_is_read_as_zarr_reads_it(shape):
 
 @pytest.mark.parametrize("shape", [(3, 5), (64, 80), (1025, 30)])
 def test_no_changed_bit_passes_for_pixels(shape):
-    whole = shard.encode(pixels_of(shape), {})[SHARD]
+    whole = shard_codec.encode(pixels_of(shape), {})[SHARD]
     rng = np.random.default_rng(1)
     for at, bit in zip(rng.integers(len(whole), size=200), rng.integers(8, size=200), strict=True):
         changed = bytearray(whole)
         changed[at] ^= 1 << bit
         with pytest.raises((ValueError, RuntimeError)):
-            shard.decode(bytes(changed), shape)
+            shard_codec.decode(bytes(changed), shape)
 
 
 def test_a_part_of_a_shard_is_none():
-    whole = shard.encode(pixels_of((3, 5)), {})[SHARD]
+    whole = shard_codec.encode(pixels_of((3, 5)), {})[SHARD]
     for length in range(len(whole)):
         with pytest.raises(ValueError, match=r"cannot hold|checksum|size|values"):
-            shard.decode(whole[:length], (3, 5))
+            shard_codec.decode(whole[:length], (3, 5))
 
 
 def test_another_micrographs_shard_is_refused():
-    whole = shard.encode(pixels_of((30, 50)), {})[SHARD]
+    whole = shard_codec.encode(pixels_of((30, 50)), {})[SHARD]
     for shape in ((30, 49), (29, 50), (60, 50)):
         with pytest.raises(ValueError, match="size"):
-            shard.decode(whole, shape)
+            shard_codec.decode(whole, shape)

@@ -96,7 +96,7 @@ def test_every_pixel_of_a_cell_has_its_code(cells, steps, seed):
     shape = cells[0] * steps[0], cells[1] * steps[1]
     mask = a_mask(seed, cells, shape)
     whole = np.kron(mask.codes, np.ones(steps, np.uint8))
-    y, x = (one.ravel().astype(np.float32) for one in np.indices(shape))
+    y, x = (index.ravel().astype(np.float32) for index in np.indices(shape))
     for shift in (-0.49, 0, 0.49):
         assert np.array_equal(mask.at(x + np.float32(shift), y - np.float32(shift)), whole.ravel())
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from cryopick_ray.store.manifest import ManifestRow
-from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.labelled import nowhere
+from cryopick_ray.training.data.examples import LabelledRow
+from cryopick_ray.training.data.labelled import nowhere
 
 
 def manifest_row(name, shape=(100, 200), pixel_size_A=2.0, status="complete"):

@@ -16,19 +16,19 @@ from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.simulate.phantom import make_phantom
 from cryopick_ray.store.manifest import ManifestRow
 from cryopick_ray.store.store import MicrographStore, StoredPixels
-from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.job import Job
-from cryopick_ray.training.labelled import nowhere
-from cryopick_ray.training.lesson import Example
-from cryopick_ray.training.loop import LoopSettings
-from cryopick_ray.training.sampling import negative, positive
-from cryopick_ray.training.windows import Window
+from cryopick_ray.training.data.examples import LabelledRow
+from cryopick_ray.training.data.labelled import nowhere
+from cryopick_ray.training.data.sampling import negative, positive
+from cryopick_ray.training.data.windows import Window
+from cryopick_ray.training.loop.job import TrainingJob
+from cryopick_ray.training.loop.loop import LoopSettings
+from cryopick_ray.training.recipes.recipe import Example
 
 DIAMETER_A, PIXEL_SIZE_A, SIDE_PX = 60.0, 3.0, 256
 
 
 @dataclass(frozen=True)
-class SmallLesson:
+class SmallRecipe:
     """Particle or none; neither batch norm nor dropout, so workers differ by rounding alone."""
 
     channels: int = 4
@@ -78,7 +78,7 @@ class SmallLesson:
 
 
 @dataclass(frozen=True)
-class DeadlyLesson(SmallLesson):
+class DeadlyRecipe(SmallRecipe):
     """Kills the second worker in the middle of an epoch, once; ``mark`` remembers."""
 
     mark: str = ""
@@ -92,7 +92,7 @@ class DeadlyLesson(SmallLesson):
 
 
 @dataclass(frozen=True)
-class LostStoreLesson(SmallLesson):
+class LostStoreRecipe(SmallRecipe):
     """Meets an error of the program's own in the second worker; the first one waits for it meanwhile."""
 
     mark: str = ""
@@ -106,7 +106,7 @@ class LostStoreLesson(SmallLesson):
 
 
 @dataclass(frozen=True)
-class SlowLesson(SmallLesson):
+class SlowRecipe(SmallRecipe):
     """Takes its time, so that something can happen meanwhile."""
 
     step_s: float = 0.0
@@ -174,19 +174,21 @@ def _row(name: str, shard_bytes: int, store_side_px: int = SIDE_PX) -> ManifestR
     )
 
 
-def small_job(url: Path, lesson=None, **changes) -> Job:
+def small_job(url: Path, recipe=None, **changes) -> TrainingJob:
     """Return a job of some seconds; its batch of 9 does not divide by two workers."""
-    lesson = lesson or SmallLesson()
+    recipe = recipe or SmallRecipe()
     settings = {
         "epochs": 4,
         "steps": 6,
-        "batch": lesson.batch,
-        "learning_rate": lesson.learning_rate,
+        "batch": recipe.batch,
+        "learning_rate": recipe.learning_rate,
         "patience": 10,
         "precision": "float32",
         "seed": 5,
     } | changes
-    return Job(lesson, small_rows(url, range(3)), small_rows(url, range(3, 5)), LoopSettings(**settings))
+    return TrainingJob(
+        recipe, small_rows(url, range(3)), small_rows(url, range(3, 5)), LoopSettings(**settings)
+    )
 
 
 def losses(state) -> np.ndarray:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.fft import dctn
 
-from cryopick_ray.training import augment
+from cryopick_ray.training.data import augment
 
 CHAINS = (augment.cryolo_chain, augment.general_chain)
 EVERY = (*augment.CRYOLO, *(change for change, _ in augment.GENERAL[:-1]), *CHAINS)
@@ -121,9 +121,9 @@ def test_multiply_is_one_factor():
     image = picture() + 5
     factors = [augment.multiply(image, np.random.default_rng(seed)) / image for seed in range(100)]
     assert all(np.ptp(factor) < 1e-6 for factor in factors)
-    means = [factor.mean() for factor in factors]
-    assert 0.5 <= min(means) < 0.55
-    assert 1.45 < max(means) <= 1.5
+    context = [factor.mean() for factor in factors]
+    assert 0.5 <= min(context) < 0.55
+    assert 1.45 < max(context) <= 1.5
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.training.lesson import Slot
-from cryopick_ray.training.plan import VALIDATION_EPOCH, Plan, Spot
+from cryopick_ray.training.data.batch_plan import VALIDATION_EPOCH, BatchPlan, Spot
+from cryopick_ray.training.recipes.recipe import Slot
 
 PLANS = st.builds(
-    Plan,
+    BatchPlan,
     seed=st.integers(0, 2**32 - 1),
     micrographs=st.integers(1, 40),
     batch=st.integers(1, 24),
@@ -71,7 +71,7 @@ def test_an_epoch_that_has_room_uses_every_micrograph_evenly(plan, epoch):
 
 def test_over_epochs_every_micrograph_is_used_alike():
     for micrographs, batch, steps in ((7, 3, 2), (5, 8, 1), (30, 4, 3)):
-        plan = Plan(3, micrographs, batch, steps)
+        plan = BatchPlan(3, micrographs, batch, steps)
         used = Counter(
             plan.micrograph(spot) for epoch in range(400) for step in spots(plan, epoch) for spot, _ in step
         )
@@ -80,14 +80,14 @@ def test_over_epochs_every_micrograph_is_used_alike():
 
 
 def test_every_example_has_its_own_random_numbers():
-    plan = Plan(5, 4, 6, 5)
+    plan = BatchPlan(5, 4, 6, 5)
     every = [
         spot for epoch in (*range(6), VALIDATION_EPOCH) for step in spots(plan, epoch) for spot, _ in step
     ]
     drawn = [plan.generator(spot).integers(2**63) for spot in every]
     assert len(set(drawn)) == len(every)
-    assert [Plan(5, 4, 6, 5).generator(spot).integers(2**63) for spot in every] == drawn
-    other = {Plan(6, 4, 6, 5).generator(spot).integers(2**63) for spot in every}
+    assert [BatchPlan(5, 4, 6, 5).generator(spot).integers(2**63) for spot in every] == drawn
+    other = {BatchPlan(6, 4, 6, 5).generator(spot).integers(2**63) for spot in every}
     assert not other & set(drawn)
 
 
@@ -118,7 +118,7 @@ def test_equal_seeds_deal_alike_and_epochs_differently(plan):
     def deal(plan, epoch):
         return [plan.micrograph(spot) for step in spots(plan, epoch) for spot, _ in step]
 
-    again = Plan(plan.seed, plan.micrographs, plan.batch, plan.steps)
+    again = BatchPlan(plan.seed, plan.micrographs, plan.batch, plan.steps)
     assert deal(plan, 3) == deal(again, 3)
     if plan.micrographs >= 12 and plan.batch >= 12:
         assert deal(plan, 3) != deal(plan, 4)

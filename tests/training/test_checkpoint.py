@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_training import SmallLesson, Told, losses, small_job
+from small_training import SmallRecipe, Told, losses, small_job
 
 from cryopick_ray.errors import StoreError, TrainingError
-from cryopick_ray.training.alone import train_alone
-from cryopick_ray.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
-from cryopick_ray.training.log import LOG, read_log, write_log
-from cryopick_ray.training.loop import Epoch
+from cryopick_ray.training.loop.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from cryopick_ray.training.loop.loop import Epoch
+from cryopick_ray.training.loop.loss_log import LOG, read_log, write_log
+from cryopick_ray.training.loop.single_worker import train_here
 
 CPU = torch.device("cpu")
 
@@ -43,8 +43,8 @@ def same_state(a, b):
 @pytest.fixture(scope="module", params=[False, True], ids=["adam", "momentum"])
 def trained(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    job = small_job(folder / "s.zarr", SmallLesson(momentum=request.param, learning_rate=0.01))
-    return job, folder / "run", train_alone(job, folder / "run", CPU, Told())
+    job = small_job(folder / "s.zarr", SmallRecipe(momentum=request.param, learning_rate=0.01))
+    return job, folder / "run", train_here(job, folder / "run", CPU, Told())
 
 
 def test_training_learns(trained):
@@ -62,9 +62,9 @@ def test_a_checkpoint_holds_the_state_whole(trained, tmp_path):
 def test_a_stopped_training_goes_on_as_if_nothing_had_been(trained, tmp_path):
     job, _, undisturbed = trained
     with pytest.raises(KeyboardInterrupt):
-        train_alone(job, tmp_path, CPU, stop_after(2))
+        train_here(job, tmp_path, CPU, stop_after(2))
     later = []
-    state = train_alone(job, tmp_path, CPU, Told(later.append))
+    state = train_here(job, tmp_path, CPU, Told(later.append))
     assert [one.epoch for one in later] == [3, 4]
     np.testing.assert_array_equal(losses(state), losses(undisturbed))
     assert same(state.network, undisturbed.network)
@@ -75,7 +75,7 @@ def test_a_stopped_training_goes_on_as_if_nothing_had_been(trained, tmp_path):
 def test_a_finished_training_is_done(trained):
     job, folder, state = trained
     again = []
-    assert same_state(train_alone(job, folder, CPU, Told(again.append)), state)
+    assert same_state(train_here(job, folder, CPU, Told(again.append)), state)
     assert again == []
 
 
@@ -88,7 +88,7 @@ def test_a_folder_without_checkpoint_begins_anew_whatever_its_log_says(trained, 
     job, _, _ = trained
     write_log(tmp_path, [Epoch(7, 0.1, None, 0.1, 0.5, 100, 1)])
     with pytest.raises(KeyboardInterrupt):
-        train_alone(job, tmp_path, CPU, stop_after(1))
+        train_here(job, tmp_path, CPU, stop_after(1))
     assert [one.epoch for one in read_log(tmp_path)] == [1]
 
 
@@ -128,7 +128,7 @@ def test_a_cut_checkpoint_is_refused(trained, tmp_path, part):
     whole = (folder / CHECKPOINT).read_bytes()
     (tmp_path / CHECKPOINT).write_bytes(whole[: int(part * len(whole))])
     with pytest.raises(TrainingError, match="delete it to begin anew"):
-        train_alone(job, tmp_path, CPU, Told())
+        train_here(job, tmp_path, CPU, Told())
 
 
 class Bomb:
@@ -182,36 +182,36 @@ def test_another_file_of_torch_is_refused(tmp_path, content):
 
 def test_a_checkpoint_of_another_network_is_refused(trained):
     _, folder, _ = trained
-    other = small_job(folder.parent / "s.zarr", SmallLesson(channels=5), epochs=9)
+    other = small_job(folder.parent / "s.zarr", SmallRecipe(channels=5), epochs=9)
     with pytest.raises(TrainingError, match="another network"):
-        train_alone(other, folder, CPU, Told())
+        train_here(other, folder, CPU, Told())
 
 
 def test_a_diverging_loss_ends_training_and_is_not_kept(trained, tmp_path):
     _, folder, _ = trained
-    wild = small_job(folder.parent / "s.zarr", SmallLesson(momentum=True), learning_rate=1e30)
+    wild = small_job(folder.parent / "s.zarr", SmallRecipe(momentum=True), learning_rate=1e30)
     with pytest.raises(TrainingError, match="diverged"):
-        train_alone(wild, tmp_path, CPU, Told())
+        train_here(wild, tmp_path, CPU, Told())
     assert not (tmp_path / CHECKPOINT).exists()
 
 
 def test_what_cannot_be_trained_on_is_refused_before_it_starts(trained, tmp_path):
     job, _, _ = trained
-    empty = type(job)(job.lesson, (), (), job.settings)
+    empty = type(job)(job.recipe, (), (), job.settings)
     with pytest.raises(TrainingError, match="no labelled micrograph"):
-        train_alone(empty, tmp_path, CPU, Told())
+        train_here(empty, tmp_path, CPU, Told())
     url = tmp_path / "s.zarr"
     broken = small_job(url)
     for shard in url.rglob("c/**/*"):
         if shard.is_file():
             shard.write_bytes(b"")
     with pytest.raises(StoreError, match="lacks"):
-        train_alone(broken, tmp_path, CPU, Told())
+        train_here(broken, tmp_path, CPU, Told())
 
 
 def test_every_step_is_told_in_order(tmp_path):
     job = small_job(tmp_path / "store", epochs=2)
     listener = Told()
-    train_alone(job, tmp_path / "run", CPU, listener)
+    train_here(job, tmp_path / "run", CPU, listener)
     steps = job.settings.steps
     assert listener.stepped == [(epoch, step + 1, steps) for epoch in (1, 2) for step in range(steps)]

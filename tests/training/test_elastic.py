@@ -6,10 +6,10 @@ import ray
 import small_training
 import torch
 from ray.cluster_utils import Cluster
-from small_training import SlowLesson, Told, losses, small_job
+from small_training import SlowRecipe, Told, losses, small_job
 
-from cryopick_ray.training import ray_train
-from cryopick_ray.training.alone import train_alone
+from cryopick_ray.training.loop import ray_train
+from cryopick_ray.training.loop.single_worker import train_here
 
 # Ray Train makes settings of Ray Data, which warn of their own fields; nobody else gets to see it.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")
@@ -46,14 +46,14 @@ def test_workers_come_and_go_with_their_nodes(cluster, tmp_path):
 
     epochs, store = 12, tmp_path / "s.zarr"
     state = ray_train.train_on_ray(
-        small_job(store, SlowLesson(step_s=1.0), epochs=epochs),
+        small_job(store, SlowRecipe(step_s=1.0), epochs=epochs),
         tmp_path / "run",
         workers=(1, 2),
         threads=1,
         device="cpu",
         listener=Told(on_epoch),
     )
-    alone = train_alone(small_job(store, epochs=epochs), tmp_path / "alone", torch.device("cpu"), Told())
+    alone = train_here(small_job(store, epochs=epochs), tmp_path / "alone", torch.device("cpu"), Told())
     np.testing.assert_allclose(losses(state), losses(alone), atol=1e-6)
     changes = [size for number, size in enumerate(sizes) if number == 0 or size != sizes[number - 1]]
     assert changes == [1, 2, 1]

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from cryopick_ray.config import over, read_yaml
 from cryopick_ray.pickers.registry import LEARNING
-from cryopick_ray.simulate.families import BROAD, broad_family
+from cryopick_ray.settings.config import over, read_yaml
 from cryopick_ray.simulate.library import list_molecules, load_molecule
-from cryopick_ray.simulate.run import plan_simulation
-from cryopick_ray.simulate.settings import simulation_settings
-from cryopick_ray.suite.settings import suite_settings
-from cryopick_ray.training.lessons.catalogue import make_lesson
-from cryopick_ray.training.settings import SimulatedData, train_settings
+from cryopick_ray.simulate.molecule_families import BROAD, broad_family
+from cryopick_ray.simulate.simulation import plan_simulation
+from cryopick_ray.simulate.simulation_settings import simulation_settings
+from cryopick_ray.suite.suite_settings import suite_settings
+from cryopick_ray.training.recipes.recipe_catalogue import make_recipe
 from cryopick_ray.training.study import study_settings
+from cryopick_ray.training.training_settings import SimulatedData, train_settings
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SHAPELESS = {"globular"}
@@ -61,7 +61,7 @@ def test_the_study_has_every_molecule_but_those_of_the_real_sets_and_all_network
     networks = study_settings(read_yaml(EXAMPLES / "14_families.yaml")).networks
     assert networks.keys() == set(LEARNING) - {"filament"}
     for own in networks.values():
-        assert make_lesson(own.network, own.options, []).particle_px * own.scales[1] <= min(
+        assert make_recipe(own.network, own.options, []).particle_px * own.scales[1] <= min(
             group.particle_px for group in own.simulated
         )
 

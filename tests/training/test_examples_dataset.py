@@ -5,20 +5,20 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from small_training import DIAMETER_A, PIXEL_SIZE_A, SIDE_PX, SmallLesson, dotted_row, small_rows
+from small_training import DIAMETER_A, PIXEL_SIZE_A, SIDE_PX, SmallRecipe, dotted_row, small_rows
 
 from cryopick_ray.errors import StoreError
 from cryopick_ray.micrographs.resample import fourier_resize
 from cryopick_ray.store.store import MicrographStore
-from cryopick_ray.training import dataset
-from cryopick_ray.training.dataset import Examples, check_readable, read_labelled
-from cryopick_ray.training.plan import Plan
+from cryopick_ray.training.data import examples
+from cryopick_ray.training.data.batch_plan import BatchPlan
+from cryopick_ray.training.data.examples import Examples, check_readable, read_labelled
 
 SCALES = [8.0, 13.0, DIAMETER_A / PIXEL_SIZE_A, 27.0]
 
 
 @dataclass(frozen=True)
-class Doubling(SmallLesson):
+class Doubling(SmallRecipe):
     """Its normalisation leaves a mark."""
 
     def prepare(self, image):
@@ -48,10 +48,10 @@ def test_the_image_is_the_stored_one_resampled_and_normalised(rows, particle_px)
 @pytest.mark.parametrize("particle_px", SCALES)
 @pytest.mark.parametrize("store_side_px", [SIDE_PX, 160])
 def test_labels_stay_on_what_they_label(tmp_path, particle_px, store_side_px):
-    """Whatever the scale of the store, of the lesson and of the source micrograph."""
+    """Whatever the scale of the store, of the recipe and of the source micrograph."""
     places = [[60.3, 50.6], [200.0, 77.7], [128.5, 190.2]]
     source = dotted_row(tmp_path, places, store_side_px=store_side_px)
-    found = read_labelled(source, SmallLesson(particle_px=particle_px))
+    found = read_labelled(source, SmallRecipe(particle_px=particle_px))
     rows_px, columns_px = np.indices(found.image.shape)
     for x_px, y_px in found.particles:
         near = np.where(np.hypot(columns_px - x_px, rows_px - y_px) < particle_px, found.image, 0)
@@ -63,7 +63,7 @@ def test_labels_stay_on_what_they_label(tmp_path, particle_px, store_side_px):
 
 def test_bright_particles_become_dark_ones(rows):
     bright = dataclasses.replace(rows[0], sign=-1)
-    one, other = (read_labelled(row, SmallLesson(particle_px=11)) for row in (rows[0], bright))
+    one, other = (read_labelled(row, SmallRecipe(particle_px=11)) for row in (rows[0], bright))
     np.testing.assert_allclose(other.image, -one.image, atol=1e-5)
     np.testing.assert_array_equal(other.particles, one.particles)
 
@@ -78,9 +78,9 @@ def drawn(examples, plan, epochs=2, workers=1):
 
 @pytest.mark.parametrize("workers", [2, 3])
 def test_workers_together_draw_the_examples_of_one(rows, workers):
-    plan = Plan(1, len(rows), 9, 3)
-    alone = drawn(Examples(SmallLesson(), rows, plan), plan)
-    together = drawn(Examples(SmallLesson(), rows, plan), plan, workers=workers)
+    plan = BatchPlan(1, len(rows), 9, 3)
+    alone = drawn(Examples(SmallRecipe(), rows, plan), plan)
+    together = drawn(Examples(SmallRecipe(), rows, plan), plan, workers=workers)
     assert len(alone) == len(together) == 6
     for one, other in zip(alone, together, strict=True):
         assert one[0].shape == (9, 1, 24, 24)
@@ -90,12 +90,12 @@ def test_workers_together_draw_the_examples_of_one(rows, workers):
 
 @pytest.mark.parametrize("room", [0.0, 1.0, 2.5])
 def test_the_cache_is_bounded_and_changes_nothing(rows, monkeypatch, room):
-    plan = Plan(1, len(rows), 9, 3)
-    whole = drawn(Examples(SmallLesson(), rows, plan), plan)
+    plan = BatchPlan(1, len(rows), 9, 3)
+    whole = drawn(Examples(SmallRecipe(), rows, plan), plan)
     image_bytes = 4 * SIDE_PX**2
     alive, most = weakref.WeakSet(), []
 
-    class Watched(SmallLesson):
+    class Watched(SmallRecipe):
         def prepare(self, image):
             return image.copy()
 
@@ -104,7 +104,7 @@ def test_the_cache_is_bounded_and_changes_nothing(rows, monkeypatch, room):
             most.append(len(alive))
             return super().example(micrograph, slot, rng)
 
-    monkeypatch.setattr(dataset, "CACHE_BYTES", int(room * image_bytes))
+    monkeypatch.setattr(examples, "CACHE_BYTES", int(room * image_bytes))
     bounded = drawn(Examples(Watched(), rows, plan), plan)
     for one, other in zip(whole, bounded, strict=True):
         assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
@@ -114,14 +114,14 @@ def test_the_cache_is_bounded_and_changes_nothing(rows, monkeypatch, room):
 def test_a_worker_reads_only_its_own_micrographs_and_each_once(rows, monkeypatch):
     reads = []
 
-    def counted(source, lesson, view):
+    def counted(source, recipe, view):
         reads.append(source.row.micrograph_id)
-        return read_labelled(source, lesson, view)
+        return read_labelled(source, recipe, view)
 
-    monkeypatch.setattr(dataset, "read_labelled", counted)
-    plan = Plan(1, len(rows), 4, 5)
+    monkeypatch.setattr(examples, "read_labelled", counted)
+    plan = BatchPlan(1, len(rows), 4, 5)
     for rank in range(2):
-        list(Examples(SmallLesson(), rows, plan).batches(0, rank, 2))
+        list(Examples(SmallRecipe(), rows, plan).batches(0, rank, 2))
     assert sorted(reads) == sorted(row.row.micrograph_id for row in rows)
 
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from labelled_sources import manifest_row, names
 
 from cryopick_ray.errors import PicksError, UsageError
-from cryopick_ray.training.labels import labelled_rows, matches, read_labels
-from cryopick_ray.training.settings import DataSettings
-from cryopick_ray.training.splits import Split, check
+from cryopick_ray.training.data.labels import labelled_rows, matches, read_labels
+from cryopick_ray.training.data.splits import Split, check
+from cryopick_ray.training.training_settings import DataSettings
 
 MANIFEST = {name: manifest_row(name) for name in ("a.mrc", "b.mrc", "sub/c.mrc")}
 

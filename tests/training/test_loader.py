@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_training import SmallLesson, small_rows
+from small_training import SmallRecipe, small_rows
 
 from cryopick_ray.errors import CryoPickError
-from cryopick_ray.training.dataset import Examples
-from cryopick_ray.training.loader import AHEAD, Loader, processes_for
-from cryopick_ray.training.plan import Plan
-from cryopick_ray.training.views import Views
+from cryopick_ray.training.data.batch_plan import BatchPlan
+from cryopick_ray.training.data.examples import Examples
+from cryopick_ray.training.data.loader import AHEAD, Loader, processes_for
+from cryopick_ray.training.data.views import Views
 
 STEPS, BATCH = 3, 9
 
@@ -19,7 +19,7 @@ STEPS, BATCH = 3, 9
 def examples(tmp_path_factory):
     rows = small_rows(tmp_path_factory.mktemp("store"), range(4))
     return Examples(
-        SmallLesson(), rows, Plan(1, len(rows), BATCH, STEPS), views=Views((0.8, 1.25), general=True)
+        SmallRecipe(), rows, BatchPlan(1, len(rows), BATCH, STEPS), views=Views((0.8, 1.25), general=True)
     )
 
 
@@ -33,8 +33,8 @@ def test_other_processes_make_the_same_batches(examples, rank, size):
     here, elsewhere = epochs(examples, 0, rank, size), epochs(examples, 2, rank, size)
     for ours, theirs in zip(here, elsewhere, strict=True):
         assert len(ours) == STEPS
-        for one, other in zip(ours, theirs, strict=True):
-            assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
+        for our, other in zip(ours, theirs, strict=True):
+            assert all(torch.equal(*pair) for pair in zip(our, other, strict=True))
 
 
 def test_a_training_that_goes_on_gets_the_epochs_that_are_left(examples):
@@ -47,7 +47,7 @@ def test_a_training_that_goes_on_gets_the_epochs_that_are_left(examples):
 def test_what_a_person_must_know_comes_from_other_processes_in_a_line(tmp_path, processes):
     (row,) = small_rows(tmp_path / "store", [0])
     lost = replace(row, store_url=str(tmp_path / "gone"))
-    examples = Examples(SmallLesson(), [lost], Plan(1, 1, BATCH, STEPS))
+    examples = Examples(SmallRecipe(), [lost], BatchPlan(1, 1, BATCH, STEPS))
     with pytest.raises(CryoPickError) as raised:
         next(Loader(examples, range(1), STEPS, 0, 1, processes).epoch())
     assert "gone" in str(raised.value)

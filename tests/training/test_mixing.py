@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from cryopick_ray.pickers.heatmap.networks import MOST, HeatmapNetwork
-from cryopick_ray.training.mixing import between
+from cryopick_ray.training.loop.mixing import between
 
 
 def weights(answers=MOST, seed=0):

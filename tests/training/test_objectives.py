@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.training.objectives import (
+from cryopick_ray.training.recipes.objectives import (
     NEED_PI,
     OBJECTIVES,
     cross_entropy,
@@ -17,8 +17,8 @@ from cryopick_ray.training.objectives import (
     squared_error,
     two_class_cross_entropy,
 )
-from cryopick_ray.training.objectives import SLACK as TOPAZ_SLACK
-from cryopick_ray.training.prior import disc_pixels, expected_pi
+from cryopick_ray.training.recipes.objectives import SLACK as TOPAZ_SLACK
+from cryopick_ray.training.recipes.particle_share import disc_pixels, expected_pi
 
 PI, SLACK = 0.2, 3.0
 every = pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES)

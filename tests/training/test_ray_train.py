@@ -8,14 +8,14 @@ import pytest
 import ray
 import small_training
 import torch
-from small_training import DeadlyLesson, LostStoreLesson, SlowLesson, Told, losses, small_job
+from small_training import DeadlyRecipe, LostStoreRecipe, SlowRecipe, Told, losses, small_job
 
-from cryopick_ray.engine.choice import open_engine
+from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.errors import EngineError, StoreError, TrainingError
-from cryopick_ray.settings import EngineSettings
-from cryopick_ray.training.alone import train_alone
-from cryopick_ray.training.log import read_log
-from cryopick_ray.training.ray_train import check_room, most_threads, train_on_ray
+from cryopick_ray.settings.engine_settings import EngineSettings
+from cryopick_ray.training.loop.loss_log import read_log
+from cryopick_ray.training.loop.ray_train import check_room, most_threads, train_on_ray
+from cryopick_ray.training.loop.single_worker import train_here
 
 # Ray Train makes settings of Ray Data, which warn of their own fields; nobody else gets to see it.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")
@@ -50,7 +50,7 @@ def store(tmp_path_factory):
 def undisturbed(store, tmp_path_factory):
     """The whole training in one process: what all others must come to."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    return train_alone(small_job(store), folder, torch.device("cpu"), Told())
+    return train_here(small_job(store), folder, torch.device("cpu"), Told())
 
 
 def train(job, folder, workers, listener=None):
@@ -70,7 +70,7 @@ def test_two_workers_train_as_one_with_the_whole_batch(running_ray, store, undis
 
 
 def test_steps_within_an_epoch_are_told_while_it_goes_on(running_ray, store, tmp_path):
-    job, listener = small_job(store, SlowLesson(step_s=0.4), epochs=1), Told()
+    job, listener = small_job(store, SlowRecipe(step_s=0.4), epochs=1), Told()
     train(job, tmp_path, (1, 1), listener)
     assert listener.stepped[0] == (1, 1, job.settings.steps)
     assert len(listener.stepped) > 1
@@ -84,7 +84,7 @@ def test_what_one_process_began_a_worker_of_ray_ends(running_ray, store, undistu
 
     job, told = small_job(store), []
     with pytest.raises(KeyboardInterrupt):
-        train_alone(job, tmp_path, torch.device("cpu"), Told(stop))
+        train_here(job, tmp_path, torch.device("cpu"), Told(stop))
     state = train(job, tmp_path, (1, 1), Told(told.append))
     assert [one.epoch for one in told] == [3, 4]
     np.testing.assert_array_equal(losses(state), losses(undisturbed))
@@ -92,7 +92,7 @@ def test_what_one_process_began_a_worker_of_ray_ends(running_ray, store, undistu
 
 def test_a_killed_worker_costs_its_epoch_only(running_ray, store, undisturbed, tmp_path):
     mark, told = tmp_path / "killed", []
-    state = train(small_job(store, DeadlyLesson(mark=str(mark))), tmp_path / "run", (2, 2), Told(told.append))
+    state = train(small_job(store, DeadlyRecipe(mark=str(mark))), tmp_path / "run", (2, 2), Told(told.append))
     assert mark.exists()
     np.testing.assert_allclose(losses(state), losses(undisturbed), atol=ROUNDING)
     assert [one.epoch for one in told] == [1, 2, 3, 4]
@@ -100,7 +100,7 @@ def test_a_killed_worker_costs_its_epoch_only(running_ray, store, undisturbed, t
 
 def test_an_error_of_one_worker_comes_out_as_itself_at_once(running_ray, store, tmp_path, capfd):
     mark = tmp_path / "met"
-    job = small_job(store, LostStoreLesson(mark=str(mark)))
+    job = small_job(store, LostStoreRecipe(mark=str(mark)))
     with pytest.raises(StoreError, match=r"^the shard of 1\.mrc is damaged; ingest it again$"):
         train(job, tmp_path / "run", (2, 2))
     assert mark.read_text() == "met\n"
@@ -155,6 +155,6 @@ def test_after_a_killed_driver_training_goes_on(store, undisturbed, tmp_path):
     done = len(read_log(tmp_path))
     assert 1 <= done < 4
     told = []
-    state = train_alone(small_job(store), tmp_path, torch.device("cpu"), Told(told.append))
+    state = train_here(small_job(store), tmp_path, torch.device("cpu"), Told(told.append))
     assert [one.epoch for one in told] in ([2, 3, 4], [3, 4])
     np.testing.assert_allclose(losses(state), losses(undisturbed), atol=ROUNDING)

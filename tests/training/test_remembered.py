@@ -4,8 +4,8 @@ import pytest
 
 from cryopick_ray.engine.events import Silence
 from cryopick_ray.engine.serial import SerialEngine
-from cryopick_ray.training.remembered import MOLECULES, mixed, remembered
-from cryopick_ray.training.settings import LearnSettings
+from cryopick_ray.training.data.remembered import MOLECULES, mixed, remembered
+from cryopick_ray.training.training_settings import LearnSettings
 
 
 @pytest.mark.parametrize("share", [0.1, 0.2, 0.5])

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cryopick_ray.training.labelled import LabelledMicrograph, nowhere
-from cryopick_ray.training.sampling import RING, TRIES, anywhere, beside, negative, positive
+from cryopick_ray.training.data.labelled import LabelledMicrograph, nowhere
+from cryopick_ray.training.data.sampling import RING, TRIES, anywhere, beside, negative, positive
 
 HEIGHT, WIDTH = 120, 200
 
@@ -36,8 +36,8 @@ def test_a_negative_is_far_from_all_that_may_be_a_particle(particles, unsure, se
 
 @given(particles=places(20).filter(len), seed=st.integers(0, 99))
 def test_where_there_is_no_room_the_farthest_place_is_taken(particles, seed):
-    tried = anywhere(micrograph(), np.random.default_rng(seed), TRIES)
-    farthest = max(away(place, particles) for place in tried)
+    scored = anywhere(micrograph(), np.random.default_rng(seed), TRIES)
+    farthest = max(away(place, particles) for place in scored)
     found = negative(micrograph(particles), np.random.default_rng(seed), distance_px=1e4)
     assert away(found, particles) == pytest.approx(farthest, abs=1e-3)
 

@@ -8,9 +8,17 @@ from hypothesis import strategies as st
 from labelled_sources import labelled_row, names
 
 from cryopick_ray.errors import UsageError
-from cryopick_ray.training.labelled import nowhere
-from cryopick_ray.training.settings import DataSettings
-from cryopick_ray.training.splits import Split, check, check_patterns, folds, split, split_all, split_rows
+from cryopick_ray.training.data.labelled import nowhere
+from cryopick_ray.training.data.splits import (
+    Split,
+    check,
+    check_patterns,
+    folds,
+    split,
+    split_all,
+    split_rows,
+)
+from cryopick_ray.training.training_settings import DataSettings
 
 ROWS = [labelled_row(f"m{number:02}.mrc", count=number % 4) for number in range(12)]
 SHARES = st.floats(0, 0.5)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cryopick_ray.config import read_yaml, to_yaml
 from cryopick_ray.errors import UsageError
 from cryopick_ray.evaluation.score import Score
-from cryopick_ray.training.outcome import Finished, Line
+from cryopick_ray.settings.config import read_yaml, to_yaml
+from cryopick_ray.training.results import Finished, ResultLine
 from cryopick_ray.training.study import StudyFolder, study_settings
 from cryopick_ray.training.study_table import StudyRow, to_csv, to_markdown
 
@@ -23,12 +23,12 @@ STUDY = COMMON | {"networks": {"heatmap": {"options": {"base": 8}}, "topaz": {"e
 
 def test_each_network_has_what_is_said_for_all_and_its_own_over_it():
     networks = study_settings(STUDY).networks
-    assert {name: (one.network, one.epochs) for name, one in networks.items()} == {
+    assert {name: (network.network, network.epochs) for name, network in networks.items()} == {
         "heatmap": ("heatmap", 3), "topaz": ("topaz", 5), "deepem": ("deepem", 3),
     }  # fmt: skip
     assert networks["heatmap"].options == {"particle_px": 20, "base": 8}
     assert networks["topaz"].options == {"particle_px": 20}
-    assert all(one.general and one.folds == "families" for one in networks.values())
+    assert all(network.general and network.folds == "families" for network in networks.values())
 
 
 def test_a_study_survives_its_file(tmp_path):
@@ -71,7 +71,7 @@ def test_networks_may_come_and_go_but_none_may_learn_otherwise(tmp_path):
 
 def finished(part, f1):
     score = Score(50, 40, 40, 30, 0.75, f1, f1, f1 + 0.05, 0.3, f1 - 0.1, 0.08, 1.0)
-    return Finished(part, "m.safetensors", (), Line(part, "", 4, score), 12.34)
+    return Finished(part, "m.safetensors", (), ResultLine(part, "", 4, score), 12.34)
 
 
 ROWS = [

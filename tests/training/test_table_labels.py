@@ -7,10 +7,10 @@ from labelled_sources import manifest_row
 from cryopick_ray.errors import UsageError
 from cryopick_ray.picks.reasons import Why
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
-from cryopick_ray.picks.write import write_table
-from cryopick_ray.training.labels import labelled_rows, read_labels
-from cryopick_ray.training.settings import DataSettings, LabelChoice
-from cryopick_ray.training.table_labels import read_table_labels
+from cryopick_ray.picks.write_table import write_table
+from cryopick_ray.training.data.labels import labelled_rows, read_labels
+from cryopick_ray.training.data.table_labels import read_table_labels
+from cryopick_ray.training.training_settings import DataSettings, LabelChoice
 
 ABOUT = PickedMicrograph("s/a.mrc", "s", "a.mrc", (100, 100), 2.0, None, "complete", "")
 REASONS = [

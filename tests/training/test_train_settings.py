@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelled_sources import labelled_row
 
-from cryopick_ray.config import read_yaml, to_yaml
 from cryopick_ray.errors import UsageError
-from cryopick_ray.training.data import DataSet, prepare_data
-from cryopick_ray.training.recipes import _parts, train
-from cryopick_ray.training.settings import learn_settings, train_settings
+from cryopick_ray.settings.config import read_yaml, to_yaml
+from cryopick_ray.training.data.prepare import TrainingSet, prepare_data
+from cryopick_ray.training.experiment import _parts, train
+from cryopick_ray.training.training_settings import learn_settings, train_settings
 
 APO = {"name": "apo", "micrographs": ["m/*.mrc"], "labels": "labels", "diameter_A": 120}
 WHOLE = {"network": "heatmap", "data": [APO]}
@@ -192,7 +192,9 @@ def parts(folds, sets):
         {"network": "heatmap", "folds": folds, "data": [APO | {"name": name} for name in sets]}
     )
     data = [
-        DataSet(one, tuple(labelled_row(f"{one.name}-{number}", dataset=one.name) for number in range(count)))
+        TrainingSet(
+            one, tuple(labelled_row(f"{one.name}-{number}", dataset=one.name) for number in range(count))
+        )
         for one, count in zip(settings.data, sets.values(), strict=True)
     ]
     rows = [row for one in data for row in one.rows]
@@ -233,7 +235,7 @@ def of_molecules(folds, sets):
     rows = {name: [labelled_row(f"{name}{n}", dataset=name) for n in range(2)] for name in sets}
     data = [APO | {"name": name, "molecule": molecule} for name, molecule in sets.items()]
     settings = train_settings({"network": "heatmap", "folds": folds, "data": data, "validation_share": 0})
-    made = [DataSet(one, tuple(rows[one.name])) for one in settings.data]
+    made = [TrainingSet(one, tuple(rows[one.name])) for one in settings.data]
     return dict(_parts(settings, made))
 
 

@@ -14,8 +14,8 @@ from cryopick_ray.simulate.contamination import KINDS
 from cryopick_ray.simulate.molecule_files import read_coordinates
 from cryopick_ray.store.manifest import read_manifest
 from cryopick_ray.store.store import MicrographStore
-from cryopick_ray.training.data import prepare_data
-from cryopick_ray.training.settings import train_settings
+from cryopick_ray.training.data.prepare import prepare_data
+from cryopick_ray.training.training_settings import train_settings
 
 
 class NoEngine:
@@ -96,7 +96,7 @@ def test_a_list_of_relion_is_read_in_its_project_wherever_one_works(folder, tmp_
     assert [row.row.source for row in data.rows] == [str(folder / "m" / f"{name}.mrc") for name in "ab"]
 
 
-def test_labelled_micrographs_are_brought_to_the_lessons_scale(folder):
+def test_labelled_micrographs_are_brought_to_the_recipes_scale(folder):
     (one,) = prepare(folder, SerialEngine())
     assert names(one.rows) == ["a.mrc", "b.mrc"]
     assert {row.row.shape for row in one.rows} == {(60, 80)}
@@ -148,13 +148,13 @@ def test_a_corrected_pixel_size_needs_another_store_and_says_which_goes(folder):
     assert "--" not in str(caught.value)
 
 
-def test_pixels_too_coarse_for_the_lesson_are_refused(folder):
+def test_pixels_too_coarse_for_the_recipe_are_refused(folder):
     with pytest.raises(UsageError, match=r"a\.mrc enlarged from 2 to 0\.4 A.*options\.particle_px") as caught:
         prepare(folder, SerialEngine(), particle_px=100.0)
     assert "--" not in str(caught.value)
 
 
-def test_a_store_too_coarse_for_the_lesson_is_filled_anew(folder):
+def test_a_store_too_coarse_for_the_recipe_is_filled_anew(folder):
     prepare(folder, SerialEngine(), particle_px=10.0)
     stores = folder / "out" / "stores"
     (stores / "apo-4A.zarr").rename(stores / "apo-2.5A.zarr")
@@ -174,7 +174,7 @@ TINY = {
 def simulated(folder, groups, engine=None, particle_px=12.0, events=None, **changes):
     """Prepare groups of molecules; each tells only how it differs from a small one."""
     small = {"molecules": ["rubisco"], "micrographs": 1, "particle_px": 16.0}
-    groups = [small | one | {"settings": TINY | one.get("settings", {})} for one in groups]
+    groups = [small | group | {"settings": TINY | group.get("settings", {})} for group in groups]
     settings = train_settings({"network": "heatmap", "simulated": groups} | changes)
     return prepare_data(settings, particle_px, folder, engine or SerialEngine(), events or Silence())
 

@@ -11,16 +11,16 @@ from training_reports import EVIL, LACKING, RADIUS_PX, STORED, made_report, make
 from cryopick_ray.evaluation.curves import curve
 from cryopick_ray.report.figures import Axis, LineChart, fitted_axis, log_ticks
 from cryopick_ray.store.store import MicrographStore, StoredPixels
-from cryopick_ray.training.outcome import score_table
-from cryopick_ray.training.report import (
+from cryopick_ray.training.results import score_table
+from cryopick_ray.training.scored import score
+from cryopick_ray.training.training_report import (
     TrainingReport,
     loss_curves,
     precision_recall,
     render_training_report,
-    tried_thumbnail,
-    tried_thumbnails,
+    scored_thumbnail,
+    scored_thumbnails,
 )
-from cryopick_ray.training.trial import score
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_hostile_text_stays_text(report):
         settings={EVIL: {EVIL: EVIL}},
         curves=[(EVIL, one) for _, one in report.curves],
         lines=[replace(line, part=EVIL, dataset=EVIL) for line in report.lines],
-        thumbnails=[replace(one, part=EVIL) for one in report.thumbnails],
+        thumbnails=[replace(thumbnail, part=EVIL) for thumbnail in report.thumbnails],
         seconds={EVIL: 1.0},
     )
     calm, page = Page(render_training_report(report)), Page(render_training_report(hostile))
@@ -109,9 +109,9 @@ def test_hostile_text_stays_text(report):
 
 def test_every_pick_and_every_missed_particle_is_drawn_once(report):
     page = Page(render_training_report(report))
-    hits = sum(one.n_hits for one in report.thumbnails)
-    false = sum(one.n_false for one in report.thumbnails)
-    missed = sum(one.n_missed for one in report.thumbnails)
+    hits = sum(thumbnail.n_hits for thumbnail in report.thumbnails)
+    false = sum(thumbnail.n_false for thumbnail in report.thumbnails)
+    missed = sum(thumbnail.n_missed for thumbnail in report.thumbnails)
     # The legend has one of each.
     assert page.count("circle", "hit") == hits + 1
     assert page.count("rect", "false") == false + 1
@@ -121,10 +121,10 @@ def test_every_pick_and_every_missed_particle_is_drawn_once(report):
 
 @given(st.integers(0, 50), st.integers(0, 36))
 def test_true_false_and_missed_add_up_as_in_the_score(seed, last):
-    tried = make_tried(seed)
-    threshold = float(tried.candidates.score[last])
-    one = tried_thumbnail("validation", tried, np.zeros(STORED), threshold)
-    expected = score([tried], threshold)
+    scored = make_tried(seed)
+    threshold = float(scored.candidates.score[last])
+    one = scored_thumbnail("validation", scored, np.zeros(STORED), threshold)
+    expected = score([scored], threshold)
     assert one.n_hits == expected.n_hits == int(one.is_hit.sum())
     assert one.n_hits + one.n_false == expected.n_picks
     assert one.n_hits + one.n_missed == expected.n_truth
@@ -136,9 +136,9 @@ def test_true_false_and_missed_add_up_as_in_the_score(seed, last):
 def test_more_than_fits_is_counted_and_said_to_be_cut(report):
     rng = np.random.default_rng(0)
     crowd = rng.uniform(0, 599, (2500, 2)).astype(np.float32)
-    tried = make_tried(0, n_found=0, n_false=0)
-    tried = replace(tried, source=replace(tried.source, particles=crowd))
-    one = tried_thumbnail("validation", tried, np.zeros(STORED), 0.0)
+    scored = make_tried(0, n_found=0, n_false=0)
+    scored = replace(scored, source=replace(scored.source, particles=crowd))
+    one = scored_thumbnail("validation", scored, np.zeros(STORED), 0.0)
     assert (len(one.missed), one.n_missed, one.is_cut) == (2000, 2500, True)
     assert (
         "2,500 missed; not all are drawn"
@@ -157,13 +157,13 @@ def test_pictures_are_read_from_the_store_and_a_lost_one_is_left_out(tmp_path):
         size = store.write(f"{number}.mrc", StoredPixels(pixels, 0.0, 1.0))
         some.append(replace(one, source=replace(one.source, row=replace(one.source.row, shard_bytes=size))))
     lost = make_tried(3, "lost.mrc", n_false=12, url=url)
-    drawn = tried_thumbnails([("validation", some[:1]), ("test", [*some[1:], lost])], -np.inf)
+    drawn = scored_thumbnails([("validation", some[:1]), ("test", [*some[1:], lost])], -np.inf)
     assert [(one.part, one.picture.micrograph_id) for one in drawn] == [
         ("test", "1.mrc"),
         ("validation", "0.mrc"),
         ("test", "2.mrc"),
     ]
-    assert len(tried_thumbnails([("test", some)], -np.inf, 2)) == 2
+    assert len(scored_thumbnails([("test", some)], -np.inf, 2)) == 2
 
 
 def place(svg, css):

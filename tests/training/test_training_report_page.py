@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from training_reports import LACKING, SHAPE, made_report
 
-from cryopick_ray.training.report import (
+from cryopick_ray.training.training_report import (
     TrainingReport,
     render_training_report,
 )
@@ -25,7 +25,7 @@ def show(browser, path, report):
 
 def requests(browser):
     messages = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
-    sent = [one["params"] for one in messages if one["method"] == "Network.requestWillBeSent"]
+    sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
     return {one["request"]["url"] for one in sent if one["documentURL"].startswith("file:")}
 
 

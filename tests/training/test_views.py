@@ -8,13 +8,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
-from small_training import SmallLesson, Told, dotted_row, losses, small_job, small_rows
+from small_training import SmallRecipe, Told, dotted_row, losses, small_job, small_rows
 
-from cryopick_ray.training import dataset
-from cryopick_ray.training.alone import train_alone
-from cryopick_ray.training.dataset import Examples, read_labelled
-from cryopick_ray.training.plan import Plan, Spot
-from cryopick_ray.training.views import View, Views
+from cryopick_ray.training.data import examples as examples_module
+from cryopick_ray.training.data.batch_plan import BatchPlan, Spot
+from cryopick_ray.training.data.examples import Examples, read_labelled
+from cryopick_ray.training.data.views import View, Views
+from cryopick_ray.training.loop.single_worker import train_here
 
 PLACES = [[60.3, 50.6], [200.0, 77.7], [128.5, 190.2]]
 SIGMA_PX = 6.0
@@ -30,7 +30,7 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-class Watched(SmallLesson):
+class Watched(SmallRecipe):
     """Remembers the micrographs that it was shown."""
 
     def __init__(self):
@@ -46,8 +46,8 @@ class Watched(SmallLesson):
 @pytest.mark.parametrize("particle_px", [11.0, 20.0])
 def test_particles_are_so_many_times_larger_and_labels_stay_on_them(tmp_path, particle_px, scale):
     source = dotted_row(tmp_path, PLACES, SIGMA_PX)
-    found = read_labelled(source, SmallLesson(particle_px=particle_px), View(scale))
-    usual = read_labelled(source, SmallLesson(particle_px=particle_px))
+    found = read_labelled(source, SmallRecipe(particle_px=particle_px), View(scale))
+    usual = read_labelled(source, SmallRecipe(particle_px=particle_px))
     assert (found.scale, usual.scale) == (scale, 1.0)
     rows_px, columns_px = np.indices(found.image.shape)
     for x_px, y_px in found.particles:
@@ -85,20 +85,20 @@ def test_one_scale_is_that_one():
 
 
 def test_without_variation_a_micrograph_is_as_it_is(rows):
-    plain = read_labelled(rows[0], SmallLesson(particle_px=14.0))
-    seen = read_labelled(rows[0], SmallLesson(particle_px=14.0), Views().draw(rng()))
+    plain = read_labelled(rows[0], SmallRecipe(particle_px=14.0))
+    seen = read_labelled(rows[0], SmallRecipe(particle_px=14.0), Views().draw(rng()))
     for field in dataclasses.fields(plain):
         np.testing.assert_array_equal(getattr(seen, field.name), getattr(plain, field.name))
     assert not Views().differ
 
 
 def test_grey_values_vary_and_places_do_not(rows):
-    plain = read_labelled(rows[0], SmallLesson())
+    plain = read_labelled(rows[0], SmallRecipe())
     smooth = gaussian_filter(plain.image, 4)  # fine detail may change its sign
     spectrum = np.fft.rfft2(smooth - smooth.mean())
     changed = 0
     for seed in range(40):
-        seen = read_labelled(rows[0], SmallLesson(), Views(general=True).draw(rng(seed)))
+        seen = read_labelled(rows[0], SmallRecipe(), Views(general=True).draw(rng(seed)))
         np.testing.assert_array_equal(seen.particles, plain.particles)
         assert seen.image.shape == plain.image.shape
         together = np.fft.irfft2(np.conj(spectrum) * np.fft.rfft2(seen.image - seen.image.mean()))
@@ -108,7 +108,7 @@ def test_grey_values_vary_and_places_do_not(rows):
 
 
 def test_grey_values_vary_before_they_are_normalised(rows):
-    class Scored(SmallLesson):
+    class Scored(SmallRecipe):
         def prepare(self, image):
             return (image - image.mean()) / image.std()
 
@@ -118,13 +118,13 @@ def test_grey_values_vary_before_they_are_normalised(rows):
 
 
 def test_every_epoch_and_every_micrograph_has_a_view_of_its_own(rows):
-    plan, lesson = Plan(1, len(rows), 8, 3), Watched()
-    examples, scales = Examples(lesson, rows, plan, views=BOTH), []
+    plan, recipe = BatchPlan(1, len(rows), 8, 3), Watched()
+    examples, scales = Examples(recipe, rows, plan, views=BOTH), []
     for epoch in range(3):
         for spots in plan.batches(epoch, 0, 1):
             for spot in spots:
                 examples[spot]
-                shown = lesson.shown[-1]()
+                shown = recipe.shown[-1]()
                 scales.append((shown.micrograph_id, epoch, shown.scale))
     assert len(scales) == 3 * 3 * 8
     assert len(set(scales)) == len({scale for _, _, scale in scales}) == 3 * len(rows)
@@ -140,7 +140,7 @@ def test_workers_together_see_what_one_sees(rows, workers):
     """Each with a process, so with a cache, of its own."""
 
     def examples():
-        return Examples(SmallLesson(), rows, Plan(1, len(rows), 9, 3), views=BOTH)
+        return Examples(SmallRecipe(), rows, BatchPlan(1, len(rows), 9, 3), views=BOTH)
 
     for epoch in (0, 1):
         alone, together = (list(batches(examples, epoch, count)) for count in (1, workers))
@@ -150,8 +150,8 @@ def test_workers_together_see_what_one_sees(rows, workers):
 
 
 def test_an_example_does_not_depend_on_those_before_it(rows):
-    plan = Plan(1, len(rows), 9, 3)
-    gone_on, fresh = (Examples(SmallLesson(), rows, plan, views=BOTH) for _ in range(2))
+    plan = BatchPlan(1, len(rows), 9, 3)
+    gone_on, fresh = (Examples(SmallRecipe(), rows, plan, views=BOTH) for _ in range(2))
     list(gone_on.batches(0, 0, 1))
     assert torch.equal(gone_on[Spot(1, 2, 4)][0], fresh[Spot(1, 2, 4)][0])
 
@@ -160,17 +160,17 @@ def test_an_example_does_not_depend_on_those_before_it(rows):
 def test_a_view_is_kept_for_its_epoch_and_no_longer(rows, monkeypatch, views, reads):
     read = []
 
-    def counted(source, lesson, view):
+    def counted(source, recipe, view):
         read.append(source.row.micrograph_id)
-        return read_labelled(source, lesson, view)
+        return read_labelled(source, recipe, view)
 
-    monkeypatch.setattr(dataset, "read_labelled", counted)
-    lesson, plan = Watched(), Plan(1, len(rows), 8, 3)
-    examples = Examples(lesson, rows, plan, views=views)
+    monkeypatch.setattr(examples_module, "read_labelled", counted)
+    recipe, plan = Watched(), BatchPlan(1, len(rows), 8, 3)
+    examples = Examples(recipe, rows, plan, views=views)
     for epoch in range(3):
-        lesson.shown.clear()
+        recipe.shown.clear()
         list(examples.batches(epoch, 0, 1))
-        before = list(lesson.shown)
+        before = list(recipe.shown)
     assert sorted(read) == sorted(reads * [row.row.micrograph_id for row in rows])
     assert all(shown() is not None for shown in before)
     examples[Spot(3, 0, 0)]
@@ -183,7 +183,7 @@ def test_only_training_micrographs_are_varied(tmp_path: Path):
     still = {"learning_rate": 1e-12, "epochs": 2}
     plain, varied = (
         losses(
-            train_alone(
+            train_here(
                 small_job(tmp_path / "store", **still, views=views),
                 tmp_path / str(number),
                 torch.device("cpu"),
@@ -201,7 +201,7 @@ def test_a_share_of_the_views_is_noise_without_particles(rows):
     drawn = [views.draw(rng(seed)) for seed in range(400)]
     assert 80 < sum(view.is_empty for view in drawn) < 160
     empty = next(view for view in drawn if view.is_empty)
-    usual, found = read_labelled(rows[0], SmallLesson()), read_labelled(rows[0], SmallLesson(), empty)
+    usual, found = read_labelled(rows[0], SmallRecipe()), read_labelled(rows[0], SmallRecipe(), empty)
     assert len(usual.particles)
     assert not len(found.particles) + len(found.false) + len(found.unsure)
     assert found.image.std() == pytest.approx(usual.image.std(), rel=0.05)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryopick_ray.training.windows import QUARTER, Window
+from cryopick_ray.training.data.windows import QUARTER, Window
 
 IMAGE = np.random.default_rng(0).normal(size=(37, 53)).astype(np.float32)
 SQUARE = {side: np.random.default_rng(side).normal(size=(side, side)).astype(np.float32) for side in (24, 25)}

@@ -8,22 +8,22 @@ from cryopick_ray.evaluation.curves import curve
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.picks.matching import match
 from cryopick_ray.store.manifest import ManifestRow
-from cryopick_ray.training.dataset import LabelledRow
-from cryopick_ray.training.labelled import nowhere
-from cryopick_ray.training.loop import Epoch
-from cryopick_ray.training.outcome import Line
-from cryopick_ray.training.report import (
+from cryopick_ray.training.data.examples import LabelledRow
+from cryopick_ray.training.data.labelled import nowhere
+from cryopick_ray.training.loop.loop import Epoch
+from cryopick_ray.training.results import ResultLine
+from cryopick_ray.training.scored import ScoredMicrograph, ranking, score
+from cryopick_ray.training.training_report import (
     TrainingReport,
-    tried_thumbnail,
+    scored_thumbnail,
 )
-from cryopick_ray.training.trial import Tried, ranking, score
 
 EVIL = "<script>alert(1)</script>\"'&"
 SHAPE, STORED = (600, 800), (150, 200)
 RADIUS_PX = 20.0
 
 
-def make_tried(seed, name="a.mrc", *, n_truth=30, n_found=25, n_false=12, url="") -> Tried:
+def make_tried(seed, name="a.mrc", *, n_truth=30, n_found=25, n_false=12, url="") -> ScoredMicrograph:
     """Particles on a grid, candidates within 5 px of some of them, and false ones far from all."""
     rng = np.random.default_rng(seed)
     grid = np.stack(np.meshgrid(np.arange(60, 760, 100), np.arange(60, 560, 100)), -1).reshape(-1, 2)
@@ -54,7 +54,7 @@ def make_tried(seed, name="a.mrc", *, n_truth=30, n_found=25, n_false=12, url=""
     )
     source = LabelledRow(url, row, "10146", 60.0, 1.5 * RADIUS_PX, 1, truth, nowhere(), nowhere())
     hits = match(x, y, scores, *truth.T, RADIUS_PX) >= 0
-    return Tried(source, Candidates(x, y, scores), hits)
+    return ScoredMicrograph(source, Candidates(x, y, scores), hits)
 
 
 def make_history(n, *, validated=True) -> list[Epoch]:
@@ -73,14 +73,14 @@ def made_report() -> TrainingReport:
         generated="1 May 2026, 12:00",
         settings={"network": "heatmap", "data": [{"name": "10146", "test": ("a", "b")}], "folds": None},
         history=make_history(12),
-        curves=[(name, ranking(tried)) for name, tried in parts],
+        curves=[(name, ranking(scored)) for name, scored in parts],
         lines=[
-            Line("", "10146", 2, score(parts[1][1], 0.25)),
-            Line("fold 2", "10017", 1, score(parts[0][1], 0.25), overlap=True),
+            ResultLine("", "10146", 2, score(parts[1][1], 0.25)),
+            ResultLine("fold 2", "10017", 1, score(parts[0][1], 0.25), overlap=True),
         ],
         threshold=0.25,
         best_epoch=9,
-        thumbnails=[tried_thumbnail(name, one, image, 0.25) for name, tried in parts for one in tried],
+        thumbnails=[scored_thumbnail(name, one, image, 0.25) for name, scored in parts for one in scored],
         seconds={"train": 60.0, "score": 5.0},
     )
 
@@ -96,9 +96,9 @@ LACKING = [
     {"threshold": float("-inf")},
     {
         "thumbnails": [
-            tried_thumbnail("v", make_tried(0, n_found=0, n_false=0), np.full(STORED, np.nan), 0.0),
-            tried_thumbnail("v", make_tried(0, n_truth=0, n_found=0), np.zeros(STORED), -np.inf),
+            scored_thumbnail("v", make_tried(0, n_found=0, n_false=0), np.full(STORED, np.nan), 0.0),
+            scored_thumbnail("v", make_tried(0, n_truth=0, n_found=0), np.zeros(STORED), -np.inf),
         ]
     },
-    {"lines": [Line("", "empty", 1, score([make_tried(0, n_truth=0, n_found=0, n_false=0)]))]},
+    {"lines": [ResultLine("", "empty", 1, score([make_tried(0, n_truth=0, n_found=0, n_false=0)]))]},
 ]

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.formats.columns import single
-from cryopick_ray.formats.filaments import ANGLE, FILAMENT, TRACK, numbered, tracked
+from cryopick_ray.formats.column_names import single
+from cryopick_ray.formats.filament_files import ANGLE, FILAMENT, TRACK, numbered, tracked
 from cryopick_ray.picks.columns import Columns
 
 TUBE, TRACK_A, PSI = "rlnHelicalTubeID", "rlnHelicalTrackLengthAngst", "rlnAnglePsiPrior"

@@ -7,9 +7,9 @@ from pathlib import Path
 from cryopick_ray.errors import PicksError, brief
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.format import Note
-from cryopick_ray.formats.relion.rows import read_rows
-from cryopick_ray.micrographs.listing import MICROGRAPH
-from cryopick_ray.micrographs.star import Block, peek_star, read_star
+from cryopick_ray.formats.relion.particle_rows import read_rows
+from cryopick_ray.micrographs.star_blocks import Block, peek_star, read_star
+from cryopick_ray.micrographs.star_list import MICROGRAPH
 from cryopick_ray.project import found_above
 
 FILE = "rlnMicrographCoordinates"
@@ -54,9 +54,11 @@ def read_list(path: Path, read_other: ReadOther, say: Note) -> Iterator[Coordina
             yield from read_other(found, name)
 
 
-def _named(one: Coordinates, name: str) -> Coordinates:
+def _named(coordinates: Coordinates, name: str) -> Coordinates:
     """Return particles as the list's, whatever their own file calls the micrograph."""
-    return replace(one, micrograph=replace(one.micrograph, micrograph_id=name, relion_name=name))
+    return replace(
+        coordinates, micrograph=replace(coordinates.micrograph, micrograph_id=name, relion_name=name)
+    )
 
 
 def _table(blocks: dict[str, Block]) -> Block | None:

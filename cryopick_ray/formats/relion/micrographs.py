@@ -3,11 +3,11 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from cryopick_ray.formats.relion.optics import OpticsGroups
+from cryopick_ray.formats.relion.particle_optics import OpticsGroups
 from cryopick_ray.formats.star_text import loop, quoted, word
 from cryopick_ray.micrographs.ctf.result import CtfFit
-from cryopick_ray.micrographs.listing import CTF, MICROGRAPH
 from cryopick_ray.micrographs.optics_groups import GROUP
+from cryopick_ray.micrographs.star_list import CTF, MICROGRAPH
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.units import Optics
 
@@ -56,9 +56,9 @@ def _ctf(fit: CtfFit) -> dict[str, str]:
     return ctf if fit.ice_ring is None else ctf | {ICE_RING: f"{fit.ice_ring:.4f}"}
 
 
-def _listed(one: PickedMicrograph) -> dict[str, str]:
+def _listed(micrograph: PickedMicrograph) -> dict[str, str]:
     """Return the words of the list that RELION knows, or may, and that are no CTF."""
-    columns = json.loads(one.listed) if one.listed else {}
+    columns = json.loads(micrograph.listed) if micrograph.listed else {}
     own = {*CTF, MICROGRAPH, GROUP, "rlnCtfAstigmatism", ICE_RING}
     return {
         name: word(str(value))

@@ -9,13 +9,13 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cryopick_ray.formats.columns import RELION, in_relion
+from cryopick_ray.formats.column_names import RELION, in_relion
 from cryopick_ray.formats.coordinates import Coordinates
 from cryopick_ray.formats.relion import helical
-from cryopick_ray.formats.relion.rows import NO_SCORE, SCORE, X, Y
+from cryopick_ray.formats.relion.particle_rows import NO_SCORE, SCORE, X, Y
 from cryopick_ray.formats.star_text import loop
-from cryopick_ray.micrographs.listing import CTF, MICROGRAPH
 from cryopick_ray.micrographs.optics_groups import GROUP
+from cryopick_ray.micrographs.star_list import CTF, MICROGRAPH
 
 COORDINATES = (X, Y, SCORE)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -46,7 +46,7 @@ class ParticleRows:
         self._blocks: list[_Block] = []
 
     def add(
-        self, one: Coordinates, name: str, group: str, own: Sequence[str], rows: Sequence[str]
+        self, coordinates: Coordinates, name: str, group: str, own: Sequence[str], rows: Sequence[str]
     ) -> list[str]:
         """Take the particles of a micrograph; return the columns of it that have no place here.
 
@@ -57,15 +57,15 @@ class ParticleRows:
         own, rows
             Its :func:`more_columns`, and its :func:`coordinate_rows` with them.
         """
-        if self._more is None and len(one.x_px):
+        if self._more is None and len(coordinates.x_px):
             self._more = [*own]
         columns = self._more or []
         if columns != own:
-            rows = coordinate_rows(one, columns)
+            rows = coordinate_rows(coordinates, columns)
         text = "".join([f"{name} {row} {group}\n" for row in rows]).encode()
         self._aside.write(text)
-        self._blocks.append(_Block(len(text), len(rows), ctf_of(one)))
-        return [column for column in own if column not in columns] if len(one.x_px) else []
+        self._blocks.append(_Block(len(text), len(rows), ctf_of(coordinates)))
+        return [column for column in own if column not in columns] if len(coordinates.x_px) else []
 
     @property
     def has_ctf(self) -> bool:
@@ -89,37 +89,37 @@ class ParticleRows:
         return without
 
 
-def coordinate_rows(one: Coordinates, more: Sequence[str]) -> list[str]:
+def coordinate_rows(coordinates: Coordinates, more: Sequence[str]) -> list[str]:
     """Return x, y, score and the columns asked for of each particle; 0 for those it has not."""
-    scores = np.where(np.isnan(one.score), NO_SCORE, one.score)
-    none = np.zeros(len(one.x_px), np.int64)
-    columns = _columns(one)
+    scores = np.where(np.isnan(coordinates.score), NO_SCORE, coordinates.score)
+    none = np.zeros(len(coordinates.x_px), np.int64)
+    columns = _columns(coordinates)
     others = [columns.get(name, none) for name in more]
     row = " ".join(("%.3f %.3f %.7g", *("%.7g" if values.dtype.kind == "f" else "%s" for values in others)))
-    values = (one.x_px, one.y_px, scores, *others)
+    values = (coordinates.x_px, coordinates.y_px, scores, *others)
     return list(map(row.__mod__, zip(*(column.tolist() for column in values), strict=True)))
 
 
-def more_columns(one: Coordinates) -> list[str]:
+def more_columns(coordinates: Coordinates) -> list[str]:
     """Return which columns of numbers a micrograph's particles have that RELION knows, or may."""
     return [
         name
-        for name, values in _columns(one).items()
+        for name, values in _columns(coordinates).items()
         if name.startswith("rln") and values.dtype.kind in "fiu"
     ]
 
 
-def _columns(one: Coordinates) -> dict[str, NDArray[Any]]:
+def _columns(coordinates: Coordinates) -> dict[str, NDArray[Any]]:
     """Return the columns of particles by RELION's names."""
-    segments = helical.in_relion(one.known, one.micrograph.pixel_size_A)
-    known = one.known
+    segments = helical.in_relion(coordinates.known, coordinates.micrograph.pixel_size_A)
+    known = coordinates.known
     if segments:  # their angle is no rlnAnglePsi but where to look for it
         known.pop("angle_deg", None)
     own = in_relion({name: known[name] for name in RELION if name in known})
-    return own | segments | dict(one.columns)
+    return own | segments | dict(coordinates.columns)
 
 
-def ctf_of(one: Coordinates) -> dict[str, str]:
+def ctf_of(coordinates: Coordinates) -> dict[str, str]:
     """Return the CTF that INPUT's list gives the micrograph, as far as it is one."""
-    listed = json.loads(one.micrograph.listed) if one.micrograph.listed else {}
+    listed = json.loads(coordinates.micrograph.listed) if coordinates.micrograph.listed else {}
     return {column: listed[column] for column in CTF if NUMBER.fullmatch(str(listed.get(column)))}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from cryopick_ray.errors import PicksError
 from cryopick_ray.formats.format import ExportSettings
-from cryopick_ray.formats.relion.optics import OpticsGroups
+from cryopick_ray.formats.relion.particle_optics import OpticsGroups
 from cryopick_ray.formats.star_text import loop, quoted, word
-from cryopick_ray.micrographs.listing import MICROGRAPH
 from cryopick_ray.micrographs.optics_groups import GROUP
+from cryopick_ray.micrographs.star_list import MICROGRAPH
 from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.store.publish import published
 
@@ -32,16 +32,16 @@ def write_verdicts(micrographs: Iterable[PickedMicrograph], out: Path, settings:
     """
     groups = OpticsGroups(settings.optics, lambda text: None)
     rows: list[tuple[str, Row]] = []
-    for one in micrographs:
-        if not one.verdict:
+    for micrograph in micrographs:
+        if not micrograph.verdict:
             continue
         try:
-            name = quoted(one.relion_name)
+            name = quoted(micrograph.relion_name)
         except PicksError as error:
-            settings.say(f"{one.micrograph_id} is in neither {ALL} nor {GOOD}: {error}")
+            settings.say(f"{micrograph.micrograph_id} is in neither {ALL} nor {GOOD}: {error}")
             continue
-        listed = _listed(one) | {MICROGRAPH: name, GROUP: groups.number(one, None)}
-        rows.append((one.verdict, listed | _own(one)))
+        listed = _listed(micrograph) | {MICROGRAPH: name, GROUP: groups.number(micrograph, None)}
+        rows.append((micrograph.verdict, listed | _own(micrograph)))
     columns = dict.fromkeys(name for _, row in rows for name in row if name not in (MICROGRAPH, GROUP, *OWN))
     usual = (MICROGRAPH, *columns, GROUP)
     optics = groups.text(has_images=False) if rows else ""
@@ -58,16 +58,22 @@ def _write(path: Path, optics: str, columns: Iterable[str], rows: Iterable[Row])
         file.write("\n")
 
 
-def _own(one: PickedMicrograph) -> dict[str, str]:
-    numbers = one.picks, one.candidates, one.mean_score, one.just_below, one.on_junk
+def _own(micrograph: PickedMicrograph) -> dict[str, str]:
+    numbers = (
+        micrograph.picks,
+        micrograph.candidates,
+        micrograph.mean_score,
+        micrograph.just_below,
+        micrograph.on_junk,
+    )
     words = ["-1" if value is None else f"{value:.6g}" for value in numbers]
-    verdict, reasons = one.verdict.replace(" ", "_"), one.reasons.replace("\n", "; ")
+    verdict, reasons = micrograph.verdict.replace(" ", "_"), micrograph.reasons.replace("\n", "; ")
     return dict(zip(OWN, (verdict, *words, word(reasons or NONE)), strict=True))
 
 
-def _listed(one: PickedMicrograph) -> dict[str, str]:
+def _listed(micrograph: PickedMicrograph) -> dict[str, str]:
     """Return the columns of RELION's that INPUT's list has of a micrograph."""
-    listed = json.loads(one.listed) if one.listed else {}
+    listed = json.loads(micrograph.listed) if micrograph.listed else {}
     found = {}
     for name, value in listed.items():
         if name.startswith("rln"):

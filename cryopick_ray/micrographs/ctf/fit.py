@@ -4,12 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import MicrographError
-from cryopick_ray.micrographs.ctf.doubts import doubts_of
+from cryopick_ray.micrographs.ctf.ctf_doubts import doubts_of
 from cryopick_ray.micrographs.ctf.flat_spectrum import flatten
 from cryopick_ray.micrographs.ctf.phase import RingPhase
 from cryopick_ray.micrographs.ctf.power_spectrum import power_spectrum
-from cryopick_ray.micrographs.ctf.quality import ice_ring, judge
 from cryopick_ray.micrographs.ctf.result import CtfFit
+from cryopick_ray.micrographs.ctf.ring_quality import ice_ring, judge
 from cryopick_ray.micrographs.ctf.search import refine, search
 from cryopick_ray.micrographs.no_data import NoData
 from cryopick_ray.units import Optics

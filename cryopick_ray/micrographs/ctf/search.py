@@ -22,7 +22,7 @@ FIRST_MOVE_A = 60.0
 
 
 @dataclass(frozen=True, eq=False)
-class Search:
+class DefocusSearch:
     """The evidence for each mean defocus, with the astigmatism and the fall that suit it best.
 
     Attributes
@@ -39,7 +39,7 @@ class Search:
     fall_A2: float
 
 
-def search(flat: FlatSpectrum, phase: RingPhase, defocus_range_A: tuple[float, float]) -> Search:
+def search(flat: FlatSpectrum, phase: RingPhase, defocus_range_A: tuple[float, float]) -> DefocusSearch:
     """Search the range for the best defocus, at every astigmatism up to 2,000 angstroms."""
     least, most = defocus_range_A
     margin = math.ceil(LARGEST_ASTIGMATISM_A / STEP_A)
@@ -59,10 +59,10 @@ def search(flat: FlatSpectrum, phase: RingPhase, defocus_range_A: tuple[float, f
     defocus_A = defocus_A[margin : margin + count]
     top = int(np.argmax(evidence))
     best = Lens(float(defocus_A[top]), float(lenses[top, 0]), float(lenses[top, 1]))
-    return Search(defocus_A, evidence, best, FALLS_A2[falls[top]])
+    return DefocusSearch(defocus_A, evidence, best, FALLS_A2[falls[top]])
 
 
-def refine(flat: FlatSpectrum, phase: RingPhase, found: Search) -> tuple[Lens, float]:
+def refine(flat: FlatSpectrum, phase: RingPhase, found: DefocusSearch) -> tuple[Lens, float]:
     """Return the lens of the largest evidence near the best of a search, and that evidence."""
     fall = flat.weight * np.exp(-found.fall_A2 / 2 * flat.k2)
 

@@ -148,7 +148,9 @@ def _settle(
         total = spectra.values.sum(0)
         excess = (_power(total[None], rings) / noise - 1).clamp(min=0)
         weights = band * (excess / (1 + excess))[rings]
-        found = np.stack([_peak(one) for one in spectra.correlations(total, weights, reach + 1)])
+        found = np.stack(
+            [_peak(correlation) for correlation in spectra.correlations(total, weights, reach + 1)]
+        )
         previous = shifts
         shifts = smooth(shifts + share * found)
         shifts -= shifts.mean(0)

@@ -13,9 +13,9 @@ from cryopick_ray.micrographs.movies.correct import Correction, load_correction
 from cryopick_ray.micrographs.movies.dose import dose_weights
 from cryopick_ray.micrographs.movies.first_pass import first_pass
 from cryopick_ray.micrographs.movies.movie import Movie, read_frames
-from cryopick_ray.micrographs.movies.reader import open_movie
+from cryopick_ray.micrographs.movies.open_movie import open_movie
 from cryopick_ray.micrographs.movies.shift import ShiftedSum
-from cryopick_ray.settings import FrameSettings, MovieSettings
+from cryopick_ray.settings.run_settings import FrameSettings, MovieSettings
 from cryopick_ray.units import Shape
 
 

@@ -13,7 +13,7 @@ from cryopick_ray.micrographs.movies.defects import donors, read_defects
 from cryopick_ray.micrographs.movies.gain import factors, load_gain, oriented
 from cryopick_ray.micrographs.movies.movie import Movie
 from cryopick_ray.micrographs.movies.shift import blocks
-from cryopick_ray.settings import MovieSettings
+from cryopick_ray.settings.run_settings import MovieSettings
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import MicrographError, UsageError
 from cryopick_ray.micrographs.movies.movie import read_frames
-from cryopick_ray.micrographs.movies.reader import STACK_SUFFIXES, open_movie
+from cryopick_ray.micrographs.movies.open_movie import STACK_SUFFIXES, open_movie
 from cryopick_ray.micrographs.preprocess import SIGMAS_PER_MAD
 from cryopick_ray.units import Shape
 

@@ -13,7 +13,7 @@ from cryopick_ray.micrographs.movies.correct import Correction, mending
 from cryopick_ray.micrographs.movies.defects import find_deviants
 from cryopick_ray.micrographs.movies.gain import combined, misorientation
 from cryopick_ray.micrographs.movies.movie import Movie, read_frames
-from cryopick_ray.settings import MovieSettings
+from cryopick_ray.settings.run_settings import MovieSettings
 
 ALIGNED_SIDE_PX = 1024
 """Short side that frames are binned to, at least, to be aligned."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cryopick_ray.errors import MicrographError, UsageError
 from cryopick_ray.micrographs.movies.movie import read_frames
-from cryopick_ray.micrographs.movies.reader import open_movie
+from cryopick_ray.micrographs.movies.open_movie import open_movie
 from cryopick_ray.units import Shape
 
 ORIENTATIONS = [(rot, flip) for flip in (0, 1) for rot in range(4)]

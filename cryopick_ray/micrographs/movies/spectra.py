@@ -52,7 +52,7 @@ class Spectra:
         scale_x, scale_y = shape[1] / small[1], shape[0] / small[0]
         down, across = self.down * scale_y, self.across * scale_x
         rows, columns = down.abs() < 0.5, across < 0.5
-        values = torch.stack([one[rows][:, columns] for one in self.values])
+        values = torch.stack([value[rows][:, columns] for value in self.values])
         return Spectra(values, down[rows], across[columns], small), np.array([scale_x, scale_y])
 
     def half(self, parity: int) -> "Spectra":

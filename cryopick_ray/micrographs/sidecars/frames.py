@@ -9,10 +9,10 @@ from cryopick_ray.errors import CryoPickError, brief
 from cryopick_ray.micrographs.movies.correct import load_correction
 from cryopick_ray.micrographs.movies.eer import EerMovie
 from cryopick_ray.micrographs.movies.movie import Movie
-from cryopick_ray.micrographs.movies.reader import STACK_SUFFIXES
+from cryopick_ray.micrographs.movies.open_movie import STACK_SUFFIXES
 from cryopick_ray.micrographs.roles import stem_of
 from cryopick_ray.micrographs.sidecars.sidecar import Sidecar
-from cryopick_ray.settings import FrameSettings
+from cryopick_ray.settings.run_settings import FrameSettings
 
 SAME_DOSE = 0.05
 """Two ways of writing one dose differ by less."""
@@ -89,4 +89,4 @@ def _found(movie: Path, name: str) -> Path | None:
     names += [f"{stem_of(name)}{suffix}" for suffix in CONVERTED]
     if not name.isprintable():
         return None
-    return next((movie.parent / one for one in names if (movie.parent / one).is_file()), None)
+    return next((movie.parent / name for name in names if (movie.parent / name).is_file()), None)

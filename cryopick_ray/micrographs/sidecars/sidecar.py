@@ -73,7 +73,7 @@ class Sidecar:
             binned = [(height / self.binning, width / self.binning) for height, width in DETECTORS]
             scales = [_scale(one, shape, is_exact=False) for one in binned]
             most = max(1, 1 / self.binning)
-            scale = next((one for one in scales if one is not None and one <= most), None)
+            scale = next((scale for scale in scales if scale is not None and scale <= most), None)
         return self.pixel_size_A * (scale or 1)
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.formats.star_text import loop, word
-from cryopick_ray.particles.classes.quality import ClassMeasures
-from cryopick_ray.particles.particles import Particles, write_particles
-from cryopick_ray.passes.classes import HEAD, QUALITIES, Quality
+from cryopick_ray.particles.classes.class_quality import ClassMeasures
+from cryopick_ray.particles.particle_star import Particles, write_particles
+from cryopick_ray.passes.bad_classes import HEAD, QUALITIES, Quality
 from cryopick_ray.store.publish import published, whole, write_whole
 
 CLASSES_CSV, CLASSES_JSON, KEPT = "classes.csv", "classes.json", "kept.star"

@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 
 from cryopick_ray.particles.classes.components import Components, soft_disc
-from cryopick_ray.particles.classes.model import Model, Sums
+from cryopick_ray.particles.classes.model import ClassModel, ClassSums
 from cryopick_ray.particles.classes.turning import Turning, psi_grid
 
 SPLIT = 2
@@ -23,7 +23,7 @@ SCORES = 2**22
 
 
 @dataclass(frozen=True)
-class Search:
+class PoseSearch:
     """The turns and shifts that are tried: coarse cells, each cut into 2 x 2 x 2.
 
     Attributes
@@ -72,7 +72,7 @@ class Search:
 
 
 @dataclass(frozen=True, eq=False)
-class Poses:
+class ExpectedPoses:
     """Of ``n`` images: class (from 0), rlnAnglePsi, shift, its probability, and ``(n, k)`` of the classes."""
 
     label: torch.Tensor
@@ -83,7 +83,7 @@ class Poses:
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class KnownPoses:
     """What is known of the turns of ``n`` images before they are compared: segments lie along filaments.
 
     Attributes
@@ -107,11 +107,11 @@ class Known:
 class Expectation:
     """Adds up images under one model.
 
-    Images and CTFs are ``(n, f)`` components; see :class:`Search` for what is tried. Coarse cells are scored
-    by one product of matrices, over all classes, turns, shifts and images of a batch.
+    Images and CTFs are ``(n, f)`` components; see :class:`PoseSearch` for what is tried. Coarse cells are
+    scored by one product of matrices, over all classes, turns, shifts and images of a batch.
     """
 
-    def __init__(self, search: Search, model: Model) -> None:
+    def __init__(self, search: PoseSearch, model: ClassModel) -> None:
         self._search = search
         self._model = model
         device = model.pictures.device
@@ -141,17 +141,17 @@ class Expectation:
         classes, turns = self._shape
         return max(1, min(64, SCORES // (classes * turns * len(self._moves))))
 
-    def add(self, images: torch.Tensor, ctf: torch.Tensor, known: Known | None = None) -> Poses:
+    def add(self, images: torch.Tensor, ctf: torch.Tensor, known: KnownPoses | None = None) -> ExpectedPoses:
         """Add images; return where they lie, near what is known of their turns."""
         cells = self._cells(images, ctf, known)
         return self._refine(images, ctf, cells, known)
 
-    def sums(self) -> Sums:
+    def sums(self) -> ClassSums:
         """Return what all images added up to; the next one is the first of others."""
         done, self._sums = self._sums, _Adding(self._search, self._fine)
         return done.finish()
 
-    def _cells(self, images: torch.Tensor, ctf: torch.Tensor, known: Known | None) -> torch.Tensor:
+    def _cells(self, images: torch.Tensor, ctf: torch.Tensor, known: KnownPoses | None) -> torch.Tensor:
         """Return ``(n, c)`` likeliest coarse cells: flat places in shift, class and turn."""
         n, count = len(images), self._coarse_count
         template = slice(None) if known is None else self._all[:, known.turns].flatten()
@@ -172,8 +172,8 @@ class Expectation:
         return shift * len(self._packed) + self._all.flatten()[template][place]
 
     def _refine(
-        self, images: torch.Tensor, ctf: torch.Tensor, cells: torch.Tensor, known: Known | None
-    ) -> Poses:
+        self, images: torch.Tensor, ctf: torch.Tensor, cells: torch.Tensor, known: KnownPoses | None
+    ) -> ExpectedPoses:
         (n, c), (classes, turns), count = cells.shape, self._shape, self._count
         shift, template = cells // (classes * turns), cells % (classes * turns)
         label = template // turns
@@ -194,7 +194,7 @@ class Expectation:
 
     def _poses(
         self, weights: torch.Tensor, turned: torch.Tensor, shift: torch.Tensor, label: torch.Tensor
-    ) -> Poses:
+    ) -> ExpectedPoses:
         n = len(weights)
         best, place = weights.flatten(1).max(dim=1)
         cell, move, turn = place // SPLIT**3, place // SPLIT % SPLIT**2, place % SPLIT
@@ -202,7 +202,7 @@ class Expectation:
         psi = self._psi_deg
         of_class = weights.new_zeros((n, self._shape[0]))
         of_class.scatter_add_(1, label, weights.sum(dim=(2, 3)))
-        return Poses(
+        return ExpectedPoses(
             label=label[row, cell],
             psi_deg=psi[turned[row, cell, turn] % len(psi)],
             shift_A=self._search.fine_shifts_A.to(self._device)[shift[row, cell], move],
@@ -217,7 +217,7 @@ class Expectation:
 class _Adding:
     """Weighted sums over images, by class and turn until the end."""
 
-    def __init__(self, search: Search, templates: torch.Tensor) -> None:
+    def __init__(self, search: PoseSearch, templates: torch.Tensor) -> None:
         self._search = search
         self._templates = templates
         count = len(search.components)
@@ -263,7 +263,7 @@ class _Adding:
         shifts = self._search.fine_shifts_A.to(images.device)[shift[row, cell]]
         self._offset += (kept.sum(dim=2) * (shifts**2).sum(dim=-1)).sum()
 
-    def finish(self) -> Sums:
+    def finish(self) -> ClassSums:
         search, components = self._search, self._search.components
         cross = (self._signal.conj() * self._templates).real.sum(dim=0)
         residual = components.by_shell(self._power - 2 * cross + self._fitted)
@@ -273,7 +273,7 @@ class _Adding:
         pictures = search.fine.turn_back(sums) * circle
         side = Components(search.side_px, components.radius)
         signal = side.of_images(pictures) * (components.box_px / search.side_px)
-        return Sums(signal, self._transfer, residual, self._weight, self._offset)
+        return ClassSums(signal, self._transfer, residual, self._weight, self._offset)
 
 
 def _real(values: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,7 @@ EDGE_A_PER_DIAMETER = 0.06
 
 
 @dataclass(frozen=True, eq=False)
-class Sums:
+class ClassSums:
     """What images add up to, given the model: enough to make the next one. Sums of parts are added.
 
     Attributes
@@ -37,18 +37,18 @@ class Sums:
     weight: torch.Tensor
     offset_A2: torch.Tensor
 
-    def __add__(self, other: "Sums") -> "Sums":
+    def __add__(self, other: "ClassSums") -> "ClassSums":
         """Return the sums of both."""
-        return Sums(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
+        return ClassSums(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 
 
-def total(parts: Iterable[Sums]) -> Sums:
+def total(parts: Iterable[ClassSums]) -> ClassSums:
     """Return the sum of parts, in their order: equal parts give equal sums."""
-    return reduce(Sums.__add__, parts)
+    return reduce(ClassSums.__add__, parts)
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class ClassModel:
     """Classes and what else decides how likely an image is.
 
     Attributes
@@ -68,12 +68,14 @@ class Model:
     offset_sigma_A: float
     radius: float
 
-    def to(self, device: torch.device) -> "Model":
+    def to(self, device: torch.device) -> "ClassModel":
         """Return the model where it is to work."""
         return replace(self, pictures=self.pictures.to(device), noise=self.noise.to(device))
 
 
-def averages(sums: Sums, components: Components, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def averages(
+    sums: ClassSums, components: Components, noise: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Return ``(k, f)`` components of regularised class averages, and their ``(k, s)`` signal to noise.
 
     The maximum a posteriori of Scheres 2012 (J. Mol. Biol. 415:406): images weighted by their CTF over
@@ -112,7 +114,7 @@ def picture_of(
     return pictures * mask
 
 
-def new_noise(sums: Sums, components: Components, images: float) -> torch.Tensor:
+def new_noise(sums: ClassSums, components: Components, images: float) -> torch.Tensor:
     """Return ``(s,)`` the noise's variance by shell, shell 0 that of the first."""
     noise = (sums.residual / (components.sizes.clamp(min=1) * images)).clamp(min=1e-6)
     noise[0] = noise[1]

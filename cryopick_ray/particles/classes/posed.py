@@ -5,9 +5,9 @@ import torch
 from numpy.typing import NDArray
 
 from cryopick_ray.particles.classes.components import Components, soft_disc
-from cryopick_ray.particles.classes.files import WorkFiles
-from cryopick_ray.particles.classes.model import Sums, total
-from cryopick_ray.particles.classes.plan import ClassPlan
+from cryopick_ray.particles.classes.model import ClassSums, total
+from cryopick_ray.particles.classes.progress import WorkFiles
+from cryopick_ray.particles.classes.schedule import ClassPlan
 from cryopick_ray.particles.classes.turning import Turning, psi_grid
 
 PSI_STEP_DEG = 3.0
@@ -20,7 +20,7 @@ def posed_halves(
     label: NDArray[np.int64],
     psi_deg: NDArray[np.float64],
     shift_A: NDArray[np.float64],
-) -> tuple[tuple[Sums, Sums], torch.Tensor]:
+) -> tuple[tuple[ClassSums, ClassSums], torch.Tensor]:
     """Return what the half sets add up to in given poses, and the noise by shell.
 
     Parameters
@@ -54,7 +54,7 @@ def _part(
     label: NDArray[np.int64],
     turned: NDArray[np.int64],
     image: torch.Tensor,
-) -> Sums:
+) -> ClassSums:
     classes, turns = plan.classes, len(turning.psi_deg)
     flat = moved.new_zeros((classes * turns, moved.shape[1]))
     flat.index_add_(0, torch.from_numpy(label * turns + turned), moved)
@@ -62,7 +62,7 @@ def _part(
     pictures = turning.turn_back(flat.reshape(classes, turns, -1)) * circle
     small = Components(plan.side_px, plan.components.radius)
     member = torch.nn.functional.one_hot(torch.from_numpy(label), classes).T.to(torch.float32)
-    return Sums(
+    return ClassSums(
         signal=small.of_images(pictures) * (plan.box_px / plan.side_px),
         transfer=member @ ctf**2,
         residual=plan.components.by_shell((image.abs() ** 2).sum(dim=0)),

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError, UsageError, brief
-from cryopick_ray.formats.relion.rows import IMAGE
+from cryopick_ray.formats.relion.particle_rows import IMAGE
 from cryopick_ray.particles.classes.expectation import PSI_SIGMA_DEG
-from cryopick_ray.particles.classes.plan import PSI_STEP_DEG, ClassPlan
+from cryopick_ray.particles.classes.schedule import PSI_STEP_DEG, ClassPlan
 from cryopick_ray.particles.images import digest_of, open_stack
-from cryopick_ray.particles.particles import Particles, read_particles, write_particles
+from cryopick_ray.particles.particle_star import Particles, read_particles, write_particles
 from cryopick_ray.store.publish import write_whole
 
 PROGRAM = "relion_refine"

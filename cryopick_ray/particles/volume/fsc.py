@@ -19,7 +19,7 @@ SPARED = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Agreement:
+class HalfMapAgreement:
     """How two half maps agree, shell by shell; curves are ``(side // 2 + 1,)``, shell 0 first.
 
     Attributes
@@ -55,7 +55,7 @@ class Agreement:
         return resolution_A(self.corrected, self.side_px * self.pixel_size_A, threshold)
 
 
-def agreement(first: Map, second: Map, mask: Map, pixel_size_A: float, seed: int = 0) -> Agreement:
+def agreement(first: Map, second: Map, mask: Map, pixel_size_A: float, seed: int = 0) -> HalfMapAgreement:
     """Return how two half maps agree.
 
     Parameters
@@ -79,7 +79,7 @@ def agreement(first: Map, second: Map, mask: Map, pixel_size_A: float, seed: int
     corrected = masked.copy()
     late = slice(start + SPARED, None)
     corrected[late] = (masked[late] - by_chance[late]) / (1 - by_chance[late])
-    return Agreement(pixel_size_A, side, unmasked, masked, by_chance, corrected, start)
+    return HalfMapAgreement(pixel_size_A, side, unmasked, masked, by_chance, corrected, start)
 
 
 def fsc(first: Map, second: Map) -> Curve:

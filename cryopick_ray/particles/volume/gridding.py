@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from cryopick_ray.particles.volume.insertion import Sums
-from cryopick_ray.particles.volume.spectrum import PADDING, interpolated, map_of
+from cryopick_ray.particles.volume.insertion import SliceSums
+from cryopick_ray.particles.volume.padded_spectrum import PADDING, interpolated, map_of
 
 ITERATIONS = 10
 FLOOR = 1e-3
@@ -17,7 +17,7 @@ EDGE_PX = 3.0
 """The map fades to 0 outside its inscribed sphere."""
 
 
-def solve(sums: Sums) -> Tensor:
+def solve(sums: SliceSums) -> Tensor:
     """Return the ``(side, side, side)`` map that sums are of.
 
     The sums are multiplied by a density such that the weights times it, blurred by a blob, are 1 all over

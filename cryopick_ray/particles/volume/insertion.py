@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cryopick_ray.particles.volume.spectrum import PADDING, corners, disc, on_slices
+from cryopick_ray.particles.volume.padded_spectrum import PADDING, corners, disc, on_slices
 
 
 @dataclass(eq=False)
-class Sums:
+class SliceSums:
     """What images have added to the padded spectrum of a map; see :mod:`.spectrum` for its layout.
 
     Attributes
@@ -38,7 +38,7 @@ class Sums:
     count: int = 0
 
     @classmethod
-    def empty(cls, side_px: int, radius: float, device: torch.device | None = None) -> "Sums":
+    def empty(cls, side_px: int, radius: float, device: torch.device | None = None) -> "SliceSums":
         """Return the sums of no images: 12 bytes x ``(2 side_px)^3 / 2``."""
         padded = PADDING * side_px
         size = padded * padded * (padded // 2 + 1)
@@ -75,9 +75,9 @@ class Sums:
                 self.weights.scatter_add_(0, at, (weights * share).flatten())
         self.count += len(images)
 
-    def __add__(self, other: "Sums") -> "Sums":
+    def __add__(self, other: "SliceSums") -> "SliceSums":
         """Return the sums of both sets of images."""
-        return Sums(
+        return SliceSums(
             self.side_px,
             self.radius,
             self.real + other.real,

@@ -19,14 +19,14 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.particles.ctf import ctfs
 from cryopick_ray.particles.images import batches, read_images
-from cryopick_ray.particles.particles import Particles
+from cryopick_ray.particles.particle_ctf import ctfs
+from cryopick_ray.particles.particle_star import Particles
 from cryopick_ray.particles.volume.insertion import centred, tensor
+from cryopick_ray.particles.volume.padded_spectrum import disc, on_slices, slices, spectrum_of
 from cryopick_ray.particles.volume.reconstruct import BATCH, Map, Poses
-from cryopick_ray.particles.volume.settings import SearchSettings
-from cryopick_ray.particles.volume.spectrum import disc, on_slices, slices, spectrum_of
-from cryopick_ray.particles.volume.views import even_rotations
+from cryopick_ray.particles.volume.reconstruction_settings import SearchSettings
+from cryopick_ray.particles.volume.view_directions import even_rotations
 
 NOISE_FROM = 1024
 """Images that the noise is measured in."""

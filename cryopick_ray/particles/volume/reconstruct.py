@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.formats.relion.rows import ORIGINS_A
-from cryopick_ray.particles.ctf import ctfs
+from cryopick_ray.formats.relion.particle_rows import ORIGINS_A
 from cryopick_ray.particles.images import batches, read_images
-from cryopick_ray.particles.particles import ANGLES, SUBSET, Particles
+from cryopick_ray.particles.particle_ctf import ctfs
+from cryopick_ray.particles.particle_star import ANGLES, SUBSET, Particles
 from cryopick_ray.particles.volume.gridding import solve
-from cryopick_ray.particles.volume.insertion import Sums, tensor
+from cryopick_ray.particles.volume.insertion import SliceSums, tensor
 from cryopick_ray.simulate.projection import rotations_to_euler
 
 BATCH = 64
@@ -95,7 +95,7 @@ def added(
     *,
     resolution_A: float | None = None,
     device: torch.device | None = None,
-) -> list[Sums]:
+) -> list[SliceSums]:
     """Return what particles add up to, apart for each group of them.
 
     Parameters
@@ -109,7 +109,7 @@ def added(
     radius = particles.box_px / 2
     if resolution_A is not None:
         radius = min(radius, particles.box_px * particles.pixel_size_A / resolution_A)
-    made = [Sums.empty(particles.box_px, radius, device) for _ in range(groups)]
+    made = [SliceSums.empty(particles.box_px, radius, device) for _ in range(groups)]
     turns = tensor(symmetry, device)
     for places in batches(particles, BATCH):
         for number, sums in enumerate(made):

@@ -7,11 +7,11 @@ import torch
 from numpy.typing import NDArray
 
 from cryopick_ray.errors import PicksError
-from cryopick_ray.particles.particles import Particles
+from cryopick_ray.particles.particle_star import Particles
 from cryopick_ray.particles.volume.fsc import Curve, Map, agreement, fsc, resolution_A
 from cryopick_ray.particles.volume.gridding import solve
 from cryopick_ray.particles.volume.reconstruct import Poses, added
-from cryopick_ray.particles.volume.views import sampling
+from cryopick_ray.particles.volume.view_directions import sampling
 
 QUARTERS = 4
 WAYS = (1, 2, 3)
@@ -32,7 +32,7 @@ class Worth:
     reference_A
         Where the correlation of the map with the reference falls below a half.
     sampling, unseen
-        See :func:`~cryopick_ray.particles.volume.views.sampling`.
+        See :func:`~cryopick_ray.particles.volume.view_directions.sampling`.
     frequency_per_A, halves, to_reference
         ``(side // 2 + 1,)`` curves by shell: of the half maps the mean over the ways.
     volume

@@ -23,7 +23,7 @@ MAX_WIDTH = 128
 
 
 @dataclass(frozen=True)
-class Conv:
+class CryoloConv:
     """A convolution with batch norm (no bias) and leaky ReLU; ``width`` in widths of the first layer."""
 
     width: int
@@ -32,20 +32,20 @@ class Conv:
 
 POOL = 2
 """A 2x2 max-pool."""
-Layers = tuple[Conv | int, ...]
+Layers = tuple[CryoloConv | int, ...]
 
 TRUNK: Layers = (
-    *(Conv(1), POOL),
-    *(Conv(2), POOL),
-    *(Conv(4), Conv(2, 1), Conv(4), POOL),
-    *(Conv(8), Conv(4, 1), Conv(8), POOL),
-    *(Conv(16), Conv(8, 1), Conv(16), Conv(8, 1), Conv(16)),
+    *(CryoloConv(1), POOL),
+    *(CryoloConv(2), POOL),
+    *(CryoloConv(4), CryoloConv(2, 1), CryoloConv(4), POOL),
+    *(CryoloConv(8), CryoloConv(4, 1), CryoloConv(8), POOL),
+    *(CryoloConv(16), CryoloConv(8, 1), CryoloConv(16), CryoloConv(8, 1), CryoloConv(16)),
 )
 """What both networks begin with: 13 convolutions, down to a grid of 16 px."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class BlockPlan:
     """What follows the trunk.
 
     Attributes
@@ -58,16 +58,25 @@ class Plan:
     """
 
     head: Layers
-    skip: Conv | None = None
-    join: Conv | None = None
+    skip: CryoloConv | None = None
+    join: CryoloConv | None = None
 
 
 ARCHITECTURES = {
-    "cryolo-16": Plan((Conv(32), Conv(16, 1), Conv(32))),
-    "cryolo-phosaurus": Plan(
-        (POOL, Conv(32), Conv(16, 1), Conv(32), Conv(16, 1), Conv(32), Conv(32), Conv(32)),
-        skip=Conv(8, 1),
-        join=Conv(32),
+    "cryolo-16": BlockPlan((CryoloConv(32), CryoloConv(16, 1), CryoloConv(32))),
+    "cryolo-phosaurus": BlockPlan(
+        (
+            POOL,
+            CryoloConv(32),
+            CryoloConv(16, 1),
+            CryoloConv(32),
+            CryoloConv(16, 1),
+            CryoloConv(32),
+            CryoloConv(32),
+            CryoloConv(32),
+        ),
+        skip=CryoloConv(8, 1),
+        join=CryoloConv(32),
     ),
 }
 """The paper's network (16 convolutions, 14.6 million parameters at width 32) and PhosaurusNet.
@@ -130,7 +139,7 @@ class CryoloNetwork(nn.Module):
         return answers
 
 
-def _convolution(conv: Conv, channels_in: int, unit: int) -> nn.Sequential:
+def _convolution(conv: CryoloConv, channels_in: int, unit: int) -> nn.Sequential:
     channels = conv.width * unit
     return nn.Sequential(
         nn.Conv2d(channels_in, channels, conv.kernel, padding=conv.kernel // 2, bias=False),
@@ -146,7 +155,7 @@ def _activation() -> nn.LeakyReLU:
 def _sequence(layers: Layers, channels: int, unit: int) -> nn.Sequential:
     modules: list[nn.Module] = []
     for layer, following in zip(layers, (*layers[1:], None), strict=True):
-        if isinstance(layer, Conv):
+        if isinstance(layer, CryoloConv):
             made = _convolution(layer, channels, unit)
             # the largest of four values is the same before and after an activation that rises, and
             # pooled values are a quarter of the work
@@ -158,14 +167,14 @@ def _sequence(layers: Layers, channels: int, unit: int) -> nn.Sequential:
 
 
 def _last_width(layers: Layers) -> int:
-    return [layer.width for layer in layers if isinstance(layer, Conv)][-1]
+    return [layer.width for layer in layers if isinstance(layer, CryoloConv)][-1]
 
 
-def _geometry(plan: Plan) -> tuple[int, int]:
+def _geometry(plan: BlockPlan) -> tuple[int, int]:
     """Return the coarsest stride, and how far an answer sees beyond its cell in multiples of it."""
     stride, reach = 1, 0
     for layer in (*TRUNK, *plan.head):
-        if isinstance(layer, Conv):
+        if isinstance(layer, CryoloConv):
             reach += layer.kernel // 2 * stride
         else:
             stride *= layer

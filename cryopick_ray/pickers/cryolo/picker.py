@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cryopick_ray.errors import MicrographError
-from cryopick_ray.pickers.cryolo.boxes import Boxes, decode, suppress
+from cryopick_ray.pickers.cryolo.grid_boxes import GridBoxes, decode, suppress
 from cryopick_ray.pickers.cryolo.networks import CryoloNetwork
 from cryopick_ray.pickers.grey_values import centre_and_sigma, refuse_without_contrast, sampled
 from cryopick_ray.pickers.network_picker import NetworkPicker
@@ -76,7 +76,7 @@ class CryoloPicker(NetworkPicker[CryoloNetwork]):
             for boxes in self.find_boxes(images)
         ]
 
-    def find_boxes(self, images: Tensor) -> list[Boxes]:
+    def find_boxes(self, images: Tensor) -> list[GridBoxes]:
         """Return the boxes of each of ``(n, h, w)`` images above the floor, best first.
 
         None overlaps a better one by more than 0.3 (intersection over union), and none has its centre
@@ -93,7 +93,7 @@ class CryoloPicker(NetworkPicker[CryoloNetwork]):
         inside = (x >= -0.5) & (x < width - 0.5) & (y >= -0.5) & (y < height - 0.5)
         kept = inside & (score > FLOOR)
         rows, counts = boxes[:, kept].cpu(), kept.sum(dim=1).tolist()
-        return [suppress(Boxes.of(some.numpy()), MAX_IOU) for some in torch.split(rows, counts, dim=1)]
+        return [suppress(GridBoxes.of(some.numpy()), MAX_IOU) for some in torch.split(rows, counts, dim=1)]
 
     def answers(self, images: Tensor) -> Tensor:
         """Return the raw ``(n, 5, rows, columns)`` answers to ``(n, h, w)`` images.

@@ -47,7 +47,9 @@ class ExactScores:
 
     def __init__(self, network: DeepEMNetwork, step_px: int, rows: int, columns: int) -> None:
         self.network, self.step_px, self.shape = network, step_px, (rows, columns)
-        self.first, second, third = (one for one in network.convolutions if isinstance(one, nn.Conv2d))
+        self.first, second, third = (
+            convolution for convolution in network.convolutions if isinstance(convolution, nn.Conv2d)
+        )
         self.activation = RELU if isinstance(network.convolutions[1], nn.ReLU) else SIGMOID
         device = self.first.weight.device
         self.at_once = min(rows, max(1, BOXES[device.type] // columns))

@@ -16,7 +16,7 @@ POOLS = (3, 2, 2)
 
 
 @dataclass(frozen=True)
-class Plan:
+class LayerPlan:
     """Sides of the box and of the three kernels, in pixels of their own layers."""
 
     box_px: int
@@ -31,12 +31,12 @@ class Plan:
         return tuple(sides)
 
 
-KLH, PROTEASOME_19S = Plan(272, (51, 21, 10)), Plan(160, (20, 10, 4))
+KLH, PROTEASOME_19S = LayerPlan(272, (51, 21, 10)), LayerPlan(160, (20, 10, 4))
 FIXED = {"deepem-klh": KLH, "deepem-19s": PROTEASOME_19S}
 GENERAL = "deepem"
 
 
-def plan_for(architecture: str, box_px: int) -> Plan:
+def plan_for(architecture: str, box_px: int) -> LayerPlan:
     """Return the layers of a network.
 
     The general one, ``deepem``, takes kernels in proportion to the 19S network: of those of at least
@@ -63,7 +63,7 @@ def plan_for(architecture: str, box_px: int) -> Plan:
         whole = [kernel for kernel in range(2, side) if (side - kernel + 1) % pool == 0]
         kernels.append(min(whole, key=lambda kernel: abs(kernel - share * box_px)))
         side = (side - kernels[-1] + 1) // pool
-    return Plan(box_px, tuple(kernels))
+    return LayerPlan(box_px, tuple(kernels))
 
 
 class DeepEMNetwork(nn.Module):

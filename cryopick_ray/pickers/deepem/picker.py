@@ -10,7 +10,7 @@ from torch import Tensor
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.deepem.exact import ExactScores
 from cryopick_ray.pickers.deepem.networks import POOLS, DeepEMNetwork
-from cryopick_ray.pickers.device.choice import repeatable
+from cryopick_ray.pickers.device.usable_device import repeatable
 from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.patches import NORMALISATION, Windows, z_scored_micrographs
 from cryopick_ray.pickers.picker import Candidates
@@ -18,7 +18,7 @@ from cryopick_ray.pickers.scoring import EXACT, Scoring
 from cryopick_ray.pickers.weights import ModelCard
 
 BOX_DIAMETERS = 1.5
-"""Side of the box in particle diameters, unless the lesson says otherwise."""
+"""Side of the box in particle diameters, unless the recipe says otherwise."""
 STRIDE = 1 / 16
 """Step of the box as a part of its side: half of the paper's (20 of 160 px), because peaks are then found
 on the map of scores, and its step decides how well a centre is known."""

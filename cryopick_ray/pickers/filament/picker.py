@@ -8,11 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cryopick_ray.filament import SPACING
 from cryopick_ray.filaments.segments import Segments, cut_segments
-from cryopick_ray.filaments.settings import TracingSettings
 from cryopick_ray.filaments.trace import Trace
 from cryopick_ray.filaments.tracing import trace_maps
+from cryopick_ray.filaments.tracing_settings import TracingSettings
 from cryopick_ray.micrographs.junk import JunkMask, kept_out
 from cryopick_ray.pickers.filament.networks import COS2, JUNK, RIDGE, FilamentNetwork
 from cryopick_ray.pickers.heatmap.junk_mask import junk_mask
@@ -23,6 +22,7 @@ from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.scoring import EXACT, Scoring
 from cryopick_ray.pickers.tiles import tile_px_on
 from cryopick_ray.pickers.weights import ModelCard
+from cryopick_ray.settings.filament_settings import SPACING
 from cryopick_ray.units import Shape
 
 CHORD = 2.0
@@ -82,7 +82,7 @@ class FilamentPicker(NetworkPicker[FilamentNetwork]):
         """
         height, width = images.shape[1:]
         answers = answers_of(self.ask, images, tile_px_on(self.device))
-        return [self._segments(one, (height, width)) for one in answers]
+        return [self._segments(answer, (height, width)) for answer in answers]
 
     def _segments(self, answers: Tensor, shape: Shape) -> Candidates:
         """Return one image's candidates from its ``(a, h, w)`` answers."""
@@ -95,7 +95,7 @@ class FilamentPicker(NetworkPicker[FilamentNetwork]):
             width_px=self.particle_px / STRIDE,
             excluded=kept_out(_spread(mask, ridge.shape), keep_junk=False),
         )
-        in_image = [Trace(STRIDE * (one.points + 0.5) - 0.5, one.score) for one in traces]
+        in_image = [Trace(STRIDE * (trace.points + 0.5) - 0.5, trace.score) for trace in traces]
         found = cut_segments(in_image, self.spacing_px, CHORD * self.particle_px)
         junk = JunkMask(mask, shape).at(found.x_px, found.y_px)
         return _candidates(found, junk, mask)

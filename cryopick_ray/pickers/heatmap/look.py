@@ -12,7 +12,7 @@ from cryopick_ray.pickers.heatmap.diameter import Answer, beside, ladder, weigh
 from cryopick_ray.pickers.heatmap.picker import HeatmapPicker
 from cryopick_ray.pickers.heatmap.polarity import are_bright, evidence
 from cryopick_ray.pickers.heatmap.scales import Scales
-from cryopick_ray.settings import Invert
+from cryopick_ray.settings.run_settings import Invert
 from cryopick_ray.units import working_pixel_size_A
 
 ACROSS = 5
@@ -126,4 +126,6 @@ class Look:
 
 def clearest(answers: Sequence[Answer]) -> float:
     """Return the most evidence for particles of one polarity that there is at any diameter."""
-    return max((evidence(one.score, one.area_A2 / one.diameter_A**2) for one in answers), default=0.0)
+    return max(
+        (evidence(answer.score, answer.area_A2 / answer.diameter_A**2) for answer in answers), default=0.0
+    )

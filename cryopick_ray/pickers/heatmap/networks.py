@@ -51,7 +51,7 @@ class UNet(nn.Module):
         super().__init__()
         widths = [base * width for width in WIDTHS]
         incoming = [STRIDE * STRIDE, *widths[:-1]]
-        self.down = nn.ModuleList(Pair(*ends) for ends in zip(incoming, widths, strict=True))
+        self.down = nn.ModuleList(ConvPair(*ends) for ends in zip(incoming, widths, strict=True))
         joined = [(fine + coarse, fine) for fine, coarse in pairwise(widths)]
         self.up = nn.ModuleList(Up(*ends) for ends in joined)
         self.pool = MaxPool2()
@@ -109,7 +109,7 @@ def _widened(network: HeatmapNetwork, state: dict[str, Tensor], *_: object) -> N
             state[name] = torch.cat([given, own[FEWEST:].to(given)])
 
 
-class Pair(nn.Sequential):
+class ConvPair(nn.Sequential):
     """Two 3x3 convolutions, each with batch norm and ReLU."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
@@ -123,7 +123,7 @@ class Pair(nn.Sequential):
         super().__init__(*layers)
 
 
-class Up(Pair):
+class Up(ConvPair):
     """A pair about a fine map and a coarse one, which is enlarged twice."""
 
     def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:  # type: ignore[override]  # a sequence takes one

@@ -159,11 +159,11 @@ class HeatmapPicker(NetworkPicker[HeatmapNetwork]):
         found = Candidates(placed.x[order], placed.y[order], score[order], junk[order], mask)
         return Sized(found, size[order], peaks.score[order])
 
-    def _with_size(self, one: Sized) -> Candidates:
+    def _with_size(self, sized: Sized) -> Candidates:
         """Return candidates that carry their sizes, where the network has learnt to tell them."""
         if not self.knows_size:
-            return one.candidates
-        return replace(one.candidates, more={"size_px": one.size * np.float32(self.particle_px)})
+            return sized.candidates
+        return replace(sized.candidates, more={"size_px": sized.size * np.float32(self.particle_px)})
 
     def score_maps(self, images: Tensor) -> Tensor:
         """Return the probabilities of a centre on the grid of every second pixel of ``(n, h, w)`` images.

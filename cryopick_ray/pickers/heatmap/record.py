@@ -1,6 +1,6 @@
 """What the heat-map network is."""
 
-from cryopick_ray.pickers.record import Network, Recipe
+from cryopick_ray.pickers.record import Network, TrainingDefaults
 
 RECORD = Network(
     name="heatmap",
@@ -8,7 +8,7 @@ RECORD = Network(
     picker="cryopick_ray.pickers.heatmap.picker:HeatmapPicker",
     parameters=frozenset({"base"}),
     optional=frozenset({"answers"}),
-    recipe=Recipe(
-        "cryopick_ray.training.lessons.heatmap:HeatmapLesson", epochs=16, steps=50, whole_image=True
+    training=TrainingDefaults(
+        "cryopick_ray.training.recipes.heatmap:HeatmapRecipe", epochs=16, steps=50, whole_image=True
     ),
 )

@@ -18,7 +18,7 @@ from cryopick_ray.pickers.scoring import answered
 
 
 @dataclass(frozen=True)
-class Conv:
+class TopazConv:
     """A convolution and its activation; ``width`` is in units of the network's ``units``."""
 
     kernel: int
@@ -37,21 +37,21 @@ class Residual:
     stride: int = 1
 
 
-ARCHITECTURES: dict[str, tuple[Conv | Residual, ...]] = {
+ARCHITECTURES: dict[str, tuple[TopazConv | Residual, ...]] = {
     "topaz-conv3": (
-        Conv(7, 1, stride=2, normalised=True),
-        Conv(5, 2, stride=2, normalised=True),
-        Conv(5, 4, normalised=True),
+        TopazConv(7, 1, stride=2, normalised=True),
+        TopazConv(5, 2, stride=2, normalised=True),
+        TopazConv(5, 4, normalised=True),
     ),
     "topaz-resnet8": (
-        Conv(7, 1, stride=2),
+        TopazConv(7, 1, stride=2),
         Residual(1, dilation=2),
         Residual(2, dilation=2, stride=2),
         Residual(2, dilation=2),
-        Conv(5, 4),
+        TopazConv(5, 4),
     ),
     "topaz-resnet16": (
-        Conv(7, 1),
+        TopazConv(7, 1),
         Residual(1, stride=2),
         Residual(1),
         Residual(1),
@@ -59,7 +59,7 @@ ARCHITECTURES: dict[str, tuple[Conv | Residual, ...]] = {
         Residual(2, stride=2),
         Residual(2),
         Residual(2),
-        Conv(5, 4),
+        TopazConv(5, 4),
     ),
 }
 """The layers of each network; a 1x1 convolution to one logit follows."""
@@ -68,9 +68,9 @@ MAX_UNITS = 1024
 
 
 class ConvLayer(nn.Module):
-    """The module of a :class:`Conv`."""
+    """The module of a :class:`TopazConv`."""
 
-    def __init__(self, layer: Conv, channels_in: int, channels_out: int) -> None:
+    def __init__(self, layer: TopazConv, channels_in: int, channels_out: int) -> None:
         super().__init__()
         self.stride = layer.stride
         self.reach = layer.kernel - 1
@@ -140,7 +140,7 @@ class TopazNetwork(nn.Module):
             channels_out = layer.width * units
             module = (
                 ConvLayer(layer, channels_in, channels_out)
-                if isinstance(layer, Conv)
+                if isinstance(layer, TopazConv)
                 else ResidualLayer(layer, channels_in, channels_out)
             )
             self.layers.append(module)

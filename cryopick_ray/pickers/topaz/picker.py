@@ -10,8 +10,8 @@ from torch.nn import functional
 from cryopick_ray.pickers.network_picker import NetworkPicker
 from cryopick_ray.pickers.picker import Candidates
 from cryopick_ray.pickers.scoring import EXACT, Scoring
+from cryopick_ray.pickers.topaz.mixture import normalised
 from cryopick_ray.pickers.topaz.networks import TopazNetwork
-from cryopick_ray.pickers.topaz.normalise import normalised
 from cryopick_ray.pickers.weights import ModelCard
 
 TILE_PX = {"exact": 384, "fast": 1024}

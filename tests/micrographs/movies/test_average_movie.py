@@ -17,14 +17,14 @@ from simulated_movies import (
     write_tiff,
 )
 
-from cryopick_ray.config import fill
 from cryopick_ray.errors import MicrographError, PixelSizeError, UsageError
 from cryopick_ray.micrographs.exposure import read_exposure
 from cryopick_ray.micrographs.movies.average import average_movie
-from cryopick_ray.micrographs.movies.write import write_average
+from cryopick_ray.micrographs.movies.write_average import write_average
 from cryopick_ray.micrographs.reader import read_micrograph
 from cryopick_ray.micrographs.sources import MicrographSource
-from cryopick_ray.settings import FrameSettings, IngestSettings, MovieSettings
+from cryopick_ray.settings.config import fill
+from cryopick_ray.settings.run_settings import FrameSettings, IngestSettings, MovieSettings
 from cryopick_ray.units import Optics
 
 SIDE = 256
@@ -137,7 +137,7 @@ def test_eer_electrons_are_all_in_the_average(tmp_path):
     path = write_eer(tmp_path / "m.eer", events, shape)
     average = average_movie(path, STILL.model_copy(update={"eer_grouping": 10}))
     assert average.image.sum() == pytest.approx(
-        sum(rendered(one, shape, 1).sum() for one in events) / 3, rel=1e-4
+        sum(rendered(event, shape, 1).sum() for event in events) / 3, rel=1e-4
     )
     assert average.pixel_size_A == pytest.approx(0.75)
     fine = {"eer_grouping": 10, "eer_upsampling": 2, "binning": 2.0}
@@ -213,7 +213,7 @@ import resource, sys
 from pathlib import Path
 import torch
 from cryopick_ray.micrographs.movies.average import average_movie
-from cryopick_ray.settings import FrameSettings
+from cryopick_ray.settings.run_settings import FrameSettings
 torch.set_num_threads(1)
 few, many = map(Path, sys.argv[1:])
 settings = FrameSettings(dose_per_frame_e_A2=1.0, pixel_size_A=1.0)

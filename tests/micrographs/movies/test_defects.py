@@ -5,7 +5,7 @@ from simulated_movies import drifting, path_of_drift, rms_px, specimen, write_mr
 from cryopick_ray.errors import MicrographError, UsageError
 from cryopick_ray.micrographs.movies.average import average_movie
 from cryopick_ray.micrographs.movies.defects import donors, find_deviants, read_defects
-from cryopick_ray.settings import FrameSettings
+from cryopick_ray.settings.run_settings import FrameSettings
 
 SHAPE = (40, 60)
 

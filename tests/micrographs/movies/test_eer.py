@@ -5,7 +5,7 @@ from eer_files import BITS, encode, random_events, rendered, write_eer
 
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.micrographs.movies.movie import read_frames
-from cryopick_ray.micrographs.movies.reader import open_movie
+from cryopick_ray.micrographs.movies.open_movie import open_movie
 
 SHAPE = (48, 64)
 

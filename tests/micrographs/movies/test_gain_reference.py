@@ -9,8 +9,8 @@ from cryopick_ray.micrographs.movies.average import average_movie
 from cryopick_ray.micrographs.movies.correct import load_correction
 from cryopick_ray.micrographs.movies.gain import ORIENTATIONS, combined, factors, misorientation, oriented
 from cryopick_ray.micrographs.movies.movie import read_frames
-from cryopick_ray.micrographs.movies.reader import open_movie
-from cryopick_ray.settings import FrameSettings
+from cryopick_ray.micrographs.movies.open_movie import open_movie
+from cryopick_ray.settings.run_settings import FrameSettings
 
 ALL = [(rot, flip) for rot in range(4) for flip in range(3)]
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ from cryopick_ray.micrographs.movies.path import smooth
 from cryopick_ray.micrographs.movies.shift import ShiftedSum, blocks
 from cryopick_ray.micrographs.movies.spectra import Spectra
 from cryopick_ray.micrographs.resample import fourier_resize
-from cryopick_ray.settings import FrameSettings
+from cryopick_ray.settings.run_settings import FrameSettings
 
 CPU = torch.device("cpu")
 SIDE = 320

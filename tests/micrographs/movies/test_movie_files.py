@@ -12,7 +12,7 @@ from simulated_movies import write_mrc, write_tiff
 
 from cryopick_ray.errors import MicrographError
 from cryopick_ray.micrographs.movies.movie import read_frames
-from cryopick_ray.micrographs.movies.reader import open_movie
+from cryopick_ray.micrographs.movies.open_movie import open_movie
 
 SHAPE = (24, 40)
 PACK = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress}

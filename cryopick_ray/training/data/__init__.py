@@ -1,0 +1,1 @@
+"""Labelled micrographs to batches of examples."""

@@ -1,1 +1,0 @@
-"""One lesson per network: the examples it is shown, its loss, its optimiser, as its paper has them."""
