@@ -245,6 +245,8 @@ def _metavar(name: str, field: "FieldInfo") -> str:
     if get_origin(field.annotation) is Literal:
         return "|".join(map(str, get_args(field.annotation)))
     kinds = {_plain(kind) for kind in get_args(field.annotation)} or {field.annotation}
+    if bool in kinds:
+        return "true|false"
     return "N" if int in kinds - {NoneType} else "X" if float in kinds else "TEXT"
 
 

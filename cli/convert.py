@@ -84,7 +84,7 @@ def convert(
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """Write coordinates of any program here as any other's: see docs/formats.md for the table."""
+    """Write coordinates of any program here as any other's: see docs/guides/formats.md for the table."""
     del debug
     from dataclasses import asdict
 

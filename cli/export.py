@@ -12,7 +12,10 @@ from .console import say
 def export(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="Folder or bucket of a table, or of a run.")],
     format: Annotated[
-        str, typer.Option("--format", metavar="star|box|cbox|cs|csv|topaz|...", help="As in docs/formats.md.")
+        str,
+        typer.Option(
+            "--format", metavar="star|box|cbox|cs|csv|topaz|...", help="As in docs/guides/formats.md."
+        ),
     ],
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Folder to write into.")],
     threshold: Annotated[

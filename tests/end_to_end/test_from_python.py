@@ -1,10 +1,5 @@
 """The package as a program uses it."""
 
-import re
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +10,6 @@ from cryopick_ray import EngineSettings, Settings, Summary, evaluate, export, pl
 from cryopick_ray.errors import UsageError
 
 HERE = EngineSettings(engine="serial", device="cpu")
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -23,14 +17,6 @@ def micrographs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for seed in range(3):
         write_mrc(tmp_path / "Micrographs" / f"{seed}.mrc", phantom(seed).pixels)
-
-
-def test_the_example_in_the_readme_runs_as_it_stands(micrographs, tmp_path):
-    [example] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    done = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "particles in 3 micrographs" in done.stdout
-    assert len(list((tmp_path / "boxes").rglob("*.box"))) == 3
 
 
 def test_what_is_exported_is_what_is_promised():

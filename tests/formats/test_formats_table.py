@@ -6,7 +6,7 @@ from cryopick_ray.formats.column_names import in_file
 from cryopick_ray.formats.format_table import ROWS
 from cryopick_ray.picks.columns import COLUMNS
 
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "guides" / "formats.md"
 
 
 def table_of(first):

@@ -1,0 +1,1 @@
+"""The reference, written from the code each time that the documentation is built."""
