@@ -10,7 +10,7 @@ import typer
 
 from cli.bridge import Offer
 from cli.main import app
-from cryopick_ray.settings.leaves import called, leaves
+from cryopick_ray.settings.leaf_settings import leaf_settings, option_name
 from generate.docstrings import summary
 from generate.markdown import anchor, code, from_docstring, page, table
 
@@ -56,7 +56,9 @@ def options_of_settings() -> dict[str, dict[str, str]]:
         for kind in (offer.load() for offer in one.offers.values()):
             taken = found.setdefault(kind.__name__, {})
             taken |= {
-                name: names[name] for name, field, _ in leaves(kind) if names.get(name) == called(name, field)
+                name: names[name]
+                for name, field, _ in leaf_settings(kind)
+                if names.get(name) == option_name(name, field)
             }
     return found
 

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from cryopick_ray.formats.column_names import in_file
-from cryopick_ray.formats.formats import ROWS
+from cryopick_ray.formats.format_table import ROWS
 from cryopick_ray.picks.columns import COLUMNS
 from cryopick_ray.picks.reasons import WORDS
 from cryopick_ray.picks.schema import PICKS

@@ -9,11 +9,11 @@ import pytest
 from pydantic import BaseModel, Field
 
 import cryopick_ray
-from cryopick_ray.formats.formats import FORMATS
+from cryopick_ray.formats.format_table import FORMATS
 from cryopick_ray.pickers.shipped import shipped_models
 from cryopick_ray.picks.columns import COLUMNS
 from cryopick_ray.picks.schema import PICKS
-from cryopick_ray.settings.leaves import leaves
+from cryopick_ray.settings.leaf_settings import leaf_settings
 from cryopick_ray.settings.run_settings import RunSettings
 from cryopick_ray.training.training_settings import TrainSettings
 from generate.beside import BESIDE, ROOT, moved
@@ -39,7 +39,7 @@ def rows(text):
 
 
 def test_every_setting_of_a_run_is_on_its_page_with_its_default(pages):
-    names = [name for name, _, _ in leaves(RunSettings)]
+    names = [name for name, _, _ in leaf_settings(RunSettings)]
     assert rows(pages["settings/run.md"]) == ["setting", *(f"`{name}`" for name in names)]
     [row] = [line for line in pages["settings/run.md"].splitlines() if line.startswith("| `movies.binning`")]
     assert row.endswith("`--binning` | number ≥ 1, ≤ 16 | `1.0` |")
