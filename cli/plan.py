@@ -93,7 +93,7 @@ def plan(
         rates, sources = measure(checked), checked.sources
     else:
         of_picks = {*PickSettings.model_fields, "pixel_size_A", "store_pixel_size_A"} - {"model"}
-        if engine or of_picks & settings.keys():
+        if of_picks & settings.keys():
             raise UsageError(
                 "--bench FILE has its own settings: of those of the picks, only --model goes with it"
             )

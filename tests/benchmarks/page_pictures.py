@@ -1,4 +1,4 @@
-"""The moving picture of README: a person at the page over a finished run, in a real browser."""
+"""The moving picture of docs/guides/look-and-correct.md: a person at the page of a finished run."""
 
 import io
 import shutil

@@ -1,4 +1,4 @@
-"""How well and how fast real micrographs are picked: the table of the README, as Markdown.
+"""How well and how fast real micrographs are picked: a table of docs/results.md.
 
 Seconds per micrograph are those of ingest and pick (Topaz: preprocess and extract) on one thread, start-up
 taken out: a run of all micrographs less a run of one, over the others. Programs alternate.

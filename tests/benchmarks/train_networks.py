@@ -1,4 +1,4 @@
-"""What each network learns from a few real micrographs, and in what time: the README's table, as Markdown.
+"""What each network learns from a few real micrographs, and in what time: a table of docs/results.md.
 
 Six apoferritin micrographs teach and three test; beta-galactosidase goes through four folds. Sizes are
 those of ``SMALLER``: minutes on a CPU, where the papers' would take hours.

@@ -87,7 +87,10 @@ def bench(tmp_path, **changed):
     return path
 
 
-def test_an_archive_is_estimated_from_another_machines_rates(tmp_path):
+@pytest.mark.parametrize("where", [{}, {"CRYOPICK_ENGINE": "serial"}])
+def test_an_archive_is_estimated_from_another_machines_rates(tmp_path, monkeypatch, where):
+    for name, value in where.items():
+        monkeypatch.setenv(name, value)
     given = ("--bench", bench(tmp_path), "--micrographs", 1000, "--bytes", "128e9")
     status, text, _ = call("plan", *given, "--gpus", 4, "--workers", 10, "--json")
     assert status == 0
