@@ -11,7 +11,7 @@ POINTS = st.lists(st.tuples(st.floats(0, 50), st.floats(0, 50)), min_size=1, max
 
 
 def test_of_picks_with_equal_scores_the_first_given_comes_first():
-    n = 40  # more than a sort keeps in order by chance
+    n = 3000  # more than a sort keeps in order by chance
     x_px, score = np.arange(float(n)), np.resize([1.0, 1.0, 2.0], n)
     finds = match(x_px, np.zeros(n), score, [0.0], [0.0], n)
     assert np.flatnonzero(finds != FREE).tolist() == [2]
@@ -22,13 +22,24 @@ def test_of_particles_as_near_the_first_given_is_found():
     assert match([5, 5], [5, 5], [2, 1], [5, 8, 2, 5], [2, 5, 5, 8], 3).tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_of_many_particles_as_near_the_first_given_is_found(seed):
+    ring = [(x, y) for x in range(-5, 6) for y in range(-5, 6) if x * x + y * y == 25]
+    rng = np.random.default_rng(seed)
+    truth = rng.permutation(np.concatenate([ring, rng.uniform(20, 90, (200, 2))]))
+    near = np.flatnonzero(np.hypot(*truth.T) == 5)
+    finds = match(np.zeros(12), np.zeros(12), np.ones(12), truth[:, 0], truth[:, 1], 5)
+    assert finds.tolist() == near.tolist()
+
+
 @pytest.mark.parametrize("better", [np.nextafter(1.0, 2.0), 1.0 + 1e-9, np.inf])
 def test_a_score_is_better_by_however_little(better):
     assert match([0, 1], [0, 0], [1.0, better], [0], [0], 5).tolist() == [FREE, 0]
 
 
 def test_a_particle_is_nearer_by_however_little():
-    far = 20_000.0
+    far = 20_000.0  # where float32 tells no thousandth of a pixel
+    assert match([far + 4e-4], [far], [1], [far - 1, far + 1 + 6e-4], [far, far], 5).tolist() == [1]
     assert match([far], [far], [1], [far + 1, far + 1 - 1e-6], [far, far], 5).tolist() == [1]
 
 
