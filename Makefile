@@ -16,7 +16,8 @@ OLDEST := tests/test_config.py tests/cli/test_what_is_shown.py tests/cli/test_cl
   tests/picks/test_tables.py tests/picks/test_matching.py tests/formats/test_export_star.py \
   tests/remote/test_remote_fetch.py tests/launch/test_cluster_definitions.py \
   tests/report/test_report_page.py tests/page/test_page_sources.py tests/page/test_page_guarded.py \
-  tests/engine/test_contract.py tests/training/test_ray_train.py
+  tests/engine/test_contract.py \
+  tests/training/test_ray_train.py::test_two_workers_train_as_one_with_the_whole_batch
 
 .PHONY: demo test test-cluster test-oldest lint clean
 
