@@ -98,3 +98,11 @@ def test_a_unit_that_is_split_counts_as_its_parts():
     for left in (2, 1, 0):
         units.end(units.take(), UnitReport(1))
         assert units.unfinished == left
+
+
+def test_what_is_left_undone_after_a_death_is_no_more_than_that():
+    units = queue("ab", 2)
+    units.blame(units.take(), "why")
+    assert units.end(units.take(), UnitReport(1, undone=(1,))) is not None
+    assert taken(units) == ["b"]
+    assert units.unfinished == 1
