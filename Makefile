@@ -5,7 +5,21 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-cluster lint docs clean
+# What meets every library once: settings, stores and buckets, images, simulation, networks, tables, files,
+# the network, pages, Ray.
+OLDEST := tests/test_config.py tests/cli/test_what_is_shown.py tests/cli/test_cli.py \
+  tests/store/test_store.py tests/buckets/test_bucket_place.py \
+  tests/micrographs/test_micrograph_reader.py tests/micrographs/test_mrc.py tests/micrographs/test_pictures.py \
+  tests/micrographs/movies/test_eer.py tests/micrographs/movies/test_movie_files.py \
+  tests/simulate/test_molecules.py tests/simulate/test_optics.py tests/simulate/test_projection.py \
+  tests/pickers/test_weights.py tests/pickers/test_network_picker.py \
+  tests/picks/test_tables.py tests/picks/test_matching.py tests/formats/test_export_star.py \
+  tests/remote/test_remote_fetch.py tests/launch/test_cluster_definitions.py \
+  tests/report/test_report_page.py tests/page/test_page_sources.py tests/page/test_page_guarded.py \
+  tests/engine/test_contract.py \
+  tests/training/test_ray_train.py::test_two_workers_train_as_one_with_the_whole_batch
+
+.PHONY: demo test test-cluster test-oldest lint docs clean
 
 demo: .venv/installed
 	rm -rf demo
@@ -19,6 +33,10 @@ test: .venv/installed
 
 test-cluster: .venv/installed
 	$(BIN)/pytest -m cluster --run-cluster
+
+# The lowest versions that pyproject.toml allows, and tests that meet every one of them.
+test-oldest: .venv/oldest/installed
+	.venv/oldest/bin/python -m pytest $(OLDEST)
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -37,4 +55,11 @@ clean:
 	$(PYTHON) -c 'import sys; sys.exit("cryopick-ray needs Python 3.11 or newer; run: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --editable '.[test,docs]'
+	touch $@
+
+# uv, since pip finds the newest versions alone; the pin of torch is for the environment of every day.
+.venv/oldest/installed: pyproject.toml
+	$(PYTHON) -m venv .venv/oldest
+	env -u PIP_CONSTRAINT .venv/oldest/bin/pip install --quiet uv
+	.venv/oldest/bin/uv pip install --quiet --no-cache --python .venv/oldest --resolution lowest-direct --editable '.[test]'
 	touch $@

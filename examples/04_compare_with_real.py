@@ -125,7 +125,7 @@ def real_fields(kind: Kind) -> list[Field]:
         raise UsageError(
             f"{kind.name}: no file fits {', '.join(kind.real)}; mend `real` or the working folder"
         )
-    fields = []
+    fields: list[Field] = []
     for path in islice(paths, kind.micrographs):
         pixels = read_micrograph(Path(path)).pixels.astype(np.float32)
         noise = np.random.default_rng(len(fields)).standard_normal(pixels.shape, np.float32)
@@ -157,7 +157,8 @@ def figures(fields: list[Field], kind: Kind, picker: Any, pixel_size_A: float) -
             continue
         of_picks |= field.centres is None
         centres = np.column_stack([x, y])[is_pick] if field.centres is None else field.centres
-        hit = match(x, y, found.score, *centres.T, kind.diameter_A / 2 / field.pixel_size_A) >= 0
+        radius_px = kind.diameter_A / 2 / field.pixel_size_A
+        hit = match(x, y, found.score, centres[:, 0], centres[:, 1], radius_px) >= 0
         scores += found.score[hit].tolist()
         n_known += len(centres)
         snr.append(_snr(field, np.column_stack([x, y])[hit], kind, pixel_size_A))
@@ -229,8 +230,8 @@ def compare(kind: Kind, folder: Path, picker: Any) -> tuple[dict[str, Any], Imag
     side_px = min(
         round(CROP * kind.diameter_A / pixel_size_A), *(n for side in images for n in side[0].shape)
     )
-    for place, side in enumerate(images):
-        row.paste(crop(side[0], side_px).convert("RGB"), (GAP + place * (SIDE + GAP), TEXT))
+    for place, shown in enumerate(images):
+        row.paste(crop(shown[0], side_px).convert("RGB"), (GAP + place * (SIDE + GAP), TEXT))
     draw_curves(pen, GAP + 2 * (SIDE + GAP), TEXT, frequency, [simulated, real])
     greys = [
         np.mean([np.histogram(image, EDGES, density=True)[0] for image in side], axis=0) for side in images

@@ -68,7 +68,8 @@ def choose_scoring(
 
 def fast_precision(*, on_gpu: bool) -> Precision:
     """Return the precision that is fastest on a GPU, or on this machine's CPU."""
-    capabilities = torch.cpu.get_capabilities()
+    get_capabilities = getattr(torch.cpu, "get_capabilities", dict)  # torch 2.8 has none: float32 on a CPU
+    capabilities: dict[str, bool] = get_capabilities()
     on_cpu = any(all(capabilities.get(name) for name in names) for names in FAST_BFLOAT16)
     return "bfloat16" if on_gpu or on_cpu else "float32"
 

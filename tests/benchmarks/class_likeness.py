@@ -10,6 +10,7 @@ molecules with other seeds, and prints what the package keeps as ``likeness.json
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import mrcfile
 import numpy as np
@@ -206,7 +207,8 @@ def fit(folder: Path) -> None:
         "good": 0.75,
         "doubtful": 0.4,
     }
-    made_from = {"learnt_from": LEARNT, "held_out": HELD_OUT, "script": "tests/benchmarks/class_likeness.py"}
+    made_from: dict[str, Any] = {"learnt_from": LEARNT, "held_out": HELD_OUT}
+    made_from["script"] = "tests/benchmarks/class_likeness.py"
     for key, names in (("error_learnt", LEARNT), ("error_held_out", HELD_OUT)):
         made_from[key] = errors(card, *load(folder, names))
     sys.stdout.write(json.dumps({**card, "made_from": made_from}, indent=1) + "\n")

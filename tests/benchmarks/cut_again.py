@@ -15,7 +15,7 @@ from cryopick_ray.picks.digest import THRESHOLD, settings_digest
 from cryopick_ray.picks.shard import Picked
 from cryopick_ray.picks.shards import PickShards
 from cryopick_ray.runs.results.run_results import write_results
-from cryopick_ray.runs.results.run_table import gather
+from cryopick_ray.runs.results.run_table import make_run_table
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.settings.config import to_yaml
 from cryopick_ray.settings.run_settings import RunSettings
@@ -52,7 +52,7 @@ def finished(folder: Path, micrographs: int, each: int) -> None:
         publish_part(store.place, rows)
         shards.publish([Picked(name, "crc", candidates(rng, each)) for name in names])
     digest = settings_digest(described)
-    write_results(settings, run, digest, gather(settings, run, digest), {})
+    write_results(settings, run, digest, make_run_table(settings, run, digest), {})
 
 
 def candidates(rng: np.random.Generator, count: int) -> Candidates:

@@ -71,7 +71,7 @@ class Simulated:
     def inside(self, xy_px: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which places have a whole box about them, off centre or not."""
         margin = self.box_px // 2 + 1 + FURTHEST * DIAMETER_A / self.pixel_size_A
-        return ((xy_px > margin) & (xy_px < SHAPE_PX - margin)).all(axis=1)
+        return np.all((xy_px > margin) & (xy_px < SHAPE_PX - margin), axis=1)
 
     def true(self) -> Picks:
         xy_px = self.truth[["rlnCoordinateX", "rlnCoordinateY"]].to_numpy()

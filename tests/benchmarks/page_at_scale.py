@@ -86,8 +86,8 @@ def _picks(rows: list[ManifestRow], each: int, rng: np.random.Generator) -> Iter
         )  # fmt: skip
         size = rng.normal(DIAMETER_A, 15, n).astype(np.float32)
         made = MicrographPicks(
-            about, *place, score, unpicked, DIAMETER_A, junk=((unpicked & 2) != 0).astype(np.uint8),
-            more={"size_A": size}, model="made",
+            about, place[0], place[1], score, unpicked, DIAMETER_A,
+            junk=((unpicked & 2) != 0).astype(np.uint8), more={"size_A": size}, model="made",
         )  # fmt: skip
         yield replace(made)
 

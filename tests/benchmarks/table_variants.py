@@ -179,7 +179,7 @@ def own_counts(folder: Path, out: Path) -> int:
     from cryopick_ray.picks.coverage import coverage
 
     del out
-    covered = coverage(PickShards(str(folder), DIGEST))
+    covered = coverage(PickShards(str(folder), DIGEST), {})
     return sum(line.count == PER_MICROGRAPH for _, line in covered.values())
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ray.cluster_utils import Cluster
 
@@ -134,7 +135,7 @@ class Chaos:
     def kill_node(self, _: object) -> None:
         self.cluster.remove_node(self.node(), allow_graceful=False)
 
-    def node(self) -> object:
+    def node(self) -> Any:
         return self.random.choice(sorted(self.cluster.worker_nodes, key=lambda node: node.unique_id))
 
     def fill_object_store(self, _: object) -> None:
