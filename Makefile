@@ -14,8 +14,11 @@ demo: .venv/installed
 	$(BIN)/cryopick evaluate demo/run --truth demo/truth
 	@echo "open demo/run/report.html in a browser"
 
+# Two processes, a thread each: two cores are enough, and what waits in one leaves its core to the other.
+test: export OMP_NUM_THREADS := 1
+test: export RAY_worker_niceness := 0  # 15 by default: workers would wait for the other process's tests
 test: .venv/installed
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 test-cluster: .venv/installed
 	$(BIN)/pytest -m cluster --run-cluster
