@@ -66,7 +66,9 @@ def test_picks_find_the_truth_without_a_shift(serial_run, phantoms, cryopick):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_ray_gives_the_same_table_byte_for_byte(serial_run, phantoms, cryopick, tmp_path, workers):
+def test_ray_gives_the_same_table_byte_for_byte(
+    running_ray, serial_run, phantoms, cryopick, tmp_path, workers
+):
     out = tmp_path / "run"
     inputs = phantoms / "micrographs"
     status, _, _ = cryopick("run", inputs, *LOG, "--out", out, "--workers", workers)
@@ -100,7 +102,7 @@ def test_resuming_a_finished_run_does_no_unit_and_changes_nothing(serial_run, cr
     out = tmp_path / "run"
     shutil.copytree(serial_run, out)
     before = table_bytes(out)
-    status, _, errors = cryopick("run", "--out", out, "--resume")
+    status, _, errors = cryopick("run", "--out", out, "--resume", "--engine", "serial")
     assert status == 0
     assert errors.count("nothing left to do") == 2
     assert table_bytes(out) == before
@@ -256,7 +258,7 @@ def test_a_lost_shard_of_the_store_is_ingested_again(serial_run, cryopick, tmp_p
     lost = next((out / "store.zarr").glob("*/c/0/0"))
     lost.unlink()
     shutil.rmtree(out / "picks")
-    assert cryopick("run", "--out", out, "--resume")[0] == 0
+    assert cryopick("run", "--out", out, "--resume", "--engine", "serial")[0] == 0
     assert lost.is_file()
     assert table_bytes(out) == table_bytes(serial_run)
 
@@ -303,7 +305,8 @@ def test_bright_particles_are_found_and_told_where_it_is_not_said(cryopick, tmp_
 
 def test_a_run_from_its_saved_settings_gives_the_same_table(serial_run, cryopick, tmp_path):
     out = tmp_path / "again"
-    assert cryopick("run", "--config", serial_run / "config.yaml", "--out", out)[0] == 0
+    arguments = ["--config", serial_run / "config.yaml", "--out", out, "--engine", "serial"]
+    assert cryopick("run", *arguments)[0] == 0
     assert table_bytes(out) == table_bytes(serial_run)
 
 
