@@ -138,7 +138,8 @@ def test_the_example_runs_on_ray_train(tmp_path):
     ]
     tiny = {"epochs": 1, "steps": 1}
     networks = {"heatmap": tiny | {"options": {"base": 2, "crop_px": 64}, "batch": 2}}
-    networks |= {"topaz": data["networks"]["topaz"] | tiny | {"batch": 8}}
+    topaz = data["networks"]["topaz"]
+    networks |= {"topaz": topaz | tiny | {"batch": 8, "options": topaz["options"] | {"units": 4}}}
     file = written(
         tmp_path / "study.yaml", data | {"simulated": few, "networks": networks, "validation_share": 0}
     )
