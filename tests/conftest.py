@@ -5,6 +5,7 @@ import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,6 +29,8 @@ CHROMIUM = (
     "--window-size=1200,900",
 )
 
+LONGEST = ("tests/end_to_end", "tests/page", "tests/training", "tests/engine", "tests/fuzz")
+"""Folders that several processes begin with: the others fill the time until all end."""
 OPT_IN = {"slow": "--run-slow", "gpu": "--run-gpu", "cluster": "--run-cluster"}
 
 
@@ -37,10 +40,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        begun = {folder: turn for turn, folder in enumerate(LONGEST)}
+        items.sort(key=lambda item: begun.get(_folder(item.nodeid), len(LONGEST)))
     for item in items:
         for marker, flag in OPT_IN.items():
             if marker in item.keywords and not config.getoption(flag):
                 item.add_marker(pytest.mark.skip(reason=f"needs {flag}"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let one process do the tests of a folder, whichever is free: what they share is made once."""
+    if config.getoption("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Folders(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _folder(nodeid)
+
+    return Folders(config, log)
+
+
+def _folder(nodeid: str) -> str:
+    """Return the folder of a test, or its file if that lies in no folder."""
+    return "/".join(nodeid.partition("::")[0].split("/")[:2])
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,8 +55,13 @@ ONLY_IN = {
 }
 
 
+@cache
+def nodes_of(path):
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
 def imports(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -91,9 +97,8 @@ def test_ray_and_dask_stay_in_their_files(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=place)
 def test_files_and_functions_stay_small(path):
-    text = path.read_text()
-    assert len(text.splitlines()) <= 300
-    for node in ast.walk(ast.parse(text)):
+    assert len(path.read_text().splitlines()) <= 300
+    for node in nodes_of(path):
         if isinstance(node, ast.FunctionDef) and path.parent.name != "cli":
             code = node.end_lineno - node.body[0].lineno + 1
             assert code < 60, f"{node.name} in {place(path)} has {code} lines"
@@ -112,7 +117,7 @@ def test_no_message_of_the_library_holds_an_option(path):
     """Each surface calls settings its own way; docstrings may speak of other programs' options."""
     if place(path) in RUNS_OTHER_PROGRAMS:
         return
-    nodes = list(ast.walk(ast.parse(path.read_text())))
+    nodes = nodes_of(path)
     docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:

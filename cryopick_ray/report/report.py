@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -129,6 +130,7 @@ def render_report(report: Report) -> str:
     )
 
 
+@cache
 def page_maker(*packages: str) -> Environment:
     """Return what makes reports of the templates in these packages of ours, the first that has one.
 

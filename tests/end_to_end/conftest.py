@@ -7,6 +7,8 @@ from small_learning import ALONE, PARTICLE_PX, succeed
 from typer.testing import CliRunner
 
 from cli.main import app
+from cryopick_ray.engine.open_engine import open_engine
+from cryopick_ray.settings.engine_settings import EngineSettings
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +36,13 @@ def cryopick():
         return result.exit_code, result.stdout, result.stderr
 
     return run
+
+
+@pytest.fixture(scope="module")
+def running_ray():
+    """One private Ray for the runs of a file: starting it takes seconds."""
+    with open_engine(EngineSettings(workers=2), threads=1):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,9 @@ import pytest
 import starfile
 from micrograph_files import LOG, table_bytes
 from PIL import Image
+from typer.testing import CliRunner
 
+from cli.main import app
 from cryopick_ray.micrographs.junk import Junk
 from cryopick_ray.pickers.log import LogPicker
 from cryopick_ray.picks.table import open_table
@@ -19,9 +22,9 @@ from cryopick_ray.runs.self_training.pseudo_labels import Grade, grade
 SHAPE = (512, 576)
 
 
-@pytest.fixture
-def seeing(monkeypatch):
-    """Let the blob detector see carbon in the left third of every micrograph."""
+@pytest.fixture(scope="module")
+def seeing():
+    """Let the blob detector see carbon in the left third of every micrograph, in a block."""
     pick_many = LogPicker.pick_many
     mask = np.zeros((4, 3), np.uint8)
     mask[:, 0] = Junk.CARBON
@@ -29,15 +32,25 @@ def seeing(monkeypatch):
     def with_masks(self, images):
         return [replace(item, mask=mask) for item in pick_many(self, images)]
 
-    monkeypatch.setattr(LogPicker, "pick_many", with_masks)
+    return lambda: mock.patch.object(LogPicker, "pick_many", with_masks)
+
+
+@pytest.fixture(scope="module")
+def once_seen(seeing, phantoms, tmp_path_factory):
+    """A finished run with that carbon: not to be changed."""
+    out = tmp_path_factory.mktemp("once") / "seen"
+    words = ["run", phantoms / "micrographs", *LOG, "--out", out, "--engine", "serial"]
+    with seeing():
+        done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    return out
 
 
 @pytest.fixture
-def seen(seeing, phantoms, cryopick, tmp_path):
-    out = tmp_path / "seen"
-    arguments = ["run", phantoms / "micrographs", *LOG, "--out", out, "--engine", "serial"]
-    assert cryopick(*arguments)[0] == 0
-    return out
+def seen(seeing, once_seen, tmp_path):
+    """A copy of it, in whose tests the detector sees the same."""
+    with seeing():
+        yield shutil.copytree(once_seen, tmp_path / "seen")
 
 
 def frame_of(run):
@@ -121,7 +134,7 @@ def test_nothing_is_learned_of_what_lies_on_junk(seen):
     assert (grades == Grade.SURE).sum() == int(0.9 * picked.sum())
 
 
-def test_a_killed_and_resumed_run_has_the_same_masks_and_table(seen, seeing, cryopick, tmp_path):
+def test_a_killed_and_resumed_run_has_the_same_masks_and_table(seen, cryopick, tmp_path):
     out = tmp_path / "again"
     shutil.copytree(seen, out)
     (out / "summary.json").unlink()

@@ -87,7 +87,7 @@ def test_a_given_diameter_is_taken_and_nothing_is_estimated(estimated, inputs, c
     number = RunFolder(estimated[0]).settings().diameter_A
     given, again = tmp_path / "given", tmp_path / "again"
     assert cryopick("run", inputs, "--diameter", number, "--out", given, *ALONE)[0] == 3
-    assert cryopick("run", "--config", estimated[0] / "config.yaml", "--out", again)[0] == 3
+    assert cryopick("run", "--config", estimated[0] / "config.yaml", "--out", again, *ALONE)[0] == 3
     for out in (given, again):
         assert table_bytes(out) == table_bytes(estimated[0])
         assert not (out / "diameter.json").exists()

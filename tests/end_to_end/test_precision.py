@@ -10,6 +10,8 @@ from micrograph_files import phantom, write_mrc
 from cryopick_ray.pickers.topaz.networks import TopazNetwork
 from cryopick_ray.pickers.weights import ModelCard, save_model, weights_digest
 
+SERIAL = ["--engine", "serial"]
+
 
 @pytest.fixture
 def options(tmp_path):
@@ -32,7 +34,7 @@ def options(tmp_path):
     for seed in range(2):
         write_mrc(tmp_path / "in" / f"{seed}.mrc", phantom(seed).pixels)
     model = ["--model", tmp_path / "tiny.safetensors", "--diameter", 150, "--pixel-size", 3]
-    return [tmp_path / "in", *model, "--engine", "serial"]
+    return [tmp_path / "in", *model, *SERIAL]
 
 
 def settings_of(run):
@@ -45,7 +47,7 @@ def test_a_run_goes_on_in_the_precision_that_it_began_with(options, tmp_path, cr
         assert cryopick("run", *options, "--out", run, "--dtype", precision, "--limit", 1)[0] == 0
         config = (run / "config.yaml").read_text()
         (run / "config.yaml").write_text(config.replace(f"dtype: {precision}", "dtype: auto"))
-        status, _, notes = cryopick("run", "--out", run, "--resume", "--limit", 2)
+        status, _, notes = cryopick("run", "--out", run, "--resume", "--limit", 2, *SERIAL)
         assert status == 0
         assert f"networks answer in {precision}" in notes
         assert [(record["scoring"], record["precision"]) for record in settings_of(run)] == [
@@ -56,7 +58,14 @@ def test_a_run_goes_on_in_the_precision_that_it_began_with(options, tmp_path, cr
 
 def test_exact_answers_are_float32_and_may_be_given_up_again(options, tmp_path, cryopick):
     assert cryopick("run", *options, "--out", tmp_path / "exact", "--exact")[0] == 0
-    again = ["--config", tmp_path / "exact" / "config.yaml", "--no-exact", "--out", tmp_path / "fast"]
+    again = [
+        "--config",
+        tmp_path / "exact" / "config.yaml",
+        "--no-exact",
+        "--out",
+        tmp_path / "fast",
+        *SERIAL,
+    ]
     assert cryopick("run", *again)[0] == 0
     (exact,), (fast,) = settings_of(tmp_path / "exact"), settings_of(tmp_path / "fast")
     assert (exact["scoring"], exact["precision"], exact["step_px"]) == ("exact", "float32", 1)

@@ -59,7 +59,9 @@ def test_picks_find_the_truth_without_a_shift(serial_run, phantoms, cryopick):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_ray_gives_the_same_table_byte_for_byte(serial_run, phantoms, cryopick, tmp_path, workers):
+def test_ray_gives_the_same_table_byte_for_byte(
+    running_ray, serial_run, phantoms, cryopick, tmp_path, workers
+):
     out = tmp_path / "run"
     inputs = phantoms / "micrographs"
     status, _, _ = cryopick("run", inputs, *LOG, "--out", out, "--workers", workers)
@@ -181,7 +183,8 @@ def test_bright_particles_are_found_and_told_where_it_is_not_said(cryopick, tmp_
 
 def test_a_run_from_its_saved_settings_gives_the_same_table(serial_run, cryopick, tmp_path):
     out = tmp_path / "again"
-    assert cryopick("run", "--config", serial_run / "config.yaml", "--out", out)[0] == 0
+    arguments = ["--config", serial_run / "config.yaml", "--out", out, "--engine", "serial"]
+    assert cryopick("run", *arguments)[0] == 0
     assert table_bytes(out) == table_bytes(serial_run)
 
 

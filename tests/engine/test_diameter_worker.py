@@ -125,7 +125,7 @@ def test_the_estimate_takes_the_threads_it_is_given(sources, monkeypatch):
         seen.add((torch.get_num_threads(), scipy.fft.get_workers()))
         return (), False
 
-    monkeypatch.setattr(diameter_worker.Look, "answers", look)
+    monkeypatch.setattr(diameter_worker.DiameterSearch, "answers", look)
     before = torch.get_num_threads()
     worker = DiameterWorker(IngestSettings(threads=2), invert="no", device="cpu")
     report = worker.process(sights(sources))

@@ -12,7 +12,9 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 import uvicorn
+from typer.testing import CliRunner
 
+from cli.main import app
 from cryopick_ray.page.app import make_app
 from cryopick_ray.page.open_sources import PageSettings
 from cryopick_ray.page.page_actions import PageActions
@@ -48,11 +50,21 @@ def micrographs(folder, names):
 
 
 def pick(inputs, out, *more):
-    """Pick micrographs by a command of its own."""
-    words = ["run", str(inputs), "--out", str(out), "--model", "log", "--diameter", str(DIAMETER_A)]
-    words += ["--store-pixel-size", str(2 * PIXEL_SIZE_A), "--engine", "serial", *map(str, more)]
-    done = subprocess.run([sys.executable, "-m", "cryopick_ray", *words], capture_output=True, text=True)
-    assert done.returncode in (0, 3), done.stderr  # 3: names that no file has
+    """Pick micrographs before a page looks at them."""
+    done = CliRunner().invoke(app, _run_words(inputs, out, *more))
+    assert done.exit_code in (0, 3), done.output  # 3: names that no file has
+
+
+def pick_beside(inputs, out, *more):
+    """Pick them in a process of its own, as while a page is open."""
+    command = [sys.executable, "-m", "cryopick_ray", *_run_words(inputs, out, *more)]
+    subprocess.run(command, capture_output=True, check=True)
+
+
+def _run_words(inputs, out, *more):
+    words = ["run", inputs, "--out", out, "--model", "log", "--diameter", DIAMETER_A]
+    words += ["--store-pixel-size", 2 * PIXEL_SIZE_A, "--engine", "serial", *more]
+    return [str(word) for word in words]
 
 
 class Page:

@@ -3,10 +3,8 @@
 import pytest
 from browsed import View
 from selenium.webdriver.common.keys import Keys
-from served import micrographs, pick, served
+from served import micrographs, pick, pick_beside, served
 from test_page_browser import SLIDE
-
-from cryopick_ray.page.run_source import POLL_SECONDS
 
 MEND = "const saver = await import('./static/ui/saver.js'); saver.exclude([0], true);"
 REMOVE = """
@@ -62,7 +60,7 @@ def test_a_run_that_begins_empty_is_counted_as_it_grows(browser, tmp_path):
         look = View(browser, page)
         before = look.wait(lambda: look.js(TABLE))
         micrographs(folder, ["b.mrc"])
-        pick(folder, tmp_path / "run", "--resume")
+        pick_beside(folder, tmp_path / "run", "--resume")
         page.session.opened.run._looked = -POLL_SECONDS
         look.wait(lambda: (look.js(TABLE) or 0) > before)
         look.wait(lambda: look.js(TABLE) == int(page.counts(-1000).sum()))

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import starfile
-from served import HOSTILE, micrographs, pick, process, served
+from served import HOSTILE, micrographs, pick, pick_beside, process, served
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.passes.decision_files import read_rows
@@ -134,7 +134,7 @@ def test_decisions_that_the_table_does_not_hold_are_told_until_it_does(picked, r
         assert page.json("api/about")["hint"] == page.json("api/micrographs")["hint"] == ""
         mend(page)
         assert "press Apply" in page.json("api/micrographs")["hint"]
-        pick(picked / "micrographs", run, "--resume")  # which asks for no decisions
+        pick_beside(picked / "micrographs", run, "--resume")  # which asks for no decisions
         page.session.refresh_now()
         assert "press Apply" in page.json("api/micrographs")["hint"]
         assert page.start(what="apply")["state"] == "done"

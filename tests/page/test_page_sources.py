@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from served import DIAMETER_A, micrographs, pick, served
+from served import DIAMETER_A, micrographs, pick, pick_beside, served
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.page.run_source import POLL_SECONDS
@@ -73,7 +73,7 @@ def test_a_run_at_work_is_shown_and_grows_without_moving_what_was_there(tmp_path
             for column in ("x_px", "y_px", "score", "unpicked"):
                 assert np.array_equal(page.candidates(i)[column], getattr(expected[name], column))
         micrographs(folder, ["a.mrc"])
-        pick(folder, tmp_path / "run", "--resume")
+        pick_beside(folder, tmp_path / "run", "--resume")
         page.session.opened.run._looked = -POLL_SECONDS
         grown = page.json("api/micrographs")
         assert grown["generation"] > listed["generation"]

@@ -10,6 +10,7 @@ import { startLists } from "./ui/lists.js";
 import { startMask } from "./ui/mask.js";
 import { startParts } from "./ui/parts.js";
 import { startPlots } from "./ui/plots.js";
+import { startPolling } from "./ui/poll.js";
 import { startRun } from "./ui/run.js";
 import { startShortcuts } from "./ui/shortcuts.js";
 import { startShow } from "./ui/show.js";
@@ -27,6 +28,7 @@ for (const start of [startTheme, startParts, startLists, startStage, startMask, 
 
 try {
   await startData();
+  startPolling();
   await Promise.all([startClasses(), startHistogram().then(startCalibration), watch()]);
 } catch (error) {
   byId("reply").textContent = error instanceof Error ? error.message : String(error);

@@ -1,12 +1,10 @@
-// Loading what is shown, and hearing what others decide and a live run adds.
+// Loading what is shown.
 
 import { api } from "./api.js";
-import { isUnsaved } from "./saver.js";
 import { state } from "./state.js";
 
 /** @typedef {import("../core/types.js").Candidates} Candidates */
 
-const POLL_ms = 3000;
 /** @type {AbortController} */
 let opening = new AbortController();
 
@@ -18,7 +16,6 @@ export async function startData() {
   if (pixel_size_A) state.brush_px.set(Math.round(about.diameter_A / Number(pixel_size_A)));
   state.current.on((i) => void open(i));
   state.beside.on(() => void openBeside(state.current.value));
-  setInterval(() => void poll(), POLL_ms);
 }
 
 /**
@@ -71,27 +68,4 @@ export async function refreshMicrographs(all = false) {
   const after = await api.micrographs(all ? null : before.generation);
   if (after !== null) state.loaded.set(after);
   return after !== null;
-}
-
-async function poll() {
-  if (document.hidden || isUnsaved()) return;
-  const i = state.current.value;
-  const before = rowOf(i);
-  try {
-    if (!(await refreshMicrographs())) return;
-    if (state.about.value.is_live) state.about.set(await api.about());
-    if (i < 0 || i !== state.current.value || rowOf(i) === before || isUnsaved()) return;
-    const [candidates, rows] = await Promise.all([api.candidates(0, i), api.decisions(i)]);
-    if (isUnsaved() || i !== state.current.value) return;
-    state.candidates.set(candidates);
-    state.decisions.set(rows);
-  } catch {
-    // The next save or poll tells; a page that only looks need not be disturbed.
-  }
-}
-
-/** What the server says of a micrograph, to see whether it changed. @param {number} i */
-function rowOf(i) {
-  const { decisions, excluded, picks, status } = state.loaded.value.columns;
-  return JSON.stringify([decisions, excluded, picks, status].map((column) => column?.[i]));
 }
