@@ -6,6 +6,8 @@ from selenium.webdriver.common.keys import Keys
 from served import micrographs, pick, pick_beside, served
 from test_page_browser import SLIDE
 
+from cryopick_ray.page.run_source import POLL_SECONDS
+
 MEND = "const saver = await import('./static/ui/saver.js'); saver.exclude([0], true);"
 REMOVE = """
 const {state} = await import('./static/ui/state.js');
