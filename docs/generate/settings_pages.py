@@ -39,7 +39,7 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "cluster": ("AwsSettings", "GcpSettings", "KuberaySettings", "SlurmSettings"),
 }
 """Pages and the classes on them, by name; what a class holds stands with it."""
-NOT_SET_BY_PEOPLE = {"FrameSettings", "TracingSettings", "Iteration"}
+NOT_SET_BY_PEOPLE = {"FrameSettings", "TracingSettings", "IterationRecord"}
 """Classes that only the program fills."""
 ANCHORS = {name: f"settings-{name.lower()}" for names in PAGES.values() for name in names}
 

@@ -70,7 +70,7 @@ def test_every_setting_says_what_it_means():
 def test_meanings_of_a_base_class_are_told_of_those_below():
     told = attributes(TrainSettings)
     assert told["epochs"] == told["steps"] == "``None`` for the network's own."
-    assert told["start"].startswith("Model to begin with")
+    assert told["start"].endswith("(its file) instead of fresh weights.")
 
 
 def test_a_docstring_is_read_as_it_is_written():
