@@ -17,7 +17,7 @@ from cryopick_ray.engine.unit import UnitReport, never_leave, until_leaving
 from cryopick_ray.errors import DamagedError, UnreachableError
 from cryopick_ray.micrographs.junk import JunkMask, shares_text
 from cryopick_ray.micrographs.no_data import NoData
-from cryopick_ray.pickers.device.batches import in_batches
+from cryopick_ray.pickers.device.batching import in_batches
 from cryopick_ray.pickers.device.resize import fourier_resize_on_device
 from cryopick_ray.pickers.device.upload import Upload
 from cryopick_ray.pickers.heatmap.polarity import judge_for, pick_with_polarity

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryopick_ray.errors import MicrographError
-from cryopick_ray.pickers.device.batches import in_batches
+from cryopick_ray.pickers.device.batching import in_batches
 
 COUNTS = st.integers(0, 40)
 SIZES = st.integers(1, 12)
