@@ -26,7 +26,7 @@ class Ranked:
         Whether its candidates have scores; if not, all are equal.
     n_kept_out, kept_out_by
         Number of candidates that are kept out whatever their score, and their combined reasons
-        (:class:`~cryopick_ray.picks.reasons.Why`).
+        (:class:`~cryopick_ray.picks.reasons.Reason`).
     offset
         ``(n_hits,)`` how far each hit among the picks is off its particle's centre, in diameters.
     """

@@ -24,7 +24,7 @@ class BuiltIn:
     description: str
 
 
-BUILT_IN = {
+NO_WEIGHTS = {
     "log": BuiltIn(
         lambda particle_px: LogPicker() if particle_px is None else LogPicker(particle_px),
         "blob detector at the stated diameter (Laplacian of Gaussian); no weights",
@@ -62,8 +62,8 @@ def load_picker(
     ModelError
         If the file is not a model.
     """
-    if model in BUILT_IN:
-        return BUILT_IN[model].make(particle_px)
+    if model in NO_WEIGHTS:
+        return NO_WEIGHTS[model].make(particle_px)
     path = weights_file(model)
     from cryopick_ray.pickers.families import load_network_picker
     from cryopick_ray.pickers.scoring import choose_scoring
@@ -95,8 +95,9 @@ def weights_file(model: str) -> Path:
         return installed[model]
     if not path.is_file():
         raise UsageError(
-            f"there is no model {model!r}: give `model` one of {', '.join([*shipped_models(), *BUILT_IN])}, "
-            "a weights file (.safetensors, or Topaz's .sav), or topaz:NAME for what topaz-em ships"
+            f"there is no model {model!r}: give `model` one of "
+            f"{', '.join([*shipped_models(), *NO_WEIGHTS])}, a weights file (.safetensors, or "
+            "Topaz's .sav), or topaz:NAME for what topaz-em ships"
         )
     return path
 
@@ -104,7 +105,7 @@ def weights_file(model: str) -> Path:
 def listed_models() -> dict[str, str]:
     """Return each model that has a name and a line about it, the default one first; no weights are read."""
     texts = {name: model.description() for name, model in shipped_models().items()}
-    texts |= {name: model.description for name, model in BUILT_IN.items()}
+    texts |= {name: model.description for name, model in NO_WEIGHTS.items()}
     return {name: text + " (default)" * (name == DEFAULT_MODEL) for name, text in texts.items()}
 
 
@@ -112,7 +113,7 @@ def describe(model: str) -> dict[str, Any]:
     """Return a model's description or card, and the settings that decide its picks."""
     picker = load_picker(model, particle_px=None, device="cpu")
     card = read_card(model)
-    facts = {"description": BUILT_IN[model].description} if card is None else card.model_dump(mode="json")
+    facts = {"description": NO_WEIGHTS[model].description} if card is None else card.model_dump(mode="json")
     return {**facts, **picker.settings()}
 
 
@@ -120,7 +121,7 @@ def summarise(model: str) -> list[tuple[str, str]]:
     """Return a summary of a model for a person: names and values, in lines."""
     card = read_card(model)
     if card is None:
-        return [("name", model), ("", BUILT_IN[model].description)]
+        return [("name", model), ("", NO_WEIGHTS[model].description)]
     built = ", ".join([card.architecture, *(f"{name} {value}" for name, value in card.parameters.items())])
     facts = [
         ("name", card.name + " (default)" * (model == DEFAULT_MODEL)),
@@ -147,7 +148,7 @@ def read_card(model: str) -> "ModelCard | None":
     ModelError
         If the file is not a model.
     """
-    if model in BUILT_IN:
+    if model in NO_WEIGHTS:
         return None
     from cryopick_ray.pickers.importers import open_model
 

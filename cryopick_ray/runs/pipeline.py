@@ -14,7 +14,7 @@ from cryopick_ray.formats.mask_names import check_masks, find_masks, masks_of
 from cryopick_ray.micrographs.batches import Batches, FixedBatches
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.passes.named_files import check_files
-from cryopick_ray.pickers.catalogue import BUILT_IN
+from cryopick_ray.pickers.catalogue import NO_WEIGHTS
 from cryopick_ray.picks.estimated_diameter import EstimatedDiameter
 from cryopick_ray.picks.thresholds import Threshold
 from cryopick_ray.runs.empiar_run import EmpiarInput, is_archive
@@ -119,7 +119,7 @@ def plan(
     UsageError, ModelError
         If the model, the micrographs or their pixel size cannot be used.
     """
-    if settings.model in BUILT_IN and (unsupported := {"exact", "dtype"}.intersection(_changed(settings))):
+    if settings.model in NO_WEIGHTS and (unsupported := {"exact", "dtype"}.intersection(_changed(settings))):
         raise UsageError(f"`{min(unsupported)}` is for networks, and {settings.model} has none; leave it out")
     picker = described_picker(settings)
     check_cut(settings.cut, picker.name, calibrated=picker.calibrated)

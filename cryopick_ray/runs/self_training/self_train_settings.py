@@ -10,7 +10,7 @@ from torch import Tensor
 from cryopick_ray import DEFAULT_MODEL
 from cryopick_ray.errors import ModelError, UsageError
 from cryopick_ray.formats.reading import is_table
-from cryopick_ray.pickers.catalogue import BUILT_IN, weights_file
+from cryopick_ray.pickers.catalogue import NO_WEIGHTS, weights_file
 from cryopick_ray.pickers.importers import open_model
 from cryopick_ray.pickers.registry import LEARNING, find_network, find_training
 from cryopick_ray.pickers.weights import ModelCard
@@ -157,10 +157,10 @@ def _teacher(teacher_name: str, model: str) -> str:
     """
     if teacher_name == model:
         return SELF
-    if teacher_name not in (SELF, *BUILT_IN) and is_table(teacher_name):
+    if teacher_name not in (SELF, *NO_WEIGHTS) and is_table(teacher_name):
         return teacher_name if is_bucket(teacher_name) else str(Path(teacher_name).resolve())
     model_path = absolute_model(teacher_name)
-    if model_path not in (SELF, *BUILT_IN):
+    if model_path not in (SELF, *NO_WEIGHTS):
         weights_file(model_path)
     return model_path
 
@@ -174,7 +174,7 @@ def starting_model(model: str) -> Model:
         If the file is missing or the network cannot be trained.
     """
     try:
-        loaded = None if model in BUILT_IN else open_model(weights_file(model))
+        loaded = None if model in NO_WEIGHTS else open_model(weights_file(model))
     except UsageError as error:
         raise ModelError(
             f"the run's model {model} is gone; put the file back, or run again with `model` and train that"
