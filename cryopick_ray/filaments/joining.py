@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,11 @@ TURN_DEG, OFFSET, MISSING, GAP = 10.0, 0.25, 1.0, 8.0
 without an axis; widths of any gap."""
 STIFFNESS = 10.0
 """How much the parabola that is fitted at an end is held to a straight line."""
-WIDEST_OFFSET = 0.5
+WIDEST_OFFSET = 0.35
 """Widths that an end may lie beside the other's course."""
-MOST_PAIRS = 200_000
+CLEAR = 1.0
+"""How much cheaper a join must be than any other of either end: where two are as good, none is made."""
+MOST_PAIRS, MOST_RIVALS = 200_000, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +74,16 @@ def _end(points: Points, width_px: float) -> tuple[Points, Points]:
 def join(parts: Sequence[Points], height: Map, width_px: float, settings: TracingSettings) -> list[list[int]]:
     """Return which ends make one filament: for each the sides it is walked through, ``side // 2`` the part.
 
-    Of all pairs of ends that may go on into each other the cheapest is joined first, and an end once: where
-    two filaments cross, each so goes straight on.
+    Of all pairs of ends that may go on into each other the cheapest is joined first, and an end once. Where
+    two are about as cheap, neither is joined: a break costs less than a false join.
     """
     ends = ends_of(parts, width_px)
     one, other = _pairs(ends, max(settings.longest_gap, settings.longest_crossing) * width_px)
     cost = _cost(ends, one, other, height, width_px, settings)
     is_open = np.isfinite(cost)
     one, other, cost = one[is_open], other[is_open], cost[is_open]
+    clear = cost + CLEAR <= _rival(ends, one, other, cost)
+    one, other, cost = one[clear], other[clear], cost[clear]
     order = np.lexsort((other, one, cost))
     partner: dict[int, int] = {}
     group = list(range(len(parts)))
@@ -89,6 +94,31 @@ def join(parts: Sequence[Points], height: Map, width_px: float, settings: Tracin
         partner[first], partner[second] = second, first
         group[max(mine, theirs)] = min(mine, theirs)
     return list(_walks(len(parts), partner))
+
+
+def _rival(ends: Ends, one: NDArray[np.intp], other: NDArray[np.intp], cost: Floats) -> Floats:
+    """Return the cost of the cheapest other pair that shares an end with each pair; infinite without one.
+
+    Two pairs are no rivals where the one only leaves out a part that the other takes in.
+    """
+    rival = np.full(len(cost), np.inf)
+    of_end: dict[int, list[tuple[int, int]]] = {}
+    for pair in np.argsort(cost, kind="stable").tolist():
+        for end, there in ((int(one[pair]), int(other[pair])), (int(other[pair]), int(one[pair]))):
+            of_end.setdefault(end, []).append((pair, there))
+    for end, pairs in of_end.items():
+        for (pair, there), (second, instead) in combinations(pairs[:MOST_RIVALS], 2):
+            if not (_leads(ends, end, instead, there) or _leads(ends, end, there, instead)):
+                rival[pair] = min(rival[pair], cost[second])
+                rival[second] = min(rival[second], cost[pair])
+    return rival
+
+
+def _leads(ends: Ends, start: int, through: int, to: int) -> bool:
+    """Tell whether the part that begins at an end leads from ``start`` towards another."""
+    places = ends.points[[start, through ^ 1]] - ends.points[to]
+    before, after = np.hypot(*places.T)
+    return bool(after < before)
 
 
 def _pairs(ends: Ends, reach_px: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
