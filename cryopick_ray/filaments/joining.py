@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,11 @@ TURN_DEG, OFFSET, MISSING, GAP = 10.0, 0.25, 1.0, 8.0
 without an axis; widths of any gap."""
 STIFFNESS = 10.0
 """How much the parabola that is fitted at an end is held to a straight line."""
-WIDEST_OFFSET = 0.5
+WIDEST_OFFSET = 0.35
 """Widths that an end may lie beside the other's course."""
-MOST_PAIRS = 200_000
+CLEAR = 1.0
+"""How much cheaper a join must be than any other of either end: where two are as good, none is made."""
+MOST_PAIRS, MOST_RIVALS = 200_000, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,18 +74,20 @@ def _end(points: Points, width_px: float) -> tuple[Points, Points]:
 def join(parts: Sequence[Points], height: Map, width_px: float, settings: TracingSettings) -> list[list[int]]:
     """Return which ends make one filament: for each the sides it is walked through, ``side // 2`` the part.
 
-    Of all pairs of ends that may go on into each other the cheapest is joined first, and an end once: where
-    two filaments cross, each so goes straight on.
+    Of all pairs of ends that may go on into each other the cheapest is joined first, and an end once. Where
+    two are about as cheap, neither is joined: a break costs less than a false join.
     """
     ends = ends_of(parts, width_px)
-    one, other = _pairs(ends, max(settings.longest_gap, settings.longest_crossing) * width_px)
-    cost = _cost(ends, one, other, height, width_px, settings)
+    first_ends, second_ends = _pairs(ends, max(settings.longest_gap, settings.longest_crossing) * width_px)
+    cost = _cost(ends, first_ends, second_ends, height, width_px, settings)
     is_open = np.isfinite(cost)
-    one, other, cost = one[is_open], other[is_open], cost[is_open]
-    order = np.lexsort((other, one, cost))
+    first_ends, second_ends, cost = first_ends[is_open], second_ends[is_open], cost[is_open]
+    clear = cost + CLEAR <= _rival(ends, first_ends, second_ends, cost)
+    first_ends, second_ends, cost = first_ends[clear], second_ends[clear], cost[clear]
+    order = np.lexsort((second_ends, first_ends, cost))
     partner: dict[int, int] = {}
     group = list(range(len(parts)))
-    for first, second in zip(one[order].tolist(), other[order].tolist(), strict=True):
+    for first, second in zip(first_ends[order].tolist(), second_ends[order].tolist(), strict=True):
         mine, theirs = _root(group, first // 2), _root(group, second // 2)
         if first in partner or second in partner or mine == theirs:
             continue
@@ -91,23 +96,53 @@ def join(parts: Sequence[Points], height: Map, width_px: float, settings: Tracin
     return list(_walks(len(parts), partner))
 
 
+def _rival(
+    ends: ChainEnds, first_ends: NDArray[np.intp], second_ends: NDArray[np.intp], cost: Floats
+) -> Floats:
+    """Return the cost of the cheapest other pair that shares an end with each pair; infinite without one.
+
+    Two pairs are no rivals where the one only leaves out a part that the other takes in.
+    """
+    rival = np.full(len(cost), np.inf)
+    of_end: dict[int, list[tuple[int, int]]] = {}
+    for pair in np.argsort(cost, kind="stable").tolist():
+        for end, there in (
+            (int(first_ends[pair]), int(second_ends[pair])),
+            (int(second_ends[pair]), int(first_ends[pair])),
+        ):
+            of_end.setdefault(end, []).append((pair, there))
+    for end, pairs in of_end.items():
+        for (pair, there), (second, instead) in combinations(pairs[:MOST_RIVALS], 2):
+            if not (_leads(ends, end, instead, there) or _leads(ends, end, there, instead)):
+                rival[pair] = min(rival[pair], cost[second])
+                rival[second] = min(rival[second], cost[pair])
+    return rival
+
+
+def _leads(ends: ChainEnds, start: int, through: int, to: int) -> bool:
+    """Tell whether the part that begins at an end leads from ``start`` towards another."""
+    places = ends.points[[start, through ^ 1]] - ends.points[to]
+    before, after = np.hypot(*places.T)
+    return bool(after < before)
+
+
 def _pairs(ends: ChainEnds, reach_px: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return pairs of ends of different parts that are near enough, and look at each other."""
     pairs = cKDTree(ends.points).query_pairs(reach_px, output_type="ndarray")
-    one, other = pairs[pairs[:, 0] // 2 != pairs[:, 1] // 2].T
-    faces = np.einsum("ij,ij->i", ends.out[one], ends.out[other]) < 0
-    one, other = one[faces], other[faces]
-    if len(one) > MOST_PAIRS:
-        gap = np.hypot(*(ends.points[other] - ends.points[one]).T)
+    first_ends, second_ends = pairs[pairs[:, 0] // 2 != pairs[:, 1] // 2].T
+    faces = np.einsum("ij,ij->i", ends.out[first_ends], ends.out[second_ends]) < 0
+    first_ends, second_ends = first_ends[faces], second_ends[faces]
+    if len(first_ends) > MOST_PAIRS:
+        gap = np.hypot(*(ends.points[second_ends] - ends.points[first_ends]).T)
         nearest = np.sort(np.argsort(gap, kind="stable")[:MOST_PAIRS])
-        one, other = one[nearest], other[nearest]
-    return one, other
+        first_ends, second_ends = first_ends[nearest], second_ends[nearest]
+    return first_ends, second_ends
 
 
 def _cost(
     ends: ChainEnds,
-    one: NDArray[np.intp],
-    other: NDArray[np.intp],
+    first_ends: NDArray[np.intp],
+    second_ends: NDArray[np.intp],
     height: Map,
     width_px: float,
     settings: TracingSettings,
@@ -117,10 +152,10 @@ def _cost(
     The course from one end to the other is an arc: it turns by the angle between the ends' directions. What
     the arc does not explain is an offset sideways.
     """
-    step = ends.points[other] - ends.points[one]
+    step = ends.points[second_ends] - ends.points[first_ends]
     gap = np.hypot(*step.T) / width_px
-    turn = _signed(ends.out[one], -ends.out[other])
-    middle = _turned(ends.out[one], turn / 2)
+    turn = _signed(ends.out[first_ends], -ends.out[second_ends])
+    middle = _turned(ends.out[first_ends], turn / 2)
     ahead = np.einsum("ij,ij->i", step, middle) / width_px
     offset = np.abs(np.einsum("ij,ij->i", step, middle[:, ::-1] * (-1, 1))) / width_px
     turn_deg = np.rad2deg(np.abs(turn))
@@ -132,7 +167,7 @@ def _cost(
         & (radius >= settings.least_radius / 2)
     )
     missing = np.full(len(gap), np.inf)
-    missing[fits] = _missing(ends.points[one[fits]], step[fits], height, settings.floor) * gap[fits]
+    missing[fits] = _missing(ends.points[first_ends[fits]], step[fits], height, settings.floor) * gap[fits]
     fits &= missing <= settings.longest_gap
     cost = (turn_deg / TURN_DEG) ** 2 + (offset / OFFSET) ** 2 + missing / MISSING + gap / GAP
     return np.where(fits, cost, np.inf)
@@ -150,10 +185,10 @@ def _missing(start: Points, step: Points, height: Map, floor: float) -> Floats:
     return share
 
 
-def _signed(points: Points, other: Points) -> Floats:
+def _signed(points: Points, others: Points) -> Floats:
     """Return the angles from unit vectors to others, in radians."""
-    cross = points[:, 0] * other[:, 1] - points[:, 1] * other[:, 0]
-    angle: Floats = np.arctan2(cross, np.einsum("ij,ij->i", points, other))
+    cross = points[:, 0] * others[:, 1] - points[:, 1] * others[:, 0]
+    angle: Floats = np.arctan2(cross, np.einsum("ij,ij->i", points, others))
     return angle
 
 
@@ -163,11 +198,11 @@ def _turned(vectors: Points, angle: Floats) -> Points:
     return np.column_stack([cos * x - sin * y, sin * x + cos * y])
 
 
-def _root(group: list[int], one: int) -> int:
-    while group[one] != one:
-        group[one] = group[group[one]]
-        one = group[one]
-    return one
+def _root(group: list[int], part: int) -> int:
+    while group[part] != part:
+        group[part] = group[group[part]]
+        part = group[part]
+    return part
 
 
 def _walks(count: int, partner: dict[int, int]) -> list[list[int]]:

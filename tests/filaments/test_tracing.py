@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from drawn import WIDTH, arc, distances, line, maps, through, wavy
 
+from cryopick_ray.filaments.joining import join
 from cryopick_ray.filaments.tracing import trace_maps
 from cryopick_ray.filaments.tracing_settings import TracingSettings
 
@@ -87,6 +88,16 @@ def test_one_that_ends_upon_another_leaves_it_whole():
     whole, found = whose(traced([STRAIGHT, stem]), [STRAIGHT, stem])
     assert_is(whole, STRAIGHT)
     assert_is(found, stem, off=0.5)
+
+
+def test_pieces_that_may_go_on_in_two_ways_end_there():
+    settings = TracingSettings(longest_gap=2)
+    stem, arms = line((30, 100), (112, 100)), [line((121, y), (200, y)) for y in (98.9, 101.1)]
+    for arm in arms:
+        (whole,) = traced([stem, arm], settings=settings)
+        assert whole.length_px > 160
+    ends = join([stem, *arms], maps(SHAPE, [stem, *arms])[0], WIDTH, settings)
+    assert sorted(len(walk) for walk in ends) == [1, 1, 1]
 
 
 def test_a_corner_is_two():
