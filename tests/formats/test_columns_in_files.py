@@ -46,7 +46,7 @@ def expected(format, n, own, whole):
     held = {name: values for name, values in own.items() if in_file(name) in FORMATS[format].columns}
     if format == "cbox":  # one size of a particle: its box, else what it measures
         for name in ("box_w_A", "box_h_A"):
-            box, size = (own.get(record, COLUMNS[record].nothing(n)) for record in (name, "size_A"))
+            box, size = (own.get(record, COLUMNS[record].unknown(n)) for record in (name, "size_A"))
             held[name] = np.where(np.isnan(box), size, box)
         held.pop("size_A", None)
     if format == "cs":  # 0 is both the first template and none
@@ -56,7 +56,7 @@ def expected(format, n, own, whole):
             ]
             held[name] = np.where(is_known(name, held[name]), held[name], 0)
             if not any(zero.any() for zero in zeros):
-                held[name] = COLUMNS[name].nothing(n)
+                held[name] = COLUMNS[name].unknown(n)
     return {name: record for name, record in held.items() if is_known(in_file(name), record).any()}
 
 

@@ -82,7 +82,7 @@ def _table(folder: Path) -> None:
 def _full_table(folder: Path) -> None:
     """Write a table with every optional column, some of it not known, and every reason."""
     n = len(Reason)
-    more = {name: item.nothing(n) for name, item in COLUMNS.items()}
+    more = {name: item.unknown(n) for name, item in COLUMNS.items()}
     for name, values in more.items():
         values[: n // 2] = "hand" if name == "source" else 3
     x, y, score = np.random.default_rng(3).uniform(0, 50, (3, n)).astype(np.float32)

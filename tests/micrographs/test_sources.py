@@ -152,7 +152,7 @@ class TestNamesThatFit:
     """The same for a folder, a glob and lists."""
 
     @pytest.fixture(autouse=True)
-    def listed(self):
+    def listed(self, home):
         names = ["s/a/1_a.mrc", "s/a/1.mrc", "s/b/2_a.mrc"]
         touch(*names)
         Path("list.txt").write_text("\n".join(names))

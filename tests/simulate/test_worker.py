@@ -77,12 +77,12 @@ def test_simulations_made_together_are_those_made_alone(serial, tmp_path, name):
     assert contents(tmp_path / "other") == contents(tmp_path / "alone")
     assert (tmp_path / "begun/micrographs/simulated_000000.mrc").stat().st_mtime_ns == kept
     assert (tmp_path / "other" / SETTINGS).read_bytes() == (tmp_path / "alone" / SETTINGS).read_bytes()
-    assert plan_simulation(plan(), tmp_path / "begun").is_told
+    assert plan_simulation(plan(), tmp_path / "begun").is_recorded
 
 
 def test_planning_writes_nothing(tmp_path):
     planned = plan_simulation(plan(), tmp_path / "out")
-    assert (len(planned.left), planned.is_told) == (4, False)
+    assert (len(planned.remaining), planned.is_recorded) == (4, False)
     assert not list(tmp_path.iterdir())
 
 

@@ -6,5 +6,5 @@ class NoEngine:
 
     has_gpus = False
 
-    def shift(self, kinds):
+    def open_session(self, kinds):
         raise AssertionError("micrographs were read")

@@ -23,11 +23,11 @@ class CountingEngine(SerialEngine):
     """Counts how often workers are brought together."""
 
     def __init__(self):
-        self.shifts = 0
+        self.sessions = 0
 
-    def shift(self, kinds):
-        self.shifts += 1
-        return super().shift(kinds)
+    def open_session(self, kinds):
+        self.sessions += 1
+        return super().open_session(kinds)
 
 
 class Stages(SilentEvents):
@@ -147,7 +147,7 @@ def test_workers_come_together_once_to_simulate_and_once_to_ingest_however_many_
     groups = [{"molecules": ["rubisco", "hsp90"]}, {"name": "two", "micrographs": 2}]
     engine, stages = CountingEngine(), Stages()
     simulated(tmp_path, groups, engine, events=stages)
-    assert engine.shifts == 2
+    assert engine.sessions == 2
     assert stages.said == [["simulate", 4, 0, 4], ["ingest", 4, 0, 4]]
 
 
