@@ -97,6 +97,8 @@ class _Pipeline:
         self._seen = self._admitted = self._picked = 0
         self._coming: set[str] = set()
         self._complete: set[str] = set()
+        stored = intake.manifest.values()
+        self._untaken = {row.micrograph_id for row in stored if row.status == "complete"}
         self._by_checksum: dict[str, str] | None = {} if one_each else None
         self._reingested: set[str] = set()
         self._is_closing = False
@@ -148,6 +150,7 @@ class _Pipeline:
                 {source.micrograph_id for source in taken} - {source.micrograph_id for source in admitted}
             )
             self._seen += len(taken)
+            self._untaken -= {source.micrograph_id for source in taken}
             self._admitted += len(admitted)
             self._coming.update(source.micrograph_id for source in admitted)
             self._complete -= self._coming
@@ -228,7 +231,7 @@ class _Pipeline:
         totals = (
             seen,
             self._seen - self._admitted,
-            len(self._complete) + len(self._coming) + max(0, seen - self._seen),
+            len(self._complete) + len(self._coming) + max(0, seen - self._seen - len(self._untaken)),
         )
         if totals != self._totals:
             self._totals = totals

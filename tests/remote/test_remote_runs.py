@@ -131,6 +131,17 @@ def test_files_make_room_where_the_disk_is_bounded_and_nothing_is_fetched_twice(
     assert {path: archive.sent(path) for path in archive.files} == sent
 
 
+def test_a_run_that_goes_on_counts_each_micrograph_of_the_entry_once(tmp_path, serve):
+    archive = serve(averages_archive(tmp_path))
+    missing = {path: archive.files.pop(path) for path in sorted(archive.files)[2:]}
+    command = ["run", "empiar:10999", *LOG, "--out", tmp_path / "run"]
+    assert run(*command).exit_code == 0
+    archive.files |= missing
+    again = run(*command, "--resume")
+    assert again.exit_code == 0, again.output
+    assert "pick: 6 micrographs, 2 already done" in again.output, again.output
+
+
 def test_a_run_of_an_entry_teaches_its_model_without_its_files(tmp_path, serve):
     archive = serve(averages_archive(tmp_path))
     alone = ["--engine", "serial", "--device", "cpu", "--threads", 1]
