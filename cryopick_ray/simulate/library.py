@@ -35,6 +35,25 @@ def list_filaments() -> tuple[Molecule, ...]:
     )
 
 
+@cache
+def family_by_molecule() -> dict[str, str]:
+    """Return the family of each built-in molecule but filaments, by name; none is made for it."""
+    fitted = {card["name"]: card["family"] for card in _cards()}
+    return fitted | {composition.name: composition.family for composition in COMPOSITIONS}
+
+
+def own_name(molecule: str) -> str:
+    """Return a built-in molecule's name for its alias; any other as it is."""
+    return _aliases().get(molecule.lower(), molecule)
+
+
+def molecule_name(name_or_path: str | Path) -> str:
+    """Return the name of the molecule that :func:`load_molecule` returns; no built-in one is made for it."""
+    name = own_name(str(name_or_path).lower())
+    is_built_in = name in _makers() or name in _filaments()
+    return name if is_built_in else load_molecule(name_or_path).name
+
+
 def load_molecule(name_or_path: str | Path) -> Molecule:
     """Return a built-in molecule, or make one from a file.
 
@@ -51,7 +70,7 @@ def load_molecule(name_or_path: str | Path) -> Molecule:
         No such molecule or file, or a file that cannot be used; the message lists what is allowed.
     """
     key = str(name_or_path).lower()
-    name = _aliases().get(key, key)
+    name = own_name(key)
     if name in _makers():
         return _built_in(name)
     if name in _filaments():

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 
-from cryopick_ray.simulate.library import list_molecules
+from cryopick_ray.simulate.library import family_by_molecule
 
 BROAD: Mapping[str, tuple[str, ...]] = {
     "globular": ("globular", "bilobed", "clamp", "leaf", "tetramer", "enzyme"),
@@ -30,4 +30,4 @@ def broad_family(molecule: str) -> str:
 @cache
 def _family_by_molecule() -> dict[str, str]:
     of_kind = {kind: name for name, kinds in BROAD.items() for kind in kinds}
-    return {molecule.name: of_kind.get(molecule.family, molecule.name) for molecule in list_molecules()}
+    return {name: of_kind.get(kind, name) for name, kind in family_by_molecule().items()}

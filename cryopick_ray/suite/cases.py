@@ -14,7 +14,7 @@ from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.project import project_of
 from cryopick_ray.settings.config import assigned
 from cryopick_ray.settings.run_settings import IngestSettings
-from cryopick_ray.simulate.library import load_molecule
+from cryopick_ray.simulate.library import molecule_name
 from cryopick_ray.stages.ingest import probe
 from cryopick_ray.suite.added_noise import noisy_copies
 from cryopick_ray.suite.bins import BinnedPart, parts
@@ -79,7 +79,7 @@ class Case:
     @property
     def sought(self) -> str | None:
         """Name of the built-in molecule that pickers search for, whether it is there or not."""
-        return None if self.settings.molecule is None else load_molecule(self.settings.molecule).name
+        return None if self.settings.molecule is None else molecule_name(self.settings.molecule)
 
     def ingest(self, store_pixel_size_A: float | None) -> IngestSettings:
         """Return the settings to ingest the micrographs with."""

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from cryopick_ray.settings.base import Positive, Settings
 from cryopick_ray.settings.config import assigned
 from cryopick_ray.settings.run_settings import Invert
-from cryopick_ray.simulate.library import load_molecule
+from cryopick_ray.simulate.library import molecule_name
 from cryopick_ray.suite.bins import Bins
 from cryopick_ray.training.training_settings import NAME, SimulatedData
 
@@ -42,7 +42,7 @@ class MicrographSet(Settings):
     @model_validator(mode="after")
     def _is_a_molecule(self) -> Self:
         if self.molecule is not None:
-            load_molecule(self.molecule)
+            molecule_name(self.molecule)  # which refuses one that is not there
         return self
 
 

@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from cryopick_ray.errors import brief, few
 from cryopick_ray.settings.base import Settings
 from cryopick_ray.settings.config import checked
-from cryopick_ray.simulate.library import load_molecule
+from cryopick_ray.simulate.library import molecule_name
 from cryopick_ray.suite.sets import LabelledSet, MicrographSet, SweptData
 from cryopick_ray.training.training_settings import NAME, SimulatedData
 
@@ -146,7 +146,7 @@ def title(group: SimulatedData) -> str:
 
 def _names(data_set: MicrographSet | SimulatedData) -> list[str]:
     if isinstance(data_set, SimulatedData):
-        return [data_set.called(load_molecule(molecule).name) for molecule in data_set.molecules]
+        return [data_set.called(molecule_name(molecule)) for molecule in data_set.molecules]
     return [data_set.name]
 
 

@@ -10,6 +10,7 @@ from cryopick_ray.errors import UsageError, brief
 from cryopick_ray.pickers.importers import open_model
 from cryopick_ray.pickers.registry import find_training
 from cryopick_ray.pickers.shipped import shipped_weights
+from cryopick_ray.simulate.library import own_name
 from cryopick_ray.simulate.molecule_families import broad_family
 from cryopick_ray.training.data.examples import LabelledRow
 from cryopick_ray.training.data.prepare import TrainingSet, prepare_data
@@ -18,7 +19,7 @@ from cryopick_ray.training.recipes.recipe import Recipe
 from cryopick_ray.training.recipes.recipe_catalogue import check_false, check_sparse
 from cryopick_ray.training.results import FinishedTraining, TrainingResult
 from cryopick_ray.training.train_model import Start, TrainContext, recipe_for, train_model
-from cryopick_ray.training.training_settings import TrainSettings, own_name
+from cryopick_ray.training.training_settings import TrainSettings
 from cryopick_ray.training.write_results import kept_training, write_training
 
 NamedSplits = Iterator[tuple[str, Split]]

@@ -10,7 +10,7 @@ from cryopick_ray.pickers.registry import find_training
 from cryopick_ray.settings.base import Positive, Settings
 from cryopick_ray.settings.config import checked
 from cryopick_ray.simulate.drawn_ranges import Range, between
-from cryopick_ray.simulate.library import list_molecules
+from cryopick_ray.simulate.library import own_name
 
 Scales = Annotated[Range, between(0.25, 4)]
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
@@ -22,12 +22,6 @@ def _can_learn(network: str) -> str:
     except CryoPickError as error:
         raise ValueError(str(error)) from error
     return network
-
-
-def own_name(molecule: str) -> str:
-    """Return a built-in molecule's name for its alias; any other as it is."""
-    names = {alias: built_in.name for built_in in list_molecules() for alias in built_in.aliases}
-    return names.get(molecule.lower(), molecule)
 
 
 class LabelChoice(Settings):

@@ -7,7 +7,7 @@ from cryopick_ray.simulate.phantom import make_phantom
 
 PIXEL_SIZE_A = 4.0
 DIAMETER_A = 150.0
-LOG = ["--model", "log", "--diameter", DIAMETER_A]
+LOG = ["--model", "log", "--diameter", DIAMETER_A, "--invert", "no"]
 """What the blob detector is told: it needs no weights, and its picks are those of any machine."""
 
 

@@ -13,7 +13,7 @@ from cryopick_ray.errors import UsageError
 from cryopick_ray.micrographs.sources import MicrographSource, list_sources
 from cryopick_ray.project import project_of
 from cryopick_ray.settings.run_settings import IngestSettings
-from cryopick_ray.simulate.library import load_molecule
+from cryopick_ray.simulate.library import load_molecule, molecule_name
 from cryopick_ray.simulate.simulation import Simulation, plan_simulation, simulate_together
 from cryopick_ray.simulate.simulation_settings import SimulationSettings, simulation_settings
 from cryopick_ray.stages.ingest import probe
@@ -126,7 +126,7 @@ def _check_names(settings: TrainSettings) -> None:
     for number, group in enumerate(settings.simulated):
         where = f"simulated.{number}"
         with _errors_about(where, where):
-            simulated_names = [group.called(load_molecule(molecule).name) for molecule in group.molecules]
+            simulated_names = [group.called(molecule_name(molecule)) for molecule in group.molecules]
         if unfit := [name for name in simulated_names if not re.fullmatch(NAME, name)]:
             raise UsageError(
                 f"{where} makes a data set called {unfit[0]!r}, which can name no folder; expected up to 100 "
