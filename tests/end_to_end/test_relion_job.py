@@ -21,7 +21,7 @@ OPTICS = (
     "data_optics\n\nloop_\n_rlnOpticsGroupName #1\n_rlnOpticsGroup #2\n_rlnMicrographPixelSize #3\n"
     "_rlnVoltage #4\n_rlnSphericalAberration #5\n_rlnAmplitudeContrast #6\nopticsGroup1 1 4.0 300 2.7 0.1\n"
 )
-LOG = {"diameter": f"{DIAMETER_A:g}", "model": "log", "engine": "serial"}
+LOG = {"diameter": f"{DIAMETER_A:g}", "model": "log", "invert": "no", "engine": "serial"}
 
 
 class Project:

@@ -15,13 +15,13 @@ from micrograph_files import LOG, broken_folder, phantom, table_bytes, write_mrc
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("stage", ["ingest", "pick"])
-def test_a_killed_run_ends_with_the_same_table(phantoms, serial_run, cryopick, tmp_path, stage):
+@pytest.mark.parametrize(("stage", "engine"), [("ingest", "serial"), ("pick", "ray")])
+def test_a_killed_run_ends_with_the_same_table(phantoms, serial_run, cryopick, tmp_path, stage, engine):
     out = tmp_path / "run"
     arguments = ["run", str(phantoms / "micrographs"), *map(str, LOG), "--out", str(out)]
     done = out / ("store.zarr/manifest" if stage == "ingest" else "picks")
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli.main", *arguments, "--workers", "1"],
+        [sys.executable, "-m", "cli.main", *arguments, "--engine", engine, "--workers", "1"],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -117,7 +117,7 @@ def test_a_lost_shard_of_the_store_is_ingested_again(serial_run, cryopick, tmp_p
     lost = next((out / "store.zarr").glob("*/c/0/0"))
     lost.unlink()
     shutil.rmtree(out / "picks")
-    assert cryopick("run", "--out", out, "--resume")[0] == 0
+    assert cryopick("run", "--out", out, "--resume", "--engine", "serial")[0] == 0
     assert lost.is_file()
     assert table_bytes(out) == table_bytes(serial_run)
 
