@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -28,11 +30,17 @@ def picker():
     return load_picker(DEFAULT_MODEL, particle_px=None, device="cpu", exact=True)
 
 
-def estimate(images, pixel_sizes_A, picker, care=THOROUGH):
-    looks = [DiameterSearch(*pair, picker) for pair in zip(images, pixel_sizes_A, strict=True)]
-    return weigh([look.answers("no", care)[0] for look in looks])
+def estimate(*looks):
+    return weigh([look.answers("no", THOROUGH)[0] for look in looks])
 
 
+@pytest.fixture(scope="module")
+def look(picker):
+    """Make a search, once for each molecule: it remembers its answers."""
+    return cache(lambda name: DiameterSearch(*micrograph(name)[:2], picker))
+
+
+@cache
 def micrograph(name, diameter_px=40, **scene):
     """Return a clean simulated micrograph, its pixel size and the molecule's diameter."""
     molecule = load_molecule(name)
@@ -55,9 +63,9 @@ def micrograph(name, diameter_px=40, **scene):
 
 
 @pytest.mark.parametrize("name", ["p97", "clpb", "ribosome-70s", "antibody"])
-def test_a_molecule_has_nearly_its_own_diameter(picker, name):
-    pixels, pixel_size_A, diameter_A = micrograph(name)
-    found = estimate([pixels], [pixel_size_A], picker)
+def test_a_molecule_has_nearly_its_own_diameter(look, name):
+    diameter_A = load_molecule(name).diameter_A
+    found = estimate(look(name))
     assert found.diameter_A == pytest.approx(diameter_A, rel=0.2)  # one micrograph; the suite measures more
     assert found.is_sure
     assert found.particles > 20
@@ -80,12 +88,11 @@ def test_a_quick_look_tells_what_all_of_a_thorough_one_do(picker, name):
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_one_polarity_is_looked_at_and_told(picker, sign):
+def test_one_polarity_is_looked_at_and_told(picker, look, sign):
     pixels, pixel_size_A, _ = micrograph("p97")
-    look = DiameterSearch(sign * pixels, pixel_size_A, picker)
-    answers, inverted = look.answers("auto", QUICK)
+    answers, inverted = DiameterSearch(sign * pixels, pixel_size_A, picker).answers("auto", QUICK)
     assert inverted is (sign < 0)
-    same, _ = DiameterSearch(pixels, pixel_size_A, picker).answers("no", QUICK)
+    same, _ = look("p97").answers("no", QUICK)
     assert weigh([answers]) == weigh([same])
 
 
@@ -98,19 +105,17 @@ def test_what_was_asked_is_not_asked_again(picker, monkeypatch):
     assert all(trial is other for trial, other in zip(first, again, strict=True))
 
 
-def test_other_pixels_make_another_diameter(picker):
+def test_other_pixels_make_another_diameter(picker, look):
     """A picture knows no angstroms: whoever says the pixels are larger says so of the particles."""
     pixels, pixel_size_A, _ = micrograph("p97")
-    estimated = estimate([pixels], [pixel_size_A], picker)
-    other = estimate([pixels], [1.6 * pixel_size_A], picker)
-    assert other.diameter_A == pytest.approx(1.6 * estimated.diameter_A, rel=0.06)
+    other = estimate(DiameterSearch(pixels, 1.6 * pixel_size_A, picker))
+    assert other.diameter_A == pytest.approx(1.6 * estimate(look("p97")).diameter_A, rel=0.06)
 
 
-def test_several_micrographs_are_looked_at_together(picker):
-    pixels, pixel_size_A, _ = micrograph("p97")
-    alone = estimate([pixels], [pixel_size_A], picker)
-    blank = np.zeros((500, 500), np.float32)
-    both = estimate([pixels, pixels, blank], [pixel_size_A] * 3, picker)
+def test_several_micrographs_are_looked_at_together(picker, look):
+    alone = estimate(look("p97"))
+    blank = DiameterSearch(np.zeros((500, 500), np.float32), micrograph("p97")[1], picker)
+    both = estimate(look("p97"), look("p97"), blank)
     assert both.diameter_A == pytest.approx(alone.diameter_A, rel=1e-4)
     assert both.particles == pytest.approx(2 * alone.particles, abs=1)
 
@@ -118,7 +123,7 @@ def test_several_micrographs_are_looked_at_together(picker):
 @pytest.mark.parametrize("name", ["ribosome-70s", "p97"])
 def test_fewer_particles_than_make_it_sure_are_a_guess_that_names_the_diameter(picker, name):
     pixels, pixel_size_A, diameter_A = micrograph(name, particles=4)
-    found = estimate([pixels], [pixel_size_A], picker)
+    found = estimate(DiameterSearch(pixels, pixel_size_A, picker))
     assert not found.is_sure
     named = (found.diameter_A, *found.alternatives_A)
     assert min(abs(one_A / diameter_A - 1) for one_A in named) < 0.25
@@ -127,13 +132,13 @@ def test_fewer_particles_than_make_it_sure_are_a_guess_that_names_the_diameter(p
 def test_particles_are_found_in_three_times_as_much_noise(picker):
     pixels, pixel_size_A, diameter_A = micrograph("ribosome-70s")
     noise = np.random.default_rng(0).normal(size=pixels.shape) * pixels.std() * 8**0.5
-    found = estimate([(pixels + noise).astype(np.float32)], [pixel_size_A], picker)
+    found = estimate(DiameterSearch((pixels + noise).astype(np.float32), pixel_size_A, picker))
     assert found.diameter_A == pytest.approx(diameter_A, rel=0.25)
 
 
 def test_noise_is_a_guess_with_other_diameters_beside_it(picker):
     noise = np.random.default_rng(0).normal(size=(900, 900)).astype(np.float32)
-    found = estimate([noise], [PIXEL_SIZE_A], picker)
+    found = estimate(DiameterSearch(noise, PIXEL_SIZE_A, picker))
     assert not found.is_sure
     assert len(found.alternatives_A) == ALTERNATIVES
     named = np.sort([found.diameter_A, *found.alternatives_A])
@@ -144,7 +149,7 @@ def test_noise_is_a_guess_with_other_diameters_beside_it(picker):
 def test_where_nothing_at_all_is_seen_there_is_no_estimate(picker, side_px):
     """Of one grey value, or smaller than five of the smallest particles."""
     noise = np.random.default_rng(0).normal(size=(side_px, side_px)).astype(np.float32)
-    assert estimate([noise if side_px < 50 else 0 * noise], [PIXEL_SIZE_A], picker) is None
+    assert estimate(DiameterSearch(noise if side_px < 50 else 0 * noise, PIXEL_SIZE_A, picker)) is None
 
 
 def seen(diameter_A, score, size, count):

@@ -37,6 +37,7 @@ KEPT_OUT = {
 }
 """What examples/10_suite.yaml measures generalisation on, and what looks like apoferritin."""
 MOST_BYTES = 40e6
+SMALLER = ("--shape", "640x640", "--engine", "serial")
 LEAST_F1 = 0.5
 """At a model's own threshold, on one simulated micrograph: no measure of quality, but no chance either."""
 
@@ -51,7 +52,9 @@ def call(*arguments):
 def simulated(tmp_path_factory):
     """One micrograph of beta-galactosidase, and its truth."""
     out = tmp_path_factory.mktemp("simulated") / "demo"
-    call("simulate", "--config", ROOT / "examples/01_simulate.yaml", "--micrographs", 1, "--out", out)
+    call(
+        "simulate", "--config", ROOT / "examples/01_simulate.yaml", "--micrographs", 1, *SMALLER, "--out", out
+    )
     return out
 
 
