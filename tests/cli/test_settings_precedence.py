@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer.main
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.main import app
@@ -129,9 +129,9 @@ def test_a_run_that_goes_on_keeps_the_settings_that_it_goes_on_with(tmp_path_fac
         for chosen in (before, after)
     )
     folder = RunFolder(tmp_path_factory.mktemp("claimed") / "run")
-    for settings in (before, after):
-        with folder.claim(settings, resume=settings is after):
-            assert folder.settings() == settings
+    for claimed in (before, after):
+        with folder.claim(claimed, resume=claimed is after):
+            assert folder.settings() == claimed
     assert folder.settings() == after
 
 
@@ -197,6 +197,7 @@ SAID = {
 }
 
 
+@settings(max_examples=40)  # each reads a whole command line
 @given(st.permutations(list(SAID)), st.integers(0, len(SAID)))
 def test_set_holds_over_an_option_and_neither_hides_another_setting_whatever_their_order(arguments, count):
     said = arguments[:count]
@@ -207,6 +208,7 @@ def test_set_holds_over_an_option_and_neither_hides_another_setting_whatever_the
     assert load_settings(merged(BASE, told(*said))) == load_settings(merged(BASE, plain(expected)))
 
 
+@settings(max_examples=20)
 @given(st.lists(st.sampled_from([("--set=movies.binning", 2), ("--movie-set=binning", 3)]), min_size=1))
 def test_of_one_setting_said_twice_the_last_holds(said):
     arguments = []

@@ -17,7 +17,7 @@ from cli.main import app
 from cryopick_ray.simulate.phantom import make_phantom
 
 PIXEL_SIZE_A, DIAMETER_A, SIDE = 4.0, 150.0, 384
-LOG = ["--model", "log", "--diameter", "150", "--engine", "serial"]
+LOG = ["--model", "log", "--diameter", "150", "--invert", "no", "--engine", "serial"]
 DRIFT_PX = np.array([[-3, 2], [-1, 1], [0, 0], [1, -1], [3, -2]])
 """x and y of each frame."""
 
@@ -170,7 +170,7 @@ def test_a_file_that_never_comes_is_a_failure_with_its_reason(tmp_path, serve):
     assert failure["micrograph_id"] == lost
     assert "cannot be fetched" in failure["reason"]
     del archive.always[lost]
-    assert run("run", "--out", tmp_path / "run", "--resume").exit_code == 0
+    assert run("run", "--out", tmp_path / "run", "--resume", "--engine", "serial").exit_code == 0
     assert picks(tmp_path / "run").equals(local_table(tmp_path, archive))
 
 
