@@ -18,6 +18,8 @@ WORKERS = 2
 PATIENCE_SECONDS = 20.0
 """For something to be published, before the next kill comes anyway."""
 RESTARTS = 60
+QUIET = {"object_store_memory": 80 * 2**20, "include_log_monitor": False}
+"""What each node of the cluster has, and has not."""
 FILL = "import ray, sys, numpy as np, time; ray.init(address=sys.argv[1], log_to_driver=False); \
 refs = [ray.put(np.zeros(30 * 2**20, np.uint8)) for _ in range(12)]; time.sleep(2)"
 
@@ -48,7 +50,7 @@ class Chaos:
         self.driver: subprocess.Popen[bytes] | None = None
         self.cluster = Cluster(
             initialize_head=True,
-            head_node_args={"num_cpus": 0, "include_dashboard": False, "object_store_memory": 80 * 2**20},
+            head_node_args={"num_cpus": 0, "include_dashboard": False, "no_monitor": True, **QUIET},
         )
         self.log = (self.out.parent / f"{self.out.name}.log").open("wb")
 
@@ -107,7 +109,7 @@ class Chaos:
     def mend(self) -> None:
         """Bring nodes as a cloud would, until there are as many as wanted."""
         while len(self.cluster.worker_nodes) < WORKERS:
-            self.cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
+            self.cluster.add_node(num_cpus=1, **QUIET)
 
     def kills(self) -> dict[str, Callable[[subprocess.Popen[bytes]], None]]:
         return {
