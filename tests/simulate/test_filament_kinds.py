@@ -9,7 +9,7 @@ from scipy.spatial import KDTree
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.simulate.density import CONTRAST_V_A3_PER_KDA
-from cryopick_ray.simulate.filament_kinds import KEPT_OUT
+from cryopick_ray.simulate.filament_kinds import FILAMENTS, KEPT_OUT
 from cryopick_ray.simulate.filament_scene import Filament
 from cryopick_ray.simulate.filament_stamps import add_filaments
 from cryopick_ray.simulate.gaussians import gaussian_projection
@@ -17,8 +17,7 @@ from cryopick_ray.simulate.helices import BLOCK, MAX_WIDTH_A, block, helix_of, u
 from cryopick_ray.simulate.library import list_filaments, list_molecules, load_molecule
 from cryopick_ray.simulate.variety import varied
 
-FILAMENTS = list_filaments()
-NAMES = [one.name for one in FILAMENTS]
+NAMES = [kind.name for kind in FILAMENTS]
 WOUND = ["helix:globule:40:-70", "helix:proteasome-20s:100:60"]
 
 
@@ -46,10 +45,10 @@ def seen_width(profile):
 def test_names_are_new_and_families_are_those_of_the_field():
     assert len(set(NAMES)) == len(NAMES) >= 24
     assert not set(NAMES) & {one.name for one in list_molecules()}
-    assert {one.family for one in FILAMENTS} == {
+    assert {one.family for one in list_filaments()} == {
         *("tubes", "two-strand", "ribbons", "pili", "thin", "ropes", "coils", "decorated", "sheathed")
     }
-    widths_A = [one.diameter_A for one in FILAMENTS]
+    widths_A = [one.diameter_A for one in list_filaments()]
     assert min(widths_A) < 25
     assert max(widths_A) > 300
 
@@ -57,7 +56,7 @@ def test_names_are_new_and_families_are_those_of_the_field():
 def test_what_is_kept_out_is_of_six_families_that_hold_others():
     kept_out = [load_molecule(name) for name in KEPT_OUT]
     assert len({one.family for one in kept_out}) == len(KEPT_OUT) == 6
-    left = {one.family for one in FILAMENTS if one.name not in KEPT_OUT}
+    left = {one.family for one in list_filaments() if one.name not in KEPT_OUT}
     assert {one.family for one in kept_out} <= left
 
 
