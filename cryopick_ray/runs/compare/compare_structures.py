@@ -169,6 +169,9 @@ def _structure(
     worth = {}
     for selection, chosen in ((OWN, np.arange(len(particles))), (EQUAL, np.sort(best))):
         for method, poses in poses_by_method.items():
+            if selection == EQUAL and len(chosen) == len(particles):
+                worth[selection, method] = worth[OWN, method]  # of the same particles
+                continue
             chosen_poses = Poses(poses.rotations[chosen], poses.origin_A[chosen])
             worth[selection, method] = worth_of(
                 particles.of(chosen), chosen_poses, symmetry, mask, reference, seed=settings.seed
