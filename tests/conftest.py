@@ -149,9 +149,9 @@ def mixed(make_picks) -> list[MicrographPicks]:
     ]
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """Chromium, opened once for the tests of a file; it tells errors and requests."""
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    """Chromium, opened once; it tells errors and requests."""
     from selenium import webdriver  # a second that other tests need not wait
     from selenium.webdriver.chrome.service import Service
 
@@ -166,3 +166,15 @@ def browser(tmp_path_factory):
     running = webdriver.Chrome(options=options, service=Service(driver))
     yield running
     running.quit()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """The window of Chromium as it was opened, for the tests of a file."""
+    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    chromium.set_window_size(1200, 900)
+    yield chromium
+    chromium.get("about:blank")  # a page that stays open goes on asking
+    for kind in ("browser", "performance"):
+        chromium.get_log(kind)
