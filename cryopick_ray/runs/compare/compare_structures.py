@@ -27,7 +27,7 @@ from cryopick_ray.particles.volume.reconstruct import Poses, pose_columns
 from cryopick_ray.particles.volume.reconstruction_settings import SearchSettings
 from cryopick_ray.particles.volume.reference import reference_map
 from cryopick_ray.particles.volume.symmetry import rotations_of
-from cryopick_ray.particles.volume.worth import worth_of
+from cryopick_ray.particles.volume.worth import Worth, worth_of
 from cryopick_ray.picks.table import PickTable, open_table
 from cryopick_ray.report.structures import render_structures
 from cryopick_ray.runs.iterate.classified_picks import classify_picks, extract_picks
@@ -166,7 +166,7 @@ def _structure(
     if truth is not None:
         poses_by_method[PLACED] = _as_placed(particles, matched, truth, table, diameter_A)
     best = np.argsort(-particles.numbers(SCORE, 0.0), kind="stable")[:fewest]
-    worth = {}
+    worth: dict[tuple[str, str], Worth] = {}
     for selection, chosen in ((OWN, np.arange(len(particles))), (EQUAL, np.sort(best))):
         for method, poses in poses_by_method.items():
             if selection == EQUAL and len(chosen) == len(particles):
