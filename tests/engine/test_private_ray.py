@@ -72,6 +72,8 @@ def test_others_reach_no_port_and_read_no_token(tmp_path, monkeypatch):
         folder, token = private_folder(), os.environ["RAY_AUTH_TOKEN"]
         assert ray.get(ray.remote(lambda: 7).remote()) == 7
         own = family(os.getpid())
+        programs = [Path(f"/proc/{pid}/cmdline").read_text() for pid in own]
+        assert not any("monitor.py" in program or "dashboard.py" in program for program in programs)
         lines = subprocess.run(
             ["ss", "-ltnpH"], capture_output=True, text=True, check=True
         ).stdout.splitlines()
