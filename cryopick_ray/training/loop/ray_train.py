@@ -7,6 +7,7 @@ moved folder, and nothing must decide which of two copies is newer. So Ray is to
 import os
 import shutil
 from concurrent.futures import Future, wait
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -24,7 +25,7 @@ from cryopick_ray.training.loop.checkpoint import load_checkpoint
 from cryopick_ray.training.loop.job import TrainingJob
 from cryopick_ray.training.loop.loop import Listener, TrainState, is_over
 from cryopick_ray.training.loop.loss_log import read_log
-from cryopick_ray.training.loop.ray_meeting import LoopbackConfig
+from cryopick_ray.training.loop.ray_meeting import LoopbackConfig, OwnErrorsEnd
 from cryopick_ray.training.loop.single_worker import CheckpointWriter
 from cryopick_ray.training.loop.steps import STEPS, StepsFile, read_steps
 
@@ -45,6 +46,13 @@ ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # a store's relative path stays right
     "RAY_TRAIN_METRICS_ENABLED": "0",  # for a dashboard
 }
+ALONE = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"}
+"""On a private Ray, whose only node nobody takes back: one process less."""
+UNUSED = {"DatasetsCallback", "PlacementGroupCleanerCallback"}
+"""Parts of Ray Train that are left out: Ray Data has a process of its own, and nothing here reads by it; the
+other asks the dashboard whether the run still lives, and without one its end waits 12 s. It would free the
+workers' place if the controller died; Ray does so when the program ends.
+"""
 
 
 class RayWorkerGroup:
@@ -83,28 +91,13 @@ class _NoRecorder:
         """Do nothing."""
 
 
-class _OwnErrorsEnd(train.UserCallback):  # type: ignore[misc]
-    """Ends a training at an error of the program, which starting again would not mend."""
-
-    def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
-        """Raise the program's own error: Ray does not try again after one in a callback."""
-        for error in worker_exceptions.values():
-            if isinstance(error, CryoPickError):
-                raise error
-
-
 class _Trainer(train.torch.TorchTrainer):  # type: ignore[misc]
-    """Ray's trainer for a Ray with or without a dashboard."""
+    """Ray's trainer, with what it needs here."""
 
     def _create_default_callbacks(self) -> list[Any]:
-        """Leave out what asks the dashboard whether the run still lives: without one its end waits 12 s.
-
-        It would free the workers' place if the controller died; Ray does so when the program ends.
-        """
+        """Leave out what is not used."""
         callbacks: list[Any] = super()._create_default_callbacks()
-        return [
-            callback for callback in callbacks if type(callback).__name__ != "PlacementGroupCleanerCallback"
-        ]
+        return [callback for callback in callbacks if type(callback).__name__ not in UNUSED]
 
 
 def train_on_ray(
@@ -203,11 +196,10 @@ def _trainer(
 ) -> _Trainer:
     least, most = workers
     private = private_folder()
-    for name, value in ENVIRONMENT.items():
+    for name, value in {**ENVIRONMENT, **(ALONE if private else {})}.items():
         os.environ.setdefault(name, value)
     return _Trainer(
-        _work,
-        train_loop_config={"job": job, "folder": str(folder), "threads": threads},
+        partial(_work, job, folder, threads),  # of which the controller, unlike of a config, imports nothing
         torch_config=LoopbackConfig(folder=str(private)) if private else None,
         scaling_config=train.ScalingConfig(
             num_workers=most if least == most else workers,
@@ -221,17 +213,16 @@ def _trainer(
             failure_config=train.FailureConfig(
                 max_failures=MAX_FAILURES, controller_failure_limit=MAX_STARTS
             ),
-            callbacks=[_OwnErrorsEnd()],
+            callbacks=[OwnErrorsEnd()],
             logging_config=train.LoggingConfig(log_level="ERROR"),
         ),
     )
 
 
-def _work(config: dict[str, Any]) -> None:
+def _work(job: TrainingJob, folder: Path, threads: int) -> None:
     """Run the training loop on one worker of the group."""
-    set_up_process(config["threads"])
-    job: TrainingJob = config["job"]
-    folder, group = Path(config["folder"]), RayWorkerGroup()
+    set_up_process(threads)
+    group = RayWorkerGroup()
     first = group.rank == 0
     start = group.agree(load_checkpoint(folder) if first else None)
     job.loop(group, start).run(
