@@ -80,27 +80,27 @@ class SmallRecipe:
 
 @dataclass(frozen=True)
 class DeadlyRecipe(SmallRecipe):
-    """Kills the second worker in the middle of an epoch, once; ``mark`` remembers."""
+    """Kills the second worker in the middle of an epoch, once; ``killed`` remembers."""
 
-    mark: str = ""
+    killed: str = ""
     at_epoch: float = 1.5
 
     def rate(self, epoch, epochs, validation):
-        if epoch >= self.at_epoch and os.environ["RANK"] == "1" and not Path(self.mark).exists():
-            Path(self.mark).touch()
+        if epoch >= self.at_epoch and os.environ["RANK"] == "1" and not Path(self.killed).exists():
+            Path(self.killed).touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return super().rate(epoch, epochs, validation)
 
 
 @dataclass(frozen=True)
-class LostStoreRecipe(SmallRecipe):
-    """Meets an error of the program's own in the second worker; the first one waits for it meanwhile."""
+class UnluckyRecipe(DeadlyRecipe):
+    """Then meets an error of the program's own in the second worker; the first one waits for it meanwhile."""
 
-    mark: str = ""
+    met: str = ""
 
     def rate(self, epoch, epochs, validation):
-        if epoch >= 1 and os.environ["RANK"] == "1":
-            with Path(self.mark).open("a") as file:
+        if epoch >= 3 and os.environ["RANK"] == "1":
+            with Path(self.met).open("a") as file:
                 file.write("met\n")
             raise StoreError("the shard of 1.mrc is damaged; ingest it again")
         return super().rate(epoch, epochs, validation)

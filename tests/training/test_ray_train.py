@@ -1,14 +1,19 @@
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import ray
 import small_training
 import torch
-from small_training import DeadlyRecipe, LostStoreRecipe, SlowRecipe, Told, losses, small_job
+from small_training import SlowRecipe, Told, UnluckyRecipe, losses, small_job
 
 from cryopick_ray.engine.open_engine import open_engine
 from cryopick_ray.errors import EngineError, StoreError, TrainingError
@@ -57,55 +62,90 @@ def train(job, folder, workers, listener=None):
     return train_on_ray(job, folder, workers=workers, threads=1, device="cpu", listener=listener or Told())
 
 
-def test_two_workers_train_as_one_with_the_whole_batch(running_ray, store, undisturbed, tmp_path, capfd):
-    told = []
-    state = train(small_job(store), tmp_path, (2, 2), Told(told.append))
+@contextmanager
+def said():
+    """Collect what this process and those that it starts print, in a fixture."""
+    texts = []
+    with tempfile.TemporaryFile() as file:
+        before = [(stream, os.dup(stream)) for stream in (1, 2)]
+        for stream, _ in before:
+            os.dup2(file.fileno(), stream)
+        try:
+            yield texts
+        finally:
+            for stream, copy in before:
+                os.dup2(copy, stream)
+                os.close(copy)
+        file.seek(0)
+        texts.append(file.read().decode())
+
+
+@pytest.fixture(scope="module")
+def unlucky(running_ray, store, tmp_path_factory):
+    """Two workers: one is killed in the second epoch; after the third, one meets an error of the program."""
+    marks, folder, told = tmp_path_factory.mktemp("marks"), tmp_path_factory.mktemp("unlucky"), []
+    recipe = UnluckyRecipe(killed=str(marks / "killed"), met=str(marks / "met"))
+    with said() as texts, pytest.raises(StoreError) as raised:
+        train(small_job(store, recipe), folder, (2, 2), Told(told.append))
+    return SimpleNamespace(marks=marks, folder=folder, told=told, error=raised.value, said=texts)
+
+
+def test_two_workers_train_as_one_with_the_whole_batch(unlucky, store, undisturbed, tmp_path):
+    assert tuple(unlucky.told) == read_log(unlucky.folder)
+    assert {epoch.workers for epoch in unlucky.told} == {2}
+    assert sorted(path.name for path in unlucky.folder.iterdir()) == ["checkpoint.pt", "log.csv"]
+    rest = shutil.copytree(unlucky.folder, tmp_path / "rest")
+    state = train_here(small_job(store), rest, torch.device("cpu"), Told())  # one more epoch
     np.testing.assert_allclose(losses(state), losses(undisturbed), atol=ROUNDING)
     for name, tensor in undisturbed.network.items():
         torch.testing.assert_close(state.network[name], tensor, atol=1e-5, rtol=1e-4)
-    assert {epoch.workers for epoch in state.history} == {2}
-    assert tuple(told) == state.history == read_log(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.pt", "log.csv"]
-    assert capfd.readouterr() == ("", "")
 
 
-def test_steps_within_an_epoch_are_told_while_it_goes_on(running_ray, store, tmp_path):
-    job, listener = small_job(store, SlowRecipe(step_s=0.4), epochs=1), Told()
-    train(job, tmp_path, (1, 1), listener)
-    assert listener.stepped[0] == (1, 1, job.settings.steps)
-    assert len(listener.stepped) > 1
-    assert listener.stepped == sorted(set(listener.stepped))
+def test_a_killed_worker_costs_its_epoch_only(unlucky, undisturbed):
+    assert (unlucky.marks / "killed").exists()
+    assert [epoch.epoch for epoch in unlucky.told] == [1, 2, 3]
+    loss = [(epoch.train_loss, epoch.validation_loss) for epoch in unlucky.told]
+    np.testing.assert_allclose(loss, losses(undisturbed)[:3], atol=ROUNDING)
 
 
-def test_what_one_process_began_a_worker_of_ray_ends(running_ray, store, undisturbed, tmp_path):
+def test_an_error_of_one_worker_comes_out_as_itself_at_once(unlucky):
+    assert str(unlucky.error) == "the shard of 1.mrc is damaged; ingest it again"
+    assert (unlucky.marks / "met").read_text() == "met\n"
+    assert unlucky.said == [""]
+
+
+@pytest.fixture(scope="module")
+def ended(running_ray, store, tmp_path_factory):
+    """One process begins; one worker of Ray ends it, slowly."""
+
     def stop(epoch):
         if epoch.epoch == 2:
             raise KeyboardInterrupt
 
-    job, told = small_job(store), []
+    folder, told = tmp_path_factory.mktemp("ended"), []
     with pytest.raises(KeyboardInterrupt):
-        train_here(job, tmp_path, torch.device("cpu"), Told(stop))
-    state = train(job, tmp_path, (1, 1), Told(told.append))
-    assert [epoch.epoch for epoch in told] == [3, 4]
-    np.testing.assert_array_equal(losses(state), losses(undisturbed))
+        train_here(small_job(store), folder, torch.device("cpu"), Told(stop))
+    listener, job = Told(told.append), small_job(store, SlowRecipe(step_s=0.4))
+    with said() as texts:
+        state = train(job, folder, (1, 1), listener)
+    return SimpleNamespace(
+        folder=folder, told=told, said=texts, state=state, stepped=listener.stepped, steps=job.settings.steps
+    )
 
 
-def test_a_killed_worker_costs_its_epoch_only(running_ray, store, undisturbed, tmp_path):
-    mark, told = tmp_path / "killed", []
-    state = train(small_job(store, DeadlyRecipe(mark=str(mark))), tmp_path / "run", (2, 2), Told(told.append))
-    assert mark.exists()
-    np.testing.assert_allclose(losses(state), losses(undisturbed), atol=ROUNDING)
-    assert [epoch.epoch for epoch in told] == [1, 2, 3, 4]
+def test_what_one_process_began_a_worker_of_ray_ends(ended, undisturbed):
+    assert [epoch.epoch for epoch in ended.told] == [3, 4]
+    np.testing.assert_array_equal(losses(ended.state), losses(undisturbed))
+    assert tuple(ended.told) == ended.state.history[2:]
+    assert ended.state.history == read_log(ended.folder)
+    assert sorted(path.name for path in ended.folder.iterdir()) == ["checkpoint.pt", "log.csv"]
+    assert ended.said == [""]
 
 
-def test_an_error_of_one_worker_comes_out_as_itself_at_once(running_ray, store, tmp_path, capfd):
-    mark = tmp_path / "met"
-    job = small_job(store, LostStoreRecipe(mark=str(mark)))
-    with pytest.raises(StoreError, match=r"^the shard of 1\.mrc is damaged; ingest it again$"):
-        train(job, tmp_path / "run", (2, 2))
-    assert mark.read_text() == "met\n"
-    assert len(read_log(tmp_path / "run")) == 1
-    assert capfd.readouterr() == ("", "")
+def test_steps_within_an_epoch_are_told_while_it_goes_on(ended):
+    assert ended.stepped[0] == (3, 1, ended.steps)
+    assert sum(epoch == 3 for epoch, *_ in ended.stepped) > 1
+    assert ended.stepped == sorted(set(ended.stepped))
 
 
 def test_a_batch_must_be_enough_for_all_workers(store, tmp_path):
