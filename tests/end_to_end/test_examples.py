@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from small_examples import EXAMPLES, QUICK, all_small, few_small
 
 from cryopick_ray.settings.config import read_yaml
-
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 def python(*arguments, cwd):
@@ -58,20 +57,6 @@ def test_simulations_are_compared_with_the_real_thing(tmp_path, real_data):
     assert len((out / "likeness.md").read_text().splitlines()) == 6
 
 
-def all_small(name):
-    """Return few_small of all groups of an example."""
-    return few_small(*range(len(read_yaml(EXAMPLES / name)["simulated"])))
-
-
-def few_small(*groups):
-    """Return settings that make each group of simulated micrographs one small one of one molecule."""
-    small = {"molecules": "[rubisco]", "micrographs": 1, "settings.height_px": 384, "settings.width_px": 384}
-    return [f"simulated.{group}.{key}={value}" for group in groups for key, value in small.items()]
-
-
-QUICK = ["epochs=1", "steps=1", "batch=2", "options.base=2", "options.crop_px=64"]
-
-
 @pytest.mark.parametrize(
     ("name", "smaller", "models"),
     [
@@ -94,15 +79,3 @@ def test_trainings_run_from_their_configs(tmp_path, cryopick, real_data, monkeyp
     outcome = json.loads(output)
     assert len(outcome["models"]) == models
     assert all(Path(path).is_file() for path in outcome["models"])
-
-
-def test_the_general_recipe_runs_on_ray_train(tmp_path):
-    """In a process of its own, where warnings of Ray's are nobody's errors."""
-    words = [word for setting in (*QUICK, *all_small("09_general.yaml")) for word in ("--set", setting)]
-    config, folder = EXAMPLES / "09_general.yaml", tmp_path / "out"
-    program = Path(sys.executable).with_name("cryopick")
-    command = [program, "train", config, "--out", folder, *words, "--workers", 2, "--threads", 1, "--json"]
-    done = subprocess.run(list(map(str, command)), cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert (folder / "heatmap-general.safetensors").is_file()
-    assert (folder / "checkpoints" / "log.csv").read_text().splitlines()[1].endswith(",2")

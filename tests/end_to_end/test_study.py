@@ -1,9 +1,7 @@
-"""Several networks taught without each family in turn: through the real command, alone and on Ray Train."""
+"""Several networks taught without each family in turn: through the real command."""
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,6 @@ from typer.testing import CliRunner
 
 from cli.main import app
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "14_families.yaml"
 ALONE = ["--engine", "serial", "--threads", 1]
 SMALL = {"height_px": 256, "width_px": 256, "scene": {"aggregates": 0}}
 GROUP = {
@@ -125,28 +122,3 @@ def test_nothing_is_learned_before_the_last_network_is_checked(tmp_path):
     done = call("train", file, "--out", tmp_path / "out", *ALONE)
     assert (done.exit_code, "topaz, which sees particles of 50 px" in done.stderr) == (2, True), done.stderr
     assert not list(tmp_path.rglob("checkpoint*"))
-
-
-def test_the_example_runs_on_ray_train(tmp_path):
-    """One of its networks, in a process of its own, where warnings of Ray's are nobody's errors."""
-    data = yaml.safe_load(EXAMPLE.read_text())
-    sides = {"height_px": 384, "width_px": 384, "scene": {"packing": 0.1, "aggregates": 0}}
-    sides |= {"contamination": {"carbon": {"probability": 0}}}
-    few = [
-        group | {"molecules": ["rubisco", "ring"], "micrographs": 1, "settings": group["settings"] | sides}
-        for group in data["simulated"]
-    ]
-    topaz = data["networks"]["topaz"] | {"epochs": 1, "steps": 1, "batch": 8}
-    networks = {"topaz": topaz | {"options": topaz["options"] | {"units": 4}}}
-    file = written(
-        tmp_path / "study.yaml", data | {"simulated": few, "networks": networks, "validation_share": 0}
-    )
-    program = Path(sys.executable).with_name("cryopick")
-    command = [program, "train", file, "--out", tmp_path / "out", "--workers", 2, "--threads", 1, "--json"]
-    done = subprocess.run(list(map(str, command)), cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    rows = json.loads(done.stdout)["rows"]
-    parts = [(row["network"], row["left_out"]) for row in rows]
-    assert parts == [("topaz", "globular"), ("topaz", "rings")]
-    log = (tmp_path / "out" / "topaz" / "without-rings" / "checkpoints" / "log.csv").read_text()
-    assert log.splitlines()[1].endswith(",2")  # both workers
