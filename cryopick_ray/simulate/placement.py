@@ -74,13 +74,16 @@ def _clear_of_each_other(discs: NDArray[np.int64], points: NDArray[np.float64], 
     """Return which throws stand, in order: clear of those before them, one for each disc."""
     if not len(points):
         return []
-    rivals: dict[int, list[int]] = {}
-    for early, late in KDTree(points).query_pairs(apart_px, output_type="ndarray").tolist():
-        rivals.setdefault(max(early, late), []).append(min(early, late))
-    standing: set[int] = set()
+    pairs = KDTree(points).query_pairs(apart_px, output_type="ndarray")
+    early, late = pairs.min(axis=1), pairs.max(axis=1)
+    order = np.argsort(early)
+    rivals, starts = late[order], np.searchsorted(early[order], np.arange(len(points) + 1)).tolist()
+    blocked = np.zeros(len(points), dtype=bool)
+    standing: list[int] = []
     done: set[int] = set()
     for k, disc in enumerate(discs.tolist()):
-        if disc not in done and not any(r in standing for r in rivals.get(k, ())):
-            standing.add(k)
+        if not blocked[k] and disc not in done:
+            standing.append(k)
             done.add(disc)
-    return sorted(standing)
+            blocked[rivals[starts[k] : starts[k + 1]]] = True
+    return standing
