@@ -27,10 +27,10 @@ def sources(tmp_path_factory):
     for seed in (1, 3, 4):
         made = make_phantom(
             seed,
-            shape=(400, 416),
+            shape=(320, 336),
             pixel_size_A=PIXEL_SIZE_A,
             diameter_A=150.0,
-            particles=14,
+            particles=9,
             signal_to_noise=0.1,
         )
         mrcfile.write(folder / f"{seed}.mrc", made.pixels, voxel_size=PIXEL_SIZE_A)
@@ -45,10 +45,10 @@ def crowded(tmp_path_factory):
     for number in range(5):
         made = make_phantom(
             number,
-            shape=(800, 800),
+            shape=(560, 560),
             pixel_size_A=PIXEL_SIZE_A,
             diameter_A=150.0,
-            particles=90,
+            particles=44,
             signal_to_noise=0.2,
         )
         mrcfile.write(folder / f"{number}.mrc", made.pixels, voxel_size=PIXEL_SIZE_A)
@@ -91,21 +91,26 @@ def find(sources, engine, threads=1, invert="no"):
     return found, listener.steps
 
 
-def test_any_workers_find_the_same_and_tell_how_far_they_are(engine, sources):
+@pytest.fixture(scope="module")
+def dark(sources):
+    """What is found in this process."""
+    return find(sources, SerialEngine())[0]
+
+
+def test_any_workers_find_the_same_and_tell_how_far_they_are(engine, sources, dark):
     """Too few particles to be clear: three are looked at, the fourth, then all that can be read again."""
     found, steps = find(sources, engine)
     assert steps == [*stage_of(3), *stage_of(1), *stage_of(3)]
     assert found.micrographs == ("1.mrc", "3.mrc", "4.mrc")
-    assert found == find(sources, SerialEngine())[0]
+    assert found == dark
 
 
-def test_a_few_are_enough_where_they_leave_no_doubt(engine, crowded):
-    found, steps = find(crowded, engine)
+def test_a_few_are_enough_where_they_leave_no_doubt(crowded):
+    found, steps = find(crowded, SerialEngine())
     assert steps == stage_of(FIRST)
     assert found.micrographs == ("0.mrc", "2.mrc", "4.mrc")
     assert found.is_sure
     assert found.particles >= MANY
-    assert found == find(crowded, SerialEngine())[0]
     among_others = find([*crowded[:1], *crowded[2:3], *crowded[4:]], SerialEngine())[0]
     assert found == among_others
 
@@ -134,12 +139,11 @@ def test_the_estimate_takes_the_threads_it_is_given(sources, monkeypatch):
     assert (report.complete, [name for name, _ in report.failures]) == (3, ["2.mrc"])
 
 
-def test_a_negative_has_the_diameter_of_its_micrograph_and_it_is_said(sources, tmp_path):
+def test_a_negative_has_the_diameter_of_its_micrograph_and_it_is_said(sources, dark, tmp_path):
     for source in sources[::2]:  # half of them
         mrcfile.write(tmp_path / source.micrograph_id, -mrcfile.read(source.path), voxel_size=PIXEL_SIZE_A)
     mixed = [*list_sources([str(tmp_path)], relion_project=tmp_path), *sources[1::2]]
     mixed.sort(key=lambda source: source.micrograph_id)
-    dark, _ = find(sources, SerialEngine())
     found, _ = find(mixed, SerialEngine(), invert="auto")
     assert found == replace(dark, bright=2)
     assert "3 micrographs, 2 with bright particles" in found.text()
