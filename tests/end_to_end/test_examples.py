@@ -25,7 +25,7 @@ def test_micrographs_are_simulated_run_from_the_config_and_read_from_the_table(
     monkeypatch.chdir(tmp_path)
     few = ["--micrographs", 3, "--engine", "serial"]
     assert cryopick("simulate", "--config", EXAMPLES / "01_simulate.yaml", "--out", "demo", *few)[0] == 0
-    status, output, _ = cryopick("run", "--config", EXAMPLES / "run.yaml", "--out", "run")
+    status, output, _ = cryopick("run", "--config", EXAMPLES / "run.yaml", "--out", "run", *few[-2:])
     assert status == 0
     assert "report.html" in output
     status, output, _ = cryopick("evaluate", "run", "--truth", "demo/truth")
