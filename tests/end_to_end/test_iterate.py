@@ -11,16 +11,18 @@ TRAINING += ["--set", "rounds=1", "--set", "simulated_share=0"]
 
 
 def test_a_run_cleans_its_picks_learns_from_them_and_picks_again(first, tmp_path, cryopick):
-    out = tmp_path / "iterated"
-    picks = int(pd.read_parquet(first / "table").picked.sum())
+    run, out = tmp_path / "run", tmp_path / "iterated"
+    shutil.copytree(first, run)
+    assert cryopick("run", "--out", run, "--resume", "--most-picks", 14, *ALONE)[0] == 0
+    picks = int(pd.read_parquet(run / "table").picked.sum())
     many = picks // 8  # some have fewer than ten particles, and are junk for that
-    told = ["iterate", first, "--out", out, "--rounds", 1, "--classes", many, *TRAINING, *ALONE, "--json"]
+    told = ["iterate", run, "--out", out, "--rounds", 1, "--classes", many, *TRAINING, *ALONE, "--json"]
     status, printed, errors = cryopick(*told)
     assert status == 0, errors
     done = json.loads(printed)
     assert done == json.loads((out / "iterate.json").read_text())
     looked = done["rounds"][0]
-    before, after = (pd.read_parquet(where) for where in (first / "table", out / "round-1" / "table"))
+    before, after = (pd.read_parquet(where) for where in (run / "table", out / "round-1" / "table"))
     assert looked["picks"] == before.picked.sum() == picks
     assert 0 < sum(looked["by_quality"].values()) <= looked["picks"]
     assert looked["kept"] == after.picked.sum() < looked["picks"]
