@@ -167,7 +167,7 @@ def test_bright_particles_are_found_and_told_where_it_is_not_said(cryopick, tmp_
     for folder, signs in {"dark": (1, 1), "bright": (-1, -1), "mixed": (1, -1)}.items():
         for name, sign, image in zip("ab", signs, pixels, strict=True):
             write_mrc(tmp_path / folder / f"{name}.mrc", sign * image)
-    common = [*LOG, "--engine", "serial"]
+    common = [*LOG[: LOG.index("--invert")], "--engine", "serial"]
     told = {}
     runs = {"dark": [], "bright": [], "mixed": [], "bright ": ["--invert"], "dark ": ["--invert=no"]}
     for name, given in runs.items():
