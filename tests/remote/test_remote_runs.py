@@ -256,12 +256,8 @@ def test_movies_of_a_folder_and_of_a_star_file_are_averaged(tmp_path):
     )
     optics = pd.DataFrame({"rlnOpticsGroup": [1], "rlnMicrographOriginalPixelSize": [PIXEL_SIZE_A]})
     starfile.write({"optics": optics, "movies": movies}, tmp_path / "movies.star")
-    assert (
-        run(
-            "run", tmp_path / "movies.star", *LOG, "--out", tmp_path / "b", "--relion-project", tmp_path
-        ).exit_code
-        == 0
-    )
+    command = ["run", tmp_path / "movies.star", *LOG, "--out", tmp_path / "b"]
+    assert run(*command, "--relion-project", tmp_path).exit_code == 0
     first, other = picks(tmp_path / "a"), picks(tmp_path / "b")
     assert first.drop(columns="micrograph_id").equals(other.drop(columns="micrograph_id"))
     listed = starfile.read(tmp_path / "b" / "coordinates" / "autopick.star")
