@@ -65,13 +65,15 @@ class Provenance(BaseModel):
             yield from self.before.trainings()
 
     def lines(self) -> list[str]:
-        """Return the provenance in lines: one for each kind of data set, then the totals."""
+        """Return lines: one for each kind of data set, the totals, one for each earlier training."""
+        earlier = list(self.trainings())[1:]
+        return [*self._own_lines(), *(f"before that: {'; '.join(one._own_lines())}" for one in earlier)]
+
+    def _own_lines(self) -> list[str]:
         lines = list(_kinds(self.sets)) if self.sets is not None else []
         if self.micrographs is not None and self.particles is not None:
             lines.append(f"{self.particles} particles in {self.micrographs} micrographs")
         lines += [self.note] if self.note else []
-        if self.before is not None:
-            lines += [f"before that: {line}" for line in self.before.lines()]
         return lines or ["not recorded"]
 
 

@@ -45,6 +45,16 @@ def test_sets_are_told_by_kind_with_molecules_counted_once():
     assert ModelCard.model_validate(CARD | {"trained_on": learnt.model_dump()}).trained_on == learnt
 
 
+def test_each_training_before_is_one_line():
+    first = Provenance(sets=SETS[-1:], micrographs=2, particles=30)
+    learnt = Provenance(note="mine", before=Provenance(sets=SETS[:1], note="of two", before=first))
+    assert learnt.lines() == [
+        "mine",
+        "before that: real: 1 data set (betagal-10017); of two",
+        "before that: not said whether real: 1 data set (mine); 30 particles in 2 micrographs",
+    ]
+
+
 @pytest.mark.parametrize("wrong", [7, {"sets": [{"molecule": "p97"}]}, {"micrographs": -1}, {"hosts": "x"}])
 def test_what_is_no_provenance_is_refused(wrong):
     with pytest.raises(ValidationError, match="trained_on"):
