@@ -50,7 +50,7 @@ MODELS = {
         "options={width: 16, crop_px: 256, warm_up: 0}",
         "batch=8",
         "learning_rate=5e-4",
-        "epochs=6",
+        "epochs=10",
         "steps=600",
         "start=cryolo-general",
         NARROW,
