@@ -22,7 +22,7 @@ STIFFNESS = 10.0
 """How much the parabola that is fitted at an end is held to a straight line."""
 WIDEST_OFFSET = 0.35
 """Widths that an end may lie beside the other's course."""
-CLEAR = 1.0
+CLEAR = 2.0
 """How much cheaper a join must be than any other of either end: where two are as good, none is made."""
 MOST_PAIRS, MOST_RIVALS = 200_000, 4
 

@@ -1,6 +1,6 @@
 """Maps of where a filament's axis is and which way it goes -> the filaments."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from cryopick_ray.filaments.cutting import (
 )
 from cryopick_ray.filaments.joining import join
 from cryopick_ray.filaments.junctions import length_px, split_at_junctions
+from cryopick_ray.filaments.kinks import not_kinked
 from cryopick_ray.filaments.ridges import Map, find_ridges, sampled, smoothed
 from cryopick_ray.filaments.smooth_axis import bridged, smooth_line
 from cryopick_ray.filaments.trace import Points, Trace
@@ -102,7 +103,7 @@ def _line(parts: Sequence[Points], walk: Sequence[int], width_px: float) -> Poin
 
 
 def _separate(
-    lines: Iterable[Points],
+    lines: Sequence[Points],
     height: Map,
     width_px: float,
     settings: TracingSettings,
@@ -111,7 +112,7 @@ def _separate(
     """Return the parts of lines that are one filament each, and long enough."""
     chord, radius_px = max(round(width_px), 1), settings.least_radius * width_px
     least = max(round(settings.least_length * width_px), 2)
-    lines = [line for line in lines if len(line) > least]
+    lines = _cut(lines, not_kinked(lines, width_px), least)
     lines = _cut(lines, [is_straight(line, chord, radius_px) for line in lines], least)
     lines = _cut(lines, [_reaches(line, height) for line in lines], least)
     lines = sorted(lines, key=lambda line: (-len(line), *line[0, ::-1]))

@@ -14,7 +14,7 @@ from cryopick_ray.pickers.weights import load_model, save_model, weights_digest
 
 LIMITS = {
     "heatmap-filament": "Filaments of one width at a time; where two cross at less than about 25 degrees "
-    "they may be taken for one another. In crowds of particles about 2.5 times as large as the width a few "
+    "they are cut, or seldom taken for one another. In crowds of particles about 2.5 times as large as the width a few "
     "short ones are seen.",
     "heatmap-general": "Single frames are hardly found; small particles (below about 80 kDa) in noise and "
     "stain in part. Texture of ice as coarse as the particles is taken for some where it is all over the "
@@ -33,13 +33,12 @@ BY_HAND: dict[str, dict] = {
     "topaz-general": {"threshold": -0.66},
     "deeppicker-general": {"threshold": None},
     "deepem-general": {"threshold": None},
-    "cryolo-general": {"threshold": None},
     "heatmap-filament": {"threshold": 0.6},
 }
 """Instead of what validation found. The default model's numbers were chosen on beta-galactosidase, the
 proteasome of many defoci and fields without particles, with apoferritin in view; Topaz' threshold is the best
-on beta-galactosidase. Scores of the others lie lower on real micrographs than on simulated ones: scores of a
-run tell where to cut. The filament model's is the highest that costs less than half a percent of F1 by
+on beta-galactosidase. Scores of DeepPicker and DeepEM lie lower on real micrographs than on simulated ones:
+scores of a run tell where to cut. The filament model's is the highest that costs less than half a percent of F1 by
 length on new micrographs of eight taught kinds: particles are no filaments."""
 LICENCE = "Apache-2.0; learnt from simulations"
 REAL = "Apache-2.0; learnt from simulations and from EMPIAR-10017 (CC0)"
