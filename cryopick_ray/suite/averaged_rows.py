@@ -10,6 +10,11 @@ FOUND = (
     *("recall_at_precision", "calibration_error", "centring_error", "picks_per_particle"),
 )
 """Measures of micrographs with labelled particles."""
+FOUND_FILAMENTS = (
+    *("precision", "recall", "f1", "best_f1", "best_threshold", "auprc", "breaks", "bridges"),
+    *("false_joins", "crossings", "angle_deg", "offset"),
+)
+"""Measures of micrographs with labelled filaments."""
 PRECISION = 0.85
 """Precision at which the recall is ``recall_at_precision``."""
 RATIO = "recall_ratio"
@@ -50,6 +55,8 @@ class CaseResult:
         Who made the labels, where they are no truth.
     curve
         Recall and precision at falling thresholds; empty without particles.
+    of_filaments
+        Whether the labels are of filaments, scored by their length.
     """
 
     data: str
@@ -65,6 +72,7 @@ class CaseResult:
     is_labelled: bool = True
     labels: str = ""
     curve: tuple[tuple[float, float], ...] = ()
+    of_filaments: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,7 @@ class SuiteRow:
     failure: str
     is_labelled: bool = True
     labels: str = ""
+    of_filaments: bool = False
 
 
 def table_rows(results: Sequence[CaseResult]) -> list[SuiteRow]:
@@ -125,6 +134,7 @@ def _group_means(results: Sequence[CaseResult]) -> Iterator[CaseResult]:
             measures={} if failed else _each(statistics.fmean, members),
             overlap=_joined(member.overlap for member in members),
             failure=f"no mean without {_joined(failed)}" if failed else "",
+            of_filaments=members[0].of_filaments,
         )
 
 
@@ -143,6 +153,7 @@ def _row(seeds: Sequence[CaseResult]) -> SuiteRow:
         failure=_joined(f"{seed}: {why}" if len(seeds) > 1 else why for seed, why in failures),
         is_labelled=first.is_labelled,
         labels=first.labels,
+        of_filaments=first.of_filaments,
     )
 
 

@@ -67,6 +67,11 @@ class Case:
         return radius_A or self.settings.diameter_A / 2
 
     @property
+    def of_filaments(self) -> bool:
+        """Whether what is to be found are filaments."""
+        return self.truth is not None and self.truth.has_filaments
+
+    @property
     def labelled_by(self) -> str:
         """Who made the labels, where they are no truth."""
         return self.settings.labelled_by if isinstance(self.settings, LabelledSet) else ""
@@ -132,6 +137,8 @@ def _real(data_set: LabelledSet, folder: Path) -> Iterator[Case]:
             parts=parts(data_set.bins, ids) if data_set.bins else (),
             annotators={name: read_truth(labels) for name, labels in data_set.annotators.items()},
         )
+        if plain.of_filaments and data_set.annotators:
+            raise UsageError("annotators are compared on particles, not on filaments; leave them out")
     yield from others
     for factor in data_set.noise:
         copies = folder / data_set.noisy(factor)

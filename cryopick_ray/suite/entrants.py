@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cryopick_ray.errors import UsageError
 from cryopick_ray.pickers.catalogue import load_picker, read_card
+from cryopick_ray.pickers.filament.picker import FilamentPicker
 from cryopick_ray.pickers.provenance import Provenance
 from cryopick_ray.pickers.template.templates import Templates
 from cryopick_ray.pickers.weights import ModelCard, save_model
@@ -29,11 +30,14 @@ class LoadedModel:
         Pixels of a particle at its scale.
     trained_on
         Of its card; ``None`` for a picker that learns nothing.
+    of_filaments
+        Whether it finds filaments, not particles.
     """
 
     weights: str
     particle_px: float
     trained_on: Provenance | None
+    of_filaments: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,9 +76,12 @@ class Entrant:
     model: LoadedModel | None
 
     def meets(self, case: Case) -> bool:
-        """Tell whether it picks this data set."""
-        is_wanted = not self.only or case.settings.name in self.only
-        return is_wanted and (self.model is not None or MAKERS[self.weights].fits(case))
+        """Tell whether it picks this data set: one of what it finds, or one without any."""
+        if self.only and case.settings.name not in self.only:
+            return False
+        if self.model is None:
+            return not case.of_filaments and MAKERS[self.weights].fits(case)
+        return case.is_empty or case.of_filaments == self.model.of_filaments
 
     def model_for(self, case: Case, folder: Path) -> LoadedModel:
         """Return its model for a data set, made below ``folder`` if it must be."""
@@ -93,7 +100,8 @@ def entrants(settings: SuiteSettings) -> list[Entrant]:
 def look_up(weights: str) -> LoadedModel:
     """Load a model to check it; return its scale and provenance."""
     picker, card = load_picker(weights, particle_px=None, device="cpu"), read_card(weights)
-    return LoadedModel(weights, picker.particle_px, card.trained_on if card else None)
+    trained_on = card.trained_on if card else None
+    return LoadedModel(weights, picker.particle_px, trained_on, isinstance(picker, FilamentPicker))
 
 
 def _templates(case: Case, folder: Path) -> Path:

@@ -12,7 +12,9 @@ from cryopick_ray.errors import MicrographError
 from cryopick_ray.evaluation.curves import Curve
 from cryopick_ray.evaluation.empty import false_picks
 from cryopick_ray.evaluation.evaluate import rank
+from cryopick_ray.evaluation.filament_evaluation import evaluate_filaments
 from cryopick_ray.evaluation.score import Ranked, pooled_curve, pooled_reliability, pooled_score
+from cryopick_ray.evaluation.truth import Truth
 from cryopick_ray.picks.schema import MicrographPicks
 from cryopick_ray.picks.table import PickTable
 from cryopick_ray.settings.cut_settings import CutSettings
@@ -20,7 +22,16 @@ from cryopick_ray.settings.run_settings import PickSettings
 from cryopick_ray.stages.cut_table import table
 from cryopick_ray.stages.flow import ingest
 from cryopick_ray.stages.pick import pick
-from cryopick_ray.suite.averaged_rows import FALSE, FOUND, PRECISION, RATIO, SECONDS, CaseResult, Measures
+from cryopick_ray.suite.averaged_rows import (
+    FALSE,
+    FOUND,
+    FOUND_FILAMENTS,
+    PRECISION,
+    RATIO,
+    SECONDS,
+    CaseResult,
+    Measures,
+)
 from cryopick_ray.suite.cases import Case
 from cryopick_ray.suite.clock import StageClock
 from cryopick_ray.suite.entrants import Entrant, LoadedModel
@@ -126,16 +137,33 @@ def _scores(micrographs: list[MicrographPicks], case: Case) -> list[Measurement]
     if case.truth is None:
         counted = false_picks(micrographs)
         return [Measurement(dict(zip(FALSE, (counted.mean, counted.median, counted.most), strict=True)))]
+    of_each = _of_filaments if case.of_filaments else _of_particles
+    whole, *of_parts = of_each(micrographs, case, case.truth)
+    return [replace(whole, measures={**whole.measures, **_first_to_last(of_parts)}), *of_parts]
+
+
+def _of_particles(micrographs: list[MicrographPicks], case: Case, truth: Truth) -> list[Measurement]:
     stretch = np.float32(case.stated_diameter_A / case.settings.diameter_A)  # to true diameters
     ranked = {
         name: replace(micrograph, offset=micrograph.offset * stretch)
-        for name, micrograph in rank(micrographs, case.truth, radius_A=case.radius_A).micrographs.items()
+        for name, micrograph in rank(micrographs, truth, radius_A=case.radius_A).micrographs.items()
     }
-    of_parts = [
-        _score([ranked[micrograph_id] for micrograph_id in part.micrograph_ids]) for part in case.parts
-    ]
-    whole = _score(list(ranked.values()))
-    return [replace(whole, measures={**whole.measures, **_first_to_last(of_parts)}), *of_parts]
+    names = [list(ranked), *(part.micrograph_ids for part in case.parts)]
+    return [_score([ranked[name] for name in some]) for some in names]
+
+
+def _of_filaments(micrographs: list[MicrographPicks], case: Case, truth: Truth) -> list[Measurement]:
+    stretch = case.stated_diameter_A / case.settings.diameter_A
+    measurements = []
+    for part in (None, *case.parts):
+        some = [one for one in micrographs if not part or one.micrograph.micrograph_id in part.micrograph_ids]
+        found = evaluate_filaments(some, truth, radius_A=case.radius_A)
+        measures = {name: getattr(found.pooled, name) for name in FOUND_FILAMENTS}
+        if measures["offset"] is not None:
+            measures["offset"] *= stretch
+        curve = tuple((round(point.recall, 4), round(point.precision, 4)) for point in found.curve)
+        measurements.append(Measurement(measures, curve))
+    return measurements
 
 
 def _score(ranked: list[Ranked]) -> Measurement:
@@ -187,4 +215,5 @@ def _result(
         is_labelled=case.truth is not None or case.is_empty,
         labels=case.labelled_by,
         curve=measured.curve,
+        of_filaments=case.of_filaments,
     )

@@ -11,7 +11,9 @@ ABOUT = (
     f"threshold in hindsight, recall at P {PRECISION:g} the highest of any threshold whose picks are so "
     "precise, AUPRC is of all candidates, and ECE is how far scores of 0.05 and more are from the share of "
     "particles among such candidates, where scores are from 0 to 1; off centre is the median distance of the "
-    "picks that find a particle from its middle, in diameters; all pooled over the micrographs. Several "
+    "picks that find a particle from its middle, in diameters; all pooled over the micrographs. Filaments "
+    "are scored by their length; breaks, bridged gaps and false joins are counted; off deg and off axis are "
+    "the median errors of their direction and, in widths, of their axis. Several "
     "trainings of one model: mean ± standard deviation. Seconds are a worker's on one thread from file to "
     "picks, wall-clock, start-up apart: the median micrograph (of one or two, a network's slow first pass "
     "shows)."
@@ -56,6 +58,22 @@ FOUND: tuple[Column, ...] = (
     ("labels", lambda row: row.labels),
     *REMARKS,
 )
+FOUND_FILAMENTS: tuple[Column, ...] = (
+    *WHAT,
+    *(
+        column
+        for column in FOUND
+        if column[0] in ("precision", "recall", "F1", "best F1", "at score", "AUPRC")
+    ),
+    ("breaks", _number("breaks", 1)),
+    ("bridges", _number("bridges", 1)),
+    ("false joins", _number("false_joins", 1)),
+    ("crossings", _number("crossings", 1)),
+    ("off deg", _number("angle_deg", 2)),
+    ("off axis", _number("offset", 3)),
+    ("labels", lambda row: row.labels),
+    *REMARKS,
+)
 FALSE: tuple[Column, ...] = (
     *WHAT,
     ("false picks a micrograph", _number("false_mean", 1)),
@@ -67,7 +85,7 @@ COUNTED: tuple[Column, ...] = (*WHAT, ("picks a micrograph", FALSE[3][1]), *FALS
 
 
 def to_markdown(rows: Sequence[SuiteRow]) -> str:
-    """Return the tables of labelled, unlabelled and empty micrographs, ready for a README."""
+    """Return the tables of particles, filaments, unlabelled and empty micrographs, ready for a README."""
     parts = [ABOUT]
     for cells in _tables(rows):
         lines = [f"| {' | '.join(map(_escaped, line))} |" for line in cells]
@@ -88,20 +106,24 @@ def to_text(rows: Sequence[SuiteRow]) -> str:
 
 def used_columns(rows: Sequence[SuiteRow]) -> list[Column]:
     """Return the columns of rows of one kind; optional ones only where they are not empty."""
-    first = rows[0]
-    columns = COUNTED if not first.is_labelled else FALSE if first.is_empty else FOUND
     return [
         column
-        for column in columns
+        for column in _columns(rows[0])
         if column[0] not in OPTIONAL or {column[1](row) for row in rows} - {"", NOTHING}
     ]
+
+
+def _columns(row: SuiteRow) -> tuple[Column, ...]:
+    if row.of_filaments:
+        return FOUND_FILAMENTS
+    return COUNTED if not row.is_labelled else FALSE if row.is_empty else FOUND
 
 
 def _tables(rows: Sequence[SuiteRow]) -> list[list[list[str]]]:
     """Return the lines of each table, its head first."""
     tables = []
-    for kind in ((True, False), (False, False), (True, True)):
-        rows_of_kind = [row for row in rows if (row.is_labelled, row.is_empty) == kind]
+    for columns in (FOUND, FOUND_FILAMENTS, COUNTED, FALSE):
+        rows_of_kind = [row for row in rows if _columns(row) is columns]
         if rows_of_kind:
             used = used_columns(rows_of_kind)
             tables.append(

@@ -97,6 +97,9 @@ def run_suite(
     cases = prepare_cases(settings, folder, engine, events)
     models_by_case = [(case, [entrant for entrant in models if entrant.meets(case)]) for case in cases]
     context = SuiteContext(folder, engine, device, events)
+    for entrant in models:
+        if not any(entrant in models_of_case for _, models_of_case in models_by_case):
+            events.note(f"{entrant.name}: no data set is of what it finds; it is left out")
     events.stage(
         "suite", sum(len(models_of_case) * len(case.sources) for case, models_of_case in models_by_case)
     )

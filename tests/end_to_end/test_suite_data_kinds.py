@@ -102,3 +102,25 @@ def test_of_models_that_are_chosen_none_is_after_one_that_is_not(against_templat
     done = call("evaluate", "--suite", file, "--model", "again", "--out", out, *ALONE)
     assert done.exit_code == 0, done.output
     assert "after log" not in (out / "suite.html").read_text()
+
+
+def test_filaments_are_for_models_of_filaments_and_scored_by_length(tmp_path):
+    group = {"name": "tubes", "molecules": ["tmv-like", "actin-myosin"], "micrographs": 1, "seed": 1700}
+    group |= {"particle_px": 14.5, "settings": {"height_px": 512, "width_px": 512}}
+    suite = {"models": ["heatmap-filament", "log"], "simulated": [group]}
+    file = written(tmp_path / "suite.yaml", suite)
+    done = call("evaluate", "--suite", file, "--out", tmp_path / "out", *ALONE, "--json")
+    assert done.exit_code == 0, done.output
+    assert "log: no data set is of what it finds; it is left out" in done.stderr
+    lines = json.loads(done.stdout)["rows"]
+    assert [(line["data"], line["model"], line["of_filaments"]) for line in lines] == [
+        ("tmv-like-tubes", "heatmap-filament", True),
+        ("actin-myosin-tubes", "heatmap-filament", True),
+        ("tubes, mean of 2 molecules", "heatmap-filament", True),
+    ]
+    first, second, mean = (line["mean"] for line in lines)
+    assert min(first["f1"], second["f1"]) > 0.8
+    assert mean["false_joins"] == (first["false_joins"] + second["false_joins"]) / 2
+    page = (tmp_path / "out" / "suite.html").read_text()
+    assert "false joins" in page
+    assert "picks a particle" not in page.partition("<table")[2]

@@ -1,6 +1,10 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from cryopick_ray.errors import UsageError
+from cryopick_ray.evaluation.truth import Truth
 from cryopick_ray.pickers.catalogue import weights_file
 from cryopick_ray.pickers.topaz.installed import installed_weights
 from cryopick_ray.pickers.weights import load_model
@@ -40,6 +44,26 @@ def test_a_model_meets_those_sets_only_that_it_is_meant_for():
     wanted, other = case(**FIELDS), case(**FIELDS | {"name": "elsewhere"})
     assert [everywhere.meets(wanted), everywhere.meets(other)] == [True, True]
     assert [there.meets(wanted), there.meets(other)] == [True, False]
+
+
+def test_a_model_of_filaments_meets_those_and_one_of_particles_the_others():
+    filaments, particles, template = named("heatmap-filament", "log", "template")
+    segments = {"filament": np.array([0, 0, -1])}
+    traced, pointed = (
+        Truth("truth", {"a": np.zeros((3, 2))}, (), more=more) for more in ({"a": segments}, {})
+    )
+    fields = case(**FIELDS | {"molecule": "p97"})
+    of_filaments, of_particles = (replace(fields, truth=truth, is_empty=False) for truth in (traced, pointed))
+    unlabelled = replace(fields, is_empty=False)
+    met = {
+        model.name: [model.meets(one) for one in (of_filaments, of_particles, unlabelled, fields)]
+        for model in (filaments, particles, template)
+    }
+    assert met == {
+        "heatmap-filament": [True, False, False, True],
+        "log": [False, True, True, True],
+        "template": [False, True, True, True],
+    }
 
 
 def test_topazs_own_weights_are_found_where_it_is_installed():

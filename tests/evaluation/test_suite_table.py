@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from cryopick_ray.suite.averaged_rows import SuiteRow
 from cryopick_ray.suite.results_table import to_markdown, to_text
 
@@ -43,6 +45,28 @@ def test_a_failure_keeps_to_its_cell():
     (line,) = table(to_markdown([row(mean={}, failure="a\nlong reason")]))
     assert (line["F1"], line["failed"]) == ("-", "a long reason")
     assert r"a \| b" in to_markdown([row(failure="a | b")])
+
+
+def test_filaments_have_a_table_of_their_own_between_particles_and_empty_sets():
+    counted = {
+        "breaks": 3.0,
+        "bridges": 0.0,
+        "false_joins": 1.0,
+        "crossings": 50.0,
+        "angle_deg": 1.254,
+        "offset": 0.02,
+    }
+    traced = replace(row("tubes", mean=FOUND | counted), of_filaments=True)
+    empty = row("junk", is_empty=True, mean={"false_mean": 2.0})
+    text = to_markdown([empty, traced, row()])
+    (particles,), (filaments,), (false,) = (table(text, number) for number in range(3))
+    assert [line["data"] for line in (particles, filaments, false)] == ["set", "tubes", "junk"]
+    assert list(filaments)[3:15] == [
+        *("precision", "recall", "F1", "best F1", "at score", "AUPRC"),
+        *("breaks", "bridges", "false joins", "crossings", "off deg", "off axis"),
+    ]
+    assert [filaments[name] for name in ("false joins", "off deg")] == ["1.0", "1.25"]
+    assert "breaks" not in particles
 
 
 def test_empty_sets_have_a_table_of_false_picks():
