@@ -97,3 +97,14 @@ def test_counting_on_the_way_is_counting_after(table):
     assert counting.tally.unpicked == {"near edge": near}
     assert near > 0
     assert counting.tally.candidates == sum(map(len, frame))
+
+
+def test_filaments_are_counted_that_have_a_picked_segment(make_picks):
+    picks = make_picks("a.mrc", 6, picked=4)
+    first, last = np.flatnonzero(picks.picked)[[0, -1]]
+    filament = np.full(6, -1, np.int32)
+    filament[[first, last]] = 0, 2
+    filament[~picks.picked] = 7
+    several = [replace(picks, more={"filament": filament}), replace(picks, more={"filament": filament})]
+    assert tally(several, {}).filaments == 4
+    assert tally([picks], {}).filaments == 0

@@ -61,6 +61,8 @@ class Report:
     sizes_A, diameter_A
         ``(n,)`` sizes of the picks as the picker sees them, NaN where it does not tell, and their diameter,
         in angstroms.
+    filaments
+        How many filaments the picks are segments of; ``None`` where they are particles.
     """
 
     title: str
@@ -83,6 +85,7 @@ class Report:
     unpicked: Mapping[str, int] = field(default_factory=dict)
     sizes_A: NDArray[np.floating] = field(default_factory=lambda: np.empty(0))
     diameter_A: float = math.nan
+    filaments: int | None = None
 
     @property
     def n_complete(self) -> int:

@@ -48,6 +48,12 @@ class Page(HTMLParser):
         return re.sub(r"\s+", " ", "".join(self.text))
 
 
+def test_segments_are_told_with_their_filaments(report):
+    assert "Particles picked 18 of 120" in Page(render_report(report)).words
+    words = Page(render_report(replace(report, filaments=1200))).words
+    assert "Segments picked 18 of 120 candidates in 1,200 filaments" in words
+
+
 def test_the_page_says_what_the_report_says(report):
     words = Page(render_report(report)).words
     for text in (

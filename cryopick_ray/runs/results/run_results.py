@@ -94,6 +94,7 @@ def write_results(
         junk=counted.junk,
         unpicked=counted.unpicked,
         taught=taught,
+        filaments=counted.filaments if settings.filaments.filament else None,
     )
     write_whole(folder.summary, json.dumps(summary.to_dict(), indent=1, allow_nan=False))
     report = run_report(settings, folder, summary, table, manifest, collector)
@@ -145,6 +146,7 @@ def run_report(
         diameter=summary.diameter,
         junk=plain(junk_text(summary.junk)) if summary.junk else "",
         unpicked=summary.unpicked,
+        filaments=summary.filaments,
     )
 
 

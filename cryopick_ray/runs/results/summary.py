@@ -48,6 +48,8 @@ class Summary:
         for each.
     taught
         Result of the self-training that made the model; ``None`` for other runs.
+    filaments
+        How many filaments the picks are segments of; ``None`` where particles are picked.
     """
 
     version: str
@@ -68,6 +70,7 @@ class Summary:
     junk: Mapping[str, int] = field(default_factory=dict)
     unpicked: Mapping[str, int] = field(default_factory=dict)
     taught: SelfTrainingResult | None = None
+    filaments: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -89,7 +92,7 @@ class Summary:
             [f"diameter    {self.diameter.text()} (`diameter_A` overrides)"] if self.diameter else []
         )
         lines = [
-            f"{self.picked} particles in {self.complete} micrographs, {len(self.failures)} failed"
+            f"{self.picked} {self._things()} in {self.complete} micrographs, {len(self.failures)} failed"
             + (f", {len(self.left_out)} left out" if self.left_out else ""),
             *diameter_lines,
             f"verdicts    {', '.join(f'{count} {kind}' for kind, count in self.verdicts.items()) or 'none'}",
@@ -102,6 +105,9 @@ class Summary:
             f"report      {self.folder}/report.html",
         ]
         return "\n".join([*lines, *self._warnings()])
+
+    def _things(self) -> str:
+        return "particles" if self.filaments is None else f"segments of {self.filaments} filaments"
 
     def _warnings(self) -> list[str]:
         """Return the warnings that were not shown during the run."""

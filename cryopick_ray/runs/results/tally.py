@@ -31,6 +31,8 @@ class RunTally:
         Candidates at or above the threshold that are not picked, by reason; several reasons count each.
     expected
         Precision and recall expected from calibrated scores.
+    filaments
+        Number of filaments that have a pick.
     """
 
     counts: dict[str, int]
@@ -38,6 +40,7 @@ class RunTally:
     junk: dict[str, int]
     unpicked: dict[str, int]
     expected: ExpectedParticles
+    filaments: int = 0
 
 
 class TallyCounter:
@@ -52,7 +55,7 @@ class TallyCounter:
     def __init__(self, thresholds: Mapping[str, Threshold]) -> None:
         self._thresholds = thresholds
         self._counts: dict[str, int] = {}
-        self._candidates, self._sums = 0, np.zeros(2)
+        self._candidates, self._filaments, self._sums = 0, 0, np.zeros(2)
         self._junk, self._unpicked = Counter[str](), Counter[Reason]()
 
     def __call__(self, picks: MicrographPicks) -> None:
@@ -62,6 +65,9 @@ class TallyCounter:
         cut, picked = self._thresholds.get(picks.micrograph.dataset), picks.picked
         self._candidates += len(picks.score)
         self._counts[picks.micrograph.micrograph_id] = int(picked.sum())
+        if "filament" in picks.more:
+            numbers = picks.more["filament"][picked]
+            self._filaments += len(np.unique(numbers[numbers >= 0]))
         below = picks.unpicked == Reason.BELOW_THRESHOLD
         self._sums += [picks.score[which].sum(dtype=np.float64) for which in (picked, below)]
         threshold = math.inf if cut is None else cut.value
@@ -77,7 +83,7 @@ class TallyCounter:
         """The counts so far."""
         why_not = {WORDS[why]: self._unpicked[why] for why in OTHERS if self._unpicked[why]}
         expected = ExpectedParticles.of(sum(self._counts.values()), *self._sums.tolist())
-        return RunTally(self._counts, self._candidates, dict(self._junk), why_not, expected)
+        return RunTally(self._counts, self._candidates, dict(self._junk), why_not, expected, self._filaments)
 
 
 def tally(table: Iterable[MicrographPicks], thresholds: Mapping[str, Threshold]) -> RunTally:
