@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import settings
+from loaded_program import loaded_program
 
 from cryopick_ray.picks.schema import MicrographPicks, PickedMicrograph
 
@@ -92,6 +93,13 @@ def relion() -> dict[str, str]:
     if shutil.which("relion_preprocess", path=environment["PATH"]) is None:
         pytest.skip("no RELION: .ci/relion DIR unpacks it, CRYOPICK_RELION=DIR names it")
     return environment
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory):
+    """A folder for PATH of the command and Python in a form that starts at once."""
+    with loaded_program(tmp_path_factory.mktemp("loaded")) as programs:
+        yield programs
 
 
 MakePicks = Callable[..., MicrographPicks]

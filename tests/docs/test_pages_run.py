@@ -11,7 +11,6 @@ import doc_pages
 import pytest
 import yaml
 from doc_pages import ROOT, Block
-from loaded_program import loaded_program
 from shell_words import steps
 
 pytestmark = pytest.mark.timeout(1000)  # a page is a row of commands
@@ -63,21 +62,13 @@ def run_block(block: Block, folder: Path, programs: Path = INSTALLED) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(block.text)
     elif block.language == "python":
-        python = "python" if programs == INSTALLED else "cryopick-python"
-        return execute([str(programs / python), "-c", block.text], folder, block.place, programs)
+        return execute([str(programs / "python"), "-c", block.text], folder, block.place, programs)
     elif block.language == "console":
         for step in steps("console", block.text):
             place = f"{block.place} {step.command}"
             printed = execute(["bash", "-ec", step.command], folder, place, programs)
             hold(step.printed, printed, place)
     return ""
-
-
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory):
-    """The command in a form that starts at once."""
-    with loaded_program(tmp_path_factory.mktemp("loaded"), os.environ | QUICK) as programs:
-        yield programs
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,8 @@
-"""A ``cryopick`` that starts at once: a process that has loaded the libraries forks for each command.
+"""A ``cryopick`` and a ``python`` that start at once: a process that has loaded the libraries forks for each.
 
-What a shell starts is a few lines that hand their arguments, environment, folder, input and outputs over to
-that process and end with the exit status of the command, which has a process of its own, as ever.
+What is started is a few lines that hand their arguments, environment, folder, input and outputs over to that
+process, and signals that may be caught, and end as the command does, which has a process of its own, as ever.
+If they are killed, so is the command, a moment later: a test of that starts the real program.
 """
 
 import atexit
@@ -9,13 +10,15 @@ import gc
 import importlib
 import json
 import os
+import runpy
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOADED = (
@@ -32,34 +35,44 @@ LOADED = (
     "urllib3",
     "zarr",
     "cryopick_ray.cli.main",
+    "cryopick_ray.passes.build",
+    "cryopick_ray.runs.api",
+    "cryopick_ray.stages.configured_picker",
 )
 """What takes a command seconds to load."""
 PROGRAM = """\
 #!{python} -IS
-import json, os, socket, sys
+import json, os, signal, socket, sys
 
+is_loaded = sys.argv[1:2] == ["-m"] or (sys.argv[1:2] == ["-c"] and len(sys.argv) == 3)
+if os.path.basename(sys.argv[0]) == "python" and not is_loaded:
+    os.execv({python!r}, [{python!r}, *sys.argv[1:]])
 with socket.socket(socket.AF_UNIX) as to:
     to.connect({address!r})
     socket.send_fds(to, [b"."], [0, 1, 2])
-    to.sendall(json.dumps([sys.argv, dict(os.environ), os.getcwd()]).encode())
-    to.shutdown(socket.SHUT_WR)
-    status = to.recv(9)
-sys.exit(int(status))
+    for one in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, lambda number, frame: to.send(bytes([number])))
+    to.sendall(json.dumps([sys.argv, dict(os.environ), os.getcwd()]).encode() + b"\\n")
+    status = int(to.recv(9))
+if status < 0:
+    signal.signal(-status, signal.SIG_DFL)
+    os.kill(os.getpid(), -status)
+sys.exit(status)
 """
 
 
 @contextmanager
-def loaded_program(folder: Path, environment: Mapping[str, str]) -> Iterator[Path]:
-    """Yield a folder for PATH that holds ``cryopick`` and ``cryopick-python``, which takes ``-c CODE``."""
+def loaded_program(folder: Path) -> Iterator[Path]:
+    """Yield a folder for PATH that holds ``cryopick``, and ``python``, which is the usual one but for ``-m`` and ``-c``."""
     address, programs = folder / "socket", folder / "programs"
     programs.mkdir()
-    for name in ("cryopick", "cryopick-python"):
+    for name in ("cryopick", "python"):
         (programs / name).write_text(PROGRAM.format(python=sys.executable, address=str(address)))
         (programs / name).chmod(0o755)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(address))
         listening.listen()
-        server = subprocess.Popen([sys.executable, __file__], stdin=listening, env=environment)
+        server = subprocess.Popen([sys.executable, __file__], stdin=listening)
         try:
             yield programs
         finally:
@@ -87,9 +100,10 @@ def _serve() -> None:
 def _answer(asking: socket.socket) -> None:
     """Begin a command and tell how it ended; returns in the process of the command."""
     _, given, _, _ = socket.recv_fds(asking, 1, 3)
-    with asking.makefile("rb") as file:
-        words, environment, folder = json.load(file)
+    with asking.makefile("rb", buffering=0) as file:
+        words, environment, folder = json.loads(file.readline())
     if child := os.fork():
+        threading.Thread(target=_relay, args=(asking, child), daemon=True).start()
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         asking.sendall(str(status).encode())
         os._exit(0)
@@ -97,10 +111,19 @@ def _answer(asking: socket.socket) -> None:
     for to, one in enumerate(given):
         os.dup2(one, to)
         os.close(one)
+    os.setpgid(0, 0)  # a command may end its group, which is not that of the tests
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     sys.argv[:] = words
+
+
+def _relay(asking: socket.socket, command: int) -> None:
+    """Send a command the signals that come, and kill it once nobody waits for it."""
+    with suppress(ProcessLookupError):
+        while number := asking.recv(1):
+            os.kill(command, number[0])
+        os.kill(command, signal.SIGKILL)
 
 
 def _run() -> None:
@@ -108,9 +131,14 @@ def _run() -> None:
         from cryopick_ray.cli.main import app
 
         app()
+    sys.executable = sys.argv[0]  # what it starts starts at once, too
+    sys.path[0] = ""  # as Python has it with -c
+    if sys.argv[1] == "-m":
+        sys.argv[:] = sys.argv[2:]
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
     else:
-        sys.path[0] = ""  # as Python has it with -c
-        exec(compile(sys.argv[2], "<string>", "exec"), {"__name__": "__main__"})
+        code, sys.argv[1:] = sys.argv[2], []
+        exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
 
 
 def _end(status: object) -> None:
