@@ -63,7 +63,7 @@ sys.exit(status)
 
 @contextmanager
 def loaded_program(folder: Path) -> Iterator[Path]:
-    """Yield a folder for PATH that holds ``cryopick``, and ``python``, which is the usual one but for ``-m`` and ``-c``."""
+    """Yield a folder for PATH of ``cryopick`` and ``python``, which is the usual one but for ``-m``, ``-c``."""
     address, programs = folder / "socket", folder / "programs"
     programs.mkdir()
     for name in ("cryopick", "python"):

@@ -32,7 +32,7 @@ print(json.dumps(outcome))
 
 
 @pytest.fixture
-def doppio(tmp_path):
+def doppio(tmp_path, programs):
     """Return what runs a program for the pipeliner in a project, to which our job is installed."""
     python = os.environ.get("CRYOPICK_DOPPIO", sys.executable)
     if subprocess.run([python, "-c", "import pipeliner"], capture_output=True).returncode:
@@ -44,12 +44,8 @@ def doppio(tmp_path):
     lines = (f"{name} = {target}\n" for name, target in points.items())
     (about / "entry_points.txt").write_text(f"[{group}]\n{''.join(lines)}")
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: cryopick-ray\nVersion: 0\n")
-    program = tmp_path / "bin" / "cryopick"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nunset PYTHONPATH\nexec {sys.executable} -m cryopick_ray "$@"\n')
-    program.chmod(0o755)
     environment = os.environ | {
-        "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": f"{about.parent}{os.pathsep}{ROOT}",
     }
 

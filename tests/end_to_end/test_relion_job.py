@@ -15,7 +15,7 @@ from cryopick_ray.picks.schema import PickedMicrograph
 from cryopick_ray.runs.relion_job import Aborted, RelionJob, coordinate_files
 
 SECONDS = 90
-EXECUTABLE = f"{sys.executable} -m cryopick_ray relion"
+AS_INSTALLED = f"{sys.executable} -m cryopick_ray relion"
 FINISHED, FAILED, ABORTED = 2, 3, 4
 OPTICS = (
     "data_optics\n\nloop_\n_rlnOpticsGroupName #1\n_rlnOpticsGroup #2\n_rlnMicrographPixelSize #3\n"
@@ -27,8 +27,8 @@ LOG = {"diameter": f"{DIAMETER_A:g}", "model": "log", "invert": "no", "engine": 
 class Project:
     """A project of RELION 3.1 with micrographs that it has corrected."""
 
-    def __init__(self, path, environment):
-        self.path, self.environment = path, environment
+    def __init__(self, path, environment, executable):
+        self.path, self.environment, self.executable = path, environment, executable
         (path / "default_pipeline.star").write_text("data_pipeline_general\n\n_rlnPipeLineJobCounter 1\n")
 
     def micrographs(self, count, listed=None):
@@ -64,7 +64,7 @@ class Project:
     def external(self, parameters, in_mic="mics.star", **options):
         for number, (label, value) in enumerate(parameters.items(), 1):
             options |= {f"param{number}_label": label, f"param{number}_value": value}
-        return self.add("External", fn_exe=EXECUTABLE, in_mic=in_mic, **options)
+        return self.add("External", fn_exe=self.executable, in_mic=in_mic, **options)
 
     def run(self, job):
         self.pipeliner("--RunJobs", f"{self.name(job)}/", "--sec_wait_after", "0")
@@ -82,11 +82,13 @@ class Project:
 
 
 @pytest.fixture
-def project(relion, tmp_path):
-    return Project(tmp_path, relion)
+def project(relion, programs, tmp_path):
+    """A project with a command that starts at once."""
+    return Project(tmp_path, relion, f"{programs / 'cryopick'} relion")
 
 
 def test_a_job_finishes_its_nodes_are_known_and_relion_extracts_its_picks(project):
+    project.executable = AS_INSTALLED
     names = project.micrographs(2)
     job = project.external(LOG, nr_threads=2)
     assert project.run(job) == FINISHED

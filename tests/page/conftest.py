@@ -1,4 +1,5 @@
 import shutil
+import sys
 
 import pytest
 from browsed import View
@@ -19,6 +20,12 @@ def picked(tmp_path_factory):
         path.write_text("\n".join(["x_px,y_px", *rows]) + "\n")
     pick(root / "micrographs", root / "run")
     return root
+
+
+@pytest.fixture
+def at_once(programs, monkeypatch):
+    """Let commands that a page starts start at once."""
+    monkeypatch.setattr(sys, "executable", str(programs / "python"))
 
 
 @pytest.fixture

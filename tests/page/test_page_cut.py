@@ -54,6 +54,7 @@ def test_the_big_number_is_the_one_that_a_person_will_get(look):
     assert look.errors() == []
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_run_that_begins_empty_is_counted_as_it_grows(browser, tmp_path):
     folder = tmp_path / "micrographs"
     micrographs(folder, ["a.mrc"])
@@ -71,6 +72,7 @@ def test_a_run_that_begins_empty_is_counted_as_it_grows(browser, tmp_path):
         )
 
 
+@pytest.mark.usefixtures("at_once")
 def test_only_what_was_moved_is_sent_and_shown(look):
     look.wait(lambda: look.id("threshold").is_enabled())
     look.id("tab-run").click()

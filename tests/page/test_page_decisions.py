@@ -129,6 +129,7 @@ def test_a_broken_file_of_somebody_else_is_told_and_stops_nobody(run):
     assert len(read_rows([run / "curation"])) == 6
 
 
+@pytest.mark.usefixtures("at_once")
 def test_decisions_that_the_table_does_not_hold_are_told_until_it_does(picked, run):
     with served(run, by="ana") as page:
         assert page.json("api/about")["hint"] == page.json("api/micrographs")["hint"] == ""
@@ -177,6 +178,7 @@ def test_the_exported_star_holds_exactly_what_is_shown_at_that_cut(run):
         assert len(wanted) == page.counts(CUT).sum()
 
 
+@pytest.mark.usefixtures("at_once")
 def test_applied_the_table_is_what_the_page_shows_and_what_is_taken_back_then_comes_back(run):
     with served(run) as page:
         before = page.candidates(0)

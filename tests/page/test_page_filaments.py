@@ -88,6 +88,7 @@ def colour(look, x_px, y_px):
     return look.js(PIXEL, x=x + pane["width"] / 2, y=y + pane["height"] / 2)
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_removed_and_a_drawn_filament_are_applied_exported_and_replayed_alike(look):
     page, before = look.page, look.page.candidates(0)
     assert (look.text("picks-here"), look.text("filaments-here")) == (str(sum(picked(before).values())), "2")

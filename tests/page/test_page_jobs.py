@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from browsed import empty_place, picks_of
 from selenium.webdriver.common.by import By
 
@@ -20,6 +21,7 @@ def states(look, panel):
     return [element.text for element in look.all(f"#{panel} .jobs .state")]
 
 
+@pytest.mark.usefixtures("at_once")
 def test_settings_that_were_tried_are_seen_side_by_side(look, browser):
     look.open(2)
     look.id("tab-run").click()

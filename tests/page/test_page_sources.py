@@ -49,6 +49,7 @@ def test_counts_at_any_cut_are_those_of_the_candidates_and_of_the_histogram(pick
         assert len(page.get("api/truth/0")[1]) == 4 + 25 * 8
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_run_at_work_is_shown_and_grows_without_moving_what_was_there(tmp_path):
     """Shards without a table, then a micrograph whose name comes first, then the table."""
     folder = tmp_path / "micrographs"

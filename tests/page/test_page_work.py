@@ -14,6 +14,7 @@ from cryopick_ray.formats import format_table
 from cryopick_ray.picks.table import PickTable
 
 
+@pytest.mark.usefixtures("at_once")
 def test_trials_become_sources_and_leave_nothing_behind(run):
     with served(run) as page:
         before = {path for path in run.rglob("*") if path.is_file()}
@@ -51,6 +52,7 @@ def test_what_cannot_be_tried_is_told_before_anything_starts(picked, tmp_path, a
         assert page.json("api/jobs") == []
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_model_that_is_an_option_is_a_model(run):
     with served(run) as page:
         job = page.start(what="preview", micrographs=[0], settings=[{"model": "--help"}])
@@ -112,6 +114,7 @@ def classified(run):
     return run, particles
 
 
+@pytest.mark.usefixtures("at_once")
 def test_classes_are_kept_or_dropped_and_that_is_what_is_applied(classified):
     run, particles = classified
     with served(run, by="ada") as page:

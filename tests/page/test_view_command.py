@@ -4,7 +4,6 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -25,23 +24,14 @@ def test_an_interrupt_ends_it_well(picked, tmp_path):
 @pytest.mark.parametrize(
     "words", [["nowhere"], ["RUN", "--by", ""], ["RUN", "--by", "../../x"], ["RUN", "--port", "TAKEN"]]
 )
-def test_what_is_wrong_is_told_in_a_line(picked, tmp_path, words):
+def test_what_is_wrong_is_told_in_a_line(picked, tmp_path, programs, words):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         meant = {"RUN": str(picked / "run"), "TAKEN": str(taken.getsockname()[1])}
         command = [meant.get(word, word) for word in words]
         done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "cryopick_ray",
-                "view",
-                *command,
-                "--no-browser",
-                "--curation",
-                tmp_path / "c",
-            ],
+            [programs / "cryopick", "view", *command, "--no-browser", "--curation", tmp_path / "c"],
             capture_output=True,
             text=True,
             timeout=120,
