@@ -44,7 +44,8 @@ PROGRAM = """\
 #!{python} -IS
 import json, os, signal, socket, sys
 
-is_loaded = sys.argv[1:2] == ["-m"] or (sys.argv[1:2] == ["-c"] and len(sys.argv) == 3)
+option, *others = sys.argv[1:] or ["-i"]
+is_loaded = option[0] != "-" or option == "-m" or (option == "-c" and len(others) == 1)
 if os.path.basename(sys.argv[0]) == "python" and not is_loaded:
     os.execv({python!r}, [{python!r}, *sys.argv[1:]])
 with socket.socket(socket.AF_UNIX) as to:
@@ -63,7 +64,7 @@ sys.exit(status)
 
 @contextmanager
 def loaded_program(folder: Path) -> Iterator[Path]:
-    """Yield a folder for PATH of ``cryopick`` and ``python``, which is the usual one but for ``-m``, ``-c``."""
+    """Yield a folder for PATH of ``cryopick``, and of ``python`` as it runs modules, code and scripts."""
     address, programs = folder / "socket", folder / "programs"
     programs.mkdir()
     for name in ("cryopick", "python"):
@@ -132,13 +133,17 @@ def _run() -> None:
 
         app()
     sys.executable = sys.argv[0]  # what it starts starts at once, too
-    sys.path[0] = ""  # as Python has it with -c
-    if sys.argv[1] == "-m":
-        sys.argv[:] = sys.argv[2:]
-        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    _, option, *words = sys.argv
+    sys.path[0] = ""  # as Python has it but for scripts
+    if option == "-m":
+        sys.argv[:] = words
+        runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+    elif option == "-c":
+        sys.argv[:] = ["-c"]
+        exec(compile(words[0], "<string>", "exec"), {"__name__": "__main__"})
     else:
-        code, sys.argv[1:] = sys.argv[2], []
-        exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+        sys.argv[:], sys.path[0] = [option, *words], str(Path(option).parent)
+        runpy.run_path(option, run_name="__main__")
 
 
 def _end(status: object) -> None:

@@ -20,7 +20,7 @@ OTHERS = [page for page in PAGES if page not in TUTORIALS and page.name != "READ
 QUICK = {"CRYOPICK_ENGINE": "serial", "OMP_NUM_THREADS": "1", "NO_COLOR": "1", "COLUMNS": "200"}
 """No Ray, no second thread: what a page shows does not depend on them."""
 INSTALLED = Path(sys.executable).parent
-AS_INSTALLED = "docs/tutorials/first-picks.md"
+AS_INSTALLED = "docs/tutorials/filaments.md"
 """Its commands start as a reader's do; those of other pages need not load the libraries anew."""
 
 

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,20 @@ from small_examples import EXAMPLES, QUICK, all_small, few_small
 from cryopick_ray.settings.config import read_yaml
 
 
-def python(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=True
-    ).stdout
+@pytest.fixture
+def python(programs):
+    """Run a script; return what it prints."""
+
+    def run(*arguments, cwd):
+        return subprocess.run(
+            [programs / "python", *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=True
+        ).stdout
+
+    return run
 
 
 def test_micrographs_are_simulated_run_from_the_config_and_read_from_the_table(
-    tmp_path, cryopick, monkeypatch
+    tmp_path, cryopick, python, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     few = ["--micrographs", 3, "--engine", "serial"]
@@ -38,7 +43,7 @@ def test_micrographs_are_simulated_run_from_the_config_and_read_from_the_table(
     assert all(f"simulated_{seed:06d}.mrc" in table for seed in range(3))
 
 
-def test_simulations_are_compared_with_the_real_thing(tmp_path, real_data):
+def test_simulations_are_compared_with_the_real_thing(tmp_path, python, real_data):
     script, kinds = EXAMPLES / "04_compare_with_real.py", EXAMPLES / "04_kinds.yaml"
     few = read_yaml(kinds)
     for kind in few["kinds"]:
