@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from cli.main import app
 from cryopick_ray.pickers.weights import load_model
 
-SMALL = ["--set", "options.base=6", "--set", "options.crop_px=96", "--set", "steps=25", "--set", "epochs=6"]
+SMALL = ["options.base=6", "options.crop_px=96", "batch=4", "steps=25", "epochs=6"]
+SMALL = [word for one in SMALL for word in ("--set", one)]
 ALONE = ["--engine", "serial", "--threads", 1]
 
 
