@@ -27,6 +27,8 @@ CHROMIUM = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-features=SpareRendererForSitePerProcess,BackForwardCache",
+    "--renderer-process-limit=1",
     "--window-size=1200,900",
 )
 
