@@ -53,11 +53,15 @@ def test_it_opens_with_hostile_names_and_asks_nobody_else(look, browser):
     assert not any(url.startswith("http") for url in urls - ours if f":{look.page.port}/" in url)
 
 
-@pytest.mark.parametrize("zooms", [0, 1])
-def test_circles_lie_on_the_particles_of_the_picture(look, picked, zooms):
+def test_circles_lie_on_the_particles_of_the_picture(look, picked):
     i = look.page.json("api/micrographs")["columns"]["id"].index("square0/00.mrc")
     look.open(i)
-    look.press(*"+" * zooms)
+    circles_lie_on_particles(look, picked, i)
+    look.press("+")
+    circles_lie_on_particles(look, picked, i)
+
+
+def circles_lie_on_particles(look, picked, i):
     time.sleep(0.5)  # zooming is animated
     look.wait(lambda: look.js(PICTURE))
     view, size = look.js(VIEW), look.id("main-pane").size
@@ -98,18 +102,6 @@ def test_the_slider_counts_this_micrograph_and_all_exactly(look):
         look.wait(lambda counts=counts: f"{sum(counts):,} pick" in look.text("exact-told"))
         look.wait(lambda counts=counts: look.state("micrographs")["columns"]["picks"] == counts)
     assert look.errors() == []
-
-
-def test_an_emptied_threshold_changes_nothing(look):
-    look.wait(lambda: look.id("threshold").is_enabled())
-    before = look.state("cut")
-    exact = look.id("threshold-exact")
-    exact.clear()
-    look.wait(lambda: exact.get_attribute("value"))
-    assert look.state("cut") == before
-    exact.send_keys(Keys.CONTROL + "a")
-    exact.send_keys("0.25", Keys.ENTER)
-    look.wait(lambda: look.state("cut")["threshold"] == 0.25)
 
 
 def test_table_and_filter_list_what_is_asked_for(look, browser):
