@@ -15,6 +15,7 @@ MAX_WORDS = 2**26
 AT_ONCE = 2**12
 PEEKED = 2**20
 
+BLANKS = " \t\v\f\r\n"
 WORD = re.compile(
     r"""[ \t\v\f\r\n]*(?:
     "(?P<double>.*?)(?<!\a)"(?![^ \t\v\f\r\n]) |
@@ -91,7 +92,7 @@ class _Parser:
                 elif self._is_row(words, line):
                     self._add_row(words)
                 else:
-                    self._add_syntax(words, line.lstrip())
+                    self._add_syntax(words, line.lstrip(BLANKS))
             self._end()
         except UnicodeDecodeError as error:
             raise ValueError(f"after line {number} it is no UTF-8 ({error.reason})") from error
@@ -114,7 +115,7 @@ class _Parser:
         """Tell whether a line of a loop is a row, which may begin as syntax does: RELION reads it so."""
         if not (self._is_loop and self._labels):
             return False
-        line = line.lstrip()
+        line = line.lstrip(BLANKS)
         if line[0] == "_":
             return self._has_rows and not self._is_parted
         return len(words) > 1 or SYNTAX.match(line) is None

@@ -84,6 +84,8 @@ def test_only_columns_asked_for_are_kept(read):
         (LOOP + "a 1\nb\n", "line 7 has 1 words, expected 2"),
         (LOOP + "a 1\n'b 2\n", "line 7 opens a quote"),
         (LOOP + "a 1\n\n_rlnVoltage 3\n", "line 8 is no block"),
+        ("data_a\nloop_\n_rlnA\n_rlnB\n\u2028\n", "line 5 has 1 words, expected 2"),
+        ("data_a\n\u2028\n", "line 2 is no block"),
         (LOOP + "a 1\n" + LOOP.replace("OpticsGroup", "Voltage") + "b 2\n", "second data_micrographs"),
         ("data_a\nloop_\n_rlnA\n_rlnA\n1 1\n", "line 4 repeats rlnA"),
         ("data_a\n_rlnA 1\nloop_\n_rlnB\n1\n", "line 3 begins a loop"),
