@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 
@@ -152,7 +151,7 @@ def test_images_of_one_exposure_count_once_in_whatever_order_they_come(images, t
     assert counts(out).keys() == {"a.mrc", "b_noDW.mrc"}
 
 
-def test_it_goes_on_where_it_was_and_a_signal_ends_it_with_its_results(images, tmp_path):
+def test_it_goes_on_where_it_was_and_a_signal_ends_it_with_its_results(images, programs, tmp_path):
     inputs, out = tmp_path / "in", tmp_path / "run"
     inputs.mkdir()
     first = Watching(inputs, out, micrographs=2)
@@ -162,7 +161,7 @@ def test_it_goes_on_where_it_was_and_a_signal_ends_it_with_its_results(images, t
     before = counts(out)
     arrive(inputs / "2.mrc", images[2])
     command = [
-        *(sys.executable, "-m", "cryopick_ray", "watch", str(inputs), "--out", str(out), "--resume"),
+        *(programs / "cryopick", "watch", str(inputs), "--out", str(out), "--resume"),
         *("--model", "log", "--diameter", str(DIAMETER_A), "--engine", "serial"),
         *("--relion-project", str(inputs), "--json"),
     ]
