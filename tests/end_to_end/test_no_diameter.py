@@ -101,13 +101,10 @@ def test_bright_particles_and_a_given_pixel_size_give_the_same_diameter(cryopick
     write_mrc(tmp_path / "bright.mrc", -pixels, pixel_size_A=0)
     dark = json.loads(cryopick("diameter", tmp_path / "dark.mrc", "--json")[1])
     options = ["--invert", "--pixel-size", PIXEL_SIZE_A]
-    status, output, _ = cryopick("diameter", tmp_path / "bright.mrc", *options, "--json")
-    bright = json.loads(output)
+    status, output, progress = cryopick("diameter", tmp_path / "bright.mrc", *options)
     assert status == 0
-    assert bright["diameter_A"] == dark["diameter_A"]
-    _, output, progress = cryopick("diameter", tmp_path / "bright.mrc", *options)
-    assert f"diameter {bright['diameter_A']:g} A, estimated from 1 micrograph" in output
-    assert "next best {:g}, {:g}, {:g} A".format(*bright["alternatives_A"]) in output
+    assert f"diameter {dark['diameter_A']:g} A, estimated from 1 micrograph" in output
+    assert "next best {:g}, {:g}, {:g} A".format(*dark["alternatives_A"]) in output
     assert "diameter: 1 of 1" in progress
 
 

@@ -1,6 +1,7 @@
 """Models against each other over data sets: through the real command."""
 
 import json
+import shutil
 import statistics
 from pathlib import Path
 
@@ -14,15 +15,19 @@ from cryopick_ray.suite.sets import MicrographSet
 from cryopick_ray.suite.suite_settings import suite_settings
 
 TRAINING = {"network": "heatmap", "options": {"base": 4, "crop_px": 64}, "steps": 25, "epochs": 3}
-MICROGRAPHS = {"p97-few": 1, "rubisco-few": 1, "nothing": 2, "phantoms": 6, "phantoms, diameter x 0.1": 6}
+MICROGRAPHS = {"p97-few": 1, "rubisco-few": 1, "nothing": 2, "phantoms": 3, "phantoms, diameter x 0.1": 3}
 
 
 @pytest.fixture(scope="session")
 def suite_file(phantoms, tmp_path_factory):
     """Two seeds of a small model that knows phantoms and Rubisco; the blob detector; sets of all kinds."""
     folder = tmp_path_factory.mktemp("suite")
-    few = {"name": "phantoms", "micrographs": [str(phantoms / "micrographs" / "square0")]}
-    few |= {"labels": str(phantoms / "truth" / "square0"), "diameter_A": 150}
+    for name in ("00", "01", "02"):
+        for kind, suffix in (("micrographs", "mrc"), ("truth", "star")):
+            (folder / kind).mkdir(exist_ok=True)
+            shutil.copy(phantoms / kind / "square0" / f"{name}.{suffix}", folder / kind)
+    few = {"name": "phantoms", "micrographs": [str(folder / "micrographs")]}
+    few |= {"labels": str(folder / "truth"), "diameter_A": 150}
     taught = {"data": [few], "simulated": [{"molecules": ["rubisco"], "micrographs": 1, "settings": SMALL}]}
     seeds = []
     for seed in (0, 1):
