@@ -58,16 +58,6 @@ def test_picks_find_the_truth_without_a_shift(serial_run, phantoms, cryopick):
     assert (np.abs(np.mean(shifts, axis=0)) < 4 * error + 0.05).all()
 
 
-def test_two_workers_of_ray_give_the_same_table_byte_for_byte(
-    running_ray, serial_run, phantoms, cryopick, tmp_path
-):
-    out = tmp_path / "run"
-    inputs = phantoms / "micrographs"
-    status, _, _ = cryopick("run", inputs, *LOG, "--out", out, "--workers", 2)
-    assert status == 0
-    assert table_bytes(out) == table_bytes(serial_run)
-
-
 def test_bad_files_are_rows_with_reasons_and_the_good_ones_are_picked(cryopick, tmp_path):
     reasons = broken_folder(tmp_path / "in")
     out = tmp_path / "run"

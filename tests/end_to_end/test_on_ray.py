@@ -1,10 +1,11 @@
-"""Examples of training begin in one process and end on Ray Train, through the real command."""
+"""A run on Ray, and examples of training that begin in one process and end on Ray Train: the real command."""
 
 import json
 import shutil
 
 import pytest
 import yaml
+from micrograph_files import LOG, table_bytes
 from small_examples import EXAMPLES, QUICK, all_small
 from small_learning import ALONE
 
@@ -12,6 +13,16 @@ from small_learning import ALONE
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")
 
 ON_RAY = ["--workers", 2, "--threads", 1, "--resume"]
+
+
+def test_two_workers_of_ray_give_the_same_table_byte_for_byte(
+    running_ray, serial_run, phantoms, cryopick, tmp_path
+):
+    out = tmp_path / "run"
+    inputs = phantoms / "micrographs"
+    status, _, _ = cryopick("run", inputs, *LOG, "--out", out, "--workers", 2)
+    assert status == 0
+    assert table_bytes(out) == table_bytes(serial_run)
 
 
 def last_line(log):
