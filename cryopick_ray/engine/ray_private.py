@@ -75,7 +75,7 @@ def private_ray(cpus: int) -> Iterator[None]:
 
 def _start(folder: Path, cpus: int) -> None:
     """Start Ray on loopback: it would otherwise turn that address into one that other machines reach."""
-    with _replaced(constants, "ENABLE_RAY_CLUSTER", False), _few_processes():
+    with _replaced(constants, "ENABLE_RAY_CLUSTER", False), few_processes():
         ray.init(
             address="local",
             num_cpus=cpus,
@@ -94,7 +94,7 @@ def _start(folder: Path, cpus: int) -> None:
 
 
 @contextmanager
-def _few_processes() -> Iterator[None]:
+def few_processes() -> Iterator[None]:
     """Let Ray leave out what nothing here uses: a third of the work of a start.
 
     What has another name in this version of Ray is done.
