@@ -12,7 +12,7 @@ from cryopick_ray.engine.ray_private import few_processes
 
 OBJECT_STORE_BYTES = 80 * 2**20
 CHECKS = {"health_check_period_ms": 300}
-"""A node that was killed is missed after five of them, not after 15 s; one that is slow has as long as ever."""
+"""A node that was killed is missed after five, not after 15 s; one that is slow has as long as ever."""
 
 Node = Any  # Ray's
 
