@@ -50,9 +50,9 @@ class QuietCluster:
         self._offers[node] = offer
         return node
 
-    def remove(self, node: Node, *, kill_raylet_first: bool = False) -> None:
+    def remove(self, node: Node, *, raylet_first: bool = False) -> None:
         """Kill the processes of a node, without a word to any of them."""
-        if kill_raylet_first:
+        if raylet_first:
             node.kill_raylet(check_alive=False)
         self._cluster.remove_node(node, allow_graceful=False)
         del self._offers[node]

@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ray.cluster_utils import Cluster
+from tests.quiet_cluster import QuietCluster
 
 WORKERS = 2
 PATIENCE_SECONDS = 20.0
 """For something to be published, before the next kill comes anyway."""
 RESTARTS = 60
-QUIET = {"object_store_memory": 80 * 2**20, "include_log_monitor": False}
-"""What each node of the cluster has, and has not."""
 FILL = "import ray, sys, numpy as np, time; ray.init(address=sys.argv[1], log_to_driver=False); \
 refs = [ray.put(np.zeros(30 * 2**20, np.uint8)) for _ in range(12)]; time.sleep(2)"
 
@@ -48,10 +46,7 @@ class Chaos:
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.driver: subprocess.Popen[bytes] | None = None
-        self.cluster = Cluster(
-            initialize_head=True,
-            head_node_args={"num_cpus": 0, "include_dashboard": False, "no_monitor": True, **QUIET},
-        )
+        self.cluster = QuietCluster()
         self.log = (self.out.parent / f"{self.out.name}.log").open("wb")
 
     def run(self, kills: list[str]) -> float:
@@ -82,7 +77,7 @@ class Chaos:
         if self.driver is not None and self.driver.poll() is None:
             os.killpg(self.driver.pid, signal.SIGKILL)
             self.driver.wait()
-        self.cluster.shutdown()
+        self.cluster.close()
         self.log.close()
 
     def words(self) -> str:
@@ -108,8 +103,8 @@ class Chaos:
 
     def mend(self) -> None:
         """Bring nodes as a cloud would, until there are as many as wanted."""
-        while len(self.cluster.worker_nodes) < WORKERS:
-            self.cluster.add_node(num_cpus=1, **QUIET)
+        while len(self.cluster.nodes) < WORKERS:
+            self.cluster.add(num_cpus=1)
 
     def kills(self) -> dict[str, Callable[[subprocess.Popen[bytes]], None]]:
         return {
@@ -124,21 +119,19 @@ class Chaos:
         }
 
     def kill_worker(self, _: object) -> None:
-        raylets = {node.all_processes["raylet"][0].process.pid for node in self.cluster.worker_nodes}
+        raylets = {node.all_processes["raylet"][0].process.pid for node in self.cluster.nodes}
         if pids := [pid for pid in _processes("ray::PickHost") if _parent(pid) in raylets]:
             with suppress(ProcessLookupError):
                 os.kill(self.random.choice(pids), signal.SIGKILL)
 
     def kill_raylet(self, _: object) -> None:
-        node = self.node()
-        node.kill_raylet(check_alive=False)
-        self.cluster.remove_node(node, allow_graceful=False)
+        self.cluster.remove(self.node(), raylet_first=True)
 
     def kill_node(self, _: object) -> None:
-        self.cluster.remove_node(self.node(), allow_graceful=False)
+        self.cluster.remove(self.node())
 
     def node(self) -> Any:
-        return self.random.choice(sorted(self.cluster.worker_nodes, key=lambda node: node.unique_id))
+        return self.random.choice(self.cluster.nodes)
 
     def fill_object_store(self, _: object) -> None:
         subprocess.run(
