@@ -31,6 +31,8 @@ SOCKET_BYTES = 107
 BELOW_BYTES = len(f"/{PREFIX}01234567/r/session_2026-01-01_00-00-00_000000_0123456/sockets/plasma_store")
 """Of that, what Ray and this module put behind the folder for temporary files."""
 _NO_CLUSTER = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+_NO_STOCK = "RAY_prestart_worker_first_driver"
+"""Whether Ray starts a process for every CPU before anyone asks; training could use none of them."""
 _LOOPBACK = dict.fromkeys(
     ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"), "lo0" if sys.platform == "darwin" else "lo"
 )
@@ -63,7 +65,7 @@ def private_ray(cpus: int) -> Iterator[None]:
         If there is no folder for its sockets, or it would listen to other machines.
     """
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    with _closed_folder() as folder, _environment(token | _LOOPBACK | {_NO_CLUSTER: "0"}):
+    with _closed_folder() as folder, _environment(token | _LOOPBACK | {_NO_CLUSTER: "0", _NO_STOCK: "0"}):
         _folders.append(folder)
         try:
             _start(folder, cpus)

@@ -27,10 +27,10 @@ def sources(tmp_path_factory):
     for seed in (1, 3, 4):
         made = make_phantom(
             seed,
-            shape=(320, 336),
+            shape=(240, 252),
             pixel_size_A=PIXEL_SIZE_A,
             diameter_A=150.0,
-            particles=9,
+            particles=5,
             signal_to_noise=0.1,
         )
         mrcfile.write(folder / f"{seed}.mrc", made.pixels, voxel_size=PIXEL_SIZE_A)
