@@ -59,7 +59,7 @@ def known_micrographs(tmp_path_factory):
     return KnownMicrographs(str(folder))
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(micrographs(), st.sampled_from(BOTH), st.sampled_from(BOTH))
 def test_particles_pass_through_any_two_formats_within_what_these_hold(
     tmp_path_factory, known_micrographs, made, first, second

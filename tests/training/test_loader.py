@@ -28,9 +28,9 @@ def epochs(examples, processes, rank=0, size=1, first=0):
     return [list(loader.epoch()) for _ in range(first, 3)]
 
 
-@pytest.mark.parametrize(("rank", "size"), [(0, 1), (1, 2)])
-def test_other_processes_make_the_same_batches(examples, rank, size):
-    here, elsewhere = epochs(examples, 0, rank, size), epochs(examples, 2, rank, size)
+@pytest.mark.parametrize(("rank", "size", "processes"), [(0, 1, 1), (1, 2, 2)])
+def test_other_processes_make_the_same_batches(examples, rank, size, processes):
+    here, elsewhere = epochs(examples, 0, rank, size), epochs(examples, processes, rank, size)
     for ours, theirs in zip(here, elsewhere, strict=True):
         assert len(ours) == STEPS
         for our, other in zip(ours, theirs, strict=True):
