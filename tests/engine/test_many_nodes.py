@@ -16,6 +16,8 @@ from tests.quiet_cluster import quiet_cluster
 
 NAMES = [f"m{number}" for number in range(24)]
 ONE = {"num_cpus": 1}
+FOLLOWED = [("alone", 10), ("meet-3-", 6), ("m", 80)]
+"""Units for one worker; for three that wait for each other, of which each holds two; for all there are."""
 
 
 @pytest.fixture(scope="module")
@@ -49,28 +51,25 @@ def test_actors_sit_on_gpus_at_the_stated_share_and_see_their_own_alone(cluster,
 
 
 def test_workers_follow_nodes_that_come_and_go(cluster, tmp_path):
-    names = [f"m{number}" for number in range(160)]
+    alone, meeting, many = ([f"{kind}{n}" for n in range(count)] for kind, count in FOLLOWED)
     cluster.have(ONE)
     with engine_on(cluster) as engine:
+        reports, third = [], None
         made = partial(DiaryWorker, tmp_path, 0.25)
-        reports, moments = [], []
-        for report in engine.run(units(names), made, on_gpu=False):
+        for report in engine.run(units([*alone, *meeting, *many]), made, on_gpu=False):
             reports.append(report)
-            moments.append(len(entries(tmp_path)))
-            if complete(reports) == 10 and len(cluster.nodes) == 1:
-                second, third = (cluster.add(**ONE) for _ in range(2))
-            if complete(reports) == 100 and third is not None:
+            if complete(reports) == 10:
+                _, third = cluster.add(**ONE), cluster.add(**ONE)
+            if complete(reports) == 46:
                 cluster.remove(third)
-                third = None
-    assert complete(reports) == len(names)
-    assert sorted(tried(tmp_path)) == sorted(names)
     done = entries(tmp_path)
+    assert complete(reports) == len(alone + meeting + many)
+    assert sorted(tried(tmp_path)) == sorted(alone + meeting + many)
     assert len({node for *_, node, _ in done[:8]}) == 1
-    assert len({node for *_, node, _ in done[70:95]}) == 3
+    assert len({node for *_, node, _ in done[18:43]}) == 3
     assert len({node for *_, node, _ in done[-15:]}) == 2
-    assert rate(done[70:95]) > 2 * rate(done[:10])
+    assert rate(done[18:43]) > 2 * rate(done[:10])
     assert rate(done[-30:]) > 1.4 * rate(done[:10])
-    assert second is not None
 
 
 def rate(done):
@@ -106,7 +105,7 @@ def test_a_node_where_no_worker_can_start_is_left_alone(cluster, tmp_path):
 
 
 def test_nothing_is_lost_with_a_node(cluster, tmp_path):
-    names = [f"m{number}" for number in range(60)]
+    names = [f"m{number}" for number in range(45)]
     victim, _ = cluster.have({"num_cpus": 2}, ONE)
     with engine_on(cluster) as engine:
         reports = []
@@ -116,7 +115,7 @@ def test_nothing_is_lost_with_a_node(cluster, tmp_path):
             if len(at_work) == 2 and victim in cluster.nodes:
                 cluster.remove(victim)
         assert victim not in cluster.nodes
-    assert complete(reports) == 60
+    assert complete(reports) == 45
     assert set(tried(tmp_path)) == set(names)
 
 

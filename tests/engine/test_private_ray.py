@@ -94,7 +94,10 @@ def test_others_reach_no_port_and_read_no_token(tmp_path, monkeypatch):
         assert not any(
             token in path.read_text(errors="ignore") for path in folder.rglob("*") if path.is_file()
         )
-        wrong = os.environ | {"RAY_AUTH_TOKEN": "f" * 64}
+        wrong = os.environ | {
+            "RAY_AUTH_TOKEN": "f" * 64,
+            "RAY_NUM_REDIS_GET_RETRIES": "1",
+        }  # of 20, one a second
         join = "import ray, sys; ray.init(sys.argv[1]); print('in')"
         command = [sys.executable, "-c", join, ray.get_runtime_context().gcs_address]
         joined = subprocess.run(command, env=wrong, capture_output=True, text=True, check=False)
