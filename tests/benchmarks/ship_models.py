@@ -14,8 +14,8 @@ from cryopick_ray.pickers.weights import load_model, save_model, weights_digest
 
 LIMITS = {
     "heatmap-filament": "Filaments of one width at a time; where two cross at less than about 25 degrees "
-    "they are cut, or seldom taken for one another. In crowds of particles about 2.5 times as large as the width a few "
-    "short ones are seen.",
+    "they are cut, or seldom taken for one another. In crowds of particles about 2.5 times as large as the "
+    "width a few short ones are seen.",
     "heatmap-general": "Single frames are hardly found; small particles (below about 80 kDa) in noise and "
     "stain in part. Texture of ice as coarse as the particles is taken for some where it is all over the "
     "field: look at the verdicts.",
@@ -38,8 +38,8 @@ BY_HAND: dict[str, dict] = {
 """Instead of what validation found. The default model's numbers were chosen on beta-galactosidase, the
 proteasome of many defoci and fields without particles, with apoferritin in view; Topaz' threshold is the best
 on beta-galactosidase. Scores of DeepPicker and DeepEM lie lower on real micrographs than on simulated ones:
-scores of a run tell where to cut. The filament model's is the highest that costs less than half a percent of F1 by
-length on new micrographs of eight taught kinds: particles are no filaments."""
+scores of a run tell where to cut. The filament model's is the highest that costs less than half a percent of
+F1 by length on new micrographs of eight taught kinds: particles are no filaments."""
 LICENCE = "Apache-2.0; learnt from simulations"
 REAL = "Apache-2.0; learnt from simulations and from EMPIAR-10017 (CC0)"
 EMPTY = ("fields-crystalline", "fields-empty", "junk", "contaminated")
