@@ -28,14 +28,14 @@ demo: .venv/installed
 	$(BIN)/cryopick evaluate demo/run --truth demo/truth
 	@echo "open demo/run/report.html in a browser"
 
-# Two processes, a thread each, are enough for two cores; what waits in one leaves its core to the other.
-# Workers of Ray are as urgent: by default they would wait for the tests of the other process.
+# Three processes, a thread each, for two cores: what waits in one leaves its core to the others.
+# Workers of Ray are as urgent: by default they would wait for the tests of the other processes.
 # Programs that tests start find this package compiled.
 test: export OMP_NUM_THREADS := 1
 test: export RAY_worker_niceness := 0
 test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/installed
-	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
 test-cluster: .venv/installed
 	$(BIN)/pytest -m cluster --run-cluster

@@ -32,7 +32,10 @@ CHROMIUM = (
     "--window-size=1200,900",
 )
 
-LONGEST = ("tests/end_to_end", "tests/page", "tests/training", "tests/engine", "tests/fuzz")
+LONGEST = tuple(
+    f"tests/{name}"
+    for name in ("end_to_end", "page", "training", "engine", "pickers", "docs", "simulate", "remote", "fuzz")
+)
 """Folders that several processes begin with: the others fill the time until all end."""
 OPT_IN = {"slow": "--run-slow", "gpu": "--run-gpu", "cluster": "--run-cluster"}
 

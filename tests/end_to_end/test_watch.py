@@ -13,13 +13,24 @@ import pytest
 from micrograph_files import DIAMETER_A, phantom, table_bytes, write_mrc
 
 from cryopick_ray.engine.events import SilentEvents
+from cryopick_ray.micrographs import live
 from cryopick_ray.runs.results.summary import read_summary
 from cryopick_ray.runs.run_folder import RunFolder
 from cryopick_ray.runs.watch.watch import StopCondition, watch
 from cryopick_ray.settings.engine_settings import EngineSettings
 from cryopick_ray.settings.run_settings import RunSettings
+from cryopick_ray.stages import flow
 
 SERIAL = EngineSettings(engine="serial")
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    """Let watches of this process wait less for whole files and for company: how long is no law here."""
+    monkeypatch.setattr(live, "SETTLE_SECONDS", 0.5)
+    monkeypatch.setattr(live, "SCAN_SECONDS", 0.1)
+    monkeypatch.setattr(flow, "LINGER_SECONDS", 0.5)
+    monkeypatch.setattr(flow, "PULSE_SECONDS", 0.2)
 
 
 class WarningCollector(SilentEvents):
@@ -146,7 +157,7 @@ def test_images_of_one_exposure_count_once_in_whatever_order_they_come(images, t
         "b.mrc": "the same exposure as b_noDW.mrc",
     }
     assert dict(watched.stop().left_out) == left_out
-    again = Watching(inputs, out, resume=True, idle_seconds=5.0).end()
+    again = Watching(inputs, out, resume=True, idle_seconds=2.0).end()
     assert (dict(again.left_out), again.complete) == (left_out, 2)
     assert counts(out).keys() == {"a.mrc", "b_noDW.mrc"}
 
