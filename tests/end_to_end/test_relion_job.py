@@ -200,7 +200,7 @@ def test_movies_are_picked_in_averages_that_lie_in_the_project(cryopick, tmp_pat
 
 
 def test_an_aborted_job_keeps_what_is_done_and_goes_on(project):
-    names = project.micrographs(24)
+    names = project.micrographs(72)  # it looks for an order to abort twice a second
     job = project.external(LOG)
     running = subprocess.Popen(
         ["relion_pipeliner", "--RunJobs", "External/job001/", "--sec_wait_after", "0"],
