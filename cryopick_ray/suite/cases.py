@@ -131,14 +131,14 @@ def _real(data_set: LabelledSet, folder: Path) -> Iterator[Case]:
     """Yield a real data set, and the same with noise added: below ``folder``."""
     plain, *others = _listed(data_set, "")
     with _errors_about(data_set.name):
+        if plain.of_filaments and data_set.annotators:
+            raise UsageError("annotators are compared on particles, not on filaments; leave them out")
         ids = [source.micrograph_id for source in plain.sources]
         yield replace(
             plain,
             parts=parts(data_set.bins, ids) if data_set.bins else (),
             annotators={name: read_truth(labels) for name, labels in data_set.annotators.items()},
         )
-        if plain.of_filaments and data_set.annotators:
-            raise UsageError("annotators are compared on particles, not on filaments; leave them out")
     yield from others
     for factor in data_set.noise:
         copies = folder / data_set.noisy(factor)
